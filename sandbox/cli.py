@@ -1,0 +1,66 @@
+"""The command line: one verb per job, each loaded only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
+
+__all__ = ["main"]
+
+# verb -> (module, attribute). A package that offers verbs adds its line here.
+VERBS: dict[str, tuple[str, str]] = {}
+
+
+class LazyGroup(click.Group):
+    """A group whose verbs are imported on demand, so that `--help` and each verb start quickly."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which a newcomer meets them."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one verb, or None when there is no such verb."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module, attribute = VERBS[cmd_name]
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mssante-sandbox")
+def cli() -> None:
+    """L'espace de confiance MSSanté sur un poste. / The MSSanté mail space on one laptop."""
+
+
+def main() -> None:
+    """Run the command line; no traceback reaches a user.
+
+    Exit codes: 0 done, 1 the answer is no (a control failed), 2 bad input, 3 interrupted.
+    """
+    try:
+        code = cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = EXIT_INTERRUPTED
+    except click.ClickException as error:
+        click.echo(f"mss-sandbox: {error.format_message()}", err=True)
+        code = EXIT_USER_ERROR
+    except UserError as error:
+        click.echo(f"mss-sandbox: {error}", err=True)
+        code = EXIT_USER_ERROR
+    except OSError as error:
+        # A full disk, a folder that cannot be written: the system's own words and the path.
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"mss-sandbox: {where}{error.strerror or error}", err=True)
+        code = EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        click.echo("mss-sandbox: interrompu / interrupted", err=True)
+        code = EXIT_INTERRUPTED
+    sys.exit(code or 0)
