@@ -1,0 +1,45 @@
+"""The one schema of what is observed, whoever observed it: virtual time or real sockets."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = ["Cause", "Phase", "Protocol"]
+
+
+class Protocol(IntEnum):
+    """The protocol whose login is observed."""
+
+    IMAP = 0
+    SMTP = 1
+
+
+class Phase(IntEnum):
+    """Where the time of a login goes."""
+
+    NETWORK = 0  # name look-up and TCP connection
+    SLOT = 1  # waiting for a connection slot
+    TLS = 2  # handshake: round trips, processor, queue of the endpoint's processor
+    SASL = 3  # round trips of the mail protocol's login
+    BACKEND = 4  # Pro Santé Connect, SMS, directory, polling interval
+    PERSON = 5  # card, code, telephone
+
+
+class Cause(IntEnum):
+    """Why an attempt failed, or an access cannot connect."""
+
+    MECHANISM = 0  # the software lacks the SASL mechanism of this endpoint
+    CERTIFICATE_REQUEST = 1  # the software fails when the endpoint asks for a client certificate
+    PORT_SETTING = 2  # the software cannot set a port
+    METHOD_URL = 3  # the software holds one URL per operator, not one per method
+    PORT_BLOCKED = 4  # the site's firewall blocks the port
+    SLOTS_EXHAUSTED = 5  # the backlog of the endpoint was full
+    SLOT_TIMEOUT = 6  # no slot came before the client's time-out
+    CLIENT_TIMEOUT = 7  # the client gave up while the login was held
+    NO_ANSWER = 8  # the telephone was never answered before the request expired
+    REFUSED = 9  # the person refused
+    CODE_REUSED = 10  # a TOTP code was presented twice
+    CODE_MISTYPED = 11  # a wrong code was typed
+    SMS_LOST = 12  # the SMS never came
+    BACKEND_DOWN = 13  # Pro Santé Connect did not answer
+    PERSON_NEEDED = 14  # a background poll met an expired session and no person to renew it

@@ -1,0 +1,228 @@
+"""When sessions start: sorted streams, outside any event list, drawn alike for both engines.
+
+**Polls.** Every access (one person's or one robot's software on one mailbox) opens at one cycle of
+its polling period and closes at another; in between it looks for new mail once a period, always at
+the same phase. So all accesses with one period form a ring sorted by phase, and the next poll is
+the next open access of the ring: no event list, no memory beyond two instants an access. Opening
+and closing cycles are drawn each day from the population's schedule, rounded to the period.
+
+**Messages.** The number of messages of each hour is Poisson (non-homogeneous Poisson process,
+piecewise constant rate: counts, then order statistics). Their instants come one by one as the
+order statistics of uniforms; sender and recipient are drawn with them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.simulation.draws import mix, normal_quantile, uniform
+from sandbox.simulation.jit import force_inline, jit
+from sandbox.simulation.model import NEVER, Inputs, Kind, PollStream, SendStream
+from sandbox.simulation.steps import Purpose
+
+__all__ = ["Arrival", "Cursors", "new_cursors", "pop_arrival"]
+
+Ints = NDArray[np.int64]
+
+DAY = 86_400_000_000_000
+HOUR = 3_600_000_000_000
+OPEN, POLL, SEND = int(Kind.OPEN), int(Kind.POLL), int(Kind.SEND)
+PERIOD, FIRST, COUNT, ALWAYS = (int(column) for column in PollStream)
+SEND_FIRST, SEND_COUNT = (int(column) for column in SendStream)
+P_OPEN, P_CLOSE, P_PRESENT = int(Purpose.OPEN), int(Purpose.CLOSE), int(Purpose.PRESENT)
+P_VISIT, P_GAP = int(Purpose.VISIT), int(Purpose.GAP)
+P_SENDER, P_RECIPIENT = int(Purpose.SENDER), int(Purpose.RECIPIENT)
+
+# Cursor columns of a poll stream, then of a send stream.
+CYCLE, INDEX, LAST_CYCLE, NEXT_DAY = 0, 1, 2, 3
+HOUR_NOW, LEFT, NUMBER = 0, 1, 2
+
+
+class Cursors(NamedTuple):
+    """Where each stream stands. Streams: the poll streams, then the send streams."""
+
+    next: Ints  # (streams,) instant of the next arrival, NEVER when exhausted
+    polls: Ints  # (poll streams, 4)
+    sends: Ints  # (send streams, 3)
+    position: NDArray[np.float64]  # (send streams,) place within the hour, 0 to 1
+    open: Ints  # (A,) first poll of the day
+    close: Ints  # (A,) no poll from here on
+    pending: Ints  # (6,) the arrival being handed over: access, kind, key, until, peer, t
+
+
+class Arrival(NamedTuple):
+    """One session to start, as the reference engine reads it."""
+
+    access: int
+    kind: int
+    key: int
+    until: int
+    peer: int
+    t: int
+
+
+@jit
+def _open_day(inputs: Inputs, cursors: Cursors, stream: int, day: int) -> None:
+    """Draw who is present on `day`, from when to when; move the cursor to the first cycle."""
+    period = inputs.polls[stream, PERIOD]
+    first, count = inputs.polls[stream, FIRST], inputs.polls[stream, COUNT]
+    cycles = DAY // period
+    lowest, highest = cycles, np.int64(0)
+    kind = inputs.day_kind[day]
+    for access in range(first, first + count):
+        people = inputs.access_population[access]
+        low, high = np.int64(0), cycles
+        if inputs.polls[stream, ALWAYS] == 0:
+            key = mix(mix(inputs.run_key[0], inputs.access_identity[access]), day)
+            if uniform(key, P_PRESENT) < inputs.schedule[people, kind, 0]:
+                begin = inputs.schedule[people, kind, 1] + inputs.schedule[people, kind, 2] * normal_quantile(uniform(key, P_OPEN))
+                end = inputs.schedule[people, kind, 3] + inputs.schedule[people, kind, 4] * normal_quantile(uniform(key, P_CLOSE))
+                low = min(max(np.int64(begin * 1e9 // period), 0), cycles - 1)
+                high = min(max(np.int64(end * 1e9 // period), low + 1), cycles)
+            else:
+                high = low
+        phase = inputs.access_phase[access]
+        cursors.open[access] = day * DAY + low * period + phase
+        cursors.close[access] = day * DAY + high * period + phase
+        if high > low:
+            lowest, highest = min(lowest, low), max(highest, high)
+    cursors.polls[stream, CYCLE] = day * cycles + min(lowest, highest)
+    cursors.polls[stream, LAST_CYCLE] = day * cycles + highest
+    cursors.polls[stream, INDEX] = 0
+
+
+@force_inline
+def _next_poll(inputs: Inputs, cursors: Cursors, stream: int) -> None:
+    """Move a poll stream to its next arrival."""
+    period = inputs.polls[stream, PERIOD]
+    first, count = inputs.polls[stream, FIRST], inputs.polls[stream, COUNT]
+    always = inputs.polls[stream, ALWAYS] == 1
+    horizon = inputs.horizon[0]
+    while True:
+        cycle, index = cursors.polls[stream, CYCLE], cursors.polls[stream, INDEX]
+        if cycle >= cursors.polls[stream, LAST_CYCLE]:
+            day = cursors.polls[stream, NEXT_DAY]
+            if day * DAY >= horizon:
+                cursors.next[stream] = NEVER
+                return
+            _open_day(inputs, cursors, stream, day)
+            cursors.polls[stream, NEXT_DAY] = day + 1
+            continue
+        base = cycle * period
+        for i in range(index, count):
+            access = first + i
+            t = base + inputs.access_phase[access]
+            opening = cursors.open[access]
+            if t < opening or t >= cursors.close[access]:
+                continue
+            kind = OPEN if t == opening and (not always or cycle == 0) else POLL
+            row = inputs.access_class[access]
+            if inputs.entry[row, kind] < 0:
+                continue
+            key = mix(mix(inputs.run_key[0], inputs.access_identity[access]), (cycle << 2) + kind)
+            if kind == POLL and inputs.visit[row] < 1.0:
+                if uniform(key, P_VISIT) >= inputs.visit[row]:
+                    continue
+            if t >= horizon:
+                cursors.next[stream] = NEVER
+                return
+            cursors.polls[stream, INDEX] = i + 1
+            cursors.next[stream] = t
+            return
+        cursors.polls[stream, CYCLE] = cycle + 1
+        cursors.polls[stream, INDEX] = 0
+
+
+@force_inline
+def _next_send(inputs: Inputs, cursors: Cursors, stream: int) -> None:
+    """Move a send stream to its next message."""
+    hours = inputs.send_counts.shape[1]
+    hour = cursors.sends[stream, HOUR_NOW]
+    while cursors.sends[stream, LEFT] == 0:
+        hour += 1
+        cursors.position[stream] = 0.0
+        if hour >= hours:
+            cursors.next[len(inputs.polls) + stream] = NEVER
+            return
+        cursors.sends[stream, LEFT] = inputs.send_counts[stream, hour]
+    cursors.sends[stream, HOUR_NOW] = hour
+    left = cursors.sends[stream, LEFT]
+    number = cursors.sends[stream, NUMBER]
+    u = uniform(mix(mix(inputs.run_key[0], -1 - stream), number), P_GAP)
+    position = 1.0 - (1.0 - cursors.position[stream]) * math.exp(math.log(u) / left)
+    cursors.position[stream] = position
+    cursors.sends[stream, LEFT] = left - 1
+    cursors.sends[stream, NUMBER] = number + 1
+    cursors.next[len(inputs.polls) + stream] = hour * HOUR + np.int64(position * HOUR)
+
+
+@force_inline
+def _take_poll(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
+    access = inputs.polls[stream, FIRST] + cursors.polls[stream, INDEX] - 1
+    always = inputs.polls[stream, ALWAYS] == 1
+    cycle = cursors.polls[stream, CYCLE]
+    kind = OPEN if t == cursors.open[access] and (not always or cycle == 0) else POLL
+    pending = cursors.pending
+    pending[0] = access
+    pending[1] = kind
+    pending[2] = mix(mix(inputs.run_key[0], inputs.access_identity[access]), (cycle << 2) + kind)
+    pending[3] = inputs.horizon[0] if always else cursors.close[access]
+    pending[4] = inputs.access_operator[access]
+
+
+@force_inline
+def _take_send(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
+    key = mix(mix(inputs.run_key[0], -1 - stream), cursors.sends[stream, NUMBER] - 1)
+    count = inputs.sends[stream, SEND_COUNT]
+    rank = np.int64(uniform(key, P_SENDER) * count)
+    access = inputs.senders[inputs.sends[stream, SEND_FIRST] + rank]
+    other = inputs.recipients[np.int64(uniform(key, P_RECIPIENT) * len(inputs.recipients))]
+    pending = cursors.pending
+    pending[0] = access
+    pending[1] = SEND
+    pending[2] = key
+    pending[3] = t
+    pending[4] = inputs.access_operator[other]
+
+
+@force_inline
+def pop_arrival(inputs: Inputs, cursors: Cursors, stream: int) -> None:
+    """Hand over the next arrival of a stream in `cursors.pending`, and move the stream on."""
+    t = cursors.next[stream]
+    cursors.pending[5] = t
+    if stream < len(inputs.polls):
+        _take_poll(inputs, cursors, stream, t)
+        _next_poll(inputs, cursors, stream)
+    else:
+        send = stream - len(inputs.polls)
+        _take_send(inputs, cursors, send, t)
+        _next_send(inputs, cursors, send)
+
+
+@jit
+def _start(inputs: Inputs, cursors: Cursors) -> None:
+    for stream in range(len(inputs.polls)):
+        _next_poll(inputs, cursors, stream)
+    for stream in range(len(inputs.sends)):
+        cursors.sends[stream, HOUR_NOW] = -1
+        _next_send(inputs, cursors, stream)
+
+
+def new_cursors(inputs: Inputs) -> Cursors:
+    """Return the streams of `inputs`, each at its first arrival."""
+    accesses = len(inputs.access_class)
+    cursors = Cursors(
+        next=np.full(len(inputs.polls) + len(inputs.sends), NEVER, dtype=np.int64),
+        polls=np.zeros((len(inputs.polls), 4), dtype=np.int64),
+        sends=np.zeros((len(inputs.sends), 3), dtype=np.int64),
+        position=np.zeros(len(inputs.sends), dtype=np.float64),
+        open=np.zeros(accesses, dtype=np.int64),
+        close=np.zeros(accesses, dtype=np.int64),
+        pending=np.zeros(6, dtype=np.int64),
+    )
+    _start(inputs, cursors)
+    return cursors

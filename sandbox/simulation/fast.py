@@ -1,0 +1,100 @@
+"""The fast engine: the compiled kernel, given room to grow and asked in slices of virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.simulation import kernel
+from sandbox.simulation.arrivals import new_cursors
+from sandbox.simulation.model import NEVER, Model, Record, new_record
+
+__all__ = ["run"]
+
+SLICE = 6 * 3_600_000_000_000  # ns between two reports of progress
+SPARE = 64  # session rows that one event may need (its spawned sessions)
+FIRST_ROWS = 1 << 12
+TRACE_ROWS = 1 << 16
+
+
+def _new_state(model: Model, *, traced: bool) -> kernel.State:
+    inputs = model.inputs
+    pools = len(inputs.pool_slots)
+    counters = np.zeros(6, dtype=np.int64)
+    counters[kernel.VACANT] = FIRST_ROWS
+    return kernel.State(
+        cursors=new_cursors(inputs),
+        sessions=np.zeros((FIRST_ROWS, kernel.FIELDS), dtype=np.int64),
+        vacant=np.arange(FIRST_ROWS - 1, -1, -1, dtype=np.int32),
+        near=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
+        far=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
+        counters=counters,
+        free=np.zeros(int(inputs.servers.sum()), dtype=np.int64),
+        in_use=np.zeros(pools, dtype=np.int64),
+        queue_length=np.zeros(pools, dtype=np.int64),
+        queue_head=np.full(pools, -1, dtype=np.int64),
+        queue_tail=np.full(pools, -1, dtype=np.int64),
+        registers=np.full(
+            (len(inputs.access_class), int(inputs.registers[0])), -NEVER, dtype=np.int64
+        ),
+        trace=np.zeros((TRACE_ROWS if traced else 0, kernel.TRACE_FIELDS), dtype=np.int64),
+    )
+
+
+def _grown(state: kernel.State) -> kernel.State:
+    """Return the state with twice the room for sessions in flight."""
+    rows = len(state.sessions)
+    vacant = np.zeros(2 * rows, dtype=np.int32)
+    free = int(state.counters[kernel.VACANT])
+    # New rows go below the free ones, so that low rows (warm in the cache) are used first.
+    vacant[:rows] = np.arange(2 * rows - 1, rows - 1, -1)
+    vacant[rows : rows + free] = state.vacant[:free]
+    state.counters[kernel.VACANT] = rows + free
+
+    def doubled(array: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.concatenate([array, np.zeros_like(array)])
+
+    return state._replace(
+        sessions=doubled(state.sessions),
+        vacant=vacant,
+        near=doubled(state.near),
+        far=doubled(state.far),
+    )
+
+
+def run(
+    model: Model,
+    *,
+    progress: Callable[[float], None] | None = None,
+    trace: Callable[[NDArray[np.int64]], None] | None = None,
+) -> Record:
+    """Run `model` to the end of its last session and return what was observed.
+
+    Args:
+        model: programs and inputs.
+        progress: called with the share of the period that is done, 0 to 1.
+        trace: called with blocks of ended sessions, int64 (rows, kernel.TRACE_FIELDS).
+    """
+    record = new_record(model)
+    state = _new_state(model, traced=trace is not None)
+    horizon = int(model.inputs.horizon[0])
+
+    def flush() -> None:
+        if trace is not None:
+            rows = int(state.counters[kernel.TRACED])
+            trace(state.trace[:rows].copy())
+            state.counters[kernel.TRACED] = 0
+
+    stops = [*range(SLICE, horizon, SLICE), int(NEVER)]
+    for stop in stops:
+        while (answer := kernel.run_until(model.inputs, state, record, stop, SPARE)) != kernel.DONE:
+            if answer == kernel.GROW:
+                state = _grown(state)
+            else:
+                flush()
+        if progress is not None:
+            progress(min(1.0, stop / horizon))
+    flush()
+    return record

@@ -1,0 +1,550 @@
+"""The fast engine's inner loop: interprets the compiled programs, in compiled code.
+
+Events live in two four-way heaps, near and far: the many that are due within two minutes stay in
+a heap small enough for the processor's first cache, however many idle connections wait for the
+evening. Ties go by order of scheduling. A FIFO station needs no departure event: the instants at
+which its servers fall free say when the next arrival starts. Steps that read nothing shared
+(delays, draws, marks) are run ahead of the clock; a step that does waits for its instant.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.observations.schema import Phase
+from sandbox.simulation.arrivals import Cursors, pop_arrival
+from sandbox.simulation.draws import mix, sample, uniform
+from sandbox.simulation.jit import force_inline, jit
+from sandbox.simulation.model import NEVER, EndpointStat, Inputs, Kind, PoolStat, Record
+from sandbox.simulation.program import Column
+from sandbox.simulation.recorder import (
+    book_connection,
+    book_delivery,
+    book_disconnection,
+    book_login,
+    book_phase,
+    book_queue,
+    book_service,
+)
+from sandbox.simulation.steps import Op
+
+__all__ = ["FIELDS", "TRACE_FIELDS", "State", "run_until"]
+
+Ints = NDArray[np.int64]
+
+OP, PHASE, TARGET, FIXED, HALF_TRIPS, LAW, PURPOSE, INDEX, SCOPE, EXTRA, GROUP = (
+    int(column) for column in Column
+)
+(
+    DELAY, HOLD, SERVE, ACQUIRE, RELEASE, BRANCH, HAS, DURING, FRESH, STAMP, ONCE, DEADLINE, CLEAR,
+    ASK, PENDING, SETTLE, RETRY, SPAWN, MARK, DELIVER, FAIL, GOTO, END,
+) = (int(op) for op in Op)  # fmt: skip
+PHASES = len(Phase)
+SLOT, BACKEND, PERSON = int(Phase.SLOT), int(Phase.BACKEND), int(Phase.PERSON)
+GRANTED, WAITED, WAIT = int(PoolStat.GRANTED), int(PoolStat.WAITED), int(PoolStat.WAIT)
+ABANDONED, REFUSED = int(PoolStat.ABANDONED), int(PoolStat.REFUSED)
+LOST_WAIT = int(PoolStat.LOST_WAIT)
+E_REFUSED, E_ABANDONED = int(EndpointStat.REFUSED), int(EndpointStat.ABANDONED)
+SPAWNED = int(Kind.SPAWNED)
+ROUNDS = 64  # purposes are below this: a retry's draws lie beyond those of the first attempt
+
+# Fields of a session's row.
+PC, ACCESS, KEY, START, UNTIL, LIMIT, HANDLER, READY, ASKED, EVENT, NEXT, PREV, ROUND, PEER, KIND, \
+    POOL, SINCE, LOGIN, CAUSE, PHASE0 = range(20)  # fmt: skip
+FIELDS = PHASE0 + PHASES
+TRACE_FIELDS = 9 + PHASES
+SLOT_BITS = 24  # sessions in flight at most: 16.7 million
+NEAR = 120_000_000_000
+
+
+class State(NamedTuple):
+    """Where a run stands.
+
+    Heaps hold rows (instant, order of scheduling << SLOT_BITS | session). `counters` holds: length
+    of the near heap, length of the far heap, scheduled so far, free sessions, traced rows, now.
+    """
+
+    cursors: Cursors
+    sessions: Ints  # (capacity, FIELDS)
+    vacant: NDArray[np.int32]  # stack of free rows of `sessions`
+    near: Ints  # (capacity, 2)
+    far: Ints  # (capacity, 2)
+    counters: Ints  # (6,)
+    free: Ints  # instants at which each station's servers fall free, heaps of `servers`
+    in_use: Ints  # (pools,)
+    queue_length: Ints  # (pools,)
+    queue_head: Ints  # (pools,) session, -1: none
+    queue_tail: Ints  # (pools,)
+    registers: Ints  # (accesses, registers)
+    trace: Ints  # (rows, TRACE_FIELDS); no rows: not traced
+
+
+N_NEAR, N_FAR, SCHEDULED, VACANT, TRACED, NOW = range(6)
+DONE, GROW, FLUSH = 0, 1, 2
+
+
+@force_inline
+def _earlier(heap: Ints, a: int, b: int) -> bool:
+    return heap[a, 0] < heap[b, 0] or (heap[a, 0] == heap[b, 0] and heap[a, 1] < heap[b, 1])
+
+
+@force_inline
+def _heap_push(heap: Ints, n: int, t: int, tag: int) -> None:
+    i = n
+    while i > 0:
+        parent = (i - 1) >> 2
+        if heap[parent, 0] < t or (heap[parent, 0] == t and heap[parent, 1] < tag):
+            break
+        heap[i, 0] = heap[parent, 0]
+        heap[i, 1] = heap[parent, 1]
+        i = parent
+    heap[i, 0] = t
+    heap[i, 1] = tag
+
+
+@force_inline
+def _heap_pop(heap: Ints, n: int) -> None:
+    """Remove the first of n entries."""
+    last = n - 1
+    t, tag = heap[last, 0], heap[last, 1]
+    i = 0
+    while True:
+        child = (i << 2) + 1
+        if child >= last:
+            break
+        best = child
+        for other in range(child + 1, min(child + 4, last)):
+            if _earlier(heap, other, best):
+                best = other
+        if t < heap[best, 0] or (t == heap[best, 0] and tag < heap[best, 1]):
+            break
+        heap[i, 0] = heap[best, 0]
+        heap[i, 1] = heap[best, 1]
+        i = best
+    heap[i, 0] = t
+    heap[i, 1] = tag
+
+
+@force_inline
+def _schedule(state: State, session: int, t: int) -> None:
+    """Let `session` go on at t; whatever else it was waiting for is void."""
+    counters = state.counters
+    counters[SCHEDULED] += 1
+    tag = (counters[SCHEDULED] << SLOT_BITS) | session
+    state.sessions[session, EVENT] = tag
+    if t - counters[NOW] > NEAR:
+        _heap_push(state.far, counters[N_FAR], t, tag)
+        counters[N_FAR] += 1
+    else:
+        _heap_push(state.near, counters[N_NEAR], t, tag)
+        counters[N_NEAR] += 1
+
+
+@force_inline
+def _serve(inputs: Inputs, state: State, station: int, t: int, service: int) -> int:
+    """Give `service` to the server that falls free first; return when it starts."""
+    free, base, n = state.free, inputs.server_offset[station], inputs.servers[station]
+    start = max(t, free[base])
+    end = start + service
+    i = 0
+    while True:  # the first server's new instant sinks to its place
+        child = 2 * i + 1
+        if child >= n:
+            break
+        if child + 1 < n and free[base + child + 1] < free[base + child]:
+            child += 1
+        if end <= free[base + child]:
+            break
+        free[base + i] = free[base + child]
+        i = child
+    free[base + i] = end
+    return start
+
+
+@force_inline
+def _new_session(
+    state: State, record: Record, access: int, kind: int, key: int, t: int, until: int, peer: int,
+    pc: int,
+) -> int:  # fmt: skip
+    counters = state.counters
+    counters[VACANT] -= 1
+    session = np.int64(state.vacant[counters[VACANT]])
+    row = state.sessions
+    row[session, PC] = pc
+    row[session, ACCESS] = access
+    row[session, KEY] = key
+    row[session, START] = t
+    row[session, UNTIL] = until
+    row[session, LIMIT] = NEVER
+    row[session, POOL] = -1
+    row[session, ROUND] = 0
+    row[session, PEER] = peer
+    row[session, KIND] = kind
+    row[session, LOGIN] = -1
+    row[session, CAUSE] = -1
+    for phase in range(PHASES):
+        row[session, PHASE0 + phase] = 0
+    return session
+
+
+@force_inline
+def _leave(state: State, record: Record, session: int, t: int) -> None:
+    """The session is over: trace it and free its row."""
+    counters, row = state.counters, state.sessions
+    if len(state.trace) > 0:
+        n = counters[TRACED]
+        trace = state.trace
+        trace[n, 0] = row[session, ACCESS]
+        trace[n, 1] = row[session, KIND]
+        trace[n, 2] = row[session, KEY]
+        trace[n, 3] = row[session, START]
+        trace[n, 4] = row[session, LOGIN]
+        trace[n, 5] = t
+        trace[n, 6] = row[session, CAUSE]
+        trace[n, 7] = row[session, ROUND]
+        trace[n, 8] = row[session, PEER]
+        for phase in range(PHASES):
+            trace[n, 9 + phase] = row[session, PHASE0 + phase]
+        counters[TRACED] = n + 1
+    state.vacant[counters[VACANT]] = session
+    counters[VACANT] += 1
+
+
+@force_inline
+def _unlink(state: State, pool: int, session: int) -> None:
+    """Take a session out of the queue of a pool."""
+    row = state.sessions
+    before, after = row[session, PREV], row[session, NEXT]
+    if before >= 0:
+        row[before, NEXT] = after
+    else:
+        state.queue_head[pool] = after
+    if after >= 0:
+        row[after, PREV] = before
+    else:
+        state.queue_tail[pool] = before
+    state.queue_length[pool] -= 1
+    row[session, POOL] = -1
+
+
+@force_inline
+def _enqueue(state: State, record: Record, pool: int, session: int, t: int) -> None:
+    """Put a session at the end of the queue of a pool; its deadline, if any, is its event."""
+    row = state.sessions
+    book_queue(record, pool, state.queue_length[pool], t)
+    tail = state.queue_tail[pool]
+    row[session, PREV], row[session, NEXT] = tail, -1
+    if tail >= 0:
+        row[tail, NEXT] = session
+    else:
+        state.queue_head[pool] = session
+    state.queue_tail[pool] = session
+    state.queue_length[pool] += 1
+    row[session, POOL], row[session, SINCE] = pool, t
+    if row[session, LIMIT] < NEVER:
+        _schedule(state, session, row[session, LIMIT])
+    else:
+        row[session, EVENT] = -1
+
+
+@force_inline
+def _hand_over(inputs: Inputs, state: State, record: Record, pool: int, t: int) -> None:
+    """A slot of a pool is free: give it to the longest waiting session, if any."""
+    session = state.queue_head[pool]
+    if session < 0:
+        state.in_use[pool] -= 1
+        return
+    book_queue(record, pool, state.queue_length[pool], t)
+    _unlink(state, pool, session)
+    row = state.sessions
+    wait = t - row[session, SINCE]
+    row[session, PHASE0 + SLOT] += wait
+    record.pools[pool, GRANTED] += 1
+    record.pools[pool, WAITED] += 1
+    record.pools[pool, WAIT] += wait
+    pc = row[session, PC]
+    endpoint = inputs.code[pc, EXTRA] + _owner(inputs, state, session, inputs.code[pc, SCOPE])
+    book_connection(record, endpoint, inputs.endpoint_role[endpoint], t)
+    row[session, PC] = pc + 1
+    _schedule(state, session, t)
+
+
+@force_inline
+def _abandon(inputs: Inputs, state: State, record: Record, session: int, t: int) -> None:
+    """The deadline came while the session waited for a slot: it goes on at the handler."""
+    row = state.sessions
+    pool, pc = row[session, POOL], row[session, PC]
+    book_queue(record, pool, state.queue_length[pool], t)
+    _unlink(state, pool, session)
+    wait = t - row[session, SINCE]
+    row[session, PHASE0 + SLOT] += wait
+    record.pools[pool, ABANDONED] += 1
+    record.pools[pool, LOST_WAIT] += wait
+    endpoint = inputs.code[pc, EXTRA] + _owner(inputs, state, session, inputs.code[pc, SCOPE])
+    record.endpoints[endpoint, E_ABANDONED] += 1
+    row[session, PC], row[session, LIMIT] = row[session, HANDLER], NEVER
+
+
+@force_inline
+def _owner(inputs: Inputs, state: State, session: int, scope: int) -> int:
+    """Return whose resource a step means, as an offset within the role."""
+    if scope == 1:
+        return np.int64(inputs.access_operator[state.sessions[session, ACCESS]])
+    if scope == 2:
+        return state.sessions[session, PEER]
+    return np.int64(0)
+
+
+@force_inline
+def _duration(inputs: Inputs, state: State, session: int, pc: int) -> int:
+    """Return the fixed part of a step plus its draw, ns; a retry draws anew."""
+    law = inputs.code[pc, LAW]
+    if law < 0:
+        return inputs.code[pc, FIXED]
+    return inputs.code[pc, FIXED] + sample(
+        np.int64(inputs.laws[law, 0]), inputs.laws[law, 1], inputs.laws[law, 2],
+        inputs.laws[law, 3], state.sessions[session, KEY],
+        inputs.code[pc, PURPOSE] + ROUNDS * state.sessions[session, ROUND],
+    )  # fmt: skip
+
+
+@force_inline
+def _settle(state: State, session: int, t: int) -> None:
+    """Book the time since the person was asked: hers until she answered, back end from there."""
+    row = state.sessions
+    answered = min(row[session, READY], t)
+    row[session, PHASE0 + PERSON] += answered - row[session, ASKED]
+    row[session, PHASE0 + BACKEND] += t - answered
+
+
+@force_inline
+def _mark(inputs: Inputs, state: State, record: Record, session: int, pc: int, t: int) -> None:
+    """Book a successful login and its phases."""
+    row = state.sessions
+    operator = inputs.access_operator[row[session, ACCESS]]
+    group = inputs.code[pc, GROUP]
+    latency, person = t - row[session, START], row[session, PHASE0 + PERSON]
+    book_login(
+        record, inputs.operator_bin[operator], operator, group, latency, person,
+        inputs.code[pc, EXTRA],
+    )
+    for phase in range(PHASES):
+        book_phase(record, group, phase, row[session, PHASE0 + phase])
+    row[session, LOGIN] = t
+
+
+@force_inline
+def _spawn(inputs: Inputs, state: State, record: Record, session: int, pc: int, t: int) -> None:
+    """Start the sessions that a Spawn step asks for."""
+    row = state.sessions
+    for number in range(inputs.code[pc, EXTRA]):
+        key = mix(row[session, KEY], (inputs.code[pc, PURPOSE] << 8) + number)
+        entry = inputs.code[pc, INDEX]
+        child = _new_session(
+            state, record, row[session, ACCESS], SPAWNED, key, t, row[session, UNTIL],
+            row[session, PEER], entry,
+        )  # fmt: skip
+        record.sessions[inputs.code[entry, GROUP]] += 1
+        _schedule(state, child, t)
+
+
+@force_inline
+def _advance(inputs: Inputs, state: State, record: Record, session: int, now: int) -> None:
+    """Run a session from `now` until it must wait for its turn, a slot, or its end."""
+    code, row = inputs.code, state.sessions
+    t = now
+    pc = row[session, PC]
+    while True:
+        op = code[pc, OP]
+        if op <= SERVE:
+            wait = np.int64(0)
+            if op == HOLD:
+                spent = max(np.int64(0), row[session, UNTIL] - t)
+            else:
+                spent = _duration(inputs, state, session, pc)
+                if op == SERVE:
+                    if t > now:
+                        break
+                    station = code[pc, INDEX] + _owner(inputs, state, session, code[pc, SCOPE])
+                    start = _serve(inputs, state, station, t, spent)
+                    wait = start - t
+                    book_service(record, station, start, wait, spent)
+                else:
+                    trips = code[pc, HALF_TRIPS]
+                    if trips > 0:
+                        spent += trips * inputs.access_rtt[row[session, ACCESS]] // 2
+            end = t + wait + spent
+            phase = code[pc, PHASE]
+            pc += 1
+            if end >= row[session, LIMIT]:  # the deadline cuts the step
+                end = row[session, LIMIT]
+                pc = row[session, HANDLER]
+                row[session, LIMIT] = NEVER
+            if phase >= 0:
+                row[session, PHASE0 + phase] += end - t
+            t = end
+        elif op == MARK:
+            _mark(inputs, state, record, session, pc, t)
+            pc += 1
+        elif op == BRANCH:
+            draw = uniform(
+                row[session, KEY], code[pc, PURPOSE] + ROUNDS * row[session, ROUND]
+            )
+            pc = code[pc, TARGET] if draw < inputs.laws[code[pc, LAW], 4] else pc + 1
+        elif op == GOTO:
+            pc = code[pc, TARGET]
+        elif op == HAS:
+            has = inputs.access_features[row[session, ACCESS]] & code[pc, INDEX]
+            pc = code[pc, TARGET] if has != 0 else pc + 1
+        elif op == DEADLINE:
+            row[session, LIMIT] = t + _duration(inputs, state, session, pc)
+            row[session, HANDLER] = code[pc, TARGET]
+            pc += 1
+        elif op == CLEAR:
+            row[session, LIMIT] = NEVER
+            pc += 1
+        elif op == DURING:
+            target = pc + 1
+            for window in range(len(inputs.outages)):
+                if (
+                    inputs.outages[window, 0] == code[pc, INDEX]
+                    and inputs.outages[window, 1] <= t < inputs.outages[window, 2]
+                ):
+                    target = code[pc, TARGET]
+            pc = target
+        elif op == ASK:
+            row[session, ASKED] = t
+            row[session, READY] = t + _duration(inputs, state, session, pc)
+            purpose = code[pc, EXTRA] + ROUNDS * row[session, ROUND]
+            if uniform(row[session, KEY], purpose) < inputs.laws[code[pc, LAW], 4]:
+                row[session, READY] = NEVER
+            pc += 1
+        elif op == PENDING:
+            pc = code[pc, TARGET] if t < row[session, READY] else pc + 1
+        elif op == SETTLE:
+            _settle(state, session, t)
+            pc += 1
+        elif op == RETRY:
+            if row[session, ROUND] < code[pc, INDEX]:
+                row[session, ROUND] += 1
+                pc = code[pc, TARGET]
+            else:
+                pc += 1
+        elif op == FAIL:
+            record.failures[code[pc, GROUP], code[pc, PHASE]] += 1
+            row[session, CAUSE] = code[pc, PHASE]
+            pc += 1
+        elif op == DELIVER:
+            book_delivery(record, t - row[session, START])
+            pc += 1
+        elif op == END:
+            _leave(state, record, session, t)
+            return
+        else:  # what reads or writes something shared waits for its instant
+            if t > now:
+                break
+            if op == ACQUIRE:
+                owner = _owner(inputs, state, session, code[pc, SCOPE])
+                pool = code[pc, INDEX] + owner
+                endpoint = code[pc, EXTRA] + owner
+                if state.in_use[pool] < inputs.pool_slots[pool]:
+                    state.in_use[pool] += 1
+                    record.pools[pool, GRANTED] += 1
+                    book_connection(record, endpoint, inputs.endpoint_role[endpoint], t)
+                    pc += 1
+                elif state.queue_length[pool] >= inputs.pool_backlog[pool]:
+                    record.pools[pool, REFUSED] += 1
+                    record.endpoints[endpoint, E_REFUSED] += 1
+                    pc = code[pc, TARGET]
+                else:
+                    row[session, PC] = pc
+                    _enqueue(state, record, pool, session, t)
+                    return
+            elif op == RELEASE:
+                owner = _owner(inputs, state, session, code[pc, SCOPE])
+                endpoint = code[pc, EXTRA] + owner
+                book_disconnection(record, endpoint, inputs.endpoint_role[endpoint], t)
+                _hand_over(inputs, state, record, code[pc, INDEX] + owner, t)
+                pc += 1
+            elif op == FRESH:
+                stamp = state.registers[row[session, ACCESS], code[pc, INDEX]]
+                pc = code[pc, TARGET] if t - stamp < code[pc, FIXED] else pc + 1
+            elif op == STAMP:
+                state.registers[row[session, ACCESS], code[pc, INDEX]] = t
+                pc += 1
+            elif op == ONCE:
+                window = t // code[pc, FIXED]
+                access, register = row[session, ACCESS], code[pc, INDEX]
+                if state.registers[access, register] == window:
+                    pc = code[pc, TARGET]
+                else:
+                    state.registers[access, register] = window
+                    pc += 1
+            else:  # SPAWN
+                _spawn(inputs, state, record, session, pc, t)
+                pc += 1
+    row[session, PC] = pc
+    _schedule(state, session, t)
+
+
+@jit
+def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare: int) -> int:
+    """Process all events before `instant` (ns).
+
+    Returns DONE, GROW when fewer than `spare` session rows are left, or FLUSH when fewer trace
+    rows are; the caller makes room and calls again: the run goes on where it stopped.
+    """
+    counters, near, far = state.counters, state.near, state.far
+    streams = state.cursors.next
+    while True:
+        if counters[VACANT] < spare:
+            return GROW
+        if len(state.trace) > 0 and len(state.trace) - counters[TRACED] < spare:
+            return FLUSH
+        stream, arrival = -1, NEVER
+        for i in range(len(streams)):
+            if streams[i] < arrival:
+                stream, arrival = i, streams[i]
+        event, from_far = NEVER, False
+        if counters[N_NEAR] > 0:
+            event = near[0, 0]
+        if counters[N_FAR] > 0 and (
+            far[0, 0] < event
+            or (far[0, 0] == event and (counters[N_NEAR] == 0 or far[0, 1] < near[0, 1]))
+        ):
+            event, from_far = far[0, 0], True
+        if min(arrival, event) >= instant:
+            return DONE
+        if event <= arrival:
+            now = event
+            counters[NOW] = now
+            if from_far:
+                tag = far[0, 1]
+                _heap_pop(far, counters[N_FAR])
+                counters[N_FAR] -= 1
+            else:
+                tag = near[0, 1]
+                _heap_pop(near, counters[N_NEAR])
+                counters[N_NEAR] -= 1
+            session = tag & ((1 << SLOT_BITS) - 1)
+            if state.sessions[session, EVENT] != tag:
+                continue  # a slot came before the deadline
+            if state.sessions[session, POOL] >= 0:
+                _abandon(inputs, state, record, session, now)
+        else:
+            now = arrival
+            counters[NOW] = now
+            pop_arrival(inputs, state.cursors, stream)
+            pending = state.cursors.pending
+            entry = inputs.entry[inputs.access_class[pending[0]], pending[1]]
+            if entry < 0:
+                continue
+            session = _new_session(
+                state, record, pending[0], pending[1], pending[2], now, pending[3], pending[4],
+                entry,
+            )  # fmt: skip
+            record.sessions[inputs.code[entry, GROUP]] += 1
+        _advance(inputs, state, record, session, now)

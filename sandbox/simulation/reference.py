@@ -1,0 +1,339 @@
+"""The reference engine: the same programs on SimPy, written to be read.
+
+One session is one SimPy process that reads its steps one after the other; stations and pools are
+SimPy resources. It defines what the steps mean; the fast engine must give the same observations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from sandbox.observations.schema import Phase
+from sandbox.simulation import steps as s
+from sandbox.simulation.arrivals import new_cursors, pop_arrival
+from sandbox.simulation.draws import mix, sample, uniform
+from sandbox.simulation.kernel import TRACE_FIELDS
+from sandbox.simulation.model import (
+    NEVER,
+    EndpointStat,
+    Kind,
+    Model,
+    PoolStat,
+    Record,
+    new_record,
+)
+from sandbox.simulation.program import Column
+from sandbox.simulation.recorder import (
+    book_connection,
+    book_delivery,
+    book_disconnection,
+    book_login,
+    book_phase,
+    book_queue,
+    book_service,
+)
+
+__all__ = ["run"]
+
+ROUNDS = 64
+Waiting = Generator[simpy.Event, Any, None]
+
+
+class DeadlineCame(Exception):  # noqa: N818 (an event of the dialogue, not an error)
+    """The session's deadline fell inside a timed step."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One run of a program.
+
+    Attributes:
+        phases: ns booked under each phase.
+        deadline: SimPy event at the deadline, None when there is none.
+        round: how often Retry went back.
+    """
+
+    access: int
+    kind: int
+    key: int
+    start: int
+    until: int
+    peer: int
+    phases: list[int] = field(default_factory=lambda: [0] * len(Phase))
+    deadline: simpy.Event | None = None
+    handler: int = -1
+    ready: int = 0
+    asked: int = 0
+    round: int = 0
+    login: int = -1
+    cause: int = -1
+
+
+class Run:
+    """One run of a model on SimPy."""
+
+    def __init__(self, model: Model, trace: Callable[[NDArray[np.int64]], None] | None) -> None:
+        self.env = simpy.Environment(initial_time=0)
+        self.code = model.code
+        self.inputs = model.inputs
+        self.record = new_record(model)
+        self.trace = trace
+        self.stations = [simpy.Resource(self.env, int(n)) for n in model.inputs.servers]
+        self.pools = [simpy.Resource(self.env, int(n)) for n in model.inputs.pool_slots]
+        accesses = len(model.inputs.access_class)
+        self.registers = np.full(
+            (accesses, int(model.inputs.registers[0])), -NEVER, dtype=np.int64
+        )
+
+    # ------------------------------------------------------------------ arrivals
+
+    def arrivals(self, progress: Callable[[float], None] | None) -> Waiting:
+        """Start every session of the period at its instant."""
+        cursors = new_cursors(self.inputs)
+        horizon = int(self.inputs.horizon[0])
+        while cursors.next.min() < NEVER:
+            stream = int(cursors.next.argmin())
+            yield self.env.timeout(int(cursors.next[stream]) - self.env.now)
+            pop_arrival(self.inputs, cursors, stream)
+            access, kind, key, until, peer, _ = (int(value) for value in cursors.pending)
+            entry = int(self.inputs.entry[self.inputs.access_class[access], kind])
+            if entry >= 0:
+                self.start(Session(access, kind, key, self.env.now, until, peer), entry)
+            if progress is not None:
+                progress(min(1.0, self.env.now / horizon))
+
+    def start(self, session: Session, entry: int) -> None:
+        """Start a session at the first row of its program."""
+        self.record.sessions[self.code.table[entry, Column.GROUP]] += 1
+        self.env.process(self.live(session, entry))
+
+    # ------------------------------------------------------------------ the interpreter
+
+    def live(self, session: Session, entry: int) -> Waiting:
+        """Interpret a program to its end."""
+        row = entry
+        while not isinstance(self.code.steps[row], s.End):
+            try:
+                row = yield from self.step(session, row)
+            except DeadlineCame:
+                session.deadline = None
+                row = session.handler
+        if self.trace is not None:
+            values = [
+                session.access, session.kind, session.key, session.start, session.login,
+                self.env.now, session.cause, session.round, session.peer, *session.phases,
+            ]  # fmt: skip
+            self.trace(np.array([values], dtype=np.int64).reshape(1, TRACE_FIELDS))
+
+    def step(self, session: Session, row: int) -> Generator[simpy.Event, Any, int]:
+        """Do one step and return the row of the next."""
+        cells = self.code.table[row]
+        target = int(cells[Column.TARGET])
+        now = self.env.now
+        match self.code.steps[row]:
+            case s.Delay(phase=phase):
+                trips = int(cells[Column.HALF_TRIPS]) * int(self.inputs.access_rtt[session.access])
+                yield from self.wait(session, phase, self.duration(session, row) + trips // 2)
+            case s.Hold():
+                yield from self.wait(session, None, max(0, session.until - now))
+            case s.Serve(phase=phase, scope=scope):
+                station = int(cells[Column.INDEX]) + self.owner(session, scope)
+                yield from self.serve(session, phase, station, self.duration(session, row))
+            case s.Acquire(scope=scope):
+                granted = yield from self.acquire(session, row, self.owner(session, scope))
+                return row + 1 if granted else target
+            case s.Release(scope=scope):
+                self.release(row, self.owner(session, scope))
+            case s.Branch():
+                draw = uniform(session.key, self.purpose(session, row))
+                return target if draw < self.code.laws[cells[Column.LAW], 4] else row + 1
+            case s.Has(features=features):
+                return target if self.inputs.access_features[session.access] & features else row + 1
+            case s.During():
+                inside = any(
+                    backend == cells[Column.INDEX] and begin <= now < end
+                    for backend, begin, end in self.inputs.outages
+                )
+                return target if inside else row + 1
+            case s.Fresh():
+                stamp = int(self.registers[session.access, cells[Column.INDEX]])
+                return target if now - stamp < cells[Column.FIXED] else row + 1
+            case s.Stamp():
+                self.registers[session.access, cells[Column.INDEX]] = now
+            case s.Once():
+                window = now // int(cells[Column.FIXED])
+                if self.registers[session.access, cells[Column.INDEX]] == window:
+                    return target
+                self.registers[session.access, cells[Column.INDEX]] = window
+            case s.Deadline():
+                session.deadline = self.env.timeout(self.duration(session, row))
+                session.handler = target
+            case s.Clear():
+                session.deadline = None
+            case s.Ask():
+                self.ask(session, row)
+            case s.Pending():
+                return target if now < session.ready else row + 1
+            case s.Settle():
+                answered = min(session.ready, now)
+                session.phases[Phase.PERSON] += answered - session.asked
+                session.phases[Phase.BACKEND] += now - answered
+            case s.Retry(limit=limit):
+                if session.round < limit:
+                    session.round += 1
+                    return target
+            case s.Spawn(count=count, salt=salt):
+                for number in range(count):
+                    key = mix(session.key, (salt << 8) + number)
+                    child = Session(
+                        session.access, int(Kind.SPAWNED), key, now, session.until, session.peer
+                    )
+                    self.start(child, int(cells[Column.INDEX]))
+            case s.Mark(attended=attended):
+                self.mark(session, int(cells[Column.GROUP]), attended=attended)
+            case s.Deliver():
+                book_delivery(self.record, now - session.start)
+            case s.Fail(cause=cause):
+                self.record.failures[cells[Column.GROUP], cause] += 1
+                session.cause = cause
+            case s.Goto():
+                return target
+        return row + 1
+
+    # ------------------------------------------------------------------ time
+
+    def wait(self, session: Session, phase: Phase | None, duration: int) -> Waiting:
+        """Let `duration` ns pass, or what the deadline leaves of them."""
+        begin = self.env.now
+        if session.deadline is None:
+            yield self.env.timeout(duration)
+        else:
+            yield session.deadline | self.env.timeout(duration)
+        self.book(session, phase, begin)
+
+    def serve(self, session: Session, phase: Phase, station: int, service: int) -> Waiting:
+        """Queue for a server and be served; the work is done even when the client leaves."""
+        begin = self.env.now
+        if session.deadline is None:
+            yield from self.work(station, service)
+        else:
+            yield session.deadline | self.env.process(self.work(station, service))
+        self.book(session, phase, begin)
+
+    def work(self, station: int, service: int) -> Waiting:
+        """Occupy one server of a station, first come first served."""
+        asked = self.env.now
+        with self.stations[station].request() as turn:
+            if not turn.triggered:
+                yield turn
+            start = self.env.now
+            book_service(self.record, station, start, start - asked, service)
+            yield self.env.timeout(service)
+
+    def acquire(self, session: Session, row: int, owner: int) -> Generator[simpy.Event, Any, bool]:
+        """Take a slot of a pool; return False when its backlog is full."""
+        pool = int(self.code.table[row, Column.INDEX]) + owner
+        endpoint = int(self.code.table[row, Column.EXTRA]) + owner
+        slots, begin, stat = self.pools[pool], self.env.now, self.record.pools[pool]
+        if slots.count == slots.capacity:
+            if len(slots.queue) >= self.inputs.pool_backlog[pool]:
+                stat[PoolStat.REFUSED] += 1
+                self.record.endpoints[endpoint, EndpointStat.REFUSED] += 1
+                return False
+            book_queue(self.record, pool, len(slots.queue), begin)
+        turn = slots.request()
+        if not turn.triggered:
+            yield turn if session.deadline is None else session.deadline | turn
+            waited = self.env.now - begin
+            if not turn.triggered:
+                book_queue(self.record, pool, len(slots.queue), self.env.now)
+                turn.cancel()
+                stat[PoolStat.ABANDONED] += 1
+                stat[PoolStat.LOST_WAIT] += waited
+                self.record.endpoints[endpoint, EndpointStat.ABANDONED] += 1
+                self.book(session, Phase.SLOT, begin)
+            stat[PoolStat.WAITED] += 1
+            stat[PoolStat.WAIT] += waited
+            session.phases[Phase.SLOT] += waited
+        stat[PoolStat.GRANTED] += 1
+        role = int(self.inputs.endpoint_role[endpoint])
+        book_connection(self.record, endpoint, role, self.env.now)
+        return True
+
+    def release(self, row: int, owner: int) -> None:
+        """Give a slot back."""
+        pool = int(self.code.table[row, Column.INDEX]) + owner
+        endpoint = int(self.code.table[row, Column.EXTRA]) + owner
+        role = int(self.inputs.endpoint_role[endpoint])
+        book_disconnection(self.record, endpoint, role, self.env.now)
+        slots = self.pools[pool]
+        if slots.queue:
+            book_queue(self.record, pool, len(slots.queue), self.env.now)
+        slots.release(slots.users[0])
+
+    def book(self, session: Session, phase: Phase | None, begin: int) -> None:
+        """Book the time since `begin`; go to the handler when the deadline has come."""
+        if phase is not None:
+            session.phases[phase] += self.env.now - begin
+        if session.deadline is not None and session.deadline.processed:
+            raise DeadlineCame
+
+    # ------------------------------------------------------------------ draws, people, books
+
+    def purpose(self, session: Session, row: int) -> int:
+        """Return the purpose of a draw: a retry draws anew."""
+        return int(self.code.table[row, Column.PURPOSE]) + ROUNDS * session.round
+
+    def duration(self, session: Session, row: int) -> int:
+        """Return the fixed part of a step plus its draw, ns."""
+        fixed, law = int(self.code.table[row, Column.FIXED]), self.code.table[row, Column.LAW]
+        if law < 0:
+            return fixed
+        kind, a, b, c, _ = self.code.laws[law]
+        return fixed + sample(int(kind), a, b, c, session.key, self.purpose(session, row))
+
+    def ask(self, session: Session, row: int) -> None:
+        """Ask the person; she answers later, or never."""
+        cells = self.code.table[row]
+        kind, a, b, c, never = self.code.laws[cells[Column.LAW]]
+        answer = sample(int(kind), a, b, c, session.key, self.purpose(session, row))
+        session.asked, session.ready = self.env.now, self.env.now + answer
+        draw = uniform(session.key, int(cells[Column.EXTRA]) + ROUNDS * session.round)
+        if draw < never:
+            session.ready = int(NEVER)
+
+    def owner(self, session: Session, scope: s.Scope) -> int:
+        """Return whose resource a step means."""
+        if scope is s.Scope.HOME:
+            return int(self.inputs.access_operator[session.access])
+        return session.peer if scope is s.Scope.PEER else 0
+
+    def mark(self, session: Session, group: int, *, attended: bool) -> None:
+        """Book a successful login and its phases."""
+        operator = int(self.inputs.access_operator[session.access])
+        session.login = self.env.now
+        book_login(
+            self.record, int(self.inputs.operator_bin[operator]), operator, group,
+            session.login - session.start, session.phases[Phase.PERSON], int(attended),
+        )  # fmt: skip
+        for phase in Phase:
+            book_phase(self.record, group, int(phase), session.phases[phase])
+
+
+def run(
+    model: Model,
+    *,
+    progress: Callable[[float], None] | None = None,
+    trace: Callable[[NDArray[np.int64]], None] | None = None,
+) -> Record:
+    """Run `model` on SimPy; same arguments, same result as `fast.run`."""
+    engine = Run(model, trace)
+    engine.env.process(engine.arrivals(progress))
+    engine.env.run()
+    return engine.record
