@@ -362,7 +362,8 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
         if op <= SERVE:
             wait = np.int64(0)
             if op == HOLD:
-                spent = max(np.int64(0), row[session, UNTIL] - t)
+                until = row[session, READY] if code[pc, EXTRA] == 1 else row[session, UNTIL]
+                spent = max(np.int64(0), until - t)
             else:
                 spent = _duration(inputs, state, session, pc)
                 if op == SERVE:

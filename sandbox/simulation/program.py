@@ -153,7 +153,7 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
             case s.Delay():
                 cells |= {
                     Column.OP: Op.DELAY,
-                    Column.PHASE: step.phase,
+                    Column.PHASE: -1 if step.phase is None else step.phase,
                     Column.FIXED: _nanoseconds(step.seconds),
                     Column.HALF_TRIPS: round(step.round_trips * 2),
                     Column.LAW: law(step.law),
@@ -162,7 +162,7 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
             case s.Serve():
                 cells |= {
                     Column.OP: Op.SERVE,
-                    Column.PHASE: step.phase,
+                    Column.PHASE: -1 if step.phase is None else step.phase,
                     Column.FIXED: _nanoseconds(step.seconds),
                     Column.LAW: law(step.law),
                     Column.PURPOSE: step.purpose,
@@ -249,7 +249,9 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
                 cells |= {Column.OP: Op.FAIL, Column.PHASE: step.cause}
             case s.Goto():
                 cells |= {Column.OP: Op.GOTO, Column.TARGET: label(step.target)}
-            case s.Hold() | s.Clear() | s.Settle() | s.Deliver() | s.End():
+            case s.Hold():
+                cells |= {Column.OP: Op.HOLD, Column.EXTRA: int(step.answer)}
+            case s.Clear() | s.Settle() | s.Deliver() | s.End():
                 cells[Column.OP] = Op[type(step).__name__.upper()]
         for column, value in cells.items():
             table[row, column] = value

@@ -140,8 +140,9 @@ class Run:
             case s.Delay(phase=phase):
                 trips = int(cells[Column.HALF_TRIPS]) * int(self.inputs.access_rtt[session.access])
                 yield from self.wait(session, phase, self.duration(session, row) + trips // 2)
-            case s.Hold():
-                yield from self.wait(session, None, max(0, session.until - now))
+            case s.Hold(answer=answer):
+                until = session.ready if answer else session.until
+                yield from self.wait(session, None, max(0, until - now))
             case s.Serve(phase=phase, scope=scope):
                 station = int(cells[Column.INDEX]) + self.owner(session, scope)
                 yield from self.serve(session, phase, station, self.duration(session, row))
@@ -217,7 +218,7 @@ class Run:
             yield session.deadline | self.env.timeout(duration)
         self.book(session, phase, begin)
 
-    def serve(self, session: Session, phase: Phase, station: int, service: int) -> Waiting:
+    def serve(self, session: Session, phase: Phase | None, station: int, service: int) -> Waiting:
         """Queue for a server and be served; the work is done even when the client leaves."""
         begin = self.env.now
         if session.deadline is None:

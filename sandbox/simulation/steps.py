@@ -9,7 +9,7 @@ a wait for a connection slot is given up.
 | step | time | what it does |
 |---|---|---|
 | Delay | fixed + round trips x the access's RTT + one draw | passes time in a phase |
-| Hold | until the mailbox's software closes for the day | keeps an idle connection |
+| Hold | until the software closes for the day, or the answer asked for | keeps a connection |
 | Serve | queue + one draw | FIFO at a station of c servers |
 | Acquire | queue | takes a connection slot; a full backlog goes to `refused` |
 | Release | - | gives the slot back, to the longest waiting session |
@@ -154,7 +154,7 @@ class Purpose(IntEnum):
 class Delay:
     """Pass `seconds` + `round_trips` x RTT + one draw of `law`, booked under `phase`."""
 
-    phase: Phase
+    phase: Phase | None
     seconds: float = 0.0
     round_trips: float = 0.0
     law: Law | None = None
@@ -163,7 +163,9 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Stay connected, idle, until the software closes for the day."""
+    """Stay until the software closes for the day or, with `answer`, until the person answered."""
+
+    answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Serve:
     """Queue for one server of `station` and be served for `seconds` + one draw of `law`."""
 
     station: str
-    phase: Phase
+    phase: Phase | None
     seconds: float = 0.0
     law: Law | None = None
     purpose: Purpose = Purpose.FRONT

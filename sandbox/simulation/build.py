@@ -1,0 +1,357 @@
+"""From a space and a design to a model: programs, stations, pools, arrivals, as arrays."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.observations.schema import Cause, Protocol
+from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues, group_of
+from sandbox.simulation.draws import NANOSECONDS, mix
+from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model
+from sandbox.simulation.program import Layout, compile_programs
+from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
+from sandbox.space.designs import PROTOCOLS, Design, Endpoint
+from sandbox.space.methods import METHODS, Feature, Mechanism, Method
+from sandbox.space.population import ROBOT, SOFTWARE, BalKind, Space
+from sandbox.space.tables import week
+
+__all__ = ["NAMED_OPERATORS", "build_model", "causes_of_exclusion"]
+
+NAMED_OPERATORS = 10  # the largest have histograms of their own
+REGISTERS = (
+    "name", "name.imap", "name.smtp", "ticket.imap", "ticket.smtp", "grant", "pin", "code", "typed",
+    "token", "psc session",
+)  # fmt: skip
+NATIONAL = ("psc", "sms", "directory")
+HOUR = 3600
+BUSY_SHARE = 0.02  # of accesses that keep no connection, those connected at one instant (guess)
+ALL_METHODS = tuple(Method)
+
+
+def causes_of_exclusion(space: Space, design: Design) -> NDArray[np.int16]:
+    """Return why each access cannot use its method under a design: a Cause, or -1 when it can."""
+    accesses = space.accesses
+    causes = np.full(len(accesses), -1, dtype=np.int16)
+
+    def exclude(who: NDArray[np.bool_], cause: Cause) -> None:
+        causes[who & (causes < 0)] = cause
+
+    def has(feature: Feature) -> NDArray[np.bool_]:
+        present: NDArray[np.bool_] = (accesses.features & int(feature)) != 0
+        return present
+
+    for number, method in enumerate(Method):
+        mine = accesses.method == number
+        for protocol in PROTOCOLS:
+            endpoint = design.endpoint(protocol, method)
+            mechanism = endpoint.mechanism(method)
+            if mechanism is Mechanism.EXTERNAL:
+                exclude(mine & ~has(Feature.EXTERNAL), Cause.MECHANISM)
+            if mechanism is Mechanism.XOAUTH2:
+                exclude(mine & ~has(Feature.XOAUTH2), Cause.MECHANISM)
+            if endpoint.client_certificate == "optional" and not METHODS[method].client_certificate:
+                exclude(mine & has(Feature.REQUEST_FAILS), Cause.CERTIFICATE_REQUEST)
+            if not endpoint.standard_port:
+                exclude(mine & ~has(Feature.PORT_SETTING), Cause.PORT_SETTING)
+                exclude(mine & has(Feature.PORT_BLOCKED), Cause.PORT_BLOCKED)
+            hosts = {e.host for e in design.endpoints if e.protocol == protocol}
+            if design.discovery == "urls" and len(hosts) > 1:
+                exclude(mine & ~has(Feature.METHOD_URL), Cause.METHOD_URL)
+    return causes
+
+
+def _serves(endpoint: Endpoint, methods: NDArray[np.int8]) -> NDArray[np.bool_]:
+    numbers = [ALL_METHODS.index(method) for method in endpoint.methods]
+    return np.isin(methods, numbers)
+
+
+def _expected_connections(space: Space, endpoint: Endpoint) -> NDArray[np.float64]:
+    """Return, by operator, how many connections the endpoint should carry at a busy instant."""
+    accesses, scenario = space.accesses, space.scenario
+    each = np.full(len(SOFTWARE), BUSY_SHARE)
+    present = np.array([p.present_working for p in scenario.populations.values()])
+    if endpoint.protocol == "imap":
+        for number, name in enumerate(SOFTWARE):
+            software = scenario.software[name]
+            if software.keeps_connection:
+                each[number] = software.imap_connections
+    load = each[accesses.software] * present[accesses.population]
+    mine = _serves(endpoint, accesses.method)
+    return np.bincount(
+        accesses.operator[mine], weights=load[mine], minlength=len(space.operators)
+    ).astype(np.float64)
+
+
+def _split(total: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Split each operator's total over endpoints, at least 1 each: int64 (endpoints, operators)."""
+    parts = np.ones(weights.shape, dtype=np.int64)
+    for operator in range(weights.shape[1]):
+        share = weights[:, operator] + 1e-9
+        rest = max(0, int(total[operator]) - len(share))
+        exact = share / share.sum() * rest
+        extra = np.floor(exact).astype(np.int64)
+        order = np.argsort(extra - exact, kind="stable")
+        extra[order[: rest - int(extra.sum())]] += 1
+        parts[:, operator] += extra
+    return parts
+
+
+class _Builder:
+    """Lays out stations, pools and endpoints of all operators under one design."""
+
+    def __init__(self, space: Space, design: Design) -> None:
+        self.space, self.design = space, design
+        self.operators = len(space.operators)
+        resources = space.scenario.resources
+        self.shared = design.shared_front or resources.placement == "shared"
+        self.servers: list[NDArray[np.int64]] = [
+            np.array([getattr(space.scenario.backends, name).servers for name in NATIONAL])
+        ]
+        self.slots: list[NDArray[np.int64]] = []
+        self.stations = {name: number for number, name in enumerate(NATIONAL)}
+        self.pools: dict[str, int] = {}
+        self.pool_of: dict[str, str] = {}
+        counts = np.bincount(space.accesses.operator, minlength=self.operators)
+        self.front = self._cores(counts, resources.front_cores)
+        self.store = self._cores(counts, resources.store_cores)
+        self._lay_out()
+
+    def _cores(self, accesses: NDArray[np.int64], per_10000: float) -> NDArray[np.int64]:
+        cores = np.ceil(accesses * per_10000 / 10_000).astype(np.int64)
+        return np.maximum(cores, self.space.scenario.resources.least_cores)
+
+    def _add_station(self, name: str, servers: NDArray[np.int64]) -> None:
+        self.stations[name] = sum(len(part) for part in self.servers)
+        self.servers.append(servers)
+
+    def _add_pool(self, name: str, slots: NDArray[np.int64]) -> None:
+        self.pools[name] = sum(len(part) for part in self.slots)
+        self.slots.append(slots)
+
+    def _lay_out(self) -> None:
+        resources = self.space.scenario.resources
+        endpoints = self.design.endpoints
+        load = {e.name: _expected_connections(self.space, e) for e in endpoints}
+        for protocol in PROTOCOLS:
+            mine = [e for e in endpoints if e.protocol == protocol]
+            weights = np.stack([load[e.name] for e in mine])
+            total = np.ceil(resources.slot_headroom * weights.sum(axis=0)).astype(np.int64)
+            total = np.maximum(total, resources.least_slots)
+            if self.shared:
+                self._add_pool(protocol, total)
+                self.pool_of |= {e.name: protocol for e in mine}
+            else:
+                for endpoint, slots in zip(mine, _split(total, weights), strict=True):
+                    self._add_pool(endpoint.name, slots)
+                    self.pool_of[endpoint.name] = endpoint.name
+        self._add_pool("mx", np.full(self.operators, resources.least_slots, dtype=np.int64))
+        self.slots[-1] = np.maximum(self.slots[-1], self.front * 8)
+        self.pool_of["mx"] = "mx"
+        if self.shared or len(endpoints) == len(PROTOCOLS):
+            self._add_station("front", self.front)
+            self.stations |= {f"front.{e.name}": self.stations["front"] for e in endpoints}
+        else:
+            weights = np.stack([self._logins(e) for e in endpoints])
+            for endpoint, cores in zip(endpoints, _split(self.front, weights), strict=True):
+                self._add_station(f"front.{endpoint.name}", cores)
+        self._add_station("store", self.store)
+        self._add_station("mx", np.maximum(self.front // 2, 1))
+
+    def _logins(self, endpoint: Endpoint) -> NDArray[np.float64]:
+        """Return, by operator, accesses weighted by how often they log in."""
+        accesses = self.space.accesses
+        mine = _serves(endpoint, accesses.method)
+        counts = np.bincount(accesses.operator[mine], minlength=self.operators)
+        return counts.astype(np.float64) * (1.0 if endpoint.protocol == "imap" else 0.1)
+
+    def layout(self) -> Layout:
+        names = [e.name for e in self.design.endpoints] + ["mx"]
+        return Layout(
+            stations=self.stations,
+            pools=self.pools,
+            endpoints={name: number * self.operators for number, name in enumerate(names)},
+            pool_of=self.pool_of,
+            registers={name: number for number, name in enumerate(REGISTERS)},
+            backends={name: number for number, name in enumerate(NATIONAL)},
+        )
+
+
+def _dns_miss(space: Space, endpoint: Endpoint) -> float:
+    """Return the probability that a provider's resolver has forgotten the name of an endpoint.
+
+    A resolver that keeps an answer for one TTL, asked by Poisson clients n times a TTL, misses
+    1 time in 1 + n (Jung, Berger, Balakrishnan 2003); n follows from the operator's share of the
+    resolver's users and from the methods behind the name; averaged over accesses.
+    """
+    network, accesses = space.scenario.network, space.accesses
+    mine = _serves(endpoint, accesses.method)
+    if not mine.any():
+        return 1.0
+    users = np.bincount(accesses.operator[mine], minlength=len(space.operators))
+    asked = network.dns_users * users / len(accesses)
+    return float((users / (1.0 + asked)).sum() / users.sum())
+
+
+def _classes(space: Space, design: Design, entries: dict[str, int]) -> tuple[
+    NDArray[np.int16], NDArray[np.int64], NDArray[np.float64]
+]:  # fmt: skip
+    """Return the class of each access, the entries of each class, and how often it polls."""
+    accesses, scenario = space.accesses, space.scenario
+    causes = causes_of_exclusion(space, design)
+    code = (causes.astype(np.int64) + 1) * 10_000 + accesses.software.astype(np.int64) * 100 + accesses.method
+    values, classes = np.unique(code, return_inverse=True)
+    entry = np.full((len(values), len(Kind)), -1, dtype=np.int64)
+    visit = np.ones(len(values))
+    for row, value in enumerate(values):
+        cause, rest = int(value) // 10_000 - 1, int(value) % 10_000
+        software, method = SOFTWARE[rest // 100], ALL_METHODS[rest % 100]
+        if cause < 0:
+            entry[row, Kind.OPEN] = entries[f"{software}.{method}.open"]
+            entry[row, Kind.SEND] = entries[f"{software}.{method}.send"]
+            visit[row] = scenario.software[software].poll_share
+            if visit[row] > 0:
+                entry[row, Kind.POLL] = entries[f"{software}.{method}.poll"]
+        else:
+            name = f"{method}.{Cause(cause).name}"
+            entry[row, Kind.OPEN] = entries[f"excluded.imap.{name}"]
+            entry[row, Kind.SEND] = entries[f"excluded.smtp.{name}"]
+    return classes.astype(np.int16), entry, visit
+
+
+def _schedule(space: Space) -> NDArray[np.float64]:
+    """Return who is present, from when to when: float64 (P, day kinds, PEOPLE), seconds."""
+    rows = np.zeros((len(space.populations), len(DayKind), PEOPLE))
+    for number, people in enumerate(space.scenario.populations.values()):
+        present = (people.present_working, people.present_saturday, people.present_sunday)
+        hours = (people.opening_hour, people.opening_sd, people.closing_hour, people.closing_sd)
+        for kind in DayKind:
+            rows[number, kind] = [present[kind], *(HOUR * value for value in hours)]
+    return rows
+
+
+def _sends(space: Space, order: NDArray[np.int64], seed: int, replication: int) -> tuple[
+    NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]
+]:  # fmt: skip
+    """Return streams of senders, the senders, and messages by hour, int64 (streams, hours)."""
+    scenario, accesses = space.scenario, space.accesses
+    streams: list[tuple[int, int]] = []
+    senders: list[NDArray[np.int32]] = []
+    counts: list[NDArray[np.int64]] = []
+    first = 0
+    for number, (name, people) in enumerate(scenario.populations.items()):
+        weights = hourly_weights(
+            scenario.period.start, scenario.period.days, week()[name],
+            scenario.traffic.monday_factor,
+        )  # fmt: skip
+        for machine in (False, True):
+            share = people.message_share * (
+                people.machine_share if machine else 1 - people.machine_share
+            )
+            mine = (accesses.population[order] == number) & (
+                (accesses.software[order] == ROBOT) == machine
+            )
+            who = np.flatnonzero(mine).astype(np.int32)
+            if share <= 0 or len(who) == 0:
+                continue
+            generator = np.random.default_rng([seed, replication, number, int(machine)])
+            counts.append(generator.poisson(space.messages * share * weights))
+            streams.append((first, len(who)))
+            senders.append(who)
+            first += len(who)
+    hours = 24 * scenario.period.days
+    return (
+        np.array(streams, dtype=np.int64).reshape(-1, 2),
+        np.concatenate([*senders, np.zeros(0, dtype=np.int32)]),
+        np.array(counts, dtype=np.int64).reshape(-1, hours),
+    )
+
+
+def _outages(space: Space) -> NDArray[np.int64]:
+    """Return back end, start and end of each outage, ns."""
+    start = datetime.combine(space.scenario.period.start, datetime.min.time())
+    rows = []
+    for outage in space.scenario.outages:
+        begin = round((outage.start.replace(tzinfo=None) - start) / timedelta(microseconds=1))
+        end = begin + round(outage.minutes * 60_000_000)
+        rows.append((NATIONAL.index(outage.backend), begin * 1000, end * 1000))
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def _rings(space: Space, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the order of accesses (rings, then phase), their phase in ns, and the poll streams."""
+    accesses, scenario = space.accesses, space.scenario
+    periods = np.array(
+        [round(scenario.software[name].poll_seconds * NANOSECONDS) for name in SOFTWARE]
+    )
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 1000])))
+    # One uniform per identity rank: the same access keeps its phase in every design.
+    phase = (generator.random(len(accesses)) * periods[accesses.software]).astype(np.int64)
+    order = np.lexsort((phase, accesses.software))
+    streams = []
+    for number in range(len(SOFTWARE)):
+        mine = np.flatnonzero(accesses.software[order] == number)
+        if len(mine):
+            streams.append((periods[number], mine[0], len(mine), int(number == ROBOT)))
+    return order, phase[order], np.array(streams, dtype=np.int64).reshape(-1, 4)
+
+
+def build_model(space: Space, design: Design, *, replication: int = 0) -> Model:
+    """Make one design of a space ready to run.
+
+    The replication changes what is drawn during the run, not the space: the same people, with
+    other days.
+    """
+    scenario, accesses = space.scenario, space.accesses
+    builder = _Builder(space, design)
+    layout = builder.layout()
+    miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
+    code = compile_programs(Dialogues(scenario, design, miss).programs(), layout)
+    classes, entry, visit = _classes(space, design, dict(code.entries))
+    order, phase, polls = _rings(space, space.seed)
+    sends, senders, send_counts = _sends(space, order, space.seed, replication)
+    servers = np.concatenate(builder.servers).astype(np.int64)
+    slots = np.concatenate(builder.slots).astype(np.int64)
+    days = scenario.period.days
+    largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
+    bins = np.full(len(space.operators), len(largest), dtype=np.int16)
+    bins[largest] = np.arange(len(largest))
+    receives = np.flatnonzero(accesses.kind[order] != BalKind.APP).astype(np.int32)
+    roles = len(design.endpoints) + 1
+    inputs = Inputs(
+        run_key=np.array([mix(space.seed, replication)], dtype=np.int64),
+        horizon=np.array([days * 86_400 * NANOSECONDS], dtype=np.int64),
+        code=code.table,
+        laws=code.laws,
+        entry=entry,
+        group=np.zeros(len(entry), dtype=np.int64),
+        access_class=classes[order],
+        access_operator=accesses.operator[order],
+        access_population=accesses.population[order],
+        access_rtt=np.rint(accesses.rtt[order] * NANOSECONDS).astype(np.int64),
+        access_phase=phase,
+        access_features=accesses.features[order],
+        access_identity=accesses.identity[order],
+        visit=visit,
+        polls=polls,
+        day_kind=day_kinds(scenario.period.start, days),
+        schedule=_schedule(space),
+        sends=sends,
+        senders=senders,
+        send_counts=send_counts,
+        recipients=receives if len(receives) else np.arange(len(accesses), dtype=np.int32),
+        servers=servers,
+        server_offset=np.concatenate([[0], np.cumsum(servers)[:-1]]).astype(np.int64),
+        pool_slots=slots,
+        pool_backlog=np.full(len(slots), scenario.policies.backlog, dtype=np.int64),
+        endpoint_role=np.repeat(np.arange(roles), len(space.operators)).astype(np.int16),
+        operator_bin=bins,
+        outages=_outages(space),
+        registers=np.array([len(REGISTERS)], dtype=np.int64),
+    )
+    return Model(code=code, inputs=inputs, groups=RELAY_GROUP + 1, minutes=days * 1440)
+
+

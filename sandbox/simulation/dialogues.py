@@ -1,0 +1,540 @@
+"""The methods as dialogues: what passes between software, endpoint, back ends and person.
+
+Each dialogue is assembled from fragments (name look-up, connection, TLS, SASL, method) for one kind
+of software, one method, one design. What decides between designs stands here and nowhere else:
+whether a login that waits for a person holds a connection slot, which caches are shared, how many
+round trips a mechanism takes, who is asked for a certificate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sandbox.observations.schema import Cause, Phase, Protocol
+from sandbox.simulation.draws import Law, constant, exponential, lognormal
+from sandbox.simulation.program import Program
+from sandbox.simulation.steps import (
+    Acquire,
+    Ask,
+    Branch,
+    Clear,
+    Deadline,
+    Delay,
+    Deliver,
+    During,
+    End,
+    Fail,
+    Fresh,
+    Goto,
+    Has,
+    Hold,
+    Label,
+    Mark,
+    Once,
+    Pending,
+    Purpose,
+    Release,
+    Retry,
+    Scope,
+    Serve,
+    Settle,
+    Spawn,
+    Stamp,
+    Step,
+)
+from sandbox.space.designs import Design, Endpoint
+from sandbox.space.methods import METHODS, Feature, Mechanism, Method
+from sandbox.space.scenario import Scenario, Software
+
+__all__ = ["RELAY_GROUP", "Dialogues", "group_of"]
+
+Items = list[Label | Step]
+
+METHOD_LIST = tuple(Method)
+RELAY_GROUP = len(Protocol) * len(METHOD_LIST)
+PROMPT = lognormal(4.0, 0.6, 1.0)  # a person dismisses a certificate dialogue
+RELAY_ATTEMPTS, RELAY_PAUSE = 8, 300.0
+AFTER_LOGIN_TRIPS = {"imap": 3.0, "smtp": 3.0}  # select, search, logout; MAIL+RCPT+DATA, body, quit
+# Round trips of the mail protocol from the end of TLS to the end of AUTH, by mechanism: greeting,
+# capabilities (EHLO), authentication; XOAUTH2 is sent without initial response by LPS software.
+SASL_TRIPS = {
+    Mechanism.NONE: 2.0,
+    Mechanism.PLAIN: 3.0,
+    Mechanism.EXTERNAL: 3.0,
+    Mechanism.XOAUTH2: 4.0,
+}
+STARTTLS_TRIPS = 2.0  # greeting and STARTTLS before the handshake
+RELAY_TRIPS = 7.0  # TCP, greeting, EHLO, STARTTLS, TLS, EHLO, envelope
+
+
+def group_of(protocol: Protocol, method: Method) -> int:
+    """Return the row of the login histograms for a protocol and method."""
+    return int(protocol) * len(METHOD_LIST) + METHOD_LIST.index(method)
+
+
+def _sum_of(first: tuple[float, float], second: tuple[float, float], shift: float) -> Law:
+    """Return the lognormal (beyond `shift`) with the moments of the sum of two (mean, sd)."""
+    mean, sd = first[0] + second[0], math.hypot(first[1], second[1])
+    return lognormal(mean, sd / (mean - shift), shift)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogues:
+    """Writes the programs of one scenario under one design.
+
+    Attributes:
+        dns_miss: by endpoint name, the probability that the provider's resolver must ask.
+    """
+
+    scenario: Scenario
+    design: Design
+    dns_miss: Mapping[str, float]
+
+    # ------------------------------------------------------------------ whole programs
+
+    def programs(self) -> Iterator[Program]:
+        """Yield every program: those of each software and method, then the relay's."""
+        for name, software in self.scenario.software.items():
+            for method in METHOD_LIST:
+                if (name == "robot") == (method is Method.CERTIFICATE):
+                    yield from self._of(name, software, method)
+        for protocol in Protocol:
+            for method in METHOD_LIST:
+                for cause in Cause:
+                    if cause <= Cause.PORT_BLOCKED:
+                        yield self._excluded(protocol, method, cause)
+        yield self._relay()
+
+    def _of(self, name: str, software: Software, method: Method) -> Iterator[Program]:
+        prefix = f"{name}.{method}"
+        attended = name != "robot"
+        imap, smtp = group_of(Protocol.IMAP, method), group_of(Protocol.SMTP, method)
+        extra = software.imap_connections - 1
+
+        after: Items = [Spawn(f"{prefix}.extra", extra)] if extra else []
+        keep: Items = [Hold()] if software.keeps_connection else []
+        yield Program(
+            f"{prefix}.open", imap,
+            tuple(self._session("imap", software, method, attended=attended, work=after + keep)),
+        )  # fmt: skip
+        yield Program(
+            f"{prefix}.poll", imap,
+            tuple(self._session("imap", software, method, attended=False, work=[])),
+        )  # fmt: skip
+        yield Program(
+            f"{prefix}.extra", imap,
+            tuple(self._session("imap", software, method, attended=False, work=keep)),
+        )  # fmt: skip
+        yield Program(
+            f"{prefix}.send", smtp,
+            tuple(self._session("smtp", software, method, attended=attended,
+                                work=[Spawn("relay", salt=2)])),
+        )  # fmt: skip
+
+    def _excluded(self, protocol: Protocol, method: Method, cause: Cause) -> Program:
+        """Who cannot connect: the attempt fails for its cause, at once or at a time-out."""
+        wait: Items = (
+            [Delay(Phase.NETWORK, self.scenario.network.connect_timeout)]
+            if cause is Cause.PORT_BLOCKED
+            else []
+        )
+        return Program(
+            f"excluded.{protocol.name.lower()}.{method}.{cause.name}",
+            group_of(protocol, method), (*wait, Fail(cause), End()),
+        )  # fmt: skip
+
+    def _relay(self) -> Program:
+        """API MSS-IO: from the sending operator's queue to the recipient's mailbox."""
+        relay, processor = self.scenario.relay, self.scenario.processor
+        body: Items = [
+            Delay(None, law=exponential(relay.queue_mean), purpose=Purpose.RELAY_QUEUE),
+            "again",
+            Acquire("mx", "busy", Scope.PEER),
+            Delay(None, RELAY_TRIPS * relay.rtt),
+            Serve("mx", None, processor.tls_client_certificate, exponential(processor.relay),
+                  Purpose.RELAY_LINK, Scope.PEER),
+            Delay(None, relay.rtt),
+            Deliver(),
+            Release("mx", Scope.PEER),
+            End(),
+            "busy",
+            Delay(None, RELAY_PAUSE),
+            Retry(RELAY_ATTEMPTS, "again"),
+            Fail(Cause.SLOTS_EXHAUSTED),
+            End(),
+        ]  # fmt: skip
+        return Program("relay", RELAY_GROUP, tuple(body))
+
+    # ------------------------------------------------------------------ one session
+
+    def _session(
+        self, protocol: str, software: Software, method: Method, *, attended: bool, work: Items
+    ) -> Items:
+        """A session from start to end: login with its retries, then the mail work."""
+        endpoint = self.design.endpoint(protocol, method)
+        policies, processor = self.scenario.policies, self.scenario.processor
+        cpu = processor.imap_session if protocol == "imap" else processor.submission
+        purpose = Purpose.STORE if protocol == "imap" else Purpose.SUBMIT
+        body: Items = [
+            "again",
+            *self._before(method, endpoint, attended=attended),
+            Deadline(software.timeout, "no slot"),
+            *self._look_up(endpoint),
+            Acquire(endpoint.name, "refused"),
+            Deadline(software.timeout, "timed out"),
+            *self._connect(endpoint, method, attended=attended),
+            *self._authenticate(endpoint, method, software, attended=attended),
+            Clear(),
+            Mark(attended),
+            Serve("store", None, law=exponential(cpu), purpose=purpose),
+            Delay(None, round_trips=AFTER_LOGIN_TRIPS[protocol]),
+            *work,
+            Release(endpoint.name),
+            End(),
+            "no slot",
+            Fail(Cause.SLOT_TIMEOUT),
+            Goto("pause"),
+            "refused",
+            Clear(),
+            Fail(Cause.SLOTS_EXHAUSTED),
+            Goto("pause"),
+            "timed out",
+            Fail(Cause.CLIENT_TIMEOUT),
+            "close",
+            Release(endpoint.name),
+            "pause",
+        ]
+        if attended and policies.retry_limit:
+            pause = exponential(policies.retry_pause) if policies.retry_pause else constant(0.0)
+            body += [
+                Clear(),
+                Delay(Phase.PERSON, law=pause, purpose=Purpose.BACK_OFF),
+                Retry(policies.retry_limit, "again"),
+            ]
+        return [*body, End()]
+
+    def _look_up(self, endpoint: Endpoint) -> Items:
+        """Resolve the host name: own cache, provider's resolver, operator's server."""
+        network, register = self.scenario.network, self._name_register(endpoint)
+        miss = self.dns_miss[endpoint.name]
+        return [
+            Fresh(register, network.dns_ttl, "resolved"),
+            Stamp(register),
+            Delay(Phase.NETWORK, network.dns_hit, round_trips=1),
+            Branch(1.0 - miss, Purpose.RESOLVER, "resolved"),
+            Delay(Phase.NETWORK, network.dns_miss),
+            "resolved",
+        ]
+
+    def _name_register(self, endpoint: Endpoint) -> str:
+        """A client resolves a host once, whatever protocols it serves."""
+        hosts = {e.host for e in self.design.endpoints if set(e.methods) & set(endpoint.methods)}
+        return "name" if len(hosts) == 1 else f"name.{endpoint.protocol}"
+
+    def _connect(self, endpoint: Endpoint, method: Method, *, attended: bool) -> Items:
+        """TCP, STARTTLS where the design wants it, TLS full or resumed, round trips of SASL.
+
+        Round trips are taken before the one service of the endpoint's processor: TLS and login
+        work are booked together, in the TLS phase.
+        """
+        policies, processor, cps = (
+            self.scenario.policies, self.scenario.processor, self.scenario.methods.cps,
+        )  # fmt: skip
+        certified = METHODS[method].client_certificate
+        ticket = f"ticket.{endpoint.protocol}"
+        starttls: Items = (
+            [Delay(Phase.SASL, round_trips=STARTTLS_TRIPS)] if endpoint.tls == "starttls" else []
+        )
+        card: Items = []
+        if method is Method.CPS:
+            signature = lognormal(cps.sign_mean, cps.sign_cv, cps.sign_shift)
+            card = [
+                Fresh("pin", cps.pin_seconds, "unlocked"),
+                *(
+                    [
+                        Delay(
+                            Phase.PERSON,
+                            law=lognormal(cps.pin_mean, cps.pin_cv),
+                            purpose=Purpose.CARD_PIN,
+                        ),
+                        Stamp("pin"),
+                    ]
+                    if attended
+                    else [Fail(Cause.PERSON_NEEDED), Clear(), Goto("close")]
+                ),
+                "unlocked",
+                Delay(Phase.TLS, law=signature, purpose=Purpose.CARD_SIGN),
+            ]
+        prompt: Items = []
+        if attended and not certified and endpoint.client_certificate == "optional":
+            prompt = [
+                Has(Feature.REQUEST_PROMPTS, "prompt"),
+                Goto("asked"),
+                "prompt",
+                Delay(Phase.PERSON, law=PROMPT, purpose=Purpose.PROMPT),
+                "asked",
+            ]
+        full = processor.tls_client_certificate if certified else processor.tls_full
+        trips = SASL_TRIPS[endpoint.mechanism(method)]
+        return [
+            Delay(Phase.NETWORK, round_trips=1),
+            *starttls,
+            Fresh(ticket, policies.ticket_seconds, "resumed"),
+            Stamp(ticket),
+            *card,
+            *prompt,
+            Delay(Phase.TLS, round_trips=1),
+            Has(Feature.TLS13, "full"),
+            Delay(Phase.TLS, round_trips=1),
+            "full",
+            Serve(f"front.{endpoint.name}", Phase.TLS, full + processor.login),
+            Goto("secured"),
+            "resumed",
+            Delay(Phase.TLS, round_trips=1),
+            Serve(f"front.{endpoint.name}", Phase.TLS, processor.tls_resumed + processor.login),
+            "secured",
+            Delay(Phase.SASL, round_trips=trips),
+        ]
+
+    # ------------------------------------------------------------------ the methods
+
+    def _before(self, method: Method, endpoint: Endpoint, *, attended: bool) -> Items:
+        """What happens before the connection: no slot is held meanwhile."""
+        if method is Method.TOTP and attended:
+            totp = self.scenario.methods.totp
+            return [
+                Fresh("grant", self.scenario.policies.session_seconds, "typed"),
+                Delay(
+                    Phase.PERSON,
+                    law=lognormal(totp.typing_mean, totp.typing_cv),
+                    purpose=Purpose.TYPE_CODE,
+                ),
+                "typed",
+            ]
+        if method is Method.ECPS and endpoint.mechanism(method) is Mechanism.XOAUTH2:
+            return self._token()
+        return []
+
+    def _token(self) -> Items:
+        """The software gets a PSC access token: kept, refreshed, or by a full CIBA flow."""
+        policies, psc = self.scenario.policies, self.scenario.backends.psc
+        return [
+            Fresh("token", policies.token_seconds, "have token"),
+            During("psc", "psc down"),
+            # TCP and TLS to PSC, from the client's own site.
+            Delay(Phase.BACKEND, psc.rtt, round_trips=3),
+            Fresh("psc session", policies.psc_session_seconds, "refresh"),
+            *self._ciba(policies.ciba_expiry, "expired", "declined", "psc down"),
+            Clear(),
+            Stamp("psc session"),
+            Goto("got token"),
+            "expired",
+            Settle(),
+            Fail(Cause.NO_ANSWER),
+            Goto("pause"),
+            "declined",
+            Clear(),
+            Fail(Cause.REFUSED),
+            Goto("pause"),
+            "psc down",
+            Clear(),
+            Delay(Phase.BACKEND, psc.timeout),
+            Fail(Cause.BACKEND_DOWN),
+            Goto("pause"),
+            "refresh",
+            Serve("psc", Phase.BACKEND, law=exponential(psc.token), purpose=Purpose.PSC_TOKEN,
+                  scope=Scope.NATIONAL),
+            "got token",
+            Stamp("token"),
+            "have token",
+        ]  # fmt: skip
+
+    def _ciba(self, budget: float, expired: Label, declined: Label, down: Label) -> Items:
+        """Ask the telephone through PSC and wait, polling or pinged; ends with the answer in.
+
+        `budget` is how long the asker can wait, s; then it goes to `expired`.
+        """
+        policies, psc, ecps = (
+            self.scenario.policies, self.scenario.backends.psc, self.scenario.methods.ecps,
+        )  # fmt: skip
+        sd = ecps.approval_cv * (ecps.approval_mean - ecps.approval_shift)
+        answer = _sum_of(
+            (ecps.push_mean, ecps.push_cv * ecps.push_mean), (ecps.approval_mean, sd),
+            ecps.approval_shift,
+        )  # fmt: skip
+        request: Items = [
+            Serve("psc", Phase.BACKEND, law=exponential(psc.authentication),
+                  purpose=Purpose.PSC_REQUEST, scope=Scope.NATIONAL),
+            Ask(answer, Purpose.APPROVAL, ecps.never),
+            Deadline(budget, expired),
+        ]  # fmt: skip
+        if policies.ciba_mode == "poll":
+            wait: Items = [
+                "poll",
+                Delay(None, policies.ciba_interval),
+                During("psc", f"{down} while asking"),
+                Serve("psc", None, law=exponential(psc.poll), purpose=Purpose.PSC_POLL,
+                      scope=Scope.NATIONAL),
+                Pending("poll"),
+                Goto("answered"),
+                f"{down} while asking",
+                Settle(),
+                Goto(down),
+                "answered",
+            ]  # fmt: skip
+        else:
+            wait = [
+                Hold(answer=True),
+                Delay(None, psc.rtt),
+                Serve("psc", None, law=exponential(psc.token), purpose=Purpose.PSC_TOKEN,
+                      scope=Scope.NATIONAL),
+            ]  # fmt: skip
+        refusal: Items = [Branch(ecps.refused, Purpose.REFUSAL, declined)] if ecps.refused else []
+        return [*request, *wait, Settle(), *refusal]
+
+    def _authenticate(
+        self, endpoint: Endpoint, method: Method, software: Software, *, attended: bool
+    ) -> Items:
+        """The method at the operator, inside the connection: the slot is held."""
+        match method:
+            case Method.CPS | Method.CERTIFICATE:
+                return self._certificate()
+            case Method.TOTP:
+                return self._totp(attended=attended)
+            case Method.ECPS if endpoint.mechanism(method) is Mechanism.XOAUTH2:
+                return self._check_token()
+            case Method.ECPS:
+                return self._ciba_proxy(software)
+            case _:
+                return self._sms(software)
+
+    def _certificate(self) -> Items:
+        """The certificate said who it is; the directory says whose mailbox that is."""
+        directory = self.scenario.backends.directory
+        return [
+            Branch(1.0 - directory.miss, Purpose.DIRECTORY_MISS, "known"),
+            Delay(Phase.BACKEND, directory.rtt),
+            Serve("directory", Phase.BACKEND, law=exponential(directory.lookup),
+                  purpose=Purpose.DIRECTORY, scope=Scope.NATIONAL),
+            "known",
+        ]  # fmt: skip
+
+    def _totp(self, *, attended: bool) -> Items:
+        """Password and code in one go; a code serves once where the policy says so."""
+        policies, totp = self.scenario.policies, self.scenario.methods.totp
+        once: Items = (
+            [Once("code", policies.totp_step, "reused")] if policies.totp_once else []
+        )
+        # Without a person, software can only send the code that it was given last.
+        presented: Items = (
+            [Branch(totp.mistyped, Purpose.MISTYPE, "mistyped")]
+            if attended
+            else [Fresh("typed", policies.totp_step, "given"), Goto("nobody"), "given"]
+        )
+        return [
+            Fresh("grant", policies.session_seconds, "granted"),
+            *presented,
+            *once,
+            Stamp("grant"),
+            *([Stamp("typed")] if attended else []),
+            Goto("granted"),
+            *(["reused", Clear(), Fail(Cause.CODE_REUSED), Goto("close")] if once else []),
+            *(
+                ["mistyped", Clear(), Fail(Cause.CODE_MISTYPED), Goto("close")]
+                if attended
+                else ["nobody", Clear(), Fail(Cause.PERSON_NEEDED), Goto("close")]
+            ),
+            "granted",
+        ]
+
+    def _check_token(self) -> Items:
+        """The operator asks PSC about the token, or verifies its signature itself."""
+        if self.scenario.policies.token_check == "jwks":
+            return []
+        psc = self.scenario.backends.psc
+        return [
+            During("psc", "no introspection"),
+            Delay(Phase.BACKEND, psc.rtt),
+            Serve("psc", Phase.BACKEND, law=exponential(psc.introspection),
+                  purpose=Purpose.PSC_INTROSPECT, scope=Scope.NATIONAL),
+            Goto("verified"),
+            "no introspection",
+            Delay(Phase.BACKEND, psc.timeout),
+            Clear(),
+            Fail(Cause.BACKEND_DOWN),
+            Goto("close"),
+            "verified",
+        ]  # fmt: skip
+
+    def _held(self, software: Software, expiry: float) -> tuple[float, Cause]:
+        """Return how long a held login lasts at most, s, and why it ends then."""
+        limits = {
+            expiry: Cause.NO_ANSWER,
+            self.scenario.policies.prelogin_timeout: Cause.CLIENT_TIMEOUT,
+            software.timeout: Cause.CLIENT_TIMEOUT,
+        }
+        shortest = min(limits)
+        return shortest, limits[shortest]
+
+    def _ciba_proxy(self, software: Software) -> Items:
+        """The proxy of the proof of concept: the login is held until the telephone answers."""
+        policies, psc = self.scenario.policies, self.scenario.backends.psc
+        budget, cause = self._held(software, policies.ciba_expiry)
+        return [
+            Fresh("grant", policies.session_seconds, "granted"),
+            During("psc", "psc down"),
+            Delay(Phase.BACKEND, psc.rtt),
+            *self._ciba(budget, "unanswered", "declined", "psc down"),
+            Stamp("grant"),
+            Goto("granted"),
+            "unanswered",
+            Settle(),
+            Fail(cause),
+            Goto("close"),
+            "declined",
+            Clear(),
+            Fail(Cause.REFUSED),
+            Goto("close"),
+            "psc down",
+            Deadline(software.timeout, "timed out"),
+            Delay(Phase.BACKEND, psc.timeout),
+            Clear(),
+            Fail(Cause.BACKEND_DOWN),
+            Goto("close"),
+            "granted",
+        ]
+
+    def _sms(self, software: Software) -> Items:
+        """The operator's own CIBA: a link in an SMS; the login is held meanwhile."""
+        policies, gateway, sms = (
+            self.scenario.policies, self.scenario.backends.sms, self.scenario.methods.sms,
+        )  # fmt: skip
+        budget, cause = self._held(software, sms.expiry)
+        answer = _sum_of(
+            (sms.delivery_mean, sms.delivery_cv * sms.delivery_mean),
+            (sms.click_mean, sms.click_cv * sms.click_mean), 0.0,
+        )  # fmt: skip
+        return [
+            Fresh("grant", policies.session_seconds, "granted"),
+            Serve("sms", Phase.BACKEND, law=exponential(gateway.send),
+                  purpose=Purpose.SMS_GATEWAY, scope=Scope.NATIONAL),
+            Branch(sms.lost, Purpose.SMS_LOST, "sms lost"),
+            Ask(answer, Purpose.SMS_CLICK),
+            Deadline(budget, "unanswered"),
+            Hold(answer=True),
+            Settle(),
+            Stamp("grant"),
+            Goto("granted"),
+            "unanswered",
+            Settle(),
+            Fail(cause),
+            Goto("close"),
+            "sms lost",
+            Clear(),
+            Delay(Phase.PERSON, budget),
+            Fail(Cause.SMS_LOST),
+            Goto("close"),
+            "granted",
+        ]  # fmt: skip

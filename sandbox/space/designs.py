@@ -1,0 +1,253 @@
+"""Designs as data: which endpoint serves which protocol and method, and what follows from it.
+
+From one `Design` follow the listeners, the DNS records, the certificates, the stations of the
+simulation and the costs. Adding a design is one value here, or one table in a scenario.
+The operator's own CIBA is the deck's second OTP option: it shares the endpoint of the OTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sandbox.space.errors import UserError
+from sandbox.space.methods import METHODS, Mechanism, Method
+
+__all__ = ["BUILT_IN", "PROTOCOLS", "Design", "Endpoint"]
+
+PROTOCOLS = ("imap", "smtp")
+STANDARD_PORTS = {
+    ("imap", "implicit"): 993,
+    ("imap", "starttls"): 143,
+    ("smtp", "implicit"): 465,
+    ("smtp", "starttls"): 587,
+}
+ALL = tuple(Method)
+OTP = (Method.TOTP, Method.SMS)
+CLASSES: dict[str, tuple[Method, ...]] = {
+    "cps": (Method.CPS,),
+    "otp": OTP,
+    "ciba": (Method.ECPS,),
+    "certificat": (Method.CERTIFICATE,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One listener of an operator.
+
+    Attributes:
+        name: unique within the design.
+        protocol: imap or smtp.
+        methods: what can be proved here.
+        host: FQDN, `{operator}` stands for the operator's label under the suffix.
+        address: label of the public address it answers on.
+        port: TCP port.
+        certificate: label of the certificate it presents.
+        tls: implicit, or starttls.
+        client_certificate: none, optional (every client is asked) or required.
+        mechanisms: SASL mechanisms offered; NONE: the certificate alone logs in.
+    """
+
+    name: str
+    protocol: str
+    methods: tuple[Method, ...]
+    host: str
+    address: str
+    port: int
+    certificate: str
+    tls: str
+    client_certificate: str
+    mechanisms: tuple[Mechanism, ...]
+
+    @property
+    def standard_port(self) -> bool:
+        """Whether firewalls know the port as this protocol's."""
+        return self.port in {993, 143} if self.protocol == "imap" else self.port in {465, 587}
+
+    def mechanism(self, method: Method) -> Mechanism:
+        """Return the mechanism by which `method` logs in here.
+
+        Raises:
+            UserError: none of the mechanisms offered carries the method.
+        """
+        for candidate in METHODS[method].mechanisms:
+            if candidate in self.mechanisms:
+                return candidate
+        raise UserError(
+            f"designs: endpoint {self.name}: {', '.join(self.mechanisms)} cannot carry {method};"
+            f" offer one of {', '.join(METHODS[method].mechanisms)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One way to offer the methods.
+
+    Attributes:
+        name: unique.
+        label, english: one line for reports.
+        endpoints: the listeners of one operator.
+        discovery: how software finds its endpoint: srv, or urls held by the editor.
+        shared_front: all endpoints stand behind one proxy, whatever the placement.
+    """
+
+    name: str
+    label: str
+    english: str
+    endpoints: tuple[Endpoint, ...]
+    discovery: str = "urls"
+    shared_front: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that every method is served once by each protocol.
+
+        Raises:
+            UserError: a method has no endpoint, or more than one, or cannot log in there.
+        """
+        for protocol in PROTOCOLS:
+            for method in Method:
+                serving = [e for e in self.endpoints
+                           if e.protocol == protocol and method in e.methods]  # fmt: skip
+                if len(serving) != 1:
+                    names = ", ".join(e.name for e in serving) or "none"
+                    raise UserError(
+                        f"designs: {self.name}: {protocol} has {names} for method {method};"
+                        " exactly one endpoint must serve it"
+                    )
+                serving[0].mechanism(method)
+        places = [(e.address, e.port, e.host if self.shared_front else "") for e in self.endpoints]
+        if len(set(places)) != len(places):
+            raise UserError(f"designs: {self.name}: two endpoints share one address and port")
+
+    def endpoint(self, protocol: str, method: Method) -> Endpoint:
+        """Return the endpoint that serves a method."""
+        return next(e for e in self.endpoints if e.protocol == protocol and method in e.methods)
+
+    @property
+    def certificates(self) -> int:
+        """Server certificates that an operator keeps."""
+        return len({e.certificate for e in self.endpoints})
+
+    @property
+    def dns_records(self) -> int:
+        """Names that an operator registers."""
+        return len({e.host for e in self.endpoints})
+
+    @property
+    def public_addresses(self) -> int:
+        """Public addresses that an operator needs."""
+        return len({e.address for e in self.endpoints})
+
+    @property
+    def firewall_openings(self) -> int:
+        """Non-standard ports that a client site must open."""
+        return len({(e.address, e.port) for e in self.endpoints if not e.standard_port})
+
+    @property
+    def editor_urls(self) -> int:
+        """Places (host and port) that an editor must hold for each operator; 0 with discovery."""
+        return 0 if self.discovery == "srv" else len({(e.host, e.port) for e in self.endpoints})
+
+
+def _mechanisms(methods: Iterable[Method], *, alone: bool) -> tuple[Mechanism, ...]:
+    """Return what an endpoint offers: a certificate logs in alone where nothing else is served."""
+    methods = tuple(methods)
+    if all(METHODS[m].client_certificate for m in methods) and alone:
+        return (Mechanism.NONE, Mechanism.EXTERNAL)
+    offered = [Mechanism.PLAIN] if any(not METHODS[m].client_certificate for m in methods) else []
+    if any(METHODS[m].client_certificate for m in methods):
+        offered.append(Mechanism.EXTERNAL)
+    return tuple(offered)
+
+
+def _client_certificate(methods: tuple[Method, ...]) -> str:
+    needing = [METHODS[m].client_certificate for m in methods]
+    return "required" if all(needing) else "optional" if any(needing) else "none"
+
+
+def _single() -> Design:
+    endpoints = tuple(
+        Endpoint(
+            name=protocol, protocol=protocol, methods=ALL,
+            host=f"{protocol}.{{operator}}", address=protocol,
+            port=STANDARD_PORTS[protocol, "implicit"], certificate=protocol, tls="implicit",
+            client_certificate="optional", mechanisms=_mechanisms(ALL, alone=False),
+        )
+        for protocol in PROTOCOLS
+    )  # fmt: skip
+    return Design("single-endpoint", "Un seul endpoint, SASL", "One endpoint, SASL", endpoints)
+
+
+def _by_name(*, shared: bool) -> tuple[Endpoint, ...]:
+    """One FQDN per protocol and method; with `shared`, behind one address and certificate."""
+    return tuple(
+        Endpoint(
+            name=f"{protocol}.{label}", protocol=protocol, methods=methods,
+            host=f"front{protocol}.{label}.{{operator}}",
+            address="front" if shared else f"{protocol}.{label}",
+            port=STANDARD_PORTS[protocol, "implicit"],
+            certificate="front" if shared else f"{protocol}.{label}",
+            tls="implicit", client_certificate=_client_certificate(methods),
+            mechanisms=_mechanisms(methods, alone=True),
+        )
+        for protocol in PROTOCOLS
+        for label, methods in CLASSES.items()
+    )  # fmt: skip
+
+
+def _multi_port() -> Design:
+    first = {"imap": 10143, "smtp": 10587}
+    endpoints = tuple(
+        Endpoint(
+            name=f"{protocol}.{label}", protocol=protocol, methods=methods,
+            host=f"{protocol}.{{operator}}", address=protocol, port=first[protocol] + number,
+            certificate=protocol, tls="implicit",
+            client_certificate=_client_certificate(methods),
+            mechanisms=_mechanisms(methods, alone=True),
+        )
+        for protocol in PROTOCOLS
+        for number, (label, methods) in enumerate(CLASSES.items())
+    )  # fmt: skip
+    return Design("multi-port", "Un port par méthode", "One port per method", endpoints)
+
+
+def _api_lps() -> Design:
+    endpoints = tuple(
+        Endpoint(
+            name=f"{protocol}.{label}", protocol=protocol, methods=methods,
+            host=f"mail-{label}.{{operator}}", address=label,
+            port=STANDARD_PORTS[protocol, "starttls"], certificate=label, tls="starttls",
+            client_certificate=_client_certificate(methods),
+            mechanisms=(Mechanism.XOAUTH2,) if label == "ciba" else _mechanisms(methods, alone=True),
+        )
+        for protocol in PROTOCOLS
+        for label, methods in CLASSES.items()
+    )  # fmt: skip
+    return Design(
+        "api-lps-2023",
+        "API LPS 2023 : un nom par méthode, STARTTLS, XOAUTH2",
+        "API LPS 2023: one name per method, STARTTLS, XOAUTH2",
+        endpoints,
+        discovery="srv",
+    )
+
+
+BUILT_IN: dict[str, Design] = {
+    design.name: design
+    for design in (
+        _single(),
+        Design(
+            "multi-endpoint", "Un FQDN par méthode", "One FQDN per method", _by_name(shared=False)
+        ),
+        _multi_port(),
+        Design(
+            "multi-endpoint-sni",
+            "Un FQDN par méthode, une adresse, un certificat (SNI)",
+            "One FQDN per method, one address, one certificate (SNI)",
+            _by_name(shared=True),
+            shared_front=True,
+        ),
+        _api_lps(),
+    )
+}

@@ -1,0 +1,269 @@
+"""From a TOML file, laid over the sourced defaults, to a checked scenario."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sandbox.space.calendar import day_kinds
+from sandbox.space.errors import UserError
+from sandbox.space.scenario import Scenario
+from sandbox.space.tables import Tree, defaults, inputs, operator_domains, shipped, week
+
+__all__ = [
+    "find_scenario",
+    "given_keys",
+    "json_schema",
+    "load_scenario",
+    "parse_scenario",
+    "scenario_names",
+    "with_inputs",
+]
+
+LARGEST_FILE = 1 << 20  # bytes
+
+
+def scenario_names() -> list[str]:
+    """Return the names of the shipped scenarios."""
+    return sorted(path.stem for path in shipped("scenarios").glob("*.toml"))
+
+
+def find_scenario(name: str | Path) -> Path:
+    """Return the file of a scenario: a path, or the name of a shipped one.
+
+    Raises:
+        UserError: neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    inside = shipped("scenarios") / f"{name}.toml"
+    if inside.is_file():
+        return inside
+    raise UserError(
+        f"scenario {str(name)!r}: no such file, and no shipped scenario of that name"
+        f" ({', '.join(scenario_names())})"
+    )
+
+
+def _merge(base: Tree, over: Mapping[str, Any]) -> Tree:
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = deepcopy(value)
+    return base
+
+
+def base_tree() -> Tree:
+    """Return what a scenario holds before its file is read."""
+    domains = operator_domains()
+    return defaults() | {
+        "operators": {
+            "mailboxes": [float(count) for count in domains[:, 0]],
+            "certificates": [int(count) for count in domains[:, 1]],
+        }
+    }
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location if not str(part).startswith("function-"))
+
+
+def _value(value: object) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 (one line)
+
+
+def _message(where: str, error: ValidationError) -> str:
+    """Return the first fault in one line: file, key, value, what is allowed."""
+    fault = error.errors()[0]
+    key = _dotted(fault["loc"])
+    text = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: {key}: unknown key; allowed here: {_siblings(fault['loc'])}"
+    if fault["type"] == "missing":
+        return f"{where}: {key}: missing; it has no default, give it a value"
+    if fault["type"] == "value_error":
+        return f"{where}: {key + ': ' if key else ''}{text}"
+    text = text[0].lower() + text[1:]
+    return f"{where}: {key} = {_value(fault['input'])}: {text}"
+
+
+def _siblings(location: tuple[int | str, ...]) -> str:
+    """Return the keys that may stand where an unknown one stood."""
+    schema = Scenario.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in location[:-1]:
+        options = [node, *node.get("anyOf", [])]
+        for option in options:
+            if "properties" in option and part in option["properties"]:
+                node = option["properties"][part]
+                break
+            if "additionalProperties" in option and isinstance(part, str):
+                node = option["additionalProperties"]
+                break
+            if "items" in option and isinstance(part, int):
+                node = option["items"]
+                break
+        while "$ref" in node:
+            node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return ", ".join(node.get("properties", {})) or "nothing"
+
+
+def parse_scenario(tree: Mapping[str, Any], where: str) -> Scenario:
+    """Check a scenario given as a tree (what a TOML file holds).
+
+    Raises:
+        UserError: one line with the file, the key, the value and what is allowed.
+    """
+    merged = _merge(base_tree(), tree)
+    try:
+        scenario = Scenario.model_validate(merged)
+    except ValidationError as error:
+        raise UserError(_message(where, error)) from None
+    _check(scenario, merged, where)
+    return scenario
+
+
+def _check(scenario: Scenario, tree: Tree, where: str) -> None:
+    """Check what one value alone cannot tell."""
+    for name in scenario.populations:
+        if name not in week():
+            raise UserError(
+                f"{where}: populations.{name}: no weekly shape in data/week.csv; known:"
+                f" {', '.join(week())}"
+            )
+    for name in scenario.compare:
+        try:
+            scenario.design(name)
+        except UserError as error:
+            raise UserError(f"{where}: compare: {error}") from None
+    kinds = day_kinds(scenario.period.start, scenario.period.days)
+    if scenario.traffic.messages > 0 and not (kinds == 0).any():
+        raise UserError(
+            f"{where}: period: no working day between {scenario.period.start} and"
+            f" {scenario.period.days} day(s) later; choose days that have one"
+        )
+    if scenario.sweep and not isinstance(_lookup(tree, scenario.sweep.key), int | float):
+        raise UserError(f"{where}: sweep: {scenario.sweep.key!r} is not a number of the scenario")
+
+
+def _lookup(tree: Tree, key: str) -> object:
+    node: object = tree
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node
+
+
+def _read(path: Path) -> Tree:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise UserError(f"{path}: larger than {LARGEST_FILE} bytes; a scenario is a short file")
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not TOML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}") from None
+
+
+def load_scenario(name: str | Path) -> Scenario:
+    """Load a scenario: a file, or the name of a shipped one.
+
+    Raises:
+        UserError: no such file, not TOML, or a value that is not allowed.
+    """
+    path = find_scenario(name)
+    return parse_scenario({"name": path.stem} | _read(path), str(path))
+
+
+def with_inputs(scenario: Scenario, changes: Mapping[str, float | str]) -> Scenario:
+    """Return the scenario with some inputs changed, by dotted key.
+
+    Shares that must sum to 1 keep doing so: the others of the same family give way.
+
+    Raises:
+        UserError: a key that does not exist, or a value that is not allowed.
+    """
+    tree = scenario.model_dump(mode="json")
+    for key, value in changes.items():
+        *path, leaf = key.split(".")
+        node = tree
+        for part in path:
+            node = node.get(part) if isinstance(node, dict) else None
+        if not isinstance(node, dict) or leaf not in node:
+            raise UserError(f"{scenario.name}: {key!r}: no such input")
+        node[leaf] = value
+        _rebalance(tree, path, leaf)
+    return parse_scenario(tree, scenario.name)
+
+
+def _rebalance(tree: Tree, path: list[str], leaf: str) -> None:
+    """Let the other shares of a family share what `leaf` leaves."""
+    if len(path) != 2 or path[0] != "populations":  # noqa: PLR2004
+        return
+    if leaf == "message_share":
+        family = [(tree["populations"][name], leaf) for name in tree["populations"]]
+    elif leaf.startswith(("method_", "software_")):
+        people = tree["populations"][path[1]]
+        prefix = leaf.split("_")[0] + "_"
+        family = [(people, key) for key in people if key.startswith(prefix)]
+    else:
+        return
+    chosen = tree["populations"][path[1]]
+    others = [(node, key) for node, key in family if not (node is chosen and key == leaf)]
+    rest, given = 1.0 - chosen[leaf], sum(node[key] for node, key in others)
+    for node, key in others:
+        node[key] = node[key] / given * rest if given > 0 else rest / len(others)
+
+
+def given_keys(name: str | Path) -> set[str]:
+    """Return the dotted keys that the scenario's own file sets."""
+
+    def walk(node: Mapping[str, Any], prefix: str) -> Iterator[str]:
+        for key, value in node.items():
+            if isinstance(value, Mapping):
+                yield from walk(value, f"{prefix}{key}.")
+            else:
+                yield prefix + key
+
+    return set(walk(_read(find_scenario(name)), ""))
+
+
+def json_schema() -> Tree:
+    """Return the JSON Schema of a scenario file, for editors: defaults, ranges, sources.
+
+    Nothing that has a default is required.
+    """
+    schema: Tree = Scenario.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "mssante-sandbox scenario"
+
+    def optional(node: object) -> None:
+        if isinstance(node, dict):
+            node.pop("required", None)
+            for child in node.values():
+                optional(child)
+        elif isinstance(node, list):
+            for child in node:
+                optional(child)
+
+    optional(schema)
+    for table in ("DesignTable", "EndpointTable", "Outage", "SweepTable"):
+        schema["$defs"][table]["required"] = [
+            key for key in schema["$defs"][table]["properties"] if key != "labels"
+        ]
+    schema["required"] = ["title", "title_en", "period", "compare"]
+    schema["x-inputs"] = {
+        key: {"default": row.value, "low": row.low, "high": row.high, "unit": row.unit,
+              "knowledge": row.knowledge, "source": row.source.title}
+        for key, row in inputs().items()
+    }  # fmt: skip
+    return schema

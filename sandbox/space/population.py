@@ -1,0 +1,242 @@
+"""A space made concrete: every access of every mailbox, with its operator, software and method.
+
+An *access* is one person's or one robot's software on one mailbox: a shared mailbox has as many as
+it has holders. All attributes are arrays of the same length. Each is drawn from its own
+counter-based stream (Philox keyed by seed, population, kind and attribute), so that a change of
+one input moves only what depends on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.space.errors import UserError
+from sandbox.space.methods import Feature, Method
+from sandbox.space.scenario import Population, Scenario
+
+__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space"]
+
+SOFTWARE = ("lps", "mail_client", "webmail", "robot")
+WEBMAIL_RTT = 0.001  # s; the operator's own server, on its own network
+ROBOT = SOFTWARE.index("robot")
+METHOD_NUMBER = {method: number for number, method in enumerate(Method)}
+
+
+class BalKind(IntEnum):
+    """Kinds of mailbox (BAL): personal, organisational, application."""
+
+    PER = 0
+    ORG = 1
+    APP = 2
+
+
+class _Stream(IntEnum):
+    ACTIVE = 0
+    OPERATOR = 1
+    METHOD = 2
+    SOFTWARE = 3
+    RTT = 4
+    FEATURE = 5  # and the following, one a feature
+
+
+@dataclass(frozen=True, slots=True)
+class Accesses:
+    """Arrays over all accesses, shape (A,).
+
+    Attributes:
+        kind: BalKind of the mailbox; population: number in Space.populations.
+        operator: number of the operator; method: number in Method; software: in SOFTWARE.
+        rtt: round trip to the operator, s.
+        features: bit set of Feature.
+        identity: number that tells an access from all others, whatever its place in the arrays.
+    """
+
+    kind: NDArray[np.int8]
+    population: NDArray[np.int8]
+    operator: NDArray[np.int32]
+    method: NDArray[np.int8]
+    software: NDArray[np.int8]
+    rtt: NDArray[np.float64]
+    features: NDArray[np.int64]
+    identity: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A trust space, ready to be run in virtual time or on sockets.
+
+    Attributes:
+        scenario: what it was made from.
+        seed: of everything drawn.
+        scale: share of the mailboxes and messages that is kept.
+        populations: names, in order.
+        operators: names, in order.
+        operator_mailboxes: mailboxes of each operator.
+        mailboxes: number of mailboxes by population and kind, int64 (P, 3), active or not.
+        accesses: the accesses of active mailboxes.
+    """
+
+    scenario: Scenario
+    seed: int
+    scale: float
+    populations: tuple[str, ...]
+    operators: tuple[str, ...]
+    operator_mailboxes: NDArray[np.int64]
+    mailboxes: NDArray[np.int64]
+    accesses: Accesses
+
+    @property
+    def messages(self) -> float:
+        """Messages expected in the period."""
+        return self.scenario.traffic.messages * self.scale
+
+
+def _apportion(total: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Share out `total` by largest remainder (Hamilton)."""
+    exact = weights / weights.sum() * total
+    counts = np.floor(exact).astype(np.int64)
+    missing = total - int(counts.sum())
+    order = np.argsort(-(exact - counts), kind="stable")
+    counts[order[:missing]] += 1
+    return counts
+
+
+def _choose(u: NDArray[np.float64], shares: list[float]) -> NDArray[np.int8]:
+    """Return for each u the index of its share."""
+    edges = np.cumsum(shares)[:-1]
+    return np.searchsorted(edges, u, side="right").astype(np.int8)
+
+
+def _features(scenario: Scenario, people: Population, software: NDArray[np.int8],
+              draw: NDArray[np.float64]) -> NDArray[np.int64]:  # fmt: skip
+    """Return the feature bits of accesses; `draw` is (features, A)."""
+    fields = {
+        Feature.EXTERNAL: "sasl_external",
+        Feature.XOAUTH2: "xoauth2",
+        Feature.PORT_SETTING: "port_setting",
+        Feature.METHOD_URL: "method_url",
+        Feature.REQUEST_FAILS: "certificate_request_fails",
+        Feature.REQUEST_PROMPTS: "certificate_request_prompts",
+        Feature.TLS13: "tls13",
+    }
+    bits = np.zeros(len(software), dtype=np.int64)
+    for row, (feature, field) in enumerate(fields.items()):
+        shares = np.array([getattr(scenario.software[name], field) for name in SOFTWARE])
+        bits |= np.where(draw[row] < shares[software], int(feature), 0)
+    outside = software != SOFTWARE.index("webmail")
+    bits |= np.where(outside & (draw[-1] < people.port_blocked), int(Feature.PORT_BLOCKED), 0)
+    if not scenario.network.tls13_server:
+        bits &= ~int(Feature.TLS13)
+    return bits
+
+
+def _accesses(
+    scenario: Scenario, people: Population, number: int, kind: BalKind, operators: NDArray[np.int64],
+    seed: int,
+) -> Accesses:  # fmt: skip
+    """Return the accesses of one population's mailboxes of one kind, by operator."""
+    mailboxes = int(operators.sum())
+
+    def draw(stream: int, size: int) -> NDArray[np.float64]:
+        key = np.random.SeedSequence([seed, number, int(kind), stream])
+        return np.random.Generator(np.random.Philox(key)).random(size)
+
+    # Which operator a mailbox belongs to must not follow its number: shuffle by one draw each.
+    order = np.argsort(draw(_Stream.OPERATOR, mailboxes), kind="stable")
+    operator = np.repeat(np.arange(len(operators)), operators)[order]
+    kept = np.flatnonzero(draw(_Stream.ACTIVE, mailboxes) < people.active)
+    holders = round(scenario.mailboxes.holders) if kind is BalKind.ORG else 1
+    total = mailboxes * holders
+    which = (kept[:, None] * holders + np.arange(holders)).reshape(-1)
+    if kind is BalKind.APP:
+        software = np.full(len(which), ROBOT, dtype=np.int8)
+        method = np.full(len(which), METHOD_NUMBER[Method.CERTIFICATE], dtype=np.int8)
+    else:
+        software = _choose(
+            draw(_Stream.SOFTWARE, total)[which],
+            [people.software_lps, people.software_mail_client, people.software_webmail],
+        )
+        # The order of Method: cps, totp, ecps, ciba-operateur.
+        method = _choose(
+            draw(_Stream.METHOD, total)[which],
+            [people.method_cps, people.method_totp, people.method_ecps, people.method_sms],
+        )
+    z = draw(_Stream.RTT, total)[which]
+    sigma = np.sqrt(np.log1p(people.rtt_cv**2))
+    rtt = people.rtt * np.exp(sigma * _normal(z) - sigma**2 / 2)
+    rtt = np.where(software == SOFTWARE.index("webmail"), WEBMAIL_RTT, rtt)
+    features = np.stack(
+        [draw(_Stream.FEATURE + row, total)[which] for row in range(len(Feature))]
+    )
+    return Accesses(
+        kind=np.full(len(which), int(kind), dtype=np.int8),
+        population=np.full(len(which), number, dtype=np.int8),
+        operator=operator[which // holders].astype(np.int32),
+        method=method,
+        software=software,
+        rtt=rtt,
+        features=_features(scenario, people, software, features),
+        identity=which + ((number * len(BalKind) + int(kind) + 1) << 40),
+    )
+
+
+def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import ndtri  # noqa: PLC0415 (SciPy is slow to import; the CLI is not)
+
+    z: NDArray[np.float64] = ndtri(np.clip(u, 1e-12, 1 - 1e-12))
+    return z
+
+
+def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Space:
+    """Make a scenario concrete.
+
+    Args:
+        scenario: what to make.
+        seed: of everything drawn, 0 or more.
+        scale: share of the mailboxes and messages to keep, above 0.
+
+    Raises:
+        UserError: a seed or scale out of range, or a scale that leaves no mailbox.
+    """
+    if seed < 0:
+        raise UserError(f"seed {seed}: must be 0 or more")
+    if not 0 < scale <= 100:  # noqa: PLR2004 (a hundred nations fit no laptop)
+        raise UserError(f"scale {scale}: must be above 0 and at most 100")
+    weights = np.array(scenario.operators.mailboxes)
+    parts: list[Accesses] = []
+    counts = np.zeros((len(scenario.populations), len(BalKind)), dtype=np.int64)
+    of_operator = np.zeros(len(weights), dtype=np.int64)
+    for number, people in enumerate(scenario.populations.values()):
+        connected = people.units * people.deployment * scale
+        per_unit = (
+            people.personal_mailboxes, people.shared_mailboxes, people.application_mailboxes,
+        )  # fmt: skip
+        for kind, each in zip(BalKind, per_unit, strict=True):
+            counts[number, kind] = round(connected * each)
+            if each > 0 and kind is BalKind.APP and people.machine_share > 0:
+                counts[number, kind] = max(1, counts[number, kind])  # somebody must send
+            operators = _apportion(int(counts[number, kind]), weights)
+            of_operator += operators
+            parts.append(_accesses(scenario, people, number, kind, operators, seed))
+    accesses = Accesses(*(np.concatenate([getattr(part, field) for part in parts])
+                          for field in Accesses.__slots__))  # fmt: skip
+    if len(accesses) == 0:
+        raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
+    names = scenario.operators.names or tuple(f"op{n + 1:03d}" for n in range(len(weights)))
+    return Space(
+        scenario=scenario,
+        seed=seed,
+        scale=scale,
+        populations=tuple(scenario.populations),
+        operators=names,
+        operator_mailboxes=of_operator,
+        mailboxes=counts,
+        accesses=accesses,
+    )

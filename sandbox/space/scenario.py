@@ -1,0 +1,420 @@
+"""The schema of a scenario: what a user may write, with what is allowed.
+
+No default stands here: each comes from `data/inputs.csv`, at the same dotted key.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sandbox.space.designs import BUILT_IN, Design, Endpoint
+from sandbox.space.errors import UserError
+from sandbox.space.methods import Mechanism, Method
+
+__all__ = ["EndpointTable", "Outage", "Population", "Scenario", "Software", "SweepTable"]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, le=366 * 86400)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Hour = Annotated[float, Field(ge=0, le=24)]
+Whole = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+ROUNDING = 1e-6
+
+
+class Section(BaseModel):
+    """A table of a scenario: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Period(Section):
+    """When: a terminating run from a quiet hour, whole days."""
+
+    start: date
+    days: Annotated[int, Field(ge=1, le=366)]
+
+
+class Traffic(Section):
+    """Messages submitted during the period."""
+
+    messages: NotNegative
+    monday_factor: Positive
+
+
+class Population(Section):
+    """People or structures of one kind: how many, how connected, how they behave."""
+
+    units: NotNegative
+    deployment: Share
+    personal_mailboxes: NotNegative
+    shared_mailboxes: NotNegative
+    application_mailboxes: NotNegative
+    active: Share
+    message_share: Share
+    machine_share: Share
+    present_working: Share
+    present_saturday: Share
+    present_sunday: Share
+    opening_hour: Hour
+    opening_sd: NotNegative
+    closing_hour: Hour
+    closing_sd: NotNegative
+    rtt: Positive
+    rtt_cv: Positive
+    port_blocked: Share
+    method_cps: Share
+    method_totp: Share
+    method_ecps: Share
+    method_sms: Share
+    software_lps: Share
+    software_mail_client: Share
+    software_webmail: Share
+
+    @model_validator(mode="after")
+    def shares_sum_to_one(self) -> Self:
+        """Refuse methods or software that leave somebody out."""
+        for prefix in ("method", "software"):
+            parts = {k: v for k, v in self if k.startswith(f"{prefix}_")}
+            if abs(sum(parts.values()) - 1) > ROUNDING:
+                raise ValueError(
+                    f"{', '.join(parts)} sum to {sum(parts.values()):g}; they must sum to 1"
+                )
+        if self.opening_hour >= self.closing_hour:
+            raise ValueError("opening_hour must come before closing_hour")
+        return self
+
+
+class Mailboxes(Section):
+    """Who opens shared mailboxes."""
+
+    holders: Annotated[float, Field(ge=1, le=100)]
+
+
+class Software(Section):
+    """A kind of mail software: how it connects and what it can do."""
+
+    poll_seconds: Annotated[float, Field(ge=10, le=86400)]
+    poll_share: Share
+    keeps_connection: bool
+    imap_connections: Annotated[int, Field(ge=1, le=20)]
+    timeout: Annotated[float, Field(gt=0, le=3600)]
+    sasl_external: Share
+    xoauth2: Share
+    port_setting: Share
+    method_url: Share
+    certificate_request_fails: Share
+    certificate_request_prompts: Share
+    tls13: Share
+
+    @model_validator(mode="after")
+    def period_divides_the_day(self) -> Self:
+        """Polls keep their phase from one day to the next."""
+        if 86400 % self.poll_seconds:
+            raise ValueError(f"poll_seconds {self.poll_seconds:g} must divide a day (86400 s)")
+        return self
+
+
+class Cps(Section):
+    """The card: PIN, then one signature per full TLS handshake."""
+
+    pin_mean: Positive
+    pin_cv: NotNegative
+    pin_seconds: Seconds
+    sign_shift: NotNegative
+    sign_mean: Positive
+    sign_cv: NotNegative
+
+    @model_validator(mode="after")
+    def shift_below_mean(self) -> Self:
+        """The shift is the least a signature takes."""
+        if self.sign_shift >= self.sign_mean:
+            raise ValueError("sign_shift must be below sign_mean")
+        return self
+
+
+class Totp(Section):
+    """Reading and typing a code."""
+
+    typing_mean: Positive
+    typing_cv: NotNegative
+    mistyped: Share
+
+
+class Ecps(Section):
+    """The telephone: notification, then the person's answer."""
+
+    push_mean: Positive
+    push_cv: NotNegative
+    approval_mean: Positive
+    approval_shift: NotNegative
+    approval_cv: NotNegative
+    never: Share
+    refused: Share
+
+    @model_validator(mode="after")
+    def shift_below_mean(self) -> Self:
+        """The shift is the least an approval takes."""
+        if self.approval_shift >= self.approval_mean:
+            raise ValueError("approval_shift must be below approval_mean")
+        return self
+
+
+class Sms(Section):
+    """The operator's own CIBA: an SMS with a link."""
+
+    delivery_mean: Positive
+    delivery_cv: NotNegative
+    lost: Share
+    click_mean: Positive
+    click_cv: NotNegative
+    expiry: Annotated[float, Field(gt=0, le=3600)]
+
+
+class Methods(Section):
+    """What each method asks of people and devices."""
+
+    cps: Cps
+    totp: Totp
+    ecps: Ecps
+    sms: Sms
+
+
+class Policies(Section):
+    """What operators and Pro Santé Connect allow."""
+
+    session_seconds: Seconds
+    totp_once: bool
+    totp_step: Annotated[float, Field(ge=1, le=600)]
+    token_seconds: Annotated[float, Field(gt=0, le=86400)]
+    psc_session_seconds: Annotated[float, Field(gt=0, le=30 * 86400)]
+    ciba_interval: Annotated[float, Field(gt=0, le=60)]
+    ciba_expiry: Annotated[float, Field(gt=0, le=3600)]
+    ciba_mode: Literal["poll", "ping"]
+    token_check: Literal["introspection", "jwks"]
+    prelogin_timeout: Annotated[float, Field(gt=0, le=3600)]
+    ticket_seconds: Seconds
+    retry_limit: Annotated[int, Field(ge=0, le=20)]
+    retry_pause: Seconds
+    backlog: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Network(Section):
+    """Names and paths."""
+
+    dns_ttl: Seconds
+    dns_hit: Seconds
+    dns_miss: Seconds
+    dns_users: Positive
+    connect_timeout: Annotated[float, Field(gt=0, le=600)]
+    tls13_server: bool
+
+
+class Processor(Section):
+    """Processor seconds of one core."""
+
+    tls_full: Positive
+    tls_client_certificate: Positive
+    tls_resumed: Positive
+    login: Positive
+    imap_session: Positive
+    submission: Positive
+    relay: Positive
+
+
+class Resources(Section):
+    """What an operator runs, and how its endpoints share it."""
+
+    placement: Literal["dedicated", "shared"]
+    front_cores: Positive
+    store_cores: Positive
+    least_cores: Annotated[int, Field(ge=1, le=1024)]
+    slot_headroom: Positive
+    least_slots: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Psc(Section):
+    """Pro Santé Connect, national."""
+
+    servers: Annotated[int, Field(ge=1, le=10_000)]
+    authentication: Positive
+    token: Positive
+    poll: Positive
+    introspection: Positive
+    rtt: Seconds
+    timeout: Annotated[float, Field(gt=0, le=600)]
+
+
+class SmsGateway(Section):
+    """The SMS gateways, national."""
+
+    servers: Annotated[int, Field(ge=1, le=10_000)]
+    send: Positive
+
+
+class DirectoryService(Section):
+    """The annuaire santé, national."""
+
+    servers: Annotated[int, Field(ge=1, le=10_000)]
+    lookup: Positive
+    rtt: Seconds
+    miss: Share
+
+
+class Backends(Section):
+    """What all operators share."""
+
+    psc: Psc
+    sms: SmsGateway
+    directory: DirectoryService
+
+
+class Relay(Section):
+    """Between operators (API MSS-IO)."""
+
+    queue_mean: Positive
+    rtt: Seconds
+
+
+class Costs(Section):
+    """Money, in euros."""
+
+    certificate_year: NotNegative
+    record_year: NotNegative
+    address_year: NotNegative
+    endpoint_year: NotNegative
+    expiry_probability: Share
+    expiry_incident: NotNegative
+    day_rate: NotNegative
+    editor_url_days: NotNegative
+    editors: NotNegative
+    firewall_opening: NotNegative
+    amortisation: Positive
+
+
+class Outage(Section):
+    """A back end that does not answer for a while."""
+
+    backend: Literal["psc"]
+    start: datetime
+    minutes: Annotated[float, Field(gt=0, le=366 * 1440)]
+
+
+class EndpointTable(Section):
+    """One listener of a design that the scenario describes."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*$")]
+    protocol: Literal["imap", "smtp"]
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
+    host: Annotated[str, Field(pattern=r"^[a-z0-9.{}_-]+$")]
+    address: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    certificate: str
+    tls: Literal["implicit", "starttls"]
+    client_certificate: Literal["none", "optional", "required"]
+    mechanisms: Annotated[tuple[Mechanism, ...], Field(min_length=1)]
+
+
+class DesignTable(Section):
+    """A design that the scenario describes, beside the built-in ones."""
+
+    label: str
+    english: str
+    endpoints: Annotated[tuple[EndpointTable, ...], Field(min_length=1)]
+    discovery: Literal["srv", "urls"]
+    shared_front: bool
+
+
+class SweepTable(Section):
+    """One input that the comparison repeats over several values."""
+
+    key: str
+    values: Annotated[tuple[float, ...], Field(min_length=2, max_length=20)]
+    labels: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def one_label_each(self) -> Self:
+        """Labels are optional, but then there is one for each value."""
+        if self.labels and len(self.labels) != len(self.values):
+            raise ValueError("labels must be as many as values")
+        return self
+
+
+class Operators(Section):
+    """The concentration of mailboxes over operators."""
+
+    mailboxes: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000)]
+    certificates: tuple[Whole, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def somebody_has_mailboxes(self) -> Self:
+        """Refuse a space without mailboxes."""
+        if sum(self.mailboxes) <= 0:
+            raise ValueError("mailboxes: at least one operator must have some")
+        for field in ("certificates", "names"):
+            values = getattr(self, field)
+            if values and len(values) != len(self.mailboxes):
+                raise ValueError(f"{field} must be as many as mailboxes")
+        return self
+
+
+class Scenario(Section):
+    """A trust space and what is asked of it: the only input of a run."""
+
+    name: Name
+    title: str
+    title_en: str
+    period: Period
+    traffic: Traffic
+    populations: dict[Name, Population]
+    mailboxes: Mailboxes
+    software: dict[Literal["lps", "mail_client", "webmail", "robot"], Software]
+    methods: Methods
+    policies: Policies
+    network: Network
+    processor: Processor
+    resources: Resources
+    backends: Backends
+    relay: Relay
+    costs: Costs
+    operators: Operators
+    compare: Annotated[tuple[str, ...], Field(min_length=1)]
+    designs: dict[Name, DesignTable] = {}
+    outages: tuple[Outage, ...] = ()
+    sweep: SweepTable | None = None
+
+    @model_validator(mode="after")
+    def shares_of_messages(self) -> Self:
+        """The populations send all messages between them."""
+        total = sum(p.message_share for p in self.populations.values())
+        if abs(total - 1) > ROUNDING:
+            raise ValueError(f"populations: message_share sums to {total:g}; it must sum to 1")
+        for name, people in self.populations.items():
+            machine = people.message_share * people.machine_share
+            if machine > 0 and people.application_mailboxes * people.units == 0:
+                raise ValueError(
+                    f"populations.{name}: machine_share needs application_mailboxes above 0"
+                )
+        return self
+
+    def design(self, name: str) -> Design:
+        """Return a design by name, the scenario's own first.
+
+        Raises:
+            UserError: no such design, or one that leaves a method without endpoint.
+        """
+        if name in self.designs:
+            table = self.designs[name]
+            endpoints = tuple(Endpoint(**dict(endpoint)) for endpoint in table.endpoints)
+            return Design(
+                name, table.label, table.english, endpoints, table.discovery, table.shared_front
+            )
+        if name in BUILT_IN:
+            return BUILT_IN[name]
+        known = ", ".join([*self.designs, *BUILT_IN])
+        raise UserError(f"designs: {name!r} is not known; choose among {known}")

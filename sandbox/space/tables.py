@@ -1,0 +1,126 @@
+"""The sourced tables of `data/`: every default of a scenario, with its range and its source."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Input", "Source", "defaults", "inputs", "operator_domains", "shipped", "week"]
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a figure comes from."""
+
+    key: str
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One figure that the model needs.
+
+    Attributes:
+        key: its place in a scenario, dotted.
+        value: default; a number, or a word.
+        low, high: plausible range, None for words.
+        knowledge: measured, published, expert guess or placeholder.
+    """
+
+    key: str
+    value: float | str
+    low: float | None
+    high: float | None
+    unit: str
+    knowledge: str
+    source: Source
+    note: str
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether nobody published or measured it, so that a report must vary it."""
+        return self.knowledge in {"expert guess", "placeholder"}
+
+
+def shipped(folder: str) -> Path:
+    """Return `data` or `scenarios`: beside the package in a checkout, inside it once installed."""
+    root = Path(str(files("sandbox")))
+    inside = root / "_shipped" / folder
+    return inside if inside.is_dir() else root.parent / folder
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (shipped("data") / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+@cache
+def inputs() -> dict[str, Input]:
+    """Return every input by key, in the order of the table."""
+    sources = {row["key"]: Source(row["key"], row["title"], row["url"] or "")
+               for row in _rows("sources.csv")}  # fmt: skip
+    return {
+        row["key"]: Input(
+            key=row["key"],
+            value=_number(row["value"]),
+            low=float(row["low"]) if row["low"] else None,
+            high=float(row["high"]) if row["high"] else None,
+            unit=row["unit"],
+            knowledge=row["knowledge"],
+            source=sources[row["source"]],
+            note=row["note"] or "",
+        )
+        for row in _rows("inputs.csv")
+    }
+
+
+def defaults() -> Tree:
+    """Return the inputs as the tree of a scenario: sections, then names, then values."""
+    tree: Tree = {}
+    for key, row in inputs().items():
+        *path, leaf = key.split(".")
+        branch = tree
+        for name in path:
+            branch = branch.setdefault(name, {})
+        branch[leaf] = row.value
+    return tree
+
+
+@cache
+def operator_domains() -> NDArray[np.int64]:
+    """Return domains and certificates of each operator, by rank: int64 (operators, 2)."""
+    rows = [(int(row["domains"]), int(row["certificates"]))
+            for row in _rows("operators-by-domains.csv")]  # fmt: skip
+    return np.array(rows, dtype=np.int64)
+
+
+@cache
+def week() -> dict[str, NDArray[np.float64]]:
+    """Return the relative message rate of each population: float64 (day kinds, 24 hours).
+
+    Day kinds: working day, Saturday, Sunday or holiday.
+    """
+    shapes: dict[str, NDArray[np.float64]] = {}
+    for row in _rows("week.csv"):
+        shape = shapes.setdefault(row["population"], np.zeros((3, 24)))
+        shape[:, int(row["hour"])] = [
+            float(row[kind]) for kind in ("working", "saturday", "sunday")
+        ]
+    return shapes
