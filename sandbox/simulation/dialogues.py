@@ -117,19 +117,20 @@ class Dialogues:
         keep: Items = [Hold()] if software.keeps_connection else []
         yield Program(
             f"{prefix}.open", imap,
-            tuple(self._session("imap", software, method, attended=attended, work=after + keep)),
+            tuple(self._session("imap", software, method, present=attended, waits=attended,
+                                work=after + keep)),
         )  # fmt: skip
         yield Program(
             f"{prefix}.poll", imap,
-            tuple(self._session("imap", software, method, attended=False, work=[])),
+            tuple(self._session("imap", software, method, present=attended, work=[])),
         )  # fmt: skip
         yield Program(
             f"{prefix}.extra", imap,
-            tuple(self._session("imap", software, method, attended=False, work=keep)),
+            tuple(self._session("imap", software, method, present=False, work=keep)),
         )  # fmt: skip
         yield Program(
             f"{prefix}.send", smtp,
-            tuple(self._session("smtp", software, method, attended=attended,
+            tuple(self._session("smtp", software, method, present=attended, waits=attended,
                                 work=[Spawn("relay", salt=2)])),
         )  # fmt: skip
 
@@ -170,24 +171,28 @@ class Dialogues:
     # ------------------------------------------------------------------ one session
 
     def _session(
-        self, protocol: str, software: Software, method: Method, *, attended: bool, work: Items
-    ) -> Items:
-        """A session from start to end: login with its retries, then the mail work."""
+        self, protocol: str, software: Software, method: Method, *, present: bool, work: Items,
+        waits: bool = False,
+    ) -> Items:  # fmt: skip
+        """A session from start to end: login with its retries, then the mail work.
+
+        `present`: a person can be asked; `waits`: she waits for the login, and tries again.
+        """
         endpoint = self.design.endpoint(protocol, method)
         policies, processor = self.scenario.policies, self.scenario.processor
         cpu = processor.imap_session if protocol == "imap" else processor.submission
         purpose = Purpose.STORE if protocol == "imap" else Purpose.SUBMIT
         body: Items = [
             "again",
-            *self._before(method, endpoint, attended=attended),
+            *self._before(method, endpoint, present=present),
             Deadline(software.timeout, "no slot"),
             *self._look_up(endpoint),
             Acquire(endpoint.name, "refused"),
             Deadline(software.timeout, "timed out"),
-            *self._connect(endpoint, method, attended=attended),
-            *self._authenticate(endpoint, method, software, attended=attended),
+            *self._connect(endpoint, method, present=present),
+            *self._authenticate(endpoint, method, software, present=present),
             Clear(),
-            Mark(attended),
+            Mark(attended=waits),
             Serve("store", None, law=exponential(cpu), purpose=purpose),
             Delay(None, round_trips=AFTER_LOGIN_TRIPS[protocol]),
             *work,
@@ -206,7 +211,7 @@ class Dialogues:
             Release(endpoint.name),
             "pause",
         ]
-        if attended and policies.retry_limit:
+        if waits and policies.retry_limit:
             pause = exponential(policies.retry_pause) if policies.retry_pause else constant(0.0)
             body += [
                 Clear(),
@@ -233,7 +238,7 @@ class Dialogues:
         hosts = {e.host for e in self.design.endpoints if set(e.methods) & set(endpoint.methods)}
         return "name" if len(hosts) == 1 else f"name.{endpoint.protocol}"
 
-    def _connect(self, endpoint: Endpoint, method: Method, *, attended: bool) -> Items:
+    def _connect(self, endpoint: Endpoint, method: Method, *, present: bool) -> Items:
         """TCP, STARTTLS where the design wants it, TLS full or resumed, round trips of SASL.
 
         Round trips are taken before the one service of the endpoint's processor: TLS and login
@@ -261,14 +266,14 @@ class Dialogues:
                         ),
                         Stamp("pin"),
                     ]
-                    if attended
+                    if present
                     else [Fail(Cause.PERSON_NEEDED), Clear(), Goto("close")]
                 ),
                 "unlocked",
                 Delay(Phase.TLS, law=signature, purpose=Purpose.CARD_SIGN),
             ]
         prompt: Items = []
-        if attended and not certified and endpoint.client_certificate == "optional":
+        if present and not certified and endpoint.client_certificate == "optional":
             prompt = [
                 Has(Feature.REQUEST_PROMPTS, "prompt"),
                 Goto("asked"),
@@ -300,9 +305,9 @@ class Dialogues:
 
     # ------------------------------------------------------------------ the methods
 
-    def _before(self, method: Method, endpoint: Endpoint, *, attended: bool) -> Items:
+    def _before(self, method: Method, endpoint: Endpoint, *, present: bool) -> Items:
         """What happens before the connection: no slot is held meanwhile."""
-        if method is Method.TOTP and attended:
+        if method is Method.TOTP and present:
             totp = self.scenario.methods.totp
             return [
                 Fresh("grant", self.scenario.policies.session_seconds, "typed"),
@@ -395,14 +400,14 @@ class Dialogues:
         return [*request, *wait, Settle(), *refusal]
 
     def _authenticate(
-        self, endpoint: Endpoint, method: Method, software: Software, *, attended: bool
+        self, endpoint: Endpoint, method: Method, software: Software, *, present: bool
     ) -> Items:
         """The method at the operator, inside the connection: the slot is held."""
         match method:
             case Method.CPS | Method.CERTIFICATE:
                 return self._certificate()
             case Method.TOTP:
-                return self._totp(attended=attended)
+                return self._totp(present=present)
             case Method.ECPS if endpoint.mechanism(method) is Mechanism.XOAUTH2:
                 return self._check_token()
             case Method.ECPS:
@@ -421,7 +426,7 @@ class Dialogues:
             "known",
         ]  # fmt: skip
 
-    def _totp(self, *, attended: bool) -> Items:
+    def _totp(self, *, present: bool) -> Items:
         """Password and code in one go; a code serves once where the policy says so."""
         policies, totp = self.scenario.policies, self.scenario.methods.totp
         once: Items = (
@@ -430,7 +435,7 @@ class Dialogues:
         # Without a person, software can only send the code that it was given last.
         presented: Items = (
             [Branch(totp.mistyped, Purpose.MISTYPE, "mistyped")]
-            if attended
+            if present
             else [Fresh("typed", policies.totp_step, "given"), Goto("nobody"), "given"]
         )
         return [
@@ -438,12 +443,12 @@ class Dialogues:
             *presented,
             *once,
             Stamp("grant"),
-            *([Stamp("typed")] if attended else []),
+            *([Stamp("typed")] if present else []),
             Goto("granted"),
             *(["reused", Clear(), Fail(Cause.CODE_REUSED), Goto("close")] if once else []),
             *(
                 ["mistyped", Clear(), Fail(Cause.CODE_MISTYPED), Goto("close")]
-                if attended
+                if present
                 else ["nobody", Clear(), Fail(Cause.PERSON_NEEDED), Goto("close")]
             ),
             "granted",

@@ -329,8 +329,8 @@ def _mark(inputs: Inputs, state: State, record: Record, session: int, pc: int, t
     latency, person = t - row[session, START], row[session, PHASE0 + PERSON]
     book_login(
         record, inputs.operator_bin[operator], operator, group, latency, person,
-        inputs.code[pc, EXTRA],
-    )
+        inputs.code[pc, EXTRA] == 1 or person > 0,
+    )  # fmt: skip
     for phase in range(PHASES):
         book_phase(record, group, phase, row[session, PHASE0 + phase])
     row[session, LOGIN] = t
@@ -491,6 +491,16 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
     _schedule(state, session, t)
 
 
+@force_inline
+def _first_stream(streams: Ints) -> int:
+    """Return the stream whose next arrival is the earliest."""
+    first = 0
+    for stream in range(1, len(streams)):
+        if streams[stream] < streams[first]:
+            first = stream
+    return first
+
+
 @jit
 def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare: int) -> int:
     """Process all events before `instant` (ns).
@@ -500,15 +510,13 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
     """
     counters, near, far = state.counters, state.near, state.far
     streams = state.cursors.next
+    stream = _first_stream(streams)
     while True:
         if counters[VACANT] < spare:
             return GROW
         if len(state.trace) > 0 and len(state.trace) - counters[TRACED] < spare:
             return FLUSH
-        stream, arrival = -1, NEVER
-        for i in range(len(streams)):
-            if streams[i] < arrival:
-                stream, arrival = i, streams[i]
+        arrival = streams[stream]
         event, from_far = NEVER, False
         if counters[N_NEAR] > 0:
             event = near[0, 0]
@@ -539,6 +547,7 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
             now = arrival
             counters[NOW] = now
             pop_arrival(inputs, state.cursors, stream)
+            stream = _first_stream(streams)
             pending = state.cursors.pending
             entry = inputs.entry[inputs.access_class[pending[0]], pending[1]]
             if entry < 0:

@@ -40,7 +40,7 @@ def bin_index(duration: int) -> int:
 @force_inline
 def book_login(
     record: Record, operator_bin: int, operator: int, group: int, latency: int, person: int,
-    attended: int,
+    attended: bool,
 ) -> None:  # fmt: skip
     """Book a successful login: its machine part and, when a person waited for it, the whole."""
     machine = latency - person

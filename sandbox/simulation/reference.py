@@ -321,7 +321,8 @@ class Run:
         session.login = self.env.now
         book_login(
             self.record, int(self.inputs.operator_bin[operator]), operator, group,
-            session.login - session.start, session.phases[Phase.PERSON], int(attended),
+            session.login - session.start, session.phases[Phase.PERSON],
+            attended or session.phases[Phase.PERSON] > 0,
         )  # fmt: skip
         for phase in Phase:
             book_phase(self.record, group, int(phase), session.phases[phase])
