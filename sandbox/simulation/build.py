@@ -88,12 +88,17 @@ def _expected_connections(space: Space, endpoint: Endpoint) -> NDArray[np.float6
     ).astype(np.float64)
 
 
-def _split(total: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Split each operator's total over endpoints, at least 1 each: int64 (endpoints, operators)."""
-    parts = np.ones(weights.shape, dtype=np.int64)
+def _split(
+    total: NDArray[np.int64], weights: NDArray[np.float64], least: int
+) -> NDArray[np.int64]:
+    """Split each operator's total over endpoints: `least` each, the rest by weight.
+
+    Returns int64 (endpoints, operators); `total` must be at least endpoints x `least`.
+    """
+    parts = np.full(weights.shape, least, dtype=np.int64)
     for operator in range(weights.shape[1]):
         share = weights[:, operator] + 1e-9
-        rest = max(0, int(total[operator]) - len(share))
+        rest = int(total[operator]) - least * len(share)
         exact = share / share.sum() * rest
         extra = np.floor(exact).astype(np.int64)
         order = np.argsort(extra - exact, kind="stable")
@@ -147,7 +152,8 @@ class _Builder:
                 self._add_pool(protocol, total)
                 self.pool_of |= {e.name: protocol for e in mine}
             else:
-                for endpoint, slots in zip(mine, _split(total, weights), strict=True):
+                parts = _split(total, weights, resources.least_slots // len(mine))
+                for endpoint, slots in zip(mine, parts, strict=True):
                     self._add_pool(endpoint.name, slots)
                     self.pool_of[endpoint.name] = endpoint.name
         self._add_pool("mx", np.full(self.operators, resources.least_slots, dtype=np.int64))
@@ -158,7 +164,8 @@ class _Builder:
             self.stations |= {f"front.{e.name}": self.stations["front"] for e in endpoints}
         else:
             weights = np.stack([self._logins(e) for e in endpoints])
-            for endpoint, cores in zip(endpoints, _split(self.front, weights), strict=True):
+            parts = _split(np.maximum(self.front, len(endpoints)), weights, 1)
+            for endpoint, cores in zip(endpoints, parts, strict=True):
                 self._add_station(f"front.{endpoint.name}", cores)
         self._add_station("store", self.store)
         self._add_station("mx", np.maximum(self.front // 2, 1))
