@@ -144,12 +144,12 @@ class _Builder:
             mine = [e for e in endpoints if e.protocol == protocol]
             weights = np.stack([load[e.name] for e in mine])
             total = np.ceil(resources.slot_headroom * weights.sum(axis=0)).astype(np.int64)
-            total = np.maximum(total, resources.least_slots)
+            total = np.maximum(total, max(resources.least_slots, len(mine)))
             if self.shared:
                 self._add_pool(protocol, total)
                 self.pool_of |= {e.name: protocol for e in mine}
             else:
-                parts = _split(total, weights, resources.least_slots // len(mine))
+                parts = _split(total, weights, max(1, resources.least_slots // len(mine)))
                 for endpoint, slots in zip(mine, parts, strict=True):
                     self._add_pool(endpoint.name, slots)
                     self.pool_of[endpoint.name] = endpoint.name
