@@ -13,7 +13,7 @@ from sandbox.simulation.model import NEVER, Model, Record, new_record
 
 __all__ = ["run"]
 
-SLICE = 6 * 3_600_000_000_000  # ns between two reports of progress
+SLICE = 24 * 3_600_000_000_000  # ns between two reports of progress
 SPARE = 64  # session rows that one event may need (its spawned sessions)
 FIRST_ROWS = 1 << 12
 TRACE_ROWS = 1 << 16

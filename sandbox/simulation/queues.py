@@ -138,7 +138,7 @@ def impatient_queue(*, servers: int, load: float, patience: float, customers: in
 
 
 def retrial_queue(*, load: float, retrial_rate: float, customers: int, seed: int) -> Model:
-    """M/M/1 with classical retrials: who finds the server busy returns after an exponential time."""
+    """M/M/1 with classical retrials: who finds the server busy returns an exponential time later."""
     body = (
         "again",
         Acquire("door", "orbit"),
