@@ -16,7 +16,7 @@ from sandbox.analysis.wording import (
     say,
 )
 
-__all__ = ["basis_text", "cost_text", "ranking_text"]
+__all__ = ["UNCERTAIN", "basis_text", "cost_text", "ranking_text"]
 
 # What each result rests on: inputs by key, to say how much of it nobody measured or published.
 RESTS_ON: dict[str, tuple[str, ...]] = {
@@ -29,6 +29,7 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
     "limits": ("resources.*", "processor.*", "backends.psc.*"),
     "costs": ("costs.*",),
 }
+UNCERTAIN = ("placeholder", "expert guess")
 MOST_KEYS = 5
 
 
@@ -88,7 +89,7 @@ def basis_text(summary: Summary) -> Text:
     parts = []
     for name, patterns in results:
         mine = [r for r in rows if any(fnmatch(r["key"], pattern) for pattern in patterns)]
-        weak = sum(r["knowledge"] in {"placeholder", "expert guess"} for r in mine)
+        weak = sum(r["knowledge"] in UNCERTAIN for r in mine)
         if weak:
             parts.append(say("{name} ({k} entrées sur {n})", "{name} ({k} of {n} inputs)",
                              name=name, k=count(weak), n=count(len(mine))))  # fmt: skip
@@ -126,11 +127,13 @@ def ranking_text(summary: Summary) -> Text:
     for change in found["ranking_changes"]:
         metrics.setdefault(change["key"], set()).update(change["metrics"])
     keys = sorted(metrics, key=lambda key: (-len(metrics[key]), key))
+    weak = sum(r["knowledge"] in UNCERTAIN for r in summary["assumptions"])
     tested = say(
-        "{n} entrées incertaines poussées une à une à leurs bornes (échantillon de {a} accès, une "
-        "semaine)",
-        "{n} uncertain inputs moved one by one to both ends (sample of {a} accesses, one week)",
-        n=count(found["inputs_varied"]), a=count(found["accesses"]),
+        "{n} entrées poussées une à une à leurs bornes, pour {all} incertaines (échantillon de {a} "
+        "accès, une semaine)",
+        "{n} inputs moved one by one to both ends, out of {all} uncertain (sample of {a} accesses, "
+        "one week)",
+        n=count(found["inputs_varied"]), a=count(found["accesses"]), all=count(weak),
     )  # fmt: skip
     if not keys:
         return say(

@@ -27,13 +27,14 @@ __all__ = [
 LARGEST = 10
 MOST_INPUTS = 12
 NAME_WIDTH = 30
+# Tol's light and muted palettes: safe too, and never taken for the colour of a design.
 EXCLUSION_COLOURS = dict(
-    zip(EXCLUSIONS, ("#0072B2", "#56B4E9", "#E69F00", "#CC79A7", "#D55E00"), strict=True)
+    zip(EXCLUSIONS, ("#77AADD", "#99DDFF", "#EEDD88", "#FFAABB", "#EE8866"), strict=True)
 )
 PAYERS = {
-    "operators": (Text("opérateurs", "operators"), "#0072B2"),
-    "editors": (Text("éditeurs", "editors"), "#E69F00"),
-    "sites": (Text("sites (pare-feu)", "sites (firewalls)"), "#009E73"),
+    "operators": (Text("opérateurs", "operators"), "#77AADD"),
+    "editors": (Text("éditeurs", "editors"), "#EEDD88"),
+    "sites": (Text("sites (pare-feu)", "sites (firewalls)"), "#EE8866"),
 }
 
 
@@ -106,7 +107,7 @@ def costs(plots: Plots, grid: Any) -> None:
     for end in (low, high):
         span.plot(end, rows, "|", color="#555555", markersize=9, markeredgewidth=2)
     span.plot([max(bill.central.total, 1.0) for bill in bills], rows, "o", color="#222222")
-    span.set_yticks(rows, [])
+    span.set_yticks([])
     span.set_ylim(axes.get_ylim())
     span.grid(visible=False, axis="y")
     span.set_xlabel(Text("bas, central et haut (axe logarithmique)",
@@ -265,7 +266,7 @@ def sensitivity(plots: Plots, grid: Any) -> None:
                       weight="bold" if mark else "normal",
                       color="white" if values[row, column] > 30 else "#222222")  # fmt: skip
     labels = [Text(METRICS[m].french, METRICS[m].english)[plots.language] for m in metrics]
-    axes.set_xticks(range(len(metrics)), [wrapped(label, 20) for label in labels])
+    axes.set_xticks(range(len(metrics)), [wrapped(label, 17) for label in labels], fontsize=8)
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(rows)), [item.key for item in rows])
     axes.grid(visible=False)

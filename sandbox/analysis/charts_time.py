@@ -27,10 +27,10 @@ __all__ = [
 
 WEEK_HOURS = 168
 PHASE_COLOURS = dict(
-    zip(PHASES, ("#56B4E9", "#999999", "#0072B2", "#009E73", "#E69F00", "#CC79A7"), strict=True)
+    zip(PHASES, ("#99DDFF", "#BBBBBB", "#77AADD", "#44BB99", "#EEDD88", "#FFAABB"), strict=True)
 )
 ENDPOINT_COLOURS = {
-    "": "#333333", "cps": "#0072B2", "otp": "#E69F00", "ciba": "#CC79A7", "certificat": "#009E73",
+    "": "#333333", "cps": "#332288", "otp": "#999933", "ciba": "#AA3377", "certificat": "#44AA99",
 }  # fmt: skip
 SPARE = ("#56B4E9", "#D55E00", "#8C6D31", "#6A3D9A")
 LINES = {"imap": "-", "smtp": "--", "mx": ":"}

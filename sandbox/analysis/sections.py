@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.analysis import tables, tables_inputs, tables_load
+from sandbox.analysis.caveats import UNCERTAIN
 from sandbox.analysis.grid import Table, head, words
 from sandbox.analysis.wording import (
     MEASURES,
@@ -269,13 +270,16 @@ def _sensitivity(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
         return Section("sensitivity", title, [Text(
             "Non calculée pour ce rapport : le classement n'a pas été éprouvé.",
             "Not computed for this report: the ranking was not put to the test.")])  # fmt: skip
+    tried = {swing.key for swing in found.swings}
+    weak = {r["key"] for r in summary["assumptions"] if r["knowledge"] in UNCERTAIN}
     paragraphs = [say(
-        "Chaque avis d'expert et chaque valeur provisoire va à ses deux bornes, une entrée à la "
-        "fois, sur un échantillon de {n} accès et une semaine, mêmes tirages. Une entrée à la "
-        "fois : les effets conjoints ne sont pas explorés.",
-        "Each expert guess and placeholder goes to both ends of its range, one input at a time, on "
-        "a sample of {n} accesses and one week, same draws. One at a time: joint effects are not "
-        "explored.", n=count(found.accesses))]  # fmt: skip
+        "{k} entrées vont à leurs deux bornes, une à la fois, sur un échantillon de {n} accès et "
+        "une semaine, mêmes tirages. Les effets conjoints ne sont pas explorés, et {rest} entrées "
+        "incertaines (avis d'expert et valeurs provisoires) ne sont pas essayées.",
+        "{k} inputs go to both ends of their range, one at a time, on a sample of {n} accesses and "
+        "one week, same draws. Joint effects are not explored, and {rest} uncertain inputs (expert "
+        "guesses and placeholders) are not tried.",
+        k=count(len(tried)), n=count(found.accesses), rest=count(len(weak - tried)))]  # fmt: skip
     if found.left_out:
         paragraphs.append(say(
             "Bornes impossibles à essayer : {k}.", "Ends that could not be tried: {k}.",

@@ -133,6 +133,7 @@ def test_a_ranking_that_no_input_changes_holds_for_what_was_tried() -> None:
     tried = {"accesses": 1500, "inputs_varied": 109, "ranking_changes": []}
     said = line(summary({"a": {}, "b": {}}, sensitivity=tried), "Le classement tient-il")
     assert said.startswith("Oui pour ce qui a été essayé : 109 entrées")
+    assert "pour 1 incertaines" in said
 
 
 def test_a_ranking_that_inputs_change_names_them_most_metrics_first() -> None:
