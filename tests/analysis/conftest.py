@@ -15,10 +15,16 @@ DESIGNS = ("single-endpoint", "multi-port")
 
 
 @pytest.fixture(scope="session")
-def small() -> Comparison:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """Two designs, two replications, a quarter of the demonstration."""
     return compare(
-        "demo", designs=DESIGNS, replications=2, scale=0.25, sensitivity=False, workers=1
+        "demo",
+        designs=DESIGNS,
+        replications=2,
+        scale=0.25,
+        sensitivity=False,
+        workers=1,
+        out=tmp_path_factory.mktemp("small"),
     )
 
 
