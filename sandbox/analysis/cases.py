@@ -80,7 +80,7 @@ class Case:
             case Family.ERLANG_A:
                 return f"Erlang A M/M/{self.servers}+M ρ={self.load:g} θ={self.patience:g}"
             case Family.RETRIAL:
-                return f"M/M/1 à rappels / with retrials ρ={self.load:g} ν={self.patience:g}"
+                return f"M/M/1 + rappels / retrials ρ={self.load:g} ν={self.patience:g}"
 
     def check(self) -> None:
         """Raise UserError unless the queue exists, has a long run, and fits in memory."""
