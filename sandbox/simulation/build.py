@@ -22,10 +22,12 @@ from sandbox.space.tables import week
 __all__ = ["NAMED_OPERATORS", "build_model", "causes_of_exclusion"]
 
 NAMED_OPERATORS = 10  # the largest have histograms of their own
-REGISTERS = (
-    "name", "name.imap", "name.smtp", "ticket.imap", "ticket.smtp", "grant", "pin", "code", "typed",
-    "token", "psc session",
-)  # fmt: skip
+# An access has one method, so registers of different methods share a column: eight to a cache line.
+REGISTERS = {
+    "name": 0, "name.imap": 0, "ticket.imap": 1, "grant": 2, "pin": 3, "code": 3, "token": 3,
+    "typed": 4, "psc session": 4, "name.smtp": 5, "ticket.smtp": 6,
+}  # fmt: skip
+COLUMNS = 8
 NATIONAL = ("psc", "sms", "directory")
 HOUR = 3600
 BUSY_SHARE = 0.02  # of accesses that keep no connection, those connected at one instant (guess)
@@ -86,12 +88,17 @@ def _expected_connections(space: Space, endpoint: Endpoint) -> NDArray[np.float6
     ).astype(np.float64)
 
 
-def _split(total: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Split each operator's total over endpoints, at least 1 each: int64 (endpoints, operators)."""
-    parts = np.ones(weights.shape, dtype=np.int64)
+def _split(
+    total: NDArray[np.int64], weights: NDArray[np.float64], least: int
+) -> NDArray[np.int64]:
+    """Split each operator's total over endpoints: `least` each, the rest by weight.
+
+    Returns int64 (endpoints, operators); `total` must be at least endpoints x `least`.
+    """
+    parts = np.full(weights.shape, least, dtype=np.int64)
     for operator in range(weights.shape[1]):
         share = weights[:, operator] + 1e-9
-        rest = max(0, int(total[operator]) - len(share))
+        rest = int(total[operator]) - least * len(share)
         exact = share / share.sum() * rest
         extra = np.floor(exact).astype(np.int64)
         order = np.argsort(extra - exact, kind="stable")
@@ -145,7 +152,8 @@ class _Builder:
                 self._add_pool(protocol, total)
                 self.pool_of |= {e.name: protocol for e in mine}
             else:
-                for endpoint, slots in zip(mine, _split(total, weights), strict=True):
+                parts = _split(total, weights, resources.least_slots // len(mine))
+                for endpoint, slots in zip(mine, parts, strict=True):
                     self._add_pool(endpoint.name, slots)
                     self.pool_of[endpoint.name] = endpoint.name
         self._add_pool("mx", np.full(self.operators, resources.least_slots, dtype=np.int64))
@@ -156,7 +164,8 @@ class _Builder:
             self.stations |= {f"front.{e.name}": self.stations["front"] for e in endpoints}
         else:
             weights = np.stack([self._logins(e) for e in endpoints])
-            for endpoint, cores in zip(endpoints, _split(self.front, weights), strict=True):
+            parts = _split(np.maximum(self.front, len(endpoints)), weights, 1)
+            for endpoint, cores in zip(endpoints, parts, strict=True):
                 self._add_station(f"front.{endpoint.name}", cores)
         self._add_station("store", self.store)
         self._add_station("mx", np.maximum(self.front // 2, 1))
@@ -175,7 +184,7 @@ class _Builder:
             pools=self.pools,
             endpoints={name: number * self.operators for number, name in enumerate(names)},
             pool_of=self.pool_of,
-            registers={name: number for number, name in enumerate(REGISTERS)},
+            registers=REGISTERS,
             backends={name: number for number, name in enumerate(NATIONAL)},
         )
 
@@ -350,7 +359,7 @@ def build_model(space: Space, design: Design, *, replication: int = 0) -> Model:
         endpoint_role=np.repeat(np.arange(roles), len(space.operators)).astype(np.int16),
         operator_bin=bins,
         outages=_outages(space),
-        registers=np.array([len(REGISTERS)], dtype=np.int64),
+        registers=np.array([COLUMNS], dtype=np.int64),
     )
     return Model(code=code, inputs=inputs, groups=RELAY_GROUP + 1, minutes=days * 1440)
 

@@ -22,14 +22,15 @@ TRACE_ROWS = 1 << 16
 def _new_state(model: Model, *, traced: bool) -> kernel.State:
     inputs = model.inputs
     pools = len(inputs.pool_slots)
-    counters = np.zeros(6, dtype=np.int64)
+    counters = np.zeros(7, dtype=np.int64)
     counters[kernel.VACANT] = FIRST_ROWS
     return kernel.State(
         cursors=new_cursors(inputs),
         sessions=np.zeros((FIRST_ROWS, kernel.FIELDS), dtype=np.int64),
         vacant=np.arange(FIRST_ROWS - 1, -1, -1, dtype=np.int32),
-        near=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
-        far=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
+        bucket=np.full(kernel.BUCKETS, -1, dtype=np.int32),
+        occupied=np.zeros(kernel.WORDS, dtype=np.int64),
+        heap=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
         counters=counters,
         free=np.zeros(int(inputs.servers.sum()), dtype=np.int64),
         in_use=np.zeros(pools, dtype=np.int64),
@@ -59,8 +60,7 @@ def _grown(state: kernel.State) -> kernel.State:
     return state._replace(
         sessions=doubled(state.sessions),
         vacant=vacant,
-        near=doubled(state.near),
-        far=doubled(state.far),
+        heap=doubled(state.heap),
     )
 
 

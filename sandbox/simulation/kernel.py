@@ -1,8 +1,8 @@
 """The fast engine's inner loop: interprets the compiled programs, in compiled code.
 
-Events live in two four-way heaps, near and far: the many that are due within two minutes stay in
-a heap small enough for the processor's first cache, however many idle connections wait for the
-evening. Ties go by order of scheduling. A FIFO station needs no departure event: the instants at
+Events due within eight seconds hang in a ring of one-millisecond buckets (a calendar queue: one
+list per bucket, a bit map of those that hold any); later ones wait in a four-way heap. Ties go by
+order of scheduling. A FIFO station needs no departure event: the instants at
 which its servers fall free say when the next arrival starts. Steps that read nothing shared
 (delays, draws, marks) are run ahead of the clock; a step that does waits for its instant.
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sandbox.observations.schema import Phase
 from sandbox.simulation.arrivals import Cursors, pop_arrival
 from sandbox.simulation.draws import mix, sample, uniform
-from sandbox.simulation.jit import force_inline, jit
+from sandbox.simulation.jit import bit_length, force_inline, jit
 from sandbox.simulation.model import NEVER, EndpointStat, Inputs, Kind, PoolStat, Record
 from sandbox.simulation.program import Column
 from sandbox.simulation.recorder import (
@@ -53,26 +53,30 @@ ROUNDS = 64  # purposes are below this: a retry's draws lie beyond those of the 
 
 # Fields of a session's row.
 PC, ACCESS, KEY, START, UNTIL, LIMIT, HANDLER, READY, ASKED, EVENT, NEXT, PREV, ROUND, PEER, KIND, \
-    POOL, SINCE, LOGIN, CAUSE, PHASE0 = range(20)  # fmt: skip
+    POOL, SINCE, LOGIN, CAUSE, DUE, LINK, PHASE0 = range(22)  # fmt: skip
 FIELDS = PHASE0 + PHASES
 TRACE_FIELDS = 9 + PHASES
 SLOT_BITS = 24  # sessions in flight at most: 16.7 million
-NEAR = 120_000_000_000
+BUCKET_BITS = 20  # a bucket holds 2**20 ns
+BUCKETS = 1 << 13
+WORDS = BUCKETS >> 6
 
 
 class State(NamedTuple):
     """Where a run stands.
 
-    Heaps hold rows (instant, order of scheduling << SLOT_BITS | session). `counters` holds: length
-    of the near heap, length of the far heap, scheduled so far, free sessions, traced rows, now.
+    The heap holds rows (instant, order of scheduling << SLOT_BITS | session). `counters` holds:
+    events in the buckets, events in the heap, scheduled so far, free sessions, traced rows, the
+    instant, and the first bucket that holds any (counted from instant 0).
     """
 
     cursors: Cursors
     sessions: Ints  # (capacity, FIELDS)
     vacant: NDArray[np.int32]  # stack of free rows of `sessions`
-    near: Ints  # (capacity, 2)
-    far: Ints  # (capacity, 2)
-    counters: Ints  # (6,)
+    bucket: NDArray[np.int32]  # (BUCKETS,) first session due in each, -1: none
+    occupied: Ints  # (WORDS,) bit map of the buckets that hold any
+    heap: Ints  # (capacity, 2)
+    counters: Ints  # (7,)
     free: Ints  # instants at which each station's servers fall free, heaps of `servers`
     in_use: Ints  # (pools,)
     queue_length: Ints  # (pools,)
@@ -82,7 +86,7 @@ class State(NamedTuple):
     trace: Ints  # (rows, TRACE_FIELDS); no rows: not traced
 
 
-N_NEAR, N_FAR, SCHEDULED, VACANT, TRACED, NOW = range(6)
+N_NEAR, N_FAR, SCHEDULED, VACANT, TRACED, NOW, FIRST_BUCKET = range(7)
 DONE, GROW, FLUSH = 0, 1, 2
 
 
@@ -129,18 +133,67 @@ def _heap_pop(heap: Ints, n: int) -> None:
 
 
 @force_inline
-def _schedule(state: State, session: int, t: int) -> None:
-    """Let `session` go on at t; whatever else it was waiting for is void."""
+def _schedule_late(state: State, session: int, t: int) -> None:
+    """Let `session` go on at t, through the heap, whose entries may be voided."""
     counters = state.counters
     counters[SCHEDULED] += 1
     tag = (counters[SCHEDULED] << SLOT_BITS) | session
     state.sessions[session, EVENT] = tag
-    if t - counters[NOW] > NEAR:
-        _heap_push(state.far, counters[N_FAR], t, tag)
-        counters[N_FAR] += 1
+    _heap_push(state.heap, counters[N_FAR], t, tag)
+    counters[N_FAR] += 1
+
+
+@force_inline
+def _schedule(state: State, session: int, t: int) -> None:
+    """Let `session` go on at t."""
+    counters, row, bucket = state.counters, state.sessions, state.bucket
+    number = t >> BUCKET_BITS
+    if number - (counters[NOW] >> BUCKET_BITS) >= BUCKETS:
+        _schedule_late(state, session, t)
+        return
+    counters[SCHEDULED] += 1
+    row[session, EVENT] = (counters[SCHEDULED] << SLOT_BITS) | session
+    row[session, DUE] = t
+    place = number & (BUCKETS - 1)
+    here = np.int64(bucket[place])
+    if here < 0 or t < row[here, DUE]:
+        row[session, LINK] = here
+        bucket[place] = session
+        state.occupied[place >> 6] |= np.int64(1) << (place & 63)
     else:
-        _heap_push(state.near, counters[N_NEAR], t, tag)
-        counters[N_NEAR] += 1
+        before = here
+        here = row[before, LINK]
+        while here >= 0 and row[here, DUE] <= t:
+            before = here
+            here = row[before, LINK]
+        row[session, LINK] = here
+        row[before, LINK] = session
+    if counters[N_NEAR] == 0 or number < counters[FIRST_BUCKET]:
+        counters[FIRST_BUCKET] = number
+    counters[N_NEAR] += 1
+
+
+@force_inline
+def _pop_near(state: State) -> None:
+    """Remove the first event of the buckets and find the bucket of the next."""
+    counters, occupied = state.counters, state.occupied
+    number = counters[FIRST_BUCKET]
+    place = number & (BUCKETS - 1)
+    after = state.sessions[np.int64(state.bucket[place]), LINK]
+    state.bucket[place] = after
+    counters[N_NEAR] -= 1
+    if after >= 0:
+        return
+    word = place >> 6
+    occupied[word] &= ~(np.int64(1) << (place & 63))
+    if counters[N_NEAR] == 0:
+        return
+    bits = occupied[word] & (np.int64(-1) << (place & 63))
+    while bits == 0:
+        word = (word + 1) & (WORDS - 1)
+        bits = occupied[word]
+    found = (word << 6) + bit_length(bits & -bits) - 1
+    counters[FIRST_BUCKET] = number + ((found - place) & (BUCKETS - 1))
 
 
 @force_inline
@@ -245,7 +298,7 @@ def _enqueue(state: State, record: Record, pool: int, session: int, t: int) -> N
     state.queue_length[pool] += 1
     row[session, POOL], row[session, SINCE] = pool, t
     if row[session, LIMIT] < NEVER:
-        _schedule(state, session, row[session, LIMIT])
+        _schedule_late(state, session, row[session, LIMIT])
     else:
         row[session, EVENT] = -1
 
@@ -508,7 +561,7 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
     Returns DONE, GROW when fewer than `spare` session rows are left, or FLUSH when fewer trace
     rows are; the caller makes room and calls again: the run goes on where it stopped.
     """
-    counters, near, far = state.counters, state.near, state.far
+    counters, heap, sessions = state.counters, state.heap, state.sessions
     streams = state.cursors.next
     stream = _first_stream(streams)
     while True:
@@ -517,31 +570,29 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
         if len(state.trace) > 0 and len(state.trace) - counters[TRACED] < spare:
             return FLUSH
         arrival = streams[stream]
-        event, from_far = NEVER, False
+        event, tag = NEVER, np.int64(0)
         if counters[N_NEAR] > 0:
-            event = near[0, 0]
-        if counters[N_FAR] > 0 and (
-            far[0, 0] < event
-            or (far[0, 0] == event and (counters[N_NEAR] == 0 or far[0, 1] < near[0, 1]))
-        ):
-            event, from_far = far[0, 0], True
+            first = np.int64(state.bucket[counters[FIRST_BUCKET] & (BUCKETS - 1)])
+            event, tag = sessions[first, DUE], sessions[first, EVENT]
+        late = counters[N_FAR] > 0 and (
+            heap[0, 0] < event or (heap[0, 0] == event and heap[0, 1] < tag)
+        )
+        if late:
+            event, tag = heap[0, 0], heap[0, 1]
         if min(arrival, event) >= instant:
             return DONE
         if event <= arrival:
             now = event
             counters[NOW] = now
-            if from_far:
-                tag = far[0, 1]
-                _heap_pop(far, counters[N_FAR])
+            if late:
+                _heap_pop(heap, counters[N_FAR])
                 counters[N_FAR] -= 1
             else:
-                tag = near[0, 1]
-                _heap_pop(near, counters[N_NEAR])
-                counters[N_NEAR] -= 1
+                _pop_near(state)
             session = tag & ((1 << SLOT_BITS) - 1)
-            if state.sessions[session, EVENT] != tag:
+            if sessions[session, EVENT] != tag:
                 continue  # a slot came before the deadline
-            if state.sessions[session, POOL] >= 0:
+            if sessions[session, POOL] >= 0:
                 _abandon(inputs, state, record, session, now)
         else:
             now = arrival

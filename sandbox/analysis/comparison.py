@@ -1,0 +1,341 @@
+"""The comparison: runs every design on the same people and the same days, and weighs them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sandbox.analysis.metrics import METRICS, collect, headline, latency, login_weights
+from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
+from sandbox.analysis.statistics import estimate, paired_difference, precise_enough
+from sandbox.observations.observations import Observations
+from sandbox.observations.schema import Cause
+from sandbox.simulation.build import causes_of_exclusion
+from sandbox.simulation.runner import Task, run_tasks
+from sandbox.space.costs import DesignCost, design_cost
+from sandbox.space.errors import UserError
+from sandbox.space.loader import load_scenario, with_inputs
+from sandbox.space.methods import Method
+from sandbox.space.population import Space, build_space
+from sandbox.space.scenario import Scenario
+from sandbox.space.tables import inputs
+
+if TYPE_CHECKING:
+    from sandbox.analysis.plots import Plots
+
+__all__ = ["Comparison", "Options", "compare"]
+
+MOST_REPLICATIONS = 50
+FIRST_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run a comparison; nothing here changes what a scenario means.
+
+    Attributes:
+        designs: names; empty: those that the scenario compares.
+        replications: how many, None: until the intervals are narrow enough.
+        scale: share of mailboxes and messages.
+        workers: processes, None: one a processor.
+        sensitivity: vary the uncertain inputs too.
+    """
+
+    designs: tuple[str, ...] = ()
+    engine: str = "fast"
+    replications: int | None = 3
+    seed: int = 1
+    scale: float = 1.0
+    workers: int | None = None
+    backend: str = "loky"
+    trace: bool = False
+    sensitivity: bool = True
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the designs of a scenario give, replication by replication.
+
+    Attributes:
+        runs: observations by design, in order of replication.
+        metrics: by design, one dict of METRICS per replication.
+        excluded: by design, share of accesses that cannot connect, by cause.
+        costs: by design.
+        sweep: one row per value, design and metric, when the scenario sweeps an input.
+        sensitivity: None when it was not asked for.
+        folder: where the observations are.
+    """
+
+    scenario: Scenario
+    options: Options
+    space: Space
+    runs: Mapping[str, Sequence[Observations]]
+    metrics: Mapping[str, Sequence[Mapping[str, float]]]
+    excluded: Mapping[str, Mapping[str, float]]
+    costs: Mapping[str, DesignCost]
+    sweep: pd.DataFrame | None
+    sensitivity: Sensitivity | None
+    wall_seconds: float
+    peak_rss_bytes: int
+    folder: Path
+    _keep: object = field(default=None, repr=False)
+
+    @property
+    def designs(self) -> tuple[str, ...]:
+        """Names, in the order compared."""
+        return tuple(self.runs)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per design, replication and metric: columns design, replication, metric, value."""
+        rows = [
+            {"design": design, "replication": number, "metric": metric, "value": value}
+            for design, replications in self.metrics.items()
+            for number, values in enumerate(replications)
+            for metric, value in values.items()
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Mean of each metric (rows) under each design (columns), over replications."""
+        means = self.frame.groupby(["metric", "design"], sort=False)["value"].mean()
+        return means.unstack("design")[list(self.designs)]
+
+    @property
+    def paired(self) -> list[dict[str, Any]]:
+        """Every pair of designs under every metric, judged together within a metric."""
+        pairs = list(itertools.combinations(self.designs, 2))
+        rows = []
+        for metric in METRICS.values():
+            for first, second in pairs:
+                found = paired_difference(
+                    collect(self.metrics[first], metric.name),  # type: ignore[arg-type]
+                    collect(self.metrics[second], metric.name),  # type: ignore[arg-type]
+                    comparisons=len(pairs),
+                )
+                rows.append({
+                    "metric": metric.name, "first": first, "second": second,
+                    "difference": _plain(found.difference.mean),
+                    "ci95": _interval(found.difference.interval),
+                    "significant": found.significant,
+                    "matters": abs(found.difference.mean) >= metric.threshold,
+                    "correlation": _plain(found.correlation),
+                    "variance_reduction": _plain(found.variance_reduction),
+                })  # fmt: skip
+        return rows
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `summary.json` holds: see docs/summary.md."""
+        from sandbox.analysis.summary import summarise  # noqa: PLC0415 (it reads this module)
+
+        return summarise(self)
+
+    @property
+    def plot(self) -> Plots:
+        """Figures: `result.plot.latency()` and others."""
+        from sandbox.analysis.plots import Plots  # noqa: PLC0415 (matplotlib is slow to import)
+
+        return Plots(self)
+
+    def report(self, folder: str | Path) -> Path:
+        """Write summary.json, the figures and report.html into `folder`; return the report."""
+        from sandbox.analysis.report import write_report  # noqa: PLC0415
+
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        write_summary(self, target)
+        return write_report(self, target)
+
+
+def _plain(value: float) -> float | None:
+    """JSON has no nan."""
+    return None if math.isnan(value) or math.isinf(value) else round(value, 9)
+
+
+def _interval(ends: tuple[float, float] | None) -> list[float | None] | None:
+    return None if ends is None else [_plain(ends[0]), _plain(ends[1])]
+
+
+def write_summary(comparison: Comparison, folder: Path) -> Path:
+    """Write summary.json into `folder`, whole or not at all."""
+    text = json.dumps(comparison.summary, ensure_ascii=False, indent=1, allow_nan=False)
+    partial = folder / "summary.json.partial"
+    partial.write_text(text + "\n", encoding="utf-8")
+    return partial.rename(folder / "summary.json")
+
+
+def _tasks(scenario: Scenario, options: Options, replications: range) -> list[Task]:
+    designs = options.designs or scenario.compare
+    return [
+        Task(scenario, design, replication, options.seed, options.scale, options.engine,
+             options.trace)
+        for replication in replications
+        for design in designs
+    ]  # fmt: skip
+
+
+def _exclusions(space: Space, designs: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return, by design, the share of accesses that each cause keeps out."""
+    shares = {}
+    for name in designs:
+        causes = causes_of_exclusion(space, space.scenario.design(name))
+        shares[name] = {
+            cause.name.lower(): float((causes == cause).mean())
+            for cause in Cause
+            if (causes == cause).any()
+        }
+    return shares
+
+
+def _headlines(
+    runs: Mapping[str, Sequence[Observations]], excluded: Mapping[str, Mapping[str, float]]
+) -> dict[str, list[dict[str, float]]]:
+    weights = login_weights(run for replications in runs.values() for run in replications)
+    return {
+        design: [headline(run, sum(excluded[design].values()), weights) for run in replications]
+        for design, replications in runs.items()
+    }
+
+
+def _replicate(
+    scenario: Scenario, options: Options, space: Space, root: Path,
+    progress: Callable[[str, float], None],
+) -> tuple[dict[str, list[Observations]], dict[str, list[dict[str, float]]],
+           dict[str, dict[str, float]]]:  # fmt: skip
+    """Run all replications, or as many as the stopping rule asks for."""
+    designs = options.designs or scenario.compare
+    excluded = _exclusions(space, designs)
+    count = options.replications or FIRST_BATCH
+    while True:
+        found = run_tasks(
+            _tasks(scenario, options, range(count)), root,
+            workers=options.workers, backend=options.backend,
+            progress=lambda share: progress("comparison", share),
+        )  # fmt: skip
+        runs = {
+            design: [run for run in found if run.about["design"] == design] for design in designs
+        }
+        metrics = _headlines(runs, excluded)
+        series = [
+            collect(rows, metric)
+            for rows in metrics.values()
+            for metric in ("user_wait", "machine_latency")
+        ]
+        if options.replications or precise_enough(series) or count >= MOST_REPLICATIONS:
+            return runs, metrics, excluded
+        count += 1
+
+
+def _sweep(
+    scenario: Scenario, options: Options, root: Path, progress: Callable[[str, float], None]
+) -> pd.DataFrame | None:
+    """Repeat the comparison over the values of the scenario's sweep, one replication each."""
+    sweep = scenario.sweep
+    if sweep is None:
+        return None
+    designs = options.designs or scenario.compare
+    points = [
+        with_inputs(scenario, {sweep.key: value}).model_copy(update={"sweep": None})
+        for value in sweep.values
+    ]
+    rows = []
+    for number, point in enumerate(points):
+        single = Options(**{**_fields(options), "replications": 1, "trace": False})
+        found = run_tasks(
+            _tasks(point, single, range(1)), root / f"sweep-{number:02d}",
+            workers=options.workers, backend=options.backend,
+            progress=lambda share, number=number: progress(  # type: ignore[misc]
+                "sweep", (number + share) / len(points)
+            ),
+        )  # fmt: skip
+        space = build_space(point, seed=options.seed, scale=options.scale)
+        metrics = _headlines(
+            {run.about["design"]: [run] for run in found}, _exclusions(space, designs)
+        )
+        label = sweep.labels[number] if sweep.labels else f"{sweep.values[number]:g}"
+        rows += [
+            {"key": sweep.key, "value": sweep.values[number], "label": label, "design": design,
+             "metric": metric, "result": value}
+            for design, (values,) in metrics.items()
+            for metric, value in values.items()
+        ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _fields(options: Options) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in Options.__slots__}
+
+
+def compare(
+    scenario: str | Path | Scenario = "aout-2021",
+    *,
+    out: str | Path | None = None,
+    progress: Callable[[str, float], None] | None = None,
+    **options: Any,  # noqa: ANN401 (the fields of Options)
+) -> Comparison:
+    """Replay a scenario under each design and compare them.
+
+    Args:
+        scenario: name of a shipped scenario, path of a file, or a loaded scenario.
+        out: folder that keeps the observations; the same call resumes there. None: a temporary
+            one, which lives as long as the result.
+        progress: called with the stage (comparison, sweep, sensitivity) and its share done.
+        options: fields of Options: designs, engine, replications, seed, scale, workers, backend,
+            trace, sensitivity.
+
+    Raises:
+        UserError: a scenario, design or option that does not exist or is not allowed.
+    """
+    begin = time.perf_counter()
+    try:
+        chosen = Options(**options)
+    except TypeError:
+        unknown = ", ".join(set(options) - set(Options.__slots__))
+        raise UserError(
+            f"compare: unknown option {unknown}; known: {', '.join(Options.__slots__)}"
+        ) from None
+    if chosen.replications is not None and not 1 <= chosen.replications <= 1000:  # noqa: PLR2004
+        raise UserError(f"replications {chosen.replications}: must be 1 to 1000, or auto")
+    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    for design in chosen.designs:
+        loaded.design(design)
+    report = progress or (lambda _stage, _share: None)
+    keep = TemporaryDirectory(prefix="mss-sandbox-") if out is None else None
+    folder = Path(keep.name if keep else str(out))
+    root = folder / "observations"
+    space = build_space(loaded, seed=chosen.seed, scale=chosen.scale)
+    runs, metrics, excluded = _replicate(loaded, chosen, space, root, report)
+    sweep = _sweep(loaded, chosen, root, report)
+    sensitivity = None
+    designs = tuple(runs)
+    if chosen.sensitivity and len(designs) > 1:
+        sensitivity = vary_inputs(
+            loaded, designs, seed=chosen.seed, workers=chosen.workers, backend=chosen.backend,
+            progress=lambda share: report("sensitivity", share),
+        )  # fmt: skip
+    return Comparison(
+        scenario=loaded,
+        options=chosen,
+        space=space,
+        runs=runs,
+        metrics=metrics,
+        excluded=excluded,
+        costs={name: design_cost(loaded.design(name), loaded) for name in designs},
+        sweep=sweep,
+        sensitivity=sensitivity,
+        wall_seconds=time.perf_counter() - begin,
+        peak_rss_bytes=max(run.about["peak_rss_bytes"] for rows in runs.values() for run in rows),
+        folder=folder,
+        _keep=keep,
+    )

@@ -1,0 +1,144 @@
+"""From observations to the figures that a decision rests on, one value per replication."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sandbox.observations.observations import Observations
+from sandbox.observations.schema import Cause
+
+__all__ = ["EXCLUSIONS", "METRICS", "Metric", "headline", "latency", "login_weights"]
+
+EXCLUSIONS = tuple(c.name.lower() for c in Cause if c <= Cause.PORT_BLOCKED)
+QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A headline figure.
+
+    Attributes:
+        name: key.
+        french, english: what it is.
+        unit: s, share or connections.
+        threshold: a smaller difference means nothing to a decision, in the unit.
+    """
+
+    name: str
+    french: str
+    english: str
+    unit: str
+    threshold: float
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("cannot_connect", "accès qui ne peuvent pas se connecter",
+               "accesses that cannot connect", "share", 0.001),
+        Metric("undelivered", "messages qui n'arrivent pas",
+               "messages that do not arrive", "share", 0.001),
+        Metric("failure_share", "échecs d'authentification (accès compatibles)",
+               "failed logins (compatible accesses)", "share", 0.0005),
+        Metric("user_wait", "attente moyenne d'une personne, à mélange égal",
+               "mean wait of a person, same mix", "s", 0.1),
+        Metric("machine_latency", "latence machine moyenne, à mélange égal",
+               "mean machine latency, same mix", "s", 0.005),
+        Metric("slots_peak", "remplissage maximal des connexions",
+               "fullest connection slots", "share", 0.02),
+        Metric("processor_peak", "charge maximale d'un processeur d'endpoint (minute)",
+               "busiest endpoint processor (minute)", "share", 0.02),
+        Metric("psc_peak", "charge maximale de Pro Santé Connect (minute)",
+               "busiest minute of Pro Santé Connect", "share", 0.02),
+    )
+}  # fmt: skip
+
+
+def latency(observations: Observations, method: str, measure: str) -> dict[str, float]:
+    """Return p50, p95, p99 and mean of the logins of a method, in seconds; nan when there is none.
+
+    IMAP and SMTP together; `measure` is machine or user.
+    """
+    logins = observations.tables["logins"]
+    mine = logins[(logins["method"] == method) & (logins["measure"] == measure)]
+    counts = mine.groupby("seconds")["count"].sum()
+    result = {name: _quantile(counts, q) for name, q in QUANTILES.items()}
+    totals = observations.tables["login_totals"]
+    mine = totals[(totals["method"] == method) & (totals["measure"] == measure)]
+    count = mine["count"].sum()
+    result["mean"] = float(mine["total_seconds"].sum() / count) if count else math.nan
+    return result
+
+
+def _quantile(counts: pd.Series, q: float) -> float:
+    """Return the nearest-rank quantile of counts indexed by seconds, sorted."""
+    if counts.empty:
+        return math.nan
+    cumulated = counts.to_numpy().cumsum()
+    rank = max(1, math.ceil(q * cumulated[-1]))
+    return float(counts.index[int(np.searchsorted(cumulated, rank))])
+
+
+def login_weights(runs: Iterable[Observations]) -> dict[str, pd.Series]:
+    """Return, by measure, the share of each method in the logins of all designs together.
+
+    Designs exclude different people; means are compared at this common mix.
+    """
+    totals = pd.concat([run.tables["login_totals"] for run in runs])
+    return {
+        str(measure): group.groupby("method")["count"].sum() / group["count"].sum()
+        for measure, group in totals.groupby("measure")
+    }
+
+
+def _standardised(observations: Observations, measure: str, weights: pd.Series) -> float:
+    """Return the mean latency at a common mix of methods (direct standardisation)."""
+    totals = observations.tables["login_totals"]
+    totals = totals[totals["measure"] == measure].groupby("method")[["count", "total_seconds"]]
+    sums = totals.sum()
+    means = sums["total_seconds"] / sums["count"]
+    known = weights[weights.index.isin(means.index)]
+    return float((means[known.index] * known).sum() / known.sum()) if len(known) else math.nan
+
+
+def headline(
+    observations: Observations, excluded: float, weights: dict[str, pd.Series]
+) -> dict[str, float]:
+    """Return every metric of METRICS for one replication of one design.
+
+    Args:
+        excluded: share of accesses that cannot connect under the design.
+        weights: of `login_weights` over all designs compared.
+    """
+    tables = observations.tables
+    failures, sessions = tables["failures"], tables["sessions"]
+    logins = failures[failures["protocol"] != "relay"]
+    lost = logins[~logins["cause"].isin(EXCLUSIONS)]["count"].sum()
+    out = logins[logins["cause"].isin(EXCLUSIONS)]["count"].sum()
+    attempts = sessions[sessions["protocol"] != "relay"]["sessions"].sum() - out
+    sent = sessions[sessions["protocol"] == "smtp"]["sessions"].sum()
+    delivered = tables["deliveries"]["count"].sum()
+    endpoints, backends = tables["endpoints"], tables["backends"]
+    doors = endpoints[endpoints["endpoint"] != "mx"]
+    fullest = doors["peak_connections"] / doors["slots"]
+    psc = backends.loc[backends["backend"] == "psc", "utilisation_peak"]
+    return {
+        "cannot_connect": excluded,
+        "undelivered": float(1 - delivered / sent) if sent else 0.0,
+        "failure_share": float(lost / attempts) if attempts else math.nan,
+        "user_wait": _standardised(observations, "user", weights["user"]),
+        "machine_latency": _standardised(observations, "machine", weights["machine"]),
+        "slots_peak": float(fullest.max()),
+        "processor_peak": float(doors["utilisation_peak"].max()),
+        "psc_peak": float(psc.iloc[0]),
+    }
+
+
+def collect(rows: Sequence[dict[str, float]], metric: str) -> list[float]:
+    """Return one metric over replications."""
+    return [row[metric] for row in rows]

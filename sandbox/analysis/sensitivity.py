@@ -1,0 +1,178 @@
+"""Does the ranking of the designs hold when what nobody knows takes its other plausible values?
+
+One input at a time goes to the low and to the high end of its range, on a sample of the space, a
+working week, with the same random numbers. What is compared is the order of the designs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from sandbox.analysis.metrics import METRICS, headline, login_weights
+from sandbox.observations.observations import Observations
+from sandbox.simulation import fast
+from sandbox.simulation.build import build_model, causes_of_exclusion
+from sandbox.simulation.observe import observe
+from sandbox.space.calendar import DayKind, day_kinds
+from sandbox.space.errors import UserError
+from sandbox.space.loader import with_inputs
+from sandbox.space.population import build_space
+from sandbox.space.scenario import Scenario
+from sandbox.space.tables import inputs
+
+__all__ = ["Sensitivity", "Swing", "uncertain_inputs", "vary_inputs"]
+
+SAMPLE = 1500  # accesses
+WEEK = 7
+# Inputs that change how many there are, not how a design serves them; and money, in the costs.
+LEFT_OUT = ("costs.", "traffic.")
+RANKED = ("cannot_connect", "undelivered", "failure_share", "user_wait", "machine_latency")
+CHUNK = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """What one end of one input's range does.
+
+    Attributes:
+        key, end, value: the input, low or high, and its value there.
+        results: metric -> design -> value.
+        changes: metrics whose order of designs differs from the base by more than the threshold.
+    """
+
+    key: str
+    end: str
+    value: float
+    results: Mapping[str, Mapping[str, float]]
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """The base, and every swing.
+
+    Attributes:
+        base: metric -> design -> value, on the sample.
+        accesses: in the sample.
+        left_out: inputs that could not be varied, with the reason.
+    """
+
+    base: Mapping[str, Mapping[str, float]]
+    swings: tuple[Swing, ...]
+    accesses: int
+    left_out: Mapping[str, str]
+
+
+def uncertain_inputs(scenario: Scenario) -> list[str]:
+    """Return the inputs to vary: expert guesses and placeholders with a range, in use here."""
+    keys = []
+    for key, row in inputs().items():
+        parts = key.split(".")
+        used = parts[0] != "populations" or parts[1] in scenario.populations
+        if row.uncertain and used and row.low is not None and row.low != row.high:
+            if not key.startswith(LEFT_OUT):
+                keys.append(key)
+    return keys
+
+
+def _sample(scenario: Scenario) -> Scenario:
+    """Return the scenario cut to the seven days that hold most working days."""
+    kinds = day_kinds(scenario.period.start, scenario.period.days)
+    if scenario.period.days <= WEEK:
+        return scenario
+    working = np.convolve(kinds == DayKind.WORKING, np.ones(WEEK), mode="valid")
+    first = int(working.argmax())
+    share = working[first] / max(1, int((kinds == DayKind.WORKING).sum()))
+    return scenario.model_copy(update={
+        "period": scenario.period.model_copy(update={
+            "start": scenario.period.start + timedelta(days=first), "days": WEEK,
+        }),
+        "traffic": scenario.traffic.model_copy(update={
+            "messages": scenario.traffic.messages * float(share),
+        }),
+        "sweep": None,
+    })  # fmt: skip
+
+
+def _evaluate(
+    scenario: Scenario, designs: tuple[str, ...], seed: int, scale: float
+) -> dict[str, dict[str, float]]:
+    """Return metric -> design -> value of one replication on a sample."""
+    space = build_space(scenario, seed=seed, scale=scale)
+    runs: dict[str, Observations] = {}
+    excluded: dict[str, float] = {}
+    for name in designs:
+        design = scenario.design(name)
+        model = build_model(space, design)
+        runs[name] = observe(space, design, model, fast.run(model), {})
+        excluded[name] = float((causes_of_exclusion(space, design) >= 0).mean())
+    weights = login_weights(runs.values())
+    values = {name: headline(run, excluded[name], weights) for name, run in runs.items()}
+    return {metric: {name: values[name][metric] for name in designs} for metric in RANKED}
+
+
+def _order_differs(base: Mapping[str, float], other: Mapping[str, float], threshold: float) -> bool:
+    """Tell whether two designs change places by more than what matters."""
+    names = list(base)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            before, after = base[second] - base[first], other[second] - other[first]
+            if before * after < 0 and min(abs(before), abs(after)) >= threshold:
+                return True
+    return False
+
+
+def _swing(
+    scenario: Scenario, designs: tuple[str, ...], seed: int, scale: float, key: str, end: str
+) -> tuple[str, str, float, dict[str, dict[str, float]] | str]:
+    value = getattr(inputs()[key], end)
+    try:
+        changed = with_inputs(scenario, {key: value})
+        return key, end, value, _evaluate(changed, designs, seed, scale)
+    except UserError as error:
+        return key, end, value, str(error)
+
+
+def vary_inputs(
+    scenario: Scenario,
+    designs: tuple[str, ...],
+    *,
+    seed: int = 1,
+    workers: int | None = None,
+    backend: str = "loky",
+    progress: Callable[[float], None] | None = None,
+) -> Sensitivity:
+    """Move every uncertain input to both ends of its range and rank the designs again.
+
+    Args:
+        progress: called with the share that is done.
+    """
+    week = _sample(scenario)
+    whole = len(build_space(week, seed=seed).accesses)
+    scale = min(1.0, SAMPLE / whole)
+    base = _evaluate(week, designs, seed, scale)
+    work = [(key, end) for key in uncertain_inputs(week) for end in ("low", "high")]
+    swings: list[Swing] = []
+    left_out: dict[str, str] = {}
+    parallel = Parallel(
+        n_jobs=workers or -1, backend=backend, batch_size=CHUNK, return_as="generator"
+    )
+    jobs = (delayed(_swing)(week, designs, seed, scale, key, end) for key, end in work)
+    for number, (key, end, value, found) in enumerate(parallel(jobs)):
+        if isinstance(found, str):
+            left_out[f"{key} {end}"] = found
+        else:
+            changes = tuple(
+                metric for metric in RANKED
+                if _order_differs(base[metric], found[metric], METRICS[metric].threshold)
+            )  # fmt: skip
+            swings.append(Swing(key, end, value, found, changes))
+        if progress is not None:
+            progress((number + 1) / len(work))
+    accesses = len(build_space(week, seed=seed, scale=scale).accesses)
+    return Sensitivity(base, tuple(swings), accesses, left_out)

@@ -1,0 +1,172 @@
+"""The stable, documented summary of a comparison: what programs read (docs/summary.md)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.metrics import METRICS, collect, latency
+from sandbox.analysis.statistics import estimate
+from sandbox.observations.observations import Observations
+from sandbox.space.costs import Bill
+from sandbox.space.methods import Method
+from sandbox.space.tables import inputs
+
+__all__ = ["assumptions", "summarise"]
+
+LARGEST_OPERATORS = 10  # whose endpoints are listed one by one; Parquet has them all
+MEASURES = ("machine", "user")
+QUANTILES = ("p50", "p95", "p99", "mean")
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) or math.isinf(value) else round(value, 9)
+
+
+def _latency(runs: list[Observations], method: str, measure: str) -> dict[str, Any]:
+    """Return quantiles and mean, each a mean over replications, and the mean's interval."""
+    rows = [latency(run, method, measure) for run in runs]
+    found = {name: estimate([row[name] for row in rows]) for name in QUANTILES}
+    interval = found["mean"].interval
+    return {name: _plain(value.mean) for name, value in found.items()} | {
+        "ci95": None if interval is None else [_plain(end) for end in interval]
+    }
+
+
+def _failures(runs: list[Observations]) -> dict[str, float]:
+    """Return failures by cause, as shares of sessions started (relay apart), over replications."""
+    sessions = sum(
+        int(run.tables["sessions"].query("protocol != 'relay'")["sessions"].sum()) for run in runs
+    )
+    counts: dict[str, int] = {}
+    for run in runs:
+        frame = run.tables["failures"].query("protocol != 'relay'")
+        for cause, count in frame.groupby("cause")["count"].sum().items():
+            counts[str(cause)] = counts.get(str(cause), 0) + int(count)
+    return {cause: round(count / sessions, 9) for cause, count in sorted(counts.items())}
+
+
+def _endpoints(comparison: Comparison, runs: list[Observations]) -> dict[str, Any]:
+    """Return the endpoints of the largest operators, by host and port."""
+    order = (-comparison.space.operator_mailboxes).argsort(kind="stable")[:LARGEST_OPERATORS]
+    names = {comparison.space.operators[number] for number in order}
+    rows: dict[str, Any] = {}
+    for run in runs:
+        frame = run.tables["endpoints"]
+        for row in frame[frame["operator"].isin(names)].itertuples():
+            place = rows.setdefault(f"{row.host}:{row.port}", {
+                "operator": row.operator, "endpoint": row.endpoint, "sessions": 0.0,
+                "peak_per_second": 0, "peak_connections": 0, "slots": int(row.slots),
+                "utilisation_peak": 0.0, "refused": 0.0, "abandoned": 0.0,
+            })  # fmt: skip
+            for key in ("sessions", "refused", "abandoned"):
+                place[key] += int(getattr(row, key)) / len(runs)
+            for key in ("peak_per_second", "peak_connections"):
+                place[key] = max(place[key], int(getattr(row, key)))
+            place["utilisation_peak"] = max(
+                place["utilisation_peak"], round(float(row.utilisation_peak), 6)
+            )
+    return rows
+
+
+def _bill(bill: Bill) -> dict[str, float]:
+    return {
+        "operators": round(bill.operators), "editors": round(bill.editors),
+        "sites": round(bill.sites), "total": round(bill.total),
+    }  # fmt: skip
+
+
+def assumptions(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return every input with the value used, its range, its state of knowledge, its source."""
+    tree = comparison.scenario.model_dump(mode="json")
+    rows = []
+    for key, row in inputs().items():
+        node: Any = tree
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        if node is None:
+            continue
+        value = float(node) if isinstance(node, bool | int) else node
+        rows.append({
+            "key": key, "value": value, "default": row.value, "low": row.low, "high": row.high,
+            "unit": row.unit, "knowledge": row.knowledge if value == row.value else "scenario",
+            "source": row.source.title, "url": row.source.url, "note": row.note,
+        })  # fmt: skip
+    return rows
+
+
+def summarise(comparison: Comparison) -> dict[str, Any]:
+    """Return the summary of a comparison, ready for JSON."""
+    first = next(iter(comparison.runs.values()))
+    designs: dict[str, Any] = {}
+    for name, sequence in comparison.runs.items():
+        runs = list(sequence)
+        cost = comparison.costs[name]
+        design = comparison.scenario.design(name)
+        metrics = {}
+        for metric in METRICS:
+            found = estimate(collect(comparison.metrics[name], metric))  # type: ignore[arg-type]
+            ends = found.interval
+            metrics[metric] = {
+                "mean": _plain(found.mean),
+                "ci95": None if ends is None else [_plain(end) for end in ends],
+            }
+        designs[name] = {
+            "label": design.label,
+            "english": design.english,
+            "certificates": cost.certificates,
+            "dns_records": cost.dns_records,
+            "public_addresses": cost.public_addresses,
+            "firewall_openings": cost.firewall_openings,
+            "editor_urls": cost.editor_urls,
+            "yearly_cost_euros": {
+                "low": _bill(cost.low), "central": _bill(cost.central), "high": _bill(cost.high),
+            },
+            "metrics": metrics,
+            "cannot_connect": {
+                cause: round(share, 9) for cause, share in comparison.excluded[name].items()
+            },
+            "auth_latency_seconds": {
+                str(method): {
+                    measure: _latency(runs, str(method), measure) for measure in MEASURES
+                }
+                for method in Method
+            },
+            "failures": _failures(runs),
+            "endpoints": _endpoints(comparison, runs),
+        }  # fmt: skip
+    sessions = [int(run.tables["sessions"]["sessions"].sum()) for run in first]
+    sent = [
+        int(run.tables["sessions"].query("protocol == 'smtp'")["sessions"].sum()) for run in first
+    ]
+    sensitivity = comparison.sensitivity
+    return {
+        "scenario": comparison.scenario.name,
+        "seed": comparison.options.seed,
+        "scale": comparison.options.scale,
+        "engine": comparison.options.engine,
+        "replications": len(first),
+        "mailboxes": int(comparison.space.mailboxes.sum()),
+        "accesses": len(comparison.space.accesses),
+        "messages": round(sum(sent) / len(sent)),
+        "sessions": round(sum(sessions) / len(sessions)),
+        "wall_seconds": round(comparison.wall_seconds, 3),
+        "peak_rss_bytes": comparison.peak_rss_bytes,
+        "designs": designs,
+        "paired": comparison.paired,
+        "sweep": [] if comparison.sweep is None else comparison.sweep.to_dict("records"),
+        "sensitivity": None if sensitivity is None else {
+            "accesses": sensitivity.accesses,
+            "base": sensitivity.base,
+            "inputs_varied": len({swing.key for swing in sensitivity.swings}),
+            "ranking_changes": [
+                {"key": swing.key, "end": swing.end, "value": swing.value,
+                 "metrics": list(swing.changes)}
+                for swing in sensitivity.swings
+                if swing.changes
+            ],
+            "left_out": sensitivity.left_out,
+        },
+        "assumptions": assumptions(comparison),
+    }  # fmt: skip

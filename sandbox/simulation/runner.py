@@ -1,0 +1,214 @@
+"""Runs designs and replications side by side, keeps what is finished, and can be stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from sandbox.observations.observations import Observations
+from sandbox.observations.schema import Phase
+from sandbox.simulation import fast, reference
+from sandbox.simulation.build import build_model
+from sandbox.simulation.observe import observe
+from sandbox.space.errors import UserError
+from sandbox.space.population import build_space
+from sandbox.space.scenario import Scenario
+
+__all__ = ["ENGINES", "Task", "default_workers", "run_tasks"]
+
+ENGINES = {"fast": fast.run, "simpy": reference.run}
+TRACE_COLUMNS = (
+    "access", "kind", "key", "start_ns", "login_ns", "end_ns", "cause", "retries", "peer",
+    *(f"{phase.name.lower()}_ns" for phase in Phase),
+)  # fmt: skip
+FORMAT = 1  # of a finished run on disk; a change makes old ones run again
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One replication of one design of one scenario."""
+
+    scenario: Scenario
+    design: str
+    replication: int
+    seed: int
+    scale: float
+    engine: str
+    trace: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Tell whether a finished run on disk answers this task: hash of all that decides it."""
+        values = asdict(self) | {
+            "scenario": self.scenario.model_dump(mode="json", exclude={"title", "title_en"}),
+            "format": FORMAT,
+        }
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+    def folder(self, root: Path) -> Path:
+        """Return where the task's observations go."""
+        return root / f"{self.design}-r{self.replication:03d}"
+
+
+def default_workers() -> int:
+    """Return how many processes this machine runs at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _trace_writer(path: Path) -> tuple[Callable[[NDArray[np.int64]], None], Callable[[], None]]:
+    """Return a function that appends rows to a Parquet file, and one that closes it."""
+    schema = pa.schema([(name, pa.int64()) for name in TRACE_COLUMNS])
+    partial = path.with_suffix(".partial")
+    writer = pq.ParquetWriter(partial, schema, compression="zstd")
+
+    def write(rows: NDArray[np.int64]) -> None:
+        columns = [pa.array(rows[:, number]) for number in range(rows.shape[1])]
+        writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+    def close() -> None:
+        writer.close()
+        partial.rename(path)
+
+    return write, close
+
+
+def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
+    """Run one task and write its observations."""
+    begin = time.perf_counter()
+    space = build_space(task.scenario, seed=task.seed, scale=task.scale)
+    design = task.scenario.design(task.design)
+    model = build_model(space, design, replication=task.replication)
+    shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
+
+    def report(share: float) -> None:
+        if shares is not None:
+            shares[place] = share
+
+    trace, close = (
+        _trace_writer(root / f"{task.folder(root).name}-trace.parquet")
+        if task.trace
+        else (None, lambda: None)
+    )
+    record = ENGINES[task.engine](model, progress=report, trace=trace)
+    close()
+    about = {
+        "fingerprint": task.fingerprint,
+        "scenario": task.scenario.name,
+        "design": task.design,
+        "engine": task.engine,
+        "seed": task.seed,
+        "replication": task.replication,
+        "scale": task.scale,
+        "wall_seconds": round(time.perf_counter() - begin, 3),
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "accesses": len(space.accesses),
+        "mailboxes": int(space.mailboxes.sum()),
+    }
+    observe(space, design, model, record, about).write(task.folder(root))
+
+
+def finished(task: Task, root: Path) -> Observations | None:
+    """Return the observations of a task that is already done, else None."""
+    try:
+        found = Observations.read(task.folder(root))
+    except (OSError, ValueError):
+        return None
+    return found if found.about.get("fingerprint") == task.fingerprint else None
+
+
+def run_tasks(
+    tasks: Iterable[Task],
+    root: Path,
+    *,
+    workers: int | None = None,
+    backend: str = "loky",
+    progress: Callable[[float], None] | None = None,
+) -> list[Observations]:
+    """Run what is not done yet and return the observations of all tasks, in their order.
+
+    Args:
+        tasks: what to run; the number of workers changes no result.
+        root: folder of the finished runs, made when missing.
+        workers: processes at once; None: one a processor.
+        backend: joblib's backend (loky, threading, dask, ray once registered).
+        progress: called with the share of all work that is done.
+
+    Raises:
+        KeyboardInterrupt: stopped; what is finished stays in `root` and is not run again.
+        UserError: the backend is not known to joblib.
+    """
+    tasks = list(tasks)
+    root.mkdir(parents=True, exist_ok=True)
+    todo = [task for task in tasks if finished(task, root) is None]
+    workers = min(workers or default_workers(), max(1, len(todo)))
+    if todo:
+        _run_all(todo, root, workers, backend, len(tasks), progress)
+    done = [finished(task, root) for task in tasks]
+    missing = [task for task, result in zip(tasks, done, strict=True) if result is None]
+    if missing:
+        raise UserError(f"{root}: {missing[0].design}: its observations are not there; run again")
+    return [result for result in done if result is not None]
+
+
+def _run_all(
+    todo: list[Task], root: Path, workers: int, backend: str, total: int,
+    progress: Callable[[float], None] | None,
+) -> None:  # fmt: skip
+    """Run tasks under joblib, polling the shares of progress that they write in a shared file."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    shares_path = root / ".progress"
+    shares = np.memmap(shares_path, dtype=np.float64, mode="w+", shape=(len(todo),))
+    before = total - len(todo)
+
+    def report() -> None:
+        if progress is not None:
+            progress((before + float(shares.sum())) / total)
+
+    def work() -> Any:  # noqa: ANN401
+        jobs = (delayed(_run)(task, root, shares_path, place) for place, task in enumerate(todo))
+        return Parallel(n_jobs=workers, backend=backend, batch_size=1)(jobs)
+
+    try:
+        if workers == 1:
+            for place, task in enumerate(todo):
+                _run(task, root, shares_path, place)
+                report()
+            return
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(work)
+            try:
+                while not future.done():
+                    report()
+                    time.sleep(0.2)
+            except KeyboardInterrupt:
+                _stop_workers()
+                raise
+            future.result()
+        report()
+    except ValueError as error:
+        if "backend" in str(error).lower():
+            raise UserError(f"--backend {backend}: {error}") from None
+        raise
+    finally:
+        shares_path.unlink(missing_ok=True)
+
+
+def _stop_workers() -> None:
+    """End joblib's worker processes at once; what they finished is on disk."""
+    from joblib.externals.loky import get_reusable_executor  # noqa: PLC0415
+
+    get_reusable_executor().shutdown(wait=False, kill_workers=True)
