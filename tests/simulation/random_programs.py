@@ -256,7 +256,7 @@ def models(draw: st.DrawFn) -> Model:
     )
     code = compile_programs(programs, layout)
     classes = draw(st.integers(1, 2))
-    entry_of = st.sampled_from([-1, *(code.entries[name] for name in names)])
+    entry_of = st.sampled_from([*(code.entries[name] for name in names), -1])
     entry = np.array(
         [[draw(entry_of) for _ in range(3)] + [-1] for _ in range(classes)], dtype=np.int64
     )
