@@ -27,10 +27,11 @@ from sandbox.space.tables import inputs
 
 __all__ = ["Sensitivity", "Swing", "uncertain_inputs", "vary_inputs"]
 
-SAMPLE = 1500  # accesses
+SAMPLE = 600  # accesses
 WEEK = 7
-# Inputs that change how many there are, not how a design serves them; and money, in the costs.
-LEFT_OUT = ("costs.", "traffic.")
+# What says how many there are and when they work moves all designs alike; money is in the costs.
+LEFT_OUT = ("costs.", "traffic.", "mailboxes.")
+SAME_FOR_ALL = ("units", "deployment", "mailboxes", "active", "present_", "opening_", "closing_")
 RANKED = ("cannot_connect", "undelivered", "failure_share", "user_wait", "machine_latency")
 CHUNK = 8
 
@@ -69,14 +70,18 @@ class Sensitivity:
 
 
 def uncertain_inputs(scenario: Scenario) -> list[str]:
-    """Return the inputs to vary: expert guesses and placeholders with a range, in use here."""
+    """Return the inputs to vary: placeholders with a range, in use here, that a design can feel."""
     keys = []
     for key, row in inputs().items():
-        parts = key.split(".")
-        used = parts[0] != "populations" or parts[1] in scenario.populations
-        if row.uncertain and used and row.low is not None and row.low != row.high:
-            if not key.startswith(LEFT_OUT):
-                keys.append(key)
+        section, *_, leaf = key.split(".")
+        if section == "populations":
+            used = key.split(".")[1] in scenario.populations
+            used = used and not any(word in leaf for word in SAME_FOR_ALL)
+        else:
+            used = not key.startswith(LEFT_OUT)
+        ranged = row.low is not None and row.low != row.high
+        if used and ranged and row.knowledge == "placeholder":
+            keys.append(key)
     return keys
 
 

@@ -15,7 +15,7 @@ from sandbox.simulation.steps import Op
 
 __all__ = ["run"]
 
-SLICE = 6 * 3_600_000_000_000  # ns between two reports of progress
+SLICE = 24 * 3_600_000_000_000  # ns between two reports of progress
 SPARE = 64  # session rows and heap entries that one event may need, beside its spawned sessions
 FIRST_ROWS = 1 << 12
 TRACE_ROWS = 1 << 16

@@ -128,16 +128,14 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
     programs = tuple(programs)
     flat, groups, labels, owner, entries = _flatten(programs)
     table = np.full((len(flat), WIDTH), -1, dtype=np.int64)
-    laws: list[tuple[float, float, float, float, float]] = []
+    laws: dict[tuple[float, float, float, float, float], int] = {}
 
     def law(value: Law | None, probability: float = 0.0) -> int:
         if value is None and probability == 0.0:
             return -1
         kind, a, b, c = (value.kind, value.a, value.b, value.c) if value else (0, 0.0, 0.0, 0.0)
         row = (float(kind), a, b, c, probability)
-        if row not in laws:
-            laws.append(row)
-        return laws.index(row)
+        return laws.setdefault(row, len(laws))
 
     for row, step in enumerate(flat):
         program = programs[owner[row]]
@@ -253,13 +251,10 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
                 cells |= {Column.OP: Op.HOLD, Column.EXTRA: int(step.answer)}
             case s.Clear() | s.Settle() | s.Deliver() | s.End():
                 cells[Column.OP] = Op[type(step).__name__.upper()]
-        for column, value in cells.items():
-            table[row, column] = value
+        table[row, list(cells)] = list(cells.values())
     return Code(
         table=table,
-        laws=np.array(laws or [(0.0,) * 5], dtype=np.float64),
+        laws=np.array(list(laws) or [(0.0,) * 5], dtype=np.float64),
         entries=entries,
         steps=tuple(flat),
     )
-
-

@@ -79,6 +79,20 @@ class Endpoint:
             f" offer one of {', '.join(METHODS[method].mechanisms)}"
         )
 
+    def check_client_certificate(self) -> None:
+        """Check that who has a certificate is asked for it, and who has none can do without.
+
+        Raises:
+            UserError: a method cannot pass the TLS handshake of this endpoint.
+        """
+        refused = {"none": True, "required": False}.get(self.client_certificate)
+        for method in self.methods:
+            if METHODS[method].client_certificate is refused:
+                raise UserError(
+                    f"designs: endpoint {self.name}: {method} cannot log in where"
+                    f" client_certificate is {self.client_certificate}; make it optional"
+                )
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -110,12 +124,18 @@ class Design:
                 serving = [e for e in self.endpoints
                            if e.protocol == protocol and method in e.methods]  # fmt: skip
                 if len(serving) != 1:
-                    names = ", ".join(e.name for e in serving) or "none"
+                    found = ", ".join(e.name for e in serving) or "none"
                     raise UserError(
-                        f"designs: {self.name}: {protocol} has {names} for method {method};"
+                        f"designs: {self.name}: {protocol} has {found} for method {method};"
                         " exactly one endpoint must serve it"
                     )
                 serving[0].mechanism(method)
+        names = [e.name for e in self.endpoints]
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise UserError(f"designs: {self.name}: two endpoints have the name {twice}")
+        for endpoint in self.endpoints:
+            endpoint.check_client_certificate()
         places = [(e.address, e.port, e.host if self.shared_front else "") for e in self.endpoints]
         if len(set(places)) != len(places):
             raise UserError(f"designs: {self.name}: two endpoints share one address and port")
@@ -219,7 +239,9 @@ def _api_lps() -> Design:
             host=f"mail-{label}.{{operator}}", address=label,
             port=STANDARD_PORTS[protocol, "starttls"], certificate=label, tls="starttls",
             client_certificate=_client_certificate(methods),
-            mechanisms=(Mechanism.XOAUTH2,) if label == "ciba" else _mechanisms(methods, alone=True),
+            mechanisms=(
+                (Mechanism.XOAUTH2,) if label == "ciba" else _mechanisms(methods, alone=True)
+            ),
         )
         for protocol in PROTOCOLS
         for label, methods in CLASSES.items()

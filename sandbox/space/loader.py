@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sandbox.space.calendar import day_kinds
 from sandbox.space.errors import UserError
-from sandbox.space.scenario import Scenario
+from sandbox.space.scenario import Scenario, SweepTable
 from sandbox.space.tables import Tree, defaults, inputs, operator_domains, shipped, week
 
 __all__ = [
@@ -78,7 +78,7 @@ def _dotted(location: tuple[int | str, ...]) -> str:
 
 def _value(value: object) -> str:
     text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 (one line)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _message(where: str, error: ValidationError) -> str:
@@ -106,7 +106,10 @@ def _siblings(location: tuple[int | str, ...]) -> str:
             if "properties" in option and part in option["properties"]:
                 node = option["properties"][part]
                 break
-            if "additionalProperties" in option and isinstance(part, str):
+            if isinstance(part, str) and "patternProperties" in option:
+                node = next(iter(option["patternProperties"].values()))
+                break
+            if isinstance(part, str) and isinstance(option.get("additionalProperties"), dict):
                 node = option["additionalProperties"]
                 break
             if "items" in option and isinstance(part, int):
@@ -151,8 +154,17 @@ def _check(scenario: Scenario, tree: Tree, where: str) -> None:
             f"{where}: period: no working day between {scenario.period.start} and"
             f" {scenario.period.days} day(s) later; choose days that have one"
         )
-    if scenario.sweep and not isinstance(_lookup(tree, scenario.sweep.key), int | float):
-        raise UserError(f"{where}: sweep: {scenario.sweep.key!r} is not a number of the scenario")
+    if scenario.sweep:
+        _check_sweep(scenario, scenario.sweep, tree, where)
+
+
+def _check_sweep(scenario: Scenario, sweep: SweepTable, tree: Tree, where: str) -> None:
+    """Refuse now a value that would be refused after hours of work."""
+    if not isinstance(_lookup(tree, sweep.key), int | float):
+        raise UserError(f"{where}: sweep: {sweep.key!r} is not a number of the scenario")
+    single = scenario.model_copy(update={"sweep": None})
+    for value in sweep.values:
+        _changed(single, {sweep.key: value}, f"{where}: sweep")
 
 
 def _lookup(tree: Tree, key: str) -> object:
@@ -192,22 +204,26 @@ def with_inputs(scenario: Scenario, changes: Mapping[str, float | str]) -> Scena
     Raises:
         UserError: a key that does not exist, or a value that is not allowed.
     """
+    return _changed(scenario, changes, scenario.name)
+
+
+def _changed(scenario: Scenario, changes: Mapping[str, float | str], where: str) -> Scenario:
     tree = scenario.model_dump(mode="json")
     for key, value in changes.items():
         *path, leaf = key.split(".")
-        node = tree
+        node: Any = tree
         for part in path:
             node = node.get(part) if isinstance(node, dict) else None
         if not isinstance(node, dict) or leaf not in node:
-            raise UserError(f"{scenario.name}: {key!r}: no such input")
+            raise UserError(f"{where}: {key!r}: no such input")
         node[leaf] = value
         _rebalance(tree, path, leaf)
-    return parse_scenario(tree, scenario.name)
+    return parse_scenario(tree, where)
 
 
 def _rebalance(tree: Tree, path: list[str], leaf: str) -> None:
     """Let the other shares of a family share what `leaf` leaves."""
-    if len(path) != 2 or path[0] != "populations":  # noqa: PLR2004
+    if len(path) != 2 or path[0] != "populations":
         return
     if leaf == "message_share":
         family = [(tree["populations"][name], leaf) for name in tree["populations"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines import assert_engines_agree
+from tests.simulation.engines import assert_engines_agree
 
 from sandbox.simulation import fast
 from sandbox.simulation.draws import NANOSECONDS

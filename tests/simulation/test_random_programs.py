@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engines import assert_engines_agree
+from tests.simulation.engines import assert_engines_agree
 from hypothesis import HealthCheck, given, settings
-from random_programs import models
+from tests.simulation.random_programs import models
 
 from sandbox.simulation.model import Model
 

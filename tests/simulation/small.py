@@ -1,0 +1,132 @@
+"""Small spaces that both engines run in a fraction of a second, and how two runs are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.observations.schema import Cause, Phase
+from sandbox.simulation import fast, reference
+from sandbox.simulation.build import build_model
+from sandbox.simulation.model import Model, Record
+from sandbox.space.loader import parse_scenario
+from sandbox.space.methods import Method
+from sandbox.space.population import Space, build_space
+from sandbox.space.scenario import Scenario
+
+ENGINES = {"fast": fast.run, "simpy": reference.run}
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
+KINDS = ("OPEN", "POLL", "SEND", "SPAWNED")
+SHARES = ("cps", "totp", "ecps", "sms")
+SOFTWARE_SHARES = ("lps", "mail_client", "webmail")
+POPULATIONS = ("liberal", "hospital", "laboratory", "ehpad")
+
+# A Monday of two operators: some forty people, four robots, sixty messages.
+BASE: dict[str, Any] = {
+    "name": "small",
+    "title": "Petit",
+    "title_en": "Small",
+    "compare": ["single-endpoint", "multi-endpoint"],
+    "period.start": "2021-09-06",
+    "period.days": 1,
+    "traffic.messages": 60,
+    "operators.mailboxes": [3.0, 1.0],
+    "operators.certificates": [],
+    "populations.liberal.units": 24,
+    "populations.hospital.units": 1,
+    "populations.hospital.personal_mailboxes": 6,
+    "populations.hospital.shared_mailboxes": 2,
+    "populations.hospital.application_mailboxes": 2,
+    "populations.laboratory.units": 2,
+    "populations.ehpad.units": 2,
+    "backends.psc.servers": 1,
+    "backends.sms.servers": 1,
+    **{f"populations.{name}.deployment": 1.0 for name in POPULATIONS},
+    **{f"populations.{name}.active": 1.0 for name in POPULATIONS},
+    **{f"populations.{name}.present_working": 1.0 for name in POPULATIONS},
+}
+
+
+def tree_of(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return dotted keys as the tree of a TOML file."""
+    tree: dict[str, Any] = {}
+    for key, value in changes.items():
+        *path, leaf = key.split(".")
+        node = tree
+        for part in path:
+            node = node.setdefault(part, {})
+        node[leaf] = value
+    return tree
+
+
+def everyone(*, method: str | None = None, software: str | None = None) -> dict[str, Any]:
+    """Return the changes that give all people one method, one kind of software."""
+    changes: dict[str, Any] = {}
+    for name in POPULATIONS:
+        if method:
+            changes |= {f"populations.{name}.method_{m}": float(m == method) for m in SHARES}
+        if software:
+            changes |= {
+                f"populations.{name}.software_{s}": float(s == software) for s in SOFTWARE_SHARES
+            }
+    return changes
+
+
+def small_scenario(changes: Mapping[str, Any] | None = None) -> Scenario:
+    """Return the small scenario with some inputs changed (dotted keys)."""
+    return parse_scenario(tree_of(BASE | dict(changes or {})), "small")
+
+
+def small_space(changes: Mapping[str, Any] | None = None, *, seed: int = 1) -> Space:
+    return build_space(small_scenario(changes), seed=seed)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one engine: its record, and its sessions sorted."""
+
+    space: Space
+    model: Model
+    record: Record
+    trace: NDArray[np.int64]
+
+    def of_kind(self, kind: str) -> NDArray[np.int64]:
+        return self.trace[self.trace[:, 1] == KINDS.index(kind)]
+
+    def phase(self, phase: Phase, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        return (self.trace if rows is None else rows)[:, 9 + phase]
+
+    def failures(self, cause: Cause) -> int:
+        """Count the failed attempts of one cause."""
+        return int(self.record.failures[:, cause].sum())
+
+    def logins(self, method: Method) -> int:
+        groups = [list(Method).index(method) + len(Method) * p for p in (0, 1)]
+        return int(self.record.login_count[:, groups, 0].sum())
+
+
+def run(
+    changes: Mapping[str, Any] | Space | None = None, design: str = "single-endpoint", *,
+    engine: str = "fast", seed: int = 1, replication: int = 0,
+) -> Run:  # fmt: skip
+    """Run the small space under one design on one engine."""
+    space = changes if isinstance(changes, Space) else small_space(changes, seed=seed)
+    model = build_model(space, space.scenario.design(design), replication=replication)
+    blocks: list[NDArray[np.int64]] = []
+    record = ENGINES[engine](model, trace=blocks.append)
+    trace = np.concatenate(blocks)
+    return Run(space, model, record, trace[np.lexsort(trace.T[::-1])])
+
+
+def assert_same(first: Run, second: Run) -> None:
+    """Compare two runs session by session, then everything that they recorded."""
+    np.testing.assert_array_equal(first.trace, second.trace)
+    for field in first.record._fields:
+        np.testing.assert_array_equal(
+            getattr(first.record, field), getattr(second.record, field), err_msg=field
+        )

@@ -1,0 +1,87 @@
+"""Every figure has a source, a range that holds it, and a place in a scenario."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from sandbox.space.loader import load_scenario
+from sandbox.space.tables import defaults, inputs, operator_domains, week
+
+KNOWLEDGE = {"measured", "published", "expert guess", "placeholder"}
+# What a scenario holds beside inputs: what it is about, not how the world is.
+WITHOUT_INPUT = {
+    "name", "title", "title_en", "period", "compare", "designs", "outages", "sweep", "operators",
+}  # fmt: skip
+ROWS = list(inputs().values())
+
+
+def leaves(model: BaseModel, prefix: str = "") -> set[str]:
+    """Return the dotted keys of all values of a scenario that an input could set."""
+    found: set[str] = set()
+    for name, value in model:
+        key = prefix + name
+        if key in WITHOUT_INPUT:
+            continue
+        if isinstance(value, BaseModel):
+            found |= leaves(value, f"{key}.")
+        elif isinstance(value, dict):
+            for child, section in value.items():
+                found |= leaves(section, f"{key}.{child}.")
+        else:
+            found.add(key)
+    return found
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
+def test_an_input_lies_within_its_range_and_says_what_is_known(row: Any) -> None:
+    if isinstance(row.value, str):
+        assert (row.low, row.high) == (None, None)
+    else:
+        assert row.low <= row.value <= row.high
+    assert row.knowledge in KNOWLEDGE
+    assert row.unit
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if r.knowledge in {"measured", "published"}], ids=lambda row: row.key
+)
+def test_what_is_measured_or_published_names_its_source(row: Any) -> None:
+    assert row.source.key != "none"
+    assert row.source.title
+
+
+def test_inputs_are_exactly_the_values_of_a_scenario() -> None:
+    assert leaves(load_scenario("aout-2021")) == set(inputs())
+
+
+def test_the_default_scenario_uses_the_defaults() -> None:
+    dumped = load_scenario("aout-2021").model_dump(mode="json")
+
+    def differences(base: dict[str, Any], over: dict[str, Any]) -> list[str]:
+        return [
+            key
+            for key, value in base.items()
+            if (differences(value, over[key]) if isinstance(value, dict) else value != over[key])
+        ]
+
+    assert differences(defaults(), dumped) == []
+
+
+def test_operators_follow_the_list_of_authorised_domains() -> None:
+    """domain.md §7.2: 343 identifiers; the first holds half of the domains, ten hold 87 %."""
+    domains = operator_domains()[:, 0]
+    assert len(domains) == 343
+    assert list(domains) == sorted(domains, reverse=True)
+    assert domains[0] / domains.sum() == pytest.approx(0.51, abs=0.06)
+    assert domains[:10].sum() / domains.sum() == pytest.approx(0.87, abs=0.02)
+
+
+@pytest.mark.parametrize("population", ["liberal", "hospital", "laboratory", "ehpad"])
+def test_a_week_has_no_negative_rate_and_quieter_sundays(population: str) -> None:
+    shape = week()[population]
+    assert shape.shape == (3, 24)
+    assert (shape >= 0).all()
+    assert shape[0].sum() > shape[1].sum() > shape[2].sum()
