@@ -15,6 +15,7 @@ __all__ = ["main"]
 VERBS: dict[str, tuple[str, str]] = {
     "compare": ("sandbox.analysis.compare_command", "compare"),
     "scenario": ("sandbox.space.scenario_command", "scenario"),
+    "validate": ("sandbox.analysis.validate_command", "validate"),
 }
 
 

@@ -557,14 +557,15 @@ def _first_stream(streams: Ints) -> int:
 def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare: int) -> int:
     """Process all events before `instant` (ns).
 
-    Returns DONE, GROW when fewer than `spare` session rows are left, or FLUSH when fewer trace
-    rows are; the caller makes room and calls again: the run goes on where it stopped.
+    Returns DONE, GROW when fewer than `spare` session rows or heap entries are left, or FLUSH when
+    fewer trace rows are; the caller makes room and calls again: the run goes on where it stopped.
     """
     counters, heap, sessions = state.counters, state.heap, state.sessions
     streams = state.cursors.next
     stream = _first_stream(streams)
     while True:
-        if counters[VACANT] < spare:
+        # The heap also holds voided deadlines: it can fill up with few sessions in flight.
+        if counters[VACANT] < spare or len(heap) - counters[N_FAR] < spare:
             return GROW
         if len(state.trace) > 0 and len(state.trace) - counters[TRACED] < spare:
             return FLUSH
