@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sandbox.space.errors import UserError
-from sandbox.trust import subjects
-from sandbox.trust.authorities import SKEW, Authorities, later
+from sandbox.trust.authorities import Authorities
 from sandbox.trust.hierarchy import AUTHORITIES, AuthorityName, Urls
-from sandbox.trust.identity import Employee, Organisation, Person, luhn_key
-from sandbox.trust.issuing import Issued, LeafPlan, alternative_names, build_leaf
+from sandbox.trust.identity import Employee, Organisation, Person
+from sandbox.trust.issuing import Issued, LeafPlan, build_leaf
 from sandbox.trust.keys import KeyKind, KeyPool, write_private
 from sandbox.trust.ocsp import IssuerIndex, Responder, respond
-from sandbox.trust.profiles import PROFILES, Marker, ProfileName
+from sandbox.trust.planning import Planner
+from sandbox.trust.profiles import Marker, ProfileName
 from sandbox.trust.register import Register
 from sandbox.trust.revocation import Change, build_crl
 
@@ -34,12 +34,6 @@ _CRL_FRESH = timedelta(minutes=1)
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _card_number(national_id: str) -> str:
-    """Draw a card number from the holder: issuer, then 10 digits that end with a Luhn key."""
-    stem = f"28{sum(ord(c) * 31**i for i, c in enumerate(national_id)) % 10**7:07d}"
-    return f"8025000001/{stem}{luhn_key(stem)}"
 
 
 @dataclass(frozen=True)
@@ -107,6 +101,7 @@ class TestCA:
             folder=folder,
             note=lambda certificate, issuer: self.register.note(certificate, issuer, "authority"),
         )
+        self.plans = Planner(urls=self.urls, key_kind=key_kind, marker=marker, clock=clock)
         self._index: IssuerIndex | None = None
         self._crls: dict[tuple[AuthorityName, bool, int], x509.CertificateRevocationList] = {}
         self._lock = threading.RLock()
@@ -165,47 +160,17 @@ class TestCA:
 
     # Leaves
 
-    def plan(
-        self,
-        name: ProfileName,
-        subject: x509.Name,
-        names: Sequence[x509.GeneralName] = (),
-        private: Sequence[x509.UnrecognizedExtension] = (),
-    ) -> LeafPlan:
-        """Return what a certificate of a profile will say."""
-        profile = PROFILES[name]
-        start = self.clock().replace(microsecond=0) - SKEW
-        return LeafPlan(
-            profile=profile,
-            subject=subject,
-            not_before=start,
-            not_after=later(start, profile.years),
-            issuer=profile.issuer,
-            marker=self.marker,
-            key_kind=self.key_kind,
-            usages=profile.usages,
-            purposes=profile.purposes,
-            crl_url=self.urls.crl(profile.issuer),
-            delta_url=self.urls.delta(profile.issuer),
-            ocsp_url=self.urls.responder(),
-            issuer_url=self.urls.issuer(profile.issuer),
-            policy_url=self.urls.policy,
-            alternative_names=tuple(names),
-            private=tuple(private),
-        )
-
     def issue(self, plan: LeafPlan, *, fault: str = "") -> Issued:
-        """Sign a plan and remember the serial number."""
+        """Sign a plan (of `self.plans`) and remember the serial number."""
         issuer, issuer_key = self.authorities.pair(plan.issuer)
         key = self.pool.take(plan.key_kind)
         certificate = build_leaf(plan, key, issuer, issuer_key, x509.random_serial_number())
         self.register.note(certificate, plan.issuer, plan.profile.name.value, fault)
         chain = self.authorities.chain(plan.issuer)
         return Issued(
-            profile=plan.profile,
+            plan=plan,
             certificate=certificate,
             key=key,
-            issuer=plan.issuer,
             chain=chain,
             presented=chain[:-1],
             fault=fault,
@@ -221,48 +186,27 @@ class TestCA:
             names: Host names; the first is the CN and all are in the SAN.
             addresses: IP addresses added to the SAN; the real profile has none.
         """
-        return self.issue(self._server(ProfileName.OPERATOR_SERVER, organisation, names, addresses))
+        profile = ProfileName.OPERATOR_SERVER
+        return self.issue(self.plans.server(profile, organisation, names, addresses))
 
     def endpoint_server(
         self, organisation: Organisation, names: Sequence[str], addresses: Sequence[str] = ()
     ) -> Issued:
         """Issue the certificate of one or more endpoints, with the SANs that a design asks for."""
-        return self.issue(self._server(ProfileName.ENDPOINT_SERVER, organisation, names, addresses))
-
-    def _server(
-        self,
-        profile: ProfileName,
-        organisation: Organisation,
-        names: Sequence[str],
-        addresses: Sequence[str],
-    ) -> LeafPlan:
-        if not names:
-            raise UserError(f"{profile}: give at least one host name")
-        general = alternative_names(names, addresses)
-        return self.plan(profile, subjects.org_subject(organisation, names[0]), general)
+        profile = ProfileName.ENDPOINT_SERVER
+        return self.issue(self.plans.server(profile, organisation, names, addresses))
 
     def org_client(self, organisation: Organisation, label: str) -> Issued:
         """Issue an ORG AUTH_CLI certificate: the identity of an application mailbox."""
-        subject = subjects.org_subject(organisation, label)
-        return self.issue(self.plan(ProfileName.ORG_CLIENT, subject))
+        return self.issue(self.plans.org_client(organisation, label))
 
     def org_seal(self, organisation: Organisation, label: str, mail: str = "") -> Issued:
         """Issue a seal: signs as an organisation; its SAN carries `mail` when given."""
-        names = [subjects.mail_name(mail)] if mail else []
-        subject = subjects.org_subject(organisation, label)
-        return self.issue(self.plan(ProfileName.ORG_SEAL, subject, names))
+        return self.issue(self.plans.org_seal(organisation, label, mail))
 
     def list_signing(self, organisation: Organisation, name: str, mail: str) -> Issued:
-        """Issue the certificate that signs the list of domains (SAN `mail`).
-
-        XMLDSig on the real list is RSA, so the key is RSA 2048 whatever the space's choice.
-        """
-        plan = self.plan(
-            ProfileName.LIST_SIGNING,
-            subjects.org_subject(organisation, name),
-            [subjects.mail_name(mail)],
-        )
-        return self.issue(replace(plan, key_kind=KeyKind.RSA_2048))
+        """Issue the certificate that signs the list of domains (SAN `mail`), always RSA 2048."""
+        return self.issue(self.plans.list_signing(organisation, name, mail))
 
     def cps(self, person: Person, *, card_number: str = "", pin: str = "1234") -> Card:
         """Issue the two certificates of a person's CPS.
@@ -272,24 +216,12 @@ class TestCA:
             card_number: `<issuer>/<serial>`; by default drawn from the national identifier.
             pin: Guards the PKCS#12 files and the token.
         """
-        number = card_number or _card_number(person.national_id)
-        subject = subjects.person_subject(person)
-        private = subjects.card_extensions(number, person.profession_code)
-        auth = self.plan(ProfileName.CPS_AUTH, subject, [subjects.upn(person.national_id)], private)
-        mail = [subjects.mail_name(person.mail)] if person.mail else []
-        sign = self.plan(ProfileName.CPS_SIGN, subject, mail, private)
+        auth, sign = self.plans.cps(person, card_number)
         return Card(self.issue(auth), self.issue(sign), pin)
 
     def cpe(self, employee: Employee, *, card_number: str = "") -> Issued:
         """Issue the authentication certificate of an employee's card."""
-        number = card_number or _card_number(employee.national_id)
-        plan = self.plan(
-            ProfileName.CPE_AUTH,
-            subjects.employee_subject(employee),
-            [subjects.upn(employee.national_id)],
-            subjects.card_extensions(number),
-        )
-        return self.issue(plan)
+        return self.issue(self.plans.cpe(employee, card_number))
 
     # Revocation and publication
 

@@ -21,7 +21,15 @@ from sandbox.trust.hierarchy import AuthorityName
 from sandbox.trust.keys import KeyKind, PrivateKey, pem, write_private
 from sandbox.trust.profiles import POLICY_TEST, Marker, Profile, marker_extension
 
-__all__ = ["Issued", "LeafPlan", "alternative_names", "build_leaf", "certificate_pem", "key_usage"]
+__all__ = [
+    "Issued",
+    "LeafPlan",
+    "alternative_names",
+    "build_leaf",
+    "certificate_pem",
+    "key_usage",
+    "resign",
+]
 
 _ANY_USAGE = (
     "digital_signature",
@@ -156,6 +164,28 @@ def build_leaf(
     return builder.sign(issuer_key, hashes.SHA256())
 
 
+def resign(
+    certificate: x509.Certificate, issuer: x509.Certificate, issuer_key: PrivateKey
+) -> x509.Certificate:
+    """Return a certificate that says the same, signed by another authority."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(certificate.subject)
+        .issuer_name(issuer.subject)
+        .public_key(certificate.public_key())
+        .serial_number(certificate.serial_number)
+        .not_valid_before(certificate.not_valid_before_utc)
+        .not_valid_after(certificate.not_valid_after_utc)
+    )
+    own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    for extension in certificate.extensions:
+        value = extension.value
+        if isinstance(value, x509.AuthorityKeyIdentifier):
+            value = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+        builder = builder.add_extension(value, critical=extension.critical)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
 def certificate_pem(*certificates: x509.Certificate) -> bytes:
     """Return certificates one after the other in PEM."""
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in certificates)
@@ -166,23 +196,31 @@ class Issued:
     """A certificate with its private key and what a peer needs to check it.
 
     Attributes:
-        profile: The profile that it follows.
+        plan: What it was asked to say.
         certificate: The certificate itself.
         key: Its private key.
-        issuer: The authority that signed it.
         chain: Intermediates, then the root.
         presented: What is sent after the certificate in a handshake (the intermediates; a
             certificate made with a broken chain sends something else).
         fault: Name of the fault that it was made with; empty for a good one.
     """
 
-    profile: Profile
+    plan: LeafPlan
     certificate: x509.Certificate
     key: PrivateKey
-    issuer: AuthorityName
     chain: tuple[x509.Certificate, ...]
     presented: tuple[x509.Certificate, ...]
     fault: str = ""
+
+    @property
+    def profile(self) -> Profile:
+        """The profile that it follows."""
+        return self.plan.profile
+
+    @property
+    def issuer(self) -> AuthorityName:
+        """The authority that signed it."""
+        return self.plan.issuer
 
     @property
     def serial(self) -> int:

@@ -30,6 +30,7 @@ __all__ = [
     "octets",
     "private_integer",
     "private_text",
+    "usages_for",
 ]
 
 _GIP_CPS = "1.2.250.1.71.1.2"
@@ -170,6 +171,11 @@ PROFILES: dict[ProfileName, Profile] = {
         ),
     )
 }
+
+
+def usages_for(usages: tuple[str, ...], *, rsa: bool) -> tuple[str, ...]:
+    """Return a profile's key usages for a key: RFC 5480 §3 has no keyEncipherment for EC keys."""
+    return usages if rsa else tuple(each for each in usages if each != "key_encipherment")
 
 
 def octets(value: bytes) -> bytes:
