@@ -12,7 +12,12 @@ from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 __all__ = ["main"]
 
 # verb -> (module, attribute). A package that offers verbs adds its line here.
-VERBS: dict[str, tuple[str, str]] = {}
+VERBS: dict[str, tuple[str, str]] = {
+    "pki": ("sandbox.trust.commands", "pki"),
+    "list": ("sandbox.trust.commands_list", "list_"),
+    "dns": ("sandbox.trust.commands_dns", "dns"),
+    "hosts": ("sandbox.trust.commands_dns", "hosts"),
+}
 
 
 class LazyGroup(click.Group):

@@ -236,8 +236,11 @@ def chains_to(
     between = [each for each in (presented or bundle) if each.subject != each.issuer]
     moment = min(max(now, certificate.not_valid_before_utc), certificate.not_valid_after_utc)
     leaf_policy = verification.ExtensionPolicy.permit_all()
-    authority_policy = verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(
-        x509.NameConstraints, verification.Criticality.AGNOSTIC, None
+    either = verification.Criticality.AGNOSTIC
+    authority_policy = (
+        verification.ExtensionPolicy.webpki_defaults_ca()
+        .may_be_present(x509.AuthorityKeyIdentifier, either, None)
+        .may_be_present(x509.SubjectKeyIdentifier, either, None)
     )
     verifier = (
         verification.PolicyBuilder()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from joblib import Parallel, delayed
 
 from sandbox.space.errors import UserError
 
@@ -93,6 +92,9 @@ class KeyPool:
         if count < 0:
             raise UserError(f"cannot make {count} keys; give a number from 0")
         if count >= _PARALLEL_FROM:
+            # A slow import, and few commands make many keys.
+            from joblib import Parallel, delayed
+
             made: list[bytes] = Parallel(n_jobs=-1)(  # type: ignore[no-untyped-call]
                 delayed(_make_pem)(kind.value)  # type: ignore[no-untyped-call]
                 for _ in range(count)

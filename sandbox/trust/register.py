@@ -11,6 +11,7 @@ from cryptography import x509
 
 from sandbox.space.errors import UserError
 from sandbox.trust.hierarchy import AUTHORITIES, AuthorityName, authority_subject
+from sandbox.trust.issuing import subject_text
 from sandbox.trust.journal import Journal
 from sandbox.trust.ocsp import Status
 from sandbox.trust.revocation import REASONS, Change, apply_change, change_from_record
@@ -46,7 +47,7 @@ class Register:
                 "issuer": issuer.value,
                 "serial": f"{certificate.serial_number:x}",
                 "profile": profile,
-                "subject": certificate.subject.rfc4514_string(),
+                "subject": subject_text(certificate),
                 "not_after": certificate.not_valid_after_utc.isoformat(),
                 "fault": fault,
             }
