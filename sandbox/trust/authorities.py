@@ -34,6 +34,8 @@ Pair = tuple[x509.Certificate, PrivateKey]
 # Clocks of peers differ a little: certificates start a little early.
 SKEW = timedelta(minutes=5)
 _CA_YEARS = 20
+# Authorities are older than what they sign, so that an expired leaf was good in its time.
+_CA_AGE = timedelta(days=2 * 365)
 _SERVICE_YEARS = 3
 
 
@@ -137,10 +139,16 @@ class Authorities:
             raise UserError(f"{path}: unreadable; restore it or start a new folder") from None
 
     def _start(
-        self, subject: x509.Name, key: PrivateKey, issuer: x509.Certificate | None, years: int
+        self,
+        subject: x509.Name,
+        key: PrivateKey,
+        issuer: x509.Certificate | None,
+        *,
+        years: int,
+        age: timedelta = SKEW,
     ) -> x509.CertificateBuilder:
         """Return a builder with what all certificates of this module share."""
-        start = self._clock().replace(microsecond=0) - SKEW
+        start = self._clock().replace(microsecond=0) - age
         own, parent = _identifiers(key, issuer)
         return (
             x509.CertificateBuilder()
@@ -159,7 +167,7 @@ class Authorities:
         key = self._pool.take(self._authority_keys)
         policy = x509.PolicyInformation(CertificatePoliciesOID.ANY_POLICY, [self._urls.policy])
         builder = (
-            self._start(authority_subject(spec), key, issuer, _CA_YEARS)
+            self._start(authority_subject(spec), key, issuer, years=_CA_YEARS, age=_CA_AGE)
             .add_extension(
                 x509.BasicConstraints(ca=True, path_length=0 if issuer else None), critical=True
             )
@@ -194,7 +202,7 @@ class Authorities:
             ]
         )
         builder = (
-            self._start(subject, key, issuer, _SERVICE_YEARS)
+            self._start(subject, key, issuer, years=_SERVICE_YEARS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=False)
             .add_extension(key_usage(("digital_signature",)), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)

@@ -16,7 +16,7 @@ from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
 from sandbox.trust.checking import Finding
 from sandbox.trust.hierarchy import AuthorityName
-from sandbox.trust.identity import luhn_key
+from sandbox.trust.identity import Organisation, luhn_key
 from sandbox.trust.issuing import Issued, LeafPlan, resign
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.profiles import Marker
@@ -237,7 +237,9 @@ FAULTS: dict[str, Fault] = {
             name="weak-key",
             label="RSA 1024 bits",
             finding=Finding.WEAK_KEY,
-            plan=lambda _ca, plan: replace(plan, key_kind=KeyKind.RSA_1024),
+            plan=lambda _ca, plan: replace(
+                plan, key_kind=KeyKind.RSA_1024, usages=plan.profile.usages
+            ),
         ),
         Fault(
             name="stale-crl",
@@ -315,13 +317,15 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-def make_bad(ca: TestCA, name: str, plan: LeafPlan) -> Issued:
+def make_bad(ca: TestCA, name: str, plan: LeafPlan, *, other: Organisation | None = None) -> Issued:
     """Issue the certificate of a plan with one fault.
 
     Args:
         ca: The authority.
         name: A key of `FAULTS`.
-        plan: What a good certificate would say (`TestCA.plan`, `TestCA.server_plan`...).
+        plan: What a good certificate would say (`TestCA.plans`, ...).
+        other: For `wrong-entity`, the organisation to name instead; by default one that has the
+            next number, which no directory need know.
 
     Raises:
         UserError: there is no such fault, or it makes no sense for the profile.
@@ -335,4 +339,7 @@ def make_bad(ca: TestCA, name: str, plan: LeafPlan) -> Issued:
     has_name = any(isinstance(each, x509.DNSName) for each in plan.alternative_names)
     if (fault.needs_entity and not has_entity) or (fault.needs_name and not has_name):
         raise UserError(f"fault {name!r} makes no sense for profile {plan.profile.name}")
-    return fault.after(ca, ca.issue(fault.plan(ca, plan), fault=name))
+    changed = fault.plan(ca, plan)
+    if other is not None and name == "wrong-entity":
+        changed = _unit(lambda _unit_text: other.unit)(ca, plan)
+    return fault.after(ca, ca.issue(changed, fault=name))

@@ -193,12 +193,6 @@ def subject_text(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string(names)
 
 
-def subject_text(certificate: x509.Certificate) -> str:
-    """Return the subject in RFC 4514 form, with the short names of cards (SN, GN, title)."""
-    names = {NameOID.SURNAME: "SN", NameOID.GIVEN_NAME: "GN", NameOID.TITLE: "title"}
-    return certificate.subject.rfc4514_string(names)
-
-
 def certificate_pem(*certificates: x509.Certificate) -> bytes:
     """Return certificates one after the other in PEM."""
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in certificates)
