@@ -323,7 +323,9 @@ def make_bad(ca: TestCA, name: str, plan: LeafPlan, *, other: Organisation | Non
     Args:
         ca: The authority.
         name: A key of `FAULTS`.
-        plan: What a good certificate would say (`TestCA.plans`, ...).
+        plan: What a good certificate would say; `TestCA.plans` makes it.
+        other: For `wrong-entity`, the organisation to name instead; by default one that has the
+            next number, which no directory need know.
         other: For `wrong-entity`, the organisation to name instead; by default one that has the
             next number, which no directory need know.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ocsp
@@ -108,7 +108,7 @@ def ocsp_status(
             and _nonce(response.extensions) == _nonce(request.extensions)
             and _signed(response, issuer, now)
         )
-    except (ValueError, x509.ExtensionNotFound):
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.ExtensionNotFound):
         return RevocationStatus.UNKNOWN
     if not right:
         return RevocationStatus.UNKNOWN

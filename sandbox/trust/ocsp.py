@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
@@ -150,7 +151,7 @@ def respond(
         request = ocsp.load_der_ocsp_request(data)
         responder = index.find(request)
         nonce = _nonce(request)
-    except (ValueError, NotImplementedError, x509.DuplicateExtension):
+    except (ValueError, NotImplementedError, UnsupportedAlgorithm, x509.DuplicateExtension):
         return _refusal(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
     if responder is None:
         return _refusal(ocsp.OCSPResponseStatus.UNAUTHORIZED)
