@@ -17,7 +17,8 @@ __all__ = ["DN", "dn_of", "parse_dn"]
 _ORDER = ("CN", "OU", "O", "ST", "C")
 _ALIASES = {"L": "ST", "S": "ST"}
 # A comma ends an attribute only where another attribute follows: real names hold bare commas.
-_SPLIT = re.compile(r"(?<!\\),\s*(?=[A-Za-z][A-Za-z0-9.]{0,15}\s*=)")
+# An escaped character is matched first, so that its comma or backslash cannot end anything.
+_BREAK = re.compile(r"\\.|,\s*(?=[A-Za-z][A-Za-z0-9.]{0,15}\s*=)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"\s*([A-Za-z][A-Za-z0-9.]{0,15})\s*=(.*)", re.DOTALL)
 _ESCAPED = re.compile(r'\\([,+"\\<>;=# ])')
 _MAX = 2048
@@ -67,6 +68,15 @@ def _rank(pair: tuple[str, str]) -> int:
     return _ORDER.index(pair[0]) if pair[0] in _ORDER else len(_ORDER)
 
 
+def _parts(text: str) -> list[str]:
+    parts, start = [], 0
+    for found in _BREAK.finditer(text):
+        if found[0].startswith(","):
+            parts.append(text[start : found.start()])
+            start = found.end()
+    return [*parts, text[start:]]
+
+
 def parse_dn(text: str) -> DN:
     """Read a name such as `CN=mx1.op.mssante.fr, OU=1110000023,O=CH,ST=Aude (11),C=FR`.
 
@@ -76,7 +86,7 @@ def parse_dn(text: str) -> DN:
     if len(text) > _MAX:
         raise ValueError(f"a name of {len(text)} characters; the limit is {_MAX}")
     pairs = []
-    for part in _SPLIT.split(text.strip()):
+    for part in _parts(text.strip()):
         match = _ATTRIBUTE.fullmatch(part)
         if match is None:
             raise ValueError(f"{part!r} is not attribute=value")

@@ -16,7 +16,6 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.name
-import dns.opcode
 import dns.rcode
 import dns.rdata
 import dns.rdataclass
@@ -139,11 +138,14 @@ class Resolver:
             return Reply(None)
         if data[2] & 0x80:
             return Reply(None)
+        if data[2] & 0x78:
+            # Another opcode: its sections mean something else, so only the header is answered.
+            return Reply(data[:2] + bytes([0x80 | (data[2] & 0x78), 4]) + bytes(8))
         try:
             query = dns.message.from_wire(data, ignore_trailing=False)
         except (dns.exception.DNSException, ValueError):
-            # Identifier, QR, the opcode, RCODE 1, no section.
-            return Reply(data[:2] + bytes([0x80 | (data[2] & 0x78), 1]) + bytes(8))
+            # Identifier, QR, RCODE 1 (FORMERR), no section.
+            return Reply(data[:2] + b"\x80\x01" + bytes(8))
         refusal = self._refusal(query)
         if refusal is not None:
             return Reply(_wire(_error(query, refusal), transport, query))
@@ -155,8 +157,6 @@ class Resolver:
         return self._reply(query, transport, fault)
 
     def _refusal(self, query: dns.message.Message) -> dns.rcode.Rcode | None:
-        if query.opcode() != dns.opcode.QUERY:
-            return dns.rcode.NOTIMP
         if len(query.question) != 1:
             return dns.rcode.FORMERR
         question = query.question[0]
