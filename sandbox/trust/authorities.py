@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509.oid import (
     AuthorityInformationAccessOID,
     CertificatePoliciesOID,
@@ -117,6 +118,11 @@ class Authorities:
         """Return the whole hierarchy in PEM, roots first."""
         return certificate_pem(*(self.pair(name)[0] for name in AUTHORITIES))
 
+    def bundle_p7b(self) -> bytes:
+        """Return the whole hierarchy as PKCS#7 in DER, the form of the real chain file."""
+        certificates = [self.pair(name)[0] for name in AUTHORITIES]
+        return pkcs7.serialize_certificates(certificates, Encoding.DER)
+
     def _kept(self, stem: str, make: Callable[[], Pair]) -> Pair:
         """Return a pair from memory or from the folder, or make and keep it."""
         with self._lock:
@@ -130,8 +136,8 @@ class Authorities:
         if not path.exists():
             certificate, key = make()
             # Key and certificate in one file: a crash between two files cannot part them.
-            write_private(path, pem(key) + certificate_pem(certificate))
-        # Read back: when two processes found the same authority, the last write is the authority.
+            write_private(path, pem(key) + certificate_pem(certificate), keep=True)
+        # Read back: when two processes found the same authority, the first write is the authority.
         data = path.read_bytes()
         try:
             return x509.load_pem_x509_certificate(data), load_key(data)

@@ -126,7 +126,8 @@ class TestCA:
         settings = folder / "ca.json"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not settings.exists():
-            if any(folder.iterdir()):
+            # Another process may be founding the same authority just now.
+            if any(path.name != "ca.json" and path.name[0] != "." for path in folder.iterdir()):
                 raise UserError(f"{folder}: not empty and no authority; give an empty folder")
             urls = urls or Urls()
             founded = {
@@ -135,7 +136,7 @@ class TestCA:
                 "key_kind": key_kind.value,
                 "marker": marker.name,
             }
-            write_private(settings, json.dumps(founded, indent=1).encode())
+            write_private(settings, json.dumps(founded, indent=1).encode(), keep=True)
         try:
             read = json.loads(settings.read_bytes())
             return cls(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ def _read(path: Path) -> bytes:
     help="Vérifier à cette date, UTC. / Verify at this date, UTC.",
 )
 @click.option("--max-age", type=click.FloatRange(0), help="Âge maximal, heures. / Hours.")
-@click.option("--json", "as_json", is_flag=True, help="Tout, en JSON. / Everything, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Résumé en JSON. / Summary as JSON.")
+@click.option("--entries", is_flag=True, help="Les entrées, JSON par ligne. / Entries, JSON lines.")
 @click.pass_context
 def verify(
     ctx: click.Context,
@@ -78,6 +80,7 @@ def verify(
     at: datetime | None,
     max_age: float | None,
     as_json: bool,
+    entries: bool,
 ) -> None:
     """Vérifier une liste et la résumer. / Verify a list and sum it up.
 
@@ -105,6 +108,15 @@ def verify(
             click.echo(f"refusée / refused: {error.code}: {error}")
         ctx.exit(1)
     domains = verified.domains
+    if entries:
+        for entry in domains.entries:
+            values = {
+                **{f.name: getattr(entry, f.name) for f in fields(entry)},
+                "certificate": str(entry.certificate),
+                "updated": entry.updated.isoformat() if entry.updated else None,
+            }
+            click.echo(json.dumps(values, ensure_ascii=False))
+        return
     summary: dict[str, Any] = {
         "verdict": "good",
         "signer": verified.signer_name,

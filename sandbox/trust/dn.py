@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -43,7 +44,7 @@ class DN:
 
     attributes: tuple[tuple[str, str], ...]
 
-    @property
+    @cached_property
     def key(self) -> tuple[tuple[str, str], ...]:
         """What to compare: pairs sorted, case and blanks folded (as caseIgnoreMatch does)."""
         return tuple(sorted((name, _fold(value)) for name, value in self.attributes))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +97,19 @@ class DomainList:
             name = normal_domain(domain)
         except ValueError:
             return False
-        key = certificate.key
-        return any(e.domain == name and e.certificate.key == key for e in self.entries)
+        return name in self._by_certificate.get(certificate.key, frozenset())
+
+    @cached_property
+    def _by_certificate(self) -> dict[tuple[tuple[str, str], ...], frozenset[str]]:
+        """Domains by certificate: every message of a relay asks, so the answer must be quick."""
+        found: dict[tuple[tuple[str, str], ...], set[str]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.certificate.key, set()).add(entry.domain)
+        return {key: frozenset(domains) for key, domains in found.items()}
 
     def domains_of(self, certificate: DN) -> frozenset[str]:
         """Return the domains that a certificate may speak for."""
-        key = certificate.key
-        return frozenset(e.domain for e in self.entries if e.certificate.key == key)
+        return self._by_certificate.get(certificate.key, frozenset())
 
     def certificates_of(self, domain: str) -> tuple[DN, ...]:
         """Return the names of the certificates of a domain."""

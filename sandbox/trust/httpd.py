@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import h11
 
+from sandbox.space.errors import UserError
+
 __all__ = ["Handler", "HttpServer", "Request", "Response"]
 
 MAX_BODY = 64 * 1024
@@ -121,7 +123,11 @@ class HttpServer:
                 return
             if request is None:
                 return
-            response = self.handler(request)
+            try:
+                response = self.handler(request)
+            except UserError as error:
+                # A file that someone damaged while the server runs: say so, stay up.
+                response = Response(status=500, body=f"{error}\n".encode())
             if response.delay:
                 await asyncio.sleep(response.delay)
             if response.drop:

@@ -24,6 +24,8 @@ __all__ = [
     "revoked_at",
 ]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 # Names on the command line -> RFC 5280 §5.3.1 reasons. removeFromCRL is not one: see `release`.
 REASONS: dict[str, x509.ReasonFlags] = {
     "unspecified": x509.ReasonFlags.unspecified,
@@ -110,8 +112,8 @@ def revoked_at(changes: Iterable[Change], moment: datetime) -> dict[int, Change]
 
 
 def crl_number(moment: datetime) -> int:
-    """Return the CRL number of a moment: milliseconds since 1970, so that it always grows."""
-    return int(moment.timestamp() * 1000)
+    """Return the CRL number of a moment: microseconds since 1970, so that it always grows."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _entry(serial: int, when: datetime, reason: x509.ReasonFlags) -> x509.RevokedCertificate:

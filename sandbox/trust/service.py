@@ -102,8 +102,11 @@ def files_handler(ca: TestCA, faults: PkiFaults) -> Handler:
                     return _NOT_FOUND
                 data = ca.authorities.pair(authority)[0].public_bytes(Encoding.DER)
                 return Response(body=data, content_type="application/pkix-cert")
-            case ["AC TEST", "chaine.pem"]:
-                return Response(body=ca.bundle_pem(), content_type="application/x-pem-file")
+            case ["AC TEST", "Chaine_de_certification-IGC-Sante-TEST.p7b"]:
+                return Response(
+                    body=ca.authorities.bundle_p7b(),
+                    content_type="application/x-pkcs7-certificates",
+                )
             case ["PC TEST"]:
                 return Response(
                     body=b"Certificats de test, sans valeur. / Test certificates, worth nothing.\n"

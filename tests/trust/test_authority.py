@@ -1,20 +1,24 @@
 import json
 import ssl
 import stat
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
+from cryptography.x509.oid import NameOID
 
 from sandbox.space.errors import UserError
 from sandbox.trust import AuthorityName, KeyKind, TestCA
 from sandbox.trust.checking import RevocationStatus, chains_to, load_bundle
 from sandbox.trust.evidence import crl_status
 from sandbox.trust.hierarchy import AUTHORITIES
-from sandbox.trust.issuing import build_leaf
+from sandbox.trust.issuing import build_leaf, key_usage
 from sandbox.trust.keys import KeyPool
 from sandbox.trust.profiles import ProfileName
 
@@ -217,6 +221,40 @@ def test_a_leaf_cannot_sign_a_leaf(ca, good):
     assert not chains_to(forged, (good.certificate, *good.presented), bundle, now())
 
 
+def test_a_hierarchy_without_key_identifiers_chains_too(good, ca):
+    """Roots of 2013 may lack what later profiles ask for; the real bundle must be usable."""
+
+    def authority(name, issuer, key, issuer_key, depth):
+        return (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+            .public_key(key.public_key())
+            .serial_number(7)
+            .not_valid_before(now() - timedelta(days=9))
+            .not_valid_after(now() + timedelta(days=9))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=depth), critical=True)
+            .add_extension(key_usage(("key_cert_sign", "crl_sign")), critical=True)
+            .sign(issuer_key, hashes.SHA256())
+        )
+
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    root = authority("RACINE", "RACINE", keys[0], keys[0], None)
+    between = authority("AC", "RACINE", keys[1], keys[0], 0)
+    leaf = (
+        x509.CertificateBuilder()
+        .subject_name(good.certificate.subject)
+        .issuer_name(between.subject)
+        .public_key(good.certificate.public_key())
+        .serial_number(8)
+        .not_valid_before(now() - timedelta(days=1))
+        .not_valid_after(now() + timedelta(days=1))
+        .sign(keys[1], hashes.SHA256())
+    )
+    assert chains_to(leaf, (), (root, between), now())
+    assert not chains_to(leaf, (), (root,), now())
+
+
 def test_a_folder_keeps_authorities_register_and_settings(tmp_path):
     first = TestCA.open(tmp_path / "ca", key_kind=KeyKind.P256)
     leaf = first.operator_server(ORG, [HOST])
@@ -242,6 +280,24 @@ def test_a_revocation_by_another_process_is_effective_at_once(tmp_path):
     )
     assert code == 0, out
     assert server.is_revoked(leaf.certificate)
+
+
+def test_two_processes_that_found_one_folder_found_one_authority(tmp_path):
+    folder = tmp_path / "ca"
+    program = (
+        "import sys; from pathlib import Path; from sandbox.trust import TestCA, KeyKind\n"
+        "ca = TestCA.open(Path(sys.argv[1]), key_kind=KeyKind.P256)\n"
+        "sys.stdin.readline(); print(ca.bundle_pem().decode())"
+    )
+    command = [sys.executable, "-c", program, str(folder)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    bundles = [process.communicate(timeout=30)[0] for process in processes]
+    assert bundles[0].count("BEGIN") == 7
+    assert bundles[0] == bundles[1]
 
 
 def test_private_files_are_for_their_owner_only(tmp_path):

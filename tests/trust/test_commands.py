@@ -139,6 +139,17 @@ def test_a_good_list_is_summed_up(mss, tmp_path):
     assert {row["name"] for row in record["operators"]} == {"A", "B"}
 
 
+def test_entries_of_a_list_are_json_lines(mss, tmp_path):
+    ca = TestCA.open(tmp_path / "out" / "pki", key_kind=KeyKind.P256)
+    signer = ca.list_signing(ORG, "alb", "alb@mssante.test")
+    Path("list.xml").write_bytes(sign_list(small(now()), signer))
+    code, out, _ = mss("list", "verify", "list.xml", "--entries")
+    records = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [r["domain"] for r in records] == ["a.mssante.test", "b.mssante.test"]
+    assert records[0]["updated"] == "2026-01-01T00:00:00+00:00"
+
+
 def test_a_refused_list_is_code_1_with_its_reason(mss, tmp_path):
     ca = TestCA.open(tmp_path / "out" / "pki", key_kind=KeyKind.P256)
     signer = ca.list_signing(ORG, "alb", "alb@mssante.test")

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.space.errors import UserError
+from sandbox.trust import load_bundle
 from sandbox.trust.background import running
 from sandbox.trust.evidence import ocsp_request
 from sandbox.trust.hierarchy import AUTHORITIES
@@ -52,6 +53,31 @@ def test_the_issuer_url_gives_the_authority(tool, live, tmp_path, name):
     assert run(tool("curl"), "-fsS", "-o", path, live.ca.urls.issuer(name))[0] == 0
     fetched = x509.load_der_x509_certificate(path.read_bytes())
     assert fetched == live.ca.authorities.pair(name)[0]
+
+
+def test_the_chain_is_served_as_pkcs7(tool, live, tmp_path):
+    path = tmp_path / "chain.p7b"
+    url = f"{live.ca.urls.files}/AC%20TEST/Chaine_de_certification-IGC-Sante-TEST.p7b"
+    assert run(tool("curl"), "-fsS", "-o", path, url)[0] == 0
+    assert set(load_bundle(path.read_bytes())) == set(load_bundle(live.ca.bundle_pem()))
+
+
+def test_a_handler_that_meets_a_damaged_file_answers_500_and_the_server_stays_up():
+    broken = [True]
+
+    def handle(_request):
+        if broken[0]:
+            raise UserError("revoked.jsonl: line 3 is damaged")
+        return Response(body=b"ok")
+
+    server = HttpServer(handler=handle)
+    with running(server):
+        first = exchange(server.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        broken[0] = False
+        second = exchange(server.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 500")
+    assert b"line 3" in first
+    assert second.endswith(b"ok")
 
 
 def test_a_head_request_gives_the_length_without_the_body(tool, live):
