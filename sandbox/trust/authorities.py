@@ -108,6 +108,19 @@ class Authorities:
         parent = AUTHORITIES[name].parent
         return (self.pair(name)[0], *(self.chain(parent) if parent else ()))
 
+    def prepare(self) -> None:
+        """Make all authorities that are not there yet, their keys on all cores."""
+        with self._lock:
+            stored = self._folder / "authorities" if self._folder else None
+            missing = [
+                name
+                for name in AUTHORITIES
+                if name not in self._pairs and not (stored and (stored / f"{name}.pem").exists())
+            ]
+            self._pool.fill(self._authority_keys, len(missing))
+            for name in AUTHORITIES:
+                self.pair(name)
+
     def roots_pem(self) -> bytes:
         """Return the three roots in PEM."""
         return certificate_pem(
@@ -116,10 +129,12 @@ class Authorities:
 
     def bundle_pem(self) -> bytes:
         """Return the whole hierarchy in PEM, roots first."""
+        self.prepare()
         return certificate_pem(*(self.pair(name)[0] for name in AUTHORITIES))
 
     def bundle_p7b(self) -> bytes:
         """Return the whole hierarchy as PKCS#7 in DER, the form of the real chain file."""
+        self.prepare()
         certificates = [self.pair(name)[0] for name in AUTHORITIES]
         return pkcs7.serialize_certificates(certificates, Encoding.DER)
 
@@ -127,12 +142,14 @@ class Authorities:
         """Return a pair from memory or from the folder, or make and keep it."""
         with self._lock:
             if stem not in self._pairs:
-                self._pairs[stem] = self._stored(stem, make) if self._folder else make()
+                self._pairs[stem] = (
+                    self._stored(self._folder / "authorities" / f"{stem}.pem", make)
+                    if self._folder
+                    else make()
+                )
             return self._pairs[stem]
 
-    def _stored(self, stem: str, make: Callable[[], Pair]) -> Pair:
-        assert self._folder is not None
-        path = self._folder / "authorities" / f"{stem}.pem"
+    def _stored(self, path: Path, make: Callable[[], Pair]) -> Pair:
         if not path.exists():
             certificate, key = make()
             # Key and certificate in one file: a crash between two files cannot part them.

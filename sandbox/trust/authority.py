@@ -309,6 +309,7 @@ class TestCA:
         """Answer an OCSP request (DER in, DER out); see `sandbox.trust.ocsp.respond`."""
         with self._lock:
             if self._index is None:
+                self.authorities.prepare()
                 self._index = IssuerIndex()
                 for name in AUTHORITIES:
                     self._index.add(self._responder(name))

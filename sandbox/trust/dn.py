@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -78,6 +78,7 @@ def _parts(text: str) -> list[str]:
     return [*parts, text[start:]]
 
 
+@lru_cache(maxsize=8192)
 def parse_dn(text: str) -> DN:
     """Read a name such as `CN=mx1.op.mssante.fr, OU=1110000023,O=CH,ST=Aude (11),C=FR`.
 

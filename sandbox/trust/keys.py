@@ -19,9 +19,6 @@ __all__ = ["KeyKind", "KeyPool", "PrivateKey", "load_key", "make_key", "pem", "w
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
-# Below this many keys, starting worker processes costs more than it saves.
-_PARALLEL_FROM = 24
-
 
 class KeyKind(StrEnum):
     """Key algorithms: the real profile's, a quicker option, and one that must be refused."""
@@ -30,6 +27,15 @@ class KeyKind(StrEnum):
     RSA_4096 = "rsa-4096"
     P256 = "p-256"
     RSA_1024 = "rsa-1024"
+
+
+# Below this many keys, starting worker processes costs more than it saves.
+_PARALLEL_FROM = {
+    KeyKind.RSA_4096: 4,
+    KeyKind.RSA_2048: 24,
+    KeyKind.RSA_1024: 200,
+    KeyKind.P256: 20_000,
+}
 
 
 def make_key(kind: KeyKind) -> PrivateKey:
@@ -101,7 +107,7 @@ class KeyPool:
         """Make `count` keys on all cores and keep them for later `take` calls."""
         if count < 0:
             raise UserError(f"cannot make {count} keys; give a number from 0")
-        if count >= _PARALLEL_FROM:
+        if count >= _PARALLEL_FROM[kind]:
             # A slow import, and few commands make many keys.
             from joblib import Parallel, delayed
 

@@ -119,11 +119,17 @@ def parse_document(data: bytes) -> etree._Element:
     return root
 
 
-def _text(element: etree._Element, name: str) -> str:
-    found = element.findall(f"{{{NAMESPACE}}}{name}")
-    if len(found) > 1 or (found and len(found[0])):
-        raise ListError("shape", f"an entry has {name} twice, or elements inside it")
-    return (found[0].text or "").strip() if found else ""
+def _texts(parent: etree._Element) -> dict[str, str]:
+    """Return the text of each child that holds only text, by its name in the list's namespace."""
+    texts: dict[str, str] = {}
+    for element in parent.iterchildren(f"{{{NAMESPACE}}}*"):
+        name = str(element.tag)[len(NAMESPACE) + 2 :]
+        if len(element):
+            continue
+        if name in texts:
+            raise ListError("shape", f"{name} occurs twice")
+        texts[name] = (element.text or "").strip()
+    return texts
 
 
 def _moment(text: str) -> datetime | None:
@@ -144,7 +150,7 @@ def read_entries(root: etree._Element) -> DomainList:
         raise ListError(
             "namespace", f"root {root.tag}; a list is {{{NAMESPACE}}}ListeBlancheMSSante"
         )
-    generated = _moment(_text(root, "DateDeGeneration"))
+    generated = _moment(_texts(root).get("DateDeGeneration", ""))
     holders = root.findall(f"{{{NAMESPACE}}}ListeDomaines")
     if generated is None:
         raise ListError("shape", "DateDeGeneration is absent or is not a date")
@@ -157,8 +163,9 @@ def read_entries(root: etree._Element) -> DomainList:
 
 
 def _entry(number: int, element: etree._Element) -> Entry:
+    texts = _texts(element)
     name, description, certificate, responsible, support, updated = (
-        _text(element, field) for field in _FIELDS
+        texts.get(field, "") for field in _FIELDS
     )
     try:
         return Entry(

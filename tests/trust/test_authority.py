@@ -350,14 +350,14 @@ def test_a_damaged_journal_names_its_file_and_line(tmp_path):
 
 def test_keys_of_a_pool_are_taken_once_each_by_concurrent_takers(tmp_path):
     pools = [KeyPool(tmp_path), KeyPool(tmp_path)]
-    pools[0].fill(KeyKind.P256, 24)  # enough to be made by worker processes
+    pools[0].fill(KeyKind.RSA_2048, 24)  # enough to be made by worker processes
     taken, lock = [], threading.Lock()
 
     def take(pool):
         for _ in range(12):
-            key = pool.take(KeyKind.P256)
+            key = pool.take(KeyKind.RSA_2048)
             with lock:
-                taken.append(key.private_numbers().private_value)
+                taken.append(key.private_numbers().d)
 
     threads = [threading.Thread(target=take, args=(pool,)) for pool in pools]
     for thread in threads:
@@ -365,7 +365,7 @@ def test_keys_of_a_pool_are_taken_once_each_by_concurrent_takers(tmp_path):
     for thread in threads:
         thread.join()
     assert len(set(taken)) == 24
-    assert list((tmp_path / KeyKind.P256).iterdir()) == []
+    assert list((tmp_path / KeyKind.RSA_2048).iterdir()) == []
 
 
 def test_openssl_opens_the_pkcs12_of_a_card_with_its_pin_only(tool, ca, tmp_path):
