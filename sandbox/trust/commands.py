@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from sandbox.space.errors import UserError
 from sandbox.trust.authority import Card, TestCA
 from sandbox.trust.background import serve_until_interrupted
 from sandbox.trust.bad import FAULTS, make_bad
+from sandbox.trust.hierarchy import Urls
 from sandbox.trust.httpd import HttpServer
 from sandbox.trust.identity import Employee, Organisation, Person
 from sandbox.trust.issuing import Issued, LeafPlan, subject_text
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.ocsp import OCSP_FAULTS
-from sandbox.trust.profiles import PROFILES, ProfileName
+from sandbox.trust.profiles import PROFILES, Marker, ProfileName
 from sandbox.trust.revocation import REASONS
 from sandbox.trust.service import CRL_FAULTS, PkiFaults, files_handler, ocsp_handler
 from sandbox.trust.token import make_token
@@ -35,6 +37,15 @@ folder_option = click.option(
     default=Path("out/pki"),
     show_default=True,
     help="Dossier de l'autorité. / Folder of the authority.",
+)
+
+
+_key_option = click.option(
+    "--key",
+    type=click.Choice([KeyKind.RSA_2048.value, KeyKind.P256.value]),
+    default=KeyKind.RSA_2048.value,
+    show_default=True,
+    help="Clés d'une autorité nouvelle. / Keys of a new authority.",
 )
 
 
@@ -159,6 +170,40 @@ def pki() -> None:
 
 
 @pki.command()
+@folder_option
+@_key_option
+@click.option(
+    "--files-url",
+    default=Urls().files,
+    show_default=True,
+    help="Où sont CRL et certificats. / Where CRL and certificates are.",
+)
+@click.option(
+    "--ocsp-url",
+    default=Urls().ocsp,
+    show_default=True,
+    help="Où répond OCSP. / Where OCSP answers.",
+)
+@click.option(
+    "--marker",
+    type=click.Choice([each.name.lower() for each in Marker]),
+    default=Marker.TEST.name.lower(),
+    show_default=True,
+    help="Environnement que les certificats déclarent. / Environment that certificates declare.",
+)
+def init(folder: Path, key: str, files_url: str, ocsp_url: str, marker: str) -> None:
+    """Fonder une autorité avec ses réglages. / Found an authority with settings of its own."""
+    if (folder / "ca.json").exists():
+        raise UserError(f"{folder}: an authority is there already; give another folder")
+    for url in (files_url, ocsp_url):
+        _address(url)
+    urls = Urls(files=files_url.rstrip("/"), ocsp=ocsp_url.rstrip("/"))
+    ca = TestCA.open(folder, urls=urls, key_kind=KeyKind(key), marker=Marker[marker.upper()])
+    ca.authorities.prepare()
+    click.echo(f"{folder}  {urls.files}  {urls.ocsp}")
+
+
+@pki.command()
 @subject_options
 @folder_option
 @click.option(
@@ -173,13 +218,7 @@ def pki() -> None:
 @click.option(
     "--token", is_flag=True, help="CPS sur jeton PKCS#11 (SoftHSM2). / CPS on a PKCS#11 token."
 )
-@click.option(
-    "--key",
-    type=click.Choice([KeyKind.RSA_2048.value, KeyKind.P256.value]),
-    default=KeyKind.RSA_2048.value,
-    show_default=True,
-    help="Clés d'une autorité nouvelle. / Keys of a new authority.",
-)
+@_key_option
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
 def issue(
     profile: str,
@@ -322,11 +361,15 @@ def serve(folder: Path, ocsp_fault: str | None, crl_fault: str | None, delay: fl
 
 def _server(url: str, server: HttpServer) -> HttpServer:
     """Give a server the address and port that certificates say."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    if not host.startswith("127.") or not port.isdigit():
-        raise UserError(f"{url}: this sandbox serves http://127.x.y.z:port only")
-    server.host, server.port = host, int(port)
+    server.host, server.port = _address(url)
     return server
+
+
+def _address(url: str) -> tuple[str, int]:
+    found = re.fullmatch(r"http://(127\.\d{1,3}\.\d{1,3}\.\d{1,3}):(\d{1,5})/?", url)
+    if found is None or int(found[2]) > 65535:
+        raise UserError(f"{url!r}: this sandbox serves http://127.x.y.z:port only")
+    return found[1], int(found[2])
 
 
 def _existing(folder: Path) -> TestCA:

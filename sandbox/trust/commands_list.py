@@ -87,15 +87,18 @@ def verify(
     Sans --ca, l'autorité de --folder fait foi. / Without --ca, the authority of --folder is used.
     Code 1 : liste refusée. / Exit code 1: the list is refused.
     """
+    is_revoked = None
     if ca is not None:
         bundle = load_bundle(ca.read_bytes())
     elif (folder / "ca.json").exists():
-        bundle = load_bundle(TestCA.open(folder).bundle_pem())
+        authority = TestCA.open(folder)
+        bundle, is_revoked = load_bundle(authority.bundle_pem()), authority.is_revoked
     else:
         raise UserError(f"{folder}: no authority there; give roots and intermediates with --ca")
     policy = ListPolicy(
         bundle=bundle,
         signers=frozenset(each.lower() for each in signers) or SIGNERS,
+        is_revoked=is_revoked,
         max_age=None if max_age is None else timedelta(hours=max_age),
     )
     now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)

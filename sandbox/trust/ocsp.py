@@ -151,11 +151,11 @@ def respond(
         request = ocsp.load_der_ocsp_request(data)
         responder = index.find(request)
         nonce = _nonce(request)
+        serial = _serial(request)
     except (ValueError, NotImplementedError, UnsupportedAlgorithm, x509.DuplicateExtension):
         return _refusal(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
     if responder is None:
         return _refusal(ocsp.OCSPResponseStatus.UNAUTHORIZED)
-    serial = request.serial_number
     known = status(responder.name, serial)
     if fault == "unknown":
         known = Status(issued=False)
@@ -168,7 +168,7 @@ def respond(
     builder = ocsp.OCSPResponseBuilder().add_response_by_hash(
         request.issuer_name_hash,
         request.issuer_key_hash,
-        serial ^ 1 if fault == "wrong-certid" else serial,
+        serial + 1 if fault == "wrong-certid" else serial,
         request.hash_algorithm,
         ocsp.OCSPCertStatus.REVOKED
         if revoked
@@ -194,6 +194,14 @@ def respond(
         # The signature is a run of bytes that occurs once: replace it with zeros.
         return encoded.replace(response.signature, bytes(len(response.signature)))
     return encoded
+
+
+def _serial(request: ocsp.OCSPRequest) -> int:
+    """Return the serial number when it is one that RFC 5280 §4.1.2.2 allows."""
+    serial = request.serial_number
+    if not 0 < serial < 1 << 159:
+        raise ValueError("serial number")
+    return serial
 
 
 def _nonce(request: ocsp.OCSPRequest) -> x509.OCSPNonce | None:

@@ -15,7 +15,7 @@ from sandbox.trust import FAULTS, KeyKind, TestCA, sign_list
 from sandbox.trust.commands import pki
 from sandbox.trust.hierarchy import Urls
 from sandbox.trust.issuing import certificate_pem
-from sandbox.trust.profiles import ProfileName
+from sandbox.trust.profiles import Marker, ProfileName
 
 from .conftest import ORG, free_port, now, run
 from .test_list import small
@@ -45,6 +45,19 @@ def test_every_profile_is_issued_without_an_option(mss, profile):
     record = json.loads(out)
     assert (code, record["profile"]) == (0, profile)
     assert all(Path(each).is_file() for each in record["files"])
+
+
+def test_an_authority_is_founded_with_its_own_addresses_and_marker(mss):
+    code, _, _ = mss(
+        *("pki", "init", *KEY, "--marker", "production"),
+        *("--files-url", "http://127.0.0.5:9001", "--ocsp-url", "http://127.0.0.5:9002/"),
+    )
+    ca = TestCA.open(Path("out/pki"))
+    assert code == 0
+    assert (ca.urls, ca.marker) == (
+        Urls(files="http://127.0.0.5:9001", ocsp="http://127.0.0.5:9002"),
+        Marker.PRODUCTION,
+    )
 
 
 def test_a_whole_card_is_issued_with_pkcs12(mss, tmp_path):
@@ -102,6 +115,9 @@ def test_a_bad_certificate_is_issued_by_name(mss):
         ("pki", "issue", "unknown-profile"),
         ("pki", "issue", "cps-auth", "--id", "123"),
         ("pki", "issue", "operator-server", "--host", "a b"),
+        ("pki", "init", "--folder", "other"),
+        ("pki", "init", "--files-url", "http://192.0.2.1:80"),
+        ("pki", "init", "--ocsp-url", "https://127.0.0.1:1"),
         ("pki", "bad", "nonsense", "cps-auth"),
         ("list", "verify", "absent.xml"),
         ("list", "verify", "here.xml"),
@@ -159,6 +175,16 @@ def test_a_refused_list_is_code_1_with_its_reason(mss, tmp_path):
     assert (code, json.loads(out)["code"]) == (1, "tampered")
     code, out, _ = mss("list", "verify", "list.xml")
     assert (code, out.split()[0]) == (1, "refusée")
+
+
+def test_a_list_whose_signer_this_authority_revoked_is_refused(mss, tmp_path):
+    ca = TestCA.open(tmp_path / "out" / "pki", key_kind=KeyKind.P256)
+    signer = ca.list_signing(ORG, "alb", "alb@mssante.test")
+    Path("list.xml").write_bytes(sign_list(small(now()), signer))
+    assert mss("list", "verify", "list.xml")[0] == 0
+    assert mss("pki", "revoke", f"{signer.serial:x}")[0] == 0
+    code, out, _ = mss("list", "verify", "list.xml", "--json")
+    assert (code, json.loads(out)["code"]) == (1, "signer-revoked")
 
 
 def test_another_signer_and_another_date_can_be_asked_for(mss, tmp_path):

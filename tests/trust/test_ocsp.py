@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.trust import RevocationStatus, TestCA
@@ -19,6 +19,13 @@ from sandbox.trust.ocsp import OCSP_FAULTS
 from .conftest import HOST, ORG, PERSON, now, run
 
 Status = ocsp.OCSPResponseStatus
+
+
+@pytest.fixture(scope="module")
+def revoked_exchange(ca):
+    leaf = ca.org_client(ORG, "APP")
+    ca.revoke(leaf)
+    return ask(ca, leaf)
 
 
 def ask(ca, issued, *, nonce=b"0123456789abcdef", fault=""):
@@ -97,6 +104,7 @@ def test_any_bytes_get_a_protocol_answer(ca, data):
     assert ocsp.load_der_ocsp_response(ca.ocsp(data)).response_status is Status.MALFORMED_REQUEST
 
 
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_a_damaged_request_gets_a_protocol_answer(ca, good, data):
     issuer = ca.authorities.pair(good.issuer)[0]
@@ -121,6 +129,17 @@ def test_an_answer_proves_nothing_after_its_next_update(ca, good):
     request, answer, issuer = ask(ca, good)
     late = now() + timedelta(hours=5)
     assert ocsp_status(request, answer, issuer, late) is RevocationStatus.UNKNOWN
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_a_damaged_answer_never_frees_a_revoked_certificate(revoked_exchange, data):
+    request, answer, issuer = revoked_exchange
+    altered = bytearray(answer)
+    place = data.draw(st.integers(0, len(altered) - 1))
+    altered[place] ^= data.draw(st.integers(1, 255))
+    status = ocsp_status(request, bytes(altered), issuer, now())
+    assert status is not RevocationStatus.GOOD
 
 
 def test_a_replayed_answer_proves_nothing(ca, good):

@@ -19,7 +19,7 @@ from sandbox.trust.hierarchy import AUTHORITIES
 from sandbox.trust.httpd import MAX_BODY, HttpServer, Response
 from sandbox.trust.service import PkiFaults
 
-from .conftest import now, run
+from .conftest import ORG, now, run
 
 
 def exchange(port, data, *, timeout=5.0):
@@ -78,6 +78,20 @@ def test_a_handler_that_meets_a_damaged_file_answers_500_and_the_server_stays_up
     assert first.startswith(b"HTTP/1.1 500")
     assert b"line 3" in first
     assert second.endswith(b"ok")
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_openssl_downloads_the_crl_that_the_certificate_names(tool, live, on_disk, revoked):
+    leaf = live.ca.org_client(ORG, "APP")
+    if revoked:
+        live.ca.revoke(leaf, "superseded")
+    files = on_disk(live.ca, leaf)
+    code, out = run(
+        *(tool("openssl"), "verify", "-crl_download", "-crl_check", "-CAfile", files.bundle),
+        files.leaf,
+    )
+    assert (code == 0) is not revoked, out
+    assert ("certificate revoked" in out) is revoked
 
 
 def test_a_head_request_gives_the_length_without_the_body(tool, live):
