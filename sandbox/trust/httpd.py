@@ -25,12 +25,21 @@ _MAX_CONNECTIONS = 512
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a client asked: method, path with its query, headers in lower case, body."""
+    """What a client asked.
+
+    Attributes:
+        method: HTTP method.
+        path: Path with its query.
+        headers: Names in lower case; the last of several wins.
+        body: The whole body.
+        peer: The client's certificate (DER) when TLS asked for one and it was trusted.
+    """
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    peer: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +174,15 @@ async def _read(
                 path=head.target.decode("ascii", "replace"),
                 headers={k.decode("latin-1"): v.decode("latin-1") for k, v in head.headers},
                 body=bytes(body),
+                peer=_peer(writer),
             )
         else:
             return None
+
+
+def _peer(writer: asyncio.StreamWriter) -> bytes | None:
+    tls = writer.get_extra_info("ssl_object")
+    return tls.getpeercert(binary_form=True) if tls is not None else None
 
 
 async def _write(

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 
 import pytest
 from cryptography import x509
@@ -11,9 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from sandbox.space.errors import UserError
 from sandbox.trust import KeyKind, TestCA
 from sandbox.trust import token as token_module
+from sandbox.trust.background import running
+from sandbox.trust.httpd import HttpServer, Response
+from sandbox.trust.issuing import certificate_pem
 from sandbox.trust.token import make_token, softhsm_module
 
-from .conftest import PERSON, run
+from .conftest import ORG, PERSON, run
 
 
 @pytest.fixture(scope="module", params=[KeyKind.RSA_2048, KeyKind.P256])
@@ -94,6 +98,44 @@ def test_p11tool_lists_the_card(tool, made):
     assert code == 0
     assert "token=CPS%20DURAND" in out
     assert out.count("type=cert") == 2
+
+
+def test_a_tls_client_that_we_did_not_write_authenticates_with_the_card(tool, made, tmp_path):
+    """gnutls-cli takes key and certificate from the card, as mail software does."""
+    card, token = made
+    ca = TestCA(key_kind=KeyKind.P256)
+    (tmp_path / "roots.pem").write_bytes(ca.roots_pem())
+    pair = ca.endpoint_server(ORG, ["imap.op1.mssante.test"])
+    holders, reached = [], threading.Event()
+
+    def handle(request):
+        holders.append(request.peer)
+        reached.set()
+        return Response(body=b"bonjour")
+
+    server = HttpServer(
+        handler=handle,
+        context=pair.server_context(client_roots=certificate_pem(*card.auth.chain)),
+    )
+    url = f"pkcs11:token={token.label.replace(' ', '%20')};id=%01"
+    with running(server):
+        _, out = run(
+            *(
+                tool("gnutls-cli"),
+                "--provider",
+                token.module,
+                "--x509cafile",
+                tmp_path / "roots.pem",
+            ),
+            *("--x509certfile", f"{url};type=cert", "--x509keyfile", f"{url};type=private"),
+            *("--sni-hostname", "imap.op1.mssante.test", "--verify-hostname"),
+            *("imap.op1.mssante.test", "-p", server.port, "127.0.0.1"),
+            data=b"GET / HTTP/1.0\r\n\r\n",
+            env=os.environ | token.environment | {"GNUTLS_PIN": card.pin},
+        )
+        # It leaves at the end of its input, perhaps before the answer: what counts was received.
+        assert reached.wait(10), out
+    assert [x509.load_der_x509_certificate(each) for each in holders] == [card.auth.certificate]
 
 
 def test_a_token_never_overwrites_another(made, tmp_path):
