@@ -13,7 +13,13 @@ it imports `sandbox.space.errors` only.
 
 from sandbox.trust.authority import Card, TestCA
 from sandbox.trust.bad import FAULTS, make_bad
-from sandbox.trust.checking import CertificateChecker, Finding, RevocationStatus, load_bundle
+from sandbox.trust.checking import (
+    CertificateChecker,
+    Finding,
+    RevocationStatus,
+    load_bundle,
+    read_certificate,
+)
 from sandbox.trust.dn import DN, dn_of, parse_dn
 from sandbox.trust.domain_list import DomainLedger, DomainList, Entry
 from sandbox.trust.hierarchy import AuthorityName, Urls
@@ -58,6 +64,7 @@ __all__ = [
     "load_bundle",
     "make_bad",
     "parse_dn",
+    "read_certificate",
     "sign_list",
     "topology",
     "verify_list",

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509 import verification
@@ -27,14 +28,16 @@ __all__ = [
     "Finding",
     "RevocationStatus",
     "chains_to",
-    "issuer_common_name",
+    "is_readable",
     "load_bundle",
+    "read_certificate",
 ]
 
 
 class Finding(StrEnum):
     """What can be wrong with a certificate."""
 
+    UNREADABLE = "unreadable"
     EXPIRED = "expired"
     NOT_YET_VALID = "not-yet-valid"
     UNTRUSTED = "untrusted"
@@ -75,17 +78,32 @@ def load_bundle(data: bytes) -> tuple[x509.Certificate, ...]:
                 # OpenSSL leaves the certificates of a PKCS#7 unsorted, which strict DER forbids.
                 warnings.filterwarnings("ignore", "PKCS#7", UserWarning)
                 found = reader(data)
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             continue
         if found:
             return tuple(found)
     raise UserError("the CA bundle holds no certificate; give PEM, DER or PKCS#7 (.p7b)")
 
 
-def issuer_common_name(certificate: x509.Certificate) -> str:
-    """Return the CN of the issuer, or an empty string."""
-    names = certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else ""
+def is_readable(certificate: x509.Certificate) -> bool:
+    """Tell whether all that is asked of a certificate can be read.
+
+    The library reads fields when they are asked for, so a certificate made by an enemy may fail
+    anywhere later: ask this first.
+    """
+    try:
+        _ = (certificate.subject, certificate.issuer, certificate.public_key())
+        _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+        _ = (certificate.extensions, certificate.signature_algorithm_parameters)
+    except (
+        ValueError,
+        TypeError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ):
+        return False
+    return certificate.serial_number > 0
 
 
 def _unit(certificate: x509.Certificate) -> str:
@@ -131,6 +149,24 @@ def _strong(certificate: x509.Certificate) -> bool:
     return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size >= 256
 
 
+def read_certificate(der: bytes) -> x509.Certificate:
+    """Read a certificate that a peer sent.
+
+    Raises:
+        ValueError: some part of it cannot be read, or RFC 5280 forbids it.
+    """
+    with warnings.catch_warnings():
+        # Warnings about a peer's certificate (lengths of names, serial numbers) are for its maker.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+        except x509.InvalidVersion as error:
+            raise ValueError(str(error)) from None
+        if not is_readable(certificate):
+            raise ValueError("a part of the certificate cannot be read")
+    return certificate
+
+
 @dataclass(frozen=True, kw_only=True)
 class CertificateChecker:
     """Checks certificates against a bundle.
@@ -162,7 +198,7 @@ class CertificateChecker:
         """Return everything that is wrong with a certificate; an empty list when it is right.
 
         Args:
-            certificate: The leaf.
+            certificate: The leaf, from `read_certificate` when a peer sent it.
             presented: Intermediates that the peer sent. When it sent none, those of the bundle
                 are used: pass what was really sent to see a broken chain.
             profile: What the certificate should be.
@@ -170,6 +206,8 @@ class CertificateChecker:
             name: Host name or address that was asked for; empty does not check.
             unit: OU of the legal person expected; empty does not check.
         """
+        if not is_readable(certificate):
+            return [Finding.UNREADABLE]
         expected = PROFILES[profile]
         findings: list[Finding] = []
         if now < certificate.not_valid_before_utc:

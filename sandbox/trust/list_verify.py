@@ -21,7 +21,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidDigest, SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from sandbox.trust.checking import chains_to
+from sandbox.trust.checking import chains_to, read_certificate
 from sandbox.trust.dn import dn_of
 from sandbox.trust.domain_list import DomainList
 from sandbox.trust.keys import write_private
@@ -119,7 +119,7 @@ def _signer_of(signature: etree._Element) -> x509.Certificate:
     if len(found) != 1 or len(list(signature.iter(f"{{{_DS}}}X509Certificate"))) != 1:
         raise ListError("signer", f"{len(found)} certificates in KeyInfo; the list has one")
     try:
-        return x509.load_der_x509_certificate(base64.b64decode(found[0].text or ""))
+        return read_certificate(base64.b64decode(found[0].text or ""))
     except (ValueError, binascii.Error):
         raise ListError("signer", "the certificate in KeyInfo cannot be read") from None
 

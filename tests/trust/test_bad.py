@@ -7,6 +7,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sandbox.space.errors import UserError
 from sandbox.trust import (
@@ -21,6 +23,7 @@ from sandbox.trust import (
     load_bundle,
     make_bad,
 )
+from sandbox.trust.checking import read_certificate
 from sandbox.trust.evidence import crl_status, ocsp_request, ocsp_status
 from sandbox.trust.keys import KeyKind
 
@@ -87,6 +90,22 @@ def test_a_bad_certificate_has_its_own_fault_and_no_other(ca, name):
     )
     expected = FAULTS[name].finding
     assert found == ([] if expected is None else [expected])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_damaged_certificate_always_has_a_finding(ca, good, data):
+    der = bytearray(good.certificate.public_bytes(Encoding.DER))
+    place = data.draw(st.integers(0, 10_000)) % len(der)
+    der[place] ^= data.draw(st.integers(1, 255))
+    try:
+        damaged = read_certificate(bytes(der))
+    except ValueError:
+        return
+    checker = CertificateChecker(bundle=load_bundle(ca.bundle_pem()))
+    assert checker.check(
+        damaged, good.presented, profile=ProfileName.OPERATOR_SERVER, now=now(), name=HOST
+    )
 
 
 def test_a_good_certificate_has_no_finding(ca, good):

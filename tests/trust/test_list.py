@@ -1,11 +1,13 @@
 """The list: written, signed, read at its real size, and every forgery refused for its reason."""
 
+import base64
 import copy
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -398,6 +400,18 @@ def test_a_comment_in_a_signed_value_neither_breaks_nor_changes_it(signed, polic
     split = signed.replace(b"a.mssante.test<", b"a.mssante<!-- x -->.test<", 1)
     assert split != signed
     assert verify_list(split, policy, now()).domains.entries == small().entries
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_damaged_signer_s_certificate_is_refused(signed, signer, policy, data):
+    der = bytearray(signer.certificate.public_bytes(Encoding.DER))
+    place = data.draw(st.integers(0, 10_000)) % len(der)
+    der[place] ^= data.draw(st.integers(1, 255))
+    root = etree.fromstring(signed)
+    next(root.iter(f"{DS}X509Certificate")).text = base64.b64encode(der).decode()
+    with pytest.raises(ListError):
+        verify_list(etree.tostring(root), policy, now())
 
 
 @settings(max_examples=150, deadline=None)
