@@ -8,7 +8,9 @@ import tempfile
 import threading
 from collections import defaultdict, deque
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -109,12 +111,9 @@ class KeyPool:
             raise UserError(f"cannot make {count} keys; give a number from 0")
         if count >= _PARALLEL_FROM[kind]:
             # A slow import, and few commands make many keys.
-            from joblib import Parallel, delayed
-
-            made: list[bytes] = Parallel(n_jobs=-1)(  # type: ignore[no-untyped-call]
-                delayed(_make_pem)(kind.value)  # type: ignore[no-untyped-call]
-                for _ in range(count)
-            )
+            joblib: Any = import_module("joblib")
+            tasks = (joblib.delayed(_make_pem)(kind.value) for _ in range(count))
+            made: list[bytes] = joblib.Parallel(n_jobs=-1)(tasks)
         else:
             made = [_make_pem(kind.value) for _ in range(count)]
         if self._folder is None:
