@@ -15,6 +15,11 @@ __all__ = ["main"]
 VERBS: dict[str, tuple[str, str]] = {
     "compare": ("sandbox.analysis.compare_command", "compare"),
     "scenario": ("sandbox.space.scenario_command", "scenario"),
+    "validate": ("sandbox.analysis.validate_command", "validate"),
+    "pki": ("sandbox.trust.commands", "pki"),
+    "list": ("sandbox.trust.commands_list", "list_"),
+    "dns": ("sandbox.trust.commands_dns", "dns"),
+    "hosts": ("sandbox.trust.commands_dns", "hosts"),
 }
 
 
