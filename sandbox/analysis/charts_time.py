@@ -140,11 +140,11 @@ def phases(plots: Plots, grid: Any) -> None:
             )
             if column == 0:
                 axes.set_title(METHOD_NAMES[method][plots.language])
-            if line == len(used) - 1:
-                axes.set_xlabel(Text(
-                    ("secondes par connexion réussie", "secondes, la personne")[column],
-                    ("seconds per successful login", "seconds, person")[column],
-                )[plots.language])  # fmt: skip
+            elif line == 0:
+                axes.set_title(Text("la personne (s)", "the person (s)")[plots.language])
+            if line == len(used) - 1 and column == 0:
+                axes.set_xlabel(Text("secondes par connexion réussie",
+                                     "seconds per successful login")[plots.language])  # fmt: skip
     if used:
         grid[0][0].figure.legend(loc="outside upper left", ncols=6)
 
