@@ -22,6 +22,17 @@ VERBS: dict[str, tuple[str, str]] = {
     "hosts": ("sandbox.trust.commands_dns", "hosts"),
 }
 
+# verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
+SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
+    ("scenario", "from-list"): ("sandbox.trust.scenario_from_list", "from_list"),
+}
+
+
+def _load(module: str, attribute: str) -> click.Command:
+    command = getattr(import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    return command
+
 
 class LazyGroup(click.Group):
     """A group whose verbs are imported on demand, so that `--help` and each verb start quickly."""
@@ -36,9 +47,10 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module, attribute = VERBS[cmd_name]
-        command = getattr(import_module(module), attribute)
-        assert isinstance(command, click.Command)
+        command = _load(*VERBS[cmd_name])
+        for (verb, name), place in SUBVERBS.items():
+            if verb == cmd_name and isinstance(command, click.Group):
+                command.add_command(_load(*place), name)
         return command
 
 
