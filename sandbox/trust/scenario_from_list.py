@@ -78,7 +78,7 @@ def scenario_text(rows: Sequence[OperatorRow], *, generated: date, base: str) ->
     "--base",
     default="aout-2021",
     show_default=True,
-    help="Scénario dont période et messages sont gardés. / Scenario that gives period and messages.",
+    help="Scénario d'où viennent période et messages. / Gives period, messages.",
 )
 @click.option(
     "--out",
