@@ -1,1 +1,52 @@
-"""."""
+"""MSSanté, the French secure health mail space, on one laptop.
+
+One description of the space, two executions (virtual time here, real sockets later), one analysis:
+
+    import sandbox
+    result = sandbox.compare("aout-2021", scale=0.01)
+    result.table            # metrics by design, a DataFrame
+    result.plot.latency()   # a matplotlib figure
+    result.report("out/")   # report.html, summary.json, figures
+
+Packages, each of which knows only those before it: `space` (what a trust space is),
+`observations` (what is seen), `simulation` (virtual time), `analysis` (what it means).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.analysis.comparison import Comparison, compare
+    from sandbox.space.errors import UserError
+    from sandbox.space.loader import load_scenario
+    from sandbox.space.population import Space, build_space
+    from sandbox.space.scenario import Scenario
+
+__all__ = [
+    "Comparison",
+    "Scenario",
+    "Space",
+    "UserError",
+    "build_space",
+    "compare",
+    "load_scenario",
+]
+
+# Loaded when first used: the command line must not wait for what it does not need.
+_HOMES = {
+    "Comparison": "sandbox.analysis.comparison",
+    "Scenario": "sandbox.space.scenario",
+    "Space": "sandbox.space.population",
+    "UserError": "sandbox.space.errors",
+    "build_space": "sandbox.space.population",
+    "compare": "sandbox.analysis.comparison",
+    "load_scenario": "sandbox.space.loader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -12,7 +12,11 @@ from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 __all__ = ["main"]
 
 # verb -> (module, attribute). A package that offers verbs adds its line here.
-VERBS: dict[str, tuple[str, str]] = {}
+VERBS: dict[str, tuple[str, str]] = {
+    "compare": ("sandbox.analysis.compare_command", "compare"),
+    "scenario": ("sandbox.space.scenario_command", "scenario"),
+    "validate": ("sandbox.analysis.validate_command", "validate"),
+}
 
 
 class LazyGroup(click.Group):

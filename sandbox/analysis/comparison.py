@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sandbox.analysis.metrics import METRICS, collect, headline, latency, login_weights
+from sandbox.analysis.metrics import METRICS, collect, headline, login_weights
 from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
-from sandbox.analysis.statistics import estimate, paired_difference, precise_enough
+from sandbox.analysis.statistics import paired_difference, precise_enough
 from sandbox.observations.observations import Observations
 from sandbox.observations.schema import Cause
 from sandbox.simulation.build import causes_of_exclusion
@@ -24,10 +24,8 @@ from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.costs import DesignCost, design_cost
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario, with_inputs
-from sandbox.space.methods import Method
 from sandbox.space.population import Space, build_space
 from sandbox.space.scenario import Scenario
-from sandbox.space.tables import inputs
 
 if TYPE_CHECKING:
     from sandbox.analysis.plots import Plots
@@ -96,7 +94,7 @@ class Comparison:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per design, replication and metric: columns design, replication, metric, value."""
+        """One row each: columns design, replication, metric, value."""
         rows = [
             {"design": design, "replication": number, "metric": metric, "value": value}
             for design, replications in self.metrics.items()
@@ -137,20 +135,20 @@ class Comparison:
     @property
     def summary(self) -> dict[str, Any]:
         """What `summary.json` holds: see docs/summary.md."""
-        from sandbox.analysis.summary import summarise  # noqa: PLC0415 (it reads this module)
+        from sandbox.analysis.summary import summarise
 
         return summarise(self)
 
     @property
     def plot(self) -> Plots:
         """Figures: `result.plot.latency()` and others."""
-        from sandbox.analysis.plots import Plots  # noqa: PLC0415 (matplotlib is slow to import)
+        from sandbox.analysis.plots import Plots
 
         return Plots(self)
 
     def report(self, folder: str | Path) -> Path:
         """Write summary.json, the figures and report.html into `folder`; return the report."""
-        from sandbox.analysis.report import write_report  # noqa: PLC0415
+        from sandbox.analysis.report import write_report
 
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
@@ -282,7 +280,7 @@ def compare(
     *,
     out: str | Path | None = None,
     progress: Callable[[str, float], None] | None = None,
-    **options: Any,  # noqa: ANN401 (the fields of Options)
+    **options: Any,
 ) -> Comparison:
     """Replay a scenario under each design and compare them.
 
@@ -305,7 +303,7 @@ def compare(
         raise UserError(
             f"compare: unknown option {unknown}; known: {', '.join(Options.__slots__)}"
         ) from None
-    if chosen.replications is not None and not 1 <= chosen.replications <= 1000:  # noqa: PLR2004
+    if chosen.replications is not None and not 1 <= chosen.replications <= 1000:
         raise UserError(f"replications {chosen.replications}: must be 1 to 1000, or auto")
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     for design in chosen.designs:

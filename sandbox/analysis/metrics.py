@@ -99,8 +99,8 @@ def login_weights(runs: Iterable[Observations]) -> dict[str, pd.Series]:
 def _standardised(observations: Observations, measure: str, weights: pd.Series) -> float:
     """Return the mean latency at a common mix of methods (direct standardisation)."""
     totals = observations.tables["login_totals"]
-    totals = totals[totals["measure"] == measure].groupby("method")[["count", "total_seconds"]]
-    sums = totals.sum()
+    mine = totals[totals["measure"] == measure]
+    sums = mine.groupby("method")[["count", "total_seconds"]].sum()
     means = sums["total_seconds"] / sums["count"]
     known = weights[weights.index.isin(means.index)]
     return float((means[known.index] * known).sum() / known.sum()) if len(known) else math.nan

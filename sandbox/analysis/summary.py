@@ -54,18 +54,18 @@ def _endpoints(comparison: Comparison, runs: list[Observations]) -> dict[str, An
     rows: dict[str, Any] = {}
     for run in runs:
         frame = run.tables["endpoints"]
-        for row in frame[frame["operator"].isin(names)].itertuples():
-            place = rows.setdefault(f"{row.host}:{row.port}", {
-                "operator": row.operator, "endpoint": row.endpoint, "sessions": 0.0,
-                "peak_per_second": 0, "peak_connections": 0, "slots": int(row.slots),
+        for row in frame[frame["operator"].isin(names)].to_dict("records"):
+            place = rows.setdefault(f"{row['host']}:{row['port']}", {
+                "operator": row["operator"], "endpoint": row["endpoint"], "sessions": 0.0,
+                "peak_per_second": 0, "peak_connections": 0, "slots": int(row["slots"]),
                 "utilisation_peak": 0.0, "refused": 0.0, "abandoned": 0.0,
             })  # fmt: skip
             for key in ("sessions", "refused", "abandoned"):
-                place[key] += int(getattr(row, key)) / len(runs)
+                place[key] += int(row[key]) / len(runs)
             for key in ("peak_per_second", "peak_connections"):
-                place[key] = max(place[key], int(getattr(row, key)))
+                place[key] = max(place[key], int(row[key]))
             place["utilisation_peak"] = max(
-                place["utilisation_peak"], round(float(row.utilisation_peak), 6)
+                place["utilisation_peak"], round(float(row["utilisation_peak"]), 6)
             )
     return rows
 

@@ -71,18 +71,22 @@ def _open_day(inputs: Inputs, cursors: Cursors, stream: int, day: int) -> None:
     period = inputs.polls[stream, PERIOD]
     first, count = inputs.polls[stream, FIRST], inputs.polls[stream, COUNT]
     cycles = DAY // period
-    lowest, highest = cycles, np.int64(0)
+    lowest, highest = cycles, 0
     kind = inputs.day_kind[day]
     for access in range(first, first + count):
         people = inputs.access_population[access]
-        low, high = np.int64(0), cycles
+        low, high = 0, cycles
         if inputs.polls[stream, ALWAYS] == 0:
             key = mix(mix(inputs.run_key[0], inputs.access_identity[access]), day)
             if uniform(key, P_PRESENT) < inputs.schedule[people, kind, 0]:
-                begin = inputs.schedule[people, kind, 1] + inputs.schedule[people, kind, 2] * normal_quantile(uniform(key, P_OPEN))
-                end = inputs.schedule[people, kind, 3] + inputs.schedule[people, kind, 4] * normal_quantile(uniform(key, P_CLOSE))
-                low = min(max(np.int64(begin * 1e9 // period), 0), cycles - 1)
-                high = min(max(np.int64(end * 1e9 // period), low + 1), cycles)
+                begin = inputs.schedule[people, kind, 1] + inputs.schedule[
+                    people, kind, 2
+                ] * normal_quantile(uniform(key, P_OPEN))
+                end = inputs.schedule[people, kind, 3] + inputs.schedule[
+                    people, kind, 4
+                ] * normal_quantile(uniform(key, P_CLOSE))
+                low = min(max(int(begin * 1e9 // period), 0), cycles - 1)
+                high = min(max(int(end * 1e9 // period), low + 1), cycles)
             else:
                 high = low
         phase = inputs.access_phase[access]
@@ -124,9 +128,9 @@ def _next_poll(inputs: Inputs, cursors: Cursors, stream: int) -> None:
             if inputs.entry[row, kind] < 0:
                 continue
             key = mix(mix(inputs.run_key[0], inputs.access_identity[access]), (cycle << 2) + kind)
-            if kind == POLL and inputs.visit[row] < 1.0:
-                if uniform(key, P_VISIT) >= inputs.visit[row]:
-                    continue
+            visit = inputs.visit[row]
+            if kind == POLL and visit < 1.0 and uniform(key, P_VISIT) >= visit:
+                continue
             if t >= horizon:
                 cursors.next[stream] = NEVER
                 return
@@ -157,7 +161,7 @@ def _next_send(inputs: Inputs, cursors: Cursors, stream: int) -> None:
     cursors.position[stream] = position
     cursors.sends[stream, LEFT] = left - 1
     cursors.sends[stream, NUMBER] = number + 1
-    cursors.next[len(inputs.polls) + stream] = hour * HOUR + np.int64(position * HOUR)
+    cursors.next[len(inputs.polls) + stream] = hour * HOUR + int(position * HOUR)
 
 
 @force_inline
@@ -178,9 +182,9 @@ def _take_poll(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
 def _take_send(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
     key = mix(mix(inputs.run_key[0], -1 - stream), cursors.sends[stream, NUMBER] - 1)
     count = inputs.sends[stream, SEND_COUNT]
-    rank = np.int64(uniform(key, P_SENDER) * count)
+    rank = int(uniform(key, P_SENDER) * count)
     access = inputs.senders[inputs.sends[stream, SEND_FIRST] + rank]
-    other = inputs.recipients[np.int64(uniform(key, P_RECIPIENT) * len(inputs.recipients))]
+    other = inputs.recipients[int(uniform(key, P_RECIPIENT) * len(inputs.recipients))]
     pending = cursors.pending
     pending[0] = access
     pending[1] = SEND

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.observations.schema import Cause, Protocol
-from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues, group_of
+from sandbox.observations.schema import Cause
+from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
 from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model
 from sandbox.simulation.program import Layout, compile_programs
@@ -31,6 +30,7 @@ COLUMNS = 8
 NATIONAL = ("psc", "sms", "directory")
 HOUR = 3600
 BUSY_SHARE = 0.02  # of accesses that keep no connection, those connected at one instant (guess)
+LEAST_PART = 16  # a dedicated endpoint has at least this fraction of the smallest operator's slots
 ALL_METHODS = tuple(Method)
 
 
@@ -88,22 +88,26 @@ def _expected_connections(space: Space, endpoint: Endpoint) -> NDArray[np.float6
     ).astype(np.float64)
 
 
-def _split(
-    total: NDArray[np.int64], weights: NDArray[np.float64], least: int
-) -> NDArray[np.int64]:
-    """Split each operator's total over endpoints: `least` each, the rest by weight.
+def _split(total: NDArray[np.int64], weights: NDArray[np.float64], least: int) -> NDArray[np.int64]:
+    """Split each operator's total over endpoints by weight, at least `least` each.
 
     Returns int64 (endpoints, operators); `total` must be at least endpoints x `least`.
     """
-    parts = np.full(weights.shape, least, dtype=np.int64)
+    parts = np.zeros(weights.shape, dtype=np.int64)
     for operator in range(weights.shape[1]):
         share = weights[:, operator] + 1e-9
-        rest = int(total[operator]) - least * len(share)
-        exact = share / share.sum() * rest
-        extra = np.floor(exact).astype(np.int64)
-        order = np.argsort(extra - exact, kind="stable")
-        extra[order[: rest - int(extra.sum())]] += 1
-        parts[:, operator] += extra
+        floored = np.zeros(len(share), dtype=np.bool_)
+        while True:  # who would get less than the least gets it; the others share what is left
+            rest = int(total[operator]) - least * int(floored.sum())
+            exact = np.where(floored, least, share / share[~floored].sum() * rest)
+            below = ~floored & (exact < least)
+            if not below.any():
+                break
+            floored |= below
+        whole = np.floor(exact).astype(np.int64)
+        order = np.argsort(whole - exact, kind="stable")
+        whole[order[: int(total[operator]) - int(whole.sum())]] += 1
+        parts[:, operator] = whole
     return parts
 
 
@@ -152,7 +156,7 @@ class _Builder:
                 self._add_pool(protocol, total)
                 self.pool_of |= {e.name: protocol for e in mine}
             else:
-                parts = _split(total, weights, max(1, resources.least_slots // len(mine)))
+                parts = _split(total, weights, max(1, resources.least_slots // LEAST_PART))
                 for endpoint, slots in zip(mine, parts, strict=True):
                     self._add_pool(endpoint.name, slots)
                     self.pool_of[endpoint.name] = endpoint.name
@@ -211,7 +215,11 @@ def _classes(space: Space, design: Design, entries: dict[str, int]) -> tuple[
     """Return the class of each access, the entries of each class, and how often it polls."""
     accesses, scenario = space.accesses, space.scenario
     causes = causes_of_exclusion(space, design)
-    code = (causes.astype(np.int64) + 1) * 10_000 + accesses.software.astype(np.int64) * 100 + accesses.method
+    code = (
+        (causes.astype(np.int64) + 1) * 10_000
+        + accesses.software.astype(np.int64) * 100
+        + accesses.method
+    )
     values, classes = np.unique(code, return_inverse=True)
     entry = np.full((len(values), len(Kind)), -1, dtype=np.int64)
     visit = np.ones(len(values))
@@ -290,7 +298,9 @@ def _outages(space: Space) -> NDArray[np.int64]:
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
-def _rings(space: Space, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _rings(
+    space: Space, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the order of accesses (rings, then phase), their phase in ns, and the poll streams."""
     accesses, scenario = space.accesses, space.scenario
     periods = np.array(
@@ -362,5 +372,3 @@ def build_model(space: Space, design: Design, *, replication: int = 0) -> Model:
         registers=np.array([COLUMNS], dtype=np.int64),
     )
     return Model(code=code, inputs=inputs, groups=RELAY_GROUP + 1, minutes=days * 1440)
-
-

@@ -252,23 +252,18 @@ class Dialogues:
         starttls: Items = (
             [Delay(Phase.SASL, round_trips=STARTTLS_TRIPS)] if endpoint.tls == "starttls" else []
         )
+        nobody: Items = [Fail(Cause.PERSON_NEEDED), Clear(), Goto("close")]
         card: Items = []
         if method is Method.CPS:
             signature = lognormal(cps.sign_mean, cps.sign_cv, cps.sign_shift)
+            pin = lognormal(cps.pin_mean, cps.pin_cv)
+            unlock: Items = [
+                Delay(Phase.PERSON, law=pin, purpose=Purpose.CARD_PIN),
+                Stamp("pin"),
+            ]
             card = [
                 Fresh("pin", cps.pin_seconds, "unlocked"),
-                *(
-                    [
-                        Delay(
-                            Phase.PERSON,
-                            law=lognormal(cps.pin_mean, cps.pin_cv),
-                            purpose=Purpose.CARD_PIN,
-                        ),
-                        Stamp("pin"),
-                    ]
-                    if present
-                    else [Fail(Cause.PERSON_NEEDED), Clear(), Goto("close")]
-                ),
+                *(unlock if present else nobody),
                 "unlocked",
                 Delay(Phase.TLS, law=signature, purpose=Purpose.CARD_SIGN),
             ]
@@ -429,34 +424,37 @@ class Dialogues:
     def _totp(self, *, present: bool) -> Items:
         """Password and code in one go; a code serves once where the policy says so."""
         policies, totp = self.scenario.policies, self.scenario.methods.totp
-        once: Items = (
-            [Once("code", policies.totp_step, "reused")] if policies.totp_once else []
-        )
-        # Without a person, software can only send the code that it was given last.
-        presented: Items = (
-            [Branch(totp.mistyped, Purpose.MISTYPE, "mistyped")]
-            if present
-            else [Fresh("typed", policies.totp_step, "given"), Goto("nobody"), "given"]
-        )
+        once: Items = []
+        reused: Items = []
+        if policies.totp_once:
+            once = [Once("code", policies.totp_step, "reused")]
+            reused = ["reused", Clear(), Fail(Cause.CODE_REUSED), Goto("close")]
+        if present:
+            presented: Items = [Branch(totp.mistyped, Purpose.MISTYPE, "no code")]
+            typed: Items = [Stamp("typed")]
+            cause = Cause.CODE_MISTYPED
+        else:  # software alone can only send the code that it was given last
+            presented = [Fresh("typed", policies.totp_step, "given"), Goto("no code"), "given"]
+            typed = []
+            cause = Cause.PERSON_NEEDED
         return [
             Fresh("grant", policies.session_seconds, "granted"),
             *presented,
             *once,
             Stamp("grant"),
-            *([Stamp("typed")] if present else []),
+            *typed,
             Goto("granted"),
-            *(["reused", Clear(), Fail(Cause.CODE_REUSED), Goto("close")] if once else []),
-            *(
-                ["mistyped", Clear(), Fail(Cause.CODE_MISTYPED), Goto("close")]
-                if present
-                else ["nobody", Clear(), Fail(Cause.PERSON_NEEDED), Goto("close")]
-            ),
+            *reused,
+            "no code",
+            Clear(),
+            Fail(cause),
+            Goto("close"),
             "granted",
         ]
 
     def _check_token(self) -> Items:
         """The operator asks PSC about the token, or verifies its signature itself."""
-        if self.scenario.policies.token_check == "jwks":
+        if self.scenario.policies.token_check == "jwks":  # noqa: S105 (a policy, not a secret)
             return []
         psc = self.scenario.backends.psc
         return [

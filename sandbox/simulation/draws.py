@@ -87,9 +87,7 @@ def lognormal(mean: float, cv: float, shift: float = 0.0) -> Law:
     if cv == 0:
         return constant(mean)
     sigma2 = math.log1p(cv * cv)
-    return Law(
-        LawKind.LOGNORMAL, math.log(body) - sigma2 / 2, math.sqrt(sigma2), shift, mean=mean
-    )
+    return Law(LawKind.LOGNORMAL, math.log(body) - sigma2 / 2, math.sqrt(sigma2), shift, mean=mean)
 
 
 def hyperexponential(mean: float, scv: float) -> Law:
@@ -106,7 +104,7 @@ def mix(x: int, y: int) -> int:
     z = np.uint64(x) + np.uint64(y) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0xD1B54A32D192ED03)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.int64(z ^ (z >> np.uint64(31)))
+    return int(np.int64(z ^ (z >> np.uint64(31))))
 
 
 @force_inline
@@ -171,7 +169,7 @@ def normal_quantile(p: float) -> float:
 def sample(kind: int, a: float, b: float, c: float, key: int, purpose: int) -> int:
     """Return the duration, in nanoseconds, that (key, purpose) draws from a law (kind, a, b, c)."""
     if kind == 0:
-        return np.int64(a * 1e9 + 0.5)
+        return int(a * 1e9 + 0.5)
     u = uniform(key, purpose)
     if kind == 1:
         seconds = -a * math.log(u)
@@ -181,4 +179,4 @@ def sample(kind: int, a: float, b: float, c: float, key: int, purpose: int) -> i
         seconds = -a * math.log(u / c)
     else:
         seconds = -b * math.log((1.0 - u) / (1.0 - c))
-    return np.int64(seconds * 1e9 + 0.5)
+    return int(seconds * 1e9 + 0.5)

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from sandbox.simulation import kernel
 from sandbox.simulation.arrivals import new_cursors
 from sandbox.simulation.model import NEVER, Model, Record, new_record
+from sandbox.simulation.program import Column
+from sandbox.simulation.steps import Op
 
 __all__ = ["run"]
 
-SLICE = 6 * 3_600_000_000_000  # ns between two reports of progress
-SPARE = 64  # session rows that one event may need (its spawned sessions)
+SLICE = 24 * 3_600_000_000_000  # ns between two reports of progress
+SPARE = 64  # session rows and heap entries that one event may need, beside its spawned sessions
 FIRST_ROWS = 1 << 12
 TRACE_ROWS = 1 << 16
 
@@ -44,7 +46,20 @@ def _new_state(model: Model, *, traced: bool) -> kernel.State:
     )
 
 
-def _grown(state: kernel.State) -> kernel.State:
+def _purged(state: kernel.State) -> kernel.State:
+    """Drop the voided deadlines from the heap and leave it at most half full."""
+    entries = state.heap[: int(state.counters[kernel.N_FAR])]
+    session = entries[:, 1] & ((1 << kernel.SLOT_BITS) - 1)
+    valid = entries[state.sessions[session, kernel.EVENT] == entries[:, 1]]
+    valid = valid[np.lexsort((valid[:, 1], valid[:, 0]))]  # sorted rows are a heap
+    size = len(state.heap) if 2 * len(valid) <= len(state.heap) else 2 * len(state.heap)
+    heap = np.zeros((size, 2), dtype=np.int64)
+    heap[: len(valid)] = valid
+    state.counters[kernel.N_FAR] = len(valid)
+    return state._replace(heap=heap)
+
+
+def _doubled(state: kernel.State) -> kernel.State:
     """Return the state with twice the room for sessions in flight."""
     rows = len(state.sessions)
     vacant = np.zeros(2 * rows, dtype=np.int32)
@@ -53,15 +68,17 @@ def _grown(state: kernel.State) -> kernel.State:
     vacant[:rows] = np.arange(2 * rows - 1, rows - 1, -1)
     vacant[rows : rows + free] = state.vacant[:free]
     state.counters[kernel.VACANT] = rows + free
+    sessions = np.concatenate([state.sessions, np.zeros_like(state.sessions)])
+    return state._replace(sessions=sessions, vacant=vacant)
 
-    def doubled(array: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.concatenate([array, np.zeros_like(array)])
 
-    return state._replace(
-        sessions=doubled(state.sessions),
-        vacant=vacant,
-        heap=doubled(state.heap),
-    )
+def _with_room(state: kernel.State, spare: int) -> kernel.State:
+    """Return the state with more than `spare` free session rows and heap entries."""
+    while state.counters[kernel.VACANT] < spare:
+        state = _doubled(state)
+    if len(state.heap) - state.counters[kernel.N_FAR] < spare:
+        state = _purged(state)
+    return state
 
 
 def run(
@@ -80,6 +97,8 @@ def run(
     record = new_record(model)
     state = _new_state(model, traced=trace is not None)
     horizon = int(model.inputs.horizon[0])
+    spawns = model.code.table[:, Column.OP] == Op.SPAWN
+    spare = SPARE + int(model.code.table[spawns, Column.EXTRA].sum())
 
     def flush() -> None:
         if trace is not None:
@@ -89,9 +108,9 @@ def run(
 
     stops = [*range(SLICE, horizon, SLICE), int(NEVER)]
     for stop in stops:
-        while (answer := kernel.run_until(model.inputs, state, record, stop, SPARE)) != kernel.DONE:
+        while (answer := kernel.run_until(model.inputs, state, record, stop, spare)) != kernel.DONE:
             if answer == kernel.GROW:
-                state = _grown(state)
+                state = _with_room(state, spare)
             else:
                 flush()
         if progress is not None:

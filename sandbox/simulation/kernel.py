@@ -92,7 +92,9 @@ DONE, GROW, FLUSH = 0, 1, 2
 
 @force_inline
 def _earlier(heap: Ints, a: int, b: int) -> bool:
-    return heap[a, 0] < heap[b, 0] or (heap[a, 0] == heap[b, 0] and heap[a, 1] < heap[b, 1])
+    if heap[a, 0] != heap[b, 0]:
+        return bool(heap[a, 0] < heap[b, 0])
+    return bool(heap[a, 1] < heap[b, 1])
 
 
 @force_inline
@@ -155,11 +157,11 @@ def _schedule(state: State, session: int, t: int) -> None:
     row[session, EVENT] = (counters[SCHEDULED] << SLOT_BITS) | session
     row[session, DUE] = t
     place = number & (BUCKETS - 1)
-    here = np.int64(bucket[place])
+    here = int(bucket[place])
     if here < 0 or t < row[here, DUE]:
         row[session, LINK] = here
         bucket[place] = session
-        state.occupied[place >> 6] |= np.int64(1) << (place & 63)
+        state.occupied[place >> 6] |= 1 << (place & 63)
     else:
         before = here
         here = row[before, LINK]
@@ -179,16 +181,16 @@ def _pop_near(state: State) -> None:
     counters, occupied = state.counters, state.occupied
     number = counters[FIRST_BUCKET]
     place = number & (BUCKETS - 1)
-    after = state.sessions[np.int64(state.bucket[place]), LINK]
+    after = state.sessions[int(state.bucket[place]), LINK]
     state.bucket[place] = after
     counters[N_NEAR] -= 1
     if after >= 0:
         return
     word = place >> 6
-    occupied[word] &= ~(np.int64(1) << (place & 63))
+    occupied[word] &= ~(1 << (place & 63))
     if counters[N_NEAR] == 0:
         return
-    bits = occupied[word] & (np.int64(-1) << (place & 63))
+    bits = occupied[word] & (-1 << (place & 63))
     while bits == 0:
         word = (word + 1) & (WORDS - 1)
         bits = occupied[word]
@@ -214,17 +216,16 @@ def _serve(inputs: Inputs, state: State, station: int, t: int, service: int) -> 
         free[base + i] = free[base + child]
         i = child
     free[base + i] = end
-    return start
+    return int(start)
 
 
 @force_inline
 def _new_session(
-    state: State, record: Record, access: int, kind: int, key: int, t: int, until: int, peer: int,
-    pc: int,
+    state: State, access: int, kind: int, key: int, t: int, until: int, peer: int, pc: int
 ) -> int:  # fmt: skip
     counters = state.counters
     counters[VACANT] -= 1
-    session = np.int64(state.vacant[counters[VACANT]])
+    session = int(state.vacant[counters[VACANT]])
     row = state.sessions
     row[session, PC] = pc
     row[session, ACCESS] = access
@@ -244,7 +245,7 @@ def _new_session(
 
 
 @force_inline
-def _leave(state: State, record: Record, session: int, t: int) -> None:
+def _leave(state: State, session: int, t: int) -> None:
     """The session is over: trace it and free its row."""
     counters, row = state.counters, state.sessions
     if len(state.trace) > 0:
@@ -345,10 +346,10 @@ def _abandon(inputs: Inputs, state: State, record: Record, session: int, t: int)
 def _owner(inputs: Inputs, state: State, session: int, scope: int) -> int:
     """Return whose resource a step means, as an offset within the role."""
     if scope == 1:
-        return np.int64(inputs.access_operator[state.sessions[session, ACCESS]])
+        return int(inputs.access_operator[state.sessions[session, ACCESS]])
     if scope == 2:
-        return state.sessions[session, PEER]
-    return np.int64(0)
+        return int(state.sessions[session, PEER])
+    return 0
 
 
 @force_inline
@@ -356,9 +357,9 @@ def _duration(inputs: Inputs, state: State, session: int, pc: int) -> int:
     """Return the fixed part of a step plus its draw, ns; a retry draws anew."""
     law = inputs.code[pc, LAW]
     if law < 0:
-        return inputs.code[pc, FIXED]
-    return inputs.code[pc, FIXED] + sample(
-        np.int64(inputs.laws[law, 0]), inputs.laws[law, 1], inputs.laws[law, 2],
+        return int(inputs.code[pc, FIXED])
+    return int(inputs.code[pc, FIXED]) + sample(
+        int(inputs.laws[law, 0]), inputs.laws[law, 1], inputs.laws[law, 2],
         inputs.laws[law, 3], state.sessions[session, KEY],
         inputs.code[pc, PURPOSE] + ROUNDS * state.sessions[session, ROUND],
     )  # fmt: skip
@@ -397,7 +398,7 @@ def _spawn(inputs: Inputs, state: State, record: Record, session: int, pc: int, 
         key = mix(row[session, KEY], (inputs.code[pc, PURPOSE] << 8) + number)
         entry = inputs.code[pc, INDEX]
         child = _new_session(
-            state, record, row[session, ACCESS], SPAWNED, key, t, row[session, UNTIL],
+            state, row[session, ACCESS], SPAWNED, key, t, row[session, UNTIL],
             row[session, PEER], entry,
         )  # fmt: skip
         record.sessions[inputs.code[entry, GROUP]] += 1
@@ -413,10 +414,10 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
     while True:
         op = code[pc, OP]
         if op <= SERVE:
-            wait = np.int64(0)
+            wait = 0
             if op == HOLD:
                 until = row[session, READY] if code[pc, EXTRA] == 1 else row[session, UNTIL]
-                spent = max(np.int64(0), until - t)
+                spent = max(0, until - t)
             else:
                 spent = _duration(inputs, state, session, pc)
                 if op == SERVE:
@@ -444,9 +445,7 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             _mark(inputs, state, record, session, pc, t)
             pc += 1
         elif op == BRANCH:
-            draw = uniform(
-                row[session, KEY], code[pc, PURPOSE] + ROUNDS * row[session, ROUND]
-            )
+            draw = uniform(row[session, KEY], code[pc, PURPOSE] + ROUNDS * row[session, ROUND])
             pc = code[pc, TARGET] if draw < inputs.laws[code[pc, LAW], 4] else pc + 1
         elif op == GOTO:
             pc = code[pc, TARGET]
@@ -495,7 +494,7 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             book_delivery(record, t - row[session, START])
             pc += 1
         elif op == END:
-            _leave(state, record, session, t)
+            _leave(state, session, t)
             return
         else:  # what reads or writes something shared waits for its instant
             if t > now:
@@ -558,21 +557,22 @@ def _first_stream(streams: Ints) -> int:
 def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare: int) -> int:
     """Process all events before `instant` (ns).
 
-    Returns DONE, GROW when fewer than `spare` session rows are left, or FLUSH when fewer trace
-    rows are; the caller makes room and calls again: the run goes on where it stopped.
+    Returns DONE, GROW when fewer than `spare` session rows or heap entries are left, or FLUSH when
+    fewer trace rows are; the caller makes room and calls again: the run goes on where it stopped.
     """
     counters, heap, sessions = state.counters, state.heap, state.sessions
     streams = state.cursors.next
     stream = _first_stream(streams)
     while True:
-        if counters[VACANT] < spare:
+        # The heap also holds voided deadlines: it can fill up with few sessions in flight.
+        if counters[VACANT] < spare or len(heap) - counters[N_FAR] < spare:
             return GROW
         if len(state.trace) > 0 and len(state.trace) - counters[TRACED] < spare:
             return FLUSH
         arrival = streams[stream]
-        event, tag = NEVER, np.int64(0)
+        event, tag = NEVER, 0
         if counters[N_NEAR] > 0:
-            first = np.int64(state.bucket[counters[FIRST_BUCKET] & (BUCKETS - 1)])
+            first = int(state.bucket[counters[FIRST_BUCKET] & (BUCKETS - 1)])
             event, tag = sessions[first, DUE], sessions[first, EVENT]
         late = counters[N_FAR] > 0 and (
             heap[0, 0] < event or (heap[0, 0] == event and heap[0, 1] < tag)
@@ -593,7 +593,7 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
             if sessions[session, EVENT] != tag:
                 continue  # a slot came before the deadline
             if sessions[session, POOL] >= 0:
-                _abandon(inputs, state, record, session, now)
+                _abandon(inputs, state, record, int(session), now)
         else:
             now = arrival
             counters[NOW] = now
@@ -604,7 +604,7 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
             if entry < 0:
                 continue
             session = _new_session(
-                state, record, pending[0], pending[1], pending[2], now, pending[3], pending[4],
+                state, pending[0], pending[1], pending[2], now, pending[3], pending[4],
                 entry,
             )  # fmt: skip
             record.sessions[inputs.code[entry, GROUP]] += 1

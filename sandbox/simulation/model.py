@@ -36,7 +36,7 @@ __all__ = [
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-NEVER = np.int64(1) << np.int64(62)
+NEVER = 1 << 62
 MINUTE = 60 * 1_000_000_000
 
 

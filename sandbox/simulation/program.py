@@ -258,5 +258,3 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
         entries=entries,
         steps=tuple(flat),
     )
-
-

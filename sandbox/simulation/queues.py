@@ -1,8 +1,15 @@
-"""The textbook queues as models of our own steps, so that theory can judge both engines."""
+"""The textbook queues as models of our own steps, so that theory can judge both engines.
+
+A queue has its own unit of time, the mean service time. It is laid on the engines' whole hours by
+choosing how long that unit lasts, so that any number of customers fills the hours exactly.
+Arrivals are Poisson: the count of each hour is drawn, not fixed.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,6 +32,7 @@ from sandbox.simulation.steps import (
     Delay,
     End,
     Fail,
+    Mark,
     Purpose,
     Release,
     Retry,
@@ -32,40 +40,112 @@ from sandbox.simulation.steps import (
     Step,
 )
 
-__all__ = ["finite_queue", "impatient_queue", "infinite_queue", "retrial_queue", "service_law"]
+__all__ = [
+    "Queue",
+    "Watch",
+    "finite_queue",
+    "impatient_queue",
+    "infinite_queue",
+    "retrial_queue",
+    "service_law",
+    "slot_queue",
+]
 
 HOUR = 3600.0
 PLENTY = 1 << 40  # a backlog that never fills
 RETRIALS = 1 << 40
+GAP = 1.0  # s between arrivals, unless sums of nanoseconds would overflow: ties have odds of 1e-9
+LARGEST_SUM = 2.0**60  # ns x customers: what an integer of 64 bits holds, with room to spare
+
+Body = tuple[str | Step, ...]
 
 
-def service_law(scv: float) -> Law:
-    """Return a law of mean 1 s and squared coefficient of variation `scv`."""
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How long a queue is watched, and which draws it sees.
+
+    Attributes:
+        customers: mean number of arrivals in the time that counts.
+        warm_up: time before that, in mean service times, at least.
+        crowd: customers present on average, a rough bound: sums of their nanoseconds must fit in
+            64 bits.
+        seed, replication: name the draws.
+    """
+
+    customers: int
+    warm_up: float = 0.0
+    crowd: float = 100.0
+    seed: int = 0
+    replication: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue laid on the engines' hours: `warm_hours`, then `hours` that count.
+
+    Attributes:
+        model: the whole run.
+        service: mean service time, s.
+    """
+
+    model: Model
+    warm_hours: int
+    hours: int
+    service: float
+
+    @property
+    def duration(self) -> float:
+        """The time that counts, in mean service times."""
+        return self.hours * HOUR / self.service
+
+    def warm_up(self) -> Model:
+        """Return the same run with the arrivals of the warm-up only.
+
+        Draws depend on what they are for, so its customers are those of the whole run: what the
+        two runs observed differs by the customers that count.
+        """
+        inputs = self.model.inputs
+        counts = inputs.send_counts.copy()
+        counts[:, self.warm_hours :] = 0
+        return Model(
+            code=self.model.code, inputs=inputs._replace(send_counts=counts),
+            groups=self.model.groups, minutes=self.model.minutes,
+        )  # fmt: skip
+
+
+def service_law(scv: float, mean: float = 1.0) -> Law:
+    """Return a law of that mean, s, and squared coefficient of variation `scv`."""
     if scv == 0:
-        return constant(1.0)
+        return constant(mean)
     if scv == 1:
-        return exponential(1.0)
-    return hyperexponential(1.0, scv) if scv > 1 else lognormal(1.0, math.sqrt(scv))
+        return exponential(mean)
+    return hyperexponential(mean, scv) if scv > 1 else lognormal(mean, math.sqrt(scv))
 
 
-def _model(body: tuple[str | Step, ...], *, servers: int, capacity: int | None, load: float,
-           customers: int, seed: int) -> Model:  # fmt: skip
-    """Return the model of Poisson customers who all run `body`; mean service time 1 s."""
+def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog: int,
+           load: float) -> Queue:  # fmt: skip
+    """Return the model of Poisson customers who all run `body(mean service time)`."""
     rate = load * servers
-    hours = max(1, round(customers / rate / HOUR))
+    warm_customers = watch.warm_up * rate
+    room = LARGEST_SUM / NANOSECONDS / ((watch.customers + warm_customers) * (watch.crowd + 1))
+    hours = max(1, int(watch.customers * min(GAP, room) / HOUR))
+    gap = hours * HOUR / watch.customers
+    warm_hours = math.ceil(warm_customers * gap / HOUR)
+    service = rate * gap
+    total = warm_hours + hours
     layout = Layout(
         stations={"server": 0}, pools={"slots": 0}, endpoints={"door": 0},
         pool_of={"door": "slots"}, registers={"none": 0}, backends={},
     )  # fmt: skip
-    code = compile_programs([Program("customer", 0, body)], layout)
-    counts = np.random.default_rng([seed, 1]).poisson(rate * HOUR, size=(1, hours))
+    code = compile_programs([Program("customer", 0, body(service))], layout)
+    generator = np.random.default_rng([watch.seed, watch.replication, 1])
+    counts = generator.poisson(watch.customers / hours, size=(1, total))
     entry = np.full((1, len(Kind)), -1, dtype=np.int64)
     entry[0, Kind.SEND] = code.entries["customer"]
     one = np.zeros(1, dtype=np.int64)
-    backlog = PLENTY if capacity is None else capacity - servers
     inputs = Inputs(
-        run_key=np.array([mix(seed, 0)], dtype=np.int64),
-        horizon=np.array([hours * 3600 * NANOSECONDS], dtype=np.int64),
+        run_key=np.array([mix(watch.seed, watch.replication)], dtype=np.int64),
+        horizon=np.array([total * int(HOUR) * NANOSECONDS], dtype=np.int64),
         code=code.table,
         laws=code.laws,
         entry=entry,
@@ -79,7 +159,7 @@ def _model(body: tuple[str | Step, ...], *, servers: int, capacity: int | None, 
         access_identity=one,
         visit=np.ones(1),
         polls=np.zeros((0, 4), dtype=np.int64),
-        day_kind=np.zeros(hours // 24 + 1, dtype=np.int8),
+        day_kind=np.zeros(total // 24 + 1, dtype=np.int8),
         schedule=np.zeros((1, 1, PEOPLE)),
         sends=np.array([[0, 1]], dtype=np.int64),
         senders=np.zeros(1, dtype=np.int32),
@@ -94,60 +174,80 @@ def _model(body: tuple[str | Step, ...], *, servers: int, capacity: int | None, 
         outages=np.zeros((0, 3), dtype=np.int64),
         registers=np.ones(1, dtype=np.int64),
     )
-    return Model(code=code, inputs=inputs, groups=1, minutes=hours * 60)
+    model = Model(code=code, inputs=inputs, groups=1, minutes=total * 60)
+    return Queue(model=model, warm_hours=warm_hours, hours=hours, service=service)
 
 
-def infinite_queue(*, servers: int, load: float, scv: float, customers: int, seed: int) -> Model:
+def infinite_queue(watch: Watch, *, servers: int, load: float, scv: float) -> Queue:
     """M/G/c: one station, FIFO, no limit."""
-    serve = Serve("server", Phase.BACKEND, law=service_law(scv), purpose=Purpose.FRONT)
-    return _model((serve, End()), servers=servers, capacity=None, load=load,
-                  customers=customers, seed=seed)  # fmt: skip
+
+    def body(service: float) -> Body:
+        return (Serve("server", Phase.BACKEND, law=service_law(scv, service)), End())
+
+    return _queue(body, watch, servers=servers, backlog=0, load=load)
 
 
-def finite_queue(*, servers: int, load: float, capacity: int, customers: int, seed: int) -> Model:
-    """M/M/c/K: slots held for an exponential time; `capacity` counts those served and waiting."""
-    body = (
-        Acquire("door", "lost"),
-        Delay(Phase.BACKEND, law=exponential(1.0)),
-        Release("door"),
-        End(),
-        "lost",
-        Fail(Cause.SLOTS_EXHAUSTED),
-        End(),
-    )
-    return _model(body, servers=servers, capacity=capacity, load=load,
-                  customers=customers, seed=seed)  # fmt: skip
+def slot_queue(watch: Watch, *, servers: int, load: float, scv: float,
+               capacity: int | None = None) -> Queue:  # fmt: skip
+    """M/G/c, or M/G/c/K: slots held for a time; `capacity` counts those served and waiting."""
+
+    def body(service: float) -> Body:
+        return (
+            Acquire("door", "lost"),
+            Delay(Phase.BACKEND, law=service_law(scv, service)),
+            Release("door"),
+            End(),
+            "lost",
+            Fail(Cause.SLOTS_EXHAUSTED),
+            End(),
+        )
+
+    backlog = PLENTY if capacity is None else capacity - servers
+    return _queue(body, watch, servers=servers, backlog=backlog, load=load)
 
 
-def impatient_queue(*, servers: int, load: float, patience: float, customers: int,
-                    seed: int) -> Model:  # fmt: skip
+def finite_queue(watch: Watch, *, servers: int, load: float, capacity: int) -> Queue:
+    """M/M/c/K: `capacity` counts those served and waiting."""
+    return slot_queue(watch, servers=servers, load=load, scv=1.0, capacity=capacity)
+
+
+def impatient_queue(watch: Watch, *, servers: int, load: float, patience: float) -> Queue:
     """M/M/c+M (Erlang A): each waits for a slot at most an exponential time of rate `patience`."""
-    body = (
-        Deadline(0.0, "gone", law=exponential(1.0 / patience), purpose=Purpose.BACK_OFF),
-        Acquire("door", "gone"),
-        Clear(),
-        Delay(Phase.BACKEND, law=exponential(1.0)),
-        Release("door"),
-        End(),
-        "gone",
-        Fail(Cause.SLOT_TIMEOUT),
-        End(),
-    )
-    return _model(body, servers=servers, capacity=None, load=load,
-                  customers=customers, seed=seed)  # fmt: skip
+
+    def body(service: float) -> Body:
+        return (
+            Deadline(0.0, "gone", exponential(service / patience), Purpose.BACK_OFF),
+            Acquire("door", "gone"),
+            Clear(),
+            Delay(Phase.BACKEND, law=exponential(service)),
+            Release("door"),
+            End(),
+            "gone",
+            Fail(Cause.SLOT_TIMEOUT),
+            End(),
+        )
+
+    return _queue(body, watch, servers=servers, backlog=PLENTY, load=load)
 
 
-def retrial_queue(*, load: float, retrial_rate: float, customers: int, seed: int) -> Model:
-    """M/M/1 with classical retrials: who finds the server busy returns after an exponential time."""
-    body = (
-        "again",
-        Acquire("door", "orbit"),
-        Delay(Phase.BACKEND, law=exponential(1.0), purpose=Purpose.STORE),
-        Release("door"),
-        End(),
-        "orbit",
-        Delay(Phase.PERSON, law=exponential(1.0 / retrial_rate), purpose=Purpose.BACK_OFF),
-        Retry(RETRIALS, "again"),
-        End(),
-    )
-    return _model(body, servers=1, capacity=1, load=load, customers=customers, seed=seed)
+def retrial_queue(watch: Watch, *, load: float, retrial_rate: float) -> Queue:
+    """M/M/1 with classical retrials: who finds the server busy returns after an exponential time.
+
+    The time in orbit is the `PERSON` phase of a login.
+    """
+
+    def body(service: float) -> Body:
+        return (
+            "again",
+            Acquire("door", "orbit"),
+            Delay(Phase.BACKEND, law=exponential(service), purpose=Purpose.STORE),
+            Mark(),
+            Release("door"),
+            End(),
+            "orbit",
+            Delay(Phase.PERSON, law=exponential(service / retrial_rate), purpose=Purpose.BACK_OFF),
+            Retry(RETRIALS, "again"),
+            End(),
+        )
+
+    return _queue(body, watch, servers=1, backlog=0, load=load)

@@ -87,9 +87,12 @@ class Run:
         self.stations = [simpy.Resource(self.env, int(n)) for n in model.inputs.servers]
         self.pools = [simpy.Resource(self.env, int(n)) for n in model.inputs.pool_slots]
         accesses = len(model.inputs.access_class)
-        self.registers = np.full(
-            (accesses, int(model.inputs.registers[0])), -NEVER, dtype=np.int64
-        )
+        self.registers = np.full((accesses, int(model.inputs.registers[0])), -NEVER, dtype=np.int64)
+
+    @property
+    def now(self) -> int:
+        """The instant, ns: every delay is a whole number, so SimPy's clock is one too."""
+        return int(self.env.now)
 
     # ------------------------------------------------------------------ arrivals
 
@@ -99,14 +102,14 @@ class Run:
         horizon = int(self.inputs.horizon[0])
         while cursors.next.min() < NEVER:
             stream = int(cursors.next.argmin())
-            yield self.env.timeout(int(cursors.next[stream]) - self.env.now)
+            yield self.env.timeout(int(cursors.next[stream]) - self.now)
             pop_arrival(self.inputs, cursors, stream)
             access, kind, key, until, peer, _ = (int(value) for value in cursors.pending)
             entry = int(self.inputs.entry[self.inputs.access_class[access], kind])
             if entry >= 0:
-                self.start(Session(access, kind, key, self.env.now, until, peer), entry)
+                self.start(Session(access, kind, key, self.now, until, peer), entry)
             if progress is not None:
-                progress(min(1.0, self.env.now / horizon))
+                progress(min(1.0, self.now / horizon))
 
     def start(self, session: Session, entry: int) -> None:
         """Start a session at the first row of its program."""
@@ -127,7 +130,7 @@ class Run:
         if self.trace is not None:
             values = [
                 session.access, session.kind, session.key, session.start, session.login,
-                self.env.now, session.cause, session.round, session.peer, *session.phases,
+                self.now, session.cause, session.round, session.peer, *session.phases,
             ]  # fmt: skip
             self.trace(np.array([values], dtype=np.int64).reshape(1, TRACE_FIELDS))
 
@@ -135,7 +138,7 @@ class Run:
         """Do one step and return the row of the next."""
         cells = self.code.table[row]
         target = int(cells[Column.TARGET])
-        now = self.env.now
+        now = self.now
         match self.code.steps[row]:
             case s.Delay(phase=phase):
                 trips = int(cells[Column.HALF_TRIPS]) * int(self.inputs.access_rtt[session.access])
@@ -211,7 +214,7 @@ class Run:
 
     def wait(self, session: Session, phase: Phase | None, duration: int) -> Waiting:
         """Let `duration` ns pass, or what the deadline leaves of them."""
-        begin = self.env.now
+        begin = self.now
         if session.deadline is None:
             yield self.env.timeout(duration)
         else:
@@ -220,7 +223,7 @@ class Run:
 
     def serve(self, session: Session, phase: Phase | None, station: int, service: int) -> Waiting:
         """Queue for a server and be served; the work is done even when the client leaves."""
-        begin = self.env.now
+        begin = self.now
         if session.deadline is None:
             yield from self.work(station, service)
         else:
@@ -229,11 +232,11 @@ class Run:
 
     def work(self, station: int, service: int) -> Waiting:
         """Occupy one server of a station, first come first served."""
-        asked = self.env.now
+        asked = self.now
         with self.stations[station].request() as turn:
             if not turn.triggered:
                 yield turn
-            start = self.env.now
+            start = self.now
             book_service(self.record, station, start, start - asked, service)
             yield self.env.timeout(service)
 
@@ -241,7 +244,7 @@ class Run:
         """Take a slot of a pool; return False when its backlog is full."""
         pool = int(self.code.table[row, Column.INDEX]) + owner
         endpoint = int(self.code.table[row, Column.EXTRA]) + owner
-        slots, begin, stat = self.pools[pool], self.env.now, self.record.pools[pool]
+        slots, begin, stat = self.pools[pool], self.now, self.record.pools[pool]
         if slots.count == slots.capacity:
             if len(slots.queue) >= self.inputs.pool_backlog[pool]:
                 stat[PoolStat.REFUSED] += 1
@@ -251,9 +254,9 @@ class Run:
         turn = slots.request()
         if not turn.triggered:
             yield turn if session.deadline is None else session.deadline | turn
-            waited = self.env.now - begin
+            waited = self.now - begin
             if not turn.triggered:
-                book_queue(self.record, pool, len(slots.queue), self.env.now)
+                book_queue(self.record, pool, len(slots.queue), self.now)
                 turn.cancel()
                 stat[PoolStat.ABANDONED] += 1
                 stat[PoolStat.LOST_WAIT] += waited
@@ -264,7 +267,7 @@ class Run:
             session.phases[Phase.SLOT] += waited
         stat[PoolStat.GRANTED] += 1
         role = int(self.inputs.endpoint_role[endpoint])
-        book_connection(self.record, endpoint, role, self.env.now)
+        book_connection(self.record, endpoint, role, self.now)
         return True
 
     def release(self, row: int, owner: int) -> None:
@@ -272,16 +275,16 @@ class Run:
         pool = int(self.code.table[row, Column.INDEX]) + owner
         endpoint = int(self.code.table[row, Column.EXTRA]) + owner
         role = int(self.inputs.endpoint_role[endpoint])
-        book_disconnection(self.record, endpoint, role, self.env.now)
+        book_disconnection(self.record, endpoint, role, self.now)
         slots = self.pools[pool]
         if slots.queue:
-            book_queue(self.record, pool, len(slots.queue), self.env.now)
+            book_queue(self.record, pool, len(slots.queue), self.now)
         slots.release(slots.users[0])
 
     def book(self, session: Session, phase: Phase | None, begin: int) -> None:
         """Book the time since `begin`; go to the handler when the deadline has come."""
         if phase is not None:
-            session.phases[phase] += self.env.now - begin
+            session.phases[phase] += self.now - begin
         if session.deadline is not None and session.deadline.processed:
             raise DeadlineCame
 
@@ -304,7 +307,7 @@ class Run:
         cells = self.code.table[row]
         kind, a, b, c, never = self.code.laws[cells[Column.LAW]]
         answer = sample(int(kind), a, b, c, session.key, self.purpose(session, row))
-        session.asked, session.ready = self.env.now, self.env.now + answer
+        session.asked, session.ready = self.now, self.now + answer
         draw = uniform(session.key, int(cells[Column.EXTRA]) + ROUNDS * session.round)
         if draw < never:
             session.ready = int(NEVER)
@@ -318,7 +321,7 @@ class Run:
     def mark(self, session: Session, group: int, *, attended: bool) -> None:
         """Book a successful login and its phases."""
         operator = int(self.inputs.access_operator[session.access])
-        session.login = self.env.now
+        session.login = self.now
         book_login(
             self.record, int(self.inputs.operator_bin[operator]), operator, group,
             session.login - session.start, session.phases[Phase.PERSON],

@@ -168,7 +168,7 @@ def _run_all(
     progress: Callable[[float], None] | None,
 ) -> None:  # fmt: skip
     """Run tasks under joblib, polling the shares of progress that they write in a shared file."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    from concurrent.futures import ThreadPoolExecutor
 
     shares_path = root / ".progress"
     shares = np.memmap(shares_path, dtype=np.float64, mode="w+", shape=(len(todo),))
@@ -178,7 +178,7 @@ def _run_all(
         if progress is not None:
             progress((before + float(shares.sum())) / total)
 
-    def work() -> Any:  # noqa: ANN401
+    def work() -> Any:
         jobs = (delayed(_run)(task, root, shares_path, place) for place, task in enumerate(todo))
         return Parallel(n_jobs=workers, backend=backend, batch_size=1)(jobs)
 
@@ -209,6 +209,6 @@ def _run_all(
 
 def _stop_workers() -> None:
     """End joblib's worker processes at once; what they finished is on disk."""
-    from joblib.externals.loky import get_reusable_executor  # noqa: PLC0415
+    from joblib.externals.loky import get_reusable_executor
 
     get_reusable_executor().shutdown(wait=False, kill_workers=True)

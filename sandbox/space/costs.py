@@ -82,7 +82,7 @@ def _view(design: Design, scenario: Scenario, end: str) -> Bill:
         side = opposite if key == "amortisation" else end
         limit = getattr(table[f"costs.{key}"], side)
         # A scenario may have set a value outside the table's range: the view never crosses it.
-        pick = max if getattr(table[f"costs.{key}"], "high") == limit else min
+        pick = max if table[f"costs.{key}"].high == limit else min
         values[key] = pick(limit, values[key])
     for name, people in scenario.populations.items():
         row = table[f"populations.{name}.port_blocked"]

@@ -239,7 +239,9 @@ def _api_lps() -> Design:
             host=f"mail-{label}.{{operator}}", address=label,
             port=STANDARD_PORTS[protocol, "starttls"], certificate=label, tls="starttls",
             client_certificate=_client_certificate(methods),
-            mechanisms=(Mechanism.XOAUTH2,) if label == "ciba" else _mechanisms(methods, alone=True),
+            mechanisms=(
+                (Mechanism.XOAUTH2,) if label == "ciba" else _mechanisms(methods, alone=True)
+            ),
         )
         for protocol in PROTOCOLS
         for label, methods in CLASSES.items()

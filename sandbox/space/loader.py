@@ -78,7 +78,7 @@ def _dotted(location: tuple[int | str, ...]) -> str:
 
 def _value(value: object) -> str:
     text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 (one line)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _message(where: str, error: ValidationError) -> str:
@@ -211,7 +211,7 @@ def _changed(scenario: Scenario, changes: Mapping[str, float | str], where: str)
     tree = scenario.model_dump(mode="json")
     for key, value in changes.items():
         *path, leaf = key.split(".")
-        node = tree
+        node: Any = tree
         for part in path:
             node = node.get(part) if isinstance(node, dict) else None
         if not isinstance(node, dict) or leaf not in node:
@@ -223,7 +223,7 @@ def _changed(scenario: Scenario, changes: Mapping[str, float | str], where: str)
 
 def _rebalance(tree: Tree, path: list[str], leaf: str) -> None:
     """Let the other shares of a family share what `leaf` leaves."""
-    if len(path) != 2 or path[0] != "populations":  # noqa: PLR2004
+    if len(path) != 2 or path[0] != "populations":
         return
     if leaf == "message_share":
         family = [(tree["populations"][name], leaf) for name in tree["populations"]]

@@ -58,19 +58,33 @@ class MethodFacts:
 
 METHODS: dict[Method, MethodFacts] = {
     Method.CPS: MethodFacts(
-        "CPS via opérateur", "CPS card at the operator", True, (Mechanism.NONE, Mechanism.EXTERNAL)
+        "CPS via opérateur",
+        "CPS card at the operator",
+        client_certificate=True,
+        mechanisms=(Mechanism.NONE, Mechanism.EXTERNAL),
     ),
-    Method.TOTP: MethodFacts("OTP (TOTP)", "One-time code (TOTP)", False, (Mechanism.PLAIN,)),
+    Method.TOTP: MethodFacts(
+        "OTP (TOTP)",
+        "One-time code (TOTP)",
+        client_certificate=False,
+        mechanisms=(Mechanism.PLAIN,),
+    ),
     Method.ECPS: MethodFacts(
-        "eCPS via PSC CIBA", "eCPS through PSC CIBA", False, (Mechanism.XOAUTH2, Mechanism.PLAIN)
+        "eCPS via PSC CIBA",
+        "eCPS through PSC CIBA",
+        client_certificate=False,
+        mechanisms=(Mechanism.XOAUTH2, Mechanism.PLAIN),
     ),
     Method.SMS: MethodFacts(
-        "CIBA opérateur (SMS)", "Operator's CIBA (SMS)", False, (Mechanism.PLAIN,)
+        "CIBA opérateur (SMS)",
+        "Operator's CIBA (SMS)",
+        client_certificate=False,
+        mechanisms=(Mechanism.PLAIN,),
     ),
     Method.CERTIFICATE: MethodFacts(
         "Certificat IGC-Santé",
         "IGC-Santé certificate",
-        True,
-        (Mechanism.NONE, Mechanism.EXTERNAL),
+        client_certificate=True,
+        mechanisms=(Mechanism.NONE, Mechanism.EXTERNAL),
     ),
 }

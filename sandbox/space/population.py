@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,9 @@ from sandbox.space.scenario import Population, Scenario
 
 __all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space"]
 
-SOFTWARE = ("lps", "mail_client", "webmail", "robot")
+SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
+    "lps", "mail_client", "webmail", "robot",
+)  # fmt: skip
 WEBMAIL_RTT = 0.001  # s; the operator's own server, on its own network
 ROBOT = SOFTWARE.index("robot")
 METHOD_NUMBER = {method: number for number, method in enumerate(Method)}
@@ -101,7 +104,7 @@ class Space:
 def _apportion(total: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:
     """Share out `total` by largest remainder (Hamilton)."""
     exact = weights / weights.sum() * total
-    counts = np.floor(exact).astype(np.int64)
+    counts: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     missing = total - int(counts.sum())
     order = np.argsort(-(exact - counts), kind="stable")
     counts[order[:missing]] += 1
@@ -111,7 +114,8 @@ def _apportion(total: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:
 def _choose(u: NDArray[np.float64], shares: list[float]) -> NDArray[np.int8]:
     """Return for each u the index of its share."""
     edges = np.cumsum(shares)[:-1]
-    return np.searchsorted(edges, u, side="right").astype(np.int8)
+    chosen: NDArray[np.int8] = np.searchsorted(edges, u, side="right").astype(np.int8)
+    return chosen
 
 
 def _features(scenario: Scenario, people: Population, software: NDArray[np.int8],
@@ -138,8 +142,8 @@ def _features(scenario: Scenario, people: Population, software: NDArray[np.int8]
 
 
 def _accesses(
-    scenario: Scenario, people: Population, number: int, kind: BalKind, operators: NDArray[np.int64],
-    seed: int,
+    scenario: Scenario, people: Population, number: int, kind: BalKind,
+    operators: NDArray[np.int64], seed: int,
 ) -> Accesses:  # fmt: skip
     """Return the accesses of one population's mailboxes of one kind, by operator."""
     mailboxes = int(operators.sum())
@@ -172,9 +176,7 @@ def _accesses(
     sigma = np.sqrt(np.log1p(people.rtt_cv**2))
     rtt = people.rtt * np.exp(sigma * _normal(z) - sigma**2 / 2)
     rtt = np.where(software == SOFTWARE.index("webmail"), WEBMAIL_RTT, rtt)
-    features = np.stack(
-        [draw(_Stream.FEATURE + row, total)[which] for row in range(len(Feature))]
-    )
+    features = np.stack([draw(_Stream.FEATURE + row, total)[which] for row in range(len(Feature))])
     return Accesses(
         kind=np.full(len(which), int(kind), dtype=np.int8),
         population=np.full(len(which), number, dtype=np.int8),
@@ -188,7 +190,7 @@ def _accesses(
 
 
 def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.special import ndtri  # noqa: PLC0415 (SciPy is slow to import; the CLI is not)
+    from scipy.special import ndtri
 
     z: NDArray[np.float64] = ndtri(np.clip(u, 1e-12, 1 - 1e-12))
     return z
@@ -207,7 +209,7 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
     """
     if seed < 0:
         raise UserError(f"seed {seed}: must be 0 or more")
-    if not 0 < scale <= 100:  # noqa: PLR2004 (a hundred nations fit no laptop)
+    if not 0 < scale <= 100:
         raise UserError(f"scale {scale}: must be above 0 and at most 100")
     weights = np.array(scenario.operators.mailboxes)
     parts: list[Accesses] = []

@@ -1,0 +1,215 @@
+"""`mss-sandbox compare`: the main job, from the shell."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.comparison import compare as run_comparison
+from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.statistics import estimate
+from sandbox.space.errors import UserError
+from sandbox.space.loader import load_scenario
+
+__all__ = ["compare"]
+
+STAGES = {
+    "comparison": "Comparaison / Comparison",
+    "sweep": "Balayage / Sweep",
+    "sensitivity": "Sensibilité / Sensitivity",
+}
+# Columns of the two tables: attribute or metric, then its short name in French and English.
+COSTS = {
+    "certificates": ("certif.", "certs"),
+    "dns_records": ("DNS", "DNS"),
+    "public_addresses": ("IP", "IP"),
+    "firewall_openings": ("pare-feu", "firewall"),
+    "editor_urls": ("URL", "URL"),
+}
+SHORT = {
+    "cannot_connect": ("exclus", "out"),
+    "undelivered": ("perdus", "lost"),
+    "failure_share": ("échecs", "failed"),
+    "user_wait": ("attente", "wait"),
+    "machine_latency": ("machine", "machine"),
+    "slots_peak": ("conn.", "slots"),
+    "processor_peak": ("CPU", "CPU"),
+    "psc_peak": ("PSC", "PSC"),
+}
+
+
+def _replications(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:
+    if value == "auto":
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise UserError(f"--replications {value}: must be a whole number or auto") from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Show one bar a stage on standard error."""
+    bars = Progress(
+        TextColumn("{task.description:<26}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True),
+    )  # fmt: skip
+    with bars:
+        tasks = {}
+
+        def report(stage: str, share: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(STAGES[stage], total=1.0)
+            bars.update(tasks[stage], completed=share)
+
+        yield report
+
+
+def _cell(values: list[float], unit: str) -> str:
+    """Return mean and, under it, half-width of the interval."""
+    found = estimate(values)
+    factor, suffix = {"share": (100, "%"), "s": (1, "s")}[unit]
+    value, half = found.mean * factor, found.half_width * factor
+    digits = 3 if unit == "s" and value < 1 else 2 if value < 10 else 1
+    text = f"{value:.{digits}f}{suffix}"
+    if found.interval is not None and half > 0:
+        text += f"\n±{half:.{digits}f}"
+    return text
+
+
+def _table(first: str, headings: Iterable[tuple[str, str]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1), header_style="bold")
+    table.add_column(first, no_wrap=True)
+    for french, english in headings:
+        table.add_column(f"{french}\n{english}", justify="right", no_wrap=True)
+    return table
+
+
+def show(comparison: Comparison) -> None:
+    """Print costs and metrics, one design a row: two tables that fit 80 columns."""
+    console = Console(width=max(80, min(Console().width, 100)), highlight=False)
+    scenario = comparison.scenario
+    console.print(f"\n[bold]{scenario.title}[/bold] / {scenario.title_en}\n")
+    costs = _table("", [*COSTS.values(), ("k€/an", "k€/year")])
+    metrics = _table("", (SHORT[name] for name in METRICS))
+    for name in comparison.designs:
+        cost = comparison.costs[name]
+        costs.add_row(
+            name, *(str(getattr(cost, field)) for field in COSTS),
+            f"{cost.central.total / 1000:,.0f}".replace(",", " "),
+        )  # fmt: skip
+        metrics.add_row(name, *(
+            _cell([row[metric.name] for row in comparison.metrics[name]], metric.unit)
+            for metric in METRICS.values()
+        ))  # fmt: skip
+    console.print(costs)
+    console.print()
+    console.print(metrics)
+    console.print()
+    for name, metric in METRICS.items():
+        console.print(f"[dim]{SHORT[name][0]}: {metric.french} / {metric.english}[/dim]")
+
+
+@click.command()
+@click.argument("scenario", default="aout-2021")
+@click.option(
+    "--design",
+    "designs",
+    multiple=True,
+    help="Architecture à comparer, répétable. / Design to compare, repeatable.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["fast", "simpy"]),
+    default="fast",
+    show_default=True,
+    help="Moteur : rapide ou de référence. / Fast engine, or the reference.",
+)
+@click.option(
+    "--replications",
+    default="3",
+    show_default=True,
+    callback=_replications,
+    help="Nombre de réplications, ou auto. / How many, or auto.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Graine de tous les tirages. / Seed of all draws.",
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Part des BAL et des messages. / Share of mailboxes and messages.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Processus à la fois ; défaut : un par cœur. / Processes; default: one a core.",
+)
+@click.option(
+    "--backend",
+    default="loky",
+    show_default=True,
+    help="Moteur joblib (loky, dask, ray). / joblib backend.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Dossier de sortie ; défaut : out/SCÉNARIO. / Output folder.",
+)
+@click.option(
+    "--trace",
+    is_flag=True,
+    help="Écrire chaque session en Parquet. / Write every session as Parquet.",
+)
+@click.option(
+    "--sensitivity/--no-sensitivity",
+    default=True,
+    show_default=True,
+    help="Varier les hypothèses fragiles. / Vary the weak assumptions.",
+)
+def compare(
+    scenario: str, designs: tuple[str, ...], engine: str, replications: int | None, seed: int,
+    scale: float, workers: int | None, backend: str, out: Path | None, *, trace: bool,
+    sensitivity: bool,
+) -> None:  # fmt: skip
+    """Rejoue un scénario sous chaque architecture et les compare.
+
+    Replays a scenario under each design and compares them. SCENARIO is a shipped name
+    (aout-2021, mai-2025, demo, panne-psc, pare-feu, bascule-ecps) or a TOML file.
+    Interrupted, it keeps what is finished: the same command resumes.
+    """
+    loaded = load_scenario(scenario)
+    folder = out or Path("out") / loaded.name
+    try:
+        with _progress() as progress:
+            result = run_comparison(
+                loaded, out=folder, progress=progress, designs=designs, engine=engine,
+                replications=replications, seed=seed, scale=scale, workers=workers,
+                backend=backend, trace=trace, sensitivity=sensitivity,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        again = shlex.join(["mss-sandbox", *sys.argv[1:]])
+        click.echo(
+            f"mss-sandbox: interrompu, ce qui est fini est gardé ; reprendre : {again}"
+            f" / interrupted, finished runs are kept; resume with the same command",
+            err=True,
+        )
+        raise click.exceptions.Exit(3) from None
+    show(result)
+    path = result.report(folder)
+    click.echo(f"\n{path}")

@@ -1,0 +1,7 @@
+"""What every test file shares."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+
+mpl.use("Agg")

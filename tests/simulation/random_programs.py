@@ -1,0 +1,321 @@
+"""Random well-formed programs over a small space: every kind of step, in every nesting.
+
+Well-formed means: what is acquired is released on every way out, deadlines and questions are
+lifted before their block ends, backward jumps are bounded. Durations carry a continuous draw, so
+that no two sessions do something at the same nanosecond by construction; a session released by
+the closing hour (`Hold`) waits for a draw of its own before it touches anything shared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import strategies as st
+
+from sandbox.observations.schema import Cause, Phase
+from sandbox.simulation import steps as s
+from sandbox.simulation.draws import (
+    NANOSECONDS,
+    Law,
+    constant,
+    exponential,
+    hyperexponential,
+    lognormal,
+    mix,
+)
+from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model
+from sandbox.simulation.program import Layout, Program, compile_programs
+from sandbox.simulation.steps import Label, Purpose, Scope, Step
+
+__all__ = ["models"]
+
+STATIONS = {"national": Scope.NATIONAL, "front": Scope.HOME, "far": Scope.PEER}
+ENDPOINTS = {
+    "imap": Scope.HOME,
+    "smtp": Scope.HOME,  # shares its pool with imap
+    "mx": Scope.PEER,
+    "gate": Scope.NATIONAL,
+}
+POOL_OF = {"imap": "mail", "smtp": "mail", "mx": "mx", "gate": "gate"}
+REGISTERS = ("ticket", "code")
+PURPOSES = [purpose for purpose in Purpose if purpose < Purpose.OPEN]
+DEPTH = 3
+
+probability = st.sampled_from([0.0, 0.2, 0.5, 0.8, 1.0])
+mean = st.sampled_from([0.05, 2.0, 40.0, 300.0])
+purpose = st.sampled_from(PURPOSES)
+phase = st.sampled_from([None, *Phase])
+
+
+def laws() -> st.SearchStrategy[Law]:
+    """Return continuous laws."""
+    return st.one_of(
+        mean.map(exponential),
+        mean.map(lambda m: lognormal(m, 0.7)),
+        mean.map(lambda m: lognormal(m, 1.5, m / 4)),
+        mean.map(lambda m: hyperexponential(m, 6.0)),
+    )
+
+
+@dataclass
+class Writer:
+    """Writes one program; what a deadline's handler must know is passed down."""
+
+    draw: st.DrawFn
+    later: tuple[str, ...]  # programs that may be spawned
+    items: list[Label | Step] = field(default_factory=list)
+    labels: int = 0
+
+    def label(self) -> Label:
+        self.labels += 1
+        return f"l{self.labels}"
+
+    def add(self, *items: Label | Step) -> None:
+        self.items += items
+
+    def block(self, depth: int, *, timed_out: bool = False, held: frozenset[str] = frozenset()) -> None:
+        """Write a few blocks. `timed_out`: a deadline may cut them, so they take no slot."""
+        kinds = ["delay", "serve", "note", "stamp"]
+        if depth > 0:
+            kinds += ["choice", "retry", "ask", "deadline"]
+            if not timed_out:
+                kinds += ["slot", "slot", "patient slot", "hold"]
+            if self.later:
+                kinds.append("spawn")
+        for kind in self.draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
+            getattr(self, "write_" + kind.replace(" ", "_"))(depth - 1, timed_out, held)
+
+    def write_delay(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        self.add(
+            s.Delay(
+                self.draw(phase), self.draw(st.sampled_from([0.0, 0.25])),
+                self.draw(st.sampled_from([0.0, 0.5, 1.0, 3.0])), self.draw(laws()),
+                self.draw(purpose),
+            )
+        )  # fmt: skip
+
+    def write_serve(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        station = self.draw(st.sampled_from(sorted(STATIONS)))
+        self.add(
+            s.Serve(
+                station, self.draw(phase), self.draw(st.sampled_from([0.0, 1.5])),
+                self.draw(laws()), self.draw(purpose), STATIONS[station],
+            )
+        )  # fmt: skip
+
+    def write_note(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        self.add(
+            self.draw(
+                st.one_of(
+                    st.builds(s.Mark, st.booleans()),
+                    st.just(s.Deliver()),
+                    st.sampled_from(list(Cause)).map(s.Fail),
+                )
+            )
+        )
+
+    def write_stamp(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        self.add(s.Stamp(self.draw(st.sampled_from(REGISTERS))))
+
+    def write_choice(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        """One of two blocks."""
+        other, out = self.label(), self.label()
+        register = self.draw(st.sampled_from(REGISTERS))
+        self.add(
+            self.draw(
+                st.one_of(
+                    st.builds(s.Branch, probability, purpose, st.just(other)),
+                    st.builds(s.Has, st.integers(1, 7), st.just(other)),
+                    st.just(s.During("psc", other)),
+                    st.sampled_from([60.0, 4000.0]).map(lambda v: s.Fresh(register, v, other)),
+                    st.sampled_from([30.0, 3600.0]).map(lambda v: s.Once(register, v, other)),
+                )
+            )
+        )
+        self.block(depth, timed_out=timed_out, held=held)
+        self.add(s.Goto(out), other)
+        if self.draw(st.booleans()):
+            self.block(depth, timed_out=timed_out, held=held)
+        self.add(out)
+
+    def write_retry(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        again = self.label()
+        self.add(again)
+        self.block(depth, timed_out=timed_out, held=held)
+        self.add(s.Retry(self.draw(st.integers(0, 2)), again))
+
+    def write_ask(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        """Ask, poll or wait under a deadline, book; the handler books too."""
+        handler, out, again = self.label(), self.label(), self.label()
+        self.add(
+            s.Ask(self.draw(laws()), self.draw(purpose), self.draw(probability), self.draw(purpose)),
+            s.Deadline(
+                self.draw(st.sampled_from([5.0, 100.0])), handler,
+                self.draw(st.none() | laws()), self.draw(purpose),
+            ),
+        )  # fmt: skip
+        if self.draw(st.booleans()):
+            self.add(s.Hold(answer=True))
+        else:
+            self.add(again)
+            self.write_delay(depth, True, held)
+            if self.draw(st.booleans()):
+                self.write_serve(depth, True, held)
+            self.add(s.Pending(again))
+        self.add(s.Clear(), s.Settle(), s.Goto(out), handler, s.Settle(), s.Fail(Cause.NO_ANSWER), out)
+
+    def write_deadline(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        handler, out = self.label(), self.label()
+        self.add(
+            s.Deadline(
+                self.draw(st.sampled_from([0.5, 30.0])), handler,
+                self.draw(st.none() | laws()), self.draw(purpose),
+            )
+        )  # fmt: skip
+        self.block(depth, timed_out=True, held=held)
+        self.add(s.Clear(), s.Goto(out), handler)
+        if self.draw(st.booleans()):
+            self.add(s.Fail(Cause.CLIENT_TIMEOUT))
+        self.add(out)
+
+    def _slot(self, held: frozenset[str]) -> str | None:
+        # Pools are taken in one order, so that sessions do not wait for each other in a ring.
+        order = ["mail", "mx", "gate"]
+        first = max((order.index(pool) for pool in held), default=-1) + 1
+        names = [name for name in sorted(ENDPOINTS) if POOL_OF[name] in order[first:]]
+        return self.draw(st.sampled_from(names)) if names else None
+
+    def write_slot(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        endpoint = self._slot(held)
+        if endpoint is None:
+            return
+        out, refused = self.label(), self.label()
+        self.add(s.Acquire(endpoint, refused, ENDPOINTS[endpoint]))
+        self.block(depth, held=held | {POOL_OF[endpoint]})
+        self.add(s.Release(endpoint, ENDPOINTS[endpoint]), s.Goto(out), refused)
+        self.add(s.Fail(Cause.SLOTS_EXHAUSTED), out)
+
+    def write_patient_slot(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        """Wait for a slot no longer than a deadline; another may cut the stay."""
+        endpoint = self._slot(held)
+        if endpoint is None:
+            return
+        out, refused, late, cut = (self.label() for _ in range(4))
+        scope = ENDPOINTS[endpoint]
+        self.add(
+            s.Deadline(self.draw(st.sampled_from([0.0, 20.0])), late, self.draw(laws()), self.draw(purpose)),
+            s.Acquire(endpoint, refused, scope),
+        )
+        if self.draw(st.booleans()):
+            self.add(s.Clear())
+            self.block(depth, held=held | {POOL_OF[endpoint]})
+        else:
+            self.add(s.Deadline(self.draw(st.sampled_from([1.0, 60.0])), cut, self.draw(st.none() | laws())))
+            self.block(depth, timed_out=True, held=held | {POOL_OF[endpoint]})
+            self.add(s.Clear())
+        self.add(s.Release(endpoint, scope), s.Goto(out))
+        self.add(cut, s.Fail(Cause.CLIENT_TIMEOUT), s.Release(endpoint, scope), s.Goto(out))
+        self.add(late, s.Fail(Cause.SLOT_TIMEOUT), s.Goto(out))
+        self.add(refused, s.Clear(), s.Fail(Cause.SLOTS_EXHAUSTED), out)
+
+    def write_hold(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        self.add(s.Hold())
+        self.write_delay(depth, timed_out, held)
+
+    def write_spawn(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+        child = self.draw(st.sampled_from(self.later))
+        self.add(s.Spawn(child, self.draw(st.integers(1, 3)), self.draw(st.integers(1, 4))))
+
+
+def _program(draw: st.DrawFn, number: int, later: tuple[str, ...]) -> Program:
+    writer = Writer(draw, later)
+    # Brothers and sisters start together: each lets a time of its own pass first.
+    writer.write_delay(0, False, frozenset())
+    writer.block(DEPTH)
+    writer.add(s.End())
+    return Program(f"p{number}", number, tuple(writer.items))
+
+
+@st.composite
+def models(draw: st.DrawFn) -> Model:
+    """Return models of one day: a few accesses of a few operators, short queues, random programs."""
+    operators = draw(st.integers(1, 3))
+    n_programs = draw(st.integers(1, 4))
+    names = [f"p{number}" for number in range(n_programs)]
+    programs = [
+        _program(draw, number, tuple(names[number + 1 :])) for number in range(n_programs)
+    ]
+    layout = Layout(
+        stations={"national": 0, "front": 1, "far": 1},
+        pools={"mail": 0, "mx": operators, "gate": 2 * operators},
+        endpoints={"imap": 0, "smtp": operators, "mx": 2 * operators, "gate": 3 * operators},
+        pool_of=POOL_OF,
+        registers={name: number for number, name in enumerate(REGISTERS)},
+        backends={"other": 0, "psc": 1},
+    )
+    code = compile_programs(programs, layout)
+    classes = draw(st.integers(1, 2))
+    entry_of = st.sampled_from([*(code.entries[name] for name in names), -1])
+    entry = np.array(
+        [[draw(entry_of) for _ in range(3)] + [-1] for _ in range(classes)], dtype=np.int64
+    )
+    rings, polls, first = draw(st.integers(0, 2)), [], 0
+    phases: list[int] = []
+    seed = draw(st.integers(0, 2**32))
+    generator = np.random.default_rng(seed)
+    for _ in range(rings):
+        period = draw(st.sampled_from([600, 1800, 14_400])) * NANOSECONDS
+        count = draw(st.integers(1, 4))
+        polls.append((period, first, count, int(draw(st.booleans()))))
+        phases += sorted(generator.integers(0, period, count).tolist())
+        first += count
+    senders = draw(st.integers(0 if rings else 1, 4))  # a model has at least one stream
+    accesses = first + max(senders, 1)
+    phases += [0] * (accesses - first)
+    hours = 24
+    counts = np.zeros((1 if senders else 0, hours), dtype=np.int64)
+    if senders:
+        counts[0, 8:20] = generator.poisson(draw(st.sampled_from([2, 20])), 12)
+    n_servers = 1 + operators
+    n_pools = 2 * operators + 1
+    servers = np.array([draw(st.integers(1, 3)) for _ in range(n_servers)], dtype=np.int64)
+    outages = [
+        (draw(st.integers(0, 1)), start * NANOSECONDS, (start + 7200) * NANOSECONDS)
+        for start in draw(st.lists(st.integers(0, 80_000), max_size=2))
+    ]
+    inputs = Inputs(
+        run_key=np.array([mix(seed, 7)], dtype=np.int64),
+        horizon=np.array([hours * 3600 * NANOSECONDS], dtype=np.int64),
+        code=code.table,
+        laws=code.laws,
+        entry=entry,
+        group=np.zeros(classes, dtype=np.int64),
+        access_class=generator.integers(0, classes, accesses).astype(np.int16),
+        access_operator=generator.integers(0, operators, accesses).astype(np.int32),
+        access_population=np.zeros(accesses, dtype=np.int8),
+        access_rtt=generator.integers(0, 300_000_000, accesses),
+        access_phase=np.array(phases, dtype=np.int64),
+        access_features=generator.integers(0, 8, accesses),
+        access_identity=np.arange(accesses, dtype=np.int64),
+        visit=np.array([draw(st.sampled_from([0.3, 1.0])) for _ in range(classes)]),
+        polls=np.array(polls, dtype=np.int64).reshape(-1, 4),
+        day_kind=np.zeros(2, dtype=np.int8),
+        schedule=np.array([[[0.8, 32_000.0, 3000.0, 64_000.0, 5000.0][:PEOPLE]]]),
+        sends=np.array([(0, senders)] if senders else [], dtype=np.int64).reshape(-1, 2),
+        senders=np.arange(first, first + senders, dtype=np.int32),
+        send_counts=counts,
+        recipients=np.arange(accesses, dtype=np.int32),
+        servers=servers,
+        server_offset=np.concatenate([[0], np.cumsum(servers)[:-1]]).astype(np.int64),
+        pool_slots=np.array([draw(st.integers(1, 3)) for _ in range(n_pools)], dtype=np.int64),
+        pool_backlog=np.array(
+            [draw(st.sampled_from([0, 1, 3, 50])) for _ in range(n_pools)], dtype=np.int64
+        ),
+        endpoint_role=np.repeat(np.arange(4), operators)[: 3 * operators + 1].astype(np.int16),
+        operator_bin=np.arange(operators, dtype=np.int16),
+        outages=np.array(outages, dtype=np.int64).reshape(-1, 3),
+        registers=np.array([len(REGISTERS)], dtype=np.int64),
+    )
+    assert len(Kind) == entry.shape[1]
+    return Model(code=code, inputs=inputs, groups=n_programs, minutes=hours * 60)

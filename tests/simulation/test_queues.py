@@ -1,0 +1,153 @@
+"""The textbook queues, as models of our own steps: the engines agree, and more means less wait."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.simulation.engines import assert_engines_agree
+
+from sandbox.simulation import fast
+from sandbox.simulation.draws import NANOSECONDS
+from sandbox.simulation.model import PoolStat, Record, StationStat
+from sandbox.simulation.queues import (
+    Queue,
+    Watch,
+    finite_queue,
+    impatient_queue,
+    infinite_queue,
+    retrial_queue,
+    slot_queue,
+)
+
+WATCH = Watch(2000, warm_up=50.0, seed=11)
+QUEUES = {
+    "M/M/1": infinite_queue(WATCH, servers=1, load=0.9, scv=1.0),
+    "M/M/16": infinite_queue(WATCH, servers=16, load=0.9, scv=1.0),
+    "M/D/1": infinite_queue(WATCH, servers=1, load=0.8, scv=0.0),
+    "M/lognormal/1": infinite_queue(WATCH, servers=1, load=0.8, scv=0.5),
+    "M/H2/3": infinite_queue(WATCH, servers=3, load=0.8, scv=6.0),
+    "M/G/4 on slots": slot_queue(WATCH, servers=4, load=0.9, scv=4.0),
+    "M/M/4/10": finite_queue(WATCH, servers=4, load=1.3, capacity=10),
+    "Erlang B": finite_queue(WATCH, servers=10, load=0.8, capacity=10),
+    "Erlang A": impatient_queue(WATCH, servers=10, load=1.2, patience=0.5),
+    "retrials": retrial_queue(WATCH, load=0.7, retrial_rate=0.5),
+}
+
+
+def pool(record: Record, stat: PoolStat) -> int:
+    return int(record.pools[0, stat])
+
+
+def mean_wait(queue: Queue) -> float:
+    record = fast.run(queue.model)
+    station, waits = record.stations[0], record.pools[0]
+    total = station[StationStat.WAIT] + waits[PoolStat.WAIT] + waits[PoolStat.LOST_WAIT]
+    return float(total) / float(record.sessions[0]) / (queue.service * NANOSECONDS)
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_engines_agree_on_every_session_of_a_queue(name: str) -> None:
+    record, rows = assert_engines_agree(QUEUES[name].model)
+    assert len(rows) == record.sessions.sum() > 1000
+
+
+def test_voided_deadlines_do_not_overrun_the_event_heap() -> None:
+    """Each wait that a slot ends leaves its deadline behind: far more than sessions in flight."""
+    watch = Watch(30_000, crowd=1000.0, seed=3)
+    assert_engines_agree(impatient_queue(watch, servers=10, load=0.9, patience=1e-4).model)
+
+
+def test_room_grows_with_the_sessions_in_flight() -> None:
+    watch = Watch(20_000, crowd=10_000.0, seed=4)
+    record, _ = assert_engines_agree(
+        impatient_queue(watch, servers=1, load=100.0, patience=0.01).model
+    )
+    assert pool(record, PoolStat.ABANDONED) > 10_000
+
+
+@pytest.mark.parametrize("name", ["M/M/4/10", "Erlang A", "Erlang B"])
+def test_arrivals_are_served_refused_or_gone(name: str) -> None:
+    record = fast.run(QUEUES[name].model)
+    ways = (PoolStat.GRANTED, PoolStat.REFUSED, PoolStat.ABANDONED)
+    assert record.sessions[0] == sum(pool(record, way) for way in ways)
+
+
+def test_little_s_law_holds_to_the_nanosecond_for_a_pool() -> None:
+    record = fast.run(QUEUES["Erlang A"].model)
+    waits = pool(record, PoolStat.WAIT) + pool(record, PoolStat.LOST_WAIT)
+    assert pool(record, PoolStat.QUEUE_AREA) == waits > 0
+
+
+def test_slots_and_a_station_make_the_same_customers_wait_the_same_time() -> None:
+    station = fast.run(infinite_queue(WATCH, servers=4, load=0.9, scv=1.0).model)
+    slots = fast.run(slot_queue(WATCH, servers=4, load=0.9, scv=1.0).model)
+    assert int(station.stations[0, StationStat.WAIT]) == pool(slots, PoolStat.QUEUE_AREA) > 0
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_the_warm_up_run_has_the_first_customers_of_the_whole_run(name: str) -> None:
+    queue = QUEUES[name]
+    whole, start = fast.run(queue.model), fast.run(queue.warm_up())
+    counts = queue.model.inputs.send_counts[0]
+    assert start.sessions[0] == counts[: queue.warm_hours].sum() > 0
+    assert (whole.sessions - start.sessions)[0] == counts[queue.warm_hours :].sum()
+
+
+def test_customers_fill_the_time_that_counts() -> None:
+    for customers in (1000, 123_456):
+        queue = infinite_queue(Watch(customers), servers=3, load=0.6, scv=1.0)
+        assert queue.duration * 3 * 0.6 == pytest.approx(customers, rel=1e-12)
+
+
+def test_replications_differ_and_a_seed_repeats() -> None:
+    def counts(seed: int, replication: int) -> list[int]:
+        watch = Watch(10_000, seed=seed, replication=replication)
+        queue = infinite_queue(watch, servers=1, load=0.5, scv=1.0)
+        return fast.run(queue.model).stations[0].tolist()
+
+    assert counts(1, 0) == counts(1, 0)
+    assert counts(1, 0) != counts(1, 1)
+    assert counts(1, 0) != counts(2, 0)
+
+
+def test_more_servers_or_room_never_lengthen_the_same_customers_wait() -> None:
+    """At one arrival rate: per server the load falls."""
+    watch = Watch(20_000, seed=5)
+    waits = [mean_wait(infinite_queue(watch, servers=c, load=3.6 / c, scv=1.0)) for c in (4, 5, 8)]
+    assert waits == sorted(waits, reverse=True)
+    refused = [
+        pool(fast.run(finite_queue(watch, servers=4, load=0.9, capacity=k).model), PoolStat.REFUSED)
+        for k in (4, 6, 10, 40)
+    ]
+    assert refused == sorted(refused, reverse=True)
+    assert refused[0] > 0
+
+
+def test_more_variable_service_waits_longer() -> None:
+    watch = Watch(200_000, seed=6)
+    waits = [mean_wait(infinite_queue(watch, servers=1, load=0.8, scv=v)) for v in (0, 0.5, 1, 4)]
+    assert waits == sorted(waits)
+
+
+def test_the_impatient_leave_sooner_and_more_of_them() -> None:
+    watch = Watch(50_000, seed=7)
+    runs = [
+        fast.run(impatient_queue(watch, servers=10, load=1.0, patience=theta).model)
+        for theta in (0.1, 0.5, 2.0)
+    ]
+    gone = [pool(run, PoolStat.ABANDONED) for run in runs]
+    assert gone == sorted(gone)
+    area = [pool(run, PoolStat.QUEUE_AREA) for run in runs]
+    assert area == sorted(area, reverse=True)
+
+
+def test_no_customer_waits_when_there_is_a_server_each() -> None:
+    record = fast.run(infinite_queue(Watch(2000), servers=500, load=0.01, scv=1.0).model)
+    assert record.stations[0, StationStat.WAIT] == 0
+
+
+def test_a_single_customer_is_served_at_once() -> None:
+    queue = infinite_queue(Watch(1, seed=2), servers=1, load=0.5, scv=1.0)
+    record, rows = assert_engines_agree(queue.model)
+    assert len(rows) == record.sessions[0]
+    assert np.all(record.stations[0, [StationStat.WAITED, StationStat.WAIT]] == 0) or len(rows) > 1

@@ -1,0 +1,175 @@
+"""The command line as a user meets it: separate processes, exit codes, one line per error."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from sandbox.cli import main; main()"]
+SMALL = """
+title = "petit"
+title_en = "small"
+compare = ["single-endpoint", "multi-endpoint"]
+[period]
+start = 2021-09-06
+days = 1
+[traffic]
+messages = 300
+[operators]
+mailboxes = [3, 1]
+certificates = []
+[populations.liberal]
+units = 60
+[populations.hospital]
+units = 2
+[populations.laboratory]
+units = 4
+[populations.ehpad]
+units = 4
+"""
+
+
+def mss(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=300, cwd=cwd
+    )
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scenario") / "petit.toml"
+    path.write_text(SMALL, encoding="utf-8")
+    return path
+
+
+def test_help_is_french_then_english() -> None:
+    result = mss("--help")
+    assert result.returncode == 0
+    assert result.stdout.index("espace de confiance") < result.stdout.index("mail space")
+    assert "compare" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["compare", "nulle-part"], "no such file"),
+        (["compare", "demo", "--design", "inconnu"], "not known"),
+        (["compare", "demo", "--replications", "0"], "must be 1 to 1000"),
+        (["compare", "demo", "--replications", "x"], "whole number or auto"),
+        (["compare", "demo", "--scale", "-1"], "range"),
+        (["compare", "demo", "--seed", "-1"], "range"),
+        (["compare", "demo", "--engine", "quantum"], "not one of"),
+        (["compare", "demo", "--backend", "nope", "--no-sensitivity"], "backend"),
+        (["scenario", "check", "nulle-part"], "no such file"),
+        (["unknown-verb"], "No such command"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(
+    arguments: list[str], expected: str, tmp_path: Path
+) -> None:
+    result = mss(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    lines = [line for line in result.stderr.splitlines() if line.startswith("mss-sandbox:")]
+    assert len(lines) == 1
+    assert expected in lines[0]
+    assert "Traceback" not in result.stderr
+
+
+def test_compare_writes_what_the_readme_says(small: Path, tmp_path: Path) -> None:
+    result = mss(
+        "compare", str(small), "--replications", "2", "--out", str(tmp_path), "--no-sensitivity",
+        "--trace",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "multi-endpoint" in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines()) <= 100
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    assert set(summary["designs"]) == {"single-endpoint", "multi-endpoint"}
+    assert summary["designs"]["single-endpoint"]["certificates"] == 2
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    assert list((tmp_path / "figures").glob("*.png"))
+    assert list((tmp_path / "figures").glob("*.svg"))
+    assert (tmp_path / "observations" / "multi-endpoint-r001" / "logins.parquet").is_file()
+    assert list((tmp_path / "observations").glob("*-trace.parquet"))
+
+
+def test_both_engines_write_the_same_summary(small: Path, tmp_path: Path) -> None:
+    for engine in ("fast", "simpy"):
+        result = mss(
+            "compare", str(small), "--engine", engine, "--replications", "1",
+            "--out", str(tmp_path / engine), "--no-sensitivity",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+    fast, simpy = (
+        json.loads((tmp_path / engine / "summary.json").read_text(encoding="utf-8"))
+        for engine in ("fast", "simpy")
+    )
+    for summary in (fast, simpy):
+        for key in ("engine", "wall_seconds", "peak_rss_bytes"):
+            del summary[key]
+    assert fast == simpy
+
+
+def test_an_interrupted_comparison_exits_3_and_the_same_command_resumes(tmp_path: Path) -> None:
+    command = [*COMMAND, "compare", "demo", "--replications", "40", "--no-sensitivity",
+               "--workers", "1", "--out", str(tmp_path)]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    finished = tmp_path / "observations"
+    limit = time.monotonic() + 120
+    while time.monotonic() < limit and len(list(finished.glob("*-r*/about.json"))) < 2:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3, errors
+    assert "interrompu" in errors
+    assert not (tmp_path / "summary.json").exists()
+    kept = {path: path.stat().st_mtime_ns for path in finished.glob("*-r000/about.json")}
+    assert kept
+    result = mss("compare", "demo", "--replications", "1", "--no-sensitivity",
+                 "--out", str(tmp_path))  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    result = mss("compare", str(small), "--out", str(tmp_path / "taken" / "out"),
+                 "--no-sensitivity")  # fmt: skip
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_a_full_disk_leaves_no_half_written_run(small: Path, tmp_path: Path) -> None:
+    """A file-size limit stands for a full disk: the system refuses to write any further."""
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000));"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "from sandbox.cli import main; main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, "compare", str(small), "--workers", "1", "--replications",
+         "1", "--no-sensitivity", "--out", str(tmp_path)],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list((tmp_path / "observations").glob("*-r000/about.json"))
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_scenario_check_and_schema(small: Path) -> None:
+    facts = json.loads(mss("scenario", "check", str(small), "--json").stdout)
+    assert facts["operators"] == 2
+    assert "populations.liberal.units" in facts["keys_given"]
+    schema = json.loads(mss("scenario", "schema").stdout)
+    assert schema["x-inputs"]["policies.ciba_interval"]["default"] == 5
+    assert "aout-2021" in mss("scenario", "list").stdout
