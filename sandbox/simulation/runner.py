@@ -34,6 +34,7 @@ TRACE_COLUMNS = (
     "access", "kind", "key", "start_ns", "login_ns", "end_ns", "cause", "retries", "peer",
     *(f"{phase.name.lower()}_ns" for phase in Phase),
 )  # fmt: skip
+TRACE_ROWS = 1 << 16  # sessions written together
 FORMAT = 1  # of a finished run on disk; a change makes old ones run again
 
 
@@ -74,11 +75,23 @@ def _trace_writer(path: Path) -> tuple[Callable[[NDArray[np.int64]], None], Call
     partial = path.with_suffix(".partial")
     writer = pq.ParquetWriter(partial, schema, compression="zstd")
 
+    waiting: list[NDArray[np.int64]] = []
+
+    def flush() -> None:
+        if waiting:
+            rows = np.concatenate(waiting)
+            columns = [pa.array(rows[:, number]) for number in range(rows.shape[1])]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            waiting.clear()
+
     def write(rows: NDArray[np.int64]) -> None:
-        columns = [pa.array(rows[:, number]) for number in range(rows.shape[1])]
-        writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+        # The reference hands over one session at a time, the fast engine blocks of thousands.
+        waiting.append(rows)
+        if len(waiting) >= TRACE_ROWS or len(rows) > 1:
+            flush()
 
     def close() -> None:
+        flush()
         writer.close()
         partial.rename(path)
 

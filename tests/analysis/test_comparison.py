@@ -5,18 +5,20 @@ from __future__ import annotations
 import gc
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.analysis import comparison
 from sandbox.analysis.comparison import Comparison, compare, write_summary
 from sandbox.analysis.metrics import METRICS
 from sandbox.observations.schema import Cause
 from sandbox.space.errors import UserError
 from sandbox.space.loader import parse_scenario
 from sandbox.space.methods import Method
-from tests.simulation.small import BASE, everyone, small_scenario, tree_of
+from tests.simulation.small import BASE, small_scenario, tree_of
 
 SCALE = 0.2
 DESIGNS = ("single-endpoint", "multi-endpoint", "multi-port", "multi-endpoint-sni", "api-lps-2023")
@@ -157,11 +159,18 @@ def test_a_sweep_gives_a_row_for_each_value_design_and_metric() -> None:
     assert len(found.sweep) == 2 * len(METRICS)
 
 
-def test_replications_are_added_until_they_suffice() -> None:
-    """Cards alone: waits hardly vary from day to day, so the first batch of eight suffices."""
-    calm = small_scenario(everyone(method="cps") | {"compare": ["single-endpoint"]})
-    found = compare(calm, replications=None, workers=1, sensitivity=False)
-    assert len(found.runs["single-endpoint"]) >= 8
+def test_replications_are_added_until_they_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first batch of eight, then one by one, each time judged on all of them."""
+    judged: list[int] = []
+
+    def enough(series: Sequence[Sequence[float]]) -> bool:
+        judged.append(len(series[0]))
+        return len(series[0]) == 10
+
+    monkeypatch.setattr(comparison, "precise_enough", enough)
+    found = compare(small_scenario(), replications=None, workers=1, sensitivity=False)
+    assert judged == [8, 9, 10]
+    assert {len(runs) for runs in found.runs.values()} == {10}
 
 
 @pytest.mark.parametrize(
