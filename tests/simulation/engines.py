@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.simulation import fast, reference
-from sandbox.simulation.kernel import TRACE_FIELDS
+from sandbox.simulation.state import TRACE_FIELDS
 from sandbox.simulation.model import Model, Record
 
 __all__ = ["assert_engines_agree", "run_traced"]
