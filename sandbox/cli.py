@@ -16,6 +16,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("sandbox.analysis.compare_command", "compare"),
     "scenario": ("sandbox.space.scenario_command", "scenario"),
     "validate": ("sandbox.analysis.validate_command", "validate"),
+    "pki": ("sandbox.trust.commands", "pki"),
+    "list": ("sandbox.trust.commands_list", "list_"),
+    "dns": ("sandbox.trust.commands_dns", "dns"),
+    "hosts": ("sandbox.trust.commands_dns", "hosts"),
 }
 
 
