@@ -172,7 +172,7 @@ def write_summary(comparison: Comparison, folder: Path) -> Path:
     text = json.dumps(comparison.summary, ensure_ascii=False, indent=1, allow_nan=False)
     partial = folder / "summary.json.partial"
     partial.write_text(text + "\n", encoding="utf-8")
-    return partial.rename(folder / "summary.json")
+    return partial.replace(folder / "summary.json")
 
 
 def _tasks(scenario: Scenario, options: Options, replications: range) -> list[Task]:

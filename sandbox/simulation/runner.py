@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import resource
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -93,9 +94,19 @@ def _trace_writer(path: Path) -> tuple[Callable[[NDArray[np.int64]], None], Call
     def close() -> None:
         flush()
         writer.close()
-        partial.rename(path)
+        partial.replace(path)
 
     return write, close
+
+
+def _peak_memory() -> int:
+    """Return the most memory that this process has held, bytes; 0 where the system does not say."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
@@ -126,7 +137,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "replication": task.replication,
         "scale": task.scale,
         "wall_seconds": round(time.perf_counter() - begin, 3),
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_rss_bytes": _peak_memory(),
         "accesses": len(space.accesses),
         "mailboxes": int(space.mailboxes.sum()),
     }
@@ -217,7 +228,8 @@ def _run_all(
             raise UserError(f"--backend {backend}: {error}") from None
         raise
     finally:
-        shares_path.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # Windows keeps a mapped file
+            shares_path.unlink(missing_ok=True)
 
 
 def _stop_workers() -> None:
