@@ -64,6 +64,7 @@ def test_a_design_in_the_summary_has_the_keys_of_the_brief(
         for quantiles in measures.values():
             assert set(quantiles) == {"p50", "p95", "p99", "mean", "ci95"}
     assert set(found["failures"]) <= {cause.name.lower() for cause in Cause}
+    assert sum(found["failures"].values()) <= 1
     for endpoint in found["endpoints"].values():
         assert set(endpoint) >= {
             "sessions", "peak_per_second", "peak_connections", "utilisation_peak"

@@ -53,7 +53,7 @@ WEIGHTS = login_weights([RUN])
     [
         ("cannot_connect", 0.25),
         ("undelivered", 1 - 3 / 4),
-        ("failure_share", 1 / (14 - 4)),  # exclusions are no attempts, the relay is no login
+        ("failure_share", 1 / (8 + 1)),  # of attempts: logins and failures, exclusions apart
         ("user_wait", 16.0),
         ("machine_latency", (0.2 * 4 + 0.2 * 4) / 8),
         ("slots_peak", 0.9),  # the relay's door is not a login endpoint
@@ -100,3 +100,13 @@ def test_designs_are_compared_at_the_same_mix_of_methods() -> None:
 
 def test_a_metric_is_collected_over_replications() -> None:
     assert collect([{"a": 1.0}, {"a": 2.0}], "a") == [1.0, 2.0]
+
+
+def test_a_space_where_nobody_logs_in_has_no_wait_and_fails_altogether() -> None:
+    nobody = observed(
+        login_totals=rows("protocol", "method", "operator", "measure", "count", "total_seconds",
+                          of=[]),
+    )  # fmt: skip
+    found = headline(nobody, 0.0, login_weights([nobody]))
+    assert math.isnan(found["user_wait"])
+    assert found["failure_share"] == 1.0

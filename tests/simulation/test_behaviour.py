@@ -379,3 +379,13 @@ def test_the_phases_of_a_login_add_up_to_its_latency(crowded: Run) -> None:
     logged = crowded.trace[crowded.trace[:, 4] >= 0]
     assert len(logged) > 0
     np.testing.assert_array_equal(logged[:, 4] - logged[:, 3], logged[:, 9:].sum(axis=1))
+
+
+def test_each_attempt_ends_in_one_login_or_one_failure(crowded: Run) -> None:
+    """Attempts are sessions and their retries, the relay's apart."""
+    relay = crowded.model.groups - 1
+    sessions = crowded.record.sessions[:relay].sum()
+    relayed = crowded.trace[crowded.trace[:, 1] == 3]  # this crowd opens no further connection
+    retries = crowded.trace[:, 7].sum() - relayed[:, 7].sum()
+    logins = crowded.record.login_count[:, :relay, 0].sum()
+    assert sessions + retries == logins + crowded.record.failures[:relay].sum()
