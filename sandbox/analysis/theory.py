@@ -85,9 +85,7 @@ def mmc(servers: int, load: float) -> Expected:
     """M/M/c, load < 1."""
     waits = erlang_c(servers, load)
     mean = waits / (servers * (1.0 - load))
-    return Expected(
-        wait_mean=mean, wait_probability=waits, queue_length_mean=load * servers * mean
-    )
+    return Expected(wait_mean=mean, wait_probability=waits, queue_length_mean=load * servers * mean)
 
 
 def mg1(load: float, scv: float) -> Expected:

@@ -74,7 +74,9 @@ class Writer:
     def add(self, *items: Label | Step) -> None:
         self.items += items
 
-    def block(self, depth: int, *, timed_out: bool = False, held: frozenset[str] = frozenset()) -> None:
+    def block(
+        self, depth: int, *, timed_out: bool = False, held: frozenset[str] = frozenset()
+    ) -> None:
         """Write a few blocks. `timed_out`: a deadline may cut them, so they take no slot."""
         kinds = ["delay", "serve", "note", "stamp"]
         if depth > 0:
@@ -163,7 +165,9 @@ class Writer:
             if self.draw(st.booleans()):
                 self.write_serve(depth, True, held)
             self.add(s.Pending(again))
-        self.add(s.Clear(), s.Settle(), s.Goto(out), handler, s.Settle(), s.Fail(Cause.NO_ANSWER), out)
+        self.add(
+            s.Clear(), s.Settle(), s.Goto(out), handler, s.Settle(), s.Fail(Cause.NO_ANSWER), out
+        )
 
     def write_deadline(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
         handler, out = self.label(), self.label()
@@ -204,14 +208,20 @@ class Writer:
         out, refused, late, cut = (self.label() for _ in range(4))
         scope = ENDPOINTS[endpoint]
         self.add(
-            s.Deadline(self.draw(st.sampled_from([0.0, 20.0])), late, self.draw(laws()), self.draw(purpose)),
+            s.Deadline(
+                self.draw(st.sampled_from([0.0, 20.0])), late, self.draw(laws()), self.draw(purpose)
+            ),
             s.Acquire(endpoint, refused, scope),
         )
         if self.draw(st.booleans()):
             self.add(s.Clear())
             self.block(depth, held=held | {POOL_OF[endpoint]})
         else:
-            self.add(s.Deadline(self.draw(st.sampled_from([1.0, 60.0])), cut, self.draw(st.none() | laws())))
+            self.add(
+                s.Deadline(
+                    self.draw(st.sampled_from([1.0, 60.0])), cut, self.draw(st.none() | laws())
+                )
+            )
             self.block(depth, timed_out=True, held=held | {POOL_OF[endpoint]})
             self.add(s.Clear())
         self.add(s.Release(endpoint, scope), s.Goto(out))
@@ -243,9 +253,7 @@ def models(draw: st.DrawFn) -> Model:
     operators = draw(st.integers(1, 3))
     n_programs = draw(st.integers(1, 4))
     names = [f"p{number}" for number in range(n_programs)]
-    programs = [
-        _program(draw, number, tuple(names[number + 1 :])) for number in range(n_programs)
-    ]
+    programs = [_program(draw, number, tuple(names[number + 1 :])) for number in range(n_programs)]
     layout = Layout(
         stations={"national": 0, "front": 1, "far": 1},
         pools={"mail": 0, "mx": operators, "gate": 2 * operators},

@@ -10,6 +10,8 @@ from sandbox.simulation.model import Model
 
 
 @given(models())
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 def test_engines_agree_on_random_programs(model: Model) -> None:
     assert_engines_agree(model)
