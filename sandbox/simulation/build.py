@@ -30,6 +30,7 @@ COLUMNS = 8
 NATIONAL = ("psc", "sms", "directory")
 HOUR = 3600
 BUSY_SHARE = 0.02  # of accesses that keep no connection, those connected at one instant (guess)
+LEAST_PART = 16  # a dedicated endpoint has at least this fraction of the smallest operator's slots
 ALL_METHODS = tuple(Method)
 
 
@@ -88,19 +89,25 @@ def _expected_connections(space: Space, endpoint: Endpoint) -> NDArray[np.float6
 
 
 def _split(total: NDArray[np.int64], weights: NDArray[np.float64], least: int) -> NDArray[np.int64]:
-    """Split each operator's total over endpoints: `least` each, the rest by weight.
+    """Split each operator's total over endpoints by weight, at least `least` each.
 
     Returns int64 (endpoints, operators); `total` must be at least endpoints x `least`.
     """
-    parts = np.full(weights.shape, least, dtype=np.int64)
+    parts = np.zeros(weights.shape, dtype=np.int64)
     for operator in range(weights.shape[1]):
         share = weights[:, operator] + 1e-9
-        rest = int(total[operator]) - least * len(share)
-        exact = share / share.sum() * rest
-        extra = np.floor(exact).astype(np.int64)
-        order = np.argsort(extra - exact, kind="stable")
-        extra[order[: rest - int(extra.sum())]] += 1
-        parts[:, operator] += extra
+        floored = np.zeros(len(share), dtype=np.bool_)
+        while True:  # who would get less than the least gets it; the others share what is left
+            rest = int(total[operator]) - least * int(floored.sum())
+            exact = np.where(floored, least, share / share[~floored].sum() * rest)
+            below = ~floored & (exact < least)
+            if not below.any():
+                break
+            floored |= below
+        whole = np.floor(exact).astype(np.int64)
+        order = np.argsort(whole - exact, kind="stable")
+        whole[order[: int(total[operator]) - int(whole.sum())]] += 1
+        parts[:, operator] = whole
     return parts
 
 
@@ -149,7 +156,7 @@ class _Builder:
                 self._add_pool(protocol, total)
                 self.pool_of |= {e.name: protocol for e in mine}
             else:
-                parts = _split(total, weights, max(1, resources.least_slots // len(mine)))
+                parts = _split(total, weights, max(1, resources.least_slots // LEAST_PART))
                 for endpoint, slots in zip(mine, parts, strict=True):
                     self._add_pool(endpoint.name, slots)
                     self.pool_of[endpoint.name] = endpoint.name

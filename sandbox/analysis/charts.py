@@ -1,0 +1,297 @@
+"""What each figure draws, on axes that `plots` prepares: shares, money, fill, sensitivity."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.ticker import FuncFormatter
+
+from sandbox.analysis.influence import influences
+from sandbox.analysis.metrics import EXCLUSIONS, METRICS
+from sandbox.analysis.wording import CAUSES, Text, decimal, euros, percent, seconds
+
+if TYPE_CHECKING:
+    from sandbox.analysis.comparison import Comparison
+    from sandbox.analysis.plots import Plots
+
+__all__ = [
+    "EXCLUSION_COLOURS", "cannot_connect", "connections", "costs", "failure_causes",
+    "failure_shares", "failures", "largest", "peak_fill", "sensitivity", "sweep", "swept_metrics",
+]  # fmt: skip
+
+LARGEST = 10
+MOST_INPUTS = 12
+NAME_WIDTH = 30
+EXCLUSION_COLOURS = dict(
+    zip(EXCLUSIONS, ("#0072B2", "#56B4E9", "#E69F00", "#CC79A7", "#D55E00"), strict=True)
+)
+PAYERS = {
+    "operators": (Text("opérateurs", "operators"), "#0072B2"),
+    "editors": (Text("éditeurs", "editors"), "#E69F00"),
+    "sites": (Text("sites (pare-feu)", "sites (firewalls)"), "#009E73"),
+}
+
+
+def wrapped(text: str, width: int = NAME_WIDTH) -> str:
+    """Break a label into lines."""
+    return "\n".join(textwrap.wrap(text, width)) or text
+
+
+def share_axis(axis: Any, language: str) -> None:
+    """Write an axis in per cent, in the language's way."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _ticks(value, language)))
+
+
+def _ticks(value: float, language: str) -> str:
+    digits = 0 if abs(value) >= 0.1 or value == 0 else 1 if abs(value) >= 0.001 else 2
+    sign = {"fr": "\u00a0%", "en": "%"}[language]
+    return decimal(100 * value, digits)[language] + sign
+
+
+def _design_rows(plots: Plots, axes: Axes) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Name one row per design, the first on top."""
+    rows = np.arange(len(plots.designs), dtype=float)
+    axes.set_yticks(rows, [wrapped(plots.names[name]) for name in plots.designs])
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    return rows
+
+
+def cannot_connect(plots: Plots, grid: Any) -> None:
+    """Stacked bars: one per design, one colour per cause."""
+    axes: Axes = grid[0][0]
+    rows = _design_rows(plots, axes)
+    excluded = plots.comparison.excluded
+    left = np.zeros(len(rows))
+    for cause, colour in EXCLUSION_COLOURS.items():
+        values = np.array([excluded[name].get(cause, 0.0) for name in plots.designs])
+        if values.any():
+            axes.barh(rows, values, 0.6, left=left, color=colour,
+                      label=CAUSES[cause][plots.language])  # fmt: skip
+            left += values
+    for row, total in zip(rows, left, strict=True):
+        axes.annotate(percent(total)[plots.language], (total, row), (4, 0),
+                      textcoords="offset points", va="center")  # fmt: skip
+    axes.set_xlim(0, max(float(left.max()) * 1.12, 0.001))
+    share_axis(axes.xaxis, plots.language)
+    axes.set_xlabel(Text("part des accès", "share of accesses")[plots.language])
+    if left.any():
+        axes.figure.legend(loc="outside upper left", ncols=2)
+
+
+def costs(plots: Plots, grid: Any) -> None:
+    """Stacked bars by who pays, with a line from the low to the high view."""
+    axes: Axes = grid[0][0]
+    rows = _design_rows(plots, axes)
+    bills = [plots.comparison.costs[name] for name in plots.designs]
+    left = np.zeros(len(rows))
+    for payer, (label, colour) in PAYERS.items():
+        values = np.array([getattr(bill.central, payer) for bill in bills])
+        axes.barh(rows, values, 0.5, left=left, color=colour, label=label[plots.language])
+        left += values
+    low = np.array([bill.low.total for bill in bills])
+    high = np.array([bill.high.total for bill in bills])
+    axes.hlines(rows + 0.36, low, high, color="#333333", linewidth=1.5,
+                label=Text("hypothèses basses à hautes", "low to high assumptions")[plots.language])  # fmt: skip
+    for end in (low, high):
+        axes.plot(end, rows + 0.36, "|", color="#333333", markersize=7)
+    axes.set_xlim(0, max(float(high.max()) * 1.06, 1.0))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: euros(value)[plots.language]))
+    axes.set_xlabel(Text("euros par an, tout l'espace de confiance",
+                         "euros a year, whole trust space")[plots.language])  # fmt: skip
+    axes.figure.legend(loc="outside upper left", ncols=4)
+
+
+def failure_shares(comparison: Comparison) -> dict[str, dict[str, float]]:
+    """Return, by design, failures by cause over sessions of accesses that can connect."""
+    shares = {}
+    for name, runs in comparison.runs.items():
+        sessions = 0
+        counts: dict[str, int] = {}
+        for run in runs:
+            frame = run.tables["failures"].query("protocol != 'relay'")
+            by_cause = frame.groupby("cause")["count"].sum()
+            started = run.tables["sessions"].query("protocol != 'relay'")["sessions"].sum()
+            sessions += int(started) - int(by_cause[by_cause.index.isin(EXCLUSIONS)].sum())
+            for cause, count in by_cause[~by_cause.index.isin(EXCLUSIONS)].items():
+                counts[str(cause)] = counts.get(str(cause), 0) + int(count)
+        shares[name] = {c: n / sessions for c, n in counts.items() if n and sessions}
+    return shares
+
+
+def failure_causes(comparison: Comparison) -> list[str]:
+    """Return the causes of failures that happened, the most frequent first."""
+    shares = failure_shares(comparison)
+    total: dict[str, float] = {}
+    for causes in shares.values():
+        for cause, share in causes.items():
+            total[cause] = total.get(cause, 0.0) + share
+    return sorted(total, key=lambda cause: (-total[cause], cause))
+
+
+def _empty(axes: Axes, text: str) -> None:
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
+
+
+def failures(plots: Plots, grid: Any) -> None:
+    """Grouped dots on a log axis: a row per cause, a dot per design."""
+    axes: Axes = grid[0][0]
+    causes = failure_causes(plots.comparison)
+    if not causes:
+        _empty(axes, Text("Aucun échec.", "No failure.")[plots.language])
+        return
+    shares = failure_shares(plots.comparison)
+    step = 0.7 / max(1, len(plots.designs) - 1)
+    for number, name in enumerate(plots.designs):
+        offset = (number - (len(plots.designs) - 1) / 2) * step
+        for row, cause in enumerate(causes):
+            value = shares[name].get(cause)
+            if value:
+                axes.plot(value, row + offset, "o", color=plots.colours[name], markersize=6)
+    axes.set_xscale("log")
+    share_axis(axes.xaxis, plots.language)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _log_share(v, plots.language)))
+    axes.xaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
+    axes.set_yticks(range(len(causes)), [wrapped(CAUSES[c][plots.language]) for c in causes])
+    axes.set_ylim(len(causes) - 0.5, -0.5)
+    axes.set_xlabel(Text("part des sessions (axe logarithmique)",
+                         "share of sessions (log axis)")[plots.language])  # fmt: skip
+
+
+def _log_share(value: float, language: str) -> str:
+    text = f"{100 * value:.8f}".rstrip("0").rstrip(".")
+    return (text.replace(".", ",") + "\u00a0%") if language == "fr" else text + "%"
+
+
+def largest(comparison: Comparison) -> list[str]:
+    """Return the operators with most mailboxes, the largest first."""
+    space = comparison.space
+    order = (-np.asarray(space.operator_mailboxes)).argsort(kind="stable")[:LARGEST]
+    return [str(space.operators[number]) for number in order]
+
+
+def peak_fill(comparison: Comparison) -> pd.DataFrame:
+    """Return peak connections and slots of the fullest endpoint: one row per design and operator.
+
+    Columns design, operator, endpoint, peak_connections, slots, fill; worst replication.
+    """
+    names = largest(comparison)
+    rows = []
+    for design, runs in comparison.runs.items():
+        frame = pd.concat([run.tables["endpoints"] for run in runs])
+        frame = frame[(frame["endpoint"] != "mx") & frame["operator"].isin(names)].copy()
+        frame["fill"] = frame["peak_connections"] / frame["slots"]
+        frame = frame.sort_values("fill", ascending=False, kind="stable")
+        top = frame.drop_duplicates("operator").set_index("operator").reindex(names).dropna()
+        rows.append(top.reset_index().assign(design=design))
+    columns = ["design", "operator", "endpoint", "peak_connections", "slots", "fill"]
+    return pd.concat(rows)[columns].reset_index(drop=True)
+
+
+def connections(plots: Plots, grid: Any) -> None:
+    """Dots: fill of the fullest endpoint of each large operator."""
+    axes: Axes = grid[0][0]
+    names = largest(plots.comparison)
+    frame = peak_fill(plots.comparison)
+    step = 0.7 / max(1, len(plots.designs) - 1)
+    for number, design in enumerate(plots.designs):
+        mine = frame[frame["design"] == design]
+        offset = (number - (len(plots.designs) - 1) / 2) * step
+        rows = [names.index(name) + offset for name in mine["operator"]]
+        axes.plot(mine["fill"], rows, "o", color=plots.colours[design], markersize=5)
+    axes.axvline(1, color="#333333", linewidth=1, linestyle="--")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(0, max(1.05, float(frame["fill"].max() or 0) * 1.05))
+    share_axis(axes.xaxis, plots.language)
+    axes.set_xlabel(Text(
+        "connexions simultanées au plus haut / connexions possibles (endpoint le plus rempli)",
+        "peak connections / connection slots (fullest endpoint)")[plots.language])  # fmt: skip
+
+
+def sensitivity(plots: Plots, grid: Any) -> None:
+    """Matrix: inputs by metrics; colour is the move in thresholds, a mark a change of order."""
+    axes: Axes = grid[0][0]
+    found = plots.comparison.sensitivity
+    assert found is not None
+    metrics = list(found.base)
+    rows = influences(found)[:MOST_INPUTS]
+    if not rows:
+        _empty(axes, Text("Aucune entrée incertaine.", "No uncertain input.")[plots.language])
+        return
+    values = np.array([[i.moves[m] / METRICS[m].threshold for m in metrics] for i in rows])
+    image = axes.imshow(np.clip(values, 0.1, 1000), cmap="Blues", norm=LogNorm(0.1, 1000),
+                        aspect="auto")  # fmt: skip
+    for row, item in enumerate(rows):
+        for column, metric in enumerate(metrics):
+            move = item.moves[metric]
+            text = "0" if move == 0 else (seconds if METRICS[metric].unit == "s" else percent)(move)[
+                plots.language]  # fmt: skip
+            mark = "⇄ " if metric in item.changed else ""
+            axes.text(column, row, mark + text, ha="center", va="center", fontsize=8,
+                      weight="bold" if mark else "normal",
+                      color="white" if values[row, column] > 30 else "#222222")  # fmt: skip
+    labels = [Text(METRICS[m].french, METRICS[m].english)[plots.language] for m in metrics]
+    axes.set_xticks(range(len(metrics)), [wrapped(label, 20) for label in labels])
+    axes.xaxis.tick_top()
+    axes.set_yticks(range(len(rows)), [item.key for item in rows])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02)
+    bar.set_label(Text("déplacement de l'écart entre designs, en seuils utiles",
+                       "move of the gap between designs, in thresholds")[plots.language])  # fmt: skip
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(v, plots.language)))
+    axes.set_xlabel(Text("⇄ : l'ordre des designs change", "⇄: the order of designs changes")[
+        plots.language])  # fmt: skip
+
+
+def _plain(value: float, language: str) -> str:
+    text = f"{value:g}"
+    return text.replace(".", ",") if language == "fr" else text
+
+
+def swept_metrics(comparison: Comparison) -> list[str]:
+    """Return the metrics that the sweep moves by more than their threshold."""
+    assert comparison.sweep is not None
+    spread = comparison.sweep.groupby(["metric", "design"])["result"].agg(
+        lambda v: v.max() - v.min()
+    )
+    return [m for m in METRICS
+            if m in spread.index.get_level_values(0)
+            and spread[m].max() >= METRICS[m].threshold]  # fmt: skip
+
+
+def sweep(plots: Plots, grid: Any) -> None:
+    """Lines: one panel per metric that moves, one line per design."""
+    frame = plots.comparison.sweep
+    assert frame is not None
+    shown = swept_metrics(plots.comparison)
+    panels = list(grid.flat)
+    for axes in panels[max(1, len(shown)) :]:
+        axes.set_axis_off()
+    if not shown:
+        _empty(panels[0], Text("Le balayage ne déplace aucune mesure de plus que le seuil utile.",
+                               "The sweep moves no metric by more than its threshold.")[plots.language])  # fmt: skip
+    for axes, metric in zip(panels, shown, strict=False):
+        facts = METRICS[metric]
+        mine = frame[frame["metric"] == metric]
+        for name in plots.designs:
+            line = mine[mine["design"] == name]
+            axes.plot(line["value"], line["result"], "o-", color=plots.colours[name], markersize=4)
+        axes.set_title(wrapped(Text(facts.french, facts.english)[plots.language], 44))
+        axes.set_ylim(bottom=0)
+        if facts.unit == "share":
+            share_axis(axes.yaxis, plots.language)
+        else:
+            axes.set_ylabel("s")
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(v, plots.language)))
+        points = mine.drop_duplicates("value")
+        axes.set_xticks(points["value"], points["label"], rotation=0)
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel(str(frame["key"].iloc[0]))

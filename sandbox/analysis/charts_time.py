@@ -1,0 +1,181 @@
+"""What the figures of time and load draw: latency by method, phases, load over the week."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from sandbox.analysis.charts import wrapped
+from sandbox.analysis.metrics import QUANTILES
+from sandbox.analysis.metrics import latency as quantiles
+from sandbox.analysis.statistics import estimate
+from sandbox.analysis.wording import MEASURES, METHOD_NAMES, PHASES, Text, decimal
+from sandbox.space.methods import Method
+
+if TYPE_CHECKING:
+    from sandbox.analysis.comparison import Comparison
+    from sandbox.analysis.plots import Plots
+
+__all__ = [
+    "PHASE_COLOURS", "latency", "load", "mean_phases", "methods_used", "phases", "week_profile"
+]  # fmt: skip
+
+WEEK_HOURS = 168
+PHASE_COLOURS = dict(
+    zip(PHASES, ("#56B4E9", "#999999", "#0072B2", "#009E73", "#E69F00", "#CC79A7"), strict=True)
+)
+ENDPOINT_COLOURS = {
+    "": "#333333", "cps": "#0072B2", "otp": "#E69F00", "ciba": "#CC79A7", "certificat": "#009E73",
+}  # fmt: skip
+SPARE = ("#56B4E9", "#D55E00", "#8C6D31", "#6A3D9A")
+LINES = {"imap": "-", "smtp": "--", "mx": ":"}
+
+
+def methods_used(comparison: Comparison) -> list[str]:
+    """Return the methods by which somebody logged in under some design."""
+    seen: set[str] = set()
+    for runs in comparison.runs.values():
+        for run in runs:
+            totals = run.tables["login_totals"]
+            seen |= set(totals.loc[totals["count"] > 0, "method"])
+    return [str(method) for method in Method if str(method) in seen]
+
+
+def _duration(value: float, language: str) -> str:
+    """Write a tick: 10 ms, 0,1 s, 1 s, 10 s."""
+    if value < 0.1:
+        return f"{1000 * value:g}\u00a0ms"
+    text = f"{value:g}\u00a0s"
+    return text.replace(".", ",") if language == "fr" else text
+
+
+def _points(plots: Plots, design: str, method: str, measure: str) -> dict[str, float]:
+    runs = plots.comparison.runs[design]
+    rows = [quantiles(run, method, measure) for run in runs]
+    return {name: estimate([row[name] for row in rows]).mean for name in QUANTILES}
+
+
+def latency(plots: Plots, grid: Any) -> None:
+    """One row of panels per method: a line from p50 to p99 for each design."""
+    rows = np.arange(len(plots.designs))
+    for line, method in enumerate(methods_used(plots.comparison)):
+        for column, measure in enumerate(MEASURES):
+            axes: Axes = grid[line][column]
+            axes.set_xscale("log")
+            for row, name in zip(rows, plots.designs, strict=True):
+                found = _points(plots, name, method, measure)
+                if np.isnan(found["p50"]):
+                    continue
+                colour = plots.colours[name]
+                axes.plot([found["p50"], found["p99"]], [row, row], "-", color=colour, linewidth=2)
+                axes.plot(found["p50"], row, "o", color=colour, markersize=6)
+                axes.plot(found["p95"], row, "|", color=colour, markersize=9, markeredgewidth=2)
+                axes.plot(found["p99"], row, "o", color=colour, markerfacecolor="white",
+                          markersize=5)  # fmt: skip
+            axes.set_ylim(len(rows) - 0.5, -0.5)
+            axes.set_yticks([])
+            axes.xaxis.set_major_locator(LogLocator(10))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _duration(v, plots.language)))
+            axes.xaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
+            axes.set_title(METHOD_NAMES[method][plots.language] if column == 0 else "")
+            if line == len(grid) - 1:
+                axes.set_xlabel(say_measure(measure, plots.language))
+
+
+def say_measure(measure: str, language: str) -> str:
+    """Name a latency axis, with how to read its marks."""
+    return f"{MEASURES[measure][language]}\n● p50   | p95   ○ p99"
+
+
+def mean_phases(comparison: Comparison, design: str) -> pd.DataFrame:
+    """Return the mean seconds that a successful login spends: methods by phases."""
+    runs = comparison.runs[design]
+    totals = pd.concat([run.tables["phase_totals"] for run in runs])
+    counts = pd.concat([run.tables["login_totals"] for run in runs])
+    logins = counts[counts["measure"] == "machine"].groupby("method")["count"].sum()
+    sums = totals.groupby(["method", "phase"])["total_seconds"].sum().unstack("phase")
+    means = sums.div(logins, axis=0)
+    return means.reindex(index=[str(m) for m in Method], columns=list(PHASES)).fillna(0.0)
+
+
+def phases(plots: Plots, grid: Any) -> None:
+    """Stacked bars: one row of panels per method, machine phases left, the person right."""
+    rows = np.arange(len(plots.designs), dtype=float)
+    means = {name: mean_phases(plots.comparison, name) for name in plots.designs}
+    machine = [phase for phase in PHASES if phase != "person"]
+    sides = (machine, ["person"])
+    used = methods_used(plots.comparison)
+    for line, method in enumerate(used):
+        for column, wanted in enumerate(sides):
+            axes: Axes = grid[line][column]
+            left = np.zeros(len(rows))
+            for phase in wanted:
+                values = np.array([float(means[n].loc[method, phase]) for n in plots.designs])
+                label = PHASES[phase][plots.language] if line == 0 else None
+                axes.barh(rows, values, 0.7, left=left, color=PHASE_COLOURS[phase], label=label)
+                left += values
+            axes.set_yticks(rows, [wrapped(plots.names[n], 34) for n in plots.designs]
+                            if column == 0 else [], fontsize=7.5)  # fmt: skip
+            axes.set_ylim(len(rows) - 0.5, -0.5)
+            axes.set_xlim(0, max(float(left.max()) * 1.05, 1e-3))
+            axes.grid(visible=False, axis="y")
+            axes.xaxis.set_major_formatter(
+                FuncFormatter(
+                    lambda v, _: f"{v:g}".replace(".", "," if plots.language == "fr" else ".")
+                )
+            )
+            if column == 0:
+                axes.set_title(METHOD_NAMES[method][plots.language])
+            if line == len(used) - 1:
+                axes.set_xlabel(Text(
+                    ("secondes par connexion réussie", "secondes, personne")[column],
+                    ("seconds per successful login", "seconds, person")[column],
+                )[plots.language])  # fmt: skip
+    if used:
+        grid[0][0].figure.legend(loc="outside upper left", ncols=6)
+
+
+def week_profile(comparison: Comparison, design: str) -> pd.DataFrame:
+    """Return connections a minute, by hour of the week (rows, Monday 0 h first) and endpoint.
+
+    Means over replications and over the weeks of the period; nan for hours not covered.
+    """
+    frame = pd.concat([run.tables["load"] for run in comparison.runs[design]])
+    first = comparison.scenario.period.start.weekday() * 24
+    hour = (first + frame["minute"] // 60) % WEEK_HOURS
+    means = frame.groupby([hour, "endpoint"], sort=False)["sessions"].mean().unstack("endpoint")
+    names = list(dict.fromkeys(frame["endpoint"]))
+    return means.reindex(range(WEEK_HOURS))[names]
+
+
+def load(plots: Plots, grid: Any) -> None:
+    """Lines over the week: one panel per design, colour by method, dashes by protocol."""
+    days = Text("lun. mar. mer. jeu. ven. sam. dim.", "Mon Tue Wed Thu Fri Sat Sun")
+    spare: dict[str, str] = {}
+    for line, design in enumerate(plots.designs):
+        axes: Axes = grid[line][0]
+        frame = week_profile(plots.comparison, design)
+        for name in frame.columns:
+            protocol, _, label = name.partition(".")
+            known = ENDPOINT_COLOURS | spare
+            if label not in known:
+                spare[label] = SPARE[len(spare) % len(SPARE)]
+            values = frame[name].where(frame[name] > 0)
+            axes.plot(frame.index, values, LINES.get(protocol, "-"), linewidth=1.3,
+                      color=(ENDPOINT_COLOURS | spare)[label], label=name)  # fmt: skip
+        axes.set_title(plots.names[design])
+        axes.set_yscale("log")
+        axes.set_xlim(0, WEEK_HOURS)
+        axes.set_xticks(range(0, WEEK_HOURS, 24), [])
+        axes.set_xticks(range(12, WEEK_HOURS, 24), days[plots.language].split(), minor=True)
+        axes.tick_params(axis="x", which="minor", length=0, labelbottom=True)
+        axes.yaxis.set_major_formatter(
+            FuncFormatter(lambda v, _: decimal(v, 0 if v >= 1 else 2)[plots.language])
+        )
+        axes.yaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
+        axes.set_ylabel(Text("connexions / min", "connections / min")[plots.language])
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7.5)

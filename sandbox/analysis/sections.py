@@ -1,0 +1,277 @@
+"""The sections of a report: what each says, and which figures and tables it shows."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox.analysis import tables
+from sandbox.analysis.tables import Table, head, words
+from sandbox.analysis.wording import (
+    MEASURES,
+    Text,
+    count,
+    decimal,
+    enumerate_texts,
+    percent,
+    same,
+    say,
+    seconds,
+)
+
+if TYPE_CHECKING:
+    from sandbox.analysis.comparison import Comparison
+
+__all__ = ["Picture", "Section", "command", "sections"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure: its name, its caption, and what one who cannot see it is told."""
+
+    name: str
+    caption: Text
+    alt: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section.
+
+    Attributes:
+        anchor: id in the page.
+        paragraphs: before the figures.
+        code: a command to show, or empty.
+        folded: whether the tables start closed.
+    """
+
+    anchor: str
+    title: Text
+    paragraphs: Sequence[Text] = ()
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    code: str = ""
+    folded: bool = False
+
+
+def command(comparison: Comparison) -> str:
+    """Return the command that gives the same report again."""
+    options = comparison.options
+    parts = ["mss-sandbox", "compare", comparison.scenario.name]
+    for name in options.designs:
+        parts += ["--design", name]
+    parts += ["--engine", options.engine]
+    parts += ["--replications", str(options.replications or "auto")]
+    parts += ["--seed", str(options.seed), "--scale", f"{options.scale:g}"]
+    return shlex.join(parts)
+
+
+def _picture(name: str, caption: Text) -> Picture:
+    return Picture(name, caption, say(
+        "Figure : {caption} Les mêmes nombres sont dans les tableaux de cette section.",
+        "Figure: {caption} The same numbers are in the tables of this section.",
+        caption=caption,
+    ))  # fmt: skip
+
+
+def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
+    scenario, options = comparison.scenario, comparison.options
+    period = scenario.period
+    facts: list[tuple[Text, Text]] = [
+        (Text("Scénario", "Scenario"), say("{t} ({n})", "{t} ({n})", n=scenario.name,
+                                            t=Text(scenario.title, scenario.title_en))),
+        (Text("Période", "Period"), say(
+            "{n} jours à partir du {d}, 0 h", "{n} days from {d}, midnight", n=count(period.days),
+            d=Text(f"{period.start:%d/%m/%Y}", f"{period.start:%d %B %Y}"))),
+        (Text("Opérateurs", "Operators"), count(len(comparison.space.operators))),
+        (Text("BAL", "Mailboxes"), count(summary["mailboxes"])),
+        (Text("Accès (personne ou application, BAL, logiciel)",
+              "Accesses (person or application, mailbox, software)"), count(summary["accesses"])),
+        (Text("Messages émis, par réplication", "Messages sent, each replication"),
+         count(summary["messages"])),
+        (Text("Sessions, par réplication", "Sessions, each replication"), count(summary["sessions"])),
+        (Text("Réplications", "Replications"), count(summary["replications"])),
+        (Text("Graine", "Seed"), same(str(options.seed))),
+        (Text("Échelle", "Scale"), percent(options.scale)),
+        (Text("Moteur", "Engine"), same(options.engine)),
+        (Text("Temps de calcul", "Run time"), seconds(comparison.wall_seconds)),
+        (Text("Mémoire au plus haut (un processus)", "Peak memory (one process)"),
+         say("{m} Mo", "{m} MB", m=decimal(comparison.peak_rss_bytes / 1e6))),
+    ]  # fmt: skip
+    paragraphs = [say(
+        "Designs comparés : {names}. Mêmes personnes, mêmes logiciels, mêmes messages aux mêmes "
+        "instants sous chaque design.",
+        "Designs compared: {names}. Same people, same software, same messages at the same instants "
+        "under each design.",
+        names=enumerate_texts([
+            say("{label} ({name})", "{label} ({name})", name=name,
+                label=Text(scenario.design(name).label, scenario.design(name).english))
+            for name in comparison.designs
+        ]),
+    )]  # fmt: skip
+    if options.scale < 1:
+        paragraphs.append(say(
+            "Attention : à l'échelle {scale}, les files d'attente et les connexions simultanées "
+            "sont déformées (petites files, grands hasards). Refaire à l'échelle 1 avant de décider.",
+            "Beware: at scale {scale}, queues and peak connections are distorted (small queues, "
+            "large chance). Run at scale 1 before deciding.",
+            scale=percent(options.scale),
+        ))  # fmt: skip
+    for outage in scenario.outages:
+        paragraphs.append(say(
+            "Panne simulée : {b} ne répond pas pendant {m} min à partir du {d}.",
+            "Simulated outage: {b} does not answer for {m} min from {d}.",
+            b=outage.backend.upper(), m=decimal(outage.minutes),
+            d=Text(f"{outage.start:%d/%m/%Y %H:%M}", f"{outage.start:%d %B %Y %H:%M}"),
+        ))  # fmt: skip
+    table = Table(Text("Ce qui a été simulé.", "What was simulated."),
+                  [Text("Grandeur", "Quantity"), Text("Valeur", "Value")],
+                  [[head(name), words(value)] for name, value in facts])  # fmt: skip
+    return Section("simulated", Text("Ce qui a été simulé", "What was simulated"), paragraphs,
+                   tables=[table])  # fmt: skip
+
+
+METHOD_NOTES = [
+    Text("La simulation est terminante : la période entière, à partir d'un minuit calme, sans "
+         "session ouverte ni ticket TLS en mémoire ; elle n'a pas de régime à chauffer.",
+         "The simulation is terminating: the whole period, from a quiet midnight, with no open "
+         "session and no TLS ticket in memory; there is no warm-up to remove."),
+    Text("Nombres aléatoires communs : chaque tirage est une fonction de la graine, de l'entité et "
+         "de l'étape. Le même événement a le même tirage sous chaque design ; la corrélation et "
+         "la réduction de variance obtenues sont dans la table des écarts appariés.",
+         "Common random numbers: each draw is a function of seed, entity and step. The same event "
+         "has the same draw under each design; the correlation and variance reduction reached are "
+         "in the table of paired differences."),
+    Text("Les intervalles sont de Student, sur les réplications ; jamais sur des sessions "
+         "corrélées. Les quantiles sont calculés par réplication, puis moyennés.",
+         "Intervals are Student's, over replications; never over correlated sessions. Quantiles "
+         "are taken in each replication, then averaged."),
+    Text("La population (qui a quel logiciel, quel pare-feu) est tirée une fois par graine : les "
+         "intervalles disent le hasard des jours, pas celui de la population ni l'incertitude "
+         "des entrées, que montre la sensibilité.",
+         "The population (who has which software, which firewall) is drawn once for a seed: "
+         "intervals tell the chance of days, not that of the population nor the uncertainty of "
+         "inputs, which sensitivity shows."),
+    Text("Les durées vont dans des histogrammes à cases logarithmiques (erreur relative de 1 % au "
+         "plus) ; les moyennes et les totaux sont exacts.",
+         "Durations go to log-binned histograms (relative error of 1% at most); means and totals "
+         "are exact."),
+    Text("« À mélange égal » : moyenne pondérée par la part de chaque méthode dans les connexions "
+         "de tous les designs, pour qu'un design n'ait pas l'air rapide parce qu'il exclut des gens.",
+         "“Same mix”: mean weighted by the share of each method in the logins of all designs, so "
+         "that a design does not look quick because it keeps people out."),
+]  # fmt: skip
+
+
+def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section]:
+    """Return the sections, in the order of the questions of a decision."""
+    found = [
+        _simulated(comparison, summary),
+        Section(
+            "results", Text("Mesures principales", "Headline measures"),
+            tables=[tables.headline_table(summary)],
+        ),
+        Section(
+            "access", Text("Qui ne peut pas se connecter", "Who cannot connect"),
+            pictures=[_picture("cannot_connect", Text(
+                "Part des accès exclus, par design et par cause.",
+                "Share of accesses kept out, by design and cause."))],
+            tables=[tables.exclusion_table(comparison, summary)],
+        ),
+        Section(
+            "costs", Text("Ce que cela coûte", "What it costs"),
+            pictures=[_picture("costs", Text(
+                "Coût annuel central par payeur, et étendue des hypothèses.",
+                "Central yearly cost by payer, and the span of assumptions."))],
+            tables=[tables.cost_table(summary, comparison)],
+        ),
+        Section(
+            "latency", Text("Combien de temps on attend", "How long people wait"),
+            pictures=[_picture("latency", Text(
+                "Durée d'une connexion par méthode : p50, p95 et p99, machine puis personne.",
+                "Time to log in by method: p50, p95 and p99, machine then person."))],
+            tables=[tables.latency_table(summary, which, MEASURES[which]) for which in MEASURES],
+            folded=True,
+        ),
+        Section(
+            "phases", Text("Où passe le temps", "Where time goes"),
+            pictures=[_picture("phases", Text(
+                "Temps moyen par phase et par méthode ; la personne à part, à droite.",
+                "Mean time by phase and method; the person apart, on the right."))],
+            tables=[tables.phase_table(comparison, summary)], folded=True,
+        ),
+        Section(
+            "load", Text("Charge des endpoints sur la semaine", "Endpoint load over the week"),
+            pictures=[_picture("load", Text(
+                "Connexions par minute selon l'heure de la semaine, par endpoint ; même échelle "
+                "logarithmique pour tous les designs.",
+                "Connections a minute by hour of the week, by endpoint; the same log scale for "
+                "all designs."))],
+            tables=[tables.endpoint_table(comparison, summary),
+                    tables.back_end_table(comparison, summary)],
+            folded=True,
+        ),
+        Section(
+            "connections", Text("Connexions simultanées", "Connections at once"),
+            pictures=[_picture("connections", Text(
+                "Remplissage de l'endpoint le plus chargé des plus gros opérateurs.",
+                "Fill of the fullest endpoint of the largest operators."))],
+            tables=[tables.connection_table(comparison, summary)], folded=True,
+        ),
+        Section(
+            "failures", Text("Échecs par cause", "Failures by cause"),
+            pictures=[_picture("failures", Text(
+                "Échecs des accès qui peuvent se connecter, par cause.",
+                "Failures of accesses that can connect, by cause."))],
+            tables=[tables.failure_table(comparison, summary)],
+        ),
+    ]  # fmt: skip
+    if comparison.sweep is not None:
+        found.append(Section(
+            "sweep", say("Balayage de {key}", "Sweep of {key}", key=str(comparison.sweep["key"].iloc[0])),
+            pictures=[_picture("sweep", Text(
+                "Mesures qui bougent, selon la valeur de l'entrée balayée.",
+                "Measures that move, by the value of the swept input."))],
+            tables=[tables.sweep_table(comparison, summary)],
+        ))  # fmt: skip
+    found.append(_sensitivity(comparison, summary))
+    if len(comparison.designs) > 1:
+        found.append(Section("pairs", Text("Écarts appariés", "Paired differences"),
+                             tables=[tables.pair_table(summary)], folded=True))  # fmt: skip
+    found.append(Section("assumptions", Text("Hypothèses", "Assumptions"), [Text(
+        "Les notes et les titres de source sont dans la langue de la table d'entrée (anglais).",
+        "Notes are those of the inputs' table.",
+    )], tables=[tables.assumption_table(summary)]))  # fmt: skip
+    found.append(Section(
+        "method", Text("Refaire et comprendre", "Reproduce and understand"),
+        [Text("La même commande, la même version et la même graine redonnent les mêmes nombres.",
+              "The same command, version and seed give the same numbers again."), *METHOD_NOTES],
+        code=command(comparison),
+    ))  # fmt: skip
+    return found
+
+
+def _sensitivity(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
+    title = Text("Sensibilité aux valeurs incertaines", "Sensitivity to uncertain inputs")
+    found = comparison.sensitivity
+    if found is None:
+        return Section("sensitivity", title, [Text(
+            "Non calculée pour ce rapport : le classement n'a pas été éprouvé.",
+            "Not computed for this report: the ranking was not put to the test.")])  # fmt: skip
+    paragraphs = [say(
+        "Chaque avis d'expert et chaque valeur provisoire va à ses deux bornes, une entrée à la "
+        "fois, sur un échantillon de {n} accès et une semaine, mêmes tirages. Une entrée à la "
+        "fois : les effets conjoints ne sont pas explorés.",
+        "Each expert guess and placeholder goes to both ends of its range, one input at a time, on "
+        "a sample of {n} accesses and one week, same draws. One at a time: joint effects are not "
+        "explored.", n=count(found.accesses))]  # fmt: skip
+    if found.left_out:
+        paragraphs.append(say(
+            "Bornes impossibles à essayer : {k}.", "Ends that could not be tried: {k}.",
+            k=", ".join(sorted(found.left_out))))  # fmt: skip
+    return Section("sensitivity", title, paragraphs, [_picture("sensitivity", Text(
+        "Les douze entrées qui déplacent le plus les écarts entre designs.",
+        "The twelve inputs that move the gaps between designs most."))],
+        [tables.sensitivity_table(comparison, summary)], folded=True)  # fmt: skip

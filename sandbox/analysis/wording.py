@@ -1,0 +1,261 @@
+"""French and English, side by side: every word and number that a report shows passes here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sandbox.observations.schema import Cause, Phase
+from sandbox.space.methods import METHODS, Method
+
+__all__ = [
+    "CAUSES",
+    "KNOWLEDGE",
+    "MEASURES",
+    "METHOD_NAMES",
+    "NOTHING",
+    "PHASES",
+    "Text",
+    "count",
+    "decimal",
+    "difference",
+    "enumerate_texts",
+    "euros",
+    "limit",
+    "measure",
+    "percent",
+    "same",
+    "say",
+    "seconds",
+    "signed",
+    "unit",
+]  # fmt: skip
+
+THIN = "\u202f"  # French thousands
+HARD = "\u00a0"  # before a unit
+DASH = "–"
+MINUS = "\u2212"
+MILLI, MINUTES = 1.0, 180.0  # below: milliseconds; from: minutes
+LEAST_PERCENT = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The same thing in French and in English."""
+
+    fr: str
+    en: str
+
+    def __getitem__(self, language: str) -> str:
+        """Return the text in `fr` or `en`."""
+        return self.fr if language == "fr" else self.en
+
+
+def same(text: str) -> Text:
+    """Return what reads alike in both languages: a key, a name."""
+    return Text(text, text)
+
+
+NOTHING = same(DASH)
+
+CAUSES: dict[str, Text] = {
+    cause.name.lower(): text
+    for cause, text in {
+        Cause.MECHANISM: Text(
+            "le logiciel n'a pas le mécanisme SASL", "the software lacks the SASL mechanism"
+        ),
+        Cause.CERTIFICATE_REQUEST: Text(
+            "le logiciel échoue quand l'endpoint demande un certificat client",
+            "the software fails when the endpoint asks for a client certificate",
+        ),
+        Cause.PORT_SETTING: Text(
+            "le logiciel ne permet pas de régler le port", "the software cannot set a port"
+        ),
+        Cause.METHOD_URL: Text(
+            "le logiciel ne gère qu'une URL par opérateur",
+            "the software holds one URL per operator",
+        ),
+        Cause.PORT_BLOCKED: Text(
+            "le pare-feu du site bloque le port", "the site's firewall blocks the port"
+        ),
+        Cause.SLOTS_EXHAUSTED: Text("file d'attente pleine", "backlog full"),
+        Cause.SLOT_TIMEOUT: Text("pas de connexion libre à temps", "no free slot in time"),
+        Cause.CLIENT_TIMEOUT: Text("le logiciel abandonne", "the software gives up"),
+        Cause.NO_ANSWER: Text("téléphone resté sans réponse", "telephone never answered"),
+        Cause.REFUSED: Text("refus de la personne", "refused by the person"),
+        Cause.CODE_REUSED: Text("code OTP présenté deux fois", "one-time code presented twice"),
+        Cause.CODE_MISTYPED: Text("code mal saisi", "code mistyped"),
+        Cause.SMS_LOST: Text("SMS perdu", "SMS lost"),
+        Cause.BACKEND_DOWN: Text("PSC ne répond pas", "PSC does not answer"),
+        Cause.PERSON_NEEDED: Text(
+            "relève automatique sans personne pour valider",
+            "background poll with no person to approve",
+        ),
+    }.items()
+}
+
+PHASES: dict[str, Text] = {
+    phase.name.lower(): text
+    for phase, text in {
+        Phase.NETWORK: Text("réseau", "network"),
+        Phase.SLOT: Text("attente d'une connexion libre", "waiting for a slot"),
+        Phase.TLS: Text("TLS", "TLS"),
+        Phase.SASL: Text("SASL", "SASL"),
+        Phase.BACKEND: Text("PSC, SMS, annuaire", "PSC, SMS, directory"),
+        Phase.PERSON: Text("personne", "person"),
+    }.items()
+}
+
+METHOD_NAMES: dict[str, Text] = {
+    str(method): Text(METHODS[method].label, METHODS[method].english) for method in Method
+}
+
+MEASURES: dict[str, Text] = {
+    "machine": Text("machine (sans la personne)", "machine (without the person)"),
+    "user": Text("attente d'une personne", "wait of a person"),
+}
+
+KNOWLEDGE: dict[str, Text] = {
+    "scenario": Text("fixé par le scénario", "set by the scenario"),
+    "placeholder": Text("valeur provisoire", "placeholder"),
+    "expert guess": Text("avis d'expert", "expert guess"),
+    "published": Text("publié", "published"),
+    "measured": Text("mesuré", "measured"),
+}
+
+UNITS: dict[str, str] = {
+    "seconds": "secondes", "share": "part", "share of accesses": "part des accès",
+    "ratio": "rapport", "mailboxes per unit": "BAL par unité", "hour of the day": "heure du jour",
+    "hours": "heures", "0 or 1": "0 ou 1", "connections": "connexions",
+    "share of messages": "part des messages", "share of its messages": "part de ses messages",
+    "share of sites": "part des sites", "euros a year": "euros par an", "cores": "cœurs",
+    "share of polls that open a session": "part des relèves qui ouvrent une session",
+    "share of requests": "part des demandes",
+    "cores per 10 000 accesses": "cœurs pour 10 000 accès",
+    "messages per period": "messages sur la période", "professionals": "professionnels",
+    "establishments": "établissements", "sites": "sites", "homes": "EHPAD",
+    "people per shared mailbox": "personnes par BAL organisationnelle",
+    "share of codes": "part des codes", "share of SMS": "part des SMS",
+    "poll or ping": "poll ou ping", "introspection or jwks": "introspection ou jwks",
+    "retries": "nouvelles tentatives", "accesses per resolver": "accès par résolveur DNS",
+    "dedicated or shared": "dedicated (dédié) ou shared (partagé)", "slots": "connexions",
+    "channels": "canaux", "share of CPS logins": "part des connexions CPS",
+    "per certificate and year": "par certificat et par an", "euros": "euros",
+    "euros a day": "euros par jour", "days per URL and editor": "jours par URL et par éditeur",
+    "editors": "éditeurs",
+    "euros per opening request and site": "euros par demande d'ouverture et par site",
+    "years": "ans",
+}  # fmt: skip
+
+
+def unit(name: str) -> Text:
+    """Return a unit of the inputs' table in both languages."""
+    return Text(UNITS.get(name, name), name)
+
+
+def say(french: str, english: str, **values: Text | str) -> Text:
+    """Fill one template per language; a Text value gives each language its own half."""
+    return Text(
+        french.format(**{k: v.fr if isinstance(v, Text) else v for k, v in values.items()}),
+        english.format(**{k: v.en if isinstance(v, Text) else v for k, v in values.items()}),
+    )
+
+
+def enumerate_texts(items: Sequence[Text]) -> Text:
+    """Join as a sentence does: a, b et c."""
+    if not items:
+        return NOTHING
+    halves = []
+    for language, word in (("fr", " et "), ("en", " and ")):
+        parts = [item[language] for item in items]
+        halves.append(word.join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts))
+    return Text(*halves)
+
+
+def decimal(value: float | None, digits: int = 0) -> Text:
+    """Return a number with `digits` decimals: 12 345,6 and 12,345.6."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    text = f"{value:,.{digits}f}"
+    if not text.strip("-0.,"):
+        text = text.lstrip("-")
+    text = text.replace("-", MINUS)
+    return Text(text.replace(",", THIN).replace(".", ","), text)
+
+
+def count(value: float | None) -> Text:
+    """Return a whole number."""
+    return decimal(value, 0)
+
+
+def _significant(value: float, figures: int = 3) -> Text:
+    """Return three significant figures, never in powers of ten."""
+    if value == 0:
+        return same("0")
+    digits = max(0, figures - 1 - math.floor(math.log10(abs(value))))
+    return decimal(value, min(digits, 6))
+
+
+def percent(share: float | None) -> Text:
+    """Return a share in per cent: 12,3 % and 12.3%; below 0.01 % that bound."""
+    if share is None or not math.isfinite(share):
+        return NOTHING
+    if 0 < abs(share) < LEAST_PERCENT:
+        sign = "" if share > 0 else MINUS
+        return Text(f"<{HARD}{sign}0,01{HARD}%", f"<{HARD}{sign}0.01%")
+    value = _significant(100 * share, 2 if abs(share) < 0.01 else 3)
+    return Text(f"{value.fr}{HARD}%", f"{value.en}%")
+
+
+def _with_unit(value: Text, symbol: str) -> Text:
+    return Text(f"{value.fr}{HARD}{symbol}", f"{value.en}{HARD}{symbol}")
+
+
+def seconds(value: float | None) -> Text:
+    """Return a duration: ms below a second, min from three minutes on."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    size = abs(value)
+    if size == 0:
+        return same(f"0{HARD}s")
+    if size < MILLI:
+        return _with_unit(_significant(1000 * value), "ms")
+    if size < MINUTES:
+        return _with_unit(_significant(value), "s")
+    return _with_unit(_significant(value / 60), "min")
+
+
+def euros(value: float) -> Text:
+    """Return an amount: euros, k€ from 10 000, M€ from a million."""
+    for size, symbol in ((1e6, "M€"), (1e4, "k€")):
+        if abs(value) >= size:
+            return _with_unit(_significant(value / (1e6 if symbol == "M€" else 1e3)), symbol)
+    return _with_unit(count(value), "€")
+
+
+def measure(value: float | None, kind: str) -> Text:
+    """Return the value of a metric of unit `kind`: s or share."""
+    return seconds(value) if kind == "s" else percent(value)
+
+
+def difference(value: float | None, kind: str) -> Text:
+    """Return a difference between two values of a metric; between shares it is in points."""
+    text = measure(value, kind)
+    if kind == "s" or text is NOTHING:
+        return text
+    return Text(text.fr.replace("%", "point"), text.en.replace("%", f"{HARD}point"))
+
+
+def limit(value: float, kind: str) -> Text:
+    """Return a threshold, without the zeros that pretend to precision."""
+    text = measure(value, kind)
+    return Text(re.sub(r",(\d*?)0+(?=\D|$)", r",\1", text.fr).replace(f",{HARD}", HARD),
+                re.sub(r"\.(\d*?)0+(?=\D|$)", r".\1", text.en).replace(f".{HARD}", HARD)
+                .replace(".%", "%"))  # fmt: skip
+
+
+def signed(text: Text, value: float) -> Text:
+    """Put a plus before what is above 0."""
+    return Text(f"+{text.fr}", f"+{text.en}") if value > 0 else text

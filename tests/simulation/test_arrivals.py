@@ -1,0 +1,181 @@
+"""Sessions start when the calendar, the software and the people say, the same in every design."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sandbox.simulation.build import build_model
+from sandbox.simulation.model import Kind
+from sandbox.space.calendar import hourly_weights
+from sandbox.space.designs import BUILT_IN
+from sandbox.space.population import SOFTWARE
+from sandbox.space.tables import week
+from tests.simulation.small import HOUR, SECOND, run, small_space
+
+PERIODS = {"lps": 900, "mail_client": 600, "webmail": 1800, "robot": 300}
+# Everybody present from 8:00 to 18:00 sharp, every poll opens a session, nobody is excluded.
+SHARP = {
+    **{f"populations.{p}.opening_hour": 8 for p in ("liberal", "hospital", "laboratory", "ehpad")},
+    **{f"populations.{p}.closing_hour": 18 for p in ("liberal", "hospital", "laboratory", "ehpad")},
+    **{f"populations.{p}.opening_sd": 0 for p in ("liberal", "hospital", "laboratory", "ehpad")},
+    **{f"populations.{p}.closing_sd": 0 for p in ("liberal", "hospital", "laboratory", "ehpad")},
+    **{f"populations.{p}.port_blocked": 0 for p in ("liberal", "hospital", "laboratory", "ehpad")},
+    **{f"software.{s}.poll_share": 1 for s in SOFTWARE},
+    **{f"software.{s}.{f}": 1 for s in SOFTWARE
+       for f in ("sasl_external", "xoauth2", "port_setting", "method_url")},
+    **{f"software.{s}.certificate_request_fails": 0 for s in SOFTWARE},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def space():
+    return small_space(SHARP)
+
+
+@pytest.fixture(scope="module")
+def day(space):
+    return run(space)
+
+
+def looks(day, software: str):
+    """Return the times of polls and openings, by access, of one kind of software."""
+    trace = day.trace[np.isin(day.trace[:, 1], [Kind.OPEN, Kind.POLL])]
+    row = next(s for s in day.model.inputs.polls if s[0] == PERIODS[software] * SECOND)
+    return {
+        access: np.sort(trace[trace[:, 0] == access, 3])
+        for access in range(row[1], row[1] + row[2])
+    }
+
+
+@pytest.mark.parametrize("software", ["lps", "mail_client", "webmail"])
+def test_software_looks_once_a_period_while_it_is_open(day, software: str) -> None:
+    """Ten hours: 40, 60 and 20 looks, the first of which opens."""
+    found = looks(day, software)
+    assert found
+    assert {len(times) for times in found.values()} == {36_000 // PERIODS[software]}
+    for times in found.values():
+        assert (np.diff(times) == PERIODS[software] * SECOND).all()
+        assert 8 * HOUR <= times[0] < 8 * HOUR + PERIODS[software] * SECOND
+        assert times[-1] < 18 * HOUR + PERIODS[software] * SECOND
+
+
+def test_robots_look_day_and_night(day) -> None:
+    found = looks(day, "robot")
+    assert found
+    assert {len(times) for times in found.values()} == {86_400 // 300}
+
+
+@pytest.mark.parametrize("software", PERIODS)
+def test_an_access_looks_at_its_own_phase(day, software: str) -> None:
+    for access, times in looks(day, software).items():
+        phase = day.model.inputs.access_phase[access]
+        assert (times % (PERIODS[software] * SECOND) == phase).all()
+
+
+def test_each_person_opens_once_a_day_and_each_robot_once(day) -> None:
+    opened = day.of_kind("OPEN")[:, 0]
+    assert sorted(opened) == list(range(len(day.space.accesses)))
+
+
+def test_nobody_comes_on_a_day_when_nobody_is_present() -> None:
+    changes = {f"populations.{p}.present_working": 0
+               for p in ("liberal", "hospital", "laboratory", "ehpad")}  # fmt: skip
+    found = run(SHARP | changes)
+    software = found.space.accesses.software
+    robots = int((software == SOFTWARE.index("robot")).sum())
+    assert len(found.of_kind("OPEN")) == robots > 0
+
+
+def test_presence_is_drawn_at_its_share() -> None:
+    """Each day anew: 20 days of 44 people at 60 %."""
+    share, people = 0.6, 0
+    opened = 0
+    for replication in range(20):
+        found = run(
+            SHARP | {f"populations.{p}.present_working": share
+                     for p in ("liberal", "hospital", "laboratory", "ehpad")},
+            replication=replication,
+        )  # fmt: skip
+        robots = int((found.space.accesses.software == SOFTWARE.index("robot")).sum())
+        opened += len(found.of_kind("OPEN")) - robots
+        people += len(found.space.accesses) - robots
+    sd = np.sqrt(share * (1 - share) / people)
+    assert abs(opened / people - share) < 4 * sd
+
+
+@pytest.mark.parametrize("design", [name for name in BUILT_IN if name != "single-endpoint"])
+def test_the_same_sessions_start_at_the_same_instants_in_every_design(
+    space, day, design: str
+) -> None:
+    """Common random numbers: access, kind, key, start and recipient's operator."""
+    mine = run(space, design)
+
+    def arrivals(found):
+        rows = found.trace[found.trace[:, 1] != Kind.SPAWNED]
+        return rows[:, [0, 1, 2, 3, 8]]
+
+    np.testing.assert_array_equal(arrivals(mine), arrivals(day))
+
+
+def test_replications_draw_other_days_for_the_same_people(space, day) -> None:
+    other = run(space, replication=1)
+    np.testing.assert_array_equal(
+        other.model.inputs.access_identity, day.model.inputs.access_identity
+    )
+    np.testing.assert_array_equal(other.model.inputs.access_phase, day.model.inputs.access_phase)
+    assert not np.array_equal(other.of_kind("SEND")[:, 3], day.of_kind("SEND")[:, 3])
+
+
+def counted(changes: dict[str, float], replications: int = 1):
+    space = small_space(changes)
+    return np.array(
+        [
+            build_model(space, BUILT_IN["single-endpoint"], replication=number).inputs.send_counts
+            for number in range(replications)
+        ]
+    )
+
+
+def test_the_messages_of_an_hour_are_poisson() -> None:
+    """Non-homogeneous Poisson: counts of each hour at its rate, variance equal to the mean."""
+    changes = {"traffic.messages": 20_000}
+    counts = counted(changes, 60).sum(axis=1)
+    space = small_space(changes)
+    expected = sum(
+        people.message_share * 20_000
+        * hourly_weights(space.scenario.period.start, 1, week()[name],
+                         space.scenario.traffic.monday_factor)
+        for name, people in space.scenario.populations.items()
+    )  # fmt: skip
+    z = (counts.sum(axis=0) - 60 * expected) / np.sqrt(60 * expected)
+    assert np.abs(z).max() < 4.5
+    busy = expected > 50
+    dispersion = counts[:, busy].var(axis=0, ddof=1) / expected[busy]
+    assert abs(dispersion.mean() - 1) < 4 * np.sqrt(2 / 59 / busy.sum())
+
+
+def test_every_message_of_an_hour_is_sent_within_it(day) -> None:
+    sent = day.of_kind("SEND")[:, 3]
+    by_hour = np.bincount(sent // HOUR, minlength=24)
+    np.testing.assert_array_equal(by_hour, day.model.inputs.send_counts.sum(axis=0))
+
+
+def test_messages_lie_evenly_within_their_hour() -> None:
+    """Order statistics of uniforms: Kolmogorov-Smirnov on a fixed sample."""
+    from scipy import stats
+
+    sent = run({"traffic.messages": 3000}).of_kind("SEND")[:, 3]
+    assert stats.kstest((sent % HOUR) / HOUR, "uniform").pvalue > 0.01
+
+
+def test_messages_go_to_operators_as_people_do() -> None:
+    found = run({"traffic.messages": 3000})
+    people = found.space.accesses.operator[found.space.accesses.kind != 2]
+    share = (people == 0).mean()
+    sent = found.of_kind("SEND")
+    assert abs((sent[:, 8] == 0).mean() - share) < 4 * np.sqrt(share * (1 - share) / len(sent))
+
+
+def test_no_traffic_is_a_quiet_day_not_an_error() -> None:
+    assert len(run({"traffic.messages": 0}).of_kind("SEND")) == 0

@@ -1,0 +1,414 @@
+"""What decides between designs, one sentence each: the facts of the brief as the model has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.observations.schema import Cause, Phase
+from sandbox.simulation.build import causes_of_exclusion
+from sandbox.simulation.model import EndpointStat, PoolStat
+from sandbox.space.designs import BUILT_IN
+from sandbox.space.methods import Method
+from tests.simulation.small import SECOND, Run, everyone, run
+
+NOBODY = {
+    "populations.hospital.units": 0, "populations.hospital.machine_share": 0,
+    "populations.laboratory.units": 0, "populations.laboratory.machine_share": 0,
+    "populations.ehpad.units": 0,
+    "populations.hospital.message_share": 0, "populations.laboratory.message_share": 0,
+    "populations.ehpad.message_share": 0, "populations.liberal.message_share": 1,
+}  # fmt: skip
+
+
+def one_person(method: str, software: str, **policies: Any) -> dict[str, Any]:
+    """One person, one mailbox, one kind of software, who makes no mistake and is no exception."""
+    return (
+        NOBODY
+        | everyone(method=method, software=software)
+        | {
+            "populations.liberal.units": 1,
+            "populations.liberal.port_blocked": 0,
+            "traffic.messages": 0,
+            "operators.mailboxes": [1.0],
+            "methods.totp.mistyped": 0,
+            "methods.ecps.never": 0,
+            "methods.ecps.refused": 0,
+            f"software.{software}.sasl_external": 1,
+            f"software.{software}.xoauth2": 1,
+            f"software.{software}.method_url": 1,
+            f"software.{software}.port_setting": 1,
+            f"software.{software}.certificate_request_fails": 0,
+            f"software.{software}.certificate_request_prompts": 0,
+        }
+        | policies
+    )
+
+
+# ---------------------------------------------------------------------- TOTP
+
+
+def test_five_connections_with_one_code_are_refused_four_times_without_a_session_cache() -> None:
+    """RFC 6238 §5.2: a code is accepted once; Thunderbird opens five IMAP connections."""
+    found = run(one_person("totp", "mail_client", **{"policies.session_seconds": 0}))
+    assert found.failures(Cause.CODE_REUSED) == 4
+    assert found.logins(Method.TOTP) == 1
+
+
+@pytest.mark.parametrize("policy", [{"policies.session_seconds": 28800}, {"policies.totp_once": 0}])
+def test_a_session_cache_or_a_lenient_operator_lets_all_five_in(policy: dict[str, Any]) -> None:
+    given = {"policies.session_seconds": 0} | policy
+    found = run(one_person("totp", "mail_client", **given))
+    assert found.failures(Cause.CODE_REUSED) == 0
+    assert found.logins(Method.TOTP) == 5
+
+
+def test_software_without_its_person_can_not_renew_an_expired_code() -> None:
+    found = run(
+        one_person("totp", "mail_client",
+                   **{"policies.session_seconds": 0, "policies.totp_step": 1})
+    )  # fmt: skip
+    assert found.failures(Cause.PERSON_NEEDED) + found.failures(Cause.CODE_REUSED) == 4
+
+
+# ---------------------------------------------------------------------- eCPS through PSC CIBA
+
+
+QUICK_PSC = {"backends.psc.authentication": 1e-6, "backends.psc.poll": 1e-6,
+             "backends.psc.token": 1e-6}  # fmt: skip
+
+
+def telephone(mode: str, interval: float) -> Run:
+    return run(
+        NOBODY | everyone(method="ecps", software="webmail") | QUICK_PSC
+        | {"populations.liberal.units": 60, "policies.session_seconds": 0,
+           "software.webmail.poll_share": 1, "methods.ecps.never": 0, "methods.ecps.refused": 0,
+           "policies.ciba_mode": mode, "policies.ciba_interval": interval}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("interval", [1.0, 5.0])
+def test_polling_rounds_the_wait_up_to_the_interval(interval: float) -> None:
+    """Approvals spread over many seconds: half an interval on average, never more than one."""
+    found = telephone("poll", interval)
+    done = found.trace[(found.trace[:, 4] >= 0) & (found.trace[:, 6] < 0)]
+    rtt = found.space.scenario.backends.psc.rtt
+    late = done[:, 9 + Phase.BACKEND] / SECOND - rtt
+    assert len(late) > 500
+    assert late.max() <= interval + 0.001
+    assert (
+        abs(late.mean() - interval / 2) < 4 * interval / np.sqrt(12 * len(late)) + 0.02 * interval
+    )
+
+
+def test_a_ping_tells_at_once() -> None:
+    found = telephone("ping", 5.0)
+    done = found.trace[(found.trace[:, 4] >= 0) & (found.trace[:, 6] < 0)]
+    assert done[:, 9 + Phase.BACKEND].max() / SECOND < 0.1
+
+
+@pytest.mark.parametrize(
+    ("software", "cause", "seconds"),
+    [("mail_client", Cause.CLIENT_TIMEOUT, 100), ("webmail", Cause.NO_ANSWER, 120)],
+)
+def test_the_shortest_patience_ends_an_unanswered_login(
+    software: str, cause: Cause, seconds: float
+) -> None:
+    """Thunderbird's socket gives up at 100 s, before the request expires at 120 s."""
+    found = run(
+        one_person("ecps", software, **{"methods.ecps.never": 1, "policies.retry_limit": 0})
+    )
+    opening = found.of_kind("OPEN")
+    assert opening[:, 6].tolist() == [cause]
+    assert opening[0, 9 + Phase.PERSON] / SECOND == pytest.approx(seconds, abs=0.2)
+    assert found.logins(Method.ECPS) == 0
+
+
+def test_a_server_that_cuts_before_login_ends_it_sooner() -> None:
+    found = run(
+        one_person("ecps", "mail_client", **{"methods.ecps.never": 1, "policies.retry_limit": 0,
+                                             "policies.prelogin_timeout": 60})
+    )  # fmt: skip
+    assert found.of_kind("OPEN")[0, 9 + Phase.PERSON] / SECOND == pytest.approx(60, abs=0.2)
+
+
+@pytest.mark.parametrize(("design", "slots"), [("multi-endpoint", 1), ("api-lps-2023", 0)])
+def test_an_unanswered_push_holds_a_slot_with_the_proxy_and_none_with_a_token(
+    design: str, slots: int
+) -> None:
+    """XOAUTH2: the software waits for its token before it connects."""
+    found = run(
+        one_person("ecps", "webmail", **{"methods.ecps.never": 1, "policies.retry_limit": 0}),
+        design,
+    )
+    opening = found.of_kind("OPEN")
+    assert opening[0, 9 + Phase.PERSON] / SECOND == pytest.approx(120, abs=0.2)
+    taken = found.record.pools[:, PoolStat.GRANTED].sum()
+    assert taken == slots * len(found.trace)
+
+
+def test_a_token_is_refreshed_while_its_session_lasts() -> None:
+    """One approval a day, and a refresh whenever the token of 270 s is old: every 900 s poll."""
+    found = run(one_person("ecps", "lps"), "api-lps-2023")
+    looks = found.trace[np.argsort(found.trace[:, 3])]
+    asked = looks[:, 9 + Phase.PERSON] > 0
+    # A refresh token of four hours over some ten hours of work: three approvals at most.
+    assert 1 <= asked.sum() <= 3
+    assert asked[0]
+    assert (looks[:, 4] >= 0).all()
+
+
+# ---------------------------------------------------------------------- slots and outages
+
+
+CROWD = (
+    NOBODY
+    | everyone(software="lps")
+    | {
+        "populations.liberal.units": 160,
+        "operators.mailboxes": [1.0],
+        "populations.liberal.method_cps": 0.5,
+        "populations.liberal.method_totp": 0.0,
+        "populations.liberal.method_ecps": 0.5,
+        "populations.liberal.method_sms": 0.0,
+        "software.lps.sasl_external": 1,
+        "software.lps.method_url": 1,
+        "software.lps.certificate_request_fails": 0,
+        "resources.least_slots": 4,
+        "resources.slot_headroom": 0.001,
+        "policies.backlog": 8,
+        "policies.session_seconds": 0,
+        "backends.psc.timeout": 55,
+    }
+)
+OUTAGE = {"outages": [{"backend": "psc", "start": "2021-09-06T09:00:00", "minutes": 180}]}
+
+
+def refused(found: Run, method: Method) -> int:
+    """Count the attempts of a method that found no slot."""
+    groups = [list(Method).index(method) + len(Method) * protocol for protocol in (0, 1)]
+    causes = [Cause.SLOTS_EXHAUSTED, Cause.SLOT_TIMEOUT]
+    return int(found.record.failures[np.ix_(groups, causes)].sum())
+
+
+def test_an_outage_of_psc_fills_the_slots_of_card_users_on_a_shared_endpoint() -> None:
+    assert refused(run(CROWD | OUTAGE, "single-endpoint"), Method.CPS) > 0
+
+
+def test_card_users_with_slots_of_their_own_do_not_notice() -> None:
+    found = run(CROWD | OUTAGE, "multi-endpoint")
+    assert refused(found, Method.CPS) == 0
+    assert refused(found, Method.ECPS) > 0
+
+
+def test_names_of_their_own_without_slots_of_their_own_protect_nobody() -> None:
+    assert refused(run(CROWD | OUTAGE, "multi-endpoint-sni"), Method.CPS) > 0
+
+
+def test_tokens_leave_the_slots_free_when_psc_is_down() -> None:
+    found = run(CROWD | OUTAGE | {"software.lps.xoauth2": 1}, "api-lps-2023")
+    assert refused(found, Method.CPS) == refused(found, Method.ECPS) == 0
+    assert found.failures(Cause.BACKEND_DOWN) > 0
+
+
+def test_more_slots_never_give_more_refusals() -> None:
+    counts = []
+    for slots in (4, 8, 16, 32, 64, 128):
+        found = run(CROWD | OUTAGE | {"resources.least_slots": slots})
+        counts.append(refused(found, Method.CPS) + refused(found, Method.ECPS))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1] == 0
+
+
+def test_a_faster_processor_never_makes_logins_wait_longer() -> None:
+    waits = []
+    for seconds in (2.0, 0.5, 0.1, 0.001):
+        found = run(
+            CROWD | {"resources.least_cores": 1, "processor.login": seconds,
+                     "policies.session_seconds": 28800, "resources.least_slots": 512}
+        )  # fmt: skip
+        waits.append(found.record.phase_time[:, Phase.TLS].sum())
+    assert waits == sorted(waits, reverse=True)
+
+
+# ---------------------------------------------------------------------- names and tickets
+
+
+BUSY = {"traffic.messages": 60, "network.dns_ttl": 86400 * 2, "policies.ticket_seconds": 86400 * 2,
+        "software.lps.tls13": 0}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("design", "names"), [("multi-endpoint", 2), ("single-endpoint", 2), ("api-lps-2023", 1)]
+)
+def test_a_name_shared_by_imap_and_smtp_is_resolved_once(design: str, names: int) -> None:
+    """Whoever knows the address spends one round trip on the connection, and no more."""
+    found = run(one_person("totp", "lps", **BUSY), design)
+    logged = found.trace[found.trace[:, 4] >= 0]
+    rtt = found.model.inputs.access_rtt[0]
+    assert (logged[:, 9 + Phase.NETWORK] >= rtt).all()
+    assert (logged[:, 9 + Phase.NETWORK] > rtt).sum() == names
+
+
+@pytest.mark.parametrize("design", ["multi-endpoint", "api-lps-2023", "single-endpoint"])
+def test_a_ticket_saves_a_round_trip_within_its_protocol_only(design: str) -> None:
+    """TLS 1.2: two round trips at first, one when resumed; once for IMAP, once for SMTP."""
+    found = run(one_person("totp", "lps", **BUSY), design)
+    logged = found.trace[(found.trace[:, 4] >= 0) & (found.trace[:, 1] != 3)]
+    rtt = found.model.inputs.access_rtt[0]
+    full = logged[:, 9 + Phase.TLS] > 2 * rtt
+    assert full.sum() == 2
+    assert (logged[~full, 9 + Phase.TLS] < 2 * rtt).all()
+
+
+def test_without_tickets_every_handshake_is_full() -> None:
+    found = run(one_person("totp", "lps", **BUSY | {"policies.ticket_seconds": 0}))
+    logged = found.trace[(found.trace[:, 4] >= 0) & (found.trace[:, 1] != 3)]
+    assert (logged[:, 9 + Phase.TLS] > 2 * found.model.inputs.access_rtt[0]).all()
+
+
+def test_a_card_signs_at_each_full_handshake_and_asks_its_pin_once_a_day() -> None:
+    found = run(
+        one_person("cps", "lps", **{"policies.ticket_seconds": 0,
+                                    "methods.cps.pin_seconds": 86400})
+    )  # fmt: skip
+    logged = found.trace[found.trace[:, 4] >= 0]
+    sign = found.space.scenario.methods.cps.sign_shift * SECOND
+    assert (logged[:, 9 + Phase.TLS] > sign).all()
+    assert (logged[:, 9 + Phase.PERSON] > 0).sum() == 1
+
+
+def test_starttls_costs_two_round_trips_more_than_implicit_tls() -> None:
+    rtt = run(one_person("totp", "lps")).model.inputs.access_rtt[0]
+    sasl = [
+        run(one_person("totp", "lps"), design).of_kind("POLL")[0, 9 + Phase.SASL] / rtt
+        for design in ("multi-endpoint", "api-lps-2023")
+    ]
+    assert sasl[1] - sasl[0] == pytest.approx(2)
+
+
+# ---------------------------------------------------------------------- who cannot connect
+
+
+LACKS = {
+    "sasl_external": {"software.lps.sasl_external": 0},
+    "xoauth2": {"software.lps.xoauth2": 0},
+    "port_setting": {"software.lps.port_setting": 0},
+    "method_url": {"software.lps.method_url": 0},
+    "fails": {"software.lps.certificate_request_fails": 1},
+    "blocked": {"populations.liberal.port_blocked": 1},
+}
+# what is lacking, method -> by design, why the access is kept out (None: it is not).
+OUT: dict[tuple[str, str], dict[str, Cause | None]] = {
+    ("sasl_external", "cps"): {
+        "single-endpoint": Cause.MECHANISM, "multi-endpoint": None, "multi-port": None,
+        "multi-endpoint-sni": None, "api-lps-2023": None,
+    },
+    ("sasl_external", "totp"): dict.fromkeys(BUILT_IN),
+    ("xoauth2", "ecps"): dict.fromkeys(BUILT_IN) | {"api-lps-2023": Cause.MECHANISM},
+    ("xoauth2", "totp"): dict.fromkeys(BUILT_IN),
+    ("port_setting", "totp"): dict.fromkeys(BUILT_IN) | {"multi-port": Cause.PORT_SETTING},
+    ("method_url", "totp"): {
+        "single-endpoint": None, "multi-endpoint": Cause.METHOD_URL, "multi-port": None,
+        "multi-endpoint-sni": Cause.METHOD_URL, "api-lps-2023": None,
+    },
+    ("fails", "totp"): dict.fromkeys(BUILT_IN) | {"single-endpoint": Cause.CERTIFICATE_REQUEST},
+    ("fails", "cps"): dict.fromkeys(BUILT_IN),
+    ("blocked", "sms"): dict.fromkeys(BUILT_IN) | {"multi-port": Cause.PORT_BLOCKED},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("design", BUILT_IN)
+@pytest.mark.parametrize(("lack", "method"), OUT, ids=[f"{a}-{b}" for a, b in OUT])
+def test_who_cannot_connect_and_why(lack: str, method: str, design: str) -> None:
+    found = run(one_person(method, "lps", **LACKS[lack]), design)
+    cause = OUT[lack, method][design]
+    causes = causes_of_exclusion(found.space, BUILT_IN[design])
+    assert causes.tolist() == [-1 if cause is None else cause]
+    if cause is not None:
+        assert found.failures(cause) == len(found.trace) == 1
+        assert found.record.pools[:, PoolStat.GRANTED].sum() == 0
+
+
+def test_a_blocked_port_costs_the_time_of_a_connection_that_never_answers() -> None:
+    found = run(one_person("totp", "lps", **LACKS["blocked"]), "multi-port")
+    waited = found.space.scenario.network.connect_timeout * SECOND
+    assert found.phase(Phase.NETWORK).tolist() == [waited]
+
+
+def test_asking_for_a_certificate_costs_a_dialogue_where_software_shows_one() -> None:
+    """Only where the endpoint is shared between methods, and only at a full handshake."""
+    prompted = one_person("totp", "lps", **{"software.lps.certificate_request_prompts": 1,
+                                            "policies.session_seconds": 86400,
+                                            "policies.ticket_seconds": 86400})  # fmt: skip
+    waits = {
+        design: (run(prompted, design).of_kind("OPEN")[0, 9 + Phase.PERSON])
+        for design in ("single-endpoint", "multi-endpoint")
+    }
+    assert waits["single-endpoint"] > waits["multi-endpoint"] + SECOND
+
+
+# ---------------------------------------------------------------------- nothing is lost
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(design, engine) for design in ("single-endpoint", "multi-endpoint", "api-lps-2023")
+            for engine in ("fast", "simpy")],
+    ids="-".join,
+)  # fmt: skip
+def crowded(request: pytest.FixtureRequest) -> Run:
+    """A crowd with too few slots, PSC down, software that waits twenty seconds."""
+    design, engine = request.param
+    changes = (
+        CROWD
+        | OUTAGE
+        | {"software.lps.xoauth2": 1, "software.lps.timeout": 20, "populations.liberal.units": 60}
+    )
+    return run(changes, design, engine=engine)
+
+
+def test_every_session_that_starts_ends(crowded: Run) -> None:
+    assert crowded.record.sessions.sum() == len(crowded.trace)
+    assert (crowded.trace[:, 5] >= crowded.trace[:, 3]).all()
+
+
+def test_every_slot_that_is_taken_is_given_back(crowded: Run) -> None:
+    assert (crowded.record.endpoints[:, EndpointStat.NOW] == 0).all()
+    assert (crowded.record.role_now == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("pool", "endpoint"),
+    [
+        (PoolStat.GRANTED, EndpointStat.SESSIONS),
+        (PoolStat.REFUSED, EndpointStat.REFUSED),
+        (PoolStat.ABANDONED, EndpointStat.ABANDONED),
+    ],
+)
+def test_pools_and_endpoints_count_alike(
+    crowded: Run, pool: PoolStat, endpoint: EndpointStat
+) -> None:
+    assert crowded.record.pools[:, pool].sum() == crowded.record.endpoints[:, endpoint].sum()
+
+
+def test_who_gets_no_slot_fails_for_that_cause(crowded: Run) -> None:
+    pools = crowded.record.pools
+    assert pools[:, PoolStat.REFUSED].sum() == crowded.failures(Cause.SLOTS_EXHAUSTED)
+    assert pools[:, PoolStat.ABANDONED].sum() == crowded.failures(Cause.SLOT_TIMEOUT)
+
+
+def test_littles_law_holds_exactly_in_every_queue_for_slots(crowded: Run) -> None:
+    """The area under the queue is the time that all who waited in it waited."""
+    pools = crowded.record.pools
+    np.testing.assert_array_equal(
+        pools[:, PoolStat.QUEUE_AREA], pools[:, PoolStat.WAIT] + pools[:, PoolStat.LOST_WAIT]
+    )
+
+
+def test_the_phases_of_a_login_add_up_to_its_latency(crowded: Run) -> None:
+    logged = crowded.trace[crowded.trace[:, 4] >= 0]
+    assert len(logged) > 0
+    np.testing.assert_array_equal(logged[:, 4] - logged[:, 3], logged[:, 9:].sum(axis=1))
