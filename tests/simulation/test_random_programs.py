@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.simulation.engines import assert_engines_agree
 from hypothesis import HealthCheck, given, settings
-from tests.simulation.random_programs import models
 
 from sandbox.simulation.model import Model
+from tests.simulation.engines import assert_engines_agree
+from tests.simulation.random_programs import models
 
 
 @given(models())
