@@ -92,7 +92,7 @@ def _holders(draws: Draws, people: People, domain: Ints, of: Ints, living: int) 
     boxed = np.zeros(len(people), dtype=bool)
     shuffled = draws.order("holder", len(people))
     for row in np.flatnonzero(of >= 0).tolist():
-        slots = np.flatnonzero(domain == row)
+        slots = np.flatnonzero(domain[:living] == row)
         peers = shuffled[people.profession[shuffled] == of[row]][: len(slots)]
         holder[slots[: len(peers)]] = peers
         boxed[peers] = True
