@@ -24,7 +24,6 @@ from sandbox.directory.rows import (
     person_of,
     structure_of,
 )
-from sandbox.directory.tables import fold
 from sandbox.directory.views import ViewLags
 from sandbox.space.errors import UserError
 
@@ -326,8 +325,3 @@ class Directory:
             "share_of_10_largest": round(sum(sizes[:10]) / total, 4),
             "share_of_50_largest": round(sum(sizes[:50]) / total, 4),
         }
-
-    def search_terms(self, text: str) -> list[str]:
-        """Split folded text into the three-letter groups of the "contains" index."""
-        folded = fold(text)
-        return [folded[start : start + 3] for start in range(len(folded) - 2)]

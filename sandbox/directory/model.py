@@ -126,6 +126,14 @@ class Mailbox:
     created: int
     deleted: int
 
+    @property
+    def display_name(self) -> str:
+        """The names of the person, or the structure and the service."""
+        if self.person is not None:
+            return f"{self.person.given_name} {self.person.surname}"
+        name = self.structure.name if self.structure else self.address
+        return f"{name} {self.service}" if self.service else name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:

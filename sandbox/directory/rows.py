@@ -8,10 +8,14 @@ from sandbox.directory.model import BoxType, Mailbox, Person, Structure
 from sandbox.directory.tables import tables
 
 __all__ = [
+    "ACTIVITY_SELECT",
     "MAILBOX_SELECT",
+    "PERSON_COLUMNS",
     "PERSON_SELECT",
+    "STRUCTURE_COLUMNS",
     "STRUCTURE_SELECT",
     "TYPES",
+    "activity_of",
     "mailbox_of",
     "person_of",
     "structure_of",
@@ -19,24 +23,29 @@ __all__ = [
 
 TYPES = (BoxType.PER, BoxType.ORG, BoxType.APP, BoxType.CAB)
 
-_PERSON = (
+PERSON_COLUMNS = (
     "p.id, p.national_id, p.title, p.surname, p.given, p.profession, p.category, p.specialty,"
     " p.department"
 )
-_STRUCTURE = (
+STRUCTURE_COLUMNS = (
     "s.id, s.national_id, s.kind, u.national_id, s.siret, s.name, s.sign, s.sector, s.department,"
     " s.number, s.street, s.phone"
 )
-PERSON_SELECT = f"SELECT {_PERSON} FROM person p"  # noqa: S608: constants
+PERSON_SELECT = f"SELECT {PERSON_COLUMNS} FROM person p"  # noqa: S608: constants
 STRUCTURE_SELECT = (
-    f"SELECT {_STRUCTURE} FROM structure s LEFT JOIN structure u ON u.id = s.parent"  # noqa: S608
+    f"SELECT {STRUCTURE_COLUMNS} FROM structure s LEFT JOIN structure u ON u.id = s.parent"  # noqa: S608
 )
 # CROSS JOIN keeps the mailbox outermost: the conditions on m choose the index.
 MAILBOX_SELECT = (
     "SELECT m.id, m.address, m.type, d.name, m.activity, m.service, m.description, m.responsible,"  # noqa: S608
-    f" m.red, m.demat, m.rank, m.created, m.deleted, {_PERSON}, {_STRUCTURE}"
+    f" m.red, m.demat, m.rank, m.created, m.deleted, {PERSON_COLUMNS}, {STRUCTURE_COLUMNS}"
     " FROM mailbox m LEFT JOIN domain d ON d.id = m.domain LEFT JOIN person p ON p.id = m.person"
     " LEFT JOIN structure s ON s.id = m.structure LEFT JOIN structure u ON u.id = s.parent"
+)
+ACTIVITY_SELECT = (
+    f"SELECT a.id, a.person, a.structure, a.mode, {PERSON_COLUMNS}, {STRUCTURE_COLUMNS} FROM activity a"  # noqa: S608
+    " JOIN person p ON p.id = a.person JOIN structure s ON s.id = a.structure"
+    " LEFT JOIN structure u ON u.id = s.parent"
 )
 _PERSON_AT, _STRUCTURE_AT = 13, 22
 
@@ -110,3 +119,8 @@ def mailbox_of(row: tuple[Any, ...]) -> Mailbox:
         else None,
         structure=structure_of(row[_STRUCTURE_AT:]) if row[_STRUCTURE_AT] is not None else None,
     )
+
+
+def activity_of(row: tuple[Any, ...]) -> tuple[str, Person, Structure]:
+    """Make the mode, the person and the structure of the columns of `ACTIVITY_SELECT`."""
+    return row[3], person_of(row[4:13]), structure_of(row[13:25])

@@ -46,18 +46,10 @@ def _present(pairs: Iterable[tuple[str, tuple[str, ...] | str]]) -> tuple[tuple[
     return tuple(kept)
 
 
-def common_name(box: Mailbox) -> str:
-    """Return the cn of a mailbox: a person's names, or the structure and the service."""
-    if box.person is not None:
-        return f"{box.person.given_name} {box.person.surname}"
-    name = box.structure.name if box.structure else box.address
-    return f"{name} {box.service}" if box.service else name
-
-
 def mailbox_entry(box: Mailbox) -> Entry:
     """Return the entry of a mailbox: inetOrgPerson and mssBal."""
     person, structure = box.person, box.structure
-    name = common_name(box)
+    name = box.display_name
     places = dict.fromkeys(
         place.department for place in (person, structure) if place is not None
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.directory.contains import match_words
 from sandbox.directory.ldap.filters import (
     And,
     Equals,
@@ -101,15 +102,9 @@ def _both(plans: list[Plan]) -> Plan:
     return Plan(leader.drive, leader.drive_with, check, with_, leader.rank)
 
 
-def words(text: str) -> str:
-    """Return the MATCH expression of a "contains" search, empty below three letters."""
-    groups = dict.fromkeys(text[at : at + 3] for at in range(len(text) - 2))
-    return " AND ".join('"' + group.replace('"', '""') + '"' for group in groups)
-
-
 def _contains(texts: list[str]) -> Plan:
     """Find mailboxes whose name or local part holds the longest of the texts."""
-    match = words(max(texts, key=len, default=""))
+    match = match_words(max(texts, key=len, default=""))
     if not match:
         return EVERYTHING
     return Plan(
@@ -118,7 +113,7 @@ def _contains(texts: list[str]) -> Plan:
 
 
 def _structure_contains(texts: list[str]) -> Plan:
-    match = words(max(texts, key=len, default=""))
+    match = match_words(max(texts, key=len, default=""))
     if not match:
         return EVERYTHING
     inner = "SELECT -rowid FROM words.search WHERE search MATCH ? AND rowid < 0"
@@ -363,7 +358,7 @@ def _structure_substring(wanted: Substring) -> Plan:
         case "o" if initial:
             return _same(*_prefix("s.name_key", initial), _NAME)
         case "o":
-            match_ = words(max(texts, key=len, default=""))
+            match_ = match_words(max(texts, key=len, default=""))
             inner = "s.id IN (SELECT -rowid FROM words.search WHERE search MATCH ? AND rowid < 0)"
             return Plan(inner, (match_,), rank=_SHARE) if match_ else EVERYTHING
         case "mssfiness" if initial:

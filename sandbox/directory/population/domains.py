@@ -61,11 +61,14 @@ def _sizes(spec: PopulationSpec) -> Ints:
     return -np.sort(-shares[shares > 0])
 
 
-def _structures_of(sizes: Ints, national: int, structures: Structures) -> tuple[Ints, Ints]:
-    """Give each domain its structures: the largest domains to hospitals, then laboratories."""
-    order_weight = np.array([s.org_boxes for s in tables().sectors], dtype=np.int64)
+def _structures_of(
+    sizes: Ints, national: int, structures: Structures, draws: Draws
+) -> tuple[Ints, Ints]:
+    """Give each domain its structures: hospitals mostly, the others in proportion to their boxes."""
+    weight = np.array([s.org_boxes for s in tables().sectors], dtype=np.int64)
     eligible = np.flatnonzero((structures.finess > 0) & ~structures.juridical)
-    eligible = eligible[np.argsort(-order_weight[structures.sector[eligible]], kind="stable")]
+    turn = draws.below("turn", len(eligible), 1 << 30) // weight[structures.sector[eligible]]
+    eligible = eligible[np.argsort(turn, kind="stable")]
     counts = np.maximum(1, sizes // _BOXES_BY_STRUCTURE)
     counts[:national] = 0
     first = np.concatenate([[0], np.cumsum(counts)])
@@ -80,7 +83,7 @@ def make_domains(spec: PopulationSpec, draws: Draws, structures: Structures) -> 
     count = len(sizes)
     national = 0 if spec.domains else min(len(NATIONAL_SLUGS), count)
     profession = np.full(count, -1, dtype=np.int64)
-    first, owners = _structures_of(sizes, national, structures)
+    first, owners = _structures_of(sizes, national, structures, draws)
     if spec.domains:
         names = [domain.name for domain in spec.domains][:count]
         operators = [domain.operator or "operateur-1" for domain in spec.domains][:count]
