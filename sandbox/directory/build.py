@@ -1,7 +1,8 @@
 """Writes a population into its database: text from columns, rows, then indexes.
 
-The index of three-letter groups (FTS5, trigram) that serves "contains" searches is built by a second
-thread in its own file: SQLite runs outside the interpreter's lock, so the two cores share the work.
+The index of three-letter groups (FTS5, trigram) that serves "contains" searches is built by a
+second thread in its own file: SQLite runs outside the interpreter's lock, so two cores share the
+work.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def search_file(path: Path) -> Path:
 
 
 def _quick(path: Path) -> sqlite3.Connection:
-    """Open a new database for a bulk load: nothing to recover, the file is thrown away on failure."""
+    """Open a new database for a bulk load: on failure the file is thrown away, not recovered."""
     database = sqlite3.connect(path, isolation_level=None)
     database.executescript(
         "PRAGMA page_size=8192; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
@@ -70,7 +71,7 @@ def _quick(path: Path) -> sqlite3.Connection:
 def _fill(database: sqlite3.Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
     """Insert rows; `_MARKS` says which columns they give, the others are constants of a new row."""
     database.execute("BEGIN")
-    database.executemany(f"INSERT INTO {table} VALUES ({_MARKS[table]})", rows)  # noqa: S608: our names
+    database.executemany(f"INSERT INTO {table} VALUES ({_MARKS[table]})", rows)
     database.execute("COMMIT")
 
 
@@ -186,7 +187,11 @@ def _addresses(
     """Write the address of each mailbox; `twin` keeps namesakes of one domain apart."""
     services = [service.slug for service in tables().services]
     addresses: list[str] = []
-    given, family, second = people.given.tolist(), people.family.tolist(), people.second_family.tolist()
+    given, family, second = (
+        people.given.tolist(),
+        people.family.tolist(),
+        people.second_family.tolist(),
+    )
     for kind, domain, person, structure, service, twin in zip(
         mailboxes.kind.tolist(),
         mailboxes.domain.tolist(),
@@ -270,19 +275,21 @@ def _search_index(
     try:
         index = _quick(search_file(path))
         index.execute(
-            "CREATE VIRTUAL TABLE search USING fts5(text, tokenize='trigram', detail=none, content='')"
+            "CREATE VIRTUAL TABLE search"
+            " USING fts5(text, tokenize='trigram', detail=none, content='')"
         )
         index.execute("BEGIN")
         # One statement per slice, fed with JSON: SQLite works without the interpreter's lock.
         for sign, words in ((1, texts), (-1, structures)):
             for start in range(0, len(words), _SLICE):
                 index.execute(
-                    "INSERT INTO search (rowid, text) SELECT ? * (key + ?), value FROM json_each(?)",
+                    "INSERT INTO search (rowid, text)"
+                    " SELECT ? * (key + ?), value FROM json_each(?)",
                     (sign, start + 1, json.dumps(words[start : start + _SLICE])),
                 )
         index.execute("COMMIT")
         index.close()
-    except BaseException as failure:  # noqa: BLE001: handed to the thread that waits
+    except BaseException as failure:  # noqa: BLE001
         failures.append(failure)
 
 
@@ -323,7 +330,8 @@ def _build(spec: PopulationSpec, path: Path) -> None:
     texts = [
         f"{people_rows[person][5]}\n{address.partition('@')[0]}"
         if person >= 0
-        else f"{keys[structure]} {system if kind == APP else services[service]}\n{address.partition('@')[0]}"
+        else f"{keys[structure]} {system if kind == APP else services[service]}\n"
+        f"{address.partition('@')[0]}"
         for kind, person, structure, service, address in zip(
             mailboxes.kind.tolist(),
             mailboxes.person.tolist(),

@@ -69,9 +69,7 @@ class Directory:
             raise UserError(f"{self.path}: not a directory database ({failure})") from failure
         if self.meta.get("schema") != SCHEMA_VERSION or not search_file(self.path).is_file():
             self.close()
-            raise UserError(
-                f"{self.path}: not a directory of this version; build it again"
-            )
+            raise UserError(f"{self.path}: not a directory of this version; build it again")
 
     @classmethod
     def build(
@@ -261,7 +259,9 @@ class Directory:
             " LEFT JOIN mailbox m ON m.domain = d.id AND m.deleted = 0 GROUP BY d.id ORDER BY d.id"
         )
         return [
-            Domain(name=row[0], operator=row[1], removed=row[2], last_traffic=row[3], mailboxes=row[4])
+            Domain(
+                name=row[0], operator=row[1], removed=row[2], last_traffic=row[3], mailboxes=row[4]
+            )
             for row in rows.fetchall()
         ]
 

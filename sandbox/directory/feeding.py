@@ -1,7 +1,7 @@
-"""Feeding: how mailboxes enter the directory, change and leave it, under the rules of domain.md §3.2.
+"""Feeding: how mailboxes enter the directory, change and leave it (domain.md §3.2).
 
-The rules are one table. Every door (FHIR PATCH, Python, command line) goes through `Feeder`, so none
-can break them. Each change of a bearer makes a new version of it and a line of history.
+The rules are one table (`feeding_rules`). Every door (FHIR PATCH, Python) goes through `Feeder`:
+none can break them. Each change of a bearer makes a new version and a line of history.
 """
 
 from __future__ import annotations
@@ -14,101 +14,13 @@ from dataclasses import asdict, dataclass
 
 from sandbox.directory.contains import add_words
 from sandbox.directory.directory import Directory
+from sandbox.directory.feeding_rules import LONGEST_TEXT, RULES, RefusalError, Rule
 from sandbox.directory.model import BoxType, Domain, Mailbox
 from sandbox.directory.rows import TYPES
 
-__all__ = ["RULES", "Bearer", "BoxState", "Feeder", "Refusal", "Rule"]
+__all__ = ["RULES", "Bearer", "BoxState", "Feeder", "RefusalError", "Rule"]
 
 _ADDRESS = re.compile(r"(?=.{6,254}$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?@[a-z0-9.-]+")
-_LONGEST_TEXT = 500
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule of feeding.
-
-    Attributes:
-        id: Its name in answers and tests.
-        text: What it asks, in French, then in English.
-        source: Where it comes from.
-    """
-
-    id: str
-    text: str
-    source: str
-
-
-_RULES = (
-    Rule(
-        "address-unique",
-        "Une adresse appartient à une seule BAL. / An address belongs to one mailbox.",
-        "domain.md §3.2 (unique key inside its bearer), made unique in the directory",
-    ),
-    Rule(
-        "address-immutable",
-        "Une adresse ne se modifie pas. / An address does not change.",
-        "domain.md §3.2",
-    ),
-    Rule(
-        "type-immutable",
-        "Le type d'une BAL ne se modifie pas. / The type of a mailbox does not change.",
-        "domain.md §3.2",
-    ),
-    Rule(
-        "person-for-per-cab",
-        "Une BAL PER ou CAB est rattachée à un professionnel connu par son RPPS. / "
-        "A PER or CAB mailbox hangs on a professional known by an RPPS.",
-        "domain.md §3.2; staff registered by a structure may hold PER (§1.7)",
-    ),
-    Rule(
-        "structure-for-org-app",
-        "Une BAL ORG ou APP est rattachée à un FINESS existant, géographique ou juridique. / "
-        "An ORG or APP mailbox hangs on an existing FINESS, geographical or juridical.",
-        "domain.md §3.2",
-    ),
-    Rule(
-        "address-form",
-        "L'adresse est en minuscules, dans un domaine connu. / "
-        "The address is lower case, in a known domain.",
-        "this sandbox",
-    ),
-    Rule(
-        "domain-in-force",
-        "Le domaine est en vigueur ; son retrait supprime ses BAL. / "
-        "The domain is in force; its withdrawal removes its mailboxes.",
-        "domain.md §2.2",
-    ),
-    Rule(
-        "own-domain",
-        "Un opérateur n'alimente que ses domaines. / An operator feeds its own domains only.",
-        "this sandbox",
-    ),
-    Rule(
-        "rank-positive",
-        "Le rang est un entier positif, 1 est préféré. / The rank is positive, 1 is preferred.",
-        "domain.md §3.2",
-    ),
-    Rule(
-        "text-length",
-        f"Un texte a {_LONGEST_TEXT} caractères au plus. / A text has {_LONGEST_TEXT} characters at most.",
-        "this sandbox",
-    ),
-    Rule("mailbox-exists", "La BAL existe. / The mailbox exists.", "domain.md §3.2"),
-    Rule("bearer-exists", "Le porteur existe. / The bearer exists.", "domain.md §3.2"),
-)
-RULES = {rule.id: rule for rule in _RULES}
-
-
-class Refusal(ValueError):
-    """A change that a rule forbids: the feeder's fault.
-
-    Attributes:
-        rule: The rule.
-    """
-
-    def __init__(self, rule: str, detail: str) -> None:
-        self.rule = RULES[rule]
-        super().__init__(f"{detail}. {self.rule.text}")
 
 
 @dataclass(frozen=True)
@@ -121,9 +33,11 @@ class Bearer:
     @property
     def table(self) -> str:
         """Its table."""
-        return {"Practitioner": "person", "PractitionerRole": "activity", "Organization": "structure"}[
-            self.kind
-        ]
+        return {
+            "Practitioner": "person",
+            "PractitionerRole": "activity",
+            "Organization": "structure",
+        }[self.kind]
 
     @property
     def column(self) -> str:
@@ -211,17 +125,17 @@ class Writer:
         bearer = self._bearer
         address = state.address
         if not _ADDRESS.fullmatch(address):
-            raise Refusal("address-form", f"{address[:80]!r} is not a lower-case address")
+            raise RefusalError("address-form", f"{address[:80]!r} is not a lower-case address")
         domain = self._domain(address)
         kind, person, structure = self._check_bearer(state)
         self._check_texts(state)
         earlier = self._directory.mailbox(address, deleted=True)
         if earlier is not None and not earlier.deleted:
-            raise Refusal("address-unique", f"{address} exists already")
+            raise RefusalError("address-unique", f"{address} exists already")
         if earlier is not None and Bearer.of(earlier) != bearer:
-            raise Refusal("address-unique", f"{address} belonged to another bearer")
+            raise RefusalError("address-unique", f"{address} belonged to another bearer")
         if earlier is not None and earlier.type.value != state.type:
-            raise Refusal("type-immutable", f"{address} was {earlier.type.value}")
+            raise RefusalError("type-immutable", f"{address} was {earlier.type.value}")
         activity = bearer.id if bearer.kind == "PractitionerRole" else None
         values = (
             address,
@@ -244,7 +158,7 @@ class Writer:
             self._connection.execute("DELETE FROM mailbox WHERE id = ?", (earlier.id,))
         row = earlier.id if earlier is not None else None
         marks = ",".join("?" * (len(values) + 1))
-        cursor = self._connection.execute(f"INSERT INTO mailbox VALUES ({marks})", (row, *values))  # noqa: S608
+        cursor = self._connection.execute(f"INSERT INTO mailbox VALUES ({marks})", (row, *values))
         if earlier is None:
             made = self._directory.mailbox(address)
             assert made is not None
@@ -255,14 +169,18 @@ class Writer:
         """Replace what is said of a mailbox; address and type are not among it."""
         current = self._living(address)
         if state.address != current.address:
-            raise Refusal("address-immutable", f"{address} cannot become {state.address[:80]!r}")
+            raise RefusalError(
+                "address-immutable", f"{address} cannot become {state.address[:80]!r}"
+            )
         if state.type != current.type:
-            raise Refusal("type-immutable", f"{address} is {current.type}, not {state.type[:8]!r}")
+            raise RefusalError(
+                "type-immutable", f"{address} is {current.type}, not {state.type[:8]!r}"
+            )
         self._domain(address)
         self._check_texts(state)
         red = "CASE WHEN ? THEN CASE WHEN red > 0 THEN red ELSE ? END ELSE 0 END"
         self._connection.execute(
-            "UPDATE mailbox SET service = ?, description = ?, responsible = ?, demat = ?, rank = ?,"  # noqa: S608
+            "UPDATE mailbox SET service = ?, description = ?, responsible = ?, demat = ?, rank = ?,"
             f" red = {red} WHERE address = ?",
             (
                 state.service,
@@ -288,7 +206,7 @@ class Writer:
         for state in self.states():
             if state.address == address:
                 return state
-        raise Refusal("mailbox-exists", f"{address[:80]!r} is not a mailbox of this bearer")
+        raise RefusalError("mailbox-exists", f"{address[:80]!r} is not a mailbox of this bearer")
 
     def _domain(self, address: str) -> int:
         name = address.rpartition("@")[2]
@@ -296,31 +214,33 @@ class Writer:
             "SELECT id, operator, removed FROM domain WHERE name = ?", (name,)
         ).fetchone()
         if row is None:
-            raise Refusal("address-form", f"{name[:80]!r} is not a domain of this directory")
+            raise RefusalError("address-form", f"{name[:80]!r} is not a domain of this directory")
         if row[2]:
-            raise Refusal("domain-in-force", f"{name} was withdrawn")
+            raise RefusalError("domain-in-force", f"{name} was withdrawn")
         if self._operator and row[1] != self._operator:
-            raise Refusal("own-domain", f"{name} is fed by {row[1]}, not by {self._operator}")
+            raise RefusalError("own-domain", f"{name} is fed by {row[1]}, not by {self._operator}")
         return int(row[0])
 
     def _check_bearer(self, state: BoxState) -> tuple[int, int | None, int | None]:
         """Return the type, the person and the structure of a new mailbox."""
         if state.type not in {kind.value for kind in TYPES}:
-            raise Refusal("type-immutable", f"{state.type[:8]!r} is not one of PER, ORG, APP, CAB")
+            raise RefusalError(
+                "type-immutable", f"{state.type[:8]!r} is not one of PER, ORG, APP, CAB"
+            )
         kind = next(i for i, known in enumerate(TYPES) if known.value == state.type)
         personal = state.type in {BoxType.PER, BoxType.CAB}
         bearer = self._bearer
         if bearer.kind == "Organization":
             if personal:
-                raise Refusal("person-for-per-cab", f"{state.type} on a structure")
+                raise RefusalError("person-for-per-cab", f"{state.type} on a structure")
             row = self._connection.execute(
                 "SELECT national_id FROM structure WHERE id = ?", (bearer.id,)
             ).fetchone()
             if not row[0].startswith("1"):
-                raise Refusal("structure-for-org-app", f"structure {row[0]} has no FINESS")
+                raise RefusalError("structure-for-org-app", f"structure {row[0]} has no FINESS")
             return kind, None, bearer.id
         if not personal:
-            raise Refusal("structure-for-org-app", f"{state.type} on a person")
+            raise RefusalError("structure-for-org-app", f"{state.type} on a person")
         person, structure = bearer.id, None
         if bearer.kind == "PractitionerRole":
             person, structure = self._connection.execute(
@@ -331,15 +251,15 @@ class Writer:
         ).fetchone()[0]
         staff = state.type == BoxType.PER and structure is not None and national[0] in "035"
         if national[0] != "8" and not staff:
-            raise Refusal("person-for-per-cab", f"{state.type} for {national}")
+            raise RefusalError("person-for-per-cab", f"{state.type} for {national}")
         return kind, person, structure
 
     @staticmethod
     def _check_texts(state: BoxState) -> None:
-        if max(map(len, (state.service, state.description, state.responsible))) > _LONGEST_TEXT:
-            raise Refusal("text-length", f"{state.address}: a text is too long")
+        if max(map(len, (state.service, state.description, state.responsible))) > LONGEST_TEXT:
+            raise RefusalError("text-length", f"{state.address}: a text is too long")
         if not 1 <= state.rank <= 1_000:
-            raise Refusal("rank-positive", f"{state.address}: rank {state.rank}")
+            raise RefusalError("rank-positive", f"{state.address}: rank {state.rank}")
 
 
 class Feeder:
@@ -363,16 +283,16 @@ class Feeder:
             The new version of the bearer.
 
         Raises:
-            Refusal: a rule forbids one of them; nothing is changed.
+            RefusalError: a rule forbids one of them; nothing is changed.
         """
         with self._directory.transaction() as connection:
             writer = Writer(self._directory, connection, bearer, self._actor, self._operator)
             row = connection.execute(
-                f"SELECT version, updated FROM {bearer.table} WHERE id = ?",  # noqa: S608
+                f"SELECT version, updated FROM {bearer.table} WHERE id = ?",
                 (bearer.id,),
             ).fetchone()
             if row is None:
-                raise Refusal("bearer-exists", f"{bearer.kind} {bearer.id} is unknown")
+                raise RefusalError("bearer-exists", f"{bearer.kind} {bearer.id} is unknown")
             version, updated = row
             if version == 1:
                 self._record(connection, bearer, 1, updated, writer.states(), "sandbox")
@@ -381,7 +301,7 @@ class Feeder:
             version += 1
             now = self._directory.now()
             connection.execute(
-                f"UPDATE {bearer.table} SET version = ?, updated = ? WHERE id = ?",  # noqa: S608
+                f"UPDATE {bearer.table} SET version = ?, updated = ? WHERE id = ?",
                 (version, now, bearer.id),
             )
             self._record(connection, bearer, version, now, writer.states(), self._actor)
@@ -415,18 +335,18 @@ class Feeder:
         """Delete one mailbox.
 
         Raises:
-            Refusal: no such mailbox, or a rule forbids it.
+            RefusalError: no such mailbox, or a rule forbids it.
         """
         box = self._directory.mailbox(address)
         if box is None:
-            raise Refusal("mailbox-exists", f"{address[:80]!r} is not a mailbox")
+            raise RefusalError("mailbox-exists", f"{address[:80]!r} is not a mailbox")
         return self.change(Bearer.of(box), [lambda writer: writer.delete(address)])
 
     def set_red_list(self, address: str, *, hidden: bool) -> int:
-        """Put a mailbox on the red list, or take it off. Raises `Refusal` like `delete`."""
+        """Put a mailbox on the red list, or take it off. Raises `RefusalError` like `delete`."""
         box = self._directory.mailbox(address)
         if box is None:
-            raise Refusal("mailbox-exists", f"{address[:80]!r} is not a mailbox")
+            raise RefusalError("mailbox-exists", f"{address[:80]!r} is not a mailbox")
         state = BoxState(**{**asdict(BoxState.of(box)), "red_list": hidden})
         return self.change(Bearer.of(box), [lambda writer: writer.update(address, state)])
 
@@ -434,14 +354,14 @@ class Feeder:
         """Bring a domain in force, new or again.
 
         Raises:
-            Refusal: it belongs to another operator.
+            RefusalError: it belongs to another operator.
         """
         with self._directory.transaction() as connection:
             row = connection.execute(
                 "SELECT operator, removed FROM domain WHERE name = ?", (name,)
             ).fetchone()
             if row is not None and not row[1] and row[0] != operator:
-                raise Refusal("own-domain", f"{name} is fed by {row[0]}")
+                raise RefusalError("own-domain", f"{name} is fed by {row[0]}")
             connection.execute(
                 "INSERT INTO domain (name, operator) VALUES (?, ?) ON CONFLICT (name)"
                 " DO UPDATE SET operator = excluded.operator, removed = 0",
@@ -455,7 +375,7 @@ class Feeder:
             The number of mailboxes deleted.
 
         Raises:
-            Refusal: no such domain in force.
+            RefusalError: no such domain in force.
         """
         directory = self._directory
         with directory.transaction() as connection:
@@ -463,13 +383,13 @@ class Feeder:
                 "SELECT id FROM domain WHERE name = ? AND removed = 0", (name,)
             ).fetchone()
             if row is None:
-                raise Refusal("domain-in-force", f"{name[:80]!r} is not in force")
+                raise RefusalError("domain-in-force", f"{name[:80]!r} is not in force")
             boxes = list(directory.mailboxes("m.domain = ?", (row[0],)))
             now = directory.now()
             for bearer in dict.fromkeys(Bearer.of(box) for box in boxes):
                 writer = Writer(directory, connection, bearer, self._actor, "")
                 version, updated = connection.execute(
-                    f"SELECT version, updated FROM {bearer.table} WHERE id = ?",  # noqa: S608
+                    f"SELECT version, updated FROM {bearer.table} WHERE id = ?",
                     (bearer.id,),
                 ).fetchone()
                 states = writer.states()
@@ -478,7 +398,7 @@ class Feeder:
                 left = [state for state in states if not state.address.endswith(f"@{name}")]
                 self._record(connection, bearer, version + 1, now, left, self._actor)
                 connection.execute(
-                    f"UPDATE {bearer.table} SET version = ?, updated = ? WHERE id = ?",  # noqa: S608
+                    f"UPDATE {bearer.table} SET version = ?, updated = ? WHERE id = ?",
                     (version + 1, now, bearer.id),
                 )
             connection.execute(

@@ -31,19 +31,20 @@ STRUCTURE_COLUMNS = (
     "s.id, s.national_id, s.kind, u.national_id, s.siret, s.name, s.sign, s.sector, s.department,"
     " s.number, s.street, s.phone"
 )
-PERSON_SELECT = f"SELECT {PERSON_COLUMNS} FROM person p"  # noqa: S608: constants
+PERSON_SELECT = f"SELECT {PERSON_COLUMNS} FROM person p"
 STRUCTURE_SELECT = (
-    f"SELECT {STRUCTURE_COLUMNS} FROM structure s LEFT JOIN structure u ON u.id = s.parent"  # noqa: S608
+    f"SELECT {STRUCTURE_COLUMNS} FROM structure s LEFT JOIN structure u ON u.id = s.parent"
 )
 # CROSS JOIN keeps the mailbox outermost: the conditions on m choose the index.
 MAILBOX_SELECT = (
-    "SELECT m.id, m.address, m.type, d.name, m.activity, m.service, m.description, m.responsible,"  # noqa: S608
+    "SELECT m.id, m.address, m.type, d.name, m.activity, m.service, m.description, m.responsible,"
     f" m.red, m.demat, m.rank, m.created, m.deleted, {PERSON_COLUMNS}, {STRUCTURE_COLUMNS}"
     " FROM mailbox m LEFT JOIN domain d ON d.id = m.domain LEFT JOIN person p ON p.id = m.person"
     " LEFT JOIN structure s ON s.id = m.structure LEFT JOIN structure u ON u.id = s.parent"
 )
 ACTIVITY_SELECT = (
-    f"SELECT a.id, a.person, a.structure, a.mode, {PERSON_COLUMNS}, {STRUCTURE_COLUMNS} FROM activity a"  # noqa: S608
+    f"SELECT a.id, a.person, a.structure, a.mode, {PERSON_COLUMNS}, {STRUCTURE_COLUMNS}"
+    " FROM activity a"
     " JOIN person p ON p.id = a.person JOIN structure s ON s.id = a.structure"
     " LEFT JOIN structure u ON u.id = s.parent"
 )

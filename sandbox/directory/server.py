@@ -1,4 +1,4 @@
-"""The three views on sockets, in one thread of its own: for a test suite, a space, the command line."""
+"""The three views on sockets, in a thread of its own: for tests, a space, the command line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
@@ -46,8 +46,8 @@ class ServerOptions:
     ldaps_port: int | None = None
     http_port: int | None = 0
     context: ssl.SSLContext | None = None
-    limits: LdapLimits = LdapLimits()
-    fhir: FhirOptions = FhirOptions()
+    limits: LdapLimits = field(default_factory=LdapLimits)
+    fhir: FhirOptions = field(default_factory=FhirOptions)
 
     def __post_init__(self) -> None:
         try:
@@ -124,7 +124,7 @@ class DirectoryServer:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as failure:  # noqa: BLE001: handed to the thread that waits
+        except BaseException as failure:  # noqa: BLE001
             self._failure = failure
         finally:
             self._ready.set()

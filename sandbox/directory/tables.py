@@ -6,6 +6,7 @@ import csv
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +149,7 @@ def _domain_sizes() -> Ints:
     """Interpolate the published quantiles of mailboxes per domain, in integers."""
     anchors = [(int(r["rank"]), int(r["boxes"])) for r in _rows("directory/boxes-by-domain.csv")]
     sizes: list[int] = []
-    for (rank, boxes), (next_rank, next_boxes) in zip(anchors, anchors[1:], strict=False):
+    for (rank, boxes), (next_rank, next_boxes) in pairwise(anchors):
         span, fall = next_rank - rank, boxes - next_boxes
         sizes.extend(boxes - fall * step // span for step in range(span))
     return np.array([*sizes, anchors[-1][1]], dtype=np.int64)

@@ -5,7 +5,7 @@ The sandbox's test authority makes real ones; this package does not depend on it
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 from pathlib import Path
@@ -32,7 +32,7 @@ def self_signed(folder: Path, name: str = "annuaire.mssante.test") -> tuple[Path
     """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     names: list[x509.GeneralName] = [x509.DNSName(name), x509.DNSName("localhost")]
     names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
     usage = x509.KeyUsage(
@@ -54,8 +54,8 @@ def self_signed(folder: Path, name: str = "annuaire.mssante.test") -> tuple[Path
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=365))
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + dt.timedelta(days=365))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
@@ -89,5 +89,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as failure:
-        raise UserError(f"{certificate}, {key}: not a certificate and its key ({failure})") from failure
+        raise UserError(
+            f"{certificate}, {key}: not a certificate and its key ({failure})"
+        ) from failure
     return context

@@ -1,4 +1,4 @@
-"""Zipped extractions as streams: rows out of the database, compressed as they go, never held whole."""
+"""Zipped extractions as streams: rows compressed as they come, never held whole."""
 
 from __future__ import annotations
 
@@ -139,7 +139,11 @@ def libre_acces(directory: Directory) -> Archive:
                 yield line(know_how_row(person), trailing=True)
 
     instant, stamp = _stamp(directory)
-    members = (("Personne_activite", activities), ("Dipl_AutExerc", diplomas), ("SavoirFaire", know_how))
+    members = (
+        ("Personne_activite", activities),
+        ("Dipl_AutExerc", diplomas),
+        ("SavoirFaire", know_how),
+    )
     return Archive(
         f"PS_LibreAcces_{stamp}.zip",
         tuple((f"PS_LibreAcces_{name}_{stamp}.txt", lines) for name, lines in members),

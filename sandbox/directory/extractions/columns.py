@@ -209,7 +209,9 @@ def correspondence_row(box: Mailbox) -> tuple[str, ...]:
     return (box.type.value, box.address, *who, *where, box.service, *what, demat, *place)
 
 
-def activity_row(person: Person, structure: Structure, parent_finess: str, mode: str) -> tuple[str, ...]:
+def activity_row(
+    person: Person, structure: Structure, parent_finess: str, mode: str
+) -> tuple[str, ...]:
     """Return the line of an activity in PS_LibreAcces_Personne_activite, 56 values."""
     civil = "M" if person.title == "M" else "MME" if person.title == "MME" else ""
     return (
@@ -311,5 +313,5 @@ def know_how_row(person: Person) -> tuple[str, ...]:
 
 
 def is_professional(person: Person) -> bool:
-    """Tell whether a person is in PS_LibreAcces: health professionals, not the staff of structures."""
+    """Tell whether a person is in PS_LibreAcces: professionals, not the staff of structures."""
     return person_kind(person.national_id) in {"RPPS", "ADELI"}

@@ -16,7 +16,8 @@ def capability_statement(directory: Directory, *, mailbox_type: bool) -> Json:
         resource: Json = {
             "type": kind,
             "interaction": [
-                {"code": code} for code in ("read", "vread", "patch", "history-instance", "search-type")
+                {"code": code}
+                for code in ("read", "vread", "patch", "history-instance", "search-type")
             ],
             "versioning": "versioned",
             "conditionalRead": "not-supported",

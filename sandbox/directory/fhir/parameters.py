@@ -93,12 +93,19 @@ def _span(text: str) -> tuple[str, int, int]:
     """Return the prefix, the beginning and the end of what a date names (FHIR R4 §3.1.1.4.6)."""
     match = _INSTANT.fullmatch(text)
     if match is None:
-        raise ParameterError(f"_lastUpdated={text[:40]!r}: a date with gt, ge, eq, lt or le before it")
+        raise ParameterError(
+            f"_lastUpdated={text[:40]!r}: a date with gt, ge, eq, lt or le before it"
+        )
     prefix, year, month, day, hour, minute, second, zone = match.groups()
     try:
         moment = datetime(
-            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0),
-            int(second or 0), tzinfo=UTC,
+            int(year),
+            int(month or 1),
+            int(day or 1),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            tzinfo=UTC,
         )
         if zone and zone != "Z":
             shift = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:]))
@@ -110,7 +117,13 @@ def _span(text: str) -> tuple[str, int, int]:
                 else (moment.replace(day=28) + timedelta(days=4)).replace(day=1)
             )
         else:
-            step = timedelta(seconds=1) if second else timedelta(minutes=1) if hour else timedelta(days=1)
+            step = (
+                timedelta(seconds=1)
+                if second
+                else timedelta(minutes=1)
+                if hour
+                else timedelta(days=1)
+            )
             after = moment + step
     except (ValueError, OverflowError) as error:
         raise ParameterError(f"_lastUpdated={text[:40]!r}: {error}") from error
@@ -278,7 +291,9 @@ def _place(field_name: str) -> Maker:
             return wanted in folded if modifier == "contains" else folded.startswith(wanted)
 
         rows = [
-            i for i, d in enumerate(tables().departments) if wanted and holds(getattr(d, field_name))
+            i
+            for i, d in enumerate(tables().departments)
+            if wanted and holds(getattr(d, field_name))
         ]
         return _codes(rows, "department")
 
@@ -296,7 +311,7 @@ def _mailbox(kind: str) -> Maker:
         if not text:
             raise ParameterError("an empty address to search for")
         shown = f"({own}) AND {context.visible}"
-        found = f"r.id IN (SELECT m.{column} FROM mailbox m WHERE {shown} AND {{}})"  # noqa: S608
+        found = f"r.id IN (SELECT m.{column} FROM mailbox m WHERE {shown} AND {{}})"
         if modifier == "exact":
             return found.format("m.address = ?"), (text,)
         if modifier != "contains":
@@ -304,6 +319,7 @@ def _mailbox(kind: str) -> Maker:
         local, at, domain = text.partition("@")
         inside = "m.id IN (SELECT rowid FROM words.search WHERE search MATCH ?)"
         domains = "m.domain IN (SELECT id FROM domain WHERE {})"
+        with_: tuple[str, ...]
         if at and match_words(local):
             narrow, with_ = inside, (match_words(local),)
         elif at and domain:
@@ -313,7 +329,7 @@ def _mailbox(kind: str) -> Maker:
             narrow, with_ = either, (match_words(text), text)
         else:
             # So common a text is met at once: resources are walked in order until a page is full.
-            walk = f"SELECT 1 FROM mailbox m WHERE m.{column} = r.id AND {shown}"  # noqa: S608
+            walk = f"SELECT 1 FROM mailbox m WHERE m.{column} = r.id AND {shown}"
             return f"EXISTS ({walk} AND instr(m.address, ?) > 0)", (text,)
         return found.format(f"{narrow} AND instr(m.address, ?) > 0"), (*with_, text)
 
@@ -330,7 +346,7 @@ def _mailbox_type(kind: str) -> Maker:
         # The IG writes the system of the messaging type in its examples: both are understood.
         if not kinds or system not in {None, systems.TYPE_BAL, systems.MESSAGING}:
             return "0", ()
-        inner = f"SELECT 1 FROM mailbox m WHERE {own} AND {context.visible} AND m.type = ?"  # noqa: S608
+        inner = f"SELECT 1 FROM mailbox m WHERE {own} AND {context.visible} AND m.type = ?"
         return f"EXISTS ({inner})", (kinds[0],)
 
     return make
@@ -364,7 +380,11 @@ SEARCH = {
                     }
                 ),
             ),
-            "family": ("string", _TEXT, _string("r.surname_key", lambda mark: f"r.surname = {mark}")),
+            "family": (
+                "string",
+                _TEXT,
+                _string("r.surname_key", lambda mark: f"r.surname = {mark}"),
+            ),
             "given": ("string", _TEXT, _given),
             "name": ("string", _TEXT, _name),
             "qualification-code": ("token", (), _qualification),

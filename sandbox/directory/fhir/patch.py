@@ -1,7 +1,7 @@
 """FHIR PATCH of mailboxes (announced by the IG messagerie sécurisée): Parameters to changes.
 
-Only mailboxes can be fed: the paths below, and no other, are understood. Anything else in the body is
-refused with the place of the fault.
+Only mailboxes can be fed: the paths below, and no other, are understood. Anything else in the body
+is refused with the place of the fault.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sandbox.directory.feeding import BoxState, Change, Refusal, Writer
+from sandbox.directory.feeding import BoxState, Change, RefusalError, Writer
 from sandbox.directory.fhir import systems
 from sandbox.directory.fhir.resources import Json
 
@@ -98,11 +98,12 @@ def _attribute(name: str, value: Any, where: str) -> Callable[[BoxState], BoxSta
     if name == "listeRouge" and isinstance(value, bool):
         return lambda state: replace(state, red_list=value)
     if name in _TEXTS and isinstance(value, str):
-        return lambda state: replace(state, **{_TEXTS[name]: value})
+        changed: dict[str, Any] = {_TEXTS[name]: value}
+        return lambda state: replace(state, **changed)
     if name == "rank" and isinstance(value, int) and not isinstance(value, bool):
         return lambda state: replace(state, rank=value)
     if name == "type":
-        raise Refusal("type-immutable", f"{where}: the type of a mailbox")
+        raise RefusalError("type-immutable", f"{where}: the type of a mailbox")
     raise PatchError(f"{where}: {name[:40]!r} cannot be replaced with this value")
 
 
@@ -110,7 +111,9 @@ def _edit(address: str, edit: Callable[[BoxState], BoxState]) -> Change:
     def change(writer: Writer) -> None:
         state = next((s for s in writer.states() if s.address == address), None)
         if state is None:
-            raise Refusal("mailbox-exists", f"{address[:80]!r} is not a mailbox of this bearer")
+            raise RefusalError(
+                "mailbox-exists", f"{address[:80]!r} is not a mailbox of this bearer"
+            )
         writer.update(address, edit(state))
 
     return change
@@ -131,7 +134,7 @@ def _change(kind: str, parts: dict[str, Any], where: str) -> Change:
         return lambda writer: writer.delete(address)
     if operation == "replace" and address:
         if match["field"] == "value":
-            raise Refusal("address-immutable", f"{where}: the address of a mailbox")
+            raise RefusalError("address-immutable", f"{where}: the address of a mailbox")
         if match["field"] == "rank":
             return _edit(address, _attribute("rank", value, where))
         if match["name"]:
@@ -152,7 +155,7 @@ def changes_of(kind: str, body: bytes) -> list[Change]:
 
     Raises:
         PatchError: not a Parameters resource, or operations that are not supported.
-        Refusal: an operation that a rule forbids whatever the state.
+        RefusalError: an operation that a rule forbids whatever the state.
     """
     # Costs a tenth of a second to import, and only feeders need it.
     from fhir.resources.R4B.parameters import Parameters

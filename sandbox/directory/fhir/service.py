@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from sandbox.directory.directory import Directory
-from sandbox.directory.feeding import Bearer, Feeder, Refusal
+from sandbox.directory.feeding import Bearer, Feeder, RefusalError
 from sandbox.directory.fhir.capability import capability_statement
 from sandbox.directory.fhir.parameters import (
     ID_PREFIXES,
@@ -53,7 +53,7 @@ class FhirOptions:
 
 @dataclass(frozen=True)
 class Request:
-    """A request: method, path under the base, parameters in order, body, key, If-Match, base URL."""
+    """A request: method, path under the base, parameters, body, key, If-Match, base URL."""
 
     method: str
     path: str
@@ -73,7 +73,7 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Fault(Exception):
+class FaultError(Exception):
     """An answer other than success: status, issue code (FHIR value set issue-type), text."""
 
     def __init__(self, status: int, code: str, text: str) -> None:
@@ -81,7 +81,7 @@ class Fault(Exception):
         super().__init__(text)
 
 
-def _outcome(fault: Fault) -> Response:
+def _outcome(fault: FaultError) -> Response:
     issue = {"severity": "error", "code": fault.code, "diagnostics": fault.text}
     return Response(fault.status, {"resourceType": "OperationOutcome", "issue": [issue]})
 
@@ -103,17 +103,17 @@ class FhirService:
         """Answer a request; a fault is an OperationOutcome, never an exception."""
         try:
             return self._route(request)
-        except Fault as fault:
+        except FaultError as fault:
             return _outcome(fault)
         except ParameterError as error:
-            return _outcome(Fault(400, "invalid", str(error)))
+            return _outcome(FaultError(400, "invalid", str(error)))
         except PatchError as error:
             status, code = (400, "structure") if error.malformed else (422, "not-supported")
-            return _outcome(Fault(status, code, str(error)))
-        except Refusal as refusal:
+            return _outcome(FaultError(status, code, str(error)))
+        except RefusalError as refusal:
             status = 404 if refusal.rule.id in {"mailbox-exists", "bearer-exists"} else 422
             code = "not-found" if status == 404 else "business-rule"
-            return _outcome(Fault(status, code, f"{refusal.rule.id}: {refusal}"))
+            return _outcome(FaultError(status, code, f"{refusal.rule.id}: {refusal}"))
 
     def _operator(self, key: str) -> str | None:
         """Return the operator of a feeding key, None when it is not one."""
@@ -126,21 +126,26 @@ class FhirService:
     def _route(self, request: Request) -> Response:
         pieces = [piece for piece in request.path.split("/") if piece]
         if request.method == "GET" and pieces == ["metadata"]:
-            statement = capability_statement(self._directory, mailbox_type=self._options.mailbox_type)
+            statement = capability_statement(
+                self._directory, mailbox_type=self._options.mailbox_type
+            )
             return Response(200, statement)
         feeder = self._operator(request.key)
         if self._options.keys and feeder is None:
             accepted = [
-                hmac.compare_digest(key.encode(), request.key.encode()) for key in self._options.keys
+                hmac.compare_digest(key.encode(), request.key.encode())
+                for key in self._options.keys
             ]
             if not any(accepted):
-                raise Fault(401, "login", "the ESANTE-API-KEY header is missing or unknown")
+                raise FaultError(401, "login", "the ESANTE-API-KEY header is missing or unknown")
         if not pieces:
-            raise Fault(404, "not-supported", _ROOT)
+            raise FaultError(404, "not-supported", _ROOT)
         kind = pieces[0]
         if kind not in SEARCH:
             known = ", ".join(SEARCH)
-            raise Fault(404, "not-supported", f"unknown resource type {kind[:60]!r}; one of {known}")
+            raise FaultError(
+                404, "not-supported", f"unknown resource type {kind[:60]!r}; one of {known}"
+            )
         match request.method, pieces[1:]:
             case ("GET", []) | ("POST", ["_search"]):
                 return self._search(kind, request)
@@ -153,15 +158,17 @@ class FhirService:
             case "PATCH", [] | [_]:
                 return self._patch(kind, pieces[1:], request, feeder)
             case _:
-                text = f"{request.method} {request.path[:120]}: search, read, history and PATCH only"
-                raise Fault(405, "not-supported", text)
+                text = (
+                    f"{request.method} {request.path[:120]}: search, read, history and PATCH only"
+                )
+                raise FaultError(405, "not-supported", text)
 
     # Search --------------------------------------------------------------------------------------
 
     def _search(self, kind: str, request: Request) -> Response:
         parameters = request.parameters
         if len(parameters) > _MOST_PARAMETERS:
-            raise Fault(400, "too-costly", f"more than {_MOST_PARAMETERS} parameters")
+            raise FaultError(400, "too-costly", f"more than {_MOST_PARAMETERS} parameters")
         where, values = self._where(kind, parameters)
         single = {name: value for name, value in parameters if name in _RESULT}
         count, after = self._paging(single)
@@ -169,12 +176,12 @@ class FhirService:
         connection = self._directory.connection()
         body: Json = {"resourceType": "Bundle", "type": "searchset"}
         if single.get("_total") == "accurate":
-            total = f"SELECT count(*) FROM {table} r WHERE {where}"  # noqa: S608
+            total = f"SELECT count(*) FROM {table} r WHERE {where}"
             body["total"] = connection.execute(total, values).fetchone()[0]
         links = [{"relation": "self", "url": self._url(request, kind, parameters)}]
         rows: list[int] = []
         if count:
-            page = f"SELECT r.id FROM {table} r WHERE {where} AND r.id > ? ORDER BY r.id LIMIT ?"  # noqa: S608
+            page = f"SELECT r.id FROM {table} r WHERE {where} AND r.id > ? ORDER BY r.id LIMIT ?"
             found = connection.execute(page, (*values, after, count + 1))
             rows = [row[0] for row in found.fetchall()]
             if len(rows) > count:
@@ -202,11 +209,15 @@ class FhirService:
         for name in ("_count", "_after"):
             value = single.get(name, "0")
             if not (value.isascii() and value.isdigit() and len(value) <= 18):
-                raise Fault(400, "invalid", f"{name}={value[:40]!r}: not a number")
+                raise FaultError(400, "invalid", f"{name}={value[:40]!r}: not a number")
         if single.get("_total", "none") not in {"none", "estimate", "accurate"}:
-            raise Fault(400, "invalid", f"_total={single['_total'][:40]!r}: none or accurate")
-        if single.get("_format", "json") not in {"json", "application/fhir+json", "application/json"}:
-            raise Fault(406, "not-supported", "JSON only (application/fhir+json)")
+            raise FaultError(400, "invalid", f"_total={single['_total'][:40]!r}: none or accurate")
+        if single.get("_format", "json") not in {
+            "json",
+            "application/fhir+json",
+            "application/json",
+        }:
+            raise FaultError(406, "not-supported", "JSON only (application/fhir+json)")
         count = min(int(single.get("_count", _PAGE)), self._options.largest_page)
         return count, int(single.get("_after", 0))
 
@@ -224,15 +235,15 @@ class FhirService:
                 name != "mailbox-mss-type" or self._options.mailbox_type
             )
             if not served:
-                raise Fault(400, "not-supported", f"Parameter {name[:60]} not found")
+                raise FaultError(400, "not-supported", f"Parameter {name[:60]} not found")
             _type, modifiers, make = searchable.parameters[name]
             if modifier and modifier not in modifiers:
                 known = ", ".join(modifiers) or "none"
                 text = f"{name}: modifier {modifier[:40]!r} is not supported ({known})"
-                raise Fault(400, "not-supported", text)
+                raise FaultError(400, "not-supported", text)
             pieces = text.split(",")
             if len(text) > _LONGEST_VALUE or len(pieces) > _MOST_VALUES or "\x00" in text:
-                raise Fault(400, "too-long", f"{name}: a value too long, or too many of them")
+                raise FaultError(400, "too-long", f"{name}: a value too long, or too many of them")
             clauses = [make(modifier, piece, context) for piece in pieces]
             conditions.append("(" + " OR ".join(f"({sql})" for sql, _ in clauses) + ")")
             values += [value for _, with_ in clauses for value in with_]
@@ -253,7 +264,9 @@ class FhirService:
     ) -> list[Json]:
         searchable = SEARCH[kind]
         found: list[Json] = []
-        for name, value in dict.fromkeys(p for p in parameters if p[0] in {"_include", "_revinclude"}):
+        for name, value in dict.fromkeys(
+            p for p in parameters if p[0] in {"_include", "_revinclude"}
+        ):
             allowed = searchable.includes if name == "_include" else searchable.reverse
             if value == "*" and name == "_include":
                 wanted = list(allowed)
@@ -261,7 +274,7 @@ class FhirService:
                 wanted = [value]
             else:
                 known = ", ".join(allowed) or "none"
-                raise Fault(400, "not-supported", f"{name}={value[:80]!r}: one of {known}")
+                raise FaultError(400, "not-supported", f"{name}={value[:80]!r}: one of {known}")
             for one in wanted:
                 if name == "_include":
                     found += self._forward(one, resources)
@@ -282,7 +295,7 @@ class FhirService:
         column = {"practitioner": "person", "organization": "structure"}[include.partition(":")[2]]
         marks = ",".join("?" * len(rows))
         found = self._directory.connection().execute(
-            f"SELECT id FROM activity WHERE {column} IN ({marks}) ORDER BY id LIMIT ?",  # noqa: S608
+            f"SELECT id FROM activity WHERE {column} IN ({marks}) ORDER BY id LIMIT ?",
             (*rows, self._options.largest_page),
         )
         return self._store.get("PractitionerRole", [row[0] for row in found.fetchall()])
@@ -302,23 +315,27 @@ class FhirService:
     def _read(self, kind: str, identifier: str) -> Response:
         found = self._store.get(kind, [row_of(kind, identifier)])
         if not found:
-            raise Fault(404, "not-found", f"{kind}/{identifier[:60]} is unknown")
+            raise FaultError(404, "not-found", f"{kind}/{identifier[:60]} is unknown")
         return self._one(found[0])
 
     @staticmethod
     def _one(resource: Json) -> Response:
         return Response(200, resource, {"ETag": f'W/"{resource["meta"]["versionId"]}"'})
 
-    def _versions(self, kind: str, identifier: str, feeder: str | None) -> list[tuple[int, int, Json]]:
+    def _versions(
+        self, kind: str, identifier: str, feeder: str | None
+    ) -> list[tuple[int, int, Json]]:
         if feeder is None:
             # Old versions show mailboxes that have left the directory or joined the red list.
-            raise Fault(403, "forbidden", "history is for feeders: use a feeding key")
+            raise FaultError(403, "forbidden", "history is for feeders: use a feeding key")
         versions = self._store.history(kind, row_of(kind, identifier))
         if not versions:
-            raise Fault(404, "not-found", f"{kind}/{identifier[:60]} is unknown")
+            raise FaultError(404, "not-found", f"{kind}/{identifier[:60]} is unknown")
         return versions
 
-    def _history(self, kind: str, identifier: str, request: Request, feeder: str | None) -> Response:
+    def _history(
+        self, kind: str, identifier: str, request: Request, feeder: str | None
+    ) -> Response:
         versions = self._versions(kind, identifier, feeder)
         url = f"{request.base}/{kind}/{identifier}"
         entries = [
@@ -338,27 +355,36 @@ class FhirService:
             }
             for version, at, resource in versions
         ]
-        body = {"resourceType": "Bundle", "type": "history", "total": len(entries), "entry": entries}
+        body = {
+            "resourceType": "Bundle",
+            "type": "history",
+            "total": len(entries),
+            "entry": entries,
+        }
         return Response(200, body)
 
     def _vread(self, kind: str, identifier: str, version: str, feeder: str | None) -> Response:
         for number, _, resource in self._versions(kind, identifier, feeder):
             if str(number) == version:
                 return self._one(resource)
-        raise Fault(404, "not-found", f"{kind}/{identifier[:60]} has no version {version[:20]}")
+        raise FaultError(
+            404, "not-found", f"{kind}/{identifier[:60]} has no version {version[:20]}"
+        )
 
     # Feeding -------------------------------------------------------------------------------------
 
     def _patch(self, kind: str, rest: list[str], request: Request, feeder: str | None) -> Response:
         if feeder is None:
-            raise Fault(403, "forbidden", "PATCH is for feeders: use a feeding key")
+            raise FaultError(403, "forbidden", "PATCH is for feeders: use a feeding key")
         row = row_of(kind, rest[0]) if rest else self._conditional(kind, request.parameters)
         current = self._store.get(kind, [row], feeder=True)
         if not current:
-            raise Fault(404, "not-found", f"{kind}/{ID_PREFIXES[kind]}-{row} is unknown")
+            raise FaultError(404, "not-found", f"{kind}/{ID_PREFIXES[kind]}-{row} is unknown")
         etag = f'W/"{current[0]["meta"]["versionId"]}"'
         if request.if_match and request.if_match != etag:
-            raise Fault(412, "conflict", f"If-Match {request.if_match[:40]}: the version is {etag}")
+            raise FaultError(
+                412, "conflict", f"If-Match {request.if_match[:40]}: the version is {etag}"
+            )
         changes = changes_of(kind, request.body)
         Feeder(self._directory, feeder, actor=feeder or "feeder").change(Bearer(kind, row), changes)
         return self._one(self._store.get(kind, [row], feeder=True)[0])
@@ -366,15 +392,17 @@ class FhirService:
     def _conditional(self, kind: str, parameters: tuple[tuple[str, str], ...]) -> int:
         """Return the one resource that a conditional PATCH names: none is 404, several are 412."""
         if not any(name == "identifier" for name, _ in parameters):
-            raise Fault(412, "incomplete", "a conditional PATCH names its resource by identifier")
+            raise FaultError(
+                412, "incomplete", "a conditional PATCH names its resource by identifier"
+            )
         where, values = self._where(kind, parameters)
         found = self._directory.connection().execute(
-            f"SELECT r.id FROM {SEARCH[kind].table} r WHERE {where} LIMIT 2",  # noqa: S608
+            f"SELECT r.id FROM {SEARCH[kind].table} r WHERE {where} LIMIT 2",
             values,
         )
         rows = found.fetchall()
         if not rows:
-            raise Fault(404, "not-found", f"no {kind} answers this condition")
+            raise FaultError(404, "not-found", f"no {kind} answers this condition")
         if len(rows) > 1:
-            raise Fault(412, "multiple-matches", f"several {kind} answer this condition")
+            raise FaultError(412, "multiple-matches", f"several {kind} answer this condition")
         return int(rows[0][0])

@@ -16,12 +16,14 @@ from sandbox.directory.rows import PERSON_COLUMNS, STRUCTURE_COLUMNS, person_of,
 __all__ = ["ResourceStore"]
 
 _ROWS = {
-    "Practitioner": f"SELECT p.updated, p.version, {PERSON_COLUMNS} FROM person p WHERE p.id IN ({{}})",  # noqa: S608
+    "Practitioner": (
+        f"SELECT p.updated, p.version, {PERSON_COLUMNS} FROM person p WHERE p.id IN ({{}})"
+    ),
     "PractitionerRole": (
         "SELECT updated, version, id, person, structure, mode FROM activity WHERE id IN ({})"
     ),
     "Organization": (
-        f"SELECT s.updated, s.version, s.parent, {STRUCTURE_COLUMNS} FROM structure s"  # noqa: S608
+        f"SELECT s.updated, s.version, s.parent, {STRUCTURE_COLUMNS} FROM structure s"
         " LEFT JOIN structure u ON u.id = s.parent WHERE s.id IN ({})"
     ),
 }
@@ -38,9 +40,7 @@ class ResourceStore:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def get(
-        self, kind: str, rows: list[int], *, feeder: bool = False
-    ) -> list[Json]:
+    def get(self, kind: str, rows: list[int], *, feeder: bool = False) -> list[Json]:
         """Return resources in the order of `rows`; rows that do not exist are left out."""
         found: dict[int, Json] = {}
         for start in range(0, len(rows), _SLICE):
@@ -115,10 +115,14 @@ class ResourceStore:
             .fetchall()
         )
         if not kept:
-            updated = self._directory.connection().execute(
-                f"SELECT updated FROM {SEARCH[kind].table} WHERE id = ?",  # noqa: S608
-                (row,),
-            ).fetchone()
+            updated = (
+                self._directory.connection()
+                .execute(
+                    f"SELECT updated FROM {SEARCH[kind].table} WHERE id = ?",
+                    (row,),
+                )
+                .fetchone()
+            )
             return [(1, updated[0], current[0])]
         versions = []
         for version, at, change in kept:

@@ -1,4 +1,4 @@
-"""Systems and URLs of the real service (IG annuaire and IG messagerie sécurisée, domain.md §6.3)."""
+"""Systems and URLs of the real service (IG annuaire, IG messagerie; domain.md §6.3)."""
 
 from __future__ import annotations
 

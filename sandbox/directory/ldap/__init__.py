@@ -5,7 +5,13 @@ checks each candidate exactly; `session` speaks RFC 4511 on bytes; `server` owns
 `slapd` runs OpenLDAP with the same entries.
 """
 
-from sandbox.directory.ldap.entries import BASE_DN, Entry, mailbox_entry, structure_entry, write_ldif
+from sandbox.directory.ldap.entries import (
+    BASE_DN,
+    Entry,
+    mailbox_entry,
+    structure_entry,
+    write_ldif,
+)
 from sandbox.directory.ldap.server import LdapServer
 from sandbox.directory.ldap.session import LdapLimits, LdapSession
 

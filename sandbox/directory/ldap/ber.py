@@ -11,7 +11,14 @@ from collections.abc import Iterable
 __all__ = [
     "Frame",
     "FramingError",
-    "enumerated", "frame", "integer", "octets", "result", "sequence", "tlv"]
+    "enumerated",
+    "frame",
+    "integer",
+    "octets",
+    "result",
+    "sequence",
+    "tlv",
+]
 
 _CONTROLS = 0xA0
 _LONGEST_LENGTH = 4

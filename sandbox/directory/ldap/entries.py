@@ -26,7 +26,9 @@ BASE_DN = "dc=annuaire,dc=mssante,dc=test"
 MAILBOXES_DN = f"ou=bal,{BASE_DN}"
 STRUCTURES_DN = f"ou=structures,{BASE_DN}"
 
-_SAFE = re.compile(r"[\x01-\x09\x0b\x0c\x0e-\x1f\x21-\x39\x3b\x3d-\x7f][\x01-\x09\x0b\x0c\x0e-\x7f]*")
+_SAFE = re.compile(
+    r"[\x01-\x09\x0b\x0c\x0e-\x1f\x21-\x39\x3b\x3d-\x7f][\x01-\x09\x0b\x0c\x0e-\x7f]*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class Entry:
     attributes: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def _present(pairs: Iterable[tuple[str, tuple[str, ...] | str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _present(
+    pairs: Iterable[tuple[str, tuple[str, ...] | str]],
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
     kept = []
     for name, value in pairs:
         values = (value,) if isinstance(value, str) else value
@@ -50,9 +54,7 @@ def mailbox_entry(box: Mailbox) -> Entry:
     """Return the entry of a mailbox: inetOrgPerson and mssBal."""
     person, structure = box.person, box.structure
     name = box.display_name
-    places = dict.fromkeys(
-        place.department for place in (person, structure) if place is not None
-    )
+    places = dict.fromkeys(place.department for place in (person, structure) if place is not None)
     town = postcode = ""
     if structure:
         town, postcode = structure.town, structure.postcode

@@ -14,8 +14,19 @@ import sansldap
 from sandbox.directory.ldap.entries import Entry
 from sandbox.directory.ldap.schema import known
 
-__all__ = ["And", "Equals", "Filter", "FilterTooLarge", "Not", "Or", "Present", "Substring",
-           "Undefined", "matches", "read"]
+__all__ = [
+    "And",
+    "Equals",
+    "Filter",
+    "FilterTooLargeError",
+    "Not",
+    "Or",
+    "Present",
+    "Substring",
+    "Undefined",
+    "matches",
+    "read",
+]
 
 _DEEPEST = 24
 _LARGEST = 256
@@ -24,7 +35,7 @@ _LONGEST_VALUE = 1_024
 _RULES = {"", "caseignorematch", "2.5.13.2", "caseignoreia5match", "1.3.6.1.4.1.1466.109.114.2"}
 
 
-class FilterTooLarge(ValueError):
+class FilterTooLargeError(ValueError):
     """The filter is deeper or larger than allowed."""
 
 
@@ -100,7 +111,9 @@ def _part(value: bytes | None, *, first: bool = False, last: bool = False) -> st
 
 def _text(value: bytes) -> str:
     if len(value) > _LONGEST_VALUE:
-        raise FilterTooLarge(f"an assertion value of {len(value)} bytes; {_LONGEST_VALUE} at most")
+        raise FilterTooLargeError(
+            f"an assertion value of {len(value)} bytes; {_LONGEST_VALUE} at most"
+        )
     return value.decode("utf-8")
 
 
@@ -108,7 +121,7 @@ def read(parsed: sansldap.LDAPFilter) -> Filter:
     """Turn a parsed filter into ours.
 
     Raises:
-        FilterTooLarge: more than 256 parts, deeper than 24, or a value above 1,024 bytes.
+        FilterTooLargeError: more than 256 parts, deeper than 24, or a value above 1,024 bytes.
     """
     budget = [_LARGEST]
     return _read(parsed, 0, budget)
@@ -117,7 +130,9 @@ def read(parsed: sansldap.LDAPFilter) -> Filter:
 def _read(parsed: sansldap.LDAPFilter, depth: int, budget: list[int]) -> Filter:
     budget[0] -= 1
     if depth > _DEEPEST or budget[0] < 0:
-        raise FilterTooLarge(f"a filter deeper than {_DEEPEST} or of more than {_LARGEST} parts")
+        raise FilterTooLargeError(
+            f"a filter deeper than {_DEEPEST} or of more than {_LARGEST} parts"
+        )
     match parsed:
         case sansldap.FilterAnd(filters=parts):
             return And(tuple(_read(part, depth + 1, budget) for part in parts))
@@ -136,8 +151,9 @@ def _leaf(parsed: sansldap.LDAPFilter) -> Filter:
     match parsed:
         case sansldap.FilterPresent(attribute=name):
             return Present(known(name)) if known(name) else Undefined()
-        case sansldap.FilterEquality(attribute=name, value=value) | sansldap.FilterApproxMatch(
-            attribute=name, value=value
+        case (
+            sansldap.FilterEquality(attribute=name, value=value)
+            | sansldap.FilterApproxMatch(attribute=name, value=value)
         ):
             return Equals(known(name), prepare(_text(value))) if known(name) else Undefined()
         case sansldap.FilterSubstrings(attribute=name, initial=initial, any=middle, final=final):

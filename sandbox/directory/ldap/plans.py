@@ -1,10 +1,10 @@
 """Filters to indexed queries: never a scan of the country for what an index answers.
 
-Each leaf has two forms. `drive` finds mailboxes through an index. `check` tests a row already joined
-with its person and structure. AND is driven by its most selective part and checks the others; OR is
-driven by all of its parts. Both forms may let through more than the filter asks for, never less: the
-entry is then evaluated exactly (`filters.matches`). A plan without `drive` walks the mailboxes in
-order, a bounded number of them at a time.
+Each leaf has two forms. `drive` finds mailboxes through an index. `check` tests a row already
+joined with its person and structure. AND is driven by its most selective part and checks the
+others; OR is driven by all of its parts. Both forms may let through more than the filter asks for,
+never less: the entry is then evaluated exactly (`filters.matches`). A plan without
+`drive` walks the mailboxes in order, a bounded number of them at a time.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _range(column: str, low: str, high: str) -> str:
 def _through(owner: str, table: str, inner: str, values: tuple[Any, ...], rank: int) -> Plan:
     """Make a plan that goes through a person or a structure."""
     alias = {"person": "p", "structure": "s"}[table]
-    inner_rows = f"SELECT {alias}.id FROM {table} {alias} WHERE {inner}"  # noqa: S608: constants
+    inner_rows = f"SELECT {alias}.id FROM {table} {alias} WHERE {inner}"
     return Plan(f"m.{owner} IN ({inner_rows})", values, f"({inner})", values, rank)
 
 
@@ -188,7 +188,9 @@ def _equals(attribute: str, value: str) -> Plan:
         case "msssecteur":
             rows = [i for i, s in enumerate(reference.sectors) if s.code.lower() == value]
             inner = "s.sector = ?"
-            return _through("structure", "structure", inner, (rows[0],), _BROAD) if rows else NOTHING
+            return (
+                _through("structure", "structure", inner, (rows[0],), _BROAD) if rows else NOTHING
+            )
         case "mssdepartement":
             return _department(value)
         case "l" | "postalcode":
@@ -339,7 +341,9 @@ def _structure_equals(attribute: str, value: str) -> Plan:
         case "mssdepartement" | "l" | "postalcode":
             field = {"mssdepartement": "code", "l": "town", "postalcode": "postcode"}[attribute]
             rows = [
-                i for i, d in enumerate(reference.departments) if fold(getattr(d, field)) == fold(value)
+                i
+                for i, d in enumerate(reference.departments)
+                if fold(getattr(d, field)) == fold(value)
             ]
             marks = ",".join(str(row) for row in rows)
             return _same(f"s.department IN ({marks})", (), _SHARE) if rows else NOTHING

@@ -1,7 +1,7 @@
 """The LDAP schema: inetOrgPerson and our own attributes.
 
-The schema of the real directory is not public (domain.md §6.4): names, base and object classes below
-are ours. Their OIDs stand in the arc that OpenLDAP keeps for experiments.
+The schema of the real directory is not public (domain.md §6.4): names, base and object classes
+below are ours. Their OIDs stand in the arc that OpenLDAP keeps for experiments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BOOLEAN = "1.3.6.1.4.1.1466.115.121.1.7"
 
 @dataclass(frozen=True)
 class Attribute:
-    """One of our attributes: number in the arc, name, what it holds, syntax, single value or not."""
+    """One of our attributes: number in the arc, name, what it holds, syntax, number of values."""
 
     number: int
     name: str

@@ -41,7 +41,7 @@ class LdapServer:
     port: int | None = 0
     tls_port: int | None = None
     context: ssl.SSLContext | None = None
-    limits: LdapLimits = LdapLimits()
+    limits: LdapLimits = field(default_factory=LdapLimits)
     idle: float = _IDLE_SECONDS
     ports: dict[str, int] = field(default_factory=dict)
 
@@ -114,9 +114,7 @@ class LdapServer:
                 if answer is Wish.START_TLS:
                     await writer.drain()
                     assert self.context is not None
-                    await writer.start_tls(
-                        self.context, ssl_handshake_timeout=_HANDSHAKE_SECONDS
-                    )
+                    await writer.start_tls(self.context, ssl_handshake_timeout=_HANDSHAKE_SECONDS)
                     session.tls_started()
                     continue
                 assert isinstance(answer, bytes)

@@ -1,7 +1,7 @@
 """One LDAP connection, without the socket: bytes in, bytes and wishes out (RFC 4511, RFC 2696).
 
-Anonymous reading only, as a public directory: bind without a name, search, StartTLS, Who am I. Every
-other operation gets its own refusal. The state is small: whether TLS is on, what is left of a
+Anonymous reading only, as a public directory: bind without a name, search, StartTLS, Who am I.
+Every other operation gets its own refusal. The state is small: whether TLS is on, what is left of a
 message.
 """
 
@@ -19,7 +19,7 @@ import sansldap
 from sandbox.directory.ldap import ber
 from sandbox.directory.ldap.backend import BASE, Page, SearchBackend
 from sandbox.directory.ldap.entries import BASE_DN, Entry
-from sandbox.directory.ldap.filters import Filter, FilterTooLarge, matches, read
+from sandbox.directory.ldap.filters import Filter, FilterTooLargeError, matches, read
 from sandbox.directory.ldap.schema import ATTRIBUTES, CLASSES
 
 __all__ = ["LdapLimits", "LdapSession", "Wish"]
@@ -217,7 +217,7 @@ class LdapSession:
                 return
         try:
             wanted = read(request.filter)
-        except FilterTooLarge as error:
+        except FilterTooLargeError as error:
             yield ber.result(number, _DONE, ADMIN_LIMIT, str(error))
             return
         except RecursionError:

@@ -7,9 +7,9 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -104,8 +104,7 @@ class Slapd:
             ]
         lines += [
             f"pidfile {folder}/slapd.pid",
-            f"sizelimit size.soft={self.size_limit} size.hard={self.size_limit} size.pr=1000"
-            " size.prtotal=unlimited",
+            f"sizelimit size.soft={self.size_limit} size.hard={self.size_limit} size.prtotal=unlimited",
             "database mdb",
             "maxsize 8589934592",
             f'suffix "{BASE_DN}"',
@@ -129,7 +128,7 @@ class Slapd:
             self._run([loader, "-q", "-f", f"{folder}/slapd.conf", "-l", f"{folder}/entries.ldif"])
             (folder / "entries.ldif").unlink()
             url = f"ldap://{self.host}:{self.port}"
-            self._process = subprocess.Popen(  # noqa: S603: a program found on this machine
+            self._process = subprocess.Popen(  # noqa: S603
                 [server, "-d", "0", "-f", f"{folder}/slapd.conf", "-h", url],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

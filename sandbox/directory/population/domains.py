@@ -40,7 +40,7 @@ class Domains:
 def share_out(total: int, weights: Ints) -> Ints:
     """Share an integer out by weights, the remainder to the largest fractions, then in order."""
     scaled = weights * total
-    shares = scaled // weights.sum()
+    shares: Ints = scaled // weights.sum()
     missing = total - int(shares.sum())
     fractions = scaled % weights.sum()
     shares[np.argsort(-fractions, kind="stable")[:missing]] += 1
@@ -58,13 +58,14 @@ def _sizes(spec: PopulationSpec) -> Ints:
         shares[np.argsort(shares, kind="stable")[:missing]] += 1
     else:
         shares = share_out(spec.mailboxes, national)
-    return -np.sort(-shares[shares > 0])
+    ordered: Ints = -np.sort(-shares[shares > 0])
+    return ordered
 
 
 def _structures_of(
     sizes: Ints, national: int, structures: Structures, draws: Draws
 ) -> tuple[Ints, Ints]:
-    """Give each domain its structures: hospitals mostly, the others in proportion to their boxes."""
+    """Give each domain its structures: hospitals mostly, the others by their boxes."""
     weight = np.array([s.org_boxes for s in tables().sectors], dtype=np.int64)
     eligible = np.flatnonzero((structures.finess > 0) & ~structures.juridical)
     turn = draws.below("turn", len(eligible), 1 << 30) // weight[structures.sector[eligible]]

@@ -107,9 +107,7 @@ def _holders(draws: Draws, people: People, domain: Ints, of: Ints, living: int) 
     return holder
 
 
-def _attach(
-    draws: Draws, people: People, domains: Domains, domain: Ints, holder: Ints
-) -> Ints:
+def _attach(draws: Draws, people: People, domains: Domains, domain: Ints, holder: Ints) -> Ints:
     """Return the structure of each personal mailbox, or -1 for the RPPS alone."""
     count = len(domain)
     staff = np.array([p.register == "STRUCTURE" for p in tables().professions])
@@ -125,9 +123,7 @@ def _attach(
     return structure
 
 
-def _activities(
-    people: People, person: Ints, structure: Ints
-) -> tuple[Activities, Ints]:
+def _activities(people: People, person: Ints, structure: Ints) -> tuple[Activities, Ints]:
     """Return all activities, the home one of each person first, and that of each mailbox."""
     span = int(max(people.home.max(), structure.max(initial=0))) + 1
     home = np.arange(len(people), dtype=np.int64) * span + people.home
@@ -150,7 +146,9 @@ def make_mailboxes(
     kind = _kinds(domains, spec.mailboxes)
     domain = np.repeat(np.arange(len(domains), dtype=np.int64), domains.size)
     # The churn of the last month: mailboxes that were deleted are still in the history.
-    gone = draws.below("gone", spec.mailboxes * _DELETED_A_DAY * _DELETION_DAYS // 535_357, len(kind))
+    gone = draws.below(
+        "gone", spec.mailboxes * _DELETED_A_DAY * _DELETION_DAYS // 535_357, len(kind)
+    )
     kind, domain = np.concatenate([kind, kind[gone]]), np.concatenate([domain, domain[gone]])
     count = len(kind)
 

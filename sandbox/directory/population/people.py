@@ -98,9 +98,7 @@ def make_people(spec: PopulationSpec, draws: Draws, structures: Structures) -> P
     dice = draws.below("home", count, 1 << 40)
     home = place(structures, np.flatnonzero(groups["care"]), department, dice)
     for name, rows in (("practice", liberal & ~pharmacist), ("pharmacy", liberal & pharmacist)):
-        home[rows] = place(
-            structures, np.flatnonzero(groups[name]), department[rows], dice[rows]
-        )
+        home[rows] = place(structures, np.flatnonzero(groups[name]), department[rows], dice[rows])
 
     register = np.array([p.register for p in professions])[profession]
     number = complete(_TEST_RPPS * 10_000_000 + draws.numbers("rpps", count, 10_000_000), 10)

@@ -35,7 +35,7 @@ class DomainShare:
     def __post_init__(self) -> None:
         if not _DOMAIN.fullmatch(self.name):
             raise UserError(
-                f"domain {self.name!r}: not a lower-case domain name, for instance ch-a.mssante.test"
+                f"domain {self.name!r}: not a lower-case domain name such as ch-a.mssante.test"
             )
         if not 1 <= self.weight <= 1_000_000:
             raise UserError(f"domain {self.name!r}: weight {self.weight} is not in 1..1000000")

@@ -1,4 +1,4 @@
-"""Structures: geographical entities (G), and the juridical entities (J) above those with a FINESS."""
+"""Structures: geographical entities (G), and the juridical entities (J) above them."""
 
 from __future__ import annotations
 
