@@ -6,6 +6,7 @@ import json
 import secrets
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -304,7 +305,7 @@ def serve(
         sheet |= {"base_dn": BASE_DN, "certificate": str(cert)}
         sheet |= {"api_key": reading[0]} if not keys else {}
         _show(sheet, as_json=as_json)
-        click.get_text_stream("stdout").flush()
+        sys.stdout.flush()
         stop.wait()
 
 
