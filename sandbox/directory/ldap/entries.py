@@ -141,11 +141,12 @@ def containers() -> Iterator[Entry]:
 def write_ldif(entries: Iterable[Entry], file: TextIO) -> int:
     """Write entries as LDIF (RFC 2849), in base64 where the value asks for it.
 
+    Without the version line, which slapadd takes for an entry.
+
     Returns:
         The number of entries written.
     """
     count = 0
-    file.write("version: 1\n")
     for entry in entries:
         lines = [f"dn: {entry.dn}"]
         for name, values in entry.attributes:
@@ -154,6 +155,6 @@ def write_ldif(entries: Iterable[Entry], file: TextIO) -> int:
                     lines.append(f"{name}: {value}")
                 else:
                     lines.append(f"{name}:: {base64.b64encode(value.encode()).decode()}")
-        file.write("\n" + "\n".join(lines) + "\n")
+        file.write(("\n" if count else "") + "\n".join(lines) + "\n")
         count += 1
     return count

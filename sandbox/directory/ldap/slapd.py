@@ -118,6 +118,11 @@ class Slapd:
 
     def __enter__(self) -> Self:
         server, loader = _program("slapd"), _program("slapadd")
+        with socket.socket() as probe:
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as failure:
+                raise UserError(f"slapd: port {self.port} is not free ({failure})") from failure
         self._folder = tempfile.TemporaryDirectory(prefix="slapd-")
         folder = Path(self._folder.name)
         try:
@@ -151,7 +156,7 @@ class Slapd:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise UserError(f"slapd: stopped at once; is port {self.port} free?")
+                raise UserError(f"slapd: stopped at once on port {self.port}")
             try:
                 socket.create_connection((self.host, self.port), 1).close()
             except OSError:
