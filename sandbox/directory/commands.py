@@ -85,10 +85,10 @@ def build(
     as_json: bool,
 ) -> None:
     """Construit une population. / Build a population."""
-    if national and (people or mailboxes):
+    if national and (people is not None or mailboxes is not None):
         raise UserError("--national fixes the sizes; leave --people and --mailboxes out")
-    count = people or (NATIONAL.people if national else 3_000)
-    boxes = mailboxes or count * NATIONAL.mailboxes // NATIONAL.people
+    count = people if people is not None else NATIONAL.people if national else 3_000
+    proportional = max(count, count * NATIONAL.mailboxes // NATIONAL.people)
     try:
         photograph = date.today() if day == "today" else date.fromisoformat(day)  # noqa: DTZ011
     except ValueError as error:
@@ -96,7 +96,7 @@ def build(
     spec = PopulationSpec(
         seed=seed,
         people=count,
-        mailboxes=max(boxes, count),
+        mailboxes=mailboxes if mailboxes is not None else proportional,
         day=photograph,
         suffix=suffix,
         domains=tuple(_share(text) for text in domains),

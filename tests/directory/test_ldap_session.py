@@ -28,7 +28,7 @@ def ask(target: LdapSession, data: bytes) -> list[sansldap.LDAPMessage | Wish]:
             answers.append(answer)
         else:
             client.state = sansldap.SessionState.OPENED
-            answers += [message for message in _decode(answer)]
+            answers += _decode(answer)
     return answers
 
 
@@ -78,7 +78,7 @@ def test_a_sasl_bind_is_an_unsupported_method(directory: Directory) -> None:
 
 
 def test_the_root_dse_names_the_base_and_paging(directory: Directory) -> None:
-    [entry, done] = ask(session(directory), search("", scope=0))
+    [entry, _] = ask(session(directory), search("", scope=0))
     assert isinstance(entry, sansldap.SearchResultEntry)
     values = {attribute.name: attribute.values for attribute in entry.attributes}
     assert values["namingContexts"] == [BASE_DN.encode()]
@@ -121,7 +121,7 @@ def test_types_only_leaves_values_out(directory: Directory) -> None:
 def pages(target: LdapSession, size: int, **options: object) -> list[list[str]]:
     cookie, result = b"", []
     while True:
-        control = sansldap.PagedResultControl(False, size, cookie)
+        control = sansldap.PagedResultControl(critical=False, size=size, cookie=cookie)
         answers = ask(target, search(controls=[control], **options))
         done = answers[-1]
         assert code(answers) == 0
@@ -156,23 +156,23 @@ def test_a_search_driven_by_an_index_is_paged_too(directory: Directory) -> None:
 
 @pytest.mark.parametrize("cookie", [b"x", b"\0" * 25, b"\xff" * 25, b"a" * 5000])
 def test_a_forged_cookie_is_refused(directory: Directory, cookie: bytes) -> None:
-    control = sansldap.PagedResultControl(False, 5, cookie)
+    control = sansldap.PagedResultControl(critical=False, size=5, cookie=cookie)
     assert code(ask(session(directory), search(controls=[control]))) == 53
 
 
 def test_a_cookie_of_another_search_is_refused(directory: Directory) -> None:
     target = session(directory)
-    control = sansldap.PagedResultControl(False, 5, b"")
+    control = sansldap.PagedResultControl(critical=False, size=5, cookie=b"")
     done = ask(target, search(controls=[control]))[-1]
     [paging] = done.controls  # type: ignore[union-attr]
-    again = sansldap.PagedResultControl(False, 5, paging.cookie)
+    again = sansldap.PagedResultControl(critical=False, size=5, cookie=paging.cookie)
     other = sansldap.FilterPresent("mail")
     assert code(ask(target, search(wanted=other, controls=[again]))) == 53
     assert code(ask(target, search(controls=[again]))) == 0
 
 
 def test_an_unknown_critical_control_is_refused(directory: Directory) -> None:
-    control = sansldap.LDAPControl("1.2.3.4", True, b"")
+    control = sansldap.LDAPControl("1.2.3.4", critical=True, value=b"")
     assert code(ask(session(directory), search(controls=[control]))) == 12
 
 
@@ -264,7 +264,7 @@ def test_no_corruption_of_a_search_breaks_the_session(
     request = bytearray(
         search(
             wanted=sansldap.LDAPFilter.from_string("(&(cn=a*b)(!(sn=c))(mail:2.5.13.2:=d))"),
-            controls=[sansldap.PagedResultControl(True, 5, b"")],
+            controls=[sansldap.PagedResultControl(critical=True, size=5, cookie=b"")],
         )
     )
     request[place % len(request)] = value

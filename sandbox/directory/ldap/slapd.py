@@ -91,6 +91,7 @@ class Slapd:
         root = _first(_PLACES, "schema/core.schema")
         if root is None:
             raise UserError("slapd: its schema files were not found; reinstall the slapd package")
+        limit = self.size_limit
         lines = [f"include {root}/schema/{name}.schema" for name in _SCHEMAS]
         lines.append(f"include {folder}/mssante.schema")
         modules = _first(_MODULES, "back_mdb.so")
@@ -104,7 +105,7 @@ class Slapd:
             ]
         lines += [
             f"pidfile {folder}/slapd.pid",
-            f"sizelimit size.soft={self.size_limit} size.hard={self.size_limit} size.prtotal=unlimited",
+            f"sizelimit size.soft={limit} size.hard={limit} size.prtotal=unlimited",
             "database mdb",
             "maxsize 8589934592",
             f'suffix "{BASE_DN}"',
