@@ -52,7 +52,15 @@ def verdicts(
     (folder / "wrong.json").write_text(json.dumps(wrong), encoding="utf-8")
     files = sorted(map(str, folder.iterdir()))
     done = subprocess.run(
-        [JAVA, "-cp", f"{JARS}/*", str(PROGRAM), *files],
+        [
+            JAVA,
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "-cp",
+            f"{JARS}/*",
+            str(PROGRAM),
+            *files,
+        ],
         capture_output=True,
         text=True,
         timeout=300,
