@@ -293,63 +293,21 @@ def _search_index(
         failures.append(failure)
 
 
-def build_database(spec: PopulationSpec, path: Path) -> None:
-    """Build the population that `spec` describes into a new database.
-
-    Args:
-        spec: What to build.
-        path: File to create, readable by its owner only.
-
-    Raises:
-        UserError: the file exists already.
-    """
-    if path.exists() or search_file(path).exists():
-        raise UserError(f"{path}: exists already; remove it or choose another file")
-    # Millions of rows without cycles: the collector would only walk them over and over.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        _build(spec, path)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _build(spec: PopulationSpec, path: Path) -> None:
-    draws = Draws(spec.seed)
-    structures = make_structures(spec, draws)
-    people = make_people(spec, draws, structures)
-    domains = make_domains(spec, draws, structures)
-    mailboxes, activities = make_mailboxes(spec, draws, structures, people, domains)
-    names = _Names()
-    people_rows = _people_rows(spec, draws, people, structures, names)
-    addresses = _addresses(mailboxes, people, structures, domains, names)
-    keys = [fold(name) for name in structures.names]
-    services = [fold(service.label) for service in tables().services]
-    system = fold(_SYSTEM)
-    texts = [
-        f"{people_rows[person][5]}\n{address.partition('@')[0]}"
-        if person >= 0
-        else f"{keys[structure]} {system if kind == APP else services[service]}\n"
-        f"{address.partition('@')[0]}"
-        for kind, person, structure, service, address in zip(
-            mailboxes.kind.tolist(),
-            mailboxes.person.tolist(),
-            mailboxes.structure.tolist(),
-            mailboxes.service.tolist(),
-            addresses,
-            strict=True,
-        )
-    ]
-    for file in (path, search_file(path)):
-        file.touch(mode=0o600)
-    failures: list[BaseException] = []
-    indexer = threading.Thread(target=_search_index, args=(path, texts, keys, failures))
-    indexer.start()
+def _write(
+    path: Path,
+    spec: PopulationSpec,
+    draws: Draws,
+    structures: Structures,
+    people_rows: list[tuple[Any, ...]],
+    domains: Domains,
+    mailboxes: Mailboxes,
+    activities: Activities,
+    addresses: list[str],
+) -> None:
+    """Write every table, then the indexes."""
     database = _quick(path)
     database.executescript((_HERE / "schema.sql").read_text(encoding="utf-8"))
     _fill(database, "person", people_rows)
-    del people_rows
     _fill(database, "structure", _structure_rows(spec, draws, structures))
     pairs = len(activities.person)
     _fill(
@@ -392,6 +350,71 @@ def _build(spec: PopulationSpec, path: Path) -> None:
     )
     database.executescript((_HERE / "indexes.sql").read_text(encoding="utf-8"))
     database.close()
-    indexer.join()
+
+
+def build_database(spec: PopulationSpec, path: Path) -> None:
+    """Build the population that `spec` describes into a new database.
+
+    Args:
+        spec: What to build.
+        path: File to create, readable by its owner only.
+
+    Raises:
+        UserError: the file exists already.
+    """
+    if path.exists() or search_file(path).exists():
+        raise UserError(f"{path}: exists already; remove it or choose another file")
+    # Millions of rows without cycles: the collector would only walk them over and over.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        _build(spec, path)
+    except BaseException:
+        # Half a directory is none: an interruption leaves nothing behind.
+        for file in (path, search_file(path)):
+            file.unlink(missing_ok=True)
+        raise
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _build(spec: PopulationSpec, path: Path) -> None:
+    draws = Draws(spec.seed)
+    structures = make_structures(spec, draws)
+    people = make_people(spec, draws, structures)
+    domains = make_domains(spec, draws, structures)
+    mailboxes, activities = make_mailboxes(spec, draws, structures, people, domains)
+    names = _Names()
+    people_rows = _people_rows(spec, draws, people, structures, names)
+    addresses = _addresses(mailboxes, people, structures, domains, names)
+    keys = [fold(name) for name in structures.names]
+    services = [fold(service.label) for service in tables().services]
+    system = fold(_SYSTEM)
+    texts = [
+        f"{people_rows[person][5]}\n{address.partition('@')[0]}"
+        if person >= 0
+        else f"{keys[structure]} {system if kind == APP else services[service]}\n"
+        f"{address.partition('@')[0]}"
+        for kind, person, structure, service, address in zip(
+            mailboxes.kind.tolist(),
+            mailboxes.person.tolist(),
+            mailboxes.structure.tolist(),
+            mailboxes.service.tolist(),
+            addresses,
+            strict=True,
+        )
+    ]
+    for file in (path, search_file(path)):
+        file.touch(mode=0o600)
+    failures: list[BaseException] = []
+    indexer = threading.Thread(target=_search_index, args=(path, texts, keys, failures))
+    indexer.start()
+    try:
+        _write(
+            path, spec, draws, structures, people_rows, domains, mailboxes, activities, addresses
+        )
+    finally:
+        indexer.join()
     if failures:
         raise failures[0]

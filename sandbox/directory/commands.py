@@ -103,12 +103,7 @@ def build(
     )
     if force:
         _remove(out)
-    try:
-        made = Directory.build(spec, out)
-    except KeyboardInterrupt:
-        _remove(out)
-        raise
-    with made:
+    with Directory.build(spec, out) as made:
         _show(made.stats(), as_json=as_json)
 
 

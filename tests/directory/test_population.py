@@ -254,3 +254,15 @@ def test_the_database_is_readable_by_its_owner_alone(database: Path) -> None:
 def test_an_existing_file_is_never_overwritten(database: Path) -> None:
     with pytest.raises(UserError, match="exists already"):
         Directory.build(SPEC, database)
+
+
+def test_an_interrupted_build_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_unused: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sandbox.directory.build._holders", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        Directory.build(SPEC, tmp_path / "a.db")
+    assert list(tmp_path.iterdir()) == []
