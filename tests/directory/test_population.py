@@ -266,3 +266,8 @@ def test_an_interrupted_build_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         Directory.build(SPEC, tmp_path / "a.db")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_small_population_has_mailboxes_of_every_type() -> None:
+    with Directory.build(PopulationSpec(people=40, mailboxes=60)) as built:
+        assert set(built.stats()["mailboxes"]) == {"PER", "ORG", "APP", "CAB"}

@@ -21,6 +21,7 @@ PER, ORG, APP, CAB = range(4)
 # In a thousand mailboxes: 79,886 ORG of 535,357 (domain.md §7.3); APP and CAB are assumptions, no
 # figure is published.
 _SHARES = {ORG: 149, APP: 5, CAB: 2}
+_ENOUGH = 20
 _JURIDICAL = 150
 _ALONE = 500
 _DELETED_A_DAY = 480
@@ -75,7 +76,9 @@ def _kinds(domains: Domains, total: int) -> Ints:
         if not hosts.any():
             continue
         weights = np.where(hosts, domains.size, 0)
-        share = min(total * _SHARES[kind] // 1000, int(weights.sum()) // 2)
+        # Every type exists in a population of any use, however small.
+        least = 1 if total >= _ENOUGH else 0
+        share = min(max(total * _SHARES[kind] // 1000, least), int(weights.sum()) // 2)
         if share:
             kinds[kind] = np.minimum(share_out(share, weights), room)
             room = room - kinds[kind]
