@@ -20,6 +20,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "list": ("sandbox.trust.commands_list", "list_"),
     "dns": ("sandbox.trust.commands_dns", "dns"),
     "hosts": ("sandbox.trust.commands_dns", "hosts"),
+    "directory": ("sandbox.directory.commands", "directory"),
+    "psc": ("sandbox.psc.commands", "psc"),
 }
 
 # verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
@@ -32,6 +34,7 @@ def _load(module: str, attribute: str) -> click.Command:
     command = getattr(import_module(module), attribute)
     assert isinstance(command, click.Command)
     return command
+}
 
 
 class LazyGroup(click.Group):
