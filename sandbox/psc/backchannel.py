@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.psc.clients import Client
-from sandbox.psc.jose import SECURE, BadToken, read_jwt
+from sandbox.psc.jose import SECURE, BadTokenError, read_jwt
 from sandbox.psc.people import People, Person
 from sandbox.psc.refusals import ProfileName, Refused
 from sandbox.psc.rules_token import RULES
@@ -142,7 +142,7 @@ def _signed(wanted: Wanted, context: Context) -> None:
         raise Refused(RULES["signed_invalid"], "PS256 or ES256 is required")
     try:
         _, claims = read_jwt(token, keys, (client.request_signing_alg,))
-    except BadToken as error:
+    except BadTokenError as error:
         raise Refused(RULES["signed_invalid"], str(error)) from None
     if settings.profile == "core":
         problem = _request_problem(claims, context)
@@ -231,7 +231,7 @@ def _hint(wanted: Wanted, context: Context) -> None:
     else:
         try:
             subject = context.read_id_token(form["id_token_hint"]).get("sub")
-        except BadToken as error:
+        except BadTokenError as error:
             raise Refused(RULES["hint_invalid"], str(error)) from None
         national_id = str(subject).split(":", 2)[-1]
     person = context.people.find(national_id)
@@ -247,7 +247,7 @@ def _from_hint_token(token: str, context: Context) -> str:
         raise Refused(RULES["hint_invalid"], "the client has no registered key")
     try:
         _, claims = read_jwt(token, keys, ("ES256", "PS256", "RS256"))
-    except BadToken as error:
+    except BadTokenError as error:
         raise Refused(RULES["hint_invalid"], str(error)) from None
     expiry = claims.get("exp")
     if expiry is not None:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from sandbox.psc.ciba import State
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.clients import Client
-from sandbox.psc.jose import BadToken
+from sandbox.psc.jose import BadTokenError
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Answer, Refused
 from sandbox.psc.replies import NO_STORE, Reply
@@ -240,7 +240,7 @@ def end_session(provider: Provider, query: Mapping[str, str]) -> Page | Redirect
     if hint:
         try:
             claims = provider.read_own_id_token(hint)
-        except BadToken:
+        except BadTokenError:
             return Page("error", {"rule": RULES["hint_invalid"]}, 400)
         provider.tokens.end_session(str(claims.get("sid", "")))
         client = provider.clients.get(str(claims.get("azp", "")))

@@ -19,7 +19,7 @@ from cryptography import x509
 from joserfc.jwk import OctKey
 
 from sandbox.psc.clients import Client
-from sandbox.psc.jose import ASYMMETRIC, SECURE, BadToken, read_jwt
+from sandbox.psc.jose import ASYMMETRIC, SECURE, BadTokenError, read_jwt
 from sandbox.psc.refusals import Refused
 from sandbox.psc.rules_token import RULES
 from sandbox.psc.settings import Settings
@@ -176,7 +176,7 @@ def _by_assertion(
             _, claims = read_jwt(assertion, client.keys, SECURE if settings.fapi else ASYMMETRIC)
         else:
             raise Refused(RULES["client_method"], f"registered={client.auth_method}")
-    except BadToken as error:
+    except BadTokenError as error:
         raise Refused(rule, str(error)) from None
     problem = _claims_problem(claims, name, settings, audiences, now)
     if problem:

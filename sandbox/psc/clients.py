@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from joserfc.jwk import KeySet
 
-from sandbox.psc.jose import ASYMMETRIC, BadToken, key_set
+from sandbox.psc.jose import ASYMMETRIC, BadTokenError, key_set
 from sandbox.space.errors import UserError
 
 __all__ = ["AUTH_METHODS", "BUILT_IN_CLIENTS", "Client", "is_local", "load_clients"]
@@ -66,7 +66,7 @@ class Client:
     notification_endpoint: str | None = None
     request_signing_alg: str | None = None
     user_code_parameter: bool = False
-    id_token_signed_response_alg: str = "RS256"
+    id_token_signed_response_alg: str = "RS256"  # noqa: S105  (an algorithm)
     certificate_bound_tokens: bool = False
     require_pkce: bool = True
 
@@ -97,7 +97,7 @@ class Client:
         if self.jwks is not None:
             try:
                 keys = key_set(self.jwks)
-            except BadToken as error:
+            except BadTokenError as error:
                 raise wrong("jwks", f"JWKS ({error})") from None
             if any(key.is_private for key in keys.keys):
                 raise wrong("jwks", "clés publiques seules / public keys only")

@@ -8,11 +8,11 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from joserfc import jwe, jwt
-from joserfc.errors import JoseError
+from joserfc import jwe, jws, jwt
+from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey, import_key
 
-__all__ = ["ASYMMETRIC", "SECURE", "BadToken", "KeyRing", "half_hash", "key_set", "read_jwt"]
+__all__ = ["ASYMMETRIC", "SECURE", "BadTokenError", "KeyRing", "half_hash", "key_set", "read_jwt"]
 
 ASYMMETRIC = ("RS256", "PS256", "ES256")
 # FAPI (F5): RS256 and none are refused.
@@ -20,7 +20,7 @@ SECURE = ("PS256", "ES256")
 MAX_JWT = 16_384
 
 
-class BadToken(Exception):
+class BadTokenError(Exception):
     """A JWT that cannot be trusted; its text says why, and quotes nothing of it."""
 
 
@@ -34,12 +34,12 @@ def key_set(jwks: dict[str, Any]) -> KeySet:
     """Import a client's public keys.
 
     Raises:
-        BadToken: not a JWK set.
+        BadTokenError: not a JWK set.
     """
     try:
         return KeySet.import_key_set(jwks)  # type: ignore[arg-type]
     except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise BadToken(f"JWKS: {type(error).__name__}") from None
+        raise BadTokenError(f"JWKS: {type(error).__name__}") from None
 
 
 def read_jwt(
@@ -48,20 +48,42 @@ def read_jwt(
     """Verify a compact JWS and return (header, claims).
 
     Raises:
-        BadToken: oversized, not a JWS, an algorithm outside `algorithms` (so never `none`), a
+        BadTokenError: oversized, not a JWS, an algorithm outside `algorithms` (so never `none`), a
             signature that no key made, or claims that are not a JSON object.
     """
     if len(token) > MAX_JWT:
-        raise BadToken("JWT: too large")
+        raise BadTokenError("JWT: too large")
+    problem = "no key for this header"
     try:
-        decoded = jwt.decode(token, keys, algorithms=list(algorithms))
+        for key in _candidates(token, keys):
+            try:
+                decoded = jwt.decode(token, key, algorithms=list(algorithms))
+            except BadSignatureError:
+                problem = "bad signature"
+                continue
+            if not isinstance(decoded.claims, dict):
+                raise BadTokenError("JWT: claims are not an object")
+            return dict(decoded.header), dict(decoded.claims)
     except JoseError as error:
-        raise BadToken(f"JWT: {error.error}") from None
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BadToken(f"JWT: {type(error).__name__}") from None
-    if not isinstance(decoded.claims, dict):
-        raise BadToken("JWT: claims are not an object")
-    return dict(decoded.header), dict(decoded.claims)
+        raise BadTokenError(f"JWT: {error.error}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadTokenError(f"JWT: {type(error).__name__}") from None
+    raise BadTokenError(f"JWT: {problem}")
+
+
+def _candidates(token: str, keys: KeySet | OctKey) -> list[Any]:
+    """Return the keys that may have signed: those of `kid`, or all of the algorithm's family."""
+    header = jws.extract_compact(token.encode("ascii")).headers()
+    if isinstance(keys, OctKey):
+        return [keys]
+    kid, alg = header.get("kid"), str(header.get("alg"))
+    if alg == "none":
+        raise BadTokenError("JWT: alg none")
+    family = "EC" if alg.startswith("ES") else "RSA"
+    same = [key for key in keys.keys if key.key_type == family]
+    named = [key for key in same if key.kid == kid]
+    # A kid that is nobody's may still be a key registered without one.
+    return named or [key for key in same if kid is None or "kid" not in key.as_dict()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.psc.backchannel import Context, Wanted, check_request
@@ -21,7 +21,7 @@ from sandbox.psc.clients import BUILT_IN_CLIENTS, Client
 from sandbox.psc.clock import Clock
 from sandbox.psc.events import EventLog
 from sandbox.psc.faults import FaultRule, Faults
-from sandbox.psc.jose import ASYMMETRIC, BadToken, KeyRing, read_jwt
+from sandbox.psc.jose import ASYMMETRIC, BadTokenError, KeyRing, read_jwt
 from sandbox.psc.notifications import Notification, build_notifications
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People, Person
 from sandbox.psc.refusals import Refused
@@ -46,9 +46,9 @@ class Options:
 
     people: People | None = None
     clients: Iterable[Client] = BUILT_IN_CLIENTS
-    behaviour: Behaviour = Behaviour()
+    behaviour: Behaviour = field(default_factory=Behaviour)
     faults: tuple[FaultRule, ...] = ()
-    sms: SmsLaw = SmsLaw()
+    sms: SmsLaw = field(default_factory=SmsLaw)
     seed: int = 0
 
 
@@ -234,12 +234,12 @@ class Provider:
         """Verify an ID token of ours, expired or not (id_token_hint).
 
         Raises:
-            BadToken: not signed by our published keys, or not issued by us.
+            BadTokenError: not signed by our published keys, or not issued by us.
         """
         keys = self.ring.verification_keys(self.now())
         _, claims = read_jwt(token, keys, ASYMMETRIC)
         if claims.get("iss") != self.issuer or claims.get("typ") != "ID":
-            raise BadToken("not an ID token of this issuer")
+            raise BadTokenError("not an ID token of this issuer")
         return claims
 
     def _open(self, client: Client, wanted: Wanted, interval: int) -> tuple[str, AuthRequest]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 __all__ = ["Answer", "ProfileName", "Refused", "Rule"]
@@ -40,13 +40,13 @@ class Rule:
         return self.psc if profile == "psc" else self.core
 
 
-@dataclass(frozen=True, slots=True)
 class Refused(Exception):  # noqa: N818  (a refusal is an answer, not an accident)
     """The peer's fault: carries its rule; `detail` holds facts that are never secret."""
 
-    rule: Rule
-    detail: str = ""
-    headers: tuple[tuple[str, str], ...] = field(default=())
-
-    def __str__(self) -> str:
-        return f"{self.rule.key}: {self.rule.cause[1]} {self.detail}".strip()
+    def __init__(
+        self, rule: Rule, detail: str = "", headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(f"{rule.key}: {rule.cause[1]} {detail}".strip())
+        self.rule = rule
+        self.detail = detail
+        self.headers = headers

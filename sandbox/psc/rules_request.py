@@ -391,7 +391,7 @@ REQUEST_RULES: tuple[Rule, ...] = (
         None,
         (
             "requested_expiry n'est pas un entier positif.",
-            "requested_expiry is no positive integer.",
+            "requested_expiry is not positive.",
         ),
         ("Envoyer un nombre de secondes, par exemple 120.", "Send seconds, as 120."),
     ),
@@ -444,8 +444,8 @@ REQUEST_RULES: tuple[Rule, ...] = (
                 "enregistrés ; 60 minutes au plus entre nbf et exp en FAPI."
             ),
             (
-                "iss = client_id, aud contains the issuer, exp, iat, nbf, jti; registered algorithm "
-                "and key; 60 minutes at most from nbf to exp in FAPI."
+                "iss = client_id, aud contains the issuer, exp, iat, nbf, jti; registered "
+                "algorithm and key; 60 minutes at most from nbf to exp in FAPI."
             ),
         ),
     ),

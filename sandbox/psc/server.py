@@ -241,6 +241,11 @@ async def serve(listening: _Listening, stop: asyncio.Event, ready: Any = None) -
     await stop.wait()
     for server, _ in listening.servers:
         server.should_exit = True
+        if server.server_state.tasks:
+            await asyncio.wait(set(server.server_state.tasks), timeout=0.3)
+        for connection in list(server.server_state.connections):
+            # Idle keep-alive connections and event streams would hold the stop back.
+            connection.transport.abort()
     listening.running.provider.wake()
     await asyncio.gather(*tasks, worker)
 
