@@ -12,7 +12,9 @@ from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 __all__ = ["main"]
 
 # verb -> (module, attribute). A package that offers verbs adds its line here.
-VERBS: dict[str, tuple[str, str]] = {}
+VERBS: dict[str, tuple[str, str]] = {
+    "psc": ("sandbox.psc.commands", "psc"),
+}
 
 
 class LazyGroup(click.Group):

@@ -21,10 +21,10 @@ from sandbox.psc.behaviour import KINDS, Behaviour
 from sandbox.psc.ciba import AuthRequest, Decision, State
 from sandbox.psc.clients import Client
 from sandbox.psc.faults import FAULTS, FaultRule
-from sandbox.psc.forms import parse_form
 from sandbox.psc.openapi import openapi
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
+from sandbox.psc.sms_pages import sms_routes
 from sandbox.psc.web import page, read_body
 from sandbox.space.errors import UserError
 
@@ -278,33 +278,6 @@ class _Control:
         del request
         return page_script()
 
-    async def sms_page(self, request: Request) -> Response:
-        del request
-        return page("sms", messages=self.provider.sms.arrived(self.provider.now()))
-
-    async def sms_link(self, request: Request) -> Response:
-        provider, token = self.provider, request.path_params["token"]
-        if request.method == "GET":
-            sms = provider.sms.open(token, provider.now())
-            if sms is None:
-                return page("sms_gone", 410)
-            asked = provider.request(sms["ticket"])
-            return page("sms_link", token=token, request=asked)
-        try:
-            body = await read_body(request)
-            form = parse_form(request.headers.get("content-type", ""), body)
-            decision = Decision(form.get("decision", ""))
-        except (Refused, ValueError):
-            return page("sms_gone", 400)
-        sms = provider.sms.spend(token, provider.now())
-        if sms is None:
-            return page("sms_gone", 410)
-        try:
-            after = provider.decide(sms["ticket"], decision)
-        except UserError:
-            return page("sms_gone", 410)
-        return page("sms_done", state=str(after.state))
-
     async def description(self, request: Request) -> Response:
         del request
         return JSONResponse(openapi(self.provider.settings, self.provider.origin))
@@ -323,8 +296,6 @@ def control_routes(provider: Provider) -> list[Route]:
         ("/", control.home, ["GET"]),
         ("/phones.js", control.script, ["GET"]),
         ("/events", control.events, ["GET"]),
-        ("/sms", control.sms_page, ["GET"]),
-        ("/s/{token}", control.sms_link, ["GET", "POST"]),
         ("/sandbox/openapi.json", control.description, ["GET"]),
         ("/sandbox/people", control.people, ["GET"]),
         ("/sandbox/requests", control.requests, ["GET"]),
@@ -338,4 +309,13 @@ def control_routes(provider: Provider) -> list[Route]:
         ("/sandbox/device", control.device, ["POST"]),
         ("/sandbox/sms", control.sms, ["GET"]),
     ]
-    return [Route(path, _guarded(handler), methods=methods) for path, handler, methods in table]
+    routes = [Route(path, _guarded(handler), methods=methods) for path, handler, methods in table]
+
+    def message(ticket: str) -> str | None:
+        request = provider.request(ticket)
+        return request.binding_message if request else None
+
+    async def decided(ticket: str, decision: Decision) -> str:
+        return str(provider.decide(ticket, decision).state)
+
+    return routes + sms_routes(provider.sms, provider.now, message, decided)

@@ -28,7 +28,7 @@ from sandbox.psc.store import Store
 from sandbox.psc.web import PEER_CERTIFICATE, application
 from sandbox.space.errors import UserError
 
-__all__ = ["Running", "bind", "running", "serve", "serve_app"]
+__all__ = ["Running", "bind", "plain_server", "prepare", "running", "serve", "serve_app"]
 
 HOST = "127.0.0.1"
 LONGEST_NAP = 3_600.0
@@ -94,6 +94,11 @@ def _uvicorn(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
     config.load()
     config.ssl = context
     return uvicorn.Server(config)
+
+
+def plain_server(app: ASGIApp) -> uvicorn.Server:
+    """Return a server without TLS, for the AD brick beside a Keycloak on the same machine."""
+    return _uvicorn(app, None)
 
 
 async def serve_app(server: uvicorn.Server, listener: socket.socket) -> None:
@@ -191,7 +196,7 @@ class _Listening:
     sender: Sender
 
 
-def _prepare(
+def prepare(
     settings: Settings,
     *,
     folder: Path,
@@ -203,6 +208,11 @@ def _prepare(
     clock: Clock | None,
     files: TlsFiles | None,
 ) -> _Listening:
+    """Bind the sockets and build the provider; see `running` for the members.
+
+    Raises:
+        UserError: a port or the state file cannot be opened.
+    """
     files = files or make_tls_files(folder)
     listener = bind(port)
     try:
@@ -250,11 +260,6 @@ async def serve(listening: _Listening, stop: asyncio.Event, ready: Any = None) -
     await asyncio.gather(*tasks, worker)
 
 
-def prepare(settings: Settings, **members: Any) -> _Listening:
-    """Bind the sockets and build the provider; see `running` for the members."""
-    return _prepare(settings, **members)
-
-
 @contextlib.contextmanager
 def running(
     profile: str = "psc",
@@ -278,7 +283,7 @@ def running(
     """
     settings = settings_for(profile, **changes)
     with tempfile.TemporaryDirectory(prefix="psc-") as folder:
-        listening = _prepare(
+        listening = prepare(
             settings,
             folder=Path(folder),
             port=port,

@@ -104,8 +104,6 @@ class Receiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_GET = do_POST
-
             def log_message(self, *args):
                 pass
 
