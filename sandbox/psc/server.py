@@ -25,7 +25,7 @@ from sandbox.psc.notifications import Sender
 from sandbox.psc.provider import Options, Provider
 from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
-from sandbox.psc.web import PEER_CERTIFICATE, application
+from sandbox.psc.web import ABORT, PEER_CERTIFICATE, application
 from sandbox.space.errors import UserError
 
 __all__ = ["Running", "bind", "plain_server", "prepare", "running", "serve", "serve_app"]
@@ -40,10 +40,11 @@ class _CertificateProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Open a scope and put the certificate in it."""
         super().on_message_begin()
+        # Starlette ignores keys that it does not know.
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope[ABORT] = self.transport.abort
         tls = self.transport.get_extra_info("ssl_object")
         if tls is not None:
-            # Starlette ignores keys that it does not know.
-            scope: dict[str, Any] = self.scope  # type: ignore[assignment]
             scope[PEER_CERTIFICATE] = tls.getpeercert(binary_form=True)
 
 

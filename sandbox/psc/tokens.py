@@ -196,6 +196,7 @@ class TokenService:
                 "azp": record["client_id"],
                 "client_id": record["client_id"],
                 "username": person.national_id,
+                "sid": record["sid"],
                 "session_state": record["sid"],
                 "acr": self.settings.acr,
                 "scope": record["scope"],

@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,6 +29,7 @@ from sandbox.psc.rules_token import RULES
 __all__ = ["LoopbackOnly", "application", "page", "read_body", "to_response"]
 
 PEER_CERTIFICATE = "sandbox.psc.certificate"
+ABORT = "sandbox.psc.abort"
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -70,12 +71,24 @@ def _json_bytes(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
+class _Silence(Response):
+    """No answer: the connection is cut, as the listener's protocol lets us do."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Cut the connection; without such a listener, say 503."""
+        abort = scope.get(ABORT)
+        if abort is None:
+            await Response(None, 503)(scope, receive, send)
+        else:
+            abort()
+
+
 async def to_response(reply: Reply) -> Response:
     """Turn a reply into a response, after its delay."""
     if reply.delay:
         await asyncio.sleep(reply.delay)
     if reply.hang:
-        raise ClientDisconnect
+        return _Silence()
     if isinstance(reply.body, str):
         return Response(reply.body, reply.status, reply.headers)
     if reply.body is None:
@@ -213,11 +226,7 @@ class LoopbackOnly:
             refusal = Response("421 Misdirected Request", 421, media_type="text/plain")
             await refusal(scope, receive, send)
             return
-        try:
-            await self._app(scope, receive, send)
-        except ClientDisconnect:
-            # `silence`: close without an answer.
-            return
+        await self._app(scope, receive, send)
 
     @staticmethod
     def _expected(scope: Scope) -> bool:
