@@ -68,8 +68,9 @@ def token(provider: Provider, credentials: Credentials) -> Reply:
             _known(grant_type)
         client = provider.authenticate(credentials)
         handler = _known(grant_type)
-        provider.tick()
-        return handler(_Turn(provider, client, credentials, provider.now()))
+        with provider.lock:
+            provider.tick()
+            return handler(_Turn(provider, client, credentials, provider.now()))
     except Refused as refused:
         return provider.refuse(refused, credentials)
 
@@ -214,7 +215,7 @@ def _refresh(turn: _Turn) -> Reply:
         thumbprint = turn.thumbprint()
         if record["thumbprint"] and thumbprint != record["thumbprint"]:
             raise Refused(RULES["certificate_missing"], "bound to another certificate")
-        scope = form.get("scope", record["scope"])
+        scope = form.get("scope") or record["scope"]
         if set(scope.split()) - set(record["scope"].split()):
             raise Refused(RULES["scope_wider"])
         person = turn.person_of(record["national_id"], "refresh_invalid")

@@ -7,57 +7,45 @@ from __future__ import annotations
 
 import heapq
 import secrets
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from sandbox.psc.backchannel import Context, Wanted, check_request
 from sandbox.psc.behaviour import Behaviour, plan
 from sandbox.psc.ciba import AuthRequest, Decision, State, decide, expire
-from sandbox.psc.client_auth import Credentials, authenticate
-from sandbox.psc.clients import BUILT_IN_CLIENTS, Client
+from sandbox.psc.client_auth import Credentials
+from sandbox.psc.clients import Client
 from sandbox.psc.clock import Clock
-from sandbox.psc.events import EventLog
-from sandbox.psc.faults import FaultRule, Faults
-from sandbox.psc.jose import ASYMMETRIC, BadTokenError, KeyRing, read_jwt
+from sandbox.psc.foundation import FOREVER, Foundation, Options
+from sandbox.psc.jose import ASYMMETRIC, BadTokenError, read_jwt
 from sandbox.psc.notifications import Notification, build_notifications
-from sandbox.psc.people import BUILT_IN, BuiltInPeople, People, Person
+from sandbox.psc.people import Person
 from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import NO_STORE, Reply, refusal_reply, spoil, wire_error
+from sandbox.psc.replies import NO_STORE, Reply, spoil, wire_error
 from sandbox.psc.rules_token import RULES
 from sandbox.psc.settings import Settings
-from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import Store, fingerprint
-from sandbox.psc.tokens import Grant, TokenService
+from sandbox.psc.tokens import Grant
 from sandbox.space.errors import UserError
 
 __all__ = ["Options", "Provider"]
 
-FOREVER = 4e9
 PURGE_EVERY = 2_000
+STATES_FR = {
+    State.PENDING: "code faux, encore un essai",
+    State.APPROVED: "demande approuvée",
+    State.DENIED: "demande refusée",
+    State.FAILED: "opération échouée",
+    State.EXPIRED: "demande expirée",
+    State.REDEEMED: "jetons livrés",
+    State.CLOSED: "demande close",
+}
 TICKET = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a provider is made of beside its settings."""
-
-    people: People | None = None
-    clients: Iterable[Client] = BUILT_IN_CLIENTS
-    behaviour: Behaviour = field(default_factory=Behaviour)
-    faults: tuple[FaultRule, ...] = ()
-    sms: SmsLaw = field(default_factory=SmsLaw)
-    seed: int = 0
-
-
-class Provider:
-    """One Pro Santé Connect (or one operator's CIBA, with `device="sms"`).
-
-    `origin` is `https://host:port`; `mtls_origin` the same for the listener that asks for client
-    certificates.
-    """
+class Provider(Foundation):
+    """One Pro Santé Connect (or one operator's CIBA, with `device="sms"`): the life of requests."""
 
     def __init__(
         self,
@@ -69,129 +57,26 @@ class Provider:
         store: Store | None = None,
         clock: Clock | None = None,
     ) -> None:
-        options = options or Options()
-        self.settings = settings
-        self.origin = origin
-        self.mtls_origin = mtls_origin
-        self.issuer = origin + settings.paths["issuer"]
-        self.seed = options.seed
-        self.store = store or Store()
-        self.clock = clock or Clock()
-        self.events = EventLog()
-        self.people: People = options.people or BuiltInPeople(BUILT_IN)
-        self.clients = {client.client_id: client for client in options.clients}
-        self.faults = Faults(options.seed, options.faults)
-        self.behaviour = options.behaviour
-        self.behaviours: dict[str, Behaviour] = {}
-        # False: the channel to the devices is down (Keycloak's 503, anchors.md C3).
-        self.device_reachable = True
+        super().__init__(
+            settings, origin, mtls_origin=mtls_origin, options=options, store=store, clock=clock
+        )
         self.outbox: deque[Notification] = deque()
-        self.wake: Callable[[], None] = lambda: None
-        self._lock = threading.RLock()
         self._ordinals: dict[str, int] = {}
         self._timers: list[tuple[float, int, str]] = []
         self._timer_seq = 0
         self._work = 0
         self._pending = 0
-        saved = self.store.get("clock", "offset")
-        if saved:
-            self.clock.advance(saved["seconds"])
-        ring_data = self.store.get("ring", "ring")
-        self.ring = KeyRing.from_dict(ring_data) if ring_data else KeyRing.generate()
-        if not ring_data:
-            self._save_ring()
-        self.tokens = TokenService(settings, self.issuer, self.store, self.ring)
-        self.sms = SmsInbox(self.store, origin, options.sms, options.seed)
         for data in self.store.all("ciba", limit=settings.max_pending * 2):
             request = AuthRequest.from_dict(data)
             if request.state is State.PENDING:
                 self._pending += 1
                 self._schedule(request)
 
-    # --- helpers shared with the other endpoints -------------------------------------------
-
-    def now(self) -> float:
-        """Return the provider's time, in epoch seconds."""
-        return self.clock.now()
-
-    def _save_ring(self) -> None:
-        self.store.put("ring", "ring", self.ring.to_dict(), expires=FOREVER)
-
-    def rotate_keys(self, grace: float = 0.0) -> None:
-        """Change the signing keys; the old ones stay in the JWKS `grace` seconds."""
-        with self._lock:
-            self.ring.rotate(self.now(), grace)
-            self._save_ring()
-            self.events.add(
-                self.now(), "fault", text_fr="Clés changées.", text_en="Signing keys rotated."
-            )
-
-    def first_use(self, key: str, expires: float) -> bool:
-        """Record a jti and say whether it is new."""
-        return self.store.add("jti", fingerprint(key), expires=expires)
-
-    def audiences(self) -> frozenset[str]:
-        """Return the audiences that a client assertion may name (F7)."""
-        accepted = {self.issuer}
-        if self.settings.audience == "endpoints":
-            for origin in (self.origin, self.mtls_origin):
-                if origin:
-                    paths = self.settings.paths
-                    accepted |= {
-                        origin + paths[name]
-                        for name in ("token", "backchannel", "par", "revocation")
-                    }
-        return frozenset(accepted)
-
-    def authenticate(self, credentials: Credentials) -> Client:
-        """Return the authenticated client.
-
-        Raises:
-            Refused: one of the client_* rules.
-        """
-        return authenticate(
-            credentials,
-            self.clients,
-            self.settings,
-            self.audiences(),
-            self.now(),
-            self.first_use,
-        )
-
-    def refuse(
-        self, refused: Refused, credentials: Credentials | None = None, ticket: str | None = None
-    ) -> Reply:
-        """Log a refusal with its explanation and return the standard's answer."""
-        client_id, basic = None, False
-        if credentials is not None:
-            basic = bool(credentials.authorization)
-            claimed = credentials.form.get("client_id", "")
-            client_id = claimed if claimed in self.clients else None
-        self.events.refusal(self.now(), refused, client_id, ticket)
-        return refusal_reply(refused, self.settings.profile, basic)
-
-    def strike(self, point: str, client_id: str, key: str = "") -> tuple[FaultRule, ...]:
-        """Return the misbehaviours due here, and own up to them in the log."""
-        struck = self.faults.pick(point, client_id, key)
-        for rule in struck:
-            self.events.add(
-                self.now(),
-                "fault",
-                client_id=client_id or None,
-                ticket=key or None,
-                text_fr=f"Écart voulu : {rule.fault} ({point}).",
-                text_en=f"Misbehaviour on demand: {rule.fault} ({point}).",
-                rule=rule.fault,
-            )
-            if rule.fault == "rotate_keys":
-                self.rotate_keys(0.0)
-        return struck
-
     # --- backchannel authentication ---------------------------------------------------------
 
     def backchannel(self, credentials: Credentials) -> Reply:
         """Answer an authentication request (CIBA Core 7)."""
-        with self._lock:
+        with self.lock:
             try:
                 client = self.authenticate(credentials)
                 context = Context(
@@ -273,6 +158,22 @@ class Provider:
         **members: Any,
     ) -> tuple[str, AuthRequest]:
         """Open a request on a person's device; return its secret id and the request."""
+        with self.lock:
+            return self._open_request(
+                client, person, scope, mode, life, interval, warnings, members
+            )
+
+    def _open_request(
+        self,
+        client: Client,
+        person: Person,
+        scope: str,
+        mode: str,
+        life: int,
+        interval: int,
+        warnings: tuple[str, ...],
+        members: dict[str, Any],
+    ) -> tuple[str, AuthRequest]:
         now = self.now()
         jti = secrets.token_urlsafe(24)
         auth_req_id = jti
@@ -333,12 +234,23 @@ class Provider:
         for text in warnings:
             self.events.add(now, "warning", ticket=request.ticket, text_en=text, text_fr=text)
         if mode in ("ping", "push"):
-            early = [f for f in self.faults.rules if f.fault == "early_ping"]
-            if early and any(f.client_id in (None, client.client_id) for f in early):
-                self._send(build_notifications(client, request, {"auth_req_id": auth_req_id}, ()))
+            self._ping_early(client, request)
         self._purge_sometimes()
         self.tick()
         return auth_req_id, request
+
+    def _ping_early(self, client: Client, request: AuthRequest) -> None:
+        """Send a ping before any decision, where that misbehaviour was asked for."""
+        asked = any(
+            rule.fault == "early_ping" and rule.client_id in (None, client.client_id)
+            for rule in self.faults.rules
+        )
+        if not asked:
+            return
+        struck = self.strike("notification", client.client_id, request.ticket)
+        if any(rule.fault == "early_ping" for rule in struck):
+            body = {"auth_req_id": request.auth_req_id}
+            self._send(build_notifications(client, request, body, ()))
 
     # --- the life of a request ----------------------------------------------------------------
 
@@ -366,12 +278,12 @@ class Provider:
 
     def next_due(self) -> float | None:
         """Return the instant of the next thing to do, or None."""
-        with self._lock:
+        with self.lock:
             return self._timers[0][0] if self._timers else None
 
     def tick(self) -> None:
         """Do what is due, each thing at its own instant, in order."""
-        with self._lock:
+        with self.lock:
             now = self.now()
             while self._timers and self._timers[0][0] <= now:
                 at, _, ticket = heapq.heappop(self._timers)
@@ -389,7 +301,7 @@ class Provider:
         Raises:
             UserError: unknown ticket, request no longer pending, or phone out of network.
         """
-        with self._lock:
+        with self.lock:
             self.tick()
             request = self.request(ticket)
             if request is None:
@@ -427,7 +339,7 @@ class Provider:
             "decision",
             client_id=after.client_id,
             ticket=after.ticket,
-            text_fr=f"{after.subject} : {after.state}.",
+            text_fr=f"{after.subject} : {STATES_FR[after.state]}.",
             text_en=f"{after.subject}: {after.state}.",
         )
         self._send(notifications)
@@ -496,7 +408,8 @@ class Provider:
 
     def closed(self) -> None:
         """Count one pending request less: it ended at the token endpoint."""
-        self._pending -= 1
+        with self.lock:
+            self._pending -= 1
 
     @property
     def pending(self) -> int:
@@ -516,7 +429,7 @@ class Provider:
         Raises:
             UserError: negative or absurd.
         """
-        with self._lock:
+        with self.lock:
             now = self.clock.advance(seconds)
             saved = self.store.get("clock", "offset") or {"seconds": 0.0}
             self.store.put(
@@ -533,7 +446,7 @@ class Provider:
         Raises:
             UserError: unknown person.
         """
-        with self._lock:
+        with self.lock:
             if national_id is None:
                 self.behaviour = behaviour
             elif self.people.find(national_id) is None:
@@ -543,5 +456,5 @@ class Provider:
 
     def register(self, client: Client) -> None:
         """Add or replace a client."""
-        with self._lock:
+        with self.lock:
             self.clients[client.client_id] = client
