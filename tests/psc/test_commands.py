@@ -59,7 +59,7 @@ def test_serve_approve_refuse_advance_events_and_stop(tmp_path):
             assert tokens.status_code == 200
         assert isinstance(run(tmp_path, "refuse").exception, UserError)
         assert run(tmp_path, "advance", "30").exit_code == 0
-        assert "approved" in run(tmp_path, "events").output
+        assert "demande approuvée" in run(tmp_path, "events").output
         assert len(json.loads(run(tmp_path, "people", "--json").output)) == 6
     finally:
         code = stop(server)
