@@ -1,6 +1,6 @@
 """Tokens: issued, refreshed, read back, revoked.
 
-Access tokens are RS256 JWTs as PSC's are, but what counts is the record in the store: a token is
+Access tokens are JWTs as PSC's are, but what counts is the record in the store: a token is
 good while its record is there. Refresh tokens are handles.
 """
 
@@ -69,7 +69,8 @@ class TokenService:
         }
         if grant.thumbprint:
             access_claims["cnf"] = {"x5t#S256": grant.thumbprint}
-        access = self.ring.sign(access_claims, "RS256")
+        # RS256 as Keycloak does; in core the cheaper ES256, which no client needs to read.
+        access = self.ring.sign(access_claims, "RS256" if settings.profile == "psc" else "ES256")
         record = {
             "client_id": client.client_id,
             "national_id": grant.person.national_id,
