@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,23 +50,26 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Created private before SQLite opens it: it holds signing keys.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(
+            str(path) if path else ":memory:",
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=10,
+        )
         try:
-            self._db = sqlite3.connect(
-                str(path) if path else ":memory:",
-                isolation_level=None,
-                check_same_thread=False,
-                timeout=10,
-            )
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_SCHEMA)
         except sqlite3.DatabaseError as error:
+            self._db.close()
             raise UserError(f"{path}: état illisible / unreadable state ({error})") from None
+        # A provider in memory is often just dropped: its connection goes with it.
+        self._finalizer = weakref.finalize(self, self._db.close)
 
     def close(self) -> None:
         """Close the file; the store is then unusable."""
         with self._lock:
-            self._db.close()
+            self._finalizer()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
