@@ -34,7 +34,6 @@ def _load(module: str, attribute: str) -> click.Command:
     command = getattr(import_module(module), attribute)
     assert isinstance(command, click.Command)
     return command
-}
 
 
 class LazyGroup(click.Group):
