@@ -117,6 +117,4 @@ def c_kernel(library: ctypes.CDLL) -> Iterator[None]:
 
 def differing_cells(left: model.Record, right: model.Record) -> int:
     """Count the cells of two records that differ."""
-    return sum(
-        int(np.count_nonzero(a != b)) for a, b in zip(left, right, strict=True)
-    )
+    return sum(int(np.count_nonzero(a != b)) for a, b in zip(left, right, strict=True))

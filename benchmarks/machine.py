@@ -48,7 +48,7 @@ def keep(out: Path | None, figures: dict[str, Any]) -> None:
         out.write_text(json.dumps({"machine": machine, **figures}, indent=2) + "\n")
 
 
-def scenario_model(scenario: str, design: str, scale: float) -> Any:  # noqa: ANN401
+def scenario_model(scenario: str, design: str, scale: float) -> Any:
     """Return the model of a shipped scenario under a built-in design."""
     from sandbox.simulation.build import build_model
     from sandbox.space.designs import BUILT_IN

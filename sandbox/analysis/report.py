@@ -103,4 +103,4 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
     page = render_page(comparison, images.found, sections(comparison, comparison.summary))
     partial = folder / "report.html.partial"
     partial.write_text(page, encoding="utf-8")
-    return partial.rename(folder / "report.html")
+    return partial.replace(folder / "report.html")

@@ -187,7 +187,7 @@ def _engine(name: str | None) -> tuple[Engine, ...]:
               help="Une seule file (sinon : toutes). / One queue (otherwise: all).")  # fmt: skip
 @click.option("--servers", type=int, help="Serveurs (1). / Servers (1).")
 @click.option("--load", type=float,
-              help="Arrivées / (serveurs × service). / Arrivals / (servers × service rate).")  # fmt: skip
+              help="Arrivées / (serveurs × débit). / Arrivals / (servers × rate).")  # fmt: skip
 @click.option("--capacity", type=int,
               help="mmck : clients servis et en attente. / In service and waiting.")  # fmt: skip
 @click.option("--patience", type=float,
@@ -201,7 +201,7 @@ def _engine(name: str | None) -> tuple[Engine, ...]:
               help="Graine. / Seed.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
 @click.pass_context
-def validate(  # noqa: PLR0913 (one argument an option)
+def validate(
     ctx: click.Context, *, model: str | None, servers: int | None, load: float | None,
     capacity: int | None, patience: float | None, scv: float | None, customers: int | None,
     engine: str | None, seed: int, as_json: bool,

@@ -1,14 +1,15 @@
 """Roots of trust: the IGC-Santé test CA, the list of authorised domains, DNS.
 
 It knows certificates, revocation, the signed list and a DNS zone, all from plain values: people,
-organisations, host names, addresses. It never knows operators, mailboxes, designs or scenarios,
+organisations, host names, addresses. It never knows mailboxes or
+traffic; designs and scenarios reach it at one place each (`design_zone`, `scenario_from_list`); it
 never asks the directory (a question such as "is this FINESS known" is a callable it is given),
 and never contacts anything: its servers listen on loopback and its checks read bytes. Protocol
 logic (OCSP, CRL, list verification, DNS answers, HTTP handlers) is free of sockets and takes the
 clock; `httpd`, `dns_server` and `background` are the only shells. Private keys are random: two
 runs give the same certificates but for keys, serial numbers and signatures.
 The packages below it in the design (directory, psc, operators, clients, live...) may import it;
-it imports `sandbox.space.errors` only.
+it imports `sandbox.space` only.
 """
 
 from sandbox.trust.authority import Card, TestCA

@@ -24,7 +24,7 @@ from sandbox.trust.publisher import ListPublisher
 from sandbox.trust.service import LIST_PATH, list_handler
 from sandbox.trust.topology import topology
 
-__all__ = ["list_"]
+__all__ = ["list_", "list_policy", "read_list"]
 
 _HOST = "espacedeconfiance.mssante.test"
 
@@ -43,9 +43,34 @@ def list_() -> None:
     """Liste des domaines autorisés. / List of authorised domains (liste blanche)."""
 
 
-def _read(path: Path) -> bytes:
+def read_list(path: Path) -> bytes:
+    """Return the bytes of a list file, one more than the limit at most."""
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
+
+
+def list_policy(
+    ca: Path | None, folder: Path, signers: tuple[str, ...] = (), max_age: float | None = None
+) -> ListPolicy:
+    """Return what a list must satisfy: roots of `ca`, else of the authority in `folder`.
+
+    Raises:
+        UserError: neither is there.
+    """
+    is_revoked = None
+    if ca is not None:
+        bundle = load_bundle(ca.read_bytes())
+    elif (folder / "ca.json").exists():
+        authority = TestCA.open(folder)
+        bundle, is_revoked = load_bundle(authority.bundle_pem()), authority.is_revoked
+    else:
+        raise UserError(f"{folder}: no authority there; give roots and intermediates with --ca")
+    return ListPolicy(
+        bundle=bundle,
+        signers=frozenset(each.lower() for each in signers) or SIGNERS,
+        is_revoked=is_revoked,
+        max_age=None if max_age is None else timedelta(hours=max_age),
+    )
 
 
 @list_.command()
@@ -87,23 +112,10 @@ def verify(
     Sans --ca, l'autorité de --folder fait foi. / Without --ca, the authority of --folder is used.
     Code 1 : liste refusée. / Exit code 1: the list is refused.
     """
-    is_revoked = None
-    if ca is not None:
-        bundle = load_bundle(ca.read_bytes())
-    elif (folder / "ca.json").exists():
-        authority = TestCA.open(folder)
-        bundle, is_revoked = load_bundle(authority.bundle_pem()), authority.is_revoked
-    else:
-        raise UserError(f"{folder}: no authority there; give roots and intermediates with --ca")
-    policy = ListPolicy(
-        bundle=bundle,
-        signers=frozenset(each.lower() for each in signers) or SIGNERS,
-        is_revoked=is_revoked,
-        max_age=None if max_age is None else timedelta(hours=max_age),
-    )
+    policy = list_policy(ca, folder, signers, max_age)
     now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
     try:
-        verified = verify_list(_read(file), policy, now)
+        verified = verify_list(read_list(file), policy, now)
     except ListError as error:
         if as_json:
             click.echo(json.dumps({"verdict": "refused", "code": error.code, "why": str(error)}))

@@ -8,7 +8,9 @@ the closing hour (`Hold`) waits for a draw of its own before it touches anything
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from hypothesis import strategies as st
@@ -18,7 +20,6 @@ from sandbox.simulation import steps as s
 from sandbox.simulation.draws import (
     NANOSECONDS,
     Law,
-    constant,
     exponential,
     hyperexponential,
     lognormal,
@@ -58,9 +59,24 @@ def laws() -> st.SearchStrategy[Law]:
     )
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where in a program a block stands.
+
+    Attributes:
+        depth: how many more levels may be nested.
+        timed_out: a deadline may cut the block, so it takes no slot.
+        held: pools of which a slot is held.
+    """
+
+    depth: int
+    timed_out: bool = False
+    held: frozenset[str] = frozenset()
+
+
 @dataclass
 class Writer:
-    """Writes one program; what a deadline's handler must know is passed down."""
+    """Writes one program."""
 
     draw: st.DrawFn
     later: tuple[str, ...]  # programs that may be spawned
@@ -74,19 +90,25 @@ class Writer:
     def add(self, *items: Label | Step) -> None:
         self.items += items
 
-    def block(self, depth: int, *, timed_out: bool = False, held: frozenset[str] = frozenset()) -> None:
-        """Write a few blocks. `timed_out`: a deadline may cut them, so they take no slot."""
-        kinds = ["delay", "serve", "note", "stamp"]
-        if depth > 0:
-            kinds += ["choice", "retry", "ask", "deadline"]
-            if not timed_out:
-                kinds += ["slot", "slot", "patient slot", "hold"]
+    def block(self, place: Place) -> None:
+        """Write a few blocks."""
+        here: dict[str, Callable[[], None]] = {
+            "delay": self.write_delay, "serve": self.write_serve, "note": self.write_note,
+            "stamp": self.write_stamp,
+        }  # fmt: skip
+        if place.depth > 0:
+            inner = replace(place, depth=place.depth - 1)
+            nested = [self.write_choice, self.write_retry, self.write_ask, self.write_deadline]
+            if not place.timed_out:
+                nested += [self.write_slot, self.write_patient_slot]
+                here["hold"] = self.write_hold
+            here |= {write.__name__: partial(write, inner) for write in nested}
             if self.later:
-                kinds.append("spawn")
-        for kind in self.draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
-            getattr(self, "write_" + kind.replace(" ", "_"))(depth - 1, timed_out, held)
+                here["spawn"] = self.write_spawn
+        for kind in self.draw(st.lists(st.sampled_from(list(here)), min_size=1, max_size=4)):
+            here[kind]()
 
-    def write_delay(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_delay(self) -> None:
         self.add(
             s.Delay(
                 self.draw(phase), self.draw(st.sampled_from([0.0, 0.25])),
@@ -95,7 +117,7 @@ class Writer:
             )
         )  # fmt: skip
 
-    def write_serve(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_serve(self) -> None:
         station = self.draw(st.sampled_from(sorted(STATIONS)))
         self.add(
             s.Serve(
@@ -104,7 +126,7 @@ class Writer:
             )
         )  # fmt: skip
 
-    def write_note(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_note(self) -> None:
         self.add(
             self.draw(
                 st.one_of(
@@ -115,10 +137,10 @@ class Writer:
             )
         )
 
-    def write_stamp(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_stamp(self) -> None:
         self.add(s.Stamp(self.draw(st.sampled_from(REGISTERS))))
 
-    def write_choice(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_choice(self, place: Place) -> None:
         """One of two blocks."""
         other, out = self.label(), self.label()
         register = self.draw(st.sampled_from(REGISTERS))
@@ -133,23 +155,25 @@ class Writer:
                 )
             )
         )
-        self.block(depth, timed_out=timed_out, held=held)
+        self.block(place)
         self.add(s.Goto(out), other)
         if self.draw(st.booleans()):
-            self.block(depth, timed_out=timed_out, held=held)
+            self.block(place)
         self.add(out)
 
-    def write_retry(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_retry(self, place: Place) -> None:
         again = self.label()
         self.add(again)
-        self.block(depth, timed_out=timed_out, held=held)
+        self.block(place)
         self.add(s.Retry(self.draw(st.integers(0, 2)), again))
 
-    def write_ask(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_ask(self, _: Place) -> None:
         """Ask, poll or wait under a deadline, book; the handler books too."""
         handler, out, again = self.label(), self.label(), self.label()
         self.add(
-            s.Ask(self.draw(laws()), self.draw(purpose), self.draw(probability), self.draw(purpose)),
+            s.Ask(
+                self.draw(laws()), self.draw(purpose), self.draw(probability), self.draw(purpose)
+            ),
             s.Deadline(
                 self.draw(st.sampled_from([5.0, 100.0])), handler,
                 self.draw(st.none() | laws()), self.draw(purpose),
@@ -159,13 +183,15 @@ class Writer:
             self.add(s.Hold(answer=True))
         else:
             self.add(again)
-            self.write_delay(depth, True, held)
+            self.write_delay()
             if self.draw(st.booleans()):
-                self.write_serve(depth, True, held)
+                self.write_serve()
             self.add(s.Pending(again))
-        self.add(s.Clear(), s.Settle(), s.Goto(out), handler, s.Settle(), s.Fail(Cause.NO_ANSWER), out)
+        self.add(
+            s.Clear(), s.Settle(), s.Goto(out), handler, s.Settle(), s.Fail(Cause.NO_ANSWER), out
+        )
 
-    def write_deadline(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_deadline(self, place: Place) -> None:
         handler, out = self.label(), self.label()
         self.add(
             s.Deadline(
@@ -173,7 +199,7 @@ class Writer:
                 self.draw(st.none() | laws()), self.draw(purpose),
             )
         )  # fmt: skip
-        self.block(depth, timed_out=True, held=held)
+        self.block(replace(place, timed_out=True))
         self.add(s.Clear(), s.Goto(out), handler)
         if self.draw(st.booleans()):
             self.add(s.Fail(Cause.CLIENT_TIMEOUT))
@@ -186,44 +212,50 @@ class Writer:
         names = [name for name in sorted(ENDPOINTS) if POOL_OF[name] in order[first:]]
         return self.draw(st.sampled_from(names)) if names else None
 
-    def write_slot(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
-        endpoint = self._slot(held)
+    def write_slot(self, place: Place) -> None:
+        endpoint = self._slot(place.held)
         if endpoint is None:
             return
         out, refused = self.label(), self.label()
         self.add(s.Acquire(endpoint, refused, ENDPOINTS[endpoint]))
-        self.block(depth, held=held | {POOL_OF[endpoint]})
+        self.block(replace(place, held=place.held | {POOL_OF[endpoint]}))
         self.add(s.Release(endpoint, ENDPOINTS[endpoint]), s.Goto(out), refused)
         self.add(s.Fail(Cause.SLOTS_EXHAUSTED), out)
 
-    def write_patient_slot(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_patient_slot(self, place: Place) -> None:
         """Wait for a slot no longer than a deadline; another may cut the stay."""
-        endpoint = self._slot(held)
+        endpoint = self._slot(place.held)
         if endpoint is None:
             return
         out, refused, late, cut = (self.label() for _ in range(4))
         scope = ENDPOINTS[endpoint]
         self.add(
-            s.Deadline(self.draw(st.sampled_from([0.0, 20.0])), late, self.draw(laws()), self.draw(purpose)),
+            s.Deadline(
+                self.draw(st.sampled_from([0.0, 20.0])), late, self.draw(laws()), self.draw(purpose)
+            ),
             s.Acquire(endpoint, refused, scope),
         )
         if self.draw(st.booleans()):
             self.add(s.Clear())
-            self.block(depth, held=held | {POOL_OF[endpoint]})
+            self.block(replace(place, held=place.held | {POOL_OF[endpoint]}))
         else:
-            self.add(s.Deadline(self.draw(st.sampled_from([1.0, 60.0])), cut, self.draw(st.none() | laws())))
-            self.block(depth, timed_out=True, held=held | {POOL_OF[endpoint]})
+            self.add(
+                s.Deadline(
+                    self.draw(st.sampled_from([1.0, 60.0])), cut, self.draw(st.none() | laws())
+                )
+            )
+            self.block(replace(place, timed_out=True, held=place.held | {POOL_OF[endpoint]}))
             self.add(s.Clear())
         self.add(s.Release(endpoint, scope), s.Goto(out))
         self.add(cut, s.Fail(Cause.CLIENT_TIMEOUT), s.Release(endpoint, scope), s.Goto(out))
         self.add(late, s.Fail(Cause.SLOT_TIMEOUT), s.Goto(out))
         self.add(refused, s.Clear(), s.Fail(Cause.SLOTS_EXHAUSTED), out)
 
-    def write_hold(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_hold(self) -> None:
         self.add(s.Hold())
-        self.write_delay(depth, timed_out, held)
+        self.write_delay()
 
-    def write_spawn(self, depth: int, timed_out: bool, held: frozenset[str]) -> None:
+    def write_spawn(self) -> None:
         child = self.draw(st.sampled_from(self.later))
         self.add(s.Spawn(child, self.draw(st.integers(1, 3)), self.draw(st.integers(1, 4))))
 
@@ -231,21 +263,19 @@ class Writer:
 def _program(draw: st.DrawFn, number: int, later: tuple[str, ...]) -> Program:
     writer = Writer(draw, later)
     # Brothers and sisters start together: each lets a time of its own pass first.
-    writer.write_delay(0, False, frozenset())
-    writer.block(DEPTH)
+    writer.write_delay()
+    writer.block(Place(DEPTH))
     writer.add(s.End())
     return Program(f"p{number}", number, tuple(writer.items))
 
 
 @st.composite
 def models(draw: st.DrawFn) -> Model:
-    """Return models of one day: a few accesses of a few operators, short queues, random programs."""
+    """Return models of one day: a few accesses and operators, short queues, random programs."""
     operators = draw(st.integers(1, 3))
     n_programs = draw(st.integers(1, 4))
     names = [f"p{number}" for number in range(n_programs)]
-    programs = [
-        _program(draw, number, tuple(names[number + 1 :])) for number in range(n_programs)
-    ]
+    programs = [_program(draw, number, tuple(names[number + 1 :])) for number in range(n_programs)]
     layout = Layout(
         stations={"national": 0, "front": 1, "far": 1},
         pools={"mail": 0, "mx": operators, "gate": 2 * operators},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.simulation.engines import assert_engines_agree
 
 from sandbox.simulation import fast
 from sandbox.simulation.draws import NANOSECONDS
@@ -18,6 +17,7 @@ from sandbox.simulation.queues import (
     retrial_queue,
     slot_queue,
 )
+from tests.simulation.engines import assert_engines_agree
 
 WATCH = Watch(2000, warm_up=50.0, seed=11)
 QUEUES = {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from tests.simulation.engines import assert_engines_agree
 from hypothesis import HealthCheck, given, settings
-from tests.simulation.random_programs import models
 
 from sandbox.simulation.model import Model
+from tests.simulation.engines import assert_engines_agree
+from tests.simulation.random_programs import models
 
 
 @given(models())
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 def test_engines_agree_on_random_programs(model: Model) -> None:
     assert_engines_agree(model)
