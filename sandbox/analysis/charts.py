@@ -135,19 +135,22 @@ def banded(axes: Axes, rows: int) -> None:
 
 
 def failure_shares(comparison: Comparison) -> dict[str, dict[str, float]]:
-    """Return, by design, failures by cause over sessions of accesses that can connect."""
+    """Return, by design, failures by cause over attempts to log in of accesses that can connect.
+
+    As `failure_share` does: each attempt ends in one login or one failure.
+    """
     shares = {}
     for name, runs in comparison.runs.items():
-        sessions = 0
+        attempts = 0
         counts: dict[str, int] = {}
         for run in runs:
             frame = run.tables["failures"].query("protocol != 'relay'")
-            by_cause = frame.groupby("cause")["count"].sum()
-            started = run.tables["sessions"].query("protocol != 'relay'")["sessions"].sum()
-            sessions += int(started) - int(by_cause[by_cause.index.isin(EXCLUSIONS)].sum())
-            for cause, count in by_cause[~by_cause.index.isin(EXCLUSIONS)].items():
+            lost = frame[~frame["cause"].isin(EXCLUSIONS)]
+            logins = run.tables["login_totals"].query("measure == 'machine'")
+            attempts += int(logins["count"].sum()) + int(lost["count"].sum())
+            for cause, count in lost.groupby("cause")["count"].sum().items():
                 counts[str(cause)] = counts.get(str(cause), 0) + int(count)
-        shares[name] = {c: n / sessions for c, n in counts.items() if n and sessions}
+        shares[name] = {c: n / attempts for c, n in counts.items() if n}
     return shares
 
 
@@ -188,8 +191,8 @@ def failures(plots: Plots, grid: Any) -> None:
     axes.set_yticks(range(len(causes)), [wrapped(CAUSES[c][plots.language]) for c in causes])
     axes.set_ylim(len(causes) - 0.5, -0.5)
     banded(axes, len(causes))
-    axes.set_xlabel(Text("part des sessions (axe logarithmique)",
-                         "share of sessions (log axis)")[plots.language])  # fmt: skip
+    axes.set_xlabel(Text("part des tentatives (axe logarithmique)",
+                         "share of attempts (log axis)")[plots.language])  # fmt: skip
 
 
 def _log_share(value: float, language: str) -> str:
