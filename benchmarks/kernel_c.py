@@ -58,12 +58,12 @@ def constants() -> dict[str, int]:
     numbers |= {f"POOL_{stat.name}": int(stat) for stat in model.PoolStat}
     numbers |= {f"STATION_{stat.name}": int(stat) for stat in model.StationStat}
     return numbers | {
-        "COLUMNS": len(Column), "FIELDS": kernel.FIELDS, "PHASES": len(Phase),
+        "COLUMNS": len(Column), "FIELDS": state.FIELDS, "PHASES": len(Phase),
         "KINDS": len(model.Kind), "POLL_COLUMNS": len(model.PollStream),
         "SEND_COLUMNS": len(model.SendStream), "ENDPOINT_COLUMNS": len(model.EndpointStat),
         "POOL_COLUMNS": len(model.PoolStat), "STATION_COLUMNS": len(model.StationStat),
-        "PEOPLE": model.PEOPLE, "ROUNDS": kernel.ROUNDS, "SLOT_BITS": kernel.SLOT_BITS,
-        "BUCKET_BITS": kernel.BUCKET_BITS, "BUCKETS": kernel.BUCKETS, "WORDS": kernel.WORDS,
+        "PEOPLE": model.PEOPLE, "ROUNDS": kernel.ROUNDS, "SLOT_BITS": state.SLOT_BITS,
+        "BUCKET_BITS": state.BUCKET_BITS, "BUCKETS": state.BUCKETS, "WORDS": state.WORDS,
         "SUB_BITS": histogram.SUB_BITS, "UNIT_BITS": histogram.UNIT_BITS, "BINS": histogram.BINS,
     }  # fmt: skip
 
@@ -94,7 +94,7 @@ def c_kernel(library: ctypes.CDLL) -> Iterator[None]:
     """Within this context `fast.run` calls the C kernel instead of the compiled Python."""
 
     def run_until(
-        inputs: model.Inputs, state: kernel.State, record: model.Record, instant: int, spare: int
+        inputs: model.Inputs, state: State, record: model.Record, instant: int, spare: int
     ) -> int:
         arrays = [*inputs, *state.cursors, *state[1:], *record]
         assert all(array.flags.c_contiguous for array in arrays)
