@@ -135,19 +135,20 @@ def banded(axes: Axes, rows: int) -> None:
 
 
 def failure_shares(comparison: Comparison) -> dict[str, dict[str, float]]:
-    """Return, by design, failures by cause over sessions of accesses that can connect."""
+    """Return, by design, failures by cause over attempts of accesses that can connect."""
     shares = {}
     for name, runs in comparison.runs.items():
-        sessions = 0
+        attempts = 0
         counts: dict[str, int] = {}
         for run in runs:
             frame = run.tables["failures"].query("protocol != 'relay'")
             by_cause = frame.groupby("cause")["count"].sum()
-            started = run.tables["sessions"].query("protocol != 'relay'")["sessions"].sum()
-            sessions += int(started) - int(by_cause[by_cause.index.isin(EXCLUSIONS)].sum())
-            for cause, count in by_cause[~by_cause.index.isin(EXCLUSIONS)].items():
+            lost = by_cause[~by_cause.index.isin(EXCLUSIONS)]
+            logins = run.tables["login_totals"].query("measure == 'machine'")
+            attempts += int(logins["count"].sum()) + int(lost.sum())
+            for cause, count in lost.items():
                 counts[str(cause)] = counts.get(str(cause), 0) + int(count)
-        shares[name] = {c: n / sessions for c, n in counts.items() if n and sessions}
+        shares[name] = {c: n / attempts for c, n in counts.items() if n}
     return shares
 
 

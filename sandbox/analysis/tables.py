@@ -140,8 +140,8 @@ def failure_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
     total = [Cell(percent(sum(shares[design].values()))) for design in comparison.designs]
     rows.append([head(Text("Toutes causes", "All causes")), *total])
     return Table(
-        Text("Échecs, en part des sessions des accès qui peuvent se connecter.",
-             "Failures, as a share of sessions of accesses that can connect."),
+        Text("Échecs, en part des tentatives des accès qui peuvent se connecter.",
+             "Failures, as a share of attempts of accesses that can connect."),
         [Text("Cause", "Cause"), *design_names(summary)], rows,
     )  # fmt: skip
 

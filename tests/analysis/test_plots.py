@@ -74,7 +74,7 @@ def test_a_method_that_nobody_uses_is_left_out_of_the_figures(
     assert "eCPS" not in words(Plots(alone).latency())
 
 
-def test_failures_are_shares_of_the_sessions_of_accesses_that_can_connect(
+def test_failures_are_shares_of_the_attempts_of_accesses_that_can_connect(
     small: Comparison,
 ) -> None:
     design = small.designs[0]
@@ -89,8 +89,9 @@ def test_failures_are_shares_of_the_sessions_of_accesses_that_can_connect(
 def _attempts(run: object) -> float:
     tables = run.tables  # type: ignore[attr-defined]
     failures = tables["failures"].query("protocol != 'relay'")
-    out = failures[failures["cause"].isin(charts.EXCLUSION_COLOURS)]["count"].sum()
-    return float(tables["sessions"].query("protocol != 'relay'")["sessions"].sum() - out)
+    lost = failures[~failures["cause"].isin(charts.EXCLUSION_COLOURS)]["count"].sum()
+    logins = tables["login_totals"].query("measure == 'machine'")["count"].sum()
+    return float(logins + lost)
 
 
 def test_phases_sum_to_the_mean_of_the_machine_and_of_the_person(small: Comparison) -> None:
