@@ -26,6 +26,7 @@ __all__ = [
 ]  # fmt: skip
 
 WEEK_HOURS = 168
+DECADES = 1e4  # shown below the busiest hour
 PHASE_COLOURS = dict(
     zip(PHASES, ("#99DDFF", "#BBBBBB", "#77AADD", "#44BB99", "#EEDD88", "#FFAABB"), strict=True)
 )
@@ -139,11 +140,11 @@ def phases(plots: Plots, grid: Any) -> None:
             )
             if column == 0:
                 axes.set_title(METHOD_NAMES[method][plots.language])
-            if line == len(used) - 1:
-                axes.set_xlabel(Text(
-                    ("secondes par connexion réussie", "secondes, la personne")[column],
-                    ("seconds per successful login", "seconds, person")[column],
-                )[plots.language])  # fmt: skip
+            elif line == 0:
+                axes.set_title(Text("la personne (s)", "the person (s)")[plots.language])
+            if line == len(used) - 1 and column == 0:
+                axes.set_xlabel(Text("secondes par connexion réussie",
+                                     "seconds per successful login")[plots.language])  # fmt: skip
     if used:
         grid[0][0].figure.legend(loc="outside upper left", ncols=6)
 
@@ -165,9 +166,11 @@ def load(plots: Plots, grid: Any) -> None:
     """Lines over the week: one panel per design, colour by method, dashes by protocol."""
     days = Text("lun. mar. mer. jeu. ven. sam. dim.", "Mon Tue Wed Thu Fri Sat Sun")
     spare: dict[str, str] = {}
+    highest = 0.0
     for line, design in enumerate(plots.designs):
         axes: Axes = grid[line][0]
         frame = week_profile(plots.comparison, design)
+        highest = max(highest, float(np.nanmax(frame.to_numpy(), initial=0.0)))
         for name in frame.columns:
             protocol, _, label = name.partition(".")
             known = ENDPOINT_COLOURS | spare
@@ -190,3 +193,6 @@ def load(plots: Plots, grid: Any) -> None:
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
         axes.set_ylabel(Text("connexions / min", "connections / min")[plots.language])
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7.5)
+    if highest > 0:
+        # Nights of the smallest endpoints would take half of every panel.
+        grid[0][0].set_ylim(highest / DECADES, highest * 2)

@@ -16,7 +16,7 @@ from sandbox.analysis.wording import (
     count,
     decimal,
     enumerate_texts,
-    percent,
+    limit,
     same,
     say,
     seconds,
@@ -96,7 +96,7 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
          count(summary["sessions"])),
         (Text("Réplications", "Replications"), count(summary["replications"])),
         (Text("Graine", "Seed"), same(str(options.seed))),
-        (Text("Échelle", "Scale"), percent(options.scale)),
+        (Text("Échelle", "Scale"), limit(options.scale, "share")),
         (Text("Moteur", "Engine"), same(options.engine)),
         (Text("Temps de cette commande", "Time of this command"),
          seconds(comparison.wall_seconds)),
@@ -125,7 +125,7 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
             "décider.",
             "Beware: at scale {scale}, queues and peak connections are distorted (small queues, "
             "large chance). Run at scale 1 before deciding.",
-            scale=percent(options.scale),
+            scale=limit(options.scale, "share"),
         ))  # fmt: skip
     for outage in scenario.outages:
         paragraphs.append(say(

@@ -81,7 +81,7 @@ def _overall(summary: Summary) -> Line:
             n=count(len(CRITERIA)), criteria=enumerate_texts(list(CRITERIA.values())),
         )  # fmt: skip
     each = enumerate_texts([
-        say("{d} {k}", "{d} {k}", d=quoted(summary, name), k=count(scores[name]))
+        say("{d}\u00a0({k})", "{d}\u00a0({k})", d=quoted(summary, name), k=count(scores[name]))
         for name in ordered
     ])  # fmt: skip
     score = say(
@@ -110,7 +110,7 @@ def _scope(summary: Summary) -> Line:
             "Échelle {scale} : les files d'attente sont déformées, attentes et saturations ne "
             "valent pas pour l'échelle réelle.",
             "Scale {scale}: queues are distorted, waits and saturation do not hold at full scale.",
-            scale=percent(scale),
+            scale=limit(scale, "share"),
         ))  # fmt: skip
     return Line(Text("Portée", "Scope"), _join(parts))
 

@@ -174,7 +174,7 @@ def test_no_design_is_named_best_when_each_loses_somewhere() -> None:
                            "undelivered": SEPARATED["undelivered"][0]}})  # fmt: skip
     first = verdict(found)[0].text.fr
     assert first.startswith("Aucun design n'est au mieux")
-    assert "«\u00a0Design a\u00a0» 6 et «\u00a0Design b\u00a0» 6" in first
+    assert "«\u00a0Design a\u00a0»\u00a0(6) et «\u00a0Design b\u00a0»\u00a0(6)" in first
 
 
 def test_a_single_design_is_not_ranked() -> None:
