@@ -16,7 +16,24 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("sandbox.analysis.compare_command", "compare"),
     "scenario": ("sandbox.space.scenario_command", "scenario"),
     "validate": ("sandbox.analysis.validate_command", "validate"),
+    "pki": ("sandbox.trust.commands", "pki"),
+    "list": ("sandbox.trust.commands_list", "list_"),
+    "dns": ("sandbox.trust.commands_dns", "dns"),
+    "hosts": ("sandbox.trust.commands_dns", "hosts"),
+    "directory": ("sandbox.directory.commands", "directory"),
+    "psc": ("sandbox.psc.commands", "psc"),
 }
+
+# verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
+SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
+    ("scenario", "from-list"): ("sandbox.trust.scenario_from_list", "from_list"),
+}
+
+
+def _load(module: str, attribute: str) -> click.Command:
+    command = getattr(import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    return command
 
 
 class LazyGroup(click.Group):
@@ -32,9 +49,10 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module, attribute = VERBS[cmd_name]
-        command = getattr(import_module(module), attribute)
-        assert isinstance(command, click.Command)
+        command = _load(*VERBS[cmd_name])
+        for (verb, name), place in SUBVERBS.items():
+            if verb == cmd_name and isinstance(command, click.Group):
+                command.add_command(_load(*place), name)
         return command
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sandbox.analysis.influence import influences
 from sandbox.analysis.metrics import EXCLUSIONS, METRICS
-from sandbox.analysis.wording import CAUSES, Text, decimal, euros, percent, seconds
+from sandbox.analysis.wording import CAUSES, Text, decimal, difference, percent
 
 if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
@@ -27,13 +27,14 @@ __all__ = [
 LARGEST = 10
 MOST_INPUTS = 12
 NAME_WIDTH = 30
+# Tol's light and muted palettes: safe too, and never taken for the colour of a design.
 EXCLUSION_COLOURS = dict(
-    zip(EXCLUSIONS, ("#0072B2", "#56B4E9", "#E69F00", "#CC79A7", "#D55E00"), strict=True)
+    zip(EXCLUSIONS, ("#77AADD", "#99DDFF", "#EEDD88", "#FFAABB", "#EE8866"), strict=True)
 )
 PAYERS = {
-    "operators": (Text("opérateurs", "operators"), "#0072B2"),
-    "editors": (Text("éditeurs", "editors"), "#E69F00"),
-    "sites": (Text("sites (pare-feu)", "sites (firewalls)"), "#009E73"),
+    "operators": (Text("opérateurs", "operators"), "#77AADD"),
+    "editors": (Text("éditeurs", "editors"), "#EEDD88"),
+    "sites": (Text("sites (pare-feu)", "sites (firewalls)"), "#EE8866"),
 }
 
 
@@ -85,8 +86,9 @@ def cannot_connect(plots: Plots, grid: Any) -> None:
 
 
 def costs(plots: Plots, grid: Any) -> None:
-    """Stacked bars by who pays, with a line from the low to the high view."""
+    """Stacked bars by who pays; beside them, on a log axis, the span of the assumptions."""
     axes: Axes = grid[0][0]
+    span: Axes = grid[0][1]
     rows = _design_rows(plots, axes)
     bills = [plots.comparison.costs[name] for name in plots.designs]
     left = np.zeros(len(rows))
@@ -94,17 +96,42 @@ def costs(plots: Plots, grid: Any) -> None:
         values = np.array([getattr(bill.central, payer) for bill in bills])
         axes.barh(rows, values, 0.5, left=left, color=colour, label=label[plots.language])
         left += values
-    low = np.array([bill.low.total for bill in bills])
-    high = np.array([bill.high.total for bill in bills])
-    axes.hlines(rows + 0.36, low, high, color="#333333", linewidth=1.5,
-                label=Text("hypothèses basses à hautes", "low to high assumptions")[plots.language])  # fmt: skip
+    axes.set_xlim(0, max(float(left.max()) * 1.06, 1.0))
+    axes.set_xlabel(Text("hypothèses centrales, euros par an",
+                         "central assumptions, euros a year")[plots.language])  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    low = np.array([max(bill.low.total, 1.0) for bill in bills])
+    high = np.array([max(bill.high.total, 1.0) for bill in bills])
+    span.set_xscale("log")
+    span.hlines(rows, low, high, color="#555555", linewidth=2)
     for end in (low, high):
-        axes.plot(end, rows + 0.36, "|", color="#333333", markersize=7)
-    axes.set_xlim(0, max(float(high.max()) * 1.06, 1.0))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: euros(value)[plots.language]))
-    axes.set_xlabel(Text("euros par an, tout l'espace de confiance",
-                         "euros a year, whole trust space")[plots.language])  # fmt: skip
-    axes.figure.legend(loc="outside upper left", ncols=4)
+        span.plot(end, rows, "|", color="#555555", markersize=9, markeredgewidth=2)
+    span.plot([max(bill.central.total, 1.0) for bill in bills], rows, "o", color="#222222")
+    span.set_yticks([])
+    span.set_ylim(axes.get_ylim())
+    span.grid(visible=False, axis="y")
+    span.set_xlabel(Text("bas, central et haut (axe logarithmique)",
+                         "low, central and high (log axis)")[plots.language])  # fmt: skip
+    for panel in (axes, span):
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _money(v, plots.language)))
+        panel.xaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
+    axes.figure.legend(loc="outside upper left", ncols=3)
+
+
+def _money(value: float, language: str) -> str:
+    """Write a tick: 20 k€, 1,5 M€."""
+    for size, symbol in ((1e6, "M€"), (1e3, "k€")):
+        if value >= size:
+            return f"{_plain(value / size, language)}\u00a0{symbol}"
+    return f"{_plain(value, language)}\u00a0€"
+
+
+def banded(axes: Axes, rows: int) -> None:
+    """Shade every other row, so that dots are read on their own line."""
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    for row in range(0, rows, 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="#F4F6F9", zorder=0, linewidth=0)
 
 
 def failure_shares(comparison: Comparison) -> dict[str, dict[str, float]]:
@@ -160,6 +187,7 @@ def failures(plots: Plots, grid: Any) -> None:
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
     axes.set_yticks(range(len(causes)), [wrapped(CAUSES[c][plots.language]) for c in causes])
     axes.set_ylim(len(causes) - 0.5, -0.5)
+    banded(axes, len(causes))
     axes.set_xlabel(Text("part des sessions (axe logarithmique)",
                          "share of sessions (log axis)")[plots.language])  # fmt: skip
 
@@ -208,6 +236,7 @@ def connections(plots: Plots, grid: Any) -> None:
     axes.axvline(1, color="#333333", linewidth=1, linestyle="--")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
+    banded(axes, len(names))
     axes.set_xlim(0, max(1.05, float(frame["fill"].max() or 0) * 1.05))
     share_axis(axes.xaxis, plots.language)
     axes.set_xlabel(Text(
@@ -231,21 +260,20 @@ def sensitivity(plots: Plots, grid: Any) -> None:
     for row, item in enumerate(rows):
         for column, metric in enumerate(metrics):
             move = item.moves[metric]
-            text = "0" if move == 0 else (seconds if METRICS[metric].unit == "s" else percent)(move)[
-                plots.language]  # fmt: skip
+            text = difference(move, METRICS[metric].unit)[plots.language]
             mark = "⇄ " if metric in item.changed else ""
             axes.text(column, row, mark + text, ha="center", va="center", fontsize=8,
                       weight="bold" if mark else "normal",
                       color="white" if values[row, column] > 30 else "#222222")  # fmt: skip
     labels = [Text(METRICS[m].french, METRICS[m].english)[plots.language] for m in metrics]
-    axes.set_xticks(range(len(metrics)), [wrapped(label, 20) for label in labels])
+    axes.set_xticks(range(len(metrics)), [wrapped(label, 17) for label in labels], fontsize=8)
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(rows)), [item.key for item in rows])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02)
-    bar.set_label(Text("déplacement de l'écart entre designs, en seuils utiles",
-                       "move of the gap between designs, in thresholds")[plots.language])  # fmt: skip
+    bar.set_label(Text("déplacement de l'écart, en seuils utiles",
+                       "move of the gap, in thresholds")[plots.language])  # fmt: skip
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(v, plots.language)))
     axes.set_xlabel(Text("⇄ : l'ordre des designs change", "⇄: the order of designs changes")[
         plots.language])  # fmt: skip
@@ -276,8 +304,9 @@ def sweep(plots: Plots, grid: Any) -> None:
     for axes in panels[max(1, len(shown)) :]:
         axes.set_axis_off()
     if not shown:
-        _empty(panels[0], Text("Le balayage ne déplace aucune mesure de plus que le seuil utile.",
-                               "The sweep moves no metric by more than its threshold.")[plots.language])  # fmt: skip
+        still = Text("Le balayage ne déplace aucune mesure de plus que le seuil utile.",
+                     "The sweep moves no metric by more than its threshold.")  # fmt: skip
+        _empty(panels[0], still[plots.language])
     for axes, metric in zip(panels, shown, strict=False):
         facts = METRICS[metric]
         mine = frame[frame["metric"] == metric]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,10 +27,10 @@ __all__ = [
 
 WEEK_HOURS = 168
 PHASE_COLOURS = dict(
-    zip(PHASES, ("#56B4E9", "#999999", "#0072B2", "#009E73", "#E69F00", "#CC79A7"), strict=True)
+    zip(PHASES, ("#99DDFF", "#BBBBBB", "#77AADD", "#44BB99", "#EEDD88", "#FFAABB"), strict=True)
 )
 ENDPOINT_COLOURS = {
-    "": "#333333", "cps": "#0072B2", "otp": "#E69F00", "ciba": "#CC79A7", "certificat": "#009E73",
+    "": "#333333", "cps": "#332288", "otp": "#999933", "ciba": "#AA3377", "certificat": "#44AA99",
 }  # fmt: skip
 SPARE = ("#56B4E9", "#D55E00", "#8C6D31", "#6A3D9A")
 LINES = {"imap": "-", "smtp": "--", "mx": ":"}
@@ -78,10 +79,14 @@ def latency(plots: Plots, grid: Any) -> None:
                           markersize=5)  # fmt: skip
             axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.set_yticks([])
-            axes.xaxis.set_major_locator(LogLocator(10))
+            if not axes.lines:
+                nobody = Text("aucune personne n'attend", "no person waits")[plots.language]
+                axes.text(0.02, 0.5, nobody, transform=axes.transAxes, color="#555555", va="center")
+            axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5), numticks=20))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _duration(v, plots.language)))
             axes.xaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
             axes.set_title(METHOD_NAMES[method][plots.language] if column == 0 else "")
+            axes.tick_params(labelbottom=True)
             if line == len(grid) - 1:
                 axes.set_xlabel(say_measure(measure, plots.language))
 
@@ -91,15 +96,16 @@ def say_measure(measure: str, language: str) -> str:
     return f"{MEASURES[measure][language]}\n● p50   | p95   ○ p99"
 
 
-def mean_phases(comparison: Comparison, design: str) -> pd.DataFrame:
-    """Return the mean seconds that a successful login spends: methods by phases."""
+def mean_phases(comparison: Comparison, design: str) -> dict[str, dict[str, float]]:
+    """Return the mean seconds that a successful login spends: phase -> method -> seconds."""
     runs = comparison.runs[design]
     totals = pd.concat([run.tables["phase_totals"] for run in runs])
     counts = pd.concat([run.tables["login_totals"] for run in runs])
     logins = counts[counts["measure"] == "machine"].groupby("method")["count"].sum()
     sums = totals.groupby(["method", "phase"])["total_seconds"].sum().unstack("phase")
     means = sums.div(logins, axis=0)
-    return means.reindex(index=[str(m) for m in Method], columns=list(PHASES)).fillna(0.0)
+    whole = means.reindex(index=[str(m) for m in Method], columns=list(PHASES)).fillna(0.0)
+    return {phase: {str(m): float(v) for m, v in whole[phase].items()} for phase in PHASES}
 
 
 def phases(plots: Plots, grid: Any) -> None:
@@ -113,8 +119,11 @@ def phases(plots: Plots, grid: Any) -> None:
         for column, wanted in enumerate(sides):
             axes: Axes = grid[line][column]
             left = np.zeros(len(rows))
+            if column and not any(means[n]["person"][method] for n in plots.designs):
+                axes.set_axis_off()
+                continue
             for phase in wanted:
-                values = np.array([float(means[n].loc[method, phase]) for n in plots.designs])
+                values = np.array([means[n][phase][method] for n in plots.designs])
                 label = PHASES[phase][plots.language] if line == 0 else None
                 axes.barh(rows, values, 0.7, left=left, color=PHASE_COLOURS[phase], label=label)
                 left += values
@@ -132,7 +141,7 @@ def phases(plots: Plots, grid: Any) -> None:
                 axes.set_title(METHOD_NAMES[method][plots.language])
             if line == len(used) - 1:
                 axes.set_xlabel(Text(
-                    ("secondes par connexion réussie", "secondes, personne")[column],
+                    ("secondes par connexion réussie", "secondes, la personne")[column],
                     ("seconds per successful login", "seconds, person")[column],
                 )[plots.language])  # fmt: skip
     if used:
@@ -174,7 +183,9 @@ def load(plots: Plots, grid: Any) -> None:
         axes.set_xticks(range(12, WEEK_HOURS, 24), days[plots.language].split(), minor=True)
         axes.tick_params(axis="x", which="minor", length=0, labelbottom=True)
         axes.yaxis.set_major_formatter(
-            FuncFormatter(lambda v, _: decimal(v, 0 if v >= 1 else 2)[plots.language])
+            FuncFormatter(
+                lambda v, _: decimal(v, 0 if v >= 1 else -round(math.log10(v)))[plots.language]
+            )
         )
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
         axes.set_ylabel(Text("connexions / min", "connections / min")[plots.language])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,11 +27,23 @@ STAGES = {
     "sweep": "Balayage / Sweep",
     "sensitivity": "Sensibilité / Sensitivity",
 }
+# Columns of the two tables: attribute or metric, then its short name in French and English.
 COSTS = {
-    "certificates": "certificats / certificates",
-    "dns_records": "entrées DNS / DNS records",
-    "public_addresses": "IP publiques / public addresses",
-    "firewall_openings": "ouvertures pare-feu / firewall openings",
+    "certificates": ("certif.", "certs"),
+    "dns_records": ("DNS", "DNS"),
+    "public_addresses": ("IP", "IP"),
+    "firewall_openings": ("pare-feu", "firewall"),
+    "editor_urls": ("URL", "URL"),
+}
+SHORT = {
+    "cannot_connect": ("exclus", "out"),
+    "undelivered": ("perdus", "lost"),
+    "failure_share": ("échecs", "failed"),
+    "user_wait": ("attente", "wait"),
+    "machine_latency": ("machine", "machine"),
+    "slots_peak": ("conn.", "slots"),
+    "processor_peak": ("CPU", "CPU"),
+    "psc_peak": ("PSC", "PSC"),
 }
 
 
@@ -63,36 +75,48 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 
 
 def _cell(values: list[float], unit: str) -> str:
+    """Return mean and, under it, half-width of the interval."""
     found = estimate(values)
-    factor, suffix, digits = {"share": (100, " %", 2), "s": (1, " s", 3)}[unit]
-    text = f"{found.mean * factor:.{digits}f}"
-    if found.interval is not None:
-        text += f" ±{found.half_width * factor:.{digits}f}"
-    return text + suffix
+    factor, suffix = {"share": (100, "%"), "s": (1, "s")}[unit]
+    value, half = found.mean * factor, found.half_width * factor
+    digits = 3 if unit == "s" and value < 1 else 2 if value < 10 else 1
+    text = f"{value:.{digits}f}{suffix}"
+    if found.interval is not None and half > 0:
+        text += f"\n±{half:.{digits}f}"
+    return text
+
+
+def _table(first: str, headings: Iterable[tuple[str, str]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1), header_style="bold")
+    table.add_column(first, no_wrap=True)
+    for french, english in headings:
+        table.add_column(f"{french}\n{english}", justify="right", no_wrap=True)
+    return table
 
 
 def show(comparison: Comparison) -> None:
-    """Print the table: designs as rows of blocks, so that it fits 80 columns."""
-    console = Console(width=max(60, min(Console().width, 100)), highlight=False)
+    """Print costs and metrics, one design a row: two tables that fit 80 columns."""
+    console = Console(width=max(80, min(Console().width, 100)), highlight=False)
     scenario = comparison.scenario
-    console.print(f"\n[bold]{scenario.title}[/bold] / {scenario.title_en}")
-    table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
-    table.add_column("")
+    console.print(f"\n[bold]{scenario.title}[/bold] / {scenario.title_en}\n")
+    costs = _table("", [*COSTS.values(), ("k€/an", "k€/year")])
+    metrics = _table("", (SHORT[name] for name in METRICS))
     for name in comparison.designs:
-        table.add_column(name, justify="right", overflow="fold")
-    for field, label in COSTS.items():
-        table.add_row(label, *(
-            str(getattr(comparison.costs[name], field)) for name in comparison.designs
-        ))  # fmt: skip
-    table.add_row("k€/an / k€ a year", *(
-        f"{comparison.costs[name].central.total / 1000:.0f}" for name in comparison.designs
-    ))  # fmt: skip
-    for metric in METRICS.values():
-        table.add_row(f"{metric.french} / {metric.english}", *(
+        cost = comparison.costs[name]
+        costs.add_row(
+            name, *(str(getattr(cost, field)) for field in COSTS),
+            f"{cost.central.total / 1000:,.0f}".replace(",", " "),
+        )  # fmt: skip
+        metrics.add_row(name, *(
             _cell([row[metric.name] for row in comparison.metrics[name]], metric.unit)
-            for name in comparison.designs
+            for metric in METRICS.values()
         ))  # fmt: skip
-    console.print(table)
+    console.print(costs)
+    console.print()
+    console.print(metrics)
+    console.print()
+    for name, metric in METRICS.items():
+        console.print(f"[dim]{SHORT[name][0]}: {metric.french} / {metric.english}[/dim]")
 
 
 @click.command()

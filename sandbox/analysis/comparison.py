@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import shutil
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -170,7 +172,7 @@ def write_summary(comparison: Comparison, folder: Path) -> Path:
     text = json.dumps(comparison.summary, ensure_ascii=False, indent=1, allow_nan=False)
     partial = folder / "summary.json.partial"
     partial.write_text(text + "\n", encoding="utf-8")
-    return partial.rename(folder / "summary.json")
+    return partial.replace(folder / "summary.json")
 
 
 def _tasks(scenario: Scenario, options: Options, replications: range) -> list[Task]:
@@ -271,6 +273,14 @@ def _sweep(
     return pd.DataFrame(rows)
 
 
+class _Folder:
+    """A temporary folder that is removed with the last result that uses it."""
+
+    def __init__(self) -> None:
+        self.path = Path(mkdtemp(prefix="mss-sandbox-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 def _fields(options: Options) -> dict[str, Any]:
     return {name: getattr(options, name) for name in Options.__slots__}
 
@@ -309,8 +319,8 @@ def compare(
     for design in chosen.designs:
         loaded.design(design)
     report = progress or (lambda _stage, _share: None)
-    keep = TemporaryDirectory(prefix="mss-sandbox-") if out is None else None
-    folder = Path(keep.name if keep else str(out))
+    keep = _Folder() if out is None else None
+    folder = keep.path if keep else Path(str(out))
     root = folder / "observations"
     space = build_space(loaded, seed=chosen.seed, scale=chosen.scale)
     runs, metrics, excluded = _replicate(loaded, chosen, space, root, report)

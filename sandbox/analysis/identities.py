@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.simulation import fast, queues, reference
-from sandbox.simulation.kernel import TRACE_FIELDS
 from sandbox.simulation.model import EndpointStat, Model, PoolStat, Record, StationStat
 from sandbox.simulation.queues import Watch
+from sandbox.simulation.state import TRACE_FIELDS
 
 __all__ = ["Identity", "identities"]
 

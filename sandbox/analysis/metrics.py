@@ -90,10 +90,11 @@ def login_weights(runs: Iterable[Observations]) -> dict[str, pd.Series]:
     Designs exclude different people; means are compared at this common mix.
     """
     totals = pd.concat([run.tables["login_totals"] for run in runs])
-    return {
-        str(measure): group.groupby("method")["count"].sum() / group["count"].sum()
-        for measure, group in totals.groupby("measure")
-    }
+    weights = {}
+    for measure in ("machine", "user"):  # nobody may have logged in
+        counts = totals[totals["measure"] == measure].groupby("method")["count"].sum()
+        weights[measure] = counts / counts.sum()
+    return weights
 
 
 def _standardised(observations: Observations, measure: str, weights: pd.Series) -> float:
@@ -119,8 +120,9 @@ def headline(
     failures, sessions = tables["failures"], tables["sessions"]
     logins = failures[failures["protocol"] != "relay"]
     lost = logins[~logins["cause"].isin(EXCLUSIONS)]["count"].sum()
-    out = logins[logins["cause"].isin(EXCLUSIONS)]["count"].sum()
-    attempts = sessions[sessions["protocol"] != "relay"]["sessions"].sum() - out
+    # A session tries again: each attempt ends in one login or one failure.
+    totals = tables["login_totals"]
+    attempts = totals[totals["measure"] == "machine"]["count"].sum() + lost
     sent = sessions[sessions["protocol"] == "smtp"]["sessions"].sum()
     delivered = tables["deliveries"]["count"].sum()
     endpoints, backends = tables["endpoints"], tables["backends"]

@@ -32,7 +32,7 @@ OWN = {
     "api-lps-2023": "#E69F00",
 }
 SPARE = ("#56B4E9", "#000000", "#8C6D31", "#7F7F7F", "#6A3D9A", "#B15928")
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#666666",
@@ -140,7 +140,7 @@ class Plots:
 
     def costs(self) -> Figure:
         """Euros a year by who pays, with the low and the high view."""
-        return self._draw(charts.costs, 1, 1, (9.5, 1.6 + 0.42 * len(self.designs)), legend=False)
+        return self._draw(charts.costs, 1, 2, (9.5, 1.6 + 0.42 * len(self.designs)), legend=False)
 
     def phases(self) -> Figure:
         """Where the time of a login goes, by method: machine and back end, then the person."""
@@ -199,6 +199,8 @@ class Plots:
         paths = []
         for name, draw in self.available.items():
             figure = draw()
+            figure.draw_without_rendering()  # lays it out, once for both files
+            figure.set_layout_engine("none")
             for kind in ("png", "svg"):
                 path = target / f"{name}{ending}.{kind}"
                 path.write_bytes(render(figure, kind))

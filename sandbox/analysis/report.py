@@ -29,8 +29,8 @@ WORDS = {
     "contents": Text("Sommaire", "Contents"),
     "numbers": Text("Les nombres :", "The numbers:"),
     "filter": Text("Filtrer :", "Filter:"),
-    "made": Text("Rapport écrit par mss-sandbox : chaque phrase et chaque figure viennent des nombres "
-                 "de summary.json et de observations/.",
+    "made": Text("Rapport écrit par mss-sandbox : chaque phrase et chaque figure viennent des "
+                 "nombres de summary.json et de observations/.",
                  "Written by mss-sandbox: every sentence and figure comes from the numbers of "
                  "summary.json and observations/."),
 }  # fmt: skip
@@ -67,11 +67,7 @@ def _both(text: Text | str) -> Markup:
 def render_page(
     comparison: Comparison, images: dict[tuple[str, str], str], parts: Sequence[Section]
 ) -> str:
-    """Return the page.
-
-    Args:
-        images: addresses of the figures by (name, language).
-    """
+    """Return the page; `images` are addresses of the figures by (name, language)."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -107,4 +103,4 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
     page = render_page(comparison, images.found, sections(comparison, comparison.summary))
     partial = folder / "report.html.partial"
     partial.write_text(page, encoding="utf-8")
-    return partial.rename(folder / "report.html")
+    return partial.replace(folder / "report.html")

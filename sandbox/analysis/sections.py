@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.analysis import tables
-from sandbox.analysis.tables import Table, head, words
+from sandbox.analysis import tables, tables_inputs, tables_load
+from sandbox.analysis.caveats import UNCERTAIN
+from sandbox.analysis.grid import Table, head, words
 from sandbox.analysis.wording import (
     MEASURES,
     Text,
@@ -91,12 +92,18 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
               "Accesses (person or application, mailbox, software)"), count(summary["accesses"])),
         (Text("Messages émis, par réplication", "Messages sent, each replication"),
          count(summary["messages"])),
-        (Text("Sessions, par réplication", "Sessions, each replication"), count(summary["sessions"])),
+        (Text("Sessions, par réplication", "Sessions, each replication"),
+         count(summary["sessions"])),
         (Text("Réplications", "Replications"), count(summary["replications"])),
         (Text("Graine", "Seed"), same(str(options.seed))),
         (Text("Échelle", "Scale"), percent(options.scale)),
         (Text("Moteur", "Engine"), same(options.engine)),
-        (Text("Temps de calcul", "Run time"), seconds(comparison.wall_seconds)),
+        (Text("Temps de cette commande", "Time of this command"),
+         seconds(comparison.wall_seconds)),
+        (Text("Temps de simulation, toutes réplications (reprises comprises)",
+              "Simulation time, all replications (resumed ones too)"),
+         seconds(sum(float(run.about["wall_seconds"])
+                     for runs in comparison.runs.values() for run in runs))),
         (Text("Mémoire au plus haut (un processus)", "Peak memory (one process)"),
          say("{m} Mo", "{m} MB", m=decimal(comparison.peak_rss_bytes / 1e6))),
     ]  # fmt: skip
@@ -114,7 +121,8 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
     if options.scale < 1:
         paragraphs.append(say(
             "Attention : à l'échelle {scale}, les files d'attente et les connexions simultanées "
-            "sont déformées (petites files, grands hasards). Refaire à l'échelle 1 avant de décider.",
+            "sont déformées (petites files, grands hasards). Refaire à l'échelle 1 avant de "
+            "décider.",
             "Beware: at scale {scale}, queues and peak connections are distorted (small queues, "
             "large chance). Run at scale 1 before deciding.",
             scale=percent(options.scale),
@@ -159,7 +167,8 @@ METHOD_NOTES = [
          "Durations go to log-binned histograms (relative error of 1% at most); means and totals "
          "are exact."),
     Text("« À mélange égal » : moyenne pondérée par la part de chaque méthode dans les connexions "
-         "de tous les designs, pour qu'un design n'ait pas l'air rapide parce qu'il exclut des gens.",
+         "de tous les designs, pour qu'un design n'ait pas l'air rapide parce qu'il exclut des "
+         "gens.",
          "“Same mix”: mean weighted by the share of each method in the logins of all designs, so "
          "that a design does not look quick because it keeps people out."),
 ]  # fmt: skip
@@ -200,7 +209,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             pictures=[_picture("phases", Text(
                 "Temps moyen par phase et par méthode ; la personne à part, à droite.",
                 "Mean time by phase and method; the person apart, on the right."))],
-            tables=[tables.phase_table(comparison, summary)], folded=True,
+            tables=[tables_load.phase_table(comparison, summary)], folded=True,
         ),
         Section(
             "load", Text("Charge des endpoints sur la semaine", "Endpoint load over the week"),
@@ -209,8 +218,8 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
                 "logarithmique pour tous les designs.",
                 "Connections a minute by hour of the week, by endpoint; the same log scale for "
                 "all designs."))],
-            tables=[tables.endpoint_table(comparison, summary),
-                    tables.back_end_table(comparison, summary)],
+            tables=[tables_load.endpoint_table(comparison, summary),
+                    tables_load.back_end_table(comparison, summary)],
             folded=True,
         ),
         Section(
@@ -218,7 +227,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             pictures=[_picture("connections", Text(
                 "Remplissage de l'endpoint le plus chargé des plus gros opérateurs.",
                 "Fill of the fullest endpoint of the largest operators."))],
-            tables=[tables.connection_table(comparison, summary)], folded=True,
+            tables=[tables_load.connection_table(comparison, summary)], folded=True,
         ),
         Section(
             "failures", Text("Échecs par cause", "Failures by cause"),
@@ -230,11 +239,12 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
     ]  # fmt: skip
     if comparison.sweep is not None:
         found.append(Section(
-            "sweep", say("Balayage de {key}", "Sweep of {key}", key=str(comparison.sweep["key"].iloc[0])),
+            "sweep", say("Balayage de {key}", "Sweep of {key}",
+                         key=str(comparison.sweep["key"].iloc[0])),
             pictures=[_picture("sweep", Text(
                 "Mesures qui bougent, selon la valeur de l'entrée balayée.",
                 "Measures that move, by the value of the swept input."))],
-            tables=[tables.sweep_table(comparison, summary)],
+            tables=[tables_inputs.sweep_table(comparison, summary)],
         ))  # fmt: skip
     found.append(_sensitivity(comparison, summary))
     if len(comparison.designs) > 1:
@@ -243,7 +253,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
     found.append(Section("assumptions", Text("Hypothèses", "Assumptions"), [Text(
         "Les notes et les titres de source sont dans la langue de la table d'entrée (anglais).",
         "Notes are those of the inputs' table.",
-    )], tables=[tables.assumption_table(summary)]))  # fmt: skip
+    )], tables=[tables_inputs.assumption_table(summary)]))  # fmt: skip
     found.append(Section(
         "method", Text("Refaire et comprendre", "Reproduce and understand"),
         [Text("La même commande, la même version et la même graine redonnent les mêmes nombres.",
@@ -260,13 +270,16 @@ def _sensitivity(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
         return Section("sensitivity", title, [Text(
             "Non calculée pour ce rapport : le classement n'a pas été éprouvé.",
             "Not computed for this report: the ranking was not put to the test.")])  # fmt: skip
+    tried = {swing.key for swing in found.swings}
+    weak = {r["key"] for r in summary["assumptions"] if r["knowledge"] in UNCERTAIN}
     paragraphs = [say(
-        "Chaque avis d'expert et chaque valeur provisoire va à ses deux bornes, une entrée à la "
-        "fois, sur un échantillon de {n} accès et une semaine, mêmes tirages. Une entrée à la "
-        "fois : les effets conjoints ne sont pas explorés.",
-        "Each expert guess and placeholder goes to both ends of its range, one input at a time, on "
-        "a sample of {n} accesses and one week, same draws. One at a time: joint effects are not "
-        "explored.", n=count(found.accesses))]  # fmt: skip
+        "{k} entrées vont à leurs deux bornes, une à la fois, sur un échantillon de {n} accès et "
+        "une semaine, mêmes tirages. Les effets conjoints ne sont pas explorés, et {rest} entrées "
+        "incertaines (avis d'expert et valeurs provisoires) ne sont pas essayées.",
+        "{k} inputs go to both ends of their range, one at a time, on a sample of {n} accesses and "
+        "one week, same draws. Joint effects are not explored, and {rest} uncertain inputs (expert "
+        "guesses and placeholders) are not tried.",
+        k=count(len(tried)), n=count(found.accesses), rest=count(len(weak - tried)))]  # fmt: skip
     if found.left_out:
         paragraphs.append(say(
             "Bornes impossibles à essayer : {k}.", "Ends that could not be tried: {k}.",
@@ -274,4 +287,4 @@ def _sensitivity(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
     return Section("sensitivity", title, paragraphs, [_picture("sensitivity", Text(
         "Les douze entrées qui déplacent le plus les écarts entre designs.",
         "The twelve inputs that move the gaps between designs most."))],
-        [tables.sensitivity_table(comparison, summary)], folded=True)  # fmt: skip
+        [tables_inputs.sensitivity_table(comparison, summary)], folded=True)  # fmt: skip

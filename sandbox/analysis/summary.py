@@ -35,16 +35,16 @@ def _latency(runs: list[Observations], method: str, measure: str) -> dict[str, A
 
 
 def _failures(runs: list[Observations]) -> dict[str, float]:
-    """Return failures by cause, as shares of sessions started (relay apart), over replications."""
-    sessions = sum(
-        int(run.tables["sessions"].query("protocol != 'relay'")["sessions"].sum()) for run in runs
-    )
+    """Return failures by cause, as shares of attempts to log in (excluded accesses included)."""
+    attempts = 0
     counts: dict[str, int] = {}
     for run in runs:
         frame = run.tables["failures"].query("protocol != 'relay'")
+        logins = run.tables["login_totals"].query("measure == 'machine'")
+        attempts += int(logins["count"].sum()) + int(frame["count"].sum())
         for cause, count in frame.groupby("cause")["count"].sum().items():
             counts[str(cause)] = counts.get(str(cause), 0) + int(count)
-    return {cause: round(count / sessions, 9) for cause, count in sorted(counts.items())}
+    return {cause: round(count / attempts, 9) for cause, count in sorted(counts.items())}
 
 
 def _endpoints(comparison: Comparison, runs: list[Observations]) -> dict[str, Any]:

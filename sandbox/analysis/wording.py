@@ -23,6 +23,7 @@ __all__ = [
     "difference",
     "enumerate_texts",
     "euros",
+    "interval",
     "limit",
     "measure",
     "percent",
@@ -39,6 +40,7 @@ DASH = "–"
 MINUS = "\u2212"
 MILLI, MINUTES = 1.0, 180.0  # below: milliseconds; from: minutes
 LEAST_PERCENT = 1e-4
+FRENCH_PLURAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +245,28 @@ def measure(value: float | None, kind: str) -> Text:
 def difference(value: float | None, kind: str) -> Text:
     """Return a difference between two values of a metric; between shares it is in points."""
     text = measure(value, kind)
-    if kind == "s" or text is NOTHING:
+    if kind == "s" or text is NOTHING or value is None:
         return text
-    return Text(text.fr.replace("%", "point"), text.en.replace("%", f"{HARD}point"))
+    french = "points" if abs(100 * value) >= FRENCH_PLURAL else "point"
+    return Text(text.fr.replace("%", french), text.en.replace("%", f"{HARD}points"))
+
+
+def interval(low: Text, high: Text) -> Text:
+    """Return [low ; high], the unit once when both have the same, never cut in two lines."""
+    halves = []
+    for language, mark in (("fr", f"{HARD};{HARD}"), ("en", f";{HARD}")):
+        first, second = low[language], high[language]
+        unit_first, unit_second = _unit_of(first), _unit_of(second)
+        if unit_first == unit_second and not first.startswith("<"):
+            first = first.removesuffix(unit_first)
+        halves.append(f"[{first}{mark}{second}]".replace(" ", HARD))
+    return Text(*halves)
+
+
+def _unit_of(text: str) -> str:
+    """Return what follows the digits of a number, with its space."""
+    found = re.search(r"[^\d]*$", text)
+    return found.group() if found else ""
 
 
 def limit(value: float, kind: str) -> Text:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.simulation import kernel
+from sandbox.simulation import state as state_of
 from sandbox.simulation.arrivals import new_cursors
 from sandbox.simulation.model import NEVER, Model, Record, new_record
 from sandbox.simulation.program import Column
@@ -21,17 +22,17 @@ FIRST_ROWS = 1 << 12
 TRACE_ROWS = 1 << 16
 
 
-def _new_state(model: Model, *, traced: bool) -> kernel.State:
+def _new_state(model: Model, *, traced: bool) -> state_of.State:
     inputs = model.inputs
     pools = len(inputs.pool_slots)
     counters = np.zeros(7, dtype=np.int64)
-    counters[kernel.VACANT] = FIRST_ROWS
-    return kernel.State(
+    counters[state_of.VACANT] = FIRST_ROWS
+    return state_of.State(
         cursors=new_cursors(inputs),
-        sessions=np.zeros((FIRST_ROWS, kernel.FIELDS), dtype=np.int64),
+        sessions=np.zeros((FIRST_ROWS, state_of.FIELDS), dtype=np.int64),
         vacant=np.arange(FIRST_ROWS - 1, -1, -1, dtype=np.int32),
-        bucket=np.full(kernel.BUCKETS, -1, dtype=np.int32),
-        occupied=np.zeros(kernel.WORDS, dtype=np.int64),
+        bucket=np.full(state_of.BUCKETS, -1, dtype=np.int32),
+        occupied=np.zeros(state_of.WORDS, dtype=np.int64),
         heap=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
         counters=counters,
         free=np.zeros(int(inputs.servers.sum()), dtype=np.int64),
@@ -42,41 +43,41 @@ def _new_state(model: Model, *, traced: bool) -> kernel.State:
         registers=np.full(
             (len(inputs.access_class), int(inputs.registers[0])), -NEVER, dtype=np.int64
         ),
-        trace=np.zeros((TRACE_ROWS if traced else 0, kernel.TRACE_FIELDS), dtype=np.int64),
+        trace=np.zeros((TRACE_ROWS if traced else 0, state_of.TRACE_FIELDS), dtype=np.int64),
     )
 
 
-def _purged(state: kernel.State) -> kernel.State:
+def _purged(state: state_of.State) -> state_of.State:
     """Drop the voided deadlines from the heap and leave it at most half full."""
-    entries = state.heap[: int(state.counters[kernel.N_FAR])]
-    session = entries[:, 1] & ((1 << kernel.SLOT_BITS) - 1)
-    valid = entries[state.sessions[session, kernel.EVENT] == entries[:, 1]]
+    entries = state.heap[: int(state.counters[state_of.N_FAR])]
+    session = entries[:, 1] & ((1 << state_of.SLOT_BITS) - 1)
+    valid = entries[state.sessions[session, state_of.EVENT] == entries[:, 1]]
     valid = valid[np.lexsort((valid[:, 1], valid[:, 0]))]  # sorted rows are a heap
     size = len(state.heap) if 2 * len(valid) <= len(state.heap) else 2 * len(state.heap)
     heap = np.zeros((size, 2), dtype=np.int64)
     heap[: len(valid)] = valid
-    state.counters[kernel.N_FAR] = len(valid)
+    state.counters[state_of.N_FAR] = len(valid)
     return state._replace(heap=heap)
 
 
-def _doubled(state: kernel.State) -> kernel.State:
+def _doubled(state: state_of.State) -> state_of.State:
     """Return the state with twice the room for sessions in flight."""
     rows = len(state.sessions)
     vacant = np.zeros(2 * rows, dtype=np.int32)
-    free = int(state.counters[kernel.VACANT])
+    free = int(state.counters[state_of.VACANT])
     # New rows go below the free ones, so that low rows (warm in the cache) are used first.
     vacant[:rows] = np.arange(2 * rows - 1, rows - 1, -1)
     vacant[rows : rows + free] = state.vacant[:free]
-    state.counters[kernel.VACANT] = rows + free
+    state.counters[state_of.VACANT] = rows + free
     sessions = np.concatenate([state.sessions, np.zeros_like(state.sessions)])
     return state._replace(sessions=sessions, vacant=vacant)
 
 
-def _with_room(state: kernel.State, spare: int) -> kernel.State:
+def _with_room(state: state_of.State, spare: int) -> state_of.State:
     """Return the state with more than `spare` free session rows and heap entries."""
-    while state.counters[kernel.VACANT] < spare:
+    while state.counters[state_of.VACANT] < spare:
         state = _doubled(state)
-    if len(state.heap) - state.counters[kernel.N_FAR] < spare:
+    if len(state.heap) - state.counters[state_of.N_FAR] < spare:
         state = _purged(state)
     return state
 
@@ -92,7 +93,7 @@ def run(
     Args:
         model: programs and inputs.
         progress: called with the share of the period that is done, 0 to 1.
-        trace: called with blocks of ended sessions, int64 (rows, kernel.TRACE_FIELDS).
+        trace: called with blocks of ended sessions, int64 (rows, state_of.TRACE_FIELDS).
     """
     record = new_record(model)
     state = _new_state(model, traced=trace is not None)
@@ -102,9 +103,9 @@ def run(
 
     def flush() -> None:
         if trace is not None:
-            rows = int(state.counters[kernel.TRACED])
+            rows = int(state.counters[state_of.TRACED])
             trace(state.trace[:rows].copy())
-            state.counters[kernel.TRACED] = 0
+            state.counters[state_of.TRACED] = 0
 
     stops = [*range(SLICE, horizon, SLICE), int(NEVER)]
     for stop in stops:

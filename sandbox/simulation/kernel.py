@@ -1,23 +1,20 @@
 """The fast engine's inner loop: interprets the compiled programs, in compiled code.
 
-Events due within eight seconds hang in a ring of one-millisecond buckets (a calendar queue: one
-list per bucket, a bit map of those that hold any); later ones wait in a four-way heap. Ties go by
-order of scheduling. A FIFO station needs no departure event: the instants at
+A FIFO station needs no departure event: the instants at
 which its servers fall free say when the next arrival starts. Steps that read nothing shared
 (delays, draws, marks) are run ahead of the clock; a step that does waits for its instant.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.observations.schema import Phase
-from sandbox.simulation.arrivals import Cursors, pop_arrival
+from sandbox.simulation.arrivals import pop_arrival
 from sandbox.simulation.draws import mix, sample, uniform
-from sandbox.simulation.jit import bit_length, force_inline, jit
+from sandbox.simulation.events import pop_late, pop_near, schedule, schedule_late
+from sandbox.simulation.jit import force_inline, jit
 from sandbox.simulation.model import NEVER, EndpointStat, Inputs, Kind, PoolStat, Record
 from sandbox.simulation.program import Column
 from sandbox.simulation.recorder import (
@@ -29,9 +26,42 @@ from sandbox.simulation.recorder import (
     book_queue,
     book_service,
 )
+from sandbox.simulation.state import (
+    ACCESS,
+    ASKED,
+    BUCKETS,
+    CAUSE,
+    DUE,
+    EVENT,
+    FIRST_BUCKET,
+    HANDLER,
+    KEY,
+    KIND,
+    LIMIT,
+    LOGIN,
+    N_FAR,
+    N_NEAR,
+    NEXT,
+    NOW,
+    PC,
+    PEER,
+    PHASE0,
+    PHASES,
+    POOL,
+    PREV,
+    READY,
+    ROUND,
+    SINCE,
+    SLOT_BITS,
+    START,
+    TRACED,
+    UNTIL,
+    VACANT,
+    State,
+)  # fmt: skip
 from sandbox.simulation.steps import Op
 
-__all__ = ["FIELDS", "TRACE_FIELDS", "State", "run_until"]
+__all__ = ["run_until"]
 
 Ints = NDArray[np.int64]
 
@@ -42,7 +72,6 @@ OP, PHASE, TARGET, FIXED, HALF_TRIPS, LAW, PURPOSE, INDEX, SCOPE, EXTRA, GROUP =
     DELAY, HOLD, SERVE, ACQUIRE, RELEASE, BRANCH, HAS, DURING, FRESH, STAMP, ONCE, DEADLINE, CLEAR,
     ASK, PENDING, SETTLE, RETRY, SPAWN, MARK, DELIVER, FAIL, GOTO, END,
 ) = (int(op) for op in Op)  # fmt: skip
-PHASES = len(Phase)
 SLOT, BACKEND, PERSON = int(Phase.SLOT), int(Phase.BACKEND), int(Phase.PERSON)
 GRANTED, WAITED, WAIT = int(PoolStat.GRANTED), int(PoolStat.WAITED), int(PoolStat.WAIT)
 ABANDONED, REFUSED = int(PoolStat.ABANDONED), int(PoolStat.REFUSED)
@@ -50,152 +79,7 @@ LOST_WAIT = int(PoolStat.LOST_WAIT)
 E_REFUSED, E_ABANDONED = int(EndpointStat.REFUSED), int(EndpointStat.ABANDONED)
 SPAWNED = int(Kind.SPAWNED)
 ROUNDS = 64  # purposes are below this: a retry's draws lie beyond those of the first attempt
-
-# Fields of a session's row.
-PC, ACCESS, KEY, START, UNTIL, LIMIT, HANDLER, READY, ASKED, EVENT, NEXT, PREV, ROUND, PEER, KIND, \
-    POOL, SINCE, LOGIN, CAUSE, DUE, LINK, PHASE0 = range(22)  # fmt: skip
-FIELDS = PHASE0 + PHASES
-TRACE_FIELDS = 9 + PHASES
-SLOT_BITS = 24  # sessions in flight at most: 16.7 million
-BUCKET_BITS = 20  # a bucket holds 2**20 ns
-BUCKETS = 1 << 13
-WORDS = BUCKETS >> 6
-
-
-class State(NamedTuple):
-    """Where a run stands.
-
-    The heap holds rows (instant, order of scheduling << SLOT_BITS | session). `counters` holds:
-    events in the buckets, events in the heap, scheduled so far, free sessions, traced rows, the
-    instant, and the first bucket that holds any (counted from instant 0).
-    """
-
-    cursors: Cursors
-    sessions: Ints  # (capacity, FIELDS)
-    vacant: NDArray[np.int32]  # stack of free rows of `sessions`
-    bucket: NDArray[np.int32]  # (BUCKETS,) first session due in each, -1: none
-    occupied: Ints  # (WORDS,) bit map of the buckets that hold any
-    heap: Ints  # (capacity, 2)
-    counters: Ints  # (7,)
-    free: Ints  # instants at which each station's servers fall free, heaps of `servers`
-    in_use: Ints  # (pools,)
-    queue_length: Ints  # (pools,)
-    queue_head: Ints  # (pools,) session, -1: none
-    queue_tail: Ints  # (pools,)
-    registers: Ints  # (accesses, registers)
-    trace: Ints  # (rows, TRACE_FIELDS); no rows: not traced
-
-
-N_NEAR, N_FAR, SCHEDULED, VACANT, TRACED, NOW, FIRST_BUCKET = range(7)
-DONE, GROW, FLUSH = 0, 1, 2
-
-
-@force_inline
-def _earlier(heap: Ints, a: int, b: int) -> bool:
-    if heap[a, 0] != heap[b, 0]:
-        return bool(heap[a, 0] < heap[b, 0])
-    return bool(heap[a, 1] < heap[b, 1])
-
-
-@force_inline
-def _heap_push(heap: Ints, n: int, t: int, tag: int) -> None:
-    i = n
-    while i > 0:
-        parent = (i - 1) >> 2
-        if heap[parent, 0] < t or (heap[parent, 0] == t and heap[parent, 1] < tag):
-            break
-        heap[i, 0] = heap[parent, 0]
-        heap[i, 1] = heap[parent, 1]
-        i = parent
-    heap[i, 0] = t
-    heap[i, 1] = tag
-
-
-@force_inline
-def _heap_pop(heap: Ints, n: int) -> None:
-    """Remove the first of n entries."""
-    last = n - 1
-    t, tag = heap[last, 0], heap[last, 1]
-    i = 0
-    while True:
-        child = (i << 2) + 1
-        if child >= last:
-            break
-        best = child
-        for other in range(child + 1, min(child + 4, last)):
-            if _earlier(heap, other, best):
-                best = other
-        if t < heap[best, 0] or (t == heap[best, 0] and tag < heap[best, 1]):
-            break
-        heap[i, 0] = heap[best, 0]
-        heap[i, 1] = heap[best, 1]
-        i = best
-    heap[i, 0] = t
-    heap[i, 1] = tag
-
-
-@force_inline
-def _schedule_late(state: State, session: int, t: int) -> None:
-    """Let `session` go on at t, through the heap, whose entries may be voided."""
-    counters = state.counters
-    counters[SCHEDULED] += 1
-    tag = (counters[SCHEDULED] << SLOT_BITS) | session
-    state.sessions[session, EVENT] = tag
-    _heap_push(state.heap, counters[N_FAR], t, tag)
-    counters[N_FAR] += 1
-
-
-@force_inline
-def _schedule(state: State, session: int, t: int) -> None:
-    """Let `session` go on at t."""
-    counters, row, bucket = state.counters, state.sessions, state.bucket
-    number = t >> BUCKET_BITS
-    if number - (counters[NOW] >> BUCKET_BITS) >= BUCKETS:
-        _schedule_late(state, session, t)
-        return
-    counters[SCHEDULED] += 1
-    row[session, EVENT] = (counters[SCHEDULED] << SLOT_BITS) | session
-    row[session, DUE] = t
-    place = number & (BUCKETS - 1)
-    here = int(bucket[place])
-    if here < 0 or t < row[here, DUE]:
-        row[session, LINK] = here
-        bucket[place] = session
-        state.occupied[place >> 6] |= 1 << (place & 63)
-    else:
-        before = here
-        here = row[before, LINK]
-        while here >= 0 and row[here, DUE] <= t:
-            before = here
-            here = row[before, LINK]
-        row[session, LINK] = here
-        row[before, LINK] = session
-    if counters[N_NEAR] == 0 or number < counters[FIRST_BUCKET]:
-        counters[FIRST_BUCKET] = number
-    counters[N_NEAR] += 1
-
-
-@force_inline
-def _pop_near(state: State) -> None:
-    """Remove the first event of the buckets and find the bucket of the next."""
-    counters, occupied = state.counters, state.occupied
-    number = counters[FIRST_BUCKET]
-    place = number & (BUCKETS - 1)
-    after = state.sessions[int(state.bucket[place]), LINK]
-    state.bucket[place] = after
-    counters[N_NEAR] -= 1
-    if after >= 0:
-        return
-    word = place >> 6
-    occupied[word] &= ~(1 << (place & 63))
-    if counters[N_NEAR] == 0:
-        return
-    bits = occupied[word] & (-1 << (place & 63))
-    while bits == 0:
-        word = (word + 1) & (WORDS - 1)
-        bits = occupied[word]
-    found = (word << 6) + bit_length(bits & -bits) - 1
-    counters[FIRST_BUCKET] = number + ((found - place) & (BUCKETS - 1))
+DONE, GROW, FLUSH = 0, 1, 2  # answers of run_until
 
 
 @force_inline
@@ -299,7 +183,7 @@ def _enqueue(state: State, record: Record, pool: int, session: int, t: int) -> N
     state.queue_length[pool] += 1
     row[session, POOL], row[session, SINCE] = pool, t
     if row[session, LIMIT] < NEVER:
-        _schedule_late(state, session, row[session, LIMIT])
+        schedule_late(state, session, row[session, LIMIT])
     else:
         row[session, EVENT] = -1
 
@@ -323,7 +207,7 @@ def _hand_over(inputs: Inputs, state: State, record: Record, pool: int, t: int) 
     endpoint = inputs.code[pc, EXTRA] + _owner(inputs, state, session, inputs.code[pc, SCOPE])
     book_connection(record, endpoint, inputs.endpoint_role[endpoint], t)
     row[session, PC] = pc + 1
-    _schedule(state, session, t)
+    schedule(state, session, t)
 
 
 @force_inline
@@ -402,7 +286,7 @@ def _spawn(inputs: Inputs, state: State, record: Record, session: int, pc: int, 
             row[session, PEER], entry,
         )  # fmt: skip
         record.sessions[inputs.code[entry, GROUP]] += 1
-        _schedule(state, child, t)
+        schedule(state, child, t)
 
 
 @force_inline
@@ -540,7 +424,7 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                 _spawn(inputs, state, record, session, pc, t)
                 pc += 1
     row[session, PC] = pc
-    _schedule(state, session, t)
+    schedule(state, session, t)
 
 
 @force_inline
@@ -585,10 +469,10 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
             now = event
             counters[NOW] = now
             if late:
-                _heap_pop(heap, counters[N_FAR])
+                pop_late(heap, counters[N_FAR])
                 counters[N_FAR] -= 1
             else:
-                _pop_near(state)
+                pop_near(state)
             session = tag & ((1 << SLOT_BITS) - 1)
             if sessions[session, EVENT] != tag:
                 continue  # a slot came before the deadline

@@ -18,7 +18,6 @@ from sandbox.observations.schema import Phase
 from sandbox.simulation import steps as s
 from sandbox.simulation.arrivals import new_cursors, pop_arrival
 from sandbox.simulation.draws import mix, sample, uniform
-from sandbox.simulation.kernel import TRACE_FIELDS
 from sandbox.simulation.model import (
     NEVER,
     EndpointStat,
@@ -38,6 +37,7 @@ from sandbox.simulation.recorder import (
     book_queue,
     book_service,
 )
+from sandbox.simulation.state import TRACE_FIELDS
 
 __all__ = ["run"]
 

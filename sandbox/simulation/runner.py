@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import resource
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -34,6 +35,7 @@ TRACE_COLUMNS = (
     "access", "kind", "key", "start_ns", "login_ns", "end_ns", "cause", "retries", "peer",
     *(f"{phase.name.lower()}_ns" for phase in Phase),
 )  # fmt: skip
+TRACE_ROWS = 1 << 16  # sessions written together
 FORMAT = 1  # of a finished run on disk; a change makes old ones run again
 
 
@@ -74,15 +76,37 @@ def _trace_writer(path: Path) -> tuple[Callable[[NDArray[np.int64]], None], Call
     partial = path.with_suffix(".partial")
     writer = pq.ParquetWriter(partial, schema, compression="zstd")
 
+    waiting: list[NDArray[np.int64]] = []
+
+    def flush() -> None:
+        if waiting:
+            rows = np.concatenate(waiting)
+            columns = [pa.array(rows[:, number]) for number in range(rows.shape[1])]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            waiting.clear()
+
     def write(rows: NDArray[np.int64]) -> None:
-        columns = [pa.array(rows[:, number]) for number in range(rows.shape[1])]
-        writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+        # The reference hands over one session at a time, the fast engine blocks of thousands.
+        waiting.append(rows)
+        if len(waiting) >= TRACE_ROWS or len(rows) > 1:
+            flush()
 
     def close() -> None:
+        flush()
         writer.close()
-        partial.rename(path)
+        partial.replace(path)
 
     return write, close
+
+
+def _peak_memory() -> int:
+    """Return the most memory that this process has held, bytes; 0 where the system does not say."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
@@ -113,7 +137,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "replication": task.replication,
         "scale": task.scale,
         "wall_seconds": round(time.perf_counter() - begin, 3),
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_rss_bytes": _peak_memory(),
         "accesses": len(space.accesses),
         "mailboxes": int(space.mailboxes.sum()),
     }
@@ -204,7 +228,8 @@ def _run_all(
             raise UserError(f"--backend {backend}: {error}") from None
         raise
     finally:
-        shares_path.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # Windows keeps a mapped file
+            shares_path.unlink(missing_ok=True)
 
 
 def _stop_workers() -> None:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Feature, Method
-from sandbox.space.scenario import Population, Scenario
+from sandbox.space.scenario import Operators, Population, Scenario
 
-__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space"]
+__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space", "operator_names"]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
     "lps", "mail_client", "webmail", "robot",
@@ -189,6 +189,12 @@ def _accesses(
     )
 
 
+def operator_names(operators: Operators) -> tuple[str, ...]:
+    """Return the labels of operators under the suffix: their own, else op001, op002..."""
+    count = len(operators.mailboxes)
+    return operators.names or tuple(f"op{number + 1:03d}" for number in range(count))
+
+
 def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.special import ndtri
 
@@ -231,7 +237,7 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
                           for field in Accesses.__slots__))  # fmt: skip
     if len(accesses) == 0:
         raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
-    names = scenario.operators.names or tuple(f"op{n + 1:03d}" for n in range(len(weights)))
+    names = operator_names(scenario.operators)
     return Space(
         scenario=scenario,
         seed=seed,

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.simulation import fast, reference
-from sandbox.simulation.kernel import TRACE_FIELDS
 from sandbox.simulation.model import Model, Record
+from sandbox.simulation.state import TRACE_FIELDS
 
 __all__ = ["assert_engines_agree", "run_traced"]
 

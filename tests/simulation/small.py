@@ -77,6 +77,40 @@ def everyone(*, method: str | None = None, software: str | None = None) -> dict[
     return changes
 
 
+# All but the liberal professionals away.
+NOBODY = {
+    "populations.hospital.units": 0, "populations.hospital.machine_share": 0,
+    "populations.laboratory.units": 0, "populations.laboratory.machine_share": 0,
+    "populations.ehpad.units": 0,
+    "populations.hospital.message_share": 0, "populations.laboratory.message_share": 0,
+    "populations.ehpad.message_share": 0, "populations.liberal.message_share": 1,
+}  # fmt: skip
+
+
+def one_person(method: str, software: str, **policies: Any) -> dict[str, Any]:
+    """One person, one mailbox, one kind of software, who makes no mistake and is no exception."""
+    return (
+        NOBODY
+        | everyone(method=method, software=software)
+        | {
+            "populations.liberal.units": 1,
+            "populations.liberal.port_blocked": 0,
+            "traffic.messages": 0,
+            "operators.mailboxes": [1.0],
+            "methods.totp.mistyped": 0,
+            "methods.ecps.never": 0,
+            "methods.ecps.refused": 0,
+            f"software.{software}.sasl_external": 1,
+            f"software.{software}.xoauth2": 1,
+            f"software.{software}.method_url": 1,
+            f"software.{software}.port_setting": 1,
+            f"software.{software}.certificate_request_fails": 0,
+            f"software.{software}.certificate_request_prompts": 0,
+        }
+        | policies
+    )
+
+
 def small_scenario(changes: Mapping[str, Any] | None = None) -> Scenario:
     """Return the small scenario with some inputs changed (dotted keys)."""
     return parse_scenario(tree_of(BASE | dict(changes or {})), "small")

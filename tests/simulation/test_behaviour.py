@@ -12,40 +12,7 @@ from sandbox.simulation.build import causes_of_exclusion
 from sandbox.simulation.model import EndpointStat, PoolStat
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.methods import Method
-from tests.simulation.small import SECOND, Run, everyone, run
-
-NOBODY = {
-    "populations.hospital.units": 0, "populations.hospital.machine_share": 0,
-    "populations.laboratory.units": 0, "populations.laboratory.machine_share": 0,
-    "populations.ehpad.units": 0,
-    "populations.hospital.message_share": 0, "populations.laboratory.message_share": 0,
-    "populations.ehpad.message_share": 0, "populations.liberal.message_share": 1,
-}  # fmt: skip
-
-
-def one_person(method: str, software: str, **policies: Any) -> dict[str, Any]:
-    """One person, one mailbox, one kind of software, who makes no mistake and is no exception."""
-    return (
-        NOBODY
-        | everyone(method=method, software=software)
-        | {
-            "populations.liberal.units": 1,
-            "populations.liberal.port_blocked": 0,
-            "traffic.messages": 0,
-            "operators.mailboxes": [1.0],
-            "methods.totp.mistyped": 0,
-            "methods.ecps.never": 0,
-            "methods.ecps.refused": 0,
-            f"software.{software}.sasl_external": 1,
-            f"software.{software}.xoauth2": 1,
-            f"software.{software}.method_url": 1,
-            f"software.{software}.port_setting": 1,
-            f"software.{software}.certificate_request_fails": 0,
-            f"software.{software}.certificate_request_prompts": 0,
-        }
-        | policies
-    )
-
+from tests.simulation.small import NOBODY, SECOND, Run, everyone, one_person, run
 
 # ---------------------------------------------------------------------- TOTP
 
@@ -412,3 +379,13 @@ def test_the_phases_of_a_login_add_up_to_its_latency(crowded: Run) -> None:
     logged = crowded.trace[crowded.trace[:, 4] >= 0]
     assert len(logged) > 0
     np.testing.assert_array_equal(logged[:, 4] - logged[:, 3], logged[:, 9:].sum(axis=1))
+
+
+def test_each_attempt_ends_in_one_login_or_one_failure(crowded: Run) -> None:
+    """Attempts are sessions and their retries, the relay's apart."""
+    relay = crowded.model.groups - 1
+    sessions = crowded.record.sessions[:relay].sum()
+    relayed = crowded.trace[crowded.trace[:, 1] == 3]  # this crowd opens no further connection
+    retries = crowded.trace[:, 7].sum() - relayed[:, 7].sum()
+    logins = crowded.record.login_count[:, :relay, 0].sum()
+    assert sessions + retries == logins + crowded.record.failures[:relay].sum()

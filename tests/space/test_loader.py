@@ -179,7 +179,7 @@ def test_bad_input_is_refused_in_one_line_that_says_where(
 
 
 def test_a_scenario_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(UserError, match="no such file.*aout-2021.*demo"):
+    with pytest.raises(UserError, match=r"no such file.*aout-2021.*demo"):
         load_scenario("september")
 
 

@@ -1,0 +1,152 @@
+"""What the verdict says of money and of what nobody measured."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+
+from sandbox.analysis.standing import VIEWS, Summary, capital, quoted
+from sandbox.analysis.wording import (
+    Text,
+    count,
+    decimal,
+    enumerate_texts,
+    euros,
+    interval,
+    same,
+    say,
+)
+
+__all__ = ["UNCERTAIN", "basis_text", "cost_text", "ranking_text"]
+
+# What each result rests on: inputs by key, to say how much of it nobody measured or published.
+RESTS_ON: dict[str, tuple[str, ...]] = {
+    "mechanism": ("software.*.sasl_external", "software.*.xoauth2", "populations.*.method_*"),
+    "certificate_request": ("software.*.certificate_request_fails",),
+    "port_setting": ("software.*.port_setting",),
+    "method_url": ("software.*.method_url",),
+    "port_blocked": ("populations.*.port_blocked",),
+    "waits": ("methods.*",),
+    "limits": ("resources.*", "processor.*", "backends.psc.*"),
+    "costs": ("costs.*",),
+}
+UNCERTAIN = ("placeholder", "expert guess")
+MOST_KEYS = 5
+
+
+def cost_text(summary: Summary) -> Text:
+    """Say the cheapest and the dearest design, and whether the cheapest stays so in each view."""
+    bills = {name: design["yearly_cost_euros"] for name, design in summary["designs"].items()}
+
+    def amount(name: str) -> Text:
+        low, central, high = (euros(bills[name][view]["total"]) for view in VIEWS)
+        template = "{name}, {central} {ends}"
+        name_text, ends = quoted(summary, name), interval(low, high)
+        return say(template, template, name=name_text, central=central, ends=ends)
+
+    orders = {
+        view: sorted(bills, key=lambda name, view=view: bills[name][view]["total"])  # type: ignore[misc]
+        for view in VIEWS
+    }
+    cheapest, dearest = orders["central"][0], orders["central"][-1]
+    if len(bills) == 1:
+        return capital(say("{a}, des hypothèses basses aux hautes.",
+                           "{a}, from low to high assumptions.", a=amount(cheapest)))  # fmt: skip
+    if orders["low"] == orders["central"] == orders["high"]:
+        order = Text(
+            "L'ordre des designs est le même aux hypothèses basses et hautes.",
+            "The order of designs is the same under low and high assumptions.",
+        )
+    elif len({orders[view][0] for view in VIEWS}) == 1:
+        order = Text(
+            "Le moins cher le reste aux hypothèses basses et hautes, l'ordre des autres non.",
+            "The cheapest stays so under low and high assumptions; the order of the others does "
+            "not.",
+        )
+    else:
+        order = say(
+            "Le moins cher dépend des hypothèses : {low} aux basses, {high} aux hautes.",
+            "Which is cheapest depends on assumptions: {low} under low, {high} under high ones.",
+            low=quoted(summary, orders["low"][0]), high=quoted(summary, orders["high"][0]),
+        )  # fmt: skip
+    return say(
+        "Le moins cher : {a}. Le plus cher : {b}. {order}",
+        "Cheapest: {a}. Dearest: {b}. {order}",
+        a=amount(cheapest), b=amount(dearest), order=order,
+    )  # fmt: skip
+
+
+def basis_text(summary: Summary) -> Text:
+    """Say which results rest on inputs that nobody measured or published."""
+    rows = summary["assumptions"]
+    causes = {c for d in summary["designs"].values() for c in d["cannot_connect"] if c in RESTS_ON}
+    access = tuple(pattern for cause in sorted(causes) for pattern in RESTS_ON[cause])
+    results = [
+        (Text("qui peut se connecter", "who can connect"), access),
+        (Text("les attentes", "waits"), RESTS_ON["waits"]),
+        (Text("les saturations", "saturation"), RESTS_ON["limits"]),
+        (Text("les coûts", "costs"), RESTS_ON["costs"]),
+    ]
+    parts = []
+    for name, patterns in results:
+        mine = [r for r in rows if any(fnmatch(r["key"], pattern) for pattern in patterns)]
+        weak = sum(r["knowledge"] in UNCERTAIN for r in mine)
+        if weak:
+            parts.append(say("{name} ({k} entrées sur {n})", "{name} ({k} of {n} inputs)",
+                             name=name, k=count(weak), n=count(len(mine))))  # fmt: skip
+    guesses = sum(r["knowledge"] == "expert guess" for r in rows)
+    placeholders = sum(r["knowledge"] == "placeholder" for r in rows)
+    if not guesses + placeholders:
+        return Text("Toutes les entrées sont publiées, mesurées ou fixées par le scénario.",
+                    "Every input is published, measured or set by the scenario.")  # fmt: skip
+    text = say(
+        "{p} valeurs provisoires et {g} avis d'expert sur {n} entrées ({share} %).",
+        "{p} placeholders and {g} expert guesses among {n} inputs ({share}%).",
+        p=count(placeholders), g=count(guesses), n=count(len(rows)),
+        share=decimal(100 * (guesses + placeholders) / len(rows)),
+    )  # fmt: skip
+    if parts:
+        text = say("{a} En dépendent : {b}.", "{a} Resting on them: {b}.", a=text,
+                   b=enumerate_texts(parts))  # fmt: skip
+    return text
+
+
+def ranking_text(summary: Summary) -> Text:
+    """Say whether the order of designs survives the uncertain inputs, and what rests on them."""
+    found = summary["sensitivity"]
+    basis = basis_text(summary)
+    if len(summary["designs"]) == 1:
+        return basis
+    if found is None:
+        return say(
+            "Sensibilité non calculée : on ne sait pas si le classement résiste aux entrées "
+            "incertaines. {basis}",
+            "Sensitivity was not computed: whether the ranking survives uncertain inputs is "
+            "unknown. {basis}", basis=basis,
+        )  # fmt: skip
+    metrics: dict[str, set[str]] = {}
+    for change in found["ranking_changes"]:
+        metrics.setdefault(change["key"], set()).update(change["metrics"])
+    keys = sorted(metrics, key=lambda key: (-len(metrics[key]), key))
+    weak = sum(r["knowledge"] in UNCERTAIN for r in summary["assumptions"])
+    tested = say(
+        "{n} entrées poussées une à une à leurs bornes, pour {all} incertaines (échantillon de {a} "
+        "accès, une semaine)",
+        "{n} inputs moved one by one to both ends, out of {all} uncertain (sample of {a} accesses, "
+        "one week)",
+        n=count(found["inputs_varied"]), a=count(found["accesses"]), all=count(weak),
+    )  # fmt: skip
+    if not keys:
+        return say(
+            "Oui pour ce qui a été essayé : {t}, aucune ne change l'ordre des designs de plus que "
+            "le seuil utile. {basis}",
+            "Yes for what was tried: {t}, none changes the order of designs by more than what "
+            "matters. {basis}", t=tested, basis=basis,
+        )  # fmt: skip
+    shown = ", ".join(keys[:MOST_KEYS]) + (", …" if len(keys) > MOST_KEYS else "")
+    return say(
+        "Pas partout : {t}, {k} changent l'ordre de deux designs sur au moins une mesure "
+        "({keys}). Les mesurer avant de décider sur ces mesures. {basis}",
+        "Not everywhere: {t}, {k} change the order of two designs on at least one measure "
+        "({keys}). Measure them before deciding on these. {basis}",
+        t=tested, k=count(len(keys)), keys=same(shown), basis=basis,
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""Which designs lead on which criterion: the best, and those that nothing tells from the best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.wording import Text
+
+__all__ = [
+    "CRITERIA", "FULL", "LIMITS", "VIEWS", "WEIGHED", "Summary", "capital", "design_name",
+    "judged_worse", "leaders", "mean_of", "pairs_of", "quoted", "tightest",
+]  # fmt: skip
+
+Summary = Mapping[str, Any]
+WEIGHED = ("undelivered", "failure_share", "user_wait", "machine_latency")
+VIEWS = ("low", "central", "high")
+LIMITS: dict[str, Text] = {
+    "slots_peak": Text("les connexions simultanées d'un opérateur", "one operator's connections"),
+    "processor_peak": Text("le processeur d'un endpoint", "one endpoint's processor"),
+    "psc_peak": Text("Pro Santé Connect", "Pro Santé Connect"),
+}
+CRITERIA: dict[str, Text] = {
+    "cannot_connect": Text("accès", "access"),
+    "undelivered": Text("messages perdus", "messages lost"),
+    "failure_share": Text("échecs", "failures"),
+    "user_wait": Text("attente", "wait"),
+    "machine_latency": Text("latence machine", "machine latency"),
+    "saturation": Text("saturation", "saturation"),
+    "cost": Text("coût", "cost"),
+}
+FULL = 1.0
+
+
+def capital(text: Text) -> Text:
+    """Return the text with a capital."""
+    return Text(text.fr[:1].upper() + text.fr[1:], text.en[:1].upper() + text.en[1:])
+
+
+def design_name(summary: Summary, name: str) -> Text:
+    """Return the label of a design."""
+    design = summary["designs"][name]
+    return Text(design["label"], design["english"])
+
+
+def quoted(summary: Summary, name: str) -> Text:
+    """Return the label in quotes, without what explains it after a colon."""
+    text = design_name(summary, name)
+    french, english = (half.split(":")[0].strip() or half for half in (text.fr, text.en))
+    return Text(f"«\u00a0{french}\u00a0»", f"“{english}”")
+
+
+def mean_of(summary: Summary, design: str, metric: str) -> float | None:
+    """Return the mean of a metric over replications, None when nobody logged in."""
+    value = summary["designs"][design]["metrics"][metric]["mean"]
+    return None if value is None else float(value)
+
+
+def pairs_of(summary: Summary, metric: str) -> list[Mapping[str, Any]]:
+    """Return the paired differences of a metric that are known."""
+    return [
+        row for row in summary["paired"]
+        if row["metric"] == metric and row["difference"] is not None
+    ]  # fmt: skip
+
+
+def judged_worse(summary: Summary, metric: str, design: str, best: str) -> bool:
+    """Tell whether a design is worse than the best by what matters, and not by chance.
+
+    With one replication there is no interval: a difference that matters counts as observed.
+    """
+    for row in pairs_of(summary, metric):
+        if {row["first"], row["second"]} == {design, best}:
+            return bool(row["matters"] and row["significant"] is not False)
+    return False
+
+
+def tightest(summary: Summary, design: str) -> tuple[str, float] | None:
+    """Return the resource nearest its limit, and its load (1: full)."""
+    loads = {metric: mean_of(summary, design, metric) for metric in LIMITS}
+    known = {metric: value for metric, value in loads.items() if value is not None}
+    if not known:
+        return None
+    metric = max(known, key=known.__getitem__)
+    return metric, known[metric]
+
+
+def _unbeaten_costs(summary: Summary) -> set[str]:
+    """Return the designs that no other beats under all three views of the costs."""
+    totals = {
+        name: [design["yearly_cost_euros"][view]["total"] for view in VIEWS]
+        for name, design in summary["designs"].items()
+    }
+    return {
+        name for name, mine in totals.items()
+        if not any(all(o < m for o, m in zip(other, mine, strict=True))
+                   for other in totals.values())
+    }  # fmt: skip
+
+
+def leaders(summary: Summary) -> dict[str, set[str]]:
+    """Return, by criterion, the designs that are best or cannot be told from the best."""
+    names = list(summary["designs"])
+    found: dict[str, set[str]] = {}
+    for metric in ("cannot_connect", *WEIGHED):
+        means = {name: mean_of(summary, name, metric) for name in names}
+        known = {name: value for name, value in means.items() if value is not None}
+        if not known:
+            found[metric] = set(names)
+            continue
+        best = min(known, key=known.__getitem__)
+        if metric == "cannot_connect":  # a property of the population: no chance in it
+            least = known[best] + METRICS[metric].threshold
+            found[metric] = {name for name, value in known.items() if value < least}
+        else:
+            found[metric] = {
+                name for name in known
+                if name == best or not judged_worse(summary, metric, name, best)
+            }  # fmt: skip
+    free = {n for n in names if (load := tightest(summary, n)) is None or load[1] < FULL}
+    found["saturation"] = free or set(names)
+    found["cost"] = _unbeaten_costs(summary)
+    return found

@@ -1,0 +1,132 @@
+"""Tables of load: phases, endpoints, national services, connections at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sandbox.analysis.charts import (
+    largest,
+    peak_fill,
+)
+from sandbox.analysis.charts_time import mean_phases, methods_used
+from sandbox.analysis.grid import DESIGN, METHOD, Cell, Table, design_names, head, words
+from sandbox.analysis.standing import design_name
+from sandbox.analysis.wording import (
+    METHOD_NAMES,
+    NOTHING,
+    PHASES,
+    Text,
+    count,
+    percent,
+    same,
+    say,
+    seconds,
+)
+
+if TYPE_CHECKING:
+    from sandbox.analysis.comparison import Comparison
+
+__all__ = [
+    "back_end_table", "connection_table", "endpoint_table", "phase_table"
+]  # fmt: skip
+
+BACKENDS = {"psc": same("Pro Santé Connect"), "sms": Text("SMS", "SMS"),
+            "directory": Text("annuaire santé", "annuaire santé (directory)")}  # fmt: skip
+
+
+def phase_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
+    """Mean seconds by phase, methods and designs."""
+    means = {design: mean_phases(comparison, design) for design in comparison.designs}
+    rows = [
+        [head(METHOD_NAMES[method]), words(design_name(summary, design)),
+         *(Cell(seconds(means[design][phase][method])) for phase in PHASES)]
+        for method in methods_used(comparison)
+        for design in comparison.designs
+    ]  # fmt: skip
+    return Table(
+        Text("Temps moyen par connexion réussie et par phase, relèves automatiques comprises.",
+             "Mean time of a successful login by phase, background polls included."),
+        [METHOD, DESIGN, *PHASES.values()], rows,
+    )  # fmt: skip
+
+
+def endpoint_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
+    """National load of each endpoint: connections, busiest minute, most at once."""
+    rows = []
+    for design, runs in comparison.runs.items():
+        frames = [run.tables["load"] for run in runs]
+        frame = pd.concat([f.assign(run=number) for number, f in enumerate(frames)])
+        groups = frame.groupby(["endpoint", "run"], sort=False)
+        per_run = groups.agg(total=("sessions", "sum"), minute=("sessions", "max"),
+                             at_once=("connections", "max"))  # fmt: skip
+        for endpoint, mine in per_run.groupby(level=0, sort=False):
+            rows.append([
+                head(design_name(summary, design)), Cell(same(str(endpoint)), "key"),
+                Cell(count(mine["total"].mean()), order=float(mine["total"].mean())),
+                Cell(count(mine["minute"].max())), Cell(count(mine["at_once"].max())),
+            ])  # fmt: skip
+    return Table(
+        Text("Charge de chaque endpoint, tous opérateurs réunis (mx : réception entre opérateurs, "
+             "API MSS-IO). Total : moyenne des réplications ; maxima : la plus chargée.",
+             "Load of each endpoint, all operators together (mx: reception between operators, "
+             "API MSS-IO). Total: mean over replications; maxima: the busiest."),
+        [DESIGN, Text("Endpoint", "Endpoint"), Text("Connexions", "Connections"),
+         Text("Minute la plus chargée", "Busiest minute"),
+         Text("Simultanées au plus", "Most at once")],
+        rows,
+    )  # fmt: skip
+
+
+def back_end_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
+    """PSC, SMS gateways, directory."""
+    rows = []
+    for design, runs in comparison.runs.items():
+        frame = pd.concat([run.tables["backends"] for run in runs])
+        for backend, mine in frame.groupby("backend", sort=False):
+            rows.append([
+                head(BACKENDS.get(str(backend), same(str(backend)))),
+                words(design_name(summary, design)),
+                Cell(count(mine["served"].mean())), Cell(seconds(mine["wait_seconds"].mean())),
+                Cell(percent(mine["utilisation"].mean())),
+                Cell(percent(mine["utilisation_peak"].max())),
+            ])  # fmt: skip
+    return Table(
+        Text("Services nationaux. Au-dessus de 100 %, la minute la plus chargée fait la queue.",
+             "National services. Above 100%, the busiest minute queues."),
+        [Text("Service", "Service"), DESIGN, Text("Demandes", "Requests"),
+         Text("Attente moyenne", "Mean wait"), Text("Charge, période", "Load, period"),
+         Text("Charge, pire minute", "Load, worst minute")],
+        rows,
+    )  # fmt: skip
+
+
+def connection_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
+    """Peak over slots of the largest operators."""
+    found = {(row["operator"], row["design"]): row
+             for row in peak_fill(comparison).to_dict("records")}  # fmt: skip
+    rows = []
+    for operator in largest(comparison):
+        cells = []
+        for design in comparison.designs:
+            row = found.get((operator, design))
+            if row is None:
+                cells.append(Cell(NOTHING))
+                continue
+            fill = float(row["fill"])
+            cells.append(Cell(
+                say(*["{peak} / {slots} ({share}, {endpoint})"] * 2,
+                    peak=count(row["peak_connections"]), slots=count(row["slots"]),
+                    share=percent(fill), endpoint=str(row["endpoint"])),
+                order=fill, tag="full" if fill >= 1 else "",
+            ))  # fmt: skip
+        rows.append([Cell(same(operator), "head"), *cells])
+    return Table(
+        Text("Connexions simultanées au plus haut / connexions possibles, pour l'endpoint le plus "
+             "rempli des plus gros opérateurs ; pire réplication.",
+             "Peak connections / slots, for the fullest endpoint of the largest operators; worst "
+             "replication."),
+        [Text("Opérateur", "Operator"), *design_names(summary)], rows,
+    )  # fmt: skip

@@ -1,0 +1,330 @@
+"""`mss-sandbox directory build|serve|search|export|stats`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+import sansldap
+
+from sandbox.directory.build import search_file
+from sandbox.directory.directory import Directory
+from sandbox.directory.extractions import correspondence, libre_acces
+from sandbox.directory.fhir import FhirOptions
+from sandbox.directory.fhir.export import write_ndjson
+from sandbox.directory.ldap import BASE_DN, LdapLimits
+from sandbox.directory.ldap.backend import SUBTREE, SearchBackend
+from sandbox.directory.ldap.filters import read
+from sandbox.directory.ldap.slapd import Slapd, export_ldif
+from sandbox.directory.population import NATIONAL, DomainShare, PopulationSpec
+from sandbox.directory.server import DirectoryServer, ServerOptions
+from sandbox.directory.tls import self_signed, server_context
+from sandbox.directory.views import ViewLags
+from sandbox.space.errors import UserError
+
+__all__ = ["directory"]
+
+_DATABASE = click.argument("database", type=click.Path(path_type=Path), default="annuaire.db")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+
+
+@click.group()
+def directory() -> None:
+    """Annuaire santé fictif : LDAP, extractions, FHIR. / Fictitious health directory."""
+
+
+def _share(text: str) -> DomainShare:
+    """Read NAME[=WEIGHT][@OPERATOR]."""
+    rest, _, operator = text.partition("@")
+    name, _, weight = rest.partition("=")
+    if weight and not (weight.isascii() and weight.isdigit() and len(weight) < 8):
+        raise UserError(f"--domain {text!r}: weight {weight!r} is not a whole number")
+    return DomainShare(name.lower(), int(weight or 1), operator)
+
+
+@directory.command()
+@click.option("--out", type=click.Path(path_type=Path), default="annuaire.db", show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Graine. / Seed.")
+@click.option("--people", type=int, help="Personnes. / People (3000).")
+@click.option("--mailboxes", type=int, help="BAL. / Mailboxes (1,78 par personne / a person).")
+@click.option("--national", is_flag=True, help="300 000 personnes, 535 357 BAL.")
+@click.option(
+    "--day", default="2026-08-25", show_default=True, help="Jour du cliché. / Day, or today."
+)
+@click.option(
+    "--domain",
+    "domains",
+    multiple=True,
+    metavar="NAME[=WEIGHT][@OPERATOR]",
+    help="Domaines à peupler. / Domains to fill.",
+)
+@click.option("--suffix", default="mssante.test", show_default=True)
+@click.option("--force", is_flag=True, help="Remplace le fichier. / Replace the file.")
+@_JSON
+def build(
+    out: Path,
+    seed: int,
+    people: int | None,
+    mailboxes: int | None,
+    national: bool,
+    day: str,
+    domains: tuple[str, ...],
+    suffix: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Construit une population. / Build a population."""
+    if national and (people is not None or mailboxes is not None):
+        raise UserError("--national fixes the sizes; leave --people and --mailboxes out")
+    count = people if people is not None else NATIONAL.people if national else 3_000
+    proportional = max(count, count * NATIONAL.mailboxes // NATIONAL.people)
+    try:
+        photograph = date.today() if day == "today" else date.fromisoformat(day)  # noqa: DTZ011
+    except ValueError as error:
+        raise UserError(f"--day {day!r}: a date such as 2026-08-25, or today") from error
+    spec = PopulationSpec(
+        seed=seed,
+        people=count,
+        mailboxes=mailboxes if mailboxes is not None else proportional,
+        day=photograph,
+        suffix=suffix,
+        domains=tuple(_share(text) for text in domains),
+    )
+    if force:
+        _remove(out)
+    with Directory.build(spec, out) as made:
+        _show(made.stats(), as_json=as_json)
+
+
+def _remove(path: Path) -> None:
+    """Remove a database and what stands beside it, if it is one of ours."""
+    if path.exists():
+        Directory(path).close() if path.stat().st_size else None
+    for file in (
+        path,
+        search_file(path),
+        *(path.with_name(path.name + t) for t in ("-wal", "-shm")),
+    ):
+        file.unlink(missing_ok=True)
+
+
+def _show(values: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(values, ensure_ascii=False, indent=2))
+        return
+    for name, value in values.items():
+        shown = (
+            ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        )
+        click.echo(f"{name:20} {shown}")
+
+
+@directory.command()
+@_DATABASE
+@_JSON
+def stats(database: Path, as_json: bool) -> None:
+    """Décrit une population. / Describe a population."""
+    with Directory(database) as opened:
+        _show(opened.stats(), as_json=as_json)
+
+
+@directory.command()
+@_DATABASE
+@click.argument("query")
+@click.option(
+    "--filter", "as_filter", is_flag=True, help="QUERY est un filtre LDAP. / is a filter."
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@_JSON
+def search(database: Path, query: str, as_filter: bool, limit: int, as_json: bool) -> None:
+    """Cherche une BAL ou une structure. / Look a mailbox or a structure up.
+
+    QUERY : adresse, RPPS, FINESS, nom, ou filtre LDAP (--filter).
+    / an address, an RPPS, a FINESS, a name, or an LDAP filter.
+    """
+    try:
+        parsed = sansldap.LDAPFilter.from_string(query if as_filter else _filter_of(query))
+        wanted = read(parsed)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"filter {query[:80]!r}: {error}") from error
+    with Directory(database) as opened:
+        page = SearchBackend(opened).search(BASE_DN, SUBTREE, wanted, limit)
+    if as_json:
+        entries = [{"dn": entry.dn, **dict(entry.attributes)} for entry in page.entries]
+        click.echo(json.dumps(entries, ensure_ascii=False, indent=2))
+    else:
+        for entry in page.entries:
+            values = {name: ", ".join(found) for name, found in entry.attributes}
+            name = values.get("cn") or values.get("o", "")
+            who = values.get("mssIdNatPP") or values.get("mssIdNatStruct", "")
+            click.echo("  ".join((values.get("mail", "-"), name, who)).rstrip())
+        if page.exceeded or page.gave_up:
+            click.echo("... (plus de résultats : --limit / more: --limit)", err=True)
+    if not page.entries:
+        click.echo("aucun résultat / nothing found", err=True)
+        raise SystemExit(1)
+
+
+def _filter_of(query: str) -> str:
+    escaped = "".join(f"\\{ord(c):02x}" if c in "\\*()\0" else c for c in query)
+    if "@" in query:
+        return f"(mail={escaped})"
+    if query.isdigit():
+        return (
+            f"(|(mssRpps={escaped})(mssIdNatPP={escaped})(mssFiness={escaped})"
+            f"(mssIdNatStruct={escaped})(mssSiret={escaped}))"
+        )
+    return f"(|(cn=*{escaped}*)(o=*{escaped}*)(mail=*{escaped}*))"
+
+
+@directory.command()
+@_DATABASE
+@click.argument("form", type=click.Choice(["ldif", "correspondance", "libre-acces", "fhir"]))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".")
+@click.option(
+    "--lag", "lags", multiple=True, metavar="VIEW=DURATION", help="Retard d'une vue. / Lag."
+)
+@_JSON
+def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json: bool) -> None:
+    """Exporte une vue dans un dossier. / Export a view to a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    with Directory(database, lags=ViewLags.parse(lags)) as opened:
+        if form == "ldif":
+            path = out / "annuaire.ldif"
+            export_ldif(opened, path)
+        elif form == "fhir":
+            path = out / "annuaire.ndjson"
+            with path.open("w", encoding="utf-8") as file:
+                write_ndjson(opened, file)
+        else:
+            make = correspondence if form == "correspondance" else libre_acces
+            archive = make(opened)
+            path = out / archive.filename
+            with path.open("wb") as binary:
+                for chunk in archive.chunks():
+                    binary.write(chunk)
+    size = path.stat().st_size
+    _show({"file": str(path), "bytes": size}, as_json=as_json)
+
+
+@directory.command()
+@_DATABASE
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--ldap-port", type=click.IntRange(0, 65535), default=10389, show_default=True)
+@click.option("--ldaps-port", type=click.IntRange(0, 65535), default=10636, show_default=True)
+@click.option("--http-port", type=click.IntRange(0, 65535), default=10443, show_default=True)
+@click.option(
+    "--ldap", type=click.Choice(["embedded", "slapd"]), default="embedded", show_default=True
+)
+@click.option("--cert", type=click.Path(path_type=Path), help="Certificat PEM (sinon autosigné).")
+@click.option("--key", type=click.Path(path_type=Path), help="Sa clé. / Its key.")
+@click.option("--plain-http", is_flag=True, help="HTTP sans TLS. / HTTP without TLS.")
+@click.option("--size-limit", type=click.IntRange(1, 10_000), default=500, show_default=True)
+@click.option("--lag", "lags", multiple=True, metavar="VIEW=DURATION", help="extraction=1d, ...")
+@click.option("--api-key", "keys", multiple=True, help="Clé de lecture FHIR. / Reading key.")
+@click.option(
+    "--feed-key",
+    "feeders",
+    multiple=True,
+    metavar="OPERATOR=KEY",
+    help="Clé d'alimentation (PATCH).",
+)
+@click.option("--mailbox-type", is_flag=True, help="Sert mailbox-mss-type, annoncé. / announced.")
+@_JSON
+def serve(
+    database: Path,
+    host: str,
+    ldap_port: int,
+    ldaps_port: int,
+    http_port: int,
+    ldap: str,
+    cert: Path | None,
+    key: Path | None,
+    plain_http: bool,
+    size_limit: int,
+    lags: tuple[str, ...],
+    keys: tuple[str, ...],
+    feeders: tuple[str, ...],
+    mailbox_type: bool,
+    as_json: bool,
+) -> None:
+    """Sert l'annuaire jusqu'à Ctrl-C. / Serve the directory until Ctrl-C."""
+    if (cert is None) != (key is None):
+        raise UserError("--cert and --key go together")
+    feeding = dict(_feeder(text) for text in feeders)
+    # Without a key given, one is made: the service is never open by accident.
+    reading = keys or (secrets.token_urlsafe(24),)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_unused: stop.set())
+    with ExitStack() as stack:
+        opened = stack.enter_context(Directory(database, lags=ViewLags.parse(lags)))
+        if cert is None or key is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="annuaire-tls-"))
+            cert, key = self_signed(Path(folder))
+        context = server_context(cert, key)
+        embedded = ldap == "embedded"
+        options = {
+            "host": host,
+            "limits": LdapLimits(size=size_limit),
+            "fhir": FhirOptions(frozenset(reading), feeding, mailbox_type=mailbox_type),
+        }
+        ports: dict[str, int] = {}
+        if plain_http:
+            web = ServerOptions(ldap_port=None, http_port=http_port, **options)  # type: ignore[arg-type]
+            ports |= stack.enter_context(DirectoryServer(opened, web)).ports
+        main = ServerOptions(
+            ldap_port=ldap_port if embedded else None,
+            ldaps_port=ldaps_port if embedded else None,
+            http_port=None if plain_http else http_port,
+            context=context,
+            **options,  # type: ignore[arg-type]
+        )
+        ports |= stack.enter_context(DirectoryServer(opened, main)).ports
+        if not embedded:
+            port = ldap_port or _free_port(host)
+            stack.enter_context(Slapd(opened, port, host, cert, key, size_limit))
+            ports["ldap"] = port
+        sheet = dict(_sheet(host, ports, plain=plain_http))
+        sheet |= {"base_dn": BASE_DN, "certificate": str(cert)}
+        sheet |= {"api_key": reading[0]} if not keys else {}
+        _show(sheet, as_json=as_json)
+        sys.stdout.flush()
+        stop.wait()
+
+
+def _feeder(text: str) -> tuple[str, str]:
+    operator, equals, key = text.partition("=")
+    if not equals or len(key) < 8:
+        raise UserError("--feed-key: say OPERATOR=KEY, with a key of 8 characters or more")
+    return key, operator
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _sheet(host: str, ports: dict[str, int], *, plain: bool) -> Iterator[tuple[str, str]]:
+    schemes = {"ldap": "ldap", "ldaps": "ldaps", "http": "http" if plain else "https"}
+    paths = {
+        "http": {
+            "fhir": "/fhir/v2",
+            "extractions": "/annuaire-sante-webservices/V300/services/extraction",
+        }
+    }
+    for name, port in ports.items():
+        for label, path in paths.get(name, {name: ""}).items():
+            yield label, f"{schemes[name]}://{host}:{port}{path}"

@@ -1,0 +1,431 @@
+"""Search parameters: the table of what each resource can be searched by, and their SQL.
+
+Names and modifiers are those of the capability statement of the real service (v2). What it declares
+about data that this sandbox does not hold (smart cards, registration authority, information system,
+pharmacy licence) is refused by name, as an unknown parameter is: never ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sandbox.directory.contains import match_words
+from sandbox.directory.feeding import Bearer
+from sandbox.directory.fhir import systems
+from sandbox.directory.rows import TYPES
+from sandbox.directory.tables import fold, tables
+
+__all__ = ["ID_PREFIXES", "SEARCH", "Clause", "ParameterError", "Searchable", "row_of"]
+
+Clause = tuple[str, tuple[Any, ...]]
+_LAST = "\U0010ffff"
+_BROAD_DOMAINS = 50
+ID_PREFIXES = {"Practitioner": "pp", "PractitionerRole": "pr", "Organization": "st"}
+_INSTANT = re.compile(
+    r"(eq|gt|ge|lt|le)?(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?"
+    r"(Z|[+-]\d\d:\d\d)?)?)?)?"
+)
+
+
+class ParameterError(ValueError):
+    """A search parameter, a modifier or a value that the server does not accept."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a clause may need: the condition of visibility, and how many domains hold a text."""
+
+    visible: str
+    count_domains: Callable[[str], int]
+
+
+Maker = Callable[[str, str, Context], Clause]
+
+
+@dataclass(frozen=True)
+class Searchable:
+    """How one resource is searched.
+
+    Attributes:
+        table: Its table; the clauses call it `r`.
+        parameters: Name to (type in the capability statement, allowed modifiers, maker).
+        includes: `_include` values.
+        reverse: `_revinclude` values.
+    """
+
+    table: str
+    parameters: dict[str, tuple[str, tuple[str, ...], Maker]]
+    includes: tuple[str, ...] = ()
+    reverse: tuple[str, ...] = field(default=())
+
+
+def row_of(kind: str, identifier: str) -> int:
+    """Return the row that a logical id names, 0 when it cannot name any."""
+    match = re.fullmatch(rf"{ID_PREFIXES[kind]}-([1-9]\d{{0,17}})", identifier, re.ASCII)
+    return int(match[1]) if match else 0
+
+
+def _logical_id(kind: str) -> Maker:
+    def make(_modifier: str, value: str, _context: Context) -> Clause:
+        return "r.id = ?", (row_of(kind, value.removeprefix(f"{kind}/")),)
+
+    return make
+
+
+def _reference(kind: str, column: str) -> Maker:
+    def make(_modifier: str, value: str, _context: Context) -> Clause:
+        return f"r.{column} = ?", (row_of(kind, value.rpartition("/")[2]),)
+
+    return make
+
+
+def _active(_modifier: str, value: str, _context: Context) -> Clause:
+    if value not in {"true", "false"}:
+        raise ParameterError(f"active={value!r}: true or false")
+    return ("1" if value == "true" else "0"), ()
+
+
+def _span(text: str) -> tuple[str, int, int]:
+    """Return the prefix, the beginning and the end of what a date names (FHIR R4 §3.1.1.4.6)."""
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        raise ParameterError(
+            f"_lastUpdated={text[:40]!r}: a date with gt, ge, eq, lt or le before it"
+        )
+    prefix, year, month, day, hour, minute, second, zone = match.groups()
+    try:
+        moment = datetime(
+            int(year),
+            int(month or 1),
+            int(day or 1),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            tzinfo=UTC,
+        )
+        if zone and zone != "Z":
+            shift = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:]))
+            moment += shift if zone[0] == "-" else -shift
+        if day is None:
+            after = (
+                moment.replace(year=moment.year + 1)
+                if month is None
+                else (moment.replace(day=28) + timedelta(days=4)).replace(day=1)
+            )
+        else:
+            step = (
+                timedelta(seconds=1)
+                if second
+                else timedelta(minutes=1)
+                if hour
+                else timedelta(days=1)
+            )
+            after = moment + step
+    except (ValueError, OverflowError) as error:
+        raise ParameterError(f"_lastUpdated={text[:40]!r}: {error}") from error
+    return prefix or "eq", int(moment.timestamp()), int(after.timestamp())
+
+
+def _last_updated(_modifier: str, value: str, _context: Context) -> Clause:
+    prefix, begin, end = _span(value)
+    match prefix:
+        case "gt":
+            return "r.updated >= ?", (end,)
+        case "ge":
+            return "r.updated >= ?", (begin,)
+        case "lt":
+            return "r.updated < ?", (begin,)
+        case "le":
+            return "r.updated < ?", (end,)
+        case _:
+            return "r.updated >= ? AND r.updated < ?", (begin, end)
+
+
+def _token(value: str) -> tuple[str | None, str]:
+    """Split a token: (system or None when any, code)."""
+    system, bar, code = value.partition("|")
+    return (system, code) if bar else (None, value)
+
+
+def _person_identifier(_modifier: str, value: str, _context: Context) -> Clause:
+    system, code = _token(value)
+    forms = {systems.IDNPS: code, systems.RPPS: f"8{code}", systems.ADELI: f"0{code}"}
+    if system is None:
+        return "r.national_id IN (?, ?, ?)", tuple(forms.values())
+    if system not in forms:
+        return "0", ()
+    if not code:
+        first = {systems.IDNPS: "", systems.RPPS: "8", systems.ADELI: "0"}[system]
+        return "r.national_id >= ? AND r.national_id < ?", (first, first + _LAST)
+    return "r.national_id = ?", (forms[system],)
+
+
+def _structure_identifier(_modifier: str, value: str, _context: Context) -> Clause:
+    system, code = _token(value)
+    forms = {
+        systems.IDNST: ("r.national_id = ?", code),
+        systems.FINESS: ("r.national_id = ?", f"1{code}"),
+        systems.SIRENE: ("r.siret = ?", code),
+    }
+    if system is None:
+        return "(r.national_id IN (?, ?) OR r.siret = ?)", (code, f"1{code}", code)
+    if system not in forms:
+        return "0", ()
+    if not code:
+        first = "1" if system == systems.FINESS else ""
+        return "r.national_id >= ? AND r.national_id < ?", (first, first + _LAST)
+    sql, parameter = forms[system]
+    return sql, (parameter,)
+
+
+def _activity_identifier(_modifier: str, value: str, _context: Context) -> Clause:
+    system, code = _token(value)
+    match = re.fullmatch(r"A(\d{12})", code, re.ASCII)
+    if system not in {None, systems.ACTIVITY} or match is None:
+        return "0", ()
+    return "r.id = ?", (int(match[1]),)
+
+
+def _kind_of_identifier(kinds: dict[str, str]) -> Maker:
+    def make(_modifier: str, value: str, _context: Context) -> Clause:
+        _system, code = _token(value)
+        return kinds.get(code, "0"), ()
+
+    return make
+
+
+def _string(key: str, exact: Callable[[str], str] | None = None) -> Maker:
+    """Make a string search on a folded column: prefix, `:exact` or `:contains`.
+
+    `:exact` compares what is displayed when `exact` names its SQL, the folded text otherwise.
+    """
+
+    def make(modifier: str, value: str, _context: Context) -> Clause:
+        folded = fold(value)
+        if not folded:
+            raise ParameterError("an empty text to search for")
+        if modifier == "contains":
+            return f"instr({key}, ?) > 0", (folded,)
+        if modifier == "exact":
+            if exact is not None:
+                return f"{key} = ? AND {exact('?')}", (folded, value)
+            return f"{key} = ?", (folded,)
+        return f"{key} >= ? AND {key} < ?", (folded, folded + _LAST)
+
+    return make
+
+
+def _given(modifier: str, value: str, _context: Context) -> Clause:
+    folded = fold(value)
+    if not folded:
+        raise ParameterError("an empty text to search for")
+    if modifier == "exact":
+        return "r.cn_key >= ? AND r.cn_key < ? AND r.given = ?", (f"{folded} ", f"{folded}!", value)
+    if modifier == "contains":
+        # The folded first name is what stands before the surname in cn_key.
+        first = "substr(r.cn_key, 1, length(r.cn_key) - length(r.surname_key) - 1)"
+        return f"instr({first}, ?) > 0", (folded,)
+    return "r.cn_key >= ? AND r.cn_key < ?", (folded, folded + _LAST)
+
+
+def _name(modifier: str, value: str, context: Context) -> Clause:
+    """Search any part of a name."""
+    family, parameters = _string("r.surname_key", lambda mark: f"r.surname = {mark}")(
+        modifier, value, context
+    )
+    given, more = _given(modifier, value, context)
+    return f"(({family}) OR ({given}))", (*parameters, *more)
+
+
+def _codes(rows: list[int], column: str) -> Clause:
+    return (f"r.{column} IN ({','.join(map(str, rows))})", ()) if rows else ("0", ())
+
+
+def _qualification(_modifier: str, value: str, _context: Context) -> Clause:
+    system, code = _token(value)
+    reference = tables()
+    clauses = []
+    if system in {None, systems.PROFESSION}:
+        rows = [i for i, p in enumerate(reference.professions) if p.code == code and code != "0"]
+        clauses.append(_codes(rows, "profession")[0])
+    if system in {None, systems.SPECIALTY}:
+        rows = [i for i, s in enumerate(reference.specialties) if s[0] == code]
+        doctors = [i for i, p in enumerate(reference.professions) if p.code == "10"]
+        clauses.append(f"({_codes(doctors, 'profession')[0]} AND {_codes(rows, 'specialty')[0]})")
+    return f"({' OR '.join(clauses) or '0'})", ()
+
+
+def _role(_modifier: str, value: str, _context: Context) -> Clause:
+    system, code = _token(value)
+    if system in {None, systems.MODE} and code in {"L", "S"}:
+        return "r.mode = ?", (code,)
+    if system in {None, systems.KIND_OF_ACTIVITY} and code == "GENR01":
+        return "1", ()
+    return "0", ()
+
+
+def _organization_type(_modifier: str, value: str, _context: Context) -> Clause:
+    system, code = _token(value)
+    if system in {None, systems.SECTOR}:
+        rows = [i for i, s in enumerate(tables().sectors) if s.code == code]
+        if rows:
+            return _codes(rows, "sector")
+    kinds = {"LEGAL-ENTITY": "J", "GEOGRAPHICAL-ENTITY": "G"}
+    if system in {None, systems.ORGANIZATION_KINDS} and code in kinds:
+        return "r.kind = ?", (kinds[code],)
+    return "0", ()
+
+
+def _place(field_name: str) -> Maker:
+    def make(modifier: str, value: str, _context: Context) -> Clause:
+        wanted = fold(value)
+
+        def holds(text: str) -> bool:
+            if modifier == "exact":
+                return text == value
+            folded = fold(text)
+            return wanted in folded if modifier == "contains" else folded.startswith(wanted)
+
+        rows = [
+            i
+            for i, d in enumerate(tables().departments)
+            if wanted and holds(getattr(d, field_name))
+        ]
+        return _codes(rows, "department")
+
+    return make
+
+
+def _mailbox(kind: str) -> Maker:
+    """Make `mailbox-mss`: prefix, `:exact` or `:contains`, on visible mailboxes alone."""
+    bearer = Bearer(kind, 0)
+    column = bearer.column
+    own = bearer.condition.replace(f"m.{column} = ?", "1")
+
+    def make(modifier: str, value: str, context: Context) -> Clause:
+        text = value.lower()
+        if not text:
+            raise ParameterError("an empty address to search for")
+        shown = f"({own}) AND {context.visible}"
+        found = f"r.id IN (SELECT m.{column} FROM mailbox m WHERE {shown} AND {{}})"
+        if modifier == "exact":
+            return found.format("m.address = ?"), (text,)
+        if modifier != "contains":
+            return found.format("m.address >= ? AND m.address < ?"), (text, text + _LAST)
+        local, at, domain = text.partition("@")
+        inside = "m.id IN (SELECT rowid FROM words.search WHERE search MATCH ?)"
+        domains = "m.domain IN (SELECT id FROM domain WHERE {})"
+        with_: tuple[str, ...]
+        if at and match_words(local):
+            narrow, with_ = inside, (match_words(local),)
+        elif at and domain:
+            narrow, with_ = domains.format("name >= ? AND name < ?"), (domain, domain + _LAST)
+        elif not at and match_words(text) and context.count_domains(text) <= _BROAD_DOMAINS:
+            either = f"({inside} OR {domains.format('instr(name, ?) > 0')})"
+            narrow, with_ = either, (match_words(text), text)
+        else:
+            # So common a text is met at once: resources are walked in order until a page is full.
+            walk = f"SELECT 1 FROM mailbox m WHERE m.{column} = r.id AND {shown}"
+            return f"EXISTS ({walk} AND instr(m.address, ?) > 0)", (text,)
+        return found.format(f"{narrow} AND instr(m.address, ?) > 0"), (*with_, text)
+
+    return make
+
+
+def _mailbox_type(kind: str) -> Maker:
+    bearer = Bearer(kind, 0)
+    own = bearer.condition.replace(f"m.{bearer.column} = ?", f"m.{bearer.column} = r.id")
+
+    def make(_modifier: str, value: str, context: Context) -> Clause:
+        system, code = _token(value)
+        kinds = [i for i, known in enumerate(TYPES) if known.value == code]
+        # The IG writes the system of the messaging type in its examples: both are understood.
+        if not kinds or system not in {None, systems.TYPE_BAL, systems.MESSAGING}:
+            return "0", ()
+        inner = f"SELECT 1 FROM mailbox m WHERE {own} AND {context.visible} AND m.type = ?"
+        return f"EXISTS ({inner})", (kinds[0],)
+
+    return make
+
+
+def _common(kind: str) -> dict[str, tuple[str, tuple[str, ...], Maker]]:
+    return {
+        "_id": ("token", (), _logical_id(kind)),
+        "_lastUpdated": ("date", (), _last_updated),
+        "active": ("token", (), _active),
+        "mailbox-mss": ("string", ("exact", "contains"), _mailbox(kind)),
+        "mailbox-mss-type": ("token", (), _mailbox_type(kind)),
+    }
+
+
+_TEXT = ("exact", "contains")
+SEARCH = {
+    "Practitioner": Searchable(
+        "person",
+        {
+            **_common("Practitioner"),
+            "identifier": ("token", (), _person_identifier),
+            "identifier-type": (
+                "token",
+                (),
+                _kind_of_identifier(
+                    {
+                        "IDNPS": "1",
+                        "RPPS": "r.national_id >= '8' AND r.national_id < '9'",
+                        "ADELI": "r.national_id >= '0' AND r.national_id < '1'",
+                    }
+                ),
+            ),
+            "family": (
+                "string",
+                _TEXT,
+                _string("r.surname_key", lambda mark: f"r.surname = {mark}"),
+            ),
+            "given": ("string", _TEXT, _given),
+            "name": ("string", _TEXT, _name),
+            "qualification-code": ("token", (), _qualification),
+        },
+        reverse=("PractitionerRole:practitioner",),
+    ),
+    "PractitionerRole": Searchable(
+        "activity",
+        {
+            **_common("PractitionerRole"),
+            "identifier": ("token", (), _activity_identifier),
+            "organization": ("reference", (), _reference("Organization", "structure")),
+            "practitioner": ("reference", (), _reference("Practitioner", "person")),
+            "role": ("token", (), _role),
+        },
+        includes=("PractitionerRole:organization", "PractitionerRole:practitioner"),
+    ),
+    "Organization": Searchable(
+        "structure",
+        {
+            **_common("Organization"),
+            "identifier": ("token", (), _structure_identifier),
+            "identifier-type": (
+                "token",
+                (),
+                _kind_of_identifier(
+                    {
+                        "IDNST": "1",
+                        "SIRET": "1",
+                        "FINEJ": "r.kind = 'J'",
+                        "FINEG": "r.kind = 'G' AND r.national_id < '2'",
+                    }
+                ),
+            ),
+            "name": ("string", _TEXT, _string("r.name_key", lambda mark: f"r.name = {mark}")),
+            "address-city": ("string", _TEXT, _place("town")),
+            "address-postalcode": ("string", _TEXT, _place("postcode")),
+            "partof": ("reference", (), _reference("Organization", "parent")),
+            "type": ("token", (), _organization_type),
+        },
+        includes=("Organization:partof",),
+        reverse=("PractitionerRole:organization",),
+    ),
+}

@@ -1,0 +1,208 @@
+"""The reference tables under data/: read once, checked, turned into tuples and weights."""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from sandbox.directory.draws import Ints
+
+__all__ = ["Department", "Profession", "Sector", "Service", "Tables", "fold", "slug", "tables"]
+
+# Operators whose domains are national, one per profession or for everybody (domain.md §1.7, §7.3).
+NATIONAL_SLUGS = ("medecin", "infirmier", "pro", "masseur-kinesitherapeute", "pharmacien")
+
+
+@dataclass(frozen=True)
+class Department:
+    """A département: code (2 or 3 characters), name, region label, main town, weight."""
+
+    code: str
+    name: str
+    region: str
+    town: str
+    population: int
+
+    @property
+    def digits(self) -> str:
+        """The two digits that open its FINESS numbers."""
+        return self.code[:2]
+
+    @property
+    def postcode(self) -> str:
+        """The postcode of its main town."""
+        return f"{self.code}00" if len(self.code) == 3 else f"{self.code}000"
+
+
+@dataclass(frozen=True)
+class Profession:
+    """A profession (TRE_G15) with its register and its weight among mailbox holders."""
+
+    code: str
+    label: str
+    slug: str
+    register: str
+    holders: int
+    liberal: int
+    female: int
+
+
+@dataclass(frozen=True)
+class Sector:
+    """A sector of activity (TRE_R02) with the number of its structures in the country."""
+
+    code: str
+    label: str
+    short: str
+    structures: int
+    finess: bool
+    org_boxes: int
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that holds an organisational mailbox."""
+
+    label: str
+    slug: str
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Every reference table."""
+
+    departments: tuple[Department, ...]
+    professions: tuple[Profession, ...]
+    specialties: tuple[tuple[str, str, int], ...]
+    sectors: tuple[Sector, ...]
+    services: tuple[Service, ...]
+    streets: tuple[str, ...]
+    female: tuple[str, ...]
+    male: tuple[str, ...]
+    families: tuple[str, ...]
+    family_weights: Ints
+    domain_sizes: Ints
+    operator_domains: Ints
+
+
+def fold(text: str) -> str:
+    """Fold a name for searching: lower case, no accents, single spaces."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+
+
+def slug(text: str) -> str:
+    """Turn a name into what an address can hold: letters, digits and dashes."""
+    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in fold(text)).split())
+
+
+def data_folder() -> Path:
+    """Return the folder of reference tables: in the wheel, or at the root of the sources."""
+    package = Path(__file__).resolve().parents[1]
+    shipped = package / "_shipped" / "data"
+    return shipped if shipped.is_dir() else package.parent / "data"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (data_folder() / name).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _words(name: str) -> dict[str, list[str]]:
+    """Read a list of names: words, `#` comments, `[section]` lines."""
+    sections: dict[str, list[str]] = {"": []}
+    current = sections[""]
+    for line in (data_folder() / "directory" / name).read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        if line.startswith("["):
+            current = sections.setdefault(line.strip("[]"), [])
+        else:
+            current.extend(word.replace("-", " ") for word in line.split())
+    return sections
+
+
+def _families() -> tuple[tuple[str, ...], Ints]:
+    """Return surnames and weights: the common ones by rank, then made ones, equally rare."""
+    sections = _words("family-names.txt")
+    common = list(dict.fromkeys(sections[""]))
+    parts = sections["made"]
+    stems = [part for part in parts if part[0].isupper()]
+    endings = [part for part in parts if not part[0].isupper()]
+    made = [stem + ending for stem in stems for ending in endings]
+    names: dict[str, str] = {}
+    for name in common + made:
+        names.setdefault(slug(name), name)
+    # Martin has 235,000 bearers, the second name 105,000, the fifth 90,000, the ninth 78,000
+    # (data/directory/README.md); the hyperbola goes through these, the rest is rare.
+    weights = [
+        235_000 if rank == 0 else 2_100_000 // (rank + 19) if rank < len(common) else 3_000
+        for rank in range(len(names))
+    ]
+    return tuple(names.values()), np.array(weights, dtype=np.int64)
+
+
+def _domain_sizes() -> Ints:
+    """Interpolate the published quantiles of mailboxes per domain, in integers."""
+    anchors = [(int(r["rank"]), int(r["boxes"])) for r in _rows("directory/boxes-by-domain.csv")]
+    sizes: list[int] = []
+    for (rank, boxes), (next_rank, next_boxes) in pairwise(anchors):
+        span, fall = next_rank - rank, boxes - next_boxes
+        sizes.extend(boxes - fall * step // span for step in range(span))
+    return np.array([*sizes, anchors[-1][1]], dtype=np.int64)
+
+
+@cache
+def tables() -> Tables:
+    """Return the reference tables (read once)."""
+    given = _words("given-names.txt")
+    families, weights = _families()
+    streets = (data_folder() / "directory" / "street-names.txt").read_text(encoding="utf-8")
+    return Tables(
+        departments=tuple(
+            Department(r["code"], r["name"], r["region"], r["town"], int(r["population"]))
+            for r in _rows("directory/departments.csv")
+        ),
+        professions=tuple(
+            Profession(
+                code=r["code"],
+                label=r["label"],
+                slug=r["slug"],
+                register=r["register"],
+                holders=int(r["holders"]),
+                liberal=int(r["liberal"]),
+                female=int(r["female"]),
+            )
+            for r in _rows("directory/professions.csv")
+        ),
+        specialties=tuple(
+            (r["code"], r["label"], int(r["holders"])) for r in _rows("directory/specialties.csv")
+        ),
+        sectors=tuple(
+            Sector(
+                code=r["code"],
+                label=r["label"],
+                short=r["short"],
+                structures=int(r["structures"]),
+                finess=r["finess"] == "1",
+                org_boxes=int(r["org_boxes"]),
+            )
+            for r in _rows("directory/sectors.csv")
+        ),
+        services=tuple(Service(r["label"], r["slug"]) for r in _rows("directory/services.csv")),
+        streets=tuple(line for line in streets.splitlines() if not line.startswith("#")),
+        female=tuple(dict.fromkeys(given["female"])),
+        male=tuple(dict.fromkeys(given["male"])),
+        families=families,
+        family_weights=weights,
+        domain_sizes=_domain_sizes(),
+        operator_domains=np.array(
+            [int(r["domains"]) for r in _rows("operators-by-domains.csv")], dtype=np.int64
+        ),
+    )

@@ -1,0 +1,42 @@
+"""Pro Santé Connect on one laptop: OpenID Connect, CIBA that behaves and misbehaves, the phones.
+
+Theory of operation. A request comes in as a form and credentials (`forms`, `client_auth`), is
+checked in the order of the profile (`backchannel`), and becomes an `AuthRequest` whose whole life
+is the pure table of `ciba`. `Provider` holds store, clock, phones and faults, and answers with
+values (`Reply`); `grants` and `browser` are its other endpoints. `web`, `control` and `server`
+are the only modules that know HTTP, and `server` the only one that opens sockets. Every refusal is
+a row of `RULES`, which gives the wire answer of both profiles and the sentence of the event log.
+It never asks a name server, never leaves 127.0.0.0/8 and `mssante.test`, and never logs a secret.
+It knows nothing of the other packages: people come through the `People` protocol, certificates
+through `TlsFiles`. Operators, clients, live, conformance and the console may import it.
+"""
+
+from sandbox.psc.behaviour import Behaviour
+from sandbox.psc.certificates import TlsFiles
+from sandbox.psc.clients import Client
+from sandbox.psc.clock import Clock
+from sandbox.psc.faults import FAULTS, FaultRule
+from sandbox.psc.people import BuiltInPeople, People, Person
+from sandbox.psc.provider import Options, Provider
+from sandbox.psc.rules_token import RULES
+from sandbox.psc.server import Running, running
+from sandbox.psc.settings import Settings, settings_for
+
+__all__ = [
+    "FAULTS",
+    "RULES",
+    "Behaviour",
+    "BuiltInPeople",
+    "Client",
+    "Clock",
+    "FaultRule",
+    "Options",
+    "People",
+    "Person",
+    "Provider",
+    "Running",
+    "Settings",
+    "TlsFiles",
+    "running",
+    "settings_for",
+]

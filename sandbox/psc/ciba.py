@@ -1,0 +1,173 @@
+"""The life of one authentication request, as a pure state machine.
+
+Values in, values out: no socket, no store, no clock. `poll` and `decide` take the instant and
+return the request that replaces the one given. Which check comes first differs by profile and is
+one table, `POLL_ORDER`; the tests and docs/psc.md read the same table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from sandbox.psc.refusals import ProfileName
+from sandbox.psc.settings import Settings
+
+__all__ = ["POLL_ORDER", "AuthRequest", "Decision", "State", "decide", "expire", "poll"]
+
+
+class State(StrEnum):
+    """Where a request stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REDEEMED = "redeemed"
+    CLOSED = "closed"
+
+
+class Decision(StrEnum):
+    """What the authentication device says; the last two end in a denial."""
+
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    WRONG_CODE = "wrong_code"
+    FAIL = "fail"
+
+
+# Wrong codes that end a request, as three wrong PINs end a CPS session.
+MAX_WRONG_CODES = 3
+
+# Check order at the token endpoint. Keycloak throttles before it looks at the decision, so an
+# approved request polled too soon still earns slow_down (anchors.md C3); Core's slow_down is "a
+# variant of authorization_pending", so it is only for what is still pending.
+POLL_ORDER: dict[ProfileName, tuple[str, ...]] = {
+    "psc": ("redeemed", "expired", "throttle", "denied", "pending"),
+    "core": ("redeemed", "closed", "expired", "denied", "failed", "throttle", "pending"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthRequest:
+    """One backchannel (or browser) authentication request. Instants are epoch seconds."""
+
+    ticket: str  # public handle for people and APIs; the secret id is never shown
+    id_hash: str  # SHA-256 of auth_req_id
+    client_id: str
+    subject: str
+    scope: str
+    mode: str  # poll, ping, push, browser
+    created_at: float
+    expires_at: float
+    interval: int
+    binding_message: str | None = None
+    acr_values: str | None = None
+    channel: str = "MOBILE"
+    # The id itself is kept only where it must be sent again (ping, push).
+    auth_req_id: str | None = None
+    notification_token: str | None = None
+    nonce: str | None = None
+    state: State = State.PENDING
+    last_poll: float | None = None
+    polls: int = 0
+    fast_polls: int = 0
+    wrong_codes: int = 0
+    notified: bool = False
+    decided_at: float | None = None
+    # What the person's behaviour has planned, so that a restart keeps it.
+    planned_at: float | None = None
+    planned: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for the store."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> AuthRequest:
+        """Build from the store's plain data."""
+        return cls(**{**data, "state": State(data["state"])})
+
+
+def _too_fast(request: AuthRequest, now: float, settings: Settings) -> bool:
+    if request.last_poll is None:
+        if settings.first_poll == "allowed":
+            return False
+        since = request.created_at
+    else:
+        since = request.last_poll
+    # A pinged client may come at once (T11): `notified` lifts the throttle, once decided.
+    if settings.profile == "core" and request.notified and request.state is not State.PENDING:
+        return False
+    return now < since + request.interval - settings.poll_tolerance
+
+
+def poll(request: AuthRequest, now: float, settings: Settings) -> tuple[AuthRequest, str | None]:
+    """Answer one poll: the request as it is afterwards, and the refusing rule or None for tokens.
+
+    The interval check and its update are one step (T12): callers store the returned request in
+    the same transaction as they read the given one.
+    """
+    seen = replace(request, polls=request.polls + 1)
+    for check in POLL_ORDER[settings.profile]:
+        match check:
+            case "redeemed" if request.state is State.REDEEMED:
+                return seen, "id_redeemed"
+            case "closed" if request.state is State.CLOSED:
+                return seen, "abusive"
+            case "expired" if request.state is State.EXPIRED or now >= request.expires_at:
+                return seen, "expired"
+            case "denied" if request.state is State.DENIED:
+                return seen, "denied"
+            case "failed" if request.state is State.FAILED:
+                return seen, "transaction_failed"
+            case "throttle" if _too_fast(request, now, settings):
+                return _throttled(seen, now, settings)
+            case "pending" if request.state is State.PENDING:
+                return replace(seen, last_poll=now), "pending"
+            case _:
+                continue
+    if request.state is not State.APPROVED:
+        # psc has no "closed" or "failed" row: Keycloak knows neither and says denied.
+        return seen, "denied"
+    return replace(seen, state=State.REDEEMED, last_poll=now), None
+
+
+def _throttled(
+    request: AuthRequest, now: float, settings: Settings
+) -> tuple[AuthRequest, str | None]:
+    fast = request.fast_polls + 1
+    if settings.profile == "psc":
+        # Keycloak: a refused poll does not restart the wait.
+        return replace(request, fast_polls=fast), "slow_down"
+    if settings.patience and fast > settings.patience:
+        return replace(request, fast_polls=fast, state=State.CLOSED), "abusive"
+    wait = request.interval + settings.slow_down_step
+    return replace(request, fast_polls=fast, interval=wait, last_poll=now), "slow_down"
+
+
+def decide(request: AuthRequest, decision: Decision, now: float) -> AuthRequest:
+    """Apply what the device says; a request that is no longer pending is returned unchanged."""
+    if request.state is not State.PENDING or now >= request.expires_at:
+        return request
+    match decision:
+        case Decision.APPROVE:
+            return replace(request, state=State.APPROVED, decided_at=now)
+        case Decision.REFUSE:
+            return replace(request, state=State.DENIED, decided_at=now)
+        case Decision.FAIL:
+            return replace(request, state=State.FAILED, decided_at=now)
+        case Decision.WRONG_CODE:
+            wrong = replace(request, wrong_codes=request.wrong_codes + 1)
+            if wrong.wrong_codes >= MAX_WRONG_CODES:
+                return replace(wrong, state=State.DENIED, decided_at=now)
+            return wrong
+
+
+def expire(request: AuthRequest, now: float) -> AuthRequest:
+    """Mark a pending request whose time is over; anything else is returned unchanged."""
+    if request.state is State.PENDING and now >= request.expires_at:
+        return replace(request, state=State.EXPIRED, decided_at=now)
+    return request

@@ -1,0 +1,184 @@
+"""Registered clients (M6): what each may do and how it authenticates."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from joserfc.jwk import KeySet
+
+from sandbox.psc.jose import ASYMMETRIC, BadTokenError, key_set
+from sandbox.space.errors import UserError
+
+__all__ = ["AUTH_METHODS", "BUILT_IN_CLIENTS", "Client", "is_local", "load_clients"]
+
+AUTH_METHODS = (
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "tls_client_auth",
+)
+MODES = ("poll", "ping", "push")
+# RFC 7518 3.2: a HS256 key has at least 256 bits.
+MIN_HMAC_SECRET = 32
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL stays in the sandbox: loopback address, localhost, or *.mssante.test."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018  (raises when the port is not one)
+    except ValueError:
+        return False
+    if parts.scheme not in ("https", "http"):
+        return False
+    if host == "localhost" or host == "mssante.test" or host.endswith(".mssante.test"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A relying party. Names are those of OpenID Connect Registration and CIBA Core 4.
+
+    `delivery_mode` None: the client may not use CIBA.
+    `fault` names a misbehaviour (see `faults`) that this client always meets.
+    """
+
+    client_id: str
+    auth_method: str = "client_secret_basic"
+    client_secret: str | None = None
+    jwks: dict[str, Any] | None = None
+    tls_client_auth_subject_dn: str | None = None
+    redirect_uris: tuple[str, ...] = ()
+    delivery_mode: str | None = "poll"
+    notification_endpoint: str | None = None
+    request_signing_alg: str | None = None
+    user_code_parameter: bool = False
+    id_token_signed_response_alg: str = "RS256"  # noqa: S105  (an algorithm)
+    certificate_bound_tokens: bool = False
+    require_pkce: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a registration that could not work.
+
+        Raises:
+            UserError: naming the client, the member, and what is allowed.
+        """
+
+        def wrong(member: str, expected: str) -> UserError:
+            return UserError(f"client {self.client_id!r}: {member} : attendu / expected {expected}")
+
+        if not self.client_id or not self.client_id.isascii() or len(self.client_id) > 255:
+            raise wrong("client_id", "1 … 255 ASCII")
+        if self.auth_method not in AUTH_METHODS:
+            raise wrong("auth_method", ", ".join(AUTH_METHODS))
+        if self.auth_method.startswith("client_secret") and not self.client_secret:
+            raise wrong("client_secret", "un secret / a secret")
+        if self.auth_method == "client_secret_jwt" and (
+            len((self.client_secret or "").encode()) < MIN_HMAC_SECRET
+        ):
+            raise wrong("client_secret", f"≥ {MIN_HMAC_SECRET} octets / bytes (HS256)")
+        if self.auth_method == "private_key_jwt" and not self.jwks:
+            raise wrong("jwks", "un JWKS public / a public JWKS")
+        if self.auth_method == "tls_client_auth" and not self.tls_client_auth_subject_dn:
+            raise wrong("tls_client_auth_subject_dn", "un DN RFC 4514 / an RFC 4514 DN")
+        if self.jwks is not None:
+            try:
+                keys = key_set(self.jwks)
+            except BadTokenError as error:
+                raise wrong("jwks", f"JWKS ({error})") from None
+            if any(key.is_private for key in keys.keys):
+                raise wrong("jwks", "clés publiques seules / public keys only")
+        if self.delivery_mode is not None and self.delivery_mode not in MODES:
+            raise wrong("delivery_mode", "poll, ping, push")
+        if self.delivery_mode in ("ping", "push"):
+            if not self.notification_endpoint:
+                raise wrong("notification_endpoint", "une URL / a URL (ping, push)")
+            if not is_local(self.notification_endpoint):
+                raise wrong("notification_endpoint", "127.0.0.0/8, localhost, *.mssante.test")
+        for alg, member in (
+            (self.request_signing_alg, "request_signing_alg"),
+            (self.id_token_signed_response_alg, "id_token_signed_response_alg"),
+        ):
+            if alg is not None and alg not in ASYMMETRIC:
+                raise wrong(member, ", ".join(ASYMMETRIC))
+        for uri in self.redirect_uris:
+            if "#" in uri or not urlsplit(uri).scheme:
+                raise wrong("redirect_uris", "URI absolue sans fragment / absolute, no fragment")
+
+    @property
+    def keys(self) -> KeySet | None:
+        """The client's public keys, or None."""
+        return None if self.jwks is None else key_set(self.jwks)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Client:
+        """Build from plain data (TOML, JSON, control API).
+
+        Raises:
+            UserError: an unknown or ill-typed member, or what `__post_init__` refuses.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = set(data) - known
+        if unknown:
+            raise UserError(f"client: {sorted(unknown)} : attendu / expected {sorted(known)}")
+        if not isinstance(data.get("client_id"), str):
+            raise UserError("client: client_id : attendu / expected une chaîne / a string")
+        values = dict(data)
+        for name in ("user_code_parameter", "certificate_bound_tokens", "require_pkce"):
+            if name in values and not isinstance(values[name], bool):
+                raise UserError(f"client {data['client_id']!r}: {name} : attendu / expected bool")
+        uris = values.get("redirect_uris", ())
+        if not isinstance(uris, list | tuple) or not all(isinstance(u, str) for u in uris):
+            raise UserError(f"client {data['client_id']!r}: redirect_uris : liste / list")
+        values["redirect_uris"] = tuple(uris)
+        if values.get("jwks") is not None and not isinstance(values["jwks"], dict):
+            raise UserError(f"client {data['client_id']!r}: jwks : objet / object")
+        typed = {"redirect_uris", "jwks", "user_code_parameter"}
+        typed |= {"certificate_bound_tokens", "require_pkce"}
+        for name, value in values.items():
+            if name not in typed and value is not None and not isinstance(value, str):
+                raise UserError(f"client {data['client_id']!r}: {name} : chaîne / string")
+        return cls(**values)
+
+
+def load_clients(path: Path) -> tuple[Client, ...]:
+    """Read clients from TOML (`[[client]]`) or JSON (a list).
+
+    Raises:
+        UserError: unreadable file, or a client that is refused.
+    """
+    try:
+        text = path.read_text("utf-8")
+        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text).get("client")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {error}") from None
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+        raise UserError(f"{path}: attendu / expected [[client]] (TOML), [ {{…}} ] (JSON)")
+    return tuple(Client.from_dict(item) for item in data)
+
+
+def _built_in() -> Iterable[Client]:
+    redirect = ("https://localhost/callback", "http://127.0.0.1/callback")
+    secret = "sandbox-secret-that-is-public-0123456789"  # noqa: S105  (published in the docs)
+    yield Client(client_id="lps-poll", client_secret=secret, redirect_uris=redirect)
+    yield Client(client_id="lps-post", auth_method="client_secret_post", client_secret=secret)
+    yield Client(client_id="operator-proxy", client_secret=secret, redirect_uris=redirect)
+
+
+# Clients that exist out of the box; their secret is in the documentation, hence no secret.
+BUILT_IN_CLIENTS: tuple[Client, ...] = tuple(_built_in())

@@ -1,0 +1,324 @@
+"""`mss-sandbox psc …`: serve, decide for a person, move the clock, the AD brick."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from sandbox.psc.ad_brick import AdBrick
+from sandbox.psc.behaviour import KINDS, Behaviour
+from sandbox.psc.ciba import Decision
+from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
+from sandbox.psc.faults import load_faults
+from sandbox.psc.people import BUILT_IN, BuiltInPeople
+from sandbox.psc.provider import Options
+from sandbox.psc.server import Running, bind, plain_server, prepare, serve, serve_app
+from sandbox.psc.settings import settings_for
+from sandbox.psc.sms import SmsLaw
+from sandbox.space.errors import UserError
+
+__all__ = ["psc"]
+
+SHEET = "psc.json"
+_HOME = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=lambda: Path(click.get_app_dir("mssante-sandbox")) / "psc",
+    help="Dossier des certificats et de l'état. / Folder of certificates and state.",
+)
+
+
+@click.group()
+def psc() -> None:
+    """Émulateur Pro Santé Connect (OpenID, CIBA). / Pro Santé Connect emulator."""
+
+
+def _sheet(running: Running) -> dict[str, Any]:
+    provider = running.provider
+    return {
+        "issuer": running.issuer,
+        "origin": running.origin,
+        "mtls_origin": provider.mtls_origin,
+        "discovery": f"{running.issuer}/.well-known/wallet-openid-configuration",
+        "profile": provider.settings.profile,
+        "ca": str(running.files.ca),
+        "phones": f"{running.origin}/",
+        "events": f"{running.origin}/events",
+        "clients": sorted(provider.clients),
+        "pid": os.getpid(),
+    }
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _run(main: Any) -> None:
+    """Run a coroutine on uvloop where there is one."""
+    factory = None
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main)
+
+
+def _stop_on_signal(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+
+@psc.command("serve")
+@click.option("--profile", type=click.Choice(["psc", "core"]), default="psc", show_default=True)
+@click.option("--fapi", is_flag=True, help="FAPI-CIBA (profil core). / FAPI-CIBA (core profile).")
+@click.option("--device", type=click.Choice(["phone", "sms"]), default="phone", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8443, show_default=True)
+@click.option("--mtls-port", type=click.IntRange(0, 65535), default=8444, show_default=True)
+@click.option("--host-name", default="localhost", show_default=True)
+@click.option("--interval", type=click.IntRange(0, 21600))
+@click.option("--expires-in", type=click.IntRange(1, 31_536_000))
+@click.option("--behaviour", type=click.Choice(KINDS), default="manual", show_default=True)
+@click.option("--clients", "clients_file", type=click.Path(path_type=Path), help="TOML, JSON.")
+@click.option("--faults", "faults_file", type=click.Path(path_type=Path), help="TOML.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--fresh", is_flag=True, help="Oublier l'état précédent. / Forget the state.")
+@click.option("--json", "as_json", is_flag=True)
+@_HOME
+def serve_command(
+    *,
+    profile: str,
+    fapi: bool,
+    device: str,
+    port: int,
+    mtls_port: int,
+    host_name: str,
+    interval: int | None,
+    expires_in: int | None,
+    behaviour: str,
+    clients_file: Path | None,
+    faults_file: Path | None,
+    seed: int,
+    fresh: bool,
+    as_json: bool,
+    home: Path,
+) -> None:
+    """Servir jusqu'à Ctrl-C. / Serve until Ctrl-C."""
+    changes: dict[str, Any] = {"device": device}
+    changes |= {"fapi": True} if fapi else {}
+    changes |= {"interval": interval} if interval is not None else {}
+    changes |= {"expires_in": expires_in} if expires_in is not None else {}
+    if not (host_name == "localhost" or host_name.endswith(".mssante.test")):
+        raise UserError(f"--host-name {host_name} : attendu / expected localhost, *.mssante.test")
+    fault_seed, faults = load_faults(faults_file) if faults_file else (seed, ())
+    clients = BUILT_IN_CLIENTS + (load_clients(clients_file) if clients_file else ())
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state = home / f"state-{profile}.db"
+    if fresh:
+        for suffix in ("", "-wal", "-shm"):
+            state.with_name(state.name + suffix).unlink(missing_ok=True)
+    listening = prepare(
+        settings_for(profile, **changes),
+        folder=home,
+        port=port,
+        mtls_port=mtls_port,
+        host_name=host_name,
+        options=Options(
+            clients=clients,
+            behaviour=Behaviour(kind=behaviour),
+            faults=faults,
+            seed=fault_seed,
+        ),
+        state=state,
+        clock=None,
+        files=None,
+    )
+
+    def ready(running: Running) -> None:
+        sheet = _sheet(running)
+        _write_private(home / SHEET, json.dumps(sheet, indent=1))
+        if as_json:
+            click.echo(json.dumps(sheet))
+        else:
+            click.echo(f"Émetteur / issuer : {sheet['issuer']}")
+            click.echo(f"Téléphones / phones : {sheet['phones']}")
+            click.echo(f"AC / CA : {sheet['ca']}")
+            click.echo("Ctrl-C pour arrêter / to stop")
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        _stop_on_signal(stop)
+        await serve(listening, stop, ready)
+
+    try:
+        _run(main())
+    finally:
+        listening.running.provider.store.close()
+        (home / SHEET).unlink(missing_ok=True)
+
+
+def _call(home: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Call the control API of the server that runs.
+
+    Raises:
+        UserError: none runs, or it refuses.
+    """
+    try:
+        sheet = json.loads((home / SHEET).read_text("utf-8"))
+        context = ssl.create_default_context(cafile=sheet["ca"])
+        with httpx.Client(verify=context, trust_env=False, timeout=10) as client:
+            answer = client.request(method, sheet["origin"] + path, json=body)
+    except (OSError, ValueError, KeyError, httpx.HTTPError):
+        raise UserError(
+            f"{home / SHEET} : aucun émulateur ne répond ; lancer / none answers; run: "
+            "mss-sandbox psc serve"
+        ) from None
+    try:
+        data = answer.json()
+    except ValueError:
+        raise UserError(f"{path} : {answer.status_code}") from None
+    if answer.status_code >= 400:
+        raise UserError(str(data.get("error", answer.status_code)))
+    return data
+
+
+def _decide(home: Path, national_id: str | None, decision: Decision, *, as_json: bool) -> None:
+    body = {"national_id": national_id, "decision": str(decision)}
+    done = _call(home, "POST", "/sandbox/decide", body)
+    if as_json:
+        click.echo(json.dumps(done, ensure_ascii=False))
+    else:
+        click.echo(f"{done['national_id']} · {done['binding_message'] or '—'} · {done['state']}")
+
+
+_PERSON = click.argument("national_id", required=False)
+_JSON = click.option("--json", "as_json", is_flag=True)
+
+
+@psc.command()
+@_PERSON
+@_JSON
+@_HOME
+def approve(*, national_id: str | None, as_json: bool, home: Path) -> None:
+    """Approuver la plus ancienne demande. / Approve the oldest request."""
+    _decide(home, national_id, Decision.APPROVE, as_json=as_json)
+
+
+@psc.command()
+@_PERSON
+@click.option("--wrong-code", is_flag=True, help="Saisir un code faux. / Enter a wrong code.")
+@_JSON
+@_HOME
+def refuse(*, national_id: str | None, wrong_code: bool, as_json: bool, home: Path) -> None:
+    """Refuser la plus ancienne demande. / Refuse the oldest request."""
+    decision = Decision.WRONG_CODE if wrong_code else Decision.REFUSE
+    _decide(home, national_id, decision, as_json=as_json)
+
+
+@psc.command()
+@_JSON
+@_HOME
+def people(*, as_json: bool, home: Path) -> None:
+    """Lister les personnes. / List the people."""
+    if (home / SHEET).exists():
+        listed = _call(home, "GET", "/sandbox/people")["people"]
+    else:
+        listed = [
+            {
+                "national_id": person.national_id,
+                "given_name": person.given_name,
+                "family_name": person.family_name,
+                "enabled": person.enabled,
+            }
+            for person in BUILT_IN
+        ]
+    if as_json:
+        click.echo(json.dumps(listed, ensure_ascii=False))
+        return
+    for person in listed:
+        state = "" if person["enabled"] else "  (désactivé / disabled)"
+        name = f"{person['given_name']} {person['family_name']}"
+        click.echo(f"{person['national_id']:<28}{name}{state}")
+
+
+@psc.command()
+@click.argument("seconds", type=float)
+@_HOME
+def advance(*, seconds: float, home: Path) -> None:
+    """Avancer l'horloge de SECONDS. / Move the clock forward."""
+    done = _call(home, "POST", "/sandbox/clock", {"advance": seconds})
+    click.echo(f"{done['now']:.3f}")
+
+
+@psc.command()
+@click.option("--follow", is_flag=True, help="Suivre en direct. / Follow live.")
+@_JSON
+@_HOME
+def events(*, follow: bool, as_json: bool, home: Path) -> None:
+    """Montrer le journal expliqué. / Show the explained event log."""
+    since = 0
+    while True:
+        for event in _call(home, "GET", f"/events?since={since}")["events"]:
+            since = event["seq"]
+            if as_json:
+                click.echo(json.dumps(event, ensure_ascii=False))
+                continue
+            words = (event.get("text_fr"), event.get("remedy_fr"), event.get("clause"))
+            click.echo(f"{event['seq']:>6} {event['kind']:<13}" + " — ".join(filter(None, words)))
+        if not follow:
+            return
+        # Ctrl-C is the way out; half a second is less than a reader notices.
+        time.sleep(0.5)
+
+
+@psc.command("ad-brick")
+@click.option("--callback", required=True, help="…/protocol/openid-connect/ext/ciba/auth/callback")
+@click.option("--port", type=click.IntRange(0, 65535), default=8445, show_default=True)
+@click.option("--sms-mean", type=float, default=5.0, show_default=True, help="s")
+@click.option("--sms-loss", type=float, default=0.01, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@_JSON
+def ad_brick(
+    *, callback: str, port: int, sms_mean: float, sms_loss: float, seed: int, as_json: bool
+) -> None:
+    """La brique AD seule, pour un vrai Keycloak. / The AD brick alone, for a real Keycloak."""
+    law = SmsLaw(mean=sms_mean, loss=sms_loss)
+    listener = bind(port)
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        brick = AdBrick(origin, callback, BuiltInPeople(BUILT_IN), law, seed=seed)
+    except UserError:
+        listener.close()
+        raise
+    sheet = {"channel": f"{origin}/channel", "sms": f"{origin}/sms", "callback": callback}
+    server = plain_server(brick.application)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        _stop_on_signal(stop)
+        task = asyncio.create_task(serve_app(server, listener))
+        while not server.started:
+            await asyncio.sleep(0.005)
+        if as_json:
+            click.echo(json.dumps(sheet))
+        else:
+            for name, value in sheet.items():
+                click.echo(f"{name} : {value}")
+        await stop.wait()
+        server.should_exit = True
+        await task
+
+    _run(main())

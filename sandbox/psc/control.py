@@ -1,0 +1,321 @@
+"""The control API and the pages: phones, decisions, clock, misbehaviour, events, SMS.
+
+JSON in, JSON out, under /sandbox/. A write must be `application/json`, which a page of another
+origin cannot send without being asked first (CORS preflight), so no other site drives the phones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from sandbox.psc.behaviour import KINDS, Behaviour
+from sandbox.psc.ciba import AuthRequest, Decision, State
+from sandbox.psc.clients import Client
+from sandbox.psc.faults import FAULTS, FaultRule
+from sandbox.psc.openapi import openapi
+from sandbox.psc.provider import Provider
+from sandbox.psc.refusals import Refused
+from sandbox.psc.sms_pages import sms_routes
+from sandbox.psc.web import page, read_body
+from sandbox.space.errors import UserError
+
+__all__ = ["control_routes"]
+
+MAX_PEOPLE = 500
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def _error(status: int, text: str) -> JSONResponse:
+    return JSONResponse({"error": text}, status)
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        UserError: another content type, too large, or not a JSON object.
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise UserError("Content-Type : attendu / expected application/json")
+    try:
+        data = json.loads(await read_body(request) or b"{}")
+    except Refused:
+        raise UserError("corps trop grand / body too large") from None
+    except (ValueError, RecursionError):
+        raise UserError("JSON illisible / unreadable JSON") from None
+    if not isinstance(data, dict):
+        raise UserError("attendu / expected un objet JSON / a JSON object")
+    return data
+
+
+def _guarded(handler: Handler) -> Handler:
+    async def guarded(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except UserError as error:
+            return _error(400, str(error))
+
+    return guarded
+
+
+def seen(provider: Provider, request: AuthRequest) -> dict[str, Any]:
+    """Return what a person's device shows of a request; never the auth_req_id."""
+    return {
+        "ticket": request.ticket,
+        "national_id": request.subject,
+        "client_id": request.client_id,
+        "binding_message": request.binding_message,
+        "channel": request.channel,
+        "scope": request.scope,
+        "mode": request.mode,
+        "state": str(request.state),
+        "created_at": request.created_at,
+        "expires_in": round(max(0.0, request.expires_at - provider.now()), 3),
+        "polls": request.polls,
+        "fast_polls": request.fast_polls,
+        "wrong_codes": request.wrong_codes,
+    }
+
+
+def _number(data: dict[str, Any], name: str, default: float) -> float:
+    value = data.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(f"{name} : attendu / expected un nombre / a number")
+    return float(value)
+
+
+class _Control:
+    """The handlers, over one provider."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+
+    def pending_of(self, national_id: str | None) -> list[AuthRequest]:
+        return [r for r in self.provider.requests(national_id) if r.state is State.PENDING]
+
+    async def people(self, request: Request) -> Response:
+        del request
+        listed: list[dict[str, Any]] = []
+        for person in itertools.islice(self.provider.people, MAX_PEOPLE):
+            behaviour = self.provider.behaviours.get(person.national_id, self.provider.behaviour)
+            listed.append(
+                {
+                    "national_id": person.national_id,
+                    "given_name": person.given_name,
+                    "family_name": person.family_name,
+                    "enabled": person.enabled,
+                    "behaviour": behaviour.kind,
+                }
+            )
+        return JSONResponse({"people": listed})
+
+    async def requests(self, request: Request) -> Response:
+        national_id = request.query_params.get("national_id")
+        state = request.query_params.get("state")
+        self.provider.tick()
+        found = [
+            seen(self.provider, item)
+            for item in self.provider.requests(national_id)
+            if state in (None, str(item.state))
+        ]
+        return JSONResponse({"requests": found})
+
+    async def decide(self, request: Request) -> Response:
+        await _json(request)
+        ticket, word = request.path_params["ticket"], request.path_params["decision"]
+        try:
+            decision = Decision(word)
+        except ValueError:
+            return _error(404, f"attendu / expected {', '.join(Decision)}")
+        if self.provider.request(ticket) is None:
+            return _error(404, f"demande {ticket[:40]!r} inconnue / unknown request")
+        try:
+            after = self.provider.decide(ticket, decision)
+        except UserError as error:
+            return _error(409, str(error))
+        return JSONResponse(seen(self.provider, after))
+
+    async def decide_for(self, request: Request) -> Response:
+        """Decide the oldest pending request of a person."""
+        data = await _json(request)
+        national_id = data.get("national_id")
+        if national_id is not None and not isinstance(national_id, str):
+            raise UserError("national_id : attendu / expected une chaîne / a string")
+        try:
+            decision = Decision(str(data.get("decision", "approve")))
+        except ValueError:
+            raise UserError(f"decision : attendu / expected {', '.join(Decision)}") from None
+        self.provider.tick()
+        pending = self.pending_of(national_id)
+        if not pending:
+            return _error(404, "aucune demande en attente / no pending request")
+        try:
+            after = self.provider.decide(pending[-1].ticket, decision)
+        except UserError as error:
+            return _error(409, str(error))
+        return JSONResponse(seen(self.provider, after))
+
+    async def behaviour(self, request: Request) -> Response:
+        data = await _json(request)
+        national_id = data.pop("national_id", None)
+        if national_id is not None and not isinstance(national_id, str):
+            raise UserError("national_id : attendu / expected une chaîne / a string")
+        self.provider.behave(Behaviour.from_dict(data), national_id)
+        return JSONResponse({"behaviour": data, "national_id": national_id})
+
+    async def clock(self, request: Request) -> Response:
+        provider = self.provider
+        if request.method == "POST":
+            data = await _json(request)
+            if data.get("freeze") is True:
+                provider.clock.freeze()
+            elif data.get("freeze") is False:
+                provider.clock.resume()
+            provider.advance(_number(data, "advance", 0.0))
+        return JSONResponse({"now": provider.now(), "frozen": provider.clock.frozen})
+
+    async def faults(self, request: Request) -> Response:
+        faults = self.provider.faults
+        if request.method == "DELETE":
+            faults.replace(())
+        elif request.method == "PUT":
+            data = await _json(request)
+            rules, seed = data.get("rules"), data.get("seed", faults.seed)
+            if not isinstance(rules, list) or not all(isinstance(r, dict) for r in rules):
+                raise UserError("rules : attendu / expected [ {…} ]")
+            if isinstance(seed, bool) or not isinstance(seed, int):
+                raise UserError("seed : attendu / expected un entier / an integer")
+            faults.replace(tuple(FaultRule.from_dict(rule) for rule in rules), seed)
+        elif request.method == "POST":
+            added = FaultRule.from_dict(await _json(request))
+            faults.replace((*faults.rules, added))
+        rules = [rule.to_dict() for rule in faults.rules]
+        known = {name: {"points": points, "text": text} for name, (points, text) in FAULTS.items()}
+        return JSONResponse({"seed": faults.seed, "rules": rules, "known": known})
+
+    async def clients(self, request: Request) -> Response:
+        if request.method == "POST":
+            client = Client.from_dict(await _json(request))
+            self.provider.register(client)
+            return JSONResponse({"client_id": client.client_id}, 201)
+        listed = [
+            {"client_id": c.client_id, "auth_method": c.auth_method, "mode": c.delivery_mode}
+            for c in self.provider.clients.values()
+        ]
+        return JSONResponse({"clients": listed})
+
+    async def keys(self, request: Request) -> Response:
+        data = await _json(request)
+        grace = _number(data, "grace", 0.0)
+        if not 0 <= grace <= 31_536_000:
+            raise UserError("grace : attendu / expected 0 … 31536000 s")
+        self.provider.rotate_keys(grace)
+        return JSONResponse(self.provider.ring.jwks(self.provider.now()))
+
+    async def device(self, request: Request) -> Response:
+        data = await _json(request)
+        reachable = data.get("reachable")
+        if not isinstance(reachable, bool):
+            raise UserError("reachable : attendu / expected true, false")
+        self.provider.device_reachable = reachable
+        return JSONResponse({"reachable": reachable})
+
+    async def sms(self, request: Request) -> Response:
+        number = request.query_params.get("number")
+        kept = ("number", "text", "link", "ticket", "sent_at", "arrives_at", "used")
+        arrived = self.provider.sms.arrived(self.provider.now(), number)
+        return JSONResponse({"sms": [{name: sms[name] for name in kept} for sms in arrived]})
+
+    async def events(self, request: Request) -> Response:
+        text = request.query_params.get("since", "0")
+        since = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+        if "text/event-stream" not in request.headers.get("accept", ""):
+            found = [event.to_dict() for event in self.provider.events.since(since)]
+            return JSONResponse({"events": found})
+        resume = request.headers.get("last-event-id", "")
+        if resume.isascii() and resume.isdigit() and len(resume) < 16:
+            since = int(resume)
+        stream = self._stream(since)
+        return StreamingResponse(stream, 200, {"Cache-Control": "no-store"}, "text/event-stream")
+
+    async def _stream(self, since: int) -> AsyncIterator[str]:
+        loop = asyncio.get_running_loop()
+        news = asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(news.set)
+
+        stop = self.provider.events.listen(wake)
+        try:
+            while True:
+                news.clear()
+                for event in self.provider.events.since(since):
+                    since = event.seq
+                    data = json.dumps(event.to_dict(), ensure_ascii=False)
+                    yield f"id: {event.seq}\nevent: {event.kind}\ndata: {data}\n\n"
+                await news.wait()
+        finally:
+            stop()
+
+    async def home(self, request: Request) -> Response:
+        del request
+        provider = self.provider
+        return page(
+            "phones", issuer=provider.issuer, profile=provider.settings.profile, kinds=KINDS
+        )
+
+    async def script(self, request: Request) -> Response:
+        del request
+        return page_script()
+
+    async def description(self, request: Request) -> Response:
+        del request
+        return JSONResponse(openapi(self.provider.settings, self.provider.origin))
+
+
+def page_script() -> Response:
+    """Return the phones page's script."""
+    text = Path(__file__).with_name("templates").joinpath("phones.js").read_text("utf-8")
+    return Response(text, 200, {"Cache-Control": "no-store"}, "text/javascript")
+
+
+def control_routes(provider: Provider) -> list[Route]:
+    """Return the control API and the pages of a provider."""
+    control = _Control(provider)
+    table: list[tuple[str, Handler, list[str]]] = [
+        ("/", control.home, ["GET"]),
+        ("/phones.js", control.script, ["GET"]),
+        ("/events", control.events, ["GET"]),
+        ("/sandbox/openapi.json", control.description, ["GET"]),
+        ("/sandbox/people", control.people, ["GET"]),
+        ("/sandbox/requests", control.requests, ["GET"]),
+        ("/sandbox/requests/{ticket}/{decision}", control.decide, ["POST"]),
+        ("/sandbox/decide", control.decide_for, ["POST"]),
+        ("/sandbox/behaviour", control.behaviour, ["POST"]),
+        ("/sandbox/clock", control.clock, ["GET", "POST"]),
+        ("/sandbox/faults", control.faults, ["GET", "POST", "PUT", "DELETE"]),
+        ("/sandbox/clients", control.clients, ["GET", "POST"]),
+        ("/sandbox/keys/rotate", control.keys, ["POST"]),
+        ("/sandbox/device", control.device, ["POST"]),
+        ("/sandbox/sms", control.sms, ["GET"]),
+    ]
+    routes = [Route(path, _guarded(handler), methods=methods) for path, handler, methods in table]
+
+    def message(ticket: str) -> str | None:
+        request = provider.request(ticket)
+        return request.binding_message if request else None
+
+    async def decided(ticket: str, decision: Decision) -> str:
+        return str(provider.decide(ticket, decision).state)
+
+    return routes + sms_routes(provider.sms, provider.now, message, decided)

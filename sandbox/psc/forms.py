@@ -1,0 +1,58 @@
+"""Form bodies, read strictly: one value per parameter, UTF-8, bounded (R1, R11)."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+from sandbox.psc.refusals import Refused
+from sandbox.psc.rules_token import RULES
+
+__all__ = ["MAX_BODY", "MAX_PARAMETERS", "parse_form", "parse_pairs"]
+
+MAX_BODY = 65_536
+MAX_PARAMETERS = 64
+
+
+def parse_pairs(encoded: bytes) -> dict[str, str]:
+    """Decode `a=1&b=2`.
+
+    Parameters sent without a value are dropped, as RFC 6749 3.1 asks.
+
+    Raises:
+        Refused: too large, too many, repeated, or not UTF-8 (also raw or percent-encoded NUL).
+    """
+    if len(encoded) > MAX_BODY:
+        raise Refused(RULES["form_size"])
+    parts = encoded.split(b"&") if encoded else []
+    if len(parts) > MAX_PARAMETERS:
+        raise Refused(RULES["form_size"])
+    form: dict[str, str] = {}
+    seen: set[str] = set()
+    for part in parts:
+        if not part:
+            continue
+        name_bytes, _, value_bytes = part.partition(b"=")
+        try:
+            name = unquote_to_bytes(name_bytes.replace(b"+", b" ")).decode("utf-8")
+            value = unquote_to_bytes(value_bytes.replace(b"+", b" ")).decode("utf-8")
+        except UnicodeDecodeError:
+            raise Refused(RULES["form_syntax"]) from None
+        if "\0" in name or "\0" in value:
+            raise Refused(RULES["form_syntax"])
+        if name in seen:
+            raise Refused(RULES["form_repeated"])
+        seen.add(name)
+        form[name] = value
+    return form
+
+
+def parse_form(content_type: str, body: bytes) -> dict[str, str]:
+    """Decode a request body that must be a form.
+
+    Raises:
+        Refused: another content type, or whatever `parse_pairs` refuses.
+    """
+    media = content_type.partition(";")[0].strip().lower()
+    if media != "application/x-www-form-urlencoded":
+        raise Refused(RULES["form_type"])
+    return parse_pairs(body)

@@ -1,0 +1,165 @@
+"""What every endpoint of a provider shares: keys, clients, refusals, misbehaviour.
+
+No request lives here; see `provider`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sandbox.psc.behaviour import Behaviour
+from sandbox.psc.client_auth import Credentials, authenticate
+from sandbox.psc.clients import BUILT_IN_CLIENTS, Client
+from sandbox.psc.clock import Clock
+from sandbox.psc.events import EventLog
+from sandbox.psc.faults import FaultRule, Faults
+from sandbox.psc.jose import KeyRing
+from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
+from sandbox.psc.refusals import Refused
+from sandbox.psc.replies import Reply, refusal_reply
+from sandbox.psc.settings import Settings
+from sandbox.psc.sms import SmsInbox, SmsLaw
+from sandbox.psc.store import Store, fingerprint
+from sandbox.psc.tokens import TokenService
+
+__all__ = ["FOREVER", "Foundation", "Options"]
+
+FOREVER = 4e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a provider is made of beside its settings."""
+
+    people: People | None = None
+    clients: Iterable[Client] = BUILT_IN_CLIENTS
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    faults: tuple[FaultRule, ...] = ()
+    sms: SmsLaw = field(default_factory=SmsLaw)
+    seed: int = 0
+
+
+class Foundation:
+    """Settings, store, clock, keys, clients, events and faults of one provider.
+
+    `origin` is `https://host:port`; `mtls_origin` the same for the listener that asks for client
+    certificates.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        origin: str,
+        *,
+        mtls_origin: str | None = None,
+        options: Options | None = None,
+        store: Store | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        options = options or Options()
+        self.settings = settings
+        self.origin = origin
+        self.mtls_origin = mtls_origin
+        self.issuer = origin + settings.paths["issuer"]
+        self.seed = options.seed
+        self.store = store or Store()
+        self.clock = clock or Clock()
+        self.events = EventLog()
+        self.people: People = options.people or BuiltInPeople(BUILT_IN)
+        self.clients = {client.client_id: client for client in options.clients}
+        self.faults = Faults(options.seed, options.faults)
+        self.behaviour = options.behaviour
+        self.behaviours: dict[str, Behaviour] = {}
+        # False: the channel to the devices is down (Keycloak's 503, anchors.md C3).
+        self.device_reachable = True
+        self.wake: Callable[[], None] = lambda: None
+        # Always taken before the store's own lock: the other order could deadlock.
+        self.lock = threading.RLock()
+        saved = self.store.get("clock", "offset")
+        if saved:
+            self.clock.advance(saved["seconds"])
+        ring_data = self.store.get("ring", "ring")
+        self.ring = KeyRing.from_dict(ring_data) if ring_data else KeyRing.generate()
+        if not ring_data:
+            self._save_ring()
+        self.tokens = TokenService(settings, self.issuer, self.store, self.ring)
+        self.sms = SmsInbox(self.store, origin, options.sms, options.seed)
+
+    def now(self) -> float:
+        """Return the provider's time, in epoch seconds."""
+        return self.clock.now()
+
+    def _save_ring(self) -> None:
+        self.store.put("ring", "ring", self.ring.to_dict(), expires=FOREVER)
+
+    def rotate_keys(self, grace: float = 0.0) -> None:
+        """Change the signing keys; the old ones stay in the JWKS `grace` seconds."""
+        with self.lock:
+            self.ring.rotate(self.now(), grace)
+            self._save_ring()
+            self.events.add(
+                self.now(), "fault", text_fr="Clés changées.", text_en="Signing keys rotated."
+            )
+
+    def first_use(self, key: str, expires: float) -> bool:
+        """Record a jti and say whether it is new."""
+        return self.store.add("jti", fingerprint(key), expires=expires)
+
+    def audiences(self) -> frozenset[str]:
+        """Return the audiences that a client assertion may name (F7)."""
+        accepted = {self.issuer}
+        if self.settings.audience == "endpoints":
+            for origin in (self.origin, self.mtls_origin):
+                if origin:
+                    paths = self.settings.paths
+                    accepted |= {
+                        origin + paths[name]
+                        for name in ("token", "backchannel", "par", "revocation")
+                    }
+        return frozenset(accepted)
+
+    def authenticate(self, credentials: Credentials) -> Client:
+        """Return the authenticated client.
+
+        Raises:
+            Refused: one of the client_* rules.
+        """
+        return authenticate(
+            credentials,
+            self.clients,
+            self.settings,
+            self.audiences(),
+            self.now(),
+            self.first_use,
+        )
+
+    def refuse(
+        self, refused: Refused, credentials: Credentials | None = None, ticket: str | None = None
+    ) -> Reply:
+        """Log a refusal with its explanation and return the standard's answer."""
+        client_id, basic = None, False
+        if credentials is not None:
+            basic = bool(credentials.authorization)
+            claimed = credentials.form.get("client_id", "")
+            client_id = claimed if claimed in self.clients else None
+        self.events.refusal(self.now(), refused, client_id, ticket)
+        return refusal_reply(refused, self.settings.profile, basic)
+
+    def strike(self, point: str, client_id: str, key: str = "") -> tuple[FaultRule, ...]:
+        """Return the misbehaviours due here, and own up to them in the log."""
+        struck = self.faults.pick(point, client_id, key)
+        for rule in struck:
+            self.events.add(
+                self.now(),
+                "fault",
+                client_id=client_id or None,
+                ticket=key or None,
+                text_fr=f"Écart voulu : {rule.fault} ({point}).",
+                text_en=f"Misbehaviour on demand: {rule.fault} ({point}).",
+                rule=rule.fault,
+            )
+            if rule.fault == "rotate_keys":
+                self.rotate_keys(0.0)
+        return struck

@@ -1,0 +1,331 @@
+"""The token endpoint and its neighbours: introspection, userinfo, revocation, logout."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.psc.ciba import AuthRequest, State, poll
+from sandbox.psc.client_auth import Credentials, certificate_thumbprint
+from sandbox.psc.clients import Client
+from sandbox.psc.faults import FaultRule
+from sandbox.psc.provider import TICKET, Provider
+from sandbox.psc.refusals import Refused
+from sandbox.psc.replies import NO_STORE, Reply, spoil, wire_error
+from sandbox.psc.rules_token import RULES
+from sandbox.psc.settings import CIBA_GRANT
+from sandbox.psc.store import fingerprint
+from sandbox.psc.tokens import Grant
+
+__all__ = ["introspect", "logout", "revoke", "token", "userinfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One call of the token endpoint."""
+
+    provider: Provider
+    client: Client
+    credentials: Credentials
+    now: float
+
+    def thumbprint(self) -> str | None:
+        """Return the certificate to bind to.
+
+        Raises:
+            Refused: bound tokens asked for, and no certificate (F8).
+        """
+        certificate = self.credentials.certificate
+        if certificate is not None:
+            return certificate_thumbprint(certificate)
+        if self.client.certificate_bound_tokens:
+            raise Refused(RULES["certificate_missing"])
+        return None
+
+    def person_of(self, national_id: str, rule: str) -> Any:
+        """Return a person who may still authenticate.
+
+        Raises:
+            Refused: with `rule`, when the person is gone or disabled.
+        """
+        person = self.provider.people.find(national_id)
+        if person is None or not person.enabled:
+            raise Refused(RULES[rule])
+        return person
+
+
+def token(provider: Provider, credentials: Credentials) -> Reply:
+    """Answer the token endpoint (RFC 6749 3.2, CIBA Core 10.1)."""
+    form = credentials.form
+    grant_type = form.get("grant_type")
+    try:
+        # Keycloak looks at grant_type before the client; the standard says nothing.
+        if provider.settings.profile == "psc":
+            _known(grant_type)
+        client = provider.authenticate(credentials)
+        handler = _known(grant_type)
+        with provider.lock:
+            provider.tick()
+            return handler(_Turn(provider, client, credentials, provider.now()))
+    except Refused as refused:
+        return provider.refuse(refused, credentials)
+
+
+def _known(grant_type: str | None) -> Callable[[_Turn], Reply]:
+    if not grant_type:
+        raise Refused(RULES["grant_missing"])
+    if grant_type not in _GRANTS:
+        raise Refused(RULES["grant_unsupported"])
+    return _GRANTS[grant_type]
+
+
+def _issue(
+    turn: _Turn, grant: Grant, faults: tuple[FaultRule, ...], ticket: str | None = None
+) -> Reply:
+    provider = turn.provider
+    body = provider.tokens.issue(grant, turn.now, faults)
+    provider.events.add(
+        turn.now,
+        "tokens",
+        client_id=turn.client.client_id,
+        ticket=ticket,
+        text_fr=f"Jetons pour {grant.person.national_id}.",
+        text_en=f"Tokens for {grant.person.national_id}.",
+    )
+    return spoil(Reply(200, body, NO_STORE), faults)
+
+
+def _ciba(turn: _Turn) -> Reply:
+    provider, client, form = turn.provider, turn.client, turn.credentials.form
+    if client.delivery_mode is None:
+        raise Refused(RULES["grant_not_ciba"])
+    if client.delivery_mode == "push":
+        raise Refused(RULES["grant_push"])
+    auth_req_id = form.get("auth_req_id")
+    if not auth_req_id:
+        raise Refused(RULES["id_missing"])
+    id_hash = fingerprint(auth_req_id)
+    struck: tuple[FaultRule, ...] = ()
+    verdict: str | None
+    with provider.store.transaction():
+        request = provider.request(id_hash[:TICKET])
+        known = request is not None and hmac.compare_digest(request.id_hash, id_hash)
+        if request is None or not known or request.mode == "browser":
+            raise Refused(RULES["id_unknown"])
+        if request.client_id != client.client_id:
+            raise Refused(RULES["id_foreign"])
+        struck = provider.strike("token", client.client_id, request.ticket)
+        imposed = wire_error(struck, provider.settings.profile)
+        if imposed is not None:
+            return imposed
+        thumbprint = turn.thumbprint()
+        after, verdict = poll(request, turn.now, provider.settings)
+        if verdict is None:
+            person = turn.person_of(after.subject, "id_unknown")
+        provider.save(after)
+        if request.state is State.PENDING and after.state is State.CLOSED:
+            provider.closed()
+        if verdict is None:
+            grant = provider.grant(client, person, after, turn.now, thumbprint)
+            return _issue(turn, grant, struck, after.ticket)
+    return _refused_poll(turn, request, verdict, struck)
+
+
+def _refused_poll(
+    turn: _Turn, request: AuthRequest, verdict: str, struck: tuple[FaultRule, ...]
+) -> Reply:
+    refused = Refused(RULES[verdict], f"poll {request.polls + 1}, interval {request.interval} s")
+    return spoil(turn.provider.refuse(refused, turn.credentials, request.ticket), struck)
+
+
+def _authorization_code(turn: _Turn) -> Reply:
+    provider, client, form = turn.provider, turn.client, turn.credentials.form
+    code = form.get("code")
+    if not code:
+        raise Refused(RULES["code_missing"])
+    struck = provider.strike("token", client.client_id, "code")
+    imposed = wire_error(struck, provider.settings.profile)
+    if imposed is not None:
+        return imposed
+    key = fingerprint(code)
+    thumbprint = turn.thumbprint()
+    with provider.store.transaction():
+        record = provider.store.get("code", key)
+        if record is None or turn.now >= record["exp"] or record["client_id"] != client.client_id:
+            raise Refused(RULES["code_invalid"])
+        if record.get("sid"):
+            # Replayed: what the first use gave is taken back (RFC 6749 4.1.2).
+            provider.tokens.end_session(record["sid"])
+            replayed = True
+        else:
+            replayed = False
+            _check_code(record, form)
+            person = turn.person_of(record["national_id"], "code_invalid")
+            grant = Grant(
+                client=client,
+                person=person,
+                scope=record["scope"],
+                auth_time=record["auth_time"],
+                sid=key[:24],
+                nonce=record["nonce"],
+                acr_values=record["acr_values"],
+                thumbprint=thumbprint,
+            )
+            reply = _issue(turn, grant, struck)
+            spent = {**record, "sid": grant.sid}
+            provider.store.put("code", key, spent, expires=record["exp"])
+    if replayed:
+        raise Refused(RULES["code_invalid"], "the code was already used")
+    return reply
+
+
+def _check_code(record: dict[str, Any], form: Any) -> None:
+    if form.get("redirect_uri") != record["redirect_uri"]:
+        raise Refused(RULES["redirect_mismatch"])
+    challenge = record["code_challenge"]
+    verifier = form.get("code_verifier", "")
+    if challenge is not None:
+        digest = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
+        made = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        if not hmac.compare_digest(made, challenge):
+            raise Refused(RULES["pkce"])
+    elif verifier:
+        raise Refused(RULES["pkce"], "no code_challenge was sent")
+
+
+def _refresh(turn: _Turn) -> Reply:
+    provider, client, form = turn.provider, turn.client, turn.credentials.form
+    refresh = form.get("refresh_token")
+    if not refresh:
+        raise Refused(RULES["refresh_missing"])
+    struck = provider.strike("token", client.client_id, "refresh")
+    imposed = wire_error(struck, provider.settings.profile)
+    if imposed is not None:
+        return imposed
+    with provider.store.transaction():
+        record = provider.tokens.read("refresh", refresh, turn.now)
+        if record is None:
+            raise Refused(RULES["refresh_invalid"])
+        if record["client_id"] != client.client_id:
+            raise Refused(RULES["refresh_foreign"])
+        thumbprint = turn.thumbprint()
+        if record["thumbprint"] and thumbprint != record["thumbprint"]:
+            raise Refused(RULES["certificate_missing"], "bound to another certificate")
+        scope = form.get("scope") or record["scope"]
+        if set(scope.split()) - set(record["scope"].split()):
+            raise Refused(RULES["scope_wider"])
+        person = turn.person_of(record["national_id"], "refresh_invalid")
+        if provider.settings.profile == "core":
+            # Rotation; Keycloak's default leaves the old refresh token good.
+            provider.store.delete("refresh", fingerprint(refresh))
+        grant = Grant(
+            client=client,
+            person=person,
+            scope=scope,
+            auth_time=record["auth_time"],
+            sid=record["sid"],
+            acr_values=record["acr_values"],
+            thumbprint=record["thumbprint"] or thumbprint,
+        )
+        return _issue(turn, grant, struck)
+
+
+_GRANTS: dict[str, Callable[[_Turn], Reply]] = {
+    CIBA_GRANT: _ciba,
+    "authorization_code": _authorization_code,
+    "refresh_token": _refresh,
+}
+
+
+def introspect(provider: Provider, credentials: Credentials) -> Reply:
+    """Answer RFC 7662."""
+    try:
+        client = provider.authenticate(credentials)
+        value = credentials.form.get("token")
+        if not value:
+            raise Refused(RULES["token_missing"])
+    except Refused as refused:
+        return provider.refuse(refused, credentials)
+    struck = provider.strike("introspection", client.client_id)
+    imposed = wire_error(struck, provider.settings.profile)
+    if imposed is not None:
+        return imposed
+    now = provider.now()
+    record = provider.tokens.read("access", value, now) or provider.tokens.read(
+        "refresh", value, now
+    )
+    person = provider.people.find(record["national_id"]) if record else None
+    return spoil(Reply(200, provider.tokens.introspect(value, person, now), NO_STORE), struck)
+
+
+def revoke(provider: Provider, credentials: Credentials) -> Reply:
+    """Answer RFC 7009: 200 also for a token that is unknown or of another client."""
+    try:
+        client = provider.authenticate(credentials)
+        value = credentials.form.get("token")
+        if not value:
+            raise Refused(RULES["revoke_missing"])
+    except Refused as refused:
+        return provider.refuse(refused, credentials)
+    now = provider.now()
+    record = provider.tokens.read("refresh", value, now) or provider.tokens.read(
+        "access", value, now
+    )
+    if record is not None and record["client_id"] == client.client_id:
+        provider.tokens.revoke(value, now)
+        return Reply(200, None, NO_STORE)
+    if provider.settings.profile == "psc":
+        # Keycloak says so, with status 200 all the same.
+        body = {"error": "invalid_token", "error_description": "Invalid token"}
+        return Reply(200, body, NO_STORE)
+    return Reply(200, None, NO_STORE)
+
+
+def userinfo(provider: Provider, authorization: str, certificate: bytes | None) -> Reply:
+    """Answer OpenID Connect Core 5.3, with PSC's claims."""
+    realm = "esante-wallet" if provider.settings.profile == "psc" else "psc"
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not value.strip():
+        provider.events.refusal(provider.now(), Refused(RULES["bearer_missing"]))
+        return Reply(401, None, {**NO_STORE, "WWW-Authenticate": f'Bearer realm="{realm}"'})
+    record = provider.tokens.read("access", value.strip(), provider.now())
+    person = provider.people.find(record["national_id"]) if record else None
+    bound = record["thumbprint"] if record else None
+    held = certificate_thumbprint(certificate) if certificate else None
+    if record is None or person is None or (bound is not None and bound != held):
+        detail = "certificate" if record and person else ""
+        refused = Refused(RULES["bearer_invalid"], detail)
+        answer = refused.rule.answer(provider.settings.profile)
+        provider.events.refusal(provider.now(), refused)
+        challenge = (
+            f'Bearer realm="{realm}", error="{answer.error}", '
+            f'error_description="{answer.description}"'
+        )
+        return Reply(401, None, {**NO_STORE, "WWW-Authenticate": challenge})
+    struck = provider.strike("userinfo", record["client_id"])
+    imposed = wire_error(struck, provider.settings.profile)
+    if imposed is not None:
+        return imposed
+    body = provider.tokens.userinfo(person, record["scope"])
+    return spoil(Reply(200, body, NO_STORE), struck)
+
+
+def logout(provider: Provider, credentials: Credentials) -> Reply:
+    """End a session by its refresh token (Keycloak's back-channel form); 204."""
+    try:
+        client = provider.authenticate(credentials)
+        value = credentials.form.get("refresh_token")
+        if not value:
+            raise Refused(RULES["refresh_missing"])
+        record = provider.tokens.read("refresh", value, provider.now())
+        if record is not None and record["client_id"] != client.client_id:
+            raise Refused(RULES["refresh_foreign"])
+    except Refused as refused:
+        return provider.refuse(refused, credentials)
+    if record is not None:
+        provider.tokens.end_session(record["sid"])
+    return Reply(204, None, NO_STORE)

@@ -1,0 +1,178 @@
+"""JOSE at the edge of joserfc: the provider's key ring, and reading JWTs from strangers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from joserfc import jwe, jws, jwt
+from joserfc.errors import BadSignatureError, JoseError
+from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey, import_key
+
+__all__ = ["ASYMMETRIC", "SECURE", "BadTokenError", "KeyRing", "half_hash", "key_set", "read_jwt"]
+
+ASYMMETRIC = ("RS256", "PS256", "ES256")
+# FAPI (F5): RS256 and none are refused.
+SECURE = ("PS256", "ES256")
+MAX_JWT = 16_384
+
+
+class BadTokenError(Exception):
+    """A JWT that cannot be trusted; its text says why, and quotes nothing of it."""
+
+
+def half_hash(value: str) -> str:
+    """Return at_hash, c_hash or rt_hash for a SHA-256 algorithm (OpenID Connect Core 3.1.3.6)."""
+    digest = hashlib.sha256(value.encode()).digest()[:16]
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def key_set(jwks: dict[str, Any]) -> KeySet:
+    """Import a client's public keys.
+
+    Raises:
+        BadTokenError: not a JWK set.
+    """
+    try:
+        return KeySet.import_key_set(jwks)  # type: ignore[arg-type]
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise BadTokenError(f"JWKS: {type(error).__name__}") from None
+
+
+def read_jwt(
+    token: str, keys: KeySet | OctKey, algorithms: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Verify a compact JWS and return (header, claims).
+
+    Raises:
+        BadTokenError: oversized, not a JWS, an algorithm outside `algorithms` (so never `none`), a
+            signature that no key made, or claims that are not a JSON object.
+    """
+    if len(token) > MAX_JWT:
+        raise BadTokenError("JWT: too large")
+    problem = "no key for this header"
+    try:
+        for key in _candidates(token, keys):
+            try:
+                decoded = jwt.decode(token, key, algorithms=list(algorithms))
+            except BadSignatureError:
+                problem = "bad signature"
+                continue
+            if not isinstance(decoded.claims, dict):
+                raise BadTokenError("JWT: claims are not an object")
+            return dict(decoded.header), dict(decoded.claims)
+    except JoseError as error:
+        raise BadTokenError(f"JWT: {error.error}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadTokenError(f"JWT: {type(error).__name__}") from None
+    raise BadTokenError(f"JWT: {problem}")
+
+
+def _candidates(token: str, keys: KeySet | OctKey) -> list[Any]:
+    """Return the keys that may have signed: those of `kid`, or all of the algorithm's family."""
+    header = jws.extract_compact(token.encode("ascii")).headers()
+    if isinstance(keys, OctKey):
+        return [keys]
+    kid, alg = header.get("kid"), str(header.get("alg"))
+    if alg == "none":
+        raise BadTokenError("JWT: alg none")
+    family = "EC" if alg.startswith("ES") else "RSA"
+    same = [key for key in keys.keys if key.key_type == family]
+    named = [key for key in same if key.kid == kid]
+    # A kid that is nobody's may still be a key registered without one.
+    return named or [key for key in same if kid is None or "kid" not in key.as_dict()]
+
+
+@dataclass(frozen=True, slots=True)
+class RingKey:
+    """One signing key; `leaves_at` is when it leaves the JWKS (None: current)."""
+
+    kid: str
+    key: RSAKey | ECKey
+    leaves_at: float | None = None
+
+    @property
+    def family(self) -> str:
+        """RSA or EC."""
+        return str(self.key.key_type)
+
+
+class KeyRing:
+    """The provider's keys: one RSA (RS256, PS256), one EC P-256 (ES256), and those retiring."""
+
+    def __init__(self, keys: tuple[RingKey, ...], secret: OctKey) -> None:
+        self._keys = keys
+        self._secret = secret
+
+    @classmethod
+    def generate(cls) -> KeyRing:
+        """Make a new ring."""
+        return cls(cls._fresh(0), OctKey.generate_key(512))
+
+    @staticmethod
+    def _fresh(serial: int) -> tuple[RingKey, ...]:
+        made: list[RSAKey | ECKey] = [RSAKey.generate_key(2048), ECKey.generate_key("P-256")]
+        fresh = []
+        for key in made:
+            kid = f"{key.key_type.lower()}-{serial}-{key.thumbprint()[:8]}"
+            fresh.append(RingKey(kid, key))
+        return tuple(fresh)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> KeyRing:
+        """Build from the store's plain data."""
+        keys = []
+        for item in data["keys"]:
+            key = import_key(item["jwk"])
+            assert isinstance(key, RSAKey | ECKey)
+            keys.append(RingKey(item["kid"], key, item["leaves_at"]))
+        secret = import_key(data["secret"])
+        assert isinstance(secret, OctKey)
+        return cls(tuple(keys), secret)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, private keys included, for the store."""
+        keys = [
+            {"kid": item.kid, "jwk": item.key.as_dict(private=True), "leaves_at": item.leaves_at}
+            for item in self._keys
+        ]
+        return {"keys": keys, "secret": self._secret.as_dict(private=True)}
+
+    def rotate(self, now: float, grace: float) -> None:
+        """Sign with new keys from now on; the old ones stay published `grace` seconds."""
+        kept = tuple(
+            replace(item, leaves_at=now + grace if item.leaves_at is None else item.leaves_at)
+            for item in self._keys
+        )
+        kept = tuple(item for item in kept if item.leaves_at is not None and item.leaves_at > now)
+        self._keys = self._fresh(len(self._keys)) + kept
+
+    def _published(self, now: float) -> list[RingKey]:
+        return [item for item in self._keys if item.leaves_at is None or item.leaves_at > now]
+
+    def jwks(self, now: float) -> dict[str, Any]:
+        """Return the public JWK set."""
+        keys = []
+        for item in self._published(now):
+            public = dict(item.key.as_dict(private=False))
+            keys.append({**public, "kid": item.kid, "use": "sig"})
+        return {"keys": keys}
+
+    def verification_keys(self, now: float) -> KeySet:
+        """Return the keys that still verify this provider's tokens."""
+        return key_set(self.jwks(now))
+
+    def sign(self, claims: dict[str, Any], alg: str, **header: Any) -> str:
+        """Sign with the current key for `alg`; `header` may override members (misbehaviour)."""
+        family = "EC" if alg == "ES256" else "RSA"
+        item = next(k for k in self._keys if k.family == family and k.leaves_at is None)
+        full = {"alg": alg, "typ": "JWT", "kid": item.kid, **header}
+        return jwt.encode(full, claims, item.key, algorithms=list(ASYMMETRIC))
+
+    def seal(self, claims: dict[str, Any]) -> str:
+        """Encrypt as a JWE `dir`, which is what Keycloak's auth_req_id is."""
+        header = {"alg": "dir", "enc": "A256CBC-HS512"}
+        return jwe.encrypt_compact(header, json.dumps(claims), self._secret)

@@ -1,0 +1,181 @@
+"""The people who can authenticate: a built-in population, and the hook for a directory."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["BUILT_IN", "BuiltInPeople", "People", "Person", "claims"]
+
+# Namespace of the user federation in `sub` = f:<uuid>:<national id> (domain.md 4.3). Invented.
+FEDERATION = uuid.uuid5(uuid.NAMESPACE_DNS, "psc.mssante.test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A professional, as Pro Santé Connect describes one.
+
+    `national_id` is the login_hint: 8 + RPPS (12 digits), or structure id "/" employee.
+    """
+
+    national_id: str
+    given_name: str
+    family_name: str
+    civility: str = "DR"
+    profession: str = "10"  # 10 = physician (TRE_G15)
+    category: str = "C"  # C = civil
+    skill: str = "SM54"  # TRE_R38, general medicine
+    mode: str = "S"  # S = salaried, L = self-employed
+    sector: str = "SA07"
+    role: str = "10"
+    organization: str = "CABINET DE TEST"
+    organization_id: str = "00B0201881"
+    structure_finess: str | None = None
+    phone_number: str = "+33700000000"
+    user_code: str | None = None
+    enabled: bool = True
+    # Refused by policy before any prompt (R13).
+    blocked: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The `sub` claim."""
+        return f"f:{FEDERATION}:{self.national_id}"
+
+
+class People(Protocol):
+    """Where people come from. A directory implements these two methods."""
+
+    def find(self, national_id: str) -> Person | None:
+        """Return a person, enabled or not, or None."""
+        ...
+
+    def __iter__(self) -> Iterator[Person]:
+        """Yield the people to show on the phones page (the page asks for the first 500)."""
+        ...
+
+
+class BuiltInPeople:
+    """A population in memory."""
+
+    def __init__(self, people: Iterable[Person] = ()) -> None:
+        self._people = {person.national_id: person for person in people}
+
+    def find(self, national_id: str) -> Person | None:
+        """Return a person, or None."""
+        return self._people.get(national_id)
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self._people.values())
+
+
+# Fictitious: the range 8997... is the ANS's own for test identities.
+BUILT_IN: tuple[Person, ...] = (
+    Person(
+        national_id="899700000018",
+        given_name="CAMILLE",
+        family_name="TESTMEDECIN",
+        phone_number="+33700000018",
+    ),
+    Person(
+        national_id="899700000026",
+        given_name="DOMINIQUE",
+        family_name="TESTPHARMACIEN",
+        civility="M",
+        profession="21",
+        skill="",
+        mode="L",
+        sector="SA33",
+        organization="PHARMACIE DE TEST",
+        phone_number="+33700000026",
+        user_code="2468",
+    ),
+    Person(
+        national_id="899700000034",
+        given_name="CLAUDE",
+        family_name="TESTINFIRMIER",
+        civility="MME",
+        profession="60",
+        skill="",
+        mode="L",
+        phone_number="+33700000034",
+    ),
+    Person(
+        national_id="500000001815646/CPAT00045",
+        given_name="ALEX",
+        family_name="TESTSECRETAIRE",
+        civility="M",
+        profession="",
+        skill="",
+        role="SECR",
+        sector="SA01",
+        organization="HOPITAL DE TEST",
+        structure_finess="500000001",
+        phone_number="+33700000045",
+    ),
+    Person(
+        national_id="899700000042",
+        given_name="MORGAN",
+        family_name="TESTDESACTIVE",
+        phone_number="+33700000042",
+        enabled=False,
+    ),
+    Person(
+        national_id="899700000059",
+        given_name="SACHA",
+        family_name="TESTREFUSE",
+        phone_number="+33700000059",
+        blocked=True,
+    ),
+)
+
+
+def claims(person: Person) -> dict[str, Any]:
+    """Return PSC's userinfo members for a person (scope_all; names from domain.md 4.3)."""
+    activity = {
+        "codeModeExercice": person.mode,
+        "codeSecteurDactivite": person.sector,
+        "codeSectionPharmacien": "",
+        "codeRole": person.role,
+        "numeroSiretSite": "",
+        "numeroSirenSite": "",
+        "numeroFinessSite": person.structure_finess or "",
+        "numeroFinessetablissementJuridique": "",
+        "identifiantTechniqueDeLaStructure": person.organization_id,
+        "raisonSocialeSite": person.organization,
+        "codeGenreActivite": "GENR01",
+    }
+    exercise = {
+        "codeProfession": person.profession,
+        "codeCategorieProfessionnelle": person.category,
+        "codeCiviliteDexercice": person.civility,
+        "nomDexercice": person.family_name,
+        "prenomDexercice": person.given_name,
+        "codeTypeSavoirFaire": "S" if person.skill else "",
+        "codeSavoirFaire": person.skill,
+        "activities": [activity],
+    }
+    role = f"{person.profession or person.role}^1.2.250.1.213.1.1.5.5"
+    return {
+        "sub": person.subject,
+        "preferred_username": person.national_id,
+        "SubjectNameID": person.national_id,
+        "given_name": person.given_name,
+        "family_name": person.family_name,
+        "name": f"{person.given_name} {person.family_name}",
+        "codeCivilite": person.civility,
+        "SubjectRole": [role],
+        "SubjectOrganization": person.organization,
+        "SubjectOrganizationID": person.organization_id,
+        "Secteur_Activite": f"{person.sector}^1.2.250.1.71.4.2.4",
+        "Mode_Acces_Raison": "",
+        "Acces_Regulation_Medicale": "FAUX",
+        "UITVersion": "1.0",
+        "Palier_Authentification": "APPPRIP3^1.2.250.1.213.1.5.1.1.1",
+        "PSI_Locale": "1.2.250.1.213.1.3.1.1",
+        "otherIds": [{"identifiant": person.national_id, "origine": "RPPS", "qualite": 1}],
+        "SubjectRefPro": {"codeCivilite": person.civility, "exercices": [exercise]},
+        "email_verified": False,
+    }

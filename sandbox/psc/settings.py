@@ -1,0 +1,167 @@
+"""Two profiles and the settings where implementations of CIBA differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from sandbox.psc.refusals import ProfileName
+from sandbox.space.errors import UserError
+
+__all__ = ["CIBA_GRANT", "PATHS", "SCOPES", "Settings", "settings_for"]
+
+CIBA_GRANT = "urn:openid:params:grant-type:ciba"
+
+# domain.md 4.1 (ANS discovery), plus the two scopes that every Keycloak realm has.
+SCOPES = (
+    "openid",
+    "scope_all",
+    "scope_1",
+    "scope_2",
+    "rpps",
+    "referentiel",
+    "identity",
+    "eidas1",
+    "eidas2",
+    "interop",
+    "offline_access",
+    "profile",
+    "email",
+)
+
+_REALM = "/auth/realms/esante-wallet"
+_OIDC = f"{_REALM}/protocol/openid-connect"
+
+# Endpoint -> path. The issuer of a profile is the origin followed by PATHS[profile]["issuer"].
+PATHS: dict[ProfileName, dict[str, str]] = {
+    "psc": {
+        "issuer": _REALM,
+        "authorization": f"{_OIDC}/auth",
+        "token": f"{_OIDC}/token",
+        "introspection": f"{_OIDC}/token/introspect",
+        "userinfo": f"{_OIDC}/userinfo",
+        "end_session": f"{_OIDC}/logout",
+        "jwks": f"{_OIDC}/certs",
+        "revocation": f"{_OIDC}/revoke",
+        "backchannel": f"{_OIDC}/ext/ciba/auth",
+        "par": f"{_OIDC}/ext/par/request",
+    },
+    "core": {
+        "issuer": "",
+        "authorization": "/authorize",
+        "token": "/token",
+        "introspection": "/introspect",
+        "userinfo": "/userinfo",
+        "end_session": "/logout",
+        "jwks": "/jwks",
+        "revocation": "/revoke",
+        "backchannel": "/backchannel-authentication",
+        "par": "/par",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the provider answers. Durations are seconds.
+
+    `psc` defaults are the figures of the ANS's own stub (domain.md 4.2: 120 s, interval 1 s,
+    access token 120 s, refresh 350 s); production values are not published. `core` defaults are
+    CIBA Core's (interval 5 s).
+    """
+
+    profile: ProfileName
+    expires_in: int = 120
+    max_expiry: int = 600
+    interval: int = 5
+    # "throttled": the first poll counts from the acknowledgement (anchors.md T13).
+    first_poll: Literal["allowed", "throttled"] = "allowed"
+    # Network jitter that is forgiven on `interval`.
+    poll_tolerance: float = 0.1
+    # What slow_down adds to the interval that is enforced, and how many may be earned before the
+    # request is closed (T2, T3); 0 = never closed.
+    slow_down_step: int = 5
+    patience: int = 5
+    signed_requests: Literal["optional", "required", "refused"] = "optional"
+    # Audience of client assertions: the issuer alone, or also the endpoint's address.
+    audience: Literal["issuer", "endpoints"] = "endpoints"
+    login_hint_only: bool = False
+    user_code: bool = True
+    fapi: bool = False
+    device: Literal["phone", "sms"] = "phone"
+    access_token_life: int = 300
+    refresh_token_life: int = 1800
+    id_token_life: int = 300
+    code_life: int = 60
+    par_life: int = 60
+    # The id outlives its expiry so that expired_token can be said (T5).
+    retention: int = 600
+    max_pending: int = 20_000
+    acr: str = "eidas1"
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no provider could honour.
+
+        Raises:
+            UserError: a duration or a choice is outside what makes sense.
+        """
+        for name in ("expires_in", "max_expiry", "access_token_life", "refresh_token_life"):
+            value = getattr(self, name)
+            if not 1 <= value <= 31_536_000:
+                raise UserError(f"{name} = {value} : attendu / expected 1 … 31536000 (s)")
+        if not 0 <= self.interval <= 21_600:
+            raise UserError(f"interval = {self.interval} : attendu / expected 0 … 21600 (s)")
+        allowed: dict[str, tuple[str, ...]] = {
+            "profile": ("psc", "core"),
+            "first_poll": ("allowed", "throttled"),
+            "signed_requests": ("optional", "required", "refused"),
+            "audience": ("issuer", "endpoints"),
+            "device": ("phone", "sms"),
+        }
+        for name, choices in allowed.items():
+            if getattr(self, name) not in choices:
+                raise UserError(f"{name} = {getattr(self, name)!r} : attendu / expected {choices}")
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Endpoint name -> path, for this profile."""
+        return PATHS[self.profile]
+
+
+_PSC = Settings(
+    profile="psc",
+    interval=1,
+    poll_tolerance=0.0,
+    slow_down_step=0,
+    patience=0,
+    login_hint_only=True,
+    user_code=False,
+    access_token_life=120,
+    refresh_token_life=350,
+    id_token_life=120,
+    retention=11,
+)
+_CORE = Settings(profile="core")
+
+
+def settings_for(profile: str = "psc", **changes: Any) -> Settings:
+    """Return a profile's settings with some of them changed.
+
+    `fapi=True` also sets what FAPI-CIBA fixes: signed requests and issuer as sole audience
+    (F3, F7), unless given.
+
+    Raises:
+        UserError: unknown profile, unknown setting, or a value out of bounds.
+    """
+    if profile not in PATHS:
+        raise UserError(f"profil {profile!r} : attendu / expected psc, core")
+    base = _PSC if profile == "psc" else _CORE
+    known = {field.name for field in fields(Settings)} - {"profile"}
+    for name in changes:
+        if name not in known:
+            raise UserError(f"réglage / setting {name!r} : attendu / expected {sorted(known)}")
+    if changes.get("fapi"):
+        if profile != "core":
+            raise UserError("fapi : seulement / only with profile=core")
+        changes = {"signed_requests": "required", "audience": "issuer", **changes}
+    return replace(base, **changes)

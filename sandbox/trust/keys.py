@@ -1,0 +1,138 @@
+"""Key pairs: made in parallel, kept in a pool per space, written for their owner only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import threading
+from collections import defaultdict, deque
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from sandbox.space.errors import UserError
+
+__all__ = ["KeyKind", "KeyPool", "PrivateKey", "load_key", "make_key", "pem", "write_private"]
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+class KeyKind(StrEnum):
+    """Key algorithms: the real profile's, a quicker option, and one that must be refused."""
+
+    RSA_2048 = "rsa-2048"
+    RSA_4096 = "rsa-4096"
+    P256 = "p-256"
+    RSA_1024 = "rsa-1024"
+
+
+# Below this many keys, starting worker processes costs more than it saves.
+_PARALLEL_FROM = {
+    KeyKind.RSA_4096: 4,
+    KeyKind.RSA_2048: 24,
+    KeyKind.RSA_1024: 200,
+    KeyKind.P256: 20_000,
+}
+
+
+def make_key(kind: KeyKind) -> PrivateKey:
+    """Make one private key."""
+    if kind is KeyKind.P256:
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(public_exponent=65537, key_size=int(kind.rpartition("-")[2]))
+
+
+def pem(key: PrivateKey) -> bytes:
+    """Return a private key as unencrypted PKCS#8 PEM."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def load_key(data: bytes) -> PrivateKey:
+    """Read a PKCS#8 PEM private key of a kind that this package makes."""
+    key = serialization.load_pem_private_key(data, password=None)
+    assert isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
+    return key
+
+
+def _make_pem(kind: str) -> bytes:
+    return pem(make_key(KeyKind(kind)))
+
+
+def write_private(path: Path, data: bytes, *, keep: bool = False) -> None:
+    """Write a file that only its owner reads (0600), whole or not at all.
+
+    Args:
+        path: The file; its folder is made when absent (0700).
+        data: Its content.
+        keep: Leave a file that is already there as it is, so that of two processes which make
+            the same thing the first wins for both.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # mkstemp creates with 0600 whatever the umask says.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        if keep:
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(name)
+        else:
+            Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+class KeyPool:
+    """Keys made ahead of their use, in memory or in a folder.
+
+    Two processes may share a folder: a key is taken by an atomic rename, so never twice.
+
+    Args:
+        folder: Where keys wait; None keeps them in memory.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._memory: defaultdict[KeyKind, deque[PrivateKey]] = defaultdict(deque)
+        self._lock = threading.Lock()
+
+    def fill(self, kind: KeyKind, count: int) -> None:
+        """Make `count` keys on all cores and keep them for later `take` calls."""
+        if count < 0:
+            raise UserError(f"cannot make {count} keys; give a number from 0")
+        if count >= _PARALLEL_FROM[kind]:
+            # A slow import, and few commands make many keys.
+            joblib: Any = import_module("joblib")
+            tasks = (joblib.delayed(_make_pem)(kind.value) for _ in range(count))
+            made: list[bytes] = joblib.Parallel(n_jobs=-1)(tasks)
+        else:
+            made = [_make_pem(kind.value) for _ in range(count)]
+        if self._folder is None:
+            with self._lock:
+                self._memory[kind].extend(load_key(each) for each in made)
+            return
+        for each in made:
+            write_private(self._folder / kind / f"{os.urandom(12).hex()}.key", each)
+
+    def take(self, kind: KeyKind) -> PrivateKey:
+        """Return a waiting key, or make one."""
+        with self._lock:
+            if self._memory[kind]:
+                return self._memory[kind].popleft()
+        if self._folder is not None:
+            for path in sorted((self._folder / kind).glob("*.key")):
+                with contextlib.suppress(FileNotFoundError):
+                    mine = path.rename(path.with_suffix(f".taken-{os.urandom(6).hex()}"))
+                    key = load_key(mine.read_bytes())
+                    mine.unlink()
+                    return key
+        return make_key(kind)

@@ -1,0 +1,180 @@
+"""The list as XML: written and signed as the real one, read only where it is signed.
+
+Shape (namespace `https://listeblanche.mssante.fr/schema`, measured on the real list): the date of
+generation, entries, and an enveloped XMLDSig over the whole document, exclusive C14N and
+RSA-SHA256, with the signer's certificate in KeyInfo.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from lxml import etree
+from signxml.algorithms import (
+    CanonicalizationMethod,
+    DigestAlgorithm,
+    SignatureConstructionMethod,
+    SignatureMethod,
+)
+from signxml.signer import XMLSigner
+
+from sandbox.space.errors import UserError
+from sandbox.trust.dn import parse_dn
+from sandbox.trust.domain_list import DomainList, Entry, normal_domain
+from sandbox.trust.issuing import Issued
+
+__all__ = ["NAMESPACE", "ListError", "build_xml", "parse_document", "read_entries", "sign_list"]
+
+NAMESPACE = "https://listeblanche.mssante.fr/schema"
+MAX_BYTES = 64 * 1024 * 1024
+MAX_ENTRIES = 200_000
+_FIELDS = (
+    "Nom",
+    "Description",
+    "DNCertificatOperateur",
+    "ResponsableContact",
+    "SupportContact",
+    "DateMAJ",
+)
+# Characters that XML 1.0 cannot carry.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class ListError(Exception):
+    """A list that must be refused. Its text says why, in one line.
+
+    Attributes:
+        code: Stable name of the reason, for tables and tests.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _child(parent: etree._Element, name: str, text: str) -> None:
+    element = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    if _FORBIDDEN.search(text):
+        raise UserError(f"{name}: {text!r} holds a control character; remove it")
+    element.text = text
+
+
+def build_xml(domains: DomainList) -> etree._Element:
+    """Return the list as an unsigned element."""
+    root = etree.Element(f"{{{NAMESPACE}}}ListeBlancheMSSante", nsmap={None: NAMESPACE})  # type: ignore[dict-item] # the stubs forget the default
+    _child(root, "DateDeGeneration", _stamp(domains.generated))
+    holder = etree.SubElement(root, f"{{{NAMESPACE}}}ListeDomaines")
+    for entry in domains.entries:
+        element = etree.SubElement(holder, f"{{{NAMESPACE}}}Domaine")
+        updated = _stamp(entry.updated) if entry.updated else ""
+        values = (
+            entry.domain,
+            entry.description,
+            str(entry.certificate),
+            entry.responsible,
+            entry.support,
+            updated,
+        )
+        for name, value in zip(_FIELDS, values, strict=True):
+            _child(element, name, value)
+    return root
+
+
+def sign_list(domains: DomainList, signer: Issued) -> bytes:
+    """Return the list, signed by the list-signing certificate, as UTF-8 XML."""
+    root = build_xml(domains)
+    signed = XMLSigner(
+        method=SignatureConstructionMethod.enveloped,
+        signature_algorithm=SignatureMethod.RSA_SHA256,
+        digest_algorithm=DigestAlgorithm.SHA256,
+        c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
+    ).sign(root, key=signer.key_pem, cert=signer.certificate_pem.decode())
+    return etree.tostring(signed, xml_declaration=True, encoding="UTF-8")
+
+
+def parse_document(data: bytes) -> etree._Element:
+    """Parse bytes that nobody vouches for yet.
+
+    No DTD, no entity, no network, libxml2's own limits on depth and text size.
+
+    Raises:
+        ListError: too large, not XML, a document type declaration.
+    """
+    if len(data) > MAX_BYTES:
+        raise ListError("too-large", f"{len(data)} bytes; the limit is {MAX_BYTES}")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=False
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise ListError("not-xml", f"not well-formed XML: {error.msg}") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise ListError("doctype", "a document type declaration; the list has none")
+    return root
+
+
+def _texts(parent: etree._Element) -> dict[str, str]:
+    """Return the text of each child that holds only text, by its name in the list's namespace."""
+    texts: dict[str, str] = {}
+    for element in parent.iterchildren(f"{{{NAMESPACE}}}*"):
+        name = str(element.tag)[len(NAMESPACE) + 2 :]
+        if len(element):
+            continue
+        if name in texts:
+            raise ListError("shape", f"{name} occurs twice")
+        texts[name] = (element.text or "").strip()
+    return texts
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+
+
+def read_entries(root: etree._Element) -> DomainList:
+    """Read the content of a list. Call it on the element whose signature was verified.
+
+    Raises:
+        ListError: another namespace, another root, a wrong date, name or certificate name.
+    """
+    if root.tag != f"{{{NAMESPACE}}}ListeBlancheMSSante":
+        raise ListError(
+            "namespace", f"root {root.tag}; a list is {{{NAMESPACE}}}ListeBlancheMSSante"
+        )
+    generated = _moment(_texts(root).get("DateDeGeneration", ""))
+    holders = root.findall(f"{{{NAMESPACE}}}ListeDomaines")
+    if generated is None:
+        raise ListError("shape", "DateDeGeneration is absent or is not a date")
+    if len(holders) != 1:
+        raise ListError("shape", f"{len(holders)} ListeDomaines; a list has one")
+    elements = holders[0].findall(f"{{{NAMESPACE}}}Domaine")
+    if len(elements) > MAX_ENTRIES:
+        raise ListError("too-large", f"{len(elements)} entries; the limit is {MAX_ENTRIES}")
+    return DomainList(generated, tuple(_entry(n, e) for n, e in enumerate(elements, 1)))
+
+
+def _entry(number: int, element: etree._Element) -> Entry:
+    texts = _texts(element)
+    name, description, certificate, responsible, support, updated = (
+        texts.get(field, "") for field in _FIELDS
+    )
+    try:
+        return Entry(
+            domain=normal_domain(name),
+            certificate=parse_dn(certificate),
+            description=description,
+            responsible=responsible,
+            support=support,
+            updated=_moment(updated),
+        )
+    except (ValueError, UnicodeError) as error:
+        raise ListError("shape", f"entry {number} ({name}): {error}") from None

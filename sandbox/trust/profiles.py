@@ -1,0 +1,198 @@
+"""Leaf profiles as a table: who signs, which usages, which policy (domain.md §5.2).
+
+Measured on real certificates: server, seal, the persons' signature and employee authentication.
+Inferred, since no sample was found: ORG AUTH_CLI, the card-holder's authentication (as the
+employee's), and the tier that signs a CPE (STANDARD).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from cryptography import x509
+from cryptography.hazmat import asn1
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+
+from sandbox.trust.hierarchy import AuthorityName
+
+__all__ = [
+    "CARD_NUMBER",
+    "CARD_TYPE",
+    "MARKER",
+    "POLICY_TEST",
+    "PROFESSION",
+    "PROFILES",
+    "Marker",
+    "Profile",
+    "ProfileName",
+    "marker_extension",
+    "octets",
+    "private_integer",
+    "private_text",
+    "usages_for",
+]
+
+_GIP_CPS = "1.2.250.1.71.1.2"
+CARD_TYPE = ObjectIdentifier(f"{_GIP_CPS}.2")
+CARD_NUMBER = ObjectIdentifier(f"{_GIP_CPS}.3")
+MARKER = ObjectIdentifier(f"{_GIP_CPS}.5")
+PROFESSION = ObjectIdentifier(f"{_GIP_CPS}.7")
+
+POLICY_TEST = ObjectIdentifier("1.2.250.1.213.1.7.2.1.1.1.1")
+
+
+class Marker(Enum):
+    """Which environment a certificate says it belongs to, by the high bit of extension `.5`."""
+
+    TEST = 0x80
+    PRODUCTION = 0x00
+
+
+class ProfileName(StrEnum):
+    """The profiles that this authority issues."""
+
+    OPERATOR_SERVER = "operator-server"
+    ENDPOINT_SERVER = "endpoint-server"
+    ORG_CLIENT = "org-client"
+    ORG_SEAL = "org-seal"
+    LIST_SIGNING = "list-signing"
+    CPS_AUTH = "cps-auth"
+    CPS_SIGN = "cps-sign"
+    CPE_AUTH = "cpe-auth"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What all certificates of a profile share.
+
+    Attributes:
+        name: Its name on the command line.
+        issuer: The authority that signs it.
+        usages: Key usages set, by their names in `cryptography`; the extension is critical.
+        purposes: Extended key usages.
+        kind: Low bits of GIP-CPS extension `.5`: 3 for organisations, 0 for cards.
+        production_policy: Policy in production; None where none was seen.
+        years: Validity.
+        label: What it is for, French then English.
+    """
+
+    name: ProfileName
+    issuer: AuthorityName
+    usages: tuple[str, ...]
+    purposes: tuple[ObjectIdentifier, ...]
+    kind: int
+    production_policy: ObjectIdentifier | None
+    label: str
+    years: int = 3
+
+
+_SERVER_POLICY = ObjectIdentifier("1.2.250.1.213.1.7.1.1.2.5.1")
+_SEAL_POLICY = ObjectIdentifier("1.2.250.1.213.1.7.1.1.2.3.1")
+_EKU = ExtendedKeyUsageOID
+_ORG = AuthorityName.ELEMENTAIRE_ORGANISATIONS
+_TLS = ("digital_signature", "key_encipherment")
+_SEAL = ("digital_signature", "content_commitment")
+
+PROFILES: dict[ProfileName, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name=ProfileName.OPERATOR_SERVER,
+            issuer=_ORG,
+            usages=_TLS,
+            purposes=(_EKU.SERVER_AUTH, _EKU.CLIENT_AUTH),
+            kind=3,
+            production_policy=_SERVER_POLICY,
+            label="relais entre opérateurs / relay between operators",
+        ),
+        Profile(
+            name=ProfileName.ENDPOINT_SERVER,
+            issuer=_ORG,
+            usages=_TLS,
+            purposes=(_EKU.SERVER_AUTH, _EKU.CLIENT_AUTH),
+            kind=3,
+            production_policy=_SERVER_POLICY,
+            label="points d'accès des logiciels / endpoints for mail software",
+        ),
+        Profile(
+            name=ProfileName.ORG_CLIENT,
+            issuer=_ORG,
+            usages=("digital_signature",),
+            purposes=(_EKU.CLIENT_AUTH,),
+            kind=3,
+            production_policy=None,
+            label="BAL applicative (ORG AUTH_CLI) / application mailbox",
+        ),
+        Profile(
+            name=ProfileName.ORG_SEAL,
+            issuer=_ORG,
+            usages=_SEAL,
+            purposes=(_EKU.EMAIL_PROTECTION,),
+            kind=3,
+            production_policy=_SEAL_POLICY,
+            label="cachet d'organisation / organisation seal",
+        ),
+        Profile(
+            name=ProfileName.LIST_SIGNING,
+            issuer=_ORG,
+            usages=_SEAL,
+            purposes=(_EKU.EMAIL_PROTECTION,),
+            kind=3,
+            production_policy=_SEAL_POLICY,
+            label="signature de la liste de domaines / signature of the list of domains",
+        ),
+        Profile(
+            name=ProfileName.CPS_AUTH,
+            issuer=AuthorityName.FORT_PERSONNES,
+            usages=("digital_signature",),
+            purposes=(_EKU.CLIENT_AUTH, _EKU.SMARTCARD_LOGON),
+            kind=0,
+            production_policy=None,
+            label="CPS, authentification / CPS card, authentication",
+        ),
+        Profile(
+            name=ProfileName.CPS_SIGN,
+            issuer=AuthorityName.FORT_PERSONNES,
+            usages=("content_commitment",),
+            purposes=(_EKU.EMAIL_PROTECTION,),
+            kind=0,
+            production_policy=None,
+            label="CPS, signature / CPS card, signature",
+        ),
+        Profile(
+            name=ProfileName.CPE_AUTH,
+            issuer=AuthorityName.STANDARD_PERSONNES,
+            usages=("digital_signature",),
+            purposes=(_EKU.CLIENT_AUTH, _EKU.SMARTCARD_LOGON),
+            kind=0,
+            production_policy=None,
+            label="carte d'employé (CPE) / employee card",
+        ),
+    )
+}
+
+
+def usages_for(usages: tuple[str, ...], *, rsa: bool) -> tuple[str, ...]:
+    """Return a profile's key usages for a key: RFC 5480 §3 has no keyEncipherment for EC keys."""
+    return usages if rsa else tuple(each for each in usages if each != "key_encipherment")
+
+
+def octets(value: bytes) -> bytes:
+    """Return `value` as a DER OCTET STRING."""
+    return asn1.encode_der(value)
+
+
+def marker_extension(profile: Profile, marker: Marker) -> x509.UnrecognizedExtension:
+    """Return GIP-CPS extension `.5`: 0x83 or 0x03 for organisations, 0x80 or 0x00 for cards."""
+    return x509.UnrecognizedExtension(MARKER, octets(bytes([profile.kind | marker.value])))
+
+
+def private_integer(oid: ObjectIdentifier, value: int) -> x509.UnrecognizedExtension:
+    """Return a GIP-CPS extension that holds an INTEGER."""
+    return x509.UnrecognizedExtension(oid, asn1.encode_der(value))
+
+
+def private_text(oid: ObjectIdentifier, value: str) -> x509.UnrecognizedExtension:
+    """Return a GIP-CPS extension that holds a PrintableString."""
+    return x509.UnrecognizedExtension(oid, asn1.encode_der(asn1.PrintableString(value)))

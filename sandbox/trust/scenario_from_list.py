@@ -1,0 +1,104 @@
+"""`mss-sandbox scenario from-list`: a scenario whose operators are those of a verified list."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from sandbox.space.errors import UserError
+from sandbox.space.loader import load_scenario
+from sandbox.trust.commands import folder_option
+from sandbox.trust.commands_list import list_policy, read_list
+from sandbox.trust.list_verify import verify_list
+from sandbox.trust.list_xml import ListError
+from sandbox.trust.topology import OperatorRow, topology
+
+__all__ = ["from_list", "scenario_text"]
+
+LONGEST_LABEL = 40
+
+
+def _labels(rows: Sequence[OperatorRow]) -> list[str]:
+    """Return a DNS label for each operator, unique, from its name."""
+    seen: dict[str, int] = {}
+    labels = []
+    for row in rows:
+        plain = unicodedata.normalize("NFKD", row.name).encode("ascii", "ignore").decode().lower()
+        label = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_LABEL].strip("-") or "op"
+        seen[label] = seen.get(label, 0) + 1
+        labels.append(label if seen[label] == 1 else f"{label}-{seen[label]}")
+    return labels
+
+
+def scenario_text(rows: Sequence[OperatorRow], *, generated: date, base: str) -> str:
+    """Return the TOML of a scenario: mailboxes follow the domains of each operator.
+
+    Args:
+        rows: the operators of a list.
+        generated: day of the list.
+        base: shipped scenario or file whose period, messages and designs are kept.
+    """
+    model = load_scenario(base)
+    kept = [(row, label) for row, label in zip(rows, _labels(rows), strict=True) if row.domains]
+    lines = [
+        f"# Operators and domains of the list of authorised domains of {generated}.",
+        f'title = "Topologie de la liste du {generated}"',
+        f'title_en = "Topology of the list of {generated}"',
+        f"compare = [{', '.join(f'{name!r}' for name in model.compare)}]".replace("'", '"'),
+        "",
+        "[period]",
+        f"start = {model.period.start}",
+        f"days = {model.period.days}",
+        "",
+        "[traffic]",
+        f"messages = {model.traffic.messages:.0f}",
+        "",
+        "[operators]",
+        f"mailboxes = {[len(row.domains) for row, _ in kept]}",
+        f"certificates = {[len(row.certificates) for row, _ in kept]}",
+        "names = [" + ", ".join(f'"{label}"' for _, label in kept) + "]",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@click.command("from-list")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Racines et intermédiaires, PEM, DER ou .p7b. / Roots and intermediates.",
+)
+@folder_option
+@click.option(
+    "--base",
+    default="aout-2021",
+    show_default=True,
+    help="Scénario d'où viennent période et messages. / Gives period, messages.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Fichier à écrire ; défaut : la sortie. / File to write; default: output.",
+)
+def from_list(file: Path, ca: Path | None, folder: Path, base: str, out: Path | None) -> None:
+    """Fait un scénario des opérateurs d'une liste. / Makes a scenario of a list's operators."""
+    try:
+        verified = verify_list(read_list(file), list_policy(ca, folder), datetime.now(UTC))
+    except ListError as error:
+        raise UserError(f"{file}: list refused: {error.code}: {error}") from None
+    rows = topology(verified.domains)
+    if not any(row.domains for row in rows):
+        raise UserError(f"{file}: the list has no domain; a scenario needs an operator")
+    text = scenario_text(rows, generated=verified.domains.generated.date(), base=base)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    partial = out.with_name(out.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.rename(out)
+    click.echo(f"{out}")

@@ -1,0 +1,213 @@
+"""The verdict says what the numbers say, whichever way they go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.standing import CRITERIA, leaders
+from sandbox.analysis.verdict import verdict
+from tests.analysis.summaries import summary
+
+SEPARATED: dict[str, tuple[list[float], list[float]]] = {
+    "undelivered": ([0.010, 0.011, 0.012], [0.060, 0.061, 0.063]),
+    "failure_share": ([0.001, 0.0011, 0.0012], [0.020, 0.021, 0.0215]),
+    "user_wait": ([10.0, 10.1, 10.2], [12.0, 12.1, 12.3]),
+    "machine_latency": ([0.10, 0.11, 0.12], [0.20, 0.21, 0.23]),
+}
+
+
+def text(found: dict[str, Any], language: str = "fr") -> str:
+    return "\n".join(f"{line.topic[language]} | {line.text[language]}" for line in verdict(found))
+
+
+def line(found: dict[str, Any], topic: str) -> str:
+    return next(each.text.fr for each in verdict(found) if each.topic.fr.startswith(topic))
+
+
+@pytest.mark.parametrize("metric", SEPARATED)
+@pytest.mark.parametrize("winner", ["a", "b"])
+def test_a_difference_established_and_useful_names_the_better_design_first(
+    metric: str, winner: str
+) -> None:
+    low, high = SEPARATED[metric]
+    loser = "b" if winner == "a" else "a"
+    found = summary({"a": {metric: low if winner == "a" else high},
+                     "b": {metric: high if winner == "a" else low}})  # fmt: skip
+    said = line(found, METRICS[metric].french[0].upper() + METRICS[metric].french[1:])
+    assert said.index(f"Design {winner}") < said.index(f"Design {loser}")
+    assert "Écart établi" in said
+    assert leaders(found)[metric] == {winner}
+
+
+def test_a_difference_below_what_matters_is_too_close_to_decide_on() -> None:
+    found = summary({"a": {"user_wait": [10.00, 10.01, 10.02]},
+                     "b": {"user_wait": [10.01, 10.02, 10.03]}})  # fmt: skip
+    assert "Trop proches pour décider" in text(found)
+    assert "Écart établi" not in text(found)
+    assert leaders(found)["user_wait"] == {"a", "b"}
+
+
+def test_a_wide_difference_whose_interval_holds_zero_is_not_established() -> None:
+    found = summary({"a": {"user_wait": [10.0, 30.0, 12.0]}, "b": {"user_wait": [20.0, 9.0, 40.0]}})
+    assert "Non établi malgré un écart" in line(found, "Ne départage pas")
+    assert "Écart établi" not in text(found)
+    assert leaders(found)["user_wait"] == {"a", "b"}
+
+
+def test_a_wider_but_doubtful_gap_is_said_beside_the_established_one() -> None:
+    found = summary({
+        "a": {"failure_share": [0.0010, 0.0011, 0.0012]},
+        "b": {"failure_share": [0.0030, 0.0031, 0.0032]},
+        "c": {"failure_share": [0.0010, 0.0800, 0.0020]},
+    })  # fmt: skip
+    said = line(found, "Échecs")
+    assert "Écart établi" in said
+    assert "Non établi malgré un écart" in said
+    assert "Design c" in said
+
+
+def test_one_replication_has_no_interval_and_says_so() -> None:
+    found = summary({"a": {"user_wait": [10.0]}, "b": {"user_wait": [12.0]}})
+    assert "une seule réplication : pas d'intervalle" in text(found)
+    assert "observé (sans intervalle)" in line(found, "Attente")
+    assert "établi et" not in text(found)
+    assert "one replication only: no interval" in text(found, "en")
+
+
+def test_a_reduced_scale_warns_that_queues_are_distorted() -> None:
+    assert "déformées" in text(summary({"a": {}, "b": {}}, scale=0.05))
+    assert "déformées" not in text(summary({"a": {}, "b": {}}, scale=1.0))
+
+
+def test_who_cannot_connect_names_the_worst_design_and_its_first_causes() -> None:
+    found = summary(
+        {"a": {"cannot_connect": [0.02] * 3}, "b": {"cannot_connect": [0.12] * 3}},
+        causes={"a": {"method_url": 0.02}, "b": {"port_blocked": 0.09, "port_setting": 0.03}},
+    )
+    said = line(found, "Qui ne peut pas")
+    assert said.index("Design a") < said.index("Design b")
+    assert said.index("pare-feu") < said.index("régler le port")
+    assert "URL" not in said
+
+
+def test_designs_that_exclude_as_many_are_not_ranked() -> None:
+    found = summary({"a": {}, "b": {}})
+    assert "presque autant sous chaque design" in line(found, "Qui ne peut pas")
+
+
+def test_nobody_excluded_is_said() -> None:
+    found = summary({n: {"cannot_connect": [0.0] * 3} for n in "ab"}, causes={"a": {}, "b": {}})
+    assert line(found, "Qui ne peut pas") == "Tous les accès peuvent se connecter."
+
+
+@pytest.mark.parametrize(("costs", "said"), [
+    ({"a": (1, 2, 3), "b": (2, 3, 4)}, "L'ordre des designs est le même"),
+    ({"a": (1, 2, 9), "b": (2, 3, 4)}, "Le moins cher dépend des hypothèses"),
+    ({"a": (1, 2, 3), "b": (3, 4, 9), "c": (4, 5, 6)}, "Le moins cher le reste"),
+])  # fmt: skip
+def test_costs_say_whether_their_order_holds(
+    costs: dict[str, tuple[float, float, float]], said: str
+) -> None:
+    found = summary({name: {} for name in costs},
+                    costs={n: tuple(1e4 * v for v in views) for n, views in costs.items()})  # type: ignore[misc]  # fmt: skip
+    assert said in line(found, "Coût annuel")
+
+
+def test_a_full_resource_breaks_first_and_is_named() -> None:
+    found = summary({"a": {"psc_peak": [1.4] * 3}, "b": {"slots_peak": [1.0] * 3}})
+    said = line(found, "Ce qui sature d'abord")
+    assert "Pro Santé Connect : 140\u00a0% avec «\u00a0Design a\u00a0»" in said
+    assert "connexions simultanées d'un opérateur : 100\u00a0% avec «\u00a0Design b\u00a0»" in said
+
+
+def test_nothing_full_is_not_called_broken() -> None:
+    found = summary({"a": {}, "b": {}})
+    assert "Ce qui est le plus près de saturer" in text(found)
+    assert "Ce qui sature d'abord" not in text(found)
+
+
+def test_a_ranking_that_no_input_changes_holds_for_what_was_tried() -> None:
+    tried = {"accesses": 1500, "inputs_varied": 109, "ranking_changes": []}
+    said = line(summary({"a": {}, "b": {}}, sensitivity=tried), "Le classement tient-il")
+    assert said.startswith("Oui pour ce qui a été essayé : 109 entrées")
+    assert "pour 1 incertaines" in said
+
+
+def test_a_ranking_that_inputs_change_names_them_most_metrics_first() -> None:
+    changes = [
+        {"key": "x.one", "end": "low", "value": 0.0, "metrics": ["user_wait"]},
+        {"key": "y.two", "end": "low", "value": 0.0, "metrics": ["user_wait", "undelivered"]},
+        {"key": "x.one", "end": "high", "value": 1.0, "metrics": ["user_wait"]},
+    ]
+    tried = {"accesses": 1500, "inputs_varied": 109, "ranking_changes": changes}
+    said = line(summary({"a": {}, "b": {}}, sensitivity=tried), "Le classement tient-il")
+    assert "2 changent l'ordre" in said
+    assert "(y.two, x.one)" in said
+
+
+def test_a_ranking_that_was_not_tried_is_unknown() -> None:
+    assert "on ne sait pas" in line(summary({"a": {}, "b": {}}), "Le classement tient-il")
+
+
+def test_results_that_rest_on_placeholders_say_so_and_others_do_not() -> None:
+    said = line(summary({"a": {}, "b": {}}), "Le classement tient-il")
+    assert "les attentes (1 entrées sur 1)" in said
+    assert "les coûts" not in said
+    known = summary({"a": {}}, assumptions=[{"key": "costs.day_rate", "knowledge": "measured"}])
+    assert "Toutes les entrées sont publiées" in text(known)
+
+
+def test_a_design_that_nothing_beats_is_named_in_the_first_line() -> None:
+    found = summary({"a": {m: v[0] for m, v in SEPARATED.items()},
+                     "b": {m: v[1] for m, v in SEPARATED.items()}})  # fmt: skip
+    assert verdict(found)[0].text.fr.startswith("Sur 7 critères")
+    assert "aucun autre design ne bat «\u00a0Design a\u00a0»." in verdict(found)[0].text.fr
+
+
+def test_no_design_is_named_best_when_each_loses_somewhere() -> None:
+    found = summary({"a": {"user_wait": SEPARATED["user_wait"][0],
+                           "undelivered": SEPARATED["undelivered"][1]},
+                     "b": {"user_wait": SEPARATED["user_wait"][1],
+                           "undelivered": SEPARATED["undelivered"][0]}})  # fmt: skip
+    first = verdict(found)[0].text.fr
+    assert first.startswith("Aucun design n'est au mieux")
+    assert "«\u00a0Design a\u00a0» 6 et «\u00a0Design b\u00a0» 6" in first
+
+
+def test_a_single_design_is_not_ranked() -> None:
+    found = summary({"a": {"psc_peak": [1.2] * 3}})
+    said = text(found)
+    assert "rien à comparer" in said
+    assert "Pro Santé Connect : 120" in said
+    assert "on ne sait pas" not in said
+
+
+def test_a_metric_that_nobody_has_ranks_nobody() -> None:
+    found = summary({"a": {}, "b": {}})
+    for design in found["designs"].values():
+        design["metrics"]["user_wait"]["mean"] = None
+    for row in found["paired"]:
+        if row["metric"] == "user_wait":
+            row.update(difference=None, ci95=None, significant=None, matters=False)
+    assert leaders(found)["user_wait"] == {"a", "b"}
+    assert "attente" not in line(found, "Ne départage pas")
+
+
+@pytest.mark.parametrize("count", range(len(SEPARATED) + 1))
+def test_the_verdict_holds_in_ten_lines_in_both_languages(count: int) -> None:
+    shown = dict(list(SEPARATED.items())[:count])
+    found = summary({"a": {m: v[0] for m, v in shown.items()},
+                     "b": {m: v[1] for m, v in shown.items()}})  # fmt: skip
+    lines = verdict(found)
+    assert len(lines) <= 10
+    assert all(each.text.fr and each.text.en and each.topic.fr != "" for each in lines)
+    assert not any("{" in each.text.fr + each.text.en for each in lines)
+
+
+def test_every_criterion_has_leaders() -> None:
+    found = leaders(summary({"a": {}, "b": {}, "c": {}}))
+    assert set(found) == set(CRITERIA)
+    assert all(found.values())

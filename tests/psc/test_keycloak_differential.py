@@ -1,0 +1,259 @@
+"""The psc profile against a real Keycloak: same questions, and every difference explained.
+
+Keycloak's authentication channel is our own AD brick, so its decisions are links in SMS: the brick
+is proved against a real Keycloak in the same run.
+
+`MSS_UPDATE_DOCS=1` writes the table to docs/psc-keycloak.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.psc import BuiltInPeople, Client, Options, running
+from sandbox.psc.ad_brick import AdBrick
+from sandbox.psc.people import BUILT_IN
+from sandbox.psc.server import bind, plain_server, serve_app
+from sandbox.psc.sms import SmsLaw
+from tests.psc.conftest import CLIENTS, SECRET, http
+from tests.psc.peers import keycloak_home
+from tests.psc.questions import DIFFERENCES, FORM, KEY, QUESTIONS, realm
+
+DOCS = Path(__file__).parents[2] / "docs" / "psc-keycloak.md"
+CHANNEL = "--spi-ciba-auth-channel--ciba-http-auth-channel--http-authentication-channel-uri"
+PATHS = {
+    "backchannel": "ext/ciba/auth",
+    "token": "token",
+    "introspection": "token/introspect",
+    "revocation": "revoke",
+    "end_session": "logout",
+    "par": "ext/par/request",
+}
+
+
+class _Asking:
+    """Posts forms; `client` is a client id, `id:secret`, or None."""
+
+    client: httpx.Client
+
+    def url(self, endpoint: str) -> str:
+        raise NotImplementedError
+
+    def post(self, endpoint, form, client="basic", media=FORM):
+        auth = None
+        if client is not None:
+            name, _, secret = client.partition(":")
+            auth = (name, secret or SECRET)
+        body = {"content": form, "headers": {"Content-Type": media}}
+        if not isinstance(form, bytes):
+            body = {"data": form}
+        return self.client.post(self.url(endpoint), auth=auth, **body)
+
+
+class Emulator(_Asking):
+    def __init__(self, server, client) -> None:
+        self.server, self.client, self.issuer = server, client, server.issuer
+
+    def url(self, endpoint):
+        return self.server.url(endpoint)
+
+    def decide(self, decision):
+        newest = self.server.provider.requests()[0]
+        from sandbox.psc.ciba import Decision
+
+        self.server.provider.decide(newest.ticket, Decision(decision))
+
+    def wait(self, seconds):
+        self.server.advance(seconds)
+
+    def now(self):
+        return self.server.provider.now()
+
+
+class Keycloak(_Asking):
+    def __init__(self, port: int, brick: str, client) -> None:
+        self.issuer = f"http://127.0.0.1:{port}/auth/realms/esante-wallet"
+        self.brick, self.client = brick, client
+
+    def url(self, endpoint):
+        return f"{self.issuer}/protocol/openid-connect/{PATHS[endpoint]}"
+
+    def decide(self, decision):
+        newest = self.client.get(f"{self.brick}/sandbox/sms").json()["sms"][0]
+        answer = self.client.post(newest["link"], data={"decision": decision})
+        assert answer.status_code == 200, answer.text
+
+    def wait(self, seconds):
+        time.sleep(seconds)  # a real Keycloak has a real clock
+
+    def now(self):
+        return time.time()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def brick_and_port() -> Iterator[tuple[str, int]]:
+    """Our AD brick on loopback, told where Keycloak will be."""
+    port = free_port()
+    callback = (
+        f"http://127.0.0.1:{port}/auth/realms/esante-wallet/protocol/openid-connect"
+        "/ext/ciba/auth/callback"
+    )
+    listener = bind(0)
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    brick = AdBrick(origin, callback, BuiltInPeople(BUILT_IN), SmsLaw(mean=0, loss=0))
+    server = plain_server(brick.application)
+    thread = threading.Thread(target=lambda: asyncio.run(serve_app(server, listener)), daemon=True)
+    thread.start()
+    yield origin, port
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def keycloak(brick_and_port, tmp_path_factory) -> Iterator[tuple[Keycloak, str]]:
+    origin, port = brick_and_port
+    home = keycloak_home()
+    folder = tmp_path_factory.mktemp("keycloak")
+    # A copy of links: Keycloak writes its augmentation and its database beside itself.
+    for name in ("bin", "conf", "providers", "themes"):
+        shutil.copytree(home / name, folder / name)
+    shutil.copytree(home / "lib", folder / "lib", copy_function=os.link)
+    (folder / "data" / "import").mkdir(parents=True)
+    (folder / "data" / "import" / "realm.json").write_text(json.dumps(realm()), "utf-8")
+    shutil.copy(home / "version.txt", folder)
+    log = (folder / "log.txt").open("wb")
+    process = subprocess.Popen(
+        [
+            str(folder / "bin" / "kc.sh"),
+            "start",
+            "--optimized",
+            "--http-enabled=true",
+            "--hostname-strict=false",
+            "--http-host=127.0.0.1",
+            f"--http-port={port}",
+            "--import-realm",
+            f"{CHANNEL}={origin}/channel",
+        ],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "JAVA_OPTS_APPEND": "-Xmx600m"},
+    )
+    version = (folder / "version.txt").read_text().strip()
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        side = Keycloak(port, origin, client)
+        try:
+            deadline = time.monotonic() + 90
+            while True:
+                assert process.poll() is None, (folder / "log.txt").read_text()[-2000:]
+                assert time.monotonic() < deadline, (folder / "log.txt").read_text()[-2000:]
+                try:
+                    well_known = f"{side.issuer}/.well-known/openid-configuration"
+                    if client.get(well_known, timeout=2).status_code == 200:
+                        break
+                except httpx.HTTPError:
+                    pass
+                time.sleep(0.2)
+            yield side, version
+        finally:
+            process.terminate()
+            process.wait(30)
+            log.close()
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    signed = Client(
+        client_id="signed",
+        auth_method="private_key_jwt",
+        jwks={"keys": [KEY.as_dict(private=False)]},
+        request_signing_alg="ES256",
+    )
+    options = Options(clients=(*CLIENTS, signed))
+    with running("psc", options=options) as server, http(server) as client:
+        yield Emulator(server, client)
+
+
+def shape(answer: httpx.Response) -> tuple[int, str, tuple[str, ...]]:
+    """Return what is compared: status, error, names of the members."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    return answer.status_code, body.get("error", ""), tuple(sorted(body))
+
+
+def words(shapes) -> str:
+    lines = []
+    for status, error, members in shapes:
+        lines.append(f"{status} {error or ', '.join(members)}".strip())
+    return "<br>".join(lines)
+
+
+@pytest.fixture(scope="module")
+def answers(keycloak, emulator):
+    """Ask everything once, of both."""
+    side, version = keycloak
+    table = {}
+    for name, (rows, question) in QUESTIONS.items():
+        both = tuple([shape(a) for a in question(one)] for one in (side, emulator))
+        table[name] = (rows, *both)
+    return version, table
+
+
+def test_every_difference_with_keycloak_is_explained(answers):
+    _, table = answers
+    unexplained = {
+        name: (theirs, ours)
+        for name, (_, theirs, ours) in table.items()
+        if theirs != ours and name not in DIFFERENCES
+    }
+    assert unexplained == {}
+
+
+def test_every_explained_difference_is_still_one(answers):
+    _, table = answers
+    assert [name for name in DIFFERENCES if table[name][1] == table[name][2]] == []
+
+
+def test_the_documented_table_is_what_was_measured(answers):
+    version, table = answers
+    lines = [
+        "# The psc profile beside a real Keycloak",
+        "",
+        f"Measured by `tests/psc/test_keycloak_differential.py` against {version} on Java, its",
+        "authentication channel being our AD brick. Compared: status, `error`, names of the",
+        "members. Several answers in a cell are the successive answers of one dialogue.",
+        "",
+        "| row | question | Keycloak | emulator |",
+        "|---|---|---|---|",
+    ]
+    for name, (rows, theirs, ours) in table.items():
+        same = "the same" if theirs == ours else words(ours)
+        lines.append(f"| {rows} | {name} | {words(theirs)} | {same} |")
+    lines += ["", "## The differences, on purpose", ""]
+    lines += [f"- **{name}**: {why}" for name, why in DIFFERENCES.items()]
+    text = "\n".join(lines) + "\n"
+    if os.environ.get("MSS_UPDATE_DOCS"):
+        DOCS.write_text(text, "utf-8")
+    documented = DOCS.read_text("utf-8")
+    if version not in documented:
+        pytest.skip(f"docs/psc-keycloak.md was measured with another version than {version}")
+    assert documented == text

@@ -1,0 +1,282 @@
+"""The phones, the card readers, the SMS inbox: Python, control API, pages, drawn behaviour."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from sandbox.psc import Behaviour, Options, running
+from sandbox.psc.behaviour import KINDS, plan
+from sandbox.psc.sms import SmsInbox, SmsLaw
+from sandbox.psc.store import Store
+from sandbox.space.errors import UserError
+from tests.psc.conftest import CLIENTS, DOCTOR, PHARMACIST, SECRET, Dialogue, http, make_provider
+from tests.psc.test_request import refused
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("approve", None),
+        ("refuse", "access_denied"),
+        ("wrong_code", "access_denied"),
+        ("manual", "authorization_pending"),
+        ("ignore", "authorization_pending"),
+        ("offline", "authorization_pending"),
+    ],
+)
+def test_each_behaviour(core, kind, error):
+    core.provider.behave(Behaviour(kind=kind, delay=3), DOCTOR)
+    auth_req_id = core.start()
+    core.provider.advance(3)
+    reply = core.poll(auth_req_id)
+    assert (reply.body.get("error"), reply.status == 200) == (error, error is None)
+
+
+def test_a_behaviour_is_one_persons(core):
+    core.provider.behave(Behaviour(kind="approve"), DOCTOR)
+    refused(core.poll(core.start(login_hint=PHARMACIST)), 400, "authorization_pending")
+    assert core.poll(core.start()).status == 200
+
+
+def test_the_approval_bears_its_own_instant_even_if_the_clock_jumped(core):
+    core.provider.behave(Behaviour(kind="approve", delay=8))
+    auth_req_id = core.start()
+    core.provider.advance(60)
+    core.poll(auth_req_id)
+    assert core.provider.requests()[0].decided_at == core.provider.now() - 52
+
+
+def test_a_phone_out_of_network_cannot_decide(core):
+    core.provider.behave(Behaviour(kind="offline"), DOCTOR)
+    core.start()
+    with pytest.raises(UserError, match="hors réseau"):
+        core.decide()
+
+
+def draws(seed: int, count: int = 4_000):
+    law = Behaviour(kind="draw")
+    return [plan(law, seed, DOCTOR, ordinal) for ordinal in range(count)]
+
+
+def test_the_drawn_law_has_the_mean_and_shares_that_it_states():
+    plans = draws(1)
+    approvals = [p.delay for p in plans if p.decision == "approve"]
+    # Four standard errors of the mean; binomial for the shares.
+    margin = 4 * 0.8 * 8 / len(approvals) ** 0.5
+    assert statistics.fmean(approvals) == pytest.approx(8.0, abs=margin)
+    never = sum(p.decision is None for p in plans) / len(plans)
+    assert never == pytest.approx(0.0435, abs=4 * (0.0435 * 0.9565 / len(plans)) ** 0.5)
+    assert min(approvals) >= 1.0
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not():
+    assert draws(7, 50) == draws(7, 50)
+    assert draws(7, 50) != draws(8, 50)
+
+
+def test_a_draw_does_not_depend_on_who_else_is_asked():
+    alone, crowded = (
+        Dialogue(make_provider("core", options=Options(clients=CLIENTS, seed=3))) for _ in range(2)
+    )
+    for dialogue in (alone, crowded):
+        dialogue.provider.behave(Behaviour(kind="draw"))
+    crowded.start(login_hint=PHARMACIST)
+    alone.start()
+    crowded.start()
+    mine = [d.provider.requests(DOCTOR)[0].planned_at for d in (alone, crowded)]
+    assert mine[0] == mine[1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"kind": "sleep"},
+        {"delay": -1},
+        {"kind": "draw", "never": 0.9, "refuse": 0.2},
+        {"mean": 0.5},
+        {"color": 1},
+        {"delay": "3"},
+        {"delay": True},
+        {"delay": float("nan")},
+    ],
+)
+def test_a_behaviour_that_is_none_is_a_user_error(data):
+    with pytest.raises(UserError):
+        Behaviour.from_dict(data)
+
+
+@pytest.fixture
+def api(core_server, core_http):
+    def call(method: str, path: str, body=None, **members):
+        return core_http.request(method, core_server.origin + path, json=body, **members)
+
+    yield call
+    core_server.provider.behaviours.clear()
+    core_server.provider.behave(Behaviour())
+    core_server.provider.faults.replace(())
+    core_server.provider.device_reachable = True
+
+
+def begin(core_server, core_http, person=DOCTOR):
+    form = {"scope": "openid", "login_hint": person, "binding_message": "<b>77</b>"}
+    url = core_server.url("backchannel")
+    return core_http.post(url, data=form, auth=("basic", SECRET)).json()["auth_req_id"]
+
+
+def test_the_api_shows_the_request_with_its_binding_message_and_never_its_id(
+    api, core_server, core_http
+):
+    auth_req_id = begin(core_server, core_http, "899700000034")
+    shown = api("GET", "/sandbox/requests?state=pending&national_id=899700000034")
+    (item,) = shown.json()["requests"]
+    assert (item["binding_message"], item["channel"]) == ("<b>77</b>", "MOBILE")
+    assert auth_req_id not in shown.text
+    done = api("POST", f"/sandbox/requests/{item['ticket']}/approve", {})
+    assert done.json()["state"] == "approved"
+    assert api("POST", f"/sandbox/requests/{item['ticket']}/approve", {}).status_code == 409
+
+
+def test_the_api_decides_the_oldest_request_of_a_person(api, core_server, core_http):
+    begin(core_server, core_http, PHARMACIST)
+    body = {"national_id": PHARMACIST, "decision": "refuse"}
+    assert api("POST", "/sandbox/decide", body).json()["state"] == "denied"
+    assert api("POST", "/sandbox/decide", body).status_code == 404
+
+
+def test_the_api_moves_the_clock(api):
+    before = api("GET", "/sandbox/clock").json()["now"]
+    assert api("POST", "/sandbox/clock", {"advance": 50}).json()["now"] >= before + 50
+
+
+def test_the_api_sets_behaviours_clients_keys_and_device(api, core_server):
+    assert api("POST", "/sandbox/behaviour", {"kind": "approve"}).status_code == 200
+    assert core_server.provider.behaviour.kind == "approve"
+    new = {"client_id": "new", "client_secret": SECRET}
+    assert api("POST", "/sandbox/clients", new).status_code == 201
+    assert SECRET not in api("GET", "/sandbox/clients").text
+    kids = api("POST", "/sandbox/keys/rotate", {"grace": 10}).json()["keys"]
+    assert len(kids) >= 4
+    assert api("POST", "/sandbox/device", {"reachable": False}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/sandbox/behaviour", {"kind": "sleep"}),
+        ("POST", "/sandbox/behaviour", {"kind": "approve", "national_id": "nobody"}),
+        ("POST", "/sandbox/behaviour", {"national_id": 3}),
+        ("POST", "/sandbox/clock", {"advance": -1}),
+        ("POST", "/sandbox/clock", {"advance": "x"}),
+        ("POST", "/sandbox/clock", [1]),
+        ("POST", "/sandbox/faults", {"fault": "unknown"}),
+        ("PUT", "/sandbox/faults", {"rules": "x"}),
+        ("PUT", "/sandbox/faults", {"rules": [], "seed": "x"}),
+        ("POST", "/sandbox/clients", {"client_id": "x", "auth_method": "none"}),
+        ("POST", "/sandbox/keys/rotate", {"grace": -1}),
+        ("POST", "/sandbox/device", {"reachable": "no"}),
+        ("POST", "/sandbox/decide", {"decision": "maybe"}),
+        ("POST", "/sandbox/decide", {"national_id": 1}),
+    ],
+)
+def test_the_api_answers_bad_input_with_400_and_one_line(api, method, path, body):
+    answer = api(method, path, body)
+    assert answer.status_code == 400
+    assert "\n" not in answer.json()["error"]
+
+
+def test_the_api_refuses_what_a_page_of_another_origin_could_send(api, core_http, core_server):
+    url = core_server.origin + "/sandbox/clock"
+    form = core_http.post(url, content='{"advance": 5}', headers={"Content-Type": "text/plain"})
+    assert form.status_code == 400
+    rebound = core_http.get(url, headers={"Host": "evil.example"})
+    assert rebound.status_code == 421
+
+
+def test_events_are_a_log_and_a_live_stream(api, core_server, core_http):
+    begin(core_server, core_http)
+    last = core_server.provider.events.last
+    listed = api("GET", f"/events?since={last - 1}").json()["events"]
+    assert [event["seq"] for event in listed] == [last]
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last)}
+    with core_http.stream("GET", core_server.origin + "/events", headers=headers) as stream:
+        core_server.provider.events.add(0, "clock", text_fr="é", text_en="live")
+        lines = stream.iter_lines()
+        assert next(lines) == f"id: {last + 1}"
+        assert next(lines) == "event: clock"
+
+
+def test_the_phones_page_carries_no_inline_script_and_a_policy(core_server, core_http):
+    page = core_http.get(core_server.origin + "/")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert all(kind in page.text for kind in KINDS)
+    script = core_http.get(core_server.origin + "/phones.js")
+    assert "innerHTML" not in script.text
+
+
+# --- the operator's CIBA by SMS ------------------------------------------------------------------
+
+
+@pytest.fixture
+def operator():
+    options = Options(clients=CLIENTS, sms=SmsLaw(mean=0, loss=0))
+    with running("core", device="sms", options=options) as server, http(server) as client:
+        yield server, client
+
+
+def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
+    server, client = operator
+    auth_req_id = begin(server, client)
+    (sms,) = client.get(server.origin + "/sandbox/sms").json()["sms"]
+    assert sms["number"] == "+33700000018"
+    assert "&lt;b&gt;77&lt;/b&gt;" in client.get(sms["link"]).text
+    # Reading the link, as a scanner would, decides nothing.
+    form = {
+        "grant_type": "urn:openid:params:grant-type:ciba",
+        "auth_req_id": auth_req_id,
+    }
+    pending = client.post(server.url("token"), data=form, auth=("basic", SECRET))
+    assert pending.json()["error"] == "authorization_pending"
+    assert client.post(sms["link"], data={"decision": "approve"}).status_code == 200
+    assert client.get(sms["link"]).status_code == 410
+    assert client.post(sms["link"], data={"decision": "refuse"}).status_code == 410
+    server.advance(5)
+    assert client.post(server.url("token"), data=form, auth=("basic", SECRET)).status_code == 200
+
+
+def test_a_link_dies_with_its_request(operator):
+    server, client = operator
+    begin(server, client)
+    (sms,) = client.get(server.origin + "/sandbox/sms").json()["sms"]
+    server.advance(120)
+    assert client.get(sms["link"]).status_code == 410
+    assert client.get(server.origin + "/s/unknown").status_code == 410
+    assert client.post(sms["link"], data={"decision": "maybe"}).status_code == 400
+
+
+def test_sms_are_late_and_lost_as_the_law_says_and_replay_by_seed():
+    def sent(seed):
+        inbox = SmsInbox(Store(), "https://h", SmsLaw(mean=5, loss=0.2), seed)
+        return [inbox.send("+33", "t", None, 0.0, 120.0)["arrives_at"] for _ in range(500)]
+
+    arrivals = sent(1)
+    lost = sum(at is None for at in arrivals) / len(arrivals)
+    assert lost == pytest.approx(0.2, abs=4 * (0.16 / 500) ** 0.5)
+    assert sent(1) == arrivals != sent(2)
+
+
+def test_an_sms_cannot_be_used_before_it_arrives():
+    inbox = SmsInbox(Store(), "https://h", SmsLaw(mean=5, loss=0), 1)
+    sms = inbox.send("+33", "t", "42", 0.0, 120.0)
+    token = sms["link"].rpartition("/")[2]
+    assert inbox.open(token, 0.0) is None
+    assert inbox.arrived(0.0) == []
+    assert inbox.spend(token, sms["arrives_at"])["ticket"] == "t"
+    assert inbox.spend(token, sms["arrives_at"]) is None
+
+
+@pytest.mark.parametrize("law", [{"mean": -1}, {"loss": 2}, {"variation": 11}])
+def test_an_sms_law_that_is_none_is_a_user_error(law):
+    with pytest.raises(UserError):
+        SmsLaw(**law)

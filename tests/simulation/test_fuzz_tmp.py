@@ -1,0 +1,245 @@
+"""Both engines give the same observation for every session, on every method, design and policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sandbox.observations.schema import Cause
+from sandbox.simulation import reference
+from sandbox.simulation.dialogues import Dialogues
+from sandbox.simulation.steps import Op
+from sandbox.space.designs import BUILT_IN
+from tests.simulation.small import assert_same, everyone, one_person, run, small_scenario
+
+# A design that is none of the built-in ones: people's methods together, XOAUTH2 or PLAIN for the
+# telephone, robots on a port of their own, submission by STARTTLS.
+CUSTOM: dict[str, Any] = {
+    "label": "Deux portes",
+    "english": "Two doors",
+    "discovery": "srv",
+    "shared_front": False,
+    "endpoints": [
+        {"name": f"{protocol}.{part}", "protocol": protocol, "methods": methods,
+         "host": f"{part}.{{operator}}", "address": part, "port": port + shift,
+         "certificate": part, "tls": tls, "client_certificate": asked, "mechanisms": offered}
+        for protocol, port, tls in (("imap", 993, "implicit"), ("smtp", 587, "starttls"))
+        for part, methods, shift, asked, offered in (
+            ("people", ["cps", "totp", "ecps", "ciba-operateur"], 0, "optional",
+             ["PLAIN", "EXTERNAL", "XOAUTH2"]),
+            ("robots", ["certificat"], 9000, "required", ["NONE"]),
+        )
+    ],
+}  # fmt: skip
+DESIGNS = [*BUILT_IN, "two-doors"]
+
+# Starved: two slots an endpoint, one in the backlog, a processor that takes seconds a login.
+STARVED: dict[str, Any] = {
+    "resources.least_slots": 4,
+    "resources.slot_headroom": 0.001,
+    "resources.least_cores": 1,
+    "policies.backlog": 1,
+}
+SHARE = st.floats(0, 1).map(lambda share: round(share, 2))
+
+
+@st.composite
+def mixes(draw: st.DrawFn) -> dict[str, float]:
+    """Draw shares of the methods, often one alone."""
+    weights = draw(st.lists(st.integers(0, 3), min_size=4, max_size=4).filter(any))
+    shares = [weight / sum(weights) for weight in weights]
+    return dict(zip(("cps", "totp", "ecps", "sms"), shares, strict=True))
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw what a user may change, towards the values at which something happens."""
+    changes: dict[str, Any] = {"designs": {"two-doors": CUSTOM}}
+    mix = draw(mixes())
+    for people in ("liberal", "hospital", "laboratory", "ehpad"):
+        changes |= {f"populations.{people}.method_{name}": part for name, part in mix.items()}
+        changes[f"populations.{people}.port_blocked"] = draw(st.sampled_from([0.0, 0.5]))
+        changes[f"populations.{people}.opening_sd"] = draw(st.sampled_from([0.0, 1.0]))
+    pick: dict[str, list[Any]] = {
+        "policies.session_seconds": [0, 60, 28800],
+        "policies.totp_once": [0, 1],
+        "policies.totp_step": [1, 30, 600],
+        "policies.token_seconds": [1, 270],
+        "policies.psc_session_seconds": [1, 14400],
+        "policies.ciba_interval": [0.5, 5, 60],
+        "policies.ciba_expiry": [5, 120],
+        "policies.ciba_mode": ["poll", "ping"],
+        "policies.token_check": ["introspection", "jwks"],
+        "policies.prelogin_timeout": [3, 180],
+        "policies.ticket_seconds": [0, 300, 7200],
+        "policies.retry_limit": [0, 1, 5],
+        "policies.retry_pause": [0, 20],
+        "methods.cps.pin_seconds": [0, 28800],
+        "methods.cps.sign_cv": [0, 0.5],
+        "methods.totp.typing_cv": [0, 0.45],
+        "methods.ecps.never": [0.0, 0.3, 1.0],
+        "methods.ecps.refused": [0.0, 0.2],
+        "methods.sms.lost": [0.0, 0.3],
+        "methods.totp.mistyped": [0.0, 0.3],
+        "network.dns_ttl": [0, 3600],
+        "network.tls13_server": [0, 1],
+        "processor.tls_full": [0.00055, 2.0, 20.0],
+        "processor.login": [0.0014, 1.0],
+        "processor.relay": [0.0033, 30.0],
+        "backends.psc.servers": [1, 4],
+        "backends.psc.poll": [0.004, 3.0],
+        "backends.psc.timeout": [1, 90],
+        "backends.directory.miss": [0.0, 1.0],
+        "resources.placement": ["dedicated", "shared"],
+        "mailboxes.holders": [1, 3],
+    }
+    changes |= {key: draw(st.sampled_from(values)) for key, values in pick.items()}
+    for software in ("lps", "mail_client", "webmail", "robot"):
+        changes |= {
+            f"software.{software}.timeout": draw(st.sampled_from([2, 60, 100])),
+            f"software.{software}.imap_connections": draw(st.sampled_from([1, 2, 5])),
+            f"software.{software}.keeps_connection": draw(st.sampled_from([0, 1])),
+            f"software.{software}.poll_seconds": draw(st.sampled_from([1800, 7200])),
+            f"software.{software}.poll_share": draw(st.sampled_from([0.0, 0.5, 1.0])),
+        }
+        for feature in ("sasl_external", "xoauth2", "certificate_request_fails",
+                        "certificate_request_prompts"):  # fmt: skip
+            changes[f"software.{software}.{feature}"] = draw(st.sampled_from([0.0, 0.5, 1.0]))
+    if draw(st.booleans()):
+        changes |= STARVED
+    if draw(st.booleans()):
+        changes["outages"] = [
+            {"backend": "psc", "start": "2021-09-06T08:00:00",
+             "minutes": draw(st.sampled_from([10, 240]))},
+        ]  # fmt: skip
+    return changes
+
+
+@settings(
+    max_examples=1200,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+@given(changes=scenarios(), design=st.sampled_from(DESIGNS), seed=st.integers(0, 2**31))
+def test_engines_agree_session_by_session(changes: dict[str, Any], design: str, seed: int) -> None:
+    assert_same(run(changes, design, seed=seed), run(changes, design, engine="simpy", seed=seed))
+
+
+# Fixed examples, so that each cause of failure and each kind of step is met on every run of the
+# tests: name -> changes, design, causes that must be observed.
+ALONE = {"policies.session_seconds": 0, "policies.retry_limit": 1}
+HALF = [f"software.{s}.{{}}" for s in ("lps", "mail_client")]
+EXAMPLES: dict[str, tuple[dict[str, Any], str, set[Cause]]] = {
+    "one door for all": (
+        {key.format(f): 0.5 for key in HALF
+         for f in ("sasl_external", "certificate_request_fails", "certificate_request_prompts")},
+        "single-endpoint", {Cause.MECHANISM, Cause.CERTIFICATE_REQUEST},
+    ),
+    "ports": (
+        {key.format("port_setting"): 0.5 for key in HALF}
+        | {f"populations.{p}.port_blocked": 0.5 for p in ("liberal", "hospital")},
+        "multi-port", {Cause.PORT_SETTING, Cause.PORT_BLOCKED},
+    ),
+    "names": ({key.format("method_url"): 0.5 for key in HALF}, "multi-endpoint",
+              {Cause.METHOD_URL}),
+    "codes": (
+        everyone(method="totp", software="mail_client") | ALONE | {"methods.totp.mistyped": 0.5},
+        "two-doors", {Cause.CODE_REUSED, Cause.CODE_MISTYPED},
+    ),
+    "telephones": (
+        everyone(method="ecps") | ALONE
+        | {"methods.ecps.never": 0.4, "methods.ecps.refused": 0.4},
+        "multi-endpoint-sni", {Cause.NO_ANSWER, Cause.CLIENT_TIMEOUT, Cause.REFUSED},
+    ),
+    "telephones told by ping": (
+        everyone(method="ecps") | ALONE | {"policies.ciba_mode": "ping"}, "single-endpoint", set(),
+    ),
+    "tokens": (
+        everyone(method="ecps")
+        | {"policies.psc_session_seconds": 600, "methods.ecps.never": 0.4,
+           "methods.ecps.refused": 0.4, "software.lps.xoauth2": 1}
+        | {"outages": [{"backend": "psc", "start": "2021-09-06T09:00:00", "minutes": 60}]},
+        "api-lps-2023", {Cause.NO_ANSWER, Cause.REFUSED, Cause.BACKEND_DOWN, Cause.MECHANISM},
+    ),
+    "messages with a link": (
+        everyone(method="sms") | ALONE | {"methods.sms.lost": 0.5, "methods.sms.expiry": 10},
+        "multi-endpoint", {Cause.SMS_LOST, Cause.NO_ANSWER},
+    ),
+    "cards that lock": (
+        everyone(method="cps", software="mail_client")
+        | {"methods.cps.pin_seconds": 0, "policies.ticket_seconds": 0,
+           "backends.directory.miss": 1},
+        "multi-endpoint", {Cause.PERSON_NEEDED},
+    ),
+    "no room": (
+        everyone(method="ecps", software="mail_client") | ALONE | STARVED
+        | {"outages": [{"backend": "psc", "start": "2021-09-06T07:00:00", "minutes": 240}],
+           "backends.psc.timeout": 90},
+        "single-endpoint",
+        {Cause.SLOTS_EXHAUSTED, Cause.SLOT_TIMEOUT, Cause.BACKEND_DOWN},
+    ),
+    # One person's five connections start at one instant; the second times out at the front when
+    # the third and the fourth give up the wait for its slot: three events at one nanosecond.
+    "a slot that comes at the very instant of the deadline": (
+        one_person("totp", "mail_client", **{
+            "policies.totp_once": 0, "resources.least_slots": 3, "resources.slot_headroom": 0.001,
+            "resources.least_cores": 1, "processor.login": 50.0, "software.mail_client.timeout": 60,
+        }),
+        "single-endpoint", {Cause.CLIENT_TIMEOUT, Cause.SLOT_TIMEOUT},
+    ),
+    "relays that are full": (
+        {"traffic.messages": 400, "processor.relay": 3000.0, "resources.least_slots": 4,
+         "policies.backlog": 1},
+        "single-endpoint", {Cause.SLOTS_EXHAUSTED},
+    ),
+}  # fmt: skip
+SEEN: dict[str, tuple[set[Cause], set[Op]]] = {}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_engines_agree_where_things_go_wrong(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes, design, causes = EXAMPLES[name]
+    changes = {"designs": {"two-doors": CUSTOM}} | changes
+    steps: set[Op] = set()
+    original = reference.Run.step
+
+    def counted(self: reference.Run, session: reference.Session, row: int) -> Any:
+        steps.add(Op[type(self.code.steps[row]).__name__.upper()])
+        return original(self, session, row)
+
+    monkeypatch.setattr(reference.Run, "step", counted)
+    fast, simpy = run(changes, design), run(changes, design, engine="simpy")
+    assert_same(fast, simpy)
+    found = {cause for cause in Cause if fast.failures(cause)}
+    assert causes <= found
+    SEEN[name] = (found, steps)
+
+
+def test_the_examples_meet_every_cause_and_every_step() -> None:
+    """END is not a step that the reference does: it stops there."""
+    if len(SEEN) < len(EXAMPLES):
+        pytest.skip("only with all the examples above")
+    assert set().union(*(causes for causes, _ in SEEN.values())) == set(Cause)
+    assert set().union(*(steps for _, steps in SEEN.values())) == set(Op) - {Op.END}
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_dialogue_compiles_and_names_its_session(design: str) -> None:
+    """Software x method x (open, poll, extra, send), the excluded ones and the relay."""
+    scenario = small_scenario({"designs": {"two-doors": CUSTOM}})
+    chosen = scenario.design(design)
+    programs = list(Dialogues(scenario, chosen, {e.name: 0.5 for e in chosen.endpoints}).programs())
+    names = [program.name for program in programs]
+    assert len(set(names)) == len(names)
+    people = {
+        f"{software}.{method}.{kind}"
+        for software in ("lps", "mail_client", "webmail")
+        for method in ("cps", "totp", "ecps", "ciba-operateur")
+        for kind in ("open", "poll", "extra", "send")
+    }
+    robots = {f"robot.certificat.{kind}" for kind in ("open", "poll", "extra", "send")}
+    assert {name for name in names if not name.startswith("excluded.")} == (
+        people | robots | {"relay"}
+    )
