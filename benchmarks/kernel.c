@@ -1,6 +1,6 @@
 /* The fast engine's inner loop in C, on the same arrays: what a hand-written kernel would reach.
 
-   A line-by-line port of sandbox/simulation/{kernel,arrivals,recorder,draws}.py. All constants
+   A line-by-line port of sandbox/simulation/{kernel,events,arrivals,recorder,draws}.py. All constants
    (operation codes, columns, field numbers) come from the Python enumerations through -D flags, so
    that both interpret the same tables. Built on the spot by kernel_c.py with
    -O3 -march=native -ffp-contract=off (fused multiply-adds would change the last bit of a draw). */

@@ -16,6 +16,7 @@ import numpy as np
 from sandbox.observations import histogram
 from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation import kernel, model
+from sandbox.simulation import state as state_of
 from sandbox.simulation.program import Column
 from sandbox.simulation.steps import Op, Purpose
 
@@ -47,8 +48,8 @@ def constants() -> dict[str, int]:
     """Return every number that Python and C must share, from the Python side."""
     numbers = {f"OP_{op.name}": int(op) for op in Op}
     numbers |= {f"C_{column.name}": int(column) for column in Column}
-    numbers |= {f"F_{name}": getattr(kernel, name) for name in FIELDS}
-    numbers |= {name: getattr(kernel, attribute) for name, attribute in COUNTERS.items()}
+    numbers |= {f"F_{name}": getattr(state_of, name) for name in FIELDS}
+    numbers |= {name: getattr(state_of, attribute) for name, attribute in COUNTERS.items()}
     numbers |= {f"PHASE_{phase.name}": int(phase) for phase in Phase}
     numbers |= {f"KIND_{kind.name}": int(kind) for kind in model.Kind}
     numbers |= {f"P_{purpose.name}": int(purpose) for purpose in Purpose if purpose >= Purpose.OPEN}
@@ -58,12 +59,12 @@ def constants() -> dict[str, int]:
     numbers |= {f"POOL_{stat.name}": int(stat) for stat in model.PoolStat}
     numbers |= {f"STATION_{stat.name}": int(stat) for stat in model.StationStat}
     return numbers | {
-        "COLUMNS": len(Column), "FIELDS": kernel.FIELDS, "PHASES": len(Phase),
+        "COLUMNS": len(Column), "FIELDS": state_of.FIELDS, "PHASES": len(Phase),
         "KINDS": len(model.Kind), "POLL_COLUMNS": len(model.PollStream),
         "SEND_COLUMNS": len(model.SendStream), "ENDPOINT_COLUMNS": len(model.EndpointStat),
         "POOL_COLUMNS": len(model.PoolStat), "STATION_COLUMNS": len(model.StationStat),
-        "PEOPLE": model.PEOPLE, "ROUNDS": kernel.ROUNDS, "SLOT_BITS": kernel.SLOT_BITS,
-        "BUCKET_BITS": kernel.BUCKET_BITS, "BUCKETS": kernel.BUCKETS, "WORDS": kernel.WORDS,
+        "PEOPLE": model.PEOPLE, "ROUNDS": kernel.ROUNDS, "SLOT_BITS": state_of.SLOT_BITS,
+        "BUCKET_BITS": state_of.BUCKET_BITS, "BUCKETS": state_of.BUCKETS, "WORDS": state_of.WORDS,
         "SUB_BITS": histogram.SUB_BITS, "UNIT_BITS": histogram.UNIT_BITS, "BINS": histogram.BINS,
     }  # fmt: skip
 
@@ -94,7 +95,7 @@ def c_kernel(library: ctypes.CDLL) -> Iterator[None]:
     """Within this context `fast.run` calls the C kernel instead of the compiled Python."""
 
     def run_until(
-        inputs: model.Inputs, state: kernel.State, record: model.Record, instant: int, spare: int
+        inputs: model.Inputs, state: state_of.State, record: model.Record, instant: int, spare: int
     ) -> int:
         arrays = [*inputs, *state.cursors, *state[1:], *record]
         assert all(array.flags.c_contiguous for array in arrays)

@@ -18,14 +18,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.analysis.comparison import Comparison, compare
+    from sandbox.analysis.result import Result, compare
     from sandbox.space.errors import UserError
     from sandbox.space.loader import load_scenario
     from sandbox.space.population import Space, build_space
     from sandbox.space.scenario import Scenario
 
 __all__ = [
-    "Comparison",
+    "Result",
     "Scenario",
     "Space",
     "UserError",
@@ -36,12 +36,12 @@ __all__ = [
 
 # Loaded when first used: the command line must not wait for what it does not need.
 _HOMES = {
-    "Comparison": "sandbox.analysis.comparison",
+    "Result": "sandbox.analysis.result",
     "Scenario": "sandbox.space.scenario",
     "Space": "sandbox.space.population",
     "UserError": "sandbox.space.errors",
     "build_space": "sandbox.space.population",
-    "compare": "sandbox.analysis.comparison",
+    "compare": "sandbox.analysis.result",
     "load_scenario": "sandbox.space.loader",
 }
 

@@ -135,20 +135,18 @@ def banded(axes: Axes, rows: int) -> None:
 
 
 def failure_shares(comparison: Comparison) -> dict[str, dict[str, float]]:
-    """Return, by design, failures by cause over attempts to log in of accesses that can connect.
-
-    As `failure_share` does: each attempt ends in one login or one failure.
-    """
+    """Return, by design, failures by cause over attempts of accesses that can connect."""
     shares = {}
     for name, runs in comparison.runs.items():
         attempts = 0
         counts: dict[str, int] = {}
         for run in runs:
             frame = run.tables["failures"].query("protocol != 'relay'")
-            lost = frame[~frame["cause"].isin(EXCLUSIONS)]
+            by_cause = frame.groupby("cause")["count"].sum()
+            lost = by_cause[~by_cause.index.isin(EXCLUSIONS)]
             logins = run.tables["login_totals"].query("measure == 'machine'")
-            attempts += int(logins["count"].sum()) + int(lost["count"].sum())
-            for cause, count in lost.groupby("cause")["count"].sum().items():
+            attempts += int(logins["count"].sum()) + int(lost.sum())
+            for cause, count in lost.items():
                 counts[str(cause)] = counts.get(str(cause), 0) + int(count)
         shares[name] = {c: n / attempts for c, n in counts.items() if n}
     return shares

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from sandbox.analysis.comparison import Comparison
-from sandbox.analysis.comparison import compare as run_comparison
 from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.result import compare as run_comparison
 from sandbox.analysis.statistics import estimate
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario

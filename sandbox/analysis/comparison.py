@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import shutil
 import time
@@ -12,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -29,10 +28,7 @@ from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.population import Space, build_space
 from sandbox.space.scenario import Scenario
 
-if TYPE_CHECKING:
-    from sandbox.analysis.plots import Plots
-
-__all__ = ["Comparison", "Options", "compare"]
+__all__ = ["Comparison", "Options", "run_comparison"]
 
 MOST_REPLICATIONS = 50
 FIRST_BATCH = 8
@@ -134,29 +130,6 @@ class Comparison:
                 })  # fmt: skip
         return rows
 
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What `summary.json` holds: see docs/summary.md."""
-        from sandbox.analysis.summary import summarise
-
-        return summarise(self)
-
-    @property
-    def plot(self) -> Plots:
-        """Figures: `result.plot.latency()` and others."""
-        from sandbox.analysis.plots import Plots
-
-        return Plots(self)
-
-    def report(self, folder: str | Path) -> Path:
-        """Write summary.json, the figures and report.html into `folder`; return the report."""
-        from sandbox.analysis.report import write_report
-
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        write_summary(self, target)
-        return write_report(self, target)
-
 
 def _plain(value: float) -> float | None:
     """JSON has no nan."""
@@ -165,14 +138,6 @@ def _plain(value: float) -> float | None:
 
 def _interval(ends: tuple[float, float] | None) -> list[float | None] | None:
     return None if ends is None else [_plain(ends[0]), _plain(ends[1])]
-
-
-def write_summary(comparison: Comparison, folder: Path) -> Path:
-    """Write summary.json into `folder`, whole or not at all."""
-    text = json.dumps(comparison.summary, ensure_ascii=False, indent=1, allow_nan=False)
-    partial = folder / "summary.json.partial"
-    partial.write_text(text + "\n", encoding="utf-8")
-    return partial.replace(folder / "summary.json")
 
 
 def _tasks(scenario: Scenario, options: Options, replications: range) -> list[Task]:
@@ -285,7 +250,7 @@ def _fields(options: Options) -> dict[str, Any]:
     return {name: getattr(options, name) for name in Options.__slots__}
 
 
-def compare(
+def run_comparison(
     scenario: str | Path | Scenario = "aout-2021",
     *,
     out: str | Path | None = None,

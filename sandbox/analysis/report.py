@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.plots import LANGUAGES, Plots
 from sandbox.analysis.sections import Section, sections
+from sandbox.analysis.summary import summarise
 from sandbox.analysis.verdict import verdict
 from sandbox.analysis.wording import Text, same
-
-if TYPE_CHECKING:
-    from sandbox.analysis.comparison import Comparison
 
 __all__ = ["render_page", "write_report"]
 
@@ -76,7 +75,7 @@ def render_page(
     title = Text(scenario.title, scenario.title_en)
     return environment.from_string(_part("report.html.j2")).render(
         title=title,
-        lines=verdict(comparison.summary),
+        lines=verdict(summarise(comparison)),
         sections=parts,
         images=images,
         text=WORDS,
@@ -93,14 +92,12 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
     Returns:
         the path of the page.
     """
-    from sandbox.analysis.plots import LANGUAGES, Plots
-
     images = _Images()
     for language in LANGUAGES:
         for path in Plots(comparison, language).save(folder / "figures"):
             if path.suffix == ".svg":
                 images.add(path)
-    page = render_page(comparison, images.found, sections(comparison, comparison.summary))
+    page = render_page(comparison, images.found, sections(comparison, summarise(comparison)))
     partial = folder / "report.html.partial"
     partial.write_text(page, encoding="utf-8")
     return partial.replace(folder / "report.html")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 from sandbox.analysis.comparison import Comparison
@@ -13,7 +15,7 @@ from sandbox.space.costs import Bill
 from sandbox.space.methods import Method
 from sandbox.space.tables import inputs
 
-__all__ = ["assumptions", "summarise"]
+__all__ = ["assumptions", "summarise", "write_summary"]
 
 LARGEST_OPERATORS = 10  # whose endpoints are listed one by one; Parquet has them all
 MEASURES = ("machine", "user")
@@ -170,3 +172,11 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
         },
         "assumptions": assumptions(comparison),
     }  # fmt: skip
+
+
+def write_summary(comparison: Comparison, folder: Path) -> Path:
+    """Write summary.json into `folder`, whole or not at all."""
+    text = json.dumps(summarise(comparison), ensure_ascii=False, indent=1, allow_nan=False)
+    partial = folder / "summary.json.partial"
+    partial.write_text(text + "\n", encoding="utf-8")
+    return partial.replace(folder / "summary.json")

@@ -32,8 +32,8 @@ IDENTITY_COLUMNS = (
 )  # fmt: skip
 NUMBERS = {heading for heading, _ in (*COLUMNS[2:6], *IDENTITY_COLUMNS[3:5])}
 LEGEND = """\
-Q file / queue · N présents / present · W attentes / waits · T séjours / sojourns
-A arrivées / arrivals · S servis / served · G partis / gone · R refusés / refused"""
+Q file/queue · N présents/present · W attentes/waits · T séjours/sojourns
+A arrivées/arrivals · S servis/served · G partis/gone · R refusés/refused"""
 LEVEL = 0.05  # of the intervals that are shown
 NAMES = {
     "wait_mean": "attente / wait",

@@ -12,6 +12,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -273,22 +274,21 @@ def _search_index(
 ) -> None:
     """Index mailboxes under their row number, structures under minus theirs."""
     try:
-        index = _quick(search_file(path))
-        index.execute(
-            "CREATE VIRTUAL TABLE search"
-            " USING fts5(text, tokenize='trigram', detail=none, content='')"
-        )
-        index.execute("BEGIN")
-        # One statement per slice, fed with JSON: SQLite works without the interpreter's lock.
-        for sign, words in ((1, texts), (-1, structures)):
-            for start in range(0, len(words), _SLICE):
-                index.execute(
-                    "INSERT INTO search (rowid, text)"
-                    " SELECT ? * (key + ?), value FROM json_each(?)",
-                    (sign, start + 1, json.dumps(words[start : start + _SLICE])),
-                )
-        index.execute("COMMIT")
-        index.close()
+        with closing(_quick(search_file(path))) as index:
+            index.execute(
+                "CREATE VIRTUAL TABLE search"
+                " USING fts5(text, tokenize='trigram', detail=none, content='')"
+            )
+            index.execute("BEGIN")
+            # One statement per slice, fed with JSON: SQLite works without the interpreter's lock.
+            for sign, words in ((1, texts), (-1, structures)):
+                for start in range(0, len(words), _SLICE):
+                    index.execute(
+                        "INSERT INTO search (rowid, text)"
+                        " SELECT ? * (key + ?), value FROM json_each(?)",
+                        (sign, start + 1, json.dumps(words[start : start + _SLICE])),
+                    )
+            index.execute("COMMIT")
     except BaseException as failure:  # noqa: BLE001
         failures.append(failure)
 
@@ -305,51 +305,50 @@ def _write(
     addresses: list[str],
 ) -> None:
     """Write every table, then the indexes."""
-    database = _quick(path)
-    database.executescript((_HERE / "schema.sql").read_text(encoding="utf-8"))
-    _fill(database, "person", people_rows)
-    _fill(database, "structure", _structure_rows(spec, draws, structures))
-    pairs = len(activities.person)
-    _fill(
-        database,
-        "activity",
-        zip(
-            (activities.person + 1).tolist(),
-            (activities.structure + 1).tolist(),
-            ["L" if liberal else "S" for liberal in activities.liberal.tolist()],
-            _updated(spec, draws, "activity updated", pairs),
-            strict=True,
-        ),
-    )
-    traffic = spec.instant - 1 - draws.below("traffic", len(domains), 30 * 86_400)
-    # One domain in fifty has carried nothing for more than 90 days (an assumption).
-    traffic -= np.where(draws.chance("idle", 20, len(domains)), 90 * 86_400, 0)
-    _fill(
-        database,
-        "domain",
-        zip(
-            domains.names,
-            domains.operators,
-            traffic.tolist(),
-            strict=True,
-        ),
-    )
-    _fill(database, "mailbox", _mailbox_rows(mailboxes, addresses, structures))
-    _fill(database, "holder", _holders(draws, mailboxes, activities))
-    _fill(
-        database,
-        "meta",
-        [
-            ("schema", SCHEMA_VERSION),
-            ("seed", str(spec.seed)),
-            ("people", str(spec.people)),
-            ("mailboxes", str(spec.mailboxes)),
-            ("day", spec.day.isoformat()),
-            ("instant", str(spec.instant)),
-        ],
-    )
-    database.executescript((_HERE / "indexes.sql").read_text(encoding="utf-8"))
-    database.close()
+    with closing(_quick(path)) as database:
+        database.executescript((_HERE / "schema.sql").read_text(encoding="utf-8"))
+        _fill(database, "person", people_rows)
+        _fill(database, "structure", _structure_rows(spec, draws, structures))
+        pairs = len(activities.person)
+        _fill(
+            database,
+            "activity",
+            zip(
+                (activities.person + 1).tolist(),
+                (activities.structure + 1).tolist(),
+                ["L" if liberal else "S" for liberal in activities.liberal.tolist()],
+                _updated(spec, draws, "activity updated", pairs),
+                strict=True,
+            ),
+        )
+        traffic = spec.instant - 1 - draws.below("traffic", len(domains), 30 * 86_400)
+        # One domain in fifty has carried nothing for more than 90 days (an assumption).
+        traffic -= np.where(draws.chance("idle", 20, len(domains)), 90 * 86_400, 0)
+        _fill(
+            database,
+            "domain",
+            zip(
+                domains.names,
+                domains.operators,
+                traffic.tolist(),
+                strict=True,
+            ),
+        )
+        _fill(database, "mailbox", _mailbox_rows(mailboxes, addresses, structures))
+        _fill(database, "holder", _holders(draws, mailboxes, activities))
+        _fill(
+            database,
+            "meta",
+            [
+                ("schema", SCHEMA_VERSION),
+                ("seed", str(spec.seed)),
+                ("people", str(spec.people)),
+                ("mailboxes", str(spec.mailboxes)),
+                ("day", spec.day.isoformat()),
+                ("instant", str(spec.instant)),
+            ],
+        )
+        database.executescript((_HERE / "indexes.sql").read_text(encoding="utf-8"))
 
 
 def build_database(spec: PopulationSpec, path: Path) -> None:

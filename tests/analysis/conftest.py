@@ -7,8 +7,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from sandbox.analysis.comparison import Comparison, compare
+from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.result import compare
 from sandbox.analysis.sensitivity import RANKED, Sensitivity, Swing
 
 DESIGNS = ("single-endpoint", "multi-port")

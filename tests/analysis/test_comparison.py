@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from sandbox.analysis import comparison
-from sandbox.analysis.comparison import Comparison, compare, write_summary
+from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.result import compare
+from sandbox.analysis.summary import write_summary
 from sandbox.observations.schema import Cause
 from sandbox.space.errors import UserError
 from sandbox.space.loader import parse_scenario

@@ -90,7 +90,8 @@ def _attempts(run: object) -> float:
     tables = run.tables  # type: ignore[attr-defined]
     failures = tables["failures"].query("protocol != 'relay'")
     lost = failures[~failures["cause"].isin(charts.EXCLUSION_COLOURS)]["count"].sum()
-    return float(tables["login_totals"].query("measure == 'machine'")["count"].sum() + lost)
+    logins = tables["login_totals"].query("measure == 'machine'")["count"].sum()
+    return float(logins + lost)
 
 
 def test_phases_sum_to_the_mean_of_the_machine_and_of_the_person(small: Comparison) -> None:
