@@ -182,8 +182,8 @@ class Writer:
         if self.draw(st.booleans()):
             self.add(s.Hold(answer=True))
         else:
-            self.add(again)
-            self.write_delay()
+            # Two seconds at least between two polls, or one session could take thousands of steps.
+            self.add(again, s.Delay(self.draw(phase), 2.0, law=self.draw(laws())))
             if self.draw(st.booleans()):
                 self.write_serve()
             self.add(s.Pending(again))
