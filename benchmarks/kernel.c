@@ -717,6 +717,8 @@ static void advance(const Arrays *a, const Sizes *n, i64 session, i64 now) {
       if (a->in_use[pool] < a->pool_slots[pool]) {
         a->in_use[pool]++;
         a->pools[pool * POOL_COLUMNS + POOL_GRANTED]++;
+        if (a->in_use[pool] > a->pools[pool * POOL_COLUMNS + POOL_PEAK])
+          a->pools[pool * POOL_COLUMNS + POOL_PEAK] = a->in_use[pool];
         book_connection(a, n, endpoint, a->endpoint_role[endpoint], t);
         pc++;
       } else if (a->queue_length[pool] >= a->pool_backlog[pool]) {

@@ -208,18 +208,18 @@ def largest(comparison: Comparison) -> list[str]:
 def peak_fill(comparison: Comparison) -> pd.DataFrame:
     """Return peak connections and slots of the fullest endpoint: one row per design and operator.
 
-    Columns design, operator, endpoint, peak_connections, slots, fill; worst replication.
+    Columns design, operator, endpoint, slots_used_peak, slots, fill; worst replication.
     """
     names = largest(comparison)
     rows = []
     for design, runs in comparison.runs.items():
         frame = pd.concat([run.tables["endpoints"] for run in runs])
         frame = frame[(frame["endpoint"] != "mx") & frame["operator"].isin(names)].copy()
-        frame["fill"] = frame["peak_connections"] / frame["slots"]
+        frame["fill"] = frame["slots_used_peak"] / frame["slots"]
         frame = frame.sort_values("fill", ascending=False, kind="stable")
         top = frame.drop_duplicates("operator").set_index("operator").reindex(names).dropna()
         rows.append(top.reset_index().assign(design=design))
-    columns = ["design", "operator", "endpoint", "peak_connections", "slots", "fill"]
+    columns = ["design", "operator", "endpoint", "slots_used_peak", "slots", "fill"]
     return pd.concat(rows)[columns].reset_index(drop=True)
 
 

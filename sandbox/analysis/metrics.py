@@ -127,7 +127,7 @@ def headline(
     delivered = tables["deliveries"]["count"].sum()
     endpoints, backends = tables["endpoints"], tables["backends"]
     doors = endpoints[endpoints["endpoint"] != "mx"]
-    fullest = doors["peak_connections"] / doors["slots"]
+    fullest = doors["slots_used_peak"] / doors["slots"]
     psc = backends.loc[backends["backend"] == "psc", "utilisation_peak"]
     return {
         "cannot_connect": excluded,

@@ -118,7 +118,7 @@ def connection_table(comparison: Comparison, summary: Mapping[str, Any]) -> Tabl
             fill = float(row["fill"])
             cells.append(Cell(
                 say(*["{peak} / {slots} ({share}, {endpoint})"] * 2,
-                    peak=count(row["peak_connections"]), slots=count(row["slots"]),
+                    peak=count(row["slots_used_peak"]), slots=count(row["slots"]),
                     share=percent(fill), endpoint=str(row["endpoint"])),
                 order=fill, tag="full" if fill >= 1 else "",
             ))  # fmt: skip

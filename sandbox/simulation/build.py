@@ -60,8 +60,8 @@ def causes_of_exclusion(space: Space, design: Design) -> NDArray[np.int16]:
             if not endpoint.standard_port:
                 exclude(mine & ~has(Feature.PORT_SETTING), Cause.PORT_SETTING)
                 exclude(mine & has(Feature.PORT_BLOCKED), Cause.PORT_BLOCKED)
-            hosts = {e.host for e in design.endpoints if e.protocol == protocol}
-            if design.discovery == "urls" and len(hosts) > 1:
+            places = {(e.host, e.port) for e in design.endpoints if e.protocol == protocol}
+            if design.discovery == "urls" and len(places) > 1:
                 exclude(mine & ~has(Feature.METHOD_URL), Cause.METHOD_URL)
     return causes
 

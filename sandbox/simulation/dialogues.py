@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sandbox.observations.schema import Cause, Phase, Protocol
-from sandbox.simulation.draws import Law, constant, exponential, lognormal
+from sandbox.simulation.draws import Law, exponential, lognormal
 from sandbox.simulation.program import Program
 from sandbox.simulation.steps import (
     Acquire,
@@ -212,7 +212,7 @@ class Dialogues:
             "pause",
         ]
         if waits and policies.retry_limit:
-            pause = exponential(policies.retry_pause) if policies.retry_pause else constant(0.0)
+            pause = exponential(policies.retry_pause)
             body += [
                 Clear(),
                 Delay(Phase.PERSON, law=pause, purpose=Purpose.BACK_OFF),

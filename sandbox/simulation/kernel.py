@@ -75,7 +75,7 @@ OP, PHASE, TARGET, FIXED, HALF_TRIPS, LAW, PURPOSE, INDEX, SCOPE, EXTRA, GROUP =
 SLOT, BACKEND, PERSON = int(Phase.SLOT), int(Phase.BACKEND), int(Phase.PERSON)
 GRANTED, WAITED, WAIT = int(PoolStat.GRANTED), int(PoolStat.WAITED), int(PoolStat.WAIT)
 ABANDONED, REFUSED = int(PoolStat.ABANDONED), int(PoolStat.REFUSED)
-LOST_WAIT = int(PoolStat.LOST_WAIT)
+LOST_WAIT, PEAK = int(PoolStat.LOST_WAIT), int(PoolStat.PEAK)
 E_REFUSED, E_ABANDONED = int(EndpointStat.REFUSED), int(EndpointStat.ABANDONED)
 SPAWNED = int(Kind.SPAWNED)
 ROUNDS = 64  # purposes are below this: a retry's draws lie beyond those of the first attempt
@@ -390,6 +390,7 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                 if state.in_use[pool] < inputs.pool_slots[pool]:
                     state.in_use[pool] += 1
                     record.pools[pool, GRANTED] += 1
+                    record.pools[pool, PEAK] = max(record.pools[pool, PEAK], state.in_use[pool])
                     book_connection(record, endpoint, inputs.endpoint_role[endpoint], t)
                     pc += 1
                 elif state.queue_length[pool] >= inputs.pool_backlog[pool]:

@@ -89,6 +89,7 @@ class PoolStat(IntEnum):
     QUEUE_AREA = 5  # ns x sessions
     CHANGED = 6  # instant of the last change of the queue
     LOST_WAIT = 7  # ns, of those who abandoned
+    PEAK = 8  # most slots in use at once
 
 
 class StationStat(IntEnum):

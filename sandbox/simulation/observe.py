@@ -13,7 +13,7 @@ from sandbox.observations.histogram import bin_middle
 from sandbox.observations.observations import TABLES, Observations
 from sandbox.observations.schema import Cause, Phase, Protocol
 from sandbox.simulation.build import NAMED_OPERATORS, NATIONAL
-from sandbox.simulation.model import EndpointStat, Model, Record, StationStat
+from sandbox.simulation.model import EndpointStat, Model, PoolStat, Record, StationStat
 from sandbox.simulation.program import Column
 from sandbox.simulation.steps import Acquire, Serve
 from sandbox.space.designs import Design
@@ -143,6 +143,7 @@ def _endpoints(space: Space, design: Design, model: Model, record: Record) -> pd
             "refused": rows[:, EndpointStat.REFUSED],
             "abandoned": rows[:, EndpointStat.ABANDONED],
             "slots": model.inputs.pool_slots[pool : pool + operators],
+            "slots_used_peak": record.pools[pool : pool + operators, PoolStat.PEAK],
             "utilisation": stations[:, StationStat.BUSY] / servers / horizon,
             "utilisation_peak": stations[:, StationStat.PEAK_MINUTE] / servers / MINUTE,
         }))  # fmt: skip

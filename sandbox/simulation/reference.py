@@ -266,6 +266,7 @@ class Run:
             stat[PoolStat.WAIT] += waited
             session.phases[Phase.SLOT] += waited
         stat[PoolStat.GRANTED] += 1
+        stat[PoolStat.PEAK] = max(stat[PoolStat.PEAK], slots.count)
         role = int(self.inputs.endpoint_role[endpoint])
         book_connection(self.record, endpoint, role, self.now)
         return True

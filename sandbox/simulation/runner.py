@@ -36,7 +36,7 @@ TRACE_COLUMNS = (
     *(f"{phase.name.lower()}_ns" for phase in Phase),
 )  # fmt: skip
 TRACE_ROWS = 1 << 16  # sessions written together
-FORMAT = 1  # of a finished run on disk; a change makes old ones run again
+FORMAT = 2  # of a finished run on disk; a change makes old ones run again
 
 
 @dataclass(frozen=True, slots=True)

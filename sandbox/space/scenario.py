@@ -199,7 +199,7 @@ class Policies(Section):
     prelogin_timeout: Annotated[float, Field(gt=0, le=3600)]
     ticket_seconds: Seconds
     retry_limit: Annotated[int, Field(ge=0, le=20)]
-    retry_pause: Seconds
+    retry_pause: Annotated[float, Field(gt=0, le=3600)]
     backlog: Annotated[int, Field(ge=1, le=1_000_000)]
 
 

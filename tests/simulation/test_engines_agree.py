@@ -76,7 +76,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         "policies.prelogin_timeout": [3, 180],
         "policies.ticket_seconds": [0, 300, 7200],
         "policies.retry_limit": [0, 1, 5],
-        "policies.retry_pause": [0, 20],
+        "policies.retry_pause": [1, 20],
         "methods.cps.pin_seconds": [0, 28800],
         "methods.cps.sign_cv": [0, 0.5],
         "methods.totp.typing_cv": [0, 0.45],
