@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
@@ -35,6 +38,29 @@ def _fix_index(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> 
 
 if FIX_INDEX is not None:
     arrayobj.fix_integer_index = _fix_index
+
+
+def _forget_stale_code() -> None:
+    """Delete cached machine code when any module of this package, or of what it books in, changed.
+
+    numba looks at the file of the outermost function alone: a changed `recorder.py` would leave the
+    old code inside `kernel.py`'s.
+    """
+    here = Path(__file__).parent
+    sources = sorted([*here.glob("*.py"), *(here.parent / "observations").glob("*.py")])
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    cache = here / "__pycache__"
+    note = cache / "numba-sources"
+    with suppress(OSError):  # a folder that cannot be written has no cache of ours either
+        if note.is_file() and note.read_text(encoding="ascii") == digest:
+            return
+        cache.mkdir(exist_ok=True)
+        for path in [*cache.glob("*.nbi"), *cache.glob("*.nbc")]:
+            path.unlink(missing_ok=True)
+        note.write_text(digest, encoding="ascii")
+
+
+_forget_stale_code()
 
 
 def jit(function: Callable[P, R]) -> Callable[P, R]:
