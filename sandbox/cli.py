@@ -27,6 +27,8 @@ VERBS: dict[str, tuple[str, str]] = {
 # verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
 SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
     ("scenario", "from-list"): ("sandbox.trust.scenario_from_list", "from_list"),
+    ("directory", "card"): ("sandbox.directory.card_command", "card"),
+    ("directory", "certificate"): ("sandbox.directory.card_command", "certificate"),
 }
 
 

@@ -187,6 +187,11 @@ class Directory:
             )
         return structure_of(row) if row else None
 
+    def structure_by_id(self, number: int) -> Structure | None:
+        """Return the structure of a row number, as activities name it."""
+        row = self.connection().execute(f"{STRUCTURE_SELECT} WHERE s.id = ?", (number,)).fetchone()
+        return structure_of(row) if row else None
+
     def mailbox(self, address: str, *, deleted: bool = False) -> Mailbox | None:
         """Return the mailbox with an address, whatever its case; deleted ones only when asked.
 

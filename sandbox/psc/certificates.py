@@ -1,4 +1,4 @@
-"""The emulator's own TLS certificates, until the sandbox CA gives them: one function to replace."""
+"""The emulator's TLS certificates: its own small authority, or the IGC-Santé test CA."""
 
 from __future__ import annotations
 
@@ -13,19 +13,26 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-__all__ = ["TlsFiles", "client_certificate", "make_tls_files"]
+from sandbox.space.errors import UserError
+from sandbox.trust.authority import TestCA
+from sandbox.trust.identity import Organisation
 
+__all__ = ["TlsFiles", "client_certificate", "files_from_authority", "make_tls_files"]
+
+# Fictitious: department 11 with a number that no structure has, its Luhn key right.
+ORGANISATION = Organisation(name="PRO SANTE CONNECT DE TEST", department="Aude (11)",
+                            finess="119999993")  # fmt: skip
 NAMES = ("localhost", "psc.mssante.test", "auth.psc.mssante.test", "wallet.psc.mssante.test")
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Paths of PEM files: server chain and key, the CA that made them, the CA's key."""
+    """Paths of PEM files: server chain and key, the CA that made them, the CA's own key if ours."""
 
     chain: Path
     key: Path
     ca: Path
-    ca_key: Path
+    ca_key: Path | None
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
@@ -88,7 +95,7 @@ def make_tls_files(folder: Path) -> TlsFiles:
     files = TlsFiles(
         folder / "server.pem", folder / "server.key", folder / "ca.pem", folder / "ca.key"
     )
-    paths = (files.chain, files.key, files.ca, files.ca_key)
+    paths = (files.chain, files.key, files.ca, folder / "ca.key")
     if all(path.exists() for path in paths):
         certificate = x509.load_pem_x509_certificate(files.chain.read_bytes())
         if certificate.not_valid_after_utc > dt.datetime.now(dt.UTC) + dt.timedelta(days=1):
@@ -129,13 +136,34 @@ def make_tls_files(folder: Path) -> TlsFiles:
     _write(files.chain, server.public_bytes(pem) + ca.public_bytes(pem), 0o644)
     _write(files.key, _pem(key), 0o600)
     _write(files.ca, ca.public_bytes(pem), 0o644)
+    assert files.ca_key is not None
     _write(files.ca_key, _pem(ca_key), 0o600)
     return files
+
+
+def files_from_authority(pki: Path, folder: Path, host_name: str) -> TlsFiles:
+    """Have the test IGC-Santé in `pki` certify this server; write the files into `folder`.
+
+    Raises:
+        UserError: there is no authority in that folder.
+    """
+    if not (pki / "ca.json").exists():
+        raise UserError(f"{pki}: no authority there; found one with mss-sandbox pki init")
+    authority = TestCA.open(pki)
+    names = list(dict.fromkeys((host_name, *NAMES)))
+    issued = authority.endpoint_server(ORGANISATION, names, ["127.0.0.1"])
+    issued.save(folder)
+    _write(folder / "ca.pem", authority.bundle_pem(), 0o644)
+    return TlsFiles(folder / "chain.pem", folder / "key.pem", folder / "ca.pem", None)
 
 
 def client_certificate(files: TlsFiles, common_name: str, folder: Path) -> tuple[Path, Path]:
     """Issue a client certificate from the emulator's CA; return its PEM files (chain, key)."""
     ca = x509.load_pem_x509_certificate(files.ca.read_bytes())
+    if files.ca_key is None:
+        raise UserError(
+            f"{files.ca}: this authority issues its own client certificates (pki issue)"
+        )
     signer = serialization.load_pem_private_key(files.ca_key.read_bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())

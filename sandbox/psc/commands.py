@@ -15,11 +15,14 @@ from typing import Any
 import click
 import httpx
 
+from sandbox.directory.directory import Directory
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.behaviour import KINDS, Behaviour
+from sandbox.psc.certificates import files_from_authority
 from sandbox.psc.ciba import Decision
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.faults import load_faults
+from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.people import BUILT_IN, BuiltInPeople
 from sandbox.psc.provider import Options
 from sandbox.psc.server import Running, bind, plain_server, prepare, serve, serve_app
@@ -94,6 +97,17 @@ def _stop_on_signal(stop: asyncio.Event) -> None:
 @click.option("--behaviour", type=click.Choice(KINDS), default="manual", show_default=True)
 @click.option("--clients", "clients_file", type=click.Path(path_type=Path), help="TOML, JSON.")
 @click.option("--faults", "faults_file", type=click.Path(path_type=Path), help="TOML.")
+@click.option(
+    "--directory",
+    "directory_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Annuaire dont viennent les personnes. / Directory that people come from.",
+)
+@click.option(
+    "--pki",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="IGC-Santé de test (pki init). / Test authority for TLS.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--fresh", is_flag=True, help="Oublier l'état précédent. / Forget the state.")
 @click.option("--json", "as_json", is_flag=True)
@@ -111,6 +125,8 @@ def serve_command(
     behaviour: str,
     clients_file: Path | None,
     faults_file: Path | None,
+    directory_file: Path | None,
+    pki: Path | None,
     seed: int,
     fresh: bool,
     as_json: bool,
@@ -138,13 +154,14 @@ def serve_command(
         host_name=host_name,
         options=Options(
             clients=clients,
+            people=DirectoryPeople(Directory(directory_file)) if directory_file else None,
             behaviour=Behaviour(kind=behaviour),
             faults=faults,
             seed=fault_seed,
         ),
         state=state,
         clock=None,
-        files=None,
+        files=files_from_authority(pki, home / "pki", host_name) if pki else None,
     )
 
     def ready(running: Running) -> None:

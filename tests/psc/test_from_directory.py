@@ -1,0 +1,53 @@
+"""One population for the card, the app and the mailbox; TLS by the test IGC-Santé."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.directory import Directory, PopulationSpec
+from sandbox.psc.certificates import client_certificate, files_from_authority
+from sandbox.psc.from_directory import DirectoryPeople
+from sandbox.psc.people import claims
+from sandbox.space.errors import UserError
+from sandbox.trust import KeyKind, TestCA
+
+
+def test_a_person_of_the_directory_authenticates_as_herself() -> None:
+    with Directory.build(PopulationSpec(people=100)) as annuaire:
+        listed = annuaire.people(limit=1)[0]
+        found = DirectoryPeople(annuaire).find(listed.national_id)
+        assert found is not None
+        assert (found.family_name, found.given_name) == (listed.surname, listed.given_name)
+        assert claims(found)["SubjectNameID"] == listed.national_id
+        activity = annuaire.activities_of(listed)[0]
+        structure = annuaire.structure_by_id(activity.structure)
+        assert structure is not None
+        assert found.organization == structure.name
+
+
+def test_who_is_not_in_the_directory_is_unknown() -> None:
+    with Directory.build(PopulationSpec(people=50)) as annuaire:
+        assert DirectoryPeople(annuaire).find("899700000018") is None
+
+
+def test_the_phones_page_shows_people_of_the_directory() -> None:
+    with Directory.build(PopulationSpec(people=50)) as annuaire:
+        shown = list(DirectoryPeople(annuaire))
+        assert 0 < len(shown) <= 50
+        assert len({person.phone_number for person in shown}) == len(shown)
+
+
+def test_the_test_authority_certifies_the_server(tmp_path: Path) -> None:
+    authority = TestCA.open(tmp_path / "pki", key_kind=KeyKind.P256)
+    files = files_from_authority(tmp_path / "pki", tmp_path / "tls", "psc.mssante.test")
+    assert files.ca.read_bytes() == authority.bundle_pem()
+    assert files.key.stat().st_mode & 0o077 == 0
+    with pytest.raises(UserError, match="pki issue"):
+        client_certificate(files, "lps", tmp_path)
+
+
+def test_a_folder_without_authority_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="pki init"):
+        files_from_authority(tmp_path, tmp_path / "tls", "localhost")
