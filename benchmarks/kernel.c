@@ -26,7 +26,7 @@ typedef struct {
   /* Inputs */
   const i64 *run_key, *horizon, *code;
   const double *laws;
-  const i64 *entry, *group;
+  const i64 *entry;
   const i16 *access_class;
   const i32 *access_operator;
   const i8 *access_population;

@@ -115,8 +115,8 @@ class Comparison:
         for metric in METRICS.values():
             for first, second in pairs:
                 found = paired_difference(
-                    collect(self.metrics[first], metric.name),  # type: ignore[arg-type]
-                    collect(self.metrics[second], metric.name),  # type: ignore[arg-type]
+                    collect(self.metrics[first], metric.name),
+                    collect(self.metrics[second], metric.name),
                     comparisons=len(pairs),
                 )
                 rows.append({

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +141,6 @@ def headline(
     }
 
 
-def collect(rows: Sequence[dict[str, float]], metric: str) -> list[float]:
+def collect(rows: Sequence[Mapping[str, float]], metric: str) -> list[float]:
     """Return one metric over replications."""
     return [row[metric] for row in rows]

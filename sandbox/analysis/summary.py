@@ -108,7 +108,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
         design = comparison.scenario.design(name)
         metrics = {}
         for metric in METRICS:
-            found = estimate(collect(comparison.metrics[name], metric))  # type: ignore[arg-type]
+            found = estimate(collect(comparison.metrics[name], metric))
             ends = found.interval
             metrics[metric] = {
                 "mean": _plain(found.mean),

@@ -1,6 +1,6 @@
 """Virtual time: a month of the space in a minute.
 
-`steps` is the vocabulary and its meaning; `dialogues` writes each method as a `program` of steps;
+`steps` is the vocabulary and its meaning; `dialogues` and `authentication` write programs of it;
 `build` lays a space and a design out as arrays (`model`); `arrivals` says when sessions start and
 `draws` what chance gives them. Two engines interpret the same programs: `reference` (SimPy, to be
 read) and `fast` (its `kernel` compiled by numba), with identical observations, booked by

@@ -346,7 +346,6 @@ def build_model(space: Space, design: Design, *, replication: int = 0) -> Model:
         code=code.table,
         laws=code.laws,
         entry=entry,
-        group=np.zeros(len(entry), dtype=np.int64),
         access_class=classes[order],
         access_operator=accesses.operator[order],
         access_population=accesses.population[order],

@@ -118,7 +118,6 @@ class Inputs(NamedTuple):
     code: Ints  # (rows, columns): Code.table
     laws: Floats  # (laws, 5): Code.laws
     entry: Ints  # (K, kinds): first row of the program, -1: no such session
-    group: Ints  # (K,) login group of a class
     access_class: NDArray[np.int16]  # (A,)
     access_operator: NDArray[np.int32]  # (A,)
     access_population: NDArray[np.int8]  # (A,)

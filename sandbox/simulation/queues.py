@@ -149,7 +149,6 @@ def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog
         code=code.table,
         laws=code.laws,
         entry=entry,
-        group=one,
         access_class=np.zeros(1, dtype=np.int16),
         access_operator=np.zeros(1, dtype=np.int32),
         access_population=np.zeros(1, dtype=np.int8),

@@ -320,7 +320,6 @@ def models(draw: st.DrawFn) -> Model:
         code=code.table,
         laws=code.laws,
         entry=entry,
-        group=np.zeros(classes, dtype=np.int64),
         access_class=generator.integers(0, classes, accesses).astype(np.int16),
         access_operator=generator.integers(0, operators, accesses).astype(np.int32),
         access_population=np.zeros(accesses, dtype=np.int8),

@@ -278,8 +278,8 @@ OUT: dict[tuple[str, str], dict[str, Cause | None]] = {
     ("xoauth2", "totp"): dict.fromkeys(BUILT_IN),
     ("port_setting", "totp"): dict.fromkeys(BUILT_IN) | {"multi-port": Cause.PORT_SETTING},
     ("method_url", "totp"): {
-        "single-endpoint": None, "multi-endpoint": Cause.METHOD_URL, "multi-port": None,
-        "multi-endpoint-sni": Cause.METHOD_URL, "api-lps-2023": None,
+        "single-endpoint": None, "api-lps-2023": None, "multi-endpoint": Cause.METHOD_URL,
+        "multi-port": Cause.METHOD_URL, "multi-endpoint-sni": Cause.METHOD_URL,
     },
     ("fails", "totp"): dict.fromkeys(BUILT_IN) | {"single-endpoint": Cause.CERTIFICATE_REQUEST},
     ("fails", "cps"): dict.fromkeys(BUILT_IN),
