@@ -36,7 +36,7 @@ def observed(**tables: pd.DataFrame) -> Observations:
             ("relay", "", "slots_exhausted", 7),
         ]),
         "deliveries": rows("seconds", "count", of=[(0.5, 3)]),
-        "endpoints": rows("endpoint", "peak_connections", "slots", "utilisation_peak", of=[
+        "endpoints": rows("endpoint", "slots_used_peak", "slots", "utilisation_peak", of=[
             ("imap", 30, 40, 0.4), ("smtp", 9, 10, 0.2), ("mx", 10, 10, 3.0),
         ]),
         "backends": rows("backend", "utilisation_peak", of=[("psc", 0.7), ("sms", 0.9)]),

@@ -138,4 +138,4 @@ def test_the_fullest_endpoint_of_the_largest_operators_is_shown(small: Compariso
     assert charts.largest(small)[0] == small.space.operators[0]
     assert set(frame["design"]) == set(small.designs)
     assert "mx" not in set(frame["endpoint"])
-    assert (frame["fill"] == frame["peak_connections"] / frame["slots"]).all()
+    assert (frame["fill"] == frame["slots_used_peak"] / frame["slots"]).all()
