@@ -95,6 +95,11 @@ CAUSES: dict[str, Text] = {
             "relève automatique sans personne pour valider",
             "background poll with no person to approve",
         ),
+        Cause.CREDENTIALS: Text("mot de passe faux", "wrong password"),
+        Cause.CERTIFICATE_REFUSED: Text("certificat refusé", "certificate refused"),
+        Cause.TOKEN_REFUSED: Text("jeton refusé", "access token refused"),
+        Cause.NOT_AUTHORIZED: Text("boîte d'un autre", "another's mailbox"),
+        Cause.LIMITED: Text("trop de tentatives", "too many attempts"),
     }.items()
 }
 

@@ -1,0 +1,122 @@
+"""Envelopes, folders and what a queue holds: the plain values between protocols and store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Envelope", "Folder", "MessageRow", "Queued", "Recipient"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """A forward-path and what RCPT said of it (RFC 3461).
+
+    Attributes:
+        address: lower-case domain; local part as given.
+        notify: NOTIFY values in upper case (`NEVER`, or of `SUCCESS`, `FAILURE`, `DELAY`); empty
+            when not given.
+        orcpt: ORCPT as given (`rfc822;...`), empty when not given.
+    """
+
+    address: str
+    notify: tuple[str, ...] = ()
+    orcpt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What MAIL and RCPT said.
+
+    Attributes:
+        reverse_path: sender; empty for a notification (`MAIL FROM:<>`).
+        recipients: at least one.
+        body: 7BIT or 8BITMIME.
+        smtputf8: SMTPUTF8 was given (RFC 6531).
+        ret: RET (`FULL`, `HDRS`), empty when not given (RFC 3461).
+        envid: ENVID as given (xtext), empty when not given.
+    """
+
+    reverse_path: str
+    recipients: tuple[Recipient, ...]
+    body: str = "7BIT"
+    smtputf8: bool = False
+    ret: str = ""
+    envid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """One message on its way to one recipient elsewhere. Instants are seconds since 1970.
+
+    Attributes:
+        id: row of the queue.
+        queue_id: identifier of the accepted message, as replies and `Received` show it.
+        message: key of the content in the store.
+        envelope: with this recipient only.
+        accepted_at: when 250 was said.
+        attempts: how many have been made.
+        next_attempt: when the next is due.
+        last_reply: last answer of the other side, empty before the first.
+    """
+
+    id: int
+    queue_id: str
+    message: int
+    envelope: Envelope
+    accepted_at: float
+    attempts: int
+    next_attempt: float
+    last_reply: str
+
+    @property
+    def recipient(self) -> Recipient:
+        """The recipient."""
+        return self.envelope.recipients[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    r"""A folder of a mailbox (RFC 9051).
+
+    Attributes:
+        id: row in the store.
+        mailbox: address of the mailbox, lower case.
+        name: levels separated by `/`; `INBOX` in upper case.
+        special_use: `\Sent`, `\Trash`... (RFC 6154), empty for none.
+        subscribed: as LSUB shows it.
+        uid_validity: never changes while the folder lives.
+        uid_next: the next message's UID.
+        highest_modseq: last modification sequence (RFC 7162).
+    """
+
+    id: int
+    mailbox: str
+    name: str
+    special_use: str
+    subscribed: bool
+    uid_validity: int
+    uid_next: int
+    highest_modseq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRow:
+    r"""A message in a folder, without its content.
+
+    Attributes:
+        uid: strictly rising in the folder, never used again.
+        modseq: of its last change.
+        flags: system flags in their usual case (`\Seen`), keywords as given; never `\Recent`.
+        internal_date: seconds since 1970.
+        size: bytes.
+        message: key of the content in the store.
+        email_id: of the content, equal for copies (RFC 8474).
+    """
+
+    uid: int
+    modseq: int
+    flags: frozenset[str]
+    internal_date: float
+    size: int
+    message: int
+    email_id: str

@@ -1,0 +1,152 @@
+"""Who connects, how, and as whom: the plain values that protocols and methods share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sandbox.operators.rules import Rule
+from sandbox.space.methods import Method
+
+__all__ = [
+    "Accepted",
+    "Actor",
+    "CertificateCredentials",
+    "Channel",
+    "Credentials",
+    "PasswordCredentials",
+    "Rejected",
+    "SaslName",
+    "TokenCredentials",
+]
+
+
+class SaslName(StrEnum):
+    """SASL mechanisms on the wire, and NONE: the client certificate logs in alone."""
+
+    PLAIN = "PLAIN"
+    LOGIN = "LOGIN"
+    EXTERNAL = "EXTERNAL"
+    XOAUTH2 = "XOAUTH2"
+    OAUTHBEARER = "OAUTHBEARER"
+    NONE = "NONE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One connection, as far as authentication has to know it.
+
+    Attributes:
+        operator: label of the operator.
+        design: name of the design; empty for the relay.
+        endpoint: name within the design.
+        host: FQDN of the endpoint.
+        port: TCP port that it listens on.
+        protocol: imap, smtp or relay.
+        methods: what can be proved here.
+        mechanisms: what is offered here once TLS protects the connection.
+        client: address of the peer, without its port.
+        tls: protocol version (`TLSv1.3`), empty before TLS.
+        resumed: whether the TLS session was resumed.
+        certificate: the peer's certificate (DER) that TLS verified against the bundle, or None.
+    """
+
+    operator: str
+    design: str
+    endpoint: str
+    host: str
+    port: int
+    protocol: str
+    methods: tuple[Method, ...]
+    mechanisms: tuple[SaslName, ...]
+    client: str
+    tls: str = ""
+    resumed: bool = False
+    certificate: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordCredentials:
+    """PLAIN (RFC 4616), LOGIN, or IMAP's LOGIN command. Never printed: `repr` hides the secret."""
+
+    mechanism: SaslName
+    authcid: str
+    password: str
+    authzid: str = ""
+
+    def __repr__(self) -> str:
+        return f"PasswordCredentials({self.mechanism}, {self.authcid!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCredentials:
+    """XOAUTH2, or OAUTHBEARER (RFC 7628): a PSC access token for a mailbox."""
+
+    mechanism: SaslName
+    user: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"TokenCredentials({self.mechanism}, {self.user!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateCredentials:
+    """EXTERNAL (RFC 4422 appendix A) or the certificate alone; `authzid` is a mailbox or empty."""
+
+    mechanism: SaslName
+    authzid: str = ""
+
+
+Credentials = PasswordCredentials | TokenCredentials | CertificateCredentials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts on which mailbox: a holder of an ORG mailbox acts under his own identity.
+
+    Attributes:
+        mailbox: address, lower case.
+        identity: national identifier of the person, or OU of the legal person (`1`+FINESS...).
+        name: as the journal shows it.
+        method: what was proved.
+        expires_at: seconds since 1970 when the session has to end (life of the token), or None.
+    """
+
+    mailbox: str
+    identity: str
+    name: str
+    method: Method
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The login is good.
+
+    `backend` and `person` are the seconds of it that were spent on back ends (Pro Santé Connect,
+    directory, OCSP, SMS gateway) and on the person's own gesture.
+    """
+
+    actor: Actor
+    backend: float = 0.0
+    person: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The login is refused, and the journal has been told why.
+
+    Attributes:
+        rule: why; its `refusal` gives the codes for the wire.
+        method: the method that was tried, where that can be told.
+        challenge: what XOAUTH2 and OAUTHBEARER send before the refusal (RFC 7628 §3.2.2), else b"".
+        backend: as in `Accepted`.
+        person: as in `Accepted`.
+    """
+
+    rule: Rule
+    method: Method | None = None
+    challenge: bytes = b""
+    backend: float = 0.0
+    person: float = 0.0
