@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Envelope, Recipient
@@ -27,7 +29,8 @@ from sandbox.operators.smtp.parameters import ParameterError, mail_parameters, r
 from sandbox.operators.smtp.refusals import REFUSALS, MailRefusal
 from sandbox.operators.smtp.replies import Reply
 
-__all__ = ["CheckPeer", "Close", "Dialogue", "Event", "Limits", "Login", "Post", "Room", "StartTls"]
+__all__ = ["CheckPeer", "Close", "Dialogue", "Event", "Limits", "Login", "Outcome", "Post", "Room",
+           "Setting", "StartTls"]  # fmt: skip
 
 LINE = {b"MAIL": 1024, b"RCPT": 1024}  # 512, and what SIZE, BODY, SMTPUTF8 and DSN add
 OTHER_LINE = 512
@@ -146,36 +149,51 @@ class _Mail:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all connections of a server share.
+
+    Attributes:
+        knows: whether a recipient is of this operator (None when its domain is not), and is there.
+        journal: told of refusals.
+        limits: bounds.
+        room: memory for messages being received.
+        now: seconds that never go back.
+    """
+
+    knows: Callable[[str], bool | None]
+    journal: Journal
+    limits: Limits = field(default_factory=Limits)
+    room: Room = field(default_factory=Room)
+    now: Callable[[], float] = time.monotonic
+
+
 class Dialogue:
     """One connection.
 
     Args:
         channel: as it arrived.
+        setting: what connections share.
         certificate_required: whether a client without certificate is refused.
-        limits: bounds.
-        room: shared by all connections.
-        journal: told of refusals.
-        now: seconds that never go back.
     """
 
-    def __init__(
-        self,
-        channel: Channel,
-        *,
-        certificate_required: bool,
-        limits: Limits,
-        room: Room,
-        journal: Journal,
-        now: Callable[[], float],
-    ) -> None:
+    # Verb and the method that serves it: it takes what follows the verb.
+    COMMANDS: ClassVar[dict[str, str]] = {
+        "EHLO": "_ehlo", "HELO": "_helo", "STARTTLS": "_starttls", "MAIL": "_mail_from",
+        "RCPT": "_rcpt_to", "DATA": "_data", "RSET": "_rset", "NOOP": "_noop", "QUIT": "_quit",
+        "VRFY": "_vrfy", "EXPN": "_unserved", "ETRN": "_unserved", "HELP": "_help",
+    }  # fmt: skip
+
+    def __init__(self, channel: Channel, setting: Setting, *, certificate_required: bool) -> None:
         self.channel = channel
-        self.limits = limits
+        self.limits = setting.limits
         self.client_name = ""
         self.esmtp = False
         self._certificate_required = certificate_required
-        self._room = room
-        self._journal = journal
-        self._now = now
+        self._knows = setting.knows
+        self._room = setting.room
+        self._journal = setting.journal
+        self.now = setting.now
         self._intake = Intake()
         self._output: list[bytes] = []
         self._mail: _Mail | None = None
@@ -188,7 +206,7 @@ class Dialogue:
         self._closing: Close | None = None
         self._ended: MailRefusal | None = None
         self._errors = self._junk = self._messages = 0
-        self._born = self._heard = now()
+        self._born = self._heard = self.now()
 
     # What the world calls.
 
@@ -202,7 +220,7 @@ class Dialogue:
         """Take what came."""
         if self._closing is not None:
             return
-        self._heard = self._now()
+        self._heard = self.now()
         self._intake.feed(data)
         if self._receiving:
             self._account()
@@ -231,7 +249,7 @@ class Dialogue:
                 return self._closing
             if self._again is not None:
                 (verb, argument), self._again = self._again, None
-                outcome: Outcome | None = self.COMMANDS[verb](self, argument)
+                outcome: Outcome | None = self._run(verb, argument)
             else:
                 outcome = self._message() if self._receiving else self._command()
             if outcome is None:
@@ -262,6 +280,12 @@ class Dialogue:
         self._junk = 0
         self._messages += 1
         self._say(reply)
+
+    def fail(self) -> None:
+        """The answer cannot be had: something is wrong here, not with the client."""
+        self._stop_receiving()
+        self._waiting = False
+        self._say(Reply(421, "4.3.0", "Server error, try again later", close=True))
 
     def end(self, refusal: MailRefusal) -> None:
         """Close as soon as what is under way is done; a message half received is refused."""
@@ -353,8 +377,7 @@ class Dialogue:
             return REFUSALS["not-smtp"]
         if verb != "QUIT" and self._barred is not None:
             return self._barred
-        command = self.COMMANDS.get(verb)
-        if command is None:
+        if verb not in self.COMMANDS:
             return Reply(500, "5.5.2", "Command not recognized")
         if not text.isascii() and verb not in {"MAIL", "RCPT", "VRFY"}:
             return Reply(501, "5.5.4", "Argument is not ASCII")
@@ -362,7 +385,11 @@ class Dialogue:
             self._junk += 1
         if verb in {"EHLO", "HELO", "DATA", "AUTH"} and self._intake:
             return REFUSALS["pipelining"]
-        return command(self, argument.rstrip(" "))
+        return self._run(verb, argument.rstrip(" "))
+
+    def _run(self, verb: str, argument: str) -> Outcome:
+        outcome: Outcome = getattr(self, self.COMMANDS[verb])(argument)
+        return outcome
 
     def _ehlo(self, argument: str) -> Outcome:
         return self._hello(argument, esmtp=True)
@@ -408,13 +435,13 @@ class Dialogue:
             return Reply(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
         try:
             sender, rest = read_path(argument[5:].lstrip(" "))
-            if sender == "postmaster":
-                raise AddressError("a sender has a domain")
             given = mail_parameters(rest, authentication=bool(self._extensions()))
         except AddressError as error:
             return Reply(501, "5.1.7", f"Bad sender: {error}")
         except ParameterError as error:
             return error.reply
+        if sender == "postmaster":
+            return Reply(501, "5.1.7", "Bad sender: it has no domain")
         if rest and not self.esmtp:
             return Reply(501, "5.5.4", "Parameters need EHLO")
         if not argument.isascii() and not given.smtputf8:
@@ -496,12 +523,6 @@ class Dialogue:
     def _help(self, _: str) -> Outcome:
         return Reply(214, "2.0.0", ("Commands: " + " ".join(sorted(self.COMMANDS)),
                                     "See RFC 5321, RFC 6409, RFC 4954"))  # fmt: skip
-
-    COMMANDS: dict[str, Callable[[Dialogue, str], Outcome]] = {  # noqa: RUF012 - never changed
-        "EHLO": _ehlo, "HELO": _helo, "STARTTLS": _starttls, "MAIL": _mail_from,
-        "RCPT": _rcpt_to, "DATA": _data, "RSET": _rset, "NOOP": _noop, "QUIT": _quit,
-        "VRFY": _vrfy, "EXPN": _unserved, "ETRN": _unserved, "HELP": _help,
-    }  # fmt: skip
 
     def _order(self) -> Outcome | None:
         """Return why a command comes too early."""

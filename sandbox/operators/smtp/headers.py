@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.errors import HeaderParseError
-from email.headerregistry import AddressHeader, HeaderRegistry
+from email.errors import HeaderParseError, ObsoleteHeaderDefect
+from email.headerregistry import AddressHeader, ContentTypeHeader, HeaderRegistry
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
@@ -63,6 +63,8 @@ class Header:
         if len(values) != 1:
             return False
         parsed = _ADDRESSES("Content-Type", values[0])
+        if not isinstance(parsed, ContentTypeHeader):
+            return False
         kind = str(parsed.params.get("report-type", "")).lower()
         return parsed.content_type == "multipart/report" and kind in {
             "disposition-notification", "delivery-status",
@@ -113,7 +115,9 @@ def _read_addresses(value: str) -> tuple[str, ...]:
         parsed = _ADDRESSES("From", value)
     except (HeaderParseError, IndexError, ValueError, RecursionError):
         raise HeaderError("the addresses cannot be read") from None
-    if not isinstance(parsed, AddressHeader) or parsed.defects or not parsed.addresses:
+    # Obsolete forms are still written ("Dr. Martin" without quotes) and read alike by all.
+    guessed = [each for each in parsed.defects if not isinstance(each, ObsoleteHeaderDefect)]
+    if not isinstance(parsed, AddressHeader) or guessed or not parsed.addresses:
         raise HeaderError("the addresses cannot be read")
     try:
         return tuple(normal_address(each.addr_spec) for each in parsed.addresses)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sandbox.operators.mail import Envelope
+from sandbox.operators.model import Channel
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp.addresses import domain_of
-from sandbox.operators.smtp.dialogue import CheckPeer, Dialogue, Outcome
+from sandbox.operators.smtp.dialogue import CheckPeer, Dialogue, Outcome, Setting
 from sandbox.operators.smtp.headers import Header
 from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.trust.dn import DN
@@ -23,23 +24,22 @@ class RelayIn(Dialogue):
     """One connection of another operator's relay.
 
     Args:
+        channel, setting, certificate_required: as in `Dialogue`.
         may_send: why a certificate may not send for a domain (empty for the null reverse-path);
             None when it may.
-        knows: whether a recipient is of this operator (None when its domain is not), and is there.
-        others: as in `Dialogue`.
     """
 
     def __init__(
         self,
+        channel: Channel,
+        setting: Setting,
         *,
+        certificate_required: bool,
         may_send: Callable[[DN, str], Rule | None],
-        knows: Callable[[str], bool | None],
-        **others: object,
     ) -> None:
-        super().__init__(**others)  # type: ignore[arg-type]  # passed through as they are
+        super().__init__(channel, setting, certificate_required=certificate_required)
         self.peer: DN | None = None
         self._allowed = may_send
-        self._knows = knows
 
     def answer_peer(self, result: DN | Rule) -> None:
         """Take what the certificate proves."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from typing import ClassVar
 
 from sandbox.operators.auth.sasl import Exchange, MalformedError, UnknownMechanism, begin, decode
 from sandbox.operators.mail import Envelope
@@ -17,12 +18,13 @@ from sandbox.operators.model import (
     Accepted,
     Actor,
     CertificateCredentials,
+    Channel,
     Rejected,
     SaslName,
 )
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp.addresses import domain_of
-from sandbox.operators.smtp.dialogue import Dialogue, Login, Outcome
+from sandbox.operators.smtp.dialogue import Dialogue, Login, Outcome, Setting
 from sandbox.operators.smtp.headers import Header
 from sandbox.operators.smtp.intake import Fault
 from sandbox.operators.smtp.refusals import REFUSALS
@@ -38,23 +40,24 @@ class Submission(Dialogue):
     """One connection of a client.
 
     Args:
+        channel, setting, certificate_required: as in `Dialogue`.
         may_receive: why mail may not go to a domain; None when it may.
-        knows: whether a recipient is of this operator (None when its domain is not), and is there.
-        others: as in `Dialogue`.
     """
+
+    COMMANDS: ClassVar[dict[str, str]] = {**Dialogue.COMMANDS, "AUTH": "_auth"}
 
     def __init__(
         self,
+        channel: Channel,
+        setting: Setting,
         *,
+        certificate_required: bool,
         may_receive: Callable[[str], Rule | None],
-        knows: Callable[[str], bool | None],
-        **others: object,
     ) -> None:
-        super().__init__(**others)  # type: ignore[arg-type]  # passed through as they are
+        super().__init__(channel, setting, certificate_required=certificate_required)
         self.actor: Actor | None = None
         self.login_at = 0.0
         self._allowed = may_receive
-        self._knows = knows
         self._exchange: Exchange | None = None
         self._refused: Rejected | None = None
         self._failures = 0
@@ -82,9 +85,9 @@ class Submission(Dialogue):
         self._again = None
         if result.challenge and not alone:
             self._refused = result
-            self._challenge(result.challenge)
+            self._say(Reply(334, "", base64.b64encode(result.challenge).decode()))
         else:
-            self._reject(result)
+            self._say(self._rejection(result))
 
     def expire(self) -> None:
         """End the session with the token that opened it (ECO.1.2.6)."""
@@ -105,7 +108,7 @@ class Submission(Dialogue):
         if self.actor is not None:
             return None
         if SaslName.NONE in self.channel.mechanisms and self.channel.certificate is not None:
-            self.login_at = self._now()
+            self.login_at = self.now()
             return Login(CertificateCredentials(mechanism=SaslName.NONE))
         return REFUSALS["login-needed"]
 
@@ -174,7 +177,7 @@ class Submission(Dialogue):
             )
         except UnknownMechanism:
             return Reply(504, "5.5.4", "Mechanism not offered here")
-        self.login_at = self._now()
+        self.login_at = self.now()
         return self._step(initial.encode() if space else None, initial=True)
 
     def _step(self, line: bytes | None, *, initial: bool) -> Outcome:
@@ -190,9 +193,6 @@ class Submission(Dialogue):
         self._exchange = None
         return Login(result)
 
-    def _challenge(self, challenge: bytes) -> None:
-        self._say(Reply(334, "", base64.b64encode(challenge).decode()))
-
     def _rejection(self, result: Rejected) -> Reply:
         """Say no more than the kind of refusal; the authenticator has told the journal."""
         refusal = result.rule.refusal
@@ -200,8 +200,3 @@ class Submission(Dialogue):
         if refusal.smtp_code == 421 or self._failures >= self.limits.logins:
             return Reply(421, "4.7.0", "Too many attempts, try again later", close=True)
         return Reply(refusal.smtp_code, refusal.enhanced_status, refusal.text)
-
-    def _reject(self, result: Rejected) -> None:
-        self._say(self._rejection(result))
-
-    COMMANDS = {**Dialogue.COMMANDS, "AUTH": lambda self, argument: self._auth(argument)}  # type: ignore[attr-defined]  # noqa: RUF012, SLF001
