@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -212,7 +213,10 @@ def _run_all(
                 _run(task, root, shares_path, place)
                 report()
             return
-        with ThreadPoolExecutor(1) as pool:
+        with warnings.catch_warnings(), ThreadPoolExecutor(1) as pool:
+            # loky replaces a worker whose memory has grown, as a run makes it do, and says so.
+            # Where warnings are errors that would end the thread that hands out the work.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             future = pool.submit(work)
             try:
                 while not future.done():

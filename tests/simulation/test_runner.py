@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,13 @@ def test_the_number_of_workers_changes_no_byte(done: Path, tmp_path: Path) -> No
     run_tasks(tasks(), tmp_path, workers=2)
     assert len(digests(done)) == 10 * len(DESIGNS)
     assert digests(tmp_path) == digests(done)
+
+
+def test_a_worker_that_is_replaced_is_no_news(tmp_path: Path) -> None:
+    def meanwhile(_: float) -> None:
+        warnings.warn("A worker stopped while some jobs were given", UserWarning, stacklevel=1)
+
+    assert len(run_tasks(tasks(), tmp_path, workers=2, progress=meanwhile)) == len(DESIGNS)
 
 
 def test_the_engine_changes_no_byte(done: Path, tmp_path: Path) -> None:
