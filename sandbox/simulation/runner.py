@@ -65,6 +65,10 @@ class Task:
         """Return where the task's observations go."""
         return root / f"{self.design}-r{self.replication:03d}"
 
+    def trace_file(self, root: Path) -> Path:
+        """Return where the task's trace goes, when it is asked for."""
+        return root / f"{self.folder(root).name}-trace.parquet"
+
 
 def default_workers() -> int:
     """Return how many processes this machine runs at once."""
@@ -122,11 +126,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         if shares is not None:
             shares[place] = share
 
-    trace, close = (
-        _trace_writer(root / f"{task.folder(root).name}-trace.parquet")
-        if task.trace
-        else (None, lambda: None)
-    )
+    trace, close = _trace_writer(task.trace_file(root)) if task.trace else (None, lambda: None)
     record = ENGINES[task.engine](model, progress=report, trace=trace)
     close()
     about = {
@@ -151,7 +151,8 @@ def finished(task: Task, root: Path) -> Observations | None:
         found = Observations.read(task.folder(root))
     except (OSError, ValueError):
         return None
-    return found if found.about.get("fingerprint") == task.fingerprint else None
+    whole = not task.trace or task.trace_file(root).is_file()
+    return found if whole and found.about.get("fingerprint") == task.fingerprint else None
 
 
 def run_tasks(

@@ -43,6 +43,15 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def test_a_run_that_lost_its_trace_is_run_again(tmp_path: Path) -> None:
+    task = tasks(trace=True)[0]
+    run_tasks([task], tmp_path, workers=1)
+    task.trace_file(tmp_path).unlink()
+    assert finished(task, tmp_path) is None
+    run_tasks([task], tmp_path, workers=1)
+    assert task.trace_file(tmp_path).is_file()
+
+
 def test_the_number_of_workers_changes_no_byte(done: Path, tmp_path: Path) -> None:
     run_tasks(tasks(), tmp_path, workers=2)
     assert len(digests(done)) == 10 * len(DESIGNS)
