@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from unicodedata import category
 
 from sandbox.operators.mail import Folder
 from sandbox.operators.store.errors import StoreError
@@ -34,6 +35,8 @@ PROVISIONED = (
     ("Junk", r"\Junk"),
     ("Archive", r"\Archive"),
 )
+# Controls and line ends (RFC 5198 §2), and what UTF-8 cannot write.
+NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 MAX_FOLDERS = 1_000
 MAX_DEPTH = 20
 MAX_NAME_OCTETS = 1_000
@@ -52,7 +55,7 @@ def canonical_name(name: str) -> str:
             or too deep.
     """
     levels = name.split("/")
-    if not all(levels) or not name.isprintable():  # lone surrogates are not printable either
+    if not all(levels) or any(category(letter) in NOT_IN_NAMES for letter in name):
         raise StoreError("cannot", f"folder name {name!r}")
     if len(name.encode()) > MAX_NAME_OCTETS or len(levels) > MAX_DEPTH:
         raise StoreError("limit", "length or depth of a folder's name")

@@ -49,10 +49,10 @@ def accept(transaction: Transaction, message: Incoming, key: str, now: float) ->
     """
     connection = transaction.connection
     if key:
+        connection.execute("DELETE FROM accepted WHERE at < ?", (now - KEY_MEMORY_SECONDS,))
         known = connection.execute("SELECT queue_id FROM accepted WHERE key=?", (key,)).fetchall()
         if known:
             return str(known[0][0])
-        connection.execute("DELETE FROM accepted WHERE at < ?", (now - KEY_MEMORY_SECONDS,))
     queue_id = _new_queue_id()
     if key:
         connection.execute("INSERT INTO accepted VALUES(?,?,?)", (key, queue_id, now))
