@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,6 +95,7 @@ class MailStore:
         local: Sequence[str],
         remote: Sequence[Recipient],
         key: str = "",
+        queue_id: str = "",
     ) -> str:
         """Take responsibility for a message: INBOXes and queue in one transaction.
 
@@ -104,6 +105,7 @@ class MailStore:
             local: addresses of mailboxes here; one named twice gets it once.
             remote: recipients elsewhere.
             key: tells a repetition, within seven days: it adds nothing.
+            queue_id: identifier that the trace already shows; a new one when empty.
 
         Returns:
             The queue id; that of the first time for a repetition.
@@ -115,7 +117,7 @@ class MailStore:
         message = self._incoming(envelope, content, local, remote)
         now = self._clock()
         return await self._writer.run(
-            lambda t: outgoing.accept(t, message, key, now), size=len(content)
+            lambda t: outgoing.accept(t, message, key, now, queue_id), size=len(content)
         )
 
     def content(self, message: int) -> bytes:
@@ -126,9 +128,11 @@ class MailStore:
         """
         return messages.content_of(self._reader, message)
 
-    def due(self, now: float, limit: int = 100) -> list[Queued]:
-        """Return what is to be sent by now, longest due first."""
-        return outgoing.due(self._reader, now, limit)
+    def due(
+        self, now: float, limit: int = 100, *, skip: Container[int] = frozenset()
+    ) -> list[Queued]:
+        """Return what is to be sent by now, longest due first; `skip` are rows under way."""
+        return outgoing.due(self._reader, now, limit, skip)
 
     def next_due(self) -> float | None:
         """Return when the next attempt is due (seconds since 1970), None for an empty queue."""
