@@ -88,7 +88,7 @@ class Attempts:
 
     Args:
         policy: limits.
-        clock: seconds, never going back (`time.monotonic`).
+        clock: seconds; one that is set back makes nobody wait longer than the window.
     """
 
     def __init__(self, policy: AttemptPolicy, clock: Callable[[], float]) -> None:

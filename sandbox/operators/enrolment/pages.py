@@ -67,7 +67,7 @@ _TEMPLATES = jinja2.Environment(
 
 def _qr(uri: str) -> Markup:
     drawn = segno.make(uri, error="m").svg_inline(
-        scale=6, border=4, light="#fff", title="Code QR / QR code"
+        omitsize=True, border=4, light="#fff", title="Code QR / QR code"
     )
     return Markup(drawn)  # noqa: S704 - the library's own drawing; the text is in its modules
 

@@ -19,7 +19,6 @@ from tests.operators.auth.world import Holder, World, password, told
 from .site import Site, opened, run
 
 
-
 @pytest.fixture
 def anne(world: World) -> Holder:
     """A holder with a password and no telephone yet."""
