@@ -18,14 +18,12 @@ from sandbox.operators.auth.rules import RULES, unproved
 from sandbox.operators.auth.totp import DIGITS, Codes, Match
 from sandbox.operators.auth.verifier import Account, HeldVerifier
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, Rejected
-from sandbox.operators.rules import Refusal, Rule
+from sandbox.operators.rules import Rule
 from sandbox.space.methods import Method
 
 __all__ = ["PasswordLogin", "Proof", "typed_name"]
 
 _HELD = (Method.ECPS, Method.SMS)
-# Back ends that fail are no failure of the person's.
-_PERSONAL = (Refusal.CREDENTIALS, Refusal.EXPIRED)
 
 
 def typed_name(credentials: PasswordCredentials) -> str:
@@ -110,7 +108,6 @@ class PasswordLogin:
             return await self._ask(method, account, credentials, channel, name)
         guessed = Method.TOTP if proof.match is not None or not held else held[0]
         if account is not None and proof.whole:
-            self._attempts.unproved(account.key)
             return Rejected(rule=RULES["code-missing"], method=guessed)
         self._attempts.failed(channel.client, name)
         return Rejected(rule=proof.why(), method=guessed)
@@ -145,7 +142,8 @@ class PasswordLogin:
         if not self._attempts.may_prove(account.key):
             return Rejected(rule=RULES["too-many-second-factors"], method=Method.TOTP)
         if match.refused is not None:
-            self._attempts.unproved(account.key)
+            if match.guessed:
+                self._attempts.unproved(account.key)
             return Rejected(rule=match.refused, method=Method.TOTP)
         await self._codes.accept(match)
         self._attempts.succeeded(client, name, account.key)
@@ -168,6 +166,4 @@ class PasswordLogin:
         result = await verifier.verify(credentials, channel, account)
         if isinstance(result, Accepted):
             self._attempts.succeeded(channel.client, name, account.key)
-        elif result.rule.refusal in _PERSONAL:
-            self._attempts.unproved(account.key)
         return result

@@ -126,14 +126,14 @@ class Enrolment:
             return RULES["too-many-second-factors"]
         enrolled = self._control.accounts.secrets(account.mailbox, account.identity)
         if enrolled:
-            refused = RULES["code-missing"] if proof.match is None else proof.match.refused
-            if refused is not None:
-                attempts.unproved(account.key)
-                return refused
-            if proof.match is not None:
-                await self._control.codes.accept(proof.match)
+            if proof.match is None:
+                return RULES["code-missing"]
+            if proof.match.refused is not None:
+                if proof.match.guessed:
+                    attempts.unproved(account.key)
+                return proof.match.refused
+            await self._control.codes.accept(proof.match)
         elif not proof.whole:
-            attempts.unproved(account.key)
             return RULES["code-not-enrolled"]
         attempts.succeeded(client, name, account.key)
         return account
