@@ -94,28 +94,32 @@ class Polling:
             case Kind.TOKENS:
                 return Approved(answer.tokens)
             case Kind.PENDING:
-                return self._wait(now)
+                return _wait(self, now)
             case Kind.SLOW_DOWN:
-                return replace(self, interval=self.interval + SLOW_DOWN_STEP)._wait(now)
+                slower = replace(self, interval=self.interval + SLOW_DOWN_STEP)
+                return _wait(slower, now)
             case Kind.OVERLOADED:
-                return self._retry(now, max(self.interval, answer.retry_after), answer.detail)
+                return _retry(self, now, max(self.interval, answer.retry_after), answer.detail)
             case Kind.LOST:
-                return self._retry(now, self.interval * 2 ** (self.lost + 1), answer.detail)
+                return _retry(self, now, self.interval * 2 ** (self.lost + 1), answer.detail)
             case Kind.REFUSED:
                 assert answer.rule is not None
                 return Ended(answer.rule, answer.detail)
 
-    def _wait(self, now: float) -> Polling | Ended:
-        due = now + self.interval
-        if due < min(self.expires_at, self.until):
-            return replace(self, next_at=due, lost=0)
-        expired = self.expires_at <= self.until
-        return Ended(RULES["ciba-no-answer" if expired else "ciba-held-too-long"])
 
-    def _retry(self, now: float, wait: float, detail: str) -> Polling | Ended:
-        if self.lost + 1 < MOST_LOST and now + wait < min(self.expires_at, self.until):
-            return replace(self, next_at=now + wait, lost=self.lost + 1)
-        return Ended(RULES["psc-unreachable"], detail)
+def _wait(polling: Polling, now: float) -> Polling | Ended:
+    due = now + polling.interval
+    if due < min(polling.expires_at, polling.until):
+        return replace(polling, next_at=due, lost=0)
+    expired = polling.expires_at <= polling.until
+    return Ended(RULES["ciba-no-answer" if expired else "ciba-held-too-long"])
+
+
+def _retry(polling: Polling, now: float, wait: float, detail: str) -> Polling | Ended:
+    lost = polling.lost + 1
+    if lost < MOST_LOST and now + wait < min(polling.expires_at, polling.until):
+        return replace(polling, next_at=now + wait, lost=lost)
+    return Ended(RULES["psc-unreachable"], detail)
 
 
 def start(now: float, *, expires_in: float, interval: float | None, hold: float) -> Polling:

@@ -334,14 +334,22 @@ class PscClient:
         """
         kid = _key_id(token)
         keys = await self._keys.get()
-        now = self._timing.elapsed()
-        if not _has(keys, kid) and now >= self._no_refresh_before:
-            keys = await self._keys.get(fresh=True)
-            if not _has(keys, kid):
-                self._no_refresh_before = now + UNKNOWN_KEY_PAUSE
+        if not _has(keys, kid) and self._timing.elapsed() >= self._no_refresh_before:
+            keys = await self._refreshed_keys(kid)
         if not _has(keys, kid):
             raise BadTokenError("JWT: kid is in no JWKS")
         return read_jwt(token, keys, algorithms)[1]
+
+    async def _refreshed_keys(self, kid: str | None) -> KeySet:
+        """Fetch the keys again for an unknown kid; a vain attempt makes the next one wait."""
+        found = False
+        try:
+            keys = await self._keys.get(fresh=True)
+            found = _has(keys, kid)
+        finally:
+            if not found:
+                self._no_refresh_before = self._timing.elapsed() + UNKNOWN_KEY_PAUSE
+        return keys
 
     # --- HTTP --------------------------------------------------------------------------------
 

@@ -31,8 +31,7 @@ _BACK_END = (
         "RFC 4954 §6 ; RFC 9110 §15.6.4",
         ("Pro Santé Connect ne répond pas.", "Pro Santé Connect does not answer."),
         (
-            "Réessayer plus tard ; vérifier que le service tourne et que son certificat est du "
-            "magasin de confiance.",
+            "Réessayer plus tard ; vérifier que le service tourne et que l'on admet sa chaîne.",
             "Try again later; check that the service runs and that the trust bundle covers it.",
         ),
     ),
@@ -172,10 +171,8 @@ _PERSON = (
             "The ID token received after the approval cannot be accepted.",
         ),
         (
-            "Un jeton signé d'une clé publiée, de cet émetteur, pour cet opérateur, cette "
-            "personne, ce niveau eIDAS, et non expiré.",
-            "A token signed with a published key, from this issuer, for this operator, this "
-            "person, this eIDAS level, and not expired.",
+            "Un jeton en cours, signé d'une clé publiée, pour cet opérateur et cette personne.",
+            "A current token, signed with a published key, for this operator and this person.",
         ),
     ),
     _rule(
@@ -227,7 +224,10 @@ _TOKEN = (
     _token(
         "token-expired",
         "RFC 7519 §4.1.4 et §4.1.5",
-        ("Le jeton n'est plus, ou pas encore, valable.", "The token is no longer, or not yet, good."),
+        (
+            "Le jeton n'est plus, ou pas encore, valable.",
+            "The token is no longer, or not yet, good.",
+        ),
     ),
     _token(
         "token-issuer",
