@@ -27,7 +27,8 @@ from sandbox.psc import BuiltInPeople, Running
 from sandbox.psc.people import BUILT_IN
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.methods import Method
-from tests.operators.auth.ciba_space import (
+
+from .ciba_space import (
     DOCTOR,
     PEOPLE,
     SECRET,

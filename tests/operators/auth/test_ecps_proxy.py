@@ -21,7 +21,8 @@ from sandbox.operators.rules import Refusal
 from sandbox.psc import Behaviour, Running
 from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
-from tests.operators.auth.ciba_space import (
+
+from .ciba_space import (
     DOCTOR,
     PHARMACIST,
     Held,

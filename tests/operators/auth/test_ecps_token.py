@@ -25,7 +25,8 @@ from sandbox.psc import Running
 from sandbox.psc.client_auth import certificate_thumbprint
 from sandbox.psc.tokens import Grant
 from sandbox.space.loader import load_scenario
-from tests.operators.auth.ciba_space import (
+
+from .ciba_space import (
     DOCTOR,
     PEOPLE,
     PHARMACIST,

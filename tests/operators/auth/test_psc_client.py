@@ -24,7 +24,8 @@ from sandbox.operators.auth.psc_client import (
 from sandbox.psc import FAULTS, Behaviour, Running
 from sandbox.psc.certificates import make_tls_files
 from sandbox.psc.ciba import State
-from tests.operators.auth.ciba_space import (
+
+from .ciba_space import (
     BLOCKED,
     DOCTOR,
     SECRETARY,
