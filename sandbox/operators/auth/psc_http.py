@@ -125,7 +125,7 @@ class PscHttp:
         timing: Timing,
     ) -> None:
         self.registration = registration
-        self.timing = timing
+        self._timing = timing
         self._timeout = timeout
         self._http = httpx.AsyncClient(
             verify=trust,
@@ -137,7 +137,7 @@ class PscHttp:
         self._basic = httpx.BasicAuth(
             quote_plus(registration.client_id), quote_plus(registration.client_secret)
         )
-        elapsed = self.timing.elapsed
+        elapsed = self._timing.elapsed
         self._metadata = Fetched(self._discover, PscError, life=METADATA_LIFE, elapsed=elapsed)
         self._keys = Fetched(self._fetch_keys, PscError, life=KEYS_LIFE, elapsed=elapsed)
         self._no_refresh_before = 0.0
@@ -157,7 +157,7 @@ class PscHttp:
         """
         kid = _key_id(token)
         keys = await self._keys.get()
-        if not _has(keys, kid) and self.timing.elapsed() >= self._no_refresh_before:
+        if not _has(keys, kid) and self._timing.elapsed() >= self._no_refresh_before:
             keys = await self._refreshed_keys(kid)
         if not _has(keys, kid):
             raise BadTokenError("JWT: kid is in no JWKS")
@@ -171,7 +171,7 @@ class PscHttp:
             found = _has(keys, kid)
         finally:
             if not found:
-                self._no_refresh_before = self.timing.elapsed() + UNKNOWN_KEY_PAUSE
+                self._no_refresh_before = self._timing.elapsed() + UNKNOWN_KEY_PAUSE
         return keys
 
     async def _discover(self) -> dict[str, str]:
@@ -202,7 +202,7 @@ class PscHttp:
         """Post, and once more when asked to come back soon (RFC 9110 §10.2.3); see `post`."""
         reply = await self.post(endpoint, form)
         if reply.status == 503 and 0 < reply.retry_after <= MOST_PATIENCE:
-            await self.timing.sleep(reply.retry_after)
+            await self._timing.sleep(reply.retry_after)
             reply = await self.post(endpoint, form)
         return reply
 
