@@ -198,7 +198,7 @@ class Runner:
                         return
                     await self._attempt(lane, bundle, connection)
             finally:
-                if connection is not None:
+                if connection in lane.connections:
                     lane.connections.discard(connection)
                     self._pool.release(connection)
 
