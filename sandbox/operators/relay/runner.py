@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Envelope, Queued, Recipient
 from sandbox.operators.observing import DeliveryObserved, Observer
+from sandbox.operators.relay.client import without_return_path
 from sandbox.operators.relay.connection import Connection, TroubleError
 from sandbox.operators.relay.dsn import Reporter
 from sandbox.operators.relay.names import Names
@@ -223,7 +224,7 @@ class Runner:
         first = bundle[0]
         envelope = replace(first.envelope, recipients=tuple(each.recipient for each in bundle))
         try:
-            transaction = await connection.deliver(envelope, self._store.content(first.message))
+            transaction = await connection.deliver(envelope, self._content(first))
         except TroubleError as error:
             if error.untouched:
                 lane.pending.appendleft(bundle)
@@ -241,6 +242,9 @@ class Runner:
             for item, trouble in zip(bundle, results, strict=True)
         ]
         self._settle(fates, started, connection)
+
+    def _content(self, item: Queued) -> bytes:
+        return without_return_path(self._store.content(item.message))
 
     def _unreached(self, lane: _Lane, bundle: list[Queued], error: TroubleError) -> None:
         """No connection: give up the lane's work for now, or leave it to who has one."""
@@ -262,10 +266,9 @@ class Runner:
     ) -> None:
         """Record an outcome; the lane goes on meanwhile, and the rows stay taken until then."""
         now = self._clock()
-        message = fates[0].item.message
         decided = settlement(
             fates,
-            lambda: self._store.content(message),
+            lambda: self._content(fates[0].item),
             backoff=self._settings.backoff,
             reporter=self._reporter,
             now=now,

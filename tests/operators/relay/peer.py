@@ -65,7 +65,7 @@ class PeerProtocol(asyncio.Protocol):
             self.behaviour.connections += 1
             self.reply("GREET", "220 mx ready")
 
-    def connection_lost(self, exc) -> None:
+    def connection_lost(self, _) -> None:
         for task in self.tasks:
             task.cancel()
 

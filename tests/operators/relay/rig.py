@@ -72,7 +72,8 @@ class Pki:
         chain, key = self.folder / name / "chain.pem", self.folder / name / "key.pem"
         return Listener(
             operator="op2", design="", endpoint="relay", host=HOST, protocol="relay", methods=(),
-            mechanisms=(), address=address, port=port, tls="starttls", client_certificate="required",
+            mechanisms=(), address=address, port=port, tls="starttls",
+            client_certificate="required",
             context=server_context(chain, key, self.bundle, client_certificate="required"),
         )  # fmt: skip
 

@@ -11,6 +11,7 @@ from sandbox.operators.relay.client import (
     capabilities,
     obstacle,
     wire_form,
+    without_return_path,
 )
 from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
 
@@ -231,3 +232,15 @@ def test_capabilities_are_read_from_the_reply_to_ehlo() -> None:
 def test_content_ends_only_where_it_ends(content: bytes, wire: bytes) -> None:
     assert wire_form(content) == wire
     assert wire_form(content).count(b"\r\n.\r\n") <= 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent"),
+    [
+        (b"Return-Path: <a@op1.mssante.test>\r\nSubject: x\r\n\r\n", b"Subject: x\r\n\r\n"),
+        (b"Return-Path: <>\r\nSubject: x\r\n\r\n", b"Subject: x\r\n\r\n"),
+        (b"Subject: x\r\n\r\nReturn-Path: y\r\n", b"Subject: x\r\n\r\nReturn-Path: y\r\n"),
+    ],
+)
+def test_the_trace_of_a_delivery_here_stays_here(stored: bytes, sent: bytes) -> None:
+    assert without_return_path(stored) == sent

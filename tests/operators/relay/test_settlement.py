@@ -40,6 +40,11 @@ def test_rows_that_mail_would_say_differently_do_not_share_one() -> None:
     assert len(bundles([row(1), row(2, sender="z@op1.mssante.test")], 100)) == 2
 
 
+def test_rows_deferred_apart_stay_apart_so_that_a_repetition_is_the_same() -> None:
+    rows = [row(1, next_attempt=10), row(2, next_attempt=20), row(3, next_attempt=10)]
+    assert [[each.id for each in one] for one in bundles(rows, 100)] == [[1, 3], [2]]
+
+
 def test_recipients_keep_their_own_notify_within_one_transaction() -> None:
     assert len(bundles([row(1, notify=("NEVER",)), row(2)], 100)) == 1
 
