@@ -31,6 +31,7 @@ __all__ = ["Runner"]
 BATCH = 200  # rows read at once
 MOST_HELD = 20_000  # rows taken from the queue at once: bounds memory
 GATHERING = 0.005  # seconds that new rows may wait for others while a lane is at work
+STEP = 1e-5  # seconds more for each row under way: stepping over them costs
 GRACE = 0.5  # seconds that a transaction under way may take when the runner stops
 FAR = 10 * 365 * 86400.0  # seconds; beyond any schedule
 
@@ -141,7 +142,7 @@ class Runner:
             except TimeoutError:
                 continue
             if self._held:
-                await asyncio.sleep(GATHERING)
+                await asyncio.sleep(GATHERING + STEP * len(self._held))
 
     def _pause(self) -> float | None:
         if self._held:
@@ -155,8 +156,7 @@ class Runner:
         until = self._clock() + (FAR if self._flushing else 0)
         self._flushing = False
         while len(self._held) < MOST_HELD:
-            rows = self._store.due(until, limit=len(self._held) + BATCH)
-            fresh = [row for row in rows if row.id not in self._held]
+            fresh = self._store.due(until, BATCH, skip=self._held)
             if not fresh:
                 return
             domains: dict[str, list[Queued]] = {}

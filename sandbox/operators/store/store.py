@@ -2,20 +2,26 @@ r"""`MailStore`: the one door to what an operator keeps."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sandbox.operators.mail import Envelope, Folder, MessageRow, Queued, Recipient
 from sandbox.operators.store import folders, messages, outgoing, schema
 from sandbox.operators.store.errors import StoreError
-from sandbox.operators.store.writer import Changes, Writer
+from sandbox.operators.store.listing import Listings
+from sandbox.operators.store.writer import HEAVY, Changes, Writer
 
 __all__ = ["MailStore"]
+
+
+# What changing a message's row counts for: some 2 microseconds per row, 2 per kilobyte of content.
+ROW_BYTES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +38,17 @@ class MailStore:
     arise.
     """
 
-    def __init__(
-        self,
-        reader: sqlite3.Connection,
-        writer: sqlite3.Connection,
-        lock: int,
-        clock: Callable[[], float],
-    ) -> None:
-        self._reader = reader
-        self._lock: int | None = lock
+    def __init__(self, file: schema.StoreFile, clock: Callable[[], float]) -> None:
+        self._reader = file.reader
+        self._lock: int | None = file.lock
         self._clock = clock
+        self._listings = Listings(file.reader)
         self._boxes = {
-            address: _Box(number, inbox)
-            for address, number, inbox in reader.execute(
-                "SELECT b.address, b.id, f.id FROM mailbox b JOIN folder f ON f.mailbox = b.id "
-                "WHERE f.name = 'INBOX'"
-            )
+            address: _Box(number, inbox) for address, number, inbox in folders.boxes(file.reader)
         }
         self._listeners: dict[int, list[Callable[[int], None]]] = defaultdict(list)
         self._queue_listeners: list[Callable[[], None]] = []
-        self._writer = Writer(writer, self._publish)
+        self._writer = Writer(file.writer, self._publish)
 
     @classmethod
     async def open(cls, path: Path, *, clock: Callable[[], float] = time.time) -> MailStore:
@@ -64,13 +61,7 @@ class MailStore:
         Raises:
             UserError: not a store, one of another version, or another process has it.
         """
-        lock = schema.lock(path)
-        try:
-            writer = schema.open_writer(path)
-        except BaseException:
-            os.close(lock)
-            raise
-        return cls(schema.open_reader(path), writer, lock, clock)
+        return cls(schema.open_file(path), clock)
 
     async def close(self) -> None:
         """Write what waits and close the file; nothing may be asked afterwards."""
@@ -88,7 +79,7 @@ class MailStore:
         new = [address for address in addresses if address not in self._boxes]
         if new:
             now = self._clock()
-            await self._writer.run(lambda t: folders.provision(t, new, now))
+            await self._writer.run(lambda t: folders.provision(t, new, now), size=HEAVY)
 
     def has_mailbox(self, address: str) -> bool:
         """Tell whether an address is a mailbox here, in whatever case."""
@@ -137,9 +128,11 @@ class MailStore:
         """
         return messages.content_of(self._reader, message)
 
-    def due(self, now: float, limit: int = 100) -> list[Queued]:
-        """Return what is to be sent by now, longest due first."""
-        return outgoing.due(self._reader, now, limit)
+    def due(
+        self, now: float, limit: int = 100, *, skip: Container[int] = frozenset()
+    ) -> list[Queued]:
+        """Return what is to be sent by now, longest due first; `skip` are rows under way."""
+        return outgoing.due(self._reader, now, limit, skip)
 
     def next_due(self) -> float | None:
         """Return when the next attempt is due (seconds since 1970), None for an empty queue."""
@@ -219,7 +212,7 @@ class MailStore:
         Raises:
             StoreError: `missing`, `children`, `cannot` for INBOX.
         """
-        await self._writer.run(lambda t: folders.delete(t, folder))
+        await self._writer.run(lambda t: folders.delete(t, folder), size=HEAVY)
 
     async def rename(self, folder: int, name: str) -> None:
         """Rename a folder with its inferiors; INBOX only gives its messages to a new folder.
@@ -228,7 +221,7 @@ class MailStore:
             StoreError: `missing`, `exists`, `limit`, `cannot`.
         """
         now = self._clock()
-        await self._writer.run(lambda t: folders.rename(t, folder, name, now))
+        await self._writer.run(lambda t: folders.rename(t, folder, name, now), size=HEAVY)
 
     async def subscribe(self, mailbox: str, name: str, on: bool) -> None:
         """Subscribe to a folder that exists, or unsubscribe from any name.
@@ -247,7 +240,7 @@ class MailStore:
         Raises:
             StoreError: `missing`.
         """
-        return messages.rows_of(self._reader, folder)
+        return self._listings.rows(folder)
 
     async def append(
         self, folder: int, content: bytes, flags: frozenset[str], internal_date: float
@@ -280,7 +273,8 @@ class MailStore:
             StoreError: `missing`; `limit`, `cannot` for flags.
         """
         return await self._writer.run(
-            lambda t: messages.change_flags(t, folder, uids, action, flags, unchanged_since)
+            lambda t: messages.change_flags(t, folder, uids, action, flags, unchanged_since),
+            size=len(uids) * ROW_BYTES,
         )
 
     async def expunge(self, folder: int, uids: Sequence[int] | None = None) -> list[int]:
@@ -289,7 +283,7 @@ class MailStore:
         Raises:
             StoreError: `missing`.
         """
-        return await self._writer.run(lambda t: messages.expunge(t, folder, uids))
+        return await self._writer.run(lambda t: messages.expunge(t, folder, uids), size=HEAVY)
 
     async def copy(self, folder: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
         """Copy messages; return pairs of UIDs, old and new, by rising UID.
@@ -297,7 +291,9 @@ class MailStore:
         Raises:
             StoreError: `missing`, folder or target.
         """
-        return await self._writer.run(lambda t: messages.copy(t, folder, uids, target))
+        return await self._writer.run(
+            lambda t: messages.copy(t, folder, uids, target), size=len(uids) * ROW_BYTES
+        )
 
     async def move(self, folder: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
         """Move messages; return pairs of UIDs, old and new, by rising UID.
@@ -305,7 +301,9 @@ class MailStore:
         Raises:
             StoreError: `missing`, folder or target.
         """
-        return await self._writer.run(lambda t: messages.move(t, folder, uids, target))
+        return await self._writer.run(
+            lambda t: messages.move(t, folder, uids, target), size=len(uids) * ROW_BYTES
+        )
 
     def recent(self, folder: int) -> int:
         r"""Return the lowest UID that is `\Recent`, for EXAMINE and STATUS: nobody loses it.
@@ -370,7 +368,17 @@ class MailStore:
             self._boxes[address] = _Box(number, inbox)
         for mailbox, folder in sorted(changes.folders):
             for callback in tuple(self._listeners.get(mailbox, ())):
-                callback(folder)
+                self._tell(partial(callback, folder))
         if changes.queued:
             for notice in self._queue_listeners:
-                notice()
+                self._tell(notice)
+
+    def _tell(self, callback: Callable[[], None]) -> None:
+        """Call a listener; what it raises is the loop's to report, and no other listener's."""
+        try:
+            callback()
+        except Exception as error:  # noqa: BLE001 - reported, as the loop does for callbacks
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler(
+                {"message": "a listener of the mail store failed", "exception": error}
+            )
