@@ -228,7 +228,7 @@ def test_a_message_reaches_the_inbox_and_the_queue(keys: Path, tmp_path: Path, t
             assert len(at.seen.connections) == 1
             assert [each.mailbox for each in at.seen.deliveries] == [BOB]
             events = [each["event"] for each in at.journal.since()]
-            assert events == ["login", "accepted"]
+            assert events == ["accepted"]
 
     run(work)
 
