@@ -117,6 +117,7 @@ class Place:
     journal: Journal
     keys: Path
     authenticator: Authenticator
+    server: SubmissionServer | RelayServer
     seen: Seen = field(default_factory=Seen)
 
     @property
@@ -175,7 +176,7 @@ async def place(
     door = Door([listener], server.protocol)
     await door.start()
     try:
-        yield Place(door, store, journal, keys, authenticator, seen)
+        yield Place(door, store, journal, keys, authenticator, server, seen)
     finally:
         await door.stop()
         await server.settled()
@@ -394,6 +395,59 @@ def test_a_store_that_fails_gives_a_temporary_reply_and_keeps_nothing(
             with pytest.raises(smtplib.SMTPDataError, match="could not be stored"):
                 await in_thread(lambda: send(at, tls="implicit"))
             assert at.inbox(BOB) == []
+
+    run(work)
+
+
+def test_a_message_being_stored_is_kept_when_the_client_goes_and_the_server_stops(
+    keys: Path, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path) as at:
+            good, under_way = at.store.accept, asyncio.Event()
+
+            async def accept(*given: Any, **named: Any) -> str:
+                under_way.set()
+                await at.authenticator.telephone.wait()
+                return await good(*given, **named)
+
+            at.store.accept = accept  # type: ignore[method-assign]
+            reader, writer = await connect(at)
+            writer.write(HELD.replace(b"aG9sZA==", b"Z29vZA=="))
+            await reader.readline()
+            writer.write(f"MAIL FROM:<{ALICE}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\n".encode())
+            for _ in range(3):
+                await reader.readline()
+            writer.write(MESSAGE + b".\r\n")
+            await under_way.wait()
+            writer.transport.abort()
+            await at.door.stop()
+            settled = asyncio.ensure_future(at.server.settled())
+            await asyncio.sleep(0)
+            assert not settled.done()
+            at.authenticator.telephone.set()
+            await settled
+            assert len(at.inbox(BOB)) == 1
+
+    run(work)
+
+
+def test_what_is_injected_in_clear_behind_starttls_is_never_heard(
+    keys: Path, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path, tls="starttls") as at:
+            reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+            await reader.readline()
+            writer.write(b"EHLO poste\r\n")
+            while (await reader.readline())[3:4] == b"-":
+                pass
+            writer.write(b"STARTTLS\r\nRSET\r\nEHLO attacker\r\n")
+            assert (await reader.readline()).startswith(b"220 ")
+            await writer.start_tls(at.context())
+            writer.write(b"VRFY a@b.test\r\n")
+            assert await reader.readline() == b"503 5.5.1 EHLO first\r\n"
+            writer.close()
 
     run(work)
 
