@@ -128,7 +128,11 @@ class Connection(asyncio.Protocol):
 
     def _advance(self, *, urgent: bool = False) -> None:
         while self._transport is not None and (urgent or not self._full):
-            event = self._dialogue.next_event()
+            try:
+                event = self._dialogue.next_event()
+            except Exception:  # noqa: BLE001 - as in `_answer`
+                self._broken()
+                continue
             self._flush()
             if event is None:
                 break

@@ -31,6 +31,7 @@ from sandbox.operators.model import (
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, Nobody, SessionObserved
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp import Limits, PostOffice, RelayServer, SubmissionServer
+from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
 from sandbox.trust import DN, KeyKind, Organisation, TestCA, dn_of, read_certificate
@@ -325,6 +326,20 @@ def test_a_silent_client_is_cut(keys: Path, tmp_path: Path) -> None:
         async with place(keys, tmp_path, limits=Limits(login_seconds=0.2)) as at:
             reader, writer = await connect(at)
             assert (await reader.readline()).startswith(b"421 4.4.2 ")
+            writer.close()
+
+    run(work)
+
+
+def test_a_fault_in_the_dialogue_is_told_too(
+    keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path) as at:
+            monkeypatch.setattr(Dialogue, "_noop", None)
+            reader, writer = await connect(at)
+            writer.write(b"NOOP\r\n")
+            assert (await reader.readline()).startswith(b"421 4.3.0 ")
             writer.close()
 
     run(work)
