@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.operators.mail import Recipient
+from sandbox.operators.relay import runner
 from sandbox.operators.relay.backoff import Backoff
 from sandbox.operators.relay.connection import Timeouts
 from sandbox.trust import MailDomain, ZoneSpec, make_bad
@@ -109,6 +110,27 @@ def test_much_mail_arrives_once_each_over_few_connections(pki: Pki, tmp_path: Pa
             await here.empty()
             assert sorted(each.content for each in peer.delivered) == sorted(contents)
             assert peer.connections <= 4
+
+    run(work)
+
+
+def test_a_long_queue_is_taken_in_parts_that_keep_each_message_whole(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "MOST_HELD", 20)
+
+    async def work() -> None:
+        async with rig(pki, tmp_path, up=False, backoff=Backoff()) as (here, peer, door):
+            await here.runner.stop()
+            third = "dora@op2.mssante.test"
+            for number in range(30):
+                await here.send(BOB, CARL, third, content=CONTENT + b"%d\r\n" % number)
+            await here.stop()
+            await door.start()
+            await here.start()
+            await here.empty()
+            assert [len(each.rcpt) for each in peer.delivered] == [3] * 30
+            assert len({each.content for each in peer.delivered}) == 30
 
     run(work)
 
@@ -321,6 +343,22 @@ def test_a_refused_message_comes_back_to_its_senders_inbox(pki: Pki, tmp_path: P
             assert b"Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n" in notice
             assert here.store.queue() == []
             assert [each.mailbox for each in here.watching.deliveries] == [ANNE]
+
+    run(work)
+
+
+def test_a_refused_message_does_not_harm_the_next_on_its_connection(
+    pki: Pki, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path, per_domain=1) as (here, peer, _):
+            peer.say("RCPT", "550 5.1.1 no such user")
+            await here.send(CARL)
+            await here.send(BOB)
+            await here.empty()
+            assert [each.rcpt for each in peer.delivered] == [[f"RCPT TO:<{BOB}>"]]
+            assert len(here.events("relay-failed")) == 1
+            assert peer.connections == 1
 
     run(work)
 
