@@ -148,7 +148,7 @@ class PostOffice:
             (head, *_without_return_path(content, header)),
             channel,
             token,
-            key=_key(envelope, content, peer),
+            key=_key(envelope.reverse_path, content, peer),
             age=0.0 if born is None else max(0.0, now - born),
             peer=str(peer),
         )
@@ -282,13 +282,13 @@ def _token() -> str:
     return base64.b32encode(secrets.token_bytes(8))[:12].decode()
 
 
-def _key(envelope: Envelope, content: bytes, peer: DN) -> str:
-    """Return what tells a repetition: who relays what to whom.
+def _key(reverse_path: str, content: bytes, peer: DN) -> str:
+    """Return what tells a repetition: who relays what; the store keeps it by recipient.
 
     Two messages are never alike by chance: each has the trace of its own submission.
     """
     digest = hashlib.sha256(content)
-    for each in (*sorted(r.address for r in envelope.recipients), envelope.reverse_path, str(peer)):
+    for each in (reverse_path, str(peer)):
         digest.update(b"\0" + each.encode())
     return digest.hexdigest()
 
