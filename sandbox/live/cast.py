@@ -41,6 +41,7 @@ class Holder:
     """One who logs in to a mailbox, with what he proves it by.
 
     Attributes:
+        username: login name: the mailbox, with its holder where there are several.
         identity: national identifier, or OU of the legal person.
         name: as shown.
         methods: that he can use.
@@ -50,6 +51,7 @@ class Holder:
         certificate: folder of his card or certificate, under the folder of certificates.
     """
 
+    username: str
     identity: str
     name: str
     methods: tuple[Method, ...]
@@ -159,12 +161,14 @@ def _people(directory: Directory, operator: OperatorPlan) -> Sequence[Person]:
 def _holder(
     person: Person, address: str, methods: tuple[Method, ...], operator: str, seed: int
 ) -> Holder:
+    shared = address != person.mail
     return Holder(
+        username=f"{address}*{person.national_id}" if shared else address,
         identity=person.national_id,
         name=f"{person.given_name} {person.surname}",
         methods=methods,
         phone=f"+337{person.id % 10**8:08d}",
-        password=_text(seed, "password", address, person.national_id)[:16].lower(),
+        password=_password(_text(seed, "password", address, person.national_id)),
         totp=_text(seed, "totp", address, person.national_id),
         certificate=f"{operator}/people/{person.national_id}",
     )
@@ -173,12 +177,18 @@ def _holder(
 def _application(box: Mailbox, operator: str) -> CastAccount:
     assert box.structure is not None
     holder = Holder(
+        username=box.address,
         identity=box.structure.national_id,
         name=box.structure.name,
         methods=(Method.CERTIFICATE,),
         certificate=f"{operator}/applications/{box.address}",
     )
     return CastAccount(address=box.address, type=box.type, operator=operator, holders=(holder,))
+
+
+def _password(text: str) -> str:
+    """Return a password as operators draw them: four groups of five base32 letters."""
+    return "-".join(text[start : start + 5].lower() for start in range(0, 20, 5))
 
 
 def _text(seed: int, *words: str) -> str:

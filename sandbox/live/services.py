@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 from cryptography import x509
@@ -227,7 +228,8 @@ class ProviderService:
         self._task = asyncio.get_running_loop().create_task(
             serve(self._listening, self._stop, ready.set_result)
         )
-        await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        waited: set[asyncio.Future[Any]] = {self._task, ready}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if self._task.done():
             self._task.result()
 
