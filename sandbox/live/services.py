@@ -33,6 +33,7 @@ __all__ = [
     "ProviderService",
     "enrol_domains",
     "list_url",
+    "server_context_of",
     "server_files",
     "shared_certificates",
     "tls_files",
@@ -48,7 +49,8 @@ def server_files(keys: Keys, path: str) -> tuple[Path, Path]:
     return keys.folder / path / "chain.pem", keys.folder / path / "key.pem"
 
 
-def _context(keys: Keys, path: str) -> ssl.SSLContext:
+def server_context_of(keys: Keys, path: str) -> ssl.SSLContext:
+    """Return the TLS context of an HTTPS server, from a kept certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(*server_files(keys, path))
@@ -76,7 +78,9 @@ def trust_services(
         http(plan.ocsp, HttpServer(handler=ocsp_handler(ca, faults))),
         http(
             plan.domains,
-            HttpServer(handler=list_handler(publisher.current), context=_context(keys, "list/web")),
+            HttpServer(
+                handler=list_handler(publisher.current), context=server_context_of(keys, "list/web")
+            ),
         ),
         DnsServer(resolver=Resolver(plan.zone), host=plan.dns.address, port=plan.dns.port),
     ]
@@ -254,7 +258,7 @@ class DirectoryService:
                 ldap_port=plan.ldap.port,
                 ldaps_port=plan.ldaps.port,
                 http_port=plan.annuaire.port,
-                context=_context(keys, "annuaire"),
+                context=server_context_of(keys, "annuaire"),
             ),
         )
 
