@@ -13,6 +13,7 @@ __all__ = ["lock", "open_reader", "open_writer"]
 
 APPLICATION_ID = 0x4D535331  # "MSS1"
 VERSION = 1
+WAL_BYTES_KEPT = 64 * 2**20
 
 # AUTOINCREMENT where an id must never come back: sessions and caches hold ids of folders and
 # contents, and the relay those of the queue. A message row repeats the size and identifier of its
@@ -116,6 +117,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
         )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES_KEPT}")
     connection.execute("PRAGMA foreign_keys=ON")
     if not tables:
         connection.executescript(
