@@ -89,6 +89,7 @@ class Door:
         self.limits = limits or DoorLimits()
         self.port = listeners[0].port
         self.clock = clock
+        self.refused = 0  # connections beyond the bounds, cut at once
         self._factory = factory
         self._context = route_by_name(self.listeners)
         self._by_context = {id(each.context): each for each in self.listeners}
@@ -143,6 +144,7 @@ class Door:
             len(self._open) >= self.limits.connections
             or self._clients[client] >= self.limits.per_client
         ):
+            self.refused += 1
             return False
         self._open.add(inbound)
         self._clients[client] += 1
