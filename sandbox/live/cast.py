@@ -187,8 +187,8 @@ def _application(box: Mailbox, operator: str) -> CastAccount:
 
 
 def _password(text: str) -> str:
-    """Return a password as operators draw them: four groups of five base32 letters."""
-    return "-".join(text[start : start + 5].lower() for start in range(0, 20, 5))
+    """Return a password as operators draw them: five groups of five base32 letters."""
+    return "-".join(text[start : start + 5].lower() for start in range(0, 25, 5))
 
 
 def _text(seed: int, *words: str) -> str:

@@ -173,7 +173,7 @@ def inbox(
         found = next((part for part in parts if isinstance(part, tuple)), None)
         if found is None:
             raise UserError(f"{address}: no message {read} in {box}")
-        click.get_binary_stream("stdout").write(found[1])
+        click.get_binary_stream("stdout").write(bytes(found[1]))
 
 
 @click.command()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,7 +36,6 @@ from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
-from sandbox.space.scenario import Scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
 from sandbox.trust.keys import write_private
 from sandbox.trust.service import PkiFaults
