@@ -41,7 +41,9 @@ class Incoming:
     remote: tuple[Recipient, ...]
 
 
-def accept(transaction: Transaction, message: Incoming, key: str, now: float) -> str:
+def accept(
+    transaction: Transaction, message: Incoming, key: str, now: float, queue_id: str = ""
+) -> str:
     """Put a message into INBOXes and queue, or nowhere when its key is known.
 
     Returns:
@@ -53,7 +55,7 @@ def accept(transaction: Transaction, message: Incoming, key: str, now: float) ->
         if known:
             return str(known[0][0])
         connection.execute("DELETE FROM accepted WHERE at < ?", (now - KEY_MEMORY_SECONDS,))
-    queue_id = _new_queue_id()
+    queue_id = queue_id or _new_queue_id()
     if key:
         connection.execute("INSERT INTO accepted VALUES(?,?,?)", (key, queue_id, now))
     _place(transaction, message, queue_id, now)

@@ -112,6 +112,7 @@ class MailStore:
         local: Sequence[str],
         remote: Sequence[Recipient],
         key: str = "",
+        queue_id: str = "",
     ) -> str:
         """Take responsibility for a message: INBOXes and queue in one transaction.
 
@@ -121,6 +122,7 @@ class MailStore:
             local: addresses of mailboxes here; one named twice gets it once.
             remote: recipients elsewhere.
             key: tells a repetition, within seven days: it adds nothing.
+            queue_id: identifier that the trace already shows; a new one when empty.
 
         Returns:
             The queue id; that of the first time for a repetition.
@@ -132,7 +134,7 @@ class MailStore:
         message = self._incoming(envelope, content, local, remote)
         now = self._clock()
         return await self._writer.run(
-            lambda t: outgoing.accept(t, message, key, now), size=len(content)
+            lambda t: outgoing.accept(t, message, key, now, queue_id), size=len(content)
         )
 
     def content(self, message: int) -> bytes:
