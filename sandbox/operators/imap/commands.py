@@ -165,7 +165,7 @@ class Search(Plain):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionItem:
-    """BODY[...], BINARY[...], BINARY.SIZE[...], and the RFC822 items that stand for some.
+    r"""BODY[...], BINARY[...], BINARY.SIZE[...], and the RFC822 items that stand for some.
 
     Attributes:
         label: as the response names it, `<origin>` left out.
@@ -173,7 +173,7 @@ class SectionItem:
         kind: empty for the whole, or HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT, MIME.
         fields: names of header fields, lower case.
         partial: first octet and number of octets, None for all.
-        peek: does not set `\\Seen`.
+        peek: does not set `\Seen`.
         form: BODY, BINARY or SIZE.
     """
 

@@ -1,4 +1,4 @@
-"""From a stream of bytes to whole commands: lines, literals, and their bounds (RFC 9051 §2.2.1, §4).
+"""From a stream of bytes to whole commands: lines, literals, their bounds (RFC 9051 §2.2.1, §4).
 
 Nothing here knows what a command means. What comes out does not depend on how the bytes were cut.
 """
@@ -168,7 +168,9 @@ class Receiver:
         self._parts.append(line[: announced.start()])
         self._text += announced.start()
         size, waits = int(announced[2]), not announced[3]
-        message = _APPEND.match(self._parts[0]) is not None and self.limits.message > 0
+        first = self._parts[0]
+        assert isinstance(first, bytes)
+        message = self.limits.message > 0 and _APPEND.match(first) is not None
         return self._allow(size, waits=waits, message=message, binary=bool(announced[1]))
 
     def _allow(self, size: int, *, waits: bool, message: bool, binary: bool) -> Broken | None:

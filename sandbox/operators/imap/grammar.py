@@ -24,7 +24,7 @@ _MAX32 = 2**32 - 1
 _ITEMS = 4096
 
 
-class Malformed(Exception):
+class Malformed(Exception):  # noqa: N818 - the answer to a client, not an accident
     """A command against the grammar: tagged BAD, with the text as it stands."""
 
 

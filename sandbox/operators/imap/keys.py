@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 
 from sandbox.operators.imap.sequence import SequenceSet
@@ -72,7 +72,7 @@ class Dated:
 
     sent: bool
     relation: str
-    day: datetime.date
+    day: dt.date
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Callable
 
@@ -149,7 +149,7 @@ class SearchArguments:
         assert found is not None
         month = MONTHS.get(found[3].decode().lower(), 0)
         try:
-            return keys.Dated(sent, relation, datetime.date(int(found[4]), month, int(found[2])))
+            return keys.Dated(sent, relation, dt.date(int(found[4]), month, int(found[2])))
         except ValueError:
             raise Malformed("No such date") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import calendar
-import datetime
+import datetime as dt
 import re
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ _KEYWORDS = {
 }
 
 
-class Unparsed(Exception):
+class Unparsed(Exception):  # noqa: N818 - the answer to a client, not an accident
     """A command that cannot be run: its tag (`*` where it has none) and the error."""
 
     def __init__(self, tag: str, error: Malformed | No) -> None:
@@ -124,7 +124,9 @@ def _id(cursor: Cursor, tag: str, name: str) -> Command:
         values = ()
     else:
         raise Malformed("Expected a list")
-    fields = tuple((key.lower(), value) for key, value in zip(values[::2], values[1::2], strict=True))
+    fields = tuple(
+        (key.lower(), value) for key, value in zip(values[::2], values[1::2], strict=True)
+    )
     return commands.Identify(tag=tag, name=name, fields=fields)
 
 
@@ -211,9 +213,9 @@ def _date_time(quoted: bytes) -> float:
     assert found is not None
     day, year, hour, minute, second = (int(found[n]) for n in (1, 3, 4, 5, 6))
     try:
-        at = datetime.datetime(
+        at = dt.datetime(
             year, MONTHS.get(found[2].decode().lower(), 0), day, hour, minute, min(second, 59),
-            tzinfo=datetime.timezone.utc,
+            tzinfo=dt.UTC,
         )  # fmt: skip
     except ValueError:
         raise Malformed("No such date") from None

@@ -38,7 +38,7 @@ class Reply:
     code: str = ""
 
 
-class No(Exception):
+class No(Exception):  # noqa: N818 - the answer to a client, not an accident
     """A command that cannot be done now: tagged NO with a response code (RFC 9051 §7.1)."""
 
     def __init__(self, text: str, code: str = "") -> None:
