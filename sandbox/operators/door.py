@@ -193,8 +193,13 @@ class Door:
             raise OSError("too many handshakes")
         self._handshakes += 1
         start = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        early = arrival.inbound.take_early()
+        if early:
+            # After `start_tls` has set its layer and told it of the connection, one turn later.
+            loop.call_soon(loop.call_soon, _feed, transport, early)
         try:
-            secured = await asyncio.get_running_loop().start_tls(
+            secured = await loop.start_tls(
                 transport,
                 arrival.inbound,
                 self._context,
@@ -214,6 +219,14 @@ class Door:
             plain, tls=settled.version, resumed=settled.resumed, certificate=settled.certificate
         )
         return secured
+
+
+def _feed(transport: asyncio.Transport, early: bytes) -> None:
+    """Give the TLS layer, which is the transport's protocol now, what came before it was."""
+    # uvloop's layer behaves as one without deriving from it.
+    layer = cast(asyncio.BufferedProtocol, transport.get_protocol())
+    layer.get_buffer(len(early))[: len(early)] = early
+    layer.buffer_updated(len(early))
 
 
 class _Inbound(asyncio.Protocol):
@@ -245,6 +258,14 @@ class _Inbound(asyncio.Protocol):
         if self._early:
             early, self._early = bytes(self._early), bytearray()
             protocol.data_received(early)
+
+    def take_early(self) -> bytes:
+        """Return what came before TLS was there, which is the beginning of its handshake.
+
+        uvloop reads as soon as `connection_made` returns, even when reading was paused in it.
+        """
+        early, self._early = bytes(self._early), bytearray()
+        return early
 
     async def secure(self, arrival: Arrival) -> None:
         """Do the handshake of STARTTLS."""

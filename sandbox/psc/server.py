@@ -28,7 +28,16 @@ from sandbox.psc.store import Store
 from sandbox.psc.web import ABORT, PEER_CERTIFICATE, application
 from sandbox.space.errors import UserError
 
-__all__ = ["Running", "bind", "plain_server", "prepare", "running", "serve", "serve_app"]
+__all__ = [
+    "Listening",
+    "Running",
+    "bind",
+    "plain_server",
+    "prepare",
+    "running",
+    "serve",
+    "serve_app",
+]
 
 HOST = "127.0.0.1"
 LONGEST_NAP = 3_600.0
@@ -191,7 +200,9 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Listening:
+class Listening:
+    """A provider whose sockets are bound; `serve` makes it answer."""
+
     running: Running
     servers: tuple[tuple[uvicorn.Server, socket.socket], ...]
     sender: Sender
@@ -208,16 +219,19 @@ def prepare(
     state: Path | None,
     clock: Clock | None,
     files: TlsFiles | None,
-) -> _Listening:
+    address: str = HOST,
+) -> Listening:
     """Bind the sockets and build the provider; see `running` for the members.
+
+    `address` is the loopback address to listen on.
 
     Raises:
         UserError: a port or the state file cannot be opened.
     """
     files = files or make_tls_files(folder)
-    listener = bind(port)
+    listener = bind(port, address)
     try:
-        mtls_listener = bind(mtls_port)
+        mtls_listener = bind(mtls_port, address)
     except UserError:
         listener.close()
         raise
@@ -234,14 +248,14 @@ def prepare(
     plain = _uvicorn(app, tls_context(files, ask_certificate=False))
     mutual = _uvicorn(app, tls_context(files, ask_certificate=True))
     trust = ssl.create_default_context(cafile=str(files.ca))
-    return _Listening(
+    return Listening(
         running=Running(provider, files, chosen, mtls_chosen),
         servers=((plain, listener), (mutual, mtls_listener)),
         sender=Sender(trust),
     )
 
 
-async def serve(listening: _Listening, stop: asyncio.Event, ready: Any = None) -> None:
+async def serve(listening: Listening, stop: asyncio.Event, ready: Any = None) -> None:
     """Serve until `stop` is set."""
     tasks = [asyncio.create_task(serve_app(s, sock)) for s, sock in listening.servers]
     worker = asyncio.create_task(_work(listening.running.provider, listening.sender, stop))

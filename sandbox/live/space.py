@@ -1,0 +1,317 @@
+"""A live space: everything started in order, stopped in time, found again at the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sandbox.directory import Directory
+from sandbox.live.assembly import Assembly
+from sandbox.live.blocks import held_block
+from sandbox.live.cast import CastAccount, cast_of, open_directory
+from sandbox.live.folder import Founding, SpaceFolder
+from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
+from sandbox.live.loop import Loop
+from sandbox.live.plan import OFFSET, CertificatePlan, SpacePlan, plan_space
+from sandbox.live.services import (
+    DirectoryService,
+    ListReader,
+    ProviderService,
+    enrol_domains,
+    list_url,
+    shared_certificates,
+    tls_files,
+    trust_services,
+)
+from sandbox.live.sheet import build_sheet, write_sheet
+from sandbox.operators.operator import Operator
+from sandbox.psc import Behaviour, Client, Options, Running, settings_for
+from sandbox.psc.clients import BUILT_IN_CLIENTS
+from sandbox.psc.from_directory import DirectoryPeople
+from sandbox.space.errors import UserError
+from sandbox.space.loader import load_scenario
+from sandbox.trust import DomainLedger, KeyKind, Urls
+from sandbox.trust.keys import write_private
+from sandbox.trust.service import PkiFaults
+from sandbox.trust.zone import hosts_lines
+
+__all__ = ["LiveOptions", "LiveSpace"]
+
+START_SECONDS = 120.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOptions:
+    """What to bring up. None: as the folder was founded, or the default for a new one.
+
+    Attributes:
+        scenario: name or path; demo by default.
+        designs: side by side, the first with the plain names; those that the scenario compares by
+            default.
+        operators: how many, the largest first; 3 by default.
+        folder: where the space lives; None is a temporary folder, removed at the end.
+        reset: forget what is kept.
+        port_offset: added to every standard port; 10000 by default.
+        block: second part of all addresses; 1 by default, any free one for a temporary space.
+        keys: rsa-2048 (the real profile, the default), or p-256 (the default when temporary).
+        behaviour: what people do with telephones (`psc.behaviour.KINDS`).
+        seed: of the directory and the accounts; 1 by default.
+    """
+
+    scenario: str | None = None
+    designs: tuple[str, ...] = ()
+    operators: int | None = None
+    folder: Path | None = None
+    reset: bool = False
+    port_offset: int | None = None
+    block: int | None = None
+    keys: str | None = None
+    behaviour: str = "manual"
+    seed: int | None = None
+
+
+class LiveSpace:
+    """A space on sockets while its `with` block lasts.
+
+    Args:
+        options: what to bring up.
+        tell: told what takes long.
+
+    Attributes:
+        sheet: the content of `space.json`.
+        plan: names, addresses, ports.
+        accounts: who may log in.
+        keys: the authority and its certificates.
+        directory: people, structures, mailboxes.
+        operators: by label.
+    """
+
+    sheet: dict[str, Any]
+    plan: SpacePlan
+    accounts: tuple[CastAccount, ...]
+    keys: Keys
+    directory: Directory
+    operators: dict[str, Operator]
+
+    def __init__(
+        self, options: LiveOptions | None = None, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._options = options or LiveOptions()
+        self._tell = tell
+        self._stack = contextlib.ExitStack()
+        self.faults = PkiFaults()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def psc(self) -> Running:
+        """Pro Santé Connect, to decide for people and to move its clock."""
+        return self._psc.running
+
+    def ciba(self, operator: str) -> Running:
+        """Return an operator's own CIBA."""
+        return self._assembly.providers[operator].running
+
+    def run(self, work: Any, timeout: float | None = 30.0) -> Any:
+        """Run a coroutine on the loop of the operators and return what it gives."""
+        return self._mail_loop.run(work, timeout)
+
+    def refresh_list(self) -> None:
+        """Have the operators read the list of domains now."""
+        self._mail_loop.run(self._reader.refresh(), STOP_SECONDS)
+
+    def _start(self, stack: contextlib.ExitStack) -> None:
+        options = self._options
+        temporary = options.folder is None
+        path = options.folder or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="mssante-"))
+        )
+        self.folder = SpaceFolder(path)
+        stack.enter_context(self.folder.locked())
+        if options.reset:
+            self.folder.reset()
+        founding = self._founding(stack, temporary=temporary)
+        self.scenario = load_scenario(founding.scenario)
+        self.plan = plan_space(
+            self.scenario,
+            options.designs,
+            operators=founding.operators,
+            port_offset=founding.port_offset,
+            block=founding.block,
+        )
+        self.directory = open_directory(self.folder.path / "annuaire.db", self.plan, founding.seed)
+        stack.callback(self.directory.close)
+        self.accounts = cast_of(self.directory, self.plan, founding.seed)
+        self._certify(founding)
+        self._serve(stack, founding)
+
+    def _founding(self, stack: contextlib.ExitStack, *, temporary: bool) -> Founding:
+        """Return what the space is founded with, its addresses held against other spaces."""
+        options = self._options
+        names = ("scenario", "operators", "port_offset", "block", "keys", "seed")
+        given = {
+            name: getattr(options, name) for name in names if getattr(options, name) is not None
+        }
+        defaults: dict[str, Any] = {
+            "scenario": "demo",
+            "operators": 3,
+            "port_offset": OFFSET,
+            "block": 1,
+            "keys": (KeyKind.P256 if temporary else KeyKind.RSA_2048).value,
+            "seed": 1,
+        }
+        if temporary and options.block is None:
+            given["block"] = stack.enter_context(held_block(None))
+            return self.folder.founded(given, defaults)
+        founding = self.folder.founded(given, defaults)
+        stack.enter_context(held_block(founding.block))
+        return founding
+
+    def _certify(self, founding: Founding) -> None:
+        """Issue what is missing."""
+        plan = self.plan
+        urls = Urls(files=plan.files.url(scheme="http"), ocsp=plan.ocsp.url(scheme="http"))
+        if not (self.folder.path / "pki" / "ca.json").exists():
+            self._tell("Clés et certificats, une fois… / Keys and certificates, once…")
+        self.keys = Keys(self.folder.path, urls, KeyKind(founding.keys))
+        wanted: dict[str, Wanted] = {}
+        for path, place, names in shared_certificates(plan):
+            made = CertificatePlan(path=path, names=names, addresses=(place.address,))
+            wanted[path] = server(made, AUTHORITY)
+        wanted["list/signer"] = self.keys.want_list_signer()
+        for operator in plan.operators:
+            wanted[f"{operator.label}/relay"] = relay(operator)
+            for certificate in operator.certificates:
+                wanted[certificate.path] = server(certificate, operator.organisation)
+        wanted |= _personal(self.directory, self.accounts)
+        self.keys.ensure(list(wanted.values()))
+
+    def _serve(self, stack: contextlib.ExitStack, founding: Founding) -> None:
+        plan, folder = self.plan, self.folder
+        (folder.path / "list").mkdir(exist_ok=True, mode=0o700)
+        (folder.path / "psc").mkdir(exist_ok=True, mode=0o700)
+        ledger = DomainLedger(folder.path / "list" / "history.jsonl")
+        enrol_domains(ledger, plan.operators, self.keys)
+        shared_loop, self._mail_loop = Loop("space"), Loop("operators")
+        stack.callback(shared_loop.close)
+        stack.callback(self._mail_loop.close)
+        clients = [
+            *BUILT_IN_CLIENTS,
+            *(
+                Client(client_id=f"operateur-{each.label}", client_secret=folder.secret(each.label))
+                for each in plan.operators
+            ),
+        ]
+        people = DirectoryPeople(self.directory)
+        self._psc = ProviderService(
+            settings_for("psc"),
+            Options(
+                people=people,
+                clients=clients,
+                behaviour=Behaviour(kind=self._options.behaviour),
+                seed=founding.seed,
+            ),
+            place=plan.psc,
+            mtls=plan.psc_mtls,
+            files=tls_files(self.keys, "psc"),
+            state=folder.path / "psc" / "state.db",
+        )
+        annuaire = DirectoryService(self.directory, plan, self.keys)
+        self._reader = ListReader(
+            list_url(plan),
+            self.keys.bundle,
+            folder.path / "list" / "current.xml",
+            self.keys.ca.is_revoked,
+            self._tell,
+        )
+        self._assembly = Assembly(
+            plan=plan, scenario=self.scenario, keys=self.keys, folder=folder,
+            directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
+            people=people, behaviour=self._options.behaviour, seed=founding.seed,
+        )  # fmt: skip
+        shared = [
+            *trust_services(plan, self.keys, ledger, self.faults),
+            self._psc,
+            *self._assembly.providers.values(),
+            annuaire,
+        ]
+        _started(stack, shared_loop, shared)
+        self.operators = self._mail_loop.run(self._assembly.build(self._psc.running.issuer))
+        _started(stack, self._mail_loop, [self._reader])
+        _started(stack, self._mail_loop, [*self.operators.values(), *self._assembly.web()])
+        hosts = "".join(f"{line}\n" for line in hosts_lines(plan.zone.hosts))
+        write_private(folder.path / "hosts", hosts.encode())
+        self.sheet = build_sheet(
+            plan,
+            self.accounts,
+            folder,
+            self.keys,
+            issuer=self._psc.running.issuer,
+            clients=[each for each in clients if each.client_secret],
+            fhir=annuaire.server.fhir_url,
+            extractions=annuaire.server.extraction_url,
+        )
+        write_sheet(folder, self.sheet)
+        stack.callback(folder.sheet.unlink, missing_ok=True)
+
+
+def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> None:
+    """Start services together; what started is stopped when the stack unwinds, also after half."""
+
+    async def start() -> None:
+        outcomes = await asyncio.gather(
+            *(each.start() for each in services), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def stop() -> None:
+        await asyncio.gather(*(each.stop() for each in services))
+
+    stack.callback(lambda: loop.run(stop(), STOP_SECONDS))
+    try:
+        loop.run(start(), START_SECONDS)
+    except OSError as error:
+        if error.filename:
+            raise
+        raise UserError(
+            f"{error.strerror or error}; is something else listening there?"
+            " give another --loopback, --port-offset, or rights for ports below 1024"
+        ) from None
+
+
+def _personal(directory: Directory, accounts: tuple[CastAccount, ...]) -> dict[str, Wanted]:
+    """Want the cards and certificates of the cast."""
+    from sandbox.directory.identities import application_of, card_holder
+
+    wanted: dict[str, Wanted] = {}
+    for account in accounts:
+        for holder in account.holders:
+            path = holder.certificate
+            person = directory.person(holder.identity)
+            if account.type.value == "APP":
+                organisation = application_of(directory, account.address)
+                wanted[path] = application(path, organisation, account.address)
+            elif person is not None:
+                wanted[path] = card(path, card_holder(person))
+    return wanted

@@ -1,0 +1,358 @@
+"""The queue at work: one lane a domain, few connections each, every outcome written once."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from sandbox.operators.journal import Journal
+from sandbox.operators.mail import Envelope, Queued, Recipient
+from sandbox.operators.observing import DeliveryObserved, Observer
+from sandbox.operators.relay.connection import Connection, TroubleError
+from sandbox.operators.relay.dsn import Reporter
+from sandbox.operators.relay.names import Names
+from sandbox.operators.relay.policy import Revocation, check_peer
+from sandbox.operators.relay.pool import Pool
+from sandbox.operators.relay.settings import RelaySettings
+from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
+from sandbox.operators.relay.troubles import Trouble
+from sandbox.operators.rules import Rule
+from sandbox.operators.store import MailStore, StoreError
+from sandbox.trust import DN, CertificateChecker, DomainList
+
+__all__ = ["Runner"]
+
+BATCH = 200  # rows read at once
+MOST_HELD = 20_000  # rows taken from the queue at once: bounds memory
+GATHERING = 0.005  # seconds that new rows may wait for others while a lane is at work
+GRACE = 0.5  # seconds that a transaction under way may take when the runner stops
+FAR = 10 * 365 * 86400.0  # seconds; beyond any schedule
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """Work for one domain."""
+
+    domain: str
+    pending: deque[list[Queued]] = field(default_factory=deque)
+    workers: set[asyncio.Task[None]] = field(default_factory=set)
+    connections: set[Connection] = field(default_factory=set)
+
+
+class Runner:
+    """Relays what the store queues.
+
+    Args:
+        store: the operator's.
+        settings: how it relays.
+        names: DNS.
+        listed: the list of domains in force.
+        local: the operator's own domains.
+        context: TLS, from `client_context`.
+        checker: of the other relays' certificates; without its own `revocation`.
+        revocation: says whether a certificate is revoked.
+        journal: told of every attempt.
+        observer: told of notifications put into mailboxes here.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        store: MailStore,
+        settings: RelaySettings,
+        *,
+        names: Names,
+        listed: Callable[[], DomainList],
+        local: Callable[[], frozenset[str]],
+        context: ssl.SSLContext,
+        checker: CertificateChecker,
+        revocation: Revocation,
+        journal: Journal,
+        observer: Observer,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._names = names
+        self._local = local
+        self._checker = checker
+        self._revocation = revocation
+        self._journal = journal
+        self._observer = observer
+        self._clock = clock
+        self._pool = Pool(
+            settings,
+            names=names,
+            listed=listed,
+            local=local,
+            context=context,
+            judge=self._judge,
+            journal=journal,
+        )
+        self._reporter = Reporter(settings.host, settings.mailer)
+        self._wake = asyncio.Event()
+        self._slots = asyncio.Semaphore(settings.connections)
+        self._lanes: dict[str, _Lane] = {}
+        self._held: set[int] = set()
+        self._records: set[asyncio.Task[None]] = set()
+        self._pump: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._flushing = False
+
+    async def start(self) -> None:
+        """Begin with what is due, also from before a restart."""
+        self._store.on_queue(self._wake.set)
+        self._pump = asyncio.get_running_loop().create_task(self._run(), name="relay")
+
+    async def stop(self) -> None:
+        """Stop within a second; what is not settled stays in the queue."""
+        self._stopping = True
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+        workers = [task for lane in self._lanes.values() for task in lane.workers]
+        if workers:
+            _, late = await asyncio.wait(workers, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        await asyncio.gather(*self._records)
+        await self._pool.close()
+
+    def flush(self) -> None:
+        """Try everything now, whatever its schedule, and ask DNS anew."""
+        self._names.forget()
+        self._flushing = True
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            self._take()
+            try:
+                async with asyncio.timeout(self._pause()):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+            if self._held:
+                await asyncio.sleep(GATHERING)
+
+    def _pause(self) -> float | None:
+        if self._held:
+            # The earliest row may be one that is being sent, so its instant tells nothing.
+            return 1.0
+        due = self._store.next_due()
+        return None if due is None else max(0.0, due - self._clock())
+
+    def _take(self) -> None:
+        """Move what is due into lanes."""
+        until = self._clock() + (FAR if self._flushing else 0)
+        self._flushing = False
+        while len(self._held) < MOST_HELD:
+            rows = self._store.due(until, limit=len(self._held) + BATCH)
+            fresh = [row for row in rows if row.id not in self._held]
+            if not fresh:
+                return
+            domains: dict[str, list[Queued]] = {}
+            for row in fresh:
+                domains.setdefault(row.recipient.address.rpartition("@")[2], []).append(row)
+            self._held.update(row.id for row in fresh)
+            for domain, items in domains.items():
+                lane = self._lanes.setdefault(domain, _Lane(domain))
+                lane.pending.extend(bundles(items, self._settings.per_transaction))
+                self._staff(lane)
+
+    def _staff(self, lane: _Lane) -> None:
+        """Start workers: a second one only when there is enough to be worth a handshake."""
+        wanted = min(self._settings.per_domain, 1 + len(lane.pending) // 8)
+        while len(lane.workers) < wanted:
+            task = asyncio.get_running_loop().create_task(self._work(lane))
+            lane.workers.add(task)
+            task.add_done_callback(lambda task: self._left(lane, task))
+
+    def _left(self, lane: _Lane, task: asyncio.Task[None]) -> None:
+        lane.workers.discard(task)
+        if not lane.workers and not self._stopping:
+            if lane.pending:
+                self._staff(lane)
+            else:
+                self._lanes.pop(lane.domain, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+    async def _work(self, lane: _Lane) -> None:
+        async with self._slots:
+            connection: Connection | None = None
+            try:
+                while lane.pending and not self._stopping:
+                    bundle = lane.pending.popleft()
+                    try:
+                        connection = await self._connection(lane, bundle, connection)
+                    except TroubleError as error:
+                        self._unreached(lane, bundle, error)
+                        return
+                    await self._attempt(lane, bundle, connection)
+            finally:
+                if connection is not None:
+                    lane.connections.discard(connection)
+                    self._pool.release(connection)
+
+    async def _connection(
+        self, lane: _Lane, bundle: list[Queued], held: Connection | None
+    ) -> Connection:
+        """Return the connection in hand, or another where it is of no more use."""
+        if held is not None:
+            worn = held.sent >= self._settings.per_connection or not held.is_usable
+            if not worn and self._pool.allows(held, lane.domain):
+                return held
+            lane.connections.discard(held)
+            self._pool.release(held)
+        first = bundle[0]
+        opened = await self._pool.connection(lane.domain, f"{first.queue_id} {first.attempts}")
+        lane.connections.add(opened)
+        return opened
+
+    async def _attempt(self, lane: _Lane, bundle: list[Queued], connection: Connection) -> None:
+        """Make one attempt for a bundle."""
+        started = time.perf_counter()
+        first = bundle[0]
+        envelope = replace(first.envelope, recipients=tuple(each.recipient for each in bundle))
+        try:
+            transaction = await connection.deliver(envelope, self._store.content(first.message))
+        except TroubleError as error:
+            if error.untouched:
+                lane.pending.appendleft(bundle)
+                return
+            results: list[Trouble | None] = [error.trouble] * len(bundle)
+        else:
+            results = transaction.results
+        fates = [
+            Fate(
+                item=item,
+                trouble=trouble,
+                remote=connection.peer.host,
+                reports=connection.offers_dsn,
+            )
+            for item, trouble in zip(bundle, results, strict=True)
+        ]
+        self._settle(fates, started, connection)
+
+    def _unreached(self, lane: _Lane, bundle: list[Queued], error: TroubleError) -> None:
+        """No connection: give up the lane's work for now, or leave it to who has one."""
+        if lane.connections:
+            lane.pending.appendleft(bundle)
+            return
+        waiting = [bundle, *lane.pending]
+        lane.pending.clear()
+        now = time.perf_counter()
+        for each in waiting:
+            fates = [Fate(item=item, trouble=error.trouble, remote=error.host) for item in each]
+            self._settle(fates, now, None)
+
+    def _settle(
+        self,
+        fates: Sequence[Fate],
+        started: float,
+        connection: Connection | None,
+    ) -> None:
+        """Record an outcome; the lane goes on meanwhile, and the rows stay taken until then."""
+        now = self._clock()
+        message = fates[0].item.message
+        decided = settlement(
+            fates,
+            lambda: self._store.content(message),
+            backoff=self._settings.backoff,
+            reporter=self._reporter,
+            now=now,
+        )
+        seconds = time.perf_counter() - started
+        task = asyncio.get_running_loop().create_task(
+            self._record(decided, now, seconds, connection)
+        )
+        self._records.add(task)
+        task.add_done_callback(self._records.discard)
+
+    async def _record(
+        self, decided: Settlement, now: float, seconds: float, connection: Connection | None
+    ) -> None:
+        notices = [accepted for each in decided.notices if (accepted := self._address(*each))]
+        try:
+            await self._store.settle(done=decided.done, deferred=decided.deferred, notify=notices)
+        except StoreError as error:
+            # The rows stay taken: sent again only after a restart, where the receiver knows them.
+            self._journal.note("relay-not-recorded", error=str(error))
+            return
+        self._tell(decided, now, seconds, connection)
+        for _, content, local, _ in notices:
+            for mailbox in local:
+                self._observer.delivery(
+                    DeliveryObserved(
+                        operator=self._settings.operator,
+                        mailbox=mailbox,
+                        at=now,
+                        age=0.0,
+                        size=len(content),
+                        relayed=False,
+                    )
+                )
+        self._held.difference_update(each.fate.item.id for each in decided.decisions)
+        self._wake.set()
+
+    def _address(
+        self, envelope: Envelope, content: bytes
+    ) -> tuple[Envelope, bytes, list[str], list[Recipient]] | None:
+        """Say where a notification goes: a mailbox here, or another operator."""
+        recipient = envelope.recipients[0]
+        if recipient.address.rpartition("@")[2].lower() not in self._local():
+            return envelope, content, [], [recipient]
+        if self._store.has_mailbox(recipient.address):
+            # RFC 5321 §4.4: final delivery adds it.
+            return envelope, b"Return-Path: <>\r\n" + content, [recipient.address], []
+        self._journal.note("relay-notice-lost", to=recipient.address)
+        return None
+
+    def _tell(
+        self, decided: Settlement, now: float, seconds: float, connection: Connection | None
+    ) -> None:
+        for each in decided.decisions:
+            item, trouble = each.fate.item, each.fate.trouble
+            details: dict[str, object] = {
+                "queue_id": item.queue_id,
+                "to": item.recipient.address,
+                "host": each.fate.remote,
+                "attempt": item.attempts + 1,
+                "seconds": round(seconds, 6),
+                "age": round(now - item.accepted_at, 6),
+            }
+            if connection is not None:
+                details |= {"address": connection.peer.address, "dn": str(connection.dn)}
+            if trouble is not None:
+                details |= _words(trouble)
+            if each.next_attempt is not None:
+                details["next_attempt"] = round(each.next_attempt, 3)
+            self._journal.note(each.event, None, **details)
+
+    async def _judge(self, certificate: bytes | None, host: str) -> DN | Rule:
+        return await check_peer(
+            certificate,
+            checker=self._checker,
+            revocation=self._revocation,
+            now=datetime.fromtimestamp(self._clock(), UTC),
+            name=host,
+        )
+
+
+def _words(trouble: Trouble) -> dict[str, object]:
+    return {
+        "rule": trouble.name,
+        "status": trouble.status,
+        "fr": trouble.french,
+        "en": trouble.english,
+        "clause": trouble.clause,
+        "reply": trouble.reply,
+    }

@@ -1,0 +1,22 @@
+r"""What an operator keeps: mailboxes, folders, messages, the queue, in one SQLite file.
+
+Theory of operation. The file is in WAL mode with `synchronous=FULL`: a commit is on the disk when
+it returns, and a process killed at any instant leaves the last commit, whole, and nothing of the
+next. Writes are coroutines. Each hands an operation (a function of a transaction) to the one
+`Writer`, which applies all that wait in one transaction, each in a savepoint of its own, commits
+once, then resolves their futures: sixty-four sessions share one flush of the disk instead of
+waiting for sixty-four. What is answered to a client after `await` is durable, and what a commit
+could not write is answered to nobody. Reads are plain calls on a second connection, owned by the
+event loop's thread; they see every write that has been resolved.
+A message's content is one row, however many folders and recipients refer to it; the transaction
+that removes the last reference removes it. A folder counts its UIDs and its modification sequence
+(RFC 7162) in its own row, so that neither is ever used twice. Mailboxes are not removed, and an
+INBOX keeps its row for life.
+The store knows addresses, not people: who may open which mailbox is for `auth`, who did what for
+the journal. It knows no protocol and is imported by `imap`, `smtp` and `relay`.
+"""
+
+from sandbox.operators.store.errors import StoreError
+from sandbox.operators.store.store import MailStore
+
+__all__ = ["MailStore", "StoreError"]

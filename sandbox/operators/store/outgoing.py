@@ -1,0 +1,166 @@
+"""Messages accepted, and the queue of those that leave: operations of a transaction, and reads."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sandbox.operators.mail import Envelope, Queued, Recipient
+from sandbox.operators.store.errors import StoreError
+from sandbox.operators.store.messages import add_content, email_id, insert, sweep
+from sandbox.operators.store.writer import Transaction
+
+__all__ = ["Incoming", "accept", "due", "next_due", "queued", "settle"]
+
+KEY_MEMORY_SECONDS = 7 * 86_400.0
+
+_SELECT = (
+    "SELECT id, queue_id, content, envelope, accepted_at, attempts, next_attempt, last_reply "
+    "FROM queue "
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A message to accept.
+
+    Attributes:
+        envelope: what MAIL said; its recipients are those of `inboxes` and `remote`.
+        content: header and body.
+        inboxes: folders of the local recipients, each once.
+        remote: recipients elsewhere.
+    """
+
+    envelope: Envelope
+    content: bytes
+    inboxes: tuple[int, ...]
+    remote: tuple[Recipient, ...]
+
+
+def accept(
+    transaction: Transaction, message: Incoming, key: str, now: float, queue_id: str = ""
+) -> str:
+    """Put a message into INBOXes and queue, or nowhere when its key is known.
+
+    Returns:
+        The queue id: that of the first time when the key is known.
+    """
+    connection = transaction.connection
+    if key:
+        known = connection.execute("SELECT queue_id FROM accepted WHERE key=?", (key,)).fetchall()
+        if known:
+            return str(known[0][0])
+        connection.execute("DELETE FROM accepted WHERE at < ?", (now - KEY_MEMORY_SECONDS,))
+    queue_id = queue_id or _new_queue_id()
+    if key:
+        connection.execute("INSERT INTO accepted VALUES(?,?,?)", (key, queue_id, now))
+    _place(transaction, message, queue_id, now)
+    return queue_id
+
+
+def settle(
+    transaction: Transaction,
+    done: Sequence[int],
+    deferred: Sequence[tuple[int, float, str]],
+    notify: Sequence[Incoming],
+    now: float,
+) -> None:
+    """End, or put off, rows of the queue and accept the notifications that follow.
+
+    Raises:
+        StoreError: `missing`, a row that is not in the queue: it was settled before, and a second
+            notification would follow.
+    """
+    connection = transaction.connection
+    contents = []
+    for identifier in done:
+        gone = connection.execute(
+            "DELETE FROM queue WHERE id = ? RETURNING content", (identifier,)
+        ).fetchall()
+        if not gone:
+            raise StoreError("missing", f"queue row {identifier}")
+        contents.append(gone[0][0])
+    for identifier, next_attempt, reply in deferred:
+        cursor = connection.execute(
+            "UPDATE queue SET attempts = attempts + 1, next_attempt = ?, last_reply = ? "
+            "WHERE id = ?",
+            (next_attempt, _clean(reply), identifier),
+        )
+        if not cursor.rowcount:
+            raise StoreError("missing", f"queue row {identifier}")
+    for message in notify:
+        _place(transaction, message, _new_queue_id(), now)
+    sweep(transaction, contents)
+
+
+def due(connection: sqlite3.Connection, now: float, limit: int) -> list[Queued]:
+    """Return the rows whose attempt is due, longest due first."""
+    rows = connection.execute(
+        f"{_SELECT} WHERE next_attempt <= ? ORDER BY next_attempt, id LIMIT ?", (now, limit)
+    )
+    return [_queued(row) for row in rows]
+
+
+def next_due(connection: sqlite3.Connection) -> float | None:
+    """Return when the next attempt is due, None for an empty queue."""
+    first: float | None = connection.execute("SELECT min(next_attempt) FROM queue").fetchone()[0]
+    return first
+
+
+def queued(connection: sqlite3.Connection) -> list[Queued]:
+    """Return the whole queue, oldest first."""
+    return [_queued(row) for row in connection.execute(f"{_SELECT} ORDER BY id")]
+
+
+def _place(transaction: Transaction, message: Incoming, queue_id: str, now: float) -> None:
+    content = add_content(transaction, message.content)
+    identifier = email_id(message.content) if message.inboxes else ""
+    size = len(message.content)
+    for inbox in message.inboxes:
+        insert(transaction, inbox, content, size, identifier, frozenset(), now)
+    transaction.connection.executemany(
+        "INSERT INTO queue(queue_id, content, envelope, accepted_at, attempts, next_attempt, "
+        "last_reply) VALUES(?,?,?,?,0,?,'')",
+        [
+            (queue_id, content, _encode(message.envelope, recipient), now, now)
+            for recipient in message.remote
+        ],
+    )
+    transaction.changes.queued |= bool(message.remote)
+
+
+def _new_queue_id() -> str:
+    # 60 random bits: a million messages a day for a year meet with a chance of some 6 in 100.
+    return base64.b32encode(secrets.token_bytes(8))[:12].decode()
+
+
+def _clean(reply: str) -> str:
+    """Return what UTF-8 can write of a peer's words."""
+    return reply.encode("utf-8", "replace").decode()
+
+
+def _encode(envelope: Envelope, recipient: Recipient) -> str:
+    return json.dumps(
+        [
+            envelope.reverse_path, envelope.body, envelope.smtputf8, envelope.ret, envelope.envid,
+            recipient.address, recipient.notify, recipient.orcpt,
+        ],
+        separators=(",", ":"),
+    )  # fmt: skip
+
+
+def _queued(row: tuple[int, str, int, str, float, int, float, str]) -> Queued:
+    reverse_path, body, smtputf8, ret, envid, address, notify, orcpt = json.loads(row[3])
+    recipient = Recipient(address=address, notify=tuple(notify), orcpt=orcpt)
+    envelope = Envelope(
+        reverse_path=reverse_path, recipients=(recipient,), body=body, smtputf8=smtputf8,
+        ret=ret, envid=envid,
+    )  # fmt: skip
+    return Queued(
+        id=row[0], queue_id=row[1], message=row[2], envelope=envelope, accepted_at=row[4],
+        attempts=row[5], next_attempt=row[6], last_reply=row[7],
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""The file: its tables, its version, its lock, and how it is opened."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from sandbox.space.errors import UserError
+
+__all__ = ["lock", "open_reader", "open_writer"]
+
+APPLICATION_ID = 0x4D535331  # "MSS1"
+VERSION = 1
+WAL_BYTES_KEPT = 64 * 2**20
+
+# AUTOINCREMENT where an id must never come back: sessions and caches hold ids of folders and
+# contents, and the relay those of the queue. A message row repeats the size and identifier of its
+# content so that a listing reads no page of contents.
+_TABLES = """
+CREATE TABLE mailbox(
+  id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE,
+  uid_validity INTEGER NOT NULL) STRICT;
+CREATE TABLE folder(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, mailbox INTEGER NOT NULL REFERENCES mailbox,
+  name TEXT NOT NULL, special_use TEXT NOT NULL, uid_validity INTEGER NOT NULL,
+  uid_next INTEGER NOT NULL DEFAULT 1, highest_modseq INTEGER NOT NULL DEFAULT 1,
+  recent_from INTEGER NOT NULL DEFAULT 1, UNIQUE(mailbox, name)) STRICT;
+CREATE TABLE subscription(
+  mailbox INTEGER NOT NULL REFERENCES mailbox, name TEXT NOT NULL,
+  PRIMARY KEY(mailbox, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE content(id INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL) STRICT;
+CREATE TABLE message(
+  folder INTEGER NOT NULL REFERENCES folder, uid INTEGER NOT NULL, modseq INTEGER NOT NULL,
+  flags TEXT NOT NULL, internal_date REAL NOT NULL, size INTEGER NOT NULL,
+  content INTEGER NOT NULL REFERENCES content, email_id TEXT NOT NULL,
+  PRIMARY KEY(folder, uid)) STRICT, WITHOUT ROWID;
+CREATE INDEX message_content ON message(content);
+CREATE TABLE queue(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, queue_id TEXT NOT NULL,
+  content INTEGER NOT NULL REFERENCES content, envelope TEXT NOT NULL, accepted_at REAL NOT NULL,
+  attempts INTEGER NOT NULL, next_attempt REAL NOT NULL, last_reply TEXT NOT NULL) STRICT;
+CREATE INDEX queue_due ON queue(next_attempt, id);
+CREATE INDEX queue_content ON queue(content);
+CREATE TABLE accepted(
+  key TEXT PRIMARY KEY, queue_id TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX accepted_at ON accepted(at);
+"""
+
+
+def lock(path: Path) -> int:
+    """Make the store's folder and file where they are not, private, and keep others out.
+
+    Returns:
+        The descriptor that holds the lock; closing it, or dying, lets go.
+
+    Raises:
+        UserError: another process has the store, or the place cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Beside the database: closing any descriptor of the database drops SQLite's own locks.
+        held = os.open(f"{path}-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UserError(f"{path}: cannot keep a mail store here ({error.strerror})") from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path.chmod(0o600)
+    except BlockingIOError:
+        os.close(held)
+        raise UserError(
+            f"{path}: another process has this mail store open; stop it, or use another folder"
+        ) from None
+    except OSError as error:
+        os.close(held)
+        raise UserError(f"{path}: cannot keep a mail store here ({error.strerror})") from None
+    return held
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open the file for writing; an empty one becomes a store.
+
+    Raises:
+        UserError: the file is not a store, or is one of another version.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(path, connection)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise UserError(f"{path}: not a mail store ({error}); use another folder") from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open the file for reading, from any thread, one at a time."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _prepare(path: Path, connection: sqlite3.Connection) -> None:
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if tables and application != APPLICATION_ID:
+        raise UserError(f"{path}: a database, but not a mail store; use another folder")
+    if tables and version != VERSION:
+        raise UserError(
+            f"{path}: a mail store of version {version}, this program reads {VERSION}; "
+            "start again with --reset, or use the program that made it"
+        )
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES_KEPT}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    if not tables:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};"
+            f"PRAGMA user_version={VERSION};COMMIT;"
+        )
