@@ -139,6 +139,10 @@ class Imap:
     async def logout(self) -> None:
         """Log out and close."""
         await self.command("LOGOUT")
+        self.close()
+
+    def close(self) -> None:
+        """Cut the connection."""
         self._connection.transport.abort()
 
     async def fetch_new(self, after: int) -> tuple[int, list[bytes], bool]:
@@ -293,9 +297,9 @@ async def chain(
     """Submit at one operator, fetch at the other.
 
     Args:
-        sender, receiver: the operators; each worker has its own mailbox on both.
+        sender, receiver: the operators.
         messages: how many.
-        parallel: kept submission connections, and mailboxes read.
+        parallel: kept submission connections; their mailboxes, and those read, may be fewer.
         per_second: open loop at that rate; None: each worker submits as fast as it can.
         poll: seconds between two looks into a mailbox.
         patience: seconds without any message after which the run fails.
@@ -320,13 +324,14 @@ async def chain(
             run.latencies.append(last - sent[number])
 
     targets = receiver.accounts[:parallel]
-    sessions = [await Smtp.login(sender, account) for account in sender.accounts[:parallel]]
+    sources = [sender.accounts[number % len(sender.accounts)] for number in range(parallel)]
+    sessions = [await Smtp.login(sender, account) for account in sources]
     async with _readers(receiver, targets, poll, take):
         start = last = time.perf_counter()
         numbers = iter(range(messages))
 
         async def submit(worker: int) -> None:
-            source, target = sender.accounts[worker].address, targets[worker].address
+            source, target = sources[worker].address, targets[worker % len(targets)].address
             for number in numbers:
                 if per_second is not None:
                     due = start + number / per_second
