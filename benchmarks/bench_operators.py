@@ -28,11 +28,11 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machine import keep  # noqa: E402
-from benchmarks.mail_load import Imap, Operator, Smtp, chain, idle, message, rate  # noqa: E402
-from benchmarks.mail_ours import METHODS, by_method, our_space  # noqa: E402
-from benchmarks.mail_peers import Side, greenmail, postfix_dovecot  # noqa: E402
-from benchmarks.processes import cpu_seconds, memory_bytes  # noqa: E402
+from benchmarks.machine import keep
+from benchmarks.mail_load import Imap, Operator, Smtp, chain, idle, message, rate
+from benchmarks.mail_ours import METHODS, by_method, our_space
+from benchmarks.mail_peers import Side, greenmail, postfix_dovecot
+from benchmarks.processes import cpu_seconds, memory_bytes
 
 PARALLEL = 8
 NATIONAL_PEAK = 25.0
