@@ -14,6 +14,7 @@ from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
 from sandbox.live.services import ProviderService, server_context_of, server_files, tls_files
+from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import (
     PROFILE,
@@ -24,9 +25,11 @@ from sandbox.operators.auth.ciba_operator import (
 )
 from sandbox.operators.auth.psc_client import Registration
 from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
-from sandbox.psc import Behaviour, People, settings_for
+from sandbox.psc import Behaviour, Options, People, settings_for
 from sandbox.psc.settings import PATHS
+from sandbox.psc.sms import SmsLaw
 from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
 from sandbox.trust import DomainList
@@ -45,8 +48,10 @@ class Assembly:
     Attributes:
         plan, scenario, keys, folder, directory, accounts: of the space.
         domains: the list in force.
+        observer: told of logins, sessions, deliveries.
         people: behind telephones.
         behaviour: what they do with them.
+        access: what operators ask of logins.
         seed: of what is drawn.
     """
 
@@ -57,8 +62,10 @@ class Assembly:
     directory: Directory
     accounts: tuple[CastAccount, ...]
     domains: Callable[[], DomainList]
+    observer: Observer
     people: People
     behaviour: str
+    access: AccessPolicy
     seed: int
     _bundle: str = field(default="", init=False)
 
@@ -72,13 +79,17 @@ class Assembly:
             )
             made[operator.label] = ProviderService(
                 settings_for(PROFILE, **own_settings(self.scenario)),
-                replace(options, behaviour=Behaviour(kind=self.behaviour)),
+                replace(options, behaviour=Behaviour(kind=self.behaviour), sms=self._sms(options)),
                 place=operator.ciba,
                 mtls=None,
                 files=tls_files(self.keys, f"{operator.label}/ciba"),
                 state=self.folder.path / "psc" / f"{operator.label}.db",
             )
         return made
+
+    def _sms(self, options: Options) -> SmsLaw:
+        """Return how SMS arrive: at once, unless people are drawn from laws too."""
+        return options.sms if self.behaviour == "draw" else SmsLaw(mean=0.0, loss=0.0)
 
     async def build(self, issuer: str) -> dict[str, Operator]:
         """Return the operators, not started, on the loop that will run them.
@@ -150,6 +161,8 @@ class Assembly:
                 own=own_registration(provider.issuer, OWN_CLIENT, self._own_secret(plan)),
                 unanswered=sms_fate(provider.provider),
             ),
+            policy=self.access,
+            observer=self.observer,
         )
         operator.grant(
             Grant(

@@ -18,7 +18,7 @@ from sandbox.operators.auth.psc_client import PscClient, Registration, trust_con
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
 from sandbox.operators.door import Arrival, Door, DoorLimits
-from sandbox.operators.imap import ImapServer
+from sandbox.operators.imap import Service, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener
 from sandbox.operators.model import Channel
@@ -205,16 +205,16 @@ class Operator:
             observer=self._observer,
             clock=self._clock,
         )
-        imap = ImapServer(
+        imap = Service(
             self.store,
             self.access.authenticator,
-            journal=self.journal,
             observer=self._observer,
+            journal=self.journal,
             clock=self._clock,
         )
         self._servers = (submission, relay)
         protocols = {
-            "imap": imap.protocol, "smtp": submission.protocol, "relay": relay.protocol
+            "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol
         }  # fmt: skip
 
         def factory(arrival: Arrival) -> asyncio.Protocol:
