@@ -14,6 +14,7 @@ from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
 from sandbox.live.services import ProviderService, server_context_of, server_files, tls_files
+from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import (
     PROFILE,
@@ -24,6 +25,7 @@ from sandbox.operators.auth.ciba_operator import (
 )
 from sandbox.operators.auth.psc_client import Registration
 from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
 from sandbox.psc import Behaviour, People, settings_for
 from sandbox.psc.settings import PATHS
@@ -48,6 +50,8 @@ class Assembly:
         people: behind telephones.
         behaviour: what they do with them.
         seed: of what is drawn.
+        access: what operators ask of a login.
+        observer: sees what happens at all of them.
     """
 
     plan: SpacePlan
@@ -60,6 +64,8 @@ class Assembly:
     people: People
     behaviour: str
     seed: int
+    access: AccessPolicy | None
+    observer: Observer
     _bundle: str = field(default="", init=False)
 
     @cached_property
@@ -140,6 +146,8 @@ class Assembly:
             settings,
             scenario=self.scenario,
             directory=self.directory,
+            policy=self.access,
+            observer=self.observer,
             listed=self.domains,
             providers=Providers(
                 psc=Registration(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sandbox.directory import Directory
 from sandbox.live.assembly import Assembly
@@ -30,7 +30,9 @@ from sandbox.live.services import (
     trust_services,
 )
 from sandbox.live.sheet import build_sheet, write_sheet
+from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.operator import Operator
+from sandbox.operators.recorder import Recorder
 from sandbox.psc import Behaviour, Client, Options, Running, settings_for
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
@@ -40,6 +42,9 @@ from sandbox.trust import DomainLedger, KeyKind, Urls
 from sandbox.trust.keys import write_private
 from sandbox.trust.service import PkiFaults
 from sandbox.trust.zone import hosts_lines
+
+if TYPE_CHECKING:
+    from sandbox.observations.observations import Observations
 
 __all__ = ["LiveOptions", "LiveSpace"]
 
@@ -63,6 +68,7 @@ class LiveOptions:
         keys: rsa-2048 (the real profile, the default), or p-256 (the default when temporary).
         behaviour: what people do with telephones (`psc.behaviour.KINDS`).
         seed: of the directory and the accounts; 1 by default.
+        access: what operators ask of a login; strict by default.
     """
 
     scenario: str | None = None
@@ -75,6 +81,7 @@ class LiveOptions:
     keys: str | None = None
     behaviour: str = "manual"
     seed: int | None = None
+    access: AccessPolicy | None = None
 
 
 class LiveSpace:
@@ -106,6 +113,7 @@ class LiveSpace:
         self._options = options or LiveOptions()
         self._tell = tell
         self._stack = contextlib.ExitStack()
+        self._recorder = Recorder()
         self.faults = PkiFaults()
 
     def __enter__(self) -> Self:
@@ -134,6 +142,15 @@ class LiveSpace:
     def run(self, work: Any, timeout: float | None = 30.0) -> Any:
         """Run a coroutine on the loop of the operators and return what it gives."""
         return self._mail_loop.run(work, timeout)
+
+    def observations(self, design: str) -> Observations:
+        """Return what operators saw of a design until now, in the tables of a simulated run.
+
+        Raises:
+            KeyError: the design is not up.
+        """
+        about = {"scenario": self.plan.scenario, "replication": 0}
+        return self._recorder.observations(design, **about)
 
     def refresh_list(self) -> None:
         """Have the operators read the list of domains now."""
@@ -247,6 +264,7 @@ class LiveSpace:
             plan=plan, scenario=self.scenario, keys=self.keys, folder=folder,
             directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
             people=people, behaviour=self._options.behaviour, seed=founding.seed,
+            access=self._options.access, observer=self._recorder,
         )  # fmt: skip
         shared = [
             *trust_services(plan, self.keys, ledger, self.faults),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox.directory import Directory
+from sandbox.operators import imap
 from sandbox.operators.auth.access_control import AccessControl, AccessPolicy
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ecps_proxy import CibaProxy, HoldPolicy, Unanswered
@@ -18,7 +19,6 @@ from sandbox.operators.auth.psc_client import PscClient, Registration, trust_con
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
 from sandbox.operators.door import Arrival, Door, DoorLimits
-from sandbox.operators.imap import ImapServer
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener
 from sandbox.operators.model import Channel
@@ -205,7 +205,7 @@ class Operator:
             observer=self._observer,
             clock=self._clock,
         )
-        imap = ImapServer(
+        mailboxes = imap.Service(
             self.store,
             self.access.authenticator,
             journal=self.journal,
@@ -214,7 +214,7 @@ class Operator:
         )
         self._servers = (submission, relay)
         protocols = {
-            "imap": imap.protocol, "smtp": submission.protocol, "relay": relay.protocol
+            "imap": imap.serve(mailboxes), "smtp": submission.protocol, "relay": relay.protocol
         }  # fmt: skip
 
         def factory(arrival: Arrival) -> asyncio.Protocol:
@@ -226,6 +226,7 @@ class Operator:
             door = Door(listeners, factory, self._limits, clock=self._clock)
             await door.start()
             self.doors.append(door)
+            self._observer.watch(door)
 
     async def stop(self) -> None:
         """Refuse newcomers, cut who is there, finish what is being stored, close the files."""
