@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.directory import Directory
-from sandbox.directory.identities import knows_structure
 from sandbox.operators.auth.accounts import Accounts
 from sandbox.operators.auth.authenticator import Authenticator
 from sandbox.operators.auth.certificat import ApplicationLogin
@@ -98,7 +97,7 @@ class AccessControl:
         judge = CertificateJudge(
             authorities,
             revocation or self._evidence,
-            knows_structure(directory),
+            lambda unit: self.holdings.structure(unit) is not None,
             clock,
             accept_unknown=policy.accept_unknown,
         )

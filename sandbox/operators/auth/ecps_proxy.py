@@ -51,7 +51,7 @@ class HoldPolicy:
 
     Attributes:
         shared: how long an approval opens further sessions of the same client.
-        hold: how long a login is held at most, whatever the provider allows.
+        hold: how long a login is held, whatever the provider allows; then no poll is made.
     """
 
     shared: float

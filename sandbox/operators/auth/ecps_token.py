@@ -14,7 +14,12 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from sandbox.operators.auth.openid_tokens import AccessExpectation, access_problem, identity_of
+from sandbox.operators.auth.openid_tokens import (
+    AccessExpectation,
+    access_problem,
+    identity_of,
+    instant,
+)
 from sandbox.operators.auth.psc_client import PscClient, PscError, Timing
 from sandbox.operators.auth.rules_ciba import RULES
 from sandbox.operators.auth.verifier import Account, Admit
@@ -117,11 +122,11 @@ class TokenLogin:
     def _session_end(self, claims: dict[str, Any]) -> float:
         """Return when the session has to end; see the module."""
         expiry = float(claims["exp"])
-        issued = claims.get("iat")
-        if isinstance(issued, bool) or not isinstance(issued, int | float):
+        issued = instant(claims, "iat")
+        if issued is None:
             return expiry
         # A date of issue in the future would lengthen the session.
-        return max(expiry, min(float(issued), self._timing.now()) + self._policy.session_seconds)
+        return max(expiry, min(issued, self._timing.now()) + self._policy.session_seconds)
 
     def _rejected(self, rule: Rule, credentials: TokenCredentials, began: float) -> Rejected:
         # A token that may well be good is not to be thrown away: no challenge, try again later.

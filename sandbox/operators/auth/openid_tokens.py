@@ -6,7 +6,6 @@ Signatures are checked before (`psc_client`); nothing here reads a token's bytes
 from __future__ import annotations
 
 import hmac
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +15,12 @@ from sandbox.operators.rules import Rule
 from sandbox.psc.client_auth import certificate_thumbprint
 from sandbox.psc.jose import half_hash
 
-__all__ = ["AccessExpectation", "Asked", "access_problem", "id_token_problem", "identity_of"]
+__all__ = ["AccessExpectation", "Asked", "access_problem", "id_token_problem", "identity_of",
+           "instant"]  # fmt: skip
 
 LEEWAY = 10.0  # seconds that two clocks may differ
+LAST_INSTANT = 1e15
+MAX_IDENTITY = 255
 AUTH_REQ_ID = "urn:openid:params:jwt:claim:auth_req_id"
 _CONFIRMATION = "x5t#S256"
 
@@ -42,7 +44,7 @@ def id_token_problem(
 
     OpenID Connect Core §3.1.3.7 (and §3.1.3.8, at_hash); the subject is whom we asked.
     """
-    expiry, issued = _instant(claims, "exp"), _instant(claims, "iat")
+    expiry, issued = instant(claims, "exp"), instant(claims, "iat")
     authorised = claims.get("azp")
     hashed = claims.get("at_hash")
     if claims.get("iss") != asked.issuer:
@@ -99,7 +101,7 @@ def access_problem(
 def _broken(
     claims: Mapping[str, Any], expected: AccessExpectation, certificate: bytes | None, now: float
 ) -> str | None:
-    expiry, start = _instant(claims, "exp"), _instant(claims, "nbf")
+    expiry, start = instant(claims, "exp"), instant(claims, "nbf")
     if claims.get("iss") != expected.issuer:
         return "token-issuer"
     if claims.get("typ", "Bearer") != "Bearer":
@@ -110,7 +112,7 @@ def _broken(
         return "token-expired"
     admitted = expected.clients
     authorised = claims.get("azp", claims.get("client_id"))
-    if admitted is not None and authorised not in admitted:
+    if admitted is not None and not (isinstance(authorised, str) and authorised in admitted):
         return "token-audience"
     if "aud" in claims and expected.audience not in _audience(claims):
         return "token-audience"
@@ -129,13 +131,15 @@ def identity_of(claims: Mapping[str, Any]) -> str | None:
     Pro Santé Connect says it up to three times: `SubjectNameID` (introspection),
     `preferred_username`, and the end of `sub` = `f:<uuid>:<national id>`.
     """
-    found = {claims[name] for name in ("SubjectNameID", "preferred_username")
+    found: set[str] = {claims[name] for name in ("SubjectNameID", "preferred_username")
              if isinstance(claims.get(name), str)}  # fmt: skip
     subject = claims.get("sub")
     if isinstance(subject, str) and subject.startswith("f:"):
         found.add(subject.split(":", 2)[-1])
     identity = found.pop() if len(found) == 1 else None
-    return identity or None
+    if identity is None or not identity.isascii() or not 0 < len(identity) <= MAX_IDENTITY:
+        return None
+    return identity
 
 
 def _audience(claims: Mapping[str, Any]) -> list[Any]:
@@ -143,16 +147,19 @@ def _audience(claims: Mapping[str, Any]) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _instant(claims: Mapping[str, Any], name: str) -> float | None:
+def instant(claims: Mapping[str, Any], name: str) -> float | None:
+    """Return a NumericDate (RFC 7519 §2), or None when it is missing or none."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # An integer of a stranger may be too large for a float.
-    return float(value) if abs(value) < 1e15 and math.isfinite(value) else None
+    # An integer of a stranger may be too large for a float; and NaN is below nothing.
+    return float(value) if abs(value) < LAST_INSTANT else None
 
 
 def _same(given: Any, expected: str) -> bool:
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())
+    if not isinstance(given, str) or not given.isascii():
+        return False
+    return hmac.compare_digest(given, expected)
 
 
 def _bound(confirmation: Any, certificate: bytes | None) -> bool:

@@ -117,8 +117,9 @@ class PasswordLogin:
         head, code = password[:-DIGITS], password[-DIGITS:]
         whole_right = hmac.compare_digest(digest_of(password, salt), digest)
         head_right = hmac.compare_digest(digest_of(head, salt), digest)
+        digits = bool(head) and code.isascii() and code.isdigit()
         match = None
-        if takes_codes and head and code.isascii() and code.isdigit():
+        if takes_codes and digits:
             known = self._accounts.secrets(account.mailbox, account.identity) if account else []
             match = self._codes.match(known, code, client)
         return Proof(
@@ -126,7 +127,7 @@ class PasswordLogin:
             rule=found if isinstance(found, Rule) else None,
             access=access,
             whole=whole_right,
-            head=head_right and code.isdigit(),
+            head=head_right and digits,
             match=match,
         )
 

@@ -33,7 +33,7 @@ from sandbox.operators.auth.ciba_polling import (
     start,
 )
 from sandbox.operators.auth.fetched import Fetched
-from sandbox.operators.auth.openid_tokens import Asked, id_token_problem
+from sandbox.operators.auth.openid_tokens import Asked, id_token_problem, instant
 from sandbox.operators.auth.rules_ciba import RULES
 from sandbox.operators.rules import Rule
 from sandbox.psc.clients import is_local
@@ -212,7 +212,7 @@ class PscClient:
 
         Args:
             national_id: who is asked (login_hint).
-            hold: seconds, from now, after which the operator gives up.
+            hold: seconds, from now, after which the operator makes no further poll.
             binding_message: shown on the telephone; two digits are drawn when empty.
             asked: told once the request is acknowledged.
 
@@ -252,8 +252,8 @@ class PscClient:
             error.marks = marks
             raise
         # The decision came between two polls; auth_time (whole seconds) says when, more finely.
-        authenticated = claims.get("auth_time")
-        if isinstance(authenticated, int):
+        authenticated = instant(claims, "auth_time")
+        if authenticated is not None:
             seen = authenticated + 0.5 - self._timing.now() + elapsed()
             marks = Marks(rung, min(max(seen, pending_at), sent))
         return Approval(national_id, marks)

@@ -205,6 +205,9 @@ class Connection:
             while not transaction.is_done:
                 wait = self._timeouts.final if transaction.content_sent else self._timeouts.reply
                 reply = await self._reply(wait)
+                if not heard and reply.code == 421:
+                    # Often said into silence, when the server is tired of waiting.
+                    self._must(reply)
                 heard = True
                 following = transaction.receive(reply)
                 if following:

@@ -89,8 +89,8 @@ def _details(each: Outcome, language: int) -> list[str]:
     reason = (each.french, each.english)[language]
     lines = [f"    {reason}"] if reason else []
     if each.reply:
-        said = ("a répondu", "said")[language]
-        lines.append(f"    {each.remote or '?'} {said}: {' '.join(each.reply.split())[:900]}")
+        said = ("a répondu :", "said:")[language]
+        lines.append(f"    {each.remote or '?'} {said} {' '.join(each.reply.split())[:900]}")
     if each.retry_until is not None:
         until = ("Essais jusqu'au", "Attempts until")[language]
         lines.append(f"    {until} {formatdate(each.retry_until)}")

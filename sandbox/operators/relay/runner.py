@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Envelope, Queued, Recipient
 from sandbox.operators.observing import DeliveryObserved, Observer
+from sandbox.operators.relay.client import without_return_path
 from sandbox.operators.relay.connection import Connection, TroubleError
 from sandbox.operators.relay.dsn import Reporter
 from sandbox.operators.relay.names import Names
@@ -30,6 +31,7 @@ __all__ = ["Runner"]
 BATCH = 200  # rows read at once
 MOST_HELD = 20_000  # rows taken from the queue at once: bounds memory
 GATHERING = 0.005  # seconds that new rows may wait for others while a lane is at work
+STEP = 1e-5  # seconds more for each row under way: stepping over them costs
 GRACE = 0.5  # seconds that a transaction under way may take when the runner stops
 FAR = 10 * 365 * 86400.0  # seconds; beyond any schedule
 
@@ -140,7 +142,7 @@ class Runner:
             except TimeoutError:
                 continue
             if self._held:
-                await asyncio.sleep(GATHERING)
+                await asyncio.sleep(GATHERING + STEP * len(self._held))
 
     def _pause(self) -> float | None:
         if self._held:
@@ -154,8 +156,7 @@ class Runner:
         until = self._clock() + (FAR if self._flushing else 0)
         self._flushing = False
         while len(self._held) < MOST_HELD:
-            rows = self._store.due(until, limit=len(self._held) + BATCH)
-            fresh = [row for row in rows if row.id not in self._held]
+            fresh = self._store.due(until, BATCH, skip=self._held)
             if not fresh:
                 return
             domains: dict[str, list[Queued]] = {}
@@ -198,7 +199,7 @@ class Runner:
                         return
                     await self._attempt(lane, bundle, connection)
             finally:
-                if connection is not None:
+                if connection in lane.connections:
                     lane.connections.discard(connection)
                     self._pool.release(connection)
 
@@ -223,7 +224,7 @@ class Runner:
         first = bundle[0]
         envelope = replace(first.envelope, recipients=tuple(each.recipient for each in bundle))
         try:
-            transaction = await connection.deliver(envelope, self._store.content(first.message))
+            transaction = await connection.deliver(envelope, self._content(first))
         except TroubleError as error:
             if error.untouched:
                 lane.pending.appendleft(bundle)
@@ -241,6 +242,9 @@ class Runner:
             for item, trouble in zip(bundle, results, strict=True)
         ]
         self._settle(fates, started, connection)
+
+    def _content(self, item: Queued) -> bytes:
+        return without_return_path(self._store.content(item.message))
 
     def _unreached(self, lane: _Lane, bundle: list[Queued], error: TroubleError) -> None:
         """No connection: give up the lane's work for now, or leave it to who has one."""
@@ -262,10 +266,9 @@ class Runner:
     ) -> None:
         """Record an outcome; the lane goes on meanwhile, and the rows stay taken until then."""
         now = self._clock()
-        message = fates[0].item.message
         decided = settlement(
             fates,
-            lambda: self._store.content(message),
+            lambda: self._content(fates[0].item),
             backoff=self._settings.backoff,
             reporter=self._reporter,
             now=now,

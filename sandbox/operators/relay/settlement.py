@@ -70,11 +70,14 @@ class Settlement:
 def bundles(items: Sequence[Queued], most: int) -> list[list[Queued]]:
     """Group rows of one domain that one transaction can carry: same content, same MAIL.
 
-    Recipients are in order of address, so that a repetition after a crash is the same transaction.
+    A repetition after a crash or a lost reply has to be the same transaction, for the receiver to
+    know it. Hence the order of addresses, and hence the instant: rows that were deferred together
+    have the same, and stay together.
     """
-    groups: dict[tuple[int, Envelope], list[Queued]] = {}
+    groups: dict[tuple[int, float, Envelope], list[Queued]] = {}
     for item in items:
-        groups.setdefault((item.message, replace(item.envelope, recipients=())), []).append(item)
+        mail = replace(item.envelope, recipients=())
+        groups.setdefault((item.message, item.next_attempt, mail), []).append(item)
     found = []
     for group in groups.values():
         group.sort(key=lambda item: (item.recipient.address, item.id))

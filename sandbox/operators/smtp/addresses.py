@@ -67,7 +67,7 @@ def _join(local: str, domain: str) -> str:
     if not _LITERAL.fullmatch(domain):
         try:
             # Two labels or more, LDH; U-labels become A-labels.
-            domain = normal_domain(domain) if domain == domain.strip(". \t") else ""
+            domain = normal_domain(domain) if domain == domain.strip().strip(".") else ""
         except ValueError:
             domain = ""
         if not domain:

@@ -15,12 +15,13 @@ from typing import cast
 from sandbox.operators.door import Arrival
 from sandbox.operators.observing import Observer, SessionObserved
 from sandbox.operators.smtp.dialogue import Close, Dialogue, Event, Post, StartTls
+from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.space.methods import Method
 
 __all__ = ["Connection"]
 
 LOG = logging.getLogger(__name__)
-ENOUGH = 64 * 1024  # octets of commands that may wait while an answer is awaited
+ENOUGH = 128 * 1024  # octets of commands that may wait: MAIL and a thousand RCPT
 # A socket that is closed with input unread loses its last reply (TCP resets it), so what still
 # comes after an abrupt end is read and thrown away for a while.
 LINGER_SECONDS, FLUSH_SECONDS = 2.0, 10.0
@@ -172,6 +173,13 @@ class Connection(asyncio.Protocol):
         """Read no more while enough waits; a message is taken as it comes."""
         assert self._transport is not None
         wanted = self._dialogue.buffered > ENOUGH and not self._dialogue.receiving
+        if wanted and self._task is not None and not self._task.done():
+            # A socket that is not read does not tell that its client is gone, and a login may be
+            # held for minutes: who sends that much meanwhile has to go.
+            self._task.cancel()
+            self._dialogue.cut(REFUSALS["pipelining"])
+            self._advance()
+            return
         if wanted is not self._holding:
             self._holding = wanted
             if wanted:

@@ -283,9 +283,13 @@ class Dialogue:
 
     def fail(self) -> None:
         """The answer cannot be had: something is wrong here, not with the client."""
+        self.cut(Reply(421, "4.3.0", "Server error, try again later", close=True))
+
+    def cut(self, reply: Reply | MailRefusal) -> None:
+        """Say why, and close at once; what is awaited is given up."""
         self._stop_receiving()
         self._waiting = False
-        self._say(Reply(421, "4.3.0", "Server error, try again later", close=True))
+        self._say(reply)
 
     def end(self, refusal: MailRefusal) -> None:
         """Close as soon as what is under way is done; a message half received is refused."""
@@ -307,8 +311,7 @@ class Dialogue:
 
     def time_out(self) -> None:
         """Say that time is up; to be called after `deadline`."""
-        self._stop_receiving()
-        self._say(REFUSALS["timeout"])
+        self.cut(REFUSALS["timeout"])
 
     def closed(self) -> None:
         """The connection is gone."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,27 +38,17 @@ class MailStore:
     arise.
     """
 
-    def __init__(
-        self,
-        reader: sqlite3.Connection,
-        writer: sqlite3.Connection,
-        lock: int,
-        clock: Callable[[], float],
-    ) -> None:
-        self._reader = reader
-        self._listings = Listings(reader)
-        self._lock: int | None = lock
+    def __init__(self, file: schema.StoreFile, clock: Callable[[], float]) -> None:
+        self._reader = file.reader
+        self._lock: int | None = file.lock
         self._clock = clock
+        self._listings = Listings(file.reader)
         self._boxes = {
-            address: _Box(number, inbox)
-            for address, number, inbox in reader.execute(
-                "SELECT b.address, b.id, f.id FROM mailbox b JOIN folder f ON f.mailbox = b.id "
-                "WHERE f.name = 'INBOX'"
-            )
+            address: _Box(number, inbox) for address, number, inbox in folders.boxes(file.reader)
         }
         self._listeners: dict[int, list[Callable[[int], None]]] = defaultdict(list)
         self._queue_listeners: list[Callable[[], None]] = []
-        self._writer = Writer(writer, self._publish)
+        self._writer = Writer(file.writer, self._publish)
 
     @classmethod
     async def open(cls, path: Path, *, clock: Callable[[], float] = time.time) -> MailStore:
@@ -72,13 +61,7 @@ class MailStore:
         Raises:
             UserError: not a store, one of another version, or another process has it.
         """
-        lock = schema.lock(path)
-        try:
-            writer = schema.open_writer(path)
-        except BaseException:
-            os.close(lock)
-            raise
-        return cls(schema.open_reader(path), writer, lock, clock)
+        return cls(schema.open_file(path), clock)
 
     async def close(self) -> None:
         """Write what waits and close the file; nothing may be asked afterwards."""
@@ -145,9 +128,11 @@ class MailStore:
         """
         return messages.content_of(self._reader, message)
 
-    def due(self, now: float, limit: int = 100) -> list[Queued]:
-        """Return what is to be sent by now, longest due first."""
-        return outgoing.due(self._reader, now, limit)
+    def due(
+        self, now: float, limit: int = 100, *, skip: Container[int] = frozenset()
+    ) -> list[Queued]:
+        """Return what is to be sent by now, longest due first; `skip` are rows under way."""
+        return outgoing.due(self._reader, now, limit, skip)
 
     def next_due(self) -> float | None:
         """Return when the next attempt is due (seconds since 1970), None for an empty queue."""

@@ -17,7 +17,8 @@ from sandbox.operators.auth.approvals import (
 )
 from sandbox.operators.auth.psc_client import Approval, Marks, PscError
 from sandbox.operators.auth.rules_ciba import RULES
-from tests.operators.auth.ciba_space import run
+
+from .ciba_space import run
 
 KEY = ApprovalKey("camille@op1.mssante.test", "899700000018", "127.0.0.9")
 ELSEWHERE = ApprovalKey(KEY.mailbox, KEY.identity, "127.0.0.10")

@@ -220,9 +220,7 @@ def test_a_message_reaches_the_inbox_and_the_queue(keys: Path, tmp_path: Path, t
 def test_a_certificate_alone_sends(keys: Path, tmp_path: Path, tls: str) -> None:
     async def work() -> None:
         only = (SaslName.NONE, SaslName.EXTERNAL)
-        async with place(
-            keys, tmp_path, tls=tls, certificate="required", mechanisms=only
-        ) as at:
+        async with place(keys, tmp_path, tls=tls, certificate="required", mechanisms=only) as at:
             await in_thread(lambda: send(at, tls=tls, certificate="client", password=""))
             assert len(at.inbox(BOB)) == 1
 
@@ -231,9 +229,7 @@ def test_a_certificate_alone_sends(keys: Path, tmp_path: Path, tls: str) -> None
 
 def test_a_missing_certificate_is_told_in_words(keys: Path, tmp_path: Path) -> None:
     async def work() -> None:
-        async with place(
-            keys, tmp_path, certificate="required", mechanisms=(SaslName.NONE,)
-        ) as at:
+        async with place(keys, tmp_path, certificate="required", mechanisms=(SaslName.NONE,)) as at:
             with pytest.raises(smtplib.SMTPConnectError, match="certificate is required"):
                 await in_thread(lambda: send(at, tls="implicit", password=""))
 
@@ -315,15 +311,40 @@ def test_a_silent_client_is_cut(keys: Path, tmp_path: Path) -> None:
     run(work)
 
 
-def test_commands_that_wait_behind_a_held_login_are_bounded(keys: Path, tmp_path: Path) -> None:
+def test_a_flood_behind_a_held_login_ends_both(keys: Path, tmp_path: Path) -> None:
     async def work() -> None:
         async with place(keys, tmp_path) as at:
-            _, writer = await connect(at)
+            reader, writer = await connect(at)
             writer.write(HELD)
             await at.authenticator.asked.wait()
-            writer.write(b"NOOP\r\n" * 5_000_000)
-            with pytest.raises(TimeoutError):  # the server reads no more
-                await asyncio.wait_for(writer.drain(), 0.5)
+            writer.write(b"NOOP\r\n" * 100_000)
+            assert (await reader.readline()).startswith(b"554 5.5.0 ")
+            await at.authenticator.cancelled.wait()
+            writer.close()
+
+    run(work)
+
+
+def test_commands_behind_a_message_wait_in_bounded_memory(keys: Path, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path) as at:
+
+            async def accept(*_: object, **__: object) -> str:
+                await at.authenticator.telephone.wait()
+                return "X"
+
+            at.store.accept = accept  # type: ignore[assignment, method-assign]
+            reader, writer = await connect(at)
+            writer.write(HELD.replace(b"aG9sZA==", b"Z29vZA=="))
+            await reader.readline()
+            writer.write(f"MAIL FROM:<{ALICE}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\n".encode())
+            for _ in range(3):
+                await reader.readline()
+            writer.write(MESSAGE + b".\r\n" + b"NOOP\r\n" * 5_000_000)
+            await asyncio.sleep(0.2)  # time enough to read far more than it does
+            [inbound] = at.door._open
+            assert inbound._real._bytes_in < 1_000_000  # type: ignore[union-attr]
+            at.authenticator.telephone.set()
             writer.transport.abort()
 
     run(work)
@@ -338,6 +359,22 @@ def test_a_store_that_fails_gives_a_temporary_reply_and_keeps_nothing(
             with pytest.raises(smtplib.SMTPDataError, match="could not be stored"):
                 await in_thread(lambda: send(at, tls="implicit"))
             assert at.inbox(BOB) == []
+
+    run(work)
+
+
+def test_a_fault_of_ours_is_told_and_leaves_the_others_alone(
+    keys: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path) as at:
+            good, at.store.accept = at.store.accept, None  # type: ignore[assignment, method-assign]
+            with pytest.raises(smtplib.SMTPDataError, match="Server error, try again later"):
+                await in_thread(lambda: send(at, tls="implicit"))
+            assert "TypeError" in caplog.text
+            at.store.accept = good  # type: ignore[method-assign]
+            await in_thread(lambda: send(at, tls="implicit"))
+            assert len(at.inbox(BOB)) == 1
 
     run(work)
 
