@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,7 +13,13 @@ from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
-from sandbox.live.services import ProviderService, server_context_of, server_files, tls_files
+from sandbox.live.services import (
+    ProviderService,
+    WebService,
+    server_context_of,
+    server_files,
+    tls_files,
+)
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import (
@@ -24,6 +30,7 @@ from sandbox.operators.auth.ciba_operator import (
     sms_fate,
 )
 from sandbox.operators.auth.psc_client import Registration
+from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.listener import Listener, server_context
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
@@ -100,16 +107,27 @@ class Assembly:
         self._bundle = self.keys.bundle.read_text("ascii")
         return {each.label: self._operator(each, issuer) for each in self.plan.operators}
 
-    def web(self) -> Sequence[Service]:
-        """Return the autoconfiguration servers: HTTPS and HTTP, one of each an operator."""
+    def web(self, operators: Mapping[str, Operator]) -> Sequence[Service]:
+        """Return each operator's web: autoconfiguration (HTTPS and HTTP), enrolment (HTTPS)."""
         servers: list[Service] = []
-        for operator in self.plan.operators:
-            handler = autoconfig_handler(self._discovery(operator))
-            at = operator.autoconfig
-            context = server_context_of(self.keys, f"{operator.label}/autoconfig")
+        for plan in self.plan.operators:
+            handler = autoconfig_handler(self._discovery(plan))
+            at, pages = plan.autoconfig, plan.accounts
+            context = server_context_of(self.keys, f"{plan.label}/autoconfig")
+            enrolment = Enrolment(
+                operators[plan.label].access,
+                operator=plan.label,
+                host=pages.host,
+                port=pages.port,
+            )
             servers += [
                 HttpServer(handler=handler, host=at.address, port=at.port, context=context),
-                HttpServer(handler=handler, host=at.address, port=operator.autoconfig_http),
+                HttpServer(handler=handler, host=at.address, port=plan.autoconfig_http),
+                WebService(
+                    application(enrolment),
+                    pages,
+                    self._context(f"{plan.label}/accounts", "optional"),
+                ),
             ]
         return servers
 

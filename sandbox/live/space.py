@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sandbox.directory import Directory
 from sandbox.live.assembly import Assembly
@@ -43,6 +43,9 @@ from sandbox.trust import DomainLedger, KeyKind, Urls
 from sandbox.trust.keys import write_private
 from sandbox.trust.service import PkiFaults
 from sandbox.trust.zone import hosts_lines
+
+if TYPE_CHECKING:
+    from sandbox.observations.observations import Observations
 
 __all__ = ["LiveOptions", "LiveSpace"]
 
@@ -145,6 +148,14 @@ class LiveSpace:
     def run(self, work: Any, timeout: float | None = 30.0) -> Any:
         """Run a coroutine on the loop of the operators and return what it gives."""
         return self._mail_loop.run(work, timeout)
+
+    def observations(self, design: str) -> Observations:
+        """Return what operators saw of a design until now, in the tables of a simulated run.
+
+        Raises:
+            KeyError: the design is not up.
+        """
+        return self.recorder.observations(design, scenario=self.plan.scenario, replication=0)
 
     def refresh_list(self) -> None:
         """Have the operators read the list of domains now."""
@@ -269,7 +280,8 @@ class LiveSpace:
         _started(stack, shared_loop, shared)
         self.operators = self._mail_loop.run(self._assembly.build(self._psc.running.issuer))
         _started(stack, self._mail_loop, [self._reader])
-        _started(stack, self._mail_loop, [*self.operators.values(), *self._assembly.web()])
+        web = self._assembly.web(self.operators)
+        _started(stack, self._mail_loop, [*self.operators.values(), *web])
         for operator in self.operators.values():
             for door in operator.doors:
                 self.recorder.watch(door)
