@@ -171,7 +171,8 @@ class LiveSpace:
         stack.enter_context(self.folder.locked())
         if options.reset:
             self.folder.reset()
-        founding = self._founding(stack, temporary=temporary)
+        free = stack.enter_context(held_block(None)) if temporary and not options.block else None
+        founding = self._founding(temporary=temporary, block=free)
         self.scenario = load_scenario(founding.scenario)
         self.plan = plan_space(
             self.scenario,
@@ -180,33 +181,35 @@ class LiveSpace:
             port_offset=founding.port_offset,
             block=founding.block,
         )
+        if free is None:
+            stack.enter_context(held_block(founding.block))
+        self.folder.keep(founding)
         self.directory = open_directory(self.folder.path / "annuaire.db", self.plan, founding.seed)
         stack.callback(self.directory.close)
         self.accounts = cast_of(self.directory, self.plan, founding.seed)
         self._certify(founding)
         self._serve(stack, founding)
 
-    def _founding(self, stack: contextlib.ExitStack, *, temporary: bool) -> Founding:
-        """Return what the space is founded with, its addresses held against other spaces."""
-        options = self._options
+    def _founding(self, *, temporary: bool, block: int | None) -> Founding:
+        """Return what the space is founded with; `block` is one that is held already."""
         names = ("scenario", "operators", "port_offset", "block", "keys", "seed")
-        given = {
-            name: getattr(options, name) for name in names if getattr(options, name) is not None
-        }
-        defaults: dict[str, Any] = {
-            "scenario": "demo",
-            "operators": 3,
-            "port_offset": OFFSET,
-            "block": 1,
-            "keys": (KeyKind.P256 if temporary else KeyKind.RSA_2048).value,
-            "seed": 1,
-        }
-        if temporary and options.block is None:
-            given["block"] = stack.enter_context(held_block(None))
-            return self.folder.founded(given, defaults)
-        founding = self.folder.founded(given, defaults)
-        stack.enter_context(held_block(founding.block))
-        return founding
+        asked = {name: getattr(self._options, name) for name in names} | (
+            {"block": block} if block else {}
+        )
+        given = {name: value for name, value in asked.items() if value is not None}
+        if "scenario" in given and Path(given["scenario"]).is_file():
+            given["scenario"] = str(Path(given["scenario"]).absolute())
+        return self.folder.founding(
+            given,
+            {
+                "scenario": "demo",
+                "operators": 3,
+                "port_offset": OFFSET,
+                "block": 1,
+                "keys": (KeyKind.P256 if temporary else KeyKind.RSA_2048).value,
+                "seed": 1,
+            },
+        )
 
     def _certify(self, founding: Founding) -> None:
         """Issue what is missing."""
