@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import imaplib
 import json
+import shlex
+import shutil
 import smtplib
 import socket
 import ssl
+import subprocess
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ import jsonschema
 import pytest
 
 import sandbox
+from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.mailer import MailError, choose, open_imap, open_smtp
 from sandbox.live.sheet import read_sheet
 from sandbox.live.space import LiveSpace, live
@@ -278,3 +282,27 @@ def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
 def test_an_unknown_member_is_refused() -> None:
     with pytest.raises(UserError, match="colour: unknown"):
         sandbox.live("demo", colour="blue")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_command_on_the_connection_sheet_works_as_it_is(mss_space: LiveSpace) -> None:
+    text = connection_sheet(mss_space.sheet, mss_space.folder.sheet)
+    (line,) = [each.strip() for each in text.splitlines() if each.strip().startswith("curl ")]
+    answer = subprocess.run(
+        [*shlex.split(line), "--silent", "--show-error"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "INBOX" in answer.stdout
+
+
+def test_the_connection_sheet_names_every_endpoint_and_account(mss_space: LiveSpace) -> None:
+    text = connection_sheet(mss_space.sheet, mss_space.folder.sheet)
+    for operator in mss_space.sheet["operators"]:
+        for endpoints in operator["designs"].values():
+            for each in endpoints:
+                assert f"{each['host']}:{each['port']}" in text
+    for each in mss_space.sheet["accounts"]:
+        assert each["address"] in text
