@@ -43,7 +43,6 @@ class _Lane:
     domain: str
     pending: deque[list[Queued]] = field(default_factory=deque)
     workers: set[asyncio.Task[None]] = field(default_factory=set)
-    connections: set[Connection] = field(default_factory=set)
 
 
 class Runner:
@@ -192,15 +191,15 @@ class Runner:
             try:
                 while lane.pending and not self._stopping:
                     bundle = lane.pending.popleft()
+                    held, connection = connection, None
                     try:
-                        connection = await self._connection(lane, bundle, connection)
+                        connection = await self._connection(lane, bundle, held)
                     except TroubleError as error:
                         self._unreached(lane, bundle, error)
                         return
                     await self._attempt(lane, bundle, connection)
             finally:
-                if connection in lane.connections:
-                    lane.connections.discard(connection)
+                if connection is not None:
                     self._pool.release(connection)
 
     async def _connection(
@@ -211,12 +210,9 @@ class Runner:
             worn = held.sent >= self._settings.per_connection or not held.is_usable
             if not worn and self._pool.allows(held, lane.domain):
                 return held
-            lane.connections.discard(held)
             self._pool.release(held)
         first = bundle[0]
-        opened = await self._pool.connection(lane.domain, f"{first.queue_id} {first.attempts}")
-        lane.connections.add(opened)
-        return opened
+        return await self._pool.connection(lane.domain, f"{first.queue_id} {first.attempts}")
 
     async def _attempt(self, lane: _Lane, bundle: list[Queued], connection: Connection) -> None:
         """Make one attempt for a bundle."""
@@ -247,8 +243,8 @@ class Runner:
         return without_return_path(self._store.content(item.message))
 
     def _unreached(self, lane: _Lane, bundle: list[Queued], error: TroubleError) -> None:
-        """No connection: give up the lane's work for now, or leave it to who has one."""
-        if lane.connections:
+        """No connection: leave the work to the lane's others, or give all of it up for now."""
+        if len(lane.workers) > 1:
             lane.pending.appendleft(bundle)
             return
         waiting = [bundle, *lane.pending]

@@ -167,10 +167,6 @@ class _SubmissionConnection(Connection):
         self._observe(
             actor.method, sasl=sasl, backend=accepted.backend, person=accepted.person, cause=None
         )
-        self._server.journal.note(
-            "login", self.arrival.channel, mailbox=actor.mailbox, identity=actor.identity,
-            name=actor.name, method=str(actor.method),
-        )  # fmt: skip
         if actor.expires_at is not None:
             self.end_by(actor.expires_at - self.clock(), self._submission.expire)
 

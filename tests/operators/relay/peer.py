@@ -30,8 +30,8 @@ class Behaviour:
     Attributes:
         extensions: offered after STARTTLS.
         starttls: offered at all.
-        replies: by step (GREET, EHLO, MAIL, RCPT, DATA, END) or by `RCPT <address>`, what to say
-            instead of yes, one after the other.
+        replies: by step (GREET, EHLO, STARTTLS, MAIL, RCPT, DATA, END) or by `RCPT <address>`,
+            what to say instead of yes, one after the other.
         hold: END is answered only once this is set.
         delivered: what was taken.
         connections: how many came, TLS or not.
@@ -91,7 +91,8 @@ class PeerProtocol(asyncio.Protocol):
             self.buffer = rest
             if line.upper() == b"STARTTLS":
                 self.buffer = b""
-                self.transport.write(b"220 go\r\n")
+                if not self.reply("STARTTLS", "220 go").startswith("220"):
+                    continue
                 self.secured = True
                 self.start(self.arrival.secure())
                 return

@@ -89,7 +89,7 @@ class Clock:
 
 
 class Script:
-    """A client at one dialogue. `say` gives the replies; each has the status that it has to have."""
+    """A client at one dialogue. `say` gives the replies, each with the status it needs."""
 
     def __init__(
         self,

@@ -19,7 +19,13 @@ from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener, server_context
 from sandbox.operators.model import (
-    Accepted, CertificateCredentials, Channel, Credentials, PasswordCredentials, Rejected, SaslName,
+    Accepted,
+    CertificateCredentials,
+    Channel,
+    Credentials,
+    PasswordCredentials,
+    Rejected,
+    SaslName,
 )  # fmt: skip
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, Nobody, SessionObserved
 from sandbox.operators.rules import Rule
@@ -28,7 +34,14 @@ from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
 from sandbox.trust import DN, KeyKind, Organisation, TestCA, dn_of, read_certificate
 from tests.operators.smtp.scripted import (
-    ALICE, BAD_PASSWORD, BOB, FAR, MESSAGE, NOT_YOURS, UNLISTED, actor,
+    ALICE,
+    BAD_PASSWORD,
+    BOB,
+    FAR,
+    MESSAGE,
+    NOT_YOURS,
+    UNLISTED,
+    actor,
 )  # fmt: skip
 
 HOST = "smtp.op1.mssante.test"
@@ -55,7 +68,7 @@ class Seen(Nobody):
         self.logins: list[LoginObserved] = []
         self.sessions: list[SessionObserved] = []
         self.deliveries: list[DeliveryObserved] = []
-        self.connections = 0
+        self.connections: list[tuple[Channel, float]] = []
 
     def login(self, seen: LoginObserved) -> None:
         self.logins.append(seen)
@@ -67,7 +80,7 @@ class Seen(Nobody):
         self.deliveries.append(seen)
 
     def connected(self, channel: Channel, at: float) -> None:
-        self.connections += 1
+        self.connections.append((channel, at))
 
 
 class Authenticator:
@@ -77,8 +90,10 @@ class Authenticator:
         self.asked = asyncio.Event()
         self.telephone = asyncio.Event()
         self.cancelled = asyncio.Event()
+        self.channels: list[Channel] = []
 
     async def authenticate(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
+        self.channels.append(channel)
         if isinstance(credentials, CertificateCredentials):
             return Accepted(actor=actor())
         assert isinstance(credentials, PasswordCredentials)
@@ -209,9 +224,11 @@ def test_a_message_reaches_the_inbox_and_the_queue(keys: Path, tmp_path: Path, t
             assert [each.recipient.address for each in at.store.queue()] == [FAR]
             assert at.seen.logins[0].method is Method.TOTP
             assert at.seen.logins[0].tls > 0
+            assert at.authenticator.channels[0].tls == "TLSv1.3"
+            assert len(at.seen.connections) == 1
             assert [each.mailbox for each in at.seen.deliveries] == [BOB]
             events = [each["event"] for each in at.journal.since()]
-            assert events == ["login", "accepted"]
+            assert events == ["accepted"]
 
     run(work)
 

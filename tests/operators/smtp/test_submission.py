@@ -10,7 +10,17 @@ from sandbox.operators.model import Accepted, CertificateCredentials, Rejected, 
 from sandbox.operators.rules import Refusal
 from sandbox.operators.smtp.dialogue import Limits, Login, Post
 from tests.operators.smtp.scripted import (
-    ALICE, BAD_PASSWORD, BOB, FAR, MESSAGE, Script, actor, channel, deliver, plain, rule,
+    ALICE,
+    BAD_PASSWORD,
+    BOB,
+    FAR,
+    MESSAGE,
+    Script,
+    actor,
+    channel,
+    deliver,
+    plain,
+    rule,
     submission,
 )  # fmt: skip
 
