@@ -113,8 +113,9 @@ class PeerProtocol(asyncio.Protocol):
             text = [f"250-{each}" for each in lines[:-1]] + [f"250 {lines[-1]}"]
             self.reply("EHLO", "\r\n".join(text))
         elif verb == "MAIL":
-            assert not self.mail, "MAIL within a transaction"
-            if self.reply("MAIL", "250 ok").startswith("250"):
+            if self.mail:
+                self.reply("", "503 5.5.1 one transaction at a time")
+            elif self.reply("MAIL", "250 ok").startswith("250"):
                 self.mail = line
         elif verb == "RCPT":
             address = line.partition("<")[2].partition(">")[0]

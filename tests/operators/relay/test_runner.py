@@ -325,6 +325,22 @@ def test_a_refused_message_comes_back_to_its_senders_inbox(pki: Pki, tmp_path: P
     run(work)
 
 
+def test_a_refused_message_does_not_harm_the_next_on_its_connection(
+    pki: Pki, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path, per_domain=1) as (here, peer, _):
+            peer.say("RCPT", "550 5.1.1 no such user")
+            await here.send(CARL)
+            await here.send(BOB)
+            await here.empty()
+            assert [each.rcpt for each in peer.delivered] == [[f"RCPT TO:<{BOB}>"]]
+            assert len(here.events("relay-failed")) == 1
+            assert peer.connections == 1
+
+    run(work)
+
+
 def test_only_the_refused_recipients_come_back(pki: Pki, tmp_path: Path) -> None:
     async def work() -> None:
         async with rig(pki, tmp_path) as (here, peer, _):
