@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,7 +13,13 @@ from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
-from sandbox.live.services import ProviderService, server_context_of, server_files, tls_files
+from sandbox.live.services import (
+    ProviderService,
+    WebService,
+    server_context_of,
+    server_files,
+    tls_files,
+)
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import (
@@ -24,11 +30,13 @@ from sandbox.operators.auth.ciba_operator import (
     sms_fate,
 )
 from sandbox.operators.auth.psc_client import Registration
+from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.listener import Listener, server_context
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
-from sandbox.psc import Behaviour, People, settings_for
+from sandbox.psc import Behaviour, Options, People, settings_for
 from sandbox.psc.settings import PATHS
+from sandbox.psc.sms import SmsLaw
 from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
 from sandbox.trust import DomainList
@@ -47,11 +55,11 @@ class Assembly:
     Attributes:
         plan, scenario, keys, folder, directory, accounts: of the space.
         domains: the list in force.
+        observer: told of logins, sessions, deliveries.
         people: behind telephones.
         behaviour: what they do with them.
+        access: what operators ask of logins.
         seed: of what is drawn.
-        access: what operators ask of a login.
-        observer: sees what happens at all of them.
     """
 
     plan: SpacePlan
@@ -61,11 +69,11 @@ class Assembly:
     directory: Directory
     accounts: tuple[CastAccount, ...]
     domains: Callable[[], DomainList]
+    observer: Observer
     people: People
     behaviour: str
+    access: AccessPolicy
     seed: int
-    access: AccessPolicy | None
-    observer: Observer
     _bundle: str = field(default="", init=False)
 
     @cached_property
@@ -78,13 +86,17 @@ class Assembly:
             )
             made[operator.label] = ProviderService(
                 settings_for(PROFILE, **own_settings(self.scenario)),
-                replace(options, behaviour=Behaviour(kind=self.behaviour)),
+                replace(options, behaviour=Behaviour(kind=self.behaviour), sms=self._sms(options)),
                 place=operator.ciba,
                 mtls=None,
                 files=tls_files(self.keys, f"{operator.label}/ciba"),
                 state=self.folder.path / "psc" / f"{operator.label}.db",
             )
         return made
+
+    def _sms(self, options: Options) -> SmsLaw:
+        """Return how SMS arrive: at once, unless people are drawn from laws too."""
+        return options.sms if self.behaviour == "draw" else SmsLaw(mean=0.0, loss=0.0)
 
     async def build(self, issuer: str) -> dict[str, Operator]:
         """Return the operators, not started, on the loop that will run them.
@@ -95,16 +107,27 @@ class Assembly:
         self._bundle = self.keys.bundle.read_text("ascii")
         return {each.label: self._operator(each, issuer) for each in self.plan.operators}
 
-    def web(self) -> Sequence[Service]:
-        """Return the autoconfiguration servers: HTTPS and HTTP, one of each an operator."""
+    def web(self, operators: Mapping[str, Operator]) -> Sequence[Service]:
+        """Return each operator's web: autoconfiguration (HTTPS and HTTP), enrolment (HTTPS)."""
         servers: list[Service] = []
-        for operator in self.plan.operators:
-            handler = autoconfig_handler(self._discovery(operator))
-            at = operator.autoconfig
-            context = server_context_of(self.keys, f"{operator.label}/autoconfig")
+        for plan in self.plan.operators:
+            handler = autoconfig_handler(self._discovery(plan))
+            at, pages = plan.autoconfig, plan.accounts
+            context = server_context_of(self.keys, f"{plan.label}/autoconfig")
+            enrolment = Enrolment(
+                operators[plan.label].access,
+                operator=plan.label,
+                host=pages.host,
+                port=pages.port,
+            )
             servers += [
                 HttpServer(handler=handler, host=at.address, port=at.port, context=context),
-                HttpServer(handler=handler, host=at.address, port=operator.autoconfig_http),
+                HttpServer(handler=handler, host=at.address, port=plan.autoconfig_http),
+                WebService(
+                    application(enrolment),
+                    pages,
+                    self._context(f"{plan.label}/accounts", "optional"),
+                ),
             ]
         return servers
 
@@ -146,8 +169,6 @@ class Assembly:
             settings,
             scenario=self.scenario,
             directory=self.directory,
-            policy=self.access,
-            observer=self.observer,
             listed=self.domains,
             providers=Providers(
                 psc=Registration(
@@ -158,6 +179,8 @@ class Assembly:
                 own=own_registration(provider.issuer, OWN_CLIENT, self._own_secret(plan)),
                 unanswered=sms_fate(provider.provider),
             ),
+            policy=self.access,
+            observer=self.observer,
         )
         operator.grant(
             Grant(

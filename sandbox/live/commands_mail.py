@@ -173,7 +173,8 @@ def inbox(
         found = next((part for part in parts if isinstance(part, tuple)), None)
         if found is None:
             raise UserError(f"{address}: no message {read} in {box}")
-        click.get_binary_stream("stdout").write(bytes(found[1]))
+        content: bytes = found[1]
+        sys.stdout.buffer.write(content)
 
 
 @click.command()

@@ -12,12 +12,13 @@ from typing import Any
 
 import httpx
 from cryptography import x509
+from starlette.types import ASGIApp
 
 from sandbox.directory import Directory, DirectoryServer, ServerOptions
 from sandbox.live.keys import Keys
 from sandbox.live.plan import OperatorPlan, ServicePlan, SpacePlan
 from sandbox.psc import Options, Running, Settings, TlsFiles
-from sandbox.psc.server import Listening, prepare, serve
+from sandbox.psc.server import Listening, bind, prepare, serve, serve_app, web_server
 from sandbox.trust import DomainLedger, DomainList, ListError, ListKeeper, ListPolicy, dn_of
 from sandbox.trust.background import Service
 from sandbox.trust.checking import load_bundle
@@ -31,6 +32,7 @@ __all__ = [
     "DirectoryService",
     "ListReader",
     "ProviderService",
+    "WebService",
     "enrol_domains",
     "list_url",
     "server_context_of",
@@ -244,6 +246,40 @@ class ProviderService:
             await asyncio.gather(self._task, return_exceptions=True)
         if self._listening is not None:
             self._listening.running.provider.store.close()
+
+
+class WebService:
+    """An ASGI application over HTTPS on the loop that starts it.
+
+    Args:
+        app: what answers.
+        place: where it listens.
+        context: TLS.
+    """
+
+    def __init__(self, app: ASGIApp, place: ServicePlan, context: ssl.SSLContext) -> None:
+        self._place = place
+        self._server = web_server(app, context)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Answer when this returns.
+
+        Raises:
+            UserError: the port cannot be had.
+        """
+        listening = bind(self._place.port, self._place.address)
+        self._task = asyncio.get_running_loop().create_task(serve_app(self._server, listening))
+        while not (self._server.started or self._task.done()):
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Answer no more; cut what is open."""
+        self._server.should_exit = True
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
 
 
 class DirectoryService:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -31,6 +31,7 @@ from sandbox.live.services import (
 )
 from sandbox.live.sheet import build_sheet, write_sheet
 from sandbox.operators.auth.access_control import AccessPolicy
+from sandbox.operators.auth.totp import TotpPolicy
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
 from sandbox.psc import Behaviour, Client, Options, Running, settings_for
@@ -66,9 +67,11 @@ class LiveOptions:
         port_offset: added to every standard port; 10000 by default.
         block: second part of all addresses; 1 by default, any free one for a temporary space.
         keys: rsa-2048 (the real profile, the default), or p-256 (the default when temporary).
-        behaviour: what people do with telephones (`psc.behaviour.KINDS`).
+        behaviour: what people do with telephones (`psc.behaviour.KINDS`); SMS arrive at once
+            unless it is draw.
+        access: what operators ask of logins; the scenario's policies by default.
+        totp_share: seconds for which one client may use a one-time code again; 0 refuses strictly.
         seed: of the directory and the accounts; 1 by default.
-        access: what operators ask of a login; strict by default.
     """
 
     scenario: str | None = None
@@ -80,8 +83,9 @@ class LiveOptions:
     block: int | None = None
     keys: str | None = None
     behaviour: str = "manual"
-    seed: int | None = None
     access: AccessPolicy | None = None
+    totp_share: float = 0.0
+    seed: int | None = None
 
 
 class LiveSpace:
@@ -98,6 +102,8 @@ class LiveSpace:
         keys: the authority and its certificates.
         directory: people, structures, mailboxes.
         operators: by label.
+        recorder: what the servers saw, as the tables of a simulated run.
+        faults: of CRL and OCSP, changed at will.
     """
 
     sheet: dict[str, Any]
@@ -113,8 +119,8 @@ class LiveSpace:
         self._options = options or LiveOptions()
         self._tell = tell
         self._stack = contextlib.ExitStack()
-        self._recorder = Recorder()
         self.faults = PkiFaults()
+        self.recorder = Recorder()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -149,8 +155,7 @@ class LiveSpace:
         Raises:
             KeyError: the design is not up.
         """
-        about = {"scenario": self.plan.scenario, "replication": 0}
-        return self._recorder.observations(design, **about)
+        return self.recorder.observations(design, scenario=self.plan.scenario, replication=0)
 
     def refresh_list(self) -> None:
         """Have the operators read the list of domains now."""
@@ -263,8 +268,8 @@ class LiveSpace:
         self._assembly = Assembly(
             plan=plan, scenario=self.scenario, keys=self.keys, folder=folder,
             directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
-            people=people, behaviour=self._options.behaviour, seed=founding.seed,
-            access=self._options.access, observer=self._recorder,
+            observer=self.recorder, people=people, behaviour=self._options.behaviour,
+            access=self._access(), seed=founding.seed,
         )  # fmt: skip
         shared = [
             *trust_services(plan, self.keys, ledger, self.faults),
@@ -275,7 +280,11 @@ class LiveSpace:
         _started(stack, shared_loop, shared)
         self.operators = self._mail_loop.run(self._assembly.build(self._psc.running.issuer))
         _started(stack, self._mail_loop, [self._reader])
-        _started(stack, self._mail_loop, [*self.operators.values(), *self._assembly.web()])
+        web = self._assembly.web(self.operators)
+        _started(stack, self._mail_loop, [*self.operators.values(), *web])
+        for operator in self.operators.values():
+            for door in operator.doors:
+                self.recorder.watch(door)
         hosts = "".join(f"{line}\n" for line in hosts_lines(plan.zone.hosts))
         write_private(folder.path / "hosts", hosts.encode())
         self.sheet = build_sheet(
@@ -290,6 +299,16 @@ class LiveSpace:
         )
         write_sheet(folder, self.sheet)
         stack.callback(folder.sheet.unlink, missing_ok=True)
+
+    def _access(self) -> AccessPolicy:
+        """Return what operators ask of logins."""
+        policies = self.scenario.policies
+        totp = TotpPolicy(step_seconds=round(policies.totp_step), once=policies.totp_once)
+        policy = self._options.access or AccessPolicy(totp=totp)
+        share = self._options.totp_share
+        if not share:
+            return policy
+        return replace(policy, totp=replace(policy.totp, share_seconds=share))
 
 
 def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> None:

@@ -225,7 +225,7 @@ def _feed(transport: asyncio.Transport, early: bytes) -> None:
     """Give the TLS layer, which is the transport's protocol now, what came before it was."""
     # uvloop's layer behaves as one without deriving from it.
     layer = cast(asyncio.BufferedProtocol, transport.get_protocol())
-    layer.get_buffer(len(early))[: len(early)] = early
+    memoryview(layer.get_buffer(len(early)))[: len(early)] = early
     layer.buffer_updated(len(early))
 
 

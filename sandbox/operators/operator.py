@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox.directory import Directory
-from sandbox.operators import imap
 from sandbox.operators.auth.access_control import AccessControl, AccessPolicy
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ecps_proxy import CibaProxy, HoldPolicy, Unanswered
@@ -19,6 +18,7 @@ from sandbox.operators.auth.psc_client import PscClient, Registration, trust_con
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
 from sandbox.operators.door import Arrival, Door, DoorLimits
+from sandbox.operators.imap import Service, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener
 from sandbox.operators.model import Channel
@@ -205,16 +205,16 @@ class Operator:
             observer=self._observer,
             clock=self._clock,
         )
-        mailboxes = imap.Service(
+        imap = Service(
             self.store,
             self.access.authenticator,
-            journal=self.journal,
             observer=self._observer,
+            journal=self.journal,
             clock=self._clock,
         )
         self._servers = (submission, relay)
         protocols = {
-            "imap": imap.serve(mailboxes), "smtp": submission.protocol, "relay": relay.protocol
+            "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol
         }  # fmt: skip
 
         def factory(arrival: Arrival) -> asyncio.Protocol:
@@ -226,7 +226,6 @@ class Operator:
             door = Door(listeners, factory, self._limits, clock=self._clock)
             await door.start()
             self.doors.append(door)
-            self._observer.watch(door)
 
     async def stop(self) -> None:
         """Refuse newcomers, cut who is there, finish what is being stored, close the files."""

@@ -32,11 +32,11 @@ __all__ = [
     "Listening",
     "Running",
     "bind",
-    "plain_server",
     "prepare",
     "running",
     "serve",
     "serve_app",
+    "web_server",
 ]
 
 HOST = "127.0.0.1"
@@ -89,7 +89,11 @@ def tls_context(files: TlsFiles, *, ask_certificate: bool) -> ssl.SSLContext:
     return context
 
 
-def _uvicorn(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
+def web_server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
+    """Return a server for `serve_app`, HTTPS with a context.
+
+    A client's certificate that TLS verified is in the scope, under `web.PEER_CERTIFICATE`.
+    """
     config = uvicorn.Config(
         app,
         http=_CertificateProtocol,
@@ -106,11 +110,6 @@ def _uvicorn(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
     config.load()
     config.ssl = context
     return uvicorn.Server(config)
-
-
-def plain_server(app: ASGIApp) -> uvicorn.Server:
-    """Return a server without TLS, for the AD brick beside a Keycloak on the same machine."""
-    return _uvicorn(app, None)
 
 
 async def serve_app(server: uvicorn.Server, listener: socket.socket) -> None:
@@ -247,8 +246,8 @@ def prepare(
         clock=clock,
     )
     app = application(provider, control_routes(provider))
-    plain = _uvicorn(app, tls_context(files, ask_certificate=False))
-    mutual = _uvicorn(app, tls_context(files, ask_certificate=True))
+    plain = web_server(app, tls_context(files, ask_certificate=False))
+    mutual = web_server(app, tls_context(files, ask_certificate=True))
     trust = ssl.create_default_context(cafile=str(files.ca))
     return Listening(
         running=Running(provider, files, chosen, mtls_chosen),

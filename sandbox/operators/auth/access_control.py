@@ -62,11 +62,12 @@ class AccessControl:
         clock: seconds since 1970.
 
     Attributes:
+        policy: what is asked.
+        journal: the operator's.
         accounts: passwords, TOTP secrets, phones.
         holdings: who may open which mailbox.
         attempts: failures counted.
-        passwords: what enrolment asks too.
-        codes: judges one-time codes.
+        passwords, cards, codes: what enrolment asks too.
         authenticator: what the protocols ask.
     """
 
@@ -87,6 +88,7 @@ class AccessControl:
         policy = policy or AccessPolicy()
         authorities = load_bundle(bundle)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.policy = policy
         self.journal = journal
         self.accounts = Accounts(folder / "accounts.db", clock=clock)
         self._used = UsedCodes(folder / "codes.db", keep=policy.totp.keep_seconds, now=clock())

@@ -133,7 +133,7 @@ class Approvals:
         self._tasks.discard(task)
         self._forget(key, pending)
         # Reading the exception also covers the case where all who waited left at that instant.
-        if task.cancelled() or task.exception() is not None or self._seconds <= 0:
+        if task.cancelled() or task.exception() is not None:
             return
         self._kept[key] = (self._elapsed() + self._seconds, task.result())
         self._kept.move_to_end(key)

@@ -3,11 +3,11 @@
 Three counters, because a lock is a weapon too. Failures with a wrong password count against the
 client address, and against the pair of address and login name: who tries from elsewhere locks
 nobody out. Failures of the second factor count against the account wherever they come from, since
-only who has the password can make them, and six digits or a tired thumb cannot stand many tries
-(NIST SP 800-63B §5.2.2); requests to a person's telephone are counted as such, or hanging up would
-make them free. A success empties the pair and the account, never the address: one good
-account would wash a thief's failures away. The names are those that were typed: a name that does
-not exist is counted like one that does.
+only who has the password can make them: wrong codes, which six digits cannot stand many of (NIST SP
+800-63B §5.2.2), and logins that ring a telephone, answered or not, which wear a person down. A
+success empties the pair and the account, never the address: one good account would wash a thief's
+failures away. The names are those that were typed: a name that does not exist is counted like one
+that does.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class AttemptPolicy:
     Attributes:
         per_client: of one client address; a hospital may stand behind one.
         per_name: of one client address with one login name.
-        per_account: of the second factor of one account.
-        asked: requests to the telephone of one account, answered or not.
+        per_account: wrong codes of one account.
+        asked: logins that ring the telephone of one account; five connections are five.
         window: seconds.
         names: counters kept of each kind; the one that failed longest ago is dropped.
 
@@ -88,7 +88,7 @@ class Attempts:
 
     Args:
         policy: limits.
-        clock: seconds, never going back (`time.monotonic`).
+        clock: seconds; one that is set back makes nobody wait longer than the window.
     """
 
     def __init__(self, policy: AttemptPolicy, clock: Callable[[], float]) -> None:

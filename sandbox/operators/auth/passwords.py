@@ -18,14 +18,12 @@ from sandbox.operators.auth.rules import RULES, unproved
 from sandbox.operators.auth.totp import DIGITS, Codes, Match
 from sandbox.operators.auth.verifier import Account, HeldVerifier
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, Rejected
-from sandbox.operators.rules import Refusal, Rule
+from sandbox.operators.rules import Rule
 from sandbox.space.methods import Method
 
 __all__ = ["PasswordLogin", "Proof", "typed_name"]
 
 _HELD = (Method.ECPS, Method.SMS)
-# Back ends that fail are no failure of the person's.
-_PERSONAL = (Refusal.CREDENTIALS, Refusal.EXPIRED)
 
 
 def typed_name(credentials: PasswordCredentials) -> str:
@@ -53,6 +51,14 @@ class Proof:
     whole: bool
     head: bool
     match: Match | None
+
+    def why(self) -> Rule:
+        """Return the rule for the journal; the wire hears the same of all of them."""
+        if self.rule is not None:
+            return unproved(self.rule)
+        if self.access is None:
+            return RULES["no-password"]
+        return RULES["code-not-here"] if self.head else RULES["wrong-password"]
 
 
 class PasswordLogin:
@@ -102,10 +108,9 @@ class PasswordLogin:
             return await self._ask(method, account, credentials, channel, name)
         guessed = Method.TOTP if proof.match is not None or not held else held[0]
         if account is not None and proof.whole:
-            self._attempts.unproved(_key(account))
             return Rejected(rule=RULES["code-missing"], method=guessed)
         self._attempts.failed(channel.client, name)
-        return Rejected(rule=_why(proof), method=guessed)
+        return Rejected(rule=proof.why(), method=guessed)
 
     def prove(self, credentials: PasswordCredentials, client: str, *, takes_codes: bool) -> Proof:
         """Compare, always as much: with and without six digits, whether the name exists or not."""
@@ -134,13 +139,14 @@ class PasswordLogin:
     async def _code(
         self, account: Account, match: Match, client: str, name: str
     ) -> Accepted | Rejected:
-        if not self._attempts.may_prove(_key(account)):
+        if not self._attempts.may_prove(account.key):
             return Rejected(rule=RULES["too-many-second-factors"], method=Method.TOTP)
         if match.refused is not None:
-            self._attempts.unproved(_key(account))
+            if match.guessed:
+                self._attempts.unproved(account.key)
             return Rejected(rule=match.refused, method=Method.TOTP)
         await self._codes.accept(match)
-        self._attempts.succeeded(client, name, _key(account))
+        self._attempts.succeeded(client, name, account.key)
         return Accepted(actor=account.actor(Method.TOTP))
 
     async def _ask(
@@ -154,25 +160,10 @@ class PasswordLogin:
         verifier = self._held.get(method)
         if verifier is None:
             return Rejected(rule=RULES["method-not-installed"], method=method)
-        if not self._attempts.may_prove(_key(account)):
+        if not self._attempts.may_prove(account.key):
             return Rejected(rule=RULES["too-many-second-factors"], method=method)
-        self._attempts.asked(_key(account))
+        self._attempts.asked(account.key)
         result = await verifier.verify(credentials, channel, account)
         if isinstance(result, Accepted):
-            self._attempts.succeeded(channel.client, name, _key(account))
-        elif result.rule.refusal in _PERSONAL:
-            self._attempts.unproved(_key(account))
+            self._attempts.succeeded(channel.client, name, account.key)
         return result
-
-
-def _key(account: Account) -> str:
-    return f"{account.mailbox} {account.identity}"
-
-
-def _why(proof: Proof) -> Rule:
-    """Return the rule for the journal; the wire hears the same of all of them."""
-    if proof.rule is not None:
-        return unproved(proof.rule)
-    if proof.access is None:
-        return RULES["no-password"]
-    return RULES["code-not-here"] if proof.head else RULES["wrong-password"]

@@ -171,7 +171,7 @@ class PscClient:
             trust_env=False,
             follow_redirects=False,
             timeout=timeout,
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=20),
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
         )
         self._basic = httpx.BasicAuth(
             quote_plus(registration.client_id), quote_plus(registration.client_secret)

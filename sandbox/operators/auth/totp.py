@@ -68,6 +68,11 @@ class Match:
     refused: Rule | None
     use: Use | None = None
 
+    @property
+    def guessed(self) -> bool:
+        """Whether it may be a guess: a right code that comes again is none."""
+        return self.refused in {RULES["code-wrong"], RULES["code-out-of-time"]}
+
 
 class Codes:
     """Judges codes.

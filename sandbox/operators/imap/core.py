@@ -6,8 +6,10 @@ its reply stand in one table, COMMANDS.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from sandbox.operators.imap import (
     do_changes,
@@ -29,7 +31,9 @@ from sandbox.operators.imap.session import Outcome, Session, State, Work
 from sandbox.operators.model import Channel
 from sandbox.operators.store import StoreError
 
-__all__ = ["COMMANDS", "Core", "Entry"]
+__all__ = ["COMMANDS", "Awaiting", "Core", "Entry"]
+
+Awaiting = Coroutine[Any, Any, None]
 
 _ANY = frozenset((State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED))
 _BEFORE = frozenset((State.NOT_AUTHENTICATED,))
@@ -144,12 +148,12 @@ class Core:
         if not self.closed:
             self.receiver.feed(data)
 
-    def step(self) -> bool | Work:
+    def step(self) -> bool | Awaiting:
         """Do one thing.
 
         Returns:
-            False when more bytes are needed first, True when something was done, or work that has
-            to be awaited before the next step.
+            False when more bytes are needed first, True when something was done, or what has to be
+            awaited before the next step.
         """
         session = self.session
         if self.closed or session.upgrading:
@@ -187,14 +191,14 @@ class Core:
 
     # Within --------------------------------------------------------------------------------------
 
-    def _begin(self, command: Command) -> bool | Work:
+    def _begin(self, command: Command) -> bool | Awaiting:
         session = self.session
         entry = COMMANDS[command.name]
         self._current = (command.tag, entry.moves or getattr(command, "uid", False))
         if session.state in entry.states:
             return self._outcome(lambda: entry.handler(session, command))
         if session.state is State.NOT_AUTHENTICATED and do_login.by_certificate(session):
-            return self._await(self._log_in_then(command))
+            return self._await(partial(self._log_in_then, command))
         if session.state is State.NOT_AUTHENTICATED:
             text = "Log in first"
         else:
@@ -211,9 +215,9 @@ class Core:
         if session.state not in entry.states:
             return Reply("BAD", "Select a mailbox first")
         outcome = entry.handler(session, command)
-        return outcome if outcome is None or isinstance(outcome, Reply) else await outcome
+        return outcome if outcome is None or isinstance(outcome, Reply) else await outcome()
 
-    def _continue(self) -> bool | Work:
+    def _continue(self) -> bool | Awaiting:
         line = self.receiver.line()
         if line is None:
             return False
@@ -228,7 +232,7 @@ class Core:
             return True
         return self._outcome(lambda: continuation(line))
 
-    def _outcome(self, act: Callable[[], Outcome]) -> bool | Work:
+    def _outcome(self, act: Callable[[], Outcome]) -> bool | Awaiting:
         try:
             outcome = act()
         except (Malformed, No, StoreError) as error:
@@ -241,15 +245,14 @@ class Core:
             return True
         return self._await(outcome)
 
-    async def _await(self, work: Work) -> Reply | None:
+    async def _await(self, work: Work) -> None:
         reply: Reply | None
         try:
-            reply = await work
+            reply = await work()
         except (Malformed, No, StoreError) as error:
             reply = _reply_to(error)
         if reply is not None:
             self._finish(reply)
-        return reply
 
     def _finish(self, reply: Reply) -> None:
         tag, moves = self._current

@@ -29,7 +29,7 @@ def append(session: Session, command: Command) -> Outcome:
         session.note("append", folder=folder.name, uids=[uid], size=len(content))
         return Reply("OK", "APPEND completed", f"APPENDUID {folder.uid_validity} {uid}")
 
-    return work()
+    return work
 
 
 def store(session: Session, command: Command) -> Outcome:
@@ -64,7 +64,7 @@ def store(session: Session, command: Command) -> Outcome:
             return Reply("OK", "Some messages have changed since", f"MODIFIED {compact(named)}")
         return Reply("OK", "STORE completed")
 
-    return work()
+    return work
 
 
 def copy(session: Session, command: Command) -> Outcome:
@@ -82,7 +82,7 @@ def copy(session: Session, command: Command) -> Outcome:
         session.note("copy", folder=view.folder.name, uids=sources, to=target.name)
         return Reply("OK", "COPY completed", _copied(target.uid_validity, pairs))
 
-    return work()
+    return work
 
 
 def move(session: Session, command: Command) -> Outcome:
@@ -102,7 +102,7 @@ def move(session: Session, command: Command) -> Outcome:
         view.gone.update(sources)
         return Reply("OK", "MOVE completed")
 
-    return work()
+    return work
 
 
 def expunge(session: Session, command: Command) -> Outcome:
@@ -120,7 +120,7 @@ def expunge(session: Session, command: Command) -> Outcome:
             session.note("expunge", folder=view.folder.name, uids=removed)
         return Reply("OK", "EXPUNGE completed")
 
-    return work()
+    return work
 
 
 def _writable(session: Session, command: Command) -> View:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command, FetchItem, SectionItem
@@ -37,11 +38,11 @@ def fetch(session: Session, command: Command) -> Outcome:
     if "MODSEQ" in command.items:
         session.use_condstore()
     here = [index for index in indexes if view.rows[index].uid not in view.gone]
+    uids = [view.rows[index].uid for index in here]
     items = _items(command, session)
     sections = [item for item in items if isinstance(item, SectionItem)]
     if sections:
-        uids = compact(view.rows[index].uid for index in here)
-        session.note("fetch", folder=view.folder.name, uids=uids)
+        session.note("fetch", folder=view.folder.name, uids=compact(uids))
     unseen = _unseen(view, here, sections)
     reads = any(item not in _FROM_ROW for item in items)
     size = sum(view.rows[index].size for index in here) if reads else 0
@@ -51,8 +52,7 @@ def fetch(session: Session, command: Command) -> Outcome:
         for index in here:
             writer.write(index)
         return writer.reply(missing=missing)
-    return _in_turns(session, view, writer, [view.rows[index].uid for index in here], unseen,
-                     missing=missing)  # fmt: skip
+    return partial(_in_turns, session, view, writer, uids, unseen, missing=missing)
 
 
 async def _in_turns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from functools import partial
 
 from sandbox.operators.auth import sasl
 from sandbox.operators.imap import commands, rules
@@ -49,9 +50,8 @@ def login(session: Session, command: Command) -> Outcome:
     except UnicodeDecodeError:
         _refused(session, rules.SASL_MALFORMED)
         raise Malformed("Not UTF-8") from None
-    return judge(
-        session, PasswordCredentials(mechanism=SaslName.LOGIN, authcid=user, password=password)
-    )
+    credentials = PasswordCredentials(mechanism=SaslName.LOGIN, authcid=user, password=password)
+    return partial(judge, session, credentials)
 
 
 def by_certificate(session: Session) -> bool:
@@ -80,7 +80,7 @@ def _respond(session: Session, exchange: sasl.Exchange, response: bytes | None) 
         _refused(session, rules.SASL_MALFORMED)
         raise Malformed(str(error)) from None
     if not isinstance(answer, bytes):
-        return judge(session, answer)
+        return partial(judge, session, answer)
 
     def proceed(line: bytes) -> Outcome:
         if line == b"*":

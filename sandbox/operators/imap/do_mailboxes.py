@@ -62,7 +62,7 @@ def select(session: Session, command: Command) -> Outcome:
         # What came while that was written is in the view too.
         return _open(session, existing(session, command.mailbox), first, read_only=False)
 
-    return claim()
+    return claim
 
 
 def _open(session: Session, folder: Folder, recent: int, *, read_only: bool) -> Reply:
@@ -103,7 +103,7 @@ def close(session: Session, command: Command) -> Outcome:
         session.note("expunge", folder=folder.name, uids=uids)
         return Reply("OK", "CLOSE completed")
 
-    return work()
+    return work
 
 
 def unselect(session: Session, command: Command) -> Outcome:
@@ -131,7 +131,7 @@ def create(session: Session, command: Command) -> Outcome:
         session.note("create", folder=folder.name)
         return Reply("OK", "CREATE completed", f"MAILBOXID ({mailbox_id(folder)})")
 
-    return work()
+    return work
 
 
 def delete(session: Session, command: Command) -> Outcome:
@@ -144,7 +144,7 @@ def delete(session: Session, command: Command) -> Outcome:
         session.note("delete", folder=folder.name)
         return Reply("OK", "DELETE completed")
 
-    return work()
+    return work
 
 
 def rename(session: Session, command: Command) -> Outcome:
@@ -160,7 +160,7 @@ def rename(session: Session, command: Command) -> Outcome:
         session.note("rename", folder=folder.name, to=to)
         return Reply("OK", "RENAME completed")
 
-    return work()
+    return work
 
 
 def subscribe(session: Session, command: Command) -> Outcome:
@@ -172,7 +172,7 @@ def subscribe(session: Session, command: Command) -> Outcome:
         await session.service.store.subscribe(session.mailbox, command.mailbox, on)
         return Reply("OK", f"{command.name} completed")
 
-    return work()
+    return work
 
 
 def status(session: Session, command: Command) -> Outcome:

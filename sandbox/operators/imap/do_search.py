@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
@@ -30,7 +31,7 @@ def search(session: Session, command: Command) -> Outcome:
         session.use_condstore()
     test = compile_key(command.key, view.resolve)
     if reads_content(command.key):
-        return _in_turns(session, view, command, test)
+        return partial(_in_turns, session, view, command, test)
     found = [candidate.row for candidate in _candidates(session, view) if test(candidate)]
     return _tell(session, view, command, found)
 

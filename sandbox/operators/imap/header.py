@@ -6,9 +6,11 @@ that grows with its length only.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.header import decode_header
 from urllib.parse import quote_from_bytes
 
@@ -18,6 +20,7 @@ __all__ = [
     "decoded",
     "first",
     "header_end",
+    "in_charset",
     "parse_fields",
     "select",
     "unfold",
@@ -32,6 +35,11 @@ _SPACES = re.compile(rb"[ \t]+")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _PIECE = re.compile(rb"(.+?)\*([0-9]{1,3})(\*?)$")
 _EXTENDED = re.compile(rb"[^']*'[^']*'")
+# Runs of encoded words; lengths bounded, since the library's own pattern looks ahead without end.
+_WORD = r"=\?[^?\s]{1,40}\?[bBqQ]\?[^?\s]{0,200}\?="
+_WORDS = re.compile(rf"{_WORD}(?:\s{{1,80}}{_WORD})*")
+# Codecs that take more than linear time, or are no character set of messages.
+_NOT_CHARSETS = frozenset(("idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"))
 _LOOKED_AT = 1 << 20  # bytes of one header whose fields are told apart
 _PARAMETERS = 200
 
@@ -169,16 +177,25 @@ def decoded(value: bytes) -> str:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode("latin-1")
-    if "=?" not in text:
-        return text
+    return _WORDS.sub(_words, text) if "=?" in text else text
+
+
+def _words(found: re.Match[str]) -> str:
     try:
-        parts = decode_header(text)
-        return "".join(_word(word, charset) for word, charset in parts)
-    except (ValueError, LookupError):
-        return text
+        parts = decode_header(found[0])
+    except HeaderParseError:
+        return found[0]
+    return "".join(
+        word if isinstance(word, str) else in_charset(word, charset or "us-ascii")
+        for word, charset in parts
+    )
 
 
-def _word(word: str | bytes, charset: str | None) -> str:
-    if isinstance(word, str):
-        return word
-    return word.decode(charset or "ascii", "replace")
+def in_charset(data: bytes, charset: str) -> str:
+    """Return text in a character set that a stranger named; Latin-1 where it is none."""
+    try:
+        if codecs.lookup(charset).name in _NOT_CHARSETS:
+            return data.decode("latin-1")
+        return data.decode(charset, "replace")
+    except (LookupError, ValueError):  # no such charset, or no text encoding
+        return data.decode("latin-1")

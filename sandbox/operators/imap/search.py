@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import datetime as dt
 import email.utils
 from collections.abc import Callable, Sequence
 
 from sandbox.operators.imap import keys
-from sandbox.operators.imap.header import decoded, first
+from sandbox.operators.imap.header import decoded, first, in_charset
 from sandbox.operators.imap.keys import Key
 from sandbox.operators.imap.messages import Parsed, ParsedMessages
 from sandbox.operators.imap.mime import Part
@@ -18,9 +17,6 @@ from sandbox.operators.imap.sequence import SequenceSet
 from sandbox.operators.mail import MessageRow
 
 __all__ = ["Candidate", "Test", "compile_key", "reads_content"]
-
-# Codecs that take more than linear time, or are no character set of messages.
-_NOT_CHARSETS = frozenset(("idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"))
 
 
 class Candidate:
@@ -204,8 +200,4 @@ def _text(content: bytes, part: Part) -> str:
     except No:
         body = content[part.body : part.end]
     charset = dict(part.parameters).get(b"charset", b"us-ascii").decode("ascii", "replace")
-    try:
-        known = codecs.lookup(charset).name not in _NOT_CHARSETS
-        return body.decode(charset if known else "latin-1", "replace")
-    except (LookupError, ValueError):  # no such charset, or no text encoding
-        return body.decode("latin-1")
+    return in_charset(body, charset)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 from sandbox.operators.door import Arrival
-from sandbox.operators.imap.core import Core
+from sandbox.operators.imap.core import Awaiting, Core
 from sandbox.operators.imap.service import Service
-from sandbox.operators.imap.session import Work
 from sandbox.operators.observing import SessionObserved
 
 __all__ = ["ImapProtocol", "serve"]
@@ -155,12 +154,12 @@ class ImapProtocol(asyncio.Protocol):
         self._again = None
         self._advance()
 
-    def _start(self, work: Work) -> None:
+    def _start(self, work: Awaiting) -> None:
         self._run(work)
         if self._core.session.actor is None:
             self._keeping = self._loop.call_later(self._keepalive, self._keep_alive)
 
-    def _run(self, work: Coroutine[Any, Any, object]) -> None:
+    def _run(self, work: Awaiting) -> None:
         self._task = self._loop.create_task(work)
         self._task.add_done_callback(self._done)
 

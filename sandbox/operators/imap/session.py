@@ -27,7 +27,8 @@ class State(Enum):
     LOGOUT = "logout"
 
 
-Work = Coroutine[Any, Any, Reply | None]
+# A function, because a coroutine that is cancelled before it began would complain.
+Work = Callable[[], Coroutine[Any, Any, Reply | None]]
 # The end of a command, the work that leads to it, or None while the client has to say more first.
 Outcome = Reply | Work | None
 # Takes the client's next line, which is no command (SASL, IDLE).

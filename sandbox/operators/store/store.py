@@ -2,18 +2,16 @@ r"""`MailStore`: the one door to what an operator keeps."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
-from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from sandbox.operators.mail import Envelope, Folder, MessageRow, Queued, Recipient
 from sandbox.operators.store import folders, messages, outgoing, schema
 from sandbox.operators.store.errors import StoreError
+from sandbox.operators.store.listeners import Listeners
 from sandbox.operators.store.listing import Listings
 from sandbox.operators.store.writer import HEAVY, Changes, Writer
 
@@ -46,8 +44,7 @@ class MailStore:
         self._boxes = {
             address: _Box(number, inbox) for address, number, inbox in folders.boxes(file.reader)
         }
-        self._listeners: dict[int, list[Callable[[int], None]]] = defaultdict(list)
-        self._queue_listeners: list[Callable[[], None]] = []
+        self._listeners = Listeners()
         self._writer = Writer(file.writer, self._publish)
 
     @classmethod
@@ -168,7 +165,7 @@ class MailStore:
 
     def on_queue(self, callback: Callable[[], None]) -> None:
         """Have something called on the event loop whenever the queue got a new row."""
-        self._queue_listeners.append(callback)
+        self._listeners.of_queue(callback)
 
     # Folders -------------------------------------------------------------------------------------
 
@@ -330,16 +327,7 @@ class MailStore:
         Raises:
             StoreError: `missing`.
         """
-        box = self._box(mailbox).id
-        self._listeners[box].append(callback)
-
-        def stop() -> None:
-            if callback in self._listeners[box]:
-                self._listeners[box].remove(callback)
-            if not self._listeners[box]:
-                del self._listeners[box]
-
-        return stop
+        return self._listeners.of_mailbox(self._box(mailbox).id, callback)
 
     # Within --------------------------------------------------------------------------------------
 
@@ -366,19 +354,4 @@ class MailStore:
     def _publish(self, changes: Changes) -> None:
         for address, number, inbox in changes.mailboxes:
             self._boxes[address] = _Box(number, inbox)
-        for mailbox, folder in sorted(changes.folders):
-            for callback in tuple(self._listeners.get(mailbox, ())):
-                self._tell(partial(callback, folder))
-        if changes.queued:
-            for notice in self._queue_listeners:
-                self._tell(notice)
-
-    def _tell(self, callback: Callable[[], None]) -> None:
-        """Call a listener; what it raises is the loop's to report, and no other listener's."""
-        try:
-            callback()
-        except Exception as error:  # noqa: BLE001 - reported, as the loop does for callbacks
-            loop = asyncio.get_running_loop()
-            loop.call_exception_handler(
-                {"message": "a listener of the mail store failed", "exception": error}
-            )
+        self._listeners.tell(changes)

@@ -10,6 +10,7 @@ Meanwhile the next operations gather.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections import deque
@@ -215,4 +216,6 @@ class Writer:
         """Nothing of the batch is there, and nobody is told that it is."""
         batch.failure = failure
         if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+            # A disk that refuses even this fails the next BEGIN too, so each batch is told.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")

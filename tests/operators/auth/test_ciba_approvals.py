@@ -171,6 +171,18 @@ def test_a_login_after_a_cancelled_request_rings_anew():
     run(body())
 
 
+def test_a_login_in_the_instant_of_the_cancellation_does_not_join_what_is_cancelled():
+    async def body() -> None:
+        async with bench() as b:
+            gone = await b.login()
+            gone.cancel()
+            again = await b.login()
+            b.phone.answer(YES)
+            assert await again is YES
+
+    run(body())
+
+
 def test_one_account_rings_from_a_bounded_number_of_addresses():
     async def body() -> None:
         async with bench(requests_per_account=1) as b:

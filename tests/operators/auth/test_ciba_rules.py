@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.observations.schema import Cause
+from sandbox.operators.auth.rules import RULES as OTHERS
 from sandbox.operators.auth.rules_ciba import RULES
 from sandbox.operators.rules import Refusal, Rule
 
@@ -30,3 +31,7 @@ def test_what_is_nobodys_fault_is_temporary_and_nothing_else_is():
     down = {rule.name for rule in RULES.values() if rule.cause is Cause.BACKEND_DOWN}
     temporary = {rule.name for rule in RULES.values() if rule.refusal is Refusal.UNAVAILABLE}
     assert down == temporary
+
+
+def test_a_name_in_the_journal_means_one_rule():
+    assert not set(RULES) & set(OTHERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -242,6 +243,27 @@ def test_whatever_is_wrong_the_client_is_told_the_same(world: World) -> None:
         Refusal.CREDENTIALS
     }
     assert len(results) == 9
+
+
+def test_a_refusal_takes_the_same_time_whatever_was_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anne, waits = world.holder(), []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("sandbox.operators.auth.authenticator.asyncio.sleep", sleep)
+    steps = [password(user, WRONG) for user in (anne.mailbox, "nobody@op1.mssante.test", "x")]
+
+    async def work() -> None:
+        async with world.operator(AccessPolicy(refusal_seconds=60.0)) as control:
+            for step in steps:
+                await control.authenticator.authenticate(step.credentials, step.channel)
+
+    asyncio.run(work())
+    assert len(waits) == 3
+    assert min(waits) > 50
 
 
 def test_a_refusal_is_journaled_once_with_cause_and_remedy_and_without_secret(

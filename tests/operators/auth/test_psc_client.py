@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from sandbox.operators.auth.psc_client import (
 from sandbox.psc import FAULTS, Behaviour, Running
 from sandbox.psc.certificates import make_tls_files
 from sandbox.psc.ciba import State
+from sandbox.psc.server import tls_context
 
 from .ciba_space import (
     BLOCKED,
@@ -113,10 +115,10 @@ def test_a_given_message_is_shown(psc: Running):
     assert psc.provider.requests(DOCTOR)[0].binding_message == "IMAP-42"
 
 
-def test_the_persons_time_is_told_from_the_back_ends(psc: Running):
-    psc.provider.behaviour = Behaviour(kind="approve", delay=8.4)
-    marks = ask(psc).marks
-    # auth_time has whole seconds, polls are 1 s apart.
+def test_the_persons_time_is_told_from_the_back_ends(each: Running):
+    each.provider.behaviour = Behaviour(kind="approve", delay=8.4)
+    marks = ask(each).marks
+    # auth_time has whole seconds; polls are up to 5 s apart.
     assert marks.decided - marks.rung == pytest.approx(8.4, abs=0.6)
 
 
@@ -325,6 +327,34 @@ def test_no_proxy_is_taken_from_the_environment(psc: Running, monkeypatch: pytes
 def test_an_answer_without_end_is_cut(psc: Running, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(psc_client, "MAX_BODY", 100)
     assert refusal(psc).rule.name == "psc-misbehaves"
+
+
+def test_an_answer_that_trickles_is_cut_at_the_time_out(psc: Running):
+    """Each byte comes in time; the answer never does."""
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+    async def body() -> None:
+        context = tls_context(psc.files, ask_certificate=False)
+        server = await asyncio.start_server(trickle, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        asked = replace(registration(psc), issuer=f"https://localhost:{port}")
+        trust = trust_context(Path(psc.files.ca))
+        async with server, PscClient(asked, trust, timeout=0.2) as client:
+            with pytest.raises(PscError) as caught:
+                async with asyncio.timeout(5):
+                    await client.introspect("a token")
+            assert caught.value.rule.name == "psc-unreachable"
+        await until(lambda: len(asyncio.all_tasks()) == 1)
+
+    run(body())
 
 
 def test_ten_clients_at_once_fetch_discovery_and_keys_once(psc: Running):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from sandbox.operators.model import Rejected
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-from .world import CHANNEL, Holder, Restart, Try, Wait, World, password
+from .world import CHANNEL, Holder, Restart, Try, Wait, World, password, told
 
 OTHER_CLIENT = replace(CHANNEL, client="127.0.0.2")
 SHARING = AccessPolicy(totp=TotpPolicy(share_seconds=20))
@@ -92,6 +93,32 @@ def test_two_accounts_of_one_person_use_codes_of_their_own(world: World) -> None
         password(f"{box.address}*{second.identity}", second.password + second.code()),
     )
     assert got == [box.address, box.address]
+
+
+def test_of_two_connections_at_once_one_gets_the_code(world: World) -> None:
+    anne = world.holder()
+    step = login(anne, anne.code())
+
+    async def work() -> list[str]:
+        async with world.operator() as control:
+            judge = control.authenticator.authenticate
+            both = [judge(step.credentials, step.channel) for _ in range(2)]
+            return sorted(told(each) for each in await asyncio.gather(*both))
+
+    assert asyncio.run(work()) == sorted([anne.mailbox, "code-reused"])
+
+
+def test_the_connections_of_one_client_at_once_all_get_a_shared_code(world: World) -> None:
+    anne = world.holder()
+    step = login(anne, anne.code())
+
+    async def work() -> list[str]:
+        async with world.operator(SHARING) as control:
+            judge = control.authenticator.authenticate
+            five = [judge(step.credentials, step.channel) for _ in range(5)]
+            return [told(each) for each in await asyncio.gather(*five)]
+
+    assert asyncio.run(work()) == [anne.mailbox] * 5
 
 
 @pytest.mark.parametrize("steps", [-1, 0, 1])

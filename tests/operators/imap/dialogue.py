@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox.observations.schema import Cause
 from sandbox.operators.imap import Service, Settings
 from sandbox.operators.imap.core import Core
 from sandbox.operators.journal import Journal
@@ -27,7 +28,6 @@ from sandbox.operators.model import (
 )
 from sandbox.operators.observing import LoginObserved, Nobody, SessionObserved
 from sandbox.operators.rules import Refusal, Rule
-from sandbox.observations.schema import Cause
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
 

@@ -88,6 +88,16 @@ async def test_a_message_for_nobody_is_a_mistake_of_the_caller(store: MailStore)
         await store.accept(envelope(), b"x", local=[], remote=[])
 
 
+async def test_a_queue_id_that_the_trace_shows_is_kept(store: MailStore) -> None:
+    given = await store.accept(
+        envelope(), b"x", local=[], remote=[CAROL], key="k", queue_id="SHOWN"
+    )
+    again = await store.accept(
+        envelope(), b"x", local=[], remote=[CAROL], key="k", queue_id="OTHER"
+    )
+    assert given == again == store.queue()[0].queue_id == "SHOWN"
+
+
 async def test_a_repetition_adds_nothing_and_gets_the_same_queue_id(store: MailStore) -> None:
     first = await store.accept(envelope(), b"x", local=[ALICE], remote=[CAROL], key="k")
     again = await store.accept(envelope(), b"x", local=[ALICE], remote=[CAROL], key="k")

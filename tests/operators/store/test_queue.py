@@ -118,3 +118,9 @@ async def test_a_reply_of_any_bytes_is_kept_as_far_as_text_can(store: MailStore)
     [row] = await queue_up(store, CAROL)
     await store.settle(deferred=[(row, 0.0, "451 d\udce9sol\u00e9")])
     assert store.queue()[0].last_reply == "451 d?sol\u00e9"
+
+
+async def test_rows_under_way_are_stepped_over(store: MailStore, clock: Clock) -> None:
+    ids = await queue_up(store, *(Recipient(address=f"r{n}@op2") for n in range(5)))
+    found = store.due(clock.now, limit=2, skip={ids[0], ids[2]})
+    assert [row.id for row in found] == [ids[1], ids[3]]
