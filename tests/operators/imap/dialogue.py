@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -210,5 +210,16 @@ async def world(path: Path, settings: Settings | None = None) -> AsyncIterator[W
         journal.close()
 
 
-__all__ = ["BOX", "NOW", "CertificateCredentials", "Client", "Gate", "Seen", "World", "channel",
-           "lines", "rule", "world"]  # fmt: skip
+def talk(
+    path: Path, work: Callable[[World], Awaitable[None]], settings: Settings | None = None
+) -> None:
+    """Run a test's own work in a world of its own."""
+
+    async def inside() -> None:
+        async with world(path, settings) as here:
+            await work(here)
+
+    asyncio.run(inside())
+
+
+__all__ = ["BOX", "NOW", "Client", "Gate", "Seen", "World", "channel", "lines", "talk", "world"]

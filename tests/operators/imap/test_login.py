@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from sandbox.observations.schema import Cause
-from sandbox.operators.imap import Settings
 from sandbox.operators.model import (
     CertificateCredentials,
     PasswordCredentials,
@@ -18,17 +15,7 @@ from sandbox.operators.model import (
     TokenCredentials,
 )
 from sandbox.operators.rules import Refusal
-from tests.operators.imap.dialogue import BOX, World, world
-
-
-def talk(
-    path: Path, work: Callable[[World], Awaitable[None]], settings: Settings | None = None
-) -> None:
-    async def inside() -> None:
-        async with world(path, settings) as here:
-            await work(here)
-
-    asyncio.run(inside())
+from tests.operators.imap.dialogue import BOX, World, talk
 
 
 def b64(text: str) -> str:
