@@ -8,3 +8,31 @@ them on two event loops and in order. `sheet` tells other programs where everyth
 (`space.json`), `commands` are the verbs. Nothing of it knows a protocol: that is `operators`.
 It imports all packages before it; conformance, analysis and the console may import it.
 """
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.live.space import LiveSpace
+
+__all__ = ["live"]
+
+
+def live(scenario: str = "demo", **members: Any) -> LiveSpace:
+    """Return a space that runs for the length of a `with` block; see `space.live`."""
+    from sandbox.live.space import live as make
+
+    return make(scenario, **members)
+
+
+class _Callable(ModuleType):
+    """Lets `sandbox.live("demo")` be said, though `sandbox.live` is a package."""
+
+    def __call__(self, scenario: str = "demo", **members: Any) -> LiveSpace:
+        return live(scenario, **members)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -47,7 +47,7 @@ from sandbox.trust.zone import hosts_lines
 if TYPE_CHECKING:
     from sandbox.observations.observations import Observations
 
-__all__ = ["LiveOptions", "LiveSpace"]
+__all__ = ["LiveOptions", "LiveSpace", "live"]
 
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
@@ -352,3 +352,37 @@ def _personal(directory: Directory, accounts: tuple[CastAccount, ...]) -> dict[s
             elif person is not None:
                 wanted[path] = card(path, card_holder(person))
     return wanted
+
+
+def live(
+    scenario: str = "demo", *, designs: Sequence[str] = (), dir: str | Path | None = None,  # noqa: A002 - as the command line calls it
+    **members: Any,
+) -> LiveSpace:  # fmt: skip
+    """Return a space that runs for the length of a `with` block.
+
+        with sandbox.live("demo", designs=("single-endpoint",), operators=2) as space:
+            space.sheet["accounts"]
+
+    Telephones approve at once, where the command line waits for a person.
+
+    Args:
+        scenario: name or path.
+        designs: side by side, the first with the plain names.
+        dir: where the space is kept; a temporary folder by default.
+        members: others of `LiveOptions`.
+
+    Raises:
+        UserError: something cannot be had, said in one line.
+    """
+    known = {each.name for each in fields(LiveOptions)} - {"scenario", "designs", "folder"}
+    for name in members:
+        if name not in known:
+            raise UserError(f"live: {name}: unknown; choose among {', '.join(sorted(known))}")
+    return LiveSpace(
+        LiveOptions(
+            scenario=scenario,
+            designs=tuple(designs),
+            folder=None if dir is None else Path(dir),
+            **{"behaviour": "approve", **members},
+        )
+    )
