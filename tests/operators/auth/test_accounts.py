@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sandbox.operators.auth.accounts import (
     digest_of,
     new_password,
     new_totp_secret,
+    private_database,
 )
 from sandbox.operators.auth.used_codes import Use, UsedCodes
 from sandbox.space.errors import UserError
@@ -46,6 +48,19 @@ def test_the_file_is_its_owner_s_and_holds_no_password(tmp_path: Path) -> None:
     assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
     assert not any(password.encode() in each.read_bytes() for each in files)
     accounts.close()
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.db"
+    path.touch(0o644)
+    Accounts(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_commit_is_on_disk_when_it_returns(tmp_path: Path) -> None:
+    database = private_database(tmp_path / "any.db")
+    assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    database.close()
 
 
 def test_an_access_is_kept_and_replaced(accounts: Accounts) -> None:
@@ -136,6 +151,25 @@ def test_codes_used_together_are_all_on_disk(tmp_path: Path) -> None:
         return found
 
     assert asyncio.run(work()) == 200
+
+
+def test_a_code_that_the_disk_refuses_lets_nobody_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_codes: UsedCodes, _uses: list[Use]) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(UsedCodes, "_write", full)
+
+    async def work() -> list[Use]:
+        codes = UsedCodes(tmp_path / "codes.db", keep=90, now=0)
+        with pytest.raises(sqlite3.OperationalError):
+            await codes.add(use(1, 1, 1.0))
+        kept = list(codes.of(1))
+        await codes.close()
+        return kept
+
+    assert asyncio.run(work()) == [use(1, 1, 1.0)]
 
 
 def test_a_use_counts_from_the_moment_it_is_added(tmp_path: Path) -> None:

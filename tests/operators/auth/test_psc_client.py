@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.operators.auth import psc_client
+from sandbox.operators.auth import psc_http
 from sandbox.operators.auth.psc_client import (
     Approval,
     CibaRequest,
@@ -25,6 +25,7 @@ from sandbox.operators.auth.psc_client import (
 from sandbox.psc import FAULTS, Behaviour, Running
 from sandbox.psc.certificates import make_tls_files
 from sandbox.psc.ciba import State
+from sandbox.psc.jose import BadTokenError
 from sandbox.psc.server import tls_context
 
 from .ciba_space import (
@@ -325,7 +326,7 @@ def test_no_proxy_is_taken_from_the_environment(psc: Running, monkeypatch: pytes
 
 
 def test_an_answer_without_end_is_cut(psc: Running, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(psc_client, "MAX_BODY", 100)
+    monkeypatch.setattr(psc_http, "MAX_BODY", 100)
     assert refusal(psc).rule.name == "psc-misbehaves"
 
 
@@ -378,7 +379,7 @@ def test_an_unknown_kid_makes_one_fetch_for_a_while(psc: Running):
     async def body() -> None:
         async with client_of(psc) as client:
             for _ in range(20):
-                with pytest.raises(psc_client.BadTokenError):
+                with pytest.raises(BadTokenError):
                     await client.signed_claims(forged, ("RS256",))
 
     before = psc.provider.events.add(psc.provider.now(), "mark").seq
@@ -396,7 +397,7 @@ def test_known_keys_serve_on_while_the_provider_is_down(psc: Running):
         async with client_of(psc, timing) as client:
             await client.signed_claims(token, ("RS256",))
             faulty(psc, "unavailable", point="jwks")
-            now[0] = psc_client.KEYS_LIFE + 1
+            now[0] = psc_http.KEYS_LIFE + 1
             assert (await client.signed_claims(token, ("RS256",)))["iss"] == psc.issuer
 
     run(body())

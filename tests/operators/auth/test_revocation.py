@@ -128,6 +128,11 @@ def test_an_answer_that_proves_nothing_is_doubt(pki: Pki, fault: str) -> None:
     ) == [UNKNOWN]
 
 
+def test_an_answer_without_end_is_doubt(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.operators.auth.revocation._MAX_OCSP", 100)
+    assert ask(pki, pki.card().auth.certificate) == [UNKNOWN]
+
+
 def test_in_doubt_the_crl_is_asked(pki: Pki) -> None:
     good, bad = pki.card().auth, pki.card().auth
     pki.ca.revoke(bad, "key-compromise")
