@@ -45,7 +45,11 @@ def names_of(hosts: str | Path) -> dict[str, str]:
     library = "libnss_wrapper.so"
     if library not in found.stdout:
         pytest.skip("libnss_wrapper is not installed (.ci/peers-operators)")
-    return {"LD_PRELOAD": library, "NSS_WRAPPER_HOSTS": str(hosts)}
+    return {
+        "LD_PRELOAD": library,
+        "NSS_WRAPPER_HOSTS": str(hosts),
+        "NSS_WRAPPER_MAX_HOSTENTS": "9999",
+    }
 
 
 def run(
