@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sandbox.directory import Directory
 from sandbox.live.assembly import Assembly
@@ -42,13 +42,14 @@ from sandbox.space.loader import load_scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
 from sandbox.trust.keys import write_private
 from sandbox.trust.service import PkiFaults
-from sandbox.trust.zone import hosts_lines
+from sandbox.trust.zone import Host, hosts_lines
 
 if TYPE_CHECKING:
     from sandbox.observations.observations import Observations
 
 __all__ = ["LiveOptions", "LiveSpace", "live"]
 
+T = TypeVar("T")
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 
@@ -145,7 +146,7 @@ class LiveSpace:
         """Return an operator's own CIBA."""
         return self._assembly.providers[operator].running
 
-    def run(self, work: Any, timeout: float | None = 30.0) -> Any:
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
         """Run a coroutine on the loop of the operators and return what it gives."""
         return self._mail_loop.run(work, timeout)
 
@@ -232,6 +233,9 @@ class LiveSpace:
 
     def _serve(self, stack: contextlib.ExitStack, founding: Founding) -> None:
         plan, folder = self.plan, self.folder
+        known = (*plan.zone.hosts, Host(plan.dns.host, (plan.dns.address,)))
+        hosts = "".join(f"{line}\n" for line in hosts_lines(known))
+        write_private(folder.path / "hosts", hosts.encode())
         (folder.path / "list").mkdir(exist_ok=True, mode=0o700)
         (folder.path / "psc").mkdir(exist_ok=True, mode=0o700)
         ledger = DomainLedger(folder.path / "list" / "history.jsonl")
@@ -288,8 +292,6 @@ class LiveSpace:
         for operator in self.operators.values():
             for door in operator.doors:
                 self.recorder.watch(door)
-        hosts = "".join(f"{line}\n" for line in hosts_lines(plan.zone.hosts))
-        write_private(folder.path / "hosts", hosts.encode())
         self.sheet = build_sheet(
             plan,
             self.accounts,
@@ -326,7 +328,10 @@ def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> No
                 raise outcome
 
     async def stop() -> None:
-        await asyncio.gather(*(each.stop() for each in services))
+        outcomes = await asyncio.gather(*(each.stop() for each in services), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     stack.callback(lambda: loop.run(stop(), STOP_SECONDS))
     try:

@@ -10,6 +10,7 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import time
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import jsonschema
 import pytest
 
 import sandbox
+from sandbox.directory import Bearer, BoxState, BoxType, Feeder
 from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.mailer import MailError, choose, open_imap, open_smtp
 from sandbox.live.sheet import read_sheet
@@ -240,6 +242,23 @@ def test_a_domain_off_the_list_gets_no_mail(mss_space: LiveSpace) -> None:
         pytest.raises(smtplib.SMTPRecipientsRefused),
     ):
         smtp.send_message(message(account(sheet, "APP"), "a@elsewhere.mssante.test", "no"))
+
+
+def test_a_mailbox_fed_to_the_directory_is_opened_while_the_space_runs(
+    mss_space: LiveSpace,
+) -> None:
+    sheet = mss_space.sheet
+    operator = sheet["operators"][0]
+    address = f"nouveau@{operator['domain']}"
+    shared = mss_space.directory.mailbox(account(sheet, "ORG"))
+    assert shared is not None
+    Feeder(mss_space.directory).insert(
+        Bearer.of(shared), BoxState(address=address, type=BoxType.ORG.value)
+    )
+    with open_smtp(choose(sheet, account(sheet, "APP"), "smtp"), quiet) as smtp:
+        while smtp.mail(account(sheet, "APP"))[0] == 250 and smtp.rcpt(address)[0] != 250:
+            smtp.rset()
+            time.sleep(0.1)
 
 
 def test_what_the_servers_saw_has_the_tables_of_a_simulated_run(mss_space: LiveSpace) -> None:
