@@ -14,7 +14,8 @@ from typing import cast
 
 from sandbox.operators.door import Arrival
 from sandbox.operators.observing import Observer, SessionObserved
-from sandbox.operators.smtp.dialogue import Close, Dialogue, Event, Post, StartTls
+from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.events import Close, Event, Post, StartTls
 from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.space.methods import Method
 

@@ -14,7 +14,9 @@ from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
 from sandbox.operators.observing import LoginObserved, Nobody, Observer
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp.connection import Connection
-from sandbox.operators.smtp.dialogue import CheckPeer, Event, Limits, Login, Post, Setting
+from sandbox.operators.smtp.conversation import Setting
+from sandbox.operators.smtp.events import CheckPeer, Event, Login, Post
+from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.post import PostError, PostOffice
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.replies import Reply

@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.operators.mail import Recipient
+from sandbox.operators.relay import runner
 from sandbox.operators.relay.backoff import Backoff
 from sandbox.operators.relay.connection import Timeouts
 from sandbox.trust import MailDomain, ZoneSpec, make_bad
@@ -109,6 +110,27 @@ def test_much_mail_arrives_once_each_over_few_connections(pki: Pki, tmp_path: Pa
             await here.empty()
             assert sorted(each.content for each in peer.delivered) == sorted(contents)
             assert peer.connections <= 4
+
+    run(work)
+
+
+def test_a_long_queue_is_taken_in_parts_that_keep_each_message_whole(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "MOST_HELD", 20)
+
+    async def work() -> None:
+        async with rig(pki, tmp_path, up=False, backoff=Backoff()) as (here, peer, door):
+            await here.runner.stop()
+            third = "dora@op2.mssante.test"
+            for number in range(30):
+                await here.send(BOB, CARL, third, content=CONTENT + b"%d\r\n" % number)
+            await here.stop()
+            await door.start()
+            await here.start()
+            await here.empty()
+            assert [len(each.rcpt) for each in peer.delivered] == [3] * 30
+            assert len({each.content for each in peer.delivered}) == 30
 
     run(work)
 

@@ -20,18 +20,10 @@ from sandbox.operators.model import (
     SaslName,
 )
 from sandbox.operators.rules import Refusal, Rule
-from sandbox.operators.smtp.dialogue import (
-    CheckPeer,
-    Close,
-    Dialogue,
-    Event,
-    Limits,
-    Login,
-    Post,
-    Room,
-    Setting,
-    StartTls,
-)
+from sandbox.operators.smtp.conversation import Setting
+from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.events import CheckPeer, Close, Event, Login, Post, StartTls
+from sandbox.operators.smtp.limits import Limits, Room
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.submission import Submission
