@@ -15,6 +15,7 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.model import Actor, Channel
 from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
+from sandbox.operators.relay.client import without_return_path
 from sandbox.operators.relay.dsn import Reporter, is_due, notification
 from sandbox.operators.relay.outcome import Action, Outcome
 from sandbox.operators.smtp.addresses import domain_of
@@ -238,7 +239,7 @@ class PostOffice:
         reporter = Reporter(self._host, f"mailer-daemon@{min(self._domains())}")
         answer, report = notification(
             envelope,
-            content,
+            without_return_path(content),
             outcomes,
             reporter=reporter,
             queue_id=queue_id,

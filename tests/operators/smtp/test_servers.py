@@ -8,6 +8,7 @@ import shutil
 import smtplib
 import ssl
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -328,6 +329,23 @@ def test_a_silent_client_is_cut(keys: Path, tmp_path: Path) -> None:
     run(work)
 
 
+def test_a_session_ends_with_its_token(keys: Path, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path) as at:
+
+            async def authenticate(*_: object) -> Accepted:
+                return Accepted(actor=actor(expires_at=time.time() + 0.1))
+
+            at.authenticator.authenticate = authenticate  # type: ignore[method-assign]
+            reader, writer = await connect(at)
+            writer.write(HELD)
+            assert (await reader.readline()).startswith(b"235 ")
+            assert (await reader.readline()).startswith(b"421 4.7.0 Authentication expired")
+            writer.close()
+
+    run(work)
+
+
 def test_a_flood_behind_a_held_login_ends_both(keys: Path, tmp_path: Path) -> None:
     async def work() -> None:
         async with place(keys, tmp_path) as at:
@@ -423,6 +441,27 @@ def test_a_relayed_message_is_delivered_once_when_the_relay_repeats_it(
             assert [each.relayed for each in at.seen.deliveries] == [True]
             events = [each["event"] for each in at.journal.since()]
             assert events == ["accepted", "repeated"]
+
+    run(work)
+
+
+def test_a_relay_that_names_many_mailboxes_that_are_gone_is_heard_to_the_end(
+    keys: Path, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with place(
+            keys, tmp_path, tls="starttls", certificate="required", relay=True, mechanisms=()
+        ) as at:
+            gone = [f"gone{number}@op1.mssante.test" for number in range(200)]
+
+            def relayed() -> dict[str, tuple[int, bytes]]:
+                with smtplib.SMTP("127.0.0.1", at.port, local_hostname="relay") as client:
+                    client.starttls(context=at.context("relay"))
+                    return client.sendmail(FAR, [*gone, BOB], THEIRS)
+
+            refused = await in_thread(relayed)
+            assert sorted(refused) == sorted(gone)
+            assert len(at.inbox(BOB)) == 1
 
     run(work)
 
