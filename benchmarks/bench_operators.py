@@ -1,6 +1,7 @@
 """Our operators beside Postfix + Dovecot (and GreenMail): same work, same durability, one run.
 
-- logins: TCP, TLS (full handshake), login, LOGOUT, by IMAP; ours by each method;
+- logins: TCP, TLS (full handshake), login, LOGOUT, by IMAP; ours by each method too (eCPS: approved
+  once, then within the time that operators share an approval; SMS would measure the waiting alone);
 - submissions of 10 kB: a connection each, and on kept connections;
 - the chain: submitted to operator A, relayed over mutual TLS to operator B, fetched there by IMAP:
   messages a second as fast as it goes, and the time from MAIL to FETCH at 25 a second, which is the

@@ -36,7 +36,7 @@ with LiveSpace(options) as space:
     print("ready", flush=True)
     sys.stdin.read()
 """
-METHODS = ("cps", "certificat", "totp", "ecps", "ciba-operateur")
+METHODS = ("cps", "certificat", "totp", "ecps")
 
 
 def _account(address: str, way: dict[str, Any], bundle: bytes) -> Account:
