@@ -1,0 +1,208 @@
+"""SELECT, EXAMINE, CLOSE, UNSELECT, CREATE, DELETE, RENAME, SUBSCRIBE, STATUS (RFC 9051 §6.3)."""
+
+from __future__ import annotations
+
+from sandbox.operators.imap import commands
+from sandbox.operators.imap.commands import Command
+from sandbox.operators.imap.names import DELIMITER
+from sandbox.operators.imap.responses import No, Reply
+from sandbox.operators.imap.session import Outcome, Session, State
+from sandbox.operators.imap.view import View
+from sandbox.operators.mail import Folder
+
+__all__ = [
+    "close",
+    "create",
+    "delete",
+    "existing",
+    "rename",
+    "select",
+    "status",
+    "status_line",
+    "subscribe",
+    "unselect",
+]
+
+_USES = {use.lower(): use for use in ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")}
+
+
+def existing(session: Session, name: str, code: str = "NONEXISTENT") -> Folder:
+    """Return a folder by its name.
+
+    Raises:
+        No: it does not exist; `code` says more.
+    """
+    folder = session.service.store.folder(session.mailbox, name)
+    if folder is None:
+        raise No("No such mailbox", code)
+    return folder
+
+
+def mailbox_id(folder: Folder) -> str:
+    """Return MAILBOXID (RFC 8474): the store never uses a number again."""
+    return f"F{folder.id}"
+
+
+def select(session: Session, command: Command) -> Outcome:
+    """SELECT, EXAMINE."""
+    assert isinstance(command, commands.Select)
+    if session.view is not None:
+        session.leave()
+        session.tell("OK [CLOSED] Previous mailbox is closed")
+    if command.condstore:
+        session.use_condstore()
+    folder = existing(session, command.mailbox)
+    read_only = command.name == "EXAMINE"
+    recent = session.service.store.recent(folder.id)
+    if read_only or session.rev2 or recent >= folder.uid_next:
+        return _open(session, folder, recent, read_only=read_only)
+
+    async def claim() -> Reply:
+        first = await session.service.store.claim_recent(folder.id)
+        # What came while that was written is in the view too.
+        return _open(session, existing(session, command.mailbox), first, read_only=False)
+
+    return claim
+
+
+def _open(session: Session, folder: Folder, recent: int, *, read_only: bool) -> Reply:
+    rows = session.service.store.rows(folder.id)
+    view = View(folder, rows, read_only=read_only, recent_from=recent)
+    session.view = view
+    session.state = State.SELECTED
+    session.watch()
+    session.tell_flags(view)
+    session.tell(f"{len(rows)} EXISTS")
+    if session.rev2:
+        session.send(b'* LIST () "/" ' + session.name(folder.name) + b"\r\n")
+    else:
+        session.tell(f"{view.recent} RECENT")
+        unseen = next((n for n, row in enumerate(rows, 1) if "\\Seen" not in row.flags), 0)
+        if unseen:
+            session.tell(f"OK [UNSEEN {unseen}] First unseen message")
+    session.tell(f"OK [UIDVALIDITY {folder.uid_validity}] UIDs valid")
+    session.tell(f"OK [UIDNEXT {folder.uid_next}] Predicted next UID")
+    session.tell(f"OK [HIGHESTMODSEQ {folder.highest_modseq}] Highest modification sequence")
+    session.tell(f"OK [MAILBOXID ({mailbox_id(folder)})] Mailbox identifier")
+    session.note("examine" if read_only else "select", folder=folder.name, messages=len(rows))
+    if read_only:
+        return Reply("OK", "EXAMINE completed", "READ-ONLY")
+    return Reply("OK", "SELECT completed", "READ-WRITE")
+
+
+def close(session: Session, command: Command) -> Outcome:
+    r"""CLOSE: what is \Deleted is removed without a word."""
+    view = session.selected(command)
+    if view.read_only or not any("\\Deleted" in row.flags for row in view.rows):
+        return unselect(session, command)
+
+    async def work() -> Reply:
+        folder = view.folder
+        session.leave()
+        uids = await session.service.store.expunge(folder.id)
+        session.note("expunge", folder=folder.name, uids=uids)
+        return Reply("OK", "CLOSE completed")
+
+    return work
+
+
+def unselect(session: Session, command: Command) -> Outcome:
+    """UNSELECT."""
+    session.leave()
+    return Reply("OK", f"{command.name} completed")
+
+
+def create(session: Session, command: Command) -> Outcome:
+    """CREATE, with USE (RFC 6154)."""
+    assert isinstance(command, commands.Create)
+    # A name that ends with the delimiter only announces names below it.
+    name = command.mailbox.removesuffix(DELIMITER)
+    if set(name) & {"*", "%"}:
+        raise No("Wildcards make a name that LIST cannot ask for", "CANNOT")
+    use = ""
+    if command.use:
+        use = _USES.get(command.use[0].lower(), "")
+        taken = {folder.special_use for folder in session.service.store.folders(session.mailbox)}
+        if len(command.use) > 1 or not use or use in taken:
+            raise No("This special use is not possible", "USEATTR")
+
+    async def work() -> Reply:
+        folder = await session.service.store.create(session.mailbox, name, use)
+        session.note("create", folder=folder.name)
+        return Reply("OK", "CREATE completed", f"MAILBOXID ({mailbox_id(folder)})")
+
+    return work
+
+
+def delete(session: Session, command: Command) -> Outcome:
+    """DELETE."""
+    assert isinstance(command, commands.OnMailbox)
+    folder = existing(session, command.mailbox)
+
+    async def work() -> Reply:
+        await session.service.store.delete(folder.id)
+        session.note("delete", folder=folder.name)
+        return Reply("OK", "DELETE completed")
+
+    return work
+
+
+def rename(session: Session, command: Command) -> Outcome:
+    """RENAME."""
+    assert isinstance(command, commands.Rename)
+    folder = existing(session, command.mailbox)
+    to = command.to.removesuffix(DELIMITER)
+    if set(to) & {"*", "%"}:
+        raise No("Wildcards make a name that LIST cannot ask for", "CANNOT")
+
+    async def work() -> Reply:
+        await session.service.store.rename(folder.id, to)
+        session.note("rename", folder=folder.name, to=to)
+        return Reply("OK", "RENAME completed")
+
+    return work
+
+
+def subscribe(session: Session, command: Command) -> Outcome:
+    """SUBSCRIBE, UNSUBSCRIBE."""
+    assert isinstance(command, commands.OnMailbox)
+
+    async def work() -> Reply:
+        on = command.name == "SUBSCRIBE"
+        await session.service.store.subscribe(session.mailbox, command.mailbox, on)
+        return Reply("OK", f"{command.name} completed")
+
+    return work
+
+
+def status(session: Session, command: Command) -> Outcome:
+    """STATUS."""
+    assert isinstance(command, commands.Status)
+    status_line(session, existing(session, command.mailbox), command.items)
+    return Reply("OK", "STATUS completed")
+
+
+def status_line(session: Session, folder: Folder, items: tuple[str, ...]) -> None:
+    """Say the status of a folder."""
+    store = session.service.store
+    known: dict[str, str] = {
+        "APPENDLIMIT": str(session.service.settings.message_limit),
+        "HIGHESTMODSEQ": str(folder.highest_modseq),
+        "MAILBOXID": f"({mailbox_id(folder)})",
+        "UIDNEXT": str(folder.uid_next),
+        "UIDVALIDITY": str(folder.uid_validity),
+    }
+    if not set(items) <= set(known):
+        rows = store.rows(folder.id)
+        recent = store.recent(folder.id)
+        known |= {
+            "DELETED": str(sum("\\Deleted" in row.flags for row in rows)),
+            "MESSAGES": str(len(rows)),
+            "RECENT": str(sum(row.uid >= recent for row in rows)),
+            "SIZE": str(sum(row.size for row in rows)),
+            "UNSEEN": str(sum("\\Seen" not in row.flags for row in rows)),
+        }
+    if "HIGHESTMODSEQ" in items:
+        session.use_condstore()
+    told = " ".join(f"{item} {known[item]}" for item in items)
+    session.send(b"* STATUS ", session.name(folder.name), f" ({told})\r\n".encode())

@@ -1,0 +1,116 @@
+"""SEARCH and UID SEARCH (RFC 9051 §6.4.4, RFC 4731, RFC 5182, RFC 7162)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from sandbox.operators.imap import commands
+from sandbox.operators.imap.commands import Command
+from sandbox.operators.imap.grammar import Malformed
+from sandbox.operators.imap.responses import Reply
+from sandbox.operators.imap.search import Candidate, Test, compile_key, reads_content
+from sandbox.operators.imap.sequence import compact
+from sandbox.operators.imap.session import Outcome, Session
+from sandbox.operators.imap.view import View
+from sandbox.operators.mail import MessageRow
+from sandbox.operators.store import StoreError
+
+__all__ = ["search"]
+
+_TURN = 262_144  # bytes read between two turns of the others
+
+
+def search(session: Session, command: Command) -> Outcome:
+    """SEARCH."""
+    assert isinstance(command, commands.Search)
+    view = session.selected(command)
+    if command.charset and "UTF8=ACCEPT" in session.enabled:
+        raise Malformed("CHARSET is not possible after ENABLE UTF8=ACCEPT")  # RFC 6855 §3
+    if command.by_modseq:
+        session.use_condstore()
+    test = compile_key(command.key, view.resolve)
+    if reads_content(command.key):
+        return partial(_in_turns, session, view, command, test)
+    found = [candidate.row for candidate in _candidates(session, view) if test(candidate)]
+    return _tell(session, view, command, found)
+
+
+async def _in_turns(session: Session, view: View, command: commands.Search, test: Test) -> Reply:
+    found = []
+    read = 0
+    for candidate in _candidates(session, view):
+        try:
+            if test(candidate):
+                found.append(candidate.row)
+        except StoreError:  # gone between two commits
+            continue
+        read += candidate.size_read + 1024
+        if read >= _TURN:
+            read = 0
+            await session.drain()
+    return _tell(session, view, command, found)
+
+
+def _candidates(session: Session, view: View) -> list[Candidate]:
+    service = session.service
+    return [
+        Candidate(
+            row,
+            index,
+            recent=view.is_recent(row),
+            content=service.store.content,
+            parsed=service.parsed,
+        )
+        for index, row in enumerate(view.rows)
+        if row.uid not in view.gone
+    ]
+
+
+def _tell(
+    session: Session, view: View, command: commands.Search, found: Sequence[MessageRow]
+) -> Reply:
+    uids = [row.uid for row in found]
+    numbers = uids if command.uid else [(view.index(uid) or 0) + 1 for uid in uids]
+    if command.returned is None and not session.rev2:
+        told = "".join(f" {number}" for number in numbers)
+        if command.by_modseq and found:
+            told += f" (MODSEQ {max(row.modseq for row in found)})"
+        session.tell(f"SEARCH{told}")
+    else:
+        _extended(session, view, command, found, numbers)
+    return Reply("OK", "SEARCH completed")
+
+
+def _extended(
+    session: Session,
+    view: View,
+    command: commands.Search,
+    found: Sequence[MessageRow],
+    numbers: Sequence[int],
+) -> None:
+    asked = command.returned or frozenset(("ALL",))
+    # RFC 5182 §2.4: with MIN or MAX alone, those are what is saved; MODSEQ is likewise of those.
+    ends = found
+    if asked & {"MIN", "MAX"} and not asked & {"ALL", "COUNT"} and found:
+        ends = [found[0]] if "MIN" in asked else []
+        if "MAX" in asked and (found[-1] not in ends):
+            ends = [*ends, found[-1]]
+    if "SAVE" in asked:
+        view.saved = tuple(row.uid for row in ends)
+        if asked == {"SAVE"}:
+            return
+    told = [f'ESEARCH (TAG "{command.tag}")']
+    if command.uid:
+        told.append("UID")
+    if numbers and "MIN" in asked:
+        told.append(f"MIN {numbers[0]}")
+    if numbers and "MAX" in asked:
+        told.append(f"MAX {numbers[-1]}")
+    if numbers and "ALL" in asked:
+        told.append(f"ALL {compact(numbers)}")
+    if "COUNT" in asked:
+        told.append(f"COUNT {len(numbers)}")
+    if command.by_modseq and ends:
+        told.append(f"MODSEQ {max(row.modseq for row in ends)}")
+    session.tell(" ".join(told))

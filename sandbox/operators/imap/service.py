@@ -1,0 +1,119 @@
+"""What all IMAP sessions of one operator share."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sandbox.operators.imap.framing import Limits
+from sandbox.operators.imap.messages import ParsedMessages
+from sandbox.operators.journal import Journal
+from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
+from sandbox.operators.observing import Observer
+from sandbox.operators.store import MailStore
+
+__all__ = ["LargeContents", "Logins", "Service", "Settings"]
+
+
+class Logins(Protocol):
+    """Who judges credentials; `auth.Authenticator` does."""
+
+    async def authenticate(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
+        """Judge; may take minutes. Cancelling cancels what is pending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Bounds and times of sessions.
+
+    Attributes:
+        message_limit: bytes of a message (APPENDLIMIT, RFC 7889).
+        login_seconds: until a login has begun, and between its lines.
+        idle_seconds: without a word from a client that logged in (RFC 9051 §5.4: 30 minutes).
+        stalled_seconds: that a client may take nothing of what it was sent.
+        keepalive_seconds: between lines that keep a held login's connection alive.
+        failed_logins: refused on one connection before it is closed.
+        bad_commands: not understood on one connection before it is closed.
+    """
+
+    message_limit: int = 25 * 2**20
+    login_seconds: float = 60.0
+    idle_seconds: float = 1_800.0
+    stalled_seconds: float = 120.0
+    keepalive_seconds: float = 20.0
+    failed_logins: int = 3
+    bad_commands: int = 20
+
+
+class LargeContents:
+    """The large messages read last: clients fetch them slice by slice.
+
+    Args:
+        read: gives a message's bytes by its key in the store.
+        room: bytes kept at most.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], room: int = 64 * 2**20) -> None:
+        self._read = read
+        self._room = room
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: int) -> bytes:
+        """Return a message's bytes.
+
+        Raises:
+            StoreError: `missing`.
+        """
+        content = self._kept.pop(key, None)
+        if content is None:
+            content = self._read(key)
+            self._size += len(content)
+        self._kept[key] = content
+        while self._size > self._room and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            self._size -= len(oldest)
+        return content
+
+
+class Service:
+    """What a session needs of its operator.
+
+    Args:
+        store: mailboxes.
+        logins: judges credentials.
+        observer: is told of connections, logins, sessions.
+        journal: is told of actions.
+        settings: bounds and times.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        store: MailStore,
+        logins: Logins,
+        *,
+        observer: Observer,
+        journal: Journal,
+        settings: Settings | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = store
+        self.logins = logins
+        self.observer = observer
+        self.journal = journal
+        self.settings = settings or Settings()
+        self.clock = clock
+        # What a client may send before its login (a token fits in a line), and after it.
+        self.stranger = Limits(line=16_384, literal=8_192, unasked=4_096, message=0)
+        self.holder = Limits(
+            line=65_536,
+            literal=65_536,
+            unasked=262_144,
+            message=self.settings.message_limit,
+        )
+        self.parsed = ParsedMessages(store.content)
+        self.large = LargeContents(store.content)

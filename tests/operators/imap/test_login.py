@@ -1,0 +1,284 @@
+"""From greeting to login: capabilities, SASL, LOGIN, refusals (RFC 9051 §6.1, §6.2)."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from sandbox.observations.schema import Cause
+from sandbox.operators.model import (
+    CertificateCredentials,
+    PasswordCredentials,
+    SaslName,
+    TokenCredentials,
+)
+from sandbox.operators.rules import Refusal
+from tests.operators.imap.dialogue import BOX, World, talk
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+TOKEN = b64("user=anne\x01auth=Bearer good\x01\x01")
+BAD_TOKEN = b64("user=anne\x01auth=Bearer bad\x01\x01")
+
+
+def test_without_tls_nobody_can_log_in(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client(tls="")
+        client.core.greet()
+        [greeting] = (await client.send(b"")).decode().splitlines()
+        assert greeting == (
+            "* OK [CAPABILITY IMAP4rev2 IMAP4rev1 SASL-IR ID ENABLE LITERAL- STARTTLS LOGINDISABLED] "
+            "imap.op1.mssante.test ready"
+        )
+        assert (
+            await client.last("a LOGIN anne good") == "a NO [PRIVACYREQUIRED] Encryption required"
+        )
+        assert (await client.last(f"b AUTHENTICATE XOAUTH2 {TOKEN}")).startswith("b NO [PRIVACYREQ")
+        assert here.gate.asked == []
+
+    talk(tmp_path, work)
+
+
+def test_over_tls_the_mechanisms_of_the_endpoint_are_offered(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client(mechanisms=(SaslName.EXTERNAL, SaslName.NONE), certificate=b"good")
+        assert await client.run("a CAPABILITY") == [
+            "* CAPABILITY IMAP4rev2 IMAP4rev1 SASL-IR ID ENABLE LITERAL- AUTH=EXTERNAL LOGINDISABLED",
+            "a OK CAPABILITY completed",
+        ]
+        assert await client.last("b LOGIN anne good") == "b NO [CANNOT] Mechanism not offered here"
+        assert (await client.last("c AUTHENTICATE PLAIN =")).startswith("c NO [CANNOT]")
+        assert [seen.cause for seen in here.seen.logins] == [Cause.MECHANISM] * 2
+
+    talk(tmp_path, work)
+
+
+def test_external_is_told_to_those_with_a_certificate_alone(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client(mechanisms=(SaslName.PLAIN, SaslName.EXTERNAL))
+        told, _ = await client.run("a CAPABILITY")
+        assert "AUTH=PLAIN" in told
+        assert "EXTERNAL" not in told
+
+    talk(tmp_path, work)
+
+
+def test_after_login_every_extension_is_listed(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = await here.holder("")
+        [line] = await client.untagged("a CAPABILITY")
+        assert line == (
+            "* CAPABILITY IMAP4rev2 IMAP4rev1 SASL-IR ID ENABLE LITERAL+ IDLE NAMESPACE CHILDREN UIDPLUS "
+            "UNSELECT MOVE SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS ESEARCH SEARCHRES "
+            "STATUS=SIZE CONDSTORE BINARY OBJECTID UTF8=ACCEPT APPENDLIMIT=26214400"
+        )
+
+    talk(tmp_path, work)
+
+
+@pytest.mark.parametrize("given", ["LOGIN anne good", 'LOGIN "anne" "good"', 'LoGiN anne "go\\od"'])
+def test_login(tmp_path: Path, given: str) -> None:
+    async def work(here: World) -> None:
+        answer = await here.client().last(f"a {given}")
+        if "\\" in given:
+            assert answer == "a BAD Expected a string"
+            return
+        assert answer.startswith("a OK [CAPABILITY IMAP4rev2")
+        [asked] = here.gate.asked
+        assert asked == PasswordCredentials(
+            mechanism=SaslName.LOGIN, authcid="anne", password="good"
+        )
+
+    talk(tmp_path, work)
+
+
+def test_login_with_literals_waits_for_each(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client()
+        assert await client.send(b"a LOGIN {4}\r\n") == b"+ Ready for a literal\r\n"
+        assert await client.send(b"anne {4}\r\n") == b"+ Ready for a literal\r\n"
+        assert (await client.send(b"good\r\n")).startswith(b"a OK")
+
+    talk(tmp_path, work)
+
+
+def test_a_login_is_told_to_observer_and_journal(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        await here.client().run("a LOGIN anne good")
+        [seen] = here.seen.logins
+        assert (seen.backend, seen.person, seen.cause) == (1.0, 2.0, None)
+        [event] = [each for each in here.journal.since() if each["event"] == "login"]
+        assert (event["mailbox"], event["identity"]) == (BOX, "899700000001")
+        assert "good" not in str(here.journal.since())
+
+    talk(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "initial", "asked"),
+    [
+        ("PLAIN", b64("\0anne\0good"),
+         PasswordCredentials(mechanism=SaslName.PLAIN, authcid="anne", password="good")),
+        ("XOAUTH2", TOKEN, TokenCredentials(mechanism=SaslName.XOAUTH2, user="anne", token="good")),
+        ("OAUTHBEARER", b64("n,a=anne,\x01auth=Bearer good\x01\x01"),
+         TokenCredentials(mechanism=SaslName.OAUTHBEARER, user="anne", token="good")),
+        ("EXTERNAL", "=", CertificateCredentials(mechanism=SaslName.EXTERNAL)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ir", [True, False], ids=["initial response", "challenge"])
+def test_authenticate(
+    tmp_path: Path, mechanism: str, initial: str, asked: object, ir: bool
+) -> None:
+    async def work(here: World) -> None:
+        client = here.client(certificate=b"good")
+        if ir:
+            answer = await client.last(f"a AUTHENTICATE {mechanism} {initial}")
+        else:
+            assert await client.send(f"a AUTHENTICATE {mechanism}\r\n".encode()) == b"+ \r\n"
+            answer = await client.last("" if initial == "=" else initial)
+        assert answer.startswith("a OK [CAPABILITY")
+        assert here.gate.asked == [asked]
+
+    talk(tmp_path, work)
+
+
+def test_authenticate_login_asks_for_name_and_password(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client()
+        assert await client.run("a AUTHENTICATE LOGIN") == [f"+ {b64('Username:')}"]
+        assert await client.run(b64("anne")) == [f"+ {b64('Password:')}"]
+        assert (await client.last(b64("good"))).startswith("a OK")
+
+    talk(tmp_path, work)
+
+
+def test_a_refused_token_gets_its_challenge_then_the_refusal(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client()
+        challenge = b64('{"status":"401"}')
+        assert await client.run(f"a AUTHENTICATE XOAUTH2 {BAD_TOKEN}") == [f"+ {challenge}"]
+        assert await client.run("") == ["a NO [AUTHENTICATIONFAILED] Authentication failed"]
+
+    talk(tmp_path, work)
+
+
+def test_authenticate_can_be_cancelled(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client()
+        await client.run("a AUTHENTICATE PLAIN")
+        assert await client.run("*") == ["a BAD AUTHENTICATE cancelled"]
+        assert here.gate.asked == []
+
+    talk(tmp_path, work)
+
+
+@pytest.mark.parametrize("line", ["a AUTHENTICATE PLAIN !!!", f"a AUTHENTICATE PLAIN {b64('x')}"])
+def test_malformed_responses_are_bad(tmp_path: Path, line: str) -> None:
+    async def work(here: World) -> None:
+        assert (await here.client().last(line)).startswith("a BAD ")
+        assert here.gate.asked == []
+
+    talk(tmp_path, work)
+
+
+def test_refusals_say_the_kind_only_and_three_end_the_connection(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client()
+        for _ in range(2):
+            assert await client.run("a LOGIN anne bad") == [
+                "a NO [AUTHENTICATIONFAILED] Authentication failed"
+            ]
+        assert await client.run("a LOGIN anne bad") == [
+            "a NO [AUTHENTICATIONFAILED] Authentication failed",
+            "* BYE Too many failed attempts",
+        ]
+        assert client.core.closed
+
+    talk(tmp_path, work)
+
+
+def test_too_many_attempts_end_the_connection_at_once(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        here.gate.refusal = Refusal.LIMITED
+        assert await here.client().run("a LOGIN anne bad") == [
+            "a NO [LIMIT] Too many attempts, try again later",
+            "* BYE Too many attempts, try again later",
+        ]
+
+    talk(tmp_path, work)
+
+
+def test_a_good_certificate_logs_in_alone(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client(certificate=b"good", mechanisms=(SaslName.NONE,))
+        got = await client.run("a SELECT INBOX")
+        assert got[-1] == "a OK [READ-WRITE] SELECT completed"
+        assert here.gate.asked == [CertificateCredentials(mechanism=SaslName.NONE)]
+        assert await client.last("b FETCH 1:* FLAGS") == "b OK FETCH completed"
+        assert len(here.gate.asked) == 1
+
+    talk(tmp_path, work)
+
+
+def test_without_login_nothing_of_a_mailbox_is_possible(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client()
+        assert await client.last('a LIST "" "*"') == "a BAD Log in first"
+        assert await client.last("b FETCH 1 FLAGS") == "b BAD Log in first"
+
+    talk(tmp_path, work)
+
+
+def test_a_second_login_is_refused(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = await here.holder("")
+        assert await client.last("a LOGIN anne good") == "a BAD You are logged in"
+        assert await client.last("b STARTTLS") == "b BAD You are logged in"
+
+    talk(tmp_path, work)
+
+
+def test_the_end_of_the_token_ends_the_session(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = await here.holder()
+        client.core.expire()
+        assert b"".join(client.core.output()).startswith(b"* BYE ")
+        assert await client.send(b"a NOOP\r\n") == b""
+
+    talk(tmp_path, work)
+
+
+def test_id_enable_namespace_logout(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = await here.holder("")
+        assert await client.untagged('a ID ("name" "Thunderbird" "version" "140")') == [
+            '* ID ("name" "mssante-sandbox")'
+        ]
+        [event] = [each for each in here.journal.since() if each["event"] == "id"]
+        assert event["id_name"] == "Thunderbird"
+        assert await client.untagged("b ENABLE CONDSTORE X-NONE IMAP4rev2") == [
+            "* ENABLED CONDSTORE IMAP4rev2"
+        ]
+        assert await client.untagged("c NAMESPACE") == ['* NAMESPACE (("" "/")) NIL NIL']
+        assert await client.run("d LOGOUT") == ["* BYE Logging out", "d OK LOGOUT completed"]
+        assert client.core.closed
+
+    talk(tmp_path, work)
+
+
+def test_many_bad_commands_end_the_connection(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client()
+        assert await client.run("a GET / HTTP/1.1") == ["a BAD Command not known"]
+        assert await client.run("Host: x") == ["Host: BAD Command not known"]
+        assert await client.run("nonsense") == ["nonsense BAD Expected space"]
+        assert await client.run("") == ["* BAD Expected a tag"]
+        got = await client.run("x y\r\n" * 30)
+        assert got[-1] == "* BYE Too many commands that are not understood"
+
+    talk(tmp_path, work)
