@@ -96,7 +96,7 @@ def cause_table() -> str:
     """The causes of failure."""
     notes = comments(schema.Cause)
     return table(
-        ("cause", "what happened"), ((c.name.lower(), notes[c.name]) for c in schema.Cause)
+        ("cause", "what happened"), ((c.name.lower(), notes[c.name]) for c in schema.SIMULATED)
     )
 
 

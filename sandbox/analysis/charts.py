@@ -1,4 +1,4 @@
-"""What each figure draws, on axes that `plots` prepares: shares, money, fill, sensitivity."""
+"""What each figure draws, on axes that `Canvas.draw` prepares: shares, money, fill, sensitivity."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from sandbox.analysis.metrics import EXCLUSIONS, METRICS
 from sandbox.analysis.wording import CAUSES, Text, decimal, difference, percent
 
 if TYPE_CHECKING:
+    from sandbox.analysis.canvas import Canvas
     from sandbox.analysis.comparison import Comparison
-    from sandbox.analysis.plots import Plots
 
 __all__ = [
     "EXCLUSION_COLOURS", "cannot_connect", "connections", "costs", "failure_causes",
@@ -54,51 +54,51 @@ def _ticks(value: float, language: str) -> str:
     return decimal(100 * value, digits)[language] + sign
 
 
-def _design_rows(plots: Plots, axes: Axes) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _design_rows(canvas: Canvas, axes: Axes) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Name one row per design, the first on top."""
-    rows = np.arange(len(plots.designs), dtype=float)
-    axes.set_yticks(rows, [wrapped(plots.names[name]) for name in plots.designs])
+    rows = np.arange(len(canvas.designs), dtype=float)
+    axes.set_yticks(rows, [wrapped(canvas.names[name]) for name in canvas.designs])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     return rows
 
 
-def cannot_connect(plots: Plots, grid: Any) -> None:
+def cannot_connect(canvas: Canvas, grid: Any) -> None:
     """Stacked bars: one per design, one colour per cause."""
     axes: Axes = grid[0][0]
-    rows = _design_rows(plots, axes)
-    excluded = plots.comparison.excluded
+    rows = _design_rows(canvas, axes)
+    excluded = canvas.comparison.excluded
     left = np.zeros(len(rows))
     for cause, colour in EXCLUSION_COLOURS.items():
-        values = np.array([excluded[name].get(cause, 0.0) for name in plots.designs])
+        values = np.array([excluded[name].get(cause, 0.0) for name in canvas.designs])
         if values.any():
             axes.barh(rows, values, 0.6, left=left, color=colour,
-                      label=CAUSES[cause][plots.language])  # fmt: skip
+                      label=CAUSES[cause][canvas.language])  # fmt: skip
             left += values
     for row, total in zip(rows, left, strict=True):
-        axes.annotate(percent(total)[plots.language], (total, row), (4, 0),
+        axes.annotate(percent(total)[canvas.language], (total, row), (4, 0),
                       textcoords="offset points", va="center")  # fmt: skip
     axes.set_xlim(0, max(float(left.max()) * 1.12, 0.001))
-    share_axis(axes.xaxis, plots.language)
-    axes.set_xlabel(Text("part des accès", "share of accesses")[plots.language])
+    share_axis(axes.xaxis, canvas.language)
+    axes.set_xlabel(Text("part des accès", "share of accesses")[canvas.language])
     if left.any():
         axes.figure.legend(loc="outside upper left", ncols=2)
 
 
-def costs(plots: Plots, grid: Any) -> None:
+def costs(canvas: Canvas, grid: Any) -> None:
     """Stacked bars by who pays; beside them, on a log axis, the span of the assumptions."""
     axes: Axes = grid[0][0]
     span: Axes = grid[0][1]
-    rows = _design_rows(plots, axes)
-    bills = [plots.comparison.costs[name] for name in plots.designs]
+    rows = _design_rows(canvas, axes)
+    bills = [canvas.comparison.costs[name] for name in canvas.designs]
     left = np.zeros(len(rows))
     for payer, (label, colour) in PAYERS.items():
         values = np.array([getattr(bill.central, payer) for bill in bills])
-        axes.barh(rows, values, 0.5, left=left, color=colour, label=label[plots.language])
+        axes.barh(rows, values, 0.5, left=left, color=colour, label=label[canvas.language])
         left += values
     axes.set_xlim(0, max(float(left.max()) * 1.06, 1.0))
     axes.set_xlabel(Text("hypothèses centrales, euros par an",
-                         "central assumptions, euros a year")[plots.language])  # fmt: skip
+                         "central assumptions, euros a year")[canvas.language])  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(5))
     low = np.array([max(bill.low.total, 1.0) for bill in bills])
     high = np.array([max(bill.high.total, 1.0) for bill in bills])
@@ -111,9 +111,9 @@ def costs(plots: Plots, grid: Any) -> None:
     span.set_ylim(axes.get_ylim())
     span.grid(visible=False, axis="y")
     span.set_xlabel(Text("bas, central et haut (axe logarithmique)",
-                         "low, central and high (log axis)")[plots.language])  # fmt: skip
+                         "low, central and high (log axis)")[canvas.language])  # fmt: skip
     for panel in (axes, span):
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _money(v, plots.language)))
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _money(v, canvas.language)))
         panel.xaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
     axes.figure.legend(loc="outside upper left", ncols=3)
 
@@ -167,30 +167,30 @@ def _empty(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
 
 
-def failures(plots: Plots, grid: Any) -> None:
+def failures(canvas: Canvas, grid: Any) -> None:
     """Grouped dots on a log axis: a row per cause, a dot per design."""
     axes: Axes = grid[0][0]
-    causes = failure_causes(plots.comparison)
+    causes = failure_causes(canvas.comparison)
     if not causes:
-        _empty(axes, Text("Aucun échec.", "No failure.")[plots.language])
+        _empty(axes, Text("Aucun échec.", "No failure.")[canvas.language])
         return
-    shares = failure_shares(plots.comparison)
-    step = 0.7 / max(1, len(plots.designs) - 1)
-    for number, name in enumerate(plots.designs):
-        offset = (number - (len(plots.designs) - 1) / 2) * step
+    shares = failure_shares(canvas.comparison)
+    step = 0.7 / max(1, len(canvas.designs) - 1)
+    for number, name in enumerate(canvas.designs):
+        offset = (number - (len(canvas.designs) - 1) / 2) * step
         for row, cause in enumerate(causes):
             value = shares[name].get(cause)
             if value:
-                axes.plot(value, row + offset, "o", color=plots.colours[name], markersize=6)
+                axes.plot(value, row + offset, "o", color=canvas.colours[name], markersize=6)
     axes.set_xscale("log")
-    share_axis(axes.xaxis, plots.language)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _log_share(v, plots.language)))
+    share_axis(axes.xaxis, canvas.language)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _log_share(v, canvas.language)))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
-    axes.set_yticks(range(len(causes)), [wrapped(CAUSES[c][plots.language]) for c in causes])
+    axes.set_yticks(range(len(causes)), [wrapped(CAUSES[c][canvas.language]) for c in causes])
     axes.set_ylim(len(causes) - 0.5, -0.5)
     banded(axes, len(causes))
     axes.set_xlabel(Text("part des tentatives (axe logarithmique)",
-                         "share of attempts (log axis)")[plots.language])  # fmt: skip
+                         "share of attempts (log axis)")[canvas.language])  # fmt: skip
 
 
 def _log_share(value: float, language: str) -> str:
@@ -223,37 +223,37 @@ def peak_fill(comparison: Comparison) -> pd.DataFrame:
     return pd.concat(rows)[columns].reset_index(drop=True)
 
 
-def connections(plots: Plots, grid: Any) -> None:
+def connections(canvas: Canvas, grid: Any) -> None:
     """Dots: fill of the fullest endpoint of each large operator."""
     axes: Axes = grid[0][0]
-    names = largest(plots.comparison)
-    frame = peak_fill(plots.comparison)
-    step = 0.7 / max(1, len(plots.designs) - 1)
-    for number, design in enumerate(plots.designs):
+    names = largest(canvas.comparison)
+    frame = peak_fill(canvas.comparison)
+    step = 0.7 / max(1, len(canvas.designs) - 1)
+    for number, design in enumerate(canvas.designs):
         mine = frame[frame["design"] == design]
-        offset = (number - (len(plots.designs) - 1) / 2) * step
+        offset = (number - (len(canvas.designs) - 1) / 2) * step
         rows = [names.index(name) + offset for name in mine["operator"]]
-        axes.plot(mine["fill"], rows, "o", color=plots.colours[design], markersize=5)
+        axes.plot(mine["fill"], rows, "o", color=canvas.colours[design], markersize=5)
     axes.axvline(1, color="#333333", linewidth=1, linestyle="--")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     banded(axes, len(names))
     axes.set_xlim(0, max(1.05, float(frame["fill"].max() or 0) * 1.05))
-    share_axis(axes.xaxis, plots.language)
+    share_axis(axes.xaxis, canvas.language)
     axes.set_xlabel(Text(
         "connexions simultanées au plus haut / connexions possibles (endpoint le plus rempli)",
-        "peak connections / connection slots (fullest endpoint)")[plots.language])  # fmt: skip
+        "peak connections / connection slots (fullest endpoint)")[canvas.language])  # fmt: skip
 
 
-def sensitivity(plots: Plots, grid: Any) -> None:
+def sensitivity(canvas: Canvas, grid: Any) -> None:
     """Matrix: inputs by metrics; colour is the move in thresholds, a mark a change of order."""
     axes: Axes = grid[0][0]
-    found = plots.comparison.sensitivity
+    found = canvas.comparison.sensitivity
     assert found is not None
     metrics = list(found.base)
     rows = influences(found)[:MOST_INPUTS]
     if not rows:
-        _empty(axes, Text("Aucune entrée incertaine.", "No uncertain input.")[plots.language])
+        _empty(axes, Text("Aucune entrée incertaine.", "No uncertain input.")[canvas.language])
         return
     values = np.array([[i.moves[m] / METRICS[m].threshold for m in metrics] for i in rows])
     image = axes.imshow(np.clip(values, 0.1, 1000), cmap="Blues", norm=LogNorm(0.1, 1000),
@@ -261,12 +261,12 @@ def sensitivity(plots: Plots, grid: Any) -> None:
     for row, item in enumerate(rows):
         for column, metric in enumerate(metrics):
             move = item.moves[metric]
-            text = difference(move, METRICS[metric].unit)[plots.language]
+            text = difference(move, METRICS[metric].unit)[canvas.language]
             mark = "⇄ " if metric in item.changed else ""
             axes.text(column, row, mark + text, ha="center", va="center", fontsize=8,
                       weight="bold" if mark else "normal",
                       color="white" if values[row, column] > 30 else "#222222")  # fmt: skip
-    labels = [Text(METRICS[m].french, METRICS[m].english)[plots.language] for m in metrics]
+    labels = [Text(METRICS[m].french, METRICS[m].english)[canvas.language] for m in metrics]
     axes.set_xticks(range(len(metrics)), [wrapped(label, 17) for label in labels], fontsize=8)
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(rows)), [item.key for item in rows])
@@ -274,10 +274,10 @@ def sensitivity(plots: Plots, grid: Any) -> None:
     axes.spines[:].set_visible(False)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02)
     bar.set_label(Text("déplacement de l'écart, en seuils utiles",
-                       "move of the gap, in thresholds")[plots.language])  # fmt: skip
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(v, plots.language)))
+                       "move of the gap, in thresholds")[canvas.language])  # fmt: skip
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(v, canvas.language)))
     axes.set_xlabel(Text("⇄ : l'ordre des designs change", "⇄: the order of designs changes")[
-        plots.language])  # fmt: skip
+        canvas.language])  # fmt: skip
 
 
 def _plain(value: float, language: str) -> str:
@@ -296,31 +296,31 @@ def swept_metrics(comparison: Comparison) -> list[str]:
             and spread[m].max() >= METRICS[m].threshold]  # fmt: skip
 
 
-def sweep(plots: Plots, grid: Any) -> None:
+def sweep(canvas: Canvas, grid: Any) -> None:
     """Lines: one panel per metric that moves, one line per design."""
-    frame = plots.comparison.sweep
+    frame = canvas.comparison.sweep
     assert frame is not None
-    shown = swept_metrics(plots.comparison)
+    shown = swept_metrics(canvas.comparison)
     panels = list(grid.flat)
     for axes in panels[max(1, len(shown)) :]:
         axes.set_axis_off()
     if not shown:
         still = Text("Le balayage ne déplace aucune mesure de plus que le seuil utile.",
                      "The sweep moves no metric by more than its threshold.")  # fmt: skip
-        _empty(panels[0], still[plots.language])
+        _empty(panels[0], still[canvas.language])
     for axes, metric in zip(panels, shown, strict=False):
         facts = METRICS[metric]
         mine = frame[frame["metric"] == metric]
-        for name in plots.designs:
+        for name in canvas.designs:
             line = mine[mine["design"] == name]
-            axes.plot(line["value"], line["result"], "o-", color=plots.colours[name], markersize=4)
-        axes.set_title(wrapped(Text(facts.french, facts.english)[plots.language], 44))
+            axes.plot(line["value"], line["result"], "o-", color=canvas.colours[name], markersize=4)
+        axes.set_title(wrapped(Text(facts.french, facts.english)[canvas.language], 44))
         axes.set_ylim(bottom=0)
         if facts.unit == "share":
-            share_axis(axes.yaxis, plots.language)
+            share_axis(axes.yaxis, canvas.language)
         else:
             axes.set_ylabel("s")
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(v, plots.language)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(v, canvas.language)))
         points = mine.drop_duplicates("value")
         axes.set_xticks(points["value"], points["label"], rotation=0)
         axes.tick_params(labelbottom=True)

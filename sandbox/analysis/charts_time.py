@@ -18,8 +18,8 @@ from sandbox.analysis.wording import MEASURES, METHOD_NAMES, PHASES, Text, decim
 from sandbox.space.methods import Method
 
 if TYPE_CHECKING:
+    from sandbox.analysis.canvas import Canvas
     from sandbox.analysis.comparison import Comparison
-    from sandbox.analysis.plots import Plots
 
 __all__ = [
     "PHASE_COLOURS", "latency", "load", "mean_phases", "methods_used", "phases", "week_profile"
@@ -55,24 +55,24 @@ def _duration(value: float, language: str) -> str:
     return text.replace(".", ",") if language == "fr" else text
 
 
-def _points(plots: Plots, design: str, method: str, measure: str) -> dict[str, float]:
-    runs = plots.comparison.runs[design]
+def _points(canvas: Canvas, design: str, method: str, measure: str) -> dict[str, float]:
+    runs = canvas.comparison.runs[design]
     rows = [quantiles(run, method, measure) for run in runs]
     return {name: estimate([row[name] for row in rows]).mean for name in QUANTILES}
 
 
-def latency(plots: Plots, grid: Any) -> None:
+def latency(canvas: Canvas, grid: Any) -> None:
     """One row of panels per method: a line from p50 to p99 for each design."""
-    rows = np.arange(len(plots.designs))
-    for line, method in enumerate(methods_used(plots.comparison)):
+    rows = np.arange(len(canvas.designs))
+    for line, method in enumerate(methods_used(canvas.comparison)):
         for column, measure in enumerate(MEASURES):
             axes: Axes = grid[line][column]
             axes.set_xscale("log")
-            for row, name in zip(rows, plots.designs, strict=True):
-                found = _points(plots, name, method, measure)
+            for row, name in zip(rows, canvas.designs, strict=True):
+                found = _points(canvas, name, method, measure)
                 if np.isnan(found["p50"]):
                     continue
-                colour = plots.colours[name]
+                colour = canvas.colours[name]
                 axes.plot([found["p50"], found["p99"]], [row, row], "-", color=colour, linewidth=2)
                 axes.plot(found["p50"], row, "o", color=colour, markersize=6)
                 axes.plot(found["p95"], row, "|", color=colour, markersize=9, markeredgewidth=2)
@@ -81,15 +81,17 @@ def latency(plots: Plots, grid: Any) -> None:
             axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.set_yticks([])
             if not axes.lines:
-                nobody = Text("aucune personne n'attend", "no person waits")[plots.language]
+                nobody = Text("aucune personne n'attend", "no person waits")[canvas.language]
                 axes.text(0.02, 0.5, nobody, transform=axes.transAxes, color="#555555", va="center")
             axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5), numticks=20))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _duration(v, plots.language)))
+            axes.xaxis.set_major_formatter(
+                FuncFormatter(lambda v, _: _duration(v, canvas.language))
+            )
             axes.xaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
-            axes.set_title(METHOD_NAMES[method][plots.language] if column == 0 else "")
+            axes.set_title(METHOD_NAMES[method][canvas.language] if column == 0 else "")
             axes.tick_params(labelbottom=True)
             if line == len(grid) - 1:
-                axes.set_xlabel(say_measure(measure, plots.language))
+                axes.set_xlabel(say_measure(measure, canvas.language))
 
 
 def say_measure(measure: str, language: str) -> str:
@@ -109,42 +111,42 @@ def mean_phases(comparison: Comparison, design: str) -> dict[str, dict[str, floa
     return {phase: {str(m): float(v) for m, v in whole[phase].items()} for phase in PHASES}
 
 
-def phases(plots: Plots, grid: Any) -> None:
+def phases(canvas: Canvas, grid: Any) -> None:
     """Stacked bars: one row of panels per method, machine phases left, the person right."""
-    rows = np.arange(len(plots.designs), dtype=float)
-    means = {name: mean_phases(plots.comparison, name) for name in plots.designs}
+    rows = np.arange(len(canvas.designs), dtype=float)
+    means = {name: mean_phases(canvas.comparison, name) for name in canvas.designs}
     machine = [phase for phase in PHASES if phase != "person"]
     sides = (machine, ["person"])
-    used = methods_used(plots.comparison)
+    used = methods_used(canvas.comparison)
     for line, method in enumerate(used):
         for column, wanted in enumerate(sides):
             axes: Axes = grid[line][column]
             left = np.zeros(len(rows))
-            if column and not any(means[n]["person"][method] for n in plots.designs):
+            if column and not any(means[n]["person"][method] for n in canvas.designs):
                 axes.set_axis_off()
                 continue
             for phase in wanted:
-                values = np.array([means[n][phase][method] for n in plots.designs])
-                label = PHASES[phase][plots.language] if line == 0 else None
+                values = np.array([means[n][phase][method] for n in canvas.designs])
+                label = PHASES[phase][canvas.language] if line == 0 else None
                 axes.barh(rows, values, 0.7, left=left, color=PHASE_COLOURS[phase], label=label)
                 left += values
-            axes.set_yticks(rows, [wrapped(plots.names[n], 34) for n in plots.designs]
+            axes.set_yticks(rows, [wrapped(canvas.names[n], 34) for n in canvas.designs]
                             if column == 0 else [], fontsize=7.5)  # fmt: skip
             axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.set_xlim(0, max(float(left.max()) * 1.05, 1e-3))
             axes.grid(visible=False, axis="y")
             axes.xaxis.set_major_formatter(
                 FuncFormatter(
-                    lambda v, _: f"{v:g}".replace(".", "," if plots.language == "fr" else ".")
+                    lambda v, _: f"{v:g}".replace(".", "," if canvas.language == "fr" else ".")
                 )
             )
             if column == 0:
-                axes.set_title(METHOD_NAMES[method][plots.language])
+                axes.set_title(METHOD_NAMES[method][canvas.language])
             elif line == 0:
-                axes.set_title(Text("la personne (s)", "the person (s)")[plots.language])
+                axes.set_title(Text("la personne (s)", "the person (s)")[canvas.language])
             if line == len(used) - 1 and column == 0:
                 axes.set_xlabel(Text("secondes par connexion réussie",
-                                     "seconds per successful login")[plots.language])  # fmt: skip
+                                     "seconds per successful login")[canvas.language])  # fmt: skip
     if used:
         grid[0][0].figure.legend(loc="outside upper left", ncols=6)
 
@@ -162,14 +164,14 @@ def week_profile(comparison: Comparison, design: str) -> pd.DataFrame:
     return means.reindex(range(WEEK_HOURS))[names]
 
 
-def load(plots: Plots, grid: Any) -> None:
+def load(canvas: Canvas, grid: Any) -> None:
     """Lines over the week: one panel per design, colour by method, dashes by protocol."""
     days = Text("lun. mar. mer. jeu. ven. sam. dim.", "Mon Tue Wed Thu Fri Sat Sun")
     spare: dict[str, str] = {}
     highest = 0.0
-    for line, design in enumerate(plots.designs):
+    for line, design in enumerate(canvas.designs):
         axes: Axes = grid[line][0]
-        frame = week_profile(plots.comparison, design)
+        frame = week_profile(canvas.comparison, design)
         highest = max(highest, float(np.nanmax(frame.to_numpy(), initial=0.0)))
         for name in frame.columns:
             protocol, _, label = name.partition(".")
@@ -179,19 +181,19 @@ def load(plots: Plots, grid: Any) -> None:
             values = frame[name].where(frame[name] > 0)
             axes.plot(frame.index, values, LINES.get(protocol, "-"), linewidth=1.3,
                       color=(ENDPOINT_COLOURS | spare)[label], label=name)  # fmt: skip
-        axes.set_title(plots.names[design])
+        axes.set_title(canvas.names[design])
         axes.set_yscale("log")
         axes.set_xlim(0, WEEK_HOURS)
         axes.set_xticks(range(0, WEEK_HOURS, 24), [])
-        axes.set_xticks(range(12, WEEK_HOURS, 24), days[plots.language].split(), minor=True)
+        axes.set_xticks(range(12, WEEK_HOURS, 24), days[canvas.language].split(), minor=True)
         axes.tick_params(axis="x", which="minor", length=0, labelbottom=True)
         axes.yaxis.set_major_formatter(
             FuncFormatter(
-                lambda v, _: decimal(v, 0 if v >= 1 else -round(math.log10(v)))[plots.language]
+                lambda v, _: decimal(v, 0 if v >= 1 else -round(math.log10(v)))[canvas.language]
             )
         )
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
-        axes.set_ylabel(Text("connexions / min", "connections / min")[plots.language])
+        axes.set_ylabel(Text("connexions / min", "connections / min")[canvas.language])
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7.5)
     if highest > 0:
         # Nights of the smallest endpoints would take half of every panel.

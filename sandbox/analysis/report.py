@@ -11,8 +11,9 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from sandbox.analysis.canvas import LANGUAGES
 from sandbox.analysis.comparison import Comparison
-from sandbox.analysis.plots import LANGUAGES, Plots
+from sandbox.analysis.plots import Plots
 from sandbox.analysis.sections import Section, sections
 from sandbox.analysis.summary import summarise
 from sandbox.analysis.verdict import verdict

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sandbox.directory.directory import Directory
 from sandbox.directory.model import BoxType, Person, Structure
 from sandbox.space.errors import UserError
-from sandbox.trust.identity import Employee, Organisation
+from sandbox.trust.identity import Employee, Organisation, plain_identifier
 from sandbox.trust.identity import Person as Holder
 
 __all__ = ["application_of", "card_holder", "employee_of", "knows_structure", "organisation_of"]
@@ -76,6 +76,6 @@ def knows_structure(directory: Directory) -> Callable[[str], bool]:
     """
 
     def known(unit: str) -> bool:
-        return directory.structure(unit if unit.startswith("3") else unit[1:]) is not None
+        return directory.structure(plain_identifier(unit)) is not None
 
     return known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["Cause", "Phase", "Protocol"]
+__all__ = ["SIMULATED", "Cause", "Phase", "Protocol"]
 
 
 class Protocol(IntEnum):
@@ -43,9 +43,12 @@ class Cause(IntEnum):
     SMS_LOST = 12  # the SMS never came
     BACKEND_DOWN = 13  # Pro Santé Connect did not answer
     PERSON_NEEDED = 14  # a background poll met an expired session and no person to renew it
-    # Seen on sockets only: in virtual time nobody cheats.
+    # From here on seen on sockets only: in virtual time nobody cheats.
     CREDENTIALS = 15  # a wrong password, or no such account
     CERTIFICATE_REFUSED = 16  # the client's certificate is not good, or not for this
     TOKEN_REFUSED = 17  # the access token is not good, or another person's
     NOT_AUTHORIZED = 18  # who it is was proved, but the mailbox is another's
     LIMITED = 19  # too many attempts
+
+
+SIMULATED = tuple(cause for cause in Cause if cause <= Cause.PERSON_NEEDED)

@@ -26,6 +26,8 @@ class Refusal(Enum):
     LIMITED = ("LIMIT", 421, "4.7.0", "Too many attempts, try again later")
     TLS_NEEDED = ("PRIVACYREQUIRED", 538, "5.7.11", "Encryption required")
     MECHANISM = ("CANNOT", 504, "5.5.4", "Mechanism not offered here")
+    RELAY_DENIED = ("NOPERM", 550, "5.7.1", "Relaying not authorized")
+    RELAY_LATER = ("UNAVAILABLE", 451, "4.7.1", "Relaying not possible now, try again later")
 
     @property
     def imap_code(self) -> str:

@@ -97,6 +97,8 @@ def run(
     """
     record = new_record(model)
     state = _new_state(model, traced=trace is not None)
+    if not len(state.cursors.next):  # nobody ever arrives, and the kernel takes the first to do so
+        return record
     horizon = int(model.inputs.horizon[0])
     spawns = model.code.table[:, Column.OP] == Op.SPAWN
     spare = SPARE + int(model.code.table[spawns, Column.EXTRA].sum())

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,6 +64,10 @@ class Task:
     def folder(self, root: Path) -> Path:
         """Return where the task's observations go."""
         return root / f"{self.design}-r{self.replication:03d}"
+
+    def trace_file(self, root: Path) -> Path:
+        """Return where the task's trace goes, when it is asked for."""
+        return root / f"{self.folder(root).name}-trace.parquet"
 
 
 def default_workers() -> int:
@@ -121,11 +126,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         if shares is not None:
             shares[place] = share
 
-    trace, close = (
-        _trace_writer(root / f"{task.folder(root).name}-trace.parquet")
-        if task.trace
-        else (None, lambda: None)
-    )
+    trace, close = _trace_writer(task.trace_file(root)) if task.trace else (None, lambda: None)
     record = ENGINES[task.engine](model, progress=report, trace=trace)
     close()
     about = {
@@ -150,7 +151,8 @@ def finished(task: Task, root: Path) -> Observations | None:
         found = Observations.read(task.folder(root))
     except (OSError, ValueError):
         return None
-    return found if found.about.get("fingerprint") == task.fingerprint else None
+    whole = not task.trace or task.trace_file(root).is_file()
+    return found if whole and found.about.get("fingerprint") == task.fingerprint else None
 
 
 def run_tasks(
@@ -212,7 +214,10 @@ def _run_all(
                 _run(task, root, shares_path, place)
                 report()
             return
-        with ThreadPoolExecutor(1) as pool:
+        with warnings.catch_warnings(), ThreadPoolExecutor(1) as pool:
+            # loky replaces a worker whose memory has grown, as a run makes it do, and says so.
+            # Where warnings are errors that would end the thread that hands out the work.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             future = pool.submit(work)
             try:
                 while not future.done():

@@ -5,7 +5,7 @@ No default stands here: each comes from `data/inputs.csv`, at the same dotted ke
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -399,6 +399,20 @@ class Scenario(Section):
             if machine > 0 and people.application_mailboxes * people.units == 0:
                 raise ValueError(
                     f"populations.{name}: machine_share needs application_mailboxes above 0"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def outages_are_in_the_period(self) -> Self:
+        """Refuse an outage that would change nothing."""
+        begin = datetime.combine(self.period.start, time.min)
+        end = begin + timedelta(days=self.period.days)
+        for outage in self.outages:
+            start = outage.start.replace(tzinfo=None)
+            if start >= end or start + timedelta(minutes=outage.minutes) <= begin:
+                raise ValueError(
+                    f"outages: {start} for {outage.minutes:g} min is outside the period;"
+                    f" it must touch {begin} to {end}"
                 )
         return self
 

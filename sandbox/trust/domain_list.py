@@ -71,7 +71,7 @@ class DomainList:
     generated: datetime
     entries: tuple[Entry, ...]
 
-    @property
+    @cached_property
     def domains(self) -> frozenset[str]:
         """All authorised domains."""
         return frozenset(entry.domain for entry in self.entries)

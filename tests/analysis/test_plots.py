@@ -9,9 +9,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from sandbox.analysis import charts, charts_time
+from sandbox.analysis.canvas import OWN, colours, render
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.influence import influences
-from sandbox.analysis.plots import OWN, Plots, colours, render
+from sandbox.analysis.plots import Plots
 from sandbox.space.designs import BUILT_IN
 
 FIGURES = ["cannot_connect", "connections", "costs", "failures", "latency", "load", "phases"]

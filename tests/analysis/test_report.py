@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.analysis import plots
+from sandbox.analysis import canvas
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.report import render_page, write_report
 from sandbox.analysis.sections import command, sections
@@ -51,7 +51,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def written(varied: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plots, "DPI", 40)  # the page holds the SVG figures; PNG ones cost time
+        patch.setattr(canvas, "DPI", 40)  # the page holds the SVG figures; PNG ones cost time
         return write_report(varied, tmp_path_factory.mktemp("report"))
 
 

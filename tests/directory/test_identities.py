@@ -115,3 +115,11 @@ def test_the_command_line_issues_a_card_with_private_files(tmp_path: Path) -> No
     assert issued.exit_code == 0, issued.output
     assert (out / "auth" / "key.pem").stat().st_mode & 0o077 == 0
     assert (out / "auth" / "bundle.p12").is_file()
+
+
+def test_a_structure_with_finess_is_known_by_its_siret_too(annuaire: Directory) -> None:
+    query = "SELECT siret FROM structure WHERE siret <> '' AND national_id LIKE '1%' LIMIT 1"
+    siret = str(annuaire.connection().execute(query).fetchone()[0])
+    known = knows_structure(annuaire)
+    assert known(f"3{siret}")
+    assert not known("300000000000000")

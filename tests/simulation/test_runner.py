@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,10 +43,27 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def test_a_run_that_lost_its_trace_is_run_again(tmp_path: Path) -> None:
+    task = tasks(trace=True)[0]
+    run_tasks([task], tmp_path, workers=1)
+    task.trace_file(tmp_path).unlink()
+    assert finished(task, tmp_path) is None
+    run_tasks([task], tmp_path, workers=1)
+    assert task.trace_file(tmp_path).is_file()
+
+
 def test_the_number_of_workers_changes_no_byte(done: Path, tmp_path: Path) -> None:
     run_tasks(tasks(), tmp_path, workers=2)
     assert len(digests(done)) == 10 * len(DESIGNS)
     assert digests(tmp_path) == digests(done)
+
+
+def test_a_worker_that_is_replaced_is_no_news(tmp_path: Path) -> None:
+    def meanwhile(share: float) -> None:
+        if share < 1:
+            warnings.warn("A worker stopped while some jobs were given", UserWarning, stacklevel=1)
+
+    assert len(run_tasks(tasks(), tmp_path, workers=2, progress=meanwhile)) == len(DESIGNS)
 
 
 def test_the_engine_changes_no_byte(done: Path, tmp_path: Path) -> None:

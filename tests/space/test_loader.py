@@ -151,6 +151,11 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
         + '[[outages]]\nbackend = "mail"\nstart = 2021-09-06T09:00:00\nminutes = 5\n',
         ("outages.0.backend", "mail", "psc"),
     ),
+    "an outage in another year": (
+        HEAD + PERIOD
+        + '[[outages]]\nbackend = "psc"\nstart = 2022-09-06T09:00:00\nminutes = 5\n',
+        ("outages", "2022-09-06", "outside the period"),
+    ),
     "closing before opening": (HEAD + PERIOD + "[populations.liberal]\nclosing_hour = 7\n",
                                ("populations.liberal", "opening_hour", "before closing_hour")),
     "no slot": (HEAD + PERIOD + "[resources]\nleast_slots = 0\n",

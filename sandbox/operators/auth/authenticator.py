@@ -2,18 +2,158 @@
 
 from __future__ import annotations
 
-from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
+import asyncio
+
+from sandbox.operators.auth.certificat import ApplicationLogin
+from sandbox.operators.auth.certificates import is_card, read_peer
+from sandbox.operators.auth.cps import CardLogin
+from sandbox.operators.auth.holdings import parse_name
+from sandbox.operators.auth.limits import Attempts
+from sandbox.operators.auth.passwords import PasswordLogin
+from sandbox.operators.auth.rules import RULES
+from sandbox.operators.auth.verifier import Admit, TokenVerifier
+from sandbox.operators.journal import Journal
+from sandbox.operators.model import (
+    Accepted,
+    CertificateCredentials,
+    Channel,
+    Credentials,
+    PasswordCredentials,
+    Rejected,
+    SaslName,
+    TokenCredentials,
+)
+from sandbox.operators.rules import Refusal, Rule
+from sandbox.space.methods import Method
 
 __all__ = ["Authenticator"]
 
+# Refusals that say something of the peer: these count against its address.
+_COUNTED = (Refusal.CREDENTIALS, Refusal.NOT_AUTHORIZED)
+
 
 class Authenticator:
-    """The logins of one operator (skeleton: the methods follow)."""
+    """The logins of one operator.
+
+    Args:
+        passwords: PLAIN, LOGIN: `totp` and the held methods.
+        cards: `cps`.
+        applications: `certificat`.
+        admit: which mailbox a person who proved her identity may open, for `tokens`.
+        attempts: counters.
+        journal: told of every login and every refusal, once.
+        tokens: XOAUTH2, OAUTHBEARER; None where they are not in service.
+        refusal_seconds: a password is refused no sooner after it was given, so that the time
+            taken tells nothing of what was found.
+    """
+
+    def __init__(
+        self,
+        *,
+        passwords: PasswordLogin,
+        cards: CardLogin,
+        applications: ApplicationLogin,
+        admit: Admit,
+        attempts: Attempts,
+        journal: Journal,
+        tokens: TokenVerifier | None = None,
+        refusal_seconds: float = 0.1,
+    ) -> None:
+        self._passwords = passwords
+        self._cards = cards
+        self._applications = applications
+        self._admit = admit
+        self._attempts = attempts
+        self._journal = journal
+        self._tokens = tokens
+        self._refusal_seconds = refusal_seconds
 
     async def authenticate(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
         """Judge credentials; may take minutes where a telephone is asked.
 
         Cancelling cancels what is pending elsewhere. Refusals are journaled here. It never raises
         for a peer's fault.
+
+        Raises:
+            sqlite3.Error: this operator's own files failed; nobody is let in.
         """
-        raise NotImplementedError
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        result = await self._judge(credentials, channel)
+        if isinstance(result, Accepted):
+            self._journal.note(
+                "login",
+                channel,
+                mechanism=credentials.mechanism,
+                method=result.actor.method,
+                mailbox=result.actor.mailbox,
+                identity=result.actor.identity,
+                name=result.actor.name,
+            )
+            return result
+        self._journal.refused(
+            result.rule,
+            channel,
+            mechanism=credentials.mechanism,
+            method=result.method,
+            user=_shown(credentials),
+        )
+        if isinstance(credentials, PasswordCredentials):
+            await asyncio.sleep(max(0.0, start + self._refusal_seconds - clock()))
+        return result
+
+    async def _judge(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
+        if not channel.tls:
+            return Rejected(rule=RULES["tls-needed"])
+        if not _offered(credentials.mechanism, channel):
+            return Rejected(rule=RULES["mechanism-not-here"])
+        if isinstance(credentials, PasswordCredentials):
+            return await self._passwords.verify(credentials, channel)
+        if not self._attempts.may_try(channel.client):
+            return Rejected(rule=RULES["too-many-attempts"])
+        if isinstance(credentials, TokenCredentials):
+            result = await self._token(credentials, channel)
+        else:
+            result = await self._certificate(credentials, channel)
+        if isinstance(result, Rejected) and result.rule.refusal in _COUNTED:
+            self._attempts.failed(channel.client)
+        return result
+
+    async def _token(self, credentials: TokenCredentials, channel: Channel) -> Accepted | Rejected:
+        if Method.ECPS not in channel.methods:
+            return Rejected(rule=RULES["mechanism-not-here"])
+        if self._tokens is None:
+            return Rejected(rule=RULES["method-not-installed"], method=Method.ECPS)
+        return await self._tokens.verify(credentials, channel, self._admit)
+
+    async def _certificate(
+        self, credentials: CertificateCredentials, channel: Channel
+    ) -> Accepted | Rejected:
+        certificate = read_peer(channel.certificate)
+        if isinstance(certificate, Rule):
+            return Rejected(rule=certificate)
+        if is_card(certificate):
+            if Method.CPS not in channel.methods:
+                return Rejected(rule=RULES["card-not-here"], method=Method.CPS)
+            return await self._cards.verify(certificate, credentials.authzid)
+        if Method.CERTIFICATE not in channel.methods:
+            return Rejected(rule=RULES["application-not-here"], method=Method.CERTIFICATE)
+        return await self._applications.verify(certificate, credentials.authzid)
+
+
+def _offered(mechanism: SaslName, channel: Channel) -> bool:
+    """IMAP's LOGIN command carries what PLAIN does, and goes where PLAIN goes."""
+    return mechanism in channel.mechanisms or (
+        mechanism is SaslName.LOGIN and SaslName.PLAIN in channel.mechanisms
+    )
+
+
+def _shown(credentials: Credentials) -> str:
+    """Return the user name for the journal; not what is no name, a password typed in its place."""
+    if isinstance(credentials, PasswordCredentials):
+        names = [credentials.authcid, credentials.authzid]
+    elif isinstance(credentials, TokenCredentials):
+        names = [credentials.user]
+    else:
+        names = [credentials.authzid]
+    return " ".join(name for name in names if name and parse_name(name) is not None)

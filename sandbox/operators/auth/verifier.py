@@ -39,6 +39,11 @@ class Account:
     held: Method = Method.ECPS
     phone: str = ""
 
+    @property
+    def key(self) -> str:
+        """What counters go by."""
+        return f"{self.mailbox} {self.identity}"
+
     def actor(self, method: Method, expires_at: float | None = None) -> Actor:
         """Return who acts once `method` has proved it."""
         return Actor(

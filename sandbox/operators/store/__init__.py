@@ -7,7 +7,8 @@ next. Writes are coroutines. Each hands an operation (a function of a transactio
 once, then resolves their futures: sixty-four sessions share one flush of the disk instead of
 waiting for sixty-four. What is answered to a client after `await` is durable, and what a commit
 could not write is answered to nobody. Reads are plain calls on a second connection, owned by the
-event loop's thread; they see every write that has been resolved.
+event loop's thread; they see every write that has been resolved. Listings of folders are kept in
+memory and brought up to date by modification sequence.
 A message's content is one row, however many folders and recipients refer to it; the transaction
 that removes the last reference removes it. A folder counts its UIDs and its modification sequence
 (RFC 7162) in its own row, so that neither is ever used twice. Mailboxes are not removed, and an

@@ -11,6 +11,7 @@ __all__ = ["DELETED", "canonical", "combine", "decode", "encode"]
 
 DELETED = r"\Deleted"
 _SYSTEM = {name.lower(): name for name in (r"\Answered", r"\Flagged", DELETED, r"\Seen", r"\Draft")}
+NO_ATOM = frozenset('\\ (){%*"]')
 MAX_KEYWORDS = 100
 MAX_KEYWORD_LENGTH = 100
 
@@ -29,7 +30,7 @@ def canonical(flags: Iterable[str]) -> frozenset[str]:
             continue
         if lower in _SYSTEM:
             flag = _SYSTEM[lower]
-        elif not flag.isascii() or not flag.isprintable() or set(flag) & set('\\ (){%*"]'):
+        elif not flag.isascii() or not flag.isprintable() or set(flag or " ") & NO_ATOM:
             raise StoreError("cannot", f"flag {flag!r}")
         elif len(flag) > MAX_KEYWORD_LENGTH:
             raise StoreError("limit", "length of a keyword")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from unicodedata import category
 
 from sandbox.operators.mail import Folder
 from sandbox.operators.store.errors import StoreError
@@ -11,6 +12,7 @@ from sandbox.operators.store.messages import clear, move_all
 from sandbox.operators.store.writer import Transaction
 
 __all__ = [
+    "boxes",
     "canonical_name",
     "claim_recent",
     "create",
@@ -33,11 +35,11 @@ PROVISIONED = (
     ("Junk", r"\Junk"),
     ("Archive", r"\Archive"),
 )
+# Controls and line ends (RFC 5198 §2), and what UTF-8 cannot write.
+NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 MAX_FOLDERS = 1_000
 MAX_DEPTH = 20
 MAX_NAME_OCTETS = 1_000
-_MAX_UID_VALIDITY = 2**32 - 1
-
 _SELECT = (
     "SELECT f.id, b.address, f.name, f.special_use, s.name IS NOT NULL, f.uid_validity, "
     "f.uid_next, f.highest_modseq FROM mailbox b JOIN folder f ON f.mailbox = b.id "
@@ -53,7 +55,7 @@ def canonical_name(name: str) -> str:
             or too deep.
     """
     levels = name.split("/")
-    if not all(levels) or not name.isprintable():  # lone surrogates are not printable either
+    if not all(levels) or any(category(letter) in NOT_IN_NAMES for letter in name):
         raise StoreError("cannot", f"folder name {name!r}")
     if len(name.encode()) > MAX_NAME_OCTETS or len(levels) > MAX_DEPTH:
         raise StoreError("limit", "length or depth of a folder's name")
@@ -62,21 +64,30 @@ def canonical_name(name: str) -> str:
     return "/".join(levels)
 
 
+def boxes(connection: sqlite3.Connection) -> list[tuple[str, int, int]]:
+    """Return every mailbox: address, id, id of its INBOX."""
+    return connection.execute(
+        "SELECT b.address, b.id, f.id FROM mailbox b JOIN folder f ON f.mailbox = b.id "
+        "WHERE f.name = 'INBOX'"
+    ).fetchall()
+
+
 def provision(transaction: Transaction, addresses: Iterable[str], now: float) -> None:
     """Create the mailboxes that are not there yet, with their folders, all subscribed."""
     connection = transaction.connection
     for address in addresses:
         cursor = connection.execute(
-            "INSERT INTO mailbox(address, uid_validity) VALUES(?,?) ON CONFLICT DO NOTHING",
-            (address, max(1, int(now))),
+            "INSERT INTO mailbox(address, uid_validity) VALUES(?,0) ON CONFLICT DO NOTHING",
+            (address,),
         )
         if not cursor.rowcount:
             continue
         mailbox = cursor.lastrowid
         assert mailbox is not None
+        validity = _validities(connection, mailbox, len(PROVISIONED), now)
         ids = []
         for name, special_use in PROVISIONED:
-            ids.append(_insert(connection, mailbox, name, special_use, max(1, int(now))))
+            ids.append(_insert(connection, mailbox, name, special_use, next(validity)))
             connection.execute("INSERT INTO subscription VALUES(?,?)", (mailbox, name))
         transaction.changes.mailboxes.append((address, mailbox, ids[0]))
 
@@ -97,16 +108,11 @@ def create(
     missing = _lacking(name, there)
     if len(there) + len(missing) > MAX_FOLDERS:
         raise StoreError("limit", "folders of a mailbox")
-    # Above all that the mailbox ever had: a name that comes back is never taken for the old one.
-    [(validity,)] = connection.execute(
-        "UPDATE mailbox SET uid_validity = max(uid_validity + 1, ?) WHERE id = ? "
-        "RETURNING uid_validity",
-        (min(int(now), _MAX_UID_VALIDITY), mailbox),
-    ).fetchall()
+    validity = _validities(connection, mailbox, len(missing), now)
     folder = 0
     for level in missing:
         use = special_use if level == name else ""
-        folder = _insert(connection, mailbox, level, use, validity)
+        folder = _insert(connection, mailbox, level, use, next(validity))
     found = connection.execute(f"{_SELECT} WHERE f.id = ?", (folder,)).fetchall()
     return _folder(found[0])
 
@@ -216,6 +222,22 @@ def subscriptions_of(connection: sqlite3.Connection, mailbox: int) -> list[str]:
         "SELECT name FROM subscription WHERE mailbox = ? ORDER BY name", (mailbox,)
     )
     return [name for (name,) in rows]
+
+
+def _validities(
+    connection: sqlite3.Connection, mailbox: int, count: int, now: float
+) -> Iterator[int]:
+    """Take UIDVALIDITYs for new folders (RFC 9051 §2.3.1.1).
+
+    None comes twice in a mailbox, so that a name that comes back, by CREATE or RENAME, is never
+    taken for its former bearer; they follow the clock, so that this holds for a store made anew.
+    """
+    [(last,)] = connection.execute(
+        "UPDATE mailbox SET uid_validity = max(uid_validity, ?) + ? WHERE id = ? "
+        "RETURNING uid_validity",
+        (int(now) - 1, count, mailbox),
+    ).fetchall()
+    return iter(range(last - count + 1, last + 1))
 
 
 def _insert(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from sandbox.operators.mail import MessageRow
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.flags import DELETED, canonical, combine, decode, encode
+from sandbox.operators.store.listing import COLUMNS, Columns, message_row
 from sandbox.operators.store.writer import Transaction
 
 __all__ = [
@@ -24,11 +25,9 @@ __all__ = [
     "insert",
     "move",
     "move_all",
-    "rows_of",
     "sweep",
 ]
 
-_COLUMNS = "uid, modseq, flags, internal_date, size, content, email_id"
 _AMONG = "uid IN (SELECT value FROM json_each(?))"
 
 
@@ -91,11 +90,11 @@ def change_flags(
     connection = transaction.connection
     given = canonical(flags)
     modseq = _modseq(connection, folder) + 1
-    kept: list[tuple[int, int, str, float, int, int, str]] = []
+    kept: list[Columns] = []
     spared: list[int] = []
     changed: dict[str, list[int]] = defaultdict(list)
     for row in connection.execute(
-        f"SELECT {_COLUMNS} FROM message WHERE folder = ? AND {_AMONG} ORDER BY uid",
+        f"SELECT {COLUMNS} FROM message WHERE folder = ? AND {_AMONG} ORDER BY uid",
         (folder, json.dumps(list(uids))),
     ):
         if unchanged_since is not None and row[1] > unchanged_since:
@@ -113,7 +112,7 @@ def change_flags(
         )
     if changed:
         _advance(transaction, folder, 0)
-    return [_row(row) for row in kept], spared
+    return [message_row(row) for row in kept], spared
 
 
 def expunge(transaction: Transaction, folder: int, uids: Sequence[int] | None) -> list[int]:
@@ -178,19 +177,6 @@ def sweep(transaction: Transaction, contents: Iterable[int]) -> None:
         "AND NOT EXISTS (SELECT 1 FROM queue WHERE queue.content = content.id)",
         (json.dumps(sorted(set(contents))),),
     )
-
-
-def rows_of(connection: sqlite3.Connection, folder: int) -> list[MessageRow]:
-    """Return a folder's messages by rising UID.
-
-    Raises:
-        StoreError: `missing`, no such folder.
-    """
-    _modseq(connection, folder)
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM message WHERE folder = ? ORDER BY uid", (folder,)
-    )
-    return [_row(row) for row in rows]
 
 
 def content_of(connection: sqlite3.Connection, key: int) -> bytes:
@@ -263,10 +249,3 @@ def _remove(transaction: Transaction, folder: int, found: list[tuple[int, int]])
     )
     _advance(transaction, folder, 0)
     sweep(transaction, (content for _, content in found))
-
-
-def _row(row: tuple[int, int, str, float, int, int, str]) -> MessageRow:
-    return MessageRow(
-        uid=row[0], modseq=row[1], flags=decode(row[2]), internal_date=row[3], size=row[4],
-        message=row[5], email_id=row[6],
-    )  # fmt: skip

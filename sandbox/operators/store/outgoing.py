@@ -6,8 +6,9 @@ import base64
 import json
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from sandbox.operators.mail import Envelope, Queued, Recipient
 from sandbox.operators.store.errors import StoreError
@@ -41,7 +42,9 @@ class Incoming:
     remote: tuple[Recipient, ...]
 
 
-def accept(transaction: Transaction, message: Incoming, key: str, now: float) -> str:
+def accept(
+    transaction: Transaction, message: Incoming, key: str, now: float, queue_id: str = ""
+) -> str:
     """Put a message into INBOXes and queue, or nowhere when its key is known.
 
     Returns:
@@ -49,11 +52,11 @@ def accept(transaction: Transaction, message: Incoming, key: str, now: float) ->
     """
     connection = transaction.connection
     if key:
+        connection.execute("DELETE FROM accepted WHERE at < ?", (now - KEY_MEMORY_SECONDS,))
         known = connection.execute("SELECT queue_id FROM accepted WHERE key=?", (key,)).fetchall()
         if known:
             return str(known[0][0])
-        connection.execute("DELETE FROM accepted WHERE at < ?", (now - KEY_MEMORY_SECONDS,))
-    queue_id = _new_queue_id()
+    queue_id = queue_id or _new_queue_id()
     if key:
         connection.execute("INSERT INTO accepted VALUES(?,?,?)", (key, queue_id, now))
     _place(transaction, message, queue_id, now)
@@ -95,12 +98,22 @@ def settle(
     sweep(transaction, contents)
 
 
-def due(connection: sqlite3.Connection, now: float, limit: int) -> list[Queued]:
-    """Return the rows whose attempt is due, longest due first."""
-    rows = connection.execute(
-        f"{_SELECT} WHERE next_attempt <= ? ORDER BY next_attempt, id LIMIT ?", (now, limit)
+def due(
+    connection: sqlite3.Connection, now: float, limit: int, skip: Container[int] = frozenset()
+) -> list[Queued]:
+    """Return the rows whose attempt is due, longest due first, but for those of `skip`."""
+    # The index alone answers this, so that a long queue under way costs little to step over.
+    numbers = connection.execute(
+        "SELECT id FROM queue WHERE next_attempt <= ? ORDER BY next_attempt, id", (now,)
     )
-    return [_queued(row) for row in rows]
+    wanted = list(islice((number for (number,) in numbers if number not in skip), limit))
+    numbers.close()
+    found = []
+    for number in wanted:
+        row = connection.execute(f"{_SELECT} WHERE id = ?", (number,)).fetchone()
+        if row is not None:
+            found.append(_queued(row))
+    return found
 
 
 def next_due(connection: sqlite3.Connection) -> float | None:

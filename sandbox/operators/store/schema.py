@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.space.errors import UserError
 
-__all__ = ["lock", "open_reader", "open_writer"]
+__all__ = ["StoreFile", "open_file"]
 
 APPLICATION_ID = 0x4D535331  # "MSS1"
 VERSION = 1
+WAL_BYTES_KEPT = 64 * 2**20
 
 # AUTOINCREMENT where an id must never come back: sessions and caches hold ids of folders and
 # contents, and the relay those of the queue. A message row repeats the size and identifier of its
@@ -48,59 +51,68 @@ CREATE INDEX accepted_at ON accepted(at);
 """
 
 
-def lock(path: Path) -> int:
-    """Make the store's folder and file where they are not, private, and keep others out.
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    """An open store.
 
-    Returns:
-        The descriptor that holds the lock; closing it, or dying, lets go.
+    Attributes:
+        reader: connection that cannot write.
+        writer: the only one that writes.
+        lock: descriptor that keeps other processes out; closing it, or dying, lets go.
+    """
+
+    reader: sqlite3.Connection
+    writer: sqlite3.Connection
+    lock: int
+
+
+def open_file(path: Path) -> StoreFile:
+    """Open a store; make it, private, where there is none or an empty file.
 
     Raises:
-        UserError: another process has the store, or the place cannot be written.
+        UserError: another process has it, it is no store or one of another version, or the place
+            cannot be written.
     """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Beside the database: closing any descriptor of the database drops SQLite's own locks.
-        held = os.open(f"{path}-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise UserError(f"{path}: cannot keep a mail store here ({error.strerror})") from None
+    with ExitStack() as undo:
+        try:
+            held = _lock(path)
+            undo.callback(os.close, held)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            path.chmod(0o600)
+        except BlockingIOError:
+            raise UserError(
+                f"{path}: another process has this mail store; stop it, or use another folder"
+            ) from None
+        except OSError as error:
+            raise UserError(f"{path}: no mail store can be here ({error.strerror})") from None
+        try:
+            writer = _connect(path)
+            undo.callback(writer.close)
+            _prepare(path, writer)
+            reader = _connect(path)
+            undo.callback(reader.close)
+            reader.execute("PRAGMA query_only=ON")
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"{path}: not a mail store ({error}); use another folder") from None
+        undo.pop_all()
+        return StoreFile(reader, writer, held)
+
+
+def _lock(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Beside the database: closing any descriptor of the database drops SQLite's own locks.
+    held = os.open(f"{path}-lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        path.chmod(0o600)
-    except BlockingIOError:
+    except BaseException:
         os.close(held)
-        raise UserError(
-            f"{path}: another process has this mail store open; stop it, or use another folder"
-        ) from None
-    except OSError as error:
-        os.close(held)
-        raise UserError(f"{path}: cannot keep a mail store here ({error.strerror})") from None
+        raise
     return held
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """Open the file for writing; an empty one becomes a store.
-
-    Raises:
-        UserError: the file is not a store, or is one of another version.
-    """
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(path, connection)
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise UserError(f"{path}: not a mail store ({error}); use another folder") from None
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def open_reader(path: Path) -> sqlite3.Connection:
-    """Open the file for reading, from any thread, one at a time."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA query_only=ON")
-    return connection
+def _connect(path: Path) -> sqlite3.Connection:
+    # Two threads use the writer's connection, in turn.
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
 def _prepare(path: Path, connection: sqlite3.Connection) -> None:
@@ -116,6 +128,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
         )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES_KEPT}")
     connection.execute("PRAGMA foreign_keys=ON")
     if not tables:
         connection.executescript(

@@ -3,19 +3,23 @@ r"""`MailStore`: the one door to what an operator keeps."""
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.operators.mail import Envelope, Folder, MessageRow, Queued, Recipient
 from sandbox.operators.store import folders, messages, outgoing, schema
 from sandbox.operators.store.errors import StoreError
-from sandbox.operators.store.writer import Changes, Writer
+from sandbox.operators.store.listeners import Listeners
+from sandbox.operators.store.listing import Listings
+from sandbox.operators.store.writer import HEAVY, Changes, Writer
 
 __all__ = ["MailStore"]
+
+
+# What changing a message's row counts for: some 2 microseconds per row, 2 per kilobyte of content.
+ROW_BYTES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +36,16 @@ class MailStore:
     arise.
     """
 
-    def __init__(
-        self,
-        reader: sqlite3.Connection,
-        writer: sqlite3.Connection,
-        lock: int,
-        clock: Callable[[], float],
-    ) -> None:
-        self._reader = reader
-        self._lock: int | None = lock
+    def __init__(self, file: schema.StoreFile, clock: Callable[[], float]) -> None:
+        self._reader = file.reader
+        self._lock: int | None = file.lock
         self._clock = clock
+        self._listings = Listings(file.reader)
         self._boxes = {
-            address: _Box(number, inbox)
-            for address, number, inbox in reader.execute(
-                "SELECT b.address, b.id, f.id FROM mailbox b JOIN folder f ON f.mailbox = b.id "
-                "WHERE f.name = 'INBOX'"
-            )
+            address: _Box(number, inbox) for address, number, inbox in folders.boxes(file.reader)
         }
-        self._listeners: dict[int, list[Callable[[int], None]]] = defaultdict(list)
-        self._queue_listeners: list[Callable[[], None]] = []
-        self._writer = Writer(writer, self._publish)
+        self._listeners = Listeners()
+        self._writer = Writer(file.writer, self._publish)
 
     @classmethod
     async def open(cls, path: Path, *, clock: Callable[[], float] = time.time) -> MailStore:
@@ -64,13 +58,7 @@ class MailStore:
         Raises:
             UserError: not a store, one of another version, or another process has it.
         """
-        lock = schema.lock(path)
-        try:
-            writer = schema.open_writer(path)
-        except BaseException:
-            os.close(lock)
-            raise
-        return cls(schema.open_reader(path), writer, lock, clock)
+        return cls(schema.open_file(path), clock)
 
     async def close(self) -> None:
         """Write what waits and close the file; nothing may be asked afterwards."""
@@ -88,7 +76,7 @@ class MailStore:
         new = [address for address in addresses if address not in self._boxes]
         if new:
             now = self._clock()
-            await self._writer.run(lambda t: folders.provision(t, new, now))
+            await self._writer.run(lambda t: folders.provision(t, new, now), size=HEAVY)
 
     def has_mailbox(self, address: str) -> bool:
         """Tell whether an address is a mailbox here, in whatever case."""
@@ -104,6 +92,7 @@ class MailStore:
         local: Sequence[str],
         remote: Sequence[Recipient],
         key: str = "",
+        queue_id: str = "",
     ) -> str:
         """Take responsibility for a message: INBOXes and queue in one transaction.
 
@@ -113,6 +102,7 @@ class MailStore:
             local: addresses of mailboxes here; one named twice gets it once.
             remote: recipients elsewhere.
             key: tells a repetition, within seven days: it adds nothing.
+            queue_id: identifier that the trace already shows; a new one when empty.
 
         Returns:
             The queue id; that of the first time for a repetition.
@@ -124,7 +114,7 @@ class MailStore:
         message = self._incoming(envelope, content, local, remote)
         now = self._clock()
         return await self._writer.run(
-            lambda t: outgoing.accept(t, message, key, now), size=len(content)
+            lambda t: outgoing.accept(t, message, key, now, queue_id), size=len(content)
         )
 
     def content(self, message: int) -> bytes:
@@ -135,9 +125,11 @@ class MailStore:
         """
         return messages.content_of(self._reader, message)
 
-    def due(self, now: float, limit: int = 100) -> list[Queued]:
-        """Return what is to be sent by now, longest due first."""
-        return outgoing.due(self._reader, now, limit)
+    def due(
+        self, now: float, limit: int = 100, *, skip: Container[int] = frozenset()
+    ) -> list[Queued]:
+        """Return what is to be sent by now, longest due first; `skip` are rows under way."""
+        return outgoing.due(self._reader, now, limit, skip)
 
     def next_due(self) -> float | None:
         """Return when the next attempt is due (seconds since 1970), None for an empty queue."""
@@ -173,7 +165,7 @@ class MailStore:
 
     def on_queue(self, callback: Callable[[], None]) -> None:
         """Have something called on the event loop whenever the queue got a new row."""
-        self._queue_listeners.append(callback)
+        self._listeners.of_queue(callback)
 
     # Folders -------------------------------------------------------------------------------------
 
@@ -217,7 +209,7 @@ class MailStore:
         Raises:
             StoreError: `missing`, `children`, `cannot` for INBOX.
         """
-        await self._writer.run(lambda t: folders.delete(t, folder))
+        await self._writer.run(lambda t: folders.delete(t, folder), size=HEAVY)
 
     async def rename(self, folder: int, name: str) -> None:
         """Rename a folder with its inferiors; INBOX only gives its messages to a new folder.
@@ -226,7 +218,7 @@ class MailStore:
             StoreError: `missing`, `exists`, `limit`, `cannot`.
         """
         now = self._clock()
-        await self._writer.run(lambda t: folders.rename(t, folder, name, now))
+        await self._writer.run(lambda t: folders.rename(t, folder, name, now), size=HEAVY)
 
     async def subscribe(self, mailbox: str, name: str, on: bool) -> None:
         """Subscribe to a folder that exists, or unsubscribe from any name.
@@ -245,7 +237,7 @@ class MailStore:
         Raises:
             StoreError: `missing`.
         """
-        return messages.rows_of(self._reader, folder)
+        return self._listings.rows(folder)
 
     async def append(
         self, folder: int, content: bytes, flags: frozenset[str], internal_date: float
@@ -278,7 +270,8 @@ class MailStore:
             StoreError: `missing`; `limit`, `cannot` for flags.
         """
         return await self._writer.run(
-            lambda t: messages.change_flags(t, folder, uids, action, flags, unchanged_since)
+            lambda t: messages.change_flags(t, folder, uids, action, flags, unchanged_since),
+            size=len(uids) * ROW_BYTES,
         )
 
     async def expunge(self, folder: int, uids: Sequence[int] | None = None) -> list[int]:
@@ -287,7 +280,7 @@ class MailStore:
         Raises:
             StoreError: `missing`.
         """
-        return await self._writer.run(lambda t: messages.expunge(t, folder, uids))
+        return await self._writer.run(lambda t: messages.expunge(t, folder, uids), size=HEAVY)
 
     async def copy(self, folder: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
         """Copy messages; return pairs of UIDs, old and new, by rising UID.
@@ -295,7 +288,9 @@ class MailStore:
         Raises:
             StoreError: `missing`, folder or target.
         """
-        return await self._writer.run(lambda t: messages.copy(t, folder, uids, target))
+        return await self._writer.run(
+            lambda t: messages.copy(t, folder, uids, target), size=len(uids) * ROW_BYTES
+        )
 
     async def move(self, folder: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
         """Move messages; return pairs of UIDs, old and new, by rising UID.
@@ -303,7 +298,9 @@ class MailStore:
         Raises:
             StoreError: `missing`, folder or target.
         """
-        return await self._writer.run(lambda t: messages.move(t, folder, uids, target))
+        return await self._writer.run(
+            lambda t: messages.move(t, folder, uids, target), size=len(uids) * ROW_BYTES
+        )
 
     def recent(self, folder: int) -> int:
         r"""Return the lowest UID that is `\Recent`, for EXAMINE and STATUS: nobody loses it.
@@ -330,16 +327,7 @@ class MailStore:
         Raises:
             StoreError: `missing`.
         """
-        box = self._box(mailbox).id
-        self._listeners[box].append(callback)
-
-        def stop() -> None:
-            if callback in self._listeners[box]:
-                self._listeners[box].remove(callback)
-            if not self._listeners[box]:
-                del self._listeners[box]
-
-        return stop
+        return self._listeners.of_mailbox(self._box(mailbox).id, callback)
 
     # Within --------------------------------------------------------------------------------------
 
@@ -366,9 +354,4 @@ class MailStore:
     def _publish(self, changes: Changes) -> None:
         for address, number, inbox in changes.mailboxes:
             self._boxes[address] = _Box(number, inbox)
-        for mailbox, folder in sorted(changes.folders):
-            for callback in tuple(self._listeners.get(mailbox, ())):
-                callback(folder)
-        if changes.queued:
-            for notice in self._queue_listeners:
-                notice()
+        self._listeners.tell(changes)

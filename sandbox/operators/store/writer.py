@@ -1,23 +1,35 @@
-"""Group commit: what waits is written in one transaction, flushed once, then answered."""
+"""Group commit: what waits is written in one transaction, flushed once, then answered.
+
+Two threads share the work, never at the same instant. Small operations are applied on the event
+loop: each statement would otherwise have to win the interpreter's lock back from a busy loop, which
+costs more than the statement. The flush (COMMIT, and the checkpoints that it does) is always the
+writer's thread's, and so are operations that write much, which would hold other sessions up.
+Meanwhile the next operations gather.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sandbox.operators.store.errors import StoreError
 
-__all__ = ["Changes", "Transaction", "Writer"]
+__all__ = ["HEAVY", "Changes", "Transaction", "Writer"]
 
 T = TypeVar("T")
 
 BATCH_OPERATIONS = 256
 BATCH_BYTES = 32 * 2**20
+# Some 5 ms of work: as long as the interpreter lets one thread keep another waiting.
+LIGHT_BYTES = 2 * 2**20
+HEAVY = LIGHT_BYTES + 1
 WAITING = 1024
 
 
@@ -59,11 +71,20 @@ class _Waiting:
     error: Exception | None = None
 
 
+@dataclass(slots=True)
+class _Batch:
+    operations: list[_Waiting] = field(default_factory=list)
+    size: int = 0
+    changes: Changes = field(default_factory=Changes)
+    begun: bool = False
+    failure: sqlite3.Error | None = None
+
+
 class Writer:
     """The one writer of a file.
 
     Args:
-        connection: used by the writer's thread alone, and closed by it.
+        connection: nobody else's, closed at the end.
         published: called on the event loop with what each commit changed.
     """
 
@@ -74,18 +95,22 @@ class Writer:
         self._published = published
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(WAITING)
-        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._waiting: deque[_Waiting] = deque()
+        self._busy = False
         self._closed = False
         self._ended = asyncio.Event()
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="mail-store", daemon=True)
         self._thread.start()
 
     async def run(self, operation: Callable[[Transaction], T], size: int = 0) -> T:
         """Have an operation done; return its result once it is durable.
 
+        Waits for its turn when WAITING others are before it.
+
         Args:
-            operation: called in the writer's thread, within a transaction.
-            size: bytes that it writes, roughly: bounds what one transaction holds.
+            operation: called within a transaction, in whichever thread.
+            size: bytes that it writes, roughly; HEAVY when there is no telling.
 
         Raises:
             StoreError: of the operation, or `failed`: the disk refused, or the store is closed.
@@ -94,84 +119,103 @@ class Writer:
             if self._closed:
                 raise StoreError("failed", "the mail store is closed")
             future: asyncio.Future[T] = self._loop.create_future()
-            self._waiting.put(_Waiting(operation, size, future))
+            self._waiting.append(_Waiting(operation, size, future))
+            if not self._busy:
+                self._busy = True
+                # After the other callbacks that are ready: what they bring joins the batch.
+                self._loop.call_soon(self._next)
             return await future
 
     async def close(self) -> None:
         """Write what waits, then close the connection."""
         if not self._closed:
             self._closed = True
-            self._waiting.put(None)
+            if not self._busy:
+                self._batches.put(None)
         await self._ended.wait()
         self._thread.join()
 
+    # On the event loop ---------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        batch = _Batch()
+        while self._waiting and len(batch.operations) < BATCH_OPERATIONS:
+            if batch.operations and batch.size + self._waiting[0].size > BATCH_BYTES:
+                break
+            waiting = self._waiting.popleft()
+            # Nobody waits for a cancelled one any more; its retry would make it twice.
+            if not waiting.future.done():
+                batch.operations.append(waiting)
+                batch.size += waiting.size
+        if batch.size <= LIGHT_BYTES:
+            self._apply(batch)
+        self._batches.put(batch)
+
+    def _answer(self, batch: _Batch) -> None:
+        if self._waiting:
+            self._loop.call_soon(self._next)
+        else:
+            self._busy = False
+            if self._closed:
+                self._batches.put(None)
+        for waiting in batch.operations:
+            error = waiting.error
+            if batch.failure is not None:
+                error = StoreError("failed", f"not written: {batch.failure}")
+            if waiting.future.done():
+                continue
+            if error is None:
+                waiting.future.set_result(waiting.outcome)
+            else:
+                waiting.future.set_exception(error)
+        if batch.failure is None:
+            self._published(batch.changes)
+
+    # In the writer's thread ----------------------------------------------------------------------
+
     def _run(self) -> None:
-        try:
-            going = True
-            while going:
-                batch, going = self._gather()
-                changes = self._write(batch)
-                self._loop.call_soon_threadsafe(self._answer, batch, changes)
-        finally:
-            self._connection.close()
-            self._loop.call_soon_threadsafe(self._ended.set)
+        while (batch := self._batches.get()) is not None:
+            if not batch.begun:
+                self._apply(batch)
+            if batch.failure is None:
+                try:
+                    self._connection.execute("COMMIT")
+                except sqlite3.Error as failure:
+                    self._undo(batch, failure)
+            self._loop.call_soon_threadsafe(self._answer, batch)
+        self._connection.close()
+        self._loop.call_soon_threadsafe(self._ended.set)
 
-    def _gather(self) -> tuple[list[_Waiting], bool]:
-        """Return what waits, at least one, within the bounds; and whether more may come."""
-        batch: list[_Waiting] = []
-        size = 0
-        next_one = self._waiting.get()
-        while next_one is not None:
-            batch.append(next_one)
-            size += next_one.size
-            if len(batch) >= BATCH_OPERATIONS or size >= BATCH_BYTES:
-                return batch, True
-            try:
-                next_one = self._waiting.get_nowait()
-            except Empty:
-                return batch, True
-        return batch, False
+    # In either -----------------------------------------------------------------------------------
 
-    def _write(self, batch: list[_Waiting]) -> Changes:
-        changes = Changes()
-        connection = self._connection
+    def _apply(self, batch: _Batch) -> None:
+        batch.begun = True
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for waiting in batch:
-                # Nobody waits for it any more: a retry would make it twice.
-                if not waiting.future.cancelled():
-                    self._apply(waiting, changes)
-            connection.execute("COMMIT")
+            self._connection.execute("BEGIN IMMEDIATE")
+            for waiting in batch.operations:
+                self._apply_one(waiting, batch.changes)
         except sqlite3.Error as failure:
-            # Disk full, I/O error: nothing of the batch is there, nobody is told that it is.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for waiting in batch:
-                waiting.error = StoreError("failed", f"not written: {failure}")
-            return Changes()
-        return changes
+            self._undo(batch, failure)
 
-    def _apply(self, waiting: _Waiting, changes: Changes) -> None:
+    def _apply_one(self, waiting: _Waiting, changes: Changes) -> None:
         connection = self._connection
         transaction = Transaction(connection)
         connection.execute("SAVEPOINT operation")
         try:
             waiting.outcome = waiting.operation(transaction)
         except Exception as error:  # whatever it is, it belongs to who asked
-            if isinstance(error, sqlite3.Error) and not connection.in_transaction:
-                raise  # SQLite undid the whole transaction
+            if not connection.in_transaction:
+                raise  # disk full, I/O error: SQLite undid the whole transaction
             connection.execute("ROLLBACK TO operation")
             waiting.error = error
         else:
             changes.add(transaction.changes)
         connection.execute("RELEASE operation")
 
-    def _answer(self, batch: list[_Waiting], changes: Changes) -> None:
-        self._published(changes)
-        for waiting in batch:
-            if waiting.future.done():
-                continue
-            if waiting.error is not None:
-                waiting.future.set_exception(waiting.error)
-            else:
-                waiting.future.set_result(waiting.outcome)
+    def _undo(self, batch: _Batch, failure: sqlite3.Error) -> None:
+        """Nothing of the batch is there, and nobody is told that it is."""
+        batch.failure = failure
+        if self._connection.in_transaction:
+            # A disk that refuses even this fails the next BEGIN too, so each batch is told.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")

@@ -1,0 +1,116 @@
+"""What figures are drawn on: one style, a colour per design, same bytes for same data."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sandbox.analysis.wording import Text
+
+if TYPE_CHECKING:
+    from sandbox.analysis.comparison import Comparison
+
+__all__ = ["LANGUAGES", "OWN", "Canvas", "Picture", "colours", "render"]
+
+LANGUAGES = ("fr", "en")
+# Okabe and Ito's palette, told apart by colour-blind readers; a design keeps its colour in every
+# comparison, whatever the others.
+OWN = {
+    "single-endpoint": "#0072B2",
+    "multi-endpoint": "#D55E00",
+    "multi-port": "#009E73",
+    "multi-endpoint-sni": "#CC79A7",
+    "api-lps-2023": "#E69F00",
+}
+SPARE = ("#56B4E9", "#000000", "#8C6D31", "#7F7F7F", "#6A3D9A", "#B15928")
+STYLE: Any = {
+    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
+    "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#666666",
+    "axes.labelcolor": "#333333", "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": "#E3E3E3", "grid.linewidth": 0.7, "xtick.color": "#333333",
+    "ytick.color": "#333333", "legend.frameon": False, "figure.facecolor": "white",
+    "savefig.facecolor": "white", "svg.hashsalt": "mss-sandbox", "svg.fonttype": "path",
+    "path.simplify": True,
+}  # fmt: skip
+DPI = 150
+
+
+class Picture(Figure):
+    """A figure that a notebook shows without pyplot's global state."""
+
+    def _repr_png_(self) -> bytes:
+        return render(self, "png")
+
+
+def render(figure: Figure, kind: str) -> bytes:
+    """Return the bytes of a figure as png or svg, the same for the same figure."""
+    target = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+        figure.savefig(target, format=kind, dpi=DPI, metadata=metadata)
+    return target.getvalue()
+
+
+def colours(designs: tuple[str, ...]) -> dict[str, str]:
+    """Return the colour of each design."""
+    others = [name for name in designs if name not in OWN]
+    return {
+        name: OWN[name] if name in OWN else SPARE[others.index(name) % len(SPARE)]
+        for name in designs
+    }
+
+
+@contextmanager
+def _sheet(width: float, height: float) -> Iterator[Picture]:
+    with mpl.rc_context(STYLE):
+        figure = Picture(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+class Canvas:
+    """A comparison in a language, with the names and colours of its designs.
+
+    Args:
+        comparison: what to draw.
+        language: fr or en.
+    """
+
+    def __init__(self, comparison: Comparison, language: str = "fr") -> None:
+        self.comparison = comparison
+        self.language = language
+        self.designs = comparison.designs
+        self.colours = colours(comparison.designs)
+        design = comparison.scenario.design
+        self.names = {n: Text(design(n).label, design(n).english)[language].split(":")[0].strip()
+                      for n in comparison.designs}  # fmt: skip
+
+    def legend(self, figure: Figure) -> None:
+        """Name the designs and their colours above a figure."""
+        handles = [
+            Line2D([], [], color=self.colours[name], marker="s", linestyle="", markersize=8,
+                   label=self.names[name])
+            for name in self.designs
+        ]  # fmt: skip
+        columns = 1 if len(handles) == 1 else 3 if len(handles) in {3, 5, 6} else 2
+        figure.legend(handles=handles, loc="outside upper left", ncols=columns)
+
+    def draw(
+        self, job: Callable[..., None], rows: int, columns: int, size: tuple[float, float],
+        *, legend: bool = True, **sharing: Any,
+    ) -> Figure:  # fmt: skip
+        """Return a figure of rows by columns that `job` has drawn on."""
+        with _sheet(*size) as figure:
+            axes: Any = figure.subplots(rows, columns, squeeze=False, **sharing)
+            if legend:
+                self.legend(figure)
+            job(self, axes)
+        return figure

@@ -1,0 +1,195 @@
+"""Is this certificate revoked? OCSP where the certificate says, then CRL; doubt is no."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+from sandbox.space.errors import UserError
+from sandbox.trust import RevocationStatus
+from sandbox.trust.evidence import crl_status, ocsp_request, ocsp_status
+
+__all__ = ["Revocation", "RevocationPolicy"]
+
+_MAX_OCSP = 64 * 1024
+_MAX_CRL = 16 * 1024 * 1024
+_MOST_KEPT = 10_000
+_NONCE = 32  # RFC 9654 §2.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationPolicy:
+    """How evidence is obtained.
+
+    Attributes:
+        timeout: seconds for OCSP, and again for the CRL.
+        cache_seconds: how long a GOOD answer, or a CRL, is believed without asking; 0 asks each
+            time. This is how long a revoked card still opens.
+        crl: ask the CRL when OCSP cannot tell.
+
+    Raises:
+        UserError: a value out of bounds.
+    """
+
+    timeout: float = 2.0
+    cache_seconds: float = 10.0
+    crl: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.timeout <= 60:
+            raise UserError(f"revocation: timeout {self.timeout:g} is not in 0..60 seconds")
+        if not 0 <= self.cache_seconds <= 3_600:
+            raise UserError(f"revocation: cache {self.cache_seconds:g} is not in 0..3600 seconds")
+
+
+class Revocation:
+    """Asks. Only of certificates whose chain is known to be good: it calls where they say.
+
+    Args:
+        bundle: roots and intermediates, of which the issuer is one.
+        policy: how.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        bundle: Sequence[x509.Certificate],
+        policy: RevocationPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._bundle = tuple(bundle)
+        self._policy = policy or RevocationPolicy()
+        self._clock = clock
+        self._http: httpx.AsyncClient | None = None
+        self._good: OrderedDict[bytes, float] = OrderedDict()
+        self._crls: dict[str, tuple[float, x509.CertificateRevocationList]] = {}
+
+    async def close(self) -> None:
+        """Close idle connections."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def __call__(self, certificate: x509.Certificate) -> RevocationStatus:
+        """Return what can be proved of a certificate; UNKNOWN when nothing can."""
+        key = certificate.fingerprint(SHA256())
+        if self._good.get(key, 0.0) > self._clock():
+            return RevocationStatus.GOOD
+        issuer = self._issuer(certificate)
+        if issuer is None:
+            return RevocationStatus.UNKNOWN
+        status = await self._ocsp(certificate, issuer)
+        if status is RevocationStatus.UNKNOWN and self._policy.crl:
+            status = await self._crl(certificate, issuer)
+        if status is RevocationStatus.GOOD and self._policy.cache_seconds:
+            self._good[key] = self._clock() + self._policy.cache_seconds
+            while len(self._good) > _MOST_KEPT:
+                self._good.popitem(last=False)
+        return status
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def _issuer(self, certificate: x509.Certificate) -> x509.Certificate | None:
+        for candidate in self._bundle:
+            if candidate.subject == certificate.issuer:
+                try:
+                    certificate.verify_directly_issued_by(candidate)
+                except (InvalidSignature, TypeError, ValueError):
+                    continue
+                return candidate
+        return None
+
+    async def _ocsp(
+        self, certificate: x509.Certificate, issuer: x509.Certificate
+    ) -> RevocationStatus:
+        url = _ocsp_url(certificate)
+        if not url:
+            return RevocationStatus.UNKNOWN
+        request = ocsp_request(certificate, issuer, os.urandom(_NONCE))
+        answer = await self._fetch(url, _MAX_OCSP, request.public_bytes(Encoding.DER))
+        if answer is None:
+            return RevocationStatus.UNKNOWN
+        return ocsp_status(request, answer, issuer, self._now())
+
+    async def _crl(
+        self, certificate: x509.Certificate, issuer: x509.Certificate
+    ) -> RevocationStatus:
+        lists = await asyncio.gather(*(self._list(url) for url in _crl_urls(certificate)))
+        return crl_status(certificate, issuer, [each for each in lists if each], self._now())
+
+    async def _list(self, url: str) -> x509.CertificateRevocationList | None:
+        until, kept = self._crls.get(url, (0.0, None))
+        if until > self._clock():
+            return kept
+        data = await self._fetch(url, _MAX_CRL)
+        if data is None:
+            return None
+        try:
+            found = x509.load_der_x509_crl(data)
+        except ValueError:
+            return None
+        self._crls[url] = (self._clock() + self._policy.cache_seconds, found)
+        return found
+
+    async def _fetch(self, url: str, longest: int, body: bytes | None = None) -> bytes | None:
+        """Return the body of a 200 within time and size; POST of an OCSP request, or GET."""
+        if self._http is None:
+            # The environment's proxies are for the world, not for a loopback responder.
+            self._http = httpx.AsyncClient(trust_env=False, timeout=self._policy.timeout)
+        headers = {"Content-Type": "application/ocsp-request"} if body is not None else {}
+        method = "GET" if body is None else "POST"
+        data = bytearray()
+        try:
+            async with (
+                asyncio.timeout(self._policy.timeout),
+                self._http.stream(method, url, content=body, headers=headers) as response,
+            ):
+                if response.status_code != httpx.codes.OK:
+                    return None
+                async for chunk in response.aiter_bytes():
+                    data += chunk
+                    if len(data) > longest:
+                        return None
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+            return None
+        return bytes(data)
+
+
+def _ocsp_url(certificate: x509.Certificate) -> str:
+    try:
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess)
+    except x509.ExtensionNotFound:
+        return ""
+    for each in access.value:
+        if each.access_method == AuthorityInformationAccessOID.OCSP:
+            return _http_url(each.access_location)
+    return ""
+
+
+def _crl_urls(certificate: x509.Certificate) -> list[str]:
+    """Return where the complete CRL and its delta are."""
+    found = []
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.CRLDistributionPoints | x509.FreshestCRL):
+            for point in extension.value:
+                found += [_http_url(name) for name in point.full_name or ()]
+    return [url for url in found if url]
+
+
+def _http_url(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.UniformResourceIdentifier) and name.value.startswith("http://"):
+        return str(name.value)
+    return ""

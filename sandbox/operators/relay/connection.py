@@ -1,0 +1,281 @@
+"""A connection to another operator's relay: TCP, STARTTLS with certificates on both sides, SMTP."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.operators.listener import CIPHERS
+from sandbox.operators.mail import Envelope
+from sandbox.operators.relay.client import Capabilities, Transaction, capabilities, obstacle
+from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
+from sandbox.operators.relay.rules import BY_FINDING
+from sandbox.operators.relay.troubles import TROUBLES, Trouble, of_reply, of_rule
+from sandbox.operators.rules import Rule
+from sandbox.trust import DN, Finding
+
+__all__ = ["Connection", "Judge", "Peer", "Timeouts", "TroubleError", "client_context"]
+
+# What the other side's certificate (DER) proves when asked for a host; a rule when nothing.
+Judge = Callable[[bytes | None, str], Awaitable[DN | Rule]]
+
+# X509_V_ERR_* of OpenSSL that say more than "untrusted".
+_FINDINGS = {
+    9: Finding.NOT_YET_VALID,
+    10: Finding.EXPIRED,
+    23: Finding.REVOKED,
+    26: Finding.WRONG_USAGE,
+    62: Finding.WRONG_NAME,
+    66: Finding.WEAK_KEY,
+}
+
+
+class TroubleError(Exception):
+    """An attempt that ended before the fate of each recipient was told.
+
+    Attributes:
+        trouble: why.
+        rule: the rule of the space of trust, where it is one.
+        host: that was tried, empty where none was.
+        untouched: the connection had ended before it was used: another one may be tried at once.
+    """
+
+    def __init__(
+        self, trouble: Trouble, rule: Rule | None = None, *, untouched: bool = False
+    ) -> None:
+        super().__init__(trouble.said)
+        self.trouble = trouble
+        self.rule = rule
+        self.host = ""
+        self.untouched = untouched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds to wait for the other side (RFC 5321 §4.5.3.2).
+
+    Attributes:
+        connect: TCP and the TLS handshake, each.
+        reply: greeting and replies to commands.
+        final: reply to the end of the message.
+    """
+
+    connect: float = 30.0
+    reply: float = 300.0
+    final: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Where to connect to.
+
+    Attributes:
+        host: name that its certificate must bear.
+        address: of 127.0.0.0/8.
+        port: TCP port.
+    """
+
+    host: str
+    address: str
+    port: int
+
+
+def client_context(chain: Path, key: Path, bundle: str) -> ssl.SSLContext:
+    """Return the TLS context of a relay that connects: TLS 1.2 or later, certificates both ways.
+
+    Args:
+        chain: PEM of our certificate and its intermediates.
+        key: PEM of its private key.
+        bundle: PEM of the authorities that servers chain to.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.load_cert_chain(chain, key)
+    context.load_verify_locations(cadata=bundle)
+    return context
+
+
+class Connection:
+    """An open connection whose server has proved its name.
+
+    Attributes:
+        peer: where it goes.
+        dn: subject of the server's certificate.
+        sent: how many transactions it has carried.
+    """
+
+    def __init__(self, peer: Peer, timeouts: Timeouts) -> None:
+        self.peer = peer
+        self.dn = DN(())
+        self.sent = 0
+        self._timeouts = timeouts
+        self._replies = ReplyReader()
+        self._ready: deque[Reply] = deque()
+        self._offered = Capabilities()
+        self._dirty = False
+        self._closing = False
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+
+    @classmethod
+    async def open(
+        cls, peer: Peer, *, name: str, context: ssl.SSLContext, judge: Judge, timeouts: Timeouts
+    ) -> Connection:
+        """Connect, start TLS, and check who is there.
+
+        Args:
+            peer: where.
+            name: what EHLO says.
+            context: from `client_context`.
+            judge: says what the server's certificate proves.
+            timeouts: how long to wait.
+
+        Raises:
+            TroubleError: it cannot be reached, or is not who it should be.
+        """
+        connection = cls(peer, timeouts)
+        try:
+            async with asyncio.timeout(timeouts.connect):
+                connection._reader, connection._writer = await asyncio.open_connection(
+                    peer.address, peer.port
+                )
+        except OSError:  # a time-out is one too
+            raise TroubleError(TROUBLES["unreachable"]) from None
+        try:
+            await connection._greet(name, context, judge)
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+    async def _greet(self, name: str, context: ssl.SSLContext, judge: Judge) -> None:
+        self._must(await self._reply(self._timeouts.reply))
+        if "STARTTLS" not in await self._ehlo(name):
+            raise TroubleError(TROUBLES["starttls-missing"])
+        self._must(await self._command(b"STARTTLS\r\n"))
+        if self._ready or not self._replies.is_empty:
+            # Sent in clear after the go-ahead: someone between us may have put it there.
+            raise TroubleError(TROUBLES["garbled"])
+        await self._start_tls(context)
+        connection: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
+        proved = await judge(connection.getpeercert(binary_form=True), self.peer.host)
+        if isinstance(proved, Rule):
+            raise TroubleError(of_rule(proved), proved)
+        self.dn = proved
+        self._offered = await self._ehlo(name)
+
+    async def _start_tls(self, context: ssl.SSLContext) -> None:
+        try:
+            await self._writer.start_tls(
+                context,
+                server_hostname=self.peer.host,
+                ssl_handshake_timeout=self._timeouts.connect,
+            )
+        except ssl.SSLCertVerificationError as error:
+            rule = BY_FINDING[_FINDINGS.get(error.verify_code, Finding.UNTRUSTED)]
+            raise TroubleError(of_rule(rule), rule) from None
+        except OSError:
+            raise TroubleError(TROUBLES["tls-failed"]) from None
+
+    async def _ehlo(self, name: str) -> Capabilities:
+        reply = await self._command(f"EHLO {name}\r\n".encode())
+        self._must(reply)
+        return capabilities(reply)
+
+    async def deliver(self, envelope: Envelope, content: bytes) -> Transaction:
+        """Send one message to the recipients of an envelope and return what became of it.
+
+        Raises:
+            TroubleError: the connection ended before that was known.
+        """
+        transaction = Transaction(envelope, content, self._offered, reset=self._dirty)
+        hindrance = obstacle(envelope, content, self._offered)
+        if hindrance is not None:
+            transaction.results = [hindrance] * len(envelope.recipients)
+            return transaction
+        used, self.sent = self.sent, self.sent + 1
+        heard = False
+        try:
+            await self._send(transaction.start())
+            while not transaction.is_done:
+                wait = self._timeouts.final if transaction.content_sent else self._timeouts.reply
+                reply = await self._reply(wait)
+                if not heard and reply.code == 421:
+                    # Often said into silence, when the server is tired of waiting.
+                    self._must(reply)
+                heard = True
+                following = transaction.receive(reply)
+                if following:
+                    await self._send(following)
+        except ProtocolError:
+            self.abort()
+            raise TroubleError(TROUBLES["garbled"]) from None
+        except TroubleError as error:
+            self.abort()
+            error.untouched = bool(used) and not heard
+            raise
+        except BaseException:
+            self.abort()
+            raise
+        self._dirty = transaction.dirty
+        self._closing = transaction.closing
+        return transaction
+
+    @property
+    def offers_dsn(self) -> bool:
+        """Whether the server takes over the duty to report success (RFC 3461)."""
+        return "DSN" in self._offered
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another transaction may be sent."""
+        return not (self._closing or self._writer.is_closing() or self._reader.at_eof())
+
+    def say_goodbye(self) -> None:
+        """Send QUIT and close without waiting for the reply, which would change nothing."""
+        if self.is_usable:
+            self._writer.write(b"QUIT\r\n")
+        self._writer.close()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._writer.transport.abort()
+
+    async def _command(self, line: bytes) -> Reply:
+        await self._send(line)
+        return await self._reply(self._timeouts.reply)
+
+    async def _send(self, data: bytes) -> None:
+        self._writer.write(data)
+        try:
+            async with asyncio.timeout(self._timeouts.reply):
+                await self._writer.drain()
+        except TimeoutError:
+            raise TroubleError(TROUBLES["timeout"]) from None
+        except OSError:
+            raise TroubleError(TROUBLES["connection-lost"]) from None
+
+    async def _reply(self, seconds: float) -> Reply:
+        while not self._ready:
+            try:
+                async with asyncio.timeout(seconds):
+                    data = await self._reader.read(65536)
+                if not data:
+                    raise TroubleError(TROUBLES["connection-lost"])
+                self._ready.extend(self._replies.feed(data))
+            except ProtocolError:
+                raise TroubleError(TROUBLES["garbled"]) from None
+            except TimeoutError:
+                raise TroubleError(TROUBLES["timeout"]) from None
+            except OSError:
+                raise TroubleError(TROUBLES["connection-lost"]) from None
+        return self._ready.popleft()
+
+    def _must(self, reply: Reply) -> None:
+        if not reply.is_positive:
+            raise TroubleError(of_reply(max(reply.code, 400), reply.text))

@@ -1,0 +1,183 @@
+"""Revocation over HTTP: OCSP, then CRL, bounded in time and trust; doubt is no."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from cryptography import x509
+
+from sandbox.operators.auth.revocation import Revocation, RevocationPolicy
+from sandbox.space.errors import UserError
+from sandbox.trust import (
+    Card,
+    KeyKind,
+    Person,
+    RevocationStatus,
+    TestCA,
+    Urls,
+    load_bundle,
+    make_bad,
+)
+from sandbox.trust.background import running
+from sandbox.trust.httpd import Handler, HttpServer, Request, Response
+from sandbox.trust.service import PkiFaults, files_handler, ocsp_handler
+
+
+class Clock:
+    """The real clock, and what a test adds: the responder dates its answers by it."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+PERSON = Person(
+    national_id="899999999990", profession="Médecin", profession_code=10, surname="DURAND",
+    given_name="Anne",
+)  # fmt: skip
+GOOD, REVOKED, UNKNOWN = RevocationStatus.GOOD, RevocationStatus.REVOKED, RevocationStatus.UNKNOWN
+OCSP_ONLY = RevocationPolicy(crl=False, cache_seconds=0, timeout=1)
+BOTH = RevocationPolicy(cache_seconds=0, timeout=1)
+CACHED = RevocationPolicy(cache_seconds=10)
+
+
+@dataclass
+class Pki:
+    ca: TestCA
+    faults: PkiFaults
+    asked: list[str]
+
+    def card(self) -> Card:
+        return self.ca.cps(PERSON)
+
+    def bundle(self) -> tuple[x509.Certificate, ...]:
+        return load_bundle(self.ca.bundle_pem())
+
+
+def counted(handler: Handler, asked: list[str], what: str) -> Handler:
+    def handle(request: Request) -> Response:
+        asked.append(what)
+        return handler(request)
+
+    return handle
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Pki]:
+    asked: list[str] = []
+    # Ports are known once the servers listen; the handlers are set after.
+    files, ocsp = HttpServer(handler=lambda _: Response()), HttpServer(handler=lambda _: Response())
+    with running(files, ocsp):
+        urls = Urls(files=f"http://127.0.0.1:{files.port}", ocsp=f"http://127.0.0.1:{ocsp.port}")
+        ca, faults = TestCA(key_kind=KeyKind.P256, urls=urls), PkiFaults(delay=5)
+        files.handler = counted(files_handler(ca, faults), asked, "crl")
+        ocsp.handler = counted(ocsp_handler(ca, faults), asked, "ocsp")
+        yield Pki(ca, faults, asked)
+
+
+@pytest.fixture
+def pki(served: Pki) -> Iterator[Pki]:
+    served.asked.clear()
+    yield served
+    served.faults.ocsp = served.faults.crl = ""
+
+
+def ask(
+    pki: Pki,
+    *certificates: x509.Certificate,
+    policy: RevocationPolicy = OCSP_ONLY,
+    clock: Clock | None = None,
+    wait: float = 0,
+) -> list[RevocationStatus]:
+    clock = clock or Clock()
+
+    async def work() -> list[RevocationStatus]:
+        revocation = Revocation(pki.bundle(), policy, clock)
+        try:
+            answers = []
+            for each in certificates:
+                answers.append(await revocation(each))
+                clock.ahead += wait
+            return answers
+        finally:
+            await revocation.close()
+
+    return asyncio.run(work())
+
+
+def test_the_responder_says_good_or_revoked(pki: Pki) -> None:
+    good, bad = pki.card().auth, pki.card().auth
+    pki.ca.revoke(bad, "key-compromise")
+    assert ask(pki, good.certificate, bad.certificate) == [GOOD, REVOKED]
+    assert pki.asked == ["ocsp", "ocsp"]
+
+
+@pytest.mark.parametrize(
+    "fault", ["unsigned", "wrong-signer", "wrong-nonce", "stale", "garbage", "unreachable", "slow"]
+)
+def test_an_answer_that_proves_nothing_is_doubt(pki: Pki, fault: str) -> None:
+    pki.faults.ocsp = fault
+    assert ask(
+        pki, pki.card().auth.certificate, policy=RevocationPolicy(crl=False, timeout=0.5)
+    ) == [UNKNOWN]
+
+
+def test_an_answer_without_end_is_doubt(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.operators.auth.revocation._MAX_OCSP", 100)
+    assert ask(pki, pki.card().auth.certificate) == [UNKNOWN]
+
+
+def test_in_doubt_the_crl_is_asked(pki: Pki) -> None:
+    good, bad = pki.card().auth, pki.card().auth
+    pki.ca.revoke(bad, "key-compromise")
+    pki.faults.ocsp = "try-later"
+    assert ask(pki, good.certificate, bad.certificate, policy=BOTH) == [GOOD, REVOKED]
+    assert "crl" in pki.asked
+
+
+@pytest.mark.parametrize("fault", ["stale", "garbage", "unreachable"])
+def test_without_ocsp_or_crl_it_is_doubt(pki: Pki, fault: str) -> None:
+    pki.faults.ocsp, pki.faults.crl = "unreachable", fault
+    assert ask(pki, pki.card().auth.certificate, policy=BOTH) == [UNKNOWN]
+
+
+def test_good_is_believed_for_some_seconds_and_no_longer(pki: Pki) -> None:
+    card = pki.card().auth.certificate
+    assert ask(pki, card, card, card, policy=CACHED, wait=6) == [GOOD, GOOD, GOOD]
+    assert pki.asked == ["ocsp", "ocsp"]
+
+
+def test_revoked_is_asked_again_so_that_a_released_card_opens(pki: Pki) -> None:
+    card = pki.card().auth
+    pki.ca.revoke(card, "certificate-hold")
+
+    async def work() -> list[RevocationStatus]:
+        revocation = Revocation(pki.bundle(), CACHED, Clock())
+        held = await revocation(card.certificate)
+        pki.ca.release(card)
+        released = await revocation(card.certificate)
+        await revocation.close()
+        return [held, released]
+
+    assert asyncio.run(work()) == [REVOKED, GOOD]
+
+
+def test_a_certificate_of_another_authority_makes_nobody_call_anywhere(pki: Pki) -> None:
+    plan, _ = pki.ca.plans.cps(PERSON)
+    impostor = make_bad(pki.ca, "impostor", plan).certificate
+    assert ask(pki, impostor, policy=BOTH) == [UNKNOWN]
+    assert pki.asked == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"timeout": 0}, {"timeout": 61}, {"cache_seconds": -1}, {"cache_seconds": 3601}]
+)
+def test_a_policy_out_of_bounds_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="revocation"):
+        RevocationPolicy(**wrong)  # type: ignore[arg-type]

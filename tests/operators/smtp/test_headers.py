@@ -1,0 +1,92 @@
+"""Header of a message: strictly read, so that no two readers differ on who it is from."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox.operators.smtp.headers import HeaderError, first_instant, read_header, trace
+
+
+def authors(value: str) -> list[str]:
+    return read_header(f"From: {value}\r\n\r\n".encode()).addresses("From")
+
+
+@pytest.mark.parametrize(
+    ("value", "addresses"),
+    [
+        ("a@b.test", ["a@b.test"]),
+        ("Dr. Jean DUPONT <A@B.test>", ["a@b.test"]),
+        ('"Dupont, Jean" <a@b.test>', ["a@b.test"]),
+        ("=?utf-8?q?H=C3=A9l=C3=A8ne?= <a@b.test>", ["a@b.test"]),
+        ("=?utf-8?q?evil=40x=2Etest?= <a@b.test>", ["a@b.test"]),
+        ("a@b.test (c@d.test)", ["a@b.test"]),
+        ("équipe: a@b.test, c@d.test;", ["a@b.test", "c@d.test"]),
+        ("X\r\n <a@b.test>", ["a@b.test"]),
+    ],
+)
+def test_addresses(value: str, addresses: list[str]) -> None:
+    assert authors(value) == addresses
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "undisclosed:;", "a@b", "a@b.test <c@d.test>", "<a@b.test> <c@d.test>", "<a@b.test",
+     "Dupont, Jean <a@b.test>", "a b@c.test", "a@b.test c@d.test", '"a@b.test', "(((((a@b.test",
+     "a\0@b.test"],
+)  # fmt: skip
+def test_addresses_that_would_have_to_be_guessed(value: str) -> None:
+    with pytest.raises(HeaderError):
+        authors(value)
+
+
+def test_a_field_that_comes_twice_is_refused() -> None:
+    header = read_header(b"From: a@b.test\r\nFROM: c@d.test\r\n\r\n")
+    with pytest.raises(HeaderError):
+        header.addresses("From")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"no field\r\n\r\n", b" fold\r\nA: b\r\n\r\n", b"A: b\r\n \t\r\n\r\n", b"A b: c\r\n\r\n",
+     b": x\r\n\r\n", "é: x\r\n\r\n".encode(), b"A: b\r\n" * 1001 + b"\r\n",
+     b"A: " + b"b\r\n c" * 200_000 + b"\r\n\r\n"],
+)  # fmt: skip
+def test_what_is_no_header(content: bytes) -> None:
+    with pytest.raises(HeaderError):
+        read_header(content)
+
+
+def test_the_body_is_no_header() -> None:
+    header = read_header(b"A: b\r\n\r\nFrom: x\r\n")
+    assert header.values("From") == []
+    assert header.end == 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_report"),
+    [
+        ("multipart/report; report-type=delivery-status; boundary=b", True),
+        ('multipart/report; boundary=b; report-type="disposition-notification"', True),
+        ("multipart/report; report-type=feedback-report; boundary=b", False),
+        ("multipart/mixed; report-type=delivery-status; boundary=b", False),
+        ("text/plain", False),
+        ("garbage;;;=", False),
+    ],
+)
+def test_notifications(kind: str, is_report: bool) -> None:
+    assert read_header(f"Content-Type: {kind}\r\n\r\n".encode()).is_report is is_report
+
+
+def test_a_trace_tells_when_the_first_server_took_the_message() -> None:
+    def field(now: float) -> bytes:
+        return trace(client="poste", address="127.0.0.1", server="smtp.op1.test",
+                     protocol="ESMTPSA", comment="TLSv1.3", token="X", recipient="", now=now,
+                     )  # fmt: skip
+
+    content = field(2000.5) + field(1000.25) + b"From: a@b.test\r\n\r\n"
+    assert first_instant(read_header(content)) == 1000.25
+
+
+def test_a_trace_that_cannot_be_read_tells_nothing() -> None:
+    assert first_instant(read_header(b"Received: whenever; soon\r\n\r\n")) is None
+    assert first_instant(read_header(b"From: a@b.test\r\n\r\n")) is None
