@@ -124,7 +124,9 @@ class Session:
             return " ".join((*ALWAYS, *EXTENSIONS, limit))
         if not self.channel.tls:
             return " ".join((*ALWAYS, "LITERAL-", "STARTTLS", "LOGINDISABLED"))
-        offered = [name for name in self.channel.mechanisms if name is not SaslName.NONE]
+        # Clients take EXTERNAL first where it is offered: only who gave a certificate is told.
+        without = {SaslName.NONE} | ({SaslName.EXTERNAL} if not self.channel.certificate else set())
+        offered = [name for name in self.channel.mechanisms if name not in without]
         methods = [f"AUTH={name}" for name in offered]
         login = [] if set(offered) & set(PASSWORDS) else ["LOGINDISABLED"]
         return " ".join((*ALWAYS, "LITERAL-", *methods, *login))

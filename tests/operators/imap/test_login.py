@@ -46,12 +46,22 @@ def test_without_tls_nobody_can_log_in(tmp_path: Path) -> None:
 
 def test_over_tls_the_mechanisms_of_the_endpoint_are_offered(tmp_path: Path) -> None:
     async def work(here: World) -> None:
-        client = here.client(mechanisms=(SaslName.EXTERNAL, SaslName.NONE))
+        client = here.client(mechanisms=(SaslName.EXTERNAL, SaslName.NONE), certificate=b"good")
         [line] = await client.untagged("a CAPABILITY")
         assert line.endswith(" ENABLE LITERAL- AUTH=EXTERNAL LOGINDISABLED")
         assert await client.last("b LOGIN anne good") == "b NO [CANNOT] Mechanism not offered here"
         assert (await client.last("c AUTHENTICATE PLAIN =")).startswith("c NO [CANNOT]")
         assert [seen.cause for seen in here.seen.logins] == [Cause.MECHANISM] * 2
+
+    talk(tmp_path, work)
+
+
+def test_external_is_told_to_those_with_a_certificate_alone(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client(mechanisms=(SaslName.PLAIN, SaslName.EXTERNAL))
+        told, _ = await client.run("a CAPABILITY")
+        assert "AUTH=PLAIN" in told
+        assert "EXTERNAL" not in told
 
     talk(tmp_path, work)
 
