@@ -96,6 +96,17 @@ def test_login(tmp_path: Path, given: str) -> None:
     talk(tmp_path, work)
 
 
+def test_login_works_where_only_plain_is_offered(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client(mechanisms=(SaslName.PLAIN,))
+        assert (await client.last("a LOGIN anne good")).startswith("a OK")
+        assert here.gate.asked == [
+            PasswordCredentials(mechanism=SaslName.PLAIN, authcid="anne", password="good")
+        ]
+
+    talk(tmp_path, work)
+
+
 def test_login_with_literals_waits_for_each(tmp_path: Path) -> None:
     async def work(here: World) -> None:
         client = here.client()
@@ -176,7 +187,16 @@ def test_authenticate_can_be_cancelled(tmp_path: Path) -> None:
     talk(tmp_path, work)
 
 
-@pytest.mark.parametrize("line", ["a AUTHENTICATE PLAIN !!!", f"a AUTHENTICATE PLAIN {b64('x')}"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a AUTHENTICATE PLAIN !!!",
+        f"a AUTHENTICATE PLAIN {b64('x')}",
+        "a LOGIN anne " + "x" * 256,
+        "a LOGIN " + "x" * 513 + " good",
+        'a LOGIN "" good',
+    ],
+)
 def test_malformed_responses_are_bad(tmp_path: Path, line: str) -> None:
     async def work(here: World) -> None:
         assert (await here.client().last(line)).startswith("a BAD ")
