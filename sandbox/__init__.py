@@ -1,15 +1,18 @@
 """MSSanté, the French secure health mail space, on one laptop.
 
-One description of the space, two executions (virtual time here, real sockets later), one analysis:
+One description of the space, two executions (virtual time, real sockets), one analysis:
 
     import sandbox
     result = sandbox.compare("aout-2021", scale=0.01)
     result.table            # metrics by design, a DataFrame
     result.plot.latency()   # a matplotlib figure
     result.report("out/")   # report.html, summary.json, figures
+    with sandbox.live("demo") as space:   # real servers, real TLS
+        space.sheet         # where everything is, who may log in
 
 Packages, each of which knows only those before it: `space` (what a trust space is),
-`observations` (what is seen), `simulation` (virtual time), `analysis` (what it means).
+`observations` (what is seen), `simulation` (virtual time), `trust`, `directory`, `psc` and
+`operators` (the servers), `live` (all of them together), `analysis` (what it means).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sandbox.analysis.result import Result, compare
+    from sandbox.live import live
     from sandbox.space.errors import UserError
     from sandbox.space.loader import load_scenario
     from sandbox.space.population import Space, build_space
@@ -31,6 +35,7 @@ __all__ = [
     "UserError",
     "build_space",
     "compare",
+    "live",
     "load_scenario",
 ]
 
@@ -47,6 +52,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "live":
+        return import_module("sandbox.live")  # a package that can be called
     if name not in _HOMES:
         raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -13,6 +13,10 @@ __all__ = ["main"]
 
 # verb -> (module, attribute). A package that offers verbs adds its line here.
 VERBS: dict[str, tuple[str, str]] = {
+    "up": ("sandbox.live.commands", "up"),
+    "send": ("sandbox.live.commands_mail", "send"),
+    "inbox": ("sandbox.live.commands_mail", "inbox"),
+    "watch": ("sandbox.live.commands_mail", "watch"),
     "compare": ("sandbox.analysis.compare_command", "compare"),
     "scenario": ("sandbox.space.scenario_command", "scenario"),
     "validate": ("sandbox.analysis.validate_command", "validate"),

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from sandbox.directory.contains import add_words
 from sandbox.directory.directory import Directory
 from sandbox.directory.feeding_rules import LONGEST_TEXT, RULES, RefusalError, Rule
-from sandbox.directory.model import BoxType, Domain, Mailbox
+from sandbox.directory.model import BoxType, Domain, Mailbox, Person
 from sandbox.directory.rows import TYPES
 
 __all__ = ["RULES", "Bearer", "BoxState", "Feeder", "RefusalError", "Rule"]
@@ -349,6 +349,20 @@ class Feeder:
             raise RefusalError("mailbox-exists", f"{address[:80]!r} is not a mailbox")
         state = BoxState(**{**asdict(BoxState.of(box)), "red_list": hidden})
         return self.change(Bearer.of(box), [lambda writer: writer.update(address, state)])
+
+    def name_holders(self, address: str, people: Sequence[Person]) -> None:
+        """Say who may open an ORG mailbox; the holders before are holders no more.
+
+        Raises:
+            RefusalError: no such mailbox, or one that is not ORG.
+        """
+        box = self._directory.mailbox(address)
+        if box is None or box.type is not BoxType.ORG:
+            raise RefusalError("mailbox-exists", f"{address[:80]!r} is not an ORG mailbox")
+        with self._directory.transaction() as connection:
+            connection.execute("DELETE FROM holder WHERE mailbox = ?", (box.id,))
+            pairs = [(box.id, each.id) for each in people]
+            connection.executemany("INSERT INTO holder (mailbox, person) VALUES (?, ?)", pairs)
 
     def add_domain(self, name: str, operator: str) -> None:
         """Bring a domain in force, new or again.

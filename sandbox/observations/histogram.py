@@ -9,11 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BINS", "bin_middle", "quantile"]
+__all__ = ["BINS", "bin_index", "bin_middle", "quantile"]
 
 SUB_BITS = 6
 UNIT_BITS = 10  # durations below 1.024 µs share the first bin
 BINS = (47 - UNIT_BITS - SUB_BITS + 1) << SUB_BITS  # up to 2**47 ns = 39 hours
+
+
+def bin_index(duration: int) -> int:
+    """Return the bin of a duration in ns (`simulation.recorder` compiles the same arithmetic)."""
+    value = max(duration, 0) >> UNIT_BITS
+    if value < 1 << SUB_BITS:
+        return value
+    shift = value.bit_length() - SUB_BITS - 1
+    return min(((shift + 1) << SUB_BITS) + (value >> shift) - (1 << SUB_BITS), BINS - 1)
 
 
 def bin_middle() -> NDArray[np.float64]:

@@ -13,7 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["TABLES", "Observations"]
+__all__ = ["MEASURES", "NAMED_OPERATORS", "TABLES", "Observations", "table"]
+
+MEASURES = ("machine", "user")
+NAMED_OPERATORS = 10  # with histograms of their own; the others share one
 
 # Every table, its columns and what they are. Durations are seconds.
 TABLES: dict[str, dict[str, str]] = {
@@ -49,12 +52,12 @@ TABLES: dict[str, dict[str, str]] = {
     "deliveries": {"seconds": "age at delivery, from acceptance (bin middle)", "count": "messages"},
     "sessions": {
         "protocol": "imap, smtp or relay",
-        "method": "authentication method, empty for relay",
+        "method": "authentication method, empty for relay and where nobody logged in",
         "sessions": "sessions started",
     },
     "failures": {
         "protocol": "imap, smtp or relay",
-        "method": "authentication method, empty for relay",
+        "method": "authentication method, empty for relay and where none can be told",
         "cause": "see observations.schema.Cause",
         "count": "failures",
     },
@@ -88,6 +91,13 @@ TABLES: dict[str, dict[str, str]] = {
         "connections": "most at once in the minute",
     },
 }
+
+
+def table(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the table of TABLES with that name; `columns` are all of its columns, in order."""
+    frame = pd.DataFrame(dict(columns))
+    assert list(frame.columns) == list(TABLES[name]), name
+    return frame
 
 
 @dataclass(frozen=True, slots=True)

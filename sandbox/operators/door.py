@@ -94,6 +94,7 @@ class Door:
         self.limits = limits or DoorLimits()
         self.port = listeners[0].port
         self.clock = clock
+        self.refused = 0  # connections beyond the bounds, cut at once
         self._factory = factory
         self._context = route_by_name(self.listeners)
         self._by_context = {id(each.context): each for each in self.listeners}
@@ -121,9 +122,10 @@ class Door:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((first.address, self.port))
-        except BaseException:
+        except OSError as error:
             listening.close()
-            raise
+            where = f"{first.address}:{self.port}"
+            raise OSError(error.errno, f"{where}: {error.strerror}") from None
         self._server = await loop.create_server(
             lambda: _Inbound(self), sock=listening, backlog=1024
         )
@@ -148,6 +150,7 @@ class Door:
             len(self._open) >= self.limits.connections
             or self._clients[client] >= self.limits.per_client
         ):
+            self.refused += 1
             return False
         self._open.add(inbound)
         self._clients[client] += 1
@@ -196,8 +199,13 @@ class Door:
             raise OSError("too many handshakes")
         self._handshakes += 1
         start = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        early = arrival.inbound.take_early()
+        if early:
+            # After `start_tls` has set its layer and told it of the connection, one turn later.
+            loop.call_soon(loop.call_soon, _feed, transport, early)
         try:
-            secured = await asyncio.get_running_loop().start_tls(
+            secured = await loop.start_tls(
                 transport,
                 arrival.inbound,
                 self._context,
@@ -217,6 +225,14 @@ class Door:
             plain, tls=settled.version, resumed=settled.resumed, certificate=settled.certificate
         )
         return secured
+
+
+def _feed(transport: asyncio.Transport, early: bytes) -> None:
+    """Give the TLS layer, which is the transport's protocol now, what came before it was."""
+    # uvloop's layer behaves as one without deriving from it.
+    layer = cast(asyncio.BufferedProtocol, transport.get_protocol())
+    memoryview(layer.get_buffer(len(early)))[: len(early)] = early
+    layer.buffer_updated(len(early))
 
 
 class _Inbound(asyncio.Protocol):
@@ -248,6 +264,14 @@ class _Inbound(asyncio.Protocol):
         if self._early:
             early, self._early = bytes(self._early), bytearray()
             protocol.data_received(early)
+
+    def take_early(self) -> bytes:
+        """Return what came before TLS was there, which is the beginning of its handshake.
+
+        uvloop reads as soon as `connection_made` returns, even when reading was paused in it.
+        """
+        early, self._early = bytes(self._early), bytearray()
+        return early
 
     async def secure(self, arrival: Arrival) -> None:
         """Do the handshake of STARTTLS."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.observations.schema import Cause
+from sandbox.operators.door import Door
 from sandbox.operators.model import Channel
 from sandbox.space.methods import Method
 
@@ -69,6 +70,9 @@ class DeliveryObserved:
 class Observer(Protocol):
     """Who listens. Called on the event loop: it must be quick and never raise."""
 
+    def watch(self, door: Door) -> None:
+        """Take a socket that listens; its connections come after."""
+
     def login(self, seen: LoginObserved) -> None:
         """Take one attempt to log in."""
 
@@ -84,6 +88,9 @@ class Observer(Protocol):
 
 class Nobody:
     """An observer that does not look."""
+
+    def watch(self, door: Door) -> None:
+        """See nothing."""
 
     def login(self, seen: LoginObserved) -> None:
         """See nothing."""

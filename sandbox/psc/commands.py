@@ -25,7 +25,7 @@ from sandbox.psc.faults import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.people import BUILT_IN, BuiltInPeople
 from sandbox.psc.provider import Options
-from sandbox.psc.server import Running, bind, plain_server, prepare, serve, serve_app
+from sandbox.psc.server import Running, bind, prepare, serve, serve_app, web_server
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
 from sandbox.space.errors import UserError
@@ -321,7 +321,7 @@ def ad_brick(
         listener.close()
         raise
     sheet = {"channel": f"{origin}/channel", "sms": f"{origin}/sms", "callback": callback}
-    server = plain_server(brick.application)
+    server = web_server(brick.application, None)
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -205,22 +205,26 @@ class Provider(Foundation):
             **members,
         )
         behaviour = self.behaviours.get(person.national_id, self.behaviour)
-        if self.settings.device == "phone" or mode == "browser":
-            ordinal = self._ordinals.get(person.national_id, 0)
-            self._ordinals[person.national_id] = ordinal + 1
-            planned = plan(behaviour, self.seed, person.national_id, ordinal)
-            if planned.decision is not None:
-                request = replace(request, planned_at=now + planned.delay, planned=planned.decision)
         with self.store.transaction():
-            self.save(request)
+            rung: float | None = now
             if self.settings.device == "sms" and mode != "browser":
-                self.sms.send(
+                sms = self.sms.send(
                     person.phone_number,
                     request.ticket,
                     request.binding_message,
                     now,
                     request.expires_at,
                 )
+                rung = sms["arrives_at"]
+            if rung is not None:
+                ordinal = self._ordinals.get(person.national_id, 0)
+                self._ordinals[person.national_id] = ordinal + 1
+                planned = plan(behaviour, self.seed, person.national_id, ordinal)
+                if planned.decision is not None:
+                    request = replace(
+                        request, planned_at=rung + planned.delay, planned=planned.decision
+                    )
+            self.save(request)
         self._pending += 1
         self._schedule(request)
         self.events.add(

@@ -28,7 +28,16 @@ from sandbox.psc.store import Store
 from sandbox.psc.web import ABORT, PEER_CERTIFICATE, application
 from sandbox.space.errors import UserError
 
-__all__ = ["Running", "bind", "plain_server", "prepare", "running", "serve", "serve_app"]
+__all__ = [
+    "Listening",
+    "Running",
+    "bind",
+    "prepare",
+    "running",
+    "serve",
+    "serve_app",
+    "web_server",
+]
 
 HOST = "127.0.0.1"
 LONGEST_NAP = 3_600.0
@@ -63,7 +72,9 @@ def bind(port: int, host: str = HOST) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = error.strerror if isinstance(error, OSError) else "port ?"
-        raise UserError(f"{host}:{port} : {reason} ; choisir / choose --port 0") from None
+        raise UserError(
+            f"{host}:{port} : {reason} ; choisir un autre port / choose another port"
+        ) from None
     listener.listen(1024)
     return listener
 
@@ -80,7 +91,11 @@ def tls_context(files: TlsFiles, *, ask_certificate: bool) -> ssl.SSLContext:
     return context
 
 
-def _uvicorn(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
+def web_server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
+    """Return a server for `serve_app`, HTTPS with a context.
+
+    A client's certificate that TLS verified is in the scope, under `web.PEER_CERTIFICATE`.
+    """
     config = uvicorn.Config(
         app,
         http=_CertificateProtocol,
@@ -97,11 +112,6 @@ def _uvicorn(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
     config.load()
     config.ssl = context
     return uvicorn.Server(config)
-
-
-def plain_server(app: ASGIApp) -> uvicorn.Server:
-    """Return a server without TLS, for the AD brick beside a Keycloak on the same machine."""
-    return _uvicorn(app, None)
 
 
 async def serve_app(server: uvicorn.Server, listener: socket.socket) -> None:
@@ -193,7 +203,9 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Listening:
+class Listening:
+    """A provider whose sockets are bound; `serve` makes it answer."""
+
     running: Running
     servers: tuple[tuple[uvicorn.Server, socket.socket], ...]
     sender: Sender
@@ -210,16 +222,19 @@ def prepare(
     state: Path | None,
     clock: Clock | None,
     files: TlsFiles | None,
-) -> _Listening:
+    address: str = HOST,
+) -> Listening:
     """Bind the sockets and build the provider; see `running` for the members.
+
+    `address` is the loopback address to listen on.
 
     Raises:
         UserError: a port or the state file cannot be opened.
     """
     files = files or make_tls_files(folder)
-    listener = bind(port)
+    listener = bind(port, address)
     try:
-        mtls_listener = bind(mtls_port)
+        mtls_listener = bind(mtls_port, address)
     except UserError:
         listener.close()
         raise
@@ -233,17 +248,17 @@ def prepare(
         clock=clock,
     )
     app = application(provider, control_routes(provider))
-    plain = _uvicorn(app, tls_context(files, ask_certificate=False))
-    mutual = _uvicorn(app, tls_context(files, ask_certificate=True))
+    plain = web_server(app, tls_context(files, ask_certificate=False))
+    mutual = web_server(app, tls_context(files, ask_certificate=True))
     trust = ssl.create_default_context(cafile=str(files.ca))
-    return _Listening(
+    return Listening(
         running=Running(provider, files, chosen, mtls_chosen),
         servers=((plain, listener), (mutual, mtls_listener)),
         sender=Sender(trust),
     )
 
 
-async def serve(listening: _Listening, stop: asyncio.Event, ready: Any = None) -> None:
+async def serve(listening: Listening, stop: asyncio.Event, ready: Any = None) -> None:
     """Serve until `stop` is set."""
     tasks = [asyncio.create_task(serve_app(s, sock)) for s, sock in listening.servers]
     worker = asyncio.create_task(_work(listening.running.provider, listening.sender, stop))

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.observations.observations import NAMED_OPERATORS
 from sandbox.observations.schema import Cause
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
@@ -18,9 +19,8 @@ from sandbox.space.methods import METHODS, Feature, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, BalKind, Space
 from sandbox.space.tables import week
 
-__all__ = ["NAMED_OPERATORS", "build_model", "causes_of_exclusion"]
+__all__ = ["build_model", "causes_of_exclusion"]
 
-NAMED_OPERATORS = 10  # the largest have histograms of their own
 # An access has one method, so registers of different methods share a column: eight to a cache line.
 REGISTERS = {
     "name": 0, "name.imap": 0, "ticket.imap": 1, "grant": 2, "pin": 3, "code": 3, "token": 3,

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sandbox.observations.histogram import bin_middle
-from sandbox.observations.observations import TABLES, Observations
+from sandbox.observations.observations import MEASURES, NAMED_OPERATORS, Observations, table
 from sandbox.observations.schema import Cause, Phase, Protocol
-from sandbox.simulation.build import NAMED_OPERATORS, NATIONAL
+from sandbox.simulation.build import NATIONAL
 from sandbox.simulation.model import EndpointStat, Model, PoolStat, Record, StationStat
 from sandbox.simulation.program import Column
 from sandbox.simulation.steps import Acquire, Serve
@@ -23,19 +23,12 @@ from sandbox.space.population import Space
 __all__ = ["SUFFIX", "observe"]
 
 SUFFIX = "mssante.test"
-MEASURES = ("machine", "user")
 MINUTE = 60e9
 
 
 def _groups() -> list[tuple[str, str]]:
     pairs = [(p.name.lower(), str(m)) for p in Protocol for m in Method]
     return [*pairs, ("relay", "")]
-
-
-def _frame(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
-    frame = pd.DataFrame(dict(columns))
-    assert list(frame.columns) == list(TABLES[name]), name
-    return frame
 
 
 def _names(values: NDArray[np.int64], names: list[str]) -> NDArray[np.object_]:
@@ -49,7 +42,7 @@ def _logins(space: Space, model: Model, record: Record) -> pd.DataFrame:
     for number, row in enumerate(model.inputs.operator_bin):
         if row < NAMED_OPERATORS:
             labels[row] = space.operators[number]
-    return _frame("logins", {
+    return table("logins", {
         "protocol": _names(group, [p for p, _ in groups]),
         "method": _names(group, [m for _, m in groups]),
         "operator": _names(operator, labels),
@@ -62,7 +55,7 @@ def _logins(space: Space, model: Model, record: Record) -> pd.DataFrame:
 def _login_totals(space: Space, record: Record) -> pd.DataFrame:
     groups = _groups()
     operator, group, measure = np.nonzero(record.login_count)
-    return _frame("login_totals", {
+    return table("login_totals", {
         "protocol": _names(group, [p for p, _ in groups]),
         "method": _names(group, [m for _, m in groups]),
         "operator": _names(operator, list(space.operators)),
@@ -75,7 +68,7 @@ def _login_totals(space: Space, record: Record) -> pd.DataFrame:
 def _phases(record: Record) -> tuple[pd.DataFrame, pd.DataFrame]:
     groups, names = _groups(), [phase.name.lower() for phase in Phase]
     group, phase, bins = np.nonzero(record.phases)
-    detail = _frame("phases", {
+    detail = table("phases", {
         "protocol": _names(group, [p for p, _ in groups]),
         "method": _names(group, [m for _, m in groups]),
         "phase": _names(phase, names),
@@ -83,7 +76,7 @@ def _phases(record: Record) -> tuple[pd.DataFrame, pd.DataFrame]:
         "count": record.phases[group, phase, bins].astype(np.int64),
     })  # fmt: skip
     group, phase = np.nonzero(record.phase_time)
-    totals = _frame("phase_totals", {
+    totals = table("phase_totals", {
         "protocol": _names(group, [p for p, _ in groups]),
         "method": _names(group, [m for _, m in groups]),
         "phase": _names(phase, names),
@@ -95,7 +88,7 @@ def _phases(record: Record) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _failures(record: Record) -> pd.DataFrame:
     groups = _groups()
     group, cause = np.nonzero(record.failures)
-    return _frame("failures", {
+    return table("failures", {
         "protocol": _names(group, [p for p, _ in groups]),
         "method": _names(group, [m for _, m in groups]),
         "cause": _names(cause, [c.name.lower() for c in Cause]),
@@ -132,7 +125,7 @@ def _endpoints(space: Space, design: Design, model: Model, record: Record) -> pd
         front, pool = _front_of(model, role, operators), _pool_of(model, role, operators)
         stations = record.stations[front : front + operators]
         servers = model.inputs.servers[front : front + operators]
-        parts.append(_frame("endpoints", {
+        parts.append(table("endpoints", {
             "operator": list(space.operators),
             "endpoint": name,
             "host": [f"{host.format(operator=op)}.{SUFFIX}" for op in space.operators],
@@ -154,7 +147,7 @@ def _backends(model: Model, record: Record) -> pd.DataFrame:
     stations = record.stations[: len(NATIONAL)]
     servers = model.inputs.servers[: len(NATIONAL)]
     served = stations[:, StationStat.SERVED]
-    return _frame("backends", {
+    return table("backends", {
         "backend": list(NATIONAL),
         "served": served,
         "waited": stations[:, StationStat.WAITED],
@@ -167,7 +160,7 @@ def _backends(model: Model, record: Record) -> pd.DataFrame:
 def _load(design: Design, record: Record) -> pd.DataFrame:
     names = [e.name for e in design.endpoints] + ["mx"]
     roles, minutes = record.role_minutes.shape
-    return _frame("load", {
+    return table("load", {
         "endpoint": np.repeat(np.array(names, dtype=object), minutes),
         "minute": np.tile(np.arange(minutes), roles),
         "sessions": record.role_minutes.reshape(-1),
@@ -191,10 +184,10 @@ def observe(
         "login_totals": _login_totals(space, record),
         "phases": phases,
         "phase_totals": phase_totals,
-        "deliveries": _frame("deliveries", {
+        "deliveries": table("deliveries", {
             "seconds": bin_middle()[bins], "count": record.deliveries[bins],
         }),
-        "sessions": _frame("sessions", {
+        "sessions": table("sessions", {
             "protocol": [p for p, _ in groups], "method": [m for _, m in groups],
             "sessions": record.sessions,
         }),

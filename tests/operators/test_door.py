@@ -7,8 +7,10 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
+import uvloop
 
 from sandbox.operators.door import Arrival, Door, DoorLimits
 from sandbox.operators.listener import Listener, server_context
@@ -27,7 +29,7 @@ class Echo(asyncio.Protocol):
         self.tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)
         self.transport = transport
         channel = self.arrival.channel
         who = "card" if channel.certificate else "nobody"
@@ -84,8 +86,12 @@ def client_context(folder: Path, *, card: bool = False) -> ssl.SSLContext:
     return context
 
 
-def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 20))  # type: ignore[arg-type]
+def run(
+    work: Callable[[], Awaitable[None]],
+    loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(asyncio.wait_for(work(), 20))  # type: ignore[arg-type]
 
 
 async def greeting(opened: Door, host: str, context: ssl.SSLContext) -> str:
@@ -109,6 +115,21 @@ def test_the_name_that_a_client_asks_for_picks_the_endpoint(
             assert await greeting(opened, HOSTS[1], context) == "two TLSv1.3 nobody\n"
 
     run(work)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_handshake_that_begins_before_we_are_ready_is_not_lost(
+    authority: tuple[TestCA, Path], loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    _, folder = authority
+
+    async def work() -> None:
+        async with door(listener(folder, HOSTS[0], "implicit")) as opened:
+            context = client_context(folder)
+            for _ in range(20):
+                assert await greeting(opened, HOSTS[0], context) != ""
+
+    run(work, loop)
 
 
 def test_a_client_certificate_reaches_the_channel(authority: tuple[TestCA, Path]) -> None:

@@ -25,7 +25,7 @@ import pytest
 from sandbox.psc import BuiltInPeople, Client, Options, running
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.people import BUILT_IN
-from sandbox.psc.server import bind, plain_server, serve_app
+from sandbox.psc.server import bind, serve_app, web_server
 from sandbox.psc.sms import SmsLaw
 from tests.psc.conftest import CLIENTS, SECRET, http
 from tests.psc.peers import keycloak_home
@@ -119,7 +119,7 @@ def brick_and_port() -> Iterator[tuple[str, int]]:
     listener = bind(0)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     brick = AdBrick(origin, callback, BuiltInPeople(BUILT_IN), SmsLaw(mean=0, loss=0))
-    server = plain_server(brick.application)
+    server = web_server(brick.application, None)
     thread = threading.Thread(target=lambda: asyncio.run(serve_app(server, listener)), daemon=True)
     thread.start()
     yield origin, port

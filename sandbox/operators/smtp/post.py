@@ -15,6 +15,7 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.model import Actor, Channel
 from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
+from sandbox.operators.relay.client import without_return_path
 from sandbox.operators.relay.dsn import Reporter, is_due, notification
 from sandbox.operators.relay.outcome import Action, Outcome
 from sandbox.operators.smtp.addresses import domain_of
@@ -147,7 +148,7 @@ class PostOffice:
             (head, *_without_return_path(content, header)),
             channel,
             token,
-            key=_key(envelope, content, peer),
+            key=_key(envelope.reverse_path, content, peer),
             age=0.0 if born is None else max(0.0, now - born),
             peer=str(peer),
         )
@@ -238,7 +239,7 @@ class PostOffice:
         reporter = Reporter(self._host, f"mailer-daemon@{min(self._domains())}")
         answer, report = notification(
             envelope,
-            content,
+            without_return_path(content),
             outcomes,
             reporter=reporter,
             queue_id=queue_id,
@@ -281,13 +282,13 @@ def _token() -> str:
     return base64.b32encode(secrets.token_bytes(8))[:12].decode()
 
 
-def _key(envelope: Envelope, content: bytes, peer: DN) -> str:
-    """Return what tells a repetition: who relays what to whom.
+def _key(reverse_path: str, content: bytes, peer: DN) -> str:
+    """Return what tells a repetition: who relays what; the store keeps it by recipient.
 
     Two messages are never alike by chance: each has the trace of its own submission.
     """
     digest = hashlib.sha256(content)
-    for each in (*sorted(r.address for r in envelope.recipients), envelope.reverse_path, str(peer)):
+    for each in (reverse_path, str(peer)):
         digest.update(b"\0" + each.encode())
     return digest.hexdigest()
 

@@ -1,0 +1,54 @@
+"""Processor time and memory of a process with all its descendants, from /proc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["cpu_seconds", "descendants", "memory_bytes"]
+
+TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+
+
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def descendants(*roots: int) -> set[int]:
+    """Return the processes and all their descendants that live now."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                parents.setdefault(int(_stat(int(path.name))[1]), []).append(int(path.name))
+            except OSError:  # it ended meanwhile
+                continue
+    found, waiting = set(), list(roots)
+    while waiting:
+        pid = waiting.pop()
+        found.add(pid)
+        waiting += parents.get(pid, [])
+    return found
+
+
+def cpu_seconds(*roots: int) -> float:
+    """Return user and system time of the trees, children that ended and were reaped included."""
+    ticks = 0
+    for pid in descendants(*roots):
+        try:
+            ticks += sum(map(int, _stat(pid)[11:15]))
+        except OSError:
+            continue
+    return ticks / TICK
+
+
+def memory_bytes(*roots: int) -> int:
+    """Return the proportional set size of the trees: shared pages count once in all."""
+    total = 0
+    for pid in descendants(*roots):
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return total * 1024

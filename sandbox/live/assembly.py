@@ -1,0 +1,246 @@
+"""From the plan to operators: listeners with their TLS, accounts, their own CIBA, their web."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from sandbox.directory import Directory
+from sandbox.live.autoconfig import Discovery, autoconfig_handler
+from sandbox.live.cast import CastAccount
+from sandbox.live.folder import SpaceFolder
+from sandbox.live.keys import Keys
+from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
+from sandbox.live.services import (
+    ProviderService,
+    WebService,
+    server_context_of,
+    server_files,
+    tls_files,
+)
+from sandbox.operators.auth.access_control import AccessPolicy
+from sandbox.operators.auth.accounts import Grant
+from sandbox.operators.auth.ciba_operator import (
+    PROFILE,
+    own_options,
+    own_registration,
+    own_settings,
+    sms_fate,
+)
+from sandbox.operators.auth.psc_client import Registration
+from sandbox.operators.enrolment import Enrolment, application
+from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.observing import Observer
+from sandbox.operators.operator import Operator, OperatorSettings, Providers
+from sandbox.psc import Behaviour, Options, People, settings_for
+from sandbox.psc.settings import PATHS
+from sandbox.psc.sms import SmsLaw
+from sandbox.space.methods import Method
+from sandbox.space.scenario import Scenario
+from sandbox.trust import DomainList
+from sandbox.trust.background import Service
+from sandbox.trust.httpd import HttpServer
+
+__all__ = ["Assembly"]
+
+OWN_CLIENT = "messagerie"  # how an operator is registered at its own CIBA
+
+
+@dataclass(kw_only=True)
+class Assembly:
+    """Everything that operators are made of.
+
+    Attributes:
+        plan, scenario, keys, folder, directory, accounts: of the space.
+        domains: the list in force.
+        observer: told of logins, sessions, deliveries.
+        people: behind telephones.
+        behaviour: what they do with them.
+        access: what operators ask of logins.
+        seed: of what is drawn.
+    """
+
+    plan: SpacePlan
+    scenario: Scenario
+    keys: Keys
+    folder: SpaceFolder
+    directory: Directory
+    accounts: tuple[CastAccount, ...]
+    domains: Callable[[], DomainList]
+    observer: Observer
+    people: People
+    behaviour: str
+    access: AccessPolicy
+    seed: int
+    _bundle: str = field(default="", init=False)
+
+    @cached_property
+    def providers(self) -> dict[str, ProviderService]:
+        """Each operator's own CIBA, by label."""
+        made = {}
+        for operator in self.plan.operators:
+            options = own_options(
+                self.scenario, self.people, OWN_CLIENT, self._own_secret(operator), self.seed
+            )
+            made[operator.label] = ProviderService(
+                settings_for(PROFILE, **own_settings(self.scenario)),
+                replace(options, behaviour=Behaviour(kind=self.behaviour), sms=self._sms(options)),
+                place=operator.ciba,
+                mtls=None,
+                files=tls_files(self.keys, f"{operator.label}/ciba"),
+                state=self.folder.path / "psc" / f"{operator.label}.db",
+            )
+        return made
+
+    def _sms(self, options: Options) -> SmsLaw:
+        """Return how SMS arrive: at once, unless people are drawn from laws too."""
+        return options.sms if self.behaviour == "draw" else SmsLaw(mean=0.0, loss=0.0)
+
+    async def build(self, issuer: str) -> dict[str, Operator]:
+        """Return the operators, not started, on the loop that will run them.
+
+        Args:
+            issuer: of Pro Santé Connect.
+        """
+        self._bundle = self.keys.bundle.read_text("ascii")
+        made: dict[str, Operator] = {}
+        try:
+            for each in self.plan.operators:
+                made[each.label] = self._operator(each, issuer)
+        except BaseException:
+            for operator in made.values():
+                await operator.stop()
+            raise
+        return made
+
+    def web(self, operators: Mapping[str, Operator]) -> Sequence[Service]:
+        """Return each operator's web: autoconfiguration (HTTPS and HTTP), enrolment (HTTPS)."""
+        servers: list[Service] = []
+        for plan in self.plan.operators:
+            handler = autoconfig_handler(self._discovery(plan))
+            at, pages = plan.autoconfig, plan.accounts
+            context = server_context_of(self.keys, f"{plan.label}/autoconfig")
+            enrolment = Enrolment(
+                operators[plan.label].access,
+                operator=plan.label,
+                host=pages.host,
+                port=pages.port,
+            )
+            servers += [
+                HttpServer(handler=handler, host=at.address, port=at.port, context=context),
+                HttpServer(handler=handler, host=at.address, port=plan.autoconfig_http),
+                WebService(
+                    application(enrolment),
+                    pages,
+                    self._context(f"{plan.label}/accounts", "optional"),
+                ),
+            ]
+        return servers
+
+    def _own_secret(self, operator: OperatorPlan) -> str:
+        return self.folder.secret(f"{operator.label}-ciba")
+
+    def _discovery(self, operator: OperatorPlan) -> dict[str, Discovery]:
+        paths = PATHS["psc"]
+        origin = self.plan.psc.url()
+        return {
+            base: Discovery(
+                domain=base,
+                name=operator.organisation.name,
+                endpoints=tuple(e for e in operator.endpoints if e.design == design),
+                issuer=origin + paths["issuer"],
+                authorization=origin + paths["authorization"],
+                token=origin + paths["token"],
+            )
+            for base, design in operator.discovery
+        }
+
+    def _operator(self, plan: OperatorPlan, issuer: str) -> Operator:
+        chain, key = server_files(self.keys, f"{plan.label}/relay")
+        provider = self.providers[plan.label].running
+        settings = OperatorSettings(
+            label=plan.label,
+            domains=frozenset({plan.domain}),
+            folder=self.folder.path / "operators" / plan.label,
+            listeners=tuple(self._listener(each, plan.label) for each in plan.endpoints),
+            relay=self._relay(plan),
+            chain=chain,
+            key=key,
+            bundle=self.keys.bundle,
+            name_server=(self.plan.dns.address, self.plan.dns.port),
+            suffix=self.plan.suffix,
+            relay_port=plan.relay.port,
+        )
+        operator = Operator(
+            settings,
+            scenario=self.scenario,
+            directory=self.directory,
+            listed=self.domains,
+            providers=Providers(
+                psc=Registration(
+                    issuer=issuer,
+                    client_id=f"operateur-{plan.label}",
+                    client_secret=self.folder.secret(plan.label),
+                ),
+                own=own_registration(provider.issuer, OWN_CLIENT, self._own_secret(plan)),
+                unanswered=sms_fate(provider.provider),
+            ),
+            policy=self.access,
+            observer=self.observer,
+        )
+        operator.grant(
+            Grant(
+                mailbox=account.address,
+                identity=holder.identity,
+                password=holder.password,
+                totp=holder.totp,
+                held=Method.SMS if Method.SMS in holder.methods else Method.ECPS,
+                phone=holder.phone,
+            )
+            for account in self.accounts
+            if account.operator == plan.label
+            for holder in account.holders
+            if holder.password
+        )
+        return operator
+
+    def _listener(self, endpoint: EndpointPlan, operator: str) -> Listener:
+        return Listener(
+            operator=operator,
+            design=endpoint.design,
+            endpoint=endpoint.name,
+            host=endpoint.host,
+            protocol=endpoint.protocol,
+            methods=endpoint.methods,
+            mechanisms=endpoint.mechanisms,
+            address=endpoint.address,
+            port=endpoint.port,
+            tls=endpoint.tls,
+            context=self._context(endpoint.certificate, endpoint.client_certificate),
+            client_certificate=endpoint.client_certificate,
+        )
+
+    def _relay(self, plan: OperatorPlan) -> Listener:
+        return Listener(
+            operator=plan.label,
+            design="",
+            endpoint="relay",
+            host=plan.relay.host,
+            protocol="relay",
+            methods=(),
+            mechanisms=(),
+            address=plan.relay.address,
+            port=plan.relay.port,
+            tls="starttls",
+            context=self._context(f"{plan.label}/relay", "required"),
+            client_certificate="required",
+        )
+
+    def _context(self, certificate: str, client_certificate: str) -> ssl.SSLContext:
+        return server_context(
+            *server_files(self.keys, certificate),
+            self._bundle,
+            client_certificate=client_certificate,
+        )

@@ -1,0 +1,150 @@
+"""`mss-sandbox up`: the whole space until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from sandbox.live.connection_sheet import connection_sheet
+from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.psc.behaviour import KINDS
+from sandbox.space.errors import UserError
+from sandbox.trust.keys import KeyKind
+
+__all__ = ["up"]
+
+_KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
+
+
+@click.command()
+@click.argument("scenario", required=False)
+@click.option(
+    "--design",
+    "designs",
+    multiple=True,
+    metavar="NAME|all",
+    help="Architecture (répétable), la première a les noms courts ; défaut : celles du scénario."
+    " / Design (repeatable), the first has the plain names; default: the scenario's.",
+)
+@click.option(
+    "--operators",
+    type=click.IntRange(1),
+    help="Nombre d'opérateurs, 3 par défaut. / How many operators, 3 by default.",
+)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out/space"),
+    show_default=True,
+    help="Dossier de l'espace. / Folder.",
+)
+@click.option("--reset", is_flag=True, help="Oublier ce qui est gardé. / Forget what is kept.")
+@click.option(
+    "--standard-ports", is_flag=True, help="Ports 25, 143, 993… / Same as --port-offset 0."
+)
+@click.option(
+    "--port-offset",
+    type=click.IntRange(0, 45_000),
+    help="Ajouté aux ports, 10000 par défaut. / Added to ports, 10000 by default.",
+)
+@click.option(
+    "--loopback",
+    "block",
+    type=click.IntRange(1, 254),
+    help="Adresses 127.N.x.y, 1 par défaut. / Addresses 127.N.x.y, 1 by default.",
+)
+@click.option(
+    "--keys",
+    type=click.Choice(list(_KEYS)),
+    help="Clés d'un espace nouveau : rsa, comme les vraies, ou p256. / Keys of a new space.",
+)
+@click.option(
+    "--behaviour",
+    type=click.Choice(KINDS),
+    default="manual",
+    show_default=True,
+    help="Ce que font les téléphones. / What people do with telephones.",
+)
+@click.option(
+    "--totp-share",
+    type=click.FloatRange(0, 86_400),
+    default=0.0,
+    metavar="S",
+    help="Durée où un client peut réutiliser un code ; 0 : jamais. / Seconds a code is shared.",
+)
+@click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
+@click.option("--json", "as_json", is_flag=True, help="Écrire space.json. / Print space.json.")
+def up(
+    scenario: str | None, designs: tuple[str, ...], operators: int | None, folder: Path,
+    reset: bool, standard_ports: bool, port_offset: int | None, block: int | None,
+    keys: str | None, behaviour: str, totp_share: float, seed: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
+
+    Les réglages d'un espace qui existe sont gardés. / A space that exists keeps its settings.
+    """
+    if standard_ports and port_offset not in (None, 0):
+        raise UserError("give either --standard-ports or --port-offset")
+    options = LiveOptions(
+        scenario=scenario,
+        designs=designs,
+        operators=operators,
+        folder=folder,
+        reset=reset,
+        port_offset=0 if standard_ports else port_offset,
+        block=block,
+        keys=_KEYS[keys] if keys else None,
+        behaviour=behaviour,
+        totp_share=totp_share,
+        seed=seed,
+    )
+    with _stopped_by_signals() as wait:
+        with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:
+            if as_json:
+                click.echo(json.dumps(space.sheet, ensure_ascii=False))
+            else:
+                click.echo(connection_sheet(space.sheet, space.folder.sheet))
+            wait.ready()
+        click.echo("arrêté / stopped", err=True)
+
+
+class _Wait:
+    """Turns SIGTERM into an interruption while the space starts, and both into an end after."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+
+    def ready(self) -> None:
+        """Return when SIGINT or SIGTERM comes."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # A pipe, not a lock: a handler runs in the thread that waits.
+            signal.signal(number, lambda *_: os.write(self._writer, b"."))
+        os.read(self._reader, 1)
+
+    def close(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[_Wait]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, _interrupt)
+    wait = _Wait()
+    try:
+        yield wait
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        wait.close()

@@ -1,0 +1,231 @@
+"""`mss-sandbox send | inbox | watch`: a quick try of a running space from a terminal."""
+
+from __future__ import annotations
+
+import email
+import imaplib
+import json
+import mimetypes
+import smtplib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.header import decode_header, make_header
+from email.message import EmailMessage, Message
+from email.policy import SMTP
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
+from sandbox.live.sheet import read_sheet
+from sandbox.space.errors import UserError
+from sandbox.space.methods import Method
+
+__all__ = ["inbox", "send", "watch"]
+
+LARGEST = 25 * 1024 * 1024  # of a message (EF.7.1)
+_IDLE_SECONDS = 29 * 60.0  # RFC 2177: a server may end what is silent for 30 minutes
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose space, method and design."""
+    for option in (
+        click.option("--holder", default="", help="Identifiant du titulaire. / Holder (ORG)."),
+        click.option("--design", default="", help="Architecture. / Design."),
+        click.option(
+            "--method", type=click.Choice([each.value for each in Method]), default=None,
+            help="Méthode d'authentification. / Authentication method.",
+        ),
+        click.option(
+            "--dir", "folder", type=click.Path(file_okay=False, path_type=Path),
+            default=Path("out/space"), show_default=True,
+            help="Dossier de l'espace. / Folder of the space.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@contextmanager
+def _answers(what: Way) -> Iterator[None]:
+    """Turn the server's no, and its silence, into one line."""
+    place = f"{what.endpoint['host']} ({what.endpoint['address']}:{what.endpoint['port']})"
+    try:
+        yield
+    except (MailError, imaplib.IMAP4.error, smtplib.SMTPException) as error:
+        once = " (un code sert une fois / a code is good once: 30 s)"
+        hint = once if what.method is Method.TOTP and isinstance(error, MailError) else ""
+        click.echo(f"mss-sandbox: {place}: {error}{hint}", err=True)
+        raise SystemExit(1) from None
+    except OSError as error:
+        raise UserError(f"{place}: {error.strerror or error}") from None
+
+
+@click.command()
+@click.argument("sender")
+@click.argument("recipients", nargs=-1, required=True)
+@click.option("--subject", "-s", default="Essai / test", show_default=True)
+@click.option("--body", "-b", default="", help="Texte ; - : entrée standard. / Text; - for stdin.")
+@click.option(
+    "--attach", "-a", "attachments", multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Pièce jointe (répétable). / Attachment (repeatable).",
+)  # fmt: skip
+@_options
+def send(
+    sender: str, recipients: tuple[str, ...], subject: str, body: str,
+    attachments: tuple[Path, ...], folder: Path, method: str | None, design: str, holder: str,
+) -> None:  # fmt: skip
+    """Envoyer un message de SENDER à RECIPIENTS. / Send a message from SENDER to RECIPIENTS."""
+    sheet = read_sheet(folder)
+    way = choose(sheet, sender, "smtp", method=method or "", design=design, holder=holder)
+    message = EmailMessage(policy=SMTP)
+    try:
+        message["From"], message["To"] = way.address, ", ".join(recipients)
+        message["Subject"] = subject
+    except ValueError as error:
+        raise UserError(f"header: {error}") from None
+    message["Date"] = formatdate(localtime=True)
+    message["Message-ID"] = make_msgid(domain=way.address.rpartition("@")[2])
+    message.set_content(sys.stdin.read() if body == "-" else body or "Bonjour. / Hello.\n")
+    for path in attachments:
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        main, _, sub = kind.partition("/")
+        message.add_attachment(path.read_bytes(), maintype=main, subtype=sub, filename=path.name)
+    if len(message.as_bytes()) > LARGEST:
+        raise UserError(f"message: above {LARGEST // 2**20} MB; send less")
+    with _answers(way), open_smtp(way, _tell) as smtp:
+        refused = smtp.send_message(message, way.address, list(recipients))
+    for address, (code, text) in refused.items():
+        click.echo(f"{address}: {code} {text.decode('utf-8', 'replace')}", err=True)
+    click.echo(f"{message['Message-ID']}  {way.method}  {way.endpoint['host']}")
+    if refused:
+        raise SystemExit(1)
+
+
+def _text(message: Message, name: str) -> str:
+    return str(make_header(decode_header(message.get(name, ""))))
+
+
+def _rows(imap: imaplib.IMAP4, criterion: str) -> Iterator[dict[str, Any]]:
+    """Yield uid, flags and headers of messages, oldest first."""
+    _, found = imap.uid("SEARCH", criterion)
+    uids = (found[0] or b"").decode().replace(" ", ",")
+    if not uids:
+        return
+    fields = "(FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (DATE FROM TO SUBJECT)])"
+    _, parts = imap.uid("FETCH", uids, fields)
+    for part in parts:
+        if not isinstance(part, tuple):
+            continue
+        head = part[0].decode()
+        values = head[head.index("(") + 1 :].split()
+        message = email.message_from_bytes(part[1])
+        flags = [each.decode() for each in imaplib.ParseFlags(part[0])]
+        yield {
+            "uid": int(values[values.index("UID") + 1]),
+            "size": int(values[values.index("RFC822.SIZE") + 1]),
+            "flags": sorted(flags),
+            **{name.lower(): _text(message, name) for name in ("Date", "From", "To", "Subject")},
+        }
+
+
+def _show(row: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(row, ensure_ascii=False))
+    else:
+        new = " " if "\\Seen" in row["flags"] else "*"
+        click.echo(f"{row['uid']:>5} {new} {row['date'][:25]:25}  {row['from']}  {row['subject']}")
+
+
+def _folder_of(imap: imaplib.IMAP4, name: str, *, readonly: bool) -> None:
+    status, answer = imap.select(f'"{name}"', readonly)
+    if status != "OK":
+        raise MailError((answer[0] or b"").decode())
+
+
+@click.command()
+@click.argument("address")
+@click.option("--folder", "box", default="INBOX", show_default=True, help="Dossier. / Mail folder.")
+@click.option("--read", type=click.IntRange(1), help="Lire le message UID. / Read message UID.")
+@click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
+@_options
+def inbox(
+    address: str, box: str, read: int | None, as_json: bool, folder: Path, method: str | None,
+    design: str, holder: str,
+) -> None:  # fmt: skip
+    """Lister ou lire une boîte par IMAP. / List or read a mailbox through IMAP."""
+    way = choose(
+        read_sheet(folder), address, "imap", method=method or "", design=design, holder=holder
+    )
+    with _answers(way), open_imap(way, _tell) as imap:
+        _folder_of(imap, box, readonly=read is None)
+        if read is None:
+            for row in _rows(imap, "ALL"):
+                _show(row, as_json=as_json)
+            return
+        _, parts = imap.uid("FETCH", str(read), "(BODY[])")
+        found = next((part for part in parts if isinstance(part, tuple)), None)
+        if found is None:
+            raise UserError(f"{address}: no message {read} in {box}")
+        content: bytes = found[1]
+        sys.stdout.buffer.write(content)
+
+
+@click.command()
+@click.argument("address")
+@click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
+@click.option("--count", type=click.IntRange(1), help="Arrêter après N. / Stop after N.")
+@_options
+def watch(
+    address: str, as_json: bool, count: int | None, folder: Path, method: str | None, design: str,
+    holder: str,
+) -> None:  # fmt: skip
+    """Montrer ce qui arrive, par IMAP IDLE. / Show what arrives, through IMAP IDLE."""
+    way = choose(
+        read_sheet(folder), address, "imap", method=method or "", design=design, holder=holder
+    )
+    with _answers(way), open_imap(way, _tell) as imap:
+        _folder_of(imap, "INBOX", readonly=True)
+        next_uid = int((imap.response("UIDNEXT")[1][0] or b"1").decode())
+        _tell("… (Ctrl-C)")
+        seen = 0
+        while True:
+            # A range whose start is beyond the last UID still means the last message.
+            for row in _rows(imap, f"UID {next_uid}:*"):
+                if row["uid"] >= next_uid:
+                    next_uid = row["uid"] + 1
+                    seen += 1
+                    _show(row, as_json=as_json)
+            if count is not None and seen >= count:
+                return
+            # What came while we were reading was said between the lines of the answer.
+            if imap.response("EXISTS")[1] == [None]:
+                _idle(imap)
+
+
+def _idle(imap: imaplib.IMAP4) -> None:
+    """Wait until the server says that something came, or for as long as it may be silent."""
+    tag = b"IDLE1"
+    imap.send(tag + b" IDLE\r\n")
+    imap.sock.settimeout(_IDLE_SECONDS)
+    line = b""
+    try:
+        while not line.upper().endswith(b" EXISTS\r\n"):
+            line = imap.readline()
+            if not line:
+                raise MailError("the server closed the connection")
+    except TimeoutError:
+        pass
+    imap.send(b"DONE\r\n")
+    while not line.startswith(tag):
+        line = imap.readline()
+        if not line:
+            raise MailError("the server closed the connection")

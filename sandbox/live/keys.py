@@ -1,0 +1,182 @@
+"""The certificates of a live space, kept in its folder: issued once, used again while they last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from sandbox.live.plan import CertificatePlan, OperatorPlan
+from sandbox.space.errors import UserError
+from sandbox.trust import Card, Issued, KeyKind, Organisation, Person, TestCA, Urls
+from sandbox.trust.keys import load_key, write_private
+
+__all__ = ["AUTHORITY", "PIN", "Keys", "Wanted", "application", "card", "relay", "server"]
+
+# Fictitious: department 11 with a number that no structure has, its Luhn key right.
+AUTHORITY = Organisation(
+    name="AGENCE DU NUMERIQUE EN SANTE DE TEST", department="Paris (75)", finess="119999993"
+)
+PIN = "1234"  # of every test card and PKCS#12 file; the sheet says so
+LIST_SIGNER = "list/signer"
+_RENEWED_BEFORE = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A certificate to have.
+
+    Attributes:
+        path: its folder under the folder of certificates.
+        about: what it says; when that changes it is issued again.
+        issue: makes it.
+        keys: how many key pairs it takes.
+        pin: guards a PKCS#12 copy, empty for none.
+    """
+
+    path: str
+    about: object
+    issue: Callable[[TestCA], Issued | Card]
+    keys: int = 1
+    pin: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Digest of `about`."""
+        return hashlib.sha256(repr(self.about).encode()).hexdigest()
+
+
+def server(plan: CertificatePlan, organisation: Organisation) -> Wanted:
+    """Want the certificate of a server: names, and addresses for software without a resolver."""
+    return Wanted(
+        path=plan.path,
+        about=("server", organisation, plan.names, plan.addresses),
+        issue=lambda ca: ca.endpoint_server(organisation, plan.names, plan.addresses),
+    )
+
+
+def relay(operator: OperatorPlan) -> Wanted:
+    """Want the certificate of an operator's relay, which the list of domains names."""
+    names, addresses = (operator.relay.host,), (operator.relay.address,)
+    return Wanted(
+        path=f"{operator.label}/relay",
+        about=("relay", operator.organisation, names, addresses),
+        issue=lambda ca: ca.operator_server(operator.organisation, names, addresses),
+    )
+
+
+def card(path: str, person: Person) -> Wanted:
+    """Want the CPS of a person."""
+    return Wanted(
+        path=path,
+        about=("card", person, PIN),
+        issue=lambda ca: ca.cps(person, pin=PIN),
+        keys=2,
+    )
+
+
+def application(path: str, organisation: Organisation, address: str) -> Wanted:
+    """Want the ORG AUTH_CLI certificate of an application mailbox."""
+    return Wanted(
+        path=path,
+        about=("application", organisation, address),
+        issue=lambda ca: ca.org_client(organisation, address),
+        pin=PIN,
+    )
+
+
+class Keys:
+    """The authority of a space and what it issued.
+
+    Args:
+        folder: Holds `pki` (the authority) and `certificates`.
+        urls: Where certificates say that CRL and OCSP are.
+        kind: Keys of an authority that is founded now.
+
+    Raises:
+        UserError: the folder holds something else.
+    """
+
+    def __init__(self, folder: Path, urls: Urls, kind: KeyKind) -> None:
+        self.ca = TestCA.open(folder / "pki", urls=urls, key_kind=kind)
+        self.folder = folder / "certificates"
+        self.bundle = folder / "ca-bundle.pem"
+        self.roots = folder / "ca-roots.pem"
+        self._manifest = self.folder / "manifest.json"
+
+    def ensure(self, wanted: Sequence[Wanted]) -> int:
+        """Issue what is missing, out of date or about to expire; keys are made on all cores.
+
+        Returns:
+            How many certificates were issued.
+        """
+        if not self.bundle.exists() or not self.roots.exists():
+            write_private(self.bundle, self.ca.bundle_pem())
+            write_private(self.roots, self.ca.roots_pem())
+        known = self._read()
+        soon = self.ca.clock() + _RENEWED_BEFORE
+        missing = [each for each in wanted if not self._good(known.get(each.path), each, soon)]
+        if not missing:
+            return 0
+        self.ca.pool.fill(self.ca.key_kind, sum(each.keys for each in missing))
+        for each in missing:
+            known[each.path] = self._issue(each)
+        write_private(self._manifest, json.dumps(known, indent=1).encode())
+        return len(missing)
+
+    def want_list_signer(self) -> Wanted:
+        """Want the certificate that signs the list of domains."""
+        return Wanted(
+            path=LIST_SIGNER,
+            about=("list", AUTHORITY),
+            issue=lambda ca: ca.list_signing(AUTHORITY, "alb.mssante.test", "alb@mssante.test"),
+        )
+
+    def list_signer(self) -> Issued:
+        """Return the kept list-signing certificate with its key."""
+        folder = self.folder / LIST_SIGNER
+        plan = self.ca.plans.list_signing(AUTHORITY, "alb.mssante.test", "alb@mssante.test")
+        chain = self.ca.authorities.chain(plan.issuer)
+        return Issued(
+            plan=plan,
+            certificate=x509.load_pem_x509_certificate((folder / "cert.pem").read_bytes()),
+            key=load_key((folder / "key.pem").read_bytes()),
+            chain=chain,
+            presented=chain[:-1],
+        )
+
+    def _issue(self, wanted: Wanted) -> dict[str, str]:
+        made = wanted.issue(self.ca)
+        target = self.folder / wanted.path
+        if isinstance(made, Card):
+            made.save(target)
+            leaves: Iterable[Issued] = (made.auth, made.sign)
+        else:
+            made.save(target, pin=wanted.pin)
+            leaves = (made,)
+        ends = min(each.certificate.not_valid_after_utc for each in leaves)
+        return {"digest": wanted.digest, "not_after": ends.isoformat()}
+
+    def _good(self, record: Any, wanted: Wanted, soon: datetime) -> bool:
+        return (
+            isinstance(record, dict)
+            and record.get("digest") == wanted.digest
+            and datetime.fromisoformat(record["not_after"]) > soon
+        )
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            known = json.loads(self._manifest.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            known = None
+        if not isinstance(known, dict):
+            raise UserError(f"{self._manifest}: unreadable; start again with --reset")
+        return known

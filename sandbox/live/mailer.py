@@ -1,0 +1,238 @@
+"""A small mail program for the verbs: chooses an endpoint of the sheet, connects, logs in.
+
+It connects to the endpoint's address and asks for its name in TLS, so it needs no resolver.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pyotp
+
+from sandbox.space.errors import UserError
+from sandbox.space.methods import METHODS, Method
+
+__all__ = ["MailError", "Way", "choose", "open_imap", "open_smtp"]
+
+Tree = dict[str, Any]
+_CONNECT_SECONDS = 10.0
+LOGIN_SECONDS = 300.0  # a login is held until somebody has answered a telephone
+_PREFERRED = (Method.TOTP, Method.ECPS, Method.SMS, Method.CPS, Method.CERTIFICATE)
+_CLIENT = "lps-poll"  # the client of Pro Santé Connect that anybody may be
+
+
+class MailError(Exception):
+    """The server said no, in its own words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a holder reaches a mailbox.
+
+    Attributes:
+        sheet: of the space.
+        address: the mailbox.
+        identity: of the holder.
+        method: that is used.
+        secrets: what the sheet gives for it.
+        endpoint: where.
+    """
+
+    sheet: Tree
+    address: str
+    identity: str
+    method: Method
+    secrets: Tree
+    endpoint: Tree
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """TLS that trusts the space's authority alone, with the holder's certificate if any."""
+        context = ssl.create_default_context(cafile=self.sheet["ca"]["bundle"])
+        if METHODS[self.method].client_certificate:
+            context.load_cert_chain(self.secrets["certificate"], self.secrets["key"])
+        return context
+
+    def connect(self) -> socket.socket:
+        """Return a connected socket, TLS done where it comes first."""
+        plain = socket.create_connection(
+            (self.endpoint["address"], self.endpoint["port"]), _CONNECT_SECONDS
+        )
+        plain.settimeout(LOGIN_SECONDS)
+        if self.endpoint["tls"] != "implicit":
+            return plain
+        return self.context.wrap_socket(plain, server_hostname=self.endpoint["host"])
+
+
+def choose(
+    sheet: Tree, address: str, protocol: str, *, method: str = "", design: str = "",
+    holder: str = "",
+) -> Way:  # fmt: skip
+    """Return the way to a mailbox.
+
+    Args:
+        sheet: of the space.
+        address: the mailbox.
+        protocol: imap or smtp.
+        method: the first that fits by default, the code first.
+        design: the first that runs by default.
+        holder: identity of one of several holders; the first by default.
+
+    Raises:
+        UserError: no such account, holder, design, or a method that the holder has not.
+    """
+    accounts = {each["address"]: each for each in sheet["accounts"]}
+    account = accounts.get(address.lower())
+    if account is None:
+        raise UserError(f"{address}: no account of this space; see accounts in its space.json")
+    holders = {each["identity"]: each for each in account["holders"]}
+    if holder and holder not in holders:
+        raise UserError(f"{holder}: not a holder of {address} ({', '.join(holders)})")
+    person = holders[holder] if holder else account["holders"][0]
+    owned: Tree = person["methods"]
+    wanted = Method(method) if method else next(each for each in _PREFERRED if each in owned)
+    if wanted not in owned:
+        raise UserError(f"{address}: cannot log in by {wanted}; choose {', '.join(owned)}")
+    operator = next(each for each in sheet["operators"] if each["name"] == account["operator"])
+    designs: Tree = operator["designs"]
+    if design and design not in designs:
+        raise UserError(f"design {design}: does not run here; choose {', '.join(designs)}")
+    endpoints = designs[design or next(iter(designs))]
+    endpoint = next(
+        each for each in endpoints if each["protocol"] == protocol and wanted in each["methods"]
+    )
+    return Way(
+        sheet=sheet, address=account["address"], identity=person["identity"], method=wanted,
+        secrets=owned[wanted], endpoint=endpoint,
+    )  # fmt: skip
+
+
+class _Imap(imaplib.IMAP4):
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        super().__init__(way.endpoint["host"], way.endpoint["port"])
+
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
+        del timeout
+        self.host, self.port = host, port
+        self.sock = self._way.connect()
+        self.file = self.sock.makefile("rb")
+
+
+class _Smtp(smtplib.SMTP):
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        super().__init__(way.endpoint["host"], way.endpoint["port"], timeout=LOGIN_SECONDS)
+
+    # smtplib's own seam for SMTP_SSL and LMTP; it has no public one.
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        del host, port, timeout
+        return self._way.connect()
+
+
+def open_imap(way: Way, tell: Callable[[str], None]) -> imaplib.IMAP4:
+    """Connect and log in.
+
+    Args:
+        way: from `choose`.
+        tell: told what a person has to do meanwhile.
+
+    Raises:
+        MailError: the login was refused.
+        OSError: no connection.
+    """
+    imap = _Imap(way)
+    try:
+        if way.endpoint["tls"] == "starttls":
+            imap.starttls(way.context)
+        mechanism, response = _initial(way, tell)
+        imap.authenticate(mechanism, lambda challenge: b"" if challenge else response)
+    except (imaplib.IMAP4.error, OSError) as error:
+        imap.shutdown()
+        if isinstance(error, OSError):
+            raise
+        raise MailError(str(error)) from None
+    return imap
+
+
+def open_smtp(way: Way, tell: Callable[[str], None]) -> smtplib.SMTP:
+    """Connect and log in; see `open_imap`."""
+    smtp = _Smtp(way)
+    try:
+        smtp.ehlo("poste.mssante.test")
+        if way.endpoint["tls"] == "starttls":
+            smtp.starttls(context=way.context)
+            smtp.ehlo("poste.mssante.test")
+        mechanism, response = _initial(way, tell)
+        smtp.auth(mechanism, lambda challenge=None: "" if challenge else response.decode())
+    except (smtplib.SMTPException, OSError) as error:
+        smtp.close()
+        if isinstance(error, smtplib.SMTPException):
+            raise MailError(str(error)) from None
+        raise
+    return smtp
+
+
+def _initial(way: Way, tell: Callable[[str], None]) -> tuple[str, bytes]:
+    """Return the SASL mechanism and its initial response."""
+    secrets = way.secrets
+    if METHODS[way.method].client_certificate:
+        return "EXTERNAL", secrets["authzid"].encode()
+    if way.method is Method.ECPS and "PLAIN" not in way.endpoint["mechanisms"]:
+        token = _access_token(way, tell)
+        return "XOAUTH2", f"user={secrets['username']}\x01auth=Bearer {token}\x01\x01".encode()
+    password = secrets["password"]
+    if way.method is Method.TOTP:
+        password += pyotp.TOTP(secrets["secret"]).now()
+    elif way.method is Method.ECPS:
+        tell(f"Téléphone / telephone: {way.sheet['psc']['phones']} ({way.identity})")
+    else:
+        operator = way.address.rpartition("@")[2]
+        sms = next(e["sms"] for e in way.sheet["operators"] if e["domain"] == operator)
+        tell(f"SMS {secrets['phone']}: {sms}")
+    return "PLAIN", f"\0{secrets['username']}\0{password}".encode()
+
+
+def _access_token(way: Way, tell: Callable[[str], None]) -> str:
+    """Have Pro Santé Connect ring the person's telephone, poll, return the access token."""
+    psc = way.sheet["psc"]
+    secret = next(e["client_secret"] for e in psc["clients"] if e["client_id"] == _CLIENT)
+    context = ssl.create_default_context(cafile=way.sheet["ca"]["bundle"])
+    with httpx.Client(
+        verify=context, trust_env=False, auth=(_CLIENT, secret), timeout=_CONNECT_SECONDS
+    ) as http:
+        places = http.get(psc["discovery"]).raise_for_status().json()
+        asked = http.post(
+            places["backchannel_authentication_endpoint"],
+            data={
+                "scope": "openid scope_all",
+                "login_hint": way.identity,
+                "binding_message": "42",
+                "acr_values": "eidas1",
+                "channel": "MOBILE",
+            },
+        ).json()
+        if "auth_req_id" not in asked:
+            raise MailError(f"Pro Santé Connect: {asked.get('error_description', asked)}")
+        tell(f"Téléphone / telephone: {psc['phones']} ({way.identity})")
+        while True:
+            answer = http.post(
+                places["token_endpoint"],
+                data={
+                    "grant_type": "urn:openid:params:grant-type:ciba",
+                    "auth_req_id": asked["auth_req_id"],
+                },
+            ).json()
+            if "access_token" in answer:
+                return str(answer["access_token"])
+            if answer.get("error") not in ("authorization_pending", "slow_down"):
+                raise MailError(f"Pro Santé Connect: {answer.get('error_description', answer)}")
+            time.sleep(asked.get("interval", 1))

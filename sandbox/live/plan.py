@@ -1,0 +1,368 @@
+"""From a scenario and designs to the plan of a live space: every name, address, port and method.
+
+Pure: equal inputs give equal plans. Everything else of `live` does what the plan says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sandbox.operators.model import SaslName
+from sandbox.space.designs import BUILT_IN, Design, Endpoint
+from sandbox.space.errors import UserError
+from sandbox.space.methods import Mechanism, Method
+from sandbox.space.population import operator_names
+from sandbox.space.scenario import Scenario
+from sandbox.trust.design_zone import (
+    RELAY,
+    SUFFIX,
+    Place,
+    operator_address,
+    places,
+    subdomain,
+    zone_of_designs,
+)
+from sandbox.trust.identity import Organisation, luhn_key
+from sandbox.trust.zone import Host, ZoneSpec
+
+__all__ = [
+    "OFFSET",
+    "CertificatePlan",
+    "EndpointPlan",
+    "OperatorPlan",
+    "ServicePlan",
+    "SpacePlan",
+    "plan_space",
+    "sasl_names",
+]
+
+OFFSET = 10_000
+MOST_OPERATORS = 200  # of a live space, all in one process
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_AUTOCONFIG, _ACCOUNTS, _CIBA = RELAY + 1, RELAY + 2, RELAY + 3
+_WIRE: dict[Mechanism, tuple[SaslName, ...]] = {
+    Mechanism.PLAIN: (SaslName.PLAIN, SaslName.LOGIN),
+    Mechanism.EXTERNAL: (SaslName.EXTERNAL,),
+    Mechanism.XOAUTH2: (SaslName.XOAUTH2, SaslName.OAUTHBEARER),
+    Mechanism.NONE: (SaslName.NONE,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePlan:
+    """A server: name, loopback address, port."""
+
+    host: str
+    address: str
+    port: int
+
+    def url(self, path: str = "", *, scheme: str = "https") -> str:
+        """Return its URL by address, for software that has no resolver of ours."""
+        return f"{scheme}://{self.address}:{self.port}{path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointPlan:
+    """One endpoint of a design at one operator; fields as in `operators.listener.Listener`.
+
+    `certificate` is the path of its certificate under the folder of certificates.
+    """
+
+    design: str
+    name: str
+    protocol: str
+    host: str
+    address: str
+    port: int
+    tls: str
+    client_certificate: str
+    methods: tuple[Method, ...]
+    mechanisms: tuple[SaslName, ...]
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificatePlan:
+    """A server certificate to keep: path under the folder of certificates, names, addresses."""
+
+    path: str
+    names: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorPlan:
+    """One operator.
+
+    Attributes:
+        label: under the suffix.
+        number: from 0, gives its addresses.
+        domain: its mail domain.
+        organisation: the legal person of its certificates.
+        endpoints: of all designs, in the order of the designs.
+        relay: where its mail is taken (MX).
+        autoconfig: HTTPS server of autoconfiguration; HTTP on `autoconfig_http`.
+        discovery: what autoconfiguration may be asked about: the mail domain, for the first
+            design, and one name for each other design.
+        accounts: HTTPS server of the enrolment pages.
+        ciba: HTTPS server of the operator's own CIBA.
+        certificates: server certificates of endpoints and of the servers above.
+    """
+
+    label: str
+    number: int
+    domain: str
+    organisation: Organisation
+    endpoints: tuple[EndpointPlan, ...]
+    relay: ServicePlan
+    autoconfig: ServicePlan
+    autoconfig_http: int
+    discovery: tuple[tuple[str, str], ...]
+    accounts: ServicePlan
+    ciba: ServicePlan
+    certificates: tuple[CertificatePlan, ...]
+
+    @property
+    def autoconfig_names(self) -> tuple[str, ...]:
+        """Names under which autoconfiguration is served."""
+        return _autoconfig_names(self.discovery)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpacePlan:
+    """A live space.
+
+    Attributes:
+        scenario: its name.
+        suffix: the zone.
+        port_offset: added to every port.
+        block: second part of all addresses.
+        designs: side by side, the one with the plain names first.
+        operators: the largest of the scenario first.
+        files, ocsp: PKI (HTTP).
+        domains: the list of authorised domains (HTTPS).
+        dns: name server.
+        ldap, ldaps, annuaire: the directory.
+        psc, psc_mtls: Pro Santé Connect.
+    """
+
+    scenario: str
+    suffix: str
+    port_offset: int
+    block: int
+    designs: tuple[Design, ...]
+    operators: tuple[OperatorPlan, ...]
+    files: ServicePlan
+    ocsp: ServicePlan
+    domains: ServicePlan
+    dns: ServicePlan
+    ldap: ServicePlan
+    ldaps: ServicePlan
+    annuaire: ServicePlan
+    psc: ServicePlan
+    psc_mtls: ServicePlan
+
+    @property
+    def zone(self) -> ZoneSpec:
+        """The zone: what the designs publish, and the names of the other servers."""
+        zone = zone_of_designs(
+            self.designs,
+            [each.label for each in self.operators],
+            suffix=self.suffix,
+            port_offset=self.port_offset,
+            block=self.block,
+        )
+        services = (self.files, self.ocsp, self.domains, self.annuaire, self.psc)
+        others = [Host(each.host, (each.address,)) for each in services]
+        for operator in self.operators:
+            for each in (operator.accounts, operator.ciba):
+                others.append(Host(each.host, (each.address,)))
+            address = (operator.autoconfig.address,)
+            others += [Host(name, address) for name in operator.autoconfig_names]
+        return replace(zone, hosts=(*zone.hosts, *others))
+
+
+def _autoconfig_names(discovery: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    prefixes = ("autoconfig.", "autodiscover.", "")
+    return tuple(f"{prefix}{base}" for base, _ in discovery for prefix in prefixes)
+
+
+def sasl_names(endpoint: Endpoint) -> tuple[SaslName, ...]:
+    """Return what an endpoint offers on the wire.
+
+    PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER. An endpoint that serves all methods also
+    takes tokens, whatever the design lists: there, SASL is what tells methods apart.
+    """
+    listed = list(endpoint.mechanisms)
+    if set(endpoint.methods) == set(Method) and Mechanism.XOAUTH2 not in listed:
+        listed.append(Mechanism.XOAUTH2)
+    return tuple(name for mechanism in listed for name in _WIRE[mechanism])
+
+
+def _endpoint(place: Place, operator: str) -> EndpointPlan:
+    endpoint = place.endpoint
+    return EndpointPlan(
+        design=place.design,
+        name=endpoint.name,
+        protocol=endpoint.protocol,
+        host=place.host,
+        address=place.address,
+        port=place.port,
+        tls=endpoint.tls,
+        client_certificate=endpoint.client_certificate,
+        methods=endpoint.methods,
+        mechanisms=sasl_names(endpoint),
+        certificate=f"{operator}/{place.design}/{endpoint.certificate}",
+    )
+
+
+def _certificates(endpoints: Sequence[EndpointPlan]) -> list[CertificatePlan]:
+    found: dict[str, list[EndpointPlan]] = {}
+    for endpoint in endpoints:
+        found.setdefault(endpoint.certificate, []).append(endpoint)
+    return [
+        CertificatePlan(
+            path=path,
+            names=tuple(dict.fromkeys(each.host for each in those)),
+            addresses=tuple(dict.fromkeys(each.address for each in those)),
+        )
+        for path, those in found.items()
+    ]
+
+
+def _organisation(label: str, number: int) -> Organisation:
+    """Return a legal person whose FINESS no structure has, its Luhn key right."""
+    stem = f"75{990_000 + number:06d}"
+    return Organisation(
+        name=f"OPERATEUR {label.upper()}", department="Paris (75)", finess=stem + luhn_key(stem)
+    )
+
+
+def _operator(
+    label: str, number: int, designs: Sequence[Design], suffix: str, offset: int, block: int
+) -> OperatorPlan:
+    endpoints = tuple(
+        _endpoint(place, label)
+        for place in places(
+            designs, label, number, suffix=suffix, port_offset=offset, block=block
+        )
+    )  # fmt: skip
+    domain = f"{label}.{suffix}"
+
+    def server(name: str, last: int, port: int) -> ServicePlan:
+        address = operator_address(number, last, block=block)
+        return ServicePlan(host=f"{name}.{domain}", address=address, port=port + offset)
+
+    autoconfig, accounts, ciba = (
+        server("autoconfig", _AUTOCONFIG, 443),
+        server("compte", _ACCOUNTS, 443),
+        server("ciba", _CIBA, 443),
+    )
+    others = [
+        CertificatePlan(path=f"{label}/{name}", names=(each.host,), addresses=(each.address,))
+        for name, each in (("accounts", accounts), ("ciba", ciba))
+    ]
+    discovery = tuple(
+        (f"{label}.{subdomain(design, designs[0], suffix)}", design.name) for design in designs
+    )
+    others.append(
+        CertificatePlan(
+            path=f"{label}/autoconfig",
+            names=_autoconfig_names(discovery),
+            addresses=(autoconfig.address,),
+        )
+    )
+    return OperatorPlan(
+        label=label,
+        number=number,
+        domain=domain,
+        organisation=_organisation(label, number),
+        endpoints=endpoints,
+        relay=server("mx", RELAY, 25),
+        autoconfig=autoconfig,
+        autoconfig_http=80 + offset,
+        discovery=discovery,
+        accounts=accounts,
+        ciba=ciba,
+        certificates=(*_certificates(endpoints), *others),
+    )
+
+
+def _designs(scenario: Scenario, names: Sequence[str]) -> tuple[Design, ...]:
+    wanted: dict[str, None] = {}
+    for name in names or scenario.compare:
+        if name == "all":
+            wanted |= dict.fromkeys([*scenario.compare, *BUILT_IN, *scenario.designs])
+        else:
+            wanted[name] = None
+    return tuple(scenario.design(name) for name in wanted)
+
+
+def plan_space(
+    scenario: Scenario,
+    designs: Sequence[str] = (),
+    *,
+    operators: int = 3,
+    suffix: str = SUFFIX,
+    port_offset: int = OFFSET,
+    block: int = 1,
+) -> SpacePlan:
+    """Plan a live space.
+
+    Args:
+        scenario: gives the operators, and designs of its own.
+        designs: names, `all` for all; those that the scenario compares by default. The first has
+            the plain names.
+        operators: how many, the largest first.
+        suffix: the zone.
+        port_offset: added to every standard port, 0 to 45000.
+        block: second part of all addresses, 1 to 254.
+
+    Raises:
+        UserError: an unknown design, too many operators, or a value out of range.
+    """
+    labels = operator_names(scenario.operators)
+    if not 1 <= operators <= min(len(labels), MOST_OPERATORS):
+        most = min(len(labels), MOST_OPERATORS)
+        raise UserError(f"operators {operators}: scenario {scenario.name} allows 1 to {most}")
+    if not 0 <= port_offset <= 45_000:
+        raise UserError(f"port offset {port_offset}: must be 0 to 45000")
+    if not 1 <= block <= 254:
+        raise UserError(f"loopback {block}: must be 1 to 254 (addresses 127.{block}.x.y)")
+    sizes = scenario.operators.mailboxes
+    largest = sorted(range(len(labels)), key=lambda each: -sizes[each])[:operators]
+    for each in largest:
+        if not _LABEL.fullmatch(labels[each]):
+            raise UserError(
+                f"operators.names: {labels[each]!r} cannot be a DNS label;"
+                " use lower-case letters, digits and dashes"
+            )
+    chosen = _designs(scenario, designs)
+
+    def service(host: str, last: int, port: int) -> ServicePlan:
+        return ServicePlan(
+            host=f"{host}.{suffix}", address=f"127.{block}.0.{last}", port=port + port_offset
+        )
+
+    return SpacePlan(
+        scenario=scenario.name,
+        suffix=suffix,
+        port_offset=port_offset,
+        block=block,
+        designs=chosen,
+        operators=tuple(
+            _operator(labels[each], number, chosen, suffix, port_offset, block)
+            for number, each in enumerate(largest)
+        ),
+        files=service("igc", 1, 80),
+        ocsp=service("ocsp", 2, 80),
+        domains=service("espacedeconfiance", 3, 443),
+        dns=service("ns", 4, 53),
+        ldap=service("annuaire", 5, 389),
+        ldaps=service("annuaire", 5, 636),
+        annuaire=service("annuaire", 5, 443),
+        psc=service("psc", 6, 443),
+        psc_mtls=service("psc", 6, 444),
+    )

@@ -1,0 +1,216 @@
+"""`space.json`: where everything of a running space is, for other programs.
+
+Its shape is `space.schema.json`, explained in docs/space-json.md. It is there exactly while the
+space accepts connections.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sandbox.live.cast import CastAccount, Holder
+from sandbox.live.folder import SpaceFolder
+from sandbox.live.keys import PIN, Keys
+from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
+from sandbox.live.services import list_url
+from sandbox.psc import Client
+from sandbox.space.errors import UserError
+from sandbox.space.methods import Method
+from sandbox.trust.keys import write_private
+
+__all__ = ["FORMAT", "build_sheet", "otpauth", "read_sheet", "write_sheet"]
+
+FORMAT = 1
+Tree = dict[str, Any]
+
+
+def otpauth(operator: str, holder: Holder) -> str:
+    """Return the URI that authenticator software reads (Key Uri Format)."""
+    label = quote(f"{operator}:{holder.username}", safe=":@")
+    return (
+        f"otpauth://totp/{label}?secret={holder.totp}&issuer={quote(operator)}"
+        "&algorithm=SHA1&digits=6&period=30"
+    )
+
+
+def _pair(folder: Path) -> Tree:
+    return {
+        "certificate": str(folder / "chain.pem"),
+        "key": str(folder / "key.pem"),
+        "pkcs12": str(folder / "bundle.p12"),
+        "pin": PIN,
+    }
+
+
+def _method(method: Method, holder: Holder, account: CastAccount, certificates: Path) -> Tree:
+    """Return everything that logging in by a method takes."""
+    own = certificates / holder.certificate
+    password = {"username": holder.username, "password": holder.password}
+    match method:
+        case Method.CPS:
+            return {"authzid": account.address, **_pair(own / "auth")}
+        case Method.CERTIFICATE:
+            return {"authzid": account.address, **_pair(own)}
+        case Method.TOTP:
+            uri = otpauth(account.operator, holder)
+            return {**password, "secret": holder.totp, "otpauth": uri, "digits": 6, "period": 30}
+        case Method.ECPS:
+            return {**password, "login_hint": holder.identity}
+        case Method.SMS:
+            return {**password, "phone": holder.phone}
+
+
+def _account(account: CastAccount, certificates: Path) -> Tree:
+    return {
+        "address": account.address,
+        "type": account.type.value,
+        "operator": account.operator,
+        "holders": [
+            {
+                "identity": holder.identity,
+                "name": holder.name,
+                "methods": {
+                    each.value: _method(each, holder, account, certificates)
+                    for each in holder.methods
+                },
+            }
+            for holder in account.holders
+        ],
+    }
+
+
+def _endpoint(endpoint: EndpointPlan) -> Tree:
+    return {
+        "name": endpoint.name,
+        "protocol": endpoint.protocol,
+        "host": endpoint.host,
+        "address": endpoint.address,
+        "port": endpoint.port,
+        "tls": endpoint.tls,
+        "client_certificate": endpoint.client_certificate,
+        "methods": [each.value for each in endpoint.methods],
+        "mechanisms": [each.value for each in endpoint.mechanisms],
+    }
+
+
+def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder) -> Tree:
+    own = folder.path / "operators" / operator.label
+    return {
+        "name": operator.label,
+        "domain": operator.domain,
+        "mx": {
+            "host": operator.relay.host,
+            "address": operator.relay.address,
+            "port": operator.relay.port,
+        },
+        "enrolment": operator.accounts.url("/"),
+        "sms": operator.ciba.url("/sms"),
+        "ciba": operator.ciba.url(),
+        "autoconfig": {
+            design: f"http://{operator.autoconfig.address}:{operator.autoconfig_http}"
+            f"/mail/config-v1.1.xml?emailaddress=x@{base}"
+            for base, design in operator.discovery
+        },
+        "journal": str(own / "journal.jsonl"),
+        "designs": {
+            design.name: [_endpoint(e) for e in operator.endpoints if e.design == design.name]
+            for design in plan.designs
+        },
+    }
+
+
+def build_sheet(
+    plan: SpacePlan,
+    accounts: Sequence[CastAccount],
+    folder: SpaceFolder,
+    keys: Keys,
+    *,
+    issuer: str,
+    clients: Sequence[Client],
+    fhir: str,
+    extractions: str,
+) -> Tree:
+    """Return the sheet of a space that accepts connections.
+
+    Args:
+        plan: what runs.
+        accounts: who may log in.
+        folder: where it lives.
+        keys: its authority.
+        issuer: of Pro Santé Connect.
+        clients: its clients that have a secret.
+        fhir: base URL of the directory's FHIR.
+        extractions: URL under which extractions are.
+    """
+    psc = plan.psc.url()
+    return {
+        "format": FORMAT,
+        "pid": os.getpid(),
+        "ready": datetime.now(UTC).isoformat(timespec="seconds"),
+        "scenario": plan.scenario,
+        "folder": str(folder.path),
+        "suffix": plan.suffix,
+        "port_offset": plan.port_offset,
+        "ca": {
+            "bundle": str(keys.bundle),
+            "roots": str(keys.roots),
+            "authority": str(folder.path / "pki"),
+            "files": keys.ca.urls.files,
+            "ocsp": keys.ca.urls.ocsp,
+        },
+        "dns": {"address": plan.dns.address, "port": plan.dns.port},
+        "hosts_file": str(folder.path / "hosts"),
+        "list": {
+            "url": list_url(plan),
+            "history": str(folder.path / "list" / "history.jsonl"),
+        },
+        "directory": {
+            "ldap": plan.ldap.url(scheme="ldap"),
+            "ldaps": plan.ldaps.url(scheme="ldaps"),
+            "fhir": fhir,
+            "extractions": extractions,
+            "database": str(folder.path / "annuaire.db"),
+        },
+        "psc": {
+            "issuer": issuer,
+            "discovery": f"{issuer}/.well-known/wallet-openid-configuration",
+            "phones": f"{psc}/",
+            "control": f"{psc}/sandbox",
+            "events": f"{psc}/events",
+            "clients": [
+                {"client_id": each.client_id, "client_secret": each.client_secret}
+                for each in clients
+            ],
+        },
+        "operators": [_operator(each, plan, folder) for each in plan.operators],
+        "accounts": [_account(each, keys.folder) for each in accounts],
+    }
+
+
+def write_sheet(folder: SpaceFolder, sheet: Tree) -> None:
+    """Write the sheet, whole or not at all, for its owner only: it holds test passwords."""
+    write_private(folder.sheet, json.dumps(sheet, ensure_ascii=False, indent=1).encode())
+
+
+def read_sheet(path: Path) -> Tree:
+    """Return the sheet of the space that runs in a folder.
+
+    Raises:
+        UserError: none runs there, or one of another version.
+    """
+    file = path / "space.json"
+    try:
+        sheet = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        raise UserError(
+            f"{path}: no space runs there; start one with mss-sandbox up --dir {path}"
+        ) from None
+    if not isinstance(sheet, dict) or sheet.get("format") != FORMAT:
+        raise UserError(f"{file}: of another version; start the space again")
+    return sheet

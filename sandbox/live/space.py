@@ -1,0 +1,396 @@
+"""A live space: everything started in order, stopped in time, found again at the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from sandbox.directory import Directory
+from sandbox.live.assembly import Assembly
+from sandbox.live.blocks import held_block
+from sandbox.live.cast import CastAccount, cast_of, open_directory
+from sandbox.live.folder import Founding, SpaceFolder
+from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
+from sandbox.live.loop import Loop
+from sandbox.live.plan import OFFSET, CertificatePlan, SpacePlan, plan_space
+from sandbox.live.services import (
+    DirectoryService,
+    ListReader,
+    ProviderService,
+    enrol_domains,
+    list_url,
+    shared_certificates,
+    tls_files,
+    trust_services,
+)
+from sandbox.live.sheet import build_sheet, write_sheet
+from sandbox.operators.auth.access_control import AccessPolicy
+from sandbox.operators.auth.totp import TotpPolicy
+from sandbox.operators.operator import Operator
+from sandbox.operators.recorder import Recorder
+from sandbox.psc import Behaviour, Client, Options, Running, settings_for
+from sandbox.psc.clients import BUILT_IN_CLIENTS
+from sandbox.psc.from_directory import DirectoryPeople
+from sandbox.space.errors import UserError
+from sandbox.space.loader import load_scenario
+from sandbox.trust import DomainLedger, KeyKind, Urls
+from sandbox.trust.keys import write_private
+from sandbox.trust.service import PkiFaults
+from sandbox.trust.zone import Host, hosts_lines
+
+if TYPE_CHECKING:
+    from sandbox.observations.observations import Observations
+
+__all__ = ["LiveOptions", "LiveSpace", "live"]
+
+T = TypeVar("T")
+START_SECONDS = 120.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOptions:
+    """What to bring up. None: as the folder was founded, or the default for a new one.
+
+    Attributes:
+        scenario: name or path; demo by default.
+        designs: side by side, the first with the plain names; those that the scenario compares by
+            default.
+        operators: how many, the largest first; 3 by default.
+        folder: where the space lives; None is a temporary folder, removed at the end.
+        reset: forget what is kept.
+        port_offset: added to every standard port; 10000 by default.
+        block: second part of all addresses; 1 by default, any free one for a temporary space.
+        keys: rsa-2048 (the real profile, the default), or p-256 (the default when temporary).
+        behaviour: what people do with telephones (`psc.behaviour.KINDS`); SMS arrive at once
+            unless it is draw.
+        access: what operators ask of logins; the scenario's policies by default.
+        totp_share: seconds for which one client may use a one-time code again; 0 refuses strictly.
+        seed: of the directory and the accounts; 1 by default.
+    """
+
+    scenario: str | None = None
+    designs: tuple[str, ...] = ()
+    operators: int | None = None
+    folder: Path | None = None
+    reset: bool = False
+    port_offset: int | None = None
+    block: int | None = None
+    keys: str | None = None
+    behaviour: str = "manual"
+    access: AccessPolicy | None = None
+    totp_share: float = 0.0
+    seed: int | None = None
+
+
+class LiveSpace:
+    """A space on sockets while its `with` block lasts.
+
+    Args:
+        options: what to bring up.
+        tell: told what takes long.
+
+    Attributes:
+        sheet: the content of `space.json`.
+        plan: names, addresses, ports.
+        accounts: who may log in.
+        keys: the authority and its certificates.
+        directory: people, structures, mailboxes.
+        operators: by label.
+        recorder: what the servers saw, as the tables of a simulated run.
+        faults: of CRL and OCSP, changed at will.
+    """
+
+    sheet: dict[str, Any]
+    plan: SpacePlan
+    accounts: tuple[CastAccount, ...]
+    keys: Keys
+    directory: Directory
+    operators: dict[str, Operator]
+
+    def __init__(
+        self, options: LiveOptions | None = None, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._options = options or LiveOptions()
+        self._tell = tell
+        self._stack = contextlib.ExitStack()
+        self.faults = PkiFaults()
+        self.recorder = Recorder()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def psc(self) -> Running:
+        """Pro Santé Connect, to decide for people and to move its clock."""
+        return self._psc.running
+
+    def ciba(self, operator: str) -> Running:
+        """Return an operator's own CIBA."""
+        return self._assembly.providers[operator].running
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
+        """Run a coroutine on the loop of the operators and return what it gives."""
+        return self._mail_loop.run(work, timeout)
+
+    def observations(self, design: str) -> Observations:
+        """Return what operators saw of a design until now, in the tables of a simulated run.
+
+        Raises:
+            KeyError: the design is not up.
+        """
+        return self.recorder.observations(design, scenario=self.plan.scenario, replication=0)
+
+    def refresh_list(self) -> None:
+        """Have the operators read the list of domains now."""
+        self._mail_loop.run(self._reader.refresh(), STOP_SECONDS)
+
+    def _start(self, stack: contextlib.ExitStack) -> None:
+        options = self._options
+        temporary = options.folder is None
+        path = options.folder or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="mssante-"))
+        )
+        self.folder = SpaceFolder(path)
+        stack.enter_context(self.folder.locked())
+        if options.reset:
+            self.folder.reset()
+        free = stack.enter_context(held_block(None)) if temporary and not options.block else None
+        founding = self._founding(temporary=temporary, block=free)
+        self.scenario = load_scenario(founding.scenario)
+        self.plan = plan_space(
+            self.scenario,
+            options.designs,
+            operators=founding.operators,
+            port_offset=founding.port_offset,
+            block=founding.block,
+        )
+        if free is None:
+            stack.enter_context(held_block(founding.block))
+        self.folder.keep(founding)
+        self.directory = open_directory(self.folder.path / "annuaire.db", self.plan, founding.seed)
+        stack.callback(self.directory.close)
+        self.accounts = cast_of(self.directory, self.plan, founding.seed)
+        self._certify(founding)
+        self._serve(stack, founding)
+
+    def _founding(self, *, temporary: bool, block: int | None) -> Founding:
+        """Return what the space is founded with; `block` is one that is held already."""
+        names = ("scenario", "operators", "port_offset", "block", "keys", "seed")
+        asked = {name: getattr(self._options, name) for name in names} | (
+            {"block": block} if block else {}
+        )
+        given = {name: value for name, value in asked.items() if value is not None}
+        if "scenario" in given and Path(given["scenario"]).is_file():
+            given["scenario"] = str(Path(given["scenario"]).absolute())
+        return self.folder.founding(
+            given,
+            {
+                "scenario": "demo",
+                "operators": 3,
+                "port_offset": OFFSET,
+                "block": 1,
+                "keys": (KeyKind.P256 if temporary else KeyKind.RSA_2048).value,
+                "seed": 1,
+            },
+        )
+
+    def _certify(self, founding: Founding) -> None:
+        """Issue what is missing."""
+        plan = self.plan
+        urls = Urls(files=plan.files.url(scheme="http"), ocsp=plan.ocsp.url(scheme="http"))
+        if not (self.folder.path / "pki" / "ca.json").exists():
+            self._tell("Clés et certificats, une fois… / Keys and certificates, once…")
+        self.keys = Keys(self.folder.path, urls, KeyKind(founding.keys))
+        wanted: dict[str, Wanted] = {}
+        for path, place, names in shared_certificates(plan):
+            made = CertificatePlan(path=path, names=names, addresses=(place.address,))
+            wanted[path] = server(made, AUTHORITY)
+        wanted["list/signer"] = self.keys.want_list_signer()
+        for operator in plan.operators:
+            wanted[f"{operator.label}/relay"] = relay(operator)
+            for certificate in operator.certificates:
+                wanted[certificate.path] = server(certificate, operator.organisation)
+        wanted |= _personal(self.directory, self.accounts)
+        self.keys.ensure(list(wanted.values()))
+
+    def _serve(self, stack: contextlib.ExitStack, founding: Founding) -> None:
+        plan, folder = self.plan, self.folder
+        known = (*plan.zone.hosts, Host(plan.dns.host, (plan.dns.address,)))
+        hosts = "".join(f"{line}\n" for line in hosts_lines(known))
+        write_private(folder.path / "hosts", hosts.encode())
+        (folder.path / "list").mkdir(exist_ok=True, mode=0o700)
+        (folder.path / "psc").mkdir(exist_ok=True, mode=0o700)
+        ledger = DomainLedger(folder.path / "list" / "history.jsonl")
+        enrol_domains(ledger, plan.operators, self.keys)
+        shared_loop, self._mail_loop = Loop("space"), Loop("operators")
+        stack.callback(shared_loop.close)
+        stack.callback(self._mail_loop.close)
+        clients = [
+            *BUILT_IN_CLIENTS,
+            *(
+                Client(client_id=f"operateur-{each.label}", client_secret=folder.secret(each.label))
+                for each in plan.operators
+            ),
+        ]
+        people = DirectoryPeople(self.directory)
+        self._psc = ProviderService(
+            settings_for("psc"),
+            Options(
+                people=people,
+                clients=clients,
+                behaviour=Behaviour(kind=self._options.behaviour),
+                seed=founding.seed,
+            ),
+            place=plan.psc,
+            mtls=plan.psc_mtls,
+            files=tls_files(self.keys, "psc"),
+            state=folder.path / "psc" / "state.db",
+        )
+        annuaire = DirectoryService(self.directory, plan, self.keys)
+        self._reader = ListReader(
+            list_url(plan),
+            self.keys.bundle,
+            folder.path / "list" / "current.xml",
+            self.keys.ca.is_revoked,
+            self._tell,
+        )
+        self._assembly = Assembly(
+            plan=plan, scenario=self.scenario, keys=self.keys, folder=folder,
+            directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
+            observer=self.recorder, people=people, behaviour=self._options.behaviour,
+            access=self._access(), seed=founding.seed,
+        )  # fmt: skip
+        shared = [
+            *trust_services(plan, self.keys, ledger, self.faults),
+            self._psc,
+            *self._assembly.providers.values(),
+            annuaire,
+        ]
+        _started(stack, shared_loop, shared)
+        self.operators = self._mail_loop.run(self._assembly.build(self._psc.running.issuer))
+        _started(stack, self._mail_loop, [self._reader])
+        web = self._assembly.web(self.operators)
+        _started(stack, self._mail_loop, [*self.operators.values(), *web])
+        for operator in self.operators.values():
+            for door in operator.doors:
+                self.recorder.watch(door)
+        self.sheet = build_sheet(
+            plan,
+            self.accounts,
+            folder,
+            self.keys,
+            issuer=self._psc.running.issuer,
+            clients=[each for each in clients if each.client_secret],
+            fhir=annuaire.server.fhir_url,
+            extractions=annuaire.server.extraction_url,
+        )
+        write_sheet(folder, self.sheet)
+        stack.callback(folder.sheet.unlink, missing_ok=True)
+
+    def _access(self) -> AccessPolicy:
+        """Return what operators ask of logins."""
+        policies = self.scenario.policies
+        totp = TotpPolicy(step_seconds=round(policies.totp_step), once=policies.totp_once)
+        policy = self._options.access or AccessPolicy(totp=totp)
+        share = self._options.totp_share
+        if not share:
+            return policy
+        return replace(policy, totp=replace(policy.totp, share_seconds=share))
+
+
+def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> None:
+    """Start services together; what started is stopped when the stack unwinds, also after half."""
+
+    async def start() -> None:
+        outcomes = await asyncio.gather(
+            *(each.start() for each in services), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def stop() -> None:
+        outcomes = await asyncio.gather(*(each.stop() for each in services), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    stack.callback(lambda: loop.run(stop(), STOP_SECONDS))
+    try:
+        loop.run(start(), START_SECONDS)
+    except OSError as error:
+        if error.filename:
+            raise
+        raise UserError(
+            f"{error.strerror or error}; is something else listening there?"
+            " give another --loopback, --port-offset, or rights for ports below 1024"
+        ) from None
+
+
+def _personal(directory: Directory, accounts: tuple[CastAccount, ...]) -> dict[str, Wanted]:
+    """Want the cards and certificates of the cast."""
+    from sandbox.directory.identities import application_of, card_holder
+
+    wanted: dict[str, Wanted] = {}
+    for account in accounts:
+        for holder in account.holders:
+            path = holder.certificate
+            person = directory.person(holder.identity)
+            if account.type.value == "APP":
+                organisation = application_of(directory, account.address)
+                wanted[path] = application(path, organisation, account.address)
+            elif person is not None:
+                wanted[path] = card(path, card_holder(person))
+    return wanted
+
+
+def live(
+    scenario: str = "demo", *, designs: Sequence[str] = (), dir: str | Path | None = None,  # noqa: A002 - as the command line calls it
+    **members: Any,
+) -> LiveSpace:  # fmt: skip
+    """Return a space that runs for the length of a `with` block.
+
+        with sandbox.live("demo", designs=("single-endpoint",), operators=2) as space:
+            space.sheet["accounts"]
+
+    Telephones approve at once, where the command line waits for a person.
+
+    Args:
+        scenario: name or path.
+        designs: side by side, the first with the plain names.
+        dir: where the space is kept; a temporary folder by default.
+        members: others of `LiveOptions`.
+
+    Raises:
+        UserError: something cannot be had, said in one line.
+    """
+    known = {each.name for each in fields(LiveOptions)} - {"scenario", "designs", "folder"}
+    for name in members:
+        if name not in known:
+            raise UserError(f"live: {name}: unknown; choose among {', '.join(sorted(known))}")
+    return LiveSpace(
+        LiveOptions(
+            scenario=scenario,
+            designs=tuple(designs),
+            folder=None if dir is None else Path(dir),
+            **{"behaviour": "approve", **members},
+        )
+    )

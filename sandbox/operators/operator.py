@@ -1,0 +1,309 @@
+"""One operator assembled: its files, its logins, its servers, its relay; started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sandbox.directory import Directory
+from sandbox.operators.auth.access_control import AccessControl, AccessPolicy
+from sandbox.operators.auth.accounts import Grant
+from sandbox.operators.auth.ecps_proxy import CibaProxy, HoldPolicy, Unanswered
+from sandbox.operators.auth.ecps_token import TokenLogin, TokenPolicy
+from sandbox.operators.auth.psc_client import PscClient, Registration, trust_context
+from sandbox.operators.auth.revocation import Revocation
+from sandbox.operators.auth.verifier import HeldVerifier
+from sandbox.operators.door import Arrival, Door, DoorLimits
+from sandbox.operators.imap import Service, serve
+from sandbox.operators.journal import Journal
+from sandbox.operators.listener import Listener
+from sandbox.operators.model import Channel
+from sandbox.operators.observing import Nobody, Observer
+from sandbox.operators.relay.connection import client_context
+from sandbox.operators.relay.names import Names
+from sandbox.operators.relay.policy import check_peer, is_listed, may_send
+from sandbox.operators.relay.runner import Runner
+from sandbox.operators.relay.settings import RelaySettings
+from sandbox.operators.rules import Rule
+from sandbox.operators.smtp import PostOffice, RelayServer, SubmissionServer
+from sandbox.operators.store import MailStore
+from sandbox.space.methods import Method
+from sandbox.space.scenario import Scenario
+from sandbox.trust import DN, CertificateChecker, DomainList, load_bundle
+
+__all__ = ["Operator", "OperatorSettings", "Providers"]
+
+FOLLOW_SECONDS = 1.0  # between two looks at the directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """What an operator is.
+
+    Attributes:
+        label: its name under the suffix.
+        domains: mail domains that it serves.
+        folder: its files, its owner's only.
+        listeners: endpoints of all designs.
+        relay: where other operators deliver; its certificate is the one that the list names.
+        chain, key: that certificate and its key, PEM, for the relay's client side.
+        bundle: roots and intermediates, PEM.
+        name_server: address and port of DNS.
+        suffix: nothing outside it is looked up or connected to.
+        relay_port: where all relays listen.
+    """
+
+    label: str
+    domains: frozenset[str]
+    folder: Path
+    listeners: tuple[Listener, ...]
+    relay: Listener
+    chain: Path
+    key: Path
+    bundle: Path
+    name_server: tuple[str, int]
+    suffix: str
+    relay_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """Where people answer.
+
+    Attributes:
+        psc: the operator as client of Pro Santé Connect.
+        own: the operator as client of its own CIBA, from `own_registration`.
+        unanswered: what its SMS gateway knows of a request that nobody answered.
+    """
+
+    psc: Registration
+    own: Registration
+    unanswered: Unanswered
+
+
+class Operator:
+    """One operator. For one event loop, on which it is made, started and stopped.
+
+    Args:
+        settings: what it is.
+        scenario: its policies.
+        directory: people, structures, mailboxes.
+        listed: the list of domains in force.
+        providers: Pro Santé Connect and its own CIBA.
+        policy: of logins.
+        observer: told of logins, sessions, deliveries.
+        limits: of every socket.
+        clock: seconds since 1970.
+
+    Attributes:
+        journal: what it did and why it refused.
+        access: accounts, holdings, authenticator.
+        store: its mailboxes and queue; there once it has started.
+        doors: its listening sockets.
+        runner: the relay's outbound side.
+    """
+
+    def __init__(
+        self,
+        settings: OperatorSettings,
+        *,
+        scenario: Scenario,
+        directory: Directory,
+        listed: Callable[[], DomainList],
+        providers: Providers,
+        policy: AccessPolicy | None = None,
+        observer: Observer | None = None,
+        limits: DoorLimits | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._directory = directory
+        self._listed = listed
+        self._observer = observer or Nobody()
+        self._limits = limits
+        self._clock = clock
+        # What is opened is closed in the reverse order, also after half a start.
+        self._stack = contextlib.AsyncExitStack()
+        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
+        self._stack.callback(self.journal.close)
+        trust = trust_context(settings.bundle)
+        timeout = scenario.backends.psc.timeout
+        self._clients = (
+            PscClient(providers.psc, trust, timeout=timeout),
+            PscClient(providers.own, trust, timeout=timeout),
+        )
+        hold = HoldPolicy.of(scenario)
+        proxies = (
+            CibaProxy(self._clients[0], hold, self.journal),
+            CibaProxy(
+                self._clients[1], hold, self.journal, method=Method.SMS,
+                unanswered=providers.unanswered,
+            ),
+        )  # fmt: skip
+        held: dict[Method, HeldVerifier] = {
+            Method.ECPS: proxies[0],
+            Method.SMS: proxies[1],
+        }
+        bundle = settings.bundle.read_bytes()
+        self.access = AccessControl(
+            settings.folder,
+            directory=directory,
+            domains=lambda: settings.domains,
+            bundle=bundle,
+            journal=self.journal,
+            policy=policy,
+            held=held,
+            tokens=TokenLogin(self._clients[0], TokenPolicy.of(scenario), self.journal),
+            clock=clock,
+        )
+        authorities = load_bundle(bundle)
+        self._checker = CertificateChecker(bundle=authorities)
+        self._revocation = Revocation(authorities, clock=clock)
+        for each in (self.access, self._revocation, *self._clients, *proxies):
+            self._stack.push_async_callback(each.close)
+        self.doors: list[Door] = []
+
+    def grant(self, grants: Iterable[Grant]) -> None:
+        """Give accesses to holders that have none yet."""
+        accounts = self.access.accounts
+        accounts.put(
+            [each for each in grants if accounts.access(each.mailbox, each.identity) is None]
+        )
+
+    async def start(self) -> None:
+        """Open the mailboxes that the directory knows here, then listen and relay.
+
+        Raises:
+            OSError: an address or port cannot be had.
+        """
+        settings = self.settings
+        self.store = await MailStore.open(settings.folder / "mail.db", clock=self._clock)
+        self._stack.push_async_callback(self.store.close)
+        await self._open_mailboxes()
+        following = asyncio.get_running_loop().create_task(self._follow_directory())
+        self._stack.push_async_callback(_ended, following)
+        post = PostOffice(
+            self.store,
+            operator=settings.label,
+            domains=settings.domains,
+            host=settings.relay.host,
+            journal=self.journal,
+            observer=self._observer,
+            clock=self._clock,
+        )
+        submission = SubmissionServer(
+            post,
+            self.access.authenticator,
+            may_receive=lambda domain: is_listed(self._listed(), domain),
+            journal=self.journal,
+            observer=self._observer,
+            clock=self._clock,
+        )
+        relay = RelayServer(
+            post,
+            self._check_peer,
+            may_send=lambda dn, domain: may_send(self._listed(), dn, domain),
+            journal=self.journal,
+            observer=self._observer,
+            clock=self._clock,
+        )
+        imap = Service(
+            self.store,
+            self.access.authenticator,
+            observer=self._observer,
+            journal=self.journal,
+            clock=self._clock,
+        )
+        protocols = {
+            "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol
+        }  # fmt: skip
+
+        def factory(arrival: Arrival) -> asyncio.Protocol:
+            return protocols[arrival.listener.protocol](arrival)
+
+        self.runner = self._relay()
+        self._stack.push_async_callback(self.runner.stop)
+        await self.runner.start()
+        self._stack.push_async_callback(submission.settled)
+        self._stack.push_async_callback(relay.settled)
+        for listeners in _shared((*settings.listeners, settings.relay)):
+            door = Door(listeners, factory, self._limits, clock=self._clock)
+            await door.start()
+            self._stack.push_async_callback(door.stop)
+            self.doors.append(door)
+
+    async def stop(self) -> None:
+        """Refuse newcomers, cut who is there, finish what is being stored, close the files."""
+        await self._stack.aclose()
+        self.doors.clear()
+
+    async def _open_mailboxes(self) -> None:
+        """Open the mailboxes that the directory has here, those that are new."""
+        for domain in self.settings.domains:
+            boxes = self._directory.mailboxes("d.name = ?", (domain,))
+            new = [box.address for box in boxes if not self.store.has_mailbox(box.address)]
+            if new:
+                await self.store.provision(new)
+
+    async def _follow_directory(self) -> None:
+        """Open what is fed to the directory while we run."""
+        seen = self._directory_version()
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            version = self._directory_version()
+            if version != seen:
+                seen = version
+                await self._open_mailboxes()
+
+    def _directory_version(self) -> int:
+        """Return a number that another connection's commit changes (SQLite's data_version)."""
+        row = self._directory.connection().execute("PRAGMA data_version").fetchone()
+        return int(row[0])
+
+    def _relay(self) -> Runner:
+        settings = self.settings
+        return Runner(
+            self.store,
+            RelaySettings(
+                operator=settings.label,
+                host=settings.relay.host,
+                mailer=f"mailer-daemon@{min(settings.domains)}",
+                port=settings.relay_port,
+            ),
+            names=Names(*settings.name_server, suffix=settings.suffix),
+            listed=self._listed,
+            local=lambda: settings.domains,
+            context=client_context(settings.chain, settings.key, settings.bundle.read_text()),
+            checker=self._checker,
+            revocation=self._revocation,
+            journal=self.journal,
+            observer=self._observer,
+            clock=self._clock,
+        )
+
+    async def _check_peer(self, channel: Channel) -> DN | Rule:
+        return await check_peer(
+            channel.certificate,
+            checker=self._checker,
+            revocation=self._revocation,
+            now=datetime.fromtimestamp(self._clock(), UTC),
+        )
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _shared(listeners: Sequence[Listener]) -> list[list[Listener]]:
+    """Group the listeners that one socket serves, told apart by SNI."""
+    found: dict[tuple[str, int], list[Listener]] = {}
+    for listener in listeners:
+        found.setdefault((listener.address, listener.port), []).append(listener)
+    return list(found.values())

@@ -1,0 +1,175 @@
+"""An observer that keeps what it is told in bounded memory and gives it as a run's tables."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sandbox.observations.schema import Phase
+from sandbox.operators.door import Door
+from sandbox.operators.listener import Listener
+from sandbox.operators.model import Channel
+from sandbox.operators.observing import DeliveryObserved, LoginObserved, SessionObserved
+from sandbox.operators.recorded import Durations, Minutes, Place, Pool, Processor, Record
+
+if TYPE_CHECKING:
+    from sandbox.observations.observations import Observations
+
+__all__ = ["Recorder"]
+
+# As a simulated period has a last minute, which takes what comes after it.
+MINUTES = 31 * 24 * 60
+
+
+class Recorder:
+    """An `Observer` of every operator of a process, from its start.
+
+    Memory grows with designs, endpoints and methods, and by 8 bytes a minute and endpoint for 31
+    days. Every call may come from any thread.
+
+    Args:
+        clock: seconds since 1970.
+        processor: processor seconds of this process.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        processor: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._clock = clock
+        self._start = clock()
+        self._processor = Processor(processor)
+        self._lock = threading.Lock()
+        self._records: dict[str, Record] = {}
+        self._deliveries = Durations()
+
+    def watch(self, door: Door) -> None:
+        """Count the connections of a door that has started."""
+        with self._lock:
+            pool = Pool(door.limits.connections)
+            for listener in door.listeners:
+                record = self._records.setdefault(listener.design, Record())
+                name = _endpoint(listener)
+                record.places[listener.operator, name] = Place(listener, door.port, pool, door)
+                record.load.setdefault(name, Minutes())
+
+    def connected(self, channel: Channel, at: float) -> None:
+        """Take one new connection."""
+        minute, name = self._minute(at), _endpoint(channel)
+        with self._lock:
+            self._processor.at(minute)
+            record = self._records[channel.design]
+            place = record.places[channel.operator, name]
+            place.sessions += 1
+            place.now += 1
+            place.peak = max(place.peak, place.now)
+            if int(at) != place.second:
+                place.second, place.in_second = int(at), 0
+            place.in_second += 1
+            place.peak_per_second = max(place.peak_per_second, place.in_second)
+            place.pool.now += 1
+            place.pool.peak = max(place.pool.peak, place.pool.now)
+            load = record.load[name]
+            load.until(minute)
+            load.now += 1
+            load.sessions[minute] += 1
+            load.connections[minute] = max(load.connections[minute], load.now)
+            if channel.protocol == "relay":
+                record.sessions["relay", ""] += 1
+
+    def session(self, seen: SessionObserved) -> None:
+        """Take the end of one connection; whoever logged in was counted then."""
+        channel, name = seen.channel, _endpoint(seen.channel)
+        minute = self._minute(seen.at + seen.seconds)
+        with self._lock:
+            self._processor.at(minute)
+            record = self._records[channel.design]
+            place, load = record.places[channel.operator, name], record.load[name]
+            load.until(minute)
+            place.now -= 1
+            place.pool.now -= 1
+            load.now -= 1
+            if seen.method is None and channel.protocol != "relay":
+                record.sessions[channel.protocol, ""] += 1
+
+    def login(self, seen: LoginObserved) -> None:
+        """Take one attempt to log in."""
+        channel, method = seen.channel, str(seen.method or "")
+        with self._lock:
+            record = self._records[channel.design]
+            if seen.backend > 0:
+                record.backends[method] += 1
+            if seen.cause is not None:
+                record.failures[channel.protocol, method, seen.cause.name.lower()] += 1
+                return
+            record.sessions[channel.protocol, method] += 1
+            machine = seen.tls + seen.sasl + seen.backend
+            self._book(record, channel, method, "machine", machine)
+            if seen.person > 0:
+                self._book(record, channel, method, "user", machine + seen.person)
+            for phase, seconds in (
+                (Phase.TLS, seen.tls),
+                (Phase.SASL, seen.sasl),
+                (Phase.BACKEND, seen.backend),
+                (Phase.PERSON, seen.person),
+            ):
+                if seconds > 0:
+                    key = channel.protocol, method, phase
+                    record.phases.setdefault(key, Durations()).add(seconds)
+
+    def delivery(self, seen: DeliveryObserved) -> None:
+        """Take one delivery."""
+        with self._lock:
+            self._deliveries.add(seen.age)
+
+    def observations(self, design: str, **about: Any) -> Observations:
+        """Return what was seen until now, as a simulation gives it.
+
+        What a server cannot see is left out (name look-up; the person's own gestures on his side
+        of the wire: a login has a `user` measure where the server waited for a person) or nan
+        (waiting within back ends). Relay and deliveries belong to no design: each design's run has
+        them all. Utilisation is the whole process's, of one processor.
+
+        Args:
+            design: name of a design that is or was up.
+            about: what to keep with the tables (scenario, seed...).
+
+        Raises:
+            KeyError: the design has no endpoint here.
+        """
+        # pandas and pyarrow would double the time that a space needs to come up.
+        from sandbox.operators.recorder_tables import observations_of
+
+        now = self._clock()
+        with self._lock:
+            minute = self._minute(now)
+            self._processor.at(minute)
+            relay = self._records.get("", Record())
+            records = (self._records[design], relay)
+            for record in records:
+                for load in record.load.values():
+                    load.until(minute)
+            wall = max(now - self._start, 1e-9)
+            utilisation = self._processor.busy / wall, self._processor.peak / 60
+            return observations_of(
+                records,
+                self._deliveries,
+                utilisation,
+                {"design": design, "engine": "live", "wall_seconds": wall, **about},
+            )
+
+    def _minute(self, at: float) -> int:
+        return min(max(int((at - self._start) // 60), 0), MINUTES - 1)
+
+    @staticmethod
+    def _book(record: Record, channel: Channel, method: str, measure: str, seconds: float) -> None:
+        key = channel.operator, channel.protocol, method, measure
+        record.logins.setdefault(key, Durations()).add(seconds)
+
+
+def _endpoint(of: Channel | Listener) -> str:
+    return "mx" if of.protocol == "relay" else of.endpoint

@@ -1,0 +1,141 @@
+"""From a live record to observations: the tables that a simulation gives, for the same analysis."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sandbox.observations.histogram import bin_middle
+from sandbox.observations.observations import NAMED_OPERATORS, TABLES, Observations, table
+from sandbox.observations.schema import Protocol
+from sandbox.operators.recorded import Durations, Record
+from sandbox.space.methods import Method
+
+__all__ = ["observations_of"]
+
+# The back end that a method cannot do without; ours knows no queue of theirs.
+BACKENDS: dict[str, tuple[Method, ...]] = {
+    "psc": (Method.ECPS,),
+    "sms": (Method.SMS,),
+    "directory": (Method.CPS, Method.CERTIFICATE),
+}
+MIDDLES = bin_middle()
+
+
+def _rows(name: str, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    found = list(rows)
+    columns = list(zip(*found, strict=True)) or [()] * len(TABLES[name])
+    return table(name, dict(zip(TABLES[name], map(list, columns), strict=True)))
+
+
+def _histograms(name: str, labelled: Mapping[tuple[str, ...], Counter[int]]) -> pd.DataFrame:
+    return _rows(
+        name,
+        (
+            (*labels, MIDDLES[number], count)
+            for labels, bins in labelled.items()
+            for number, count in sorted(bins.items())
+        ),
+    )
+
+
+def _logins(record: Record) -> pd.DataFrame:
+    by_operator: Counter[str] = Counter()
+    for (operator, _, _, measure), durations in record.logins.items():
+        by_operator[operator] += durations.count if measure == "machine" else 0
+    named = {operator for operator, _ in by_operator.most_common(NAMED_OPERATORS)}
+    merged: dict[tuple[str, ...], Counter[int]] = {}
+    for (operator, protocol, method, measure), durations in record.logins.items():
+        key = protocol, method, operator if operator in named else "others", measure
+        merged.setdefault(key, Counter()).update(durations.bins)
+    return _histograms("logins", merged)
+
+
+def _endpoints(records: Iterable[Record], utilisation: tuple[float, float]) -> pd.DataFrame:
+    return _rows(
+        "endpoints",
+        (
+            (
+                operator, name, place.listener.host, place.port, place.sessions, place.peak,
+                place.peak_per_second, place.door.refused,
+                0,  # a door has no backlog that a client could leave
+                place.pool.slots, place.pool.peak, *utilisation,
+            )
+            for record in records
+            for (operator, name), place in record.places.items()
+        ),
+    )  # fmt: skip
+
+
+def observations_of(
+    records: tuple[Record, Record],
+    deliveries: Durations,
+    utilisation: tuple[float, float],
+    about: Mapping[str, Any],
+) -> Observations:
+    """Name everything that was recorded.
+
+    Args:
+        records: of the design and of the relay.
+        deliveries: ages.
+        utilisation: of this process's processor, whole period and busiest minute.
+        about: what to keep with the tables.
+    """
+    mine, relay = records
+    groups = [(p.name.lower(), str(m)) for p in Protocol for m in Method]
+    nobody = sorted(key for key in mine.sessions if not key[1])
+    backends = (
+        (name, sum(mine.backends[method] for method in methods), *[math.nan] * 4)
+        for name, methods in BACKENDS.items()
+    )
+    tables = {
+        "logins": _logins(mine),
+        "login_totals": _rows(
+            "login_totals",
+            (
+                (protocol, method, operator, measure, durations.count, durations.seconds)
+                for (operator, protocol, method, measure), durations in mine.logins.items()
+            ),
+        ),
+        "phases": _histograms(
+            "phases", {(p, m, ph.name.lower()): d.bins for (p, m, ph), d in mine.phases.items()}
+        ),
+        "phase_totals": _rows(
+            "phase_totals",
+            ((p, m, ph.name.lower(), d.seconds) for (p, m, ph), d in mine.phases.items()),
+        ),
+        "deliveries": _histograms("deliveries", {(): deliveries.bins}),
+        "sessions": _rows(
+            "sessions",
+            [
+                *((*key, mine.sessions[key]) for key in [*groups, *nobody]),
+                ("relay", "", relay.sessions["relay", ""]),
+            ],
+        ),
+        "failures": _rows(
+            "failures",
+            ((*k, count) for record in records for k, count in sorted(record.failures.items())),
+        ),
+        "endpoints": _endpoints(records, utilisation),
+        "backends": _rows("backends", backends),
+        "load": _load(records),
+    }
+    return Observations(dict(about), tables)
+
+
+def _load(records: Iterable[Record]) -> pd.DataFrame:
+    loads = [(name, load) for record in records for name, load in record.load.items()]
+    minutes = [len(load.sessions) for _, load in loads]
+    return table("load", {
+        "endpoint": np.repeat(np.array([name for name, _ in loads], dtype=object), minutes),
+        "minute": np.concatenate([np.arange(count) for count in [*minutes, 0]]),
+        "sessions": np.concatenate([np.zeros(0, np.int64), *(load.sessions for _, load in loads)]),
+        "connections": np.concatenate(
+            [np.zeros(0, np.int64), *(load.connections for _, load in loads)]
+        ),
+    })  # fmt: skip
