@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from sandbox.observations.schema import Cause
 from sandbox.operators.imap import Settings
@@ -20,8 +21,23 @@ from tests.operators.imap.dialogue import NOW
 MESSAGE = b"From: Dr <dr@op2.mssante.test>\r\nSubject: bonjour\r\n\r\nUn message.\r\n"
 
 
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+class Chosen:
+    """The kind of event loop that a test runs on: a space runs on either."""
+
+    loop = "asyncio"
+
+
+@pytest.fixture(autouse=True, params=sorted(LOOPS))
+def _loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Chosen, "loop", request.param)
+
+
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 60))  # type: ignore[arg-type]
+    with asyncio.Runner(loop_factory=LOOPS[Chosen.loop]) as runner:
+        runner.run(asyncio.wait_for(work(), 60))  # type: ignore[arg-type]
 
 
 async def until(reader: asyncio.StreamReader, start: bytes) -> list[bytes]:
