@@ -371,3 +371,40 @@ def test_curl_appends_a_message(tmp_path: Path, keys: Keys) -> None:
             assert [row.size for row in here.world.service.store.rows(found.id)] == [len(MESSAGE)]
 
     run(work)
+
+
+def test_a_flood_of_commands_does_not_keep_others_waiting(tmp_path: Path, keys: Keys) -> None:
+    async def work() -> None:
+        async with live(tmp_path, keys) as here:
+            reader, writer = await logged_in(here)
+            flood = [b"%d NOOP\r\n" % number for number in range(20_000)]
+            writer.write(b"".join(flood))
+            other_reader, other = await logged_in(here)
+            other.write(b"b NOOP\r\n")
+            assert await other_reader.readline() == b"b OK NOOP completed\r\n"
+            for number in range(20_000):
+                assert await reader.readline() == b"%d OK NOOP completed\r\n" % number
+            for each in (writer, other):
+                each.close()
+
+    run(work)
+
+
+def test_hundreds_of_half_commands_cost_little_and_harm_nobody(tmp_path: Path, keys: Keys) -> None:
+    async def work() -> None:
+        async with live(tmp_path, keys, tls="starttls") as here:
+            halves = [
+                await asyncio.open_connection("127.0.0.1", here.door.port) for _ in range(300)
+            ]
+            for reader, writer in halves:
+                await reader.readline()
+                writer.write(b"a LOGIN {4000}\r\n" + b"x" * 3_999)
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+            await reader.readline()
+            writer.write(b"a NOOP\r\n")
+            assert await reader.readline() == b"a OK NOOP completed\r\n"
+            for _, each in (*halves, (reader, writer)):
+                each.close()
+            await here.closed()
+
+    run(work)
