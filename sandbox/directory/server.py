@@ -22,6 +22,7 @@ from sandbox.space.errors import UserError
 __all__ = ["DirectoryServer", "ServerOptions"]
 
 _START_SECONDS = 30.0
+_GRACE_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -178,4 +179,9 @@ class DirectoryServer:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         stopping.cancel()
+        if server.server_state.tasks:
+            await asyncio.wait(set(server.server_state.tasks), timeout=_GRACE_SECONDS)
+        for connection in list(server.server_state.connections):
+            # A client that keeps its connection open would hold the stop back.
+            connection.transport.abort()
         await serving

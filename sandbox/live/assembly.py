@@ -105,7 +105,15 @@ class Assembly:
             issuer: of Pro Santé Connect.
         """
         self._bundle = self.keys.bundle.read_text("ascii")
-        return {each.label: self._operator(each, issuer) for each in self.plan.operators}
+        made: dict[str, Operator] = {}
+        try:
+            for each in self.plan.operators:
+                made[each.label] = self._operator(each, issuer)
+        except BaseException:
+            for operator in made.values():
+                await operator.stop()
+            raise
+        return made
 
     def web(self, operators: Mapping[str, Operator]) -> Sequence[Service]:
         """Return each operator's web: autoconfiguration (HTTPS and HTTP), enrolment (HTTPS)."""

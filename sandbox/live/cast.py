@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from sandbox.directory import (
     Person,
     PopulationSpec,
 )
+from sandbox.directory.build import search_file
 from sandbox.directory.feeding import Bearer
 from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.space.errors import UserError
@@ -77,28 +79,37 @@ def open_directory(path: Path, plan: SpacePlan, seed: int) -> Directory:
     Raises:
         UserError: the file is no directory.
     """
-    if path.exists():
-        return Directory(path)
+    if not path.exists():
+        # Built aside, so that a process killed meanwhile leaves no half directory.
+        aside = path.with_name(f"{path.name}.building")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(mode=0o700)
+        _build(aside / path.name, plan, seed)
+        search_file(aside / path.name).replace(search_file(path))
+        (aside / path.name).replace(path)
+        aside.rmdir()
+    return Directory(path)
+
+
+def _build(path: Path, plan: SpacePlan, seed: int) -> None:
+    """Build a directory, and feed it with what the population lacks for the cast."""
     size = len(plan.operators)
     spec = PopulationSpec(
         seed=seed,
         people=PEOPLE * size,
         mailboxes=MAILBOXES * size,
         suffix=plan.suffix,
-        domains=tuple(
-            DomainShare(each.domain, operator=each.label) for each in plan.operators
-        ),
+        domains=tuple(DomainShare(each.domain, operator=each.label) for each in plan.operators),
         red_list=0,
-    )  # fmt: skip
-    directory = Directory.build(spec, path)
-    feeder = Feeder(directory, actor="cast")
-    for operator in plan.operators:
-        shared = _boxes(directory, operator, BoxType.ORG)[0]
-        feeder.name_holders(shared.address, _people(directory, operator)[:2])
-        if not _boxes(directory, operator, BoxType.APP):
-            state = BoxState(address=f"app-lgc@{operator.domain}", type=BoxType.APP.value)
-            feeder.insert(Bearer.of(shared), state)
-    return directory
+    )
+    with Directory.build(spec, path) as directory:
+        feeder = Feeder(directory, actor="cast")
+        for operator in plan.operators:
+            shared = _boxes(directory, operator, BoxType.ORG)[0]
+            feeder.name_holders(shared.address, _people(directory, operator)[:2])
+            if not _boxes(directory, operator, BoxType.APP):
+                state = BoxState(address=f"app-lgc@{operator.domain}", type=BoxType.APP.value)
+                feeder.insert(Bearer.of(shared), state)
 
 
 def cast_of(directory: Directory, plan: SpacePlan, seed: int) -> tuple[CastAccount, ...]:

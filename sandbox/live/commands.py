@@ -72,12 +72,19 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     show_default=True,
     help="Ce que font les téléphones. / What people do with telephones.",
 )
+@click.option(
+    "--totp-share",
+    type=click.FloatRange(0, 86_400),
+    default=0.0,
+    metavar="S",
+    help="Durée où un client peut réutiliser un code ; 0 : jamais. / Seconds a code is shared.",
+)
 @click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
 @click.option("--json", "as_json", is_flag=True, help="Écrire space.json. / Print space.json.")
 def up(
     scenario: str | None, designs: tuple[str, ...], operators: int | None, folder: Path,
     reset: bool, standard_ports: bool, port_offset: int | None, block: int | None,
-    keys: str | None, behaviour: str, seed: int | None, as_json: bool,
+    keys: str | None, behaviour: str, totp_share: float, seed: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -95,6 +102,7 @@ def up(
         block=block,
         keys=_KEYS[keys] if keys else None,
         behaviour=behaviour,
+        totp_share=totp_share,
         seed=seed,
     )
     with _stopped_by_signals() as wait:

@@ -60,7 +60,9 @@ def _answers(what: Way) -> Iterator[None]:
     try:
         yield
     except (MailError, imaplib.IMAP4.error, smtplib.SMTPException) as error:
-        click.echo(f"mss-sandbox: {place}: {error}", err=True)
+        once = " (un code sert une fois / a code is good once: 30 s)"
+        hint = once if what.method is Method.TOTP and isinstance(error, MailError) else ""
+        click.echo(f"mss-sandbox: {place}: {error}{hint}", err=True)
         raise SystemExit(1) from None
     except OSError as error:
         raise UserError(f"{place}: {error.strerror or error}") from None

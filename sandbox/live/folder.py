@@ -95,8 +95,8 @@ class SpaceFolder:
             else:
                 each.unlink()
 
-    def founded(self, given: dict[str, Any], defaults: dict[str, Any]) -> Founding:
-        """Return what the space is founded with; found it now when it is new.
+    def founding(self, given: dict[str, Any], defaults: dict[str, Any]) -> Founding:
+        """Return what the space is founded with, or is about to be when it is new; see `keep`.
 
         Args:
             given: members of `Founding` that the user asked for.
@@ -109,11 +109,7 @@ class SpaceFolder:
             present = [each.name for each in self.path.iterdir() if each.name != ".lock"]
             if present:
                 raise UserError(f"{self.path}: not empty and no space; give an empty --dir")
-            new = Founding(**{**defaults, **given})
-            write_private(
-                self._settings, json.dumps({"format": FORMAT, **asdict(new)}, indent=1).encode()
-            )
-            return new
+            return Founding(**{**defaults, **given})
         try:
             read = json.loads(self._settings.read_bytes())
             kept = Founding(**{each.name: read[each.name] for each in fields(Founding)})
@@ -128,6 +124,11 @@ class SpaceFolder:
                     " give another --dir, or --reset"
                 )
         return kept
+
+    def keep(self, founding: Founding) -> None:
+        """Found the space, unless it is."""
+        settings = {"format": FORMAT, **asdict(founding)}
+        write_private(self._settings, json.dumps(settings, indent=1).encode(), keep=True)
 
     def secret(self, name: str) -> str:
         """Return a secret of this space, drawn when first asked for and kept (0600)."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ class ListReader:
             if answer.status_code == httpx.codes.NOT_MODIFIED:
                 return
             answer.raise_for_status()
-            self._keeper.offer(answer.content, datetime.now(UTC) + timedelta(seconds=1))
+            self._keeper.offer(answer.content, datetime.now(UTC))
         except (httpx.HTTPError, ListError) as error:
             self._complain(f"{self._url}: {error}")
         else:

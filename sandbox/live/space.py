@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sandbox.directory import Directory
 from sandbox.live.assembly import Assembly
@@ -42,13 +42,14 @@ from sandbox.space.loader import load_scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
 from sandbox.trust.keys import write_private
 from sandbox.trust.service import PkiFaults
-from sandbox.trust.zone import hosts_lines
+from sandbox.trust.zone import Host, hosts_lines
 
 if TYPE_CHECKING:
     from sandbox.observations.observations import Observations
 
 __all__ = ["LiveOptions", "LiveSpace", "live"]
 
+T = TypeVar("T")
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 
@@ -145,7 +146,7 @@ class LiveSpace:
         """Return an operator's own CIBA."""
         return self._assembly.providers[operator].running
 
-    def run(self, work: Any, timeout: float | None = 30.0) -> Any:
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
         """Run a coroutine on the loop of the operators and return what it gives."""
         return self._mail_loop.run(work, timeout)
 
@@ -171,7 +172,8 @@ class LiveSpace:
         stack.enter_context(self.folder.locked())
         if options.reset:
             self.folder.reset()
-        founding = self._founding(stack, temporary=temporary)
+        free = stack.enter_context(held_block(None)) if temporary and not options.block else None
+        founding = self._founding(temporary=temporary, block=free)
         self.scenario = load_scenario(founding.scenario)
         self.plan = plan_space(
             self.scenario,
@@ -180,33 +182,35 @@ class LiveSpace:
             port_offset=founding.port_offset,
             block=founding.block,
         )
+        if free is None:
+            stack.enter_context(held_block(founding.block))
+        self.folder.keep(founding)
         self.directory = open_directory(self.folder.path / "annuaire.db", self.plan, founding.seed)
         stack.callback(self.directory.close)
         self.accounts = cast_of(self.directory, self.plan, founding.seed)
         self._certify(founding)
         self._serve(stack, founding)
 
-    def _founding(self, stack: contextlib.ExitStack, *, temporary: bool) -> Founding:
-        """Return what the space is founded with, its addresses held against other spaces."""
-        options = self._options
+    def _founding(self, *, temporary: bool, block: int | None) -> Founding:
+        """Return what the space is founded with; `block` is one that is held already."""
         names = ("scenario", "operators", "port_offset", "block", "keys", "seed")
-        given = {
-            name: getattr(options, name) for name in names if getattr(options, name) is not None
-        }
-        defaults: dict[str, Any] = {
-            "scenario": "demo",
-            "operators": 3,
-            "port_offset": OFFSET,
-            "block": 1,
-            "keys": (KeyKind.P256 if temporary else KeyKind.RSA_2048).value,
-            "seed": 1,
-        }
-        if temporary and options.block is None:
-            given["block"] = stack.enter_context(held_block(None))
-            return self.folder.founded(given, defaults)
-        founding = self.folder.founded(given, defaults)
-        stack.enter_context(held_block(founding.block))
-        return founding
+        asked = {name: getattr(self._options, name) for name in names} | (
+            {"block": block} if block else {}
+        )
+        given = {name: value for name, value in asked.items() if value is not None}
+        if "scenario" in given and Path(given["scenario"]).is_file():
+            given["scenario"] = str(Path(given["scenario"]).absolute())
+        return self.folder.founding(
+            given,
+            {
+                "scenario": "demo",
+                "operators": 3,
+                "port_offset": OFFSET,
+                "block": 1,
+                "keys": (KeyKind.P256 if temporary else KeyKind.RSA_2048).value,
+                "seed": 1,
+            },
+        )
 
     def _certify(self, founding: Founding) -> None:
         """Issue what is missing."""
@@ -229,6 +233,9 @@ class LiveSpace:
 
     def _serve(self, stack: contextlib.ExitStack, founding: Founding) -> None:
         plan, folder = self.plan, self.folder
+        known = (*plan.zone.hosts, Host(plan.dns.host, (plan.dns.address,)))
+        hosts = "".join(f"{line}\n" for line in hosts_lines(known))
+        write_private(folder.path / "hosts", hosts.encode())
         (folder.path / "list").mkdir(exist_ok=True, mode=0o700)
         (folder.path / "psc").mkdir(exist_ok=True, mode=0o700)
         ledger = DomainLedger(folder.path / "list" / "history.jsonl")
@@ -285,8 +292,6 @@ class LiveSpace:
         for operator in self.operators.values():
             for door in operator.doors:
                 self.recorder.watch(door)
-        hosts = "".join(f"{line}\n" for line in hosts_lines(plan.zone.hosts))
-        write_private(folder.path / "hosts", hosts.encode())
         self.sheet = build_sheet(
             plan,
             self.accounts,
@@ -323,7 +328,10 @@ def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> No
                 raise outcome
 
     async def stop() -> None:
-        await asyncio.gather(*(each.stop() for each in services))
+        outcomes = await asyncio.gather(*(each.stop() for each in services), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     stack.callback(lambda: loop.run(stop(), STOP_SECONDS))
     try:

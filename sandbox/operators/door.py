@@ -117,9 +117,10 @@ class Door:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((first.address, self.port))
-        except BaseException:
+        except OSError as error:
             listening.close()
-            raise
+            where = f"{first.address}:{self.port}"
+            raise OSError(error.errno, f"{where}: {error.strerror}") from None
         self._server = await loop.create_server(
             lambda: _Inbound(self), sock=listening, backlog=1024
         )

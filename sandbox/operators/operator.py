@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from sandbox.space.scenario import Scenario
 from sandbox.trust import DN, CertificateChecker, DomainList, load_bundle
 
 __all__ = ["Operator", "OperatorSettings", "Providers"]
+
+FOLLOW_SECONDS = 1.0  # between two looks at the directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +127,11 @@ class Operator:
         self._observer = observer or Nobody()
         self._limits = limits
         self._clock = clock
+        # What is opened is closed in the reverse order, also after half a start.
+        self._stack = contextlib.AsyncExitStack()
         settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
+        self._stack.callback(self.journal.close)
         trust = trust_context(settings.bundle)
         timeout = scenario.backends.psc.timeout
         self._clients = (
@@ -133,7 +139,7 @@ class Operator:
             PscClient(providers.own, trust, timeout=timeout),
         )
         hold = HoldPolicy.of(scenario)
-        self._proxies = (
+        proxies = (
             CibaProxy(self._clients[0], hold, self.journal),
             CibaProxy(
                 self._clients[1], hold, self.journal, method=Method.SMS,
@@ -141,8 +147,8 @@ class Operator:
             ),
         )  # fmt: skip
         held: dict[Method, HeldVerifier] = {
-            Method.ECPS: self._proxies[0],
-            Method.SMS: self._proxies[1],
+            Method.ECPS: proxies[0],
+            Method.SMS: proxies[1],
         }
         bundle = settings.bundle.read_bytes()
         self.access = AccessControl(
@@ -159,8 +165,9 @@ class Operator:
         authorities = load_bundle(bundle)
         self._checker = CertificateChecker(bundle=authorities)
         self._revocation = Revocation(authorities, clock=clock)
+        for each in (self.access, self._revocation, *self._clients, *proxies):
+            self._stack.push_async_callback(each.close)
         self.doors: list[Door] = []
-        self._servers: tuple[SubmissionServer | RelayServer, ...] = ()
 
     def grant(self, grants: Iterable[Grant]) -> None:
         """Give accesses to holders that have none yet."""
@@ -177,9 +184,10 @@ class Operator:
         """
         settings = self.settings
         self.store = await MailStore.open(settings.folder / "mail.db", clock=self._clock)
-        for domain in settings.domains:
-            boxes = self._directory.mailboxes("d.name = ?", (domain,))
-            await self.store.provision([box.address for box in boxes])
+        self._stack.push_async_callback(self.store.close)
+        await self._open_mailboxes()
+        following = asyncio.get_running_loop().create_task(self._follow_directory())
+        self._stack.push_async_callback(_ended, following)
         post = PostOffice(
             self.store,
             operator=settings.label,
@@ -212,7 +220,6 @@ class Operator:
             journal=self.journal,
             clock=self._clock,
         )
-        self._servers = (submission, relay)
         protocols = {
             "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol
         }  # fmt: skip
@@ -221,28 +228,43 @@ class Operator:
             return protocols[arrival.listener.protocol](arrival)
 
         self.runner = self._relay()
+        self._stack.push_async_callback(self.runner.stop)
         await self.runner.start()
+        self._stack.push_async_callback(submission.settled)
+        self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
             door = Door(listeners, factory, self._limits, clock=self._clock)
             await door.start()
+            self._stack.push_async_callback(door.stop)
             self.doors.append(door)
 
     async def stop(self) -> None:
         """Refuse newcomers, cut who is there, finish what is being stored, close the files."""
-        await asyncio.gather(*(door.stop() for door in self.doors))
+        await self._stack.aclose()
         self.doors.clear()
-        await asyncio.gather(*(server.settled() for server in self._servers))
-        if hasattr(self, "runner"):
-            await self.runner.stop()
-        for proxy in self._proxies:
-            await proxy.close()
-        for client in self._clients:
-            await client.close()
-        await self._revocation.close()
-        await self.access.close()
-        if hasattr(self, "store"):
-            await self.store.close()
-        self.journal.close()
+
+    async def _open_mailboxes(self) -> None:
+        """Open the mailboxes that the directory has here, those that are new."""
+        for domain in self.settings.domains:
+            boxes = self._directory.mailboxes("d.name = ?", (domain,))
+            new = [box.address for box in boxes if not self.store.has_mailbox(box.address)]
+            if new:
+                await self.store.provision(new)
+
+    async def _follow_directory(self) -> None:
+        """Open what is fed to the directory while we run."""
+        seen = self._directory_version()
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            version = self._directory_version()
+            if version != seen:
+                seen = version
+                await self._open_mailboxes()
+
+    def _directory_version(self) -> int:
+        """Return a number that another connection's commit changes (SQLite's data_version)."""
+        row = self._directory.connection().execute("PRAGMA data_version").fetchone()
+        return int(row[0])
 
     def _relay(self) -> Runner:
         settings = self.settings
@@ -272,6 +294,11 @@ class Operator:
             revocation=self._revocation,
             now=datetime.fromtimestamp(self._clock(), UTC),
         )
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _shared(listeners: Sequence[Listener]) -> list[list[Listener]]:

@@ -72,7 +72,9 @@ def bind(port: int, host: str = HOST) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = error.strerror if isinstance(error, OSError) else "port ?"
-        raise UserError(f"{host}:{port} : {reason} ; choisir / choose --port 0") from None
+        raise UserError(
+            f"{host}:{port} : {reason} ; choisir un autre port / choose another port"
+        ) from None
     listener.listen(1024)
     return listener
 

@@ -215,3 +215,18 @@ def test_each_change_is_a_version_with_its_author(fed: Directory, clock: Clock) 
         (2, "operateur-b", [True]),
         (3, "operateur-b", []),
     ]
+
+
+def test_holders_of_a_shared_mailbox_are_named_by_its_feeder(directory: Directory) -> None:
+    box = first(directory, "m.type = 1")
+    people = directory.people(limit=2)
+    Feeder(directory).name_holders(box.address, people)
+    assert {p.id for p in directory.holders(box.address)} == {p.id for p in people}
+    Feeder(directory).name_holders(box.address, people[:1])
+    assert [p.id for p in directory.holders(box.address)] == [people[0].id]
+
+
+def test_only_a_shared_mailbox_has_named_holders(directory: Directory) -> None:
+    for address in (first(directory, "m.type = 0").address, "nobody@ch-a.mssante.test"):
+        with pytest.raises(RefusalError, match="not an ORG mailbox"):
+            Feeder(directory).name_holders(address, [])

@@ -100,3 +100,12 @@ def test_no_two_secrets_are_alike(cast: tuple[CastAccount, ...]) -> None:
         if secret
     ]
     assert len(set(secrets)) == len(secrets)
+
+
+def test_a_build_that_was_killed_leaves_no_half_directory(plan: SpacePlan, tmp_path: Path) -> None:
+    half = tmp_path / "annuaire.db.building"
+    half.mkdir()
+    (half / "annuaire.db").write_bytes(b"half")
+    with open_directory(tmp_path / "annuaire.db", plan, 1) as directory:
+        assert len(cast_of(directory, plan, 1)) == 6 * len(plan.operators)
+    assert {each.name for each in tmp_path.iterdir()} == {"annuaire.db", "annuaire.db.search"}

@@ -36,11 +36,18 @@ def test_a_sheet_that_a_killed_process_left_is_removed(tmp_path: Path) -> None:
 
 def test_a_space_keeps_what_it_was_founded_with(tmp_path: Path) -> None:
     with SpaceFolder(tmp_path).locked():
-        first = SpaceFolder(tmp_path).founded({"operators": 2}, DEFAULTS)
+        first = SpaceFolder(tmp_path).founding({"operators": 2}, DEFAULTS)
         assert (first.operators, first.block) == (2, 1)
-        assert SpaceFolder(tmp_path).founded({}, {**DEFAULTS, "operators": 9}) == first
+        SpaceFolder(tmp_path).keep(first)
+        assert SpaceFolder(tmp_path).founding({}, {**DEFAULTS, "operators": 9}) == first
         with pytest.raises(UserError, match="founded with operators 2, not 4"):
-            SpaceFolder(tmp_path).founded({"operators": 4}, DEFAULTS)
+            SpaceFolder(tmp_path).founding({"operators": 4}, DEFAULTS)
+
+
+def test_a_start_that_was_refused_founds_nothing(tmp_path: Path) -> None:
+    with SpaceFolder(tmp_path).locked():
+        SpaceFolder(tmp_path).founding({"scenario": "nope"}, DEFAULTS)
+        assert SpaceFolder(tmp_path).founding({}, DEFAULTS).scenario == "demo"
 
 
 def test_reset_forgets_a_space_and_nothing_else(tmp_path: Path) -> None:
@@ -50,9 +57,9 @@ def test_reset_forgets_a_space_and_nothing_else(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="not a space"):
             folder.reset()
         with pytest.raises(UserError, match="not empty"):
-            folder.founded({}, DEFAULTS)
+            folder.founding({}, DEFAULTS)
         (tmp_path / "precious").rmdir()
-        folder.founded({}, DEFAULTS)
+        folder.keep(folder.founding({}, DEFAULTS))
         folder.secret("x")
         folder.reset()
         assert [each.name for each in tmp_path.iterdir()] == [".lock"]
@@ -61,7 +68,7 @@ def test_reset_forgets_a_space_and_nothing_else(tmp_path: Path) -> None:
 def test_settings_of_another_version_are_told(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{"format": 99}')
     with pytest.raises(UserError, match="not of this version"):
-        SpaceFolder(tmp_path).founded({}, DEFAULTS)
+        SpaceFolder(tmp_path).founding({}, DEFAULTS)
 
 
 def test_a_secret_is_drawn_once_and_private(tmp_path: Path) -> None:

@@ -245,6 +245,30 @@ def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
     assert client.post(server.url("token"), data=form, auth=("basic", SECRET)).status_code == 200
 
 
+def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():
+    options = Options(
+        clients=CLIENTS,
+        sms=SmsLaw(mean=10, variation=0, loss=0),
+        behaviour=Behaviour(kind="approve"),
+    )
+    with running("core", device="sms", options=options) as server, http(server) as client:
+        auth_req_id = begin(server, client)
+        form = {"grant_type": "urn:openid:params:grant-type:ciba", "auth_req_id": auth_req_id}
+        waiting = client.post(server.url("token"), data=form, auth=("basic", SECRET))
+        assert waiting.json()["error"] == "authorization_pending"
+        server.advance(10)
+        answer = client.post(server.url("token"), data=form, auth=("basic", SECRET))
+        assert answer.status_code == 200
+
+
+def test_nobody_answers_an_sms_that_was_lost():
+    options = Options(clients=CLIENTS, sms=SmsLaw(loss=1), behaviour=Behaviour(kind="approve"))
+    with running("core", device="sms", options=options) as server, http(server) as client:
+        begin(server, client)
+        server.advance(60)
+        assert server.provider.pending == 1
+
+
 def test_a_link_dies_with_its_request(operator):
     server, client = operator
     begin(server, client)

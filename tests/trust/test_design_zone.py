@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.errors import UserError
-from sandbox.trust.design_zone import certificate_names, zone_of_design
+from sandbox.trust.design_zone import certificate_names, zone_of_design, zone_of_designs
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -50,3 +50,22 @@ def test_a_method_has_an_srv_label_of_its_own() -> None:
 def test_more_operators_than_loopback_holds_are_refused() -> None:
     with pytest.raises(UserError, match="at most"):
         zone_of_design(BUILT_IN["single-endpoint"], ["x"] * 70_000)
+
+
+def test_designs_side_by_side_share_no_name_and_no_address() -> None:
+    designs = [BUILT_IN["multi-endpoint"], BUILT_IN["multi-port"], BUILT_IN["single-endpoint"]]
+    zone = zone_of_designs(designs, ["op001", "op002"])
+    names = [host.name for host in zone.hosts]
+    assert len(set(names)) == len(names)
+    assert len({host.addresses for host in zone.hosts}) == len(names)
+    assert "frontimap.ciba.op001.mssante.test" in names
+    assert "imap.op001.multi-port.mssante.test" in names
+
+
+def test_a_further_design_is_discovered_under_its_own_name_and_takes_no_mail() -> None:
+    designs = [BUILT_IN["multi-endpoint"], BUILT_IN["api-lps-2023"]]
+    first, further = zone_of_designs(designs, ["op001"]).domains
+    assert (first.name, bool(first.relays)) == ("op001.mssante.test", True)
+    assert (further.name, bool(further.relays)) == ("op001.api-lps-2023.mssante.test", False)
+    assert {s.label for s in further.services if "." not in s.label} == {"imap", "submission"}
+    assert all(s.target.endswith(".api-lps-2023.mssante.test") for s in further.services)

@@ -11,25 +11,25 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sandbox.operators.journal import Journal
-from sandbox.operators.mail import Envelope, Queued, Recipient
-from sandbox.operators.observing import DeliveryObserved, Observer
+from sandbox.operators.mail import Queued
+from sandbox.operators.observing import Observer
 from sandbox.operators.relay.client import without_return_path
 from sandbox.operators.relay.connection import Connection, TroubleError
 from sandbox.operators.relay.dsn import Reporter
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import Revocation, check_peer
 from sandbox.operators.relay.pool import Pool
+from sandbox.operators.relay.register import Attempt, Register
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
 from sandbox.operators.relay.troubles import Trouble
 from sandbox.operators.rules import Rule
-from sandbox.operators.store import MailStore, StoreError
+from sandbox.operators.store import MailStore
 from sandbox.trust import DN, CertificateChecker, DomainList
 
 __all__ = ["Runner"]
 
-BATCH = 200  # rows read at once
-MOST_HELD = 20_000  # rows taken from the queue at once: bounds memory
+MOST_HELD = 5_000  # rows taken from the queue at once: bounds memory
 GATHERING = 0.005  # seconds that new rows may wait for others while a lane is at work
 STEP = 1e-5  # seconds more for each row under way: stepping over them costs
 GRACE = 0.5  # seconds that a transaction under way may take when the runner stops
@@ -43,7 +43,6 @@ class _Lane:
     domain: str
     pending: deque[list[Queued]] = field(default_factory=deque)
     workers: set[asyncio.Task[None]] = field(default_factory=set)
-    connections: set[Connection] = field(default_factory=set)
 
 
 class Runner:
@@ -81,11 +80,8 @@ class Runner:
         self._store = store
         self._settings = settings
         self._names = names
-        self._local = local
         self._checker = checker
         self._revocation = revocation
-        self._journal = journal
-        self._observer = observer
         self._clock = clock
         self._pool = Pool(
             settings,
@@ -95,6 +91,9 @@ class Runner:
             context=context,
             judge=self._judge,
             journal=journal,
+        )
+        self._register = Register(
+            store, operator=settings.operator, local=local, journal=journal, observer=observer
         )
         self._reporter = Reporter(settings.host, settings.mailer)
         self._wake = asyncio.Event()
@@ -110,6 +109,7 @@ class Runner:
         """Begin with what is due, also from before a restart."""
         self._store.on_queue(self._wake.set)
         self._pump = asyncio.get_running_loop().create_task(self._run(), name="relay")
+        self._pump.add_done_callback(_loud)
 
     async def stop(self) -> None:
         """Stop within a second; what is not settled stays in the queue."""
@@ -155,18 +155,21 @@ class Runner:
         """Move what is due into lanes."""
         until = self._clock() + (FAR if self._flushing else 0)
         self._flushing = False
-        while len(self._held) < MOST_HELD:
-            fresh = self._store.due(until, BATCH, skip=self._held)
-            if not fresh:
-                return
-            domains: dict[str, list[Queued]] = {}
-            for row in fresh:
-                domains.setdefault(row.recipient.address.rpartition("@")[2], []).append(row)
-            self._held.update(row.id for row in fresh)
-            for domain, items in domains.items():
-                lane = self._lanes.setdefault(domain, _Lane(domain))
-                lane.pending.extend(bundles(items, self._settings.per_transaction))
-                self._staff(lane)
+        room = MOST_HELD - len(self._held)
+        if room < MOST_HELD // 10:
+            return
+        fresh = self._store.due(until, room, skip=self._held)
+        if len(fresh) == room:
+            # The last message may not be whole, and its recipients have to stay together.
+            fresh = [row for row in fresh if row.message != fresh[-1].message] or fresh
+        self._held.update(row.id for row in fresh)
+        domains: dict[str, list[Queued]] = {}
+        for row in fresh:
+            domains.setdefault(row.recipient.address.rpartition("@")[2], []).append(row)
+        for domain, items in domains.items():
+            lane = self._lanes.setdefault(domain, _Lane(domain))
+            lane.pending.extend(bundles(items, self._settings.per_transaction))
+            self._staff(lane)
 
     def _staff(self, lane: _Lane) -> None:
         """Start workers: a second one only when there is enough to be worth a handshake."""
@@ -183,8 +186,7 @@ class Runner:
                 self._staff(lane)
             else:
                 self._lanes.pop(lane.domain, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error
+        _loud(task)
 
     async def _work(self, lane: _Lane) -> None:
         async with self._slots:
@@ -192,15 +194,16 @@ class Runner:
             try:
                 while lane.pending and not self._stopping:
                     bundle = lane.pending.popleft()
+                    started = time.perf_counter()
+                    held, connection = connection, None
                     try:
-                        connection = await self._connection(lane, bundle, connection)
+                        connection = await self._connection(lane, bundle, held)
                     except TroubleError as error:
-                        self._unreached(lane, bundle, error)
+                        self._unreached(lane, bundle, error, started)
                         return
-                    await self._attempt(lane, bundle, connection)
+                    await self._attempt(lane, bundle, connection, started)
             finally:
-                if connection in lane.connections:
-                    lane.connections.discard(connection)
+                if connection is not None:
                     self._pool.release(connection)
 
     async def _connection(
@@ -211,16 +214,14 @@ class Runner:
             worn = held.sent >= self._settings.per_connection or not held.is_usable
             if not worn and self._pool.allows(held, lane.domain):
                 return held
-            lane.connections.discard(held)
             self._pool.release(held)
         first = bundle[0]
-        opened = await self._pool.connection(lane.domain, f"{first.queue_id} {first.attempts}")
-        lane.connections.add(opened)
-        return opened
+        return await self._pool.connection(lane.domain, f"{first.queue_id} {first.attempts}")
 
-    async def _attempt(self, lane: _Lane, bundle: list[Queued], connection: Connection) -> None:
+    async def _attempt(
+        self, lane: _Lane, bundle: list[Queued], connection: Connection, started: float
+    ) -> None:
         """Make one attempt for a bundle."""
-        started = time.perf_counter()
         first = bundle[0]
         envelope = replace(first.envelope, recipients=tuple(each.recipient for each in bundle))
         try:
@@ -246,17 +247,18 @@ class Runner:
     def _content(self, item: Queued) -> bytes:
         return without_return_path(self._store.content(item.message))
 
-    def _unreached(self, lane: _Lane, bundle: list[Queued], error: TroubleError) -> None:
-        """No connection: give up the lane's work for now, or leave it to who has one."""
-        if lane.connections:
+    def _unreached(
+        self, lane: _Lane, bundle: list[Queued], error: TroubleError, started: float
+    ) -> None:
+        """No connection: leave the work to the lane's others, or give all of it up for now."""
+        if len(lane.workers) > 1:
             lane.pending.appendleft(bundle)
             return
         waiting = [bundle, *lane.pending]
         lane.pending.clear()
-        now = time.perf_counter()
         for each in waiting:
             fates = [Fate(item=item, trouble=error.trouble, remote=error.host) for item in each]
-            self._settle(fates, now, None)
+            self._settle(fates, started, None)
 
     def _settle(
         self,
@@ -264,7 +266,7 @@ class Runner:
         started: float,
         connection: Connection | None,
     ) -> None:
-        """Record an outcome; the lane goes on meanwhile, and the rows stay taken until then."""
+        """Decide, and record it while the lane goes on; the rows stay taken until then."""
         now = self._clock()
         decided = settlement(
             fates,
@@ -273,72 +275,17 @@ class Runner:
             reporter=self._reporter,
             now=now,
         )
-        seconds = time.perf_counter() - started
-        task = asyncio.get_running_loop().create_task(
-            self._record(decided, now, seconds, connection)
-        )
+        attempt = Attempt(at=now, seconds=time.perf_counter() - started, connection=connection)
+        task = asyncio.get_running_loop().create_task(self._record(decided, attempt))
         self._records.add(task)
         task.add_done_callback(self._records.discard)
 
-    async def _record(
-        self, decided: Settlement, now: float, seconds: float, connection: Connection | None
-    ) -> None:
-        notices = [accepted for each in decided.notices if (accepted := self._address(*each))]
-        try:
-            await self._store.settle(done=decided.done, deferred=decided.deferred, notify=notices)
-        except StoreError as error:
-            # The rows stay taken: sent again only after a restart, where the receiver knows them.
-            self._journal.note("relay-not-recorded", error=str(error))
-            return
-        self._tell(decided, now, seconds, connection)
-        for _, content, local, _ in notices:
-            for mailbox in local:
-                self._observer.delivery(
-                    DeliveryObserved(
-                        operator=self._settings.operator,
-                        mailbox=mailbox,
-                        at=now,
-                        age=0.0,
-                        size=len(content),
-                        relayed=False,
-                    )
-                )
-        self._held.difference_update(each.fate.item.id for each in decided.decisions)
-        self._wake.set()
-
-    def _address(
-        self, envelope: Envelope, content: bytes
-    ) -> tuple[Envelope, bytes, list[str], list[Recipient]] | None:
-        """Say where a notification goes: a mailbox here, or another operator."""
-        recipient = envelope.recipients[0]
-        if recipient.address.rpartition("@")[2].lower() not in self._local():
-            return envelope, content, [], [recipient]
-        if self._store.has_mailbox(recipient.address):
-            # RFC 5321 §4.4: final delivery adds it.
-            return envelope, b"Return-Path: <>\r\n" + content, [recipient.address], []
-        self._journal.note("relay-notice-lost", to=recipient.address)
-        return None
-
-    def _tell(
-        self, decided: Settlement, now: float, seconds: float, connection: Connection | None
-    ) -> None:
-        for each in decided.decisions:
-            item, trouble = each.fate.item, each.fate.trouble
-            details: dict[str, object] = {
-                "queue_id": item.queue_id,
-                "to": item.recipient.address,
-                "host": each.fate.remote,
-                "attempt": item.attempts + 1,
-                "seconds": round(seconds, 6),
-                "age": round(now - item.accepted_at, 6),
-            }
-            if connection is not None:
-                details |= {"address": connection.peer.address, "dn": str(connection.dn)}
-            if trouble is not None:
-                details |= _words(trouble)
-            if each.next_attempt is not None:
-                details["next_attempt"] = round(each.next_attempt, 3)
-            self._journal.note(each.event, None, **details)
+    async def _record(self, decided: Settlement, attempt: Attempt) -> None:
+        # Rows that could not be recorded stay taken: they are sent again only after a restart,
+        # where the receiver knows them.
+        if await self._register.record(decided, attempt):
+            self._held.difference_update(each.fate.item.id for each in decided.decisions)
+            self._wake.set()
 
     async def _judge(self, certificate: bytes | None, host: str) -> DN | Rule:
         return await check_peer(
@@ -350,12 +297,7 @@ class Runner:
         )
 
 
-def _words(trouble: Trouble) -> dict[str, object]:
-    return {
-        "rule": trouble.name,
-        "status": trouble.status,
-        "fr": trouble.french,
-        "en": trouble.english,
-        "clause": trouble.clause,
-        "reply": trouble.reply,
-    }
+def _loud(task: asyncio.Task[None]) -> None:
+    """Let the event loop report a fault of our own: nobody awaits these tasks."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        raise error

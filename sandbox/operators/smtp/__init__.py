@@ -1,16 +1,17 @@
 """SMTP servers of an operator: submission (API LPS) and inbound relay (API MSS-IO).
 
-Theory of operation. `intake` cuts what comes into lines and messages, where only CRLF ends a line;
-`dialogue` keeps the order of commands and the bounds, and is `submission` or `relay_in` by who may
-send what. None of them knows sockets, tasks or clocks: bytes in, replies and questions out.
-`connection` is the shell around them, `servers` what a `Door` is given. A question is a login
-(`auth`), a certificate (`relay.policy`), or a message for the `PostOffice`: it adds the trace and
-puts recipients here and elsewhere into the store at once; only then 250 is said. `addresses`,
-`parameters` and `headers` read what RFC 5321, 3461 and 5322 write, strictly: what two servers may
-read differently is refused. Every refusal is a row of `refusals`.
+Theory of operation. `intake` cuts what comes into lines and messages, where only CRLF ends a line.
+`conversation` works through them in order and keeps the bounds; `dialogue` adds the commands, and
+is `submission` or `relay_in` by who may send what (`transaction`: MAIL and RCPT; `reception`: a
+message and its memory). None of them knows sockets, tasks or clocks: bytes in, replies and
+questions (`events`) out. `connection` is the shell around them, `servers` what a `Door` is given. A
+question is a login (`auth`), a certificate (`relay.policy`), or a message for the `PostOffice`: it
+adds the trace and puts recipients here and elsewhere into the store at once; only then 250 is said.
+`addresses`, `parameters` and `headers` read what RFC 5321, 3461 and 5322 write, strictly: what two
+servers may read differently is refused. Every refusal is a row of `refusals`.
 """
 
-from sandbox.operators.smtp.dialogue import Limits
+from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.post import PostError, PostOffice
 from sandbox.operators.smtp.servers import RelayServer, SubmissionServer
 

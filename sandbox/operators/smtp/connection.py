@@ -14,7 +14,8 @@ from typing import cast
 
 from sandbox.operators.door import Arrival
 from sandbox.operators.observing import Observer, SessionObserved
-from sandbox.operators.smtp.dialogue import Close, Dialogue, Event, Post, StartTls
+from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.events import Close, Event, Post, StartTls
 from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.space.methods import Method
 
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._lingering: asyncio.TimerHandle | None = None
+        self._session_end: asyncio.TimerHandle | None = None
         self._full = False  # the client does not read our replies
         self._holding = False  # we do not read the client's commands
         self._bytes_in = self._bytes_out = 0
@@ -97,7 +99,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         """End: what waits for the client is cancelled, what was accepted is not."""
-        for timer in (self._timer, self._lingering):
+        for timer in (self._timer, self._lingering, self._session_end):
             if timer is not None:
                 timer.cancel()
         self._dialogue.closed()
@@ -122,11 +124,15 @@ class Connection(asyncio.Protocol):
                 end()
                 self._advance()
 
-        asyncio.get_running_loop().call_later(max(0.0, seconds), act)
+        self._session_end = asyncio.get_running_loop().call_later(max(0.0, seconds), act)
 
     def _advance(self, *, urgent: bool = False) -> None:
         while self._transport is not None and (urgent or not self._full):
-            event = self._dialogue.next_event()
+            try:
+                event = self._dialogue.next_event()
+            except Exception:  # noqa: BLE001 - as in `_answer`
+                self._broken()
+                continue
             self._flush()
             if event is None:
                 break

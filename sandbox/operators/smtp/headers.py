@@ -14,9 +14,13 @@ from sandbox.operators.smtp.addresses import AddressError, normal_address
 __all__ = ["Header", "HeaderError", "first_instant", "read_header", "trace"]
 
 MAX_FIELDS, MAX_OCTETS = 1000, 512 * 1024
+# Characters of a value that the library parses: it takes time with the square of them.
+MAX_PARSED = 1000
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _MILLISECONDS = re.compile(r"\(and ([0-9]{1,3}) ms\)$")
-_ADDRESSES = HeaderRegistry()
+_REGISTRY = HeaderRegistry()
+# What the library is known to raise for bad input.
+_UNREADABLE = (HeaderParseError, IndexError, ValueError, RecursionError)
 
 
 class HeaderError(ValueError):
@@ -60,9 +64,12 @@ class Header:
     def is_report(self) -> bool:
         """Whether the message is a notification: an MDN (RFC 8098) or a DSN (RFC 3464)."""
         values = self.values("Content-Type")
-        if len(values) != 1:
+        if len(values) != 1 or len(values[0]) > MAX_PARSED:
             return False
-        parsed = _ADDRESSES("Content-Type", values[0])
+        try:
+            parsed = _REGISTRY("Content-Type", values[0])
+        except _UNREADABLE:
+            return False
         if not isinstance(parsed, ContentTypeHeader):
             return False
         kind = str(parsed.params.get("report-type", "")).lower()
@@ -81,23 +88,22 @@ def read_header(content: bytes) -> Header:
     end = len(content) if found == -1 else found + 4
     if end > MAX_OCTETS:
         raise HeaderError(f"more than {MAX_OCTETS} octets")
-    fields: list[tuple[bytes, bytes]] = []
+    fields: list[tuple[bytes, list[bytes]]] = []
     for line in content[:end].split(b"\r\n"):
         if not line:
             continue
         if line[:1] in {b" ", b"\t"}:
             if not fields or not line.strip():
                 raise HeaderError("a folded line follows no field, or is blank")
-            name, value = fields[-1]
-            fields[-1] = (name, value + b"\r\n" + line)
+            fields[-1][1].append(line)
             continue
         match = _FIELD.fullmatch(line)
         if match is None:
             raise HeaderError("a line is not a field")
-        fields.append((match[1].lower(), match[2]))
+        fields.append((match[1].lower(), [match[2]]))
         if len(fields) > MAX_FIELDS:
             raise HeaderError(f"more than {MAX_FIELDS} fields")
-    return Header(fields, end)
+    return Header([(name, b"\r\n".join(lines)) for name, lines in fields], end)
 
 
 def _unfold(value: bytes) -> str:
@@ -111,9 +117,11 @@ def _read_addresses(value: str) -> tuple[str, ...]:
     An encoded word in place of an address, a comment that hides one, an address without a domain:
     what two readers may read differently is not for us to choose.
     """
+    if len(value) > MAX_PARSED:
+        raise HeaderError("the field is too long")
     try:
-        parsed = _ADDRESSES("From", value)
-    except (HeaderParseError, IndexError, ValueError, RecursionError):
+        parsed = _REGISTRY("From", value)
+    except _UNREADABLE:
         raise HeaderError("the addresses cannot be read") from None
     # Obsolete forms are still written ("Dr. Martin" without quotes) and read alike by all.
     guessed = [each for each in parsed.defects if not isinstance(each, ObsoleteHeaderDefect)]
@@ -158,6 +166,8 @@ def first_instant(header: Header) -> float | None:
     if not values:
         return None
     written = values[-1].rpartition(";")[2].strip()
+    if len(written) > MAX_PARSED:
+        return None
     milliseconds = _MILLISECONDS.search(written)
     try:
         whole = parsedate_to_datetime(written).timestamp()

@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -15,6 +15,9 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.model import Actor, Channel
 from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
+from sandbox.operators.relay.client import without_return_path
+from sandbox.operators.relay.dsn import Reporter, is_due, notification
+from sandbox.operators.relay.outcome import Action, Outcome
 from sandbox.operators.smtp.addresses import domain_of
 from sandbox.operators.smtp.headers import Header, first_instant, read_header, trace
 from sandbox.operators.smtp.refusals import REFUSALS
@@ -106,12 +109,16 @@ class PostOffice:
             missing += f"Message-ID: <{token}@{self._host}>\r\n".encode()
         comment = f"{channel.tls}, authenticated as {actor.mailbox}"
         protocol = "UTF8SMTPSA" if envelope.smtputf8 else "ESMTPSA"
-        received = self._trace(envelope, channel, client, protocol, comment, token, now)
-        whole = received + missing + _without_return_path(content, header)
+        head = self._trace(envelope, channel, client, protocol, comment, token, now) + missing
         return await self._accept(
-            envelope, whole, channel, "", token, 0.0,
-            mailbox=actor.mailbox, identity=actor.identity, method=str(actor.method),
-        )  # fmt: skip
+            envelope,
+            (head, *_without_return_path(content, header)),
+            channel,
+            token,
+            mailbox=actor.mailbox,
+            identity=actor.identity,
+            method=str(actor.method),
+        )
 
     async def receive(
         self, envelope: Envelope, content: bytes, channel: Channel, peer: DN, client: str
@@ -134,12 +141,17 @@ class PostOffice:
         now, token = self._clock(), _token()
         protocol = "UTF8SMTPS" if envelope.smtputf8 else "ESMTPS"
         comment = f"{channel.tls}, certificate of {_printable(peer.get('CN'))}"
-        received = self._trace(envelope, channel, client, protocol, comment, token, now)
+        head = self._trace(envelope, channel, client, protocol, comment, token, now)
         born = first_instant(header)
-        age = 0.0 if born is None else max(0.0, now - born)
-        whole = received + _without_return_path(content, header)
-        key = _key(envelope, content, peer)
-        return await self._accept(envelope, whole, channel, key, token, age, peer=str(peer))
+        return await self._accept(
+            envelope,
+            (head, *_without_return_path(content, header)),
+            channel,
+            token,
+            key=_key(envelope.reverse_path, content, peer),
+            age=0.0 if born is None else max(0.0, now - born),
+            peer=str(peer),
+        )
 
     def _trace(
         self, envelope: Envelope, channel: Channel, client: str, protocol: str, comment: str,
@@ -160,21 +172,21 @@ class PostOffice:
     async def _accept(
         self,
         envelope: Envelope,
-        content: bytes,
+        parts: tuple[bytes, ...],
         channel: Channel,
-        key: str,
         token: str,
-        age: float,
+        *,
+        key: str = "",
+        age: float = 0.0,
         **details: str,
     ) -> str:
         local, remote = self._split(envelope.recipients)
         # Final delivery tells the reverse-path (RFC 5321 §4.4); the relay takes it off again.
-        stored = content
-        if local:
-            stored = f"Return-Path: <{envelope.reverse_path}>\r\n".encode() + content
+        path = f"Return-Path: <{envelope.reverse_path}>\r\n".encode() if local else b""
+        content = b"".join((path, *parts))
         try:
             queue_id = await self._store.accept(
-                envelope, stored, local=local, remote=remote, key=key, queue_id=token
+                envelope, content, local=list(local), remote=remote, key=key, queue_id=token
             )
         except StoreError as error:
             refusal = REFUSALS["storage"]
@@ -191,28 +203,73 @@ class PostOffice:
             **details,
         )
         if not repeated:
-            at = self._clock()
-            for mailbox in local:
-                self._observer.delivery(
-                    DeliveryObserved(
-                        operator=self._operator, mailbox=mailbox, at=at, age=age,
-                        size=len(content), relayed=bool(key),
-                    )
-                )  # fmt: skip
+            self._observe(local, age, len(content), relayed=bool(key))
+            await self._confirm(envelope, content, local, queue_id)
         return queue_id
 
-    def _split(self, recipients: Sequence[Recipient]) -> tuple[list[str], list[Recipient]]:
-        """Return mailboxes here and recipients elsewhere, each once."""
-        local: dict[str, None] = {}
+    def _observe(self, mailboxes: Iterable[str], age: float, size: int, *, relayed: bool) -> None:
+        at = self._clock()
+        for mailbox in mailboxes:
+            self._observer.delivery(
+                DeliveryObserved(
+                    operator=self._operator,
+                    mailbox=mailbox,
+                    at=at,
+                    age=age,
+                    size=size,
+                    relayed=relayed,
+                )
+            )
+
+    async def _confirm(
+        self, envelope: Envelope, content: bytes, local: dict[str, Recipient], queue_id: str
+    ) -> None:
+        """Tell the sender of deliveries here, where NOTIFY=SUCCESS asks for it (RFC 3461 §5.2.3).
+
+        The message is durable: that a confirmation cannot be stored is a matter for the journal.
+        """
+        now = self._clock()
+        outcomes = [
+            Outcome(recipient=each, action=Action.DELIVERED, status="2.1.5", at=now)
+            for each in local.values()
+            if is_due(envelope, each, Action.DELIVERED)
+        ]
+        if not outcomes:
+            return
+        reporter = Reporter(self._host, f"mailer-daemon@{min(self._domains())}")
+        answer, report = notification(
+            envelope,
+            without_return_path(content),
+            outcomes,
+            reporter=reporter,
+            queue_id=queue_id,
+            accepted_at=now,
+            now=now,
+        )
+        here, elsewhere = self._split(answer.recipients)
+        if here:
+            report = b"Return-Path: <>\r\n" + report
+        try:
+            await self._store.accept(answer, report, local=list(here), remote=elsewhere)
+        except StoreError as error:
+            self._journal.note("confirmation-lost", queue_id=queue_id, detail=str(error))
+            return
+        self._observe(here, 0.0, len(report), relayed=False)
+
+    def _split(
+        self, recipients: Sequence[Recipient]
+    ) -> tuple[dict[str, Recipient], list[Recipient]]:
+        """Return recipients here by mailbox, and those elsewhere, each once."""
+        local: dict[str, Recipient] = {}
         remote: dict[str, Recipient] = {}
         domains = self._domains()
         for each in recipients:
             domain = domain_of(each.address)
             if not domain or domain in domains:
-                local[self._mailbox(each.address)] = None
+                local.setdefault(self._mailbox(each.address), each)
             else:
                 remote.setdefault(each.address, each)
-        return list(local), list(remote.values())
+        return local, list(remote.values())
 
     def _mailbox(self, address: str) -> str:
         if "@" not in address:
@@ -225,13 +282,13 @@ def _token() -> str:
     return base64.b32encode(secrets.token_bytes(8))[:12].decode()
 
 
-def _key(envelope: Envelope, content: bytes, peer: DN) -> str:
-    """Return what tells a repetition: who relays what to whom.
+def _key(reverse_path: str, content: bytes, peer: DN) -> str:
+    """Return what tells a repetition: who relays what; the store keeps it by recipient.
 
     Two messages are never alike by chance: each has the trace of its own submission.
     """
     digest = hashlib.sha256(content)
-    for each in (*sorted(r.address for r in envelope.recipients), envelope.reverse_path, str(peer)):
+    for each in (reverse_path, str(peer)):
         digest.update(b"\0" + each.encode())
     return digest.hexdigest()
 
@@ -245,8 +302,8 @@ def _printable(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9 .@_-]", "?", name)
 
 
-def _without_return_path(content: bytes, header: Header) -> bytes:
-    """Return a message without the `Return-Path` of others (RFC 5321 §4.4)."""
+def _without_return_path(content: bytes, header: Header) -> tuple[bytes, ...]:
+    """Return parts of a message without the `Return-Path` of others (RFC 5321 §4.4)."""
     if not header.values("Return-Path"):
-        return content
-    return _RETURN_PATH.sub(b"", content[: header.end]) + content[header.end :]
+        return (content,)
+    return _RETURN_PATH.sub(b"", content[: header.end]), content[header.end :]

@@ -12,7 +12,7 @@ from sandbox.observations.schema import Cause
 from sandbox.operators.rules import Refusal, Rule
 from sandbox.operators.smtp.replies import Reply
 
-__all__ = ["REFUSALS", "MailRefusal"]
+__all__ = ["BY_CODE", "REFUSALS", "MailRefusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,33 @@ _OWN_ADDRESS = (
 _FEWER = ("Envoyer en plusieurs fois.", "Send in several parts.")
 
 _ROWS = (
+    _row(
+        "syntax",
+        Reply(501, "5.5.4", "Syntax error"),
+        "La commande est mal écrite.",
+        "The command is malformed.",
+        "RFC 5321 §4.1.1, RFC 3461 §4, RFC 6531 §3.4",
+        "Corriger la commande ; la réponse dit ce qui ne va pas.",
+        "Correct the command; the reply says what is wrong.",
+    ),
+    _row(
+        "order",
+        Reply(503, "5.5.1", "Bad sequence of commands"),
+        "La commande est arrivée hors de son ordre.",
+        "The command came out of order.",
+        "RFC 5321 §4.1.4, RFC 4954 §4",
+        "Envoyer EHLO, AUTH, MAIL, RCPT puis DATA, dans cet ordre.",
+        "Send EHLO, AUTH, MAIL, RCPT, then DATA, in this order.",
+    ),
+    _row(
+        "not-served",
+        Reply(502, "5.5.1", "Not served here"),
+        "La commande, le paramètre ou le mécanisme n'est pas offert ici.",
+        "The command, parameter or mechanism is not offered here.",
+        "RFC 5321 §4.2.4, §4.1.1.11 ; RFC 4954 §4",
+        "S'en tenir à ce qu'annonce la réponse à EHLO.",
+        "Keep to what the reply to EHLO offers.",
+    ),
     _row(
         "bare-line-ending",
         Reply(521, "5.5.2", "Bare CR or LF received; lines end with CRLF", close=True),
@@ -277,3 +304,14 @@ _ROWS = (
     ),
 )  # fmt: skip
 REFUSALS = {row.rule.name.removeprefix("smtp-"): row for row in _ROWS}
+# Replies that are put together where the command is read: the row that the journal gets.
+BY_CODE = {
+    500: REFUSALS["syntax"],
+    501: REFUSALS["syntax"],
+    502: REFUSALS["not-served"],
+    503: REFUSALS["order"],
+    504: REFUSALS["not-served"],
+    538: REFUSALS["tls-needed"],
+    553: REFUSALS["syntax"],
+    555: REFUSALS["not-served"],
+}

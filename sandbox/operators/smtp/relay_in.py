@@ -12,7 +12,9 @@ from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp.addresses import domain_of
-from sandbox.operators.smtp.dialogue import CheckPeer, Dialogue, Outcome, Setting
+from sandbox.operators.smtp.conversation import Setting
+from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.events import CheckPeer, Outcome
 from sandbox.operators.smtp.headers import Header
 from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.trust.dn import DN
@@ -50,16 +52,16 @@ class RelayIn(Dialogue):
         self._again = None
         self._say(self._refuse(result))
 
+    def _who(self) -> dict[str, str]:
+        return {} if self.peer is None else {"peer": str(self.peer)}
+
     def _ready(self) -> Outcome | None:
         return CheckPeer() if self.peer is None else None
 
     def _may_send(self, reverse_path: str) -> Outcome | None:
         assert self.peer is not None
-        domain = domain_of(reverse_path)
-        refused = self._allowed(self.peer, domain)
-        if refused is None:
-            return None
-        return self._refuse(refused, reverse_path=reverse_path, peer=str(self.peer))
+        refused = self._allowed(self.peer, domain_of(reverse_path))
+        return None if refused is None else self._refuse(refused)
 
     def _may_receive(self, recipient: str) -> Outcome | None:
         known = self._knows(recipient)

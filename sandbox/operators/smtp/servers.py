@@ -14,7 +14,9 @@ from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
 from sandbox.operators.observing import LoginObserved, Nobody, Observer
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp.connection import Connection
-from sandbox.operators.smtp.dialogue import CheckPeer, Event, Limits, Login, Post, Setting
+from sandbox.operators.smtp.conversation import Setting
+from sandbox.operators.smtp.events import CheckPeer, Event, Login, Post
+from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.post import PostError, PostOffice
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.replies import Reply
@@ -101,7 +103,10 @@ class RelayServer(_Server):
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(post, journal=journal, observer=observer, limits=limits, clock=clock)
+        # A listed operator may name many mailboxes that are gone: one that is cut off in the middle
+        # would come back with the same message.
+        bounds = limits or Limits(errors=2 * Limits().recipients)
+        super().__init__(post, journal=journal, observer=observer, limits=bounds, clock=clock)
         self.check_peer = check_peer
         self.may_send = may_send
 
@@ -167,10 +172,6 @@ class _SubmissionConnection(Connection):
         self._observe(
             actor.method, sasl=sasl, backend=accepted.backend, person=accepted.person, cause=None
         )
-        self._server.journal.note(
-            "login", self.arrival.channel, mailbox=actor.mailbox, identity=actor.identity,
-            name=actor.name, method=str(actor.method),
-        )  # fmt: skip
         if actor.expires_at is not None:
             self.end_by(actor.expires_at - self.clock(), self._submission.expire)
 

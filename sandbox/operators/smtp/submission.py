@@ -24,7 +24,9 @@ from sandbox.operators.model import (
 )
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp.addresses import domain_of
-from sandbox.operators.smtp.dialogue import Dialogue, Login, Outcome, Setting
+from sandbox.operators.smtp.conversation import Setting
+from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.events import Login, Outcome
 from sandbox.operators.smtp.headers import Header
 from sandbox.operators.smtp.intake import Fault
 from sandbox.operators.smtp.refusals import REFUSALS
@@ -93,6 +95,11 @@ class Submission(Dialogue):
         """End the session with the token that opened it (ECO.1.2.6)."""
         self.end(REFUSALS["session-ended"])
 
+    def _who(self) -> dict[str, str]:
+        if self.actor is None:
+            return {}
+        return {"mailbox": self.actor.mailbox, "identity": self.actor.identity}
+
     def _extensions(self) -> tuple[str, ...]:
         if not self.channel.tls:
             return ()
@@ -122,7 +129,7 @@ class Submission(Dialogue):
         domain = domain_of(recipient)
         refused = self._allowed(domain) if domain else None
         if refused is not None:
-            return self._refuse(refused, recipient=recipient)
+            return self._refuse(refused)
         return REFUSALS["recipient-unknown"] if self._knows(recipient) is False else None
 
     def _may_pass(self, header: Header, envelope: Envelope) -> Outcome | None:

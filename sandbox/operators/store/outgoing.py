@@ -7,7 +7,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from sandbox.operators.mail import Envelope, Queued, Recipient
@@ -18,6 +18,7 @@ from sandbox.operators.store.writer import Transaction
 __all__ = ["Incoming", "accept", "due", "next_due", "queued", "settle"]
 
 KEY_MEMORY_SECONDS = 7 * 86_400.0
+_QUEUE = 0  # stands for the queue where a key is kept by INBOX
 
 _SELECT = (
     "SELECT id, queue_id, content, envelope, accepted_at, attempts, next_attempt, last_reply "
@@ -45,20 +46,31 @@ class Incoming:
 def accept(
     transaction: Transaction, message: Incoming, key: str, now: float, queue_id: str = ""
 ) -> str:
-    """Put a message into INBOXes and queue, or nowhere when its key is known.
+    """Put a message into INBOXes and queue, but where its key is known.
 
     Returns:
-        The queue id: that of the first time when the key is known.
+        The queue id: that of the first time when the key is known everywhere.
     """
     connection = transaction.connection
-    if key:
-        connection.execute("DELETE FROM accepted WHERE at < ?", (now - KEY_MEMORY_SECONDS,))
-        known = connection.execute("SELECT queue_id FROM accepted WHERE key=?", (key,)).fetchall()
-        if known:
-            return str(known[0][0])
     queue_id = queue_id or _new_queue_id()
     if key:
-        connection.execute("INSERT INTO accepted VALUES(?,?,?)", (key, queue_id, now))
+        connection.execute("DELETE FROM accepted WHERE at < ?", (now - KEY_MEMORY_SECONDS,))
+        known = {
+            int(inbox): str(first)
+            for inbox, first in connection.execute(
+                "SELECT inbox, queue_id FROM accepted WHERE key = ?", (key,)
+            )
+        }
+        message = replace(
+            message,
+            inboxes=tuple(inbox for inbox in message.inboxes if inbox not in known),
+            remote=() if _QUEUE in known else message.remote,
+        )
+        places = [*message.inboxes, *([_QUEUE] if message.remote else [])]
+        if not places:
+            return next(iter(known.values()))
+        rows = [(key, place, queue_id, now) for place in places]
+        connection.executemany("INSERT INTO accepted VALUES(?,?,?,?)", rows)
     _place(transaction, message, queue_id, now)
     return queue_id
 

@@ -46,7 +46,8 @@ CREATE TABLE queue(
 CREATE INDEX queue_due ON queue(next_attempt, id);
 CREATE INDEX queue_content ON queue(content);
 CREATE TABLE accepted(
-  key TEXT PRIMARY KEY, queue_id TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
+  key TEXT NOT NULL, inbox INTEGER NOT NULL, queue_id TEXT NOT NULL, at REAL NOT NULL,
+  PRIMARY KEY(key, inbox)) STRICT, WITHOUT ROWID;
 CREATE INDEX accepted_at ON accepted(at);
 """
 

@@ -101,11 +101,11 @@ class MailStore:
             content: header and body, as they are to be read and sent.
             local: addresses of mailboxes here; one named twice gets it once.
             remote: recipients elsewhere.
-            key: tells a repetition, within seven days: it adds nothing.
+            key: tells a repetition, within seven days: it adds nothing to a mailbox that has it.
             queue_id: identifier that the trace already shows; a new one when empty.
 
         Returns:
-            The queue id; that of the first time for a repetition.
+            The queue id; that of the first time where nothing was added.
 
         Raises:
             StoreError: `missing`, a local address that is no mailbox.

@@ -30,8 +30,8 @@ class Behaviour:
     Attributes:
         extensions: offered after STARTTLS.
         starttls: offered at all.
-        replies: by step (GREET, EHLO, MAIL, RCPT, DATA, END) or by `RCPT <address>`, what to say
-            instead of yes, one after the other.
+        replies: by step (GREET, EHLO, STARTTLS, MAIL, RCPT, DATA, END) or by `RCPT <address>`,
+            what to say instead of yes, one after the other.
         hold: END is answered only once this is set.
         delivered: what was taken.
         connections: how many came, TLS or not.
@@ -91,7 +91,8 @@ class PeerProtocol(asyncio.Protocol):
             self.buffer = rest
             if line.upper() == b"STARTTLS":
                 self.buffer = b""
-                self.transport.write(b"220 go\r\n")
+                if not self.reply("STARTTLS", "220 go").startswith("220"):
+                    continue
                 self.secured = True
                 self.start(self.arrival.secure())
                 return
@@ -112,8 +113,9 @@ class PeerProtocol(asyncio.Protocol):
             text = [f"250-{each}" for each in lines[:-1]] + [f"250 {lines[-1]}"]
             self.reply("EHLO", "\r\n".join(text))
         elif verb == "MAIL":
-            assert not self.mail, "MAIL within a transaction"
-            if self.reply("MAIL", "250 ok").startswith("250"):
+            if self.mail:
+                self.reply("", "503 5.5.1 one transaction at a time")
+            elif self.reply("MAIL", "250 ok").startswith("250"):
                 self.mail = line
         elif verb == "RCPT":
             address = line.partition("<")[2].partition(">")[0]

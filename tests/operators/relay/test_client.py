@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.relay.client import (
@@ -232,6 +234,32 @@ def test_capabilities_are_read_from_the_reply_to_ehlo() -> None:
 def test_content_ends_only_where_it_ends(content: bytes, wire: bytes) -> None:
     assert wire_form(content) == wire
     assert wire_form(content).count(b"\r\n.\r\n") <= 1
+
+
+@given(
+    codes=st.lists(st.sampled_from([220, 250, 354, 421, 450, 452, 550, 552, 503]), max_size=12),
+    offered=st.sampled_from([ALL, BARE]),
+)
+def test_whatever_the_replies_content_goes_only_to_who_accepted_and_asked(
+    codes: list[int], offered: Capabilities
+) -> None:
+    transaction = Transaction(envelope(B, C), CONTENT, offered)
+    sent, taken = [transaction.start()], []
+    for code in codes:
+        if transaction.is_done:
+            break
+        sent.append(transaction.receive(Reply(code, ("x",))))
+        taken.append(code)
+    whole = wire_form(CONTENT)
+    assert sent.count(whole) <= 1
+    if transaction.content_sent:
+        assert 354 in taken
+        assert taken[0] // 100 == 2
+    if transaction.is_done:
+        assert len(transaction.results) == 2
+        if None in transaction.results:
+            assert whole in sent
+            assert taken[-1] // 100 == 2
 
 
 @pytest.mark.parametrize(

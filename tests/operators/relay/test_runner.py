@@ -12,7 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.operators.mail import Recipient
+from sandbox.operators.relay import runner
 from sandbox.operators.relay.backoff import Backoff
+from sandbox.operators.relay.connection import Timeouts
 from sandbox.trust import MailDomain, ZoneSpec, make_bad
 from sandbox.trust.resolver import DnsFault
 
@@ -77,6 +79,16 @@ def test_messages_share_a_connection_also_after_a_pause(pki: Pki, tmp_path: Path
     run(work)
 
 
+def test_the_return_path_of_a_copy_delivered_here_is_not_relayed(pki: Pki, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path) as (here, peer, _):
+            await here.send(BOB, content=b"Return-Path: <anne@op1.mssante.test>\r\n" + CONTENT)
+            await here.empty()
+            assert [each.content for each in peer.delivered] == [CONTENT]
+
+    run(work)
+
+
 def test_a_connection_ends_after_its_number_of_messages(pki: Pki, tmp_path: Path) -> None:
     async def work() -> None:
         options = {"per_domain": 1, "per_connection": 2}
@@ -98,6 +110,27 @@ def test_much_mail_arrives_once_each_over_few_connections(pki: Pki, tmp_path: Pa
             await here.empty()
             assert sorted(each.content for each in peer.delivered) == sorted(contents)
             assert peer.connections <= 4
+
+    run(work)
+
+
+def test_a_long_queue_is_taken_in_parts_that_keep_each_message_whole(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "MOST_HELD", 20)
+
+    async def work() -> None:
+        async with rig(pki, tmp_path, up=False, backoff=Backoff()) as (here, peer, door):
+            await here.runner.stop()
+            third = "dora@op2.mssante.test"
+            for number in range(30):
+                await here.send(BOB, CARL, third, content=CONTENT + b"%d\r\n" % number)
+            await here.stop()
+            await door.start()
+            await here.start()
+            await here.empty()
+            assert [len(each.rcpt) for each in peer.delivered] == [3] * 30
+            assert len({each.content for each in peer.delivered}) == 30
 
     run(work)
 
@@ -134,6 +167,7 @@ async def waits(here: Rig, rule: str) -> None:
     [
         ("GREET", "421 4.3.2 busy"),
         ("EHLO", "421 4.3.2 busy"),
+        ("STARTTLS", "454 4.7.0 no TLS now"),
         ("MAIL", "451 4.3.0 later"),
         ("RCPT", "450 4.2.0 greylisted"),
         ("DATA", "451 4.3.0 later"),
@@ -143,6 +177,7 @@ async def waits(here: Rig, rule: str) -> None:
         ("MAIL", LOST),
         ("RCPT", LOST),
         ("DATA", LOST),
+        ("STARTTLS", LOST),
         ("GREET", "not smtp"),
         ("MAIL", "not smtp"),
     ],
@@ -216,6 +251,42 @@ def test_without_starttls_nothing_is_sent(pki: Pki, tmp_path: Path) -> None:
     run(work)
 
 
+def test_words_that_slip_in_between_starttls_and_tls_end_the_attempt(
+    pki: Pki, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path) as (here, peer, _):
+            peer.say("STARTTLS", "220 go\r\n250 mx")
+            await here.send(BOB)
+            await waits(here, "garbled")
+            assert peer.delivered == []
+
+    run(work)
+
+
+def test_a_failure_is_final_only_when_every_host_has_it(pki: Pki, tmp_path: Path) -> None:
+    pki.save(make_bad(pki.ca, "impostor", pki.theirs.plan), "impostor")
+
+    async def work() -> None:
+        async with rig(pki, tmp_path, certificate="impostor") as (here, _, _):
+            await here.send(BOB)
+            await waits(here, "unreachable")
+
+    run(work)
+
+
+def test_a_peer_that_takes_one_connection_gets_all_over_that_one(pki: Pki, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path, per_domain=2, backoff=Backoff()) as (here, peer, _):
+            peer.say("GREET", "220 mx ready", *["421 4.3.2 one at a time"] * 100)
+            await asyncio.gather(*(here.send(BOB, content=CONTENT + b"%d" % n) for n in range(40)))
+            await here.empty()
+            assert len(peer.delivered) == 40
+            assert here.events("relay-deferred") == []
+
+    run(work)
+
+
 def test_a_server_with_another_name_gets_nothing(pki: Pki, tmp_path: Path) -> None:
     pki.save(pki.ca.operator_server(TWO, ["mx.op3.mssante.test"]), "named")
 
@@ -272,6 +343,22 @@ def test_a_refused_message_comes_back_to_its_senders_inbox(pki: Pki, tmp_path: P
             assert b"Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n" in notice
             assert here.store.queue() == []
             assert [each.mailbox for each in here.watching.deliveries] == [ANNE]
+
+    run(work)
+
+
+def test_a_refused_message_does_not_harm_the_next_on_its_connection(
+    pki: Pki, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path, per_domain=1) as (here, peer, _):
+            peer.say("RCPT", "550 5.1.1 no such user")
+            await here.send(CARL)
+            await here.send(BOB)
+            await here.empty()
+            assert [each.rcpt for each in peer.delivered] == [[f"RCPT TO:<{BOB}>"]]
+            assert len(here.events("relay-failed")) == 1
+            assert peer.connections == 1
 
     run(work)
 
@@ -338,6 +425,23 @@ def test_a_domain_withdrawn_while_a_connection_is_open_gets_nothing_more(
             await here.send(BOB)
             await here.notice()
             assert len(peer.delivered) == 1
+
+    run(work)
+
+
+def test_a_domain_withdrawn_while_messages_wait_for_the_connection_gets_none_of_them(
+    pki: Pki, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path, per_domain=1) as (here, peer, _):
+            peer.hold = asyncio.Event()
+            await here.send(BOB)
+            await here.send(CARL, content=CONTENT + b"more\r\n")
+            await until(lambda: len(here.runner._held) == 2 and peer.connections)
+            here.domains = listed(pki, without="op2.mssante.test")
+            peer.hold.set()
+            await here.notice()
+            assert [each.rcpt for each in peer.delivered] == [[f"RCPT TO:<{BOB}>"]]
 
     run(work)
 
@@ -497,7 +601,8 @@ def test_a_notification_for_a_sender_who_is_gone_is_noted(pki: Pki, tmp_path: Pa
 
 def test_what_is_under_way_at_the_stop_is_sent_after_the_start(pki: Pki, tmp_path: Path) -> None:
     async def work() -> None:
-        async with rig(pki, tmp_path) as (here, peer, _):
+        # Patient beyond the test: it is the stop that ends the wait.
+        async with rig(pki, tmp_path, timeouts=Timeouts()) as (here, peer, _):
             peer.hold = asyncio.Event()
             await here.send(BOB)
             await until(lambda: peer.connections)
@@ -535,12 +640,13 @@ def test_a_crash_between_acceptance_there_and_record_here_sends_the_same_again(
     run(work)
 
 
-def test_flush_tries_at_once_what_would_wait(pki: Pki, tmp_path: Path) -> None:
+def test_flush_tries_at_once_what_would_wait_and_asks_dns_anew(pki: Pki, tmp_path: Path) -> None:
     async def work() -> None:
-        async with rig(pki, tmp_path, up=False, backoff=Backoff()) as (here, peer, door):
+        async with rig(pki, tmp_path, backoff=Backoff()) as (here, peer, _):
+            here.dns.resolver.zone = one_host("mx2.op2.mssante.test")
             await here.send(BOB)
             await waits(here, "unreachable")
-            await door.start()
+            here.dns.resolver.zone = zone()
             here.runner.flush()
             await here.empty()
             assert len(peer.delivered) == 1
@@ -583,9 +689,9 @@ def test_a_connection_that_the_peer_gave_up_is_replaced_at_once(pki: Pki, tmp_pa
     run(work)
 
 
-def one_host() -> ZoneSpec:
+def one_host(host: str = HOST) -> ZoneSpec:
     """The zone with one MX for the peer's domain: what it fails is failed for good."""
-    only = MailDomain(name="op2.mssante.test", relays=((10, HOST),))
+    only = MailDomain(name="op2.mssante.test", relays=((10, host),))
     return replace(zone(), domains=(only,))
 
 

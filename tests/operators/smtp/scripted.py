@@ -20,18 +20,10 @@ from sandbox.operators.model import (
     SaslName,
 )
 from sandbox.operators.rules import Refusal, Rule
-from sandbox.operators.smtp.dialogue import (
-    CheckPeer,
-    Close,
-    Dialogue,
-    Event,
-    Limits,
-    Login,
-    Post,
-    Room,
-    Setting,
-    StartTls,
-)
+from sandbox.operators.smtp.conversation import Setting
+from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.events import CheckPeer, Close, Event, Login, Post, StartTls
+from sandbox.operators.smtp.limits import Limits, Room
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.submission import Submission
@@ -89,7 +81,7 @@ class Clock:
 
 
 class Script:
-    """A client at one dialogue. `say` gives the replies; each has the status that it has to have."""
+    """A client at one dialogue. `say` gives the replies, each with the status it needs."""
 
     def __init__(
         self,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.operators.smtp.dialogue import Limits, Post, Room
+from sandbox.operators.smtp.events import Post
+from sandbox.operators.smtp.limits import Limits, Room
 from sandbox.operators.smtp.refusals import REFUSALS
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, deliver, submission
 

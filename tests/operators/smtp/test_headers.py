@@ -32,7 +32,7 @@ def test_addresses(value: str, addresses: list[str]) -> None:
     "value",
     ["", "undisclosed:;", "a@b", "a@b.test <c@d.test>", "<a@b.test> <c@d.test>", "<a@b.test",
      "Dupont, Jean <a@b.test>", "a b@c.test", "a@b.test c@d.test", '"a@b.test', "(((((a@b.test",
-     "a\0@b.test"],
+     "a\0@b.test", "a@b.test," * 112],
 )  # fmt: skip
 def test_addresses_that_would_have_to_be_guessed(value: str) -> None:
     with pytest.raises(HeaderError):
@@ -56,6 +56,12 @@ def test_what_is_no_header(content: bytes) -> None:
         read_header(content)
 
 
+def test_a_field_of_many_folds_takes_time_in_proportion() -> None:
+    """Were it their square, this would not end."""
+    header = read_header(b"A: b" + b"\r\n c" * 120_000 + b"\r\n\r\n")
+    assert header.values("A") == ["b" + " c" * 120_000]
+
+
 def test_the_body_is_no_header() -> None:
     header = read_header(b"A: b\r\n\r\nFrom: x\r\n")
     assert header.values("From") == []
@@ -71,6 +77,8 @@ def test_the_body_is_no_header() -> None:
         ("multipart/mixed; report-type=delivery-status; boundary=b", False),
         ("text/plain", False),
         ("garbage;;;=", False),
+        ("multipart/report; " + "(" * 900, False),
+        ("multipart/report; " + "(" * 100_000, False),
     ],
 )
 def test_notifications(kind: str, is_report: bool) -> None:

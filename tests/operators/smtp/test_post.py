@@ -219,3 +219,44 @@ def test_who_is_known(tmp_path: Path) -> None:
         assert found == [True, False, None]
 
     run(work, tmp_path)
+
+
+def test_a_delivery_here_is_confirmed_to_who_asked_for_it(tmp_path: Path) -> None:
+    async def work(at: Office) -> None:
+        asked = tuple(
+            Recipient(address=each, notify=notify)
+            for each, notify in ((BOB, ("SUCCESS",)), (ALICE, ("FAILURE",)))
+        )
+        envelope = Envelope(reverse_path=ALICE, recipients=asked, envid="E1")
+        await at.post.submit(envelope, MESSAGE, actor(), channel(), "poste")
+        message, report = at.inbox(ALICE)
+        assert b"Bonjour" in message
+        assert report.startswith(b"Return-Path: <>\r\n")
+        assert b"Original-Envelope-Id: E1" in report
+        assert b"Action: delivered" in report
+        assert BOB.encode() in report
+        assert [each.mailbox for each in at.seen.deliveries] == [BOB, ALICE, ALICE]
+
+    run(work, tmp_path)
+
+
+def test_a_confirmation_goes_back_to_the_operator_that_relayed(tmp_path: Path) -> None:
+    async def work(at: Office) -> None:
+        recipient = Recipient(address=BOB, notify=("SUCCESS",))
+        envelope = Envelope(reverse_path=FAR, recipients=(recipient,))
+        for _ in range(2):
+            await at.post.receive(envelope, MESSAGE, channel(protocol="relay"), PEER, "relay")
+        [queued] = at.store.queue()
+        assert (queued.recipient.address, queued.envelope.reverse_path) == (FAR, "")
+
+    run(work, tmp_path)
+
+
+def test_a_notification_is_never_confirmed(tmp_path: Path) -> None:
+    async def work(at: Office) -> None:
+        recipient = Recipient(address=BOB, notify=("SUCCESS",))
+        envelope = Envelope(reverse_path="", recipients=(recipient,))
+        await at.post.receive(envelope, MESSAGE, channel(protocol="relay"), PEER, "relay")
+        assert at.store.queue() == []
+
+    run(work, tmp_path)

@@ -8,6 +8,7 @@ import shutil
 import smtplib
 import ssl
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,16 +20,30 @@ from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener, server_context
 from sandbox.operators.model import (
-    Accepted, CertificateCredentials, Channel, Credentials, PasswordCredentials, Rejected, SaslName,
+    Accepted,
+    CertificateCredentials,
+    Channel,
+    Credentials,
+    PasswordCredentials,
+    Rejected,
+    SaslName,
 )  # fmt: skip
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, Nobody, SessionObserved
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp import Limits, PostOffice, RelayServer, SubmissionServer
+from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
 from sandbox.trust import DN, KeyKind, Organisation, TestCA, dn_of, read_certificate
 from tests.operators.smtp.scripted import (
-    ALICE, BAD_PASSWORD, BOB, FAR, MESSAGE, NOT_YOURS, UNLISTED, actor,
+    ALICE,
+    BAD_PASSWORD,
+    BOB,
+    FAR,
+    MESSAGE,
+    NOT_YOURS,
+    UNLISTED,
+    actor,
 )  # fmt: skip
 
 HOST = "smtp.op1.mssante.test"
@@ -55,7 +70,7 @@ class Seen(Nobody):
         self.logins: list[LoginObserved] = []
         self.sessions: list[SessionObserved] = []
         self.deliveries: list[DeliveryObserved] = []
-        self.connections = 0
+        self.connections: list[tuple[Channel, float]] = []
 
     def login(self, seen: LoginObserved) -> None:
         self.logins.append(seen)
@@ -67,7 +82,7 @@ class Seen(Nobody):
         self.deliveries.append(seen)
 
     def connected(self, channel: Channel, at: float) -> None:
-        self.connections += 1
+        self.connections.append((channel, at))
 
 
 class Authenticator:
@@ -77,8 +92,10 @@ class Authenticator:
         self.asked = asyncio.Event()
         self.telephone = asyncio.Event()
         self.cancelled = asyncio.Event()
+        self.channels: list[Channel] = []
 
     async def authenticate(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
+        self.channels.append(channel)
         if isinstance(credentials, CertificateCredentials):
             return Accepted(actor=actor())
         assert isinstance(credentials, PasswordCredentials)
@@ -101,6 +118,7 @@ class Place:
     journal: Journal
     keys: Path
     authenticator: Authenticator
+    server: SubmissionServer | RelayServer
     seen: Seen = field(default_factory=Seen)
 
     @property
@@ -159,7 +177,7 @@ async def place(
     door = Door([listener], server.protocol)
     await door.start()
     try:
-        yield Place(door, store, journal, keys, authenticator, seen)
+        yield Place(door, store, journal, keys, authenticator, server, seen)
     finally:
         await door.stop()
         await server.settled()
@@ -209,9 +227,11 @@ def test_a_message_reaches_the_inbox_and_the_queue(keys: Path, tmp_path: Path, t
             assert [each.recipient.address for each in at.store.queue()] == [FAR]
             assert at.seen.logins[0].method is Method.TOTP
             assert at.seen.logins[0].tls > 0
+            assert at.authenticator.channels[0].tls == "TLSv1.3"
+            assert len(at.seen.connections) == 1
             assert [each.mailbox for each in at.seen.deliveries] == [BOB]
             events = [each["event"] for each in at.journal.since()]
-            assert events == ["login", "accepted"]
+            assert events == ["accepted"]
 
     run(work)
 
@@ -311,6 +331,37 @@ def test_a_silent_client_is_cut(keys: Path, tmp_path: Path) -> None:
     run(work)
 
 
+def test_a_fault_in_the_dialogue_is_told_too(
+    keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path) as at:
+            monkeypatch.setattr(Dialogue, "_noop", None)
+            reader, writer = await connect(at)
+            writer.write(b"NOOP\r\n")
+            assert (await reader.readline()).startswith(b"421 4.3.0 ")
+            writer.close()
+
+    run(work)
+
+
+def test_a_session_ends_with_its_token(keys: Path, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path) as at:
+
+            async def authenticate(*_: object) -> Accepted:
+                return Accepted(actor=actor(expires_at=time.time() + 0.1))
+
+            at.authenticator.authenticate = authenticate  # type: ignore[method-assign]
+            reader, writer = await connect(at)
+            writer.write(HELD)
+            assert (await reader.readline()).startswith(b"235 ")
+            assert (await reader.readline()).startswith(b"421 4.7.0 Authentication expired")
+            writer.close()
+
+    run(work)
+
+
 def test_a_flood_behind_a_held_login_ends_both(keys: Path, tmp_path: Path) -> None:
     async def work() -> None:
         async with place(keys, tmp_path) as at:
@@ -363,6 +414,59 @@ def test_a_store_that_fails_gives_a_temporary_reply_and_keeps_nothing(
     run(work)
 
 
+def test_a_message_being_stored_is_kept_when_the_client_goes_and_the_server_stops(
+    keys: Path, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path) as at:
+            good, under_way = at.store.accept, asyncio.Event()
+
+            async def accept(*given: Any, **named: Any) -> str:
+                under_way.set()
+                await at.authenticator.telephone.wait()
+                return await good(*given, **named)
+
+            at.store.accept = accept  # type: ignore[method-assign]
+            reader, writer = await connect(at)
+            writer.write(HELD.replace(b"aG9sZA==", b"Z29vZA=="))
+            await reader.readline()
+            writer.write(f"MAIL FROM:<{ALICE}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\n".encode())
+            for _ in range(3):
+                await reader.readline()
+            writer.write(MESSAGE + b".\r\n")
+            await under_way.wait()
+            writer.transport.abort()
+            await at.door.stop()
+            settled = asyncio.ensure_future(at.server.settled())
+            await asyncio.sleep(0)
+            assert not settled.done()
+            at.authenticator.telephone.set()
+            await settled
+            assert len(at.inbox(BOB)) == 1
+
+    run(work)
+
+
+def test_what_is_injected_in_clear_behind_starttls_is_never_heard(
+    keys: Path, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with place(keys, tmp_path, tls="starttls") as at:
+            reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+            await reader.readline()
+            writer.write(b"EHLO poste\r\n")
+            while (await reader.readline())[3:4] == b"-":
+                pass
+            writer.write(b"STARTTLS\r\nRSET\r\nEHLO attacker\r\n")
+            assert (await reader.readline()).startswith(b"220 ")
+            await writer.start_tls(at.context())
+            writer.write(b"VRFY a@b.test\r\n")
+            assert await reader.readline() == b"503 5.5.1 EHLO first\r\n"
+            writer.close()
+
+    run(work)
+
+
 def test_a_fault_of_ours_is_told_and_leaves_the_others_alone(
     keys: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -406,6 +510,27 @@ def test_a_relayed_message_is_delivered_once_when_the_relay_repeats_it(
             assert [each.relayed for each in at.seen.deliveries] == [True]
             events = [each["event"] for each in at.journal.since()]
             assert events == ["accepted", "repeated"]
+
+    run(work)
+
+
+def test_a_relay_that_names_many_mailboxes_that_are_gone_is_heard_to_the_end(
+    keys: Path, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with place(
+            keys, tmp_path, tls="starttls", certificate="required", relay=True, mechanisms=()
+        ) as at:
+            gone = [f"gone{number}@op1.mssante.test" for number in range(200)]
+
+            def relayed() -> dict[str, tuple[int, bytes]]:
+                with smtplib.SMTP("127.0.0.1", at.port, local_hostname="relay") as client:
+                    client.starttls(context=at.context("relay"))
+                    return client.sendmail(FAR, [*gone, BOB], THEIRS)
+
+            refused = await in_thread(relayed)
+            assert sorted(refused) == sorted(gone)
+            assert len(at.inbox(BOB)) == 1
 
     run(work)
 

@@ -29,8 +29,7 @@ def test_a_false_end_of_message_delivers_nothing_that_was_hidden(end: bytes, siz
     assert BOB not in [each.address for envelope, _ in script.posts for each in envelope.recipients]
     if end != b"\r\n.\r\n\n":  # there a true end comes first, then a bare LF as a command
         assert script.posts == []
-    assert set(script.rules) <= {"smtp-bare-line-ending", "smtp-nul"}
-    assert script.rules
+    assert script.rules[0] in {"smtp-bare-line-ending", "smtp-nul"}
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,20 @@ import pytest
 
 from sandbox.operators.model import Accepted, CertificateCredentials, Rejected, SaslName
 from sandbox.operators.rules import Refusal
-from sandbox.operators.smtp.dialogue import Limits, Login, Post
+from sandbox.operators.smtp.events import Login, Post
+from sandbox.operators.smtp.limits import Limits
 from tests.operators.smtp.scripted import (
-    ALICE, BAD_PASSWORD, BOB, FAR, MESSAGE, Script, actor, channel, deliver, plain, rule,
+    ALICE,
+    BAD_PASSWORD,
+    BOB,
+    FAR,
+    MESSAGE,
+    Script,
+    actor,
+    channel,
+    deliver,
+    plain,
+    rule,
     submission,
 )  # fmt: skip
 
@@ -367,6 +378,25 @@ def test_postmaster_needs_no_domain() -> None:
     script = submission()
     script.say(f"MAIL FROM:<{ALICE}>")
     assert script.codes("RCPT TO:<Postmaster>") == ["250 2.1.5"]
+
+
+def test_the_journal_keeps_who_was_refused_what_and_in_what_words() -> None:
+    script = submission()
+    script.say(f"MAIL FROM:<{ALICE}>\nRCPT TO:<nobody@op1.mssante.test>\nRCPT TO:nobody")
+    unknown, syntax = script.refusals()
+    assert unknown["mailbox"] == ALICE
+    assert unknown["identity"] == actor().identity
+    assert unknown["recipient"] == "nobody@op1.mssante.test"
+    assert unknown["reply"] == "550 No such mailbox here"
+    assert syntax["rule"] == "smtp-syntax"
+    assert syntax["reply"] == "501 Bad recipient: the path is not in angle brackets"
+
+
+def test_a_refused_login_is_left_to_the_authenticators_journal() -> None:
+    script = submission(logged_in=False)
+    script.say("EHLO poste")
+    script.say(f"AUTH PLAIN {plain('bad')}")
+    assert script.rules == []
 
 
 # Ends

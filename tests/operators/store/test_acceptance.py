@@ -106,6 +106,15 @@ async def test_a_repetition_adds_nothing_and_gets_the_same_queue_id(store: MailS
     assert len(store.queue()) == 1
 
 
+async def test_a_repetition_to_more_people_is_delivered_to_who_has_it_not(store: MailStore) -> None:
+    await store.accept(envelope(), b"x", local=[ALICE], remote=[], key="k")
+    await store.accept(envelope(), b"x", local=[ALICE, BOB], remote=[CAROL], key="k")
+    await store.accept(envelope(), b"x", local=[BOB], remote=[CAROL], key="k")
+    assert uids(store, folder(store).id) == [1]
+    assert uids(store, folder(store, mailbox=BOB).id) == [1]
+    assert len(store.queue()) == 1
+
+
 async def test_repetitions_that_come_at_once_are_told_apart(store: MailStore) -> None:
     given = await asyncio.gather(
         *(store.accept(envelope(), b"x", local=[ALICE], remote=[], key="k") for _ in range(20))

@@ -1,0 +1,195 @@
+"""What any line-by-line conversation needs: input worked through in order, replies, bounds, ends.
+
+`feed` takes octets, `next_event` works through them until the world has to do something: a
+handshake, a login, a check, a delivery, the end. While that is under way nothing that came after is
+looked at (a client may pipeline); the answer comes through a method of `Dialogue`, and `next_event`
+goes on. `output` hands over the replies so far. Time comes from `now`; `deadline` says when to call
+`time_out`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sandbox.operators.journal import Journal
+from sandbox.operators.model import Channel
+from sandbox.operators.rules import Rule
+from sandbox.operators.smtp.events import Close, Event, Outcome
+from sandbox.operators.smtp.intake import Intake
+from sandbox.operators.smtp.limits import Limits, Room
+from sandbox.operators.smtp.reception import Reception
+from sandbox.operators.smtp.refusals import BY_CODE, REFUSALS, MailRefusal
+from sandbox.operators.smtp.replies import Reply
+
+__all__ = ["Conversation", "Setting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all connections of a server share.
+
+    Attributes:
+        knows: whether a recipient is of this operator (None when its domain is not), and is there.
+        journal: told of refusals.
+        limits: bounds.
+        room: memory for messages being received.
+        now: seconds that never go back.
+    """
+
+    knows: Callable[[str], bool | None]
+    journal: Journal
+    limits: Limits = field(default_factory=Limits)
+    room: Room = field(default_factory=Room)
+    now: Callable[[], float] = time.monotonic
+
+
+class Conversation:
+    """One connection.
+
+    Args:
+        channel: as it arrived.
+        setting: what connections share.
+    """
+
+    def __init__(self, channel: Channel, setting: Setting) -> None:
+        self.channel = channel
+        self.limits = setting.limits
+        self.now = setting.now
+        self._journal = setting.journal
+        self._intake = Intake()
+        self._reception = Reception(self._intake, setting.room, self.limits.message_bytes)
+        self._output: list[bytes] = []
+        self._about: dict[str, str] = {}  # what the journal keeps of the command at hand
+        self._waiting = False
+        self._closing: Close | None = None
+        self._ended: MailRefusal | None = None
+        self._errors = self._junk = 0
+        self._born = self._heard = self.now()
+
+    def feed(self, data: bytes) -> None:
+        """Take what came."""
+        if self._closing is not None:
+            return
+        self._heard = self.now()
+        self._intake.feed(data)
+        if self._reception.active:
+            self._reception.account()
+
+    @property
+    def buffered(self) -> int:
+        """Octets that wait."""
+        return len(self._intake)
+
+    @property
+    def receiving(self) -> bool:
+        """Whether a message is coming in."""
+        return self._reception.active
+
+    def output(self) -> bytes:
+        """Return the replies since the last call."""
+        said = b"".join(self._output)
+        self._output.clear()
+        return said
+
+    def next_event(self) -> Event | None:
+        """Work on; None when more has to come, or an answer is awaited."""
+        while not self._waiting:
+            if self._closing is not None:
+                self._waiting = True
+                return self._closing
+            outcome = self._work()
+            if outcome is None:
+                return None
+            if isinstance(outcome, Reply | MailRefusal):
+                self._say(outcome)
+            elif not isinstance(outcome, Close):
+                self._waiting = True
+                return outcome
+            else:
+                self._closing = outcome
+        return None
+
+    def fail(self) -> None:
+        """The answer cannot be had: something is wrong here, not with the client."""
+        self.cut(Reply(421, "4.3.0", "Server error, try again later", close=True))
+
+    def cut(self, reply: Reply | MailRefusal) -> None:
+        """Say why, and close at once; what is awaited is given up."""
+        self._reception.stop()
+        self._waiting = False
+        self._say(reply)
+
+    def end(self, refusal: MailRefusal) -> None:
+        """Close as soon as what is under way is done; a message half received is refused."""
+        if self._closing is not None:
+            return
+        if self._waiting or self._reception.active:
+            self._ended = refusal
+        else:
+            self._say(refusal)
+
+    @property
+    def deadline(self) -> float:
+        """When to call `time_out`, on the clock `now`."""
+        if self._waiting:
+            return math.inf
+        limits = self.limits
+        idle = limits.data_seconds if self._reception.active else limits.command_seconds
+        return min(self._heard + idle, self._born + limits.connection_seconds)
+
+    def time_out(self) -> None:
+        """Say that time is up; to be called after `deadline`."""
+        self.cut(REFUSALS["timeout"])
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        self._reception.stop()
+        self._intake.clear()
+        self._closing = self._closing or Close(abrupt=False)
+
+    # What a subclass adds.
+
+    def _work(self) -> Outcome | None:
+        """Work on what came: one command or message, None when it is not there yet."""
+        raise NotImplementedError
+
+    def _who(self) -> dict[str, str]:
+        """Return who the client has proved to be, for the journal."""
+        return {}
+
+    # Replies.
+
+    def _say(self, outcome: Reply | MailRefusal) -> None:
+        """Reply; count what goes wrong; tell the journal why."""
+        refusal = outcome if isinstance(outcome, MailRefusal) else BY_CODE.get(outcome.code)
+        reply = outcome.reply if isinstance(outcome, MailRefusal) else outcome
+        if refusal is not None:
+            self._tell(refusal.rule, reply)
+        self._output.append(bytes(reply))
+        self._errors += reply.code >= 500
+        if reply.close:
+            self._intake.clear()
+            self._closing = Close(abrupt=True)
+        elif self._ended is not None:
+            self._say(self._ended)
+        elif self._errors >= self.limits.errors or self._junk >= self.limits.junk:
+            self._errors = self._junk = 0
+            self._say(REFUSALS["errors"])
+
+    def _refuse(self, rule: Rule) -> Reply:
+        """Refuse by a rule of another table: it says what the wire says."""
+        refusal = rule.refusal
+        code = refusal.smtp_code
+        reply = Reply(code, refusal.enhanced_status, refusal.text, close=code == 421)
+        self._tell(rule, reply)
+        return reply
+
+    def _tell(self, rule: Rule, reply: Reply) -> None:
+        """Tell the journal what was refused, to whom, and in what words."""
+        said = reply.text if isinstance(reply.text, str) else reply.text[-1]
+        self._journal.refused(
+            rule, self.channel, reply=f"{reply.code} {said}", **self._who(), **self._about
+        )

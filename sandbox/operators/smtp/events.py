@@ -1,0 +1,48 @@
+"""What a dialogue asks of the world, and what a command comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.operators.mail import Envelope
+from sandbox.operators.model import Credentials
+from sandbox.operators.smtp.refusals import MailRefusal
+from sandbox.operators.smtp.replies import Reply
+
+__all__ = ["CheckPeer", "Close", "Event", "Login", "Outcome", "Post", "StartTls"]
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """Do the handshake, then call `secured`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Ask who it is, then call `answer_login`."""
+
+    credentials: Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPeer:
+    """Ask whether the peer's certificate is a relay's, then call `answer_peer`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Keep a message, then call `answer_post`."""
+
+    envelope: Envelope
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close; `abrupt` when the client does not expect it and may still be sending."""
+
+    abrupt: bool
+
+
+Event = StartTls | Login | CheckPeer | Post | Close
+Outcome = Reply | MailRefusal | Event

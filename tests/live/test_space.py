@@ -1,0 +1,327 @@
+"""A running space: what the sheet says is true, mail flows, a restart loses nothing."""
+
+from __future__ import annotations
+
+import imaplib
+import json
+import shlex
+import shutil
+import smtplib
+import socket
+import ssl
+import subprocess
+import time
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import dns.message
+import dns.query
+import dns.rdatatype
+import httpx
+import jsonschema
+import pytest
+
+import sandbox
+from sandbox.directory import Bearer, BoxState, BoxType, Feeder
+from sandbox.live.connection_sheet import connection_sheet
+from sandbox.live.mailer import MailError, choose, open_imap, open_smtp
+from sandbox.live.sheet import read_sheet
+from sandbox.live.space import LiveSpace, live
+from sandbox.observations.observations import TABLES
+from sandbox.space.errors import UserError
+from sandbox.trust import ListKeeper, ListPolicy, load_bundle
+from sandbox.trust.dn import dn_of
+
+SCHEMA = json.loads(
+    (Path(sandbox.__file__).parent / "live" / "space.schema.json").read_text("utf-8")
+)
+Tree = dict[str, Any]
+
+
+def quiet(_: str) -> None:
+    """Nobody reads what a person would have to do."""
+
+
+def message(sender: str, recipient: str, subject: str) -> EmailMessage:
+    made = EmailMessage()
+    made["From"], made["To"], made["Subject"] = sender, recipient, subject
+    made.set_content("Bonjour\n")
+    return made
+
+
+def deliver(sheet: Tree, sender: str, recipient: str, subject: str, method: str = "") -> None:
+    with open_smtp(choose(sheet, sender, "smtp", method=method), quiet) as smtp:
+        smtp.send_message(message(sender, recipient, subject))
+
+
+def subjects(imap: imaplib.IMAP4) -> list[str]:
+    imap.select("INBOX", readonly=True)
+    _, found = imap.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    lines = [part[1].decode() for part in found if isinstance(part, tuple)]
+    return [line.partition(":")[2].strip() for line in lines]
+
+
+def wait_for(imap: imaplib.IMAP4, subject: str) -> None:
+    """Read until a message is there; pytest's time-out is the end of patience."""
+    while subject not in subjects(imap):
+        imap.noop()
+
+
+def account(sheet: Tree, kind: str, operator: int = 0) -> str:
+    name = sheet["operators"][operator]["name"]
+    return next(
+        each["address"]
+        for each in sheet["accounts"]
+        if each["type"] == kind and each["operator"] == name
+    )
+
+
+# The sheet ------------------------------------------------------------------------------------
+
+
+def test_the_sheet_follows_its_schema(mss_space: LiveSpace) -> None:
+    written = json.loads(mss_space.folder.sheet.read_bytes())
+    assert written == mss_space.sheet
+    jsonschema.validate(written, SCHEMA, format_checker=jsonschema.FormatChecker())
+
+
+def test_the_sheet_is_its_owner_s_only(mss_space: LiveSpace) -> None:
+    assert mss_space.folder.sheet.stat().st_mode & 0o077 == 0
+
+
+def test_every_path_of_the_sheet_is_there(mss_space: LiveSpace) -> None:
+    def paths(node: Any) -> list[str]:
+        if isinstance(node, dict):
+            return [path for each in node.values() for path in paths(each)]
+        if isinstance(node, list):
+            return [path for each in node for path in paths(each)]
+        return [node] if isinstance(node, str) and node.startswith("/") else []
+
+    found = paths(mss_space.sheet)
+    assert found
+    assert all(Path(path).exists() for path in found)
+
+
+def test_every_endpoint_accepts_connections_under_its_name_and_its_address(
+    mss_space: LiveSpace,
+) -> None:
+    sheet = mss_space.sheet
+    context = ssl.create_default_context(cafile=sheet["ca"]["bundle"])
+    for operator in sheet["operators"]:
+        for endpoints in operator["designs"].values():
+            for each in endpoints:
+                if each["tls"] != "implicit":
+                    with socket.create_connection((each["address"], each["port"])) as plain:
+                        assert plain.recv(3) in (b"* O", b"220")
+                    continue
+                for name in (each["host"], each["address"]):
+                    with (
+                        socket.create_connection((each["address"], each["port"])) as plain,
+                        context.wrap_socket(plain, server_hostname=name) as secured,
+                    ):
+                        assert secured.recv(1)
+
+
+def test_names_resolve_to_the_addresses_of_the_sheet(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    hosts = Path(sheet["hosts_file"]).read_text("ascii")
+    for operator in sheet["operators"]:
+        for endpoints in operator["designs"].values():
+            for each in endpoints:
+                query = dns.message.make_query(each["host"], dns.rdatatype.A)
+                answer = dns.query.udp(
+                    query, sheet["dns"]["address"], port=sheet["dns"]["port"], timeout=5
+                )
+                assert answer.answer[0][0].to_text() == each["address"]
+                assert f"{each['address']}\t" in hosts
+                assert each["host"] in hosts
+
+
+def test_shared_services_answer_where_the_sheet_says(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    context = ssl.create_default_context(cafile=sheet["ca"]["bundle"])
+    urls = [
+        f"{sheet['ca']['files']}/CRL/ACI-EL-ORG-TEST.crl",
+        sheet["list"]["url"],
+        f"{sheet['directory']['fhir']}/metadata",
+        sheet["psc"]["discovery"],
+        sheet["psc"]["phones"],
+        f"{sheet['psc']['control']}/people",
+        *(operator["enrolment"] for operator in sheet["operators"]),
+        *(operator["sms"] for operator in sheet["operators"]),
+        *(url for operator in sheet["operators"] for url in operator["autoconfig"].values()),
+    ]
+    with httpx.Client(verify=context, trust_env=False, timeout=10) as http:
+        for url in urls:
+            assert http.get(url).status_code == 200, url
+
+
+def test_the_list_names_the_certificate_of_each_relay(mss_space: LiveSpace) -> None:
+    from cryptography import x509
+
+    sheet = mss_space.sheet
+    bundle = Path(sheet["ca"]["bundle"])
+    context = ssl.create_default_context(cafile=bundle)
+    with httpx.Client(verify=context, trust_env=False, timeout=10) as http:
+        data = http.get(sheet["list"]["url"]).content
+    now = mss_space.keys.ca.clock()
+    keeper = ListKeeper(ListPolicy(bundle=load_bundle(bundle.read_bytes())))
+    listed = keeper.offer(data, now).domains
+    for operator in sheet["operators"]:
+        path = mss_space.keys.folder / operator["name"] / "relay" / "cert.pem"
+        name = dn_of(x509.load_pem_x509_certificate(path.read_bytes()))
+        assert listed.authorises(operator["domain"], name)
+
+
+# Mail -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["totp", "ecps", "cps"])
+def test_a_message_goes_from_one_operator_to_the_other(mss_space: LiveSpace, method: str) -> None:
+    sheet = mss_space.sheet
+    sender, recipient = account(sheet, "PER"), account(sheet, "PER", 1)
+    deliver(sheet, sender, recipient, f"relay {method}", method)
+    with open_imap(choose(sheet, recipient, "imap", method=method), quiet) as imap:
+        wait_for(imap, f"relay {method}")
+
+
+def test_an_application_logs_in_by_its_certificate(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    sender, recipient = account(sheet, "APP"), account(sheet, "APP", 1)
+    deliver(sheet, sender, recipient, "results")
+    with open_imap(choose(sheet, recipient, "imap"), quiet) as imap:
+        wait_for(imap, "results")
+
+
+def test_two_holders_read_one_shared_mailbox_each_as_himself(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    shared = account(sheet, "ORG")
+    deliver(sheet, account(sheet, "PER"), shared, "shared", "cps")
+    found = next(each for each in sheet["accounts"] if each["address"] == shared)
+    for holder in found["holders"]:
+        way = choose(sheet, shared, "imap", method="totp", holder=holder["identity"])
+        with open_imap(way, quiet) as imap:
+            wait_for(imap, "shared")
+    logins = [
+        each["identity"]
+        for each in mss_space.operators[found["operator"]].journal.since()
+        if each["event"] == "login" and each.get("mailbox") == shared
+    ]
+    assert {holder["identity"] for holder in found["holders"]} <= set(logins)
+
+
+def test_the_same_mailbox_is_behind_every_design(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    owner = account(sheet, "PER")
+    deliver(sheet, account(sheet, "APP"), owner, "everywhere")
+    for design in sheet["operators"][0]["designs"]:
+        with open_imap(choose(sheet, owner, "imap", method="cps", design=design), quiet) as imap:
+            wait_for(imap, "everywhere")
+
+
+def test_a_revoked_card_opens_nothing_more(mss_space: LiveSpace) -> None:
+    from cryptography import x509
+
+    sheet = mss_space.sheet
+    owner = [e["address"] for e in sheet["accounts"] if e["type"] == "PER"][2]
+    way = choose(sheet, owner, "smtp", method="cps")
+    card = x509.load_pem_x509_certificate(Path(way.secrets["certificate"]).read_bytes())
+    mss_space.keys.ca.revoke(card, "certificate-hold")
+    try:
+        with pytest.raises(MailError):
+            open_smtp(way, quiet)
+    finally:
+        mss_space.keys.ca.release(card)
+
+
+def test_a_domain_off_the_list_gets_no_mail(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    with (
+        open_smtp(choose(sheet, account(sheet, "APP"), "smtp"), quiet) as smtp,
+        pytest.raises(smtplib.SMTPRecipientsRefused),
+    ):
+        smtp.send_message(message(account(sheet, "APP"), "a@elsewhere.mssante.test", "no"))
+
+
+def test_a_mailbox_fed_to_the_directory_is_opened_while_the_space_runs(
+    mss_space: LiveSpace,
+) -> None:
+    sheet = mss_space.sheet
+    operator = sheet["operators"][0]
+    address = f"nouveau@{operator['domain']}"
+    shared = mss_space.directory.mailbox(account(sheet, "ORG"))
+    assert shared is not None
+    Feeder(mss_space.directory).insert(
+        Bearer.of(shared), BoxState(address=address, type=BoxType.ORG.value)
+    )
+    with open_smtp(choose(sheet, account(sheet, "APP"), "smtp"), quiet) as smtp:
+        while smtp.mail(account(sheet, "APP"))[0] == 250 and smtp.rcpt(address)[0] != 250:
+            smtp.rset()
+            time.sleep(0.1)
+
+
+def test_what_the_servers_saw_has_the_tables_of_a_simulated_run(mss_space: LiveSpace) -> None:
+    deliver(mss_space.sheet, account(mss_space.sheet, "APP"), account(mss_space.sheet, "PER"), "s")
+    seen = mss_space.observations("single-endpoint").tables["sessions"]
+    assert set(seen.columns) == set(TABLES["sessions"])
+    assert len(seen)
+
+
+# Start and stop -------------------------------------------------------------------------------
+
+
+def test_a_restart_keeps_mail_accounts_and_used_codes(tmp_path: Path) -> None:
+    with live("demo", designs=("single-endpoint",), operators=1, keys="p-256", dir=tmp_path,
+              block=201) as space:  # fmt: skip
+        first = space.sheet
+        assert read_sheet(tmp_path) == first
+        owner = account(first, "PER")
+        deliver(first, account(first, "APP"), owner, "kept")
+    with pytest.raises(UserError, match="no space runs there"):
+        read_sheet(tmp_path)
+    with live("demo", designs=("single-endpoint",), operators=1, dir=tmp_path) as space:
+        assert space.sheet["accounts"] == first["accounts"]
+        assert space.sheet["operators"] == first["operators"]
+        with open_imap(choose(space.sheet, owner, "imap", method="cps"), quiet) as imap:
+            assert subjects(imap) == ["kept"]
+
+
+def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
+    busy = socket.create_server(("127.202.1.250", 10_025))
+    with busy, pytest.raises(UserError, match="already in use"), live(
+        "demo", designs=("single-endpoint",), operators=1, keys="p-256", dir=tmp_path, block=202
+    ):  # fmt: skip
+        pass
+    assert not (tmp_path / "space.json").exists()
+    with live("demo", designs=("single-endpoint",), operators=1, dir=tmp_path):
+        pass
+
+
+def test_an_unknown_member_is_refused() -> None:
+    with pytest.raises(UserError, match="colour: unknown"):
+        sandbox.live("demo", colour="blue")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_command_on_the_connection_sheet_works_as_it_is(mss_space: LiveSpace) -> None:
+    text = connection_sheet(mss_space.sheet, mss_space.folder.sheet)
+    (line,) = [each.strip() for each in text.splitlines() if each.strip().startswith("curl ")]
+    answer = subprocess.run(
+        [*shlex.split(line), "--silent", "--show-error"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "INBOX" in answer.stdout
+
+
+def test_the_connection_sheet_names_every_endpoint_and_account(mss_space: LiveSpace) -> None:
+    text = connection_sheet(mss_space.sheet, mss_space.folder.sheet)
+    for operator in mss_space.sheet["operators"]:
+        for endpoints in operator["designs"].values():
+            for each in endpoints:
+                assert f"{each['host']}:{each['port']}" in text
+    for each in mss_space.sheet["accounts"]:
+        assert each["address"] in text
