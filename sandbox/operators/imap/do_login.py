@@ -11,12 +11,11 @@ from sandbox.operators.imap import commands, rules
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.responses import No, Reply
-from sandbox.operators.imap.session import PASSWORDS, Outcome, Session, State
+from sandbox.operators.imap.session import Outcome, Session, State
 from sandbox.operators.model import (
     Accepted,
     CertificateCredentials,
     Credentials,
-    PasswordCredentials,
     Rejected,
     SaslName,
 )
@@ -29,29 +28,21 @@ __all__ = ["authenticate", "by_certificate", "login"]
 def authenticate(session: Session, command: Command) -> Outcome:
     """AUTHENTICATE."""
     assert isinstance(command, commands.Authenticate)
-    session.login_at = session.service.clock()
-    _need_tls(session)
-    try:
-        exchange = sasl.begin(command.mechanism, session.channel)
-    except sasl.UnknownMechanism:
-        raise _refused(session, rules.MECHANISM_NOT_OFFERED) from None
-    return _respond(session, exchange, command.initial)
+    return _respond(session, _begin(session, command.mechanism), command.initial)
 
 
 def login(session: Session, command: Command) -> Outcome:
-    """LOGIN."""
+    """LOGIN: the SASL exchange of the same name, or PLAIN where only that is offered."""
     assert isinstance(command, commands.Login)
-    session.login_at = session.service.clock()
-    _need_tls(session)
-    if not set(session.channel.mechanisms) & set(PASSWORDS):
-        raise _refused(session, rules.MECHANISM_NOT_OFFERED)
-    try:
-        user, password = command.user.decode("utf-8"), command.password.decode("utf-8")
-    except UnicodeDecodeError:
-        _refused(session, rules.SASL_MALFORMED)
-        raise Malformed("Not UTF-8") from None
-    credentials = PasswordCredentials(mechanism=SaslName.LOGIN, authcid=user, password=password)
-    return partial(judge, session, credentials)
+    if SaslName.LOGIN in session.channel.mechanisms:
+        exchange = _begin(session, SaslName.LOGIN)
+        _step(session, exchange, command.user)
+        answer = _step(session, exchange, command.password)
+    else:
+        exchange = _begin(session, SaslName.PLAIN)
+        answer = _step(session, exchange, b"\0%s\0%s" % (command.user, command.password))
+    assert not isinstance(answer, bytes)
+    return partial(judge, session, answer)
 
 
 def by_certificate(session: Session) -> bool:
@@ -60,9 +51,28 @@ def by_certificate(session: Session) -> bool:
     return SaslName.NONE in channel.mechanisms and channel.certificate is not None
 
 
-def _need_tls(session: Session) -> None:
+def _begin(session: Session, mechanism: str) -> sasl.Exchange:
+    session.login_at = session.service.clock()
     if not session.channel.tls:
         raise _refused(session, rules.NO_TLS)
+    try:
+        return sasl.begin(mechanism, session.channel)
+    except sasl.UnknownMechanism:
+        raise _refused(session, rules.MECHANISM_NOT_OFFERED) from None
+
+
+def _step(session: Session, exchange: sasl.Exchange, response: bytes | None) -> bytes | Credentials:
+    try:
+        return exchange.step(response)
+    except sasl.MalformedError as error:
+        _refused(session, rules.SASL_MALFORMED)
+        raise Malformed(_plain(error)) from None
+
+
+def _plain(error: sasl.MalformedError) -> str:
+    """Return why, beginning as all texts of replies do."""
+    text = str(error)
+    return text[:1].upper() + text[1:]
 
 
 def _refused(session: Session, rule: Rule) -> No:
@@ -74,11 +84,7 @@ def _refused(session: Session, rule: Rule) -> No:
 
 
 def _respond(session: Session, exchange: sasl.Exchange, response: bytes | None) -> Outcome:
-    try:
-        answer = exchange.step(response)
-    except sasl.MalformedError as error:
-        _refused(session, rules.SASL_MALFORMED)
-        raise Malformed(str(error)) from None
+    answer = _step(session, exchange, response)
     if not isinstance(answer, bytes):
         return partial(judge, session, answer)
 
@@ -89,7 +95,7 @@ def _respond(session: Session, exchange: sasl.Exchange, response: bytes | None) 
             decoded = sasl.decode(line)
         except sasl.MalformedError as error:
             _refused(session, rules.SASL_MALFORMED)
-            raise Malformed(str(error)) from None
+            raise Malformed(_plain(error)) from None
         return _respond(session, exchange, decoded)
 
     session.send(b"+ " + base64.b64encode(answer) + b"\r\n")

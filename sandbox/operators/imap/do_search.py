@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from sandbox.operators.imap import commands
@@ -18,7 +18,9 @@ from sandbox.operators.store import StoreError
 
 __all__ = ["search"]
 
-_TURN = 262_144  # bytes read between two turns of the others
+# Between two turns of the others: bytes read, and what looking at one message counts for.
+_TURN = 262_144
+_LOOK = 64
 
 
 def search(session: Session, command: Command) -> Outcome:
@@ -30,41 +32,42 @@ def search(session: Session, command: Command) -> Outcome:
     if command.by_modseq:
         session.use_condstore()
     test = compile_key(command.key, view.resolve)
-    if reads_content(command.key):
-        return partial(_in_turns, session, view, command, test)
+    reads = reads_content(command.key)
+    if reads or len(view.rows) * _LOOK > _TURN:
+        return partial(_in_turns, session, view, command, test, reads=reads)
     found = [candidate.row for candidate in _candidates(session, view) if test(candidate)]
     return _tell(session, view, command, found)
 
 
-async def _in_turns(session: Session, view: View, command: commands.Search, test: Test) -> Reply:
+async def _in_turns(
+    session: Session, view: View, command: commands.Search, test: Test, *, reads: bool
+) -> Reply:
     found = []
-    read = 0
+    done = 0
     for candidate in _candidates(session, view):
         try:
             if test(candidate):
                 found.append(candidate.row)
         except StoreError:  # gone between two commits
             continue
-        read += candidate.size_read + 1024
-        if read >= _TURN:
-            read = 0
+        done += _LOOK + (candidate.row.size if reads else 0)
+        if done >= _TURN:
+            done = 0
             await session.drain()
     return _tell(session, view, command, found)
 
 
-def _candidates(session: Session, view: View) -> list[Candidate]:
+def _candidates(session: Session, view: View) -> Iterator[Candidate]:
     service = session.service
-    return [
-        Candidate(
-            row,
-            index,
-            recent=view.is_recent(row),
-            content=service.store.content,
-            parsed=service.parsed,
-        )
-        for index, row in enumerate(view.rows)
-        if row.uid not in view.gone
-    ]
+    for index, row in enumerate(view.rows):
+        if row.uid not in view.gone:
+            yield Candidate(
+                row,
+                index,
+                recent=view.is_recent(row),
+                content=service.store.content,
+                parsed=service.parsed,
+            )
 
 
 def _tell(

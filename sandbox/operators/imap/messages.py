@@ -27,7 +27,7 @@ class Parsed:
         self.cost = 0
         for part in self.message.walk():
             # Raw field, value, and what is written of it.
-            self.cost += _PART_BYTES + 3 * (part.body - part.start)
+            self.cost += _PART_BYTES + 3 * sum(len(field.raw) for field in part.fields)
 
     @property
     def envelope(self) -> bytes:

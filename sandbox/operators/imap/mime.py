@@ -17,6 +17,9 @@ __all__ = ["Part", "parse_message"]
 
 _DEPTH = 32
 _PARTS = 2_000
+_MARKS = 50_000  # looked at, delimiters or not
+# What follows a boundary in a delimiter line.
+_AFTER = re.compile(rb"(?P<last>--)?[ \t]*(?:(?=\r?\n)|\Z)")
 _TOKEN = re.compile(rb"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f-\xff]+")
 Parameters = tuple[tuple[bytes, bytes], ...]
 
@@ -71,6 +74,7 @@ class _Splitter:
         self.content = content
         self.parts_left = _PARTS
         self.bytes_left = 8 * len(content) + 65_536
+        self.marks_left = _MARKS
 
     def part(self, start: int, end: int, depth: int, default: tuple[bytes, bytes]) -> Part:
         content = self.content
@@ -114,23 +118,28 @@ class _Splitter:
     def _cut(self, boundary: bytes, body: int, end: int, depth: int) -> list[tuple[int, int]]:
         if not boundary or depth <= 0 or not self._afford(end - body):
             return []
-        delimiter = re.compile(
-            rb"(?:\r?\n)--" + re.escape(boundary) + rb"(?P<last>--)?[ \t]*(?:(?=\r?\n)|\Z)"
-        )
+        content, mark = self.content, b"\n--" + boundary
         ranges = []
-        begun = -1
+        begun = -1  # where the part under way starts
         # The line end before the first delimiter may be that of the blank line after the header.
-        for found in delimiter.finditer(self.content, max(body - 2, 0), end):
+        at = content.find(mark, max(body - 1, 0), end)
+        while at >= 0 and self.marks_left > 0:
+            self.marks_left -= 1
+            after = _AFTER.match(content, at + len(mark), end)
+            if after is None:  # the beginning of another line
+                at = content.find(mark, at + 1, end)
+                continue
             if begun >= 0:
-                ranges.append((min(begun, found.start()), found.start()))
+                stop = at - 1 if content[at - 1] == 0x0D else at
+                ranges.append((begun, max(begun, stop)))
                 self.parts_left -= 1
-            begun = -1
-            if found["last"] or self.parts_left <= 0:
-                break
-            begun = self.content.find(b"\n", found.end(), end) + 1 or end
+            if after["last"] or self.parts_left <= 0:
+                return ranges
+            begun = content.find(b"\n", after.end(), end) + 1 or end
+            at = content.find(mark, after.end(), end)
         if begun >= 0:
             ranges.append((begun, end))
-        return [(low, max(low, high)) for low, high in ranges]
+        return ranges
 
 
 def parse_message(content: bytes) -> Part:

@@ -30,7 +30,7 @@ class Candidate:
         parsed: structures.
     """
 
-    __slots__ = ("_bytes", "_content", "_parsed", "index", "recent", "row", "size_read")
+    __slots__ = ("_bytes", "_content", "_parsed", "index", "recent", "row")
 
     def __init__(
         self,
@@ -44,7 +44,6 @@ class Candidate:
         self.row = row
         self.index = index
         self.recent = recent
-        self.size_read = 0
         self._bytes: bytes | None = None
         self._content = content
         self._parsed = parsed
@@ -54,7 +53,6 @@ class Candidate:
         """Bytes of the message."""
         if self._bytes is None:
             self._bytes = self._content(self.row.message)
-            self.size_read = len(self._bytes)
         return self._bytes
 
     @property

@@ -18,7 +18,6 @@ from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.model import (
     Accepted,
     Actor,
-    CertificateCredentials,
     Channel,
     Credentials,
     PasswordCredentials,
@@ -131,6 +130,12 @@ class World:
     async def deliver(self, content: bytes) -> None:
         envelope = Envelope(reverse_path="", recipients=(Recipient(address=BOX),))
         await self.service.store.accept(envelope, content, local=[BOX], remote=[])
+
+    def validity(self, name: str) -> int:
+        """Return a folder's UIDVALIDITY."""
+        found = self.service.store.folder(BOX, name)
+        assert found is not None
+        return found.uid_validity
 
     async def append(self, *contents: bytes, folder: str = "INBOX", flags: str = "") -> None:
         found = self.service.store.folder(BOX, folder)

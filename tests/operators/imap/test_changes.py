@@ -30,7 +30,10 @@ def test_append_with_flags_and_date(tmp_path: Path) -> None:
             "a OK [APPENDUID 1767225600 1] APPEND completed",
         ]
         assert await client.untagged("b FETCH 1 (FLAGS INTERNALDATE)") == [
-            '* 1 FETCH (FLAGS ($Forwarded \\Recent \\Seen) INTERNALDATE " 1-Feb-2026 09:00:00 +0000")'
+            (
+                "* 1 FETCH (FLAGS ($Forwarded \\Recent \\Seen) "
+                'INTERNALDATE " 1-Feb-2026 09:00:00 +0000")'
+            )
         ]
 
     talk(tmp_path, work)
@@ -147,10 +150,10 @@ def test_copy_and_move(tmp_path: Path) -> None:
         await here.append(ONE, ONE, ONE)
         client = await here.holder()
         assert await client.run("a COPY 1,3 Archive") == [
-            "a OK [COPYUID 1767225600 1,3 1:2] COPY completed"
+            f"a OK [COPYUID {here.validity('Archive')} 1,3 1:2] COPY completed"
         ]
         assert await client.run("b UID MOVE 1:2 Trash") == [
-            "* OK [COPYUID 1767225600 1:2 1:2] Moved",
+            f"* OK [COPYUID {here.validity('Trash')} 1:2 1:2] Moved",
             "* 1 EXPUNGE",
             "* 1 EXPUNGE",
             "b OK MOVE completed",

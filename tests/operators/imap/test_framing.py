@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -83,19 +85,20 @@ def test_literals_of_one_command_count_together() -> None:
 
 
 PIECES = st.sampled_from(
-    [b"a ", b"tag1 ", b"\r\n", b"\r", b"\n", b"{3}", b"{3+}", b"~{4+}", b"{41+}", b"{101+}", b"xyz",
-     b"{0}", b"APPEND x ", b"FETCH 1:* ", b"(", b")", b"BODY[", b"]", b"HEADER.FIELDS ", b'"', b"\\",
-     b"SEARCH ", b"OR ", b"NOT ", b"UID ", b"$", b"*", b":", b",", b"1", b"STORE ", b"+FLAGS ",
-     b"\\Seen", b"\0", b"\xff", b"LIST ", b"% ", b"RETURN ", b"STATUS ", b"LOGIN ", b"AUTHENTICATE ",
-     b"PLAIN ", b"ID ", b"NIL", b"ENABLE ", b"MODSEQ ", b"<0.1>", b"1-Jan-2026", b"&AOk-", b"SELECT ",
-     b"INBOX", b"CREATE ", b"IDLE", b"DONE", b"NOOP", b"MOVE ", b"COPY ", b"EXPUNGE", b"LOGOUT"]
+    [b"a ", b"tag1 ", b"\r\n", b"\r", b"\n", b"{3}", b"{3+}", b"~{4+}", b"{41+}", b"{101+}",
+     b"xyz", b"{0}", b"APPEND x ", b"FETCH 1:* ", b"(", b")", b"BODY[", b"]", b"HEADER.FIELDS ",
+     b'"', b"\\", b"SEARCH ", b"OR ", b"NOT ", b"UID ", b"$", b"*", b":", b",", b"1", b"STORE ",
+     b"+FLAGS ", b"\\Seen", b"\0", b"\xff", b"LIST ", b"% ", b"RETURN ", b"STATUS ", b"LOGIN ",
+     b"AUTHENTICATE ", b"PLAIN ", b"ID ", b"NIL", b"ENABLE ", b"MODSEQ ", b"<0.1>", b"1-Jan-2026",
+     b"&AOk-", b"SELECT ", b"INBOX", b"CREATE ", b"IDLE", b"DONE", b"NOOP", b"MOVE ", b"COPY ",
+     b"EXPUNGE", b"LOGOUT"]
 )  # fmt: skip
 STREAM = st.one_of(st.binary(max_size=400), st.lists(PIECES, max_size=80).map(b"".join))
 
 
 def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[low:high] for low, high in zip(edges, edges[1:], strict=False)]
+    return [data[low:high] for low, high in pairwise(edges)]
 
 
 def check(data: bytes, places: Sequence[int]) -> None:
@@ -105,12 +108,8 @@ def check(data: bytes, places: Sequence[int]) -> None:
     for event in whole:
         if isinstance(event, Input):
             for utf8 in (False, True):
-                try:
-                    command = parse(event, utf8=utf8)
-                except Unparsed as unparsed:
-                    assert str(unparsed.error).isprintable()
-                else:
-                    assert command.tag
+                with suppress(Unparsed):  # the one way to fail
+                    assert parse(event, utf8=utf8).tag
 
 
 @given(STREAM, st.lists(st.integers(0, 500), max_size=8))
@@ -133,7 +132,9 @@ def test_the_corpus_is_there() -> None:
 
 @given(st.lists(st.lists(PIECES, max_size=20).map(b"".join), max_size=8))
 @settings(max_examples=60)
-def test_a_session_answers_every_line_with_something(tmp_path_factory: pytest.TempPathFactory, given_lines: list[bytes]) -> None:  # fmt: skip
+def test_a_session_answers_whatever_is_said(
+    tmp_path_factory: pytest.TempPathFactory, given_lines: list[bytes]
+) -> None:
     async def work() -> None:
         async with world(tmp_path_factory.mktemp("fuzz")) as here:
             await here.append(b"Subject: one\r\n\r\nx\r\n")
@@ -168,10 +169,13 @@ def test_sequence_sets(text: str, count: int, expected: list[int]) -> None:
     "text", ["", "0", "1:0", "1,,2", "1:2:3", "a", "4294967296", "1," * 20_000]
 )
 def test_what_is_no_sequence_set(text: str) -> None:
-    with pytest.raises(Malformed):
+    def read() -> None:
         cursor = Cursor((text.encode(),))
         parse_set(cursor)
         cursor.end()
+
+    with pytest.raises(Malformed):
+        read()
 
 
 @given(st.sets(st.integers(1, 200)))

@@ -20,8 +20,10 @@ def test_select_tells_all_of_a_folder_to_a_rev1_client(tmp_path: Path) -> None:
         client = await here.holder("")
         assert await client.run("a SELECT inbox") == [
             "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft urgent)",
-            "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft urgent \\*)] "
-            "Flags permitted",
+            (
+                "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft urgent \\*)] "
+                "Flags permitted"
+            ),
             "* 3 EXISTS",
             "* 3 RECENT",
             "* OK [UNSEEN 2] First unseen message",
@@ -239,8 +241,10 @@ def test_status_has_every_item(tmp_path: Path) -> None:
             "a STATUS INBOX (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE APPENDLIMIT "
             "MAILBOXID)"
         ) == [
-            f"* STATUS INBOX (MESSAGES 2 RECENT 2 UIDNEXT 3 UIDVALIDITY 1767225600 UNSEEN 1 "
-            f"DELETED 1 SIZE {2 * len(ONE)} APPENDLIMIT 26214400 MAILBOXID (F1))"
+            (
+                f"* STATUS INBOX (MESSAGES 2 RECENT 2 UIDNEXT 3 UIDVALIDITY 1767225600 UNSEEN 1 "
+                f"DELETED 1 SIZE {2 * len(ONE)} APPENDLIMIT 26214400 MAILBOXID (F1))"
+            )
         ]
         assert await client.untagged("b STATUS INBOX (HIGHESTMODSEQ)") == [
             "* STATUS INBOX (HIGHESTMODSEQ 3)"
@@ -283,7 +287,7 @@ def test_modified_utf7(name: str, coded: str) -> None:
     assert from_mutf7(coded) == name
 
 
-# RFC 3501 §5.1.3: an ampersand alone, ASCII in base64, a superfluous shift, an odd number of octets.
+# RFC 3501 §5.1.3: a lone ampersand, ASCII in base64, a superfluous shift, an odd octet.
 @pytest.mark.parametrize("coded", ["a&b", "&AGE-", "&Jjo-&Jjo-", "&AA-", "&2D0-", "é"])
 def test_what_is_not_modified_utf7_is_refused(coded: str) -> None:
     with pytest.raises(Malformed):

@@ -15,15 +15,17 @@ FIRST = (
     b"Subject: =?utf-8?q?R=C3=A9sultats?= du jour\r\n\r\nBonjour\r\n"
 )
 SECOND = (
-    b"Date: Thu, 1 Jan 2026 10:00:00 +0100\r\nFrom: bob@b.test\r\nTo: anne@a.test\r\nCc: carl@c.test\r\n"
-    b"Subject: Re: jour\r\nX-MSS-INS: O\r\nContent-Type: text/plain; charset=iso-8859-1\r\n"
+    b"Date: Thu, 1 Jan 2026 10:00:00 +0100\r\nFrom: bob@b.test\r\nTo: anne@a.test\r\n"
+    b"Cc: carl@c.test\r\nSubject: Re: jour\r\nX-MSS-INS: O\r\n"
+    b"Content-Type: text/plain; charset=iso-8859-1\r\n"
     b"Content-Transfer-Encoding: quoted-printable\r\n\r\nL'h=F4pital r=\r\n=E9pond\r\n"
 )
 THIRD = (
     b"From: carl@c.test\r\nBcc: anne@a.test\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
     b"--b\r\n\r\ntext\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n"
     b"Content-Transfer-Encoding: base64\r\n\r\nPHA+w4l0w6k8L3A+\r\n"
-    b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\nYm9uam91cg==\r\n--b--\r\n"
+    b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\nYm9uam91cg==\r\n"
+    b"--b--\r\n"
 )
 
 
