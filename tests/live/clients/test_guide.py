@@ -48,7 +48,8 @@ IDS = [f"{number}-{block.title}" for number, block in enumerate(COMMANDS)]
 
 @pytest.mark.parametrize("block", COMMANDS, ids=IDS)
 def test_a_block_does_what_the_page_says(world: World, block: Block, tmp_path: Path) -> None:
-    needed("bash", *(each for each in PROGRAMS if re.search(rf"\b{each} -", block.code)))
+    used = [each for each in PROGRAMS if re.search(rf"\b{each} -", block.code)]
+    needed("bash", *used, *(["javac"] if "java" in used else []))
     setting = VARIABLES.code.replace("out/space/space.json", str(world.space.folder.sheet))
     if "$NAMES" in block.code:
         names = " ".join(f"{name}={value}" for name, value in names_of(world.hosts).items())

@@ -36,7 +36,8 @@ def imap(world: World, login: Login, name: str = "") -> None:
         if login.certificate:
             session.authenticate("EXTERNAL", lambda _: (name or login.user).encode())
         else:
-            session.login(login.user, login.password)
+            # imaplib quotes the password alone; a holder's name (`mailbox*identity`) needs it too.
+            session.login(f'"{login.user}"', login.password)
 
 
 def rules(world: World, operator: str = "") -> list[str]:
