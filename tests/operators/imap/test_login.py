@@ -15,7 +15,7 @@ from sandbox.operators.model import (
     TokenCredentials,
 )
 from sandbox.operators.rules import Refusal
-from tests.operators.imap.dialogue import BOX, World, talk
+from tests.operators.imap.dialogue import World, talk
 
 
 def b64(text: str) -> str:
