@@ -29,7 +29,8 @@ class DoorLimits:
     Attributes:
         connections: open at once.
         per_client: open at once from one address.
-        handshakes: TLS handshakes under way at once.
+        handshakes: TLS handshakes under way at once; beyond, the one that lasts longest is cut, so
+            that silent strangers cannot keep others out.
         handshake_seconds: for one handshake.
     """
 
@@ -94,14 +95,14 @@ class Door:
         self.limits = limits or DoorLimits()
         self.port = listeners[0].port
         self.clock = clock
-        self.refused = 0  # connections beyond the bounds, cut at once
+        self.refused = 0  # connections and handshakes beyond the bounds, cut
         self._factory = factory
         self._context = route_by_name(self.listeners)
         self._by_context = {id(each.context): each for each in self.listeners}
         self._server: asyncio.Server | None = None
         self._open: set[_Inbound] = set()
         self._clients: Counter[str] = Counter()
-        self._handshakes = 0
+        self._handshakes: dict[asyncio.Timeout, None] = {}  # the longest first
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -195,25 +196,29 @@ class Door:
 
     async def handshake(self, arrival: Arrival, transport: asyncio.Transport) -> asyncio.Transport:
         """Do a handshake and tell the arrival what came of it; see `Arrival.secure`."""
-        if self._handshakes >= self.limits.handshakes:
-            raise OSError("too many handshakes")
-        self._handshakes += 1
         start = time.perf_counter()
         loop = asyncio.get_running_loop()
+        if len(self._handshakes) >= self.limits.handshakes:
+            longest = next(iter(self._handshakes))
+            del self._handshakes[longest]
+            longest.reschedule(loop.time())
+            self.refused += 1
         early = arrival.inbound.take_early()
         if early:
             # After `start_tls` has set its layer and told it of the connection, one turn later.
             loop.call_soon(loop.call_soon, _feed, transport, early)
-        try:
-            secured = await loop.start_tls(
-                transport,
-                arrival.inbound,
-                self._context,
-                server_side=True,
-                ssl_handshake_timeout=self.limits.handshake_seconds,
-            )
-        finally:
-            self._handshakes -= 1
+        async with asyncio.timeout(None) as bound:
+            self._handshakes[bound] = None
+            try:
+                secured = await loop.start_tls(
+                    transport,
+                    arrival.inbound,
+                    self._context,
+                    server_side=True,
+                    ssl_handshake_timeout=self.limits.handshake_seconds,
+                )
+            finally:
+                self._handshakes.pop(bound, None)
         if secured is None:  # closed meanwhile
             raise ConnectionResetError
         connection: ssl.SSLObject = secured.get_extra_info("ssl_object")

@@ -1,6 +1,7 @@
 """A space in a process of its own that is killed, and the clients that it is killed under.
 
 Clients never send a message twice: after an answer that did not come they begin with another.
+As a program: the command line on a slow disk, where a kill seldom misses what is being written.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import base64
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,12 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox.cli import main
 from sandbox.live.mailer import Way, choose
 from sandbox.live.sheet import read_sheet
+from sandbox.operators.store.writer import Writer
 from sandbox.space.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = "from sandbox.cli import main; main()"
+COMMIT_SECONDS = 0.01  # on a slow disk
 Tree = dict[str, Any]
 # What a connection to a killed process ends with.
 ENDED = (ConnectionError, asyncio.IncompleteReadError, OSError)
@@ -35,13 +39,15 @@ class Process:
     Args:
         folder: where the space lives.
         options: of the command line.
+        slow: on a slow disk.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, slow: bool = False) -> None:
         self.folder = folder
         self._log = (folder.parent / "up.log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "up", *options, "--dir", str(folder)],
+            [sys.executable, "-m", __name__, "slow" if slow else "fast", "up", *options,
+             "--dir", str(folder)],
             cwd=ROOT, stdout=self._log, stderr=self._log,
         )  # fmt: skip
 
@@ -235,3 +241,24 @@ def fetched(lines: list[Any]) -> Iterator[tuple[int, bool, str]]:
             uid = re.search(rb"UID (\d+)", part[0])
             assert uid is not None
             yield int(uid[1]), rb"\Flagged" in part[0], part[1].decode().split(": ")[1].strip()
+
+
+def slow_disk() -> None:
+    """Make every commit of a mail store take long before anything of it is written."""
+    make = Writer.__init__
+
+    def wait(statement: str) -> None:
+        if statement == "COMMIT":
+            time.sleep(COMMIT_SECONDS)
+
+    def made(writer: Writer, connection: sqlite3.Connection, *others: Any) -> None:
+        connection.set_trace_callback(wait)
+        make(writer, connection, *others)
+
+    Writer.__init__ = made  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    if sys.argv.pop(1) == "slow":
+        slow_disk()
+    main()

@@ -115,7 +115,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
             die_in(process, chance.uniform(0.5, 2.0))
     senders: list[Sender] = []
     while len(story.ledger.answered) < MESSAGES:
-        with Process(folder, *OPTIONS) as process:
+        with Process(folder, *OPTIONS, slow=story.lives % 2 == 0) as process:
             sheet = process.ready()
             senders = senders or clients(sheet, story)
             asyncio.run(life(process, sheet, senders, story, chance.randint(1, 2_000),
