@@ -31,7 +31,7 @@ class DoorLimits:
         per_client: open at once from one address.
         handshakes: TLS handshakes under way at once; beyond, the one that lasts longest is cut, so
             that silent strangers cannot keep others out.
-        handshake_seconds: for one handshake.
+        handshake_seconds: for one handshake, and before it for its first byte.
     """
 
     connections: int = 10_000
@@ -178,7 +178,6 @@ class Door:
         if first.tls == "starttls":
             inbound.hand_over(transport, self._factory(arrival))
             return
-        transport.pause_reading()
         task = asyncio.get_running_loop().create_task(self._implicit(inbound, transport, arrival))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -187,6 +186,9 @@ class Door:
         self, inbound: _Inbound, transport: asyncio.Transport, arrival: Arrival
     ) -> None:
         try:
+            # TLS state is made for those who begin a handshake, not for all who connect.
+            async with asyncio.timeout(self.limits.handshake_seconds):
+                await inbound.heard()
             secured = await self.handshake(arrival, transport)
         except (OSError, asyncio.CancelledError):
             transport.abort()
@@ -219,9 +221,11 @@ class Door:
                 )
             finally:
                 self._handshakes.pop(bound, None)
-        if secured is None:  # closed meanwhile
+        connection: ssl.SSLObject | None = (
+            None if secured is None else secured.get_extra_info("ssl_object")
+        )
+        if secured is None or connection is None:  # closed meanwhile
             raise ConnectionResetError
-        connection: ssl.SSLObject = secured.get_extra_info("ssl_object")
         settled: Tls = tls_of(connection)
         arrival.tls_seconds = time.perf_counter() - start
         arrival.listener = self._by_context[id(connection.context)]
@@ -248,6 +252,7 @@ class _Inbound(asyncio.Protocol):
         self._client = ""
         self._transport: asyncio.Transport | None = None
         self._early = bytearray()
+        self._hearing: asyncio.Future[None] | None = None
         self._real: asyncio.Protocol | None = None
         self._ready = False
 
@@ -270,11 +275,22 @@ class _Inbound(asyncio.Protocol):
             early, self._early = bytes(self._early), bytearray()
             protocol.data_received(early)
 
-    def take_early(self) -> bytes:
-        """Return what came before TLS was there, which is the beginning of its handshake.
+    async def heard(self) -> None:
+        """Return when the client has said something, with reading paused.
 
-        uvloop reads as soon as `connection_made` returns, even when reading was paused in it.
+        Raises:
+            ConnectionResetError: it has gone instead.
         """
+        assert self._transport is not None
+        if not self._early:
+            self._hearing = asyncio.get_running_loop().create_future()
+            await self._hearing
+        if self._transport.is_closing():
+            raise ConnectionResetError
+        self._transport.pause_reading()
+
+    def take_early(self) -> bytes:
+        """Return what came before TLS was there, which is the beginning of its handshake."""
         early, self._early = bytes(self._early), bytearray()
         return early
 
@@ -295,6 +311,7 @@ class _Inbound(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._real is None or not self._ready:
             self._early += data
+            self._go_on()
         else:
             self._real.data_received(data)
 
@@ -311,9 +328,14 @@ class _Inbound(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._door.leave(self, self._client)
+        self._go_on()
         real, self._real = self._real, None
         if real is not None:
             real.connection_lost(exc)
+
+    def _go_on(self) -> None:
+        if self._hearing is not None and not self._hearing.done():
+            self._hearing.set_result(None)
 
     def abort(self) -> None:
         """Cut the connection."""

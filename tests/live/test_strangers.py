@@ -249,7 +249,7 @@ def test_thousands_of_strangers_harm_nobody_and_leave_nothing(process: Process) 
     places = [e for each in sheet["operators"][0]["designs"].values() for e in each]
     use(sheet, "before")
     memory = [peak(process.pid)]
-    for number in range(3):
+    for number in range(6):
         with contextlib.ExitStack() as crowd:
             come(crowd, sheet)
             assert connections(process.pid, places) >= 2 * EACH

@@ -203,6 +203,9 @@ def test_a_handshake_that_never_ends_is_cut(authority: tuple[TestCA, Path]) -> N
     run(work)
 
 
+RECORD = b"\x16\x03\x01"  # what a TLS handshake begins with
+
+
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_strangers_who_never_finish_a_handshake_keep_nobody_out(
     authority: tuple[TestCA, Path], loop: Callable[[], asyncio.AbstractEventLoop]
@@ -212,16 +215,38 @@ def test_strangers_who_never_finish_a_handshake_keep_nobody_out(
     async def work() -> None:
         limits = DoorLimits(handshakes=2)
         async with door(listener(folder, HOSTS[0], "implicit"), limits=limits) as opened:
-            silent = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(4)]
+            halves = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(4)]
+            for _, writer in halves:
+                writer.write(RECORD)
             while opened.connections != 2:
                 await asyncio.sleep(0.01)
             assert await greeting(opened, HOSTS[0], client_context(folder)) != ""
             assert opened.refused == 3
-            for reader, writer in silent[:2]:
+            for reader, writer in halves[:2]:
                 with contextlib.suppress(ConnectionError):
                     assert await reader.read() == b""
                 writer.close()
-            for _, writer in silent[2:]:
+            for _, writer in halves[2:]:
+                writer.close()
+            while opened.connections:
+                await asyncio.sleep(0.01)
+
+    run(work, loop)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_who_says_nothing_is_no_handshake(
+    authority: tuple[TestCA, Path], loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    _, folder = authority
+
+    async def work() -> None:
+        limits = DoorLimits(handshakes=1)
+        async with door(listener(folder, HOSTS[0], "implicit"), limits=limits) as opened:
+            silent = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(3)]
+            assert await greeting(opened, HOSTS[0], client_context(folder)) != ""
+            assert opened.refused == 0
+            for _, writer in silent:
                 writer.close()
             while opened.connections:
                 await asyncio.sleep(0.01)
