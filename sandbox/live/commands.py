@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -115,8 +114,6 @@ def up(
                 click.echo(json.dumps(space.sheet, ensure_ascii=False))
             else:
                 click.echo(connection_sheet(space.sheet, space.folder.sheet))
-            gc.collect()
-            gc.freeze()
             wait.ready()
         click.echo("arrêté / stopped", err=True)
 
