@@ -184,7 +184,7 @@ def test_garbage_after_starttls_ends_the_connection(
 
 # A crowd --------------------------------------------------------------------------------------
 
-EACH = 500  # strangers of a kind; six kinds
+EACH = 600  # strangers of a kind, six kinds: more than handshakes that one door does at once
 ROOM = 250 * MEGABYTE  # what they may take of the server's memory, all together
 POURED = 64 * MEGABYTE  # by each of those who pour
 
@@ -260,7 +260,6 @@ def test_thousands_of_strangers_harm_nobody_and_leave_nothing(process: Process) 
             assert connections(process.pid, places) >= 2 * EACH
             for each in range(10):
                 use(sheet, f"meanwhile {number} {each}")
-            assert connections(process.pid, places) >= 2 * EACH
         while connections(process.pid, places):
             time.sleep(0.1)
         use(sheet, f"after {number}")
