@@ -25,7 +25,8 @@ __all__ = ["MailError", "Way", "choose", "open_imap", "open_smtp"]
 Tree = dict[str, Any]
 _CONNECT_SECONDS = 10.0
 LOGIN_SECONDS = 300.0  # a login is held until somebody has answered a telephone
-_PREFERRED = (Method.TOTP, Method.ECPS, Method.SMS, Method.CPS, Method.CERTIFICATE)
+# A certificate needs no person and can be shown twice in a minute; a code cannot.
+_PREFERRED = (Method.CPS, Method.CERTIFICATE, Method.TOTP, Method.ECPS, Method.SMS)
 _CLIENT = "lps-poll"  # the client of Pro Santé Connect that anybody may be
 
 
@@ -82,7 +83,7 @@ def choose(
         sheet: of the space.
         address: the mailbox.
         protocol: imap or smtp.
-        method: the first that fits by default, the code first.
+        method: the first of the holder's by default, certificates first.
         design: the first that runs by default.
         holder: identity of one of several holders; the first by default.
 

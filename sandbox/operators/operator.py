@@ -39,6 +39,7 @@ from sandbox.trust import DN, CertificateChecker, DomainList, load_bundle
 __all__ = ["Operator", "OperatorSettings", "Providers"]
 
 FOLLOW_SECONDS = 1.0  # between two looks at the directory
+_POSTMASTER = "postmaster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +196,7 @@ class Operator:
             host=settings.relay.host,
             journal=self.journal,
             observer=self._observer,
+            closed=self._closed,
             clock=self._clock,
         )
         submission = SubmissionServer(
@@ -247,9 +249,17 @@ class Operator:
         """Open the mailboxes that the directory has here, those that are new."""
         for domain in self.settings.domains:
             boxes = self._directory.mailboxes("d.name = ?", (domain,))
-            new = [box.address for box in boxes if not self.store.has_mailbox(box.address)]
+            # Every domain has one who answers for it (RFC 5321 §4.5.1).
+            addresses = [f"{_POSTMASTER}@{domain}", *(box.address for box in boxes)]
+            new = [each for each in addresses if not self.store.has_mailbox(each)]
             if new:
                 await self.store.provision(new)
+
+    def _closed(self, address: str) -> bool:
+        """Tell whether a mailbox that was opened here is no more in the directory."""
+        if address.partition("@")[0] == _POSTMASTER:
+            return False
+        return self._directory.mailbox(address) is None
 
     async def _follow_directory(self) -> None:
         """Open what is fed to the directory while we run."""

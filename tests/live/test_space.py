@@ -261,6 +261,28 @@ def test_a_mailbox_fed_to_the_directory_is_opened_while_the_space_runs(
             time.sleep(0.1)
 
 
+def test_a_mailbox_deleted_from_the_directory_takes_no_more_mail(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    address = f"ephemere@{sheet['operators'][0]['domain']}"
+    shared = mss_space.directory.mailbox(account(sheet, "ORG"))
+    assert shared is not None
+    feeder = Feeder(mss_space.directory)
+    feeder.insert(Bearer.of(shared), BoxState(address=address, type=BoxType.ORG.value))
+    with open_smtp(choose(sheet, account(sheet, "APP"), "smtp"), quiet) as smtp:
+        while smtp.mail(account(sheet, "APP"))[0] == 250 and smtp.rcpt(address)[0] != 250:
+            smtp.rset()
+            time.sleep(0.1)
+        feeder.delete(address)
+        assert smtp.rcpt(address)[0] == 550
+
+
+def test_every_domain_has_a_postmaster(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    sender = account(sheet, "APP")
+    for operator in sheet["operators"]:
+        deliver(sheet, sender, f"postmaster@{operator['domain']}", "question")
+
+
 def test_what_the_servers_saw_has_the_tables_of_a_simulated_run(mss_space: LiveSpace) -> None:
     deliver(mss_space.sheet, account(mss_space.sheet, "APP"), account(mss_space.sheet, "PER"), "s")
     seen = mss_space.observations("single-endpoint").tables["sessions"]

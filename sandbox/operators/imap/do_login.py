@@ -119,8 +119,6 @@ async def judge(session: Session, credentials: Credentials) -> Reply | None:
         _observe(session, verdict, None)
         session.actor = verdict.actor
         session.state = State.AUTHENTICATED
-        actor = verdict.actor
-        session.note("login", name=actor.name, method=actor.method, mechanism=credentials.mechanism)
         return Reply("OK", "Logged in", f"CAPABILITY {session.capabilities()}")
     _observe(session, verdict, verdict.rule)
     return _reject(session, verdict)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import calendar
-import datetime as dt
 import re
 from collections.abc import Callable
 
@@ -14,27 +12,19 @@ from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.framing import Input
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.names import decode_name
+from sandbox.operators.imap.parse_change import (
+    FLAG,
+    parse_append,
+    parse_modifier,
+    parse_store,
+)
 from sandbox.operators.imap.parse_fetch import parse_items
 from sandbox.operators.imap.parse_list import parse_list, parse_lsub, parse_status_items
-from sandbox.operators.imap.parse_search import MONTHS, parse_search
+from sandbox.operators.imap.parse_search import parse_search
 from sandbox.operators.imap.responses import No
 from sandbox.operators.imap.sequence import parse_set
 
 __all__ = ["PARSERS", "Unparsed", "parse"]
-
-_DATE_TIME = re.compile(
-    rb'"([ 0-9][0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) '
-    rb'([+-])([0-9]{2})([0-9]{2})"'
-)
-_FLAG = re.compile(rb"\\?[^\x00-\x20(){%*\"\\\]\x7f-\xff]{1,64}")
-_FLAGS = 64
-_SYSTEM = {
-    flag.lower(): flag for flag in ("\\Answered", "\\Deleted", "\\Draft", "\\Flagged", "\\Seen")
-}
-# Keywords are the same whatever their case; these are registered (RFC 9051 §2.3.2, RFC 5788).
-_KEYWORDS = {
-    flag.lower(): flag for flag in ("$Forwarded", "$Junk", "$MDNSent", "$NotJunk", "$Phishing")
-}
 
 
 class Unparsed(Exception):  # noqa: N818 - the answer to a client, not an accident
@@ -167,7 +157,7 @@ def _create(cursor: Cursor, tag: str, name: str) -> Command:
         if cursor.word() != "USE":
             raise Malformed("CREATE takes (USE (...))")
         cursor.space()
-        use = cursor.listed(lambda: cursor.match(_FLAG, "an attribute").decode(), empty=True)
+        use = cursor.listed(lambda: cursor.match(FLAG, "an attribute").decode(), empty=True)
         cursor.need(b")")
     return commands.Create(tag=tag, name=name, mailbox=mailbox, use=use)
 
@@ -181,62 +171,6 @@ def _status(cursor: Cursor, tag: str, name: str) -> Command:
     mailbox = _mailbox(cursor)
     cursor.space()
     return commands.Status(tag=tag, name=name, mailbox=mailbox, items=parse_status_items(cursor))
-
-
-def _append(cursor: Cursor, tag: str, name: str) -> Command:
-    mailbox = _mailbox(cursor)
-    cursor.space()
-    flags: tuple[str, ...] = ()
-    if cursor.at(b"("):
-        flags = _flags(cursor)
-        cursor.space()
-    at = None
-    if cursor.at(b'"'):
-        at = _date_time(cursor.match(_DATE_TIME, "a date"))
-        cursor.space()
-    if cursor.take(b"UTF8 ("):  # RFC 6855 §4
-        if not cursor.utf8:
-            raise Malformed("UTF8 needs ENABLE UTF8=ACCEPT")
-        content = cursor.literal()
-        cursor.need(b")")
-    else:
-        content = cursor.literal()
-    if not content.binary and b"\0" in content.data:
-        raise Malformed("NUL in the message: literal8 is needed")
-    return commands.Append(
-        tag=tag, name=name, mailbox=mailbox, flags=flags, at=at, content=content.data
-    )
-
-
-def _date_time(quoted: bytes) -> float:
-    found = _DATE_TIME.fullmatch(quoted)
-    assert found is not None
-    day, year, hour, minute, second = (int(found[n]) for n in (1, 3, 4, 5, 6))
-    try:
-        at = dt.datetime(
-            year, MONTHS.get(found[2].decode().lower(), 0), day, hour, minute, min(second, 59),
-            tzinfo=dt.UTC,
-        )  # fmt: skip
-    except ValueError:
-        raise Malformed("No such date") from None
-    east = (int(found[8]) * 60 + int(found[9])) * 60
-    return float(calendar.timegm(at.timetuple()) - (east if found[7] == b"+" else -east))
-
-
-def _flags(cursor: Cursor) -> tuple[str, ...]:
-    flags = cursor.listed(lambda: _flag(cursor), empty=True)
-    if len(flags) > _FLAGS:
-        raise Malformed("Too many flags")
-    return flags
-
-
-def _flag(cursor: Cursor) -> str:
-    flag = cursor.match(_FLAG, "a flag").decode("ascii")
-    if flag.startswith("\\"):
-        if flag.lower() not in _SYSTEM:
-            raise Malformed(f"Flag {flag} cannot be stored")
-        return _SYSTEM[flag.lower()]
-    return _KEYWORDS.get(flag.lower(), flag)
 
 
 def _expunge(_: Cursor, tag: str, name: str) -> Command:
@@ -269,51 +203,9 @@ def _fetch(cursor: Cursor, tag: str, name: str, *, uid: bool = False) -> Command
     changed_since = None
     if not cursor.at_end():
         cursor.space()
-        changed_since = _modifier(cursor, "CHANGEDSINCE")
+        changed_since = parse_modifier(cursor, "CHANGEDSINCE")
     return commands.Fetch(
         tag=tag, name=name, uid=uid, numbers=numbers, items=items, changed_since=changed_since
-    )
-
-
-def _modifier(cursor: Cursor, word: str) -> int:
-    cursor.need(b"(")
-    if cursor.word() != word:
-        raise Malformed(f"Expected {word}")
-    cursor.space()
-    value = cursor.number64()
-    cursor.need(b")")
-    return value
-
-
-def _store(cursor: Cursor, tag: str, name: str, *, uid: bool = False) -> Command:
-    cursor.space()
-    numbers = parse_set(cursor)
-    cursor.space()
-    unchanged_since = None
-    if cursor.at(b"("):
-        unchanged_since = _modifier(cursor, "UNCHANGEDSINCE")
-        cursor.space()
-    action = "+" if cursor.take(b"+") else "-" if cursor.take(b"-") else "="
-    word = cursor.word()
-    if word not in ("FLAGS", "FLAGS.SILENT"):
-        raise Malformed("Expected FLAGS")
-    cursor.space()
-    if cursor.at(b"("):
-        flags = _flags(cursor)
-    else:
-        found = [_flag(cursor)]
-        while cursor.take(b" "):
-            found.append(_flag(cursor))
-        flags = tuple(found)
-    return commands.Store(
-        tag=tag,
-        name=name,
-        uid=uid,
-        numbers=numbers,
-        action=action,
-        silent=word.endswith("SILENT"),
-        flags=flags,
-        unchanged_since=unchanged_since,
     )
 
 
@@ -336,7 +228,7 @@ PARSERS: dict[str, _Parser] = {
          "UNSELECT"),
         _plain,
     ),
-    "APPEND": _append,
+    "APPEND": parse_append,
     "AUTHENTICATE": _authenticate,
     "COPY": _transfer,
     "CREATE": _create,
@@ -354,7 +246,7 @@ PARSERS: dict[str, _Parser] = {
     "SEARCH": _search,
     "SELECT": _select,
     "STATUS": _status,
-    "STORE": _store,
+    "STORE": parse_store,
     "SUBSCRIBE": _on_mailbox,
     "UNSUBSCRIBE": _on_mailbox,
     "UID COPY": _by_uid(_transfer),
@@ -362,5 +254,5 @@ PARSERS: dict[str, _Parser] = {
     "UID FETCH": _by_uid(_fetch),
     "UID MOVE": _by_uid(_transfer),
     "UID SEARCH": _by_uid(_search),
-    "UID STORE": _by_uid(_store),
+    "UID STORE": _by_uid(parse_store),
 }  # fmt: skip

@@ -176,6 +176,8 @@ class ImapProtocol(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.abort()
             return
+        if self._transport is None:
+            return
         self._heard = self._since = self._loop.time()
         self._arm_expiry()
         self._advance()

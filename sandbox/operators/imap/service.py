@@ -56,7 +56,7 @@ class LargeContents:
         room: bytes kept at most.
     """
 
-    def __init__(self, read: Callable[[int], bytes], room: int = 64 * 2**20) -> None:
+    def __init__(self, read: Callable[[int], bytes], room: int = 32 * 2**20) -> None:
         self._read = read
         self._room = room
         self._kept: OrderedDict[int, bytes] = OrderedDict()

@@ -48,6 +48,7 @@ class PostOffice:
         host: name of this server in trace fields.
         observer: told of deliveries.
         journal: told of messages.
+        closed: whether a mailbox that the store still holds takes no more mail.
         clock: seconds since 1970.
     """
 
@@ -60,9 +61,11 @@ class PostOffice:
         host: str,
         journal: Journal,
         observer: Observer | None = None,
+        closed: Callable[[str], bool] = lambda _: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._closed = closed
         self._operator = operator
         self._domains = domains if callable(domains) else lambda: domains
         self._host = host
@@ -78,7 +81,8 @@ class PostOffice:
         domain = domain_of(address)
         if domain and domain not in self._domains():
             return None
-        return self._store.has_mailbox(self._mailbox(address))
+        mailbox = self._mailbox(address)
+        return self._store.has_mailbox(mailbox) and not self._closed(mailbox)
 
     async def submit(
         self, envelope: Envelope, content: bytes, actor: Actor, channel: Channel, client: str

@@ -15,7 +15,7 @@ from sandbox.operators.model import (
     TokenCredentials,
 )
 from sandbox.operators.rules import Refusal
-from tests.operators.imap.dialogue import BOX, World, talk
+from tests.operators.imap.dialogue import World, talk
 
 
 def b64(text: str) -> str:
@@ -117,14 +117,14 @@ def test_login_with_literals_waits_for_each(tmp_path: Path) -> None:
     talk(tmp_path, work)
 
 
-def test_a_login_is_told_to_observer_and_journal(tmp_path: Path) -> None:
+def test_a_login_is_told_to_the_observer_and_left_to_the_authenticator_to_journal(
+    tmp_path: Path,
+) -> None:
     async def work(here: World) -> None:
         await here.client().run("a LOGIN anne good")
         [seen] = here.seen.logins
         assert (seen.backend, seen.person, seen.cause) == (1.0, 2.0, None)
-        [event] = [each for each in here.journal.since() if each["event"] == "login"]
-        assert (event["mailbox"], event["identity"]) == (BOX, "899700000001")
-        assert "good" not in str(here.journal.since())
+        assert not [each for each in here.journal.since() if each["event"] == "login"]
 
     talk(tmp_path, work)
 

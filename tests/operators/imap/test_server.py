@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from sandbox.observations.schema import Cause
 from sandbox.operators.imap import Settings
@@ -20,8 +21,23 @@ from tests.operators.imap.dialogue import NOW
 MESSAGE = b"From: Dr <dr@op2.mssante.test>\r\nSubject: bonjour\r\n\r\nUn message.\r\n"
 
 
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+class Chosen:
+    """The kind of event loop that a test runs on: a space runs on either."""
+
+    loop = "asyncio"
+
+
+@pytest.fixture(autouse=True, params=sorted(LOOPS))
+def _loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Chosen, "loop", request.param)
+
+
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 60))  # type: ignore[arg-type]
+    with asyncio.Runner(loop_factory=LOOPS[Chosen.loop]) as runner:
+        runner.run(asyncio.wait_for(work(), 60))  # type: ignore[arg-type]
 
 
 async def until(reader: asyncio.StreamReader, start: bytes) -> list[bytes]:
@@ -353,5 +369,42 @@ def test_curl_appends_a_message(tmp_path: Path, keys: Keys) -> None:
             found = here.world.service.store.folder("anne.roux@op1.mssante.test", "Sent")
             assert found is not None
             assert [row.size for row in here.world.service.store.rows(found.id)] == [len(MESSAGE)]
+
+    run(work)
+
+
+def test_a_flood_of_commands_does_not_keep_others_waiting(tmp_path: Path, keys: Keys) -> None:
+    async def work() -> None:
+        async with live(tmp_path, keys) as here:
+            reader, writer = await logged_in(here)
+            flood = [b"%d NOOP\r\n" % number for number in range(20_000)]
+            writer.write(b"".join(flood))
+            other_reader, other = await logged_in(here)
+            other.write(b"b NOOP\r\n")
+            assert await other_reader.readline() == b"b OK NOOP completed\r\n"
+            for number in range(20_000):
+                assert await reader.readline() == b"%d OK NOOP completed\r\n" % number
+            for each in (writer, other):
+                each.close()
+
+    run(work)
+
+
+def test_hundreds_of_half_commands_cost_little_and_harm_nobody(tmp_path: Path, keys: Keys) -> None:
+    async def work() -> None:
+        async with live(tmp_path, keys, tls="starttls") as here:
+            halves = [
+                await asyncio.open_connection("127.0.0.1", here.door.port) for _ in range(300)
+            ]
+            for reader, writer in halves:
+                await reader.readline()
+                writer.write(b"a LOGIN {4000}\r\n" + b"x" * 3_999)
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+            await reader.readline()
+            writer.write(b"a NOOP\r\n")
+            assert await reader.readline() == b"a OK NOOP completed\r\n"
+            for _, each in (*halves, (reader, writer)):
+                each.close()
+            await here.closed()
 
     run(work)

@@ -33,9 +33,11 @@ class Office:
     def __init__(self, store: MailStore) -> None:
         self.store, self.seen, self.journal = store, Seen(), Journal()
         self.now = 1_795_558_964.25
+        self.closed: set[str] = set()
         self.post = PostOffice(
             store, operator="op1", domains=frozenset({"op1.mssante.test"}), host="mail.op1.test",
-            journal=self.journal, observer=self.seen, clock=lambda: self.now,
+            journal=self.journal, observer=self.seen, closed=self.closed.__contains__,
+            clock=lambda: self.now,
         )  # fmt: skip
 
     async def submit(self, content: bytes = MESSAGE, *to: str, **changes: Any) -> str:
@@ -209,6 +211,14 @@ def test_postmaster_without_a_domain_is_a_mailbox_here(tmp_path: Path) -> None:
         assert at.post.knows("postmaster") is True
         await at.submit(MESSAGE, "postmaster")
         assert len(at.inbox("postmaster@op1.mssante.test")) == 1
+
+    run(work, tmp_path)
+
+
+def test_a_closed_mailbox_is_known_no_more(tmp_path: Path) -> None:
+    async def work(at: Office) -> None:
+        at.closed.add(BOB)
+        assert at.post.knows(BOB) is False
 
     run(work, tmp_path)
 
