@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from sandbox.analysis.metrics import headline, latency, login_weights
 from tests.live.clients.curl import mailbox_status, send
-from tests.live.clients.world import Login, World
+from tests.live.clients.world import Login, World, running_world
 
 DESIGN = "multi-port"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A space of its own: what it saw is counted."""
+    with running_world() as found:
+        yield found
 
 
 def test_logins_refusals_and_deliveries_are_told_as_a_simulation_tells_them(world: World) -> None:
