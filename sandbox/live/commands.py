@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,10 +123,6 @@ def _allow_connections() -> None:
 
     Most systems give a process 1,024 or 256 unless it asks: strangers would use them up.
     """
-    if sys.platform == "win32":  # no such limit
-        return
-    import resource
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
