@@ -20,7 +20,7 @@ from tests.live.clients.programs import names_of, needed
 from tests.live.clients.world import World
 
 DESIGNS = ("single-endpoint", "multi-endpoint")
-PASSWORD, TLS = 3, {"implicit": 3, "starttls": 2}  # Thunderbird's numbers
+SOCKETS = {"implicit": tb.IMPLICIT_TLS, "starttls": 2}
 
 
 def free_port() -> int:
@@ -184,7 +184,7 @@ def test_the_endpoints_that_take_passwords_are_found_in_every_design(
             found = running.discover(f"x@{domain}")
             for protocol, servers in found.items():
                 assert sorted(map(tuple, servers)) == sorted(
-                    (each["host"], each["port"], TLS[each["tls"]], PASSWORD)
+                    (each["host"], each["port"], SOCKETS[each["tls"]], tb.PASSWORD)
                     for each in endpoints
                     if each["protocol"] == protocol and "PLAIN" in each["mechanisms"]
                 ), (design, protocol)

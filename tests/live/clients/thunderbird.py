@@ -1,7 +1,9 @@
 """Thunderbird without a screen, driven over Marionette: a profile of its own, nothing clicked.
 
 By hand, with its window: `python -m tests.live.clients.thunderbird out/space PROFILE` makes a
-profile for the first person of a running space; then `thunderbird --profile PROFILE`.
+profile for the first person of a running space; then `thunderbird --profile PROFILE`. With a third
+word, a file, it reads the mail and takes a picture of the window (in an environment where names
+resolve, docs/connect-your-client.md).
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from typing import Any
 
 from tests.live.clients.marionette import PATIENCE, Marionette, conversation
 
-# Authentication: 3 is a plain password over TLS, 7 is EXTERNAL. Socket: 3 is TLS at once.
+# Ways to log in. To submit there is no EXTERNAL, but a card may do alone.
+NOTHING, PASSWORD, EXTERNAL = 1, 3, 7
+IMPLICIT_TLS = 3
 PREFERENCES: dict[str, Any] = {
     "app.donation.eoy.version.viewed": 999,
     "app.update.enabled": False,
@@ -49,10 +53,10 @@ ACCOUNT: dict[str, Any] = {
     "mail.identity.id1.smtpServer": "smtp1",
     "mail.identity.id1.doBcc": False,
     "mail.server.server1.type": "imap",
-    "mail.server.server1.socketType": 3,
+    "mail.server.server1.socketType": IMPLICIT_TLS,
     "mail.server.server1.login_at_startup": False,  # it would ask before it is told the password
     "mail.server.server1.check_new_mail": False,
-    "mail.smtpserver.smtp1.try_ssl": 3,
+    "mail.smtpserver.smtp1.try_ssl": IMPLICIT_TLS,
 }
 
 MODULES = """
@@ -186,14 +190,14 @@ def make_profile(folder: Path, roots: str, marionette: int, mailbox: Mailbox | N
 
 def _account(mailbox: Mailbox) -> dict[str, Any]:
     values = ACCOUNT | {"mail.identity.id1.fcc": mailbox.keeps_sent}
-    for key, (host, port), name in (
-        ("server.server1", mailbox.imap, "userName"),
-        ("smtpserver.smtp1", mailbox.smtp, "username"),
+    for key, (host, port), name, with_card in (
+        ("server.server1", mailbox.imap, "userName", EXTERNAL),
+        ("smtpserver.smtp1", mailbox.smtp, "username", NOTHING),
     ):
         values[f"mail.{key}.hostname"] = host
         values[f"mail.{key}.port"] = port
         values[f"mail.{key}.{name}"] = mailbox.user
-        values[f"mail.{key}.authMethod"] = 7 if mailbox.card else 3
+        values[f"mail.{key}.authMethod"] = with_card if mailbox.card else PASSWORD
     for name in ("useremail", "fullName"):
         values[f"mail.identity.id1.{name}"] = mailbox.user
     return values
@@ -311,12 +315,32 @@ def mailbox_of(sheet: Mapping[str, Any], method: str, design: str = "single-endp
     return Mailbox(way["username"], imap, smtp, password=way["password"])
 
 
+SHOW = """
+const window = Services.wm.getMostRecentWindow("mail:3pane");
+window.resizeTo(1180, 480);
+const tab = window.document.getElementById("tabmail").currentTabInfo;
+tab.folder = root.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
+await new Promise(later => setTimeout(later, 2000));
+tab.chromeBrowser.contentWindow.threadTree.selectedIndex = 0;
+await new Promise(later => setTimeout(later, 2000));
+"""
+
+
 def main() -> None:
-    """Make a profile for a running space."""
-    space, profile = Path(sys.argv[1]), Path(sys.argv[2])
+    """Make a profile for a running space; with a file, take a picture."""
+    space, profile, *pictures = map(Path, sys.argv[1:])
     sheet = json.loads((space / "space.json").read_bytes())
     shutil.rmtree(profile, ignore_errors=True)
-    make_profile(profile, sheet["ca"]["roots"], 2828, mailbox_of(sheet, "ecps"))
+    mailbox = mailbox_of(sheet, "ecps")
+    make_profile(profile, sheet["ca"]["roots"], 2828, mailbox)
+    for file in pictures:
+        with thunderbird(profile, 2828, {}) as running:
+            running.remember(mailbox)
+            end = time.monotonic() + PATIENCE
+            while not running.inbox() and time.monotonic() < end:
+                pass
+            running.session.script(MODULES + SHOW)
+            file.write_bytes(running.session.picture())
 
 
 if __name__ == "__main__":
