@@ -29,7 +29,8 @@ class DoorLimits:
     Attributes:
         connections: open at once.
         per_client: open at once from one address.
-        handshakes: TLS handshakes under way at once.
+        handshakes: TLS handshakes under way at once; one more, and the oldest is cut: who opens
+            many and says nothing keeps nobody out.
         handshake_seconds: for one handshake.
     """
 
@@ -94,14 +95,14 @@ class Door:
         self.limits = limits or DoorLimits()
         self.port = listeners[0].port
         self.clock = clock
-        self.refused = 0  # connections beyond the bounds, cut at once
+        self.refused = 0  # connections cut because there were too many
         self._factory = factory
         self._context = route_by_name(self.listeners)
         self._by_context = {id(each.context): each for each in self.listeners}
         self._server: asyncio.Server | None = None
         self._open: set[_Inbound] = set()
         self._clients: Counter[str] = Counter()
-        self._handshakes = 0
+        self._handshakes: dict[_Inbound, None] = {}  # oldest first
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -195,9 +196,12 @@ class Door:
 
     async def handshake(self, arrival: Arrival, transport: asyncio.Transport) -> asyncio.Transport:
         """Do a handshake and tell the arrival what came of it; see `Arrival.secure`."""
-        if self._handshakes >= self.limits.handshakes:
-            raise OSError("too many handshakes")
-        self._handshakes += 1
+        if len(self._handshakes) >= self.limits.handshakes:
+            oldest = next(iter(self._handshakes))
+            del self._handshakes[oldest]
+            self.refused += 1
+            oldest.abort()
+        self._handshakes[arrival.inbound] = None
         start = time.perf_counter()
         loop = asyncio.get_running_loop()
         early = arrival.inbound.take_early()
@@ -213,7 +217,7 @@ class Door:
                 ssl_handshake_timeout=self.limits.handshake_seconds,
             )
         finally:
-            self._handshakes -= 1
+            self._handshakes.pop(arrival.inbound, None)
         if secured is None:  # closed meanwhile
             raise ConnectionResetError
         connection: ssl.SSLObject = secured.get_extra_info("ssl_object")

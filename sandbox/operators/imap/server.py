@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import cast
 
@@ -15,7 +16,7 @@ from sandbox.operators.observing import SessionObserved
 __all__ = ["ImapProtocol", "serve"]
 
 _SLICE = 65_536  # bytes written before the client has its say
-_STEPS = 100  # commands of one client before others have their turn
+_TURN = 0.01  # seconds that commands of one client may take before others have their turn
 _AHEAD = 65_536  # bytes of commands that a client may send while one runs
 
 
@@ -136,17 +137,17 @@ class ImapProtocol(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Do what has come, until something has to be awaited; others have their turn too."""
-        for _ in range(_STEPS):
-            if self._task is not None or self._transport is None or not self._writable.is_set():
-                break
+        until = time.perf_counter() + _TURN  # uvloop's own clock stands still meanwhile
+        while self._task is None and self._transport is not None and self._writable.is_set():
             done = self._core.step()
             if not isinstance(done, bool):
                 self._start(done)
             elif not done:
                 break
-        else:
-            if self._again is None:
-                self._again = self._loop.call_soon(self._resume)
+            elif time.perf_counter() > until:
+                if self._again is None:
+                    self._again = self._loop.call_soon(self._resume)
+                break
         self._flush()
         self._throttle()
 
