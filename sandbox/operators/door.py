@@ -218,9 +218,12 @@ class Door:
             )
         finally:
             self._handshakes.pop(arrival.inbound, None)
-        if secured is None:  # closed meanwhile
+        # Closed meanwhile: asyncio gives no transport, uvloop one without TLS.
+        connection: ssl.SSLObject | None = (
+            None if secured is None else secured.get_extra_info("ssl_object")
+        )
+        if secured is None or connection is None:
             raise ConnectionResetError
-        connection: ssl.SSLObject = secured.get_extra_info("ssl_object")
         settled: Tls = tls_of(connection)
         arrival.tls_seconds = time.perf_counter() - start
         arrival.listener = self._by_context[id(connection.context)]
