@@ -169,8 +169,8 @@ def subscribe(transaction: Transaction, mailbox: int, name: str, *, on: bool) ->
     """Put a name on the list that LSUB shows, or take it off (RFC 9051 §6.3.7, §6.3.8).
 
     Raises:
-        StoreError: `missing`, no such folder to subscribe to; `limit`, too many; `cannot`, `limit` for
-            the name.
+        StoreError: `missing`, no such folder to subscribe to; `limit`, too many subscriptions, or
+            for the name; `cannot` for the name.
     """
     name = canonical_name(name)
     connection = transaction.connection
