@@ -13,6 +13,7 @@ import ssl
 import stat
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ import pytest
 from cryptography import x509
 
 from sandbox.directory.identities import card_holder
-from sandbox.trust import KeyKind, TestCA
+from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.trust import DomainLedger, KeyKind, TestCA
 from tests.live.clients.world import Login, World, running_world
 from tests.live.raw import Raw, external, plain
 
@@ -143,6 +145,29 @@ def test_the_relay_hears_no_certificate_but_a_relay_s(world: World, kind: str) -
         folder = Path(kind.format(second=world.second))
     with relayed(world, str(folder)) as session:
         assert session.smtp("MAIL FROM:<>").startswith("550 5.7.1")
+
+
+@pytest.mark.parametrize("fate", ["removed", "migrated"])
+def test_a_relay_sends_no_more_for_a_domain_that_left_its_operator(fate: str) -> None:
+    """On a connection that was there before, too."""
+    with LiveSpace(LiveOptions(designs=(SINGLE,), operators=2, behaviour="approve")) as space:
+        world = World(space)
+        sender = world.login("cps", operator=world.second).address
+        ledger = DomainLedger(Path(world.sheet["list"]["history"]))
+        with relayed(world) as session:
+            assert session.smtp(f"MAIL FROM:<{sender}>").startswith("250")
+            session.smtp("RSET")
+            domain, now = f"{world.second}.mssante.test", datetime.now(UTC)
+            if fate == "removed":
+                ledger.remove(domain, now)
+            else:
+                first = f"{world.first}.mssante.test"
+                entries = ledger.at(now).entries
+                others = [each.certificate for each in entries if each.domain == first]
+                ledger.migrate(domain, others, now)
+            space.refresh_list()
+            assert session.smtp(f"MAIL FROM:<{sender}>").startswith("550 5.7.1")
+            assert session.smtp("MAIL FROM:<>").startswith("550 5.7.1")
 
 
 def test_the_relay_s_own_certificate_logs_nobody_in(world: World) -> None:
