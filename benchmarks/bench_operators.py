@@ -7,9 +7,10 @@
   messages a second as fast as it goes, and the time from MAIL to FETCH at 25 a second, which is the
   national peak of August 2021;
 - memory of IMAP sessions that idle on INBOX.
-Sides are measured in turn, `--rounds` times; a figure is the median round. The load driver is one
-process on uvloop, the same for all; it shares the machine's cores with what it loads. Processor
-times are of the server's whole process tree. GreenMail keeps mail in memory and cannot relay.
+Before each measure a side works off what it still has queued. Sides are measured in turn,
+`--rounds` times; a figure is the median round. The load driver is one process on uvloop, the same
+for all; it shares the machine's cores with what it loads. Processor times are of the server's whole
+process tree. GreenMail keeps mail in memory and cannot relay.
 
 Run as root: python benchmarks/bench_operators.py (peers: .ci/peers-operators).
 """
@@ -17,6 +18,7 @@ Run as root: python benchmarks/bench_operators.py (peers: .ci/peers-operators).
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import statistics
@@ -51,9 +53,19 @@ async def logins(operator: Operator, pids: tuple[int, ...], seconds: float) -> F
     return await _measured(act, pids, seconds)
 
 
+async def quiet(pids: tuple[int, ...]) -> None:
+    """Wait until a side has nothing left to do: what it queued must not weigh on what follows."""
+    idle_for = 0.0
+    while idle_for < 1.0:
+        before = cpu_seconds(*pids)
+        await asyncio.sleep(0.25)
+        idle_for = idle_for + 0.25 if cpu_seconds(*pids) - before < 0.02 else 0.0
+
+
 async def _measured(
     act: Callable[[int], Awaitable[None]], pids: tuple[int, ...], seconds: float
 ) -> Figures:
+    await quiet(pids)
     before = cpu_seconds(*pids)
     a_second, count = await rate(act, PARALLEL, seconds)
     return {"per_second": a_second, "cpu_ms": 1000 * (cpu_seconds(*pids) - before) / count}
@@ -84,6 +96,7 @@ async def submissions(side: Side, seconds: float, *, kept: bool) -> Figures:
 
 async def relayed(side: Side, messages: int, per_second: float | None) -> Figures:
     """Submit at A, fetch at B."""
+    await quiet(side.pids)
     before = cpu_seconds(*side.pids)
     run = await chain(
         side.sender, side.receiver, messages=messages, parallel=PARALLEL, per_second=per_second
@@ -99,6 +112,7 @@ async def relayed(side: Side, messages: int, per_second: float | None) -> Figure
 
 async def idling(side: Side, count: int) -> Figures:
     """Open idle IMAP sessions and look at the memory that they took."""
+    await quiet(side.pids)
     before = memory_bytes(*side.pids)
     sessions = await idle(side.receiver, count)
     after = memory_bytes(*side.pids)

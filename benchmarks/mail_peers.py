@@ -295,9 +295,12 @@ def postfix_dovecot(accounts: int) -> Iterator[Side]:
     for program in ("postfix", "dovecot", "doveadm"):
         if shutil.which(program) is None:
             raise RuntimeError(f"{program} is not installed (.ci/peers-operators)")
-    version = subprocess.run(["dovecot", "--version"], capture_output=True, text=True, check=True)
-    if not version.stdout.startswith("2.3"):
-        raise RuntimeError(f"the configuration is for Dovecot 2.3, this is {version.stdout}")
+    postfix, dovecot = (
+        subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[0]
+        for words in (["postconf", "-d", "-h", "mail_version"], ["dovecot", "--version"])
+    )
+    if not dovecot.startswith("2.3."):
+        raise RuntimeError(f"the configuration is for Dovecot 2.3, this is {dovecot}")
     if os.geteuid() != 0:
         raise RuntimeError("Postfix and Dovecot start as root only")
     with tempfile.TemporaryDirectory(prefix="mss-bench-") as name:
@@ -313,7 +316,7 @@ def postfix_dovecot(accounts: int) -> Iterator[Side]:
             context = client_context(ca.bundle_pem())
             sender, receiver = (each.operator(accounts, context) for each in both)
             pids = tuple(pid for each in both for pid in each.pids)
-            yield Side("Postfix + Dovecot", sender, receiver, pids)
+            yield Side(f"Postfix {postfix} + Dovecot {dovecot}", sender, receiver, pids)
 
 
 @contextlib.contextmanager

@@ -99,7 +99,7 @@ def test_bad_options_are_user_errors(tmp_path, words):
 def test_a_port_that_is_taken_is_a_user_error(tmp_path, core_server):
     result = run(tmp_path, "serve", "--port", str(core_server.port), "--mtls-port", "0")
     assert isinstance(result.exception, UserError)
-    assert "--port" in str(result.exception)
+    assert "autre port / choose another port" in str(result.exception)
 
 
 def test_the_ad_brick_refuses_a_keycloak_elsewhere():

@@ -68,15 +68,24 @@ def digest_of(password: str, salt: bytes) -> bytes:
     return hashlib.sha256(salt + password.encode("utf-8", "surrogatepass")).digest()
 
 
-def private_database(path: Path) -> sqlite3.Connection:
-    """Open an SQLite file that only its owner reads; a commit is on disk when it returns."""
+def private_database(path: Path, schema: str, what: str) -> sqlite3.Connection:
+    """Open an SQLite file that only its owner reads; a commit is on disk when it returns.
+
+    Raises:
+        UserError: the file is another thing than one of `what`.
+    """
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     path.chmod(0o600)  # one that an umask or a copy had opened; WAL files follow its mode
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=64
     )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.executescript(schema)
+    except sqlite3.DatabaseError as failure:
+        connection.close()
+        raise UserError(f"{path}: not a file of {what} ({failure})") from failure
     return connection
 
 
@@ -163,11 +172,7 @@ class Accounts:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        try:
-            self._database = private_database(path)
-            self._database.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as failure:
-            raise UserError(f"{path}: not a file of accounts ({failure})") from failure
+        self._database = private_database(path, _SCHEMA, "accounts")
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.operators.auth.accounts import private_database
-from sandbox.space.errors import UserError
 
 __all__ = ["Use", "UsedCodes"]
 
@@ -57,15 +56,11 @@ class UsedCodes:
 
     def __init__(self, path: Path, *, keep: float, now: float) -> None:
         self._keep = keep
-        try:
-            self._database = private_database(path)
-            self._database.executescript(_SCHEMA)
-            self._forget_on_disk(now)
-            rows = self._database.execute(
-                "SELECT secret, step, code, client, at FROM used ORDER BY at"
-            ).fetchall()
-        except sqlite3.DatabaseError as failure:
-            raise UserError(f"{path}: not a file of used codes ({failure})") from failure
+        self._database = private_database(path, _SCHEMA, "used codes")
+        self._forget_on_disk(now)
+        rows = self._database.execute(
+            "SELECT secret, step, code, client, at FROM used ORDER BY at"
+        ).fetchall()
         self._used: dict[tuple[int, int], Use] = {}
         self._of_secret: dict[int, list[Use]] = {}
         for row in rows:
