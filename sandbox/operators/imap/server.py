@@ -47,6 +47,7 @@ class ImapProtocol(asyncio.Protocol):
         self._pushing: asyncio.Handle | None = None
         self._again: asyncio.Handle | None = None
         self._heard = self._since = self._loop.time()
+        self._room = 0  # what waits here takes of the room that all share
         self._bytes_in = 0
         self._bytes_out = 0
         session = self._core.session
@@ -84,6 +85,9 @@ class ImapProtocol(asyncio.Protocol):
             self._advance()
         else:
             self._throttle()
+        if not self._account():
+            self._core.session.bye("The server is short of memory, try again later")
+            self._cut()
 
     def eof_received(self) -> None:
         """Close: nothing more will be asked."""
@@ -118,6 +122,8 @@ class ImapProtocol(asyncio.Protocol):
             _cancel(handle)
         session = self._core.session
         session.leave()
+        self._core.receiver.clear()
+        self._account()
         if self._task is not None and not session.upgrading:
             self._task.cancel()
         if self._greeted:
@@ -201,6 +207,16 @@ class ImapProtocol(asyncio.Protocol):
             # A paused transport would not tell that the client of a held login hangs up.
             self._core.session.bye("Wait for the answer to your login")
             self._cut()
+
+    def _account(self) -> bool:
+        """Take room for what waits, give back what does not; False when there is none left."""
+        more = self._core.receiver.pending - self._room
+        if more > 0 and not self._service.room.take(more):
+            return False
+        if more < 0:
+            self._service.room.give(-more)
+        self._room += more
+        return True
 
     def _flush(self) -> None:
         transport = self._transport
