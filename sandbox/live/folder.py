@@ -86,14 +86,21 @@ class SpaceFolder:
         Raises:
             UserError: the folder holds something that is no space.
         """
-        present = [each for each in self.path.iterdir() if each.name != ".lock"]
-        if present and not self._settings.exists():
+        if self._present() and not self._settings.exists():
             raise UserError(f"{self.path}: not a space; --reset removes nothing there")
-        for each in present:
+        for each in self.path.iterdir():
+            if each.name == ".lock":
+                continue
             if each.is_dir() and not each.is_symlink():
                 shutil.rmtree(each)
             else:
                 each.unlink()
+
+    def _present(self) -> bool:
+        """Tell whether something is there, but what a process killed while it founded left."""
+        begun = f".{self._settings.name}."
+        names = (each.name for each in self.path.iterdir())
+        return any(name != ".lock" and not name.startswith(begun) for name in names)
 
     def founding(self, given: dict[str, Any], defaults: dict[str, Any]) -> Founding:
         """Return what the space is founded with, or is about to be when it is new; see `keep`.
@@ -106,8 +113,7 @@ class SpaceFolder:
             UserError: the folder holds something else, or was founded otherwise.
         """
         if not self._settings.exists():
-            present = [each.name for each in self.path.iterdir() if each.name != ".lock"]
-            if present:
+            if self._present():
                 raise UserError(f"{self.path}: not empty and no space; give an empty --dir")
             return Founding(**{**defaults, **given})
         try:

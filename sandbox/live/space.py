@@ -15,7 +15,6 @@ from sandbox.directory import Directory
 from sandbox.live.assembly import Assembly
 from sandbox.live.blocks import held_block
 from sandbox.live.cast import CastAccount, cast_of, open_directory
-from sandbox.live.descriptors import allow_descriptors
 from sandbox.live.folder import Founding, SpaceFolder
 from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
 from sandbox.live.loop import Loop
@@ -164,7 +163,6 @@ class LiveSpace:
         self._mail_loop.run(self._reader.refresh(), STOP_SECONDS)
 
     def _start(self, stack: contextlib.ExitStack) -> None:
-        allow_descriptors()
         options = self._options
         temporary = options.folder is None
         path = options.folder or Path(

@@ -29,9 +29,9 @@ class DoorLimits:
     Attributes:
         connections: open at once.
         per_client: open at once from one address.
-        handshakes: TLS handshakes under way at once; one more, and the oldest is cut: who opens
-            many and says nothing keeps nobody out.
-        handshake_seconds: for one handshake.
+        handshakes: TLS handshakes under way at once; beyond, the one that lasts longest is cut, so
+            that silent strangers cannot keep others out.
+        handshake_seconds: for one handshake, and before it for its first byte.
     """
 
     connections: int = 10_000
@@ -95,14 +95,14 @@ class Door:
         self.limits = limits or DoorLimits()
         self.port = listeners[0].port
         self.clock = clock
-        self.refused = 0  # connections cut because there were too many
+        self.refused = 0  # connections and handshakes beyond the bounds, cut
         self._factory = factory
         self._context = route_by_name(self.listeners)
         self._by_context = {id(each.context): each for each in self.listeners}
         self._server: asyncio.Server | None = None
         self._open: set[_Inbound] = set()
         self._clients: Counter[str] = Counter()
-        self._handshakes: dict[_Inbound, None] = {}  # oldest first
+        self._handshakes: dict[asyncio.Timeout, None] = {}  # the longest first
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -178,7 +178,6 @@ class Door:
         if first.tls == "starttls":
             inbound.hand_over(transport, self._factory(arrival))
             return
-        transport.pause_reading()
         task = asyncio.get_running_loop().create_task(self._implicit(inbound, transport, arrival))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -187,6 +186,9 @@ class Door:
         self, inbound: _Inbound, transport: asyncio.Transport, arrival: Arrival
     ) -> None:
         try:
+            # TLS state is made for those who begin a handshake, not for all who connect.
+            async with asyncio.timeout(self.limits.handshake_seconds):
+                await inbound.heard()
             secured = await self.handshake(arrival, transport)
         except (OSError, asyncio.CancelledError):
             transport.abort()
@@ -196,33 +198,33 @@ class Door:
 
     async def handshake(self, arrival: Arrival, transport: asyncio.Transport) -> asyncio.Transport:
         """Do a handshake and tell the arrival what came of it; see `Arrival.secure`."""
-        if len(self._handshakes) >= self.limits.handshakes:
-            oldest = next(iter(self._handshakes))
-            del self._handshakes[oldest]
-            self.refused += 1
-            oldest.abort()
-        self._handshakes[arrival.inbound] = None
         start = time.perf_counter()
         loop = asyncio.get_running_loop()
+        if len(self._handshakes) >= self.limits.handshakes:
+            longest = next(iter(self._handshakes))
+            del self._handshakes[longest]
+            longest.reschedule(loop.time())
+            self.refused += 1
         early = arrival.inbound.take_early()
         if early:
             # After `start_tls` has set its layer and told it of the connection, one turn later.
             loop.call_soon(loop.call_soon, _feed, transport, early)
-        try:
-            secured = await loop.start_tls(
-                transport,
-                arrival.inbound,
-                self._context,
-                server_side=True,
-                ssl_handshake_timeout=self.limits.handshake_seconds,
-            )
-        finally:
-            self._handshakes.pop(arrival.inbound, None)
-        # Closed meanwhile: asyncio gives no transport, uvloop one without TLS.
+        async with asyncio.timeout(None) as bound:
+            self._handshakes[bound] = None
+            try:
+                secured = await loop.start_tls(
+                    transport,
+                    arrival.inbound,
+                    self._context,
+                    server_side=True,
+                    ssl_handshake_timeout=self.limits.handshake_seconds,
+                )
+            finally:
+                self._handshakes.pop(bound, None)
         connection: ssl.SSLObject | None = (
             None if secured is None else secured.get_extra_info("ssl_object")
         )
-        if secured is None or connection is None:
+        if secured is None or connection is None:  # closed meanwhile
             raise ConnectionResetError
         settled: Tls = tls_of(connection)
         arrival.tls_seconds = time.perf_counter() - start
@@ -250,6 +252,7 @@ class _Inbound(asyncio.Protocol):
         self._client = ""
         self._transport: asyncio.Transport | None = None
         self._early = bytearray()
+        self._hearing: asyncio.Future[None] | None = None
         self._real: asyncio.Protocol | None = None
         self._ready = False
 
@@ -272,11 +275,22 @@ class _Inbound(asyncio.Protocol):
             early, self._early = bytes(self._early), bytearray()
             protocol.data_received(early)
 
-    def take_early(self) -> bytes:
-        """Return what came before TLS was there, which is the beginning of its handshake.
+    async def heard(self) -> None:
+        """Return when the client has said something, with reading paused.
 
-        uvloop reads as soon as `connection_made` returns, even when reading was paused in it.
+        Raises:
+            ConnectionResetError: it has gone instead.
         """
+        assert self._transport is not None
+        if not self._early:
+            self._hearing = asyncio.get_running_loop().create_future()
+            await self._hearing
+        if self._transport.is_closing():
+            raise ConnectionResetError
+        self._transport.pause_reading()
+
+    def take_early(self) -> bytes:
+        """Return what came before TLS was there, which is the beginning of its handshake."""
         early, self._early = bytes(self._early), bytearray()
         return early
 
@@ -297,6 +311,7 @@ class _Inbound(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._real is None or not self._ready:
             self._early += data
+            self._go_on()
         else:
             self._real.data_received(data)
 
@@ -313,9 +328,14 @@ class _Inbound(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._door.leave(self, self._client)
+        self._go_on()
         real, self._real = self._real, None
         if real is not None:
             real.connection_lost(exc)
+
+    def _go_on(self) -> None:
+        if self._hearing is not None and not self._hearing.done():
+            self._hearing.set_result(None)
 
     def abort(self) -> None:
         """Cut the connection."""

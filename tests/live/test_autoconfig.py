@@ -16,7 +16,7 @@ from sandbox.space.designs import BUILT_IN
 from sandbox.trust.httpd import Request, Response
 
 Ask = Callable[..., Response]
-# What Thunderbird's parser takes (comm/mail/components/accountcreation, readFromXML).
+# Mozilla's words. Thunderbird itself takes passwords, and passes over what it cannot do.
 AUTHENTICATIONS = {"password-cleartext", "OAuth2", "TLS-client-cert"}
 MOZILLA = ("/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml")
 SOCKETS = {"SSL", "STARTTLS"}

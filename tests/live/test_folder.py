@@ -73,6 +73,14 @@ def test_reset_forgets_a_space_and_nothing_else(tmp_path: Path) -> None:
         assert [each.name for each in tmp_path.iterdir()] == [".lock"]
 
 
+def test_a_space_whose_founding_was_killed_is_founded_again(tmp_path: Path) -> None:
+    (tmp_path / ".settings.json.k3x9").write_text("{")
+    folder = SpaceFolder(tmp_path)
+    folder.keep(folder.founding({}, DEFAULTS))
+    folder.reset()
+    assert not list(tmp_path.iterdir())
+
+
 def test_settings_of_another_version_are_told(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{"format": 99}')
     with pytest.raises(UserError, match="not of this version"):

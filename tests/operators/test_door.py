@@ -186,28 +186,6 @@ def test_connections_beyond_the_limit_are_cut_and_the_others_are_unharmed(
     run(work)
 
 
-@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_who_opens_many_connections_and_says_nothing_keeps_nobody_out(
-    authority: tuple[TestCA, Path], loop: Callable[[], asyncio.AbstractEventLoop]
-) -> None:
-    _, folder = authority
-
-    async def work() -> None:
-        limits = DoorLimits(handshakes=4)
-        async with door(listener(folder, HOSTS[0], "implicit"), limits=limits) as opened:
-            silent = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(8)]
-            for _ in range(3):
-                assert await greeting(opened, HOSTS[0], client_context(folder)) != ""
-            assert opened.refused == 5  # the oldest; a handshake that is done makes room
-            for reader, _ in silent[:4]:
-                with contextlib.suppress(ConnectionError):
-                    assert await reader.read() == b""
-            for _, writer in silent:
-                writer.close()
-
-    run(work, loop)
-
-
 def test_a_handshake_that_never_ends_is_cut(authority: tuple[TestCA, Path]) -> None:
     _, folder = authority
 
@@ -223,3 +201,54 @@ def test_a_handshake_that_never_ends_is_cut(authority: tuple[TestCA, Path]) -> N
                 await asyncio.sleep(0.01)
 
     run(work)
+
+
+RECORD = b"\x16\x03\x01"  # what a TLS handshake begins with
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_strangers_who_never_finish_a_handshake_keep_nobody_out(
+    authority: tuple[TestCA, Path], loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    _, folder = authority
+
+    async def work() -> None:
+        limits = DoorLimits(handshakes=2)
+        async with door(listener(folder, HOSTS[0], "implicit"), limits=limits) as opened:
+            halves = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(4)]
+            for _, writer in halves:
+                writer.write(RECORD)
+            while opened.connections != 2:
+                await asyncio.sleep(0.01)
+            assert await greeting(opened, HOSTS[0], client_context(folder)) != ""
+            assert opened.refused == 3
+            for reader, writer in halves[:2]:
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+                writer.close()
+            for _, writer in halves[2:]:
+                writer.close()
+            while opened.connections:
+                await asyncio.sleep(0.01)
+
+    run(work, loop)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_who_says_nothing_is_no_handshake(
+    authority: tuple[TestCA, Path], loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    _, folder = authority
+
+    async def work() -> None:
+        limits = DoorLimits(handshakes=1)
+        async with door(listener(folder, HOSTS[0], "implicit"), limits=limits) as opened:
+            silent = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(3)]
+            assert await greeting(opened, HOSTS[0], client_context(folder)) != ""
+            assert opened.refused == 0
+            for _, writer in silent:
+                writer.close()
+            while opened.connections:
+                await asyncio.sleep(0.01)
+
+    run(work, loop)

@@ -2,7 +2,9 @@
 
 A mail client opens several connections at once (Thunderbird: five), each with its own login. Those
 that come while the telephone rings join the request; those that come after an approval use it for
-as long as the policy says. A refusal answers those who wait and is then forgotten.
+as long as the policy says. A refusal, or silence, answers those who wait and, for some seconds,
+those who come after: told no, Thunderbird at once tries its other mechanisms and its other
+connections, six logins and more, and each would ring again until the person gives in.
 Everything is bounded, and a request that nobody waits for any more is cancelled at once.
 """
 
@@ -12,11 +14,13 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
-from sandbox.operators.auth.psc_client import Approval
+from sandbox.operators.auth.psc_client import Approval, PscError
 
 __all__ = ["ApprovalKey", "ApprovalLimits", "Approvals", "TooManyError"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,16 @@ class ApprovalLimits:
         requests_per_account: of them for one holder of one mailbox. Whoever knows a password may
             not ring a person from many addresses until she gives in.
         logins_per_request: connections that wait for one answer.
-        kept: approvals in memory.
+        kept: approvals in memory; as many refusals.
     """
 
     requests: int = 5_000
     requests_per_account: int = 3
     logins_per_request: int = 32
     kept: int = 50_000
+
+
+_Kept: TypeAlias = OrderedDict[ApprovalKey, tuple[float, T]]  # until when, what
 
 
 class TooManyError(Exception):
@@ -61,17 +68,25 @@ class Approvals:
 
     Args:
         seconds: how long an approval answers further logins; 0: only those that waited with it.
+        quiet: how long a telephone that rang for nothing is not rung again for the same client.
         elapsed: a clock in seconds.
         limits: bounds.
     """
 
     def __init__(
-        self, seconds: float, *, elapsed: Callable[[], float], limits: ApprovalLimits | None = None
+        self,
+        seconds: float,
+        *,
+        quiet: float,
+        elapsed: Callable[[], float],
+        limits: ApprovalLimits | None = None,
     ) -> None:
         self._seconds = seconds
+        self._quiet = quiet
         self._elapsed = elapsed
         self._limits = limits or ApprovalLimits()
-        self._kept: OrderedDict[ApprovalKey, tuple[float, Approval]] = OrderedDict()
+        self._kept: _Kept[Approval] = OrderedDict()
+        self._in_vain: _Kept[PscError] = OrderedDict()
         self._pending: dict[ApprovalKey, _Pending] = {}
         self._rung: Counter[tuple[str, str]] = Counter()
         self._tasks: set[asyncio.Task[Approval]] = set()
@@ -86,15 +101,20 @@ class Approvals:
     ) -> Approval:
         """Return an approval: one that is still good, that of a pending request, or a new one.
 
+        What the last request ended with answers too, while the telephone is left in peace.
+
         `ask` rings the telephone. It is cancelled when the last login that waits is cancelled.
 
         Raises:
             TooManyError: too many wait already.
             Exception: what `ask` raises, for all who wait.
         """
-        kept = self._still_good(key)
+        kept = self._still_good(self._kept, key)
         if kept is not None:
             return kept
+        error = self._still_good(self._in_vain, key)
+        if error is not None:
+            raise PscError(error.rule)  # without marks: for this login no telephone rang
         pending = self._pending.get(key) or self._ring(key, ask)
         if pending.waiting >= self._limits.logins_per_request:
             raise TooManyError
@@ -132,13 +152,20 @@ class Approvals:
     def _ended(self, key: ApprovalKey, pending: _Pending, task: asyncio.Task[Approval]) -> None:
         self._tasks.discard(task)
         self._forget(key, pending)
-        # Reading the exception also covers the case where all who waited left at that instant.
-        if task.cancelled() or task.exception() is not None:
+        if task.cancelled():
             return
-        self._kept[key] = (self._elapsed() + self._seconds, task.result())
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._limits.kept:
-            self._kept.popitem(last=False)
+        # Reading the exception also covers the case where all who waited left at that instant.
+        error = task.exception()
+        if error is None:
+            self._keep(self._kept, key, self._seconds, task.result())
+        elif isinstance(error, PscError) and error.marks is not None:
+            self._keep(self._in_vain, key, self._quiet, error)
+
+    def _keep(self, kept: _Kept[T], key: ApprovalKey, seconds: float, what: T) -> None:
+        kept[key] = (self._elapsed() + seconds, what)
+        kept.move_to_end(key)
+        while len(kept) > self._limits.kept:
+            kept.popitem(last=False)
 
     def _forget(self, key: ApprovalKey, pending: _Pending) -> None:
         if self._pending.get(key) is not pending:
@@ -149,10 +176,10 @@ class Approvals:
         if not self._rung[account]:
             del self._rung[account]
 
-    def _still_good(self, key: ApprovalKey) -> Approval | None:
+    def _still_good(self, kept: _Kept[T], key: ApprovalKey) -> T | None:
         now = self._elapsed()
-        # All live equally long: the oldest is the first to end.
-        while self._kept and next(iter(self._kept.values()))[0] <= now:
-            self._kept.popitem(last=False)
-        kept = self._kept.get(key)
-        return None if kept is None else kept[1]
+        # All of one kind live equally long: the oldest is the first to end.
+        while kept and next(iter(kept.values()))[0] <= now:
+            kept.popitem(last=False)
+        found = kept.get(key)
+        return None if found is None else found[1]

@@ -52,10 +52,14 @@ class HoldPolicy:
     Attributes:
         shared: how long an approval opens further sessions of the same client.
         hold: how long a login is held, whatever the provider allows; then no poll is made.
+        quiet: how long, after a refusal or no answer, the same client's logins are refused without
+            ringing: longer than mail software takes for its other mechanisms, shorter than a person
+            takes to try again.
     """
 
     shared: float
     hold: float
+    quiet: float = 5.0
 
     @classmethod
     def of(cls, scenario: Scenario) -> Self:
@@ -94,7 +98,9 @@ class CibaProxy:
         self._method = method
         self._elapsed = (timing or Timing()).elapsed
         self._unanswered = unanswered
-        self.approvals = Approvals(policy.shared, elapsed=self._elapsed, limits=limits)
+        self.approvals = Approvals(
+            policy.shared, quiet=policy.quiet, elapsed=self._elapsed, limits=limits
+        )
 
     async def close(self) -> None:
         """Stop what is pending; the provider's client is closed by whoever made it."""

@@ -1,7 +1,9 @@
 """Thunderbird without a screen, driven over Marionette: a profile of its own, nothing clicked.
 
 By hand, with its window: `python -m tests.live.clients.thunderbird out/space PROFILE` makes a
-profile for the first person of a running space; then `thunderbird --profile PROFILE`.
+profile for the first person of a running space; then `thunderbird --profile PROFILE`. With a third
+word, a file, it reads the mail and takes a picture of the window (in an environment where names
+resolve, docs/connect-your-client.md).
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,9 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 120.0
+from tests.live.clients.marionette import PATIENCE, Marionette, conversation
 
-# Authentication: 3 is a plain password over TLS, 7 is EXTERNAL. Socket: 3 is TLS at once.
+# Ways to log in. To submit there is no EXTERNAL, but a card may do alone.
+NOTHING, PASSWORD, EXTERNAL = 1, 3, 7
+IMPLICIT_TLS = 3
 PREFERENCES: dict[str, Any] = {
     "app.donation.eoy.version.viewed": 999,
     "app.update.enabled": False,
@@ -37,6 +40,8 @@ PREFERENCES: dict[str, Any] = {
     "network.dns.disableIPv6": True,
     "security.default_personal_cert": "Select Automatically",
     "toolkit.telemetry.reportingpolicy.firstRun": False,
+}
+ACCOUNT: dict[str, Any] = {
     "mail.accountmanager.accounts": "account1",
     "mail.accountmanager.defaultaccount": "account1",
     "mail.account.account1.identities": "id1",
@@ -48,11 +53,29 @@ PREFERENCES: dict[str, Any] = {
     "mail.identity.id1.smtpServer": "smtp1",
     "mail.identity.id1.doBcc": False,
     "mail.server.server1.type": "imap",
-    "mail.server.server1.socketType": 3,
+    "mail.server.server1.socketType": IMPLICIT_TLS,
     "mail.server.server1.login_at_startup": False,  # it would ask before it is told the password
     "mail.server.server1.check_new_mail": False,
-    "mail.smtpserver.smtp1.try_ssl": 3,
+    "mail.smtpserver.smtp1.try_ssl": IMPLICIT_TLS,
 }
+
+MODULES = """
+const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
+const account = MailServices.accounts.accounts.find(each => each.incomingServer.type == "imap");
+const root = account?.incomingServer.rootFolder;
+"""
+
+# Dialogs that nobody would answer: what they say is kept, then Cancel.
+CANCEL_DIALOGS = """
+Services.obs.addObserver(dialog => {
+  const said = Services.prefs.getStringPref("test.dialogs", "[]");
+  const text = dialog.document.getElementById("infoBody")?.textContent || dialog.document.title;
+  Services.prefs.setStringPref("test.dialogs", JSON.stringify([...JSON.parse(said), text]));
+  const cancel = () => dialog.document.querySelector("dialog").getButton("cancel").click();
+  dialog.setTimeout(cancel, 100);
+}, "common-dialog-loaded");
+"""
+DIALOGS = """return JSON.parse(Services.prefs.getStringPref("test.dialogs", "[]"));"""
 
 REMEMBER = """
 const [imap, smtp, user, password] = arguments;
@@ -61,24 +84,44 @@ for (const place of ["imap://" + imap, "smtp://" + smtp]) {
   login.init(place, null, place, user, password, "", "");
   await Services.logins.addLoginAsync(login);
 }
-return true;
 """
 
-SUBJECTS = """
-const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
-const server = MailServices.accounts.getAccount("account1").incomingServer;
-server.performExpand(null);
-const inbox = server.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
-if (!inbox) return [];
-inbox.updateFolder(null);
+# What the account assistant does with an address and a password.
+DISCOVER = """
+const [address, password] = arguments;
+const path = "resource:///modules/accountcreation/";
+const { FetchConfig } = ChromeUtils.importESModule(path + "FetchConfig.sys.mjs");
+const { AccountConfig } = ChromeUtils.importESModule(path + "AccountConfig.sys.mjs");
+const { CreateInBackend } = ChromeUtils.importESModule(path + "CreateInBackend.sys.mjs");
+const domain = address.split("@")[1];
+const found = await FetchConfig.fromISP(domain, address, new AbortController().signal);
+const of = server => [server.hostname, server.port, server.socketType, server.auth];
+const servers = {
+  imap: [found.incoming, ...found.incomingAlternatives].map(of),
+  smtp: [found.outgoing, ...found.outgoingAlternatives].map(of),
+};
+if (password) {
+  AccountConfig.replaceVariables(found, address, address, password);
+  found.rememberPassword = true;
+  await CreateInBackend.createAccountInBackend(found);
+}
+return servers;
+"""
+
+OPEN = """
+const [only] = arguments;
+const wanted = folder => !only || folder.name.toUpperCase() == only.toUpperCase();
+root.descendants.filter(wanted).forEach(folder => folder.updateFolder(null));
 await new Promise(later => setTimeout(later, 500));
-return [...inbox.messages].map(header => header.mime2DecodedSubject);
+const inbox = root.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
+return {
+  folders: root.descendants.map(folder => folder.name),
+  subjects: inbox ? [...inbox.messages].map(header => header.mime2DecodedSubject) : [],
+};
 """
 
 SEND = """
 const [to, subject] = arguments;
-const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
-const account = MailServices.accounts.getAccount("account1");
 const identity = account.defaultIdentity;
 const fields = Cc["@mozilla.org/messengercompose/composefields;1"]
   .createInstance(Ci.nsIMsgCompFields);
@@ -109,29 +152,25 @@ return true;
 
 @dataclass(frozen=True)
 class Mailbox:
-    """A mailbox: user, (host, port) of both protocols, and a password or a card (file, PIN)."""
+    """A mailbox: user, (host, port) of both protocols, and a password or a card (file, PIN).
+
+    `keeps_sent`: what is sent is copied into Sent; then nothing is sent while IMAP cannot log in.
+    """
 
     user: str
     imap: tuple[str, int]
     smtp: tuple[str, int]
     password: str = ""
     card: tuple[str, str] | None = None
+    keeps_sent: bool = True
 
 
-def make_profile(folder: Path, mailbox: Mailbox, roots: str, marionette: int) -> None:
-    """Write a profile: preferences, the roots of the space as authorities, the card."""
+def make_profile(folder: Path, roots: str, marionette: int, mailbox: Mailbox | None = None) -> None:
+    """Write a profile: preferences, the roots of the space as authorities, an account, its card."""
     folder.mkdir(parents=True, exist_ok=True)
-    places = {"server.server1": (*mailbox.imap, "hostname"),
-              "smtpserver.smtp1": (*mailbox.smtp, "hostname")}  # fmt: skip
-    values = dict(PREFERENCES)
-    for key, (host, port, name) in places.items():
-        values[f"mail.{key}.{name}"] = host
-        values[f"mail.{key}.port"] = port
-        values[f"mail.{key}.authMethod"] = 7 if mailbox.card else 3
-        values[f"mail.{key}.{'userName' if 'server1' in key else 'username'}"] = mailbox.user
-    values["mail.identity.id1.useremail"] = mailbox.user
-    values["mail.identity.id1.fullName"] = mailbox.user
-    values["marionette.port"] = marionette
+    values = PREFERENCES | {"marionette.port": marionette}
+    if mailbox is not None:
+        values |= _account(mailbox)
     lines = [f"user_pref({json.dumps(key)}, {json.dumps(value)});" for key, value in values.items()]
     (folder / "user.js").write_text("\n".join(lines) + "\n")
     database = ["-d", f"sql:{folder}"]
@@ -143,64 +182,88 @@ def make_profile(folder: Path, mailbox: Mailbox, roots: str, marionette: int) ->
             ["certutil", "-A", *database, "-n", f"root-{number}", "-t", "C,,", "-a"],
             input=text, text=True, check=True, timeout=60,
         )  # fmt: skip
-    if mailbox.card:
+    if mailbox is not None and mailbox.card:
         file, pin = mailbox.card
         words = ["pk12util", "-i", file, *database, "-W", pin, "-K", ""]
         subprocess.run(words, check=True, timeout=60, stdout=subprocess.DEVNULL)
 
 
-class Marionette:
-    """A conversation with Thunderbird: length-prefixed JSON."""
+def _account(mailbox: Mailbox) -> dict[str, Any]:
+    values = ACCOUNT | {"mail.identity.id1.fcc": mailbox.keeps_sent}
+    for key, (host, port), name, with_card in (
+        ("server.server1", mailbox.imap, "userName", EXTERNAL),
+        ("smtpserver.smtp1", mailbox.smtp, "username", NOTHING),
+    ):
+        values[f"mail.{key}.hostname"] = host
+        values[f"mail.{key}.port"] = port
+        values[f"mail.{key}.{name}"] = mailbox.user
+        values[f"mail.{key}.authMethod"] = with_card if mailbox.card else PASSWORD
+    for name in ("useremail", "fullName"):
+        values[f"mail.identity.id1.{name}"] = mailbox.user
+    return values
 
-    def __init__(self, port: int) -> None:
-        self._count = 0
-        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        try:
-            self._read()  # who is there
-        except OSError:
-            self.close()
-            raise
-        self.command("WebDriver:NewSession", {})
-        self.command("Marionette:SetContext", {"value": "chrome"})
-        self.command("WebDriver:SetTimeouts", {"script": int(PATIENCE * 1000)})
 
-    def close(self) -> None:
-        self._socket.close()
+class Thunderbird:
+    """A Thunderbird that runs."""
 
-    def command(self, name: str, parameters: Mapping[str, Any]) -> Any:
-        """Run a command and return its result.
+    def __init__(self, session: Marionette) -> None:
+        self.session = session
+        session.script(CANCEL_DIALOGS)
+
+    def remember(self, mailbox: Mailbox) -> None:
+        """Give it the password, as if a person had typed it and had it remembered."""
+        arguments = mailbox.imap[0], mailbox.smtp[0], mailbox.user, mailbox.password
+        self.session.script(REMEMBER, *arguments)
+
+    def discover(self, address: str, password: str = "") -> dict[str, list[list[Any]]]:
+        """Look for the servers of an address; with a password, make the account.
+
+        Returns:
+            By protocol, [host, port, socket type, authentication] in the order of preference.
+        """
+        return dict(self.session.script(DISCOVER, address, password))
+
+    def inbox(self) -> list[str]:
+        """Get messages; return the subjects that are there."""
+        return list(self._open("INBOX")["subjects"])
+
+    def folders(self) -> list[str]:
+        """Open every folder that is known, all at once; return their names."""
+        return list(self._open()["folders"])
+
+    def _open(self, *arguments: str) -> dict[str, list[str]]:
+        found = None
+        while found is None:  # a dialog cut the script short
+            found = self.session.script(MODULES + OPEN, *arguments)
+        return dict(found)
+
+    def send(self, to: str, subject: str) -> None:
+        """Send a message.
 
         Raises:
-            RuntimeError: Thunderbird says that it failed.
+            RuntimeError: it could not be sent.
         """
-        self._count += 1
-        data = json.dumps([0, self._count, name, parameters]).encode()
-        self._socket.sendall(b"%d:%s" % (len(data), data))
-        _, _, error, result = self._read()
-        if error:
-            raise RuntimeError(f"{name}: {error['error']}: {error['message']}")
-        return result
+        if not self.session.script(MODULES + SEND, to, subject):
+            raise RuntimeError(f"not sent: {self.dialogs()}")
 
-    def script(self, text: str, *arguments: Any) -> Any:
-        """Run a script with all rights; it may wait."""
-        wrapped = f"return (async function() {{ {text} }}).apply(null, arguments);"
-        parameters = {"script": wrapped, "args": list(arguments), "sandbox": "system"}
-        return self.command("WebDriver:ExecuteScript", parameters)["value"]
+    def dialogs(self) -> list[str]:
+        """Return what its dialogs said; each was cancelled."""
+        return list(self.session.script(DIALOGS))
 
-    def _read(self) -> Any:
-        length = b""
-        while (byte := self._socket.recv(1)) != b":":
-            if not byte:
-                raise ConnectionError("Thunderbird has gone")
-            length += byte
-        data = b""
-        while len(data) < int(length):
-            data += self._socket.recv(int(length) - len(data))
-        return json.loads(data)
+    def until(self, mark: str) -> None:
+        """Get messages until one with a subject is there.
+
+        Raises:
+            TimeoutError: it does not come.
+        """
+        end = time.monotonic() + PATIENCE
+        while mark not in (seen := self.inbox()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{mark} not among {seen}; {self.dialogs()}")
 
 
 @contextlib.contextmanager
-def thunderbird(profile: Path, port: int, env: Mapping[str, str]) -> Iterator[Marionette]:
+def thunderbird(profile: Path, port: int, env: Mapping[str, str]) -> Iterator[Thunderbird]:
     """Run Thunderbird until the block ends.
 
     Raises:
@@ -217,8 +280,8 @@ def thunderbird(profile: Path, port: int, env: Mapping[str, str]) -> Iterator[Ma
             start_new_session=True,
         )  # fmt: skip
         try:
-            with contextlib.closing(_conversation(port)) as session:
-                yield session
+            with contextlib.closing(conversation(port)) as session:
+                yield Thunderbird(session)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)
@@ -229,26 +292,16 @@ def thunderbird(profile: Path, port: int, env: Mapping[str, str]) -> Iterator[Ma
                 child.wait()
 
 
-def _conversation(port: int) -> Marionette:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        try:
-            return Marionette(port)
-        except (ConnectionError, OSError):
-            time.sleep(0.3)
-    raise TimeoutError("Thunderbird does not answer")
-
-
-def mailbox_of(sheet: Mapping[str, Any], method: str) -> Mailbox:
+def mailbox_of(sheet: Mapping[str, Any], method: str, design: str = "single-endpoint") -> Mailbox:
     """Return the first mailbox of a sheet that logs in by a method.
 
     Args:
         sheet: content of space.json.
-        method: ecps, through the CIBA proxy at the single endpoint; or cps, at the endpoints for
-            cards. To submit, Thunderbird knows no EXTERNAL: the card has to log in alone.
+        method: ecps, through the CIBA proxy; totp, where the password still lacks its code; cps,
+            where a card alone may submit: Thunderbird knows no EXTERNAL there.
+        design: whose endpoints.
     """
     operator = sheet["operators"][0]
-    design = "multi-endpoint" if method == "cps" else "single-endpoint"
     at = {e["protocol"]: e for e in operator["designs"][design] if method in e["methods"]}
     account, way = next(
         (account, holder["methods"][method])
@@ -262,12 +315,32 @@ def mailbox_of(sheet: Mapping[str, Any], method: str) -> Mailbox:
     return Mailbox(way["username"], imap, smtp, password=way["password"])
 
 
+SHOW = """
+const window = Services.wm.getMostRecentWindow("mail:3pane");
+window.resizeTo(1180, 480);
+const tab = window.document.getElementById("tabmail").currentTabInfo;
+tab.folder = root.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
+await new Promise(later => setTimeout(later, 2000));
+tab.chromeBrowser.contentWindow.threadTree.selectedIndex = 0;
+await new Promise(later => setTimeout(later, 2000));
+"""
+
+
 def main() -> None:
-    """Make a profile for a running space."""
-    space, profile = Path(sys.argv[1]), Path(sys.argv[2])
+    """Make a profile for a running space; with a file, take a picture."""
+    space, profile, *pictures = map(Path, sys.argv[1:])
     sheet = json.loads((space / "space.json").read_bytes())
     shutil.rmtree(profile, ignore_errors=True)
-    make_profile(profile, mailbox_of(sheet, "ecps"), sheet["ca"]["roots"], 2828)
+    mailbox = mailbox_of(sheet, "ecps")
+    make_profile(profile, sheet["ca"]["roots"], 2828, mailbox)
+    for file in pictures:
+        with thunderbird(profile, 2828, {}) as running:
+            running.remember(mailbox)
+            end = time.monotonic() + PATIENCE
+            while not running.inbox() and time.monotonic() < end:
+                pass
+            running.session.script(MODULES + SHOW)
+            file.write_bytes(running.session.picture())
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ KEY = ApprovalKey("camille@op1.mssante.test", "899700000018", "127.0.0.9")
 ELSEWHERE = ApprovalKey(KEY.mailbox, KEY.identity, "127.0.0.10")
 COLLEAGUE = ApprovalKey(KEY.mailbox, "899700000026", KEY.client)
 YES = Approval("899700000018", Marks(1.0, 9.0))
-NO = PscError(RULES["ciba-refused"])
+NO = PscError(RULES["ciba-refused"], marks=Marks(1.0, 9.0))
+UNREACHABLE = PscError(RULES["psc-unreachable"])  # no telephone rang
+QUIET = 5.0
 
 
 class Phone:
@@ -60,7 +62,7 @@ class Bench:
         self.phone = Phone()
         self.logins: list[asyncio.Task[Approval]] = []
         self.approvals = Approvals(
-            seconds, elapsed=lambda: self.now, limits=ApprovalLimits(**limits)
+            seconds, quiet=QUIET, elapsed=lambda: self.now, limits=ApprovalLimits(**limits)
         )
 
     async def login(self, key: ApprovalKey = KEY) -> asyncio.Task[Approval]:
@@ -132,14 +134,64 @@ def test_an_approval_is_not_another_clients(other: ApprovalKey):
     run(body())
 
 
-def test_a_refusal_answers_those_who_wait_and_is_then_forgotten():
+def test_a_refusal_answers_those_who_wait():
     async def body() -> None:
         async with bench() as b:
             logins = [await b.login() for _ in range(3)]
             b.phone.answer(NO)
             assert await asyncio.gather(*logins, return_exceptions=True) == [NO] * 3
+
+    run(body())
+
+
+async def told(b: Bench, what: PscError, key: ApprovalKey = KEY) -> PscError:
+    """Log in; the telephone, where it rings, answers `what`. Return what the login is told."""
+    task = await b.login(key)
+    b.phone.answer(what)
+    with pytest.raises(PscError) as caught:
+        await task
+    return caught.value
+
+
+def test_software_that_tries_again_after_a_refusal_does_not_ring():
+    async def body() -> None:
+        async with bench() as b:
+            await told(b, NO)
+            b.now = QUIET - 0.1
+            again = await told(b, NO)
+            assert (again.rule, b.phone.rings) == (NO.rule, 1)
+            assert again.marks is None  # this login waited for nobody
+
+    run(body())
+
+
+def test_a_person_who_tries_again_after_a_refusal_is_asked():
+    async def body() -> None:
+        async with bench() as b:
+            await told(b, NO)
+            b.now = QUIET
             await b.approved()
             assert b.phone.rings == 2
+
+    run(body())
+
+
+@pytest.mark.parametrize("other", [ELSEWHERE, COLLEAGUE], ids=["address", "holder"])
+def test_a_refusal_is_not_another_clients(other: ApprovalKey):
+    async def body() -> None:
+        async with bench() as b:
+            await told(b, NO)
+            await b.approved(other)
+            assert b.phone.rings == 2
+
+    run(body())
+
+
+def test_a_failure_that_rang_nobody_is_forgotten_at_once():
+    async def body() -> None:
+        async with bench() as b:
+            await told(b, UNREACHABLE)
+            await b.approved()
 
     run(body())
 

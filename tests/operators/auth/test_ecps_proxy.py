@@ -40,6 +40,7 @@ from .ciba_space import (
 MAILBOX = "accueil@op1.mssante.test"
 DOCTOR_HERE = Account(mailbox=MAILBOX, identity=DOCTOR, name="CAMILLE TESTMEDECIN")
 PHARMACIST_HERE = Account(mailbox=MAILBOX, identity=PHARMACIST, name="DOMINIQUE TESTPHARMACIEN")
+QUIET = 5.0
 PASSWORD = PasswordCredentials(mechanism=SaslName.PLAIN, authcid=MAILBOX, password="secret")
 
 
@@ -88,7 +89,7 @@ async def operator(
     timing = timing or virtual(psc)
     journal = Journal(clock=timing.now)
     async with client_of(psc, timing, timeout=timeout) as client:
-        policy = HoldPolicy(shared=shared, hold=hold)
+        policy = HoldPolicy(shared=shared, hold=hold, quiet=QUIET)
         proxy = CibaProxy(client, policy, journal, timing=timing, limits=limits)
         try:
             yield Operator(psc, proxy, journal)
@@ -297,13 +298,28 @@ def test_two_holders_of_one_mailbox_are_each_asked(psc: Running):
     run(body())
 
 
-def test_a_refusal_is_not_kept(psc: Running):
+def test_a_refusal_rings_once_for_software_that_tries_all_it_knows(psc: Running):
     psc.provider.behaviour = Behaviour(kind="refuse", delay=1)
 
     async def body() -> None:
         async with operator(psc) as op:
+            first, *others = [rejected(await op.login()) for _ in range(6)]
+            assert {each.rule for each in others} == {first.rule}
+            assert [each.person for each in others] == [0.0] * 5
+            assert op.rings() == 1
+
+    run(body())
+
+
+def test_after_a_refusal_a_person_who_tries_again_is_asked_again(psc: Running):
+    psc.provider.behaviour = Behaviour(kind="refuse", delay=1)
+
+    async def body() -> None:
+        timing = virtual(psc)
+        async with operator(psc, timing) as op:
             rejected(await op.login())
             psc.provider.behaviour = Behaviour(kind="approve", delay=1)
+            await timing.sleep(QUIET)
             assert isinstance(await op.login(), Accepted)
 
     run(body())
