@@ -8,6 +8,7 @@ mailbox exists: the domain alone decides.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
@@ -31,6 +32,7 @@ _SOCKET = {"implicit": "SSL", "starttls": "STARTTLS"}
 _ENCRYPTION = {"implicit": "SSL", "starttls": "TLS"}
 # What a person types into ordinary mail software first, what needs most of it last.
 _ORDER = (Method.ECPS, Method.TOTP, Method.SMS, Method.CPS, Method.CERTIFICATE)
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")  # the answer repeats it in a URL
 _XML = "application/xml; charset=utf-8"
 
 
@@ -199,6 +201,8 @@ def autoconfig_handler(known: Mapping[str, Discovery]) -> Handler:
                 return Response(body=_failure("500", "Unknown domain"), content_type=_XML)
             return Response(body=autodiscover(found, address), content_type=_XML)
         if path == _AUTODISCOVER_JSON and about("", host) is not None:
+            if not _HOST.fullmatch(host):
+                return Response(status=400, body=b"bad host\n")
             answer = {"Protocol": "AutodiscoverV1", "Url": f"https://{host}{_AUTODISCOVER}"}
             return Response(body=json.dumps(answer).encode(), content_type="application/json")
         return Response(status=404, body=b"not found\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email
 import imaplib
 import json
 import mimetypes
@@ -10,8 +9,7 @@ import smtplib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from email.header import decode_header, make_header
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from pathlib import Path
@@ -21,11 +19,14 @@ import click
 
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.sheet import read_sheet
+from sandbox.operators.imap.header import decoded, first, parse_fields
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["inbox", "send", "watch"]
+__all__ = ["inbox", "send", "shown", "watch"]
 
+_SHOWN = ("date", "from", "to", "subject")
+_FIELDS = 100  # of those, which the server sends alone
 LARGEST = 25 * 1024 * 1024  # of a message (EF.7.1)
 _IDLE_SECONDS = 29 * 60.0  # RFC 2177: a server may end what is silent for 30 minutes
 
@@ -110,8 +111,17 @@ def send(
         raise SystemExit(1)
 
 
-def _text(message: Message, name: str) -> str:
-    return str(make_header(decode_header(message.get(name, ""))))
+def shown(header: bytes) -> dict[str, str]:
+    """Return what is shown of a message's header; a stranger wrote it.
+
+    No character moves the cursor, ends the line or turns the text round, whatever it was coded in.
+    """
+    fields = parse_fields(header, _FIELDS)
+    texts = {name: decoded(first(fields, name.encode()) or b"") for name in _SHOWN}
+    return {
+        name: "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+        for name, text in texts.items()
+    }
 
 
 def _rows(imap: imaplib.IMAP4, criterion: str) -> Iterator[dict[str, Any]]:
@@ -127,13 +137,12 @@ def _rows(imap: imaplib.IMAP4, criterion: str) -> Iterator[dict[str, Any]]:
             continue
         head = part[0].decode()
         values = head[head.index("(") + 1 :].split()
-        message = email.message_from_bytes(part[1])
         flags = [each.decode() for each in imaplib.ParseFlags(part[0])]
         yield {
             "uid": int(values[values.index("UID") + 1]),
             "size": int(values[values.index("RFC822.SIZE") + 1]),
             "flags": sorted(flags),
-            **{name.lower(): _text(message, name) for name in ("Date", "From", "To", "Subject")},
+            **shown(part[1]),
         }
 
 

@@ -132,7 +132,15 @@ class SpaceFolder:
         return kept
 
     def keep(self, founding: Founding) -> None:
-        """Found the space, unless it is."""
+        """Found the space, unless it is; from now on its folder is its owner's only.
+
+        Raises:
+            UserError: the folder is another user's, who could change keys and mailboxes.
+        """
+        try:
+            self.path.chmod(0o700)
+        except PermissionError:
+            raise UserError(f"{self.path}: another user's folder; give one of your own") from None
         settings = {"format": FORMAT, **asdict(founding)}
         write_private(self._settings, json.dumps(settings, indent=1).encode(), keep=True)
 

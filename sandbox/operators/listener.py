@@ -83,6 +83,8 @@ def server_context(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
+    # A handshake that a client asks for again and again costs it little and us much.
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.load_cert_chain(chain, key)
     if client_certificate != "none":
         context.load_verify_locations(cadata=bundle)

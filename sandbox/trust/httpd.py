@@ -82,7 +82,8 @@ class HttpServer:
     port: int = 0
     context: ssl.SSLContext | None = None
     _server: asyncio.Server | None = field(default=None, init=False)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    # Oldest first.
+    _tasks: dict[asyncio.Task[None], None] = field(default_factory=dict, init=False)
 
     async def start(self) -> None:
         """Listen."""
@@ -106,16 +107,17 @@ class HttpServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        if len(self._tasks) >= _MAX_CONNECTIONS:
-            writer.transport.abort()
-            return
-        self._tasks.add(task)
+        # The oldest goes, not the newcomer: who opens many and asks nothing keeps nobody out.
+        living = [each for each in self._tasks if not each.cancelling()]
+        if len(living) >= _MAX_CONNECTIONS:
+            living[0].cancel()
+        self._tasks[task] = None
         try:
             await self._serve(reader, writer)
         except (TimeoutError, ConnectionError, ssl.SSLError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
-            self._tasks.discard(task)
+            self._tasks.pop(task, None)
             writer.close()
             with contextlib.suppress(TimeoutError, ConnectionError, ssl.SSLError):
                 await asyncio.wait_for(writer.wait_closed(), 1)

@@ -158,6 +158,7 @@ def test_the_json_of_outlook_points_to_the_xml_under_our_names_only(ask: Ask) ->
     answer = json.loads(ask(path, host="autodiscover.op001.mssante.test").body)
     assert answer["Url"].startswith("https://autodiscover.op001.mssante.test/")
     assert ask(path, host="evil.test").status == 404
+    assert ask(path, host="autodiscover.op001.mssante.test:@evil.test").status == 400
 
 
 @pytest.mark.parametrize(

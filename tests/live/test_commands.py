@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.live.commands_mail import shown
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
 
@@ -174,3 +175,19 @@ def test_a_signal_ends_a_space_cleanly_even_with_clients_there(
     assert process.returncode == 0
     assert "curl --cacert" in out
     assert not (tmp_path / "space.json").exists()
+
+
+def test_what_a_stranger_wrote_is_shown_and_not_obeyed() -> None:
+    header = (
+        b"From: =?utf-8?q?=1B]0;x=07?= <a@b.test>\r\n"
+        b"Subject: =?utf-8?q?one=0D=0A__7_*_forged?= =?utf-8?b?wpvigK4=?= \x1b[2J\r\n\r\n"
+    )
+    row = shown(header)
+    assert set(row) == {"date", "from", "to", "subject"}
+    assert all(text.isprintable() for text in row.values())
+    assert row["from"].endswith("<a@b.test>")
+
+
+@pytest.mark.parametrize("value", [b"=?nonsense?q?x?=", b"=?utf-8?b?x?=", b"\xff\xfe", b""])
+def test_what_cannot_be_decoded_does_not_hide_the_other_messages(value: bytes) -> None:
+    assert "subject" in shown(b"Subject: " + value + b"\r\n\r\n")

@@ -44,6 +44,14 @@ def test_a_space_keeps_what_it_was_founded_with(tmp_path: Path) -> None:
             SpaceFolder(tmp_path).founding({"operators": 4}, DEFAULTS)
 
 
+def test_the_folder_of_a_space_is_its_owner_s_whoever_made_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    folder = SpaceFolder(tmp_path)
+    with folder.locked():
+        folder.keep(folder.founding({}, DEFAULTS))
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_start_that_was_refused_founds_nothing(tmp_path: Path) -> None:
     with SpaceFolder(tmp_path).locked():
         SpaceFolder(tmp_path).founding({"scenario": "nope"}, DEFAULTS)

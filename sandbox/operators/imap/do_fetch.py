@@ -21,6 +21,8 @@ __all__ = ["fetch"]
 # Below both, an answer is written at once; above, the loop and the client get their turns.
 _AT_ONCE_MESSAGES = 256
 _AT_ONCE_BYTES = 262_144
+# Of one message: a whole one, its parts beside it, and some. It may be asked for 256 times over.
+_OF_ONE_MESSAGE = 64 * 2**20
 _FROM_ROW = frozenset(
     ("EMAILID", "FLAGS", "INTERNALDATE", "MODSEQ", "RFC822.SIZE", "THREADID", "UID")
 )
@@ -152,29 +154,45 @@ class _Writer:
 
     def write(self, index: int) -> int:
         """Write one message's response; return `written`."""
-        message = _Message(self._session, self._view.rows[index], self._read)
-        out = [b"* %d FETCH (" % (index + 1)]
-        told = False
         try:
-            for item in self._items:
-                if len(out) > 1:
-                    out.append(b" ")
-                told = told or item == "FLAGS"
-                out += self._section(message, item) if isinstance(item, SectionItem) else (
-                    self._plain(message, item),
-                )  # fmt: skip
+            out = self._response(index)
         except StoreError:  # gone between two commits
             self._vanished = True
             return self.written
         except No as failed:
             self._failed = failed
             return self.written
-        if message.row.uid in self.told_flags and not told:
-            out += (b" ", self._plain(message, "FLAGS"))
-        out.append(b")\r\n")
         self._session.out += out
         self.written += sum(map(len, out))
         return self.written
+
+    def _response(self, index: int) -> list[bytes]:
+        """Return one message's response.
+
+        Raises:
+            StoreError: the message is gone.
+            No: a part cannot be decoded, or too much is asked for.
+        """
+        message = _Message(self._session, self._view.rows[index], self._read)
+        out = [b"* %d FETCH (" % (index + 1)]
+        size = 0
+        for item in self._items:
+            if len(out) > 1:
+                out.append(b" ")
+            more = self._item(message, item)
+            size += sum(map(len, more))
+            if size > _OF_ONE_MESSAGE:
+                raise No("Too much of one message at once", "LIMIT")
+            out += more
+        if message.row.uid in self.told_flags and "FLAGS" not in self._items:
+            out += (b" ", self._plain(message, "FLAGS"))
+        out.append(b")\r\n")
+        return out
+
+    def _item(self, message: _Message, item: FetchItem) -> Sequence[bytes]:
+        if isinstance(item, SectionItem):
+            return self._section(message, item)
+        return (self._plain(message, item),)
 
     def _plain(self, message: _Message, item: str) -> bytes:
         row = message.row

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command, ListMailboxes
@@ -13,6 +14,8 @@ from sandbox.operators.imap.session import Outcome, Session
 from sandbox.operators.mail import Folder
 
 __all__ = ["list_mailboxes", "lsub"]
+
+_TURN = 50  # names told before others have their turn
 
 
 def list_mailboxes(session: Session, command: Command) -> Outcome:
@@ -25,10 +28,11 @@ def list_mailboxes(session: Session, command: Command) -> Outcome:
     catalogue = _Catalogue(
         store.folders(session.mailbox), store.subscriptions(session.mailbox), command
     )
-    for name in catalogue.names:
+
+    def tell(name: str) -> None:
         line = catalogue.line(name)
         if line is None:
-            continue
+            return
         attributes, child_info = line
         session.send(f"* LIST ({' '.join(attributes)}) ".encode(), b'"/" ', session.name(name))
         if child_info:
@@ -38,7 +42,8 @@ def list_mailboxes(session: Session, command: Command) -> Outcome:
         folder = catalogue.folders.get(name)
         if command.status and folder is not None:
             status_line(session, folder, command.status)
-    return Reply("OK", "LIST completed")
+
+    return _each(session, catalogue.names, tell, "LIST completed")
 
 
 def lsub(session: Session, command: Command) -> Outcome:
@@ -46,17 +51,38 @@ def lsub(session: Session, command: Command) -> Outcome:
     assert isinstance(command, commands.ListMailboxes)
     subscribed = session.service.store.subscriptions(session.mailbox)
     pattern = command.reference + command.patterns[0]
-    for name in sorted(_with_superiors(subscribed)):
+
+    def tell(name: str) -> None:
         if not matches(pattern, name):
-            continue
+            return
         if name in subscribed:
             attributes = b""
         elif pattern.endswith("%"):
             attributes = b"\\Noselect"
         else:
-            continue
+            return
         session.send(b"* LSUB (" + attributes + b') "/" ', session.name(name), b"\r\n")
-    return Reply("OK", "LSUB completed")
+
+    return _each(session, sorted(_with_superiors(subscribed)), tell, "LSUB completed")
+
+
+def _each(
+    session: Session, names: Sequence[str], tell: Callable[[str], None], completed: str
+) -> Outcome:
+    """Tell of each name; where there are many, others have their turn in between."""
+    if len(names) <= _TURN:
+        for name in names:
+            tell(name)
+        return Reply("OK", completed)
+
+    async def work() -> Reply:
+        for count, name in enumerate(names, 1):
+            tell(name)
+            if count % _TURN == 0:
+                await session.drain()
+        return Reply("OK", completed)
+
+    return work
 
 
 class _Catalogue:
@@ -83,7 +109,7 @@ class _Catalogue:
             return None
         child_info = []
         if self._deep:
-            below = [each for each in self.names if each.startswith(name + DELIMITER)]
+            below = self._below(name)
             child_info = [
                 option
                 for option in sorted(self._filters)
@@ -92,6 +118,12 @@ class _Catalogue:
         if not all(self._meets(name, option) for option in self._filters) and not child_info:
             return None
         return self._attributes(name), child_info
+
+    def _below(self, name: str) -> list[str]:
+        # Sorted, so they stand together.
+        start = bisect_left(self.names, name + DELIMITER)
+        end = bisect_left(self.names, name + chr(ord(DELIMITER) + 1))
+        return self.names[start:end]
 
     def _meets(self, name: str, option: str) -> bool:
         if option == "SUBSCRIBED":

@@ -96,7 +96,7 @@ class Receiver:
         self._seen = 0  # of the buffer, known to hold no line end
         self._parts: list[bytes | Literal] = []
         self._text = 0  # bytes of text in this command so far
-        self._literals = 0  # bytes of literals, a message left out
+        self._literals = 0  # bytes of literals in this command so far
         self._literal: tuple[int, bool, bool] | None = None  # bytes to come, binary, is a message
         self._announced = False
         self._refused: Broken | None = None
@@ -175,7 +175,9 @@ class Receiver:
 
     def _allow(self, size: int, *, waits: bool, message: bool, binary: bool) -> Broken | None:
         limits = self.limits
-        bound = limits.message if message else limits.literal - self._literals
+        bound = limits.literal - self._literals
+        if message:  # beside it the name of its folder may be a literal
+            bound = min(limits.message, bound + limits.message)
         refused = self._refused
         if refused is None and size > bound:
             refused = Broken(self._tag(), "Literal too big", too_big=message)
@@ -207,7 +209,7 @@ class Receiver:
             data = bytes(view[:size])
         del self._buffer[:size]
         self._parts.append(Literal(data, binary))
-        self._literals += 0 if message else size
+        self._literals += size
         self._literal = None
         return True
 

@@ -6,12 +6,11 @@ that grows with its length only.
 
 from __future__ import annotations
 
+import binascii
 import codecs
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from email.errors import HeaderParseError
-from email.header import decode_header
 from urllib.parse import quote_from_bytes
 
 __all__ = [
@@ -37,9 +36,13 @@ _EXTENDED = re.compile(rb"[^']*'[^']*'")
 # Runs of encoded words; lengths bounded, since the library's own pattern looks ahead without end.
 _WORD = r"=\?[^?\s]{1,40}\?[bBqQ]\?[^?\s]{0,200}\?="
 _WORDS = re.compile(rf"{_WORD}(?:\s{{1,80}}{_WORD})*")
+_ONE_WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?\s]*)\?=")
+_WORD_DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "B": lambda text: binascii.a2b_base64(text + b"=" * (-len(text) % 4)),
+    "Q": lambda text: binascii.a2b_qp(text, header=True),
+}
 # Codecs that take more than linear time, or are no character set of messages.
 _NOT_CHARSETS = frozenset(("idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"))
-_LOOKED_AT = 1 << 20  # bytes of one header whose fields are told apart
 _PARAMETERS = 200
 
 
@@ -61,10 +64,12 @@ def header_end(content: bytes, start: int, end: int) -> int:
     return found.end() if found else end
 
 
-def parse_fields(header: bytes) -> list[Field]:
-    """Tell fields apart; the blank line is none."""
-    fields = []
-    for found in _FIELD.finditer(header[:_LOOKED_AT]):
+def parse_fields(header: bytes, most: int) -> list[Field]:
+    """Tell fields apart, `most` of them; the blank line is none."""
+    fields: list[Field] = []
+    for found in _FIELD.finditer(header):
+        if len(fields) >= most:
+            break
         raw = found[0]
         if raw in (b"", b"\r\n", b"\n"):
             continue
@@ -180,14 +185,22 @@ def decoded(value: bytes) -> str:
 
 
 def _words(found: re.Match[str]) -> str:
-    try:
-        parts = decode_header(found[0])
-    except HeaderParseError:
-        return found[0]
-    return "".join(
-        word if isinstance(word, str) else in_charset(word, charset or "us-ascii")
-        for word, charset in parts
-    )
+    """Decode a run of encoded words; what one charset cuts between words is put together.
+
+    The library's `decode_header` takes ten times as long, and a header may hold 30,000 words.
+    """
+    pieces: list[tuple[str, list[bytes]]] = []
+    for word in _ONE_WORD.finditer(found[0]):
+        try:
+            data = _WORD_DECODERS[word[2].upper()](word[3].encode())
+        except binascii.Error:
+            return found[0]
+        charset = word[1].partition("*")[0].lower()  # RFC 2231 §5: a language may follow
+        if pieces and pieces[-1][0] == charset:
+            pieces[-1][1].append(data)
+        else:
+            pieces.append((charset, [data]))
+    return "".join(in_charset(b"".join(parts), charset) for charset, parts in pieces)
 
 
 def in_charset(data: bytes, charset: str) -> str:

@@ -17,6 +17,8 @@ __all__ = ["Part", "parse_message"]
 
 _DEPTH = 32
 _PARTS = 2_000
+_HEADERS = 1 << 19  # bytes of all headers of a message whose fields are told apart
+_FIELDS = 10_000
 _MARKS = 50_000  # looked at, delimiters or not
 # What follows a boundary in a delimiter line.
 _AFTER = re.compile(rb"(?P<last>--)?[ \t]*(?:(?=\r?\n)|\Z)")
@@ -68,18 +70,20 @@ class Part:
 
 
 class _Splitter:
-    """Bounds of one message: how many parts, and how many bytes boundaries are looked for in."""
+    """Bounds of one message: parts, fields, and bytes that boundaries are looked for in."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.parts_left = _PARTS
         self.bytes_left = 8 * len(content) + 65_536
         self.marks_left = _MARKS
+        self.headers_left = _HEADERS
+        self.fields_left = _FIELDS
 
     def part(self, start: int, end: int, depth: int, default: tuple[bytes, bytes]) -> Part:
         content = self.content
         body = header_end(content, start, end)
-        fields = tuple(parse_fields(content[start:body]))
+        fields = self._fields(start, body)
         kind, subtype, parameters = _content_type(fields, default)
         encoding = _encoding(fields)
         parts: tuple[Part, ...] = ()
@@ -109,6 +113,13 @@ class _Splitter:
             lines=_lines(content, body, end),
             parts=parts,
         )
+
+    def _fields(self, start: int, body: int) -> tuple[Field, ...]:
+        header = self.content[start : min(body, start + self.headers_left)]
+        fields = tuple(parse_fields(header, self.fields_left))
+        self.headers_left -= len(header)
+        self.fields_left -= len(fields)
+        return fields
 
     def _afford(self, size: int) -> bool:
         self.parts_left -= 1

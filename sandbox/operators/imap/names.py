@@ -78,25 +78,25 @@ def encode_name(name: str, *, utf8: bool) -> bytes:
 def matches(pattern: str, name: str) -> bool:
     """Tell whether LIST's pattern takes a name: `*` any text, `%` any without the delimiter.
 
-    Work is bounded by the product of the lengths, whatever the pattern.
+    The places that a part of the pattern may reach in the name are bits of one number, so that a
+    letter of the pattern costs a few operations on it, whatever the pattern.
     """
     if pattern[:5].upper() == "INBOX" and pattern[5:6] in ("", DELIMITER, "*", "%"):
         pattern = "INBOX" + pattern[5:]
-    reached = {0}
+    everywhere = (1 << (len(name) + 1)) - 1
+    places: dict[str, int] = {}
+    for place, letter in enumerate(name):
+        places[letter] = places.get(letter, 0) | 1 << place
+    within = (everywhere >> 1) & ~places.get(DELIMITER, 0)
+    reached = 1
     for letter in pattern:
         if letter == "*":
-            reached = set(range(min(reached), len(name) + 1))
+            reached = everywhere & -(reached & -reached)
         elif letter == "%":
-            further = set()
-            for start in reached:
-                end = start
-                further.add(end)
-                while end < len(name) and name[end] != DELIMITER and end + 1 not in further:
-                    end += 1
-                    further.add(end)
-            reached = further
+            # Adding carries a bit through the letters of its level, to the place after the last.
+            reached = (reached | ((reached & within) + within) ^ within) & everywhere
         else:
-            reached = {at + 1 for at in reached if at < len(name) and name[at] == letter}
+            reached = (reached & places.get(letter, 0)) << 1
         if not reached:
             return False
-    return len(name) in reached
+    return bool(reached >> len(name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import re
 
@@ -110,10 +109,11 @@ def _date_time(quoted: bytes) -> float:
             year, MONTHS.get(found[2].decode().lower(), 0), day, hour, minute, min(second, 59),
             tzinfo=dt.UTC,
         )  # fmt: skip
-    except ValueError:
+        east = dt.timedelta(hours=int(found[8]), minutes=int(found[9]))
+        # In UTC too it has to be a date that can be written and searched.
+        return (at - east if found[7] == b"+" else at + east).timestamp()
+    except (OverflowError, ValueError):
         raise Malformed("No such date") from None
-    east = (int(found[8]) * 60 + int(found[9])) * 60
-    return float(calendar.timegm(at.timetuple()) - (east if found[7] == b"+" else -east))
 
 
 def _flags(cursor: Cursor) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ STATUS_ITEMS = frozenset(
     )
 )
 _SELECTION = frozenset(("RECURSIVEMATCH", "REMOTE", "SPECIAL-USE", "SUBSCRIBED"))
-_PATTERNS = 64
+_PATTERNS = 16
 _PATTERN = 255  # bytes; matching costs pattern times name
 
 

@@ -24,7 +24,8 @@ MONTHS = {
 _DATE = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')
 _OPTIONS = frozenset(("MIN", "MAX", "ALL", "COUNT", "SAVE"))
 _DEPTH = 32
-_KEYS = 256  # each may read every message
+_KEYS = 256
+_BODIES = 32  # BODY and TEXT, each of which looks through every message
 
 _FLAGS = {
     "ANSWERED": "\\Answered",
@@ -53,6 +54,7 @@ class SearchArguments:
         self.by_modseq = False
         self._cursor = cursor
         self._left = _KEYS
+        self._bodies_left = _BODIES
         cursor.space()
         word = _take_word(cursor)
         if word == "RETURN":
@@ -140,6 +142,9 @@ class SearchArguments:
 
     def containing(self, word: str, _: int) -> Key:
         """BODY, TEXT."""
+        self._bodies_left -= 1
+        if self._bodies_left < 0:
+            raise Malformed("Too many BODY and TEXT keys")
         return keys.Containing(word == "TEXT", self.text())
 
     def dated(self, word: str, _: int) -> Key:

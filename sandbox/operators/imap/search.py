@@ -30,7 +30,7 @@ class Candidate:
         parsed: structures.
     """
 
-    __slots__ = ("_bytes", "_content", "_parsed", "index", "recent", "row")
+    __slots__ = ("_bytes", "_content", "_parsed", "_read", "index", "recent", "row")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Candidate:
         self.index = index
         self.recent = recent
         self._bytes: bytes | None = None
+        self._read: dict[bytes | int, str] = {}
         self._content = content
         self._parsed = parsed
 
@@ -59,6 +60,20 @@ class Candidate:
     def parsed(self) -> Parsed:
         """Its structure."""
         return self._parsed.get(self.row.message, self._bytes)
+
+    def words(self, value: bytes) -> str:
+        """Return a field as it is compared; each is decoded once, however many keys ask."""
+        found = self._read.get(value)
+        if found is None:
+            found = self._read[value] = decoded(value).casefold()
+        return found
+
+    def text(self, part: Part) -> str:
+        """Return the body of a part as it is compared, likewise."""
+        found = self._read.get(part.body)
+        if found is None:
+            found = self._read[part.body] = _text(self.content, part).casefold()
+        return found
 
 
 Test = Callable[[Candidate], bool]
@@ -123,7 +138,7 @@ def _leaf(key: Key) -> Test:
         return _dated(key)
     if isinstance(key, keys.InHeader):
         field, text = key.field.encode("ascii", "replace"), key.text
-        return lambda candidate: _in_header(candidate.parsed.message, field, text)
+        return lambda candidate: _in_header(candidate, field, text)
     assert isinstance(key, keys.Containing)
     headers, text = key.headers, key.text
     return lambda candidate: _containing(candidate, text, headers=headers)
@@ -173,21 +188,21 @@ def _sent(message: Part) -> dt.date | None:
         return None
 
 
-def _in_header(message: Part, name: bytes, text: str) -> bool:
+def _in_header(candidate: Candidate, name: bytes, text: str) -> bool:
     return any(
-        field.name == name and text in decoded(field.value).casefold() for field in message.fields
+        field.name == name and text in candidate.words(field.value)
+        for field in candidate.parsed.message.fields
     )
 
 
 def _containing(candidate: Candidate, text: str, *, headers: bool) -> bool:
-    content = candidate.content
     message = candidate.parsed.message
     for part in message.walk():
         if (headers or part is not message) and any(
-            text in decoded(field.raw).casefold() for field in part.fields
+            text in candidate.words(field.raw) for field in part.fields
         ):
             return True
-        if part.type == b"text" and text in _text(content, part).casefold():
+        if part.type == b"text" and text in candidate.text(part):
             return True
     return False
 

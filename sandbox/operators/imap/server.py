@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import cast
 
@@ -15,7 +16,7 @@ from sandbox.operators.observing import SessionObserved
 __all__ = ["ImapProtocol", "serve"]
 
 _SLICE = 65_536  # bytes written before the client has its say
-_STEPS = 100  # commands of one client before others have their turn
+_TURN = 0.01  # seconds that commands of one client may take before others have their turn
 _AHEAD = 65_536  # bytes of commands that a client may send while one runs
 
 
@@ -46,6 +47,7 @@ class ImapProtocol(asyncio.Protocol):
         self._pushing: asyncio.Handle | None = None
         self._again: asyncio.Handle | None = None
         self._heard = self._since = self._loop.time()
+        self._room = 0  # what waits here takes of the room that all share
         self._bytes_in = 0
         self._bytes_out = 0
         session = self._core.session
@@ -83,6 +85,9 @@ class ImapProtocol(asyncio.Protocol):
             self._advance()
         else:
             self._throttle()
+        if not self._account():
+            self._core.session.bye("The server is short of memory, try again later")
+            self._cut()
 
     def eof_received(self) -> None:
         """Close: nothing more will be asked."""
@@ -117,6 +122,8 @@ class ImapProtocol(asyncio.Protocol):
             _cancel(handle)
         session = self._core.session
         session.leave()
+        self._core.receiver.clear()
+        self._account()
         if self._task is not None and not session.upgrading:
             self._task.cancel()
         if self._greeted:
@@ -136,17 +143,17 @@ class ImapProtocol(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Do what has come, until something has to be awaited; others have their turn too."""
-        for _ in range(_STEPS):
-            if self._task is not None or self._transport is None or not self._writable.is_set():
-                break
+        until = time.perf_counter() + _TURN  # uvloop's own clock stands still meanwhile
+        while self._task is None and self._transport is not None and self._writable.is_set():
             done = self._core.step()
             if not isinstance(done, bool):
                 self._start(done)
             elif not done:
                 break
-        else:
-            if self._again is None:
-                self._again = self._loop.call_soon(self._resume)
+            elif time.perf_counter() > until:
+                if self._again is None:
+                    self._again = self._loop.call_soon(self._resume)
+                break
         self._flush()
         self._throttle()
 
@@ -200,6 +207,16 @@ class ImapProtocol(asyncio.Protocol):
             # A paused transport would not tell that the client of a held login hangs up.
             self._core.session.bye("Wait for the answer to your login")
             self._cut()
+
+    def _account(self) -> bool:
+        """Take room for what waits, give back what does not; False when there is none left."""
+        more = self._core.receiver.pending - self._room
+        if more > 0 and not self._service.room.take(more):
+            return False
+        if more < 0:
+            self._service.room.give(-more)
+        self._room += more
+        return True
 
     def _flush(self) -> None:
         transport = self._transport

@@ -13,6 +13,7 @@ from sandbox.operators.imap.messages import ParsedMessages
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
 from sandbox.operators.observing import Observer
+from sandbox.operators.room import Room
 from sandbox.operators.store import MailStore
 
 __all__ = ["LargeContents", "Logins", "Service", "Settings"]
@@ -88,6 +89,7 @@ class Service:
         observer: is told of connections, logins, sessions.
         journal: is told of actions.
         settings: bounds and times.
+        room: memory for commands and messages that come in.
         clock: seconds since 1970.
     """
 
@@ -99,6 +101,7 @@ class Service:
         observer: Observer,
         journal: Journal,
         settings: Settings | None = None,
+        room: Room | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
@@ -106,6 +109,7 @@ class Service:
         self.observer = observer
         self.journal = journal
         self.settings = settings or Settings()
+        self.room = room or Room()
         self.clock = clock
         # What a client may send before its login (a token fits in a line), and after it.
         self.stranger = Limits(line=16_384, literal=8_192, unasked=4_096, message=0)

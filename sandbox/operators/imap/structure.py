@@ -11,6 +11,8 @@ from sandbox.operators.imap.responses import nstring, string
 
 __all__ = ["body_structure", "envelope"]
 
+_LOOKED_AT = 1 << 16  # bytes of the addresses of one kind
+
 
 def envelope(fields: Sequence[Field]) -> bytes:
     """Write the envelope of a message, strings as they were sent."""
@@ -34,6 +36,7 @@ def envelope(fields: Sequence[Field]) -> bytes:
 def _addresses(fields: Sequence[Field], name: bytes, default: bytes = b"NIL") -> bytes:
     # A header has one field of each; where strangers sent several, none is lost.
     value = b", ".join(field.value for field in fields if field.name == name and field.value)
+    value = value[:_LOOKED_AT]
     written = [
         b"("
         + b" ".join(nstring(text) for text in (each.name, each.route, each.mailbox, each.host))

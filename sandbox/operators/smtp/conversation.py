@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Channel
+from sandbox.operators.room import Room
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp.events import Close, Event, Outcome
 from sandbox.operators.smtp.intake import Intake
-from sandbox.operators.smtp.limits import Limits, Room
+from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.reception import Reception
 from sandbox.operators.smtp.refusals import BY_CODE, REFUSALS, MailRefusal
 from sandbox.operators.smtp.replies import Reply

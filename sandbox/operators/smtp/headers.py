@@ -20,7 +20,8 @@ _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _MILLISECONDS = re.compile(r"\(and ([0-9]{1,3}) ms\)$")
 _REGISTRY = HeaderRegistry()
 # What the library is known to raise for bad input.
-_UNREADABLE = (HeaderParseError, IndexError, ValueError, RecursionError)
+# AttributeError: a group with another behind it where one address is due.
+_UNREADABLE = (AttributeError, HeaderParseError, IndexError, ValueError, RecursionError)
 
 
 class HeaderError(ValueError):

@@ -1,10 +1,10 @@
-"""What a client may take: of one connection, and of memory that all share."""
+"""What a client may take of one connection."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Limits", "Room"]
+__all__ = ["Limits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,25 +34,3 @@ class Limits:
     data_seconds: float = 180.0
     login_seconds: float = 120.0
     connection_seconds: float = 3600.0
-
-
-class Room:
-    """Memory that all messages being received share.
-
-    Args:
-        octets: in all.
-    """
-
-    def __init__(self, octets: int = 256 * 1024 * 1024) -> None:
-        self._free = octets
-
-    def take(self, octets: int) -> bool:
-        """Take some; False when it is not there."""
-        if octets > self._free:
-            return False
-        self._free -= octets
-        return True
-
-    def give(self, octets: int) -> None:
-        """Give back."""
-        self._free += octets

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sandbox.operators.room import Room
 from sandbox.operators.smtp.intake import Fault, Intake
-from sandbox.operators.smtp.limits import Room
 from sandbox.operators.smtp.refusals import REFUSALS, MailRefusal
 
 __all__ = ["Reception"]

@@ -38,6 +38,7 @@ PROVISIONED = (
 # Controls and line ends (RFC 5198 §2), and what UTF-8 cannot write.
 NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 MAX_FOLDERS = 1_000
+MAX_SUBSCRIPTIONS = 2 * MAX_FOLDERS  # they outlive their folders
 MAX_DEPTH = 20
 MAX_NAME_OCTETS = 1_000
 _SELECT = (
@@ -168,7 +169,8 @@ def subscribe(transaction: Transaction, mailbox: int, name: str, *, on: bool) ->
     """Put a name on the list that LSUB shows, or take it off (RFC 9051 §6.3.7, §6.3.8).
 
     Raises:
-        StoreError: `missing`, no such folder to subscribe to; `cannot`, `limit` for the name.
+        StoreError: `missing`, no such folder to subscribe to; `limit`, too many subscriptions, or
+            for the name; `cannot` for the name.
     """
     name = canonical_name(name)
     connection = transaction.connection
@@ -177,6 +179,11 @@ def subscribe(transaction: Transaction, mailbox: int, name: str, *, on: bool) ->
         return
     if name not in _names(connection, mailbox):
         raise StoreError("missing", name)
+    (count,) = connection.execute(
+        "SELECT count(*) FROM subscription WHERE mailbox=?", (mailbox,)
+    ).fetchone()
+    if count >= MAX_SUBSCRIPTIONS:
+        raise StoreError("limit", "subscriptions of a mailbox")
     connection.execute("INSERT OR IGNORE INTO subscription VALUES(?,?)", (mailbox, name))
 
 

@@ -28,6 +28,8 @@ __all__ = [
     "sweep",
 ]
 
+# A folder may grow by COPY as long as it holds fewer messages.
+MAX_COPIED = 100_000
 _AMONG = "uid IN (SELECT value FROM json_each(?))"
 
 
@@ -138,8 +140,14 @@ def copy(
     """Copy messages with flags and date (RFC 9051 §6.4.7); return pairs of UIDs, old and new.
 
     Raises:
-        StoreError: `missing`, no such folder or target.
+        StoreError: `missing`, no such folder or target; `limit`, more than the target may hold:
+            a folder copied to itself doubles each time.
     """
+    (there,) = transaction.connection.execute(
+        "SELECT count(*) FROM message WHERE folder = ?", (target,)
+    ).fetchone()
+    if there + len(uids) > MAX_COPIED:
+        raise StoreError("limit", "messages of a folder")
     return _copy(transaction, folder, _found(transaction, folder, uids), target)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -253,7 +254,9 @@ def test_a_refusal_takes_the_same_time_whatever_was_found(
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("sandbox.operators.auth.authenticator.asyncio.sleep", sleep)
+    # In that module alone: spaces of other tests may run in this process.
+    inside = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("sandbox.operators.auth.authenticator.asyncio", inside)
     steps = [password(user, WRONG) for user in (anne.mailbox, "nobody@op1.mssante.test", "x")]
 
     async def work() -> None:

@@ -46,6 +46,9 @@ def test_append_with_flags_and_date(tmp_path: Path) -> None:
         (b"APPEND INBOX {0+}\r\n", "NO [CANNOT] A message is not empty"),
         (b"APPEND INBOX (\\Recent) {19+}\r\n" + ONE, "BAD Flag \\Recent cannot be stored"),
         (b'APPEND INBOX "31-Feb-2026 10:00:00 +0100" {19+}\r\n' + ONE, "BAD No such date"),
+        # In UTC, in year 0 and in year 10000: nobody could search the folder by date any more.
+        (b'APPEND INBOX "01-Jan-0001 00:00:00 +0100" {19+}\r\n' + ONE, "BAD No such date"),
+        (b'APPEND INBOX "31-Dec-9999 23:59:59 -0100" {19+}\r\n' + ONE, "BAD No such date"),
         (b"APPEND INBOX {3+}\r\na\0b", "BAD NUL in the message: literal8 is needed"),
         (b"APPEND INBOX x", "BAD Expected a literal"),
         (b"APPEND INBOX UTF8 (~{19+}\r\n" + ONE + b")", "BAD UTF8 needs ENABLE UTF8=ACCEPT"),

@@ -135,6 +135,24 @@ def test_what_cannot_be_fetched_is_bad(tmp_path: Path, line: str, answer: str) -
     talk(tmp_path, work)
 
 
+def test_one_message_is_not_asked_for_over_and_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.operators.imap.do_fetch._OF_ONE_MESSAGE", 1_000)
+
+    async def work(here: World) -> None:
+        await here.append(b"Subject: x\r\n\r\n" + b"y" * 400)
+        client = await here.holder()
+        twice, thrice = (
+            "a FETCH 1 (" + " ".join(f"BODY.PEEK[]<0.{500 + n}>" for n in range(count)) + ")"
+            for count in (2, 3)
+        )
+        assert await client.last(twice) == "a OK FETCH completed"
+        assert await client.run(thrice) == ["a NO [LIMIT] Too much of one message at once"]
+
+    talk(tmp_path, work)
+
+
 def test_one_to_star_of_an_empty_folder_is_nothing(tmp_path: Path) -> None:
     async def work(here: World) -> None:
         client = await here.holder("Sent")

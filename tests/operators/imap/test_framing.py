@@ -68,6 +68,13 @@ def test_what_is_too_much_is_told_with_its_tag(data: bytes, expected: Broken) ->
     assert commands(data) == [expected]
 
 
+def test_an_append_has_room_for_one_message() -> None:
+    message = b" {500+}\r\n" + b"x" * 500
+    name = b"a APPEND {9+}\r\n" + b"Documents"
+    assert len(commands(name + message + b"\r\n")) == 1
+    assert commands(name + message * 3 + b"\r\n") == [Broken("a", "Literal too big", too_big=True)]
+
+
 def test_after_a_refused_literal_the_next_command_is_understood() -> None:
     assert commands(b"a X {30+}\r\n" + b"x" * 30 + b"{40+}\r\n" + b"y" * 40 + b" {35+}\r\n" +
                     b"z" * 35 + b"\r\nb NOOP\r\n") == [

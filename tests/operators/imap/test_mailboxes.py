@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.names import decode_name, from_mutf7, matches, to_mutf7
@@ -320,3 +323,24 @@ def test_names_without_sense_are_refused() -> None:
 )
 def test_wildcards(pattern: str, name: str, expected: bool) -> None:
     assert matches(pattern, name) is expected
+
+
+@given(st.text(alphabet="ab/*%", max_size=12), st.text(alphabet="ab/", max_size=12))
+def test_wildcards_are_those_of_the_rfc(pattern: str, name: str) -> None:
+    meaning = {"*": "(?s:.*)", "%": "[^/]*"}
+    written = "".join(meaning.get(letter, letter) for letter in pattern)
+    assert matches(pattern, name) is (re.fullmatch(written, name) is not None)
+
+
+def test_many_folders_are_listed_in_turns(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = await here.holder()
+        for number in range(60):
+            assert (await client.run(f"a CREATE x{number}"))[-1].startswith("a OK")
+            await client.run(f"a SUBSCRIBE x{number}")
+        for verb in ("LIST", "LSUB"):
+            told = await client.run(f'b {verb} "" "x%"')
+            assert len(told) == 61
+            assert told[-1] == f"b OK {verb} completed"
+
+    talk(tmp_path, work)

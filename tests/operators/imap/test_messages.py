@@ -251,6 +251,18 @@ def test_messages_in_messages_end_somewhere() -> None:
     assert Parsed(content).structure.count(b"RFC822") < 100
 
 
+def test_the_headers_of_all_parts_are_told_apart_within_bounds() -> None:
+    """A message of 25 MB of fields would hold all other clients up for a quarter of a minute."""
+    many = b"--b\n" + b"a: b\n" * 1_000 + b"\nx\n"
+    long = b"--b\nContent-Type: text/plain; (" + b"c" * 10_000 + b")\n\nx\n"
+    for part in (many, long):
+        content = b"Content-Type: multipart/mixed; boundary=b\n\n" + part * 500
+        parts = list(Parsed(content).message.walk())
+        assert len(parts) == 501
+        assert sum(len(each.fields) for each in parts) <= 10_000
+        assert sum(len(field.raw) for each in parts for field in each.fields) <= 1 << 19
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -322,7 +334,7 @@ def test_every_heap_of_message_pieces_is_a_message(content: bytes) -> None:
     assert parsed.structure.count(b"(") >= 1
     assert parsed.envelope.startswith(b"(")
     decoded(content)
-    fields = parse_fields(content)
+    fields = parse_fields(content, 10_000)
     assert b"".join(field.raw for field in fields) + b"\r\n" == select(
         fields, frozenset(), among=False
     )

@@ -170,6 +170,7 @@ def test_the_result_can_be_saved_and_used(tmp_path: Path) -> None:
         ("SEARCH " + "NOT " * 50 + "ALL", "BAD Search keys nested too deep"),
         ("SEARCH " + "(" * 50 + "ALL" + ")" * 50, "BAD Search keys nested too deep"),
         ("SEARCH " + " ".join(["ALL"] * 300), "BAD Too many search keys"),
+        ("SEARCH " + " ".join(["TEXT a"] * 33), "BAD Too many BODY and TEXT keys"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_searched_says_why(tmp_path: Path, line: str, answer: str) -> None:

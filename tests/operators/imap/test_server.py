@@ -15,6 +15,7 @@ import uvloop
 from sandbox.observations.schema import Cause
 from sandbox.operators.imap import Settings
 from sandbox.operators.model import CertificateCredentials, SaslName
+from sandbox.operators.room import Room
 from tests.operators.imap.conftest import HOST, Keys, Live, live
 from tests.operators.imap.dialogue import NOW
 
@@ -386,6 +387,31 @@ def test_a_flood_of_commands_does_not_keep_others_waiting(tmp_path: Path, keys: 
                 assert await reader.readline() == b"%d OK NOOP completed\r\n" % number
             for each in (writer, other):
                 each.close()
+
+    run(work)
+
+
+def test_messages_under_way_share_a_bounded_room(tmp_path: Path, keys: Keys) -> None:
+    async def work() -> None:
+        async with live(tmp_path, keys) as here:
+            room = here.world.service.room = Room(600_000)
+            half = b"b APPEND INBOX {500000+}\r\n" + b"x" * 400_000
+            slow = await logged_in(here)
+            slow[1].write(half)
+            while room.take(300_000):  # until that has come
+                room.give(300_000)
+                await asyncio.sleep(0.01)
+            other = await logged_in(here)
+            other[1].write(half)
+            assert (await other[0].readline()).startswith(b"* BYE The server is short of memory")
+            slow[1].write(b"x" * 100_000 + b"\r\n")
+            assert b"b OK [APPENDUID" in await slow[0].readuntil(b"completed\r\n")
+            third = await logged_in(here)
+            third[1].write(half + b"x" * 100_000 + b"\r\n")
+            assert b"b OK [APPENDUID" in await third[0].readuntil(b"completed\r\n")
+            for _, writer in (slow, other, third):
+                writer.close()
+            await here.closed()
 
     run(work)
 

@@ -19,11 +19,12 @@ from sandbox.operators.model import (
     Rejected,
     SaslName,
 )
+from sandbox.operators.room import Room
 from sandbox.operators.rules import Refusal, Rule
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import CheckPeer, Close, Event, Login, Post, StartTls
-from sandbox.operators.smtp.limits import Limits, Room
+from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.submission import Submission

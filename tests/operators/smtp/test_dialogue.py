@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sandbox.operators.room import Room
 from sandbox.operators.smtp.events import Post
-from sandbox.operators.smtp.limits import Limits, Room
+from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.refusals import REFUSALS
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, deliver, submission
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.operators.smtp.headers import HeaderError, first_instant, read_header, trace
 
@@ -32,11 +36,18 @@ def test_addresses(value: str, addresses: list[str]) -> None:
     "value",
     ["", "undisclosed:;", "a@b", "a@b.test <c@d.test>", "<a@b.test> <c@d.test>", "<a@b.test",
      "Dupont, Jean <a@b.test>", "a b@c.test", "a@b.test c@d.test", '"a@b.test', "(((((a@b.test",
-     "a\0@b.test", "a@b.test," * 112],
+     "a\0@b.test", "a@b.test," * 112, "a: b@c.test; d: e@f.test;", "a:;a:; <b@c.test>"],
 )  # fmt: skip
 def test_addresses_that_would_have_to_be_guessed(value: str) -> None:
     with pytest.raises(HeaderError):
         authors(value)
+
+
+@given(st.text(alphabet='ab@.,:;<>()[]"\\ =?\t', max_size=40))
+def test_any_field_is_read_or_refused(value: str) -> None:
+    """Nothing that the library raises reaches the connection."""
+    with contextlib.suppress(HeaderError):
+        assert authors(value)
 
 
 def test_a_field_that_comes_twice_is_refused() -> None:

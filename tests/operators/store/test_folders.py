@@ -95,6 +95,21 @@ async def test_a_mailbox_holds_a_bounded_number_of_folders(
         await store.rename(folder(store, "Junk").id, "c/Junk")
 
 
+async def test_subscriptions_are_bounded_although_they_outlive_their_folders(
+    store: MailStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.operators.store.folders.MAX_SUBSCRIPTIONS", 8)
+    for name in ("a", "b", "c"):
+        made = await store.create(ALICE, name)
+        await store.subscribe(ALICE, name, on=False)
+        if name == "c":
+            with pytest.raises(StoreError, match="limit"):
+                await store.subscribe(ALICE, name, on=True)
+        else:
+            await store.subscribe(ALICE, name, on=True)
+        await store.delete(made.id)
+
+
 async def test_uid_validity_tells_two_bearers_of_a_name_apart(store: MailStore) -> None:
     seen = {found.uid_validity for found in store.folders(ALICE)}
     assert len(seen) == 6

@@ -51,6 +51,18 @@ async def test_a_uid_is_never_used_again(tmp_path: Path) -> None:
     assert used == sorted(set(used)) == [1, 2, 3, 4, 5, 6]
 
 
+async def test_a_folder_copied_to_itself_does_not_double_for_ever(
+    store: MailStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.operators.store.messages.MAX_COPIED", 8)
+    inbox = folder(store).id
+    await fill(store, inbox, 3)
+    await store.copy(inbox, uids(store, inbox), inbox)
+    with pytest.raises(StoreError, match="limit"):
+        await store.copy(inbox, uids(store, inbox), inbox)
+    assert len(uids(store, inbox)) == 6
+
+
 async def test_flags_are_added_removed_and_replaced(store: MailStore) -> None:
     inbox = folder(store).id
     await fill(store, inbox, 2)
