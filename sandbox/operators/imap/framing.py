@@ -106,6 +106,11 @@ class Receiver:
         """Bytes that wait to be looked at."""
         return len(self._buffer)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a command has begun whose end has not come."""
+        return bool(self._parts or self._buffer)
+
     def feed(self, data: bytes) -> None:
         """Take bytes."""
         self._buffer += data

@@ -263,14 +263,17 @@ class ImapProtocol(asyncio.Protocol):
         """End a connection on which nothing has happened for too long."""
         settings = self._service.settings
         if self._core.session.actor is not None:
-            left = self._heard + settings.idle_seconds - self._loop.time()
+            # Half a message takes room that others need: its sender is given less time.
+            half = self._task is None and self._core.receiver.unfinished
+            quiet = settings.stalled_seconds if half else settings.idle_seconds
+            left = self._heard + quiet - self._loop.time()
         else:
             # Not since the last byte: a stranger could send one now and then for ever.
             left = self._since + settings.login_seconds - self._loop.time()
             if self._task is not None:
                 left = settings.login_seconds
         if left > 0:
-            self._timer = self._loop.call_later(left, self._look)
+            self._timer = self._loop.call_later(min(left, settings.stalled_seconds), self._look)
             return
         self._core.session.bye("Nothing was heard for too long")
         self._cut()

@@ -34,7 +34,8 @@ class Settings:
         message_limit: bytes of a message (APPENDLIMIT, RFC 7889).
         login_seconds: until a login has begun, and between its lines.
         idle_seconds: without a word from a client that logged in (RFC 9051 §5.4: 30 minutes).
-        stalled_seconds: that a client may take nothing of what it was sent.
+        stalled_seconds: that a client may take nothing of what it was sent, or send nothing more
+            of a command that it began.
         keepalive_seconds: between lines that keep a held login's connection alive.
         failed_logins: refused on one connection before it is closed.
         bad_commands: not understood on one connection before it is closed.

@@ -207,6 +207,20 @@ def test_a_silent_holder_is_told_and_closed(tmp_path: Path, keys: Keys) -> None:
     run(work)
 
 
+def test_who_stops_in_the_middle_of_a_message_is_told_and_closed(
+    tmp_path: Path, keys: Keys
+) -> None:
+    async def work() -> None:
+        settings = Settings(login_seconds=0.1, idle_seconds=600, stalled_seconds=0.2)
+        async with live(tmp_path, keys, settings) as here:
+            reader, writer = await logged_in(here)
+            writer.write(b"b APPEND INBOX {100+}\r\nFrom: ")
+            assert (await reader.read()) == b"* BYE Nothing was heard for too long\r\n"
+            writer.close()
+
+    run(work)
+
+
 def test_a_session_ends_with_its_token(tmp_path: Path, keys: Keys) -> None:
     async def work() -> None:
         async with live(tmp_path, keys) as here:
