@@ -34,6 +34,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parents[1]
+OURS = str(ROOT / "benchmarks" / "psc_ours.py")
 sys.path.insert(0, str(ROOT))
 
 from tests.psc.conftest import CIBA, SECRET  # noqa: E402
@@ -150,27 +151,6 @@ async def rate(side: Side, parallel: int, flows: int, seconds: float) -> tuple[f
     return done / seconds, failed
 
 
-OURS = """
-import asyncio, sys, uvloop
-from dataclasses import dataclass
-from pathlib import Path
-from sandbox.psc import BuiltInPeople, Options, Person, Provider, settings_for
-from sandbox.psc.control import control_routes
-from sandbox.psc.server import bind, plain_server, serve_app
-from sandbox.psc.store import Store
-from sandbox.psc.web import application
-from tests.psc.conftest import CLIENTS
-port, profile, state = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-people = BuiltInPeople(Person(national_id=f"8997{n:08d}", given_name="A", family_name="B")
-    for n in range(200))
-provider = Provider(settings_for(profile, interval=1), f"http://127.0.0.1:{port}",
-    options=Options(clients=CLIENTS, people=people), store=Store(Path(state) if state else None))
-listener = bind(port)
-server = plain_server(application(provider, control_routes(provider)))
-asyncio.Runner(loop_factory=uvloop.new_event_loop).run(serve_app(server, listener))
-"""
-
-
 async def approve_ours(connection: Connection, auth_req_id: str, message: str) -> None:
     """Press the button of that request."""
     del message
@@ -217,6 +197,9 @@ def process(words: list[str], port: int, **env: str) -> Iterator[None]:
         child = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **env}, cwd=ROOT)
         try:
             for _ in range(900):
+                if child.poll() is not None:
+                    log.seek(0)
+                    raise SystemExit(f"{words[0]}: {log.read().decode(errors='replace')}")
                 with contextlib.suppress(OSError):
                     socket.create_connection(("127.0.0.1", port), 0.2).close()
                     break
@@ -286,9 +269,7 @@ async def main() -> None:
             ("ours, psc profile, state on disk", "psc", str(folder / "state.db")),
         ):
             port = free_port()
-            stack.enter_context(
-                process([sys.executable, "-c", OURS, str(port), profile, state], port)
-            )
+            stack.enter_context(process([sys.executable, OURS, str(port), profile, state], port))
             sides[name] = Side(port, *(psc if profile == "psc" else core), approve_ours)
         if (PEERS / "node_modules" / "oidc-provider").is_dir():
             port = free_port()

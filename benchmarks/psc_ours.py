@@ -1,0 +1,40 @@
+"""Our provider in a process of its own: python benchmarks/psc_ours.py PORT PROFILE [STATE]."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from sandbox.psc import BuiltInPeople, Options, Person, Provider, settings_for
+from sandbox.psc.control import control_routes
+from sandbox.psc.server import bind, serve_app, web_server
+from sandbox.psc.store import Store
+from sandbox.psc.web import application
+from tests.psc.conftest import CLIENTS
+
+PEOPLE = 200
+
+
+def main(port: int, profile: str, state: str = "") -> None:
+    """Serve until killed; `state` is a file, empty for memory."""
+    people = BuiltInPeople(
+        Person(national_id=f"8997{number:08d}", given_name="A", family_name="B")
+        for number in range(PEOPLE)
+    )
+    provider = Provider(
+        settings_for(profile, interval=1),
+        f"http://127.0.0.1:{port}",
+        options=Options(clients=CLIENTS, people=people),
+        store=Store(Path(state) if state else None),
+    )
+    server = web_server(application(provider, control_routes(provider)), None)
+    asyncio.Runner(loop_factory=uvloop.new_event_loop).run(serve_app(server, bind(port)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), *sys.argv[2:])
