@@ -7,7 +7,7 @@ one table, `POLL_ORDER`; the tests and docs/psc.md read the same table.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -83,7 +83,7 @@ class AuthRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for the store."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> AuthRequest:

@@ -102,6 +102,7 @@ def web_server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
         ws="none",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,
         log_level="critical",
         server_header=False,
         timeout_graceful_shutdown=2,

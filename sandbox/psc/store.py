@@ -29,6 +29,7 @@ CREATE INDEX IF NOT EXISTS by_tag ON entries(kind, tag);
 CREATE INDEX IF NOT EXISTS by_expiry ON entries(expires);
 """
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _UPSERT = (
     "INSERT INTO entries VALUES(?,?,?,?,?) ON CONFLICT(kind,key) DO UPDATE SET "
     "value=excluded.value, tag=excluded.tag, expires=excluded.expires"
@@ -95,9 +96,7 @@ class Store:
     ) -> None:
         """Write or replace an entry."""
         with self._lock:
-            self._db.execute(
-                _UPSERT, (kind, key, json.dumps(value, separators=(",", ":")), tag, expires)
-            )
+            self._db.execute(_UPSERT, (kind, key, _encode(value), tag, expires))
 
     def add(self, kind: str, key: str, *, expires: float) -> bool:
         """Write an empty entry unless there is one; return whether it was new (replay check)."""
