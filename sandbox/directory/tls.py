@@ -1,6 +1,6 @@
 """TLS for the directory's servers: the caller's certificate, or a self-signed one for a first try.
 
-The sandbox's test authority makes real ones; this package does not depend on it.
+The sandbox's test authority makes real ones.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sandbox.space.errors import UserError
+from sandbox.trust import tls
 
 __all__ = ["self_signed", "server_context"]
 
@@ -84,12 +85,9 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     Raises:
         UserError: the files are missing or do not fit together.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as failure:
+        return tls.server_context(certificate, key)
+    except OSError as failure:
         raise UserError(
             f"{certificate}, {key}: not a certificate and its key ({failure})"
         ) from failure
-    return context

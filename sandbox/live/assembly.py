@@ -197,7 +197,6 @@ class Assembly:
                 password=holder.password,
                 totp=holder.totp,
                 held=Method.SMS if Method.SMS in holder.methods else Method.ECPS,
-                phone=holder.phone,
             )
             for account in self.accounts
             if account.operator == plan.label

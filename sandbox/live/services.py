@@ -27,6 +27,7 @@ from sandbox.trust.httpd import HttpServer
 from sandbox.trust.publisher import ListPublisher
 from sandbox.trust.resolver import Resolver
 from sandbox.trust.service import LIST_PATH, PkiFaults, files_handler, list_handler, ocsp_handler
+from sandbox.trust.tls import server_context
 
 __all__ = [
     "DirectoryService",
@@ -53,10 +54,7 @@ def server_files(keys: Keys, path: str) -> tuple[Path, Path]:
 
 def server_context_of(keys: Keys, path: str) -> ssl.SSLContext:
     """Return the TLS context of an HTTPS server, from a kept certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(*server_files(keys, path))
-    return context
+    return server_context(*server_files(keys, path))
 
 
 def list_url(plan: SpacePlan) -> str:

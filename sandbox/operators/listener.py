@@ -9,11 +9,9 @@ from pathlib import Path
 
 from sandbox.operators.model import Channel, SaslName
 from sandbox.space.methods import Method
+from sandbox.trust import tls
 
 __all__ = ["Listener", "Tls", "route_by_name", "server_context", "tls_of"]
-
-# BCP 195 and ECO.1.1.3: forward secrecy and AEAD only; TLS 1.3 has nothing else.
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +78,7 @@ def server_context(
         bundle: PEM of the authorities that client certificates chain to.
         client_certificate: none, optional or required.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(CIPHERS)
-    # A handshake that a client asks for again and again costs it little and us much.
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    context.load_cert_chain(chain, key)
+    context = tls.server_context(chain, key)
     if client_certificate != "none":
         context.load_verify_locations(cadata=bundle)
         context.verify_mode = ssl.CERT_OPTIONAL

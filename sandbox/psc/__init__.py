@@ -7,8 +7,9 @@ values (`Reply`); `grants` and `browser` are its other endpoints. `web`, `contro
 are the only modules that know HTTP, and `server` the only one that opens sockets. Every refusal is
 a row of `RULES`, which gives the wire answer of both profiles and the sentence of the event log.
 It never asks a name server, never leaves 127.0.0.0/8 and `mssante.test`, and never logs a secret.
-It knows nothing of the other packages: people come through the `People` protocol, certificates
-through `TlsFiles`. Operators, clients, live, conformance and the console may import it.
+People come through the `People` protocol and certificates through `TlsFiles`; the directory's and
+the test authority's are fitted to them at one place each (`from_directory`, `certificates`).
+Operators, clients, live, conformance and the console may import it.
 """
 
 from sandbox.psc.behaviour import Behaviour

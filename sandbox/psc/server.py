@@ -27,6 +27,7 @@ from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
 from sandbox.psc.web import ABORT, PEER_CERTIFICATE, application
 from sandbox.space.errors import UserError
+from sandbox.trust.tls import server_context
 
 __all__ = [
     "Listening",
@@ -81,10 +82,7 @@ def bind(port: int, host: str = HOST) -> socket.socket:
 
 def tls_context(files: TlsFiles, *, ask_certificate: bool) -> ssl.SSLContext:
     """Return a server context: TLS 1.2 or later, AEAD suites only (BCP 195, F8)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
-    context.load_cert_chain(files.chain, files.key)
+    context = server_context(files.chain, files.key)
     if ask_certificate:
         context.load_verify_locations(files.ca)
         context.verify_mode = ssl.CERT_REQUIRED

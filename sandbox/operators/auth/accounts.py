@@ -1,4 +1,4 @@
-"""What an operator keeps to let holders in: passwords, TOTP secrets, phones. One file, 0600.
+"""What an operator keeps to let holders in: passwords, TOTP secrets. One file, 0600.
 
 Passwords are drawn here, 125 random bits each. NIST SP 800-63B §5.1.2.2 asks a slow hash for
 secrets below 112 bits and an approved function above: a salted SHA-256 keeps these, and a login
@@ -41,7 +41,7 @@ _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}")
 _HELD = (Method.ECPS, Method.SMS)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS access (
-  mailbox TEXT NOT NULL, identity TEXT NOT NULL, held TEXT NOT NULL, phone TEXT NOT NULL,
+  mailbox TEXT NOT NULL, identity TEXT NOT NULL, held TEXT NOT NULL,
   salt BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (mailbox, identity)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totp (
   id INTEGER PRIMARY KEY AUTOINCREMENT, mailbox TEXT NOT NULL, identity TEXT NOT NULL,
@@ -107,7 +107,6 @@ class Grant:
         password: as `new_password` draws it.
         totp: a secret that counts at once, empty for none.
         held: what the password alone starts where both are served.
-        phone: for the operator's SMS, empty for none.
     """
 
     mailbox: str
@@ -115,7 +114,6 @@ class Grant:
     password: str
     totp: str = ""
     held: Method = Method.ECPS
-    phone: str = ""
 
     def __post_init__(self) -> None:
         """Check secrets and method.
@@ -141,7 +139,6 @@ class Access:
     """What is kept of a holder's access, without its TOTP secrets."""
 
     held: Method
-    phone: str
     salt: bytes
     digest: bytes
 
@@ -189,8 +186,8 @@ class Accounts:
                 mailbox = grant.mailbox.lower()
                 salt = secrets.token_bytes(16)
                 self._database.execute(
-                    "INSERT OR REPLACE INTO access VALUES (?, ?, ?, ?, ?, ?)",
-                    (mailbox, grant.identity, grant.held, grant.phone, salt,
+                    "INSERT OR REPLACE INTO access VALUES (?, ?, ?, ?, ?)",
+                    (mailbox, grant.identity, grant.held, salt,
                      digest_of(grant.password, salt)),
                 )  # fmt: skip
                 if grant.totp:
@@ -217,10 +214,10 @@ class Accounts:
     def access(self, mailbox: str, identity: str) -> Access | None:
         """Return what is kept of an access."""
         row = self._database.execute(
-            "SELECT held, phone, salt, digest FROM access WHERE mailbox = ? AND identity = ?",
+            "SELECT held, salt, digest FROM access WHERE mailbox = ? AND identity = ?",
             (mailbox.lower(), identity),
         ).fetchone()
-        return None if row is None else Access(Method(row[0]), row[1], row[2], row[3])
+        return None if row is None else Access(Method(row[0]), row[1], row[2])
 
     def secrets(self, mailbox: str, identity: str, *states: SecretState) -> list[Secret]:
         """Return TOTP secrets in some states (confirmed when none is named), oldest first."""

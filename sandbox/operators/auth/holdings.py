@@ -64,7 +64,7 @@ class Holdings:
 
     Args:
         directory: the space's directory; who is a holder there, and the mailbox's life, count now.
-        accounts: what this operator adds (phone, method held).
+        accounts: what this operator adds (the method held).
         domains: domains that this operator serves, now.
     """
 
@@ -176,5 +176,4 @@ class Holdings:
             identity=person.national_id,
             name=name,
             held=access.held,
-            phone=access.phone,
         )

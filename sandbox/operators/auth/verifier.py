@@ -30,14 +30,12 @@ class Account:
         name: of the holder, as the journal shows it.
         held: what a password alone starts where an endpoint serves both: `ecps` or
             `ciba-operateur`.
-        phone: where the operator's SMS goes, empty when unknown.
     """
 
     mailbox: str
     identity: str
     name: str
     held: Method = Method.ECPS
-    phone: str = ""
 
     @property
     def key(self) -> str:

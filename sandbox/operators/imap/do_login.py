@@ -7,6 +7,7 @@ import base64
 from functools import partial
 
 from sandbox.operators.auth import sasl
+from sandbox.operators.auth.rules import RULES
 from sandbox.operators.imap import commands, rules
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.grammar import Malformed
@@ -54,11 +55,11 @@ def by_certificate(session: Session) -> bool:
 def _begin(session: Session, mechanism: str) -> sasl.Exchange:
     session.login_at = session.service.clock()
     if not session.channel.tls:
-        raise _refused(session, rules.NO_TLS)
+        raise _refused(session, RULES["tls-needed"])
     try:
         return sasl.begin(mechanism, session.channel)
     except sasl.UnknownMechanism:
-        raise _refused(session, rules.MECHANISM_NOT_OFFERED) from None
+        raise _refused(session, RULES["mechanism-not-here"]) from None
 
 
 def _step(session: Session, exchange: sasl.Exchange, response: bytes | None) -> bytes | Credentials:

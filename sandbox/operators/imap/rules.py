@@ -1,4 +1,4 @@
-"""Why an IMAP login never reaches the authenticator, and how else one ends without its verdict."""
+"""How an IMAP login ends without the authenticator's verdict, beside what `auth.rules` says."""
 
 from __future__ import annotations
 
@@ -8,31 +8,9 @@ from sandbox.operators.rules import Refusal, Rule
 __all__ = [
     "CERTIFICATE_MISSING",
     "CLIENT_GAVE_UP",
-    "MECHANISM_NOT_OFFERED",
-    "NO_TLS",
     "SASL_MALFORMED",
 ]
 
-NO_TLS = Rule(
-    name="imap-login-without-tls",
-    refusal=Refusal.TLS_NEEDED,
-    cause=Cause.MECHANISM,
-    french="Le client s’identifie avant que TLS ne protège la connexion.",
-    english="The client logs in before TLS protects the connection.",
-    clause="RFC 9051 §6.2.3; ECO.1.2.1",
-    remedy_french="Envoyer STARTTLS d’abord, ou prendre un point d’accès en TLS implicite.",
-    remedy_english="Send STARTTLS first, or use an endpoint with implicit TLS.",
-)
-MECHANISM_NOT_OFFERED = Rule(
-    name="imap-mechanism-not-offered",
-    refusal=Refusal.MECHANISM,
-    cause=Cause.MECHANISM,
-    french="Le client demande un mécanisme que ce point d’accès n’offre pas.",
-    english="The client asks for a mechanism that this endpoint does not offer.",
-    clause="RFC 9051 §6.2.2",
-    remedy_french="Prendre l’un des mécanismes annoncés par CAPABILITY, ou un autre point d’accès.",
-    remedy_english="Use one of the mechanisms that CAPABILITY announces, or another endpoint.",
-)
 SASL_MALFORMED = Rule(
     name="imap-sasl-malformed",
     refusal=Refusal.CREDENTIALS,

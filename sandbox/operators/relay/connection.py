@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.operators.listener import CIPHERS
 from sandbox.operators.mail import Envelope
 from sandbox.operators.relay.client import Capabilities, Transaction, capabilities, obstacle
 from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
@@ -17,6 +16,7 @@ from sandbox.operators.relay.rules import BY_FINDING
 from sandbox.operators.relay.troubles import TROUBLES, Trouble, of_reply, of_rule
 from sandbox.operators.rules import Rule
 from sandbox.trust import DN, Finding
+from sandbox.trust.tls import CIPHERS
 
 __all__ = ["Connection", "Judge", "Peer", "Timeouts", "TroubleError", "client_context"]
 
