@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sandbox.operators.auth import refusals
 from sandbox.operators.imap import (
     do_changes,
     do_fetch,
@@ -19,7 +20,6 @@ from sandbox.operators.imap import (
     do_login,
     do_mailboxes,
     do_search,
-    rules,
 )
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
@@ -133,7 +133,7 @@ class Core:
     def refuse_without_certificate(self) -> None:
         """End a connection to an endpoint that requires a client certificate."""
         channel = self.session.channel
-        self.session.service.journal.refused(rules.CERTIFICATE_MISSING, channel)
+        self.session.service.journal.refused(refusals.CERTIFICATE_MISSING.reason, channel)
         self.session.bye("A client certificate is required here")
 
     def secured(self, channel: Channel, tls_seconds: float) -> None:

@@ -18,9 +18,9 @@ from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
 from sandbox.operators.relay.client import without_return_path
 from sandbox.operators.relay.dsn import Reporter, is_due, notification
 from sandbox.operators.relay.outcome import Action, Outcome
+from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.addresses import domain_of
 from sandbox.operators.smtp.headers import Header, first_instant, read_header, trace
-from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.store import MailStore, StoreError
 from sandbox.trust.dn import DN
@@ -193,9 +193,9 @@ class PostOffice:
                 envelope, content, local=list(local), remote=remote, key=key, queue_id=token
             )
         except StoreError as error:
-            refusal = REFUSALS["storage"]
-            self._journal.refused(refusal.rule, channel, detail=str(error), **details)
-            raise PostError(refusal.reply) from error
+            refusal = refusals.STORAGE
+            self._journal.refused(refusal.reason, channel, detail=str(error), **details)
+            raise PostError(Reply.of(refusal)) from error
         repeated = queue_id != token
         self._journal.note(
             "repeated" if repeated else "accepted",

@@ -199,7 +199,7 @@ def test_a_store_that_fails_is_told_and_journaled(tmp_path: Path) -> None:
         with pytest.raises(PostError) as refused:
             await at.submit(MESSAGE, "nobody@op1.mssante.test")
         assert (refused.value.reply.code, refused.value.reply.status) == (451, "4.3.0")
-        assert [each["rule"] for each in at.journal.since()] == ["smtp-storage"]
+        assert [each["reason"] for each in at.journal.since()] == ["smtp-storage"]
 
     run(work, tmp_path)
 
