@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
+from sandbox.operators.post.addresses import domain_of
+from sandbox.operators.post.headers import Header
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import refusals
-from sandbox.operators.smtp.addresses import domain_of
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import CheckPeer, Outcome
-from sandbox.operators.smtp.headers import Header
 from sandbox.trust.dn import DN
 
 __all__ = ["RelayIn"]
