@@ -449,4 +449,4 @@ def test_a_message_that_cannot_be_kept_is_refused_for_now_and_journaled() -> Non
     script.full = True
     assert deliver(script).startswith("451 4.3.0 ")
     last = script.journal.since()[-1]
-    assert (last["rule"], last["detail"], last["mailbox"]) == ("smtp-storage", "disk full", ALICE)
+    assert (last["reason"], last["detail"], last["mailbox"]) == ("smtp-storage", "disk full", ALICE)
