@@ -262,7 +262,7 @@ def test_a_wrong_password_is_refused_and_observed(keys: Path, tmp_path: Path) ->
         async with place(keys, tmp_path) as at:
             with pytest.raises(smtplib.SMTPAuthenticationError, match="Authentication failed"):
                 await in_thread(lambda: send(at, tls="implicit", password="bad"))
-            assert {each.refusal for each in at.seen.logins} == {"bad-password"}
+            assert {each.reason for each in at.seen.logins} == {"bad-password"}
 
     run(work)
 
