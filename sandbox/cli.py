@@ -11,48 +11,41 @@ from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 
 __all__ = ["main"]
 
-# A package that offers verbs adds its line here: module, attribute, first line of its help.
+# A package that offers verbs keeps them in modules named `cli_...`, and adds its lines here:
+# module, attribute, first line of its help.
 VERBS: dict[str, tuple[str, str, str]] = {
-    "up": ("sandbox.live.commands", "up", "Démarrer l'espace de SCENARIO (demo)."),
-    "send": (
-        "sandbox.live.commands_mail",
-        "send",
-        "Envoyer un message de SENDER à RECIPIENTS.",
-    ),
-    "inbox": ("sandbox.live.commands_mail", "inbox", "Lister ou lire une boîte par IMAP."),
-    "watch": ("sandbox.live.commands_mail", "watch", "Montrer ce qui arrive, par IMAP IDLE."),
+    "up": ("sandbox.live.cli_up", "up", "Démarrer l'espace de SCENARIO (demo)."),
+    "send": ("sandbox.live.cli_mail", "send", "Envoyer un message de SENDER à RECIPIENTS."),
+    "inbox": ("sandbox.live.cli_mail", "inbox", "Lister ou lire une boîte par IMAP."),
+    "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive, par IMAP IDLE."),
     "compare": (
-        "sandbox.analysis.compare_command",
+        "sandbox.analysis.cli_compare",
         "compare",
         "Rejoue un scénario sous chaque architecture et les compare.",
     ),
-    "scenario": (
-        "sandbox.space.scenario_command",
-        "scenario",
-        "Vérifie et décrit les scénarios.",
-    ),
+    "scenario": ("sandbox.space.cli_scenario", "scenario", "Vérifie et décrit les scénarios."),
     "validate": (
-        "sandbox.analysis.validate_command",
+        "sandbox.analysis.cli_validate",
         "validate",
         "Confronte les deux moteurs à la théorie des files.",
     ),
-    "pki": ("sandbox.trust.commands", "pki", "IGC-Santé de test : émettre, révoquer, publier."),
-    "list": ("sandbox.trust.commands_list", "list_", "Liste des domaines autorisés."),
-    "dns": ("sandbox.trust.commands_dns", "dns", "DNS de l'espace, avec défauts."),
-    "hosts": ("sandbox.trust.commands_dns", "hosts", "Écrire les lignes d'un fichier hosts."),
+    "pki": ("sandbox.trust.cli_pki", "pki", "IGC-Santé de test : émettre, révoquer, publier."),
+    "list": ("sandbox.trust.cli_list", "list_", "Liste des domaines autorisés."),
+    "dns": ("sandbox.trust.cli_dns", "dns", "DNS de l'espace, avec défauts."),
+    "hosts": ("sandbox.trust.cli_dns", "hosts", "Écrire les lignes d'un fichier hosts."),
     "directory": (
-        "sandbox.directory.commands",
+        "sandbox.directory.cli_directory",
         "directory",
         "Annuaire santé fictif : LDAP, extractions, FHIR.",
     ),
-    "psc": ("sandbox.psc.commands", "psc", "Émulateur Pro Santé Connect (OpenID, CIBA)."),
+    "psc": ("sandbox.psc.cli_psc", "psc", "Émulateur Pro Santé Connect (OpenID, CIBA)."),
 }
 
 # verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
 SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
-    ("scenario", "from-list"): ("sandbox.trust.scenario_from_list", "from_list"),
-    ("directory", "card"): ("sandbox.directory.card_command", "card"),
-    ("directory", "certificate"): ("sandbox.directory.card_command", "certificate"),
+    ("scenario", "from-list"): ("sandbox.trust.cli_from_list", "from_list"),
+    ("directory", "card"): ("sandbox.directory.cli_card", "card"),
+    ("directory", "certificate"): ("sandbox.directory.cli_card", "certificate"),
 }
 
 
