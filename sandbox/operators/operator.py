@@ -22,6 +22,7 @@ from sandbox.operators.door import Arrival, Door, DoorLimits
 from sandbox.operators.imap import Service, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener
+from sandbox.operators.login import Logins
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.post.office import PostOffice
@@ -200,13 +201,15 @@ class Operator:
             closed=self._closed,
             clock=self._clock,
         )
-        submission = SubmissionServer(
-            post,
-            self.access.authenticator,
-            may_receive=lambda domain: is_listed(self._listed(), domain),
+        logins = Logins(
+            judge=self.access.authenticator,
             journal=self.journal,
             observer=self._observer,
+            recheck_seconds=self.access.policy.recheck_seconds,
             clock=self._clock,
+        )
+        submission = SubmissionServer(
+            post, logins, may_receive=lambda domain: is_listed(self._listed(), domain)
         )
         relay = RelayServer(
             post,
@@ -216,13 +219,7 @@ class Operator:
             observer=self._observer,
             clock=self._clock,
         )
-        imap = Service(
-            self.store,
-            self.access.authenticator,
-            observer=self._observer,
-            journal=self.journal,
-            clock=self._clock,
-        )
+        imap = Service(self.store, logins)
         protocols = {
             "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol
         }  # fmt: skip

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sandbox.operators.auth import refusals
@@ -117,22 +116,26 @@ class Core:
         out, self.session.out = self.session.out, []
         return out
 
-    def greet(self) -> None:
-        """Say the first word."""
-        session = self.session
-        text = f"{session.channel.host} ready"
-        session.send(tagged("*", Reply("OK", text, f"CAPABILITY {session.capabilities()}")))
+    def greet(self) -> Awaiting | None:
+        """Say the first word, or return what has to be awaited for it: a certificate's judgement.
+
+        A certificate that logs in alone is good before the client says anything (PREAUTH, RFC 9051
+        §7.1.4); it has been shown already where TLS came first.
+        """
+        if self.session.login.alone:
+            return self._greet_by_certificate()
+        self._welcome("OK")
+        return None
 
     def refuse_without_certificate(self) -> None:
         """End a connection to an endpoint that requires a client certificate."""
-        channel = self.session.channel
-        self.session.service.journal.refused(refusals.CERTIFICATE_MISSING.reason, channel)
+        self.session.login.deny(refusals.CERTIFICATE_MISSING)
         self.session.bye("A client certificate is required here")
 
     def secured(self, channel: Channel, tls_seconds: float) -> None:
         """Take note that TLS protects the connection; what came before it counts no more."""
         session = self.session
-        session.channel, session.tls_seconds = channel, tls_seconds
+        session.login.secured(channel, tls_seconds)
         session.upgrading = False
         self.receiver.clear()
 
@@ -182,6 +185,17 @@ class Core:
         if self.session.idling:
             self.session.report(expunge=True)
 
+    async def _greet_by_certificate(self) -> None:
+        good = await login.by_certificate(self.session)
+        if good:
+            self.receiver.limits = self.session.service.holder
+        self._welcome("PREAUTH" if good else "OK")
+
+    def _welcome(self, kind: str) -> None:
+        session = self.session
+        text = f"{session.channel.host} ready"
+        session.send(tagged("*", Reply(kind, text, f"CAPABILITY {session.capabilities()}")))
+
     # Within --------------------------------------------------------------------------------------
 
     def _begin(self, command: Command) -> bool | Awaiting:
@@ -190,25 +204,12 @@ class Core:
         self._current = (command.tag, entry.moves or getattr(command, "uid", False))
         if session.state in entry.states:
             return self._outcome(lambda: entry.handler(session, command))
-        if session.state is State.NOT_AUTHENTICATED and login.by_certificate(session):
-            return self._await(partial(self._log_in_then, command))
         if session.state is State.NOT_AUTHENTICATED:
             text = "Log in first"
         else:
             text = "Select a mailbox first" if entry.states == _SELECTED else "You are logged in"
         self._finish(Reply("BAD", text))
         return True
-
-    async def _log_in_then(self, command: Command) -> Reply | None:
-        session = self.session
-        refusal = await login.with_certificate(session)
-        if refusal is not None:
-            return refusal
-        entry = COMMANDS[command.name]
-        if session.state not in entry.states:
-            return Reply("BAD", "Select a mailbox first")
-        outcome = entry.handler(session, command)
-        return outcome if outcome is None or isinstance(outcome, Reply) else await outcome()
 
     def _continue(self) -> bool | Awaiting:
         line = self.receiver.line()
@@ -270,7 +271,7 @@ class Core:
         settings = session.service.settings
         if session.ending:
             session.bye(session.ending)
-        elif session.actor is None and session.failed_logins >= settings.failed_logins:
+        elif session.actor is None and session.login.failures >= settings.failed_logins:
             session.bye("Too many failed attempts")
         elif session.bad_commands >= settings.bad_commands:
             session.bye("Too many commands that are not understood")

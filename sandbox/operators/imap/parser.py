@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable
 
@@ -76,15 +74,8 @@ def _authenticate(cursor: Cursor, tag: str, name: str) -> Command:
     initial = None
     if cursor.take(b" "):
         coded = cursor.match(re.compile(rb"[^ ]+"), "an initial response")
-        initial = b"" if coded == b"=" else _base64(coded)
+        initial = coded
     return commands.Authenticate(tag=tag, name=name, mechanism=mechanism, initial=initial)
-
-
-def _base64(coded: bytes) -> bytes:
-    try:
-        return base64.b64decode(coded, validate=True)
-    except binascii.Error:
-        raise Malformed("Not base64") from None
 
 
 def _login(cursor: Cursor, tag: str, name: str) -> Command:
