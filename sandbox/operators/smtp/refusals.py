@@ -224,6 +224,15 @@ _ROWS = (
         "Put one From, with an address, and an empty line after the header.",
     ),
     _row(
+        "name-misleads",
+        Reply(550, "5.7.1", "Name in From shows an address that is not the sender's"),
+        "Le nom affiché dans From montre une autre adresse, ou inverse le sens du texte.",
+        "The name shown in From holds another address, or turns the direction of the text.",
+        "RFC 5322 §3.4 ; UAX #9 §2",
+        "Mettre dans le nom affiché le nom de la personne, sans adresse.",
+        "Put the person's name into the display name, and no address.",
+    ),
+    _row(
         "header-utf8",
         Reply(550, "5.6.7", "Header has non-ASCII octets without SMTPUTF8"),
         "Les en-têtes contiennent des octets non ASCII sans SMTPUTF8.",

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
+from sandbox.operators.post import Header
 from sandbox.operators.post.addresses import domain_of
-from sandbox.operators.post.headers import Header
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
@@ -77,4 +77,4 @@ class RelayIn(Dialogue):
         for each in authors:
             if self._allowed(self.peer, domain_of(each)) is not None:
                 return REFUSALS["from-not-listed"]
-        return None
+        return REFUSALS["name-misleads"] if header.misleads("From") else None
