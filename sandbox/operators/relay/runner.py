@@ -18,6 +18,7 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Queued
 from sandbox.operators.post import PostOffice
 from sandbox.operators.post.trace import without_return_path
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay.connection import Connection, TroubleError
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import Revocation, check_peer
@@ -26,7 +27,6 @@ from sandbox.operators.relay.register import Attempt, Register
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
 from sandbox.operators.relay.troubles import Trouble
-from sandbox.operators.rules import Rule
 from sandbox.operators.store import MailStore, StoreError
 from sandbox.trust import DN, CertificateChecker, DomainList
 
@@ -333,7 +333,7 @@ class Runner:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
 
-    async def _judge(self, certificate: bytes | None, host: str) -> DN | Rule:
+    async def _judge(self, certificate: bytes | None, host: str) -> DN | MailRefusal:
         return await check_peer(
             certificate,
             checker=self._checker,
