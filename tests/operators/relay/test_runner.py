@@ -440,7 +440,7 @@ def test_a_domain_withdrawn_while_messages_wait_for_the_connection_gets_none_of_
             peer.hold = asyncio.Event()
             await here.send(BOB)
             await here.send(CARL, content=CONTENT + b"more\r\n")
-            await until(lambda: len(here.runner._held) == 2 and peer.connections)
+            await until(lambda: len(here.runner._held) == 2 and peer.ends)
             here.domains = listed(pki, without="op2.mssante.test")
             peer.hold.set()
             await here.notice()
