@@ -8,10 +8,10 @@ was never delivered is told apart from a person who did not answer.
 
 from __future__ import annotations
 
+from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.ecps_proxy import Unanswered
 from sandbox.operators.auth.psc_client import CibaRequest, Registration
-from sandbox.operators.auth.rules_ciba import RULES
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.provider import TICKET, Provider
 from sandbox.psc.store import fingerprint
 
@@ -31,7 +31,7 @@ def own_registration(issuer: str, client_id: str, client_secret: str) -> Registr
 def sms_fate(provider: Provider) -> Unanswered:
     """Return the question for the gateway's reports: was the SMS of a request never delivered?"""
 
-    def fate(request: CibaRequest) -> Rule | None:
+    def fate(request: CibaRequest) -> LoginRefusal | None:
         person = provider.people.find(request.national_id)
         found = provider.request(fingerprint(request.auth_req_id)[:TICKET])
         if person is None or found is None:
@@ -39,7 +39,7 @@ def sms_fate(provider: Provider) -> Unanswered:
         for sms in provider.store.all("sms", person.phone_number):
             if sms["ticket"] == found.ticket:
                 lost = sms["arrives_at"] is None or sms["arrives_at"] >= found.expires_at
-                return RULES["sms-lost"] if lost else None
+                return refusals_ciba.SMS_LOST if lost else None
         return None
 
     return fate
