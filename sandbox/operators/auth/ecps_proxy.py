@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.approvals import (
@@ -36,7 +35,6 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, Rejected
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
-from sandbox.space.scenario import Scenario
 
 __all__ = ["CibaProxy", "HoldPolicy", "Unanswered"]
 
@@ -59,12 +57,6 @@ class HoldPolicy:
     shared: float
     hold: float
     quiet: float = 5.0
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> Self:
-        """Return a scenario's policy."""
-        policies = scenario.policies
-        return cls(shared=policies.session_seconds, hold=policies.prelogin_timeout)
 
 
 class CibaProxy:

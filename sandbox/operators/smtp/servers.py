@@ -11,7 +11,7 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.login import Login, Logins
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
-from sandbox.operators.post.office import PostOffice
+from sandbox.operators.post import PostOffice
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.connection import Connection
 from sandbox.operators.smtp.conversation import Setting
@@ -140,7 +140,7 @@ class _SubmissionConnection(Connection):
             assert login.actor is not None
             await self.keep(
                 self._server.post.submit(
-                    event.envelope, event.content, login.actor, self.arrival.channel,
+                    event.envelope, event.message, login.actor, self.arrival.channel,
                     submission.client_name,
                 )
             )  # fmt: skip
@@ -169,7 +169,7 @@ class _RelayConnection(Connection):
             assert peer is not None
             await self.keep(
                 self._server.post.receive(
-                    event.envelope, event.content, self.arrival.channel, peer,
+                    event.envelope, event.message, self.arrival.channel, peer,
                     self._relay.client_name,
                 )
             )  # fmt: skip
