@@ -6,7 +6,6 @@ import base64
 from functools import partial
 
 from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.responses import Reply
 from sandbox.operators.imap.session import Outcome, Session, State
 from sandbox.operators.login import Challenge, Denied, Step
@@ -16,15 +15,13 @@ from sandbox.operators.refusals import LoginAnswer
 __all__ = ["authenticate", "by_certificate", "login"]
 
 
-def authenticate(session: Session, command: Command) -> Outcome:
+def authenticate(session: Session, command: commands.Authenticate) -> Outcome:
     """AUTHENTICATE."""
-    assert isinstance(command, commands.Authenticate)
     return _say(session, session.login.begin(command.mechanism, command.initial))
 
 
-def login(session: Session, command: Command) -> Outcome:
+def login(session: Session, command: commands.Login) -> Outcome:
     """LOGIN: the SASL exchange of the same name, or PLAIN where only that is offered."""
-    assert isinstance(command, commands.Login)
     return _say(session, session.login.typed(command.user, command.password))
 
 
