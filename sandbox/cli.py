@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "watch": ("sandbox.live.commands_mail", "watch"),
     "compare": ("sandbox.analysis.compare_command", "compare"),
     "scenario": ("sandbox.space.scenario_command", "scenario"),
+    "fit": ("sandbox.analysis.fit_command", "fit_command"),
     "validate": ("sandbox.analysis.validate_command", "validate"),
     "pki": ("sandbox.trust.commands", "pki"),
     "list": ("sandbox.trust.commands_list", "list_"),
