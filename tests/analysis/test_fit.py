@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from sandbox.analysis import cli_fit
 from sandbox.analysis.fit import Figure, fit
-from sandbox.analysis.fit_command import fit_command
 from sandbox.space.errors import UserError
 
 FIGURES = fit()
@@ -36,7 +36,7 @@ def test_the_operator_with_half_of_the_domains_does_not_send_half_of_the_message
 
 
 def test_json_holds_what_the_contract_says() -> None:
-    rows = json.loads(CliRunner().invoke(fit_command, ["aout-2021", "--json"]).stdout)
+    rows = json.loads(CliRunner().invoke(cli_fit.fit, ["aout-2021", "--json"]).stdout)
     assert {"figure", "published", "model", "ratio", "source"} <= set(rows[0])
     assert {row["scenario"] for row in rows} == {"aout-2021"}
     for row in rows:

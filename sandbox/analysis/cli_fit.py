@@ -6,9 +6,10 @@ import json
 
 import click
 
-from sandbox.analysis.fit import Figure, fit
+from sandbox.analysis import fit as model
+from sandbox.analysis.fit import Figure
 
-__all__ = ["fit_command"]
+__all__ = ["fit"]
 
 
 def _line(figure: Figure) -> str:
@@ -21,15 +22,15 @@ def _line(figure: Figure) -> str:
     )  # fmt: skip
 
 
-@click.command("fit")
+@click.command()
 @click.argument("scenario", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
-def fit_command(scenario: str | None, *, as_json: bool) -> None:
+def fit(scenario: str | None, *, as_json: bool) -> None:
     """Compare le modèle aux chiffres publiés. / Compares the model with published figures.
 
     SCENARIO : un fichier ou un nom livré ; sans lui, tous. / A file or a shipped name; else all.
     """
-    found = fit(scenario)
+    found = model.fit(scenario)
     if as_json:
         click.echo(json.dumps([figure.row() for figure in found], ensure_ascii=False, indent=1))
         return
