@@ -154,7 +154,7 @@ async def rate(side: Side, parallel: int, flows: int, seconds: float) -> tuple[f
 async def approve_ours(connection: Connection, auth_req_id: str, message: str) -> None:
     """Press the button of that request."""
     del message
-    from sandbox.psc.provider import TICKET
+    from sandbox.psc.requests import TICKET
     from sandbox.psc.store import fingerprint
 
     path = f"/sandbox/requests/{fingerprint(auth_req_id)[:TICKET]}/approve"

@@ -21,7 +21,7 @@ from sandbox.psc.behaviour import KINDS, Behaviour
 from sandbox.psc.certificates import files_from_authority
 from sandbox.psc.ciba import Decision
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
-from sandbox.psc.faults import load_faults
+from sandbox.psc.fault_rules import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.people import BUILT_IN, BuiltInPeople
 from sandbox.psc.provider import Options

@@ -20,7 +20,8 @@ from starlette.routing import Route
 from sandbox.psc.behaviour import KINDS, Behaviour
 from sandbox.psc.ciba import AuthRequest, Decision, State
 from sandbox.psc.clients import Client
-from sandbox.psc.faults import FAULTS, FaultRule
+from sandbox.psc.fault_rules import FaultRule
+from sandbox.psc.faults import FAULTS
 from sandbox.psc.openapi import openapi
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
@@ -101,13 +102,15 @@ class _Control:
         self.provider = provider
 
     def pending_of(self, national_id: str | None) -> list[AuthRequest]:
-        return [r for r in self.provider.requests(national_id) if r.state is State.PENDING]
+        return [r for r in self.provider.requests.of(national_id) if r.state is State.PENDING]
 
     async def people(self, request: Request) -> Response:
         del request
         listed: list[dict[str, Any]] = []
         for person in itertools.islice(self.provider.people, MAX_PEOPLE):
-            behaviour = self.provider.behaviours.get(person.national_id, self.provider.behaviour)
+            behaviour = self.provider.devices.behaviours.get(
+                person.national_id, self.provider.devices.behaviour
+            )
             listed.append(
                 {
                     "national_id": person.national_id,
@@ -125,7 +128,7 @@ class _Control:
         self.provider.tick()
         found = [
             seen(self.provider, item)
-            for item in self.provider.requests(national_id)
+            for item in self.provider.requests.of(national_id)
             if state in (None, str(item.state))
         ]
         return JSONResponse({"requests": found})
@@ -137,10 +140,10 @@ class _Control:
             decision = Decision(word)
         except ValueError:
             return _error(404, f"attendu / expected {', '.join(Decision)}")
-        if self.provider.request(ticket) is None:
+        if self.provider.requests.find(ticket) is None:
             return _error(404, f"demande {ticket[:40]!r} inconnue / unknown request")
         try:
-            after = self.provider.decide(ticket, decision)
+            after = self.provider.requests.decide(ticket, decision)
         except UserError as error:
             return _error(409, str(error))
         return JSONResponse(seen(self.provider, after))
@@ -160,7 +163,7 @@ class _Control:
         if not pending:
             return _error(404, "aucune demande en attente / no pending request")
         try:
-            after = self.provider.decide(pending[-1].ticket, decision)
+            after = self.provider.requests.decide(pending[-1].ticket, decision)
         except UserError as error:
             return _error(409, str(error))
         return JSONResponse(seen(self.provider, after))
@@ -200,7 +203,7 @@ class _Control:
             added = FaultRule.from_dict(await _json(request))
             faults.replace((*faults.rules, added))
         rules = [rule.to_dict() for rule in faults.rules]
-        known = {name: {"points": points, "text": text} for name, (points, text) in FAULTS.items()}
+        known = {name: {"points": f.points, "text": f.text} for name, f in FAULTS.items()}
         return JSONResponse({"seed": faults.seed, "rules": rules, "known": known})
 
     async def clients(self, request: Request) -> Response:
@@ -227,13 +230,13 @@ class _Control:
         reachable = data.get("reachable")
         if not isinstance(reachable, bool):
             raise UserError("reachable : attendu / expected true, false")
-        self.provider.device_reachable = reachable
+        self.provider.devices.reachable = reachable
         return JSONResponse({"reachable": reachable})
 
     async def sms(self, request: Request) -> Response:
         number = request.query_params.get("number")
         kept = ("number", "text", "link", "ticket", "sent_at", "arrives_at", "used")
-        arrived = self.provider.sms.arrived(self.provider.now(), number)
+        arrived = self.provider.devices.sms.arrived(self.provider.now(), number)
         return JSONResponse({"sms": [{name: sms[name] for name in kept} for sms in arrived]})
 
     async def events(self, request: Request) -> Response:
@@ -312,10 +315,10 @@ def control_routes(provider: Provider) -> list[Route]:
     routes = [Route(path, _guarded(handler), methods=methods) for path, handler, methods in table]
 
     def message(ticket: str) -> str | None:
-        request = provider.request(ticket)
+        request = provider.requests.find(ticket)
         return request.binding_message if request else None
 
     async def decided(ticket: str, decision: Decision) -> str:
-        return str(provider.decide(ticket, decision).state)
+        return str(provider.requests.decide(ticket, decision).state)
 
-    return routes + sms_routes(provider.sms, provider.now, message, decided)
+    return routes + sms_routes(provider.devices.sms, provider.now, message, decided)

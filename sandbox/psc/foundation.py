@@ -1,6 +1,6 @@
-"""What every endpoint of a provider shares: keys, clients, refusals, misbehaviour.
+"""What every endpoint of a provider shares: keys, clients, devices, refusals, misbehaviour.
 
-No request lives here; see `provider`.
+No request lives here; see `requests`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.client_auth import Credentials, authenticate
 from sandbox.psc.clients import BUILT_IN_CLIENTS, Client
 from sandbox.psc.clock import Clock
+from sandbox.psc.devices import Devices
 from sandbox.psc.events import EventLog
-from sandbox.psc.faults import FaultRule, Faults
+from sandbox.psc.fault_rules import FaultRule, Faults
 from sandbox.psc.jose import KeyRing
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
 from sandbox.psc.refusals import Refused
@@ -63,17 +64,12 @@ class Foundation:
         self.origin = origin
         self.mtls_origin = mtls_origin
         self.issuer = origin + settings.paths["issuer"]
-        self.seed = options.seed
         self.store = store or Store()
         self.clock = clock or Clock()
         self.events = EventLog()
         self.people: People = options.people or BuiltInPeople(BUILT_IN)
         self.clients = {client.client_id: client for client in options.clients}
         self.faults = Faults(options.seed, options.faults)
-        self.behaviour = options.behaviour
-        self.behaviours: dict[str, Behaviour] = {}
-        # False: the channel to the devices is down (Keycloak's 503, anchors.md C3).
-        self.device_reachable = True
         self.wake: Callable[[], None] = lambda: None
         # Always taken before the store's own lock: the other order could deadlock.
         self.lock = threading.RLock()
@@ -85,11 +81,23 @@ class Foundation:
         if not ring_data:
             self._save_ring()
         self.tokens = TokenService(settings, self.issuer, self.store, self.ring)
-        self.sms = SmsInbox(self.store, origin, options.sms, options.seed)
+        self.devices = Devices(
+            self.people,
+            SmsInbox(self.store, origin, options.sms, options.seed),
+            options.behaviour,
+            by_sms=settings.device == "sms",
+            seed=options.seed,
+        )
 
     def now(self) -> float:
         """Return the provider's time, in epoch seconds."""
         return self.clock.now()
+
+    def keep_offset(self, seconds: float | None) -> None:
+        """Remember for the next start how far the clock was moved; None forgets it."""
+        saved = (self.store.get("clock", "offset") or {"seconds": 0.0})["seconds"]
+        moved = 0.0 if seconds is None else saved + seconds
+        self.store.put("clock", "offset", {"seconds": moved}, expires=FOREVER)
 
     def _save_ring(self) -> None:
         self.store.put("ring", "ring", self.ring.to_dict(), expires=FOREVER)
@@ -102,6 +110,11 @@ class Foundation:
             self.events.add(
                 self.now(), "fault", text_fr="Clés changées.", text_en="Signing keys rotated."
             )
+
+    def register(self, client: Client) -> None:
+        """Add or replace a client."""
+        with self.lock:
+            self.clients[client.client_id] = client
 
     def first_use(self, key: str, expires: float) -> bool:
         """Record a jti and say whether it is new."""
@@ -160,6 +173,6 @@ class Foundation:
                 text_en=f"Misbehaviour on demand: {rule.fault} ({point}).",
                 rule=rule.fault,
             )
-            if rule.fault == "rotate_keys":
+            if rule.effect.rotates:
                 self.rotate_keys(0.0)
         return struck

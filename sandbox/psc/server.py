@@ -130,17 +130,17 @@ async def _work(provider: Provider, sender: Sender, stop: asyncio.Event) -> None
     sending: set[asyncio.Task[None]] = set()
 
     async def send_one(notification: Any) -> None:
-        provider.notified(notification, await sender.send(notification))
+        provider.requests.delivered(notification, await sender.send(notification))
 
     try:
         while not stop.is_set():
             woken.clear()
             provider.tick()
-            while provider.outbox:
-                task = asyncio.create_task(send_one(provider.outbox.popleft()))
+            while provider.requests.outbox:
+                task = asyncio.create_task(send_one(provider.requests.outbox.popleft()))
                 sending.add(task)
                 task.add_done_callback(sending.discard)
-            due = provider.next_due()
+            due = provider.requests.next_due()
             nap = LONGEST_NAP if due is None else min(max(due - provider.now(), 0.001), LONGEST_NAP)
             if provider.clock.frozen:
                 nap = LONGEST_NAP
@@ -187,10 +187,10 @@ class Running:
         Raises:
             UserError: nothing is pending.
         """
-        found = [r for r in self.provider.requests(national_id) if r.state is State.PENDING]
+        found = [r for r in self.provider.requests.of(national_id) if r.state is State.PENDING]
         if not found:
             raise UserError("aucune demande en attente / no pending request")
-        return self.provider.decide(found[-1].ticket, Decision(decision))
+        return self.provider.requests.decide(found[-1].ticket, Decision(decision))
 
     def approve(self, national_id: str | None = None) -> AuthRequest:
         """Approve the oldest pending request of a person (of anyone)."""

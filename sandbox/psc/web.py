@@ -19,11 +19,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.psc import browser, grants
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.discovery import discovery
+from sandbox.psc.fault_rules import imposed, spoiled
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
 from sandbox.psc.people import Person
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import Reply, spoil, wire_error
+from sandbox.psc.replies import Reply
 from sandbox.psc.rules_token import RULES
 
 __all__ = ["LoopbackOnly", "application", "page", "read_body", "to_response"]
@@ -186,8 +187,8 @@ def _public_routes(provider: Provider) -> list[Route]:
 
     def published(point: str, body: dict[str, Any]) -> Reply:
         struck = provider.strike(point, "")
-        imposed = wire_error(struck, provider.settings.profile)
-        return imposed or spoil(Reply(200, body, {"Cache-Control": "no-store"}), struck)
+        forced = imposed(struck, provider.settings.profile)
+        return forced or spoiled(Reply(200, body, {"Cache-Control": "no-store"}), struck)
 
     async def metadata(request: Request) -> Response:
         del request

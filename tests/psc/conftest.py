@@ -125,8 +125,8 @@ class Dialogue:
     def decide(self, decision: str = "approve") -> None:
         from sandbox.psc.ciba import Decision, State
 
-        pending = [r for r in self.provider.requests() if r.state is State.PENDING]
-        self.provider.decide(pending[0].ticket, Decision(decision))
+        pending = [r for r in self.provider.requests.of() if r.state is State.PENDING]
+        self.provider.requests.decide(pending[0].ticket, Decision(decision))
 
     def tokens(self, client_id: str = "basic", **form: Any) -> dict[str, Any]:
         """Go through a whole CIBA flow and return the token response."""
@@ -174,7 +174,7 @@ class Dialogue:
             "exp": now + 300,
             "iat": now,
             "nbf": now,
-            "jti": f"request-{self.provider.events.last}-{self.provider.pending}",
+            "jti": f"request-{self.provider.events.last}-{self.provider.requests.pending}",
             "scope": "openid",
             "login_hint": DOCTOR,
             "binding_message": "42",

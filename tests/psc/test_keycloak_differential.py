@@ -70,10 +70,10 @@ class Emulator(_Asking):
         return self.server.url(endpoint)
 
     def decide(self, decision):
-        newest = self.server.provider.requests()[0]
+        newest = self.server.provider.requests.of()[0]
         from sandbox.psc.ciba import Decision
 
-        self.server.provider.decide(newest.ticket, Decision(decision))
+        self.server.provider.requests.decide(newest.ticket, Decision(decision))
 
     def wait(self, seconds):
         self.server.advance(seconds)

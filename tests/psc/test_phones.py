@@ -45,7 +45,7 @@ def test_the_approval_bears_its_own_instant_even_if_the_clock_jumped(core):
     auth_req_id = core.start()
     core.provider.advance(60)
     core.poll(auth_req_id)
-    assert core.provider.requests()[0].decided_at == core.provider.now() - 52
+    assert core.provider.requests.of()[0].decided_at == core.provider.now() - 52
 
 
 def test_a_phone_out_of_network_cannot_decide(core):
@@ -85,7 +85,7 @@ def test_a_draw_does_not_depend_on_who_else_is_asked():
     crowded.start(login_hint=PHARMACIST)
     alone.start()
     crowded.start()
-    mine = [d.provider.requests(DOCTOR)[0].planned_at for d in (alone, crowded)]
+    mine = [d.provider.requests.of(DOCTOR)[0].planned_at for d in (alone, crowded)]
     assert mine[0] == mine[1]
 
 
@@ -113,10 +113,10 @@ def api(core_server, core_http):
         return core_http.request(method, core_server.origin + path, json=body, **members)
 
     yield call
-    core_server.provider.behaviours.clear()
+    core_server.provider.devices.behaviours.clear()
     core_server.provider.behave(Behaviour())
     core_server.provider.faults.replace(())
-    core_server.provider.device_reachable = True
+    core_server.provider.devices.reachable = True
 
 
 def begin(core_server, core_http, person=DOCTOR):
@@ -152,7 +152,7 @@ def test_the_api_moves_the_clock(api):
 
 def test_the_api_sets_behaviours_clients_keys_and_device(api, core_server):
     assert api("POST", "/sandbox/behaviour", {"kind": "approve"}).status_code == 200
-    assert core_server.provider.behaviour.kind == "approve"
+    assert core_server.provider.devices.behaviour.kind == "approve"
     new = {"client_id": "new", "client_secret": SECRET}
     assert api("POST", "/sandbox/clients", new).status_code == 201
     assert SECRET not in api("GET", "/sandbox/clients").text
@@ -266,7 +266,7 @@ def test_nobody_answers_an_sms_that_was_lost():
     with running("core", device="sms", options=options) as server, http(server) as client:
         begin(server, client)
         server.advance(60)
-        assert server.provider.pending == 1
+        assert server.provider.requests.pending == 1
 
 
 def test_a_link_dies_with_its_request(operator):

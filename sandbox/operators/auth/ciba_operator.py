@@ -17,7 +17,8 @@ from sandbox.operators.auth.rules_ciba import RULES
 from sandbox.operators.rules import Rule
 from sandbox.psc.clients import Client
 from sandbox.psc.people import People
-from sandbox.psc.provider import TICKET, Options, Provider
+from sandbox.psc.provider import Options, Provider
+from sandbox.psc.requests import TICKET
 from sandbox.psc.sms import SmsLaw
 from sandbox.psc.store import fingerprint
 from sandbox.space.scenario import Scenario
@@ -64,7 +65,7 @@ def sms_fate(provider: Provider) -> Unanswered:
 
     def fate(request: CibaRequest) -> Rule | None:
         person = provider.people.find(request.national_id)
-        found = provider.request(fingerprint(request.auth_req_id)[:TICKET])
+        found = provider.requests.find(fingerprint(request.auth_req_id)[:TICKET])
         if person is None or found is None:
             return None
         for sms in provider.store.all("sms", person.phone_number):
