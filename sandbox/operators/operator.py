@@ -25,12 +25,12 @@ from sandbox.operators.listener import Listener
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.post.office import PostOffice
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay.connection import client_context
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import check_peer, is_listed, may_send
 from sandbox.operators.relay.runner import Runner
 from sandbox.operators.relay.settings import RelaySettings
-from sandbox.operators.rules import Rule
 from sandbox.operators.smtp import RelayServer, SubmissionServer
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
@@ -298,7 +298,7 @@ class Operator:
             clock=self._clock,
         )
 
-    async def _check_peer(self, channel: Channel) -> DN | Rule:
+    async def _check_peer(self, channel: Channel) -> DN | MailRefusal:
         return await check_peer(
             channel.certificate,
             checker=self._checker,

@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.ecps_proxy import Unanswered
 from sandbox.operators.auth.psc_client import CibaRequest, Registration
-from sandbox.operators.auth.rules_ciba import RULES
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.clients import Client
 from sandbox.psc.people import People
 from sandbox.psc.provider import Options, Provider
@@ -63,7 +63,7 @@ def own_registration(issuer: str, client_id: str, client_secret: str) -> Registr
 def sms_fate(provider: Provider) -> Unanswered:
     """Return the question for the gateway's reports: was the SMS of a request never delivered?"""
 
-    def fate(request: CibaRequest) -> Rule | None:
+    def fate(request: CibaRequest) -> LoginRefusal | None:
         person = provider.people.find(request.national_id)
         found = provider.requests.find(fingerprint(request.auth_req_id)[:TICKET])
         if person is None or found is None:
@@ -71,7 +71,7 @@ def sms_fate(provider: Provider) -> Unanswered:
         for sms in provider.store.all("sms", person.phone_number):
             if sms["ticket"] == found.ticket:
                 lost = sms["arrives_at"] is None or sms["arrives_at"] >= found.expires_at
-                return RULES["sms-lost"] if lost else None
+                return refusals_ciba.SMS_LOST if lost else None
         return None
 
     return fate

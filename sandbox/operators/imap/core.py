@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sandbox.operators.imap import rules
+from sandbox.operators.auth import refusals
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.do import changes, fetch, general, login, mailboxes, search
 from sandbox.operators.imap.do import list as lists
@@ -126,7 +126,7 @@ class Core:
     def refuse_without_certificate(self) -> None:
         """End a connection to an endpoint that requires a client certificate."""
         channel = self.session.channel
-        self.session.service.journal.refused(rules.CERTIFICATE_MISSING, channel)
+        self.session.service.journal.refused(refusals.CERTIFICATE_MISSING.reason, channel)
         self.session.bye("A client certificate is required here")
 
     def secured(self, channel: Channel, tls_seconds: float) -> None:

@@ -7,12 +7,12 @@ import ssl
 from collections.abc import Callable
 
 from sandbox.operators.journal import Journal
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay.connection import Connection, Judge, Peer, TroubleError
 from sandbox.operators.relay.names import Exchanger, Names, NoRouteError
 from sandbox.operators.relay.policy import is_listed, may_receive
 from sandbox.operators.relay.settings import RelaySettings
-from sandbox.operators.relay.troubles import TROUBLES, of_rule
-from sandbox.operators.rules import Rule
+from sandbox.operators.relay.troubles import TROUBLES, of_refusal
 from sandbox.trust import DomainList
 from sandbox.trust.domain_list import normal_domain
 
@@ -158,16 +158,19 @@ class Pool:
         pairs[:] = [pair for pair in pairs if pair[0] is not connection]
         connection.say_goodbye()
 
-    def _refusal(self, rule: Rule, domain: str, host: str = "", dn: str = "") -> TroubleError:
-        self._journal.refused(rule, direction="out", domain=domain, host=host, dn=dn)
-        error = TroubleError(of_rule(rule), rule)
+    def _refusal(
+        self, refusal: MailRefusal, domain: str, host: str = "", dn: str = ""
+    ) -> TroubleError:
+        self._journal.refused(refusal.reason, direction="out", domain=domain, host=host, dn=dn)
+        error = TroubleError(of_refusal(refusal), refusal)
         error.host = host
         return error
 
     def _noted(self, error: TroubleError, peer: Peer, domain: str) -> TroubleError:
         error.host = peer.host
-        if error.rule is not None:
+        if error.refusal is not None:
             self._journal.refused(
-                error.rule, direction="out", domain=domain, host=peer.host, address=peer.address
-            )
+                error.refusal.reason, direction="out", domain=domain, host=peer.host,
+                address=peer.address,
+            )  # fmt: skip
         return error

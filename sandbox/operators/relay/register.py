@@ -110,7 +110,7 @@ class Register:
 
 def _words(trouble: Trouble) -> dict[str, object]:
     return {
-        "rule": trouble.name,
+        "reason": trouble.name,
         "status": trouble.status,
         "fr": trouble.french,
         "en": trouble.english,

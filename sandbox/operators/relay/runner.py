@@ -14,6 +14,7 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Queued
 from sandbox.operators.observing import Observer
 from sandbox.operators.post.dsn import Reporter
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay.client import without_return_path
 from sandbox.operators.relay.connection import Connection, TroubleError
 from sandbox.operators.relay.names import Names
@@ -23,7 +24,6 @@ from sandbox.operators.relay.register import Attempt, Register
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
 from sandbox.operators.relay.troubles import Trouble
-from sandbox.operators.rules import Rule
 from sandbox.operators.store import MailStore
 from sandbox.trust import DN, CertificateChecker, DomainList
 
@@ -287,7 +287,7 @@ class Runner:
             self._held.difference_update(each.fate.item.id for each in decided.decisions)
             self._wake.set()
 
-    async def _judge(self, certificate: bytes | None, host: str) -> DN | Rule:
+    async def _judge(self, certificate: bytes | None, host: str) -> DN | MailRefusal:
         return await check_peer(
             certificate,
             checker=self._checker,

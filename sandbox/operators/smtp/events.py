@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Credentials
-from sandbox.operators.smtp.refusals import MailRefusal
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.replies import Reply
 
 __all__ = ["CheckPeer", "Close", "Event", "Login", "Outcome", "Post", "StartTls"]

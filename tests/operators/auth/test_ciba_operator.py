@@ -112,7 +112,7 @@ def test_the_link_can_refuse():
     with own_provider() as own:
         outcome, _ = run(answered(own, "refuse"))
         assert isinstance(outcome, Rejected)
-        assert outcome.rule.cause is Cause.REFUSED
+        assert outcome.refusal.cause is Cause.REFUSED
 
 
 def unanswered(own: Running, hold: float = 600.0) -> Rejected:
@@ -129,12 +129,12 @@ def unanswered(own: Running, hold: float = 600.0) -> Rejected:
 
 def test_a_link_that_nobody_opens_is_no_answer():
     with own_provider() as own:
-        assert unanswered(own).rule.cause is Cause.NO_ANSWER
+        assert unanswered(own).refusal.cause is Cause.NO_ANSWER
 
 
 def test_a_lost_sms_is_told_from_a_person_who_does_not_answer():
     with own_provider(lost=1.0) as own:
-        assert unanswered(own).rule.cause is Cause.SMS_LOST
+        assert unanswered(own).refusal.cause is Cause.SMS_LOST
 
 
 def test_the_request_lives_as_long_as_the_scenario_says():
@@ -147,7 +147,7 @@ def test_the_request_lives_as_long_as_the_scenario_says():
 
 def test_an_operator_that_holds_less_says_so():
     with own_provider() as own:
-        assert unanswered(own, hold=60.0).rule.cause is Cause.CLIENT_TIMEOUT
+        assert unanswered(own, hold=60.0).refusal.cause is Cause.CLIENT_TIMEOUT
 
 
 def test_the_operator_is_the_only_client_of_its_provider():

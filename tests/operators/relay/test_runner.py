@@ -156,7 +156,7 @@ def test_the_next_host_gets_what_the_first_cannot(pki: Pki, tmp_path: Path) -> N
 async def waits(here: Rig, rule: str) -> None:
     """It is deferred for this reason, and its sender hears nothing yet."""
     told = await here.event("relay-deferred")
-    assert told["rule"] == rule
+    assert told["reason"] == rule
     assert len(here.store.queue()) == 1
     assert here.store.queue()[0].last_reply
     assert here.inbox() == []
@@ -295,7 +295,7 @@ def test_a_server_with_another_name_gets_nothing(pki: Pki, tmp_path: Path) -> No
             await here.send(BOB)
             await waits(here, "relay-certificate-wrong-name")
             assert peer.delivered == []
-            assert here.events("refused")[0]["rule"] == "relay-certificate-wrong-name"
+            assert here.events("refused")[0]["reason"] == "relay-certificate-wrong-name"
 
     run(work)
 
@@ -311,7 +311,7 @@ def test_an_operator_that_the_list_does_not_give_the_domain_gets_nothing(
             await waits(here, "relay-recipient-domain")
             assert peer.delivered == []
             refused = here.events("refused")[0]
-            assert refused["rule"] == "relay-recipient-domain"
+            assert refused["reason"] == "relay-recipient-domain"
             assert "CH DE TEST" in refused["dn"]
 
     run(work)
@@ -409,7 +409,7 @@ def test_mail_for_a_domain_off_the_list_comes_back_without_a_connection(
             await here.send(BOB)
             await comes_back(here, "5.7.1")
             assert peer.connections == 0
-            assert here.events("refused")[0]["rule"] == "relay-domain-unlisted"
+            assert here.events("refused")[0]["reason"] == "relay-domain-unlisted"
 
     run(work)
 
@@ -470,7 +470,7 @@ def test_mail_for_a_server_of_another_authority_comes_back(pki: Pki, tmp_path: P
             here.dns.resolver.zone = one_host()
             await here.send(BOB)
             await comes_back(here, "5.7.1")
-            assert here.events("refused")[0]["rule"] == "relay-certificate-untrusted"
+            assert here.events("refused")[0]["reason"] == "relay-certificate-untrusted"
 
     run(work)
 

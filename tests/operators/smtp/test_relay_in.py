@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sandbox.operators.rules import Refusal
 from tests.operators.smtp.scripted import (
     BOB,
     FAR,
@@ -52,7 +51,7 @@ def test_a_certificate_that_proves_no_operator_is_refused() -> None:
 
 def test_a_certificate_that_cannot_be_checked_now_is_put_off() -> None:
     script = relay()
-    script.peer = rule("revocation-unknown", Refusal.RELAY_LATER)
+    script.peer = rule("revocation-unknown", 451)
     assert script.codes(f"MAIL FROM:<{FAR}>") == ["451 4.7.1"]
 
 
