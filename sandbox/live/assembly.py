@@ -86,7 +86,12 @@ class Assembly:
             )
             made[operator.label] = ProviderService(
                 settings_for(PROFILE, **own_settings(self.scenario)),
-                replace(options, behaviour=Behaviour(kind=self.behaviour), sms=self._sms(options)),
+                replace(
+                    options,
+                    behaviour=Behaviour(kind=self.behaviour),
+                    sms=self._sms(options),
+                    control_secret=self.folder.secret("psc-control"),
+                ),
                 place=operator.ciba,
                 mtls=None,
                 files=tls_files(self.keys, f"{operator.label}/ciba"),

@@ -1,7 +1,8 @@
 """The control API and the pages: phones, decisions, clock, misbehaviour, events, SMS.
 
-JSON in, JSON out, under /sandbox/. A write must be `application/json`, which a page of another
-origin cannot send without being asked first (CORS preflight), so no other site drives the phones.
+JSON in, JSON out, under /sandbox/, for who holds the control secret (`control_access`). A write
+must be `application/json`, which a page of another origin cannot send without being asked first
+(CORS preflight), so no other site drives the phones.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,21 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sandbox.psc.behaviour import KINDS, Behaviour
-from sandbox.psc.ciba import AuthRequest, Decision, State
+from sandbox.psc.ciba import AuthRequest, Decision
 from sandbox.psc.clients import Client
+from sandbox.psc.control_access import ControlAccess, Handler
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS
 from sandbox.psc.openapi import openapi
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.sms_pages import sms_routes
-from sandbox.psc.web import page, read_body
+from sandbox.psc.web import page, read_body, service_name
 from sandbox.space.errors import UserError
 
 __all__ = ["control_routes"]
 
 MAX_PEOPLE = 500
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def _error(status: int, text: str) -> JSONResponse:
@@ -59,14 +60,14 @@ async def _json(request: Request) -> dict[str, Any]:
     return data
 
 
-def _guarded(handler: Handler) -> Handler:
-    async def guarded(request: Request) -> Response:
+def _explained(handler: Handler) -> Handler:
+    async def explained(request: Request) -> Response:
         try:
             return await handler(request)
         except UserError as error:
             return _error(400, str(error))
 
-    return guarded
+    return explained
 
 
 def seen(provider: Provider, request: AuthRequest) -> dict[str, Any]:
@@ -95,14 +96,18 @@ def _number(data: dict[str, Any], name: str, default: float) -> float:
     return float(value)
 
 
+def _text_or_none(data: dict[str, Any], name: str) -> str | None:
+    value = data.get(name)
+    if value is not None and not isinstance(value, str):
+        raise UserError(f"{name} : attendu / expected une chaîne / a string")
+    return value
+
+
 class _Control:
     """The handlers, over one provider."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
-
-    def pending_of(self, national_id: str | None) -> list[AuthRequest]:
-        return [r for r in self.provider.requests.of(national_id) if r.state is State.PENDING]
 
     async def people(self, request: Request) -> Response:
         del request
@@ -149,30 +154,41 @@ class _Control:
         return JSONResponse(seen(self.provider, after))
 
     async def decide_for(self, request: Request) -> Response:
-        """Decide the oldest pending request of a person."""
+        """Decide what waits for a person: the newest, the oldest, or all; of one client if named.
+
+        Who and what are always said, so that a body meant for something else decides nothing.
+        """
         data = await _json(request)
-        national_id = data.get("national_id")
-        if national_id is not None and not isinstance(national_id, str):
-            raise UserError("national_id : attendu / expected une chaîne / a string")
+        if "national_id" not in data or "decision" not in data:
+            raise UserError(
+                "national_id (null : n'importe qui) et decision : à dire / national_id (null:"
+                " anyone) and decision must be given"
+            )
+        national_id = _text_or_none(data, "national_id")
+        client_id = _text_or_none(data, "client_id")
+        which = data.get("which", "newest")
+        if which not in ("newest", "oldest", "all"):
+            raise UserError("which : attendu / expected newest, oldest, all")
         try:
-            decision = Decision(str(data.get("decision", "approve")))
+            decision = Decision(str(data["decision"]))
         except ValueError:
             raise UserError(f"decision : attendu / expected {', '.join(Decision)}") from None
-        self.provider.tick()
-        pending = self.pending_of(national_id)
-        if not pending:
+        requests = self.provider.requests
+        requests.tick()
+        waiting = requests.waiting(national_id, client_id)
+        if not waiting:
             return _error(404, "aucune demande en attente / no pending request")
+        chosen = {"newest": waiting[:1], "oldest": waiting[-1:], "all": waiting}[which]
         try:
-            after = self.provider.requests.decide(pending[-1].ticket, decision)
+            decided = [requests.decide(each.ticket, decision) for each in chosen]
         except UserError as error:
             return _error(409, str(error))
-        return JSONResponse(seen(self.provider, after))
+        return JSONResponse({"decided": [seen(self.provider, each) for each in decided]})
 
     async def behaviour(self, request: Request) -> Response:
         data = await _json(request)
-        national_id = data.pop("national_id", None)
-        if national_id is not None and not isinstance(national_id, str):
-            raise UserError("national_id : attendu / expected une chaîne / a string")
+        national_id = _text_or_none(data, "national_id")
+        data.pop("national_id", None)
         self.provider.behave(Behaviour.from_dict(data), national_id)
         return JSONResponse({"behaviour": data, "national_id": national_id})
 
@@ -180,6 +196,8 @@ class _Control:
         provider = self.provider
         if request.method == "POST":
             data = await _json(request)
+            if data.get("reset") is True:
+                provider.reset_clock()
             if data.get("freeze") is True:
                 provider.clock.freeze()
             elif data.get("freeze") is False:
@@ -209,6 +227,12 @@ class _Control:
     async def clients(self, request: Request) -> Response:
         if request.method == "POST":
             client = Client.from_dict(await _json(request))
+            if client.client_id in self.provider.built_in:
+                return _error(
+                    409,
+                    f"client {client.client_id!r} : fourni au démarrage, ne se remplace pas ;"
+                    " choisir un autre client_id / given at the start; choose another client_id",
+                )
             self.provider.register(client)
             return JSONResponse({"client_id": client.client_id}, 201)
         listed = [
@@ -274,7 +298,11 @@ class _Control:
         del request
         provider = self.provider
         return page(
-            "phones", issuer=provider.issuer, profile=provider.settings.profile, kinds=KINDS
+            "phones",
+            issuer=provider.issuer,
+            profile=provider.settings.profile,
+            kinds=KINDS,
+            service=service_name(provider),
         )
 
     async def script(self, request: Request) -> Response:
@@ -295,11 +323,13 @@ def page_script() -> Response:
 def control_routes(provider: Provider) -> list[Route]:
     """Return the control API and the pages of a provider."""
     control = _Control(provider)
+    access = ControlAccess(provider.control_secret, service_name(provider))
+    open_to_all: list[tuple[str, Handler]] = [
+        ("/phones.js", control.script),
+        ("/sandbox/openapi.json", control.description),
+    ]
     table: list[tuple[str, Handler, list[str]]] = [
-        ("/", control.home, ["GET"]),
-        ("/phones.js", control.script, ["GET"]),
         ("/events", control.events, ["GET"]),
-        ("/sandbox/openapi.json", control.description, ["GET"]),
         ("/sandbox/people", control.people, ["GET"]),
         ("/sandbox/requests", control.requests, ["GET"]),
         ("/sandbox/requests/{ticket}/{decision}", control.decide, ["POST"]),
@@ -312,7 +342,12 @@ def control_routes(provider: Provider) -> list[Route]:
         ("/sandbox/device", control.device, ["POST"]),
         ("/sandbox/sms", control.sms, ["GET"]),
     ]
-    routes = [Route(path, _guarded(handler), methods=methods) for path, handler, methods in table]
+    routes = [Route(path, handler) for path, handler in open_to_all]
+    routes.append(Route("/", access.guard_page(control.home)))
+    routes += [
+        Route(path, access.guard(_explained(handler)), methods=methods)
+        for path, handler, methods in table
+    ]
 
     def message(ticket: str) -> str | None:
         request = provider.requests.find(ticket)
@@ -321,4 +356,4 @@ def control_routes(provider: Provider) -> list[Route]:
     async def decided(ticket: str, decision: Decision) -> str:
         return str(provider.requests.decide(ticket, decision).state)
 
-    return routes + sms_routes(provider.devices.sms, provider.now, message, decided)
+    return routes + sms_routes(provider.devices.sms, provider.now, message, decided, access)

@@ -5,9 +5,11 @@ No request lives here; see `requests`.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.client_auth import Credentials, authenticate
@@ -17,6 +19,7 @@ from sandbox.psc.devices import Devices
 from sandbox.psc.events import EventLog
 from sandbox.psc.fault_rules import FaultRule, Faults
 from sandbox.psc.jose import KeyRing
+from sandbox.psc.notifications import loopback
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply, refusal_reply
@@ -24,6 +27,7 @@ from sandbox.psc.settings import Settings
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import Store, fingerprint
 from sandbox.psc.tokens import TokenService
+from sandbox.space.errors import UserError
 
 __all__ = ["FOREVER", "Foundation", "Options"]
 
@@ -40,6 +44,12 @@ class Options:
     faults: tuple[FaultRule, ...] = ()
     sms: SmsLaw = field(default_factory=SmsLaw)
     seed: int = 0
+    # Who holds it drives the phones; None draws one.
+    control_secret: str | None = field(default=None, repr=False)
+    # Signing keys; None: those of the store, or new ones.
+    ring: KeyRing | None = field(default=None, repr=False)
+    # Addresses of the space's own services, where no notification may go.
+    reserved: frozenset[str] = frozenset()
 
 
 class Foundation:
@@ -60,6 +70,8 @@ class Foundation:
         clock: Clock | None = None,
     ) -> None:
         options = options or Options()
+        # Always taken before the store's own lock: the other order could deadlock.
+        self.lock = threading.RLock()
         self.settings = settings
         self.origin = origin
         self.mtls_origin = mtls_origin
@@ -68,16 +80,21 @@ class Foundation:
         self.clock = clock or Clock()
         self.events = EventLog()
         self.people: People = options.people or BuiltInPeople(BUILT_IN)
-        self.clients = {client.client_id: client for client in options.clients}
+        self.control_secret = options.control_secret or secrets.token_urlsafe(24)
+        self._reserved = options.reserved
+        self.clients: dict[str, Client] = {}
+        for client in options.clients:
+            self.register(client)
+        self.built_in = frozenset(self.clients)
         self.faults = Faults(options.seed, options.faults)
         self.wake: Callable[[], None] = lambda: None
-        # Always taken before the store's own lock: the other order could deadlock.
-        self.lock = threading.RLock()
         saved = self.store.get("clock", "offset")
         if saved:
             self.clock.advance(saved["seconds"])
         ring_data = self.store.get("ring", "ring")
-        self.ring = KeyRing.from_dict(ring_data) if ring_data else KeyRing.generate()
+        self.ring = options.ring or (
+            KeyRing.from_dict(ring_data) if ring_data else KeyRing.generate()
+        )
         if not ring_data:
             self._save_ring()
         self.tokens = TokenService(settings, self.issuer, self.store, self.ring)
@@ -112,9 +129,30 @@ class Foundation:
             )
 
     def register(self, client: Client) -> None:
-        """Add or replace a client."""
+        """Add or replace a client.
+
+        Raises:
+            UserError: its notifications would go to a service of the space.
+        """
+        if client.notification_endpoint is not None:
+            self._refuse_own(client.client_id, client.notification_endpoint)
         with self.lock:
             self.clients[client.client_id] = client
+
+    def _refuse_own(self, client_id: str, url: str) -> None:
+        """Refuse an endpoint at this provider or at a reserved address: it could drive them."""
+        parts = urlsplit(url)
+        address = loopback(parts.hostname or "")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        own = {
+            (loopback(origin.hostname or ""), origin.port)
+            for origin in map(urlsplit, filter(None, (self.origin, self.mtls_origin)))
+        }
+        if (address, port) in own or address in self._reserved:
+            raise UserError(
+                f"client {client_id!r}: notification_endpoint {url[:80]} : un service de l'espace"
+                " même ; donner celui du client / a service of the space itself; give the client's"
+            )
 
     def first_use(self, key: str, expires: float) -> bool:
         """Record a jti and say whether it is new."""

@@ -14,7 +14,7 @@ import httpx
 from sandbox.psc.ciba import AuthRequest
 from sandbox.psc.clients import Client, is_local
 
-__all__ = ["Notification", "Sender", "notification"]
+__all__ = ["Notification", "Sender", "loopback", "notification"]
 
 TIMEOUT = 10.0
 

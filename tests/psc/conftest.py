@@ -78,8 +78,11 @@ def basic(client_id: str, secret: str = SECRET) -> str:
 
 def make_provider(profile: str = "core", **changes: Any) -> Provider:
     options = changes.pop("options", Options(clients=CLIENTS))
+    if changes.get("store") is None:
+        # One generated ring for all tests: RSA keys are slow to make.
+        options = replace(options, ring=KeyRing.from_dict(RING))
     store = changes.pop("store", None)
-    provider = Provider(
+    return Provider(
         settings_for(profile, **changes),
         "https://localhost:9",
         mtls_origin="https://localhost:10",
@@ -87,10 +90,6 @@ def make_provider(profile: str = "core", **changes: Any) -> Provider:
         store=store,
         clock=Clock(START),
     )
-    if store is None:
-        # One generated ring for all tests: RSA keys are slow to make.
-        provider.ring = provider.tokens.ring = KeyRing.from_dict(RING)
-    return provider
 
 
 class Dialogue:
@@ -215,7 +214,9 @@ def http(server: Running, **members: Any) -> httpx.Client:
     context = ssl.create_default_context(cafile=str(server.files.ca))
     if "cert" in members:
         context.load_cert_chain(*map(str, members.pop("cert")))
-    return httpx.Client(verify=context, trust_env=False, timeout=10, **members)
+    client = httpx.Client(verify=context, trust_env=False, timeout=10, **members)
+    client.cookies.set(f"sandbox_control_{server.port}", server.provider.control_secret)
+    return client
 
 
 @pytest.fixture(scope="session")
