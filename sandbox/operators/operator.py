@@ -24,7 +24,7 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
-from sandbox.operators.post.office import PostOffice
+from sandbox.operators.post import PostOffice
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay.connection import client_context
 from sandbox.operators.relay.names import Names
@@ -230,7 +230,7 @@ class Operator:
         def factory(arrival: Arrival) -> asyncio.Protocol:
             return protocols[arrival.listener.protocol](arrival)
 
-        self.runner = self._relay()
+        self.runner = self._relay(post)
         self._stack.push_async_callback(self.runner.stop)
         await self.runner.start()
         self._stack.push_async_callback(submission.settled)
@@ -277,24 +277,21 @@ class Operator:
         row = self._directory.connection().execute("PRAGMA data_version").fetchone()
         return int(row[0])
 
-    def _relay(self) -> Runner:
+    def _relay(self, post: PostOffice) -> Runner:
         settings = self.settings
         return Runner(
             self.store,
             RelaySettings(
-                operator=settings.label,
                 host=settings.relay.host,
-                mailer=f"mailer-daemon@{min(settings.domains)}",
                 port=settings.relay_port,
             ),
+            post=post,
             names=Names(*settings.name_server, suffix=settings.suffix),
             listed=self._listed,
-            local=lambda: settings.domains,
             context=client_context(settings.chain, settings.key, settings.bundle.read_text()),
             checker=self._checker,
             revocation=self._revocation,
             journal=self.journal,
-            observer=self._observer,
             clock=self._clock,
         )
 

@@ -26,7 +26,7 @@ class Pool:
         settings: the operator's.
         names: DNS.
         listed: the list in force.
-        local: the operator's own domains, to which nothing is relayed.
+        serves: whether a domain is the operator's own, to which nothing is relayed.
         context: TLS, from `client_context`.
         judge: says what a server's certificate proves.
         journal: told of every refusal by a rule.
@@ -38,7 +38,7 @@ class Pool:
         *,
         names: Names,
         listed: Callable[[], DomainList],
-        local: Callable[[], frozenset[str]],
+        serves: Callable[[str], bool],
         context: ssl.SSLContext,
         judge: Judge,
         journal: Journal,
@@ -46,7 +46,7 @@ class Pool:
         self._settings = settings
         self._names = names
         self._listed = listed
-        self._local = local
+        self._serves = serves
         self._context = context
         self._judge = judge
         self._journal = journal
@@ -69,7 +69,7 @@ class Pool:
         if refused is not None:
             raise self._refusal(refused, domain)
         name = normal_domain(domain)
-        if name in self._local():
+        if self._serves(name):
             raise TroubleError(TROUBLES["loop"])
         failures: list[TroubleError] = []
         for exchanger in await self._exchangers(name, seed):

@@ -14,7 +14,7 @@ from typing import cast
 
 from sandbox.operators.door import Arrival
 from sandbox.operators.observing import Observer, SessionObserved
-from sandbox.operators.post.office import PostError
+from sandbox.operators.post import PostError
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import Close, Event, Post, StartTls

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
-from sandbox.operators.post.headers import Header, HeaderError, read_header
+from sandbox.operators.post import Header, HeaderError, read_message
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Conversation, Setting
@@ -306,11 +306,12 @@ class Dialogue(Conversation):
             return self._ended
         envelope = mail.envelope(content)
         try:
-            header = read_header(content)
+            message = read_message(content)
+            header = message.header
             if not header.ascii and not envelope.smtputf8:
                 return refusals.HEADER_UTF8
             if len(header.values("Received")) >= MAX_HOPS:
                 return refusals.LOOP
-            return self._may_pass(header, envelope) or Post(envelope, content)
+            return self._may_pass(header, envelope) or Post(envelope, message)
         except HeaderError:
             return refusals.HEADER

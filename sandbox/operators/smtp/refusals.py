@@ -154,6 +154,15 @@ HEADER = mail_refusal(
     ("Mettre un seul From, avec une adresse, et une ligne vide après les en-têtes.",
      "Put one From, with an address, and an empty line after the header."),
 )
+NAME_MISLEADS = mail_refusal(
+    "smtp-name-misleads",
+    (550, "5.7.1", "Name in From shows an address that is not the sender's"),
+    "RFC 5322 §3.4 ; UAX #9 §2",
+    ("Le nom affiché dans From montre une autre adresse, ou inverse le sens du texte.",
+     "The name shown in From holds another address, or turns the direction of the text."),
+    ("Mettre dans le nom affiché le nom de la personne, sans adresse.",
+     "Put the person's name into the display name, and no address."),
+)
 HEADER_UTF8 = mail_refusal(
     "smtp-header-utf8", (550, "5.6.7", "Header has non-ASCII octets without SMTPUTF8"),
     "RFC 6532 §3, RFC 6531 §3.2",

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
+from sandbox.operators.post import Header
 from sandbox.operators.post.addresses import domain_of
-from sandbox.operators.post.headers import Header
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Setting
@@ -76,4 +76,4 @@ class RelayIn(Dialogue):
         for each in authors:
             if self._allowed(self.peer, domain_of(each)) is not None:
                 return refusals.FROM_NOT_LISTED
-        return None
+        return refusals.NAME_MISLEADS if header.misleads("From") else None

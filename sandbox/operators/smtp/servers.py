@@ -12,7 +12,7 @@ from sandbox.operators.door import Arrival
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
 from sandbox.operators.observing import LoginObserved, Nobody, Observer
-from sandbox.operators.post.office import PostOffice
+from sandbox.operators.post import PostOffice
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.connection import Connection
 from sandbox.operators.smtp.conversation import Setting
@@ -137,7 +137,7 @@ class _SubmissionConnection(Connection):
             assert actor is not None
             await self.keep(
                 self._server.post.submit(
-                    event.envelope, event.content, actor, self.arrival.channel,
+                    event.envelope, event.message, actor, self.arrival.channel,
                     self._submission.client_name,
                 )
             )  # fmt: skip
@@ -213,7 +213,7 @@ class _RelayConnection(Connection):
             assert peer is not None
             await self.keep(
                 self._server.post.receive(
-                    event.envelope, event.content, self.arrival.channel, peer,
+                    event.envelope, event.message, self.arrival.channel, peer,
                     self._relay.client_name,
                 )
             )  # fmt: skip

@@ -22,8 +22,8 @@ from sandbox.operators.model import (
     Rejected,
     SaslName,
 )
+from sandbox.operators.post import Header
 from sandbox.operators.post.addresses import domain_of
-from sandbox.operators.post.headers import Header
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Setting
@@ -140,6 +140,8 @@ class Submission(Dialogue):
         given = [address for name in SIGNERS[1:] for address in header.addresses(name)]
         if any(address != self.actor.mailbox for address in (*authors, *given)):
             return refusals.FROM_NOT_OWNER
+        if any(header.misleads(name) for name in SIGNERS):
+            return refusals.NAME_MISLEADS
         if envelope.reverse_path:
             return None
         notification = header.is_report and len(envelope.recipients) == 1

@@ -149,7 +149,7 @@ class Script:
         if isinstance(event, Close):
             self.closed = event
         elif isinstance(event, Post):
-            self.posts.append((event.envelope, event.content))
+            self.posts.append((event.envelope, event.message.content))
             if self.full:
                 self.dialogue.fail_post("disk full")
             else:

@@ -69,6 +69,13 @@ def test_a_from_of_another_operators_domain_is_refused() -> None:
     assert script.posts == []
 
 
+def test_a_name_that_shows_someone_else_is_refused() -> None:
+    script = relay()
+    content = f'From: "{BOB}" <{FAR}>\r\n\r\n'.encode()
+    assert deliver(script, content, sender=FAR, to=BOB).startswith("550 5.7.1 ")
+    assert script.rules == ["smtp-name-misleads"]
+
+
 def test_this_is_no_open_relay() -> None:
     script = relay()
     script.say(f"MAIL FROM:<{FAR}>")

@@ -292,6 +292,21 @@ def test_a_spoofed_envelope_sender_is_refused() -> None:
 @pytest.mark.parametrize(
     "header",
     [
+        f'From: "{BOB}" <{ALICE}>\r\n',
+        f"From: {ALICE} ({BOB})\r\n",
+        f"From: {ALICE}\r\nSender: =?utf-8?b?4oCuYm9i?= <{ALICE}>\r\n",
+    ],
+)
+def test_a_name_that_shows_someone_else_is_refused(header: str) -> None:
+    script = submission()
+    assert deliver(script, f"{header}\r\nBonjour\r\n".encode()).startswith("550 5.7.1 ")
+    assert script.rules == ["smtp-name-misleads"]
+    assert script.posts == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
         f"From: {BOB}\r\n",
         f"From: {ALICE}, {BOB}\r\n",
         f'From: "{ALICE}" <{BOB}>\r\n',
