@@ -189,7 +189,7 @@ class _Control:
         data = await _json(request)
         national_id = _text_or_none(data, "national_id")
         data.pop("national_id", None)
-        self.provider.behave(Behaviour.from_dict(data), national_id)
+        self.provider.behave(Behaviour.from_dict(data, self.provider.devices.law), national_id)
         return JSONResponse({"behaviour": data, "national_id": national_id})
 
     async def clock(self, request: Request) -> Response:

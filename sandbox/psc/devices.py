@@ -27,6 +27,8 @@ class Devices:
         # False: the channel to the devices is down (Keycloak's 503, anchors.md C3).
         self.reachable = True
         self.behaviour = behaviour
+        # What `draw` draws from unless told otherwise: the scenario's.
+        self.law = behaviour.law
         self.behaviours: dict[str, Behaviour] = {}
         self._people = people
         self._by_sms = by_sms

@@ -28,6 +28,7 @@ from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import Store, fingerprint
 from sandbox.psc.tokens import TokenService
 from sandbox.space.errors import UserError
+from sandbox.space.laws import sourced_methods
 
 __all__ = ["FOREVER", "Foundation", "Options"]
 
@@ -42,7 +43,7 @@ class Options:
     clients: Iterable[Client] = BUILT_IN_CLIENTS
     behaviour: Behaviour = field(default_factory=Behaviour)
     faults: tuple[FaultRule, ...] = ()
-    sms: SmsLaw = field(default_factory=SmsLaw)
+    sms: SmsLaw = field(default_factory=lambda: SmsLaw.of(sourced_methods().sms))
     seed: int = 0
     # Who holds it drives the phones; None draws one.
     control_secret: str | None = field(default=None, repr=False)

@@ -122,9 +122,8 @@ def brick_and_port() -> Iterator[tuple[str, int]]:
     )
     listener = bind(0)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    law = SmsLaw(mean=0, loss=0)
     people = BuiltInPeople(BUILT_IN)
-    brick = AdBrick(origin, callback, people, law, control_secret=BRICK_SECRET)
+    brick = AdBrick(origin, callback, people, SmsLaw(), control_secret=BRICK_SECRET)
     server = web_server(brick.application, None)
     thread = threading.Thread(target=lambda: asyncio.run(serve_app(server, listener)), daemon=True)
     thread.start()

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.approvals import (
@@ -37,7 +36,6 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, Rejected
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
-from sandbox.space.scenario import Scenario
 
 __all__ = ["CibaProxy", "HoldPolicy", "Unanswered"]
 
@@ -60,12 +58,6 @@ class HoldPolicy:
     shared: float
     hold: float
     quiet: float = 5.0
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> Self:
-        """Return a scenario's policy."""
-        policies = scenario.policies
-        return cls(shared=policies.session_seconds, hold=policies.prelogin_timeout)
 
 
 class CibaProxy:

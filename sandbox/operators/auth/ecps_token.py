@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.openid_tokens import (
@@ -28,7 +28,6 @@ from sandbox.operators.model import Accepted, Channel, Rejected, SaslName, Token
 from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 from sandbox.psc.jose import BadTokenError
 from sandbox.space.methods import Method
-from sandbox.space.scenario import Scenario
 
 __all__ = ["TokenLogin", "TokenPolicy", "challenge"]
 
@@ -47,12 +46,6 @@ class TokenPolicy:
     check: Literal["introspection", "jwks"]
     session_seconds: float
     clients: frozenset[str] | None = None
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> Self:
-        """Return a scenario's policy."""
-        policies = scenario.policies
-        return cls(check=policies.token_check, session_seconds=policies.psc_session_seconds)
 
 
 def challenge(mechanism: SaslName, configuration: str) -> bytes:

@@ -10,21 +10,17 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.live.wire import OWN_PROFILE, own_settings
 from sandbox.observations.schema import Cause
-from sandbox.operators.auth.ciba_operator import (
-    PROFILE,
-    own_options,
-    own_registration,
-    own_settings,
-    sms_fate,
-)
+from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
 from sandbox.operators.auth.ecps_proxy import CibaProxy, HoldPolicy
 from sandbox.operators.auth.psc_client import PscClient, Timing, trust_context
 from sandbox.operators.auth.verifier import Account
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, PasswordCredentials, Rejected, SaslName
-from sandbox.psc import BuiltInPeople, Running
+from sandbox.psc import BuiltInPeople, Client, Options, Running
 from sandbox.psc.people import BUILT_IN
+from sandbox.psc.sms import SmsLaw
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.methods import Method
 
@@ -50,8 +46,12 @@ NUMBER = PEOPLE[DOCTOR].phone_number
 @contextmanager
 def own_provider(lost: float = 0.0) -> Iterator[Running]:
     scenario = with_inputs(load_scenario("demo"), {"methods.sms.lost": lost})
-    options = own_options(scenario, BuiltInPeople(BUILT_IN), CLIENT, SECRET)
-    with frozen_provider(PROFILE, options=options, **own_settings(scenario)) as provider:
+    options = Options(
+        people=BuiltInPeople(BUILT_IN),
+        clients=(Client(client_id=CLIENT, client_secret=SECRET),),
+        sms=SmsLaw.of(scenario.methods.sms),
+    )
+    with frozen_provider(OWN_PROFILE, options=options, **own_settings(scenario)) as provider:
         yield provider
 
 

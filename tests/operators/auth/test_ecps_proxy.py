@@ -19,7 +19,6 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, PasswordCredentials, Rejected, SaslName
 from sandbox.operators.refusals import LoginAnswer
 from sandbox.psc import Behaviour, Running
-from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
 
 from .ciba_space import (
@@ -380,10 +379,3 @@ def test_a_person_is_not_rung_from_everywhere_at_once(psc: Running):
             await asyncio.wait([waiting])
 
     run(body())
-
-
-def test_a_scenario_gives_the_policy_that_its_simulation_reads():
-    scenario = load_scenario("demo")
-    policy = HoldPolicy.of(scenario)
-    assert policy.shared == scenario.policies.session_seconds
-    assert policy.hold == scenario.policies.prelogin_timeout

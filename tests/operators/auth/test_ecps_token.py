@@ -24,7 +24,6 @@ from sandbox.operators.refusals import LoginAnswer, LoginRefusal, login_refusal
 from sandbox.psc import Running
 from sandbox.psc.client_auth import certificate_thumbprint
 from sandbox.psc.tokens import Grant
-from sandbox.space.loader import load_scenario
 
 from .ciba_space import (
     DOCTOR,
@@ -418,10 +417,3 @@ def test_no_token_is_written_to_the_journal(psc: Running):
     written = json.dumps(journal.since())
     assert "token-unreadable" in written
     assert all(part not in written for part in token.split("."))
-
-
-def test_a_scenario_gives_the_policy_that_its_simulation_reads():
-    scenario = load_scenario("demo")
-    policy = TokenPolicy.of(scenario)
-    assert policy.check == scenario.policies.token_check
-    assert policy.session_seconds == scenario.policies.psc_session_seconds
