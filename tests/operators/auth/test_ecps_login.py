@@ -149,7 +149,7 @@ def test_a_client_that_disconnects_leaves_nothing_behind(world: World, psc: Runn
 
     run(body())
     assert polls(psc, anne.identity) == 0
-    assert [entry["reason"] for entry in journaled(world, "refused")] == ["ciba-client-gone"]
+    assert [entry["reason"] for entry in journaled(world, "refused")] == ["client-gave-up"]
 
 
 def test_a_token_opens_the_mailbox_of_its_person(world: World, psc: Running) -> None:
