@@ -24,13 +24,14 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
+from sandbox.operators.post.office import PostOffice
 from sandbox.operators.relay.connection import client_context
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import check_peer, is_listed, may_send
 from sandbox.operators.relay.runner import Runner
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.rules import Rule
-from sandbox.operators.smtp import PostOffice, RelayServer, SubmissionServer
+from sandbox.operators.smtp import RelayServer, SubmissionServer
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario

@@ -15,9 +15,10 @@ from cryptography import x509
 from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Channel
+from sandbox.operators.post.office import PostOffice
 from sandbox.operators.relay.policy import check_peer, may_send
 from sandbox.operators.rules import Rule
-from sandbox.operators.smtp import PostOffice, RelayServer
+from sandbox.operators.smtp import RelayServer
 from sandbox.operators.store import MailStore
 from sandbox.trust import DN, CertificateChecker, RevocationStatus, load_bundle
 

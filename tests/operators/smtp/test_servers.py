@@ -29,8 +29,9 @@ from sandbox.operators.model import (
     SaslName,
 )  # fmt: skip
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, Nobody, SessionObserved
+from sandbox.operators.post.office import PostOffice
 from sandbox.operators.rules import Rule
-from sandbox.operators.smtp import Limits, PostOffice, RelayServer, SubmissionServer
+from sandbox.operators.smtp import Limits, RelayServer, SubmissionServer
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
