@@ -14,10 +14,10 @@ from typing import cast
 
 from sandbox.operators.door import Arrival
 from sandbox.operators.observing import Observer, SessionObserved
-from sandbox.operators.post.office import PostError
+from sandbox.operators.post import PostError
+from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import Close, Event, Post, StartTls
-from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.space.methods import Method
 
 __all__ = ["Connection"]
@@ -191,7 +191,7 @@ class Connection(asyncio.Protocol):
             # A socket that is not read does not tell that its client is gone, and a login may be
             # held for minutes: who sends that much meanwhile has to go.
             self._task.cancel()
-            self._dialogue.cut(REFUSALS["pipelining"])
+            self._dialogue.cut(refusals.PIPELINING)
             self._advance()
             return
         if wanted is not self._holding:

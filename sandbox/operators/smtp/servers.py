@@ -12,8 +12,8 @@ from sandbox.operators.door import Arrival
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
 from sandbox.operators.observing import LoginObserved, Nobody, Observer
-from sandbox.operators.post.office import PostOffice
-from sandbox.operators.rules import Rule
+from sandbox.operators.post import PostOffice
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.connection import Connection
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.events import CheckPeer, Event, Login, Post
@@ -66,7 +66,7 @@ class SubmissionServer(_Server):
         post: PostOffice,
         authenticator: Authenticator,
         *,
-        may_receive: Callable[[str], Rule | None],
+        may_receive: Callable[[str], MailRefusal | None],
         journal: Journal,
         observer: Observer | None = None,
         limits: Limits | None = None,
@@ -94,9 +94,9 @@ class RelayServer(_Server):
     def __init__(
         self,
         post: PostOffice,
-        check_peer: Callable[[Channel], Awaitable[DN | Rule]],
+        check_peer: Callable[[Channel], Awaitable[DN | MailRefusal]],
         *,
-        may_send: Callable[[DN, str], Rule | None],
+        may_send: Callable[[DN, str], MailRefusal | None],
         journal: Journal,
         observer: Observer | None = None,
         limits: Limits | None = None,
@@ -137,7 +137,7 @@ class _SubmissionConnection(Connection):
             assert actor is not None
             await self.keep(
                 self._server.post.submit(
-                    event.envelope, event.content, actor, self.arrival.channel,
+                    event.envelope, event.message, actor, self.arrival.channel,
                     self._submission.client_name,
                 )
             )  # fmt: skip
@@ -156,7 +156,7 @@ class _SubmissionConnection(Connection):
         if isinstance(result, Rejected):
             self._observe(
                 result.method, sasl=sasl, backend=result.backend, person=result.person,
-                cause=result.rule.cause, rule=result.rule.name,
+                cause=result.refusal.cause, reason=result.refusal.name,
             )  # fmt: skip
         else:
             self._welcome(result, sasl)
@@ -179,13 +179,13 @@ class _SubmissionConnection(Connection):
         backend: float,
         person: float,
         cause: Cause | None,
-        rule: str = "",
+        reason: str = "",
     ) -> None:
         self.observer.login(
             LoginObserved(
                 channel=self.arrival.channel, method=method, at=self.arrival.at,
                 tls=self.arrival.tls_seconds, sasl=sasl, backend=backend, person=person,
-                cause=cause, rule=rule,
+                cause=cause, reason=reason,
             )
         )  # fmt: skip
 
@@ -213,7 +213,7 @@ class _RelayConnection(Connection):
             assert peer is not None
             await self.keep(
                 self._server.post.receive(
-                    event.envelope, event.content, self.arrival.channel, peer,
+                    event.envelope, event.message, self.arrival.channel, peer,
                     self._relay.client_name,
                 )
             )  # fmt: skip
