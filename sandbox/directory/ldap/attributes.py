@@ -166,11 +166,6 @@ def _name_and_service(text: str) -> Condition:
     return Condition("structure", f"s.name_key IN ({marks})", tuple(starts), NAME)
 
 
-def _address_and_service(text: str) -> Condition:
-    """A mailbox of nobody bears its address, perhaps followed by a service."""
-    return Condition("mailbox", "m.address = ?", (text.partition(" ")[0],), ONE)
-
-
 def _piece_of_address(text: str) -> Condition:
     """A piece of an address: in the local part, in the domain, or across the at sign."""
     local, at, domain = text.partition("@")
@@ -198,10 +193,9 @@ _BY_NAME = by_column("person", "cn_key", rank=NAME)
 _BY_STRUCTURE_NAME = by_column("structure", "name_key", rank=NAME, starts=SHARE)
 _WORDS = words("mailbox", NAME)
 _BY_ADDRESS = by_column("mailbox", "address")
-_SERVICES = (_name_and_service, _address_and_service)
 _COMMON_NAME = Found(
-    (*_BY_NAME.equals, *_SERVICES),
-    (*_BY_NAME.starts, *_BY_STRUCTURE_NAME.starts, *_BY_ADDRESS.starts, *_SERVICES),
+    (*_BY_NAME.equals, _name_and_service),
+    (*_BY_NAME.starts, *_BY_STRUCTURE_NAME.starts, _name_and_service),
     _WORDS.holds,
 )
 _PERSON_ID = by_column("person", "national_id")
@@ -218,10 +212,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute(
         "sn",
         _surname,
-        found=by_column("person", "surname_key", rank=NAME)
-        | _BY_STRUCTURE_NAME
-        | _BY_ADDRESS
-        | _WORDS,
+        found=by_column("person", "surname_key", rank=NAME) | _BY_STRUCTURE_NAME | _WORDS,
         also=("surname",),
         index="eq,sub",
     ),
