@@ -339,8 +339,22 @@ def test_the_command_on_the_connection_sheet_works_as_it_is(mss_space: LiveSpace
     assert "INBOX" in answer.stdout
 
 
-def test_the_connection_sheet_names_every_endpoint_and_account(mss_space: LiveSpace) -> None:
-    text = connection_sheet(mss_space.sheet, mss_space.folder.sheet)
+def test_the_connection_sheet_has_one_design_and_one_account_for_each_method(
+    mss_space: LiveSpace,
+) -> None:
+    sheet = mss_space.sheet
+    text = connection_sheet(sheet, mss_space.folder.sheet)
+    first, *others = sheet["operators"][0]["designs"]
+    assert first in text
+    assert not any(other in text for other in others)
+    methods = {m for a in sheet["accounts"] for h in a["holders"] for m in h["methods"]}
+    lines = text.splitlines()
+    assert all(sum(line.startswith(f"{m} ") for line in lines) == 1 for m in methods)
+    assert len(lines) < 30
+
+
+def test_the_whole_connection_sheet_names_every_endpoint_and_account(mss_space: LiveSpace) -> None:
+    text = connection_sheet(mss_space.sheet, mss_space.folder.sheet, everything=True)
     for operator in mss_space.sheet["operators"]:
         for endpoints in operator["designs"].values():
             for each in endpoints:
