@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sandbox.operators.auth.access_control import AccessControl
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ecps_proxy import CibaProxy, Unanswered
 from sandbox.operators.auth.ecps_token import TokenLogin
-from sandbox.operators.auth.psc_client import PscClient, Registration, trust_context
+from sandbox.operators.auth.psc_client import PscClient, Registration, Timing, trust_context
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
 from sandbox.operators.door import Arrival, Door
@@ -82,11 +82,13 @@ class Providers:
         psc: the operator as client of Pro Santé Connect.
         own: the operator as client of its own CIBA, from `own_registration`.
         unanswered: what its SMS gateway knows of a request that nobody answered.
+        timing: the clock of both, which is the space's.
     """
 
     psc: Registration
     own: Registration
     unanswered: Unanswered
+    timing: Timing = field(default_factory=Timing)
 
 
 class Operator:
@@ -132,9 +134,9 @@ class Operator:
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
         self._stack.callback(self.journal.close)
         trust = trust_context(settings.bundle)
-        self._clients = (
-            PscClient(providers.psc, trust, timeout=policy.psc_timeout),
-            PscClient(providers.own, trust, timeout=policy.psc_timeout),
+        self._clients = tuple(
+            PscClient(each, trust, timeout=policy.psc_timeout, timing=providers.timing)
+            for each in (providers.psc, providers.own)
         )
         proxies = (
             CibaProxy(self._clients[0], policy.hold, self.journal),
@@ -156,7 +158,9 @@ class Operator:
             journal=self.journal,
             policy=policy.access,
             held=held,
-            tokens=TokenLogin(self._clients[0], policy.tokens, self.journal),
+            tokens=TokenLogin(
+                self._clients[0], policy.tokens, self.journal, timing=providers.timing
+            ),
             clock=clock,
         )
         authorities = load_bundle(bundle)

@@ -186,6 +186,28 @@ def test_a_message_goes_from_one_operator_to_the_other(mss_space: LiveSpace, met
         wait_for(imap, f"relay {method}")
 
 
+@pytest.mark.parametrize("design", ["single-endpoint", "api-lps-2023"])
+def test_a_telephone_still_opens_mailboxes_after_the_clock_was_moved(
+    mss_space: LiveSpace, design: str
+) -> None:
+    sheet = mss_space.sheet
+    people = [each["address"] for each in sheet["accounts"] if each["type"] == "PER"]
+    mss_space.psc.advance(35)
+    # Somebody whose approval is not kept: the telephone rings.
+    way = choose(sheet, people[-1], "imap", method="ecps", design=design)
+    with open_imap(way, quiet) as imap:
+        assert imap.noop()[0] == "OK"
+
+
+def test_the_authority_answers_the_first_question_at_once(tmp_path: Path) -> None:
+    options = {"designs": ("single-endpoint",), "operators": 1, "keys": "rsa-2048"}
+    for _ in range(2):
+        with live("demo", dir=tmp_path, block=203, **options) as space:
+            person = account(space.sheet, "PER")
+            with open_imap(choose(space.sheet, person, "imap", method="cps"), quiet) as imap:
+                assert imap.noop()[0] == "OK"
+
+
 def test_an_application_logs_in_by_its_certificate(mss_space: LiveSpace) -> None:
     sheet = mss_space.sheet
     sender, recipient = account(sheet, "APP"), account(sheet, "APP", 1)

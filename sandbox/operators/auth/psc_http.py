@@ -71,9 +71,17 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Clocks and sleep, which a test replaces: seconds since 1970, seconds of any origin, wait."""
+    """Clocks and sleep, which a test or a sandbox replaces.
+
+    Attributes:
+        now: the provider's time, which its tokens tell, seconds since 1970.
+        ahead: by how much that is ahead of the operator's own clock, s.
+        elapsed: seconds of any origin.
+        sleep: wait.
+    """
 
     now: Callable[[], float] = time.time
+    ahead: Callable[[], float] = lambda: 0.0
     elapsed: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
