@@ -8,7 +8,6 @@ from functools import partial
 
 from sandbox.operators.auth import refusals, sasl
 from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.responses import No, Reply
 from sandbox.operators.imap.session import Outcome, Session, State
@@ -25,15 +24,13 @@ from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 __all__ = ["authenticate", "by_certificate", "login"]
 
 
-def authenticate(session: Session, command: Command) -> Outcome:
+def authenticate(session: Session, command: commands.Authenticate) -> Outcome:
     """AUTHENTICATE."""
-    assert isinstance(command, commands.Authenticate)
     return _respond(session, _begin(session, command.mechanism), command.initial)
 
 
-def login(session: Session, command: Command) -> Outcome:
+def login(session: Session, command: commands.Login) -> Outcome:
     """LOGIN: the SASL exchange of the same name, or PLAIN where only that is offered."""
-    assert isinstance(command, commands.Login)
     if SaslName.LOGIN in session.channel.mechanisms:
         exchange = _begin(session, SaslName.LOGIN)
         _step(session, exchange, command.user)
