@@ -134,14 +134,14 @@ class Operator:
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
         self._stack.callback(self.journal.close)
         trust = trust_context(settings.bundle)
-        self._clients = tuple(
+        psc, own = (
             PscClient(each, trust, timeout=policy.psc_timeout, timing=providers.timing)
             for each in (providers.psc, providers.own)
         )
         proxies = (
-            CibaProxy(self._clients[0], policy.hold, self.journal),
+            CibaProxy(psc, policy.hold, self.journal),
             CibaProxy(
-                self._clients[1], policy.hold, self.journal, method=Method.SMS,
+                own, policy.hold, self.journal, method=Method.SMS,
                 unanswered=providers.unanswered,
             ),
         )  # fmt: skip
@@ -158,15 +158,13 @@ class Operator:
             journal=self.journal,
             policy=policy.access,
             held=held,
-            tokens=TokenLogin(
-                self._clients[0], policy.tokens, self.journal, timing=providers.timing
-            ),
+            tokens=TokenLogin(psc, policy.tokens, self.journal, timing=providers.timing),
             clock=clock,
         )
         authorities = load_bundle(bundle)
         self._checker = CertificateChecker(bundle=authorities)
         self._revocation = Revocation(authorities, clock=clock)
-        for each in (self.access, self._revocation, *self._clients, *proxies):
+        for each in (self.access, self._revocation, psc, own, *proxies):
             self._stack.push_async_callback(each.close)
         self.doors: list[Door] = []
 
