@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any
 
 from sandbox.operators.auth import refusals
@@ -56,22 +55,26 @@ class Core:
         out, self.session.out = self.session.out, []
         return out
 
-    def greet(self) -> None:
-        """Say the first word."""
-        session = self.session
-        text = f"{session.channel.host} ready"
-        session.send(tagged("*", Reply("OK", text, f"CAPABILITY {session.capabilities()}")))
+    def greet(self) -> Awaiting | None:
+        """Say the first word, or return what has to be awaited for it: a certificate's judgement.
+
+        A certificate that logs in alone is good before the client says anything (PREAUTH, RFC 9051
+        §7.1.4); it has been shown already where TLS came first.
+        """
+        if self.session.login.alone:
+            return self._greet_by_certificate()
+        self._welcome("OK")
+        return None
 
     def refuse_without_certificate(self) -> None:
         """End a connection to an endpoint that requires a client certificate."""
-        channel = self.session.channel
-        self.session.service.journal.refused(refusals.CERTIFICATE_MISSING.reason, channel)
+        self.session.login.deny(refusals.CERTIFICATE_MISSING)
         self.session.bye("A client certificate is required here")
 
     def secured(self, channel: Channel, tls_seconds: float) -> None:
         """Take note that TLS protects the connection; what came before it counts no more."""
         session = self.session
-        session.channel, session.tls_seconds = channel, tls_seconds
+        session.login.secured(channel, tls_seconds)
         session.upgrading = False
         self.receiver.clear()
 
@@ -121,6 +124,17 @@ class Core:
         if self.session.idling:
             self.session.report(expunge=True)
 
+    async def _greet_by_certificate(self) -> None:
+        good = await login.by_certificate(self.session)
+        if good:
+            self.receiver.limits = self.session.service.holder
+        self._welcome("PREAUTH" if good else "OK")
+
+    def _welcome(self, kind: str) -> None:
+        session = self.session
+        text = f"{session.channel.host} ready"
+        session.send(tagged("*", Reply(kind, text, f"CAPABILITY {session.capabilities()}")))
+
     # Within --------------------------------------------------------------------------------------
 
     def _begin(self, row: Row[Any], command: Command) -> bool | Awaiting:
@@ -128,8 +142,6 @@ class Core:
         self._current = (command.tag, row.moves)
         if session.state in row.states:
             return self._outcome(lambda: row.do(session, command))
-        if session.state is State.NOT_AUTHENTICATED and login.by_certificate(session):
-            return self._await(partial(self._log_in_then, row, command))
         if session.state is State.NOT_AUTHENTICATED:
             text = "Log in first"
         else:
@@ -138,16 +150,6 @@ class Core:
             )
         self._finish(Reply("BAD", text))
         return True
-
-    async def _log_in_then(self, row: Row[Any], command: Command) -> Reply | None:
-        session = self.session
-        refusal = await login.with_certificate(session)
-        if refusal is not None:
-            return refusal
-        if session.state not in row.states:
-            return Reply("BAD", "Select a mailbox first")
-        outcome = row.do(session, command)
-        return outcome if outcome is None or isinstance(outcome, Reply) else await outcome()
 
     def _continue(self) -> bool | Awaiting:
         line = self.receiver.line()
@@ -209,7 +211,7 @@ class Core:
         settings = session.service.settings
         if session.ending:
             session.bye(session.ending)
-        elif session.actor is None and session.failed_logins >= settings.failed_logins:
+        elif session.actor is None and session.login.failures >= settings.failed_logins:
             session.bye("Too many failed attempts")
         elif session.bad_commands >= settings.bad_commands:
             session.bye("Too many commands that are not understood")
