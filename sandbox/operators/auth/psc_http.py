@@ -75,15 +75,15 @@ class Timing:
 
     Attributes:
         now: the provider's time, which its tokens tell, seconds since 1970.
-        ahead: by how much that is ahead of the operator's own clock, s.
         elapsed: seconds of any origin.
         sleep: wait.
+        ahead: by how much the provider's time is ahead of the operator's own clock, s.
     """
 
     now: Callable[[], float] = time.time
-    ahead: Callable[[], float] = lambda: 0.0
     elapsed: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ahead: Callable[[], float] = lambda: 0.0
 
 
 @dataclass(frozen=True, slots=True)
