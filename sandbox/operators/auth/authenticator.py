@@ -9,12 +9,13 @@ from sandbox.operators.auth.certificat import ApplicationLogin
 from sandbox.operators.auth.certificates import is_card, read_peer
 from sandbox.operators.auth.cps import CardLogin
 from sandbox.operators.auth.holdings import parse_name
-from sandbox.operators.auth.limits import Attempts
+from sandbox.operators.auth.limits import Attempts, Means
 from sandbox.operators.auth.passwords import PasswordLogin
 from sandbox.operators.auth.verifier import Admit, TokenVerifier
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import (
     Accepted,
+    Actor,
     CertificateCredentials,
     Channel,
     Credentials,
@@ -79,7 +80,13 @@ class Authenticator:
         """
         clock = asyncio.get_running_loop().time
         start = clock()
-        result = await self._judge(credentials, channel)
+        try:
+            result = await self._judge(credentials, channel)
+        except asyncio.CancelledError:
+            gone = refusals.CLIENT_GAVE_UP.reason
+            mechanism, user = credentials.mechanism, _shown(credentials)
+            self._journal.refused(gone, channel, mechanism=mechanism, user=user)
+            raise
         if isinstance(result, Accepted):
             self._journal.note(
                 "login",
@@ -102,6 +109,22 @@ class Authenticator:
             await asyncio.sleep(max(0.0, start + self._refusal_seconds - clock()))
         return result
 
+    async def again(
+        self, actor: Actor, credentials: Credentials, channel: Channel
+    ) -> LoginRefusal | None:
+        """Tell why a login that was accepted would be refused now; None when it would not.
+
+        A certificate is judged anew; of anybody else, whether the mailbox is still theirs. What
+        cannot be told (no evidence of revocation) refuses nobody who is in.
+        """
+        if not isinstance(credentials, CertificateCredentials):
+            found = self._admit(actor.identity, actor.mailbox)
+            return found if isinstance(found, LoginRefusal) else None
+        verdict = await self._certificate(credentials, channel)
+        if isinstance(verdict, Accepted) or verdict.refusal.answer is LoginAnswer.UNAVAILABLE:
+            return None
+        return verdict.refusal
+
     async def _judge(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
         if not channel.tls:
             return Rejected(refusal=refusals.TLS_NEEDED)
@@ -109,14 +132,16 @@ class Authenticator:
             return Rejected(refusal=refusals.MECHANISM_NOT_HERE)
         if isinstance(credentials, PasswordCredentials):
             return await self._passwords.verify(credentials, channel)
-        if not self._attempts.may_try(channel.client):
+        by_token = isinstance(credentials, TokenCredentials)
+        means = Means.TOKEN if by_token else Means.CERTIFICATE
+        if not self._attempts.may_try(channel.client, means):
             return Rejected(refusal=refusals.TOO_MANY_ATTEMPTS)
         if isinstance(credentials, TokenCredentials):
             result = await self._token(credentials, channel)
         else:
             result = await self._certificate(credentials, channel)
         if isinstance(result, Rejected) and result.refusal.answer in _COUNTED:
-            self._attempts.failed(channel.client)
+            self._attempts.failed(channel.client, means)
         return result
 
     async def _token(self, credentials: TokenCredentials, channel: Channel) -> Accepted | Rejected:

@@ -11,6 +11,6 @@ behind a `Door`: flow control, time-outs, the login that is held while a telepho
 """
 
 from sandbox.operators.imap.server import ImapProtocol, serve
-from sandbox.operators.imap.service import Logins, Service, Settings
+from sandbox.operators.imap.service import Service, Settings
 
-__all__ = ["ImapProtocol", "Logins", "Service", "Settings", "serve"]
+__all__ = ["ImapProtocol", "Service", "Settings", "serve"]

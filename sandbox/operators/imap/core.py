@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any
 
 from sandbox.operators.auth import refusals
@@ -11,6 +12,7 @@ from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.do import login
 from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
 from sandbox.operators.imap.grammar import Malformed
+from sandbox.operators.imap.refusals import reason_of
 from sandbox.operators.imap.responses import No, Reply, tagged
 from sandbox.operators.imap.service import Service
 from sandbox.operators.imap.session import Outcome, Session, State, Work
@@ -19,6 +21,8 @@ from sandbox.operators.model import Channel
 from sandbox.operators.store import StoreError
 
 __all__ = ["Awaiting", "Core"]
+
+LOG = logging.getLogger(__name__)
 
 Awaiting = Coroutine[Any, Any, None]
 
@@ -45,6 +49,7 @@ class Core:
         self.session = Session(service, channel, at)
         self.receiver = Receiver(service.stranger)
         self._current = ("*", True)  # tag, and whether message numbers may move with the reply
+        self._name = ""  # of the command that runs, empty for one that could not be read
 
     @property
     def closed(self) -> bool:
@@ -56,22 +61,26 @@ class Core:
         out, self.session.out = self.session.out, []
         return out
 
-    def greet(self) -> None:
-        """Say the first word."""
-        session = self.session
-        text = f"{session.channel.host} ready"
-        session.send(tagged("*", Reply("OK", text, f"CAPABILITY {session.capabilities()}")))
+    def greet(self) -> Awaiting | None:
+        """Say the first word, or return what has to be awaited for it: a certificate's judgement.
+
+        A certificate that logs in alone is good before the client says anything (PREAUTH, RFC 9051
+        §7.1.4); it has been shown already where TLS came first.
+        """
+        if self.session.login.alone:
+            return self._greet_by_certificate()
+        self._welcome("OK")
+        return None
 
     def refuse_without_certificate(self) -> None:
         """End a connection to an endpoint that requires a client certificate."""
-        channel = self.session.channel
-        self.session.service.journal.refused(refusals.CERTIFICATE_MISSING.reason, channel)
+        self.session.login.deny(refusals.CERTIFICATE_MISSING)
         self.session.bye("A client certificate is required here")
 
     def secured(self, channel: Channel, tls_seconds: float) -> None:
         """Take note that TLS protects the connection; what came before it counts no more."""
         session = self.session
-        session.channel, session.tls_seconds = channel, tls_seconds
+        session.login.secured(channel, tls_seconds)
         session.upgrading = False
         self.receiver.clear()
 
@@ -93,6 +102,7 @@ class Core:
         if session.continuation is not None:
             return self._continue()
         event = self.receiver.command()
+        self._name = ""
         if event is None:
             return False
         if isinstance(event, GoAhead):
@@ -121,15 +131,25 @@ class Core:
         if self.session.idling:
             self.session.report(expunge=True)
 
+    async def _greet_by_certificate(self) -> None:
+        good = await login.by_certificate(self.session)
+        if good:
+            self.receiver.limits = self.session.service.holder
+        self._welcome("PREAUTH" if good else "OK")
+
+    def _welcome(self, kind: str) -> None:
+        session = self.session
+        text = f"{session.channel.host} ready"
+        session.send(tagged("*", Reply(kind, text, f"CAPABILITY {session.capabilities()}")))
+
     # Within --------------------------------------------------------------------------------------
 
     def _begin(self, row: Row[Any], command: Command) -> bool | Awaiting:
         session = self.session
         self._current = (command.tag, row.moves)
+        self._name = command.name
         if session.state in row.states:
             return self._outcome(lambda: row.do(session, command))
-        if session.state is State.NOT_AUTHENTICATED and login.by_certificate(session):
-            return self._await(partial(self._log_in_then, row, command))
         if session.state is State.NOT_AUTHENTICATED:
             text = "Log in first"
         else:
@@ -138,16 +158,6 @@ class Core:
             )
         self._finish(Reply("BAD", text))
         return True
-
-    async def _log_in_then(self, row: Row[Any], command: Command) -> Reply | None:
-        session = self.session
-        refusal = await login.with_certificate(session)
-        if refusal is not None:
-            return refusal
-        if session.state not in row.states:
-            return Reply("BAD", "Select a mailbox first")
-        outcome = row.do(session, command)
-        return outcome if outcome is None or isinstance(outcome, Reply) else await outcome()
 
     def _continue(self) -> bool | Awaiting:
         line = self.receiver.line()
@@ -167,7 +177,7 @@ class Core:
     def _outcome(self, act: Callable[[], Outcome]) -> bool | Awaiting:
         try:
             outcome = act()
-        except (Malformed, No, StoreError) as error:
+        except Exception as error:  # noqa: BLE001 - every command is answered
             self._finish(_reply_to(error))
             return True
         if outcome is None:
@@ -181,14 +191,17 @@ class Core:
         reply: Reply | None
         try:
             reply = await work()
-        except (Malformed, No, StoreError) as error:
+        except Exception as error:  # noqa: BLE001 - every command is answered
             reply = _reply_to(error)
         if reply is not None:
             self._finish(reply)
 
     def _finish(self, reply: Reply) -> None:
         tag, moves = self._current
-        self.session.report(expunge=moves)
+        try:
+            self.session.report(expunge=moves)
+        except Exception:
+            LOG.exception("imap: what changed could not be told")
         if self.session.actor is not None:
             self.receiver.limits = self.session.service.holder
         self._tell(tag, reply)
@@ -204,20 +217,33 @@ class Core:
     def _tell(self, tag: str, reply: Reply) -> None:
         session = self.session
         session.send(tagged(tag, reply))
+        reason = reason_of(reply)
+        if reason is not None:
+            who = {} if session.actor is None else {"mailbox": session.actor.mailbox}
+            session.service.journal.refused(
+                reason, session.channel, command=self._name, reply=f"{reply.kind} {reply.text}",
+                **who,
+            )  # fmt: skip
         if reply.kind == "BAD":
             session.bad_commands += 1
         settings = session.service.settings
         if session.ending:
             session.bye(session.ending)
-        elif session.actor is None and session.failed_logins >= settings.failed_logins:
+        elif session.actor is None and session.login.failures >= settings.failed_logins:
             session.bye("Too many failed attempts")
         elif session.bad_commands >= settings.bad_commands:
             session.bye("Too many commands that are not understood")
 
 
-def _reply_to(error: Malformed | No | StoreError) -> Reply:
+def _reply_to(error: Exception) -> Reply:
+    """Return what is said of what a command came to; a bug of ours is logged."""
+    if isinstance(error, Malformed):
+        return Reply("BAD", str(error))
     if isinstance(error, No):
         return error.reply
     if isinstance(error, StoreError):
         return _STORE_REPLIES[error.kind]
-    return Reply("BAD", str(error))
+    LOG.error("imap: a command failed", exc_info=error)
+    if isinstance(error, sqlite3.Error | OSError):
+        return _STORE_REPLIES["failed"]
+    return Reply("NO", "The server made a mistake", "SERVERBUG")

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from sandbox.operators.imap.framing import Limits
 from sandbox.operators.imap.messages import ParsedMessages
-from sandbox.operators.journal import Journal
-from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
-from sandbox.operators.observing import Observer
+from sandbox.operators.login import Logins
 from sandbox.operators.room import Room
 from sandbox.operators.store import MailStore
 
-__all__ = ["LargeContents", "Logins", "Service", "Settings"]
-
-
-class Logins(Protocol):
-    """Who judges credentials; `auth.Authenticator` does."""
-
-    async def authenticate(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
-        """Judge; may take minutes. Cancelling cancels what is pending."""
+__all__ = ["LargeContents", "Recent", "Service", "Settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +70,31 @@ class LargeContents:
         return content
 
 
+class Recent:
+    r"""Which messages a session was told of as \Recent: a message is so in one session alone.
+
+    The store keeps what was so at a SELECT; this, what came to folders that were open.
+    """
+
+    def __init__(self) -> None:
+        self._next: dict[int, int] = {}  # by folder, the lowest UID that nobody has been told of
+
+    def claim(self, folder: int, uids: Iterable[int], *, keep: bool) -> set[int]:
+        """Return those that no session has had; `keep` says that this one has them now."""
+        found = {uid for uid in uids if uid >= self._next.get(folder, 0)}
+        if keep and found:
+            self._next[folder] = max(found) + 1
+        return found
+
+
 class Service:
     """What a session needs of its operator.
 
     Args:
         store: mailboxes.
-        logins: judges credentials.
-        observer: is told of connections, logins, sessions.
-        journal: is told of actions.
+        logins: who logs in; its journal and its observer are told of the rest too.
         settings: bounds and times.
         room: memory for commands and messages that come in.
-        clock: seconds since 1970.
     """
 
     def __init__(
@@ -99,21 +102,19 @@ class Service:
         store: MailStore,
         logins: Logins,
         *,
-        observer: Observer,
-        journal: Journal,
         settings: Settings | None = None,
         room: Room | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self.logins = logins
-        self.observer = observer
-        self.journal = journal
+        self.observer = logins.observer
+        self.journal = logins.journal
         self.settings = settings or Settings()
         self.room = room or Room()
-        self.clock = clock
-        # What a client may send before its login (a token fits in a line), and after it.
-        self.stranger = Limits(line=16_384, literal=8_192, unasked=4_096, message=0)
+        self.clock = logins.clock
+        # What a client may send before its login (a token fits in a line, and so does an ID of 30
+        # pairs with all their quotes escaped, RFC 2971 §3.3), and after it.
+        self.stranger = Limits(line=65_536, literal=65_536, unasked=4_096, message=0)
         self.holder = Limits(
             line=65_536,
             literal=65_536,
@@ -121,4 +122,5 @@ class Service:
             message=self.settings.message_limit,
         )
         self.parsed = ParsedMessages(store.content)
+        self.recent = Recent()
         self.large = LargeContents(store.content)

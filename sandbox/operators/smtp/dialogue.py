@@ -7,6 +7,7 @@ what to whom.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import ClassVar
 
 from sandbox.operators.mail import Envelope
@@ -15,7 +16,7 @@ from sandbox.operators.post import Header, HeaderError, read_message
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Conversation, Setting
-from sandbox.operators.smtp.events import CheckPeer, Close, Login, Outcome, Post, StartTls
+from sandbox.operators.smtp.events import AskWho, CheckPeer, Close, Outcome, Post, StartTls
 from sandbox.operators.smtp.intake import Fault
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.transaction import Transaction, read_mail, read_rcpt
@@ -55,6 +56,8 @@ class Dialogue(Conversation):
         self._barred: Reply | None = None
         self._again: tuple[str, str] | None = None
         self._messages = 0
+        # MAIL or RCPT was refused: what a client pipelined behind it (RFC 2920) is no disorder.
+        self._spoilt = False
 
     # What the world calls.
 
@@ -64,7 +67,7 @@ class Dialogue(Conversation):
             self._bar()
         self._say(self._barred or Reply(220, "", f"{self.channel.host} ESMTP"))
 
-    def secured(self, channel: Channel) -> None:
+    def secured(self, channel: Channel, tls_seconds: float) -> None:  # noqa: ARG002
         """TLS is up: all that was said before is forgotten (RFC 3207 §4.2)."""
         self._intake.clear()
         self.channel = channel
@@ -95,8 +98,12 @@ class Dialogue(Conversation):
     def _bar(self) -> None:
         """Take nothing from a client without the certificate that is required (RFC 3207 §4.1)."""
         if self._certificate_required and self.channel.certificate is None:
-            self._barred = Reply.of(refusals.CERTIFICATE_NEEDED)
-            self._tell(refusals.CERTIFICATE_NEEDED, self._barred)
+            self._barred = replace(Reply.of(refusals.CERTIFICATE_NEEDED), told=True)
+            self._without_certificate()
+
+    def _without_certificate(self) -> None:
+        """Tell the journal, once, of a client without the certificate that is required."""
+        self._journal.refused(refusals.CERTIFICATE_NEEDED.reason, self.channel)
 
     def _extensions(self) -> tuple[str, ...]:
         """Return EHLO keywords of this kind of server."""
@@ -171,6 +178,10 @@ class Dialogue(Conversation):
     def _run(self, verb: str, argument: str) -> Outcome:
         self._about = {}
         outcome: Outcome = getattr(self, self.COMMANDS[verb])(argument)
+        if verb in {"MAIL", "RCPT"}:
+            self._spoilt = self._spoilt or _refuses(outcome)
+        elif verb in {"EHLO", "HELO", "RSET"}:
+            self._spoilt = False
         return outcome
 
     def _ehlo(self, argument: str) -> Outcome:
@@ -205,7 +216,7 @@ class Dialogue(Conversation):
 
     def _mail_from(self, argument: str) -> Outcome:
         refused = self._order() or self._ready()
-        if isinstance(refused, Login | CheckPeer):
+        if isinstance(refused, AskWho | CheckPeer):
             self._again = ("MAIL", argument)
         if refused is not None:
             return refused
@@ -222,7 +233,7 @@ class Dialogue(Conversation):
         refused = self._may_send(mail.reverse_path)
         if refused is not None:
             return refused
-        self._mail = mail
+        self._mail, self._spoilt = mail, False
         return Reply(250, "2.1.0", "Sender OK")
 
     def _rcpt_to(self, argument: str) -> Outcome:
@@ -231,7 +242,7 @@ class Dialogue(Conversation):
             return refused
         mail = self._mail
         if mail is None:
-            return Reply(503, "5.5.1", "MAIL first")
+            return Reply(503, "5.5.1", "MAIL first", told=self._spoilt)
         recipient = read_rcpt(argument, esmtp=self.esmtp, smtputf8=mail.given.smtputf8)
         if isinstance(recipient, Reply):
             return recipient
@@ -251,7 +262,7 @@ class Dialogue(Conversation):
         if argument:
             return Reply(501, "5.5.4", "DATA takes no argument")
         if self._mail is None or not self._mail.recipients:
-            return Reply(503, "5.5.1", "MAIL and RCPT first")
+            return Reply(503, "5.5.1", "MAIL and RCPT first", told=self._spoilt)
         self._reception.start()
         return Reply(354, "", "End with <CRLF>.<CRLF>")
 
@@ -315,3 +326,10 @@ class Dialogue(Conversation):
             return self._may_pass(header, envelope) or Post(envelope, message)
         except HeaderError:
             return refusals.HEADER
+
+
+def _refuses(outcome: Outcome) -> bool:
+    """Tell whether a command is refused, or will be unless a question is answered well."""
+    if isinstance(outcome, Reply):
+        return outcome.refuses
+    return isinstance(outcome, MailRefusal | AskWho | CheckPeer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from sandbox.operators.model import (
     TokenCredentials,
 )
 from sandbox.operators.refusals import LoginAnswer
-from tests.operators.imap.dialogue import World, talk
+from tests.operators.imap.dialogue import Client, World, channel, talk
 
 
 def b64(text: str) -> str:
@@ -182,8 +183,10 @@ def test_authenticate_can_be_cancelled(tmp_path: Path) -> None:
     async def work(here: World) -> None:
         client = here.client()
         await client.run("a AUTHENTICATE PLAIN")
-        assert await client.run("*") == ["a BAD AUTHENTICATE cancelled"]
+        assert await client.run("*") == ["a BAD [CLIENTBUG] Authentication cancelled"]
         assert here.gate.asked == []
+        assert here.journal.since()[-1]["reason"] == "client-cancelled"
+        assert [seen.cause for seen in here.seen.logins] == [Cause.CLIENT_TIMEOUT]
 
     talk(tmp_path, work)
 
@@ -219,8 +222,8 @@ def test_a_client_that_hangs_up_while_its_login_waits_has_given_up(tmp_path: Pat
             await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait([waiting])
-        assert here.journal.since()[-1]["reason"] == "client-gave-up"
         assert [seen.cause for seen in here.seen.logins] == [Cause.CLIENT_TIMEOUT]
+        assert here.gate.cancelled == 1
 
     talk(tmp_path, work)
 
@@ -252,14 +255,66 @@ def test_too_many_attempts_end_the_connection_at_once(tmp_path: Path) -> None:
     talk(tmp_path, work)
 
 
-def test_a_good_certificate_logs_in_alone(tmp_path: Path) -> None:
+async def greeted(client: Client) -> str:
+    """Return the greeting, whatever it had to wait for."""
+    waits = client.core.greet()
+    if waits is not None:
+        await waits
+    return (await client.send(b"")).decode()
+
+
+def test_a_good_certificate_is_greeted_as_logged_in(tmp_path: Path) -> None:
     async def work(here: World) -> None:
         client = here.client(certificate=b"good", mechanisms=(SaslName.NONE,))
-        got = await client.run("a SELECT INBOX")
-        assert got[-1] == "a OK [READ-WRITE] SELECT completed"
+        greeting = await greeted(client)
+        assert greeting.startswith("* PREAUTH [CAPABILITY IMAP4rev2 ")
+        assert " IDLE " in greeting
         assert here.gate.asked == [CertificateCredentials(mechanism=SaslName.NONE)]
-        assert await client.last("b FETCH 1:* FLAGS") == "b OK FETCH completed"
+        assert await client.last("a LOGIN anne good") == "a BAD You are logged in"
+        assert (await client.last("b SELECT INBOX")).startswith("b OK [READ-WRITE]")
         assert len(here.gate.asked) == 1
+
+    talk(tmp_path, work)
+
+
+def test_a_refused_certificate_is_greeted_as_anyone_and_may_log_in_otherwise(
+    tmp_path: Path,
+) -> None:
+    async def work(here: World) -> None:
+        client = here.client(
+            certificate=b"bad", mechanisms=(SaslName.NONE, SaslName.EXTERNAL, SaslName.PLAIN)
+        )
+        greeting = await greeted(client)
+        assert greeting.startswith("* OK [CAPABILITY ")
+        assert "AUTH=EXTERNAL AUTH=PLAIN" in greeting
+        assert (await client.last("a SELECT INBOX")) == "a BAD Log in first"
+        assert (await client.last("b AUTHENTICATE EXTERNAL =")).startswith("b NO [AUTHENT")
+        assert (await client.last("c LOGIN anne good")).startswith("c OK")
+        # The greeting was no attempt of the client's own: two more may fail.
+        assert client.core.session.login.failures == 1
+
+    talk(tmp_path, work)
+
+
+def test_who_shows_no_certificate_is_greeted_as_anyone(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client(mechanisms=(SaslName.NONE, SaslName.PLAIN))
+        assert (await greeted(client)).startswith("* OK [CAPABILITY ")
+        assert here.gate.asked == []
+        assert (await client.last("c LOGIN anne good")).startswith("c OK")
+
+    talk(tmp_path, work)
+
+
+def test_after_starttls_a_certificate_alone_does_not_log_in(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        mechanisms = (SaslName.NONE, SaslName.EXTERNAL)
+        client = here.client(tls="", mechanisms=mechanisms)
+        assert (await greeted(client)).startswith("* OK ")
+        await client.run("a STARTTLS")
+        client.core.secured(channel(certificate=b"good", mechanisms=mechanisms), 0.01)
+        assert await client.last("b SELECT INBOX") == "b BAD Log in first"
+        assert (await client.last("c AUTHENTICATE EXTERNAL =")).startswith("c OK")
 
     talk(tmp_path, work)
 
@@ -319,5 +374,61 @@ def test_many_bad_commands_end_the_connection(tmp_path: Path) -> None:
         assert await client.run("") == ["* BAD Expected a tag"]
         got = await client.run("x y\r\n" * 30)
         assert got[-1] == "* BYE Too many commands that are not understood"
+
+    talk(tmp_path, work)
+
+
+def test_the_longest_id_of_the_rfc_is_taken_before_and_after_login(tmp_path: Path) -> None:
+    fields = " ".join(f'"{"k" * 27}{n:03}" "{"v" * 1024}"' for n in range(30))
+
+    async def work(here: World) -> None:
+        assert (await here.client().last(f"a ID ({fields})")) == "a OK ID completed"
+        client = await here.holder("")
+        assert (await client.last(f"a ID ({fields})")) == "a OK ID completed"
+
+    talk(tmp_path, work)
+
+
+def test_what_is_refused_is_in_the_journal_with_the_words_that_were_said(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = await here.holder("")
+        await client.run("a SELECT Nowhere")
+        await client.run("b FETCH 1 FLAGS")
+        await client.run("c SELEKT INBOX")
+        await here.client().run("d LOGIN anne bad")  # the authenticator tells of it
+        told = [
+            (each["reason"], each["command"], each["reply"])
+            for each in here.journal.since()
+            if each["event"] == "refused"
+        ]
+        assert told == [
+            ("imap-missing", "SELECT", "NO No such mailbox"),
+            ("imap-syntax", "FETCH", "BAD Select a mailbox first"),
+            ("imap-syntax", "", "BAD Command not known"),
+        ]
+
+    talk(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (RuntimeError("a bug"), "a NO [SERVERBUG] The server made a mistake"),
+        (sqlite3.OperationalError("full"), "a NO [UNAVAILABLE] The mail store does not answer"),
+        (OSError(28, "No space left"), "a NO [UNAVAILABLE] The mail store does not answer"),
+    ],
+)
+def test_every_command_is_answered_whatever_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, answer: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    async def work(here: World) -> None:
+        client = await here.holder("")
+        monkeypatch.setattr(here.service.store, "folder", fail)
+        assert await client.last("a STATUS INBOX (MESSAGES)") == answer
+        monkeypatch.undo()
+        assert (await client.last("b STATUS INBOX (MESSAGES)")).startswith("b OK")
 
     talk(tmp_path, work)

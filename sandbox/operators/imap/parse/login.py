@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 
 from sandbox.operators.imap.commands import Authenticate, Login
-from sandbox.operators.imap.grammar import Cursor, Malformed
+from sandbox.operators.imap.grammar import Cursor
 
 __all__ = ["authenticate", "login"]
 
@@ -18,8 +16,7 @@ def authenticate(cursor: Cursor, tag: str, name: str) -> Authenticate:
     mechanism = cursor.word()
     initial = None
     if cursor.take(b" "):
-        coded = cursor.match(re.compile(rb"[^ ]+"), "an initial response")
-        initial = b"" if coded == b"=" else _base64(coded)
+        initial = cursor.match(re.compile(rb"[^ ]+"), "an initial response")
     return Authenticate(tag=tag, name=name, mechanism=mechanism, initial=initial)
 
 
@@ -29,10 +26,3 @@ def login(cursor: Cursor, tag: str, name: str) -> Login:
     user = cursor.astring()
     cursor.space()
     return Login(tag=tag, name=name, user=user, password=cursor.astring())
-
-
-def _base64(coded: bytes) -> bytes:
-    try:
-        return base64.b64decode(coded, validate=True)
-    except binascii.Error:
-        raise Malformed("Not base64") from None
