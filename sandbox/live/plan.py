@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from sandbox.operators.model import SaslName
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
+from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Mechanism, Method
 from sandbox.space.population import operator_names
 from sandbox.space.scenario import Scenario
@@ -189,19 +190,15 @@ def _autoconfig_names(discovery: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"{prefix}{base}" for base, _ in discovery for prefix in prefixes)
 
 
-def sasl_names(endpoint: Endpoint) -> tuple[SaslName, ...]:
-    """Return what an endpoint offers on the wire.
+def sasl_names(endpoint: Endpoint, policy: LoginPolicy) -> tuple[SaslName, ...]:
+    """Return what an endpoint offers on the wire under a login policy.
 
-    PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER. An endpoint that serves all methods also
-    takes tokens, whatever the design lists: there, SASL is what tells methods apart.
+    PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER.
     """
-    listed = list(endpoint.mechanisms)
-    if set(endpoint.methods) == set(Method) and Mechanism.XOAUTH2 not in listed:
-        listed.append(Mechanism.XOAUTH2)
-    return tuple(name for mechanism in listed for name in _WIRE[mechanism])
+    return tuple(name for mechanism in policy.offered(endpoint) for name in _WIRE[mechanism])
 
 
-def _endpoint(place: Place, operator: str) -> EndpointPlan:
+def _endpoint(place: Place, operator: str, policy: LoginPolicy) -> EndpointPlan:
     endpoint = place.endpoint
     return EndpointPlan(
         design=place.design,
@@ -213,7 +210,7 @@ def _endpoint(place: Place, operator: str) -> EndpointPlan:
         tls=endpoint.tls,
         client_certificate=endpoint.client_certificate,
         methods=endpoint.methods,
-        mechanisms=sasl_names(endpoint),
+        mechanisms=sasl_names(endpoint, policy),
         certificate=f"{operator}/{place.design}/{endpoint.certificate}",
     )
 

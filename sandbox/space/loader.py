@@ -148,6 +148,14 @@ def _check(scenario: Scenario, tree: Tree, where: str) -> None:
             scenario.design(name)
         except UserError as error:
             raise UserError(f"{where}: compare: {error}") from None
+    try:
+        for own in scenario.login_policies:
+            scenario.policy(own)
+        policy = scenario.policy()
+        for name in scenario.compare:
+            policy.check(scenario.design(name))
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
     kinds = day_kinds(scenario.period.start, scenario.period.days)
     if scenario.traffic.messages > 0 and not (kinds == 0).any():
         raise UserError(
@@ -272,7 +280,7 @@ def json_schema() -> Tree:
                 optional(child)
 
     optional(schema)
-    for table in ("DesignTable", "EndpointTable", "Outage", "SweepTable"):
+    for table in ("DesignTable", "EndpointTable", "LoginPolicyTable", "Outage", "SweepTable"):
         schema["$defs"][table]["required"] = [
             key for key in schema["$defs"][table]["properties"] if key != "labels"
         ]
