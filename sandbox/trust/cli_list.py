@@ -14,7 +14,7 @@ from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
 from sandbox.trust.background import serve_until_interrupted
 from sandbox.trust.checking import load_bundle
-from sandbox.trust.commands import folder_option, organisation_from, organisation_options
+from sandbox.trust.cli_pki import folder_option, organisation_from, organisation_options
 from sandbox.trust.dn import DN, parse_dn
 from sandbox.trust.domain_list import DomainLedger
 from sandbox.trust.httpd import HttpServer
