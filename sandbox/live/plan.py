@@ -238,10 +238,11 @@ def _organisation(label: str, number: int) -> Organisation:
 
 
 def _operator(
-    label: str, number: int, designs: Sequence[Design], suffix: str, offset: int, block: int
-) -> OperatorPlan:
+    label: str, number: int, designs: Sequence[Design], policy: LoginPolicy, suffix: str,
+    offset: int, block: int,
+) -> OperatorPlan:  # fmt: skip
     endpoints = tuple(
-        _endpoint(place, label)
+        _endpoint(place, label, policy)
         for place in places(
             designs, label, number, suffix=suffix, port_offset=offset, block=block
         )
@@ -301,6 +302,7 @@ def plan_space(
     scenario: Scenario,
     designs: Sequence[str] = (),
     *,
+    login_policy: str | None = None,
     operators: int = 3,
     suffix: str = SUFFIX,
     port_offset: int = OFFSET,
@@ -312,14 +314,15 @@ def plan_space(
         scenario: gives the operators, and designs of its own.
         designs: names, `all` for all; those that the scenario compares by default. The first has
             the plain names.
+        login_policy: how one logs in there, the scenario's by default.
         operators: how many, the largest first.
         suffix: the zone.
         port_offset: added to every standard port, 0 to 45000.
         block: second part of all addresses, 1 to 254.
 
     Raises:
-        UserError: an unknown design, too many operators, a value out of range, or a policy that
-            operators on the wire do not have.
+        UserError: an unknown design or login policy, too many operators, a value out of range, or
+            a policy that operators on the wire do not have.
     """
     if scenario.policies.ciba_mode != "poll":
         raise UserError(
@@ -342,7 +345,9 @@ def plan_space(
                 f"operators.names: {labels[each]!r} cannot be a DNS label;"
                 " use lower-case letters, digits and dashes"
             )
-    chosen = _designs(scenario, designs)
+    chosen, policy = _designs(scenario, designs), scenario.policy(login_policy)
+    for design in chosen:
+        policy.check(design)
 
     def service(host: str, last: int, port: int) -> ServicePlan:
         return ServicePlan(
@@ -356,7 +361,7 @@ def plan_space(
         block=block,
         designs=chosen,
         operators=tuple(
-            _operator(labels[each], number, chosen, suffix, port_offset, block)
+            _operator(labels[each], number, chosen, policy, suffix, port_offset, block)
             for number, each in enumerate(largest)
         ),
         files=service("igc", 1, 80),

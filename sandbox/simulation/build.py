@@ -76,7 +76,8 @@ def causes_of_exclusion(space: Space, design: Design, policy: LoginPolicy) -> ND
     def exclude(who: NDArray[np.bool_], cause: Cause) -> None:
         causes[who & (causes < 0)] = cause
 
-    exclude((mechanisms_used(space, design, policy) < 0).any(axis=0), Cause.MECHANISM)
+    used = mechanisms_used(space, design, policy)
+    exclude((used[0] < 0) | (used[1] < 0), Cause.MECHANISM)
     for number, method in enumerate(Method):
         mine = accesses.method == number
         for protocol in PROTOCOLS:

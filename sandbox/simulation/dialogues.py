@@ -1,9 +1,9 @@
 """The methods as dialogues: what passes between software, endpoint, back ends and person.
 
 Each dialogue is assembled from fragments (name look-up, connection, TLS, SASL, method) for one kind
-of software, one method and mechanism, one design. What decides between designs stands here and nowhere else:
-whether a login that waits for a person holds a connection slot, which caches are shared, how many
-round trips a mechanism takes, who is asked for a certificate.
+of software, one method and mechanism, one design. What decides between designs and policies stands
+here and nowhere else: whether a login that waits for a person holds a connection slot, which caches
+are shared, how many round trips a mechanism takes, who is asked for a certificate.
 """
 
 from __future__ import annotations

@@ -255,7 +255,6 @@ BUILT_IN: dict[str, Design] = {
             "multi-endpoint", "Un FQDN par méthode", "One FQDN per method", _by_name(shared=False)
         ),
         _multi_port(),
-        _codes_on_standard_ports(),
         Design(
             "multi-endpoint-sni",
             "Un FQDN par méthode, une adresse, un certificat (SNI)",
@@ -264,5 +263,6 @@ BUILT_IN: dict[str, Design] = {
             shared_front=True,
         ),
         _api_lps(),
+        _codes_on_standard_ports(),
     )
 }

@@ -68,7 +68,9 @@ class LoginPolicy:
 
     def offered(self, endpoint: Endpoint) -> tuple[Mechanism, ...]:
         """Return all that an endpoint offers, for the methods that it serves."""
-        return tuple(dict.fromkeys(m for each in endpoint.methods for m in self.ways(endpoint, each)))
+        return tuple(
+            dict.fromkeys(m for each in endpoint.methods for m in self.ways(endpoint, each))
+        )
 
     def check(self, design: Design) -> None:
         """Check that every method can log in under a design.
@@ -117,8 +119,8 @@ BUILT_IN_POLICIES: dict[str, LoginPolicy] = {
         ),
         # ECO.1.2.1 of the référentiel clients: SASL XOAUTH2 with the PSC access token.
         _policy(
-            "xoauth2", "SASL partout : jeton PSC (XOAUTH2) pour l'eCPS, EXTERNAL pour un certificat",
-            "SASL everywhere: PSC token (XOAUTH2) for the eCPS, EXTERNAL for a certificate",
+            "xoauth2", "SASL partout : jeton PSC (XOAUTH2) pour l'eCPS, EXTERNAL sinon",
+            "SASL everywhere: PSC token (XOAUTH2) for the eCPS, EXTERNAL else",
             certificate=_EXTERNAL, telephone=(Mechanism.XOAUTH2,),
         ),
     )
