@@ -37,7 +37,7 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
 @click.option(
     "--login-policy",
     metavar="NAME",
-    help="Règle de connexion, celle du scénario par défaut. / Login policy, the scenario's if none.",
+    help="Règle de connexion ; défaut : du scénario. / Login policy; default: the scenario's.",
 )
 @click.option(
     "--operators",
