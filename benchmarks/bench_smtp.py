@@ -30,7 +30,8 @@ from sandbox.operators.door import Door  # noqa: E402
 from sandbox.operators.journal import Journal  # noqa: E402
 from sandbox.operators.listener import Listener, server_context  # noqa: E402
 from sandbox.operators.model import Accepted, SaslName  # noqa: E402
-from sandbox.operators.smtp import PostOffice, SubmissionServer  # noqa: E402
+from sandbox.operators.post.office import PostOffice  # noqa: E402
+from sandbox.operators.smtp import SubmissionServer  # noqa: E402
 from sandbox.trust import KeyKind, Organisation, TestCA  # noqa: E402
 from tests.operators.smtp.scripted import ALICE, BOB, actor  # noqa: E402
 

@@ -192,7 +192,7 @@ def _initial(way: Way, tell: Callable[[str], None]) -> tuple[str, bytes]:
         return "XOAUTH2", f"user={secrets['username']}\x01auth=Bearer {token}\x01\x01".encode()
     password = secrets["password"]
     if way.method is Method.TOTP:
-        password += pyotp.TOTP(secrets["secret"]).now()
+        password += pyotp.TOTP(secrets["secret"], interval=secrets["period"]).now()
     elif way.method is Method.ECPS:
         tell(f"Téléphone / telephone: {way.sheet['psc']['phones']} ({way.identity})")
     else:

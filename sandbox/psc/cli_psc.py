@@ -9,6 +9,7 @@ import os
 import signal
 import ssl
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from sandbox.psc.server import Running, bind, prepare, serve, serve_app, web_ser
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
 from sandbox.space.errors import UserError
+from sandbox.space.laws import sms_delivery, sourced_methods
 
 __all__ = ["psc"]
 
@@ -304,15 +306,23 @@ def events(*, follow: bool, as_json: bool, home: Path) -> None:
 @psc.command("ad-brick")
 @click.option("--callback", required=True, help="…/protocol/openid-connect/ext/ciba/auth/callback")
 @click.option("--port", type=click.IntRange(0, 65535), default=8445, show_default=True)
-@click.option("--sms-mean", type=float, default=5.0, show_default=True, help="s")
-@click.option("--sms-loss", type=float, default=0.01, show_default=True)
+@click.option("--sms-mean", type=float, help="s")
+@click.option("--sms-loss", type=float)
 @click.option("--seed", type=int, default=0, show_default=True)
 @_JSON
 def ad_brick(
-    *, callback: str, port: int, sms_mean: float, sms_loss: float, seed: int, as_json: bool
-) -> None:
+    *, callback: str, port: int, sms_mean: float | None, sms_loss: float | None, seed: int,
+    as_json: bool,
+) -> None:  # fmt: skip
     """La brique AD seule, pour un vrai Keycloak. / The AD brick alone, for a real Keycloak."""
-    law = SmsLaw(mean=sms_mean, loss=sms_loss)
+    sourced = sourced_methods().sms
+    wait = sms_delivery(sourced)
+    if sms_mean is not None:
+        wait = replace(wait, mean=sms_mean)
+    law = SmsLaw(
+        wait=wait if sms_mean != 0 else None,
+        loss=sourced.lost if sms_loss is None else sms_loss,
+    )
     listener = bind(port)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:

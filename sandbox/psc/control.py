@@ -170,7 +170,7 @@ class _Control:
         national_id = data.pop("national_id", None)
         if national_id is not None and not isinstance(national_id, str):
             raise UserError("national_id : attendu / expected une chaîne / a string")
-        self.provider.behave(Behaviour.from_dict(data), national_id)
+        self.provider.behave(Behaviour.from_dict(data, self.provider.law), national_id)
         return JSONResponse({"behaviour": data, "national_id": national_id})
 
     async def clock(self, request: Request) -> Response:

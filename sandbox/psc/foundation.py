@@ -23,6 +23,7 @@ from sandbox.psc.settings import Settings
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import Store, fingerprint
 from sandbox.psc.tokens import TokenService
+from sandbox.space.laws import sourced_methods
 
 __all__ = ["FOREVER", "Foundation", "Options"]
 
@@ -37,7 +38,7 @@ class Options:
     clients: Iterable[Client] = BUILT_IN_CLIENTS
     behaviour: Behaviour = field(default_factory=Behaviour)
     faults: tuple[FaultRule, ...] = ()
-    sms: SmsLaw = field(default_factory=SmsLaw)
+    sms: SmsLaw = field(default_factory=lambda: SmsLaw.of(sourced_methods().sms))
     seed: int = 0
 
 
@@ -71,6 +72,7 @@ class Foundation:
         self.clients = {client.client_id: client for client in options.clients}
         self.faults = Faults(options.seed, options.faults)
         self.behaviour = options.behaviour
+        self.law = options.behaviour.law
         self.behaviours: dict[str, Behaviour] = {}
         # False: the channel to the devices is down (Keycloak's 503, anchors.md C3).
         self.device_reachable = True

@@ -118,7 +118,7 @@ def brick_and_port() -> Iterator[tuple[str, int]]:
     )
     listener = bind(0)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    brick = AdBrick(origin, callback, BuiltInPeople(BUILT_IN), SmsLaw(mean=0, loss=0))
+    brick = AdBrick(origin, callback, BuiltInPeople(BUILT_IN), SmsLaw())
     server = web_server(brick.application, None)
     thread = threading.Thread(target=lambda: asyncio.run(serve_app(server, listener)), daemon=True)
     thread.start()

@@ -11,6 +11,7 @@ from sandbox.psc.behaviour import KINDS, plan
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import Store
 from sandbox.space.errors import UserError
+from sandbox.space.laws import Wait
 from tests.psc.conftest import CLIENTS, DOCTOR, PHARMACIST, SECRET, Dialogue, http, make_provider
 from tests.psc.test_request import refused
 
@@ -63,12 +64,13 @@ def draws(seed: int, count: int = 4_000):
 def test_the_drawn_law_has_the_mean_and_shares_that_it_states():
     plans = draws(1)
     approvals = [p.delay for p in plans if p.decision == "approve"]
+    law = Behaviour().law
     # Four standard errors of the mean; binomial for the shares.
-    margin = 4 * 0.8 * 8 / len(approvals) ** 0.5
-    assert statistics.fmean(approvals) == pytest.approx(8.0, abs=margin)
+    margin = 4 * law.wait.deviation / len(approvals) ** 0.5
+    assert statistics.fmean(approvals) == pytest.approx(law.wait.mean, abs=margin)
     never = sum(p.decision is None for p in plans) / len(plans)
-    assert never == pytest.approx(0.0435, abs=4 * (0.0435 * 0.9565 / len(plans)) ** 0.5)
-    assert min(approvals) >= 1.0
+    assert never == pytest.approx(law.never, abs=4 * (law.never / len(plans)) ** 0.5)
+    assert min(approvals) >= law.wait.shift
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
@@ -94,7 +96,7 @@ def test_a_draw_does_not_depend_on_who_else_is_asked():
     [
         {"kind": "sleep"},
         {"delay": -1},
-        {"kind": "draw", "never": 0.9, "refuse": 0.2},
+        {"kind": "draw", "refuse": 0.9, "wrong_code": 0.2},
         {"mean": 0.5},
         {"color": 1},
         {"delay": "3"},
@@ -104,7 +106,7 @@ def test_a_draw_does_not_depend_on_who_else_is_asked():
 )
 def test_a_behaviour_that_is_none_is_a_user_error(data):
     with pytest.raises(UserError):
-        Behaviour.from_dict(data)
+        Behaviour.from_dict(data, Behaviour().law)
 
 
 @pytest.fixture
@@ -220,7 +222,7 @@ def test_the_phones_page_carries_no_inline_script_and_a_policy(core_server, core
 
 @pytest.fixture
 def operator():
-    options = Options(clients=CLIENTS, sms=SmsLaw(mean=0, loss=0))
+    options = Options(clients=CLIENTS, sms=SmsLaw())
     with running("core", device="sms", options=options) as server, http(server) as client:
         yield server, client
 
@@ -248,7 +250,7 @@ def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
 def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():
     options = Options(
         clients=CLIENTS,
-        sms=SmsLaw(mean=10, variation=0, loss=0),
+        sms=SmsLaw(wait=Wait(10, 0)),
         behaviour=Behaviour(kind="approve"),
     )
     with running("core", device="sms", options=options) as server, http(server) as client:
@@ -281,7 +283,7 @@ def test_a_link_dies_with_its_request(operator):
 
 def test_sms_are_late_and_lost_as_the_law_says_and_replay_by_seed():
     def sent(seed):
-        inbox = SmsInbox(Store(), "https://h", SmsLaw(mean=5, loss=0.2), seed)
+        inbox = SmsInbox(Store(), "https://h", SmsLaw(wait=Wait(5, 1), loss=0.2), seed)
         return [inbox.send("+33", "t", None, 0.0, 120.0)["arrives_at"] for _ in range(500)]
 
     arrivals = sent(1)
@@ -291,7 +293,7 @@ def test_sms_are_late_and_lost_as_the_law_says_and_replay_by_seed():
 
 
 def test_an_sms_cannot_be_used_before_it_arrives():
-    inbox = SmsInbox(Store(), "https://h", SmsLaw(mean=5, loss=0), 1)
+    inbox = SmsInbox(Store(), "https://h", SmsLaw(wait=Wait(5, 1)), 1)
     sms = inbox.send("+33", "t", "42", 0.0, 120.0)
     token = sms["link"].rpartition("/")[2]
     assert inbox.open(token, 0.0) is None
@@ -300,7 +302,7 @@ def test_an_sms_cannot_be_used_before_it_arrives():
     assert inbox.spend(token, sms["arrives_at"]) is None
 
 
-@pytest.mark.parametrize("law", [{"mean": -1}, {"loss": 2}, {"variation": 11}])
+@pytest.mark.parametrize("law", [{"wait": Wait(-1, 1)}, {"loss": 2}, {"wait": Wait(5, 11)}])
 def test_an_sms_law_that_is_none_is_a_user_error(law):
     with pytest.raises(UserError):
         SmsLaw(**law)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sandbox.operators.mail import Envelope, Queued
+from sandbox.operators.mail import Action, Envelope, Outcome, Queued
+from sandbox.operators.post.dsn import Reporter, is_due, notification
 from sandbox.operators.relay.backoff import Backoff
-from sandbox.operators.relay.dsn import Reporter, is_due, notification
-from sandbox.operators.relay.outcome import Action, Outcome
 from sandbox.operators.relay.troubles import TROUBLES, Trouble
 
 __all__ = ["Decision", "Fate", "Settlement", "bundles", "settlement"]

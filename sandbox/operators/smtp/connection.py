@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from sandbox.operators.door import Arrival
 from sandbox.operators.observing import Observer, SessionObserved
+from sandbox.operators.post import PostError
+from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import Close, Event, Post, StartTls
-from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.space.methods import Method
 
 __all__ = ["Connection"]
@@ -67,6 +68,13 @@ class Connection(asyncio.Protocol):
     async def answer(self, event: Event) -> None:
         """Do what the dialogue asks, and tell it."""
         raise NotImplementedError
+
+    async def keep(self, posting: Awaitable[str]) -> None:
+        """Tell the client what became of its message: kept under a name, or not at all."""
+        try:
+            self._dialogue.answer_post(await posting)
+        except PostError as error:
+            self._dialogue.fail_post(str(error))
 
     # asyncio.Protocol
 
@@ -183,7 +191,7 @@ class Connection(asyncio.Protocol):
             # A socket that is not read does not tell that its client is gone, and a login may be
             # held for minutes: who sends that much meanwhile has to go.
             self._task.cancel()
-            self._dialogue.cut(REFUSALS["pipelining"])
+            self._dialogue.cut(refusals.PIPELINING)
             self._advance()
             return
         if wanted is not self._holding:

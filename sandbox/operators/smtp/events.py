@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Credentials
-from sandbox.operators.smtp.refusals import MailRefusal
+from sandbox.operators.post import Message
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.replies import Reply
 
 __all__ = ["CheckPeer", "Close", "Event", "Login", "Outcome", "Post", "StartTls"]
@@ -34,7 +35,7 @@ class Post:
     """Keep a message, then call `answer_post`."""
 
     envelope: Envelope
-    content: bytes
+    message: Message
 
 
 @dataclass(frozen=True, slots=True)

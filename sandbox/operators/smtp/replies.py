@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sandbox.operators.refusals import MailRefusal
+
 __all__ = ["Reply"]
 
 
@@ -28,6 +30,11 @@ class Reply:
         status = f"{self.status} " if self.status else ""
         said = [f"{self.code}-{status}{line}\r\n" for line in lines[:-1]]
         return ("".join(said) + f"{self.code} {status}{lines[-1]}\r\n").encode("ascii")
+
+    @classmethod
+    def of(cls, refusal: MailRefusal) -> Reply:
+        """Return what a refusal says on the wire."""
+        return cls(refusal.code, refusal.status, refusal.text, refusal.close)
 
     @property
     def refuses(self) -> bool:

@@ -12,14 +12,13 @@ from sandbox.operators.door import Arrival
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
 from sandbox.operators.observing import LoginObserved, Nobody, Observer
-from sandbox.operators.rules import Rule
+from sandbox.operators.post import PostOffice
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.connection import Connection
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.events import CheckPeer, Event, Login, Post
 from sandbox.operators.smtp.limits import Limits
-from sandbox.operators.smtp.post import PostError, PostOffice
 from sandbox.operators.smtp.relay_in import RelayIn
-from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.submission import Submission
 from sandbox.space.methods import Method
 from sandbox.trust.dn import DN
@@ -67,7 +66,7 @@ class SubmissionServer(_Server):
         post: PostOffice,
         authenticator: Authenticator,
         *,
-        may_receive: Callable[[str], Rule | None],
+        may_receive: Callable[[str], MailRefusal | None],
         journal: Journal,
         observer: Observer | None = None,
         limits: Limits | None = None,
@@ -95,9 +94,9 @@ class RelayServer(_Server):
     def __init__(
         self,
         post: PostOffice,
-        check_peer: Callable[[Channel], Awaitable[DN | Rule]],
+        check_peer: Callable[[Channel], Awaitable[DN | MailRefusal]],
         *,
-        may_send: Callable[[DN, str], Rule | None],
+        may_send: Callable[[DN, str], MailRefusal | None],
         journal: Journal,
         observer: Observer | None = None,
         limits: Limits | None = None,
@@ -136,15 +135,12 @@ class _SubmissionConnection(Connection):
         elif isinstance(event, Post):
             actor = self._submission.actor
             assert actor is not None
-            try:
-                queue_id = await self._server.post.submit(
-                    event.envelope, event.content, actor, self.arrival.channel,
+            await self.keep(
+                self._server.post.submit(
+                    event.envelope, event.message, actor, self.arrival.channel,
                     self._submission.client_name,
-                )  # fmt: skip
-            except PostError as error:
-                self._submission.answer_post(error.reply)
-            else:
-                self._submission.answer_post(_queued(queue_id))
+                )
+            )  # fmt: skip
 
     async def _login(self, credentials: Credentials) -> None:
         channel, submission = self.arrival.channel, self._submission
@@ -160,7 +156,7 @@ class _SubmissionConnection(Connection):
         if isinstance(result, Rejected):
             self._observe(
                 result.method, sasl=sasl, backend=result.backend, person=result.person,
-                cause=result.rule.cause, rule=result.rule.name,
+                cause=result.refusal.cause, reason=result.refusal.name,
             )  # fmt: skip
         else:
             self._welcome(result, sasl)
@@ -183,13 +179,13 @@ class _SubmissionConnection(Connection):
         backend: float,
         person: float,
         cause: Cause | None,
-        rule: str = "",
+        reason: str = "",
     ) -> None:
         self.observer.login(
             LoginObserved(
                 channel=self.arrival.channel, method=method, at=self.arrival.at,
                 tls=self.arrival.tls_seconds, sasl=sasl, backend=backend, person=person,
-                cause=cause, rule=rule,
+                cause=cause, reason=reason,
             )
         )  # fmt: skip
 
@@ -215,16 +211,9 @@ class _RelayConnection(Connection):
         elif isinstance(event, Post):
             peer = self._relay.peer
             assert peer is not None
-            try:
-                queue_id = await self._server.post.receive(
-                    event.envelope, event.content, self.arrival.channel, peer,
+            await self.keep(
+                self._server.post.receive(
+                    event.envelope, event.message, self.arrival.channel, peer,
                     self._relay.client_name,
-                )  # fmt: skip
-            except PostError as error:
-                self._relay.answer_post(error.reply)
-            else:
-                self._relay.answer_post(_queued(queue_id))
-
-
-def _queued(queue_id: str) -> Reply:
-    return Reply(250, "2.0.0", f"Accepted as {queue_id}")
+                )
+            )  # fmt: skip

@@ -22,14 +22,14 @@ from sandbox.operators.model import (
     Rejected,
     SaslName,
 )
-from sandbox.operators.rules import Rule
-from sandbox.operators.smtp.addresses import domain_of
+from sandbox.operators.post import Header
+from sandbox.operators.post.addresses import domain_of
+from sandbox.operators.refusals import MailRefusal
+from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import Login, Outcome
-from sandbox.operators.smtp.headers import Header
 from sandbox.operators.smtp.intake import Fault
-from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.operators.smtp.replies import Reply
 
 __all__ = ["Submission"]
@@ -54,7 +54,7 @@ class Submission(Dialogue):
         setting: Setting,
         *,
         certificate_required: bool,
-        may_receive: Callable[[str], Rule | None],
+        may_receive: Callable[[str], MailRefusal | None],
     ) -> None:
         super().__init__(channel, setting, certificate_required=certificate_required)
         self.actor: Actor | None = None
@@ -93,7 +93,7 @@ class Submission(Dialogue):
 
     def expire(self) -> None:
         """End the session with the token that opened it (ECO.1.2.6)."""
-        self.end(REFUSALS["session-ended"])
+        self.end(refusals.SESSION_ENDED)
 
     def _who(self) -> dict[str, str]:
         if self.actor is None:
@@ -117,33 +117,35 @@ class Submission(Dialogue):
         if SaslName.NONE in self.channel.mechanisms and self.channel.certificate is not None:
             self.login_at = self.now()
             return Login(CertificateCredentials(mechanism=SaslName.NONE))
-        return REFUSALS["login-needed"]
+        return refusals.LOGIN_NEEDED
 
     def _may_send(self, reverse_path: str) -> Outcome | None:
         assert self.actor is not None
         if reverse_path and reverse_path.lower() != self.actor.mailbox:
-            return REFUSALS["sender-not-owner"]
+            return refusals.SENDER_NOT_OWNER
         return None
 
     def _may_receive(self, recipient: str) -> Outcome | None:
         domain = domain_of(recipient)
         refused = self._allowed(domain) if domain else None
         if refused is not None:
-            return self._refuse(refused)
-        return REFUSALS["recipient-unknown"] if self._knows(recipient) is False else None
+            return refused
+        return refusals.RECIPIENT_UNKNOWN if self._knows(recipient) is False else None
 
     def _may_pass(self, header: Header, envelope: Envelope) -> Outcome | None:
         assert self.actor is not None
         authors = header.addresses("From")
         if not authors:
-            return REFUSALS["header"]
+            return refusals.HEADER
         given = [address for name in SIGNERS[1:] for address in header.addresses(name)]
         if any(address != self.actor.mailbox for address in (*authors, *given)):
-            return REFUSALS["from-not-owner"]
+            return refusals.FROM_NOT_OWNER
+        if any(header.misleads(name) for name in SIGNERS):
+            return refusals.NAME_MISLEADS
         if envelope.reverse_path:
             return None
         notification = header.is_report and len(envelope.recipients) == 1
-        return None if notification else REFUSALS["null-sender"]
+        return None if notification else refusals.NULL_SENDER
 
     # AUTH (RFC 4954).
 
@@ -202,8 +204,8 @@ class Submission(Dialogue):
 
     def _rejection(self, result: Rejected) -> Reply:
         """Say no more than the kind of refusal; the authenticator has told the journal."""
-        refusal = result.rule.refusal
+        answer = result.refusal.answer
         self._failures += 1
-        if refusal.smtp_code == 421 or self._failures >= self.limits.logins:
+        if answer.smtp_code == 421 or self._failures >= self.limits.logins:
             return Reply(421, "4.7.0", "Too many attempts, try again later", close=True)
-        return Reply(refusal.smtp_code, refusal.enhanced_status, refusal.text)
+        return Reply(answer.smtp_code, answer.status, answer.text)

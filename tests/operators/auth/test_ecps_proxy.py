@@ -17,9 +17,8 @@ from sandbox.operators.auth.psc_client import Timing
 from sandbox.operators.auth.verifier import Account
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, PasswordCredentials, Rejected, SaslName
-from sandbox.operators.rules import Refusal
+from sandbox.operators.refusals import LoginAnswer
 from sandbox.psc import Behaviour, Running
-from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
 
 from .ciba_space import (
@@ -152,9 +151,9 @@ def test_without_an_approval_nobody_enters(
     async def body() -> None:
         async with operator(psc) as op:
             outcome = rejected(await op.login())
-            assert (outcome.rule.name, outcome.rule.cause) == (rule, cause)
+            assert (outcome.refusal.name, outcome.refusal.cause) == (rule, cause)
             # The wire says the same as for a wrong password.
-            assert outcome.rule.refusal is Refusal.CREDENTIALS
+            assert outcome.refusal.answer is LoginAnswer.CREDENTIALS
             assert outcome.person > 0
 
     run(body())
@@ -166,7 +165,7 @@ def test_the_operator_does_not_hold_longer_than_it_says(psc: Running):
     async def body() -> None:
         async with operator(psc, hold=40.0) as op:
             outcome = rejected(await op.login())
-            assert outcome.rule.cause is Cause.CLIENT_TIMEOUT
+            assert outcome.refusal.cause is Cause.CLIENT_TIMEOUT
             assert outcome.person + outcome.backend <= 40.0
 
     run(body())
@@ -179,8 +178,8 @@ def test_a_provider_that_is_down_is_a_temporary_failure(psc: Running, point: str
     async def body() -> None:
         async with operator(psc) as op:
             outcome = rejected(await op.login())
-            assert outcome.rule.refusal is Refusal.UNAVAILABLE
-            assert outcome.rule.cause is Cause.BACKEND_DOWN
+            assert outcome.refusal.answer is LoginAnswer.UNAVAILABLE
+            assert outcome.refusal.cause is Cause.BACKEND_DOWN
 
     run(body())
 
@@ -192,7 +191,7 @@ def test_a_silent_provider_is_given_up_in_bounded_time(psc: Running):
         async with operator(psc, timeout=0.1) as op:
             async with asyncio.timeout(5):
                 outcome = rejected(await op.login())
-            assert outcome.rule.name == "psc-unreachable"
+            assert outcome.refusal.name == "psc-unreachable"
 
     run(body())
 
@@ -202,9 +201,9 @@ def test_an_answer_that_cannot_be_believed_opens_nothing(psc: Running):
 
     async def body() -> None:
         async with operator(psc) as op:
-            assert rejected(await op.login()).rule.cause is Cause.TOKEN_REFUSED
+            assert rejected(await op.login()).refusal.cause is Cause.TOKEN_REFUSED
             # Nor is it an approval that a next connection could share.
-            assert rejected(await op.login()).rule.cause is Cause.TOKEN_REFUSED
+            assert rejected(await op.login()).refusal.cause is Cause.TOKEN_REFUSED
 
     run(body())
 
@@ -304,7 +303,7 @@ def test_a_refusal_rings_once_for_software_that_tries_all_it_knows(psc: Running)
     async def body() -> None:
         async with operator(psc) as op:
             first, *others = [rejected(await op.login()) for _ in range(6)]
-            assert {each.rule for each in others} == {first.rule}
+            assert {each.refusal for each in others} == {first.refusal}
             assert [each.person for each in others] == [0.0] * 5
             assert op.rings() == 1
 
@@ -343,7 +342,7 @@ def test_a_client_that_leaves_stops_the_polls(psc: Running):
                 held.step()
             await asyncio.sleep(0.05)
             told = [event for event in op.journal.since() if event["event"] == "refused"]
-            assert [event["rule"] for event in told] == ["ciba-client-gone"]
+            assert [event["reason"] for event in told] == ["ciba-client-gone"]
 
     run(body())
     assert polls(psc) == 1
@@ -375,15 +374,8 @@ def test_a_person_is_not_rung_from_everywhere_at_once(psc: Running):
             waiting = op.start(client="127.0.0.9")
             await until(lambda: held.waits == 1)
             outcome = rejected(await op.login(client="127.0.0.10"))
-            assert outcome.rule.refusal is Refusal.LIMITED
+            assert outcome.refusal.answer is LoginAnswer.LIMITED
             waiting.cancel()
             await asyncio.wait([waiting])
 
     run(body())
-
-
-def test_a_scenario_gives_the_policy_that_its_simulation_reads():
-    scenario = load_scenario("demo")
-    policy = HoldPolicy.of(scenario)
-    assert policy.shared == scenario.policies.session_seconds
-    assert policy.hold == scenario.policies.prelogin_timeout

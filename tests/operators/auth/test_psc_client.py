@@ -133,7 +133,7 @@ def test_no_poll_comes_too_fast(each: Running):
 def test_a_person_who_never_answers_is_waited_for_until_the_expiry(each: Running):
     each.provider.behaviour = Behaviour(kind="manual")
     error = refusal(each)
-    assert error.rule.name == "ciba-no-answer"
+    assert error.refusal.name == "ciba-no-answer"
     assert error.marks is not None
     assert 110 <= error.marks.decided - error.marks.rung <= 120
 
@@ -141,23 +141,23 @@ def test_a_person_who_never_answers_is_waited_for_until_the_expiry(each: Running
 def test_the_operators_limit_comes_before_the_expiry(psc: Running):
     psc.provider.behaviour = Behaviour(kind="manual")
     error = refusal(psc, hold=30.0)
-    assert error.rule.name == "ciba-held-too-long"
+    assert error.refusal.name == "ciba-held-too-long"
     assert polls(psc) == 29
 
 
 @pytest.mark.parametrize("decision", ["refuse", "wrong_code"])
 def test_a_refusal_on_the_telephone_is_said(each: Running, decision: str):
     each.provider.behaviour = Behaviour(kind=decision, delay=3.0)
-    assert refusal(each).rule.name == "ciba-refused"
+    assert refusal(each).refusal.name == "ciba-refused"
 
 
 def test_a_person_unknown_to_the_provider(each: Running):
-    assert refusal(each, "899799999999").rule.name == "ciba-unknown-person"
+    assert refusal(each, "899799999999").refusal.name == "ciba-unknown-person"
 
 
 def test_a_person_blocked_by_the_provider_is_not_rung(each: Running):
     error = refusal(each, BLOCKED)
-    assert error.rule.name == "ciba-policy"
+    assert error.refusal.name == "ciba-policy"
     assert error.marks is None
 
 
@@ -165,12 +165,12 @@ def test_a_person_blocked_by_the_provider_is_not_rung(each: Running):
     "wrong", [{"client_secret": "x" * 40}, {"client_id": "nobody"}, {"scope": "no_such_scope"}]
 )
 def test_a_wrong_registration_is_the_operators_own_fault(psc: Running, wrong: dict[str, str]):
-    assert refusal(psc, **wrong).rule.name == "psc-registration"
+    assert refusal(psc, **wrong).refusal.name == "psc-registration"
 
 
 def test_a_device_channel_that_is_down_is_a_temporary_failure(psc: Running):
     psc.provider.device_reachable = False
-    assert refusal(psc).rule.name == "psc-unreachable"
+    assert refusal(psc).refusal.name == "psc-unreachable"
 
 
 def test_cancelling_stops_the_polls(psc: Running):
@@ -264,7 +264,7 @@ def test_misbehaviour_is_survived_or_refused_for_its_reason(psc: Running, fault:
     if expected is SURVIVED:
         assert ask(psc, timeout=patience).national_id == DOCTOR
     else:
-        assert refusal(psc, timeout=patience).rule.name == expected
+        assert refusal(psc, timeout=patience).refusal.name == expected
 
 
 def test_a_slow_down_is_obeyed_for_good(psc: Running):
@@ -279,7 +279,7 @@ def test_a_slow_down_is_obeyed_for_good(psc: Running):
 def test_a_provider_that_stays_down_is_given_up_after_a_few_polls(psc: Running, fault: str):
     faulty(psc, fault, point="token")
     error = refusal(psc)
-    assert error.rule.name == "psc-unreachable"
+    assert error.refusal.name == "psc-unreachable"
     assert error.marks is not None
     # A poll that meets a fault never reaches the request: count what the provider owned up to.
     ticket = psc.provider.requests(DOCTOR)[0].ticket
@@ -296,7 +296,7 @@ def test_a_closed_port_is_a_temporary_failure_at_once(psc: Running):
         async with PscClient(asked, trust_context(Path(psc.files.ca)), timeout=5) as client:
             with pytest.raises(PscError) as caught:
                 await client.approval(DOCTOR, hold=180.0)
-            assert caught.value.rule.name == "psc-unreachable"
+            assert caught.value.refusal.name == "psc-unreachable"
 
     run(body())
 
@@ -308,7 +308,7 @@ def test_a_certificate_of_another_authority_is_not_believed(psc: Running, tmp_pa
         async with PscClient(registration(psc), stranger, timeout=5) as client:
             with pytest.raises(PscError) as caught:
                 await client.approval(DOCTOR, hold=180.0)
-            assert caught.value.rule.name == "psc-unreachable"
+            assert caught.value.refusal.name == "psc-unreachable"
 
     run(body())
 
@@ -327,7 +327,7 @@ def test_no_proxy_is_taken_from_the_environment(psc: Running, monkeypatch: pytes
 
 def test_an_answer_without_end_is_cut(psc: Running, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(psc_http, "MAX_BODY", 100)
-    assert refusal(psc).rule.name == "psc-misbehaves"
+    assert refusal(psc).refusal.name == "psc-misbehaves"
 
 
 def test_an_answer_that_trickles_is_cut_at_the_time_out(psc: Running):
@@ -352,7 +352,7 @@ def test_an_answer_that_trickles_is_cut_at_the_time_out(psc: Running):
             with pytest.raises(PscError) as caught:
                 async with asyncio.timeout(5):
                     await client.introspect("a token")
-            assert caught.value.rule.name == "psc-unreachable"
+            assert caught.value.refusal.name == "psc-unreachable"
         await until(lambda: len(asyncio.all_tasks()) == 1)
 
     run(body())

@@ -26,7 +26,7 @@ from sandbox.operators.model import (
     TokenCredentials,
 )
 from sandbox.operators.observing import LoginObserved, Nobody, SessionObserved
-from sandbox.operators.rules import Refusal, Rule
+from sandbox.operators.refusals import LoginAnswer, LoginRefusal, login_refusal
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
 
@@ -34,11 +34,8 @@ BOX = "anne.roux@op1.mssante.test"
 NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
 
 
-def rule(refusal: Refusal = Refusal.CREDENTIALS) -> Rule:
-    return Rule(
-        name="wrong", refusal=refusal, cause=Cause.CREDENTIALS, french="", english="", clause="",
-        remedy_french="", remedy_english="",
-    )  # fmt: skip
+def refused(answer: LoginAnswer) -> LoginRefusal:
+    return login_refusal("wrong", answer, Cause.CREDENTIALS, "", ("", ""), ("", ""))
 
 
 class Seen(Nobody):
@@ -62,7 +59,7 @@ class Gate:
         self.asked: list[Credentials] = []
         self.open = asyncio.Event()
         self.open.set()
-        self.refusal: Refusal = Refusal.CREDENTIALS
+        self.answer = LoginAnswer.CREDENTIALS
         self.expires_at: float | None = None
         self.cancelled = 0
 
@@ -89,7 +86,9 @@ class Gate:
                 person=2.0,
             )  # fmt: skip
         token = isinstance(credentials, TokenCredentials)
-        return Rejected(rule=rule(self.refusal), challenge=b'{"status":"401"}' if token else b"")
+        return Rejected(
+            refusal=refused(self.answer), challenge=b'{"status":"401"}' if token else b""
+        )
 
 
 def channel(**changes: Any) -> Channel:

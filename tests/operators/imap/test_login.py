@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sandbox.operators.model import (
     SaslName,
     TokenCredentials,
 )
-from sandbox.operators.rules import Refusal
+from sandbox.operators.refusals import LoginAnswer
 from tests.operators.imap.dialogue import World, talk
 
 
@@ -201,6 +202,25 @@ def test_malformed_responses_are_bad(tmp_path: Path, line: str) -> None:
     async def work(here: World) -> None:
         assert (await here.client().last(line)).startswith("a BAD ")
         assert here.gate.asked == []
+        if not line.endswith("x" * 256):
+            return
+        [event] = [each for each in here.journal.since() if each["event"] == "refused"]
+        assert event["reason"] == "sasl-malformed"
+        assert event["detail"] == "password: 1 to 255 octets are taken"
+
+    talk(tmp_path, work)
+
+
+def test_a_client_that_hangs_up_while_its_login_waits_has_given_up(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        here.gate.open.clear()
+        waiting = asyncio.create_task(here.client().run("a LOGIN anne good"))
+        while not here.gate.asked:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert here.journal.since()[-1]["reason"] == "client-gave-up"
+        assert [seen.cause for seen in here.seen.logins] == [Cause.CLIENT_TIMEOUT]
 
     talk(tmp_path, work)
 
@@ -223,7 +243,7 @@ def test_refusals_say_the_kind_only_and_three_end_the_connection(tmp_path: Path)
 
 def test_too_many_attempts_end_the_connection_at_once(tmp_path: Path) -> None:
     async def work(here: World) -> None:
-        here.gate.refusal = Refusal.LIMITED
+        here.gate.answer = LoginAnswer.LIMITED
         assert await here.client().run("a LOGIN anne bad") == [
             "a NO [LIMIT] Too many attempts, try again later",
             "* BYE Too many attempts, try again later",

@@ -286,7 +286,7 @@ def test_who_has_no_certificate_where_one_is_required_is_told_so(
             assert await reader.read() == b"* BYE A client certificate is required here\r\n"
             writer.close()
             [event] = [e for e in here.world.journal.since() if e["event"] == "refused"]
-            assert event["rule"] == "imap-certificate-missing"
+            assert event["reason"] == "certificate-missing"
 
     run(work)
 

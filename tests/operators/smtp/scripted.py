@@ -19,14 +19,19 @@ from sandbox.operators.model import (
     Rejected,
     SaslName,
 )
+from sandbox.operators.refusals import (
+    LoginAnswer,
+    LoginRefusal,
+    MailRefusal,
+    login_refusal,
+    mail_refusal,
+)
 from sandbox.operators.room import Room
-from sandbox.operators.rules import Refusal, Rule
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import CheckPeer, Close, Event, Login, Post, StartTls
 from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.relay_in import RelayIn
-from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.submission import Submission
 from sandbox.space.methods import Method
 from sandbox.trust import DN
@@ -40,14 +45,18 @@ PEER = parse_dn("CN=relay.op2.mssante.test,OU=1750000026,O=OPERATEUR 2,ST=Paris 
 MESSAGE = f"From: {ALICE}\r\nTo: {FAR}\r\nSubject: essai\r\n\r\nBonjour\r\n".encode()
 
 
-def rule(name: str, refusal: Refusal = Refusal.RELAY_DENIED) -> Rule:
-    return Rule(name=name, refusal=refusal, cause=Cause.NOT_AUTHORIZED, french="f", english="e",
-                clause="c", remedy_french="rf", remedy_english="re")  # fmt: skip
+def rule(name: str, code: int = 550) -> MailRefusal:
+    return mail_refusal(name, (code, f"{code // 100}.7.1", "Relaying not authorized"), "c",
+                        ("f", "e"), ("rf", "re"))  # fmt: skip
+
+
+def login_rule(name: str, answer: LoginAnswer = LoginAnswer.CREDENTIALS) -> LoginRefusal:
+    return login_refusal(name, answer, Cause.CREDENTIALS, "c", ("f", "e"), ("rf", "re"))
 
 
 UNLISTED = rule("relay-domain-unlisted")
 NOT_YOURS = rule("relay-sender-domain")
-BAD_PASSWORD = rule("bad-password", Refusal.CREDENTIALS)
+BAD_PASSWORD = login_rule("bad-password")
 
 
 def actor(expires_at: float | None = None) -> Actor:
@@ -102,9 +111,9 @@ class Script:
         self.closed: Close | None = None
         self.held: Event | None = None
         self.hold: type | None = None
-        self.reply = Reply(250, "2.0.0", "Accepted as X")
+        self.full = False
         self.login: Callable[[Credentials], Accepted | Rejected] = self.password
-        self.peer: DN | Rule = PEER
+        self.peer: DN | MailRefusal = PEER
         self.dialogue.greet()
         self.greeting = self.go()
 
@@ -112,7 +121,7 @@ class Script:
     def password(credentials: Credentials) -> Accepted | Rejected:
         if isinstance(credentials, PasswordCredentials) and credentials.password == "good":
             return Accepted(actor=actor())
-        return Rejected(rule=BAD_PASSWORD, method=Method.TOTP)
+        return Rejected(refusal=BAD_PASSWORD, method=Method.TOTP)
 
     def say(self, text: str | bytes) -> list[str]:
         """Send text (its lines ended by CRLF) or bytes as they are."""
@@ -140,8 +149,11 @@ class Script:
         if isinstance(event, Close):
             self.closed = event
         elif isinstance(event, Post):
-            self.posts.append((event.envelope, event.content))
-            self.dialogue.answer_post(self.reply)
+            self.posts.append((event.envelope, event.message.content))
+            if self.full:
+                self.dialogue.fail_post("disk full")
+            else:
+                self.dialogue.answer_post("X")
         elif isinstance(event, Login):
             self.logins.append(event.credentials)
             assert isinstance(self.dialogue, Submission)
@@ -161,7 +173,7 @@ class Script:
     @property
     def rules(self) -> list[str]:
         """Names of the rules that the journal has."""
-        return [each["rule"] for each in self.journal.since() if each["event"] == "refused"]
+        return [each["reason"] for each in self.journal.since() if each["event"] == "refused"]
 
     def refusals(self) -> list[dict[str, Any]]:
         return [each for each in self.journal.since() if each["event"] == "refused"]
@@ -204,7 +216,7 @@ def relay(*, greeted: bool = True, where: Channel | None = None, **others: Any) 
     return script
 
 
-def may_send(dn: DN, domain: str) -> Rule | None:
+def may_send(dn: DN, domain: str) -> MailRefusal | None:
     return None if dn.key == PEER.key and domain in {"", "op2.mssante.test"} else NOT_YOURS
 
 

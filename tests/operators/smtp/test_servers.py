@@ -29,8 +29,9 @@ from sandbox.operators.model import (
     SaslName,
 )  # fmt: skip
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, Nobody, SessionObserved
-from sandbox.operators.rules import Rule
-from sandbox.operators.smtp import Limits, PostOffice, RelayServer, SubmissionServer
+from sandbox.operators.post.office import PostOffice
+from sandbox.operators.refusals import MailRefusal
+from sandbox.operators.smtp import Limits, RelayServer, SubmissionServer
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
@@ -108,7 +109,7 @@ class Authenticator:
                 raise
         if credentials.password in {"good", "hold"}:
             return Accepted(actor=actor())
-        return Rejected(rule=BAD_PASSWORD, method=Method.TOTP)
+        return Rejected(refusal=BAD_PASSWORD, method=Method.TOTP)
 
 
 @dataclass
@@ -184,13 +185,13 @@ async def place(
         await store.close()
 
 
-async def check_peer(channel: Channel) -> DN | Rule:
+async def check_peer(channel: Channel) -> DN | MailRefusal:
     if channel.certificate is None:
         return NOT_YOURS
     return dn_of(read_certificate(channel.certificate))
 
 
-def may_send(dn: DN, domain: str) -> Rule | None:
+def may_send(dn: DN, domain: str) -> MailRefusal | None:
     return None if domain in {"", "op2.mssante.test"} and "2" in dn.get("O") else NOT_YOURS
 
 
@@ -261,7 +262,7 @@ def test_a_wrong_password_is_refused_and_observed(keys: Path, tmp_path: Path) ->
         async with place(keys, tmp_path) as at:
             with pytest.raises(smtplib.SMTPAuthenticationError, match="Authentication failed"):
                 await in_thread(lambda: send(at, tls="implicit", password="bad"))
-            assert {each.rule for each in at.seen.logins} == {"bad-password"}
+            assert {each.reason for each in at.seen.logins} == {"bad-password"}
 
     run(work)
 

@@ -6,9 +6,8 @@ import asyncio
 import base64
 from functools import partial
 
-from sandbox.operators.auth import sasl
-from sandbox.operators.auth.rules import RULES
-from sandbox.operators.imap import commands, rules
+from sandbox.operators.auth import refusals, sasl
+from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.responses import No, Reply
@@ -21,7 +20,7 @@ from sandbox.operators.model import (
     SaslName,
 )
 from sandbox.operators.observing import LoginObserved
-from sandbox.operators.rules import Refusal, Rule
+from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 
 __all__ = ["authenticate", "by_certificate", "login"]
 
@@ -55,18 +54,18 @@ def by_certificate(session: Session) -> bool:
 def _begin(session: Session, mechanism: str) -> sasl.Exchange:
     session.login_at = session.service.clock()
     if not session.channel.tls:
-        raise _refused(session, RULES["tls-needed"])
+        raise _refused(session, refusals.TLS_NEEDED)
     try:
         return sasl.begin(mechanism, session.channel)
     except sasl.UnknownMechanism:
-        raise _refused(session, RULES["mechanism-not-here"]) from None
+        raise _refused(session, refusals.MECHANISM_NOT_HERE) from None
 
 
 def _step(session: Session, exchange: sasl.Exchange, response: bytes | None) -> bytes | Credentials:
     try:
         return exchange.step(response)
     except sasl.MalformedError as error:
-        _refused(session, rules.SASL_MALFORMED)
+        _refused(session, refusals.SASL_MALFORMED, str(error))
         raise Malformed(_plain(error)) from None
 
 
@@ -76,12 +75,12 @@ def _plain(error: sasl.MalformedError) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _refused(session: Session, rule: Rule) -> No:
+def _refused(session: Session, refusal: LoginRefusal, detail: str = "") -> No:
     """Tell journal and observer of a refusal that the authenticator has not seen."""
-    session.service.journal.refused(rule, session.channel)
-    _observe(session, None, rule)
+    session.service.journal.refused(refusal.reason, session.channel, detail=detail)
+    _observe(session, None, refusal)
     session.failed_logins += 1
-    return No(rule.refusal.text, rule.refusal.imap_code)
+    return No(refusal.answer.text, refusal.answer.imap_code)
 
 
 def _respond(session: Session, exchange: sasl.Exchange, response: bytes | None) -> Outcome:
@@ -95,7 +94,7 @@ def _respond(session: Session, exchange: sasl.Exchange, response: bytes | None) 
         try:
             decoded = sasl.decode(line)
         except sasl.MalformedError as error:
-            _refused(session, rules.SASL_MALFORMED)
+            _refused(session, refusals.SASL_MALFORMED, str(error))
             raise Malformed(_plain(error)) from None
         return _respond(session, exchange, decoded)
 
@@ -111,8 +110,8 @@ async def judge(session: Session, credentials: Credentials) -> Reply | None:
     try:
         verdict = await service.logins.authenticate(credentials, session.channel)
     except asyncio.CancelledError:
-        service.journal.refused(rules.CLIENT_GAVE_UP, session.channel)
-        _observe(session, None, rules.CLIENT_GAVE_UP)
+        service.journal.refused(refusals.CLIENT_GAVE_UP.reason, session.channel)
+        _observe(session, None, refusals.CLIENT_GAVE_UP)
         raise
     finally:
         session.holding = False
@@ -121,14 +120,14 @@ async def judge(session: Session, credentials: Credentials) -> Reply | None:
         session.actor = verdict.actor
         session.state = State.AUTHENTICATED
         return Reply("OK", "Logged in", f"CAPABILITY {session.capabilities()}")
-    _observe(session, verdict, verdict.rule)
+    _observe(session, verdict, verdict.refusal)
     return _reject(session, verdict)
 
 
 def _reject(session: Session, verdict: Rejected) -> Reply | None:
-    refusal = verdict.rule.refusal
+    refusal = verdict.refusal.answer
     session.failed_logins += 1
-    if refusal is Refusal.LIMITED:
+    if refusal is LoginAnswer.LIMITED:
         session.ending = refusal.text
     reply = Reply("NO", refusal.text, refusal.imap_code)
     if not verdict.challenge:
@@ -146,7 +145,9 @@ async def with_certificate(session: Session) -> Reply | None:
     return None if session.actor is not None else reply
 
 
-def _observe(session: Session, verdict: Accepted | Rejected | None, rule: Rule | None) -> None:
+def _observe(
+    session: Session, verdict: Accepted | Rejected | None, rule: LoginRefusal | None
+) -> None:
     """Tell the observer of one attempt; without a verdict, all the time was the protocol's."""
     spent = session.service.clock() - session.login_at
     backend = person = 0.0
@@ -164,6 +165,6 @@ def _observe(session: Session, verdict: Accepted | Rejected | None, rule: Rule |
             backend=backend,
             person=person,
             cause=rule.cause if rule else None,
-            rule=rule.name if rule else "",
+            reason=rule.name if rule else "",
         )
     )
