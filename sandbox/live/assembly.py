@@ -78,6 +78,7 @@ class Assembly:
                     behaviour=self.wire.links,
                     sms=self.wire.sms,
                     seed=self.seed,
+                    control_secret=self.folder.secret("psc-control"),
                 ),
                 place=operator.ciba,
                 mtls=None,

@@ -154,8 +154,9 @@ def open_imap(way: Way, tell: Callable[[str], None]) -> imaplib.IMAP4:
     try:
         if way.endpoint["tls"] == "starttls":
             imap.starttls(way.context)
-        mechanism, response = _initial(way, tell)
-        imap.authenticate(mechanism, lambda challenge: b"" if challenge else response)
+        if imap.state != "AUTH":  # greeted PREAUTH: the certificate has logged in
+            mechanism, response = _initial(way, tell)
+            imap.authenticate(mechanism, lambda challenge: b"" if challenge else response)
     except (imaplib.IMAP4.error, OSError) as error:
         imap.shutdown()
         if isinstance(error, OSError):

@@ -138,7 +138,7 @@ def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire
             "port": operator.relay.port,
         },
         "enrolment": operator.accounts.url("/"),
-        "sms": operator.ciba.url("/sms"),
+        "sms": operator.ciba.url(f"/sms?secret={folder.secret('psc-control')}"),
         "ciba": operator.ciba.url(),
         "autoconfig": {
             design: f"http://{operator.autoconfig.address}:{operator.autoconfig_http}"
@@ -216,8 +216,9 @@ def build_sheet(
         "psc": {
             "issuer": issuer,
             "discovery": f"{issuer}/.well-known/wallet-openid-configuration",
-            "phones": f"{psc}/",
+            "phones": f"{psc}/?secret={folder.secret('psc-control')}",
             "control": f"{psc}/sandbox",
+            "control_secret": folder.secret("psc-control"),
             "events": f"{psc}/events",
             "clients": [
                 {"client_id": each.client_id, "client_secret": each.client_secret}

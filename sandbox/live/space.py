@@ -264,6 +264,8 @@ class LiveSpace:
                 clients=clients,
                 behaviour=self.wire.phones,
                 seed=founding.seed,
+                control_secret=folder.secret("psc-control"),
+                reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses),
             ),
             place=plan.psc,
             mtls=plan.psc_mtls,

@@ -22,6 +22,7 @@ from sandbox.operators.door import Arrival, Door
 from sandbox.operators.imap import Service, Settings, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener
+from sandbox.operators.login import Logins
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.policy import OperatorPolicy
@@ -195,14 +196,18 @@ class Operator:
             closed=self._closed,
             clock=self._clock,
         )
-        submission = SubmissionServer(
-            post,
-            self.access.authenticator,
-            may_receive=lambda domain: is_listed(self._listed(), domain),
+        logins = Logins(
+            judge=self.access.authenticator,
             journal=self.journal,
             observer=self._observer,
-            limits=Limits(login_seconds=self._policy.login_seconds),
+            recheck_seconds=self.access.policy.recheck_seconds,
             clock=self._clock,
+        )
+        submission = SubmissionServer(
+            post,
+            logins,
+            may_receive=lambda domain: is_listed(self._listed(), domain),
+            limits=Limits(login_seconds=self._policy.login_seconds),
         )
         relay = RelayServer(
             post,
@@ -213,12 +218,7 @@ class Operator:
             clock=self._clock,
         )
         imap = Service(
-            self.store,
-            self.access.authenticator,
-            observer=self._observer,
-            journal=self.journal,
-            settings=Settings(login_seconds=self._policy.login_seconds),
-            clock=self._clock,
+            self.store, logins, settings=Settings(login_seconds=self._policy.login_seconds)
         )
         protocols = {
             "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol

@@ -15,6 +15,7 @@ from sandbox.operators.auth.verifier import Admit, TokenVerifier
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import (
     Accepted,
+    Actor,
     CertificateCredentials,
     Channel,
     Credentials,
@@ -79,7 +80,13 @@ class Authenticator:
         """
         clock = asyncio.get_running_loop().time
         start = clock()
-        result = await self._judge(credentials, channel)
+        try:
+            result = await self._judge(credentials, channel)
+        except asyncio.CancelledError:
+            gone = refusals.CLIENT_GAVE_UP.reason
+            mechanism, user = credentials.mechanism, _shown(credentials)
+            self._journal.refused(gone, channel, mechanism=mechanism, user=user)
+            raise
         if isinstance(result, Accepted):
             self._journal.note(
                 "login",
@@ -101,6 +108,22 @@ class Authenticator:
         if isinstance(credentials, PasswordCredentials):
             await asyncio.sleep(max(0.0, start + self._refusal_seconds - clock()))
         return result
+
+    async def again(
+        self, actor: Actor, credentials: Credentials, channel: Channel
+    ) -> LoginRefusal | None:
+        """Tell why a login that was accepted would be refused now; None when it would not.
+
+        A certificate is judged anew; of anybody else, whether the mailbox is still theirs. What
+        cannot be told (no evidence of revocation) refuses nobody who is in.
+        """
+        if not isinstance(credentials, CertificateCredentials):
+            found = self._admit(actor.identity, actor.mailbox)
+            return found if isinstance(found, LoginRefusal) else None
+        verdict = await self._certificate(credentials, channel)
+        if isinstance(verdict, Accepted) or verdict.refusal.answer is LoginAnswer.UNAVAILABLE:
+            return None
+        return verdict.refusal
 
     async def _judge(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
         if not channel.tls:

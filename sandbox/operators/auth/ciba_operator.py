@@ -12,7 +12,8 @@ from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.ecps_proxy import Unanswered
 from sandbox.operators.auth.psc_client import CibaRequest, Registration
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.psc.provider import TICKET, Provider
+from sandbox.psc.provider import Provider
+from sandbox.psc.requests import TICKET
 from sandbox.psc.store import fingerprint
 
 __all__ = ["own_registration", "sms_fate"]
@@ -33,7 +34,7 @@ def sms_fate(provider: Provider) -> Unanswered:
 
     def fate(request: CibaRequest) -> LoginRefusal | None:
         person = provider.people.find(request.national_id)
-        found = provider.request(fingerprint(request.auth_req_id)[:TICKET])
+        found = provider.requests.find(fingerprint(request.auth_req_id)[:TICKET])
         if person is None or found is None:
             return None
         for sms in provider.store.all("sms", person.phone_number):

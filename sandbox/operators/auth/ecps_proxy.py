@@ -12,7 +12,6 @@ too).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -114,12 +113,6 @@ class CibaProxy:
             return Rejected(
                 refusal=error.refusal, method=self._method, backend=backend, person=person
             )
-        except asyncio.CancelledError:
-            self._journal.refused(
-                refusals_ciba.CIBA_CLIENT_GONE.reason, channel,
-                method=str(self._method), mailbox=account.mailbox, identity=account.identity,
-            )  # fmt: skip
-            raise
         backend, person = self._split(began, approval.marks)
         return Accepted(actor=account.actor(self._method), backend=backend, person=person)
 

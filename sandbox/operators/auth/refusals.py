@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sandbox.observations.reasons import Reason, Words
 from sandbox.observations.schema import Cause
 from sandbox.operators.refusals import LoginAnswer, LoginRefusal, login_refusal
 
@@ -277,12 +278,26 @@ TLS_NEEDED = login_refusal(
     ("Ouvrir TLS d'abord (STARTTLS, ou le port à TLS implicite).",
      "Start TLS first (STARTTLS, or the port with implicit TLS)."),
 )
+LOGIN_UNAVAILABLE = login_refusal(
+    "login-unavailable", LoginAnswer.UNAVAILABLE, Cause.BACKEND_DOWN, "RFC 4954 §6; RFC 5530 §3",
+    ("L'opérateur n'a pas pu examiner cette authentification (disque plein, panne interne).",
+     "The operator could not examine this login (full disk, failure within)."),
+    ("Réessayer plus tard ; l'opérateur lit la cause dans ses propres traces.",
+     "Try again later; the operator reads the cause in its own log."),
+)
 SASL_MALFORMED = login_refusal(
     "sasl-malformed", LoginAnswer.MALFORMED, Cause.CREDENTIALS, "RFC 4422 §3.7, §4",
     ("La réponse SASL du client n'a pas la forme que le mécanisme demande.",
      "The client's SASL response has not the form that the mechanism asks for."),
     ("Envoyer la réponse en base64, dans la forme du mécanisme.",
      "Send the response in base64, in the mechanism's form."),
+)
+CLIENT_CANCELLED = login_refusal(
+    "client-cancelled", LoginAnswer.CANCELLED, Cause.CLIENT_TIMEOUT, "RFC 4422 §3.5",
+    ("Le client a annulé l'authentification au lieu de répondre.",
+     "The client cancelled the login instead of answering."),
+    ("Vérifier que le logiciel a de quoi répondre : mot de passe, jeton ou certificat.",
+     "Check that the software has what it takes to answer: password, token or certificate."),
 )
 CLIENT_GAVE_UP = login_refusal(
     "client-gave-up", LoginAnswer.UNAVAILABLE, Cause.CLIENT_TIMEOUT,
@@ -291,6 +306,15 @@ CLIENT_GAVE_UP = login_refusal(
      "The client closed the connection while its login waited for an answer."),
     ("Laisser au logiciel plus de temps que la personne n'en met à répondre (120 s).",
      "Give the software a longer time-out than the person takes to answer (120 s)."),
+)
+
+# Why a session ends that was let in, beside the reasons above.
+
+TOKEN_ENDED = Reason(
+    "token-ended", "ECO.1.2.6",
+    Words("La session a duré autant que le jeton qui l'a ouverte.",
+          "The session has lasted as long as the token that opened it."),
+    Words("Se reconnecter avec un nouveau jeton.", "Connect again with a new token."),
 )
 # fmt: on
 

@@ -55,14 +55,6 @@ CIBA_HELD_TOO_LONG = login_refusal(
     ("Répondre plus vite, ou un délai avant connexion plus long chez l'opérateur.",
      "Answer sooner, or a longer time before login at the operator."),
 )
-CIBA_CLIENT_GONE = login_refusal(
-    "ciba-client-gone", LoginAnswer.CREDENTIALS, Cause.CLIENT_TIMEOUT,
-    "RFC 9051 §7.1.5 ; CIBA Core §10.1",
-    ("Le logiciel a fermé la connexion avant la réponse ; l'interrogation est arrêtée.",
-     "The software closed the connection before the answer; polling has been stopped."),
-    ("Un délai d'attente du logiciel plus long que celui de la demande (120 s).",
-     "A socket time-out of the software longer than the life of the request (120 s)."),
-)
 CIBA_TOO_MANY = login_refusal(
     "ciba-too-many", LoginAnswer.LIMITED, Cause.LIMITED, "CIBA Core §14 ; RFC 5530 (LIMIT)",
     ("Trop de demandes attendent déjà une réponse.",

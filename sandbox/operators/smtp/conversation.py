@@ -66,7 +66,7 @@ class Conversation:
         self._about: dict[str, str] = {}  # what the journal keeps of the command at hand
         self._waiting = False
         self._closing: Close | None = None
-        self._ended: MailRefusal | None = None
+        self._ended: Reply | None = None
         self._errors = self._junk = 0
         self._born = self._heard = self.now()
 
@@ -123,14 +123,14 @@ class Conversation:
         self._waiting = False
         self._say(reply)
 
-    def end(self, refusal: MailRefusal) -> None:
+    def end(self, reply: Reply) -> None:
         """Close as soon as what is under way is done; a message half received is refused."""
         if self._closing is not None:
             return
         if self._waiting or self._reception.active:
-            self._ended = refusal
+            self._ended = reply
         else:
-            self._say(refusal)
+            self._say(reply)
 
     @property
     def deadline(self) -> float:
@@ -169,7 +169,8 @@ class Conversation:
             refusal: MailRefusal | None = outcome
             reply = Reply.of(outcome)
         else:
-            refusal, reply = refusals.BY_CODE.get(outcome.code), outcome
+            refusal = None if outcome.told else refusals.BY_CODE.get(outcome.code)
+            reply = outcome
         if refusal is not None:
             self._tell(refusal, reply)
         self._output.append(bytes(reply))

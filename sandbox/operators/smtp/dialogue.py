@@ -7,6 +7,7 @@ what to whom.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import ClassVar
 
 from sandbox.operators.mail import Envelope
@@ -15,7 +16,7 @@ from sandbox.operators.post import Header, HeaderError, read_message
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Conversation, Setting
-from sandbox.operators.smtp.events import CheckPeer, Close, Login, Outcome, Post, StartTls
+from sandbox.operators.smtp.events import AskWho, CheckPeer, Close, Outcome, Post, StartTls
 from sandbox.operators.smtp.intake import Fault
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.transaction import Transaction, read_mail, read_rcpt
@@ -64,7 +65,7 @@ class Dialogue(Conversation):
             self._bar()
         self._say(self._barred or Reply(220, "", f"{self.channel.host} ESMTP"))
 
-    def secured(self, channel: Channel) -> None:
+    def secured(self, channel: Channel, tls_seconds: float) -> None:  # noqa: ARG002
         """TLS is up: all that was said before is forgotten (RFC 3207 §4.2)."""
         self._intake.clear()
         self.channel = channel
@@ -95,8 +96,12 @@ class Dialogue(Conversation):
     def _bar(self) -> None:
         """Take nothing from a client without the certificate that is required (RFC 3207 §4.1)."""
         if self._certificate_required and self.channel.certificate is None:
-            self._barred = Reply.of(refusals.CERTIFICATE_NEEDED)
-            self._tell(refusals.CERTIFICATE_NEEDED, self._barred)
+            self._barred = replace(Reply.of(refusals.CERTIFICATE_NEEDED), told=True)
+            self._without_certificate()
+
+    def _without_certificate(self) -> None:
+        """Tell the journal, once, of a client without the certificate that is required."""
+        self._journal.refused(refusals.CERTIFICATE_NEEDED.reason, self.channel)
 
     def _extensions(self) -> tuple[str, ...]:
         """Return EHLO keywords of this kind of server."""
@@ -205,7 +210,7 @@ class Dialogue(Conversation):
 
     def _mail_from(self, argument: str) -> Outcome:
         refused = self._order() or self._ready()
-        if isinstance(refused, Login | CheckPeer):
+        if isinstance(refused, AskWho | CheckPeer):
             self._again = ("MAIL", argument)
         if refused is not None:
             return refused

@@ -10,7 +10,7 @@ from sandbox.operators.post import Message
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.replies import Reply
 
-__all__ = ["CheckPeer", "Close", "Event", "Login", "Outcome", "Post", "StartTls"]
+__all__ = ["AskWho", "CheckPeer", "Close", "Event", "Outcome", "Post", "StartTls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class StartTls:
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class AskWho:
     """Ask who it is, then call `answer_login`."""
 
     credentials: Credentials
@@ -45,5 +45,5 @@ class Close:
     abrupt: bool
 
 
-Event = StartTls | Login | CheckPeer | Post | Close
+Event = StartTls | AskWho | CheckPeer | Post | Close
 Outcome = Reply | MailRefusal | Event

@@ -112,14 +112,6 @@ CERTIFICATE_NEEDED = mail_refusal(
     ("Choisir le certificat (CPS ou personne morale) dans le client.",
      "Choose the certificate (CPS or legal person) in the client."),
 )
-SESSION_ENDED = mail_refusal(
-    "smtp-session-ended", (421, "4.7.0", "Authentication expired, log in again"),
-    "ECO.1.2.6",
-    ("La session a duré autant que le jeton qui l'a ouverte.",
-     "The session has lasted as long as the token that opened it."),
-    ("Se reconnecter avec un nouveau jeton.", "Connect again with a new token."),
-    close=True,
-)
 SENDER_NOT_OWNER = mail_refusal(
     "smtp-sender-not-owner", (553, "5.7.1", "Sender is not the mailbox that logged in"),
     "API LPS : l'émetteur est le titulaire authentifié ; RFC 6409 §6.1",

@@ -18,12 +18,14 @@ class Reply:
         status: enhanced status; empty for the greeting, EHLO, HELO and 3yz (RFC 2034 §4).
         text: lines of printable ASCII; never what the client sent.
         close: whether the server closes the connection after it.
+        told: the journal knows already why it refuses.
     """
 
     code: int
     status: str
     text: str | tuple[str, ...]
     close: bool = False
+    told: bool = False
 
     def __bytes__(self) -> bytes:
         lines = (self.text,) if isinstance(self.text, str) else self.text

@@ -85,7 +85,7 @@ def journaled(world: World, event: str) -> list[dict[str, Any]]:
 
 
 def rings(world: World) -> int:
-    return len(world.space.psc.provider.requests())
+    return len(world.space.psc.provider.requests.of())
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ async def proxy(own: Running, timing: Timing, hold: float = 600.0) -> AsyncItera
 
 async def click(own: Running, decision: str) -> tuple[int, int]:
     """Open the newest link twice, deciding each time; return both statuses."""
-    link = own.provider.sms.arrived(own.provider.now(), NUMBER)[0]["link"]
+    link = own.provider.devices.sms.arrived(own.provider.now(), NUMBER)[0]["link"]
     trust = ssl.create_default_context(cafile=str(own.files.ca))
     async with httpx.AsyncClient(verify=trust) as browser:
         assert (await browser.get(link)).status_code == 200  # reading decides nothing
@@ -86,7 +86,7 @@ async def answered(own: Running, decision: str) -> tuple[Accepted | Rejected, tu
     async with proxy(own, held.timing) as held_login:
         login = asyncio.create_task(held_login.verify(PASSWORD, channel(), ACCOUNT))
         await until(lambda: held.waits == 1)
-        while not own.provider.sms.arrived(own.provider.now(), NUMBER):
+        while not own.provider.devices.sms.arrived(own.provider.now(), NUMBER):
             held.step()
             seen = held.waits
             await until(lambda seen=seen: held.waits > seen)

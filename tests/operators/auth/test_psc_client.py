@@ -97,7 +97,7 @@ def test_an_employee_is_asked_by_the_identifier_of_the_structure(psc: Running):
 
 def test_the_request_asks_for_what_pro_sante_connect_wants(psc: Running):
     ask(psc)
-    request = psc.provider.requests(DOCTOR)[0]
+    request = psc.provider.requests.of(DOCTOR)[0]
     assert (request.scope, request.acr_values, request.channel, request.mode) == (
         "openid scope_all", "eidas1", "MOBILE", "poll",
     )  # fmt: skip
@@ -105,7 +105,7 @@ def test_the_request_asks_for_what_pro_sante_connect_wants(psc: Running):
 
 def test_two_digits_are_drawn_for_the_person_to_compare(psc: Running):
     ask(psc)
-    message = psc.provider.requests(DOCTOR)[0].binding_message
+    message = psc.provider.requests.of(DOCTOR)[0].binding_message
     assert message is not None
     assert len(message) == 2
     assert message.isdigit()
@@ -113,11 +113,11 @@ def test_two_digits_are_drawn_for_the_person_to_compare(psc: Running):
 
 def test_a_given_message_is_shown(psc: Running):
     ask(psc, binding_message="IMAP-42")
-    assert psc.provider.requests(DOCTOR)[0].binding_message == "IMAP-42"
+    assert psc.provider.requests.of(DOCTOR)[0].binding_message == "IMAP-42"
 
 
 def test_the_persons_time_is_told_from_the_back_ends(each: Running):
-    each.provider.behaviour = Behaviour(kind="approve", delay=8.4)
+    each.provider.devices.behaviour = Behaviour(kind="approve", delay=8.4)
     marks = ask(each).marks
     # auth_time has whole seconds; polls are up to 5 s apart.
     assert marks.decided - marks.rung == pytest.approx(8.4, abs=0.6)
@@ -125,13 +125,13 @@ def test_the_persons_time_is_told_from_the_back_ends(each: Running):
 
 def test_no_poll_comes_too_fast(each: Running):
     ask(each)
-    request = each.provider.requests(DOCTOR)[0]
+    request = each.provider.requests.of(DOCTOR)[0]
     assert request.fast_polls == 0
     assert request.polls >= 2
 
 
 def test_a_person_who_never_answers_is_waited_for_until_the_expiry(each: Running):
-    each.provider.behaviour = Behaviour(kind="manual")
+    each.provider.devices.behaviour = Behaviour(kind="manual")
     error = refusal(each)
     assert error.refusal.name == "ciba-no-answer"
     assert error.marks is not None
@@ -139,7 +139,7 @@ def test_a_person_who_never_answers_is_waited_for_until_the_expiry(each: Running
 
 
 def test_the_operators_limit_comes_before_the_expiry(psc: Running):
-    psc.provider.behaviour = Behaviour(kind="manual")
+    psc.provider.devices.behaviour = Behaviour(kind="manual")
     error = refusal(psc, hold=30.0)
     assert error.refusal.name == "ciba-held-too-long"
     assert polls(psc) == 29
@@ -147,7 +147,7 @@ def test_the_operators_limit_comes_before_the_expiry(psc: Running):
 
 @pytest.mark.parametrize("decision", ["refuse", "wrong_code"])
 def test_a_refusal_on_the_telephone_is_said(each: Running, decision: str):
-    each.provider.behaviour = Behaviour(kind=decision, delay=3.0)
+    each.provider.devices.behaviour = Behaviour(kind=decision, delay=3.0)
     assert refusal(each).refusal.name == "ciba-refused"
 
 
@@ -169,12 +169,12 @@ def test_a_wrong_registration_is_the_operators_own_fault(psc: Running, wrong: di
 
 
 def test_a_device_channel_that_is_down_is_a_temporary_failure(psc: Running):
-    psc.provider.device_reachable = False
+    psc.provider.devices.reachable = False
     assert refusal(psc).refusal.name == "psc-unreachable"
 
 
 def test_cancelling_stops_the_polls(psc: Running):
-    psc.provider.behaviour = Behaviour(kind="manual")
+    psc.provider.devices.behaviour = Behaviour(kind="manual")
 
     async def body() -> None:
         held = Held(psc)
@@ -251,7 +251,7 @@ LASTING = {"token"}
 
 
 def test_every_misbehaviour_at_these_points_is_answered_here():
-    wanted = {(f, p) for f, (points, _) in FAULTS.items() for p in points if p in CIBA_POINTS}
+    wanted = {(f, p) for f, fault in FAULTS.items() for p in fault.points if p in CIBA_POINTS}
     assert set(EXPECTED) == wanted
 
 
@@ -269,7 +269,7 @@ def test_misbehaviour_is_survived_or_refused_for_its_reason(psc: Running, fault:
 
 def test_a_slow_down_is_obeyed_for_good(psc: Running):
     faulty(psc, "slow_down", nth=1)
-    psc.provider.behaviour = Behaviour(kind="approve", delay=20.0)
+    psc.provider.devices.behaviour = Behaviour(kind="approve", delay=20.0)
     ask(psc)
     # 1 s (refused), then every 6 s: 7, 13, 19, 25.
     assert polls(psc) == 4
@@ -282,7 +282,7 @@ def test_a_provider_that_stays_down_is_given_up_after_a_few_polls(psc: Running, 
     assert error.refusal.name == "psc-unreachable"
     assert error.marks is not None
     # A poll that meets a fault never reaches the request: count what the provider owned up to.
-    ticket = psc.provider.requests(DOCTOR)[0].ticket
+    ticket = psc.provider.requests.of(DOCTOR)[0].ticket
     assert sum(event.ticket == ticket and event.kind == "fault"
                for event in psc.provider.events.since(0)) == 3  # fmt: skip
 
@@ -414,4 +414,4 @@ def test_a_request_never_shows_its_secret_id(psc: Running):
         assert requests[0].auth_req_id not in shown[0]
 
     run(body())
-    assert psc.provider.requests(DOCTOR)[0].state is State.REDEEMED
+    assert psc.provider.requests.of(DOCTOR)[0].state is State.REDEEMED

@@ -14,6 +14,7 @@ from sandbox.observations.schema import Cause
 from sandbox.operators.imap import Service, Settings
 from sandbox.operators.imap.core import Core
 from sandbox.operators.journal import Journal
+from sandbox.operators.login import Logins
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.model import (
     Accepted,
@@ -89,6 +90,9 @@ class Gate:
         return Rejected(
             refusal=refused(self.answer), challenge=b'{"status":"401"}' if token else b""
         )
+
+    async def again(self, actor: Actor, credentials: Credentials, channel: Channel) -> None:
+        """Whoever was let in may stay."""
 
 
 def channel(**changes: Any) -> Channel:
@@ -205,9 +209,8 @@ async def world(path: Path, settings: Settings | None = None) -> AsyncIterator[W
     gate, seen, journal = Gate(), Seen(), Journal(clock=lambda: NOW)
     try:
         await store.provision([BOX])
-        service = Service(
-            store, gate, observer=seen, journal=journal, settings=settings, clock=lambda: NOW
-        )
+        logins = Logins(judge=gate, journal=journal, observer=seen, clock=lambda: NOW)
+        service = Service(store, logins, settings=settings)
         yield World(service, gate, seen, journal)
     finally:
         await store.close()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sandbox.observations.schema import Cause
 from sandbox.operators.journal import Journal
+from sandbox.operators.login import Login, Logins
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import (
     Accepted,
@@ -19,6 +20,7 @@ from sandbox.operators.model import (
     Rejected,
     SaslName,
 )
+from sandbox.operators.observing import Nobody
 from sandbox.operators.refusals import (
     LoginAnswer,
     LoginRefusal,
@@ -29,7 +31,7 @@ from sandbox.operators.refusals import (
 from sandbox.operators.room import Room
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
-from sandbox.operators.smtp.events import CheckPeer, Close, Event, Login, Post, StartTls
+from sandbox.operators.smtp.events import AskWho, CheckPeer, Close, Event, Post, StartTls
 from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.submission import Submission
@@ -154,17 +156,17 @@ class Script:
                 self.dialogue.fail_post("disk full")
             else:
                 self.dialogue.answer_post("X")
-        elif isinstance(event, Login):
+        elif isinstance(event, AskWho):
             self.logins.append(event.credentials)
             assert isinstance(self.dialogue, Submission)
-            self.dialogue.answer_login(self.login(event.credentials))
+            self.dialogue.answer_login(at_once(self.dialogue.login.judge(event.credentials)))
         elif isinstance(event, CheckPeer):
             assert isinstance(self.dialogue, RelayIn)
             self.dialogue.answer_peer(self.peer)
         elif isinstance(event, StartTls):
             old = self.dialogue.channel
             self.dialogue.secured(channel(**{name: getattr(old, name) for name in (
-                "certificate", "mechanisms", "protocol")}))  # fmt: skip
+                "certificate", "mechanisms", "protocol")}), 0.01)  # fmt: skip
 
     def codes(self, text: str | bytes) -> list[str]:
         """As `say`: code and status only, of the last line of each reply."""
@@ -177,6 +179,28 @@ class Script:
 
     def refusals(self) -> list[dict[str, Any]]:
         return [each for each in self.journal.since() if each["event"] == "refused"]
+
+
+class Judge:
+    """Answers a login as its script says."""
+
+    script: Script
+
+    async def authenticate(self, credentials: Credentials, _: Channel) -> Accepted | Rejected:
+        return self.script.login(credentials)
+
+    async def again(self, actor: Actor, credentials: Credentials, channel: Channel) -> None:
+        """Whoever was let in may stay."""
+
+
+def at_once(work: Coroutine[Any, Any, Accepted | Rejected]) -> Accepted | Rejected:
+    """Return what a coroutine that waits for nothing comes to."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: Accepted | Rejected = end.value
+        return result
+    raise AssertionError("it waits")
 
 
 def check(line: str) -> str:
@@ -193,12 +217,18 @@ def check(line: str) -> str:
 def submission(
     *, required: bool = False, logged_in: bool = True, where: Channel | None = None, **others: Any
 ) -> Script:
+    judge = Judge()
+
     def make(arrived: Channel, setting: Setting) -> Dialogue:
+        logins = Logins(judge=judge, journal=setting.journal, observer=Nobody(),
+                        elapsed=setting.now)  # fmt: skip
         return Submission(arrived, setting, certificate_required=required,
+                          login=Login(logins, arrived, 0.0),
                           may_receive=lambda domain: None if domain.startswith("op") else UNLISTED,
                           )  # fmt: skip
 
     script = Script(make, where=where, **others)
+    judge.script = script
     if logged_in:
         script.say("EHLO poste")
         assert script.say(f"AUTH PLAIN {plain('good')}") == ["235 2.7.0 Authentication successful"]

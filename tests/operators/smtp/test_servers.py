@@ -19,8 +19,10 @@ import pytest
 from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.login import Logins
 from sandbox.operators.model import (
     Accepted,
+    Actor,
     CertificateCredentials,
     Channel,
     Credentials,
@@ -111,6 +113,9 @@ class Authenticator:
             return Accepted(actor=actor())
         return Rejected(refusal=BAD_PASSWORD, method=Method.TOTP)
 
+    async def again(self, actor: Actor, credentials: Credentials, channel: Channel) -> None:
+        """Whoever was let in may stay."""
+
 
 @dataclass
 class Place:
@@ -163,9 +168,9 @@ async def place(
                              limits=limits)  # fmt: skip
     else:
         server = SubmissionServer(
-            post, authenticator,  # type: ignore[arg-type]
+            post, Logins(judge=authenticator, journal=journal, observer=seen),
             may_receive=lambda domain: None if domain.endswith(".mssante.test") else UNLISTED,
-            journal=journal, observer=seen, limits=limits,
+            limits=limits,
         )  # fmt: skip
     context = server_context(keys / "server" / "chain.pem", keys / "server" / "key.pem",
                              (keys / "bundle.pem").read_text(), client_certificate=certificate,
