@@ -11,7 +11,7 @@ from sandbox.space.loader import load_scenario
 from sandbox.space.login_policies import BUILT_IN_POLICIES, LoginPolicy
 from sandbox.space.methods import METHODS, Mechanism, Method
 
-CERTIFIED = {Method.CPS, Method.CERTIFICATE}
+CERTIFIED = (Method.CPS, Method.CERTIFICATE)
 ALONE, EXTERNAL = BUILT_IN_POLICIES["certificate-alone"], BUILT_IN_POLICIES["external"]
 
 
