@@ -15,7 +15,16 @@ from sandbox.space.errors import UserError
 from sandbox.space.login_policies import BUILT_IN_POLICIES, LoginPolicy
 from sandbox.space.methods import Mechanism, Method
 
-__all__ = ["EndpointTable", "Outage", "Population", "Scenario", "Software", "SweepTable"]
+__all__ = [
+    "EndpointTable",
+    "Outage",
+    "Population",
+    "Resources",
+    "Scenario",
+    "Servers",
+    "Software",
+    "SweepTable",
+]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=366 * 86400)]
@@ -229,15 +238,45 @@ class Processor(Section):
     relay: Positive
 
 
+class Servers(Section):
+    """The servers of an operator.
+
+    Attributes:
+        front_cores, store_cores: where logins are made, where mail is kept.
+        imap_connections, smtp_connections: served at once.
+    """
+
+    front_cores: Annotated[int, Field(ge=1, le=1024)]
+    store_cores: Annotated[int, Field(ge=1, le=1024)]
+    imap_connections: Annotated[int, Field(ge=1, le=10_000_000)]
+    smtp_connections: Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class SizeClass(Servers):
+    """The servers of an operator that has at most `mailboxes`."""
+
+    mailboxes: Positive
+
+
 class Resources(Section):
-    """What an operator runs, and how its endpoints share it."""
+    """What operators run, by size class, how endpoints share it, what one client may take."""
 
     placement: Literal["dedicated", "shared"]
-    front_cores: Positive
-    store_cores: Positive
-    least_cores: Annotated[int, Field(ge=1, le=1024)]
-    slot_headroom: Positive
-    least_slots: Annotated[int, Field(ge=1, le=1_000_000)]
+    misjudged: Share
+    user_connections: Annotated[int, Field(ge=1, le=1_000_000)]
+    address_imap_connections: Annotated[int, Field(ge=1, le=1_000_000)]
+    address_smtp_connections: Annotated[int, Field(ge=1, le=1_000_000)]
+    small: SizeClass
+    medium: SizeClass
+    large: SizeClass
+    national: Servers
+
+    @model_validator(mode="after")
+    def classes_grow(self) -> Self:
+        """An operator belongs to one class."""
+        if not self.small.mailboxes < self.medium.mailboxes < self.large.mailboxes:
+            raise ValueError("small.mailboxes < medium.mailboxes < large.mailboxes must hold")
+        return self
 
 
 class Psc(Section):
