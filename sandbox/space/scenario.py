@@ -394,22 +394,49 @@ class SweepTable(Section):
         return self
 
 
-class Operators(Section):
-    """The concentration of mailboxes over operators."""
+class OperatorFit(Section):
+    """An operator whose mailboxes of one population are known: its weight follows."""
 
-    mailboxes: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000)]
+    operator: str
+    population: Name
+    mailboxes: NotNegative
+
+
+Weights = Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000)]
+
+
+class Operators(Section):
+    """Which operator holds whose mailboxes: weights, for all populations alike or one by one."""
+
+    mailboxes: Weights | dict[Name, Weights]
+    applications: dict[Name, Weights] = {}  # where a population's robots are, if elsewhere
     certificates: tuple[Whole, ...] = ()
     names: tuple[str, ...] = ()
+    fit: tuple[OperatorFit, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many operators."""
+        if isinstance(self.mailboxes, dict):
+            return len(next(iter(self.mailboxes.values())))
+        return len(self.mailboxes)
 
     @model_validator(mode="after")
     def somebody_has_mailboxes(self) -> Self:
-        """Refuse a space without mailboxes."""
-        if sum(self.mailboxes) <= 0:
-            raise ValueError("mailboxes: at least one operator must have some")
-        for field in ("certificates", "names"):
-            values = getattr(self, field)
-            if values and len(values) != len(self.mailboxes):
-                raise ValueError(f"{field} must be as many as mailboxes")
+        """Refuse a space without mailboxes, or lists of different lengths."""
+        by_population = self.mailboxes if isinstance(self.mailboxes, dict) else {"": self.mailboxes}
+        if not by_population:
+            raise ValueError("mailboxes: weights of no population; give one list at least")
+        named = {f"mailboxes.{name}".rstrip("."): value for name, value in by_population.items()}
+        named |= {f"applications.{name}": value for name, value in self.applications.items()}
+        for field, weights in named.items():
+            if sum(weights) <= 0:
+                raise ValueError(f"{field}: at least one operator must have some")
+        for field, values in (
+            named | {"certificates": self.certificates, "names": self.names}
+        ).items():
+            if values and len(values) != self.count:
+                raise ValueError(f"{field} must be as many as mailboxes ({self.count})")
         return self
 
 
@@ -451,6 +478,22 @@ class Scenario(Section):
             if machine > 0 and people.application_mailboxes * people.units == 0:
                 raise ValueError(
                     f"populations.{name}: machine_share needs application_mailboxes above 0"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def operators_know_the_populations(self) -> Self:
+        """Every population has an operator, and no operator waits for an unknown one."""
+        operators = self.operators
+        if isinstance(operators.mailboxes, dict):
+            for name in self.populations:
+                if name not in operators.mailboxes:
+                    raise ValueError(f"operators.mailboxes: no weights for population {name}")
+        for number, fit in enumerate(operators.fit):
+            if fit.population not in self.populations:
+                raise ValueError(
+                    f"operators.fit.{number}: {fit.population!r} is not a population; known:"
+                    f" {', '.join(self.populations)}"
                 )
         return self
 
