@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from sandbox.psc import refusals_request, refusals_token
 from sandbox.psc.ciba import State
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.clients import Client
 from sandbox.psc.jose import BadTokenError
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import Answer, Refused
+from sandbox.psc.refusals import Refused, WireError
 from sandbox.psc.replies import NO_STORE, Reply
 from sandbox.psc.requests import Opening
-from sandbox.psc.rules_token import RULES
 from sandbox.psc.settings import SCOPES
 from sandbox.psc.store import fingerprint
 
@@ -48,10 +48,10 @@ def push_request(provider: Provider, credentials: Credentials) -> Reply:
     try:
         client = provider.authenticate(credentials)
     except Refused as refused:
-        if provider.settings.profile == "psc" and refused.rule.answer("psc").status == 401:
+        if provider.settings.profile == "psc" and refused.refusal.answer("psc").status == 401:
             # Keycloak's own words at this endpoint.
             provider.refuse(refused, credentials)
-            answer = Answer(401, "invalid_request", "Authentication failed.")
+            answer = WireError(401, "invalid_request", "Authentication failed.")
             body = {"error": answer.error, "error_description": answer.description}
             return Reply(answer.status, body, NO_STORE)
         return provider.refuse(refused, credentials)
@@ -62,7 +62,7 @@ def push_request(provider: Provider, credentials: Credentials) -> Reply:
     }
     try:
         if "request_uri" in form:
-            raise Refused(RULES["par_request_uri"])
+            raise Refused(refusals_token.PAR_REQUEST_URI)
         form["client_id"] = client.client_id
         _redirect_uri(client, form)
         _check(provider, client, form)
@@ -82,18 +82,18 @@ def start(provider: Provider, query: Mapping[str, str]) -> Page | Redirect:
     try:
         client = provider.clients.get(form.get("client_id", ""))
         if client is None:
-            raise Refused(RULES["client_unknown"])
+            raise Refused(refusals_request.CLIENT_UNKNOWN)
         if "request_uri" in form:
             form = _pushed(provider, form["request_uri"], client)
         redirect_uri = _redirect_uri(client, form)
     except Refused as refused:
         # Nobody to send the error back to: it is shown (RFC 6749 4.1.2.1).
         provider.refuse(refused)
-        return Page("error", {"rule": refused.rule}, 400)
+        return Page("error", {"reason": refused.refusal.reason}, 400)
     try:
         _check(provider, client, form)
         if form.get("prompt") == "none":
-            raise Refused(RULES["login_required"])
+            raise Refused(refusals_token.LOGIN_REQUIRED)
     except Refused as refused:
         provider.refuse(refused)
         return Redirect(_error_url(provider, redirect_uri, form, refused))
@@ -120,9 +120,9 @@ def start(provider: Provider, query: Mapping[str, str]) -> Page | Redirect:
 def _pushed(provider: Provider, uri: str, client: Client) -> dict[str, str]:
     record = provider.store.get("par", fingerprint(uri))
     if record is None or provider.now() >= record["exp"]:
-        raise Refused(RULES["request_uri_invalid"])
+        raise Refused(refusals_token.REQUEST_URI_INVALID)
     if record["client_id"] != client.client_id:
-        raise Refused(RULES["request_uri_invalid"], "pushed by another client")
+        raise Refused(refusals_token.REQUEST_URI_INVALID, "pushed by another client")
     provider.store.delete("par", fingerprint(uri))
     return dict(record["form"])
 
@@ -138,23 +138,23 @@ def _redirect_uri(client: Client, form: Mapping[str, str]) -> str:
         return given
     if loopback and f"http://127.0.0.1{loopback[2]}" in client.redirect_uris:
         return given
-    raise Refused(RULES["redirect_invalid"])
+    raise Refused(refusals_token.REDIRECT_INVALID)
 
 
 def _check(provider: Provider, client: Client, form: Mapping[str, str]) -> None:
     if form.get("response_type") != "code":
-        raise Refused(RULES["response_type"])
+        raise Refused(refusals_token.RESPONSE_TYPE)
     asked = form.get("scope", "").split()
     if "openid" not in asked:
-        raise Refused(RULES["scope_openid"])
+        raise Refused(refusals_request.SCOPE_OPENID)
     if set(asked) - set(SCOPES):
-        raise Refused(RULES["scope_invalid"])
+        raise Refused(refusals_request.SCOPE_INVALID)
     challenge = form.get("code_challenge")
     if challenge is None:
         if client.require_pkce and provider.settings.profile == "core":
-            raise Refused(RULES["challenge_invalid"])
+            raise Refused(refusals_token.CHALLENGE_INVALID)
     elif form.get("code_challenge_method") != "S256" or CHALLENGE.fullmatch(challenge) is None:
-        raise Refused(RULES["challenge_invalid"])
+        raise Refused(refusals_token.CHALLENGE_INVALID)
 
 
 def _with(url: str, parameters: dict[str, str | None]) -> str:
@@ -165,7 +165,7 @@ def _with(url: str, parameters: dict[str, str | None]) -> str:
 def _error_url(
     provider: Provider, redirect_uri: str, form: Mapping[str, Any], refused: Refused
 ) -> str:
-    answer = refused.rule.answer(provider.settings.profile)
+    answer = refused.refusal.answer(provider.settings.profile)
     return _with(
         redirect_uri,
         {
@@ -184,17 +184,21 @@ def show(
     key = fingerprint(handle)
     record = provider.store.get("login", key)
     if record is None or provider.now() >= record["exp"]:
-        return Page("error", {"rule": RULES["request_uri_invalid"]}, 400)
+        return Page("error", {"reason": refusals_token.REQUEST_URI_INVALID.reason}, 400)
     client = provider.clients.get(record["client_id"])
     if client is None:
-        return Page("error", {"rule": RULES["client_unknown"]}, 400)
+        return Page("error", {"reason": refusals_request.CLIENT_UNKNOWN.reason}, 400)
     if record["ticket"] is None:
         if national_id is None:
             return Page("login", {"handle": handle, "client": client.client_id, "error": None})
         person = provider.people.find(national_id.strip())
         if person is None or not person.enabled or person.blocked:
-            provider.refuse(Refused(RULES["unknown_user"]))
-            values = {"handle": handle, "client": client.client_id, "error": RULES["unknown_user"]}
+            provider.refuse(Refused(refusals_request.UNKNOWN_USER))
+            values = {
+                "handle": handle,
+                "client": client.client_id,
+                "error": refusals_request.UNKNOWN_USER.reason,
+            }
             return Page("login", values, 200)
         code = f"{secrets.randbelow(100):02d}"
         opening = Opening(
@@ -215,7 +219,7 @@ def show(
     decided = provider.requests.find(record["ticket"])
     if decided is None or decided.state in (State.DENIED, State.EXPIRED, State.FAILED):
         provider.store.delete("login", key)
-        refused = Refused(RULES["browser_denied"])
+        refused = Refused(refusals_token.BROWSER_DENIED)
         provider.refuse(refused)
         return Redirect(_error_url(provider, record["redirect_uri"], record, refused))
     if decided.state is not State.APPROVED:
@@ -243,12 +247,12 @@ def end_session(provider: Provider, query: Mapping[str, str]) -> Page | Redirect
         try:
             claims = provider.read_own_id_token(hint)
         except BadTokenError:
-            return Page("error", {"rule": RULES["hint_invalid"]}, 400)
+            return Page("error", {"reason": refusals_request.HINT_INVALID.reason}, 400)
         provider.tokens.end_session(str(claims.get("sid", "")))
         client = provider.clients.get(str(claims.get("azp", "")))
     target = query.get("post_logout_redirect_uri")
     if target is None:
         return Page("bye", {})
     if client is None or target not in client.redirect_uris:
-        return Page("error", {"rule": RULES["redirect_invalid"]}, 400)
+        return Page("error", {"reason": refusals_token.REDIRECT_INVALID.reason}, 400)
     return Redirect(_with(target, {"state": query.get("state")}))

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.psc import browser, grants
+from sandbox.psc import browser, grants, refusals_request
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.discovery import discovery
 from sandbox.psc.fault_rules import imposed, spoiled
@@ -25,7 +25,6 @@ from sandbox.psc.people import Person
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply
-from sandbox.psc.rules_token import RULES
 
 __all__ = [
     "OPERATOR_SMS",
@@ -75,7 +74,7 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise Refused(RULES["form_size"])
+            raise Refused(refusals_request.FORM_SIZE)
     return bytes(body)
 
 
@@ -158,7 +157,7 @@ def _browser_routes(provider: Provider) -> list[Route]:
                 query = parse_pairs(request.scope["query_string"])
         except Refused as refused:
             provider.refuse(refused)
-            return page("error", refused.rule.core.status, rule=refused.rule)
+            return page("error", refused.refusal.core.status, reason=refused.refusal.reason)
         return _browse(browser.start(provider, query), provider)
 
     async def login(request: Request) -> Response:
@@ -170,7 +169,7 @@ def _browser_routes(provider: Provider) -> list[Route]:
             form = parse_form(request.headers.get("content-type", ""), body)
         except Refused as refused:
             provider.refuse(refused)
-            return page("error", refused.rule.core.status, rule=refused.rule)
+            return page("error", refused.refusal.core.status, reason=refused.refusal.reason)
         outcome = browser.show(
             provider,
             handle,
@@ -184,7 +183,7 @@ def _browser_routes(provider: Provider) -> list[Route]:
             query = parse_pairs(request.scope["query_string"])
         except Refused as refused:
             provider.refuse(refused)
-            return page("error", refused.rule.core.status, rule=refused.rule)
+            return page("error", refused.refusal.core.status, reason=refused.refusal.reason)
         return _browse(browser.end_session(provider, query), provider)
 
     routes = [

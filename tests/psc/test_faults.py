@@ -247,7 +247,7 @@ def test_every_misbehaviour_is_owned_up_to_in_the_log():
     dialogue = with_fault("id_wrong_iss")
     dialogue.tokens()
     (event,) = [e for e in dialogue.provider.events.since() if e.kind == "fault"]
-    assert event.rule == "id_wrong_iss"
+    assert event.reason == "id_wrong_iss"
 
 
 def test_the_table_is_covered_here():
