@@ -201,7 +201,7 @@ def _scope(wanted: Wanted, context: Context) -> None:
     unknown = [item for item in asked if item not in SCOPES]
     if unknown:
         raise Refused(refusals_request.SCOPE_INVALID, f"unknown: {unknown[0][:40]}")
-    wanted.scope = " ".join(dict.fromkeys(asked))
+    wanted.scope = context.settings.granted(scope)
 
 
 def _hints(wanted: Wanted) -> list[str]:

@@ -145,7 +145,8 @@ def _throttled(
     if settings.profile == "psc":
         # Keycloak: a refused poll does not restart the wait.
         return replace(request, fast_polls=fast), refusals_token.SLOW_DOWN
-    if settings.patience and fast > settings.patience:
+    # A pinged request stays good however often it was polled: its ping is still to come.
+    if request.mode == "poll" and settings.patience and fast > settings.patience:
         return replace(request, fast_polls=fast, state=State.CLOSED), refusals_token.ABUSIVE
     wait = request.interval + settings.slow_down_step
     return replace(request, fast_polls=fast, interval=wait, last_poll=now), refusals_token.SLOW_DOWN

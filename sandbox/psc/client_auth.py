@@ -29,6 +29,7 @@ __all__ = ["Credentials", "authenticate", "certificate_thumbprint"]
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_ASSERTION_LIFE = 3_600.0
 SKEW = 10.0
+_SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,10 @@ def authenticate(
         name, secret = _basic(credentials.authorization)
         if form.get("client_id", name) != name:
             raise Refused(refusals_request.CLIENT_TWICE)
-        client = _by_secret(clients, name, secret, "client_secret_basic")
+        client = _by_secret(clients, name, secret, "client_secret_basic", settings)
     elif has_post:
         name = form.get("client_id", "")
-        client = _by_secret(clients, name, form["client_secret"], "client_secret_post")
+        client = _by_secret(clients, name, form["client_secret"], "client_secret_post", settings)
     elif has_assertion:
         client = _by_assertion(form, clients, settings, audiences, now, first_use)
     elif "client_id" in form:
@@ -99,7 +100,9 @@ def authenticate(
     return client
 
 
-def _by_secret(clients: Mapping[str, Client], name: str, secret: str, method: str) -> Client:
+def _by_secret(
+    clients: Mapping[str, Client], name: str, secret: str, method: str, settings: Settings
+) -> Client:
     client = clients.get(name)
     # The comparison is made whether the client exists or not, in constant time.
     expected = (client.client_secret if client else None) or "\0"
@@ -108,7 +111,9 @@ def _by_secret(clients: Mapping[str, Client], name: str, secret: str, method: st
     )
     if client is None:
         raise Refused(refusals_request.CLIENT_UNKNOWN)
-    if client.auth_method != method:
+    # Keycloak takes the secret of a client either way.
+    either = settings.profile == "psc" and client.auth_method in _SECRET_METHODS
+    if client.auth_method != method and not either:
         raise Refused(
             refusals_request.CLIENT_METHOD, f"registered={client.auth_method} used={method}"
         )

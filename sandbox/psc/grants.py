@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,7 +172,7 @@ def _authorization_code(turn: _Turn) -> Reply:
         record = provider.store.get("code", key)
         if record is None or turn.now >= record["exp"] or record["client_id"] != client.client_id:
             raise Refused(refusals_token.CODE_INVALID)
-        if record.get("sid"):
+        if record["spent"]:
             # Replayed: what the first use gave is taken back (RFC 6749 4.1.2).
             provider.tokens.end_session(record["sid"])
             replayed = True
@@ -185,13 +185,13 @@ def _authorization_code(turn: _Turn) -> Reply:
                 person=person,
                 scope=record["scope"],
                 auth_time=record["auth_time"],
-                sid=key[:24],
+                sid=record["sid"],
                 nonce=record["nonce"],
                 acr_values=record["acr_values"],
                 thumbprint=thumbprint,
             )
             reply = _issue(turn, grant, struck)
-            spent = {**record, "sid": grant.sid}
+            spent = {**record, "spent": True}
             provider.store.put("code", key, spent, expires=record["exp"])
     if replayed:
         raise Refused(refusals_token.CODE_INVALID, "the code was already used")
@@ -300,8 +300,14 @@ def revoke(provider: Provider, credentials: Credentials) -> Reply:
     return Reply(200, None, NO_STORE)
 
 
-def userinfo(provider: Provider, authorization: str, certificate: bytes | None) -> Reply:
-    """Answer OpenID Connect Core 5.3, with PSC's claims."""
+def userinfo(
+    provider: Provider, authorization: str, form: Mapping[str, str], certificate: bytes | None
+) -> Reply:
+    """Answer OpenID Connect Core 5.3, with PSC's claims; a form may hold the token (RFC 6750 2)."""
+    if authorization and "access_token" in form:
+        return provider.refuse(Refused(refusals_token.BEARER_TWICE))
+    if "access_token" in form:
+        authorization = f"Bearer {form['access_token']}"
     realm = "esante-wallet" if provider.settings.profile == "psc" else "psc"
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "bearer" or not value.strip():

@@ -331,3 +331,78 @@ BROWSER_DENIED = refusal(
     ("La personne a refusé ou n'a pas répondu.", "The person refused or did not answer."),
     ("Recommencer.", "Start again."),
 )
+BEARER_TWICE = refusal(
+    "bearer-twice",
+    "T8",
+    "RFC 6750 2, 3.1",
+    (400, "invalid_request", "more than one way to send the access token"),
+    None,
+    ("Le jeton est envoyé de deux façons.", "The token is sent in two ways."),
+    ("Un seul de Authorization et access_token.", "Only one of Authorization and access_token."),
+)
+REQUEST_OBJECT = refusal(
+    "request-object",
+    "M6",
+    "OpenID Connect Core 3.1.2.6, 6.1",
+    (400, "request_not_supported", "the request parameter is not supported"),
+    None,
+    ("Le paramètre request n'est pas pris en charge.", "The request parameter is not supported."),
+    ("Envoyer les paramètres en clair, ou les déposer (PAR).", "Send parameters, or push them."),
+)
+REQUEST_URI_ELSEWHERE = refusal(
+    "request-uri-elsewhere",
+    "M6",
+    "OpenID Connect Core 3.1.2.6, 6.2",
+    (400, "request_uri_not_supported", "only a request_uri of this provider is supported"),
+    None,
+    ("request_uri n'est pas une demande déposée ici.", "request_uri is no request pushed here."),
+    ("Déposer la demande par PAR.", "Push the request (PAR)."),
+)
+RESPONSE_MODE = refusal(
+    "response-mode",
+    "M6",
+    "OAuth 2.0 Multiple Response Types 2.1",
+    (400, "invalid_request", "response_mode must be query, fragment or form_post"),
+    None,
+    ("Ce response_mode n'existe pas ici.", "This response_mode does not exist here."),
+    ("query, fragment ou form_post.", "query, fragment or form_post."),
+)
+PROMPT_INVALID = refusal(
+    "prompt-invalid",
+    "M6",
+    "OpenID Connect Core 3.1.2.1",
+    (400, "invalid_request", "prompt is not acceptable"),
+    None,
+    ("prompt=none ne va avec aucune autre valeur.", "prompt=none goes with no other value."),
+    ("Envoyer none seul, ou login.", "Send none alone, or login."),
+)
+MAX_AGE_INVALID = refusal(
+    "max-age-invalid",
+    "M6",
+    "OpenID Connect Core 3.1.2.1",
+    (400, "invalid_request", "max_age must be a number of seconds"),
+    None,
+    ("max_age n'est pas un nombre de secondes.", "max_age is not a number of seconds."),
+    ("Envoyer un entier.", "Send an integer."),
+)
+LOGOUT_CLIENT = refusal(
+    "logout-client",
+    "M6",
+    "RP-Initiated Logout 1.0, 2",
+    (400, "invalid_request", "client_id is not the client of id_token_hint"),
+    None,
+    ("client_id n'est pas celui de id_token_hint.", "client_id is not that of id_token_hint."),
+    ("Envoyer le client_id du jeton, ou rien.", "Send the token's client_id, or nothing."),
+)
+LOGOUT_REDIRECT = refusal(
+    "logout-redirect",
+    "M6",
+    "RP-Initiated Logout 1.0, 2 and 3",
+    (400, "invalid_request", "post_logout_redirect_uri is not registered"),
+    (400, "invalid_request", "Invalid redirect uri"),
+    (
+        "post_logout_redirect_uri n'est pas enregistré pour ce client.",
+        "post_logout_redirect_uri is not registered for this client.",
+    ),
+    ("L'enregistrer ; joindre id_token_hint ou client_id.", "Register it; add id_token_hint."),
+)

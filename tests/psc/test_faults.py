@@ -134,7 +134,7 @@ def call(dialogue: Dialogue, point: str):
 
         return introspect(dialogue.provider, Credentials(basic("basic"), {"token": "x"}))
     token = dialogue.tokens(scope="openid scope_all")["access_token"]
-    return userinfo(dialogue.provider, f"Bearer {token}", None)
+    return userinfo(dialogue.provider, f"Bearer {token}", {}, None)
 
 
 @pytest.mark.parametrize("point", ["backchannel", "token", "introspection", "userinfo"])
