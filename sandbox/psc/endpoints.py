@@ -86,14 +86,14 @@ def hosted_here(host: bytes) -> bool:
 
 async def _body(receive: Receive) -> bytes:
     """Read a body; what passes `MAX_BODY` is not waited for."""
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return body
+            return bytes(body)
         body += message.get("body", b"")
         if len(body) > MAX_BODY or not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 async def send_reply(
