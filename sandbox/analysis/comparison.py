@@ -19,8 +19,6 @@ from sandbox.analysis.metrics import METRICS, collect, headline, login_weights
 from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
 from sandbox.analysis.statistics import paired_difference, precise_enough
 from sandbox.observations.observations import Observations
-from sandbox.observations.schema import Cause
-from sandbox.simulation.build import causes_of_exclusion
 from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.costs import DesignCost, design_cost
 from sandbox.space.errors import UserError
@@ -64,7 +62,8 @@ class Comparison:
     Attributes:
         runs: observations by design, in order of replication.
         metrics: by design, one dict of METRICS per replication.
-        excluded: by design, share of accesses that cannot connect, by cause.
+        space: of the first replication; others have as many mailboxes and other people.
+        excluded: by design, share of accesses that cannot connect, by cause (mean).
         costs: by design.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
         sensitivity: None when it was not asked for.
@@ -121,6 +120,7 @@ class Comparison:
                 )
                 rows.append({
                     "metric": metric.name, "first": first, "second": second,
+                    "family": f"pairs of designs: {metric.name}", "comparisons": len(pairs),
                     "difference": _plain(found.difference.mean),
                     "ci95": _interval(found.difference.interval),
                     "significant": found.significant,
@@ -150,37 +150,34 @@ def _tasks(scenario: Scenario, options: Options, replications: range) -> list[Ta
     ]  # fmt: skip
 
 
-def _exclusions(space: Space, designs: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return, by design, the share of accesses that each cause keeps out."""
-    shares = {}
-    for name in designs:
-        causes = causes_of_exclusion(space, space.scenario.design(name))
-        shares[name] = {
-            cause.name.lower(): float((causes == cause).mean())
-            for cause in Cause
-            if (causes == cause).any()
-        }
+def _exclusions(runs: Mapping[str, Sequence[Observations]]) -> dict[str, dict[str, float]]:
+    """Return, by design, the share of accesses that each cause keeps out: mean of replications."""
+    shares: dict[str, dict[str, float]] = {}
+    for name, replications in runs.items():
+        mine = shares.setdefault(name, {})
+        for run in replications:
+            for cause, share in run.about["excluded"].items():
+                mine[cause] = mine.get(cause, 0.0) + share / len(replications)
     return shares
 
 
 def _headlines(
-    runs: Mapping[str, Sequence[Observations]], excluded: Mapping[str, Mapping[str, float]]
+    runs: Mapping[str, Sequence[Observations]],
 ) -> dict[str, list[dict[str, float]]]:
     weights = login_weights(run for replications in runs.values() for run in replications)
     return {
-        design: [headline(run, sum(excluded[design].values()), weights) for run in replications]
+        design: [
+            headline(run, sum(run.about["excluded"].values()), weights) for run in replications
+        ]
         for design, replications in runs.items()
     }
 
 
 def _replicate(
-    scenario: Scenario, options: Options, space: Space, root: Path,
-    progress: Callable[[str, float], None],
-) -> tuple[dict[str, list[Observations]], dict[str, list[dict[str, float]]],
-           dict[str, dict[str, float]]]:  # fmt: skip
+    scenario: Scenario, options: Options, root: Path, progress: Callable[[str, float], None]
+) -> tuple[dict[str, list[Observations]], dict[str, list[dict[str, float]]]]:
     """Run all replications, or as many as the stopping rule asks for."""
     designs = options.designs or scenario.compare
-    excluded = _exclusions(space, designs)
     count = options.replications or FIRST_BATCH
     while True:
         found = run_tasks(
@@ -191,14 +188,14 @@ def _replicate(
         runs = {
             design: [run for run in found if run.about["design"] == design] for design in designs
         }
-        metrics = _headlines(runs, excluded)
+        metrics = _headlines(runs)
         series = [
             collect(rows, metric)
             for rows in metrics.values()
             for metric in ("user_wait", "machine_latency")
         ]
         if options.replications or precise_enough(series) or count >= MOST_REPLICATIONS:
-            return runs, metrics, excluded
+            return runs, metrics
         count += 1
 
 
@@ -209,7 +206,6 @@ def _sweep(
     sweep = scenario.sweep
     if sweep is None:
         return None
-    designs = options.designs or scenario.compare
     points = [
         with_inputs(scenario, {sweep.key: value}).model_copy(update={"sweep": None})
         for value in sweep.values
@@ -224,10 +220,7 @@ def _sweep(
                 "sweep", (number + share) / len(points)
             ),
         )  # fmt: skip
-        space = build_space(point, seed=options.seed, scale=options.scale)
-        metrics = _headlines(
-            {run.about["design"]: [run] for run in found}, _exclusions(space, designs)
-        )
+        metrics = _headlines({run.about["design"]: [run] for run in found})
         label = sweep.labels[number] if sweep.labels else f"{sweep.values[number]:g}"
         rows += [
             {"key": sweep.key, "value": sweep.values[number], "label": label, "design": design,
@@ -288,7 +281,7 @@ def run_comparison(
     folder = keep.path if keep else Path(str(out))
     root = folder / "observations"
     space = build_space(loaded, seed=chosen.seed, scale=chosen.scale)
-    runs, metrics, excluded = _replicate(loaded, chosen, space, root, report)
+    runs, metrics = _replicate(loaded, chosen, root, report)
     sweep = _sweep(loaded, chosen, root, report)
     sensitivity = None
     designs = tuple(runs)
@@ -303,7 +296,7 @@ def run_comparison(
         space=space,
         runs=runs,
         metrics=metrics,
-        excluded=excluded,
+        excluded=_exclusions(runs),
         costs={name: design_cost(loaded.design(name), loaded) for name in designs},
         sweep=sweep,
         sensitivity=sensitivity,

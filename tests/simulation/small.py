@@ -116,8 +116,10 @@ def small_scenario(changes: Mapping[str, Any] | None = None) -> Scenario:
     return parse_scenario(tree_of(BASE | dict(changes or {})), "small")
 
 
-def small_space(changes: Mapping[str, Any] | None = None, *, seed: int = 1) -> Space:
-    return build_space(small_scenario(changes), seed=seed)
+def small_space(
+    changes: Mapping[str, Any] | None = None, *, seed: int = 1, replication: int = 0
+) -> Space:
+    return build_space(small_scenario(changes), seed=seed, replication=replication)
 
 
 def slots(count: int) -> dict[str, int]:
@@ -154,8 +156,11 @@ def run(
     engine: str = "fast", seed: int = 1, replication: int = 0,
 ) -> Run:  # fmt: skip
     """Run the small space under one design on one engine."""
-    space = changes if isinstance(changes, Space) else small_space(changes, seed=seed)
-    model = build_model(space, space.scenario.design(design), replication=replication)
+    if isinstance(changes, Space):
+        space = changes
+    else:
+        space = small_space(changes, seed=seed, replication=replication)
+    model = build_model(space, space.scenario.design(design))
     blocks: list[NDArray[np.int64]] = []
     record = ENGINES[engine](model, trace=blocks.append)
     trace = np.concatenate(blocks)
