@@ -42,10 +42,11 @@ FORMAT = 3  # of a finished run on disk; a change makes old ones run again
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One replication of one design of one scenario."""
+    """One replication of one design of one scenario, under one login policy."""
 
     scenario: Scenario
     design: str
+    policy: str
     replication: int
     seed: int
     scale: float
@@ -63,7 +64,7 @@ class Task:
 
     def folder(self, root: Path) -> Path:
         """Return where the task's observations go."""
-        return root / f"{self.design}-r{self.replication:03d}"
+        return root / f"{self.design}.{self.policy}-r{self.replication:03d}"
 
     def trace_file(self, root: Path) -> Path:
         """Return where the task's trace goes, when it is asked for."""
@@ -130,7 +131,8 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         task.scenario, seed=task.seed, scale=task.scale, replication=task.replication
     )
     design = task.scenario.design(task.design)
-    model = build_model(space, design)
+    policy = task.scenario.policy(task.policy)
+    model = build_model(space, design, policy)
     shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
 
     def report(share: float) -> None:
@@ -144,6 +146,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "fingerprint": task.fingerprint,
         "scenario": task.scenario.name,
         "design": task.design,
+        "policy": task.policy,
         "engine": task.engine,
         "seed": task.seed,
         "replication": task.replication,
@@ -151,7 +154,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "wall_seconds": round(time.perf_counter() - begin, 3),
         "peak_rss_bytes": _peak_memory(),
         "accesses": len(space.accesses),
-        "excluded": _excluded(causes_of_exclusion(space, design)),
+        "excluded": _excluded(causes_of_exclusion(space, design, policy)),
         "mailboxes": int(space.mailboxes.sum()),
     }
     observe(space, design, model, record, about).write(task.folder(root))

@@ -28,7 +28,7 @@ def shares() -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         for replication in range(REPLICATIONS):
             space = build_space(scenario, seed=seed, scale=SCALE, replication=replication)
             for number, name in enumerate(DESIGNS):
-                causes = causes_of_exclusion(space, scenario.design(name))
+                causes = causes_of_exclusion(space, scenario.design(name), scenario.policy())
                 found[number, seed, replication] = (causes >= 0).mean()
             found[-1, seed, replication] = space.accesses.rtt.mean()
     return found
