@@ -146,7 +146,8 @@ class Login:
         if not self.channel.tls:
             return ()
         without = {SaslName.NONE} | (set() if self.channel.certificate else {SaslName.EXTERNAL})
-        return tuple(name for name in self.channel.mechanisms if name not in without)
+        listed = dict.fromkeys((*self.channel.mechanisms, SaslName.EXTERNAL))
+        return tuple(n for n in listed if n not in without and self.channel.takes(n))
 
     @property
     def alone(self) -> bool:

@@ -129,7 +129,7 @@ class Authenticator:
     async def _judge(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
         if not channel.tls:
             return Rejected(refusal=refusals.TLS_NEEDED)
-        if not _offered(credentials.mechanism, channel):
+        if not channel.takes(credentials.mechanism):
             return Rejected(refusal=refusals.MECHANISM_NOT_HERE)
         if isinstance(credentials, PasswordCredentials):
             return await self._passwords.verify(credentials, channel)
@@ -168,13 +168,6 @@ class Authenticator:
         if Method.CERTIFICATE not in channel.methods:
             return Rejected(refusal=refusals.APPLICATION_NOT_HERE, method=Method.CERTIFICATE)
         return await self._applications.verify(certificate, credentials.authzid)
-
-
-def _offered(mechanism: SaslName, channel: Channel) -> bool:
-    """IMAP's LOGIN command carries what PLAIN does, and goes where PLAIN goes."""
-    return mechanism in channel.mechanisms or (
-        mechanism is SaslName.LOGIN and SaslName.PLAIN in channel.mechanisms
-    )
 
 
 def _shown(credentials: Credentials) -> str:
