@@ -1,7 +1,7 @@
 """The SMTP client of a relay, without sockets: replies in, bytes to send out.
 
 A transaction goes in two flights (PIPELINING, RFC 2920), each recipient has its own fate, and what
-is unknown after a lost connection is known to be so. `docs/decisions.md` has what was tried instead.
+is unknown after a lost connection is known to be so. What was tried instead: `docs/decisions.md`.
 """
 
 from __future__ import annotations
