@@ -21,9 +21,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from sandbox.observations.observations import Observations
-from sandbox.observations.schema import Phase
+from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation import fast, reference
-from sandbox.simulation.build import build_model
+from sandbox.simulation.build import build_model, causes_of_exclusion
 from sandbox.simulation.observe import observe
 from sandbox.space.errors import UserError
 from sandbox.space.population import build_space
@@ -37,7 +37,7 @@ TRACE_COLUMNS = (
     *(f"{phase.name.lower()}_ns" for phase in Phase),
 )  # fmt: skip
 TRACE_ROWS = 1 << 16  # sessions written together
-FORMAT = 2  # of a finished run on disk; a change makes old ones run again
+FORMAT = 3  # of a finished run on disk; a change makes old ones run again
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +115,24 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def _excluded(causes: NDArray[np.int16]) -> dict[str, float]:
+    """Return the share of accesses that each cause keeps out."""
+    return {
+        cause.name.lower(): float((causes == cause).mean())
+        for cause in Cause
+        if (causes == cause).any()
+    }
+
+
 def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
     """Run one task and write its observations."""
     begin = time.perf_counter()
-    space = build_space(task.scenario, seed=task.seed, scale=task.scale)
+    space = build_space(
+        task.scenario, seed=task.seed, scale=task.scale, replication=task.replication
+    )
     design = task.scenario.design(task.design)
     policy = task.scenario.policy(task.policy)
-    model = build_model(space, design, policy, replication=task.replication)
+    model = build_model(space, design, policy)
     shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
 
     def report(share: float) -> None:
@@ -143,6 +154,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "wall_seconds": round(time.perf_counter() - begin, 3),
         "peak_rss_bytes": _peak_memory(),
         "accesses": len(space.accesses),
+        "excluded": _excluded(causes_of_exclusion(space, design, policy)),
         "mailboxes": int(space.mailboxes.sum()),
     }
     observe(space, design, model, record, about).write(task.folder(root))
