@@ -15,16 +15,14 @@ from sandbox.operators.auth.access_control import AccessControl, AccessPolicy
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ecps_proxy import CibaProxy, HoldPolicy, Unanswered
 from sandbox.operators.auth.ecps_token import TokenLogin, TokenPolicy
-from sandbox.operators.auth.psc_client import PscClient, Registration, trust_context
+from sandbox.operators.auth.psc_client import PscClient, Registration
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
-from sandbox.operators.door import Arrival, Door, DoorLimits
 from sandbox.operators.imap import Service, serve
 from sandbox.operators.journal import Journal
-from sandbox.operators.listener import Listener
+from sandbox.operators.listener import Arrival, Listener, MailDoor
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
-from sandbox.operators.relay.connection import client_context
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import check_peer, is_listed, may_send
 from sandbox.operators.relay.runner import Runner
@@ -32,6 +30,7 @@ from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp import PostOffice, RelayServer, SubmissionServer
 from sandbox.operators.store import MailStore
+from sandbox.serve import DoorLimits, Pool, client_context
 from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
 from sandbox.trust import DN, CertificateChecker, DomainList, load_bundle
@@ -99,6 +98,7 @@ class Operator:
         policy: of logins.
         observer: told of logins, sessions, deliveries.
         limits: of every socket.
+        pool: further bounds, which mail of all operators shares.
         clock: seconds since 1970.
 
     Attributes:
@@ -120,6 +120,7 @@ class Operator:
         policy: AccessPolicy | None = None,
         observer: Observer | None = None,
         limits: DoorLimits | None = None,
+        pool: Pool | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -127,13 +128,14 @@ class Operator:
         self._listed = listed
         self._observer = observer or Nobody()
         self._limits = limits
+        self._pool = pool
         self._clock = clock
         # What is opened is closed in the reverse order, also after half a start.
         self._stack = contextlib.AsyncExitStack()
         settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
         self._stack.callback(self.journal.close)
-        trust = trust_context(settings.bundle)
+        trust = client_context(settings.bundle)
         timeout = scenario.backends.psc.timeout
         self._clients = (
             PscClient(providers.psc, trust, timeout=timeout),
@@ -168,7 +170,7 @@ class Operator:
         self._revocation = Revocation(authorities, clock=clock)
         for each in (self.access, self._revocation, *self._clients, *proxies):
             self._stack.push_async_callback(each.close)
-        self.doors: list[Door] = []
+        self.doors: list[MailDoor] = []
 
     def grant(self, grants: Iterable[Grant]) -> None:
         """Give accesses to holders that have none yet."""
@@ -235,7 +237,9 @@ class Operator:
         self._stack.push_async_callback(submission.settled)
         self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
-            door = Door(listeners, factory, self._limits, clock=self._clock)
+            door = MailDoor(
+                listeners, factory, self._limits, clock=self._clock, pool=self._pool
+            )
             await door.start()
             self._stack.push_async_callback(door.stop)
             self.doors.append(door)
@@ -289,7 +293,7 @@ class Operator:
             names=Names(*settings.name_server, suffix=settings.suffix),
             listed=self._listed,
             local=lambda: settings.domains,
-            context=client_context(settings.chain, settings.key, settings.bundle.read_text()),
+            context=client_context(settings.bundle, settings.chain, settings.key),
             checker=self._checker,
             revocation=self._revocation,
             journal=self.journal,

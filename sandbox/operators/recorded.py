@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 from sandbox.observations.histogram import bin_index
 from sandbox.observations.schema import Phase
-from sandbox.operators.door import Door
-from sandbox.operators.listener import Listener
+from sandbox.operators.listener import Listener, MailDoor
 
 __all__ = ["Durations", "Minutes", "Place", "Pool", "Processor", "Record"]
 
@@ -46,7 +45,7 @@ class Place:
     listener: Listener
     port: int
     pool: Pool
-    door: Door
+    door: MailDoor
     sessions: int = 0
     now: int = 0
     peak: int = 0

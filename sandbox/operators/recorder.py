@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.observations.schema import Phase
-from sandbox.operators.door import Door
-from sandbox.operators.listener import Listener
+from sandbox.operators.listener import Listener, MailDoor
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, SessionObserved
 from sandbox.operators.recorded import Durations, Minutes, Place, Pool, Processor, Record
@@ -47,7 +46,7 @@ class Recorder:
         self._records: dict[str, Record] = {}
         self._deliveries = Durations()
 
-    def watch(self, door: Door) -> None:
+    def watch(self, door: MailDoor) -> None:
         """Count the connections of a door that has started."""
         with self._lock:
             pool = Pool(door.limits.connections)

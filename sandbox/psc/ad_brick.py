@@ -30,7 +30,7 @@ from sandbox.psc.refusals import Refused
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.sms_pages import sms_routes
 from sandbox.psc.store import Store
-from sandbox.psc.web import LoopbackOnly, read_body
+from sandbox.psc.web import read_body
 from sandbox.space.errors import UserError
 
 __all__ = ["STATUS", "AdBrick", "ChannelRequest"]
@@ -114,14 +114,12 @@ class AdBrick:
         self.now = now
         self.inbox = SmsInbox(Store(), origin, law, seed)
         self._waiting: OrderedDict[str, ChannelRequest] = OrderedDict()
-        self.application: ASGIApp = LoopbackOnly(
-            Starlette(
-                routes=[
-                    Route("/channel", self._channel, methods=["POST"]),
-                    Route("/sandbox/sms", self._messages),
-                    *sms_routes(self.inbox, self.now, self._message, self._decide),
-                ]
-            )
+        self.application: ASGIApp = Starlette(
+            routes=[
+                Route("/channel", self._channel, methods=["POST"]),
+                Route("/sandbox/sms", self._messages),
+                *sms_routes(self.inbox, self.now, self._message, self._decide),
+            ]
         )
 
     async def _channel(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from sandbox.psc import browser, grants
 from sandbox.psc.client_auth import Credentials
@@ -25,11 +25,10 @@ from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply, spoil, wire_error
 from sandbox.psc.rules_token import RULES
+from sandbox.serve.http import PEER_CERTIFICATE, Dropped
 
-__all__ = ["LoopbackOnly", "application", "page", "read_body", "to_response"]
+__all__ = ["application", "page", "read_body", "to_response"]
 
-PEER_CERTIFICATE = "sandbox.psc.certificate"
-ABORT = "sandbox.psc.abort"
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -71,24 +70,12 @@ def _json_bytes(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-class _Silence(Response):
-    """No answer: the connection is cut, as the listener's protocol lets us do."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Cut the connection; without such a listener, say 503."""
-        abort = scope.get(ABORT)
-        if abort is None:
-            await Response(None, 503)(scope, receive, send)
-        else:
-            abort()
-
-
 async def to_response(reply: Reply) -> Response:
     """Turn a reply into a response, after its delay."""
     if reply.delay:
         await asyncio.sleep(reply.delay)
     if reply.hang:
-        return _Silence()
+        return Dropped()
     if isinstance(reply.body, str):
         return Response(reply.body, reply.status, reply.headers)
     if reply.body is None:
@@ -214,33 +201,6 @@ def _public_routes(provider: Provider) -> list[Route]:
     ]
 
 
-class LoopbackOnly:
-    """Refuse a Host that is not the sandbox's: a page elsewhere cannot rebind its name to us."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 421."""
-        if scope["type"] == "http" and not self._expected(scope):
-            refusal = Response("421 Misdirected Request", 421, media_type="text/plain")
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-    @staticmethod
-    def _expected(scope: Scope) -> bool:
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = value.decode("latin-1").rsplit(":", 1)[0].strip("[]")
-                return (
-                    host in ("localhost", "::1", "mssante.test")
-                    or host.endswith(".mssante.test")
-                    or (host.startswith("127.") and host.replace(".", "").isdigit())
-                )
-        return False
-
-
 def application(provider: Provider, extra: list[Route]) -> ASGIApp:
     """Return the ASGI application of a provider; `extra` are the control routes and pages."""
     paths = provider.settings.paths
@@ -257,7 +217,7 @@ def application(provider: Provider, extra: list[Route]) -> ASGIApp:
     ]
     routes.append(Route(paths["end_session"], _endpoint(provider, grants.logout), methods=["POST"]))
     routes += _public_routes(provider) + _browser_routes(provider) + extra
-    return LoopbackOnly(Starlette(routes=_merged(routes)))
+    return Starlette(routes=_merged(routes))
 
 
 def _merged(routes: list[Route]) -> list[Route]:

@@ -54,7 +54,7 @@ class Runner:
         names: DNS.
         listed: the list of domains in force.
         local: the operator's own domains.
-        context: TLS, from `client_context`.
+        context: TLS, from `serve.client_context`.
         checker: of the other relays' certificates; without its own `revocation`.
         revocation: says whether a certificate is revoked.
         journal: told of every attempt.

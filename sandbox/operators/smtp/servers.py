@@ -1,4 +1,4 @@
-"""The two SMTP servers of an operator: what a `Door` makes a protocol with."""
+"""The two SMTP servers of an operator: what a `MailDoor` makes a protocol with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from sandbox.observations.schema import Cause
 from sandbox.operators.auth.authenticator import Authenticator
-from sandbox.operators.door import Arrival
+from sandbox.operators.listener import Arrival
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
 from sandbox.operators.observing import LoginObserved, Nobody, Observer
