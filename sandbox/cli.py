@@ -11,28 +11,29 @@ from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 
 __all__ = ["main"]
 
-# verb -> (module, attribute). A package that offers verbs adds its line here.
+# verb -> (module, attribute). A package that offers verbs keeps them in modules named `cli_...`,
+# and adds its lines here.
 VERBS: dict[str, tuple[str, str]] = {
-    "up": ("sandbox.live.commands", "up"),
-    "send": ("sandbox.live.commands_mail", "send"),
-    "inbox": ("sandbox.live.commands_mail", "inbox"),
-    "watch": ("sandbox.live.commands_mail", "watch"),
-    "compare": ("sandbox.analysis.compare_command", "compare"),
-    "scenario": ("sandbox.space.scenario_command", "scenario"),
-    "validate": ("sandbox.analysis.validate_command", "validate"),
-    "pki": ("sandbox.trust.commands", "pki"),
-    "list": ("sandbox.trust.commands_list", "list_"),
-    "dns": ("sandbox.trust.commands_dns", "dns"),
-    "hosts": ("sandbox.trust.commands_dns", "hosts"),
-    "directory": ("sandbox.directory.commands", "directory"),
-    "psc": ("sandbox.psc.commands", "psc"),
+    "up": ("sandbox.live.cli_up", "up"),
+    "send": ("sandbox.live.cli_mail", "send"),
+    "inbox": ("sandbox.live.cli_mail", "inbox"),
+    "watch": ("sandbox.live.cli_mail", "watch"),
+    "compare": ("sandbox.analysis.cli_compare", "compare"),
+    "scenario": ("sandbox.space.cli_scenario", "scenario"),
+    "validate": ("sandbox.analysis.cli_validate", "validate"),
+    "pki": ("sandbox.trust.cli_pki", "pki"),
+    "list": ("sandbox.trust.cli_list", "list_"),
+    "dns": ("sandbox.trust.cli_dns", "dns"),
+    "hosts": ("sandbox.trust.cli_dns", "hosts"),
+    "directory": ("sandbox.directory.cli_directory", "directory"),
+    "psc": ("sandbox.psc.cli_psc", "psc"),
 }
 
 # verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
 SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
-    ("scenario", "from-list"): ("sandbox.trust.scenario_from_list", "from_list"),
-    ("directory", "card"): ("sandbox.directory.card_command", "card"),
-    ("directory", "certificate"): ("sandbox.directory.card_command", "certificate"),
+    ("scenario", "from-list"): ("sandbox.trust.cli_from_list", "from_list"),
+    ("directory", "card"): ("sandbox.directory.cli_card", "card"),
+    ("directory", "certificate"): ("sandbox.directory.cli_card", "certificate"),
 }
 
 

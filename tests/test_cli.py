@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.cli import SUBVERBS, VERBS
+
 COMMAND = [sys.executable, "-c", "from sandbox.cli import main; main()"]
 SMALL = """
 title = "petit"
@@ -173,3 +175,13 @@ def test_scenario_check_and_schema(small: Path) -> None:
     schema = json.loads(mss("scenario", "schema").stdout)
     assert schema["x-inputs"]["policies.ciba_interval"]["default"] == 5
     assert "aout-2021" in mss("scenario", "list").stdout
+
+
+def test_a_verb_is_found_in_a_module_of_its_name() -> None:
+    modules = {module for module, _ in (*VERBS.values(), *SUBVERBS.values())}
+    assert all(module.rpartition(".")[2].startswith("cli_") for module in modules), modules
+    written = {
+        f"sandbox.{path.parent.name}.{path.stem}"
+        for path in (Path(__file__).parents[1] / "sandbox").glob("*/cli_*.py")
+    }
+    assert written == modules

@@ -1,4 +1,4 @@
-"""The three views on sockets: a service for an event loop, or a `with` block with its own thread."""
+"""The three views on doors: a service, or a `with` block that has a thread of its own."""
 
 from __future__ import annotations
 

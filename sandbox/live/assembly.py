@@ -7,19 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from starlette.types import ASGIApp
+
 from sandbox.directory import Directory
 from sandbox.live.autoconfig import Discovery, autoconfig_handler
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
-from sandbox.live.services import (
-    ProviderService,
-    WebService,
-    server_context_of,
-    server_files,
-    tls_files,
-)
+from sandbox.live.room import Room
+from sandbox.live.services import server_context_of, server_files, tls_files
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import (
@@ -31,17 +28,18 @@ from sandbox.operators.auth.ciba_operator import (
 )
 from sandbox.operators.auth.psc_client import Registration
 from sandbox.operators.enrolment import Enrolment, application
-from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.listener import Listener, endpoint_context
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
 from sandbox.psc import Behaviour, Options, People, settings_for
+from sandbox.psc.server import ProviderServer
 from sandbox.psc.settings import PATHS
 from sandbox.psc.sms import SmsLaw
+from sandbox.serve import HttpServer, Service
+from sandbox.serve.plain import plain_app
 from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
 from sandbox.trust import DomainList
-from sandbox.trust.background import Service
-from sandbox.trust.httpd import HttpServer
 
 __all__ = ["Assembly"]
 
@@ -60,6 +58,7 @@ class Assembly:
         behaviour: what they do with them.
         access: what operators ask of logins.
         seed: of what is drawn.
+        room: connections at once.
     """
 
     plan: SpacePlan
@@ -74,23 +73,26 @@ class Assembly:
     behaviour: str
     access: AccessPolicy
     seed: int
+    room: Room
     _bundle: str = field(default="", init=False)
 
     @cached_property
-    def providers(self) -> dict[str, ProviderService]:
+    def providers(self) -> dict[str, ProviderServer]:
         """Each operator's own CIBA, by label."""
         made = {}
         for operator in self.plan.operators:
             options = own_options(
                 self.scenario, self.people, OWN_CLIENT, self._own_secret(operator), self.seed
             )
-            made[operator.label] = ProviderService(
+            made[operator.label] = ProviderServer(
                 settings_for(PROFILE, **own_settings(self.scenario)),
                 replace(options, behaviour=Behaviour(kind=self.behaviour), sms=self._sms(options)),
-                place=operator.ciba,
-                mtls=None,
                 files=tls_files(self.keys, f"{operator.label}/ciba"),
+                port=operator.ciba.port,
+                host_name=operator.ciba.address,
+                address=operator.ciba.address,
                 state=self.folder.path / "psc" / f"{operator.label}.db",
+                pool=self.room.shared,
             )
         return made
 
@@ -119,7 +121,7 @@ class Assembly:
         """Return each operator's web: autoconfiguration (HTTPS and HTTP), enrolment (HTTPS)."""
         servers: list[Service] = []
         for plan in self.plan.operators:
-            handler = autoconfig_handler(self._discovery(plan))
+            plain = plain_app(autoconfig_handler(self._discovery(plan)))
             at, pages = plan.autoconfig, plan.accounts
             context = server_context_of(self.keys, f"{plan.label}/autoconfig")
             enrolment = Enrolment(
@@ -129,15 +131,21 @@ class Assembly:
                 port=pages.port,
             )
             servers += [
-                HttpServer(handler=handler, host=at.address, port=at.port, context=context),
-                HttpServer(handler=handler, host=at.address, port=plan.autoconfig_http),
-                WebService(
+                self._http(plain, at.address, at.port, context),
+                self._http(plain, at.address, plan.autoconfig_http),
+                self._http(
                     application(enrolment),
-                    pages,
+                    pages.address,
+                    pages.port,
                     self._context(f"{plan.label}/accounts", "optional"),
                 ),
             ]
         return servers
+
+    def _http(
+        self, app: ASGIApp, host: str, port: int, context: ssl.SSLContext | None = None
+    ) -> HttpServer:
+        return HttpServer(app=app, host=host, port=port, context=context, pool=self.room.web)
 
     def _own_secret(self, operator: OperatorPlan) -> str:
         return self.folder.secret(f"{operator.label}-ciba")
@@ -189,6 +197,7 @@ class Assembly:
             ),
             policy=self.access,
             observer=self.observer,
+            pool=self.room.mail,
         )
         operator.grant(
             Grant(
@@ -238,7 +247,7 @@ class Assembly:
         )
 
     def _context(self, certificate: str, client_certificate: str) -> ssl.SSLContext:
-        return server_context(
+        return endpoint_context(
             *server_files(self.keys, certificate),
             self._bundle,
             client_certificate=client_certificate,

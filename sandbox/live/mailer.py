@@ -12,11 +12,13 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pyotp
 
+from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.methods import METHODS, Method
 
@@ -57,7 +59,7 @@ class Way:
     @property
     def context(self) -> ssl.SSLContext:
         """TLS that trusts the space's authority alone, with the holder's certificate if any."""
-        context = ssl.create_default_context(cafile=self.sheet["ca"]["bundle"])
+        context = client_context(Path(self.sheet["ca"]["bundle"]))
         if METHODS[self.method].client_certificate:
             context.load_cert_chain(self.secrets["certificate"], self.secrets["key"])
         return context
@@ -206,7 +208,7 @@ def _access_token(way: Way, tell: Callable[[str], None]) -> str:
     """Have Pro Santé Connect ring the person's telephone, poll, return the access token."""
     psc = way.sheet["psc"]
     secret = next(e["client_secret"] for e in psc["clients"] if e["client_id"] == _CLIENT)
-    context = ssl.create_default_context(cafile=way.sheet["ca"]["bundle"])
+    context = client_context(Path(way.sheet["ca"]["bundle"]))
     with httpx.Client(
         verify=context, trust_env=False, auth=(_CLIENT, secret), timeout=_CONNECT_SECONDS
     ) as http:

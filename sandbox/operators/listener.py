@@ -7,13 +7,14 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sandbox.operators.model import Channel, SaslName
-from sandbox.serve import Door, DoorLimits, Pool, Visitor
+from sandbox.serve import Door, DoorLimits, Pool, Visitor, server_context
 from sandbox.serve.tls import Tls, route_by_name
 from sandbox.space.methods import Method
 
-__all__ = ["MAIL_LIMITS", "Arrival", "Listener", "MailDoor"]
+__all__ = ["MAIL_LIMITS", "Arrival", "Listener", "MailDoor", "endpoint_context"]
 
 # The protocols time their clients themselves.
 MAIL_LIMITS = DoorLimits(connections=10_000)
@@ -58,6 +59,18 @@ class Listener:
             mechanisms=self.mechanisms,
             client=client,
         )
+
+
+def endpoint_context(
+    chain: Path, key: Path, authorities: str, *, client_certificate: str
+) -> ssl.SSLContext:
+    """Return the TLS context of an endpoint.
+
+    A certificate is asked for unless `client_certificate` is none, and never required by TLS
+    itself: who has none is told so in the words of the protocol.
+    """
+    asks = "none" if client_certificate == "none" else "optional"
+    return server_context(chain, key, authorities=authorities, client_certificate=asks)
 
 
 class Arrival:

@@ -23,12 +23,13 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Arrival, Listener, MailDoor
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
+from sandbox.operators.post.office import PostOffice
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import check_peer, is_listed, may_send
 from sandbox.operators.relay.runner import Runner
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.rules import Rule
-from sandbox.operators.smtp import PostOffice, RelayServer, SubmissionServer
+from sandbox.operators.smtp import RelayServer, SubmissionServer
 from sandbox.operators.store import MailStore
 from sandbox.serve import DoorLimits, Pool, client_context
 from sandbox.space.methods import Method
@@ -237,9 +238,7 @@ class Operator:
         self._stack.push_async_callback(submission.settled)
         self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
-            door = MailDoor(
-                listeners, factory, self._limits, clock=self._clock, pool=self._pool
-            )
+            door = MailDoor(listeners, factory, self._limits, clock=self._clock, pool=self._pool)
             await door.start()
             self._stack.push_async_callback(door.stop)
             self.doors.append(door)

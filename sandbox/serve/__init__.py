@@ -7,7 +7,7 @@ survives, all do: who opens many connections and asks nothing is cut first (`wai
 half requests have their time, handshakes under way are counted. A `Pool` shares out descriptors
 between doors. `loop` runs services beside synchronous code; `tls` has the contexts of both sides.
 
-It knows libraries and `space.errors`, and nothing of what is served. Every package above may use it.
+It knows libraries and `space.errors`, and nothing of what is served.
 """
 
 from sandbox.serve.binding import BindError, bind, check_loopback

@@ -52,7 +52,7 @@ def bind(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> 
     try:
         if kind is socket.SOCK_STREAM:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setblocking(False)
+        bound.setblocking(False)  # noqa: FBT003 - positional only
         bound.bind((host, port))
     except (OSError, OverflowError) as error:
         bound.close()

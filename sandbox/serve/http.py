@@ -154,7 +154,7 @@ class HttpServer:
 
 
 class _Http(HttpToolsProtocol):
-    """uvicorn's protocol, which tells the door what it is at, and bounds what comes before a body."""
+    """uvicorn's protocol, which tells the door what it is at, and bounds heads."""
 
     def __init__(self, config: Config, state: ServerState, visitor: Visitor) -> None:
         super().__init__(config, state, {})

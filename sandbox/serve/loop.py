@@ -1,4 +1,4 @@
-"""Event loops for code that has none: in a thread, or until Ctrl-C; on uvloop where there is one."""
+"""Event loops for code that has none: in a thread, or until Ctrl-C; uvloop where there is one."""
 
 from __future__ import annotations
 

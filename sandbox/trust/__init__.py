@@ -2,7 +2,7 @@
 
 It knows certificates, revocation, the signed list and a DNS zone, all from plain values: people,
 organisations, host names, addresses. It never knows mailboxes or
-traffic; designs and scenarios reach it at one place each (`design_zone`, `scenario_from_list`); it
+traffic; designs and scenarios reach it at one place each (`design_zone`, `cli_from_list`); it
 never asks the directory (a question such as "is this FINESS known" is a callable it is given),
 and never contacts anything: its servers listen on loopback and its checks read bytes. Protocol
 logic (OCSP, CRL, list verification, DNS answers, HTTP handlers) is free of sockets and takes the

@@ -277,7 +277,7 @@ class Issued:
             context.load_cert_chain(path)
 
     def server_context(self, *, client_roots: bytes = b"") -> ssl.SSLContext:
-        """Return `serve.server_context` with this certificate; with `client_roots` (PEM) it asks for certificates.
+        """Return `serve.server_context` for it; with `client_roots` (PEM) it asks for certificates.
 
         A client without a certificate is let in all the same: the protocol above can then refuse
         in words, where a failed handshake says nothing.

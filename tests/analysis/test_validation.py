@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sandbox import cli
-from sandbox.analysis import identities, theory, validate_command, validation
+from sandbox.analysis import cli_validate, identities, theory, validation
 from sandbox.analysis.cases import CASES, Case, Family
 from sandbox.analysis.estimates import Estimate
 from sandbox.analysis.validation import Engine, measure, plan
@@ -34,7 +34,7 @@ OPTIONS = {
 
 
 def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(validate_command.validate, arguments)
+    return CliRunner().invoke(cli_validate.validate, arguments)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
@@ -169,7 +169,7 @@ def test_a_disagreement_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_whole_table_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identities, "CUSTOMERS", 500)
-    monkeypatch.setattr(validate_command, "CASES", CASES[4:6])
+    monkeypatch.setattr(cli_validate, "CASES", CASES[4:6])
     result = invoke("--engine", "fast", "--customers", "20000", "--json")
     payload: dict[str, Any] = json.loads(result.output)
     assert result.exit_code == 0

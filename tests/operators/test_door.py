@@ -12,9 +12,9 @@ from typing import cast
 import pytest
 import uvloop
 
-from sandbox.operators.door import Arrival, Door, DoorLimits
-from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.listener import Arrival, Listener, MailDoor, endpoint_context
 from sandbox.operators.model import SaslName
+from sandbox.serve import DoorLimits
 from sandbox.space.methods import Method
 from sandbox.trust import KeyKind, Organisation, TestCA
 
@@ -56,7 +56,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[TestCA, Path]:
 
 
 def listener(folder: Path, host: str, tls: str, certificate: str = "optional") -> Listener:
-    context = server_context(
+    context = endpoint_context(
         folder / host / "chain.pem",
         folder / host / "key.pem",
         (folder / "bundle.pem").read_text(),
@@ -70,8 +70,8 @@ def listener(folder: Path, host: str, tls: str, certificate: str = "optional") -
 
 
 @contextlib.asynccontextmanager
-async def door(*listeners: Listener, limits: DoorLimits | None = None) -> AsyncIterator[Door]:
-    opened = Door(listeners, Echo, limits)
+async def door(*listeners: Listener, limits: DoorLimits | None = None) -> AsyncIterator[MailDoor]:
+    opened = MailDoor(listeners, Echo, limits)
     await opened.start()
     try:
         yield opened
@@ -94,7 +94,7 @@ def run(
         runner.run(asyncio.wait_for(work(), 20))  # type: ignore[arg-type]
 
 
-async def greeting(opened: Door, host: str, context: ssl.SSLContext) -> str:
+async def greeting(opened: MailDoor, host: str, context: ssl.SSLContext) -> str:
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", opened.port, ssl=context, server_hostname=host
     )

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.serve import running
 from sandbox.space.errors import UserError
 from sandbox.trust import Host, MailDomain, Service, ZoneSpec
-from sandbox.trust.background import running
 from sandbox.trust.dns_server import DnsServer
 from sandbox.trust.resolver import DNS_FAULTS, DnsFault, Resolver
 from sandbox.trust.zone import hosts_lines

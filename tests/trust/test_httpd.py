@@ -7,7 +7,8 @@ import contextlib
 
 import pytest
 
-from sandbox.trust.httpd import HttpServer, Request, Response
+from sandbox.serve import HttpServer
+from sandbox.serve.plain import Request, Response, plain_app
 
 
 def answer(_: Request) -> Response:
@@ -28,7 +29,7 @@ def test_who_opens_many_connections_and_asks_nothing_keeps_nobody_out(
     monkeypatch.setattr("sandbox.trust.httpd._MAX_CONNECTIONS", 2)
 
     async def work() -> None:
-        server = HttpServer(handler=answer)
+        server = HttpServer(app=plain_app(answer))
         await server.start()
         try:
             silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(4)]

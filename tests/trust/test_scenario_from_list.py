@@ -7,7 +7,7 @@ from datetime import date
 
 from sandbox.space.loader import parse_scenario
 from sandbox.space.population import build_space
-from sandbox.trust.scenario_from_list import scenario_text
+from sandbox.trust.cli_from_list import scenario_text
 from sandbox.trust.topology import OperatorRow
 
 

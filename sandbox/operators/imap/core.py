@@ -11,17 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sandbox.operators.imap import (
-    do_changes,
-    do_fetch,
-    do_general,
-    do_list,
-    do_login,
-    do_mailboxes,
-    do_search,
-    rules,
-)
+from sandbox.operators.imap import rules
 from sandbox.operators.imap.commands import Command
+from sandbox.operators.imap.do import changes, fetch, general, login, mailboxes, search
+from sandbox.operators.imap.do import list as lists
 from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.parser import Unparsed, parse
@@ -58,36 +51,36 @@ class Entry:
 
 
 COMMANDS: dict[str, Entry] = {
-    "APPEND": Entry(_AFTER, do_changes.append),
-    "AUTHENTICATE": Entry(_BEFORE, do_login.authenticate),
-    "CAPABILITY": Entry(_ANY, do_general.capability),
-    "CHECK": Entry(_SELECTED, do_general.noop),
-    "CLOSE": Entry(_SELECTED, do_mailboxes.close),
-    "COPY": Entry(_SELECTED, do_changes.copy),
-    "CREATE": Entry(_AFTER, do_mailboxes.create),
-    "DELETE": Entry(_AFTER, do_mailboxes.delete),
-    "ENABLE": Entry(_AFTER, do_general.enable),
-    "EXAMINE": Entry(_AFTER, do_mailboxes.select),
-    "EXPUNGE": Entry(_SELECTED, do_changes.expunge),
-    "FETCH": Entry(_SELECTED, do_fetch.fetch, moves=False),
-    "ID": Entry(_ANY, do_general.identify),
-    "IDLE": Entry(_AFTER, do_general.idle),
-    "LIST": Entry(_AFTER, do_list.list_mailboxes),
-    "LOGIN": Entry(_BEFORE, do_login.login),
-    "LOGOUT": Entry(_ANY, do_general.logout),
-    "LSUB": Entry(_AFTER, do_list.lsub),
-    "MOVE": Entry(_SELECTED, do_changes.move),
-    "NAMESPACE": Entry(_AFTER, do_general.namespace),
-    "NOOP": Entry(_ANY, do_general.noop),
-    "RENAME": Entry(_AFTER, do_mailboxes.rename),
-    "SEARCH": Entry(_SELECTED, do_search.search, moves=False),
-    "SELECT": Entry(_AFTER, do_mailboxes.select),
-    "STARTTLS": Entry(_BEFORE, do_general.starttls),
-    "STATUS": Entry(_AFTER, do_mailboxes.status),
-    "STORE": Entry(_SELECTED, do_changes.store, moves=False),
-    "SUBSCRIBE": Entry(_AFTER, do_mailboxes.subscribe),
-    "UNSELECT": Entry(_SELECTED, do_mailboxes.unselect),
-    "UNSUBSCRIBE": Entry(_AFTER, do_mailboxes.subscribe),
+    "APPEND": Entry(_AFTER, changes.append),
+    "AUTHENTICATE": Entry(_BEFORE, login.authenticate),
+    "CAPABILITY": Entry(_ANY, general.capability),
+    "CHECK": Entry(_SELECTED, general.noop),
+    "CLOSE": Entry(_SELECTED, mailboxes.close),
+    "COPY": Entry(_SELECTED, changes.copy),
+    "CREATE": Entry(_AFTER, mailboxes.create),
+    "DELETE": Entry(_AFTER, mailboxes.delete),
+    "ENABLE": Entry(_AFTER, general.enable),
+    "EXAMINE": Entry(_AFTER, mailboxes.select),
+    "EXPUNGE": Entry(_SELECTED, changes.expunge),
+    "FETCH": Entry(_SELECTED, fetch.fetch, moves=False),
+    "ID": Entry(_ANY, general.identify),
+    "IDLE": Entry(_AFTER, general.idle),
+    "LIST": Entry(_AFTER, lists.list_mailboxes),
+    "LOGIN": Entry(_BEFORE, login.login),
+    "LOGOUT": Entry(_ANY, general.logout),
+    "LSUB": Entry(_AFTER, lists.lsub),
+    "MOVE": Entry(_SELECTED, changes.move),
+    "NAMESPACE": Entry(_AFTER, general.namespace),
+    "NOOP": Entry(_ANY, general.noop),
+    "RENAME": Entry(_AFTER, mailboxes.rename),
+    "SEARCH": Entry(_SELECTED, search.search, moves=False),
+    "SELECT": Entry(_AFTER, mailboxes.select),
+    "STARTTLS": Entry(_BEFORE, general.starttls),
+    "STATUS": Entry(_AFTER, mailboxes.status),
+    "STORE": Entry(_SELECTED, changes.store, moves=False),
+    "SUBSCRIBE": Entry(_AFTER, mailboxes.subscribe),
+    "UNSELECT": Entry(_SELECTED, mailboxes.unselect),
+    "UNSUBSCRIBE": Entry(_AFTER, mailboxes.subscribe),
 }
 
 _STORE_REPLIES = {
@@ -197,7 +190,7 @@ class Core:
         self._current = (command.tag, entry.moves or getattr(command, "uid", False))
         if session.state in entry.states:
             return self._outcome(lambda: entry.handler(session, command))
-        if session.state is State.NOT_AUTHENTICATED and do_login.by_certificate(session):
+        if session.state is State.NOT_AUTHENTICATED and login.by_certificate(session):
             return self._await(partial(self._log_in_then, command))
         if session.state is State.NOT_AUTHENTICATED:
             text = "Log in first"
@@ -208,7 +201,7 @@ class Core:
 
     async def _log_in_then(self, command: Command) -> Reply | None:
         session = self.session
-        refusal = await do_login.with_certificate(session)
+        refusal = await login.with_certificate(session)
         if refusal is not None:
             return refusal
         entry = COMMANDS[command.name]

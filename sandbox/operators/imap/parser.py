@@ -12,15 +12,15 @@ from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.framing import Input
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.names import decode_name
-from sandbox.operators.imap.parse_change import (
+from sandbox.operators.imap.parse.changes import (
     FLAG,
     parse_append,
     parse_modifier,
     parse_store,
 )
-from sandbox.operators.imap.parse_fetch import parse_items
-from sandbox.operators.imap.parse_list import parse_list, parse_lsub, parse_status_items
-from sandbox.operators.imap.parse_search import parse_search
+from sandbox.operators.imap.parse.fetch import parse_items
+from sandbox.operators.imap.parse.list import parse_list, parse_lsub, parse_status_items
+from sandbox.operators.imap.parse.search import parse_search
 from sandbox.operators.imap.responses import No
 from sandbox.operators.imap.sequence import parse_set
 

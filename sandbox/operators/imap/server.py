@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from sandbox.operators.listener import Arrival
 from sandbox.operators.imap.core import Awaiting, Core
 from sandbox.operators.imap.service import Service
+from sandbox.operators.listener import Arrival
 from sandbox.operators.observing import SessionObserved
 
 __all__ = ["ImapProtocol", "serve"]

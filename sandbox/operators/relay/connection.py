@@ -7,7 +7,6 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.relay.client import Capabilities, Transaction, capabilities, obstacle

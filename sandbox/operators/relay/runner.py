@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Queued
 from sandbox.operators.observing import Observer
+from sandbox.operators.post.dsn import Reporter
 from sandbox.operators.relay.client import without_return_path
 from sandbox.operators.relay.connection import Connection, TroubleError
-from sandbox.operators.relay.dsn import Reporter
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import Revocation, check_peer
 from sandbox.operators.relay.pool import Pool

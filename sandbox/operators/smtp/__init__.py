@@ -12,7 +12,6 @@ servers may read differently is refused. Every refusal is a row of `refusals`.
 """
 
 from sandbox.operators.smtp.limits import Limits
-from sandbox.operators.smtp.post import PostError, PostOffice
 from sandbox.operators.smtp.servers import RelayServer, SubmissionServer
 
-__all__ = ["Limits", "PostError", "PostOffice", "RelayServer", "SubmissionServer"]
+__all__ = ["Limits", "RelayServer", "SubmissionServer"]

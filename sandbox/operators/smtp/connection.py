@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from sandbox.operators.listener import Arrival
 from sandbox.operators.observing import Observer, SessionObserved
+from sandbox.operators.post.office import PostError
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import Close, Event, Post, StartTls
 from sandbox.operators.smtp.refusals import REFUSALS
@@ -67,6 +68,13 @@ class Connection(asyncio.Protocol):
     async def answer(self, event: Event) -> None:
         """Do what the dialogue asks, and tell it."""
         raise NotImplementedError
+
+    async def keep(self, posting: Awaitable[str]) -> None:
+        """Tell the client what became of its message: kept under a name, or not at all."""
+        try:
+            self._dialogue.answer_post(await posting)
+        except PostError as error:
+            self._dialogue.fail_post(str(error))
 
     # asyncio.Protocol
 

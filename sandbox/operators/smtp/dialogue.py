@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
+from sandbox.operators.post.headers import Header, HeaderError, read_header
 from sandbox.operators.smtp.conversation import Conversation, Setting
 from sandbox.operators.smtp.events import CheckPeer, Close, Login, Outcome, Post, StartTls
-from sandbox.operators.smtp.headers import Header, HeaderError, read_header
 from sandbox.operators.smtp.intake import Fault
 from sandbox.operators.smtp.refusals import REFUSALS, MailRefusal
 from sandbox.operators.smtp.replies import Reply
@@ -73,13 +73,21 @@ class Dialogue(Conversation):
         self._waiting = False
         self._bar()
 
-    def answer_post(self, reply: Reply) -> None:
-        """Take what became of the message."""
+    def answer_post(self, queue_id: str) -> None:
+        """Take the name under which the message is kept."""
+        self._posted(Reply(250, "2.0.0", f"Accepted as {queue_id}"))
+
+    def fail_post(self, detail: str) -> None:
+        """Say that the message could not be kept."""
+        self._about["detail"] = detail
+        self._posted(REFUSALS["storage"])
+
+    def _posted(self, outcome: Reply | MailRefusal) -> None:
         self._reception.stop()
         self._waiting = False
         self._junk = 0
         self._messages += 1
-        self._say(reply)
+        self._say(outcome)
 
     # What servers of either kind add.
 

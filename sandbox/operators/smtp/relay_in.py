@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
+from sandbox.operators.post.addresses import domain_of
+from sandbox.operators.post.headers import Header
 from sandbox.operators.rules import Rule
-from sandbox.operators.smtp.addresses import domain_of
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import CheckPeer, Outcome
-from sandbox.operators.smtp.headers import Header
 from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.trust.dn import DN
 

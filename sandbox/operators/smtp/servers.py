@@ -8,18 +8,17 @@ from collections.abc import Awaitable, Callable
 
 from sandbox.observations.schema import Cause
 from sandbox.operators.auth.authenticator import Authenticator
-from sandbox.operators.listener import Arrival
 from sandbox.operators.journal import Journal
+from sandbox.operators.listener import Arrival
 from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
 from sandbox.operators.observing import LoginObserved, Nobody, Observer
+from sandbox.operators.post.office import PostOffice
 from sandbox.operators.rules import Rule
 from sandbox.operators.smtp.connection import Connection
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.events import CheckPeer, Event, Login, Post
 from sandbox.operators.smtp.limits import Limits
-from sandbox.operators.smtp.post import PostError, PostOffice
 from sandbox.operators.smtp.relay_in import RelayIn
-from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.submission import Submission
 from sandbox.space.methods import Method
 from sandbox.trust.dn import DN
@@ -136,15 +135,12 @@ class _SubmissionConnection(Connection):
         elif isinstance(event, Post):
             actor = self._submission.actor
             assert actor is not None
-            try:
-                queue_id = await self._server.post.submit(
+            await self.keep(
+                self._server.post.submit(
                     event.envelope, event.content, actor, self.arrival.channel,
                     self._submission.client_name,
-                )  # fmt: skip
-            except PostError as error:
-                self._submission.answer_post(error.reply)
-            else:
-                self._submission.answer_post(_queued(queue_id))
+                )
+            )  # fmt: skip
 
     async def _login(self, credentials: Credentials) -> None:
         channel, submission = self.arrival.channel, self._submission
@@ -215,16 +211,9 @@ class _RelayConnection(Connection):
         elif isinstance(event, Post):
             peer = self._relay.peer
             assert peer is not None
-            try:
-                queue_id = await self._server.post.receive(
+            await self.keep(
+                self._server.post.receive(
                     event.envelope, event.content, self.arrival.channel, peer,
                     self._relay.client_name,
-                )  # fmt: skip
-            except PostError as error:
-                self._relay.answer_post(error.reply)
-            else:
-                self._relay.answer_post(_queued(queue_id))
-
-
-def _queued(queue_id: str) -> Reply:
-    return Reply(250, "2.0.0", f"Accepted as {queue_id}")
+                )
+            )  # fmt: skip

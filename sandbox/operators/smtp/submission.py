@@ -22,12 +22,12 @@ from sandbox.operators.model import (
     Rejected,
     SaslName,
 )
+from sandbox.operators.post.addresses import domain_of
+from sandbox.operators.post.headers import Header
 from sandbox.operators.rules import Rule
-from sandbox.operators.smtp.addresses import domain_of
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import Login, Outcome
-from sandbox.operators.smtp.headers import Header
 from sandbox.operators.smtp.intake import Fault
 from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.operators.smtp.replies import Reply

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sandbox.operators.mail import Envelope, Recipient
-from sandbox.operators.smtp.addresses import AddressError, read_path
+from sandbox.operators.post.addresses import AddressError, read_path
 from sandbox.operators.smtp.parameters import (
     MailParameters,
     ParameterError,

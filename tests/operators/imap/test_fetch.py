@@ -138,7 +138,7 @@ def test_what_cannot_be_fetched_is_bad(tmp_path: Path, line: str, answer: str) -
 def test_one_message_is_not_asked_for_over_and_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.operators.imap.do_fetch._OF_ONE_MESSAGE", 1_000)
+    monkeypatch.setattr("sandbox.operators.imap.do.fetch._OF_ONE_MESSAGE", 1_000)
 
     async def work(here: World) -> None:
         await here.append(b"Subject: x\r\n\r\n" + b"y" * 400)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sandbox.operators.mail import Envelope, Queued, Recipient
+from sandbox.operators.post.dsn import Reporter
 from sandbox.operators.relay.backoff import Backoff
-from sandbox.operators.relay.dsn import Reporter
 from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
 from sandbox.operators.relay.troubles import TROUBLES, of_reply
 

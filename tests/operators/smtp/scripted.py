@@ -26,7 +26,6 @@ from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import CheckPeer, Close, Event, Login, Post, StartTls
 from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.relay_in import RelayIn
-from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.submission import Submission
 from sandbox.space.methods import Method
 from sandbox.trust import DN
@@ -102,7 +101,7 @@ class Script:
         self.closed: Close | None = None
         self.held: Event | None = None
         self.hold: type | None = None
-        self.reply = Reply(250, "2.0.0", "Accepted as X")
+        self.full = False
         self.login: Callable[[Credentials], Accepted | Rejected] = self.password
         self.peer: DN | Rule = PEER
         self.dialogue.greet()
@@ -141,7 +140,10 @@ class Script:
             self.closed = event
         elif isinstance(event, Post):
             self.posts.append((event.envelope, event.content))
-            self.dialogue.answer_post(self.reply)
+            if self.full:
+                self.dialogue.fail_post("disk full")
+            else:
+                self.dialogue.answer_post("X")
         elif isinstance(event, Login):
             self.logins.append(event.credentials)
             assert isinstance(self.dialogue, Submission)

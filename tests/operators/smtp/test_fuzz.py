@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.operators.smtp.headers import HeaderError, read_header
+from sandbox.operators.post.headers import HeaderError, read_header
 from sandbox.operators.smtp.limits import Limits
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, Script, plain, relay, submission
 

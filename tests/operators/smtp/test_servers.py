@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
-from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.listener import Listener, MailDoor, endpoint_context
 from sandbox.operators.model import (
     Accepted,
     CertificateCredentials,
@@ -29,8 +28,9 @@ from sandbox.operators.model import (
     SaslName,
 )  # fmt: skip
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, Nobody, SessionObserved
+from sandbox.operators.post.office import PostOffice
 from sandbox.operators.rules import Rule
-from sandbox.operators.smtp import Limits, PostOffice, RelayServer, SubmissionServer
+from sandbox.operators.smtp import Limits, RelayServer, SubmissionServer
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
@@ -113,7 +113,7 @@ class Authenticator:
 
 @dataclass
 class Place:
-    door: Door
+    door: MailDoor
     store: MailStore
     journal: Journal
     keys: Path
@@ -166,7 +166,7 @@ async def place(
             may_receive=lambda domain: None if domain.endswith(".mssante.test") else UNLISTED,
             journal=journal, observer=seen, limits=limits,
         )  # fmt: skip
-    context = server_context(keys / "server" / "chain.pem", keys / "server" / "key.pem",
+    context = endpoint_context(keys / "server" / "chain.pem", keys / "server" / "key.pem",
                              (keys / "bundle.pem").read_text(), client_certificate=certificate,
                              )  # fmt: skip
     listener = Listener(
@@ -174,7 +174,7 @@ async def place(
         protocol="relay" if relay else "smtp", methods=(Method.TOTP,), mechanisms=mechanisms,
         address="127.0.0.1", port=0, tls=tls, context=context, client_certificate=certificate,
     )  # fmt: skip
-    door = Door([listener], server.protocol)
+    door = MailDoor([listener], server.protocol)
     await door.start()
     try:
         yield Place(door, store, journal, keys, authenticator, server, seen)

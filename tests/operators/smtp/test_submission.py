@@ -442,3 +442,11 @@ def test_a_client_has_to_log_in_before_long() -> None:
     assert script.dialogue.deadline == 1060.0
     script.dialogue.time_out()
     assert script.go() == ["421 4.4.2 Timeout"]
+
+
+def test_a_message_that_cannot_be_kept_is_refused_for_now_and_journaled() -> None:
+    script = submission()
+    script.full = True
+    assert deliver(script).startswith("451 4.3.0 ")
+    last = script.journal.since()[-1]
+    assert (last["rule"], last["detail"], last["mailbox"]) == ("smtp-storage", "disk full", ALICE)

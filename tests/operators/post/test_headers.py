@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.operators.smtp.headers import HeaderError, first_instant, read_header, trace
+from sandbox.operators.post.headers import HeaderError, first_instant, read_header, trace
 
 
 def authors(value: str) -> list[str]:

@@ -10,7 +10,7 @@ from sandbox.directory.directory import Directory
 from sandbox.directory.identities import application_of, card_holder, employee_of
 from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
-from sandbox.trust.commands import folder_option
+from sandbox.trust.cli_pki import folder_option
 
 __all__ = ["card", "certificate"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
-from sandbox.operators.imap.do_mailboxes import existing
+from sandbox.operators.imap.do.mailboxes import existing
 from sandbox.operators.imap.responses import No, Reply
 from sandbox.operators.imap.sequence import SequenceSet, compact
 from sandbox.operators.imap.session import MAX_KEYWORDS, Outcome, Session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.operators.smtp.addresses import AddressError, domain_of, normal_address, read_path
+from sandbox.operators.post.addresses import AddressError, domain_of, normal_address, read_path
 
 
 @pytest.mark.parametrize(

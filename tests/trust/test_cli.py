@@ -12,7 +12,7 @@ import pytest
 
 from sandbox import cli
 from sandbox.trust import FAULTS, KeyKind, TestCA, sign_list
-from sandbox.trust.commands import pki
+from sandbox.trust.cli_pki import pki
 from sandbox.trust.hierarchy import Urls
 from sandbox.trust.issuing import certificate_pem
 from sandbox.trust.profiles import Marker, ProfileName

@@ -9,7 +9,7 @@ from email.headerregistry import AddressHeader, ContentTypeHeader, HeaderRegistr
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
-from sandbox.operators.smtp.addresses import AddressError, normal_address
+from sandbox.operators.post.addresses import AddressError, normal_address
 
 __all__ = ["Header", "HeaderError", "first_instant", "read_header", "trace"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.live.commands_mail import shown
+from sandbox.live.cli_mail import shown
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
 

@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from sandbox.operators.mail import Envelope, Recipient
-from sandbox.operators.relay.dsn import Reporter, is_due, notification
-from sandbox.operators.relay.outcome import Action, Outcome
+from sandbox.operators.post.dsn import Reporter, is_due, notification
+from sandbox.operators.post.outcome import Action, Outcome
 
 SENDER = "anne@op1.mssante.test"
 REPORTER = Reporter("mx.op1.mssante.test", "mailer-daemon@op1.mssante.test")

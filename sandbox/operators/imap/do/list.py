@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command, ListMailboxes
-from sandbox.operators.imap.do_mailboxes import status_line
+from sandbox.operators.imap.do.mailboxes import status_line
 from sandbox.operators.imap.names import DELIMITER, matches
 from sandbox.operators.imap.responses import Reply
 from sandbox.operators.imap.session import Outcome, Session

@@ -12,8 +12,8 @@ import click
 
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
-from sandbox.trust.commands import folder_option
-from sandbox.trust.commands_list import list_policy, read_list
+from sandbox.trust.cli_list import list_policy, read_list
+from sandbox.trust.cli_pki import folder_option
 from sandbox.trust.list_verify import verify_list
 from sandbox.trust.list_xml import ListError
 from sandbox.trust.topology import OperatorRow, topology

@@ -9,7 +9,7 @@ from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.names import decode_name
-from sandbox.operators.imap.parse_search import MONTHS
+from sandbox.operators.imap.parse.search import MONTHS
 from sandbox.operators.imap.sequence import parse_set
 
 __all__ = ["FLAG", "parse_append", "parse_modifier", "parse_store"]

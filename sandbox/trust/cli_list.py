@@ -15,7 +15,7 @@ from sandbox.serve.plain import plain_app
 from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
 from sandbox.trust.checking import load_bundle
-from sandbox.trust.commands import folder_option, organisation_from, organisation_options
+from sandbox.trust.cli_pki import folder_option, organisation_from, organisation_options
 from sandbox.trust.dn import DN, parse_dn
 from sandbox.trust.domain_list import DomainLedger
 from sandbox.trust.list_verify import SIGNERS, ListPolicy, verify_list

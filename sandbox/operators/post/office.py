@@ -15,13 +15,11 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.model import Actor, Channel
 from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
+from sandbox.operators.post.addresses import domain_of
+from sandbox.operators.post.dsn import Reporter, is_due, notification
+from sandbox.operators.post.headers import Header, first_instant, read_header, trace
+from sandbox.operators.post.outcome import Action, Outcome
 from sandbox.operators.relay.client import without_return_path
-from sandbox.operators.relay.dsn import Reporter, is_due, notification
-from sandbox.operators.relay.outcome import Action, Outcome
-from sandbox.operators.smtp.addresses import domain_of
-from sandbox.operators.smtp.headers import Header, first_instant, read_header, trace
-from sandbox.operators.smtp.refusals import REFUSALS
-from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.store import MailStore, StoreError
 from sandbox.trust.dn import DN
 
@@ -31,11 +29,7 @@ _RETURN_PATH = re.compile(rb"^Return-Path[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.
 
 
 class PostError(Exception):
-    """A message was not taken; nothing of it is kept. `reply` says so."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.text)
-        self.reply = reply
+    """A message was not taken; nothing of it is kept."""
 
 
 class PostOffice:
@@ -193,9 +187,7 @@ class PostOffice:
                 envelope, content, local=list(local), remote=remote, key=key, queue_id=token
             )
         except StoreError as error:
-            refusal = REFUSALS["storage"]
-            self._journal.refused(refusal.rule, channel, detail=str(error), **details)
-            raise PostError(refusal.reply) from error
+            raise PostError(str(error)) from error
         repeated = queue_id != token
         self._journal.note(
             "repeated" if repeated else "accepted",

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from sandbox.psc.commands import psc
+from sandbox.psc.cli_psc import psc
 from sandbox.space.errors import UserError
 from tests.psc.conftest import CIBA, DOCTOR
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from email.utils import formatdate
 
 from sandbox.operators.mail import Envelope, Recipient
-from sandbox.operators.relay.dsn_text import human_part, subject
-from sandbox.operators.relay.outcome import Action, Outcome
+from sandbox.operators.post.dsn_text import human_part, subject
+from sandbox.operators.post.outcome import Action, Outcome
 
 __all__ = ["Reporter", "is_due", "notification"]
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
-import signal
-import ssl
 import time
 from pathlib import Path
 from typing import Any
@@ -18,16 +14,17 @@ import httpx
 from sandbox.directory.directory import Directory
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.behaviour import KINDS, Behaviour
-from sandbox.psc.certificates import files_from_authority
+from sandbox.psc.certificates import psc_files
 from sandbox.psc.ciba import Decision
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.faults import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.people import BUILT_IN, BuiltInPeople
 from sandbox.psc.provider import Options
-from sandbox.psc.server import Running, bind, prepare, serve, serve_app, web_server
+from sandbox.psc.server import ProviderServer, Running
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
+from sandbox.serve import HttpServer, bind, client_context, serve_until_interrupted
 from sandbox.space.errors import UserError
 
 __all__ = ["psc"]
@@ -66,23 +63,6 @@ def _write_private(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def _run(main: Any) -> None:
-    """Run a coroutine on uvloop where there is one."""
-    factory = None
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(main)
-
-
-def _stop_on_signal(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
 
 
 @psc.command("serve")
@@ -146,26 +126,24 @@ def serve_command(
     if fresh:
         for suffix in ("", "-wal", "-shm"):
             state.with_name(state.name + suffix).unlink(missing_ok=True)
-    listening = prepare(
+    server = ProviderServer(
         settings_for(profile, **changes),
-        folder=home,
-        port=port,
-        mtls_port=mtls_port,
-        host_name=host_name,
-        options=Options(
+        Options(
             clients=clients,
             people=DirectoryPeople(Directory(directory_file)) if directory_file else None,
             behaviour=Behaviour(kind=behaviour),
             faults=faults,
             seed=fault_seed,
         ),
+        files=psc_files(home, host_name, pki),
+        port=port,
+        mtls_port=mtls_port,
+        host_name=host_name,
         state=state,
-        clock=None,
-        files=files_from_authority(pki, home / "pki", host_name) if pki else None,
     )
 
-    def ready(running: Running) -> None:
-        sheet = _sheet(running)
+    def ready() -> None:
+        sheet = _sheet(server.running)
         _write_private(home / SHEET, json.dumps(sheet, indent=1))
         if as_json:
             click.echo(json.dumps(sheet))
@@ -175,15 +153,9 @@ def serve_command(
             click.echo(f"AC / CA : {sheet['ca']}")
             click.echo("Ctrl-C pour arrêter / to stop")
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        _stop_on_signal(stop)
-        await serve(listening, stop, ready)
-
     try:
-        _run(main())
+        serve_until_interrupted((server,), ready)
     finally:
-        listening.running.provider.store.close()
         (home / SHEET).unlink(missing_ok=True)
 
 
@@ -195,7 +167,7 @@ def _call(home: Path, method: str, path: str, body: dict[str, Any] | None = None
     """
     try:
         sheet = json.loads((home / SHEET).read_text("utf-8"))
-        context = ssl.create_default_context(cafile=sheet["ca"])
+        context = client_context(Path(sheet["ca"]))
         with httpx.Client(verify=context, trust_env=False, timeout=10) as client:
             answer = client.request(method, sheet["origin"] + path, json=body)
     except (OSError, ValueError, KeyError, httpx.HTTPError):
@@ -313,29 +285,20 @@ def ad_brick(
 ) -> None:
     """La brique AD seule, pour un vrai Keycloak. / The AD brick alone, for a real Keycloak."""
     law = SmsLaw(mean=sms_mean, loss=sms_loss)
-    listener = bind(port)
-    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    bound = bind("127.0.0.1", port)
+    origin = f"http://127.0.0.1:{bound.getsockname()[1]}"
     try:
         brick = AdBrick(origin, callback, BuiltInPeople(BUILT_IN), law, seed=seed)
     except UserError:
-        listener.close()
+        bound.close()
         raise
     sheet = {"channel": f"{origin}/channel", "sms": f"{origin}/sms", "callback": callback}
-    server = web_server(brick.application, None)
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        _stop_on_signal(stop)
-        task = asyncio.create_task(serve_app(server, listener))
-        while not server.started:
-            await asyncio.sleep(0.005)
+    def ready() -> None:
         if as_json:
             click.echo(json.dumps(sheet))
         else:
             for name, value in sheet.items():
                 click.echo(f"{name} : {value}")
-        await stop.wait()
-        server.should_exit = True
-        await task
 
-    _run(main())
+    serve_until_interrupted((HttpServer(app=brick.application, bound=bound),), ready)

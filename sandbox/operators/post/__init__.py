@@ -1,0 +1,1 @@
+"""What happens to a message that a server has taken."""
