@@ -327,7 +327,7 @@ def test_a_given_port_that_is_taken_on_udp_is_an_error():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
             taken.bind(("127.0.0.1", 0))
             second = DnsServer(resolver=Resolver(ZONE), port=taken.getsockname()[1])
-            with pytest.raises(OSError, match="in use"):
+            with pytest.raises(UserError, match="in use"):
                 await second.start()
             await second.stop()
 
