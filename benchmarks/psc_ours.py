@@ -12,7 +12,7 @@ from sandbox.psc.control import control_routes
 from sandbox.psc.store import Store
 from sandbox.psc.web import application
 from sandbox.serve import HttpServer, serve_until_interrupted
-from tests.psc.conftest import CLIENTS
+from tests.psc.conftest import CLIENTS, SECRET
 
 PEOPLE = 200
 
@@ -26,7 +26,7 @@ def main(port: int, profile: str, state: str = "") -> None:
     provider = Provider(
         settings_for(profile, interval=1),
         f"http://127.0.0.1:{port}",
-        options=Options(clients=CLIENTS, people=people),
+        options=Options(clients=CLIENTS, people=people, control_secret=SECRET),
         store=Store(Path(state) if state else None),
     )
     server = HttpServer(app=application(provider, control_routes(provider)), port=port)

@@ -11,22 +11,34 @@ from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 
 __all__ = ["main"]
 
-# verb -> (module, attribute). A package that offers verbs keeps them in modules named `cli_...`,
-# and adds its lines here.
-VERBS: dict[str, tuple[str, str]] = {
-    "up": ("sandbox.live.cli_up", "up"),
-    "send": ("sandbox.live.cli_mail", "send"),
-    "inbox": ("sandbox.live.cli_mail", "inbox"),
-    "watch": ("sandbox.live.cli_mail", "watch"),
-    "compare": ("sandbox.analysis.cli_compare", "compare"),
-    "scenario": ("sandbox.space.cli_scenario", "scenario"),
-    "validate": ("sandbox.analysis.cli_validate", "validate"),
-    "pki": ("sandbox.trust.cli_pki", "pki"),
-    "list": ("sandbox.trust.cli_list", "list_"),
-    "dns": ("sandbox.trust.cli_dns", "dns"),
-    "hosts": ("sandbox.trust.cli_dns", "hosts"),
-    "directory": ("sandbox.directory.cli_directory", "directory"),
-    "psc": ("sandbox.psc.cli_psc", "psc"),
+# A package that offers verbs keeps them in modules named `cli_...`, and adds its lines here:
+# module, attribute, first line of its help.
+VERBS: dict[str, tuple[str, str, str]] = {
+    "up": ("sandbox.live.cli_up", "up", "Démarrer l'espace de SCENARIO (demo)."),
+    "send": ("sandbox.live.cli_mail", "send", "Envoyer un message de SENDER à RECIPIENTS."),
+    "inbox": ("sandbox.live.cli_mail", "inbox", "Lister ou lire une boîte par IMAP."),
+    "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive, par IMAP IDLE."),
+    "compare": (
+        "sandbox.analysis.cli_compare",
+        "compare",
+        "Rejoue un scénario sous chaque architecture et les compare.",
+    ),
+    "scenario": ("sandbox.space.cli_scenario", "scenario", "Vérifie et décrit les scénarios."),
+    "validate": (
+        "sandbox.analysis.cli_validate",
+        "validate",
+        "Confronte les deux moteurs à la théorie des files.",
+    ),
+    "pki": ("sandbox.trust.cli_pki", "pki", "IGC-Santé de test : émettre, révoquer, publier."),
+    "list": ("sandbox.trust.cli_list", "list_", "Liste des domaines autorisés."),
+    "dns": ("sandbox.trust.cli_dns", "dns", "DNS de l'espace, avec défauts."),
+    "hosts": ("sandbox.trust.cli_dns", "hosts", "Écrire les lignes d'un fichier hosts."),
+    "directory": (
+        "sandbox.directory.cli_directory",
+        "directory",
+        "Annuaire santé fictif : LDAP, extractions, FHIR.",
+    ),
+    "psc": ("sandbox.psc.cli_psc", "psc", "Émulateur Pro Santé Connect (OpenID, CIBA)."),
 }
 
 # verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
@@ -38,7 +50,20 @@ SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
 
 
 def _load(module: str, attribute: str) -> click.Command:
-    command = getattr(import_module(module), attribute)
+    """Import a verb.
+
+    Raises:
+        UserError: it needs a library that the light installation leaves out.
+    """
+    try:
+        command = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "sandbox":
+            raise
+        raise UserError(
+            f"{attribute} : {error.name} manque / is missing;"
+            " make compare, or pip install 'mssante-sandbox[compare]'"
+        ) from None
     assert isinstance(command, click.Command)
     return command
 
@@ -56,11 +81,17 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        command = _load(*VERBS[cmd_name])
+        command = _load(*VERBS[cmd_name][:2])
         for (verb, name), place in SUBVERBS.items():
             if verb == cmd_name and isinstance(command, click.Group):
                 command.add_command(_load(*place), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs without importing any: their libraries take seconds."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, text) for verb, (_, _, text) in VERBS.items()])
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,9 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 
-from sandbox.cli import SUBVERBS, VERBS
+from sandbox.cli import SUBVERBS, VERBS, cli
 
 COMMAND = [sys.executable, "-c", "from sandbox.cli import main; main()"]
 SMALL = """
@@ -56,6 +57,52 @@ def test_help_is_french_then_english() -> None:
     assert result.returncode == 0
     assert result.stdout.index("espace de confiance") < result.stdout.index("mail space")
     assert "compare" in result.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_says_of_a_verb_what_the_verb_says_of_itself(verb: str) -> None:
+    command = cli.get_command(click.Context(cli), verb)  # type: ignore[attr-defined]
+    assert command is not None
+    assert command.get_short_help_str(limit=80) == VERBS[verb][2]
+
+
+def test_help_loads_no_scientific_library() -> None:
+    script = (
+        "import sys; from sandbox.cli import cli;"
+        "cli(['--help'], standalone_mode=False);"
+        "print(sorted({'numpy', 'pandas', 'numba', 'scipy'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.endswith("[]\n")
+
+
+# What `pip install mssante-sandbox[compare]` brings and the light installation lacks.
+SCIENTIFIC = ("joblib", "matplotlib", "numba", "pandas", "pyarrow", "scipy", "simpy")
+WITHOUT_SCIENCE = (
+    f"import sys; sys.modules.update(dict.fromkeys({SCIENTIFIC}))\n"
+    "from sandbox.cli import main; main()"
+)
+
+
+def test_a_verb_that_needs_the_scientific_libraries_says_what_to_install() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_SCIENCE, "compare", "demo"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "mssante-sandbox[compare]" in result.stderr
+
+
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"compare", "validate"}))
+def test_the_live_space_needs_no_scientific_library(verb: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_SCIENCE, verb, "--help"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(
@@ -172,13 +219,16 @@ def test_scenario_check_and_schema(small: Path) -> None:
     facts = json.loads(mss("scenario", "check", str(small), "--json").stdout)
     assert facts["operators"] == 2
     assert "populations.liberal.units" in facts["keys_given"]
+    assert set(facts["keys"]) == {"both", "simulated", "refused"}
+    assert "policies.ciba_interval" in facts["keys"]["both"]
+    assert facts["keys"]["simulated"]["costs.day_rate"]
     schema = json.loads(mss("scenario", "schema").stdout)
     assert schema["x-inputs"]["policies.ciba_interval"]["default"] == 5
     assert "aout-2021" in mss("scenario", "list").stdout
 
 
 def test_a_verb_is_found_in_a_module_of_its_name() -> None:
-    modules = {module for module, _ in (*VERBS.values(), *SUBVERBS.values())}
+    modules = {module for module, *_ in (*VERBS.values(), *SUBVERBS.values())}
     assert all(module.rpartition(".")[2].startswith("cli_") for module in modules), modules
     written = {
         f"sandbox.{path.parent.name}.{path.stem}"

@@ -45,10 +45,43 @@ def test_a_module_imports_only_packages_above_its_own(path: Path) -> None:
             assert ORDER.index(imported) <= ORDER.index(package), f"{path}: {node.module}"
 
 
-def test_the_lock_names_no_address() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+# Rooms of the operators, and which others each may know.
+ROOMS = {
+    "auth": set(),
+    "store": set(),
+    "post": {"store"},
+    "smtp": {"auth", "post"},
+    "relay": {"post", "store"},
+    "imap": {"auth", "store"},
+    "enrolment": {"auth"},
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_the_operators_knows_only_rooms_below_it(room: str) -> None:
+    for path in (ROOT / "sandbox/operators" / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            words = (getattr(node, "module", None) or "").split(".")
+            if words[:2] == ["sandbox", "operators"] and words[2] in ROOMS:
+                assert words[2] in ROOMS[room] | {room}, f"{path}: {'.'.join(words)}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "locks").glob("*.txt")), ids=lambda path: path.name)
+def test_a_lock_holds_hashes_and_no_address(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
     assert "://" not in text
-    assert text.count("--hash=sha256:") > 100
+    assert text.count("--hash=sha256:") >= text.count("==") > 0
+
+
+def test_the_smaller_locks_hold_the_versions_that_the_tests_passed_with() -> None:
+    tested = set(_pins("test"))
+    for name in ("compare", "live"):
+        assert set(_pins(name)) <= tested
+
+
+def _pins(name: str) -> list[str]:
+    text = (ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8")
+    return [line.partition(" ")[0] for line in text.splitlines() if "==" in line]
 
 
 def test_every_shipped_file_is_in_the_wheel() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,9 +58,16 @@ def list_url(plan: SpacePlan) -> str:
 
 
 def trust_services(
-    plan: SpacePlan, keys: Keys, ledger: DomainLedger, faults: PkiFaults, pool: Pool
+    plan: SpacePlan,
+    keys: Keys,
+    ledger: DomainLedger,
+    faults: PkiFaults,
+    *,
+    dns_ttl: int,
+    pool: Pool,
 ) -> list[Service]:
     """Return PKI (CRL, certificates, OCSP), list and DNS, ready to start."""
+    zone = replace(plan.zone, ttl=dns_ttl)
     ca = keys.ca
 
     def http(at: ServicePlan, handler: Handler, certificate: str = "") -> HttpServer:
@@ -73,9 +81,7 @@ def trust_services(
         http(plan.files, files_handler(ca, faults)),
         http(plan.ocsp, ocsp_handler(ca, faults)),
         http(plan.domains, list_handler(publisher.current), "list/web"),
-        DnsServer(
-            resolver=Resolver(plan.zone), host=plan.dns.address, port=plan.dns.port, pool=pool
-        ),
+        DnsServer(resolver=Resolver(zone), host=plan.dns.address, port=plan.dns.port, pool=pool),
     ]
 
 

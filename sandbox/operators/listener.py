@@ -62,7 +62,13 @@ class Listener:
 
 
 def endpoint_context(
-    chain: Path, key: Path, authorities: str, *, client_certificate: str
+    chain: Path,
+    key: Path,
+    authorities: str,
+    *,
+    client_certificate: str,
+    tls13: bool = True,
+    tickets: bool = True,
 ) -> ssl.SSLContext:
     """Return the TLS context of an endpoint.
 
@@ -70,7 +76,9 @@ def endpoint_context(
     itself: who has none is told so in the words of the protocol.
     """
     asks = "none" if client_certificate == "none" else "optional"
-    return server_context(chain, key, authorities=authorities, client_certificate=asks)
+    return server_context(
+        chain, key, authorities=authorities, client_certificate=asks, tls13=tls13, tickets=tickets
+    )
 
 
 class Arrival:

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.psc.certificates import psc_files
-from sandbox.psc.ciba import AuthRequest, Decision, State
+from sandbox.psc.ciba import AuthRequest, Decision
 from sandbox.psc.clock import Clock
 from sandbox.psc.control import control_routes
+from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.notifications import Sender
 from sandbox.psc.provider import Options, Provider
 from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
-from sandbox.psc.web import application
+from sandbox.psc.web import application, service_name
 from sandbox.serve import HttpServer, Pool, bind, client_context, server_context
 from sandbox.serve import running as run
 from sandbox.space.errors import UserError
@@ -42,17 +43,17 @@ async def _work(provider: Provider, sender: Sender, stop: asyncio.Event) -> None
     sending: set[asyncio.Task[None]] = set()
 
     async def send_one(notification: Any) -> None:
-        provider.notified(notification, await sender.send(notification))
+        provider.requests.delivered(notification, await sender.send(notification))
 
     try:
         while not stop.is_set():
             woken.clear()
             provider.tick()
-            while provider.outbox:
-                task = asyncio.create_task(send_one(provider.outbox.popleft()))
+            while provider.requests.outbox:
+                task = asyncio.create_task(send_one(provider.requests.outbox.popleft()))
                 sending.add(task)
                 task.add_done_callback(sending.discard)
-            due = provider.next_due()
+            due = provider.requests.next_due()
             nap = LONGEST_NAP if due is None else min(max(due - provider.now(), 0.001), LONGEST_NAP)
             if provider.clock.frozen:
                 nap = LONGEST_NAP
@@ -93,23 +94,31 @@ class Running:
         """Move the clock."""
         return self.provider.advance(seconds)
 
-    def decide(self, national_id: str | None, decision: str = "approve") -> AuthRequest:
-        """Decide the oldest pending request of a person (of anyone).
+    @property
+    def phones(self) -> str:
+        """The page of the phones, secret included: open it once."""
+        access = ControlAccess(self.provider.control_secret, service_name(self.provider))
+        return access.address(self.origin)
+
+    def decide(
+        self, national_id: str | None, decision: str = "approve", *, client_id: str | None = None
+    ) -> AuthRequest:
+        """Decide the newest pending request of a person (of anyone), of one client if named.
 
         Raises:
             UserError: nothing is pending.
         """
-        found = [r for r in self.provider.requests(national_id) if r.state is State.PENDING]
-        if not found:
+        waiting = self.provider.requests.waiting(national_id, client_id)
+        if not waiting:
             raise UserError("aucune demande en attente / no pending request")
-        return self.provider.decide(found[-1].ticket, Decision(decision))
+        return self.provider.requests.decide(waiting[0].ticket, Decision(decision))
 
     def approve(self, national_id: str | None = None) -> AuthRequest:
-        """Approve the oldest pending request of a person (of anyone)."""
+        """Approve the newest pending request of a person (of anyone)."""
         return self.decide(national_id, "approve")
 
     def refuse(self, national_id: str | None = None) -> AuthRequest:
-        """Refuse the oldest pending request of a person (of anyone)."""
+        """Refuse the newest pending request of a person (of anyone)."""
         return self.decide(national_id, "refuse")
 
 

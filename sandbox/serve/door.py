@@ -22,7 +22,6 @@ __all__ = ["Door", "DoorLimits", "Visitor"]
 # What asyncio reads into, kept by each TLS connection: 256 kB, or 1.3 GB for 5,000 that idle. A TLS
 # record has 16 kB.
 sslproto.SSLProtocol.max_size = 16_384
-_BACKLOG = 1_024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +40,7 @@ class DoorLimits:
             this and the next two infinite.
         idle_seconds: from an answer to the next whole request.
         stalled_seconds: for a client to take what it was sent.
+        backlog: connections that the system keeps until they are accepted.
     """
 
     connections: int = 512
@@ -50,6 +50,7 @@ class DoorLimits:
     first_seconds: float = math.inf
     idle_seconds: float = math.inf
     stalled_seconds: float = math.inf
+    backlog: int = 1_024
 
 
 class Door:
@@ -129,7 +130,7 @@ class Door:
         listening = self._bound or bind(self.host, self.port)
         self.port = listening.getsockname()[1]
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Visitor(self), sock=listening, backlog=_BACKLOG
+            lambda: Visitor(self), sock=listening, backlog=self.limits.backlog
         )
 
     def close(self) -> None:

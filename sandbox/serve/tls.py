@@ -38,6 +38,8 @@ def server_context(
     authorities: str = "",
     client_certificate: str = "none",
     ciphers: str = CIPHERS,
+    tls13: bool = True,
+    tickets: bool = True,
 ) -> ssl.SSLContext:
     """Return the context of a server: TLS 1.2 or later, no renegotiation.
 
@@ -48,6 +50,8 @@ def server_context(
         client_certificate: none; optional (asked for: who has none is told so by the protocol
             above, where a handshake that fails says nothing); required by the handshake itself.
         ciphers: suites of TLS 1.2, as OpenSSL writes them.
+        tls13: offered beside TLS 1.2.
+        tickets: given, so that sessions are resumed.
 
     Raises:
         UserError: a file is missing, or they do not fit together.
@@ -56,6 +60,11 @@ def server_context(
     _harden(context, ciphers)
     # A handshake that a client asks for again and again costs it little and us much.
     context.options |= ssl.OP_NO_RENEGOTIATION
+    if not tls13:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if not tickets:
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
     _load(context, chain, key)
     context.verify_mode = _ASKS[client_certificate]
     if authorities:
