@@ -39,7 +39,7 @@ typedef struct {
   const i32 *senders;
   const i64 *send_counts;
   const i32 *recipients;
-  const i64 *servers, *server_offset, *pool_slots, *pool_backlog;
+  const i64 *servers, *server_offset, *server_time, *pool_slots, *pool_backlog;
   const i16 *endpoint_role, *operator_bin;
   const i64 *outages, *register_count;
   /* Cursors */
@@ -610,8 +610,9 @@ static void advance(const Arrays *a, const Sizes *n, i64 session, i64 now) {
       } else {
         spent = duration(a, session, pc);
         if (op == OP_SERVE) {
-          i64 station = CODE(pc, C_INDEX) + owner_of(a, session, CODE(pc, C_SCOPE));
-          i64 start = serve(a, station, t, spent);
+          i64 station = CODE(pc, C_INDEX) + owner_of(a, session, CODE(pc, C_SCOPE)), start;
+          spent = (spent * a->server_time[station]) >> PACE_BITS;
+          start = serve(a, station, t, spent);
           wait = start - t;
           book_service(a, station, start, wait, spent);
         } else if (CODE(pc, C_HALF_TRIPS) > 0) {

@@ -64,6 +64,7 @@ def constants() -> dict[str, int]:
         "SEND_COLUMNS": len(model.SendStream), "ENDPOINT_COLUMNS": len(model.EndpointStat),
         "POOL_COLUMNS": len(model.PoolStat), "STATION_COLUMNS": len(model.StationStat),
         "PEOPLE": model.PEOPLE, "ROUNDS": kernel.ROUNDS, "SLOT_BITS": state_of.SLOT_BITS,
+        "PACE_BITS": model.PACE_BITS,
         "BUCKET_BITS": state_of.BUCKET_BITS, "BUCKETS": state_of.BUCKETS, "WORDS": state_of.WORDS,
         "SUB_BITS": histogram.SUB_BITS, "UNIT_BITS": histogram.UNIT_BITS, "BINS": histogram.BINS,
     }  # fmt: skip

@@ -1,7 +1,7 @@
-"""Writes the tables of docs/stress-des.md from the code and the data: `python docs/generate.py`.
+"""Writes the tables of the pages from the code and the data: `python docs/generate.py`.
 
 Each table stands between `<!-- table: NAME -->` and `<!-- end -->`; the text around is kept.
-With `--check`, writes nothing and exits with 1 when the page is not up to date.
+With `--check`, writes nothing and exits with 1 when a page is not up to date.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sandbox.analysis.fit import fit
 from sandbox.observations import schema
 from sandbox.simulation import steps
 from sandbox.simulation.build import causes_of_exclusion
@@ -26,9 +27,9 @@ from sandbox.space.designs import BUILT_IN
 from sandbox.space.loader import load_scenario
 from sandbox.space.methods import METHODS, Feature, Method
 from sandbox.space.population import Accesses, build_space
-from sandbox.space.tables import Input, inputs
+from sandbox.space.tables import Input, inputs, operator_classes, operator_rows
 
-PAGE = Path(__file__).with_name("stress-des.md")
+PAGES = tuple(Path(__file__).with_name(name) for name in ("stress-des.md", "fit.md"))
 SCENARIO = "aout-2021"
 KNOWLEDGE = ("measured", "published", "expert guess", "placeholder")
 
@@ -222,6 +223,35 @@ def input_tables() -> str:
     return "\n".join(parts)
 
 
+def fit_table() -> str:
+    """The model beside the published figures."""
+    rows = []
+    for figure in fit():
+        said = figure.published
+        digits = ",.2f" if said.unit == "share" else ",.0f"
+        link = f"[{said.source.title}]({said.source.url})" if said.source.url else said.source.title
+        rows.append((
+            said.english, f"{said.month:%Y-%m}", format(said.value, digits),
+            format(figure.model, digits), f"{figure.ratio:.2f}", f"`{said.scenario}`", link,
+            said.explained,
+        ))  # fmt: skip
+    head = ("figure", "month", "published", "model", "ratio", "scenario", "source",
+            "why, where further than 15 %")  # fmt: skip
+    return table(head, rows)
+
+
+def class_table() -> str:
+    """What each class of operators holds of each kind of mailbox."""
+    shares = operator_classes()
+    kinds = list(dict.fromkeys(share.mailboxes for share in shares))
+    rows = []
+    for name in dict.fromkeys(share.kind for share in shares):
+        count = sum(row.kind == name for row in operator_rows())
+        mine = {share.mailboxes: f"{share.share:.0%}" for share in shares if share.kind == name}
+        rows.append((name, count, *(mine.get(kind, "-") for kind in kinds)))
+    return table(("class", "operators", *kinds), rows)
+
+
 TABLES = {
     "steps": step_table,
     "laws": law_table,
@@ -234,6 +264,8 @@ TABLES = {
     "exclusions": exclusion_table,
     "knowledge": knowledge_table,
     "inputs": input_tables,
+    "fit": fit_table,
+    "classes": class_table,
 }
 
 
@@ -248,13 +280,15 @@ def updated(page: str) -> str:
 
 
 def main() -> int:
-    """Write the page, or check it."""
-    page = PAGE.read_text(encoding="utf-8")
-    fresh = updated(page)
-    if "--check" in sys.argv[1:]:
-        return int(fresh != page)
-    PAGE.write_text(fresh, encoding="utf-8")
-    return 0
+    """Write the pages, or check them."""
+    late = 0
+    for path in PAGES:
+        page = path.read_text(encoding="utf-8")
+        fresh = updated(page)
+        late |= fresh != page
+        if "--check" not in sys.argv[1:]:
+            path.write_text(fresh, encoding="utf-8")
+    return late if "--check" in sys.argv[1:] else 0
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "Rejoue un scénario sous chaque architecture et les compare.",
     ),
     "scenario": ("sandbox.space.cli_scenario", "scenario", "Vérifie et décrit les scénarios."),
+    "fit": ("sandbox.analysis.cli_fit", "fit", "Compare le modèle aux chiffres publiés."),
     "validate": (
         "sandbox.analysis.cli_validate",
         "validate",

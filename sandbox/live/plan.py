@@ -13,7 +13,7 @@ from sandbox.operators.model import SaslName
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Mechanism, Method
-from sandbox.space.population import operator_names
+from sandbox.space.operators import operator_names, operator_sizes
 from sandbox.space.scenario import Scenario
 from sandbox.trust.design_zone import (
     RELAY,
@@ -323,7 +323,7 @@ def plan_space(
     Raises:
         UserError: an unknown design, too many operators, or a value out of range.
     """
-    labels = operator_names(scenario.operators)
+    labels = operator_names(scenario)
     if not 1 <= operators <= min(len(labels), MOST_OPERATORS):
         most = min(len(labels), MOST_OPERATORS)
         raise UserError(f"operators {operators}: scenario {scenario.name} allows 1 to {most}")
@@ -331,7 +331,7 @@ def plan_space(
         raise UserError(f"port offset {port_offset}: must be 0 to 45000")
     if not 1 <= block <= 254:
         raise UserError(f"loopback {block}: must be 1 to 254 (addresses 127.{block}.x.y)")
-    sizes = scenario.operators.mailboxes
+    sizes = operator_sizes(scenario)
     largest = sorted(range(len(labels)), key=lambda each: -sizes[each])[:operators]
     for each in largest:
         if not _LABEL.fullmatch(labels[each]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -89,14 +90,15 @@ class Arrival:
         visitor: the connection there.
     """
 
-    __slots__ = ("_channel", "_listener", "_tls", "door", "visitor")
+    __slots__ = ("_channel", "_listener", "_session", "_tls", "door", "visitor")
 
     def __init__(self, door: MailDoor, visitor: Visitor) -> None:
         self.door = door
         self.visitor = visitor
         self._tls: Tls | None = None
+        self._session = secrets.token_hex(4)
         self._listener = door.listeners[0]
-        self._channel = self._listener.channel(visitor.client, door.port)
+        self._channel = self._plain()
 
     @property
     def at(self) -> float:
@@ -134,9 +136,15 @@ class Arrival:
             return
         self._tls = tls
         self._listener = self.door.listener(self.visitor.context)
-        plain = self._listener.channel(self.visitor.client, self.door.port)
         self._channel = replace(
-            plain, tls=tls.version, resumed=tls.resumed, certificate=tls.certificate
+            self._plain(), tls=tls.version, resumed=tls.resumed, certificate=tls.certificate
+        )
+
+    def _plain(self) -> Channel:
+        return replace(
+            self._listener.channel(self.visitor.client, self.door.port),
+            client_port=self.visitor.client_port,
+            session=self._session,
         )
 
 

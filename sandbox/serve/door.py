@@ -247,7 +247,7 @@ class Visitor(asyncio.Protocol):
     `working` on a whole request and when it is `waiting` for the next one.
 
     Attributes:
-        client: address that it comes from.
+        client, client_port: where it comes from.
         at: when TCP accepted, seconds since 1970.
         tls: what the handshake settled; None before it.
         context: the TLS context that SNI picked; None before the handshake.
@@ -259,6 +259,7 @@ class Visitor(asyncio.Protocol):
     def __init__(self, door: Door) -> None:
         self._door = door
         self.client = ""
+        self.client_port = 0
         self.at = 0.0
         self.tls: Tls | None = None
         self.context: ssl.SSLContext | None = None
@@ -368,7 +369,8 @@ class Visitor(asyncio.Protocol):
         """Enter, if there is room."""
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self.client = peer[0] if peer else ""
+        if peer:
+            self.client, self.client_port = peer[:2]
         self.at = self._door.clock()
         if not self._door.enter(self):
             self.abort()

@@ -11,15 +11,16 @@ from sandbox.observations.observations import NAMED_OPERATORS
 from sandbox.observations.schema import Cause
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
-from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model
+from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
+from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, lay_out
 from sandbox.space.designs import PROTOCOLS, Design, Endpoint
 from sandbox.space.methods import METHODS, Feature, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, BalKind, Space
 from sandbox.space.tables import week
 
-__all__ = ["build_model", "causes_of_exclusion"]
+__all__ = ["build_model", "capacity_of", "causes_of_exclusion"]
 
 # An access has one method, so registers of different methods share a column: eight to a cache line.
 REGISTERS = {
@@ -27,10 +28,8 @@ REGISTERS = {
     "typed": 4, "psc session": 4, "name.smtp": 5, "ticket.smtp": 6,
 }  # fmt: skip
 COLUMNS = 8
-NATIONAL = ("psc", "sms", "directory")
 HOUR = 3600
-BUSY_SHARE = 0.02  # of accesses that keep no connection, those connected at one instant (guess)
-LEAST_PART = 16  # a dedicated endpoint has at least this fraction of the smallest operator's slots
+SMTP_USE = 0.1  # sessions of SMTP an access, over those of IMAP: how an operator cuts its cores
 ALL_METHODS = tuple(Method)
 
 
@@ -71,118 +70,68 @@ def _serves(endpoint: Endpoint, methods: NDArray[np.int8]) -> NDArray[np.bool_]:
     return np.isin(methods, numbers)
 
 
-def _expected_connections(space: Space, endpoint: Endpoint) -> NDArray[np.float64]:
-    """Return, by operator, how many connections the endpoint should carry at a busy instant."""
-    accesses, scenario = space.accesses, space.scenario
-    each = np.full(len(SOFTWARE), BUSY_SHARE)
-    present = np.array([p.present_working for p in scenario.populations.values()])
-    if endpoint.protocol == "imap":
-        for number, name in enumerate(SOFTWARE):
-            software = scenario.software[name]
-            if software.keeps_connection:
-                each[number] = software.imap_connections
-    load = each[accesses.software] * present[accesses.population]
-    mine = _serves(endpoint, accesses.method)
-    return np.bincount(
-        accesses.operator[mine], weights=load[mine], minlength=len(space.operators)
-    ).astype(np.float64)
+def foreseen_use(space: Space, design: Design) -> dict[str, NDArray[np.float64]]:
+    """Return, by endpoint, how much use of it each operator foresees: its accesses by method.
 
-
-def _split(total: NDArray[np.int64], weights: NDArray[np.float64], least: int) -> NDArray[np.int64]:
-    """Split each operator's total over endpoints by weight, at least `least` each.
-
-    Returns int64 (endpoints, operators); `total` must be at least endpoints x `least`.
+    Accesses that a design keeps out are foreseen too. SMTP is used ten times less than IMAP.
     """
-    parts = np.zeros(weights.shape, dtype=np.int64)
-    for operator in range(weights.shape[1]):
-        share = weights[:, operator] + 1e-9
-        floored = np.zeros(len(share), dtype=np.bool_)
-        while True:  # who would get less than the least gets it; the others share what is left
-            rest = int(total[operator]) - least * int(floored.sum())
-            exact = np.where(floored, least, share / share[~floored].sum() * rest)
-            below = ~floored & (exact < least)
-            if not below.any():
-                break
-            floored |= below
-        whole = np.floor(exact).astype(np.int64)
-        order = np.argsort(whole - exact, kind="stable")
-        whole[order[: int(total[operator]) - int(whole.sum())]] += 1
-        parts[:, operator] = whole
-    return parts
+    accesses, operators = space.accesses, len(space.operators)
+    use = {}
+    for endpoint in design.endpoints:
+        mine = _serves(endpoint, accesses.method)
+        counts = np.bincount(accesses.operator[mine], minlength=operators).astype(np.float64)
+        use[endpoint.name] = counts * (1.0 if endpoint.protocol == "imap" else SMTP_USE)
+    return use
+
+
+def capacity_of(space: Space, design: Design) -> Capacity:
+    """Return what every operator of a space has to serve with under a design."""
+    return lay_out(
+        space.scenario, design, space.operator_mailboxes / space.scale,
+        foreseen_use(space, design), scale=space.scale,
+    )  # fmt: skip
 
 
 class _Builder:
-    """Lays out stations, pools and endpoints of all operators under one design."""
+    """Lays out stations, pools and endpoints of all operators as the engines' arrays."""
 
-    def __init__(self, space: Space, design: Design) -> None:
-        self.space, self.design = space, design
-        self.operators = len(space.operators)
-        resources = space.scenario.resources
-        self.shared = design.shared_front or resources.placement == "shared"
-        self.servers: list[NDArray[np.int64]] = [
-            np.array([getattr(space.scenario.backends, name).servers for name in NATIONAL])
-        ]
-        self.slots: list[NDArray[np.int64]] = []
+    def __init__(self, space: Space, design: Design, capacity: Capacity) -> None:
+        self.design, self.operators = design, len(space.operators)
+        self.servers: list[NDArray[np.int64]] = []
+        self.offset: list[NDArray[np.int64]] = []
+        self.pace: list[NDArray[np.float64]] = []
+        self.room = 0  # servers so far
+        national = as_cores(np.array([capacity.national[name] for name in NATIONAL]))
+        self._add_station(national)
         self.stations = {name: number for number, name in enumerate(NATIONAL)}
-        self.pools: dict[str, int] = {}
-        self.pool_of: dict[str, str] = {}
-        counts = np.bincount(space.accesses.operator, minlength=self.operators)
-        self.front = self._cores(counts, resources.front_cores)
-        self.store = self._cores(counts, resources.store_cores)
-        self._lay_out()
+        for number, endpoint in enumerate(design.endpoints):
+            cores = as_cores(capacity.cores[endpoint.name])
+            self.stations[f"front.{endpoint.name}"] = sum(len(part) for part in self.servers)
+            # Endpoints that share their operator's cores stand at the first one's servers.
+            self._add_station(cores, capacity.shares if number else None, len(NATIONAL))
+        for name, own in (("store", capacity.store), (RELAY, capacity.cores[RELAY])):
+            self.stations[name] = sum(len(part) for part in self.servers)
+            self._add_station(as_cores(own))
+        self.pool_of = dict(capacity.pool_of)
+        self.pools = {name: number * self.operators for number, name in enumerate(capacity.slots)}
+        self.slots = np.concatenate(list(capacity.slots.values()))
+        self.backlog = np.concatenate([capacity.backlog[name] for name in capacity.slots])
 
-    def _cores(self, accesses: NDArray[np.int64], per_10000: float) -> NDArray[np.int64]:
-        cores = np.ceil(accesses * per_10000 / 10_000).astype(np.int64)
-        return np.maximum(cores, self.space.scenario.resources.least_cores)
-
-    def _add_station(self, name: str, servers: NDArray[np.int64]) -> None:
-        self.stations[name] = sum(len(part) for part in self.servers)
-        self.servers.append(servers)
-
-    def _add_pool(self, name: str, slots: NDArray[np.int64]) -> None:
-        self.pools[name] = sum(len(part) for part in self.slots)
-        self.slots.append(slots)
-
-    def _lay_out(self) -> None:
-        resources = self.space.scenario.resources
-        endpoints = self.design.endpoints
-        load = {e.name: _expected_connections(self.space, e) for e in endpoints}
-        for protocol in PROTOCOLS:
-            mine = [e for e in endpoints if e.protocol == protocol]
-            weights = np.stack([load[e.name] for e in mine])
-            total = np.ceil(resources.slot_headroom * weights.sum(axis=0)).astype(np.int64)
-            total = np.maximum(total, max(resources.least_slots, len(mine)))
-            if self.shared:
-                self._add_pool(protocol, total)
-                self.pool_of |= {e.name: protocol for e in mine}
-            else:
-                parts = _split(total, weights, max(1, resources.least_slots // LEAST_PART))
-                for endpoint, slots in zip(mine, parts, strict=True):
-                    self._add_pool(endpoint.name, slots)
-                    self.pool_of[endpoint.name] = endpoint.name
-        self._add_pool("mx", np.full(self.operators, resources.least_slots, dtype=np.int64))
-        self.slots[-1] = np.maximum(self.slots[-1], self.front * 8)
-        self.pool_of["mx"] = "mx"
-        if self.shared or len(endpoints) == len(PROTOCOLS):
-            self._add_station("front", self.front)
-            self.stations |= {f"front.{e.name}": self.stations["front"] for e in endpoints}
-        else:
-            weights = np.stack([self._logins(e) for e in endpoints])
-            parts = _split(np.maximum(self.front, len(endpoints)), weights, 1)
-            for endpoint, cores in zip(endpoints, parts, strict=True):
-                self._add_station(f"front.{endpoint.name}", cores)
-        self._add_station("store", self.store)
-        self._add_station("mx", np.maximum(self.front // 2, 1))
-
-    def _logins(self, endpoint: Endpoint) -> NDArray[np.float64]:
-        """Return, by operator, accesses weighted by how often they log in."""
-        accesses = self.space.accesses
-        mine = _serves(endpoint, accesses.method)
-        counts = np.bincount(accesses.operator[mine], minlength=self.operators)
-        return counts.astype(np.float64) * (1.0 if endpoint.protocol == "imap" else 0.1)
+    def _add_station(
+        self, cores: Cores, shares: NDArray[np.bool_] | None = None, first: int = 0
+    ) -> None:
+        """Add one station an operator; of those that share, at the servers of station `first`."""
+        offset = self.room + np.concatenate([[0], np.cumsum(cores.count)[:-1]])
+        self.room += int(cores.count.sum())
+        if shares is not None:
+            whole = np.concatenate(self.offset)[first : first + self.operators]
+            offset = np.where(shares, whole, offset)
+        self.servers.append(cores.count)
+        self.offset.append(offset.astype(np.int64))
+        self.pace.append(cores.pace)
 
     def layout(self) -> Layout:
-        names = [e.name for e in self.design.endpoints] + ["mx"]
+        names = [e.name for e in self.design.endpoints] + [RELAY]
         return Layout(
             stations=self.stations,
             pools=self.pools,
@@ -318,22 +267,22 @@ def _rings(
     return order, phase[order], np.array(streams, dtype=np.int64).reshape(-1, 4)
 
 
-def build_model(space: Space, design: Design, *, replication: int = 0) -> Model:
-    """Make one design of a space ready to run.
+def build_model(
+    space: Space, design: Design, *, replication: int = 0, capacity: Capacity | None = None
+) -> Model:
+    """Make one design of a space ready to run, on the space's own capacity or another.
 
     The replication changes what is drawn during the run, not the space: the same people, with
     other days.
     """
     scenario, accesses = space.scenario, space.accesses
-    builder = _Builder(space, design)
+    builder = _Builder(space, design, capacity or capacity_of(space, design))
     layout = builder.layout()
     miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, miss).programs(), layout)
     classes, entry, visit = _classes(space, design, dict(code.entries))
     order, phase, polls = _rings(space, space.seed)
     sends, senders, send_counts = _sends(space, order, space.seed, replication)
-    servers = np.concatenate(builder.servers).astype(np.int64)
-    slots = np.concatenate(builder.slots).astype(np.int64)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
     bins = np.full(len(space.operators), len(largest), dtype=np.int16)
@@ -361,10 +310,11 @@ def build_model(space: Space, design: Design, *, replication: int = 0) -> Model:
         senders=senders,
         send_counts=send_counts,
         recipients=receives if len(receives) else np.arange(len(accesses), dtype=np.int32),
-        servers=servers,
-        server_offset=np.concatenate([[0], np.cumsum(servers)[:-1]]).astype(np.int64),
-        pool_slots=slots,
-        pool_backlog=np.full(len(slots), scenario.policies.backlog, dtype=np.int64),
+        servers=np.concatenate(builder.servers),
+        server_offset=np.concatenate(builder.offset),
+        server_time=as_server_time(np.concatenate(builder.pace)),
+        pool_slots=builder.slots,
+        pool_backlog=builder.backlog,
         endpoint_role=np.repeat(np.arange(roles), len(space.operators)).astype(np.int16),
         operator_bin=bins,
         outages=_outages(space),

@@ -35,7 +35,7 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
         occupied=np.zeros(state_of.WORDS, dtype=np.int64),
         heap=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
         counters=counters,
-        free=np.zeros(int(inputs.servers.sum()), dtype=np.int64),
+        free=np.zeros(int((inputs.server_offset + inputs.servers).max()), dtype=np.int64),
         in_use=np.zeros(pools, dtype=np.int64),
         queue_length=np.zeros(pools, dtype=np.int64),
         queue_head=np.full(pools, -1, dtype=np.int64),

@@ -15,7 +15,15 @@ from sandbox.simulation.arrivals import pop_arrival
 from sandbox.simulation.draws import mix, sample, uniform
 from sandbox.simulation.events import pop_late, pop_near, schedule, schedule_late
 from sandbox.simulation.jit import force_inline, jit
-from sandbox.simulation.model import NEVER, EndpointStat, Inputs, Kind, PoolStat, Record
+from sandbox.simulation.model import (
+    NEVER,
+    PACE_BITS,
+    EndpointStat,
+    Inputs,
+    Kind,
+    PoolStat,
+    Record,
+)
 from sandbox.simulation.program import Column
 from sandbox.simulation.recorder import (
     book_connection,
@@ -308,6 +316,7 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                     if t > now:
                         break
                     station = code[pc, INDEX] + _owner(inputs, state, session, code[pc, SCOPE])
+                    spent = (spent * inputs.server_time[station]) >> PACE_BITS
                     start = _serve(inputs, state, station, t, spent)
                     wait = start - t
                     book_service(record, station, start, wait, spent)

@@ -20,6 +20,7 @@ from sandbox.simulation.program import Code
 
 __all__ = [
     "NEVER",
+    "PACE_BITS",
     "PEOPLE",
     "EndpointStat",
     "Inputs",
@@ -30,6 +31,7 @@ __all__ = [
     "Record",
     "SendStream",
     "StationStat",
+    "as_server_time",
     "new_record",
 ]
 
@@ -37,6 +39,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 NEVER = 1 << 62
+PACE_BITS = 16  # server_time is a fixed-point number
 MINUTE = 60 * 1_000_000_000
 
 
@@ -134,7 +137,8 @@ class Inputs(NamedTuple):
     send_counts: Ints  # (streams, H): messages in each hour
     recipients: NDArray[np.int32]  # accesses that receive
     servers: Ints  # (stations,)
-    server_offset: Ints  # (stations,) first entry in State.free
+    server_offset: Ints  # (stations,) first entry in State.free; stations with one share servers
+    server_time: Ints  # (stations,) time that a service takes there, in 1 / 2**PACE_BITS
     pool_slots: Ints  # (pools,)
     pool_backlog: Ints  # (pools,)
     endpoint_role: NDArray[np.int16]  # (endpoints,)
@@ -171,6 +175,11 @@ class Model:
     inputs: Inputs
     groups: int
     minutes: int
+
+
+def as_server_time(pace: Floats) -> Ints:
+    """Return what a service is multiplied by at servers of that pace, fixed point."""
+    return np.maximum(1, np.rint((1 << PACE_BITS) / pace)).astype(np.int64)
 
 
 def new_record(model: Model) -> Record:

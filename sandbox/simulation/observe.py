@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sandbox.observations.histogram import bin_middle
 from sandbox.observations.observations import MEASURES, NAMED_OPERATORS, Observations, table
 from sandbox.observations.schema import Cause, Phase, Protocol
-from sandbox.simulation.build import NATIONAL
 from sandbox.simulation.model import EndpointStat, Model, PoolStat, Record, StationStat
 from sandbox.simulation.program import Column
 from sandbox.simulation.steps import Acquire, Serve
+from sandbox.space.capacity import NATIONAL
 from sandbox.space.designs import Design
 from sandbox.space.methods import Method
 from sandbox.space.population import Space

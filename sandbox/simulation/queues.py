@@ -23,7 +23,7 @@ from sandbox.simulation.draws import (
     lognormal,
     mix,
 )
-from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model
+from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, Program, compile_programs
 from sandbox.simulation.steps import (
     Acquire,
@@ -166,6 +166,7 @@ def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog
         recipients=np.zeros(1, dtype=np.int32),
         servers=np.array([servers], dtype=np.int64),
         server_offset=one,
+        server_time=as_server_time(np.ones(1)),
         pool_slots=np.array([servers], dtype=np.int64),
         pool_backlog=np.array([backlog], dtype=np.int64),
         endpoint_role=np.zeros(1, dtype=np.int16),

@@ -20,6 +20,7 @@ from sandbox.simulation.arrivals import new_cursors, pop_arrival
 from sandbox.simulation.draws import mix, sample, uniform
 from sandbox.simulation.model import (
     NEVER,
+    PACE_BITS,
     EndpointStat,
     Kind,
     Model,
@@ -84,7 +85,9 @@ class Run:
         self.inputs = model.inputs
         self.record = new_record(model)
         self.trace = trace
-        self.stations = [simpy.Resource(self.env, int(n)) for n in model.inputs.servers]
+        servers = zip(model.inputs.server_offset, model.inputs.servers, strict=True)
+        shared = {int(offset): simpy.Resource(self.env, int(n)) for offset, n in servers}
+        self.stations = [shared[int(offset)] for offset in model.inputs.server_offset]
         self.pools = [simpy.Resource(self.env, int(n)) for n in model.inputs.pool_slots]
         accesses = len(model.inputs.access_class)
         self.registers = np.full((accesses, int(model.inputs.registers[0])), -NEVER, dtype=np.int64)
@@ -148,7 +151,9 @@ class Run:
                 yield from self.wait(session, None, max(0, until - now))
             case s.Serve(phase=phase, scope=scope):
                 station = int(cells[Column.INDEX]) + self.owner(session, scope)
-                yield from self.serve(session, phase, station, self.duration(session, row))
+                pace = int(self.inputs.server_time[station])
+                service = (self.duration(session, row) * pace) >> PACE_BITS
+                yield from self.serve(session, phase, station, service)
             case s.Acquire(scope=scope):
                 granted = yield from self.acquire(session, row, self.owner(session, scope))
                 return row + 1 if granted else target

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Feature, Method
-from sandbox.space.scenario import Operators, Population, Scenario
+from sandbox.space.operators import operator_names, operator_weights
+from sandbox.space.scenario import Population, Scenario
 
-__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space", "operator_names"]
+__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space"]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
     "lps", "mail_client", "webmail", "robot",
@@ -189,12 +190,6 @@ def _accesses(
     )
 
 
-def operator_names(operators: Operators) -> tuple[str, ...]:
-    """Return the labels of operators under the suffix: their own, else op001, op002..."""
-    count = len(operators.mailboxes)
-    return operators.names or tuple(f"op{number + 1:03d}" for number in range(count))
-
-
 def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.special import ndtri
 
@@ -217,11 +212,10 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
         raise UserError(f"seed {seed}: must be 0 or more")
     if not 0 < scale <= 100:
         raise UserError(f"scale {scale}: must be above 0 and at most 100")
-    weights = np.array(scenario.operators.mailboxes)
     parts: list[Accesses] = []
     counts = np.zeros((len(scenario.populations), len(BalKind)), dtype=np.int64)
-    of_operator = np.zeros(len(weights), dtype=np.int64)
-    for number, people in enumerate(scenario.populations.values()):
+    of_operator = np.zeros(scenario.operators.count, dtype=np.int64)
+    for number, (name, people) in enumerate(scenario.populations.items()):
         connected = people.units * people.deployment * scale
         per_unit = (
             people.personal_mailboxes, people.shared_mailboxes, people.application_mailboxes,
@@ -230,6 +224,7 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
             counts[number, kind] = round(connected * each)
             if each > 0 and kind is BalKind.APP and people.machine_share > 0:
                 counts[number, kind] = max(1, counts[number, kind])  # somebody must send
+            weights = operator_weights(scenario, name, applications=kind is BalKind.APP)
             operators = _apportion(int(counts[number, kind]), weights)
             of_operator += operators
             parts.append(_accesses(scenario, people, number, kind, operators, seed))
@@ -237,13 +232,12 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
                           for field in Accesses.__slots__))  # fmt: skip
     if len(accesses) == 0:
         raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
-    names = operator_names(scenario.operators)
     return Space(
         scenario=scenario,
         seed=seed,
         scale=scale,
         populations=tuple(scenario.populations),
-        operators=names,
+        operators=operator_names(scenario),
         operator_mailboxes=of_operator,
         mailboxes=counts,
         accesses=accesses,

@@ -14,7 +14,16 @@ from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Mechanism, Method
 
-__all__ = ["EndpointTable", "Outage", "Population", "Scenario", "Software", "SweepTable"]
+__all__ = [
+    "EndpointTable",
+    "Outage",
+    "Population",
+    "Resources",
+    "Scenario",
+    "Servers",
+    "Software",
+    "SweepTable",
+]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=366 * 86400)]
@@ -226,15 +235,45 @@ class Processor(Section):
     relay: Positive
 
 
+class Servers(Section):
+    """The servers of an operator.
+
+    Attributes:
+        front_cores, store_cores: where logins are made, where mail is kept.
+        imap_connections, smtp_connections: served at once.
+    """
+
+    front_cores: Annotated[int, Field(ge=1, le=1024)]
+    store_cores: Annotated[int, Field(ge=1, le=1024)]
+    imap_connections: Annotated[int, Field(ge=1, le=10_000_000)]
+    smtp_connections: Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class SizeClass(Servers):
+    """The servers of an operator that has at most `mailboxes`."""
+
+    mailboxes: Positive
+
+
 class Resources(Section):
-    """What an operator runs, and how its endpoints share it."""
+    """What operators run, by size class, how endpoints share it, what one client may take."""
 
     placement: Literal["dedicated", "shared"]
-    front_cores: Positive
-    store_cores: Positive
-    least_cores: Annotated[int, Field(ge=1, le=1024)]
-    slot_headroom: Positive
-    least_slots: Annotated[int, Field(ge=1, le=1_000_000)]
+    misjudged: Share
+    user_connections: Annotated[int, Field(ge=1, le=1_000_000)]
+    address_imap_connections: Annotated[int, Field(ge=1, le=1_000_000)]
+    address_smtp_connections: Annotated[int, Field(ge=1, le=1_000_000)]
+    small: SizeClass
+    medium: SizeClass
+    large: SizeClass
+    national: Servers
+
+    @model_validator(mode="after")
+    def classes_grow(self) -> Self:
+        """An operator belongs to one class."""
+        if not self.small.mailboxes < self.medium.mailboxes < self.large.mailboxes:
+            raise ValueError("small.mailboxes < medium.mailboxes < large.mailboxes must hold")
+        return self
 
 
 class Psc(Section):
@@ -344,22 +383,49 @@ class SweepTable(Section):
         return self
 
 
-class Operators(Section):
-    """The concentration of mailboxes over operators."""
+class OperatorFit(Section):
+    """An operator whose mailboxes of one population are known: its weight follows."""
 
-    mailboxes: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000)]
+    operator: str
+    population: Name
+    mailboxes: NotNegative
+
+
+Weights = Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000)]
+
+
+class Operators(Section):
+    """Which operator holds whose mailboxes: weights, for all populations alike or one by one."""
+
+    mailboxes: Weights | dict[Name, Weights]
+    applications: dict[Name, Weights] = {}  # where a population's robots are, if elsewhere
     certificates: tuple[Whole, ...] = ()
     names: tuple[str, ...] = ()
+    fit: tuple[OperatorFit, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many operators."""
+        if isinstance(self.mailboxes, dict):
+            return len(next(iter(self.mailboxes.values())))
+        return len(self.mailboxes)
 
     @model_validator(mode="after")
     def somebody_has_mailboxes(self) -> Self:
-        """Refuse a space without mailboxes."""
-        if sum(self.mailboxes) <= 0:
-            raise ValueError("mailboxes: at least one operator must have some")
-        for field in ("certificates", "names"):
-            values = getattr(self, field)
-            if values and len(values) != len(self.mailboxes):
-                raise ValueError(f"{field} must be as many as mailboxes")
+        """Refuse a space without mailboxes, or lists of different lengths."""
+        by_population = self.mailboxes if isinstance(self.mailboxes, dict) else {"": self.mailboxes}
+        if not by_population:
+            raise ValueError("mailboxes: weights of no population; give one list at least")
+        named = {f"mailboxes.{name}".rstrip("."): value for name, value in by_population.items()}
+        named |= {f"applications.{name}": value for name, value in self.applications.items()}
+        for field, weights in named.items():
+            if sum(weights) <= 0:
+                raise ValueError(f"{field}: at least one operator must have some")
+        for field, values in (
+            named | {"certificates": self.certificates, "names": self.names}
+        ).items():
+            if values and len(values) != self.count:
+                raise ValueError(f"{field} must be as many as mailboxes ({self.count})")
         return self
 
 
@@ -399,6 +465,22 @@ class Scenario(Section):
             if machine > 0 and people.application_mailboxes * people.units == 0:
                 raise ValueError(
                     f"populations.{name}: machine_share needs application_mailboxes above 0"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def operators_know_the_populations(self) -> Self:
+        """Every population has an operator, and no operator waits for an unknown one."""
+        operators = self.operators
+        if isinstance(operators.mailboxes, dict):
+            for name in self.populations:
+                if name not in operators.mailboxes:
+                    raise ValueError(f"operators.mailboxes: no weights for population {name}")
+        for number, fit in enumerate(operators.fit):
+            if fit.population not in self.populations:
+                raise ValueError(
+                    f"operators.fit.{number}: {fit.population!r} is not a population; known:"
+                    f" {', '.join(self.populations)}"
                 )
         return self
 

@@ -25,7 +25,7 @@ from sandbox.simulation.draws import (
     lognormal,
     mix,
 )
-from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model
+from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, Program, compile_programs
 from sandbox.simulation.steps import Label, Purpose, Scope, Step
 
@@ -337,6 +337,7 @@ def models(draw: st.DrawFn) -> Model:
         recipients=np.arange(accesses, dtype=np.int32),
         servers=servers,
         server_offset=np.concatenate([[0], np.cumsum(servers)[:-1]]).astype(np.int64),
+        server_time=as_server_time(generator.choice([0.5, 1.0, 1.3], n_servers)),
         pool_slots=np.array([draw(st.integers(1, 3)) for _ in range(n_pools)], dtype=np.int64),
         pool_backlog=np.array(
             [draw(st.sampled_from([0, 1, 3, 50])) for _ in range(n_pools)], dtype=np.int64

@@ -120,6 +120,11 @@ def small_space(changes: Mapping[str, Any] | None = None, *, seed: int = 1) -> S
     return build_space(small_scenario(changes), seed=seed)
 
 
+def slots(count: int) -> dict[str, int]:
+    """Return the changes that let small operators serve so many connections of each protocol."""
+    return {f"resources.small.{protocol}_connections": count for protocol in ("imap", "smtp")}
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of one engine: its record, and its sessions sorted."""

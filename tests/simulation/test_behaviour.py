@@ -12,7 +12,7 @@ from sandbox.simulation.build import causes_of_exclusion
 from sandbox.simulation.model import EndpointStat, PoolStat
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.methods import Method
-from tests.simulation.small import NOBODY, SECOND, Run, everyone, one_person, run
+from tests.simulation.small import NOBODY, SECOND, Run, everyone, one_person, run, slots
 
 # ---------------------------------------------------------------------- TOTP
 
@@ -143,8 +143,9 @@ CROWD = (
         "software.lps.sasl_external": 1,
         "software.lps.method_url": 1,
         "software.lps.certificate_request_fails": 0,
-        "resources.least_slots": 4,
-        "resources.slot_headroom": 0.001,
+        **slots(4),
+        "resources.misjudged": 1,
+        "resources.small.front_cores": 8,
         "policies.backlog": 8,
         "policies.session_seconds": 0,
         "backends.psc.timeout": 55,
@@ -182,8 +183,8 @@ def test_tokens_leave_the_slots_free_when_psc_is_down() -> None:
 
 def test_more_slots_never_give_more_refusals() -> None:
     counts = []
-    for slots in (4, 8, 16, 32, 64, 128):
-        found = run(CROWD | OUTAGE | {"resources.least_slots": slots})
+    for count in (4, 8, 16, 32, 64, 128):
+        found = run(CROWD | OUTAGE | slots(count))
         counts.append(refused(found, Method.CPS) + refused(found, Method.ECPS))
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1] == 0
@@ -193,8 +194,8 @@ def test_a_faster_processor_never_makes_logins_wait_longer() -> None:
     waits = []
     for seconds in (2.0, 0.5, 0.1, 0.001):
         found = run(
-            CROWD | {"resources.least_cores": 1, "processor.login": seconds,
-                     "policies.session_seconds": 28800, "resources.least_slots": 512}
+            CROWD | slots(512) | {"resources.small.front_cores": 1, "processor.login": seconds,
+                                  "policies.session_seconds": 28800}
         )  # fmt: skip
         waits.append(found.record.phase_time[:, Phase.TLS].sum())
     assert waits == sorted(waits, reverse=True)

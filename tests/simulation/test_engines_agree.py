@@ -13,7 +13,7 @@ from sandbox.simulation import reference
 from sandbox.simulation.dialogues import Dialogues
 from sandbox.simulation.steps import Op
 from sandbox.space.designs import BUILT_IN
-from tests.simulation.small import assert_same, everyone, one_person, run, small_scenario
+from tests.simulation.small import assert_same, everyone, one_person, run, slots, small_scenario
 
 # A design that is none of the built-in ones: people's methods together, XOAUTH2 or PLAIN for the
 # telephone, robots on a port of their own, submission by STARTTLS.
@@ -38,9 +38,9 @@ DESIGNS = [*BUILT_IN, "two-doors"]
 
 # Starved: two slots an endpoint, one in the backlog, a processor that takes seconds a login.
 STARVED: dict[str, Any] = {
-    "resources.least_slots": 4,
-    "resources.slot_headroom": 0.001,
-    "resources.least_cores": 1,
+    **slots(4),
+    "resources.misjudged": 1,
+    "resources.small.front_cores": 1,
     "policies.backlog": 1,
 }
 SHARE = st.floats(0, 1).map(lambda share: round(share, 2))
@@ -94,6 +94,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         "backends.psc.timeout": [1, 90],
         "backends.directory.miss": [0.0, 1.0],
         "resources.placement": ["dedicated", "shared"],
+        "resources.small.front_cores": [1, 3, 8, 9],
         "mailboxes.holders": [1, 3],
     }
     changes |= {key: draw(st.sampled_from(values)) for key, values in pick.items()}
@@ -184,13 +185,14 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str, set[Cause]]] = {
     # the third and the fourth give up the wait for its slot: three events at one nanosecond.
     "a slot that comes at the very instant of the deadline": (
         one_person("totp", "mail_client", **{
-            "policies.totp_once": 0, "resources.least_slots": 3, "resources.slot_headroom": 0.001,
-            "resources.least_cores": 1, "processor.login": 50.0, "software.mail_client.timeout": 60,
+            "policies.totp_once": 0, **slots(3),
+            "resources.small.front_cores": 1, "processor.login": 50.0,
+            "software.mail_client.timeout": 60,
         }),
         "single-endpoint", {Cause.CLIENT_TIMEOUT, Cause.SLOT_TIMEOUT},
     ),
     "relays that are full": (
-        {"traffic.messages": 400, "processor.relay": 3000.0, "resources.least_slots": 4,
+        {"traffic.messages": 400, "processor.relay": 3000.0, **slots(4),
          "policies.backlog": 1},
         "single-endpoint", {Cause.SLOTS_EXHAUSTED},
     ),

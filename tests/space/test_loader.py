@@ -158,8 +158,12 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     ),
     "closing before opening": (HEAD + PERIOD + "[populations.liberal]\nclosing_hour = 7\n",
                                ("populations.liberal", "opening_hour", "before closing_hour")),
-    "no slot": (HEAD + PERIOD + "[resources]\nleast_slots = 0\n",
-                ("resources.least_slots", "0", "greater than or equal to 1")),
+    "no slot": (HEAD + PERIOD + "[resources.small]\nimap_connections = 0\n",
+                ("resources.small.imap_connections", "0", "greater than or equal to 1")),
+    "size classes in disorder": (
+        HEAD + PERIOD + "[resources.medium]\nmailboxes = 10\n",
+        ("resources", "small.mailboxes < medium.mailboxes < large.mailboxes"),
+    ),
 }  # fmt: skip
 
 

@@ -1,0 +1,112 @@
+"""An operator has the servers of its size; a design shares them out and makes none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.space.capacity import NATIONAL, RELAY, as_cores, lay_out, of_operator, servers_of
+from sandbox.space.designs import BUILT_IN, PROTOCOLS
+from sandbox.space.loader import load_scenario, with_inputs
+from sandbox.space.scenario import Scenario
+
+SIZES = np.array([30.0, 900.0, 5000.0, 60_000.0, 300_000.0])
+
+
+def scenario(**changes: float | str) -> Scenario:
+    return with_inputs(load_scenario("demo"), {f"resources.{k}": v for k, v in changes.items()})
+
+
+def use(design: str, weights: tuple[float, ...] = (1.0,)) -> dict[str, Any]:
+    """Return a use that differs from endpoint to endpoint."""
+    endpoints = BUILT_IN[design].endpoints
+    return {
+        e.name: np.full(len(SIZES), weights[number % len(weights)])
+        for number, e in enumerate(endpoints)
+    }
+
+
+@pytest.mark.parametrize("placement", ["dedicated", "shared"])
+@pytest.mark.parametrize("design", BUILT_IN)
+def test_every_design_has_the_same_connections_and_cores_in_all(
+    design: str, placement: str
+) -> None:
+    chosen, given = BUILT_IN[design], scenario(placement=placement)
+    found = lay_out(given, chosen, SIZES, use(design, (5.0, 1.0, 3.0)))
+    sizes = [servers_of(given.resources, size) for size in SIZES]
+    for protocol in PROTOCOLS:
+        pools = {found.pool_of[e.name] for e in chosen.endpoints if e.protocol == protocol}
+        total = sum(found.slots[pool] for pool in pools)
+        assert total.tolist() == [getattr(size, f"{protocol}_connections") for size in sizes]
+    front = np.array([size.front_cores for size in sizes])
+    cut = sum(found.cores[e.name] for e in chosen.endpoints)
+    assert np.where(found.shares, front, cut).tolist() == front.tolist()
+    for endpoint in chosen.endpoints:
+        assert (found.cores[endpoint.name][found.shares] == front[found.shares]).all()
+
+
+def test_capacity_does_not_follow_load() -> None:
+    given, design = scenario(), BUILT_IN["single-endpoint"]
+    few, many = (lay_out(given, design, SIZES, use("single-endpoint", (w,))) for w in (1.0, 1e6))
+    assert few.slots["imap"].tolist() == many.slots["imap"].tolist()
+    assert few.store.tolist() == many.store.tolist()
+
+
+def test_parts_follow_the_use_foreseen_but_for_what_is_misjudged() -> None:
+    weights = (8.0, 1.0, 1.0, 0.0)
+    shares = {}
+    for misjudged in (0.0, 0.25, 1.0):
+        found = lay_out(
+            scenario(misjudged=misjudged), BUILT_IN["multi-endpoint"], SIZES,
+            use("multi-endpoint", weights),
+        )  # fmt: skip
+        imap = np.array([found.slots[f"imap.{n}"][1] for n in ("cps", "otp", "ciba", "certificat")])
+        shares[misjudged] = imap.tolist()
+    assert shares[0.0] == [800, 100, 100, 1]  # one connection at least
+    np.testing.assert_allclose(shares[0.25], [662.5, 137.5, 137.5, 62.5], atol=0.5)
+    assert shares[1.0] == [250] * 4
+
+
+def test_an_operator_with_fewer_cores_than_endpoints_shares_them() -> None:
+    found = lay_out(scenario(), BUILT_IN["multi-endpoint"], SIZES, use("multi-endpoint"))
+    assert found.shares.tolist() == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.02])
+def test_a_scaled_space_has_scaled_capacities(scale: float) -> None:
+    given, design = scenario(), BUILT_IN["multi-endpoint"]
+    whole, part = (
+        lay_out(given, design, SIZES, use("multi-endpoint"), scale=s) for s in (1.0, scale)
+    )
+    for name, slots in whole.slots.items():
+        assert (part.slots[name] <= np.ceil(slots * scale) + 1).all()
+        assert (part.slots[name] >= np.maximum(1, np.floor(slots * scale) - 1)).all()
+    np.testing.assert_allclose(part.store, whole.store * scale)
+    for name, cores in whole.cores.items():
+        np.testing.assert_allclose(part.cores[name], cores * scale)
+    for name in NATIONAL:
+        assert part.national[name] == pytest.approx(whole.national[name] * scale)
+
+
+def test_cores_are_worth_what_they_were_before_they_were_made_whole() -> None:
+    cores = np.array([0.1, 0.5, 1.0, 1.4, 2.6, 64.0, 6.4])
+    found = as_cores(cores)
+    np.testing.assert_allclose(found.count * found.pace, cores)
+    assert found.count.tolist() == [1, 1, 1, 1, 3, 64, 6]
+    assert (found.pace[cores == np.rint(cores)] == 1.0).all()
+
+
+def test_one_operator_has_what_it_has_among_all() -> None:
+    given, design = scenario(), BUILT_IN["multi-endpoint"]
+    weights = {e.name: float(number + 1) for number, e in enumerate(design.endpoints)}
+    found = of_operator(given, design, 5000, weights)
+    whole = lay_out(
+        given, design, np.array([5000.0]), {k: np.array([v]) for k, v in weights.items()}
+    )
+    assert set(found) == {e.name for e in design.endpoints} | {RELAY}
+    for name, part in found.items():
+        pool = whole.pool_of[name]
+        assert (part.slots, part.backlog) == (whole.slots[pool][0], whole.backlog[pool][0])
+        assert part.cores == whole.cores[name][0]
