@@ -15,7 +15,7 @@ __all__ = ["Pool", "Queue", "Stage"]
 
 
 class Stage(IntEnum):
-    """What a connection waits for; the first to go, when there is no room, comes first."""
+    """What a connection waits for."""
 
     SILENT = 0  # TLS comes first and nothing has come
     HANDSHAKE = 1
@@ -56,6 +56,11 @@ class Queue:
     def discard(self, each: Cut) -> None:
         """Have it wait no more."""
         self._since.pop(each, None)
+
+    @property
+    def longest_since(self) -> float:
+        """When whoever has waited longest began to; infinite when nobody waits."""
+        return next(iter(self._since.values()), math.inf)
 
     def evict_longest(self) -> bool:
         """Make whoever has waited longest go; False when nobody waits."""
@@ -131,4 +136,9 @@ class Pool:
             queue.close()
 
     def _make_room(self) -> bool:
-        return any(queue.evict_longest() for queue in self._queues[: Stage.WORKING])
+        # Strangers first, whatever they wait for; then who has had an answer; who reads none last.
+        strangers = min(self._queues[: Stage.IDLE], key=lambda queue: queue.longest_since)
+        return any(
+            queue.evict_longest()
+            for queue in (strangers, self._queues[Stage.IDLE], self._queues[Stage.STALLED])
+        )
