@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,12 +21,12 @@ from sandbox.live.services import server_context_of, server_files, tls_files
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
-from sandbox.operators.auth.psc_client import Registration
+from sandbox.operators.auth.psc_client import Registration, Timing
 from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.listener import Listener, endpoint_context
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
-from sandbox.psc import Client, Options, People
+from sandbox.psc import Client, Clock, Options, People
 from sandbox.psc.server import ProviderServer
 from sandbox.psc.settings import PATHS
 from sandbox.serve import HttpServer, Service
@@ -47,6 +48,7 @@ class Assembly:
         domains: the list in force.
         observer: told of logins, sessions, deliveries.
         people: behind telephones.
+        clock: by which tokens live.
         seed: of what is drawn.
         room: connections at once.
     """
@@ -60,6 +62,7 @@ class Assembly:
     domains: Callable[[], DomainList]
     observer: Observer
     people: People
+    clock: Clock
     seed: int
     room: Room
     _bundle: str = field(default="", init=False)
@@ -85,6 +88,7 @@ class Assembly:
                 host_name=operator.ciba.address,
                 address=operator.ciba.address,
                 state=self.folder.path / "psc" / f"{operator.label}.db",
+                clock=self.clock,
                 pool=self.room.shared,
             )
         return made
@@ -183,6 +187,7 @@ class Assembly:
                 ),
                 own=own_registration(provider.issuer, OWN_CLIENT, self._own_secret(plan)),
                 unanswered=sms_fate(provider.provider),
+                timing=Timing(now=self.clock.now, ahead=lambda: self.clock.now() - time.time()),
             ),
             observer=self.observer,
             pool=self.room.mail,

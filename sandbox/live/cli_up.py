@@ -80,11 +80,18 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     help="Durée où un client peut réutiliser un code ; 0 : jamais. / Seconds a code is shared.",
 )
 @click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Afficher toutes les architectures et tous les comptes. / Print every design and account.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Écrire space.json. / Print space.json.")
 def up(
     scenario: str | None, designs: tuple[str, ...], operators: int | None, folder: Path,
     reset: bool, standard_ports: bool, port_offset: int | None, block: int | None,
-    keys: str | None, behaviour: str, totp_share: float, seed: int | None, as_json: bool,
+    keys: str | None, behaviour: str, totp_share: float, seed: int | None, everything: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -110,7 +117,7 @@ def up(
             if as_json:
                 click.echo(json.dumps(space.sheet, ensure_ascii=False))
             else:
-                click.echo(connection_sheet(space.sheet, space.folder.sheet))
+                click.echo(connection_sheet(space.sheet, space.folder.sheet, everything=everything))
             wait.ready()
         click.echo("arrêté / stopped", err=True)
 

@@ -33,7 +33,7 @@ from sandbox.live.wire import Wire, wire_of
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
-from sandbox.psc import Client, Options, Running
+from sandbox.psc import Client, Clock, Options, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.server import ProviderServer
@@ -107,6 +107,7 @@ class LiveSpace:
         operators: by label.
         recorder: what the servers saw, as the tables of a simulated run.
         faults: of CRL and OCSP, changed at will.
+        clock: by which requests and tokens live, at Pro Santé Connect and at operators.
     """
 
     sheet: dict[str, Any]
@@ -125,6 +126,7 @@ class LiveSpace:
         self._stack = contextlib.ExitStack()
         self.faults = PkiFaults()
         self.recorder = Recorder()
+        self.clock = Clock()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -234,6 +236,7 @@ class LiveSpace:
                 wanted[certificate.path] = server(certificate, operator.organisation)
         wanted |= _personal(self.directory, self.accounts)
         self.keys.ensure(list(wanted.values()))
+        self.keys.ca.warm()
 
     def _serve(self, stack: contextlib.ExitStack, founding: Founding) -> None:
         plan, folder = self.plan, self.folder
@@ -274,6 +277,7 @@ class LiveSpace:
             host_name=plan.psc.address,
             address=plan.psc.address,
             state=folder.path / "psc" / "state.db",
+            clock=self.clock,
             pool=room.shared,
         )
         annuaire = DirectoryService(self.directory, plan, self.keys, room.directory)
@@ -287,7 +291,8 @@ class LiveSpace:
         self._assembly = Assembly(
             plan=plan, wire=self.wire, keys=self.keys, folder=folder,
             directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
-            observer=self.recorder, people=people, seed=founding.seed, room=room,
+            observer=self.recorder, people=people, clock=self.clock, seed=founding.seed,
+            room=room,
         )  # fmt: skip
         shared = [
             *trust_services(

@@ -116,13 +116,13 @@ class TokenLogin:
         return await self._client.signed_claims(token, algorithms)
 
     def _session_end(self, claims: dict[str, Any]) -> float:
-        """Return when the session has to end; see the module."""
-        expiry = float(claims["exp"])
+        """Return when the session has to end, by our clock; see the module."""
+        end = float(claims["exp"])
         issued = instant(claims, "iat")
-        if issued is None:
-            return expiry
-        # A date of issue in the future would lengthen the session.
-        return max(expiry, min(issued, self._timing.now()) + self._policy.session_seconds)
+        if issued is not None:
+            # A date of issue in the future would lengthen the session.
+            end = max(end, min(issued, self._timing.now()) + self._policy.session_seconds)
+        return end - self._timing.ahead()
 
     def _rejected(
         self, refusal: LoginRefusal, credentials: TokenCredentials, began: float

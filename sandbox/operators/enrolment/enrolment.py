@@ -10,7 +10,7 @@ import pyotp
 
 from sandbox.operators.auth import refusals
 from sandbox.operators.auth.access_control import AccessControl
-from sandbox.operators.auth.accounts import Secret, SecretState
+from sandbox.operators.auth.accounts import GRANTED, Secret, SecretState
 from sandbox.operators.auth.certificates import is_card, read_peer
 from sandbox.operators.auth.holdings import parse_name
 from sandbox.operators.auth.limits import Means
@@ -53,6 +53,7 @@ class Enrolment:
         self.operator = operator
         self.host = host
         self._port = port
+        self._clock = clock
         self.tickets = Tickets(clock)
 
     def channel(self, client: str) -> Channel:
@@ -175,6 +176,13 @@ class Enrolment:
         secret = self._control.accounts.enrol(account.mailbox, account.identity, kept)
         self._note("enrolment-begun", account, client, secret)
         return secret
+
+    def shown_code(self, secret: Secret) -> str:
+        """Return what the sandbox's own telephone shows now; empty for a telephone of someone."""
+        if secret.label != GRANTED:
+            return ""
+        step = self._control.codes.policy.step_seconds
+        return pyotp.TOTP(secret.secret, digits=DIGITS, interval=step).at(int(self._clock()))
 
     def uri(self, secret: Secret) -> str:
         """Return the `otpauth` URI of a secret, whose parameters are the app's defaults.
