@@ -235,6 +235,7 @@ def test_what_several_doors_share_is_taken_from_whoever_waits_longest(
     with running(other, server), contextlib.ExitStack() as crowd:
         for _ in range(5):
             crowd.enter_context(world.reach(flooded, flooded.port(other)))
+        assert served(world, flooded, flooded.port(other))  # so all before it have come in
         for _ in range(3):
             assert served(world, door, door.port(server))
 
