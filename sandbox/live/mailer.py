@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pyotp
 
+from sandbox.live.journals import Journals
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.methods import METHODS, Method
@@ -63,6 +64,17 @@ class Way:
         if METHODS[self.method].client_certificate:
             context.load_cert_chain(self.secrets["certificate"], self.secrets["key"])
         return context
+
+    @property
+    def protocol(self) -> str:
+        """The endpoint's: imap or smtp."""
+        return str(self.endpoint["protocol"])
+
+    def journals(self) -> Journals:
+        """Return the journal of the mailbox's operator, from now on."""
+        domain = self.address.rpartition("@")[2]
+        own = next(each for each in self.sheet["operators"] if each["domain"] == domain)
+        return Journals({own["name"]: Path(own["journal"])}, from_now=True)
 
     def connect(self) -> socket.socket:
         """Return a connected socket, TLS done where it comes first."""
