@@ -1,7 +1,7 @@
 """HTTP/1.1 as a protocol of a `Door`: uvicorn's parser and ASGI cycle, our bounds and our TLS.
 
 An application finds in its scope the client's certificate that TLS verified (`PEER_CERTIFICATE`,
-DER or None), and can answer with `Dropped`, which cuts the connection without a byte.
+DER or None), and how to cut the connection without a byte (`DROP`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -24,27 +25,15 @@ from uvicorn.server import ServerState
 from sandbox.serve.door import Door, DoorLimits, Visitor
 from sandbox.serve.waiting import Pool
 
-__all__ = ["HTTP_LIMITS", "PEER_CERTIFICATE", "Dropped", "HttpServer", "LoopbackOnly"]
+__all__ = ["DROP", "HTTP_LIMITS", "PEER_CERTIFICATE", "HttpServer", "LoopbackOnly"]
 
 PEER_CERTIFICATE = "sandbox.serve.certificate"
-_DROP = "sandbox.serve.drop"
+DROP = "sandbox.serve.drop"
 _MAX_HEAD = 16 * 1024
 _GRACE = 0.3  # s that answers under way have when a server stops
 HTTP_LIMITS = DoorLimits(
     connections=512, first_seconds=10.0, idle_seconds=15.0, stalled_seconds=30.0
 )
-
-
-class Dropped(Response):
-    """No answer: the connection is cut."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Cut the connection; where the server cannot, say 503."""
-        drop = scope.get(_DROP)
-        if drop is None:
-            await Response(None, 503)(scope, receive, send)
-        else:
-            drop()
 
 
 class LoopbackOnly:
@@ -67,12 +56,15 @@ class LoopbackOnly:
 
 
 def _is_ours(scope: Scope) -> bool:
-    hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if not hosts:
-        return bool(scope["http_version"] == "1.0")
-    host, _, port = hosts[0].decode("latin-1").rpartition(":")
+    host = next((value for name, value in scope["headers"] if name == b"host"), None)
+    return bool(scope["http_version"] == "1.0") if host is None else _names_us(host)
+
+
+@lru_cache(maxsize=1_024)
+def _names_us(value: bytes) -> bool:
+    host, _, port = value.decode("latin-1").rpartition(":")
     if not port.isdigit():
-        host = hosts[0].decode("latin-1")
+        host = value.decode("latin-1")
     host = host.lower().rstrip(".")
     if host == "localhost" or host.endswith((".test", ".localhost")):
         return True
@@ -182,7 +174,7 @@ class _Http(HttpToolsProtocol):
         scope = cast(dict[str, Any], self.scope)
         tls = self._visitor.tls
         scope[PEER_CERTIFICATE] = None if tls is None else tls.certificate
-        scope[_DROP] = self._visitor.abort
+        scope[DROP] = self._visitor.abort
         now = int(time.time())
         if now != self._dated:
             self._dated = now

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette import responses
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.serve.http import PEER_CERTIFICATE, Dropped
+from sandbox.serve.http import DROP, PEER_CERTIFICATE
 from sandbox.space.errors import UserError
 
 __all__ = ["MAX_BODY", "Handler", "Request", "Response", "plain_app"]
@@ -76,7 +76,7 @@ def plain_app(handler: Handler) -> ASGIApp:
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if answer.drop:
-            await Dropped()(scope, receive, send)
+            scope[DROP]()
             return
         headers = {"content-type": answer.content_type, **dict(answer.headers)}
         await responses.Response(answer.body, answer.status, headers)(scope, receive, send)
