@@ -19,7 +19,8 @@ REFUSED = {
     "fr": "Ce code a servi.", "en": "This code was used.", "clause": "RFC 6238 §5.2",
     "remedy_fr": "Attendre le suivant.", "remedy_en": "Wait for the next.",
     "operator": "op1", "design": "single-endpoint", "endpoint": "smtp", "protocol": "smtp",
-    "client": "127.0.0.9", "client_port": 49152, "tls": "TLSv1.3", "mailbox": "alice@op1.mssante.test",
+    "client": "127.0.0.9", "client_port": 49152, "tls": "TLSv1.3",
+    "mailbox": "alice@op1.mssante.test",
 }  # fmt: skip
 ACCEPTED = {
     "seq": 1, "at": 1_795_558_960.0, "event": "accepted", "queue_id": "Q", "client": "127.0.0.7",
