@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -81,6 +82,17 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     metavar="S",
     help="Durée où un client peut réutiliser un code ; 0 : jamais. / Seconds a code is shared.",
 )
+@click.option(
+    "--at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
+    metavar="DATE",
+    help="Heure du scénario au démarrage, dont dépendent ses pannes. / Its time at the start.",
+)
+@click.option(
+    "--outage-now",
+    is_flag=True,
+    help="Commencer par la première panne du scénario. / Start with its first outage.",
+)
 @click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
 @click.option(
     "--all",
@@ -93,7 +105,7 @@ def up(
     scenario: str | None, designs: tuple[str, ...], operators: int | None, folder: Path,
     reset: bool, standard_ports: bool, port_offset: int | None, block: int | None,
     keys: str | None, behaviour: str, totp_share: float, seed: int | None, everything: bool,
-    as_json: bool,
+    as_json: bool, at: datetime | None, outage_now: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -113,6 +125,8 @@ def up(
         behaviour=behaviour,
         totp_share=totp_share,
         seed=seed,
+        at=at,
+        outage_now=outage_now,
     )
     _allow_connections()
     with _stopped_by_signals() as wait:

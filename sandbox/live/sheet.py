@@ -22,6 +22,7 @@ from sandbox.live.services import list_url
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.totp import DIGITS
 from sandbox.psc import Client
+from sandbox.psc.outage import Window
 from sandbox.space.errors import UserError
 from sandbox.space.executions import TICKET_SECONDS
 from sandbox.space.methods import Method
@@ -167,6 +168,7 @@ def build_sheet(
     keys: Keys,
     *,
     issuer: str,
+    outages: Sequence[Window],
     clients: Sequence[Client],
     fhir: str,
     extractions: str,
@@ -180,6 +182,7 @@ def build_sheet(
         folder: where it lives.
         keys: its authority.
         issuer: of Pro Santé Connect.
+        outages: when it does not answer.
         clients: its clients that have a secret.
         fhir: base URL of the directory's FHIR.
         extractions: URL under which extractions are.
@@ -224,12 +227,17 @@ def build_sheet(
                 {"client_id": each.client_id, "client_secret": each.client_secret}
                 for each in clients
             ],
+            "outages": [{"begin": _utc(begin), "end": _utc(end)} for begin, end in outages],
         },
         "operators": [_operator(each, plan, folder, wire) for each in plan.operators],
         "accounts": [
             _account(each, keys.folder, wire.operator.access.totp.step_seconds) for each in accounts
         ],
     }
+
+
+def _utc(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds")
 
 
 def write_sheet(folder: SpaceFolder, sheet: Tree) -> None:

@@ -21,6 +21,7 @@ from sandbox.psc.client_auth import Credentials
 from sandbox.psc.discovery import discovery
 from sandbox.psc.fault_rules import imposed, spoiled
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
+from sandbox.psc.outage import Outages
 from sandbox.psc.people import Person
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
@@ -274,7 +275,14 @@ def application(provider: Provider, extra: list[Route]) -> ASGIApp:
     ]
     routes.append(Route(paths["end_session"], _endpoint(provider, grants.logout), methods=["POST"]))
     routes += _public_routes(provider) + _browser_routes(provider) + extra
-    return LoopbackOnly(Starlette(routes=_merged(routes)))
+    answering = Outages(
+        Starlette(routes=_merged(routes)),
+        paths=frozenset(paths.values()) - {""} | {"/auth"},
+        until=provider.outage,
+        now=provider.now,
+        abort=ABORT,
+    )
+    return LoopbackOnly(answering)
 
 
 def _merged(routes: list[Route]) -> list[Route]:
