@@ -25,6 +25,7 @@ from sandbox.space import methods
 from sandbox.space.costs import design_cost
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.loader import load_scenario
+from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import METHODS, Feature, Method
 from sandbox.space.population import Accesses, build_space
 from sandbox.space.tables import Input, inputs, operator_classes, operator_rows
@@ -68,9 +69,9 @@ def law_table() -> str:
     found: dict[tuple[str, str, str], None] = {}
     for design in BUILT_IN.values():
         miss = dict.fromkeys((e.name for e in design.endpoints), 0.5)
-        for program in Dialogues(scenario, design, miss).programs():
-            for step in program.body:
-                for purpose, law in laws_of(step):
+        for policy in BUILT_IN_POLICIES.values():
+            for program in Dialogues(scenario, design, policy, miss).programs():
+                for purpose, law in (pair for step in program.body for pair in laws_of(step)):
                     shift = (
                         f"; {law.c:g} s at least" if law.kind.name == "LOGNORMAL" and law.c else ""
                     )
@@ -121,20 +122,31 @@ def endpoint_table() -> str:
     """The endpoints of each built-in design."""
     rows = [
         (f"`{name}`", e.name, ", ".join(e.methods), f"`{e.host}`:{e.port}", e.tls,
-         e.client_certificate, ", ".join(e.mechanisms))
+         e.client_certificate, *(", ".join(p.offered(e)) for p in BUILT_IN_POLICIES.values()))
         for name, design in BUILT_IN.items()
         for e in design.endpoints
     ]  # fmt: skip
-    head = ("design", "endpoint", "methods", "host and port", "TLS", "client certificate", "SASL")
+    head = ("design", "endpoint", "methods", "host and port", "TLS", "client certificate",
+            *(f"`{name}`" for name in BUILT_IN_POLICIES))  # fmt: skip
     return table(head, rows)
 
 
 WITH_ALL = sum(
-    int(f) for f in (Feature.EXTERNAL, Feature.XOAUTH2, Feature.PORT_SETTING, Feature.METHOD_URL)
+    int(f)
+    for f in (
+        Feature.EXTERNAL,
+        Feature.XOAUTH2,
+        Feature.ALONE_IMAP,
+        Feature.ALONE_SMTP,
+        Feature.PORT_SETTING,
+        Feature.METHOD_URL,
+    )
 )
 LACKS: dict[str, int] = {
     "no SASL EXTERNAL": WITH_ALL & ~Feature.EXTERNAL,
     "no XOAUTH2": WITH_ALL & ~Feature.XOAUTH2,
+    "stops at PREAUTH": WITH_ALL & ~Feature.ALONE_IMAP,
+    "insists on AUTH before MAIL": WITH_ALL & ~Feature.ALONE_SMTP,
     "cannot set a port": WITH_ALL & ~Feature.PORT_SETTING,
     "holds one URL per operator": WITH_ALL & ~Feature.METHOD_URL,
     "fails when asked for a certificate": WITH_ALL | Feature.REQUEST_FAILS,
@@ -156,19 +168,22 @@ def exclusion_table() -> str:
         identity=np.arange(count),
     )  # fmt: skip
     space = replace(build_space(load_scenario("demo"), scale=0.01), accesses=accesses)
-    causes = {name: causes_of_exclusion(space, design) for name, design in BUILT_IN.items()}
-    rows = []
-    for lack in LACKS:
-        cells = []
-        for name in BUILT_IN:
-            out = [
-                str(m)
-                for row, (lacked, m) in enumerate(cases)
-                if lacked == lack and causes[name][row] >= 0
-            ]
-            cells.append("all methods" if len(out) == len(Method) else ", ".join(out) or "-")
-        rows.append((lack, *cells))
-    return table(("the access...", *(f"`{name}`" for name in BUILT_IN)), rows)
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for policy in BUILT_IN_POLICIES.values():
+        causes = [causes_of_exclusion(space, design, policy) for design in BUILT_IN.values()]
+        for lack in LACKS:
+            mine = [row for row, (lacked, _) in enumerate(cases) if lacked == lack]
+            cells = []
+            for kept_out in causes:
+                out = [str(cases[row][1]) for row in mine if kept_out[row] >= 0]
+                cells.append("all methods" if len(out) == len(Method) else ", ".join(out) or "-")
+            rows.setdefault((lack, *cells), []).append(f"`{policy.name}`")
+    shown = [
+        (lack, "all" if len(names) == len(BUILT_IN_POLICIES) else ", ".join(names), *cells)
+        for (lack, *cells), names in sorted(rows.items(), key=lambda r: list(LACKS).index(r[0][0]))
+        if set(cells) != {"-"}
+    ]
+    return table(("the access...", "login policy", *(f"`{name}`" for name in BUILT_IN)), shown)
 
 
 def method_table() -> str:

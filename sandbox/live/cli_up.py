@@ -36,6 +36,11 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     " / Design (repeatable), the first has the plain names; default: the scenario's.",
 )
 @click.option(
+    "--login-policy",
+    metavar="NAME",
+    help="Règle de connexion ; défaut : du scénario. / Login policy; default: the scenario's.",
+)
+@click.option(
     "--operators",
     type=click.IntRange(1),
     help="Nombre d'opérateurs, 3 par défaut. / How many operators, 3 by default.",
@@ -102,9 +107,10 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
 )
 @click.option("--json", "as_json", is_flag=True, help="Écrire space.json. / Print space.json.")
 def up(
-    scenario: str | None, designs: tuple[str, ...], operators: int | None, folder: Path,
-    reset: bool, standard_ports: bool, port_offset: int | None, block: int | None,
-    keys: str | None, behaviour: str, totp_share: float, seed: int | None, everything: bool,
+    scenario: str | None, designs: tuple[str, ...], login_policy: str | None,
+    operators: int | None, folder: Path, reset: bool, standard_ports: bool,
+    port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
+    totp_share: float, seed: int | None, everything: bool,
     as_json: bool, at: datetime | None, outage_now: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
@@ -116,6 +122,7 @@ def up(
     options = LiveOptions(
         scenario=scenario,
         designs=designs,
+        login_policy=login_policy,
         operators=operators,
         folder=folder,
         reset=reset,

@@ -106,10 +106,11 @@ def _endpoint(endpoint: EndpointPlan) -> Tree:
     }
 
 
-def policies_in_force(wire: Wire, endpoints: Sequence[EndpointPlan]) -> Tree:
+def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[EndpointPlan]) -> Tree:
     """Return what holds on the wire at the endpoints of a design, by the scenario's own names."""
     operator, totp = wire.operator, wire.operator.access.totp
     return {
+        "login_policy": plan.login_policy,
         "ciba_interval": wire.psc.interval,
         "ciba_expiry": wire.psc.expires_in,
         "token_seconds": wire.psc.access_token_life,
@@ -153,7 +154,7 @@ def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire
         },
         "policies": {
             design.name: policies_in_force(
-                wire, [each for each in operator.endpoints if each.design == design.name]
+                plan, wire, [each for each in operator.endpoints if each.design == design.name]
             )
             for design in plan.designs
         },

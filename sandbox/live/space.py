@@ -64,6 +64,7 @@ class LiveOptions:
         scenario: name or path; demo by default.
         designs: side by side, the first with the plain names; those that the scenario compares by
             default.
+        login_policy: how one logs in there; the scenario's by default.
         operators: how many, the largest first; 3 by default.
         folder: where the space lives; None is a temporary folder, removed at the end.
         reset: forget what is kept.
@@ -82,6 +83,7 @@ class LiveOptions:
 
     scenario: str | None = None
     designs: tuple[str, ...] = ()
+    login_policy: str | None = None
     operators: int | None = None
     folder: Path | None = None
     reset: bool = False
@@ -191,6 +193,7 @@ class LiveSpace:
         self.plan = plan_space(
             self.scenario,
             options.designs,
+            login_policy=options.login_policy,
             operators=founding.operators,
             port_offset=founding.port_offset,
             block=founding.block,

@@ -31,7 +31,6 @@ from sandbox.simulation.steps import (
     Stamp,
     Step,
 )
-from sandbox.space.designs import Endpoint
 from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
 from sandbox.space.methods import Mechanism, Method
 from sandbox.space.scenario import Scenario, Software
@@ -56,7 +55,7 @@ class Authentication:
 
     scenario: Scenario
 
-    def before(self, method: Method, endpoint: Endpoint, *, present: bool) -> Items:
+    def before(self, method: Method, mechanism: Mechanism, *, present: bool) -> Items:
         """What happens before the connection: no slot is held meanwhile."""
         if method is Method.TOTP and present:
             totp = self.scenario.methods.totp
@@ -69,7 +68,7 @@ class Authentication:
                 ),
                 "typed",
             ]
-        if method is Method.ECPS and endpoint.mechanism(method) is Mechanism.XOAUTH2:
+        if method is Method.ECPS and mechanism is Mechanism.XOAUTH2:
             return self._token()
         return []
 
@@ -147,7 +146,7 @@ class Authentication:
         return [*request, *wait, Settle(), *refusal]
 
     def inside(
-        self, endpoint: Endpoint, method: Method, software: Software, *, present: bool
+        self, method: Method, mechanism: Mechanism, software: Software, *, present: bool
     ) -> Items:
         """The method at the operator, inside the connection: the slot is held."""
         match method:
@@ -155,7 +154,7 @@ class Authentication:
                 return self._certificate()
             case Method.TOTP:
                 return self._totp(present=present)
-            case Method.ECPS if endpoint.mechanism(method) is Mechanism.XOAUTH2:
+            case Method.ECPS if mechanism is Mechanism.XOAUTH2:
                 return self._check_token()
             case Method.ECPS:
                 return self._ciba_proxy(software)

@@ -31,6 +31,7 @@ LONGEST_STEP = 120  # s; telephones know 30
 
 # Keys, or patterns of keys, that the simulation and the live space both obey.
 BOTH: tuple[str, ...] = (
+    "login_policy",
     "methods.ecps.*",
     "methods.sms.*",
     "policies.session_seconds",

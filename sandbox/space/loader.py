@@ -148,6 +148,11 @@ def _check(scenario: Scenario, tree: Tree, where: str) -> None:
         except UserError as error:
             raise UserError(f"{where}: compare: {error}") from None
     try:
+        for own in scenario.login_policies:
+            scenario.policy(own)
+        policy = scenario.policy()
+        for name in scenario.compare:
+            policy.check(scenario.design(name))
         operator_sizes(scenario)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
@@ -275,7 +280,7 @@ def json_schema() -> Tree:
                 optional(child)
 
     optional(schema)
-    for table in ("DesignTable", "EndpointTable", "Outage", "SweepTable"):
+    for table in ("DesignTable", "EndpointTable", "LoginPolicyTable", "Outage", "SweepTable"):
         schema["$defs"][table]["required"] = [
             key for key in schema["$defs"][table]["properties"] if key != "labels"
         ]

@@ -38,6 +38,8 @@ class Feature(IntEnum):
     REQUEST_PROMPTS = 32
     TLS13 = 64
     PORT_BLOCKED = 128  # of the site, not of the software
+    ALONE_IMAP = 256  # goes on when greeted with PREAUTH
+    ALONE_SMTP = 512  # sends MAIL without AUTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class MethodFacts:
     Attributes:
         label: French name for reports; english: English name.
         client_certificate: the TLS handshake carries the identity.
-        mechanisms: SASL mechanisms that can carry it, preferred first.
+        mechanisms: SASL mechanisms that can carry it.
     """
 
     label: str

@@ -130,6 +130,8 @@ def _features(scenario: Scenario, people: Population, software: NDArray[np.int8]
         Feature.REQUEST_FAILS: "certificate_request_fails",
         Feature.REQUEST_PROMPTS: "certificate_request_prompts",
         Feature.TLS13: "tls13",
+        Feature.ALONE_IMAP: "imap_alone",
+        Feature.ALONE_SMTP: "smtp_alone",
     }
     bits = np.zeros(len(software), dtype=np.int64)
     for row, (feature, field) in enumerate(fields.items()):

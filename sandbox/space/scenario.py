@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
+from sandbox.space.login_policies import BUILT_IN_POLICIES, LoginPolicy
 from sandbox.space.methods import Mechanism, Method
 
 __all__ = [
@@ -114,6 +115,8 @@ class Software(Section):
     timeout: Annotated[float, Field(gt=0, le=3600)]
     sasl_external: Share
     xoauth2: Share
+    imap_alone: Share
+    smtp_alone: Share
     port_setting: Share
     method_url: Share
     certificate_request_fails: Share
@@ -355,7 +358,6 @@ class EndpointTable(Section):
     certificate: str
     tls: Literal["implicit", "starttls"]
     client_certificate: Literal["none", "optional", "required"]
-    mechanisms: Annotated[tuple[Mechanism, ...], Field(min_length=1)]
 
 
 class DesignTable(Section):
@@ -366,6 +368,15 @@ class DesignTable(Section):
     endpoints: Annotated[tuple[EndpointTable, ...], Field(min_length=1)]
     discovery: Literal["srv", "urls"]
     shared_front: bool
+
+
+class LoginPolicyTable(Section):
+    """A login policy that the scenario describes: by protocol and method, preferred first."""
+
+    label: str
+    english: str
+    imap: dict[Method, tuple[Mechanism, ...]]
+    smtp: dict[Method, tuple[Mechanism, ...]]
 
 
 class SweepTable(Section):
@@ -451,6 +462,8 @@ class Scenario(Section):
     operators: Operators
     compare: Annotated[tuple[str, ...], Field(min_length=1)]
     designs: dict[Name, DesignTable] = {}
+    login_policy: str
+    login_policies: dict[Name, LoginPolicyTable] = {}
     outages: tuple[Outage, ...] = ()
     sweep: SweepTable | None = None
 
@@ -514,3 +527,24 @@ class Scenario(Section):
             return BUILT_IN[name]
         known = ", ".join([*self.designs, *BUILT_IN])
         raise UserError(f"designs: {name!r} is not known; choose among {known}")
+
+    def policy(self, name: str | None = None) -> LoginPolicy:
+        """Return a login policy by name, the scenario's own first; None: the one of a run.
+
+        Raises:
+            UserError: no such policy, or one that leaves a method without mechanism.
+        """
+        wanted = name or self.login_policy
+        if wanted in self.login_policies:
+            table = self.login_policies[wanted]
+            offers = {"imap": table.imap, "smtp": table.smtp}
+            return LoginPolicy(wanted, table.label, table.english, offers)
+        if wanted in BUILT_IN_POLICIES:
+            return BUILT_IN_POLICIES[wanted]
+        known = ", ".join(self.policies_known)
+        raise UserError(f"login policy {wanted!r} is not known; choose among {known}")
+
+    @property
+    def policies_known(self) -> tuple[str, ...]:
+        """Names of the login policies that a run may take."""
+        return tuple(dict.fromkeys([*self.login_policies, *BUILT_IN_POLICIES]))
