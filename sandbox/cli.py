@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "send": ("sandbox.live.cli_mail", "send", "Envoyer un message de SENDER à RECIPIENTS."),
     "inbox": ("sandbox.live.cli_mail", "inbox", "Lister ou lire une boîte par IMAP."),
     "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive, par IMAP IDLE."),
+    "journal": ("sandbox.live.cli_journal", "journal", "Lire les journaux des opérateurs."),
     "code": ("sandbox.live.cli_mail", "code", "Donner le code à usage unique d'ADDRESS."),
     "compare": (
         "sandbox.analysis.cli_compare",

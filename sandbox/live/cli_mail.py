@@ -19,6 +19,7 @@ from typing import Any
 import click
 import pyotp
 
+from sandbox.live.journals import why
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.sheet import read_sheet
 from sandbox.operators.imap.header import decoded, first, parse_fields
@@ -60,12 +61,13 @@ def _tell(text: str) -> None:
 def _answers(what: Way) -> Iterator[None]:
     """Turn the server's no, and its silence, into one line."""
     place = f"{what.endpoint['host']} ({what.endpoint['address']}:{what.endpoint['port']})"
+    journals = what.journals()
     try:
         yield
     except (MailError, imaplib.IMAP4.error, smtplib.SMTPException) as error:
-        once = " (un code sert une fois / a code is good once: 30 s)"
-        hint = once if what.method is Method.TOTP and isinstance(error, MailError) else ""
-        click.echo(f"mss-sandbox: {place}: {error}{hint}", err=True)
+        # The wire says no more than a stranger may know; who runs the space may know why.
+        own = [each for each in journals.more() if each.get("protocol") == what.protocol]
+        click.echo(f"mss-sandbox: {place}: {why(own) or error}", err=True)
         raise SystemExit(1) from None
     except OSError as error:
         raise UserError(f"{place}: {error.strerror or error}") from None

@@ -95,6 +95,16 @@ def test_each_method_sends_under_each_design(folder: Path, design: str, method: 
     assert sent.returncode == 0, sent.stderr
 
 
+def test_a_refusal_is_told_with_the_journals_reason(folder: Path) -> None:
+    sender = addresses(folder, "PER")[0]
+    sent = run("send", sender, "someone@outside.example", "--dir", str(folder))
+    assert sent.returncode == 1
+    (line,) = sent.stderr.splitlines()
+    assert "relay-domain-unlisted)" in line
+    told = run("journal", "--dir", str(folder), "--client", sender).stdout.splitlines()
+    assert any("relay-domain-unlisted)" in each for each in told)
+
+
 def test_code_prints_what_the_telephone_shows_and_it_logs_in(folder: Path) -> None:
     owner = addresses(folder, "PER")[3]
     told = json.loads(run("code", owner, "--dir", str(folder), "--json").stdout)
