@@ -125,7 +125,7 @@ def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[EndpointP
         "totp_share": totp.share_seconds,
         "ticket_seconds": TICKET_SECONDS if wire.tickets else 0,
         "backlog": operator.doors.backlog,
-        "slots": {each.name: operator.doors.connections for each in endpoints},
+        "slots": {each.name: each.slots for each in endpoints},
     }
 
 

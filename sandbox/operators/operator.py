@@ -235,7 +235,7 @@ class Operator:
         self._stack.push_async_callback(submission.settled)
         self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
-            door = Door(listeners, factory, self._policy.doors, clock=self._clock)
+            door = Door(listeners, factory, self._policy.bounds(listeners), clock=self._clock)
             await door.start()
             self._stack.push_async_callback(door.stop)
             self.doors.append(door)
