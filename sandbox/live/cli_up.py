@@ -98,6 +98,18 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     is_flag=True,
     help="Commencer par la première panne du scénario. / Start with its first outage.",
 )
+@click.option(
+    "--revocation-cache",
+    type=click.FloatRange(0, 3_600),
+    metavar="S",
+    help="Durée où un certificat bon n'est pas revu, 10. / Seconds a good one is not asked about.",
+)
+@click.option(
+    "--recheck",
+    type=click.FloatRange(1, 86_400),
+    metavar="S",
+    help="Entre deux contrôles d'une session ouverte, 300. / Between looks at an open session.",
+)
 @click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
 @click.option(
     "--all",
@@ -110,8 +122,8 @@ def up(
     scenario: str | None, designs: tuple[str, ...], login_policy: str | None,
     operators: int | None, folder: Path, reset: bool, standard_ports: bool,
     port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
-    totp_share: float, seed: int | None, everything: bool,
-    as_json: bool, at: datetime | None, outage_now: bool,
+    totp_share: float, revocation_cache: float | None, recheck: float | None,
+    seed: int | None, everything: bool, as_json: bool, at: datetime | None, outage_now: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -131,6 +143,8 @@ def up(
         keys=_KEYS[keys] if keys else None,
         behaviour=behaviour,
         totp_share=totp_share,
+        revocation_cache=revocation_cache,
+        recheck=recheck,
         seed=seed,
         at=at,
         outage_now=outage_now,

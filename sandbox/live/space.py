@@ -75,6 +75,9 @@ class LiveOptions:
             unless it is draw.
         access: what operators ask of logins; the scenario's policies by default.
         totp_share: seconds for which one client may use a one-time code again; 0 refuses strictly.
+        revocation_cache: seconds for which a certificate that was good is not asked about again,
+            0 to 3600; the operators' policy by default.
+        recheck: seconds between two looks at an open session, 1 to 86400; likewise.
         seed: of the directory and the accounts; 1 by default.
         at: the scenario's time at the start, which its outages go by; by default the first day of
             its period that has today's name, at this hour.
@@ -93,6 +96,8 @@ class LiveOptions:
     behaviour: str = "manual"
     access: AccessPolicy | None = None
     totp_share: float = 0.0
+    revocation_cache: float | None = None
+    recheck: float | None = None
     seed: int | None = None
     at: datetime | None = None
     outage_now: bool = False
@@ -339,6 +344,11 @@ class LiveSpace:
         access = options.access or wire.operator.access
         totp = replace(access.totp, share_seconds=options.totp_share or access.totp.share_seconds)
         access = replace(access, totp=totp)
+        if options.revocation_cache is not None:
+            evidence = replace(access.revocation, cache_seconds=options.revocation_cache)
+            access = replace(access, revocation=evidence)
+        if options.recheck is not None:
+            access = replace(access, recheck_seconds=options.recheck)
         return replace(wire, operator=replace(wire.operator, access=access))
 
 

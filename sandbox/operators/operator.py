@@ -164,7 +164,7 @@ class Operator:
         )
         authorities = load_bundle(bundle)
         self._checker = CertificateChecker(bundle=authorities)
-        self._revocation = Revocation(authorities, clock=clock)
+        self._revocation = Revocation(authorities, policy.access.revocation, clock)
         for each in (self.access, self._revocation, psc, own, *proxies):
             self._stack.push_async_callback(each.close)
         self.doors: list[Door] = []

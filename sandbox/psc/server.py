@@ -22,11 +22,12 @@ from sandbox.psc.ciba import AuthRequest, Decision
 from sandbox.psc.clock import Clock
 from sandbox.psc.control import control_routes
 from sandbox.psc.control_access import ControlAccess
+from sandbox.psc.endpoints import ABORT, PEER_CERTIFICATE
 from sandbox.psc.notifications import Sender
 from sandbox.psc.provider import Options, Provider
 from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
-from sandbox.psc.web import ABORT, PEER_CERTIFICATE, application, service_name
+from sandbox.psc.web import application, service_name
 from sandbox.space.errors import UserError
 from sandbox.trust.tls import server_context
 
@@ -93,7 +94,7 @@ def tls_context(files: TlsFiles, *, ask_certificate: bool) -> ssl.SSLContext:
 def web_server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
     """Return a server for `serve_app`, HTTPS with a context.
 
-    A client's certificate that TLS verified is in the scope, under `web.PEER_CERTIFICATE`.
+    A client's certificate that TLS verified is in the scope, under `endpoints.PEER_CERTIFICATE`.
     """
     config = uvicorn.Config(
         app,

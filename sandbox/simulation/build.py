@@ -202,9 +202,9 @@ def _schedule(space: Space) -> NDArray[np.float64]:
     return rows
 
 
-def _sends(space: Space, order: NDArray[np.int64], seed: int, replication: int) -> tuple[
-    NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]
-]:  # fmt: skip
+def _sends(
+    space: Space, order: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """Return streams of senders, the senders, and messages by hour, int64 (streams, hours)."""
     scenario, accesses = space.scenario, space.accesses
     streams: list[tuple[int, int]] = []
@@ -226,7 +226,7 @@ def _sends(space: Space, order: NDArray[np.int64], seed: int, replication: int) 
             who = np.flatnonzero(mine).astype(np.int32)
             if share <= 0 or len(who) == 0:
                 continue
-            generator = np.random.default_rng([seed, replication, number, int(machine)])
+            generator = np.random.default_rng([space.seed, space.replication, number, int(machine)])
             counts.append(generator.poisson(space.messages * share * weights))
             streams.append((first, len(who)))
             senders.append(who)
@@ -251,14 +251,16 @@ def _outages(space: Space) -> NDArray[np.int64]:
 
 
 def _rings(
-    space: Space, seed: int
+    space: Space,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the order of accesses (rings, then phase), their phase in ns, and the poll streams."""
     accesses, scenario = space.accesses, space.scenario
     periods = np.array(
         [round(scenario.software[name].poll_seconds * NANOSECONDS) for name in SOFTWARE]
     )
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 1000])))
+    generator = np.random.Generator(
+        np.random.Philox(np.random.SeedSequence([space.seed, space.replication, 1000]))
+    )
     # One uniform per identity rank: the same access keeps its phase in every design.
     phase = (generator.random(len(accesses)) * periods[accesses.software]).astype(np.int64)
     order = np.lexsort((phase, accesses.software))
@@ -271,15 +273,15 @@ def _rings(
 
 
 def build_model(
-    space: Space, design: Design, policy: LoginPolicy | None = None, *, replication: int = 0,
+    space: Space, design: Design, policy: LoginPolicy | None = None, *,
     capacity: Capacity | None = None,
 ) -> Model:  # fmt: skip
     """Make one design of a space ready to run, under a login policy (None: the scenario's).
 
     It runs on the space's own capacity or another.
 
-    The replication changes what is drawn during the run, not the space: the same people, with
-    other days.
+    The space's replication decides what is drawn during the run too: other people on other days,
+    the same in every design.
     """
     scenario, accesses = space.scenario, space.accesses
     policy = policy or scenario.policy()
@@ -289,8 +291,8 @@ def build_model(
     miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
     classes, entry, visit = _classes(space, design, policy, dict(code.entries))
-    order, phase, polls = _rings(space, space.seed)
-    sends, senders, send_counts = _sends(space, order, space.seed, replication)
+    order, phase, polls = _rings(space)
+    sends, senders, send_counts = _sends(space, order)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
     bins = np.full(len(space.operators), len(largest), dtype=np.int16)
@@ -298,7 +300,7 @@ def build_model(
     receives = np.flatnonzero(accesses.kind[order] != BalKind.APP).astype(np.int32)
     roles = len(design.endpoints) + 1
     inputs = Inputs(
-        run_key=np.array([mix(space.seed, replication)], dtype=np.int64),
+        run_key=np.array([mix(space.seed, space.replication)], dtype=np.int64),
         horizon=np.array([days * 86_400 * NANOSECONDS], dtype=np.int64),
         code=code.table,
         laws=code.laws,

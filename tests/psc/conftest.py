@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,10 +30,16 @@ NOTIFICATION_TOKEN = "8d67dc78-7faa-4d41-aabd-67707b374255"
 EC_KEY = ECKey.generate_key("P-256", {"kid": "client-ec"})
 RSA_KEY = RSAKey.generate_key(2048, {"kid": "client-rsa"})
 JWKS = {"keys": [EC_KEY.as_dict(private=False), RSA_KEY.as_dict(private=False)]}
-RING = KeyRing.generate().to_dict()
+RING = KeyRing.generate()
 REDIRECT = "https://localhost/callback"
 
-BASE = Client(client_id="basic", client_secret=SECRET, redirect_uris=(REDIRECT,))
+BASE = Client(
+    client_id="basic",
+    client_secret=SECRET,
+    redirect_uris=(REDIRECT,),
+    post_logout_redirect_uris=(REDIRECT,),
+    web_origins=("+",),
+)
 CLIENTS = (
     BASE,
     replace(BASE, client_id="other"),
@@ -80,7 +87,7 @@ def make_provider(profile: str = "core", **changes: Any) -> Provider:
     options = changes.pop("options", Options(clients=CLIENTS))
     if changes.get("store") is None:
         # One generated ring for all tests: RSA keys are slow to make.
-        options = replace(options, ring=KeyRing.from_dict(RING))
+        options = replace(options, ring=copy.copy(RING))
     store = changes.pop("store", None)
     return Provider(
         settings_for(profile, **changes),

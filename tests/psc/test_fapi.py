@@ -99,6 +99,21 @@ def test_f6_acr_is_returned(core):
 
 
 @pytest.mark.parametrize(
+    "audience",
+    [
+        "https://localhost:9",
+        "https://localhost:9/token",
+        "https://localhost:9/backchannel-authentication",
+    ],
+)
+def test_f7_issuer_token_and_backchannel_endpoints_are_audiences(audience):
+    fapi = Dialogue(make_provider("core", fapi=True, signed_requests="optional"))
+    form = {"scope": "openid", "login_hint": DOCTOR, "binding_message": "4"}
+    form |= fapi.assertion("jwt", aud=audience)
+    assert fapi.raw("", None, **form).status == 200
+
+
+@pytest.mark.parametrize(
     ("audience", "status"),
     [
         ("https://localhost:9", 200),
@@ -106,8 +121,9 @@ def test_f6_acr_is_returned(core):
         (["https://localhost:9", "https://elsewhere.mssante.test"], 401),
     ],
 )
-def test_f7_the_issuer_is_the_sole_audience(audience, status):
-    fapi = Dialogue(make_provider("core", fapi=True, signed_requests="optional"))
+def test_f7_the_audience_may_be_narrowed_to_the_issuer(audience, status):
+    changes = {"fapi": True, "signed_requests": "optional", "audience": "issuer"}
+    fapi = Dialogue(make_provider("core", **changes))
     form = {"scope": "openid", "login_hint": DOCTOR, "binding_message": "4"}
     form |= fapi.assertion("jwt", aud=audience)
     assert fapi.raw("", None, **form).status == status

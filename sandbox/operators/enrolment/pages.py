@@ -35,9 +35,10 @@ from sandbox.operators.enrolment.answers import (
 from sandbox.operators.enrolment.enrolment import Enrolment
 from sandbox.operators.enrolment.tickets import LIFE, Ticket
 from sandbox.operators.refusals import LoginRefusal
+from sandbox.psc.endpoints import PEER_CERTIFICATE
 from sandbox.psc.forms import parse_form
 from sandbox.psc.refusals import Refused
-from sandbox.psc.web import PEER_CERTIFICATE, read_body
+from sandbox.psc.web import read_body
 
 __all__ = ["Pages"]
 

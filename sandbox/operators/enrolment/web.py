@@ -30,7 +30,7 @@ def application(enrolment: Enrolment) -> ASGIApp:
     """Return the ASGI application, to be served over HTTPS on a loopback address.
 
     A server that asks for client certificates puts them, verified, in the scope under
-    `sandbox.psc.web.PEER_CERTIFICATE`.
+    `sandbox.psc.endpoints.PEER_CERTIFICATE`.
     """
     pages, api = Pages(enrolment), Api(enrolment)
 
