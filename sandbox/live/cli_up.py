@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import signal
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,7 +20,6 @@ from sandbox.trust.keys import KeyKind
 
 __all__ = ["up"]
 
-OPEN_FILES = 20_000  # twice what one door lets in
 _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
 
 
@@ -149,7 +147,6 @@ def up(
         at=at,
         outage_now=outage_now,
     )
-    _allow_connections()
     with _stopped_by_signals() as wait:
         with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:
             if as_json:
@@ -158,19 +155,6 @@ def up(
                 click.echo(connection_sheet(space.sheet, space.folder.sheet, everything=everything))
             wait.ready()
         click.echo("arrêté / stopped", err=True)
-
-
-def _allow_connections() -> None:
-    """Have as many open files, hence connections, as may be had up to OPEN_FILES.
-
-    Most systems give a process 1,024 or 256 unless it asks: strangers would use them up.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        # macOS may allow fewer than it says; then they stay as they are.
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Wait:

@@ -106,7 +106,9 @@ def _endpoint(endpoint: EndpointPlan) -> Tree:
     }
 
 
-def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[EndpointPlan]) -> Tree:
+def policies_in_force(
+    plan: SpacePlan, wire: Wire, endpoints: Sequence[EndpointPlan], most: int
+) -> Tree:
     """Return what holds on the wire at the endpoints of a design, by the scenario's own names."""
     operator, totp = wire.operator, wire.operator.access.totp
     return {
@@ -125,11 +127,13 @@ def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[EndpointP
         "totp_share": totp.share_seconds,
         "ticket_seconds": TICKET_SECONDS if wire.tickets else 0,
         "backlog": operator.doors.backlog,
-        "slots": {each.name: each.slots for each in endpoints},
+        "slots": {each.name: min(each.slots, most) for each in endpoints},
     }
 
 
-def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire: Wire) -> Tree:
+def _operator(
+    operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire: Wire, most: int
+) -> Tree:
     own = folder.path / "operators" / operator.label
     return {
         "name": operator.label,
@@ -154,7 +158,10 @@ def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire
         },
         "policies": {
             design.name: policies_in_force(
-                plan, wire, [each for each in operator.endpoints if each.design == design.name]
+                plan,
+                wire,
+                [each for each in operator.endpoints if each.design == design.name],
+                most,
             )
             for design in plan.designs
         },
@@ -168,6 +175,7 @@ def build_sheet(
     folder: SpaceFolder,
     keys: Keys,
     *,
+    most: int,
     issuer: str,
     outages: Sequence[Window],
     clients: Sequence[Client],
@@ -182,6 +190,7 @@ def build_sheet(
         accounts: who may log in.
         folder: where it lives.
         keys: its authority.
+        most: mail connections that the process can have at once.
         issuer: of Pro Santé Connect.
         outages: when it does not answer.
         clients: its clients that have a secret.
@@ -230,7 +239,7 @@ def build_sheet(
             ],
             "outages": [{"begin": _utc(begin), "end": _utc(end)} for begin, end in outages],
         },
-        "operators": [_operator(each, plan, folder, wire) for each in plan.operators],
+        "operators": [_operator(each, plan, folder, wire, most) for each in plan.operators],
         "accounts": [
             _account(each, keys.folder, wire.operator.access.totp.step_seconds) for each in accounts
         ],

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.ecps_proxy import HoldPolicy
 from sandbox.operators.auth.ecps_token import TokenPolicy
-from sandbox.operators.door import DoorLimits
-from sandbox.operators.listener import Listener
+from sandbox.operators.listener import MAIL_LIMITS, Listener
+from sandbox.serve import DoorLimits
 
 __all__ = ["OperatorPolicy"]
 
@@ -33,7 +33,7 @@ class OperatorPolicy:
     psc_timeout: float
     login_seconds: float
     access: AccessPolicy = field(default_factory=AccessPolicy)
-    doors: DoorLimits = field(default_factory=DoorLimits)
+    doors: DoorLimits = MAIL_LIMITS
     slots: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def bounds(self, listeners: Sequence[Listener]) -> DoorLimits:

@@ -30,7 +30,7 @@ class Outages:
         paths: of the protocol; the control API and the pages are none.
         until: when the present outage ends, None outside one.
         now: the provider's clock.
-        abort: name of what cuts the connection, in the scope.
+        drop: name of what cuts the connection, in the scope.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class Outages:
         paths: frozenset[str],
         until: Callable[[], float | None],
         now: Callable[[], float],
-        abort: str,
+        drop: str,
     ) -> None:
         self._app = app
         self._paths = paths
         self._until = until
         self._now = now
-        self._abort = abort
+        self._drop = drop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or wait in silence and cut the connection."""
@@ -59,10 +59,10 @@ class Outages:
             await asyncio.wait({gone}, timeout=max(0.0, end - self._now()))
         finally:
             gone.cancel()
-        scope[self._abort]()
+        scope[self._drop]()
 
     def _silent(self, scope: Scope) -> bool:
-        if scope["type"] != "http" or self._abort not in scope:
+        if scope["type"] != "http" or self._drop not in scope:
             return False
         return scope["path"] in self._paths or WELL_KNOWN in scope["path"]
 
