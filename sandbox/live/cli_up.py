@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import signal
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -20,7 +20,6 @@ from sandbox.trust.keys import KeyKind
 
 __all__ = ["up"]
 
-OPEN_FILES = 20_000  # twice what one door lets in
 _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
 
 
@@ -87,6 +86,17 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     help="Durée où un client peut réutiliser un code ; 0 : jamais. / Seconds a code is shared.",
 )
 @click.option(
+    "--at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
+    metavar="DATE",
+    help="Heure du scénario au démarrage, dont dépendent ses pannes. / Its time at the start.",
+)
+@click.option(
+    "--outage-now",
+    is_flag=True,
+    help="Commencer par la première panne du scénario. / Start with its first outage.",
+)
+@click.option(
     "--revocation-cache",
     type=click.FloatRange(0, 3_600),
     metavar="S",
@@ -111,7 +121,7 @@ def up(
     operators: int | None, folder: Path, reset: bool, standard_ports: bool,
     port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
     totp_share: float, revocation_cache: float | None, recheck: float | None,
-    seed: int | None, everything: bool, as_json: bool,
+    seed: int | None, everything: bool, as_json: bool, at: datetime | None, outage_now: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -134,8 +144,9 @@ def up(
         revocation_cache=revocation_cache,
         recheck=recheck,
         seed=seed,
+        at=at,
+        outage_now=outage_now,
     )
-    _allow_connections()
     with _stopped_by_signals() as wait:
         with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:
             if as_json:
@@ -144,19 +155,6 @@ def up(
                 click.echo(connection_sheet(space.sheet, space.folder.sheet, everything=everything))
             wait.ready()
         click.echo("arrêté / stopped", err=True)
-
-
-def _allow_connections() -> None:
-    """Have as many open files, hence connections, as may be had up to OPEN_FILES.
-
-    Most systems give a process 1,024 or 256 unless it asks: strangers would use them up.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        # macOS may allow fewer than it says; then they stay as they are.
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Wait:

@@ -7,6 +7,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -17,12 +18,12 @@ from sandbox.live.blocks import held_block
 from sandbox.live.cast import CastAccount, cast_of, open_directory
 from sandbox.live.folder import Founding, SpaceFolder
 from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
-from sandbox.live.loop import Loop
 from sandbox.live.plan import OFFSET, CertificatePlan, SpacePlan, plan_space
+from sandbox.live.room import open_files, share_out
+from sandbox.live.scenario_time import begin_of, windows_of
 from sandbox.live.services import (
     DirectoryService,
     ListReader,
-    ProviderService,
     enrol_domains,
     list_url,
     shared_certificates,
@@ -37,6 +38,8 @@ from sandbox.operators.recorder import Recorder
 from sandbox.psc import Client, Clock, Options, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
+from sandbox.psc.server import ProviderServer
+from sandbox.serve import BindError, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
@@ -77,6 +80,9 @@ class LiveOptions:
             0 to 3600; the operators' policy by default.
         recheck: seconds between two looks at an open session, 1 to 86400; likewise.
         seed: of the directory and the accounts; 1 by default.
+        at: the scenario's time at the start, which its outages go by; by default the first day of
+            its period that has today's name, at this hour.
+        outage_now: start where the scenario's first outage does.
     """
 
     scenario: str | None = None
@@ -94,6 +100,8 @@ class LiveOptions:
     revocation_cache: float | None = None
     recheck: float | None = None
     seed: int | None = None
+    at: datetime | None = None
+    outage_now: bool = False
 
 
 class LiveSpace:
@@ -187,6 +195,7 @@ class LiveSpace:
         founding = self._founding(temporary=temporary, block=free)
         self.scenario = load_scenario(founding.scenario)
         self.wire = self._derived()
+        self._scenario_time()  # what cannot be is refused before anything starts
         self.plan = plan_space(
             self.scenario,
             options.designs,
@@ -265,23 +274,31 @@ class LiveSpace:
             ),
         ]
         people = DirectoryPeople(self.directory)
-        self._psc = ProviderService(
+        outages = windows_of(self.scenario, self._scenario_time(), self.clock.now())
+        room = share_out(open_files(), len(plan.operators))
+        if room.warning:
+            self._tell(room.warning)
+        self._psc = ProviderServer(
             self.wire.psc,
             Options(
                 people=people,
                 clients=clients,
                 behaviour=self.wire.phones,
+                outages=outages,
                 seed=founding.seed,
                 control_secret=folder.secret("psc-control"),
                 reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses),
             ),
-            place=plan.psc,
-            mtls=plan.psc_mtls,
             files=tls_files(self.keys, "psc"),
+            port=plan.psc.port,
+            mtls_port=plan.psc_mtls.port,
+            host_name=plan.psc.address,
+            address=plan.psc.address,
             state=folder.path / "psc" / "state.db",
             clock=self.clock,
+            pool=room.shared,
         )
-        annuaire = DirectoryService(self.directory, plan, self.keys)
+        annuaire = DirectoryService(self.directory, plan, self.keys, room.directory)
         self._reader = ListReader(
             list_url(plan),
             self.keys.bundle,
@@ -293,9 +310,12 @@ class LiveSpace:
             plan=plan, wire=self.wire, keys=self.keys, folder=folder,
             directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
             observer=self.recorder, people=people, clock=self.clock, seed=founding.seed,
+            room=room,
         )  # fmt: skip
         shared = [
-            *trust_services(plan, self.keys, ledger, self.faults, dns_ttl=self.wire.dns_ttl),
+            *trust_services(
+                plan, self.keys, ledger, self.faults, dns_ttl=self.wire.dns_ttl, pool=room.shared
+            ),
             self._psc,
             *self._assembly.providers.values(),
             annuaire,
@@ -314,13 +334,20 @@ class LiveSpace:
             self.accounts,
             folder,
             self.keys,
+            most=room.mail.most,
             issuer=self._psc.running.issuer,
+            outages=outages,
             clients=[each for each in clients if each.client_secret],
             fhir=annuaire.server.fhir_url,
             extractions=annuaire.server.extraction_url,
         )
         write_sheet(folder, self.sheet)
         stack.callback(folder.sheet.unlink, missing_ok=True)
+
+    def _scenario_time(self) -> datetime:
+        wall = datetime.now()  # noqa: DTZ005 - the hours of a scenario are local
+        options = self._options
+        return begin_of(self.scenario, wall, at=options.at, outage_now=options.outage_now)
 
     def _derived(self) -> Wire:
         """Return how servers are set: as the scenario says, then as was asked of this start."""
@@ -356,11 +383,9 @@ def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> No
     stack.callback(lambda: loop.run(stop(), STOP_SECONDS))
     try:
         loop.run(start(), START_SECONDS)
-    except OSError as error:
-        if error.filename:
-            raise
+    except BindError as error:
         raise UserError(
-            f"{error.strerror or error}; is something else listening there?"
+            f"{error.where}: {error.reason}; is something else listening there?"
             " give another --loopback, --port-offset, or rights for ports below 1024"
         ) from None
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.observations.histogram import bin_index
 from sandbox.observations.schema import Phase
-from sandbox.operators.door import Door
-from sandbox.operators.listener import Listener
+from sandbox.operators.listener import Listener, MailDoor
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, SessionObserved
 
@@ -42,10 +41,10 @@ class Durations:
 
 
 @dataclass(slots=True)
-class Pool:
+class Slots:
     """Connections of one socket, whichever endpoint SNI picks."""
 
-    slots: int
+    capacity: int
     now: int = 0
     peak: int = 0
 
@@ -56,8 +55,8 @@ class Place:
 
     listener: Listener
     port: int
-    pool: Pool
-    door: Door
+    slots: Slots
+    door: MailDoor
     sessions: int = 0
     now: int = 0
     peak: int = 0
@@ -140,14 +139,14 @@ class Recorder:
         self._records: dict[str, Record] = {}
         self._deliveries = Durations()
 
-    def watch(self, door: Door) -> None:
+    def watch(self, door: MailDoor) -> None:
         """Count the connections of a door that has started."""
         with self._lock:
-            pool = Pool(door.limits.connections)
+            slots = Slots(door.limits.connections)
             for listener in door.listeners:
                 record = self._records.setdefault(listener.design, Record())
                 name = _endpoint(listener)
-                record.places[listener.operator, name] = Place(listener, door.port, pool, door)
+                record.places[listener.operator, name] = Place(listener, door.port, slots, door)
                 record.load.setdefault(name, Minutes())
 
     def connected(self, channel: Channel, at: float) -> None:
@@ -164,8 +163,8 @@ class Recorder:
                 place.second, place.in_second = int(at), 0
             place.in_second += 1
             place.peak_per_second = max(place.peak_per_second, place.in_second)
-            place.pool.now += 1
-            place.pool.peak = max(place.pool.peak, place.pool.now)
+            place.slots.now += 1
+            place.slots.peak = max(place.slots.peak, place.slots.now)
             load = record.load[name]
             load.until(minute)
             load.now += 1
@@ -184,7 +183,7 @@ class Recorder:
             place, load = record.places[channel.operator, name], record.load[name]
             load.until(minute)
             place.now -= 1
-            place.pool.now -= 1
+            place.slots.now -= 1
             load.now -= 1
             if seen.method is None and channel.protocol != "relay":
                 record.sessions[channel.protocol, ""] += 1

@@ -6,10 +6,10 @@ traffic; designs and scenarios reach it at one place each (`design_zone`, `cli_f
 never asks the directory (a question such as "is this FINESS known" is a callable it is given),
 and never contacts anything: its servers listen on loopback and its checks read bytes. Protocol
 logic (OCSP, CRL, list verification, DNS answers, HTTP handlers) is free of sockets and takes the
-clock; `httpd`, `dns_server` and `background` are the only shells. Private keys are random: two
-runs give the same certificates but for keys, serial numbers and signatures.
+clock; `dns_server` is the only shell, on a door of `sandbox.serve` like all others. Private keys
+are random: two runs give the same certificates but for keys, serial numbers and signatures.
 The packages below it in the design (directory, psc, operators, clients, live...) may import it;
-it imports `sandbox.space` only.
+it imports `sandbox.serve` and `sandbox.space` only.
 """
 
 from sandbox.trust.authority import Card, TestCA
@@ -31,7 +31,7 @@ from sandbox.trust.list_verify import ListKeeper, ListPolicy, verify_list
 from sandbox.trust.list_xml import ListError, sign_list
 from sandbox.trust.profiles import Marker, ProfileName
 from sandbox.trust.topology import OperatorRow, topology
-from sandbox.trust.zone import Host, MailDomain, Service, ZoneSpec
+from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = [
     "DN",
@@ -57,7 +57,7 @@ __all__ = [
     "Person",
     "ProfileName",
     "RevocationStatus",
-    "Service",
+    "SrvRecord",
     "TestCA",
     "Urls",
     "ZoneSpec",
