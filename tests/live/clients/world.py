@@ -197,7 +197,7 @@ class World:
             end = time.monotonic() + PATIENCE
             while time.monotonic() < end:
                 session.select("INBOX", readonly=True)
-                _, (found,) = session.uid("SEARCH", "SUBJECT", mark)
+                _, (found,) = session.uid("SEARCH", "SUBJECT", f'"{mark}"')
                 if found:
                     uids = found.split()
                     assert len(uids) == 1, f"{mark} came {len(uids)} times"
