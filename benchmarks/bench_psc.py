@@ -103,8 +103,7 @@ class Side:
 
     def processor_seconds(self) -> float:
         """Return the processor time that the server has taken, all threads."""
-        with open(f"/proc/{self.pid}/stat") as stat:
-            fields = stat.read().rpartition(")")[2].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -134,8 +133,10 @@ async def unit(pool: asyncio.Queue[Connection], side: Side) -> bool:
 
 
 async def rate(side: Side, parallel: int, flows: int, seconds: float) -> tuple[float, int, float]:
-    """Return units per second once the first flows are through, how many units failed, and the
-    server's processor time for one unit in milliseconds (of all units, the first ones too)."""
+    """Return units per second once the first flows are through, and how many units failed.
+
+    The third figure is the server's processor time for one unit, in ms, the first units included.
+    """
     pool: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(parallel):
         pool.put_nowait(Connection(side.port))

@@ -141,7 +141,7 @@ def pinged(request) -> Suite:
     return Suite(request.param, "ping")
 
 
-# --- discovery -------------------------------------------------------------------------------------
+# --- discovery ------------------------------------------------------------------------------------
 
 
 def test_fapi_ciba_id1_discovery_end_point_verification(lps):
@@ -158,7 +158,7 @@ def test_fapi_ciba_id1_discovery_end_point_verification(lps):
     assert document["tls_client_certificate_bound_access_tokens"] is True
 
 
-# --- a client that behaves -------------------------------------------------------------------------
+# --- a client that behaves ------------------------------------------------------------------------
 
 
 def test_fapi_ciba_id1(lps):
@@ -236,7 +236,7 @@ def test_fapi_ciba_id1_ensure_authorization_request_with_potentially_bad_binding
     )
 
 
-# --- request objects that are wrong ----------------------------------------------------------------
+# --- request objects that are wrong ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("member", ["aud", "iss", "exp", "iat", "nbf", "jti"])
@@ -306,7 +306,7 @@ def test_fapi_ciba_id1_ensure_authorization_request_with_multiple_hints_fails(lp
     refused(lps.send(login_hint_token="x.y.z"), 400, "invalid_request")
 
 
-# --- the token endpoint ----------------------------------------------------------------------------
+# --- the token endpoint ---------------------------------------------------------------------------
 
 
 def test_fapi_ciba_id1_ensure_wrong_auth_req_id_in_token_endpoint_request(lps):
@@ -329,7 +329,7 @@ def test_fapi_ciba_id1_refresh_token(lps):
     assert old["jti"] != new["jti"]
 
 
-# --- mTLS only -------------------------------------------------------------------------------------
+# --- mTLS only ------------------------------------------------------------------------------------
 
 
 def test_fapi_ciba_id1_ensure_different_client_id_and_issuer_in_backchannel_request(mtls_lps):
@@ -350,7 +350,7 @@ def test_fapi_ciba_id1_ensure_wrong_client_id_in_token_endpoint_request(mtls_lps
     refused(mtls_lps.poll(auth_req_id, form=wrong), 401, "invalid_client")
 
 
-# --- private_key_jwt only --------------------------------------------------------------------------
+# --- private_key_jwt only -------------------------------------------------------------------------
 
 
 def test_fapi_ciba_id1_ensure_without_client_assertion_in_token_endpoint_fails(jwt_lps):
@@ -394,7 +394,7 @@ def test_fapi_ciba_id1_ensure_invalid_client_assertions_in_backchannel_request_f
     refused(jwt_lps.send(form=jwt_lps.authentication("lps-1", **wrong)), 401, "invalid_client")
 
 
-# --- bound tokens, resources -----------------------------------------------------------------------
+# --- bound tokens, resources ----------------------------------------------------------------------
 
 
 def test_fapi_ciba_id1_ensure_mtls_holder_of_key_required(lps):
@@ -426,7 +426,7 @@ def test_fapi_ciba_id1_the_interaction_id_comes_back(lps, given):
     assert got == given if given else len(got) == 36
 
 
-# --- ping only -------------------------------------------------------------------------------------
+# --- ping only ------------------------------------------------------------------------------------
 
 
 def delivered(lps: Suite, status: int, body: bytes = b"") -> tuple[list[httpx.Request], str]:
