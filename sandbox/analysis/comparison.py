@@ -54,7 +54,6 @@ class Options:
     seed: int = 1
     scale: float = 1.0
     workers: int | None = None
-    backend: str = "loky"
     trace: bool = False
     sensitivity: bool = True
 
@@ -195,7 +194,7 @@ def _replicate(
     while True:
         found = run_tasks(
             _tasks(scenario, options, weighed, range(count)), root,
-            workers=options.workers, backend=options.backend,
+            workers=options.workers,
             progress=lambda share: progress("comparison", share),
         )  # fmt: skip
         runs = _by_name(weighed, found)
@@ -227,7 +226,7 @@ def _sweep(
         single = Options(**{**_fields(options), "replications": 1, "trace": False})
         found = run_tasks(
             _tasks(point, single, weighed, range(1)), root / f"sweep-{number:02d}",
-            workers=options.workers, backend=options.backend,
+            workers=options.workers,
             progress=lambda share, number=number: progress(  # type: ignore[misc]
                 "sweep", (number + share) / len(points)
             ),
@@ -270,7 +269,7 @@ def run_comparison(
             one, which lives as long as the result.
         progress: called with the stage (comparison, sweep, sensitivity) and its share done.
         options: fields of Options: designs, login_policy, engine, replications, seed, scale,
-            workers, backend, trace, sensitivity.
+            workers, trace, sensitivity.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.
@@ -297,7 +296,7 @@ def run_comparison(
     sensitivity = None
     if chosen.sensitivity and len(weighed) > 1:
         sensitivity = vary_inputs(
-            loaded, weighed, seed=chosen.seed, workers=chosen.workers, backend=chosen.backend,
+            loaded, weighed, seed=chosen.seed, workers=chosen.workers,
             progress=lambda share: report("sensitivity", share),
         )  # fmt: skip
     return Comparison(

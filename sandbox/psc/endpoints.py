@@ -13,7 +13,6 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -27,11 +26,10 @@ from sandbox.psc.forms import MAX_BODY, parse_form
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply
+from sandbox.serve.http import DROP, PEER_CERTIFICATE
 
-__all__ = ["ABORT", "PEER_CERTIFICATE", "Call", "Endpoints", "hosted_here", "send_reply"]
+__all__ = ["Call", "Endpoints", "send_reply"]
 
-PEER_CERTIFICATE = "sandbox.psc.certificate"
-ABORT = "sandbox.psc.abort"
 INTERACTION = b"x-fapi-interaction-id"
 _INTERACTION_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -73,17 +71,6 @@ class Call:
 Handler = Callable[[Call], Reply]
 
 
-@lru_cache(maxsize=1024)
-def hosted_here(host: bytes) -> bool:
-    """Whether a Host is the sandbox's: a page elsewhere cannot rebind its name to us."""
-    name = host.decode("latin-1").rsplit(":", 1)[0].strip("[]")
-    return (
-        name in ("localhost", "::1", "mssante.test")
-        or name.endswith(".mssante.test")
-        or (name.startswith("127.") and name.replace(".", "").isdigit())
-    )
-
-
 async def _body(receive: Receive) -> bytes:
     """Read a body; what passes `MAX_BODY` is not waited for."""
     body = bytearray()
@@ -102,7 +89,7 @@ async def send_reply(
     """Send a reply and `extra` headers, after its delay; one that hangs cuts the connection."""
     if reply.delay:
         await asyncio.sleep(reply.delay)
-    abort = scope.get(ABORT)
+    abort = scope.get(DROP)
     if reply.hang and abort is not None:
         abort()
         return

@@ -19,18 +19,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.psc import browser, grants, refusals_request
 from sandbox.psc.client_auth import Credentials
-from sandbox.psc.endpoints import PEER_CERTIFICATE, Endpoints, hosted_here, send_reply
+from sandbox.psc.endpoints import Endpoints, send_reply
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
 from sandbox.psc.logout import end_session
 from sandbox.psc.people import Person
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply
+from sandbox.serve.http import PEER_CERTIFICATE
 
 __all__ = [
     "OPERATOR_SMS",
     "PRO_SANTE_CONNECT",
-    "LoopbackOnly",
     "application",
     "page",
     "read_body",
@@ -178,23 +178,6 @@ async def _submit(request: Request) -> Response:
     return Response("document.forms[0].submit();", 200, media_type="text/javascript")
 
 
-class LoopbackOnly:
-    """Refuse a Host that is not the sandbox's: a page elsewhere cannot rebind its name to us."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 421."""
-        if scope["type"] == "http":
-            host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-            if not hosted_here(host):
-                refusal = Response("421 Misdirected Request", 421, media_type="text/plain")
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-
 def application(provider: Provider, extra: list[Route]) -> ASGIApp:
     """Return the ASGI application of a provider; `extra` are the control routes and pages."""
     endpoints = Endpoints(provider)
@@ -204,4 +187,4 @@ def application(provider: Provider, extra: list[Route]) -> ASGIApp:
         called = scope["type"] == "http" and endpoints.serves(scope["path"])
         await (endpoints if called else pages)(scope, receive, send)
 
-    return LoopbackOnly(answer)
+    return answer

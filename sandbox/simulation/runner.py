@@ -175,7 +175,6 @@ def run_tasks(
     root: Path,
     *,
     workers: int | None = None,
-    backend: str = "loky",
     progress: Callable[[float], None] | None = None,
 ) -> list[Observations]:
     """Run what is not done yet and return the observations of all tasks, in their order.
@@ -184,19 +183,18 @@ def run_tasks(
         tasks: what to run; the number of workers changes no result.
         root: folder of the finished runs, made when missing.
         workers: processes at once; None: one a processor.
-        backend: joblib's backend (loky, threading, dask, ray once registered).
         progress: called with the share of all work that is done.
 
     Raises:
         KeyboardInterrupt: stopped; what is finished stays in `root` and is not run again.
-        UserError: the backend is not known to joblib.
+        UserError: a run left no observations.
     """
     tasks = list(tasks)
     root.mkdir(parents=True, exist_ok=True)
     todo = [task for task in tasks if finished(task, root) is None]
     workers = min(workers or default_workers(), max(1, len(todo)))
     if todo:
-        _run_all(todo, root, workers, backend, len(tasks), progress)
+        _run_all(todo, root, workers, len(tasks), progress)
     done = [finished(task, root) for task in tasks]
     missing = [task for task, result in zip(tasks, done, strict=True) if result is None]
     if missing:
@@ -205,7 +203,7 @@ def run_tasks(
 
 
 def _run_all(
-    todo: list[Task], root: Path, workers: int, backend: str, total: int,
+    todo: list[Task], root: Path, workers: int, total: int,
     progress: Callable[[float], None] | None,
 ) -> None:  # fmt: skip
     """Run tasks under joblib, polling the shares of progress that they write in a shared file."""
@@ -221,7 +219,7 @@ def _run_all(
 
     def work() -> Any:
         jobs = (delayed(_run)(task, root, shares_path, place) for place, task in enumerate(todo))
-        return Parallel(n_jobs=workers, backend=backend, batch_size=1)(jobs)
+        return Parallel(n_jobs=workers, backend="loky", batch_size=1)(jobs)
 
     try:
         if workers == 1:
@@ -243,10 +241,6 @@ def _run_all(
                 raise
             future.result()
         report()
-    except ValueError as error:
-        if "backend" in str(error).lower():
-            raise UserError(f"--backend {backend}: {error}") from None
-        raise
     finally:
         with contextlib.suppress(PermissionError):  # Windows keeps a mapped file
             shares_path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import itertools
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -21,6 +22,7 @@ from sandbox.psc.client_auth import Credentials
 from sandbox.psc.grants import introspect, logout, revoke, token
 from sandbox.psc.jose import KeyRing
 from sandbox.psc.replies import Reply
+from sandbox.trust import Organisation, TestCA
 
 SECRET = "sandbox-secret-that-is-public-0123456789"
 CIBA = "urn:openid:params:grant-type:ciba"
@@ -34,6 +36,8 @@ RSA_KEY = RSAKey.generate_key(2048, {"kid": "client-rsa"})
 JWKS = {"keys": [EC_KEY.as_dict(private=False), RSA_KEY.as_dict(private=False)]}
 RING = KeyRing.generate()
 REDIRECT = "https://localhost/callback"
+EDITOR = Organisation(name="EDITEUR DE TEST", department="Paris (75)", finess="119999993")
+LPS = TestCA().plans.org_client(EDITOR, "lps-mtls").subject
 
 BASE = Client(
     client_id="basic",
@@ -74,10 +78,16 @@ CLIENTS = (
         BASE,
         client_id="mtls",
         auth_method="tls_client_auth",
-        tls_client_auth_subject_dn="CN=lps-mtls",
+        tls_client_auth_subject_dn=LPS.rfc4514_string(),
         certificate_bound_tokens=True,
     ),
 )
+
+
+def client_certificate(authority: TestCA, label: str, folder: Path) -> tuple[Path, Path]:
+    """Issue the certificate of an editor's software; return its chain and key."""
+    authority.org_client(EDITOR, label).save(folder / label)
+    return folder / label / "chain.pem", folder / label / "key.pem"
 
 
 def basic(client_id: str, secret: str = SECRET) -> str:

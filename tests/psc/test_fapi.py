@@ -7,16 +7,17 @@ import ssl
 import pytest
 
 from sandbox.psc import settings_for
-from sandbox.psc.certificates import client_certificate
 from sandbox.psc.discovery import discovery
 from sandbox.psc.jose import ASYMMETRIC, read_jwt
 from sandbox.space.errors import UserError
+from sandbox.trust import TestCA
 from tests.psc.conftest import (
     CIBA,
     DOCTOR,
     NOTIFICATION_TOKEN,
     RSA_KEY,
     Dialogue,
+    client_certificate,
     http,
     make_provider,
 )
@@ -136,8 +137,9 @@ def test_f7_outside_of_fapi_the_endpoints_are_audiences_too(core, audience):
 
 
 def test_f8_tokens_are_bound_to_the_certificate(core_server, tmp_path):
-    good = client_certificate(core_server.files, "lps-mtls", tmp_path)
-    stranger = client_certificate(core_server.files, "someone-else", tmp_path)
+    authority = TestCA.open(core_server.files.ca.parents[1] / "authority")
+    good = client_certificate(authority, "lps-mtls", tmp_path)
+    stranger = client_certificate(authority, "someone-else", tmp_path)
     person = "500000001815646/CPAT00045"
     form = {"client_id": "mtls", "scope": "openid scope_all", "login_hint": person}
     with http(core_server, cert=good) as client:

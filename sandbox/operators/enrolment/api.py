@@ -23,9 +23,9 @@ from sandbox.operators.enrolment.answers import (
 from sandbox.operators.enrolment.enrolment import Enrolment
 from sandbox.operators.enrolment.tickets import Ticket
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.psc.endpoints import PEER_CERTIFICATE
 from sandbox.psc.refusals import Refused
 from sandbox.psc.web import read_body
+from sandbox.serve.http import PEER_CERTIFICATE
 
 __all__ = ["Api"]
 
