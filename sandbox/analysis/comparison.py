@@ -307,7 +307,9 @@ def run_comparison(
         runs=runs,
         metrics=metrics,
         excluded=_exclusions(runs),
-        costs={name: design_cost(each.design, loaded) for name, each in weighed.items()},
+        costs={
+            name: design_cost(each.design, loaded, each.policy) for name, each in weighed.items()
+        },
         sweep=sweep,
         sensitivity=sensitivity,
         wall_seconds=time.perf_counter() - begin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from starlette.types import ASGIApp
@@ -174,9 +174,11 @@ class Assembly:
             suffix=self.plan.suffix,
             relay_port=plan.relay.port,
         )
+        slots = {(each.design, each.name): each.slots for each in plan.endpoints}
+        slots["", "relay"] = plan.relay_slots
         operator = Operator(
             settings,
-            policy=self.wire.operator,
+            policy=replace(self.wire.operator, slots=slots),
             directory=self.directory,
             listed=self.domains,
             providers=Providers(

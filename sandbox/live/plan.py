@@ -6,10 +6,12 @@ Pure: equal inputs give equal plans. Everything else of `live` does what the pla
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sandbox.operators.model import SaslName
+from sandbox.space.capacity import RELAY as MX
+from sandbox.space.capacity import Part, of_operator
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
 from sandbox.space.login_policies import LoginPolicy
@@ -68,7 +70,8 @@ class ServicePlan:
 class EndpointPlan:
     """One endpoint of a design at one operator; fields as in `operators.listener.Listener`.
 
-    `certificate` is the path of its certificate under the folder of certificates.
+    `certificate` is the path of its certificate under the folder of certificates; `slots` how many
+    connections it serves at once.
     """
 
     design: str
@@ -82,6 +85,7 @@ class EndpointPlan:
     methods: tuple[Method, ...]
     mechanisms: tuple[SaslName, ...]
     certificate: str
+    slots: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +108,7 @@ class OperatorPlan:
         organisation: the legal person of its certificates.
         endpoints: of all designs, in the order of the designs.
         relay: where its mail is taken (MX).
+        relay_slots: connections that it serves there at once.
         autoconfig: HTTPS server of autoconfiguration; HTTP on `autoconfig_http`.
         discovery: what autoconfiguration may be asked about: the mail domain, for the first
             design, and one name for each other design.
@@ -118,6 +123,7 @@ class OperatorPlan:
     organisation: Organisation
     endpoints: tuple[EndpointPlan, ...]
     relay: ServicePlan
+    relay_slots: int
     autoconfig: ServicePlan
     autoconfig_http: int
     discovery: tuple[tuple[str, str], ...]
@@ -141,6 +147,7 @@ class SpacePlan:
         port_offset: added to every port.
         block: second part of all addresses.
         designs: side by side, the one with the plain names first.
+        login_policy: by which one logs in at all of them.
         operators: the largest of the scenario first.
         files, ocsp: PKI (HTTP).
         domains: the list of authorised domains (HTTPS).
@@ -154,6 +161,7 @@ class SpacePlan:
     port_offset: int
     block: int
     designs: tuple[Design, ...]
+    login_policy: str
     operators: tuple[OperatorPlan, ...]
     files: ServicePlan
     ocsp: ServicePlan
@@ -199,7 +207,7 @@ def sasl_names(endpoint: Endpoint, policy: LoginPolicy) -> tuple[SaslName, ...]:
     return tuple(name for mechanism in policy.offered(endpoint) for name in _WIRE[mechanism])
 
 
-def _endpoint(place: Place, operator: str, policy: LoginPolicy) -> EndpointPlan:
+def _endpoint(place: Place, operator: str, policy: LoginPolicy, slots: int) -> EndpointPlan:
     endpoint = place.endpoint
     return EndpointPlan(
         design=place.design,
@@ -213,6 +221,7 @@ def _endpoint(place: Place, operator: str, policy: LoginPolicy) -> EndpointPlan:
         methods=endpoint.methods,
         mechanisms=sasl_names(endpoint, policy),
         certificate=f"{operator}/{place.design}/{endpoint.certificate}",
+        slots=slots,
     )
 
 
@@ -239,11 +248,11 @@ def _organisation(label: str, number: int) -> Organisation:
 
 
 def _operator(
-    label: str, number: int, designs: Sequence[Design], policy: LoginPolicy, suffix: str,
-    offset: int, block: int,
+    label: str, number: int, designs: Sequence[Design], policy: LoginPolicy,
+    parts: Mapping[str, Mapping[str, Part]], suffix: str, offset: int, block: int,
 ) -> OperatorPlan:  # fmt: skip
     endpoints = tuple(
-        _endpoint(place, label, policy)
+        _endpoint(place, label, policy, parts[place.design][place.endpoint.name].slots)
         for place in places(
             designs, label, number, suffix=suffix, port_offset=offset, block=block
         )
@@ -280,6 +289,7 @@ def _operator(
         organisation=_organisation(label, number),
         endpoints=endpoints,
         relay=server("mx", RELAY, 25),
+        relay_slots=parts[designs[0].name][MX].slots,
         autoconfig=autoconfig,
         autoconfig_http=80 + offset,
         discovery=discovery,
@@ -355,8 +365,18 @@ def plan_space(
         port_offset=port_offset,
         block=block,
         designs=chosen,
+        login_policy=policy.name,
         operators=tuple(
-            _operator(labels[each], number, chosen, policy, suffix, port_offset, block)
+            _operator(
+                labels[each],
+                number,
+                chosen,
+                policy,
+                {design.name: of_operator(scenario, design, each) for design in chosen},
+                suffix,
+                port_offset,
+                block,
+            )
             for number, each in enumerate(largest)
         ),
         files=service("igc", 1, 80),

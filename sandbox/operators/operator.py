@@ -238,7 +238,11 @@ class Operator:
         self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
             door = MailDoor(
-                listeners, factory, self._policy.doors, clock=self._clock, pool=self._pool
+                listeners,
+                factory,
+                self._policy.bounds(listeners),
+                clock=self._clock,
+                pool=self._pool,
             )
             await door.start()
             self._stack.push_async_callback(door.stop)

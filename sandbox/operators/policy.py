@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.ecps_proxy import HoldPolicy
 from sandbox.operators.auth.ecps_token import TokenPolicy
-from sandbox.operators.listener import MAIL_LIMITS
+from sandbox.operators.listener import MAIL_LIMITS, Listener
 from sandbox.serve import DoorLimits
 
 __all__ = ["OperatorPolicy"]
@@ -24,6 +25,7 @@ class OperatorPolicy:
         login_seconds: before a connection that has not logged in is cut.
         access: codes, attempts, revocation.
         doors: bounds of every socket.
+        slots: connections at once, by design and endpoint; as `doors` says where nothing is said.
     """
 
     hold: HoldPolicy
@@ -32,3 +34,10 @@ class OperatorPolicy:
     login_seconds: float
     access: AccessPolicy = field(default_factory=AccessPolicy)
     doors: DoorLimits = MAIL_LIMITS
+    slots: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def bounds(self, listeners: Sequence[Listener]) -> DoorLimits:
+        """Return the bounds of a socket; endpoints that share one draw on one pool."""
+        first = listeners[0]
+        slots = self.slots.get((first.design, first.endpoint), self.doors.connections)
+        return replace(self.doors, connections=slots)

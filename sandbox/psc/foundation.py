@@ -20,6 +20,7 @@ from sandbox.psc.events import EventLog
 from sandbox.psc.fault_rules import FaultRule, Faults
 from sandbox.psc.jose import KeyRing
 from sandbox.psc.notifications import loopback
+from sandbox.psc.outage import Window, outage_at
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply, refusal_reply
@@ -51,6 +52,8 @@ class Options:
     ring: KeyRing | None = field(default=None, repr=False)
     # Addresses of the space's own services, where no notification may go.
     reserved: frozenset[str] = frozenset()
+    # When nothing answers, by the provider's clock.
+    outages: tuple[Window, ...] = ()
 
 
 class Foundation:
@@ -86,6 +89,7 @@ class Foundation:
         self.people: People = options.people or BuiltInPeople(BUILT_IN)
         self.control_secret = options.control_secret or secrets.token_urlsafe(24)
         self._reserved = options.reserved
+        self.outages = options.outages
         self.clients: dict[str, Client] = {}
         for client in options.clients:
             self.register(client)
@@ -113,6 +117,10 @@ class Foundation:
     def now(self) -> float:
         """Return the provider's time, in epoch seconds."""
         return self.clock.now()
+
+    def outage(self) -> float | None:
+        """Return when the outage that there is ends, None when there is none."""
+        return outage_at(self.outages, self.now())
 
     def keep_offset(self, seconds: float | None) -> None:
         """Remember for the next start how far the clock was moved; None forgets it."""

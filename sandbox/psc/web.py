@@ -22,11 +22,12 @@ from sandbox.psc.client_auth import Credentials
 from sandbox.psc.endpoints import Endpoints, send_reply
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
 from sandbox.psc.logout import end_session
+from sandbox.psc.outage import Outages
 from sandbox.psc.people import Person
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply
-from sandbox.serve.http import PEER_CERTIFICATE
+from sandbox.serve.http import DROP, PEER_CERTIFICATE
 
 __all__ = [
     "OPERATOR_SMS",
@@ -204,4 +205,11 @@ def application(provider: Provider, extra: list[Route]) -> ASGIApp:
         called = scope["type"] == "http" and endpoints.serves(scope["path"])
         await (endpoints if called else pages)(scope, receive, send)
 
-    return answer
+    paths = provider.settings.paths
+    return Outages(
+        answer,
+        paths=frozenset(paths.values()) - {""} | {"/auth"},
+        until=provider.outage,
+        now=provider.now,
+        drop=DROP,
+    )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sandbox.space.designs import Design, Endpoint
 from sandbox.space.errors import UserError
-from sandbox.trust.zone import Host, MailDomain, Service, ZoneSpec
+from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = [
     "SUFFIX",
@@ -124,22 +124,22 @@ def certificate_names(
     return {label: tuple(found) for label, found in names.items()}
 
 
-def _services(found: Sequence[Place]) -> tuple[Service, ...]:
+def _services(found: Sequence[Place]) -> tuple[SrvRecord, ...]:
     """Return the SRV records of one design."""
-    services: list[Service] = []
+    services: list[SrvRecord] = []
     rank: dict[str, int] = {}
     for place in found:
         label = LABELS[place.endpoint.protocol, place.endpoint.tls]
         rank[label] = rank.get(label, 0) + 1
         services.append(
-            Service(
+            SrvRecord(
                 label=label, target=place.host, port=place.port, priority=10 * rank[label]
             )
         )  # fmt: skip
         _, _, method = place.endpoint.name.partition(".")
         if method:
             services.append(
-                Service(label=f"{method}._{label}", target=place.host, port=place.port)
+                SrvRecord(label=f"{method}._{label}", target=place.host, port=place.port)
             )  # fmt: skip
     return tuple(services)
 
