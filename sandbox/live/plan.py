@@ -153,7 +153,7 @@ class SpacePlan:
         domains: the list of authorised domains (HTTPS).
         dns: name server.
         ldap, ldaps, annuaire: the directory.
-        psc, psc_mtls: Pro Santé Connect.
+        psc, psc_mtls, psc_wallet: Pro Santé Connect: main, with certificate, for browsers.
     """
 
     scenario: str
@@ -172,6 +172,7 @@ class SpacePlan:
     annuaire: ServicePlan
     psc: ServicePlan
     psc_mtls: ServicePlan
+    psc_wallet: ServicePlan
 
     @property
     def zone(self) -> ZoneSpec:
@@ -387,4 +388,5 @@ def plan_space(
         annuaire=service("annuaire", 5, 443),
         psc=service("psc", 6, 443),
         psc_mtls=service("psc", 6, 444),
+        psc_wallet=service("psc", 6, 446),
     )

@@ -229,7 +229,7 @@ def build_sheet(
         "psc": {
             "issuer": issuer,
             "discovery": f"{issuer}/.well-known/wallet-openid-configuration",
-            "phones": f"{psc}/?secret={folder.secret('psc-control')}",
+            "phones": plan.psc_wallet.url(f"/?secret={folder.secret('psc-control')}"),
             "control": f"{psc}/sandbox",
             "control_secret": folder.secret("psc-control"),
             "events": f"{psc}/events",
