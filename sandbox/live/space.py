@@ -292,6 +292,7 @@ class LiveSpace:
             files=tls_files(self.keys, "psc"),
             port=plan.psc.port,
             mtls_port=plan.psc_mtls.port,
+            wallet_port=plan.psc_wallet.port,
             host_name=plan.psc.address,
             address=plan.psc.address,
             state=folder.path / "psc" / "state.db",
