@@ -135,8 +135,6 @@ def _refused(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if not float(value_of(scenario, key)).is_integer():
             yield key, "the wire counts it in whole seconds; give a whole number"
     policies = scenario.policies
-    if policies.ciba_mode != "poll":
-        yield "policies.ciba_mode", "operators on the wire poll; put poll"
     if scenario.resources.placement != "dedicated":
         yield "resources.placement", "each socket on the wire has slots of its own; put dedicated"
     if policies.totp_step > LONGEST_STEP:
