@@ -103,6 +103,7 @@ SIMULATED: dict[str, str] = {
     "relay.queue_mean": "a live operator relays at once",
     "relay.rtt": _NETWORK,
     "costs.*": _COSTS,
+    "migration.*": "counted over quarters in the plan of a migration; nothing runs on it",
 }
 
 # Keys whose value the wire knows in whole seconds only (CIBA Core §7.3, RFC 6749 §5.1, RFC 1035).
