@@ -37,7 +37,7 @@ def reports(tmp_path_factory):
                     SECRET,
                     DOCTOR,
                     server.provider.control_secret,
-                ],  # fmt: skip
+                ],
                 env={**os.environ, "NODE_EXTRA_CA_CERTS": str(server.files.ca)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
