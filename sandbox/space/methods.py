@@ -37,7 +37,8 @@ class Feature(IntEnum):
     REQUEST_FAILS = 16
     REQUEST_PROMPTS = 32
     TLS13 = 64
-    PORT_BLOCKED = 128  # of the site, not of the software
+    RESUMES = 128  # TLS sessions
+    PORT_BLOCKED = 256  # of the site, not of the software
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ one input moves only what depends on it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -19,12 +20,21 @@ from sandbox.space.errors import UserError
 from sandbox.space.methods import Feature, Method
 from sandbox.space.scenario import Operators, Population, Scenario
 
-__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space", "operator_names"]
+__all__ = [
+    "SOFTWARE",
+    "Accesses",
+    "BalKind",
+    "Space",
+    "build_space",
+    "operator_names",
+    "power_of_tenth",
+]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
     "lps", "mail_client", "webmail", "robot",
 )  # fmt: skip
 WEBMAIL_RTT = 0.001  # s; the operator's own server, on its own network
+ALONE = 1.5  # mailboxes a unit: up to here each has a place of its own
 ROBOT = SOFTWARE.index("robot")
 METHOD_NUMBER = {method: number for number, method in enumerate(Method)}
 
@@ -43,7 +53,8 @@ class _Stream(IntEnum):
     METHOD = 2
     SOFTWARE = 3
     RTT = 4
-    FEATURE = 5  # and the following, one a feature
+    SITE = 5
+    FEATURE = 6  # and the following, one a feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,7 @@ class Accesses:
         operator: number of the operator; method: number in Method; software: in SOFTWARE.
         rtt: round trip to the operator, s.
         features: bit set of Feature.
+        mailbox, site: number of the mailbox, and of the place (one public address) that it is at.
         identity: number that tells an access from all others, whatever its place in the arrays.
     """
 
@@ -65,6 +77,8 @@ class Accesses:
     software: NDArray[np.int8]
     rtt: NDArray[np.float64]
     features: NDArray[np.int64]
+    mailbox: NDArray[np.int64]
+    site: NDArray[np.int64]
     identity: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -129,6 +143,7 @@ def _features(scenario: Scenario, people: Population, software: NDArray[np.int8]
         Feature.REQUEST_FAILS: "certificate_request_fails",
         Feature.REQUEST_PROMPTS: "certificate_request_prompts",
         Feature.TLS13: "tls13",
+        Feature.RESUMES: "resumes",
     }
     bits = np.zeros(len(software), dtype=np.int64)
     for row, (feature, field) in enumerate(fields.items()):
@@ -172,6 +187,7 @@ def _accesses(
             draw(_Stream.METHOD, total)[which],
             [people.method_cps, people.method_totp, people.method_ecps, people.method_sms],
         )
+    base = (number * len(BalKind) + int(kind) + 1) << 40
     z = draw(_Stream.RTT, total)[which]
     sigma = np.sqrt(np.log1p(people.rtt_cv**2))
     rtt = people.rtt * np.exp(sigma * _normal(z) - sigma**2 / 2)
@@ -185,8 +201,30 @@ def _accesses(
         software=software,
         rtt=rtt,
         features=_features(scenario, people, software, features),
-        identity=which + ((number * len(BalKind) + int(kind) + 1) << 40),
+        mailbox=which // holders + base,
+        site=_sites(scenario, people, mailboxes, draw(_Stream.SITE, mailboxes))[which // holders]
+        + base,
+        identity=which + base,
     )
+
+
+def power_of_tenth(share: float) -> float:
+    """Return e such that rank u**e (u uniform) falls in the first tenth with that probability."""
+    return math.log(0.1) / math.log(share)
+
+
+def _sites(
+    scenario: Scenario, people: Population, mailboxes: int, u: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the site of each mailbox: its own for who works alone, else by a power law of size."""
+    each = people.personal_mailboxes + people.shared_mailboxes + people.application_mailboxes
+    if each <= ALONE:
+        return np.arange(mailboxes)
+    count = max(1, round(mailboxes / each))
+    rank: NDArray[np.int64] = (
+        u ** power_of_tenth(scenario.mailboxes.site_top_tenth) * count
+    ).astype(np.int64)
+    return rank
 
 
 def operator_names(operators: Operators) -> tuple[str, ...]:

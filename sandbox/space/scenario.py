@@ -53,6 +53,11 @@ class Traffic(Section):
 
     messages: NotNegative
     monday_factor: Positive
+    dispersion: Annotated[float, Field(ge=1, le=1000)]
+    top_tenth: Annotated[float, Field(ge=0.1, lt=1)]
+    recipients: Annotated[float, Field(ge=1, le=100)]
+    batch: Annotated[float, Field(ge=1, le=10_000)]
+    aligned_spread: Annotated[float, Field(gt=0, le=600)]
 
 
 class Population(Section):
@@ -102,6 +107,7 @@ class Mailboxes(Section):
     """Who opens shared mailboxes."""
 
     holders: Annotated[float, Field(ge=1, le=100)]
+    site_top_tenth: Annotated[float, Field(ge=0.1, lt=1)]
 
 
 class Software(Section):
@@ -119,6 +125,10 @@ class Software(Section):
     certificate_request_fails: Share
     certificate_request_prompts: Share
     tls13: Share
+    resumes: Share
+    aligned: Share
+    left_open: Share
+    refusal_rings: Annotated[int, Field(ge=1, le=20)]
 
     @model_validator(mode="after")
     def period_divides_the_day(self) -> Self:
@@ -163,6 +173,7 @@ class Ecps(Section):
     approval_shift: NotNegative
     approval_cv: NotNegative
     never: Share
+    forgotten: Share
     refused: Share
 
     @model_validator(mode="after")
@@ -205,6 +216,8 @@ class Policies(Section):
     ciba_expiry: Annotated[float, Field(gt=0, le=3600)]
     ciba_mode: Literal["poll", "ping"]
     token_check: Literal["introspection", "jwks"]
+    imap_keepalive: bool
+    peace_seconds: Seconds
     prelogin_timeout: Annotated[float, Field(gt=0, le=3600)]
     ticket_seconds: Seconds
     retry_limit: Annotated[int, Field(ge=0, le=20)]
@@ -230,6 +243,7 @@ class Processor(Section):
     tls_client_certificate: Positive
     tls_resumed: Positive
     login: Positive
+    password: Positive
     imap_session: Positive
     submission: Positive
     relay: Positive
