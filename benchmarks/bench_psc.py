@@ -54,7 +54,7 @@ class Connection:
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
 
-    async def post(self, path: str, body: bytes, media: str, authorization: str) -> Any:
+    async def post(self, path: str, body: bytes, media: str, authorization: str = "") -> Any:
         """POST and return (status, JSON or None)."""
         if self.reader is None or self.writer is None:
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -154,11 +154,11 @@ async def rate(side: Side, parallel: int, flows: int, seconds: float) -> tuple[f
 async def approve_ours(connection: Connection, auth_req_id: str, message: str) -> None:
     """Press the button of that request."""
     del message
-    from sandbox.psc.provider import TICKET
+    from sandbox.psc.requests import TICKET
     from sandbox.psc.store import fingerprint
 
     path = f"/sandbox/requests/{fingerprint(auth_req_id)[:TICKET]}/approve"
-    status, body = await connection.post(path, b"{}", "application/json", "")
+    status, body = await connection.post(path, b"{}", "application/json", f"Bearer {SECRET}")
     assert status == 200, body
 
 

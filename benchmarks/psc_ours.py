@@ -15,7 +15,7 @@ from sandbox.psc.control import control_routes
 from sandbox.psc.server import bind, serve_app, web_server
 from sandbox.psc.store import Store
 from sandbox.psc.web import application
-from tests.psc.conftest import CLIENTS
+from tests.psc.conftest import CLIENTS, SECRET
 
 PEOPLE = 200
 
@@ -29,7 +29,7 @@ def main(port: int, profile: str, state: str = "") -> None:
     provider = Provider(
         settings_for(profile, interval=1),
         f"http://127.0.0.1:{port}",
-        options=Options(clients=CLIENTS, people=people),
+        options=Options(clients=CLIENTS, people=people, control_secret=SECRET),
         store=Store(Path(state) if state else None),
     )
     server = web_server(application(provider, control_routes(provider)), None)

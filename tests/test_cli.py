@@ -219,6 +219,9 @@ def test_scenario_check_and_schema(small: Path) -> None:
     facts = json.loads(mss("scenario", "check", str(small), "--json").stdout)
     assert facts["operators"] == 2
     assert "populations.liberal.units" in facts["keys_given"]
+    assert set(facts["keys"]) == {"both", "simulated", "refused"}
+    assert "policies.ciba_interval" in facts["keys"]["both"]
+    assert facts["keys"]["simulated"]["costs.day_rate"]
     schema = json.loads(mss("scenario", "schema").stdout)
     assert schema["x-inputs"]["policies.ciba_interval"]["default"] == 5
     assert "aout-2021" in mss("scenario", "list").stdout

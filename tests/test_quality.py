@@ -45,6 +45,27 @@ def test_a_module_imports_only_packages_above_its_own(path: Path) -> None:
             assert ORDER.index(imported) <= ORDER.index(package), f"{path}: {node.module}"
 
 
+# Rooms of the operators, and which others each may know.
+ROOMS = {
+    "auth": set(),
+    "store": set(),
+    "post": {"store"},
+    "smtp": {"auth", "post"},
+    "relay": {"post", "store"},
+    "imap": {"auth", "store"},
+    "enrolment": {"auth"},
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_the_operators_knows_only_rooms_below_it(room: str) -> None:
+    for path in (ROOT / "sandbox/operators" / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            words = (getattr(node, "module", None) or "").split(".")
+            if words[:2] == ["sandbox", "operators"] and words[2] in ROOMS:
+                assert words[2] in ROOMS[room] | {room}, f"{path}: {'.'.join(words)}"
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "locks").glob("*.txt")), ids=lambda path: path.name)
 def test_a_lock_holds_hashes_and_no_address(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sandbox.directory import Directory
@@ -20,25 +20,17 @@ from sandbox.live.services import (
     server_files,
     tls_files,
 )
-from sandbox.operators.auth.access_control import AccessPolicy
+from sandbox.live.wire import Wire
 from sandbox.operators.auth.accounts import Grant
-from sandbox.operators.auth.ciba_operator import (
-    PROFILE,
-    own_options,
-    own_registration,
-    own_settings,
-    sms_fate,
-)
+from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
 from sandbox.operators.auth.psc_client import Registration
 from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.listener import Listener, server_context
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
-from sandbox.psc import Behaviour, Options, People, settings_for
+from sandbox.psc import Client, Options, People
 from sandbox.psc.settings import PATHS
-from sandbox.psc.sms import SmsLaw
 from sandbox.space.methods import Method
-from sandbox.space.scenario import Scenario
 from sandbox.trust import DomainList
 from sandbox.trust.background import Service
 from sandbox.trust.httpd import HttpServer
@@ -53,17 +45,15 @@ class Assembly:
     """Everything that operators are made of.
 
     Attributes:
-        plan, scenario, keys, folder, directory, accounts: of the space.
+        plan, wire, keys, folder, directory, accounts: of the space.
         domains: the list in force.
         observer: told of logins, sessions, deliveries.
         people: behind telephones.
-        behaviour: what they do with them.
-        access: what operators ask of logins.
         seed: of what is drawn.
     """
 
     plan: SpacePlan
-    scenario: Scenario
+    wire: Wire
     keys: Keys
     folder: SpaceFolder
     directory: Directory
@@ -71,8 +61,6 @@ class Assembly:
     domains: Callable[[], DomainList]
     observer: Observer
     people: People
-    behaviour: str
-    access: AccessPolicy
     seed: int
     _bundle: str = field(default="", init=False)
 
@@ -81,22 +69,23 @@ class Assembly:
         """Each operator's own CIBA, by label."""
         made = {}
         for operator in self.plan.operators:
-            options = own_options(
-                self.scenario, self.people, OWN_CLIENT, self._own_secret(operator), self.seed
-            )
+            client = Client(client_id=OWN_CLIENT, client_secret=self._own_secret(operator))
             made[operator.label] = ProviderService(
-                settings_for(PROFILE, **own_settings(self.scenario)),
-                replace(options, behaviour=Behaviour(kind=self.behaviour), sms=self._sms(options)),
+                self.wire.own,
+                Options(
+                    people=self.people,
+                    clients=(client,),
+                    behaviour=self.wire.links,
+                    sms=self.wire.sms,
+                    seed=self.seed,
+                    control_secret=self.folder.secret("psc-control"),
+                ),
                 place=operator.ciba,
                 mtls=None,
                 files=tls_files(self.keys, f"{operator.label}/ciba"),
                 state=self.folder.path / "psc" / f"{operator.label}.db",
             )
         return made
-
-    def _sms(self, options: Options) -> SmsLaw:
-        """Return how SMS arrive: at once, unless people are drawn from laws too."""
-        return options.sms if self.behaviour == "draw" else SmsLaw(mean=0.0, loss=0.0)
 
     async def build(self, issuer: str) -> dict[str, Operator]:
         """Return the operators, not started, on the loop that will run them.
@@ -175,7 +164,7 @@ class Assembly:
         )
         operator = Operator(
             settings,
-            scenario=self.scenario,
+            policy=self.wire.operator,
             directory=self.directory,
             listed=self.domains,
             providers=Providers(
@@ -187,7 +176,6 @@ class Assembly:
                 own=own_registration(provider.issuer, OWN_CLIENT, self._own_secret(plan)),
                 unanswered=sms_fate(provider.provider),
             ),
-            policy=self.access,
             observer=self.observer,
         )
         operator.grant(
@@ -242,4 +230,6 @@ class Assembly:
             *server_files(self.keys, certificate),
             self._bundle,
             client_certificate=client_certificate,
+            tls13=self.wire.tls13,
+            tickets=self.wire.tickets,
         )

@@ -154,8 +154,9 @@ def open_imap(way: Way, tell: Callable[[str], None]) -> imaplib.IMAP4:
     try:
         if way.endpoint["tls"] == "starttls":
             imap.starttls(way.context)
-        mechanism, response = _initial(way, tell)
-        imap.authenticate(mechanism, lambda challenge: b"" if challenge else response)
+        if imap.state != "AUTH":  # greeted PREAUTH: the certificate has logged in
+            mechanism, response = _initial(way, tell)
+            imap.authenticate(mechanism, lambda challenge: b"" if challenge else response)
     except (imaplib.IMAP4.error, OSError) as error:
         imap.shutdown()
         if isinstance(error, OSError):
@@ -192,7 +193,7 @@ def _initial(way: Way, tell: Callable[[str], None]) -> tuple[str, bytes]:
         return "XOAUTH2", f"user={secrets['username']}\x01auth=Bearer {token}\x01\x01".encode()
     password = secrets["password"]
     if way.method is Method.TOTP:
-        password += pyotp.TOTP(secrets["secret"]).now()
+        password += pyotp.TOTP(secrets["secret"], interval=secrets["period"]).now()
     elif way.method is Method.ECPS:
         tell(f"Téléphone / telephone: {way.sheet['psc']['phones']} ({way.identity})")
     else:

@@ -321,14 +321,8 @@ def plan_space(
         block: second part of all addresses, 1 to 254.
 
     Raises:
-        UserError: an unknown design, too many operators, a value out of range, or a policy that
-            operators on the wire do not have.
+        UserError: an unknown design, too many operators, or a value out of range.
     """
-    if scenario.policies.ciba_mode != "poll":
-        raise UserError(
-            f"policies.ciba_mode {scenario.policies.ciba_mode!r}: on the wire operators poll;"
-            " put poll to bring this space up (both are simulated)"
-        )
     labels = operator_names(scenario.operators)
     if not 1 <= operators <= min(len(labels), MOST_OPERATORS):
         most = min(len(labels), MOST_OPERATORS)

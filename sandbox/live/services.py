@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,10 @@ def list_url(plan: SpacePlan) -> str:
 
 
 def trust_services(
-    plan: SpacePlan, keys: Keys, ledger: DomainLedger, faults: PkiFaults
+    plan: SpacePlan, keys: Keys, ledger: DomainLedger, faults: PkiFaults, *, dns_ttl: int
 ) -> list[Service]:
     """Return PKI (CRL, certificates, OCSP), list and DNS, ready to start."""
+    zone = replace(plan.zone, ttl=dns_ttl)
     ca = keys.ca
 
     def http(at: ServicePlan, server: HttpServer) -> HttpServer:
@@ -82,7 +84,7 @@ def trust_services(
                 handler=list_handler(publisher.current), context=server_context_of(keys, "list/web")
             ),
         ),
-        DnsServer(resolver=Resolver(plan.zone), host=plan.dns.address, port=plan.dns.port),
+        DnsServer(resolver=Resolver(zone), host=plan.dns.address, port=plan.dns.port),
     ]
 
 

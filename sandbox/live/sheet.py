@@ -19,23 +19,26 @@ from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import PIN, Keys
 from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
 from sandbox.live.services import list_url
+from sandbox.live.wire import Wire
+from sandbox.operators.auth.totp import DIGITS
 from sandbox.psc import Client
 from sandbox.space.errors import UserError
+from sandbox.space.executions import TICKET_SECONDS
 from sandbox.space.methods import Method
 from sandbox.trust.keys import write_private
 
-__all__ = ["FORMAT", "build_sheet", "otpauth", "read_sheet", "write_sheet"]
+__all__ = ["FORMAT", "build_sheet", "otpauth", "policies_in_force", "read_sheet", "write_sheet"]
 
 FORMAT = 1
 Tree = dict[str, Any]
 
 
-def otpauth(operator: str, holder: Holder) -> str:
+def otpauth(operator: str, holder: Holder, period: int) -> str:
     """Return the URI that authenticator software reads (Key Uri Format)."""
     label = quote(f"{operator}:{holder.username}", safe=":@")
     return (
         f"otpauth://totp/{label}?secret={holder.totp}&issuer={quote(operator)}"
-        "&algorithm=SHA1&digits=6&period=30"
+        f"&algorithm=SHA1&digits={DIGITS}&period={period}"
     )
 
 
@@ -48,7 +51,9 @@ def _pair(folder: Path) -> Tree:
     }
 
 
-def _method(method: Method, holder: Holder, account: CastAccount, certificates: Path) -> Tree:
+def _method(
+    method: Method, holder: Holder, account: CastAccount, certificates: Path, period: int
+) -> Tree:
     """Return everything that logging in by a method takes."""
     own = certificates / holder.certificate
     password = {"username": holder.username, "password": holder.password}
@@ -58,15 +63,16 @@ def _method(method: Method, holder: Holder, account: CastAccount, certificates: 
         case Method.CERTIFICATE:
             return {"authzid": account.address, **_pair(own)}
         case Method.TOTP:
-            uri = otpauth(account.operator, holder)
-            return {**password, "secret": holder.totp, "otpauth": uri, "digits": 6, "period": 30}
+            uri = otpauth(account.operator, holder, period)
+            code = {"secret": holder.totp, "otpauth": uri, "digits": DIGITS, "period": period}
+            return {**password, **code}
         case Method.ECPS:
             return {**password, "login_hint": holder.identity}
         case Method.SMS:
             return {**password, "phone": holder.phone}
 
 
-def _account(account: CastAccount, certificates: Path) -> Tree:
+def _account(account: CastAccount, certificates: Path, period: int) -> Tree:
     return {
         "address": account.address,
         "type": account.type.value,
@@ -76,7 +82,7 @@ def _account(account: CastAccount, certificates: Path) -> Tree:
                 "identity": holder.identity,
                 "name": holder.name,
                 "methods": {
-                    each.value: _method(each, holder, account, certificates)
+                    each.value: _method(each, holder, account, certificates, period)
                     for each in holder.methods
                 },
             }
@@ -99,7 +105,29 @@ def _endpoint(endpoint: EndpointPlan) -> Tree:
     }
 
 
-def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder) -> Tree:
+def policies_in_force(wire: Wire, endpoints: Sequence[EndpointPlan]) -> Tree:
+    """Return what holds on the wire at the endpoints of a design, by the scenario's own names."""
+    operator, totp = wire.operator, wire.operator.access.totp
+    return {
+        "ciba_interval": wire.psc.interval,
+        "ciba_expiry": wire.psc.expires_in,
+        "token_seconds": wire.psc.access_token_life,
+        "psc_session_seconds": wire.psc.refresh_token_life,
+        "token_check": operator.tokens.check,
+        "session_seconds": operator.hold.shared,
+        "prelogin_timeout": operator.login_seconds,
+        "sms_expiry": wire.own.expires_in,
+        "totp_step": totp.step_seconds,
+        "totp_window": totp.skew_steps,
+        "totp_once": totp.once,
+        "totp_share": totp.share_seconds,
+        "ticket_seconds": TICKET_SECONDS if wire.tickets else 0,
+        "backlog": operator.doors.backlog,
+        "slots": {each.name: operator.doors.connections for each in endpoints},
+    }
+
+
+def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire: Wire) -> Tree:
     own = folder.path / "operators" / operator.label
     return {
         "name": operator.label,
@@ -110,7 +138,7 @@ def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder) -> T
             "port": operator.relay.port,
         },
         "enrolment": operator.accounts.url("/"),
-        "sms": operator.ciba.url("/sms"),
+        "sms": operator.ciba.url(f"/sms?secret={folder.secret('psc-control')}"),
         "ciba": operator.ciba.url(),
         "autoconfig": {
             design: f"http://{operator.autoconfig.address}:{operator.autoconfig_http}"
@@ -122,11 +150,18 @@ def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder) -> T
             design.name: [_endpoint(e) for e in operator.endpoints if e.design == design.name]
             for design in plan.designs
         },
+        "policies": {
+            design.name: policies_in_force(
+                wire, [each for each in operator.endpoints if each.design == design.name]
+            )
+            for design in plan.designs
+        },
     }
 
 
 def build_sheet(
     plan: SpacePlan,
+    wire: Wire,
     accounts: Sequence[CastAccount],
     folder: SpaceFolder,
     keys: Keys,
@@ -140,6 +175,7 @@ def build_sheet(
 
     Args:
         plan: what runs.
+        wire: how it is set.
         accounts: who may log in.
         folder: where it lives.
         keys: its authority.
@@ -180,16 +216,19 @@ def build_sheet(
         "psc": {
             "issuer": issuer,
             "discovery": f"{issuer}/.well-known/wallet-openid-configuration",
-            "phones": f"{psc}/",
+            "phones": f"{psc}/?secret={folder.secret('psc-control')}",
             "control": f"{psc}/sandbox",
+            "control_secret": folder.secret("psc-control"),
             "events": f"{psc}/events",
             "clients": [
                 {"client_id": each.client_id, "client_secret": each.client_secret}
                 for each in clients
             ],
         },
-        "operators": [_operator(each, plan, folder) for each in plan.operators],
-        "accounts": [_account(each, keys.folder) for each in accounts],
+        "operators": [_operator(each, plan, folder, wire) for each in plan.operators],
+        "accounts": [
+            _account(each, keys.folder, wire.operator.access.totp.step_seconds) for each in accounts
+        ],
     }
 
 

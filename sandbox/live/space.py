@@ -30,11 +30,11 @@ from sandbox.live.services import (
     trust_services,
 )
 from sandbox.live.sheet import build_sheet, write_sheet
+from sandbox.live.wire import Wire, wire_of
 from sandbox.operators.auth.access_control import AccessPolicy
-from sandbox.operators.auth.totp import TotpPolicy
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
-from sandbox.psc import Behaviour, Client, Options, Running, settings_for
+from sandbox.psc import Client, Options, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.space.errors import UserError
@@ -99,6 +99,7 @@ class LiveSpace:
     Attributes:
         sheet: the content of `space.json`.
         plan: names, addresses, ports.
+        wire: how servers are set.
         accounts: who may log in.
         keys: the authority and its certificates.
         directory: people, structures, mailboxes.
@@ -109,6 +110,7 @@ class LiveSpace:
 
     sheet: dict[str, Any]
     plan: SpacePlan
+    wire: Wire
     accounts: tuple[CastAccount, ...]
     keys: Keys
     directory: Directory
@@ -175,6 +177,7 @@ class LiveSpace:
         free = stack.enter_context(held_block(None)) if temporary and not options.block else None
         founding = self._founding(temporary=temporary, block=free)
         self.scenario = load_scenario(founding.scenario)
+        self.wire = self._derived()
         self.plan = plan_space(
             self.scenario,
             options.designs,
@@ -252,12 +255,14 @@ class LiveSpace:
         ]
         people = DirectoryPeople(self.directory)
         self._psc = ProviderService(
-            settings_for("psc"),
+            self.wire.psc,
             Options(
                 people=people,
                 clients=clients,
-                behaviour=Behaviour(kind=self._options.behaviour),
+                behaviour=self.wire.phones,
                 seed=founding.seed,
+                control_secret=folder.secret("psc-control"),
+                reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses),
             ),
             place=plan.psc,
             mtls=plan.psc_mtls,
@@ -273,13 +278,12 @@ class LiveSpace:
             self._tell,
         )
         self._assembly = Assembly(
-            plan=plan, scenario=self.scenario, keys=self.keys, folder=folder,
+            plan=plan, wire=self.wire, keys=self.keys, folder=folder,
             directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
-            observer=self.recorder, people=people, behaviour=self._options.behaviour,
-            access=self._access(), seed=founding.seed,
+            observer=self.recorder, people=people, seed=founding.seed,
         )  # fmt: skip
         shared = [
-            *trust_services(plan, self.keys, ledger, self.faults),
+            *trust_services(plan, self.keys, ledger, self.faults, dns_ttl=self.wire.dns_ttl),
             self._psc,
             *self._assembly.providers.values(),
             annuaire,
@@ -294,6 +298,7 @@ class LiveSpace:
                 self.recorder.watch(door)
         self.sheet = build_sheet(
             plan,
+            self.wire,
             self.accounts,
             folder,
             self.keys,
@@ -305,15 +310,13 @@ class LiveSpace:
         write_sheet(folder, self.sheet)
         stack.callback(folder.sheet.unlink, missing_ok=True)
 
-    def _access(self) -> AccessPolicy:
-        """Return what operators ask of logins."""
-        policies = self.scenario.policies
-        totp = TotpPolicy(step_seconds=round(policies.totp_step), once=policies.totp_once)
-        policy = self._options.access or AccessPolicy(totp=totp)
-        share = self._options.totp_share
-        if not share:
-            return policy
-        return replace(policy, totp=replace(policy.totp, share_seconds=share))
+    def _derived(self) -> Wire:
+        """Return how servers are set: as the scenario says, then as was asked of this start."""
+        options, wire = self._options, wire_of(self.scenario).driven(self._options.behaviour)
+        access = options.access or wire.operator.access
+        totp = replace(access.totp, share_seconds=options.totp_share or access.totp.share_seconds)
+        access = replace(access, totp=totp)
+        return replace(wire, operator=replace(wire.operator, access=access))
 
 
 def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> None:

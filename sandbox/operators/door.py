@@ -32,12 +32,14 @@ class DoorLimits:
         handshakes: TLS handshakes under way at once; beyond, the one that lasts longest is cut, so
             that silent strangers cannot keep others out.
         handshake_seconds: for one handshake, and before it for its first byte.
+        backlog: connections that the system keeps until they are accepted.
     """
 
     connections: int = 10_000
     per_client: int = 10_000
     handshakes: int = 512
     handshake_seconds: float = 10.0
+    backlog: int = 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,7 +130,7 @@ class Door:
             where = f"{first.address}:{self.port}"
             raise OSError(error.errno, f"{where}: {error.strerror}") from None
         self._server = await loop.create_server(
-            lambda: _Inbound(self), sock=listening, backlog=1024
+            lambda: _Inbound(self), sock=listening, backlog=self.limits.backlog
         )
         self.port = listening.getsockname()[1]
 

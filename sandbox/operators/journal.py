@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sandbox.observations.reasons import Reason
 from sandbox.operators.model import Channel
-from sandbox.operators.rules import Rule
 
 __all__ = ["Journal"]
 
@@ -45,21 +45,9 @@ class Journal:
         """Record an action; `details` are plain values, without secrets."""
         self._write({"event": event, **_of(channel), **details})
 
-    def refused(self, rule: Rule, channel: Channel | None = None, **details: Any) -> None:
+    def refused(self, reason: Reason, channel: Channel | None = None, **details: Any) -> None:
         """Record a refusal with its cause, its clause and what would have worked."""
-        self._write(
-            {
-                "event": "refused",
-                "rule": rule.name,
-                "fr": rule.french,
-                "en": rule.english,
-                "clause": rule.clause,
-                "remedy_fr": rule.remedy_french,
-                "remedy_en": rule.remedy_english,
-                **_of(channel),
-                **details,
-            }
-        )
+        self._write({"event": "refused", **reason.journaled(), **_of(channel), **details})
 
     def since(self, number: int = 0) -> list[dict[str, Any]]:
         """Return the events after a number, oldest first; at most the last KEPT are there."""

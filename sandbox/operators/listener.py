@@ -65,7 +65,13 @@ class Tls:
 
 
 def server_context(
-    chain: Path, key: Path, bundle: str, *, client_certificate: str
+    chain: Path,
+    key: Path,
+    bundle: str,
+    *,
+    client_certificate: str,
+    tls13: bool = True,
+    tickets: bool = True,
 ) -> ssl.SSLContext:
     """Return the TLS context of an endpoint: TLS 1.2 or later.
 
@@ -77,8 +83,15 @@ def server_context(
         key: PEM of its private key.
         bundle: PEM of the authorities that client certificates chain to.
         client_certificate: none, optional or required.
+        tls13: offered beside TLS 1.2.
+        tickets: given, so that sessions are resumed.
     """
     context = tls.server_context(chain, key)
+    if not tls13:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if not tickets:
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
     if client_certificate != "none":
         context.load_verify_locations(cadata=bundle)
         context.verify_mode = ssl.CERT_OPTIONAL

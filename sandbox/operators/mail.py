@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
 
-__all__ = ["Envelope", "Folder", "MessageRow", "Queued", "Recipient"]
+__all__ = [
+    "Action",
+    "Addressed",
+    "Envelope",
+    "Folder",
+    "MessageRow",
+    "Outcome",
+    "Queued",
+    "Recipient",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +55,15 @@ class Envelope:
     envid: str = ""
 
 
+class Addressed(NamedTuple):
+    """A message and where it goes: mailboxes here, recipients elsewhere, each once."""
+
+    envelope: Envelope
+    content: bytes
+    local: list[str]
+    remote: list[Recipient]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
     """One message on its way to one recipient elsewhere. Instants are seconds since 1970.
@@ -72,6 +92,41 @@ class Queued:
     def recipient(self) -> Recipient:
         """The recipient."""
         return self.envelope.recipients[0]
+
+
+class Action(StrEnum):
+    """What became of a recipient (RFC 3464 §2.3.3)."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one recipient. Instants are seconds since 1970.
+
+    Attributes:
+        recipient: who.
+        action: what.
+        status: enhanced status code (RFC 3463).
+        french, english: what happened, in a plain sentence.
+        reply: what the other server said, empty when it said nothing.
+        remote: host that was talked to, empty when none was.
+        at: last attempt.
+        retry_until: end of the attempts, for a delay.
+    """
+
+    recipient: Recipient
+    action: Action
+    status: str
+    french: str = ""
+    english: str = ""
+    reply: str = ""
+    remote: str = ""
+    at: float | None = None
+    retry_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

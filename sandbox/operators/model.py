@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
 
 __all__ = [
@@ -138,14 +138,14 @@ class Rejected:
     """The login is refused, and the journal has been told why.
 
     Attributes:
-        rule: why; its `refusal` gives the codes for the wire.
+        refusal: why, and what the wire says.
         method: the method that was tried, where that can be told.
         challenge: what XOAUTH2 and OAUTHBEARER send before the refusal (RFC 7628 §3.2.2), else b"".
         backend: as in `Accepted`.
         person: as in `Accepted`.
     """
 
-    rule: Rule
+    refusal: LoginRefusal
     method: Method | None = None
     challenge: bytes = b""
     backend: float = 0.0

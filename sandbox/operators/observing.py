@@ -29,7 +29,7 @@ class LoginObserved:
         backend: Pro Santé Connect, directory, OCSP, SMS gateway.
         person: waiting for the person's own gesture.
         cause: None when accepted.
-        rule: name of the rule that refused, empty when accepted.
+        reason: name of the reason to refuse, empty when accepted.
     """
 
     channel: Channel
@@ -40,7 +40,7 @@ class LoginObserved:
     backend: float
     person: float
     cause: Cause | None = None
-    rule: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,30 +11,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox.directory import Directory
-from sandbox.operators.auth.access_control import AccessControl, AccessPolicy
+from sandbox.operators.auth.access_control import AccessControl
 from sandbox.operators.auth.accounts import Grant
-from sandbox.operators.auth.ecps_proxy import CibaProxy, HoldPolicy, Unanswered
-from sandbox.operators.auth.ecps_token import TokenLogin, TokenPolicy
+from sandbox.operators.auth.ecps_proxy import CibaProxy, Unanswered
+from sandbox.operators.auth.ecps_token import TokenLogin
 from sandbox.operators.auth.psc_client import PscClient, Registration, trust_context
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
-from sandbox.operators.door import Arrival, Door, DoorLimits
-from sandbox.operators.imap import Service, serve
+from sandbox.operators.door import Arrival, Door
+from sandbox.operators.imap import Service, Settings, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener
+from sandbox.operators.login import Logins
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
-from sandbox.operators.post.office import PostOffice
+from sandbox.operators.policy import OperatorPolicy
+from sandbox.operators.post import PostOffice
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay.connection import client_context
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import check_peer, is_listed, may_send
 from sandbox.operators.relay.runner import Runner
 from sandbox.operators.relay.settings import RelaySettings
-from sandbox.operators.rules import Rule
 from sandbox.operators.smtp import RelayServer, SubmissionServer
+from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
-from sandbox.space.scenario import Scenario
 from sandbox.trust import DN, CertificateChecker, DomainList, load_bundle
 
 __all__ = ["Operator", "OperatorSettings", "Providers"]
@@ -93,13 +95,11 @@ class Operator:
 
     Args:
         settings: what it is.
-        scenario: its policies.
         directory: people, structures, mailboxes.
         listed: the list of domains in force.
         providers: Pro Santé Connect and its own CIBA.
-        policy: of logins.
+        policy: what it asks and allows.
         observer: told of logins, sessions, deliveries.
-        limits: of every socket.
         clock: seconds since 1970.
 
     Attributes:
@@ -114,20 +114,18 @@ class Operator:
         self,
         settings: OperatorSettings,
         *,
-        scenario: Scenario,
+        policy: OperatorPolicy,
         directory: Directory,
         listed: Callable[[], DomainList],
         providers: Providers,
-        policy: AccessPolicy | None = None,
         observer: Observer | None = None,
-        limits: DoorLimits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self._directory = directory
         self._listed = listed
         self._observer = observer or Nobody()
-        self._limits = limits
+        self._policy = policy
         self._clock = clock
         # What is opened is closed in the reverse order, also after half a start.
         self._stack = contextlib.AsyncExitStack()
@@ -135,16 +133,14 @@ class Operator:
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
         self._stack.callback(self.journal.close)
         trust = trust_context(settings.bundle)
-        timeout = scenario.backends.psc.timeout
         self._clients = (
-            PscClient(providers.psc, trust, timeout=timeout),
-            PscClient(providers.own, trust, timeout=timeout),
+            PscClient(providers.psc, trust, timeout=policy.psc_timeout),
+            PscClient(providers.own, trust, timeout=policy.psc_timeout),
         )
-        hold = HoldPolicy.of(scenario)
         proxies = (
-            CibaProxy(self._clients[0], hold, self.journal),
+            CibaProxy(self._clients[0], policy.hold, self.journal),
             CibaProxy(
-                self._clients[1], hold, self.journal, method=Method.SMS,
+                self._clients[1], policy.hold, self.journal, method=Method.SMS,
                 unanswered=providers.unanswered,
             ),
         )  # fmt: skip
@@ -159,9 +155,9 @@ class Operator:
             domains=lambda: settings.domains,
             bundle=bundle,
             journal=self.journal,
-            policy=policy,
+            policy=policy.access,
             held=held,
-            tokens=TokenLogin(self._clients[0], TokenPolicy.of(scenario), self.journal),
+            tokens=TokenLogin(self._clients[0], policy.tokens, self.journal),
             clock=clock,
         )
         authorities = load_bundle(bundle)
@@ -200,13 +196,18 @@ class Operator:
             closed=self._closed,
             clock=self._clock,
         )
-        submission = SubmissionServer(
-            post,
-            self.access.authenticator,
-            may_receive=lambda domain: is_listed(self._listed(), domain),
+        logins = Logins(
+            judge=self.access.authenticator,
             journal=self.journal,
             observer=self._observer,
+            recheck_seconds=self.access.policy.recheck_seconds,
             clock=self._clock,
+        )
+        submission = SubmissionServer(
+            post,
+            logins,
+            may_receive=lambda domain: is_listed(self._listed(), domain),
+            limits=Limits(login_seconds=self._policy.login_seconds),
         )
         relay = RelayServer(
             post,
@@ -217,11 +218,7 @@ class Operator:
             clock=self._clock,
         )
         imap = Service(
-            self.store,
-            self.access.authenticator,
-            observer=self._observer,
-            journal=self.journal,
-            clock=self._clock,
+            self.store, logins, settings=Settings(login_seconds=self._policy.login_seconds)
         )
         protocols = {
             "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol
@@ -230,13 +227,13 @@ class Operator:
         def factory(arrival: Arrival) -> asyncio.Protocol:
             return protocols[arrival.listener.protocol](arrival)
 
-        self.runner = self._relay()
+        self.runner = self._relay(post)
         self._stack.push_async_callback(self.runner.stop)
         await self.runner.start()
         self._stack.push_async_callback(submission.settled)
         self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
-            door = Door(listeners, factory, self._limits, clock=self._clock)
+            door = Door(listeners, factory, self._policy.doors, clock=self._clock)
             await door.start()
             self._stack.push_async_callback(door.stop)
             self.doors.append(door)
@@ -277,28 +274,25 @@ class Operator:
         row = self._directory.connection().execute("PRAGMA data_version").fetchone()
         return int(row[0])
 
-    def _relay(self) -> Runner:
+    def _relay(self, post: PostOffice) -> Runner:
         settings = self.settings
         return Runner(
             self.store,
             RelaySettings(
-                operator=settings.label,
                 host=settings.relay.host,
-                mailer=f"mailer-daemon@{min(settings.domains)}",
                 port=settings.relay_port,
             ),
+            post=post,
             names=Names(*settings.name_server, suffix=settings.suffix),
             listed=self._listed,
-            local=lambda: settings.domains,
             context=client_context(settings.chain, settings.key, settings.bundle.read_text()),
             checker=self._checker,
             revocation=self._revocation,
             journal=self.journal,
-            observer=self._observer,
             clock=self._clock,
         )
 
-    async def _check_peer(self, channel: Channel) -> DN | Rule:
+    async def _check_peer(self, channel: Channel) -> DN | MailRefusal:
         return await check_peer(
             channel.certificate,
             checker=self._checker,

@@ -16,7 +16,8 @@ from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.certificates import TlsFiles
 from sandbox.psc.clients import Client
 from sandbox.psc.clock import Clock
-from sandbox.psc.faults import FAULTS, FaultRule
+from sandbox.psc.fault_rules import FaultRule
+from sandbox.psc.faults import FAULTS
 from sandbox.psc.people import BuiltInPeople, People, Person
 from sandbox.psc.provider import Options, Provider
 from sandbox.psc.rules_token import RULES

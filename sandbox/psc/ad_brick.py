@@ -25,12 +25,13 @@ from starlette.types import ASGIApp
 
 from sandbox.psc.ciba import Decision
 from sandbox.psc.clients import is_local
+from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.people import People
 from sandbox.psc.refusals import Refused
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.sms_pages import sms_routes
 from sandbox.psc.store import Store
-from sandbox.psc.web import LoopbackOnly, read_body
+from sandbox.psc.web import OPERATOR_SMS, LoopbackOnly, read_body
 from sandbox.space.errors import UserError
 
 __all__ = ["STATUS", "AdBrick", "ChannelRequest"]
@@ -106,6 +107,7 @@ class AdBrick:
         *,
         seed: int = 0,
         now: Callable[[], float] = time.time,
+        control_secret: str | None = None,
     ) -> None:
         if not is_local(callback):
             raise UserError(f"{callback} : attendu / expected 127.0.0.0/8, *.mssante.test")
@@ -113,13 +115,14 @@ class AdBrick:
         self.people = people
         self.now = now
         self.inbox = SmsInbox(Store(), origin, law, seed)
+        self.access = ControlAccess(control_secret or secrets.token_urlsafe(24), OPERATOR_SMS)
         self._waiting: OrderedDict[str, ChannelRequest] = OrderedDict()
         self.application: ASGIApp = LoopbackOnly(
             Starlette(
                 routes=[
                     Route("/channel", self._channel, methods=["POST"]),
-                    Route("/sandbox/sms", self._messages),
-                    *sms_routes(self.inbox, self.now, self._message, self._decide),
+                    Route("/sandbox/sms", self.access.guard(self._messages)),
+                    *sms_routes(self.inbox, self.now, self._message, self._decide, self.access),
                 ]
             )
         )

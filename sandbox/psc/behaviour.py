@@ -8,35 +8,37 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
 from sandbox.space.errors import UserError
+from sandbox.space.laws import Answer, Wait, ecps_answer, sourced_methods
 
-__all__ = ["KINDS", "Behaviour", "Plan", "plan", "uniform"]
+__all__ = ["KINDS", "Behaviour", "Plan", "plan", "quantile", "uniform"]
 
 KINDS = ("manual", "approve", "refuse", "ignore", "wrong_code", "offline", "draw")
+MEMBERS = {
+    "kind", "delay", "mean", "variation", "shortest", "never", "refuse", "wrong_code",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """How a person reacts.
 
-    `manual` waits for someone to press a button; `draw` uses the law. Delays are seconds.
-    Defaults of the law: a push is approved after a shifted lognormal of mean 8 s and coefficient
-    of variation 0.8, and 4.35 % never are (2 559 users, arXiv 2602.01489, in simulation.md 3.6).
-    The shares of refusals and wrong codes are assumptions: none was found published.
+    Attributes:
+        kind: `manual` waits for someone to press a button; `draw` uses the law.
+        delay: seconds before what `approve`, `refuse` and `wrong_code` do.
+        law: of `draw`: a scenario's, or that of `data/inputs.csv`.
+        wrong_code: share of answers of `draw` that are a wrong code; no figure was found published.
     """
 
     kind: str = "manual"
     delay: float = 0.0
-    mean: float = 8.0
-    variation: float = 0.8
-    shortest: float = 1.0
-    never: float = 0.0435
-    refuse: float = 0.01
-    wrong_code: float = 0.005
+    law: Answer = field(default_factory=lambda: ecps_answer(sourced_methods().ecps))
+    wrong_code: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a law that is none.
@@ -46,31 +48,46 @@ class Behaviour:
         """
         if self.kind not in KINDS:
             raise UserError(f"comportement {self.kind!r} : attendu / expected {', '.join(KINDS)}")
-        for name in ("delay", "mean", "variation", "shortest"):
-            value = getattr(self, name)
+        wait = self.law.wait
+        numbers = {
+            "delay": self.delay,
+            "mean": wait.mean,
+            "variation": wait.variation,
+            "shortest": wait.shift,
+        }
+        for name, value in numbers.items():
             if not (math.isfinite(value) and 0 <= value <= 86_400):
                 raise UserError(f"{name} = {value} : attendu / expected 0 … 86400")
-        if self.mean <= self.shortest:
+        if wait.mean <= wait.shift:
             raise UserError("mean : attendu / expected > shortest")
-        shares = (self.never, self.refuse, self.wrong_code)
-        if any(not 0 <= share <= 1 for share in shares) or sum(shares) > 1:
-            raise UserError("never + refuse + wrong_code : attendu / expected 0 … 1")
+        shares = (self.law.never, self.law.refused, self.wrong_code)
+        if any(not 0 <= share <= 1 for share in shares) or self.law.refused + self.wrong_code > 1:
+            raise UserError("never, refuse + wrong_code : attendu / expected 0 … 1")
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Behaviour:
-        """Build from plain data.
+    def from_dict(cls, data: Mapping[str, Any], law: Answer) -> Behaviour:
+        """Build from plain data: kind, delay, and what differs from `law`.
 
         Raises:
             UserError: an unknown or ill-typed member.
         """
-        known = {field.name for field in fields(cls)}
-        if set(data) - known:
-            raise UserError(f"comportement / behaviour : attendu / expected {sorted(known)}")
+        if set(data) - MEMBERS:
+            raise UserError(f"comportement / behaviour : attendu / expected {sorted(MEMBERS)}")
         for name, value in data.items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if (name == "kind") != isinstance(value, str) or (name != "kind" and not number):
                 raise UserError(f"comportement / behaviour : {name} = {value!r} ?")
-        return cls(**data)
+        wait = Wait(
+            data.get("mean", law.wait.mean),
+            data.get("variation", law.wait.variation),
+            data.get("shortest", law.wait.shift),
+        )
+        return cls(
+            kind=data.get("kind", "manual"),
+            delay=data.get("delay", 0.0),
+            law=Answer(wait, data.get("never", law.never), data.get("refuse", law.refused)),
+            wrong_code=data.get("wrong_code", 0.0),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +105,13 @@ def uniform(seed: int, *counters: object) -> float:
     return ((int.from_bytes(digest, "big") >> 11) + 0.5) / 2**53
 
 
-def lognormal(u: float, mean: float, variation: float) -> float:
-    """Return the quantile `u` of the lognormal of that mean and coefficient of variation."""
-    if variation == 0:
-        return mean
-    sigma2 = math.log1p(variation**2)
-    return math.exp(math.log(mean) - sigma2 / 2 + math.sqrt(sigma2) * NormalDist().inv_cdf(u))
+def quantile(wait: Wait, u: float) -> float:
+    """Return the quantile `u` of a law, s."""
+    if wait.variation == 0:
+        return wait.mean
+    sigma2 = math.log1p(wait.variation**2)
+    body = math.log(wait.mean - wait.shift) - sigma2 / 2
+    return wait.shift + math.exp(body + math.sqrt(sigma2) * NormalDist().inv_cdf(u))
 
 
 def plan(behaviour: Behaviour, seed: int, person: str, ordinal: int) -> Plan:
@@ -102,16 +120,14 @@ def plan(behaviour: Behaviour, seed: int, person: str, ordinal: int) -> Plan:
         case "approve" | "refuse" | "wrong_code":
             return Plan(behaviour.delay, behaviour.kind)
         case "draw":
-            fate = uniform(seed, person, ordinal, "fate")
-            excess = behaviour.mean - behaviour.shortest
-            spread = behaviour.variation * behaviour.mean / excess
-            wait = lognormal(uniform(seed, person, ordinal, "delay"), excess, spread)
-            delay = round(behaviour.shortest + wait, 3)
-            if fate < behaviour.never:
+            law = behaviour.law
+            if uniform(seed, person, ordinal, "never") < law.never:
                 return Plan(0.0, None)
-            if fate < behaviour.never + behaviour.refuse:
+            delay = round(quantile(law.wait, uniform(seed, person, ordinal, "delay")), 3)
+            fate = uniform(seed, person, ordinal, "fate")
+            if fate < law.refused:
                 return Plan(delay, "refuse")
-            if fate < behaviour.never + behaviour.refuse + behaviour.wrong_code:
+            if fate < law.refused + behaviour.wrong_code:
                 return Plan(delay, "wrong_code")
             return Plan(delay, "approve")
         case _:

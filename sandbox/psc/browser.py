@@ -16,6 +16,7 @@ from sandbox.psc.jose import BadTokenError
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Answer, Refused
 from sandbox.psc.replies import NO_STORE, Reply
+from sandbox.psc.requests import Opening
 from sandbox.psc.rules_token import RULES
 from sandbox.psc.settings import SCOPES
 from sandbox.psc.store import fingerprint
@@ -196,21 +197,22 @@ def show(
             values = {"handle": handle, "client": client.client_id, "error": RULES["unknown_user"]}
             return Page("login", values, 200)
         code = f"{secrets.randbelow(100):02d}"
-        _, request = provider.open_request(
-            client,
-            person,
-            record["scope"],
-            "browser",
+        opening = Opening(
+            client=client,
+            person=person,
+            scope=record["scope"],
+            mode="browser",
             life=provider.settings.expires_in,
             binding_message=code,
             channel=channel if channel in ("CARD", "MOBILE") else "MOBILE",
             nonce=record["nonce"],
             acr_values=record["acr_values"],
         )
+        _, request = provider.requests.open(opening)
         record = {**record, "ticket": request.ticket, "code": code, "national_id": national_id}
         provider.store.put("login", key, record, expires=record["exp"])
     provider.tick()
-    decided = provider.request(record["ticket"])
+    decided = provider.requests.find(record["ticket"])
     if decided is None or decided.state in (State.DENIED, State.EXPIRED, State.FAILED):
         provider.store.delete("login", key)
         refused = Refused(RULES["browser_denied"])

@@ -9,6 +9,9 @@ import os
 import signal
 import ssl
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from sandbox.psc.behaviour import KINDS, Behaviour
 from sandbox.psc.certificates import files_from_authority
 from sandbox.psc.ciba import Decision
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
-from sandbox.psc.faults import load_faults
+from sandbox.psc.fault_rules import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.people import BUILT_IN, BuiltInPeople
 from sandbox.psc.provider import Options
@@ -29,10 +32,13 @@ from sandbox.psc.server import Running, bind, prepare, serve, serve_app, web_ser
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
 from sandbox.space.errors import UserError
+from sandbox.space.laws import sms_delivery, sourced_methods
 
 __all__ = ["psc"]
 
 SHEET = "psc.json"
+SPACE_SHEET = "space.json"
+Place = tuple[Path, Path]
 _HOME = click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
@@ -55,8 +61,9 @@ def _sheet(running: Running) -> dict[str, Any]:
         "discovery": f"{running.issuer}/.well-known/wallet-openid-configuration",
         "profile": provider.settings.profile,
         "ca": str(running.files.ca),
-        "phones": f"{running.origin}/",
+        "phones": running.phones,
         "events": f"{running.origin}/events",
+        "control_secret": provider.control_secret,
         "clients": sorted(provider.clients),
         "pid": os.getpid(),
     }
@@ -187,21 +194,33 @@ def serve_command(
         (home / SHEET).unlink(missing_ok=True)
 
 
-def _call(home: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def _reach(home: Path, space: Path) -> tuple[str, str, str]:
+    """Return (origin, control secret, authorities) of what runs: `psc serve`, else `up`."""
+    if (home / SHEET).exists():
+        sheet = json.loads((home / SHEET).read_text("utf-8"))
+        return sheet["origin"], sheet["control_secret"], sheet["ca"]
+    sheet = json.loads((space / SPACE_SHEET).read_text("utf-8"))
+    told = sheet["psc"]
+    return told["control"].removesuffix("/sandbox"), told["control_secret"], sheet["ca"]["bundle"]
+
+
+def _call(place: Place, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Call the control API of the server that runs.
 
     Raises:
         UserError: none runs, or it refuses.
     """
+    home, space = place
     try:
-        sheet = json.loads((home / SHEET).read_text("utf-8"))
-        context = ssl.create_default_context(cafile=sheet["ca"])
-        with httpx.Client(verify=context, trust_env=False, timeout=10) as client:
-            answer = client.request(method, sheet["origin"] + path, json=body)
-    except (OSError, ValueError, KeyError, httpx.HTTPError):
+        origin, secret, ca = _reach(home, space)
+        context = ssl.create_default_context(cafile=ca)
+        headers = {"Authorization": f"Bearer {secret}"}
+        with httpx.Client(verify=context, trust_env=False, timeout=10, headers=headers) as client:
+            answer = client.request(method, origin + path, json=body)
+    except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError):
         raise UserError(
-            f"{home / SHEET} : aucun émulateur ne répond ; lancer / none answers; run: "
-            "mss-sandbox psc serve"
+            f"{home / SHEET}, {space / SPACE_SHEET} : aucun émulateur ne répond ; lancer / none "
+            "answers; run: mss-sandbox psc serve, mss-sandbox up"
         ) from None
     try:
         data = answer.json()
@@ -212,46 +231,75 @@ def _call(home: Path, method: str, path: str, body: dict[str, Any] | None = None
     return data
 
 
-def _decide(home: Path, national_id: str | None, decision: Decision, *, as_json: bool) -> None:
-    body = {"national_id": national_id, "decision": str(decision)}
-    done = _call(home, "POST", "/sandbox/decide", body)
+def _placed(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which server is meant, as `place`."""
+
+    @wraps(command)
+    def placed(*, home: Path, space: Path, **given: Any) -> None:
+        command(place=(home, space), **given)
+
+    where = click.option(
+        "--dir",
+        "space",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("out/space"),
+        show_default=True,
+        help="Dossier d'un espace (up), sans `psc serve`. / Folder of a space, without psc serve.",
+    )
+    return _HOME(where(placed))
+
+
+def _deciding(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which requests are meant."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True),
+        click.option("--all", "which", flag_value="all", help="Toutes. / All of them."),
+        click.option("--oldest", "which", flag_value="oldest", help="La plus ancienne."),
+        click.option(
+            "--newest", "which", flag_value="newest", default=True, help="La plus récente."
+        ),
+        click.option("--client", "client_id", help="De ce client seul. / Of that client only."),
+        click.argument("national_id", required=False),
+    ):
+        command = option(command)
+    return _placed(command)
+
+
+def _decide(place: Place, decision: Decision, *, as_json: bool, **chosen: Any) -> None:
+    done = _call(place, "POST", "/sandbox/decide", {"decision": str(decision), **chosen})
     if as_json:
-        click.echo(json.dumps(done, ensure_ascii=False))
-    else:
-        click.echo(f"{done['national_id']} · {done['binding_message'] or '—'} · {done['state']}")
+        click.echo(json.dumps(done["decided"], ensure_ascii=False))
+        return
+    for each in done["decided"]:
+        click.echo(f"{each['national_id']} · {each['binding_message'] or '—'} · {each['state']}")
 
 
-_PERSON = click.argument("national_id", required=False)
 _JSON = click.option("--json", "as_json", is_flag=True)
 
 
 @psc.command()
-@_PERSON
-@_JSON
-@_HOME
-def approve(*, national_id: str | None, as_json: bool, home: Path) -> None:
-    """Approuver la plus ancienne demande. / Approve the oldest request."""
-    _decide(home, national_id, Decision.APPROVE, as_json=as_json)
+@_deciding
+def approve(*, place: Place, as_json: bool, **chosen: Any) -> None:
+    """Approuver la demande la plus récente. / Approve the newest request."""
+    _decide(place, Decision.APPROVE, as_json=as_json, **chosen)
 
 
 @psc.command()
-@_PERSON
 @click.option("--wrong-code", is_flag=True, help="Saisir un code faux. / Enter a wrong code.")
-@_JSON
-@_HOME
-def refuse(*, national_id: str | None, wrong_code: bool, as_json: bool, home: Path) -> None:
-    """Refuser la plus ancienne demande. / Refuse the oldest request."""
+@_deciding
+def refuse(*, place: Place, wrong_code: bool, as_json: bool, **chosen: Any) -> None:
+    """Refuser la demande la plus récente. / Refuse the newest request."""
     decision = Decision.WRONG_CODE if wrong_code else Decision.REFUSE
-    _decide(home, national_id, decision, as_json=as_json)
+    _decide(place, decision, as_json=as_json, **chosen)
 
 
 @psc.command()
 @_JSON
-@_HOME
-def people(*, as_json: bool, home: Path) -> None:
+@_placed
+def people(*, as_json: bool, place: Place) -> None:
     """Lister les personnes. / List the people."""
-    if (home / SHEET).exists():
-        listed = _call(home, "GET", "/sandbox/people")["people"]
+    if (place[0] / SHEET).exists() or (place[1] / SPACE_SHEET).exists():
+        listed = _call(place, "GET", "/sandbox/people")["people"]
     else:
         listed = [
             {
@@ -273,22 +321,22 @@ def people(*, as_json: bool, home: Path) -> None:
 
 @psc.command()
 @click.argument("seconds", type=float)
-@_HOME
-def advance(*, seconds: float, home: Path) -> None:
+@_placed
+def advance(*, seconds: float, place: Place) -> None:
     """Avancer l'horloge de SECONDS. / Move the clock forward."""
-    done = _call(home, "POST", "/sandbox/clock", {"advance": seconds})
+    done = _call(place, "POST", "/sandbox/clock", {"advance": seconds})
     click.echo(f"{done['now']:.3f}")
 
 
 @psc.command()
 @click.option("--follow", is_flag=True, help="Suivre en direct. / Follow live.")
 @_JSON
-@_HOME
-def events(*, follow: bool, as_json: bool, home: Path) -> None:
+@_placed
+def events(*, follow: bool, as_json: bool, place: Place) -> None:
     """Montrer le journal expliqué. / Show the explained event log."""
     since = 0
     while True:
-        for event in _call(home, "GET", f"/events?since={since}")["events"]:
+        for event in _call(place, "GET", f"/events?since={since}")["events"]:
             since = event["seq"]
             if as_json:
                 click.echo(json.dumps(event, ensure_ascii=False))
@@ -304,15 +352,23 @@ def events(*, follow: bool, as_json: bool, home: Path) -> None:
 @psc.command("ad-brick")
 @click.option("--callback", required=True, help="…/protocol/openid-connect/ext/ciba/auth/callback")
 @click.option("--port", type=click.IntRange(0, 65535), default=8445, show_default=True)
-@click.option("--sms-mean", type=float, default=5.0, show_default=True, help="s")
-@click.option("--sms-loss", type=float, default=0.01, show_default=True)
+@click.option("--sms-mean", type=float, help="s")
+@click.option("--sms-loss", type=float)
 @click.option("--seed", type=int, default=0, show_default=True)
 @_JSON
 def ad_brick(
-    *, callback: str, port: int, sms_mean: float, sms_loss: float, seed: int, as_json: bool
-) -> None:
+    *, callback: str, port: int, sms_mean: float | None, sms_loss: float | None, seed: int,
+    as_json: bool,
+) -> None:  # fmt: skip
     """La brique AD seule, pour un vrai Keycloak. / The AD brick alone, for a real Keycloak."""
-    law = SmsLaw(mean=sms_mean, loss=sms_loss)
+    sourced = sourced_methods().sms
+    wait = sms_delivery(sourced)
+    if sms_mean is not None:
+        wait = replace(wait, mean=sms_mean)
+    law = SmsLaw(
+        wait=wait if sms_mean != 0 else None,
+        loss=sourced.lost if sms_loss is None else sms_loss,
+    )
     listener = bind(port)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
@@ -320,7 +376,12 @@ def ad_brick(
     except UserError:
         listener.close()
         raise
-    sheet = {"channel": f"{origin}/channel", "sms": f"{origin}/sms", "callback": callback}
+    sheet = {
+        "channel": f"{origin}/channel",
+        "sms": f"{origin}/sms?secret={brick.access.secret}",
+        "control_secret": brick.access.secret,
+        "callback": callback,
+    }
     server = web_server(brick.application, None)
 
     async def main() -> None:

@@ -48,6 +48,17 @@ def is_local(url: str) -> bool:
         return False
 
 
+def _may_redirect(uri: str) -> bool:
+    """Whether a browser may be sent there: never `javascript:`, `data:` and their like."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return False
+    if "#" in uri or not uri.isprintable():
+        return False
+    return bool(parts.hostname) if parts.scheme in ("http", "https") else "." in parts.scheme
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """A relying party. Names are those of OpenID Connect Registration and CIBA Core 4.
@@ -115,8 +126,12 @@ class Client:
             if alg is not None and alg not in ASYMMETRIC:
                 raise wrong(member, ", ".join(ASYMMETRIC))
         for uri in self.redirect_uris:
-            if "#" in uri or not urlsplit(uri).scheme:
-                raise wrong("redirect_uris", "URI absolue sans fragment / absolute, no fragment")
+            if not _may_redirect(uri):
+                raise wrong(
+                    "redirect_uris",
+                    "http(s)://hôte/…, ou un schéma privé à point (RFC 8252 7.1), sans fragment"
+                    " / http(s)://host/…, or a private scheme with a dot, no fragment",
+                )
 
     @property
     def keys(self) -> KeySet | None:

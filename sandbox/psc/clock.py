@@ -1,20 +1,21 @@
-"""A clock that a test can move: real time plus an offset, or frozen."""
+"""Time of a provider: a clock that a test can move, and what is due when."""
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sandbox.space.errors import UserError
 
-__all__ = ["Clock"]
+__all__ = ["Agenda", "Clock"]
 
 # One jump may not pass ten years: certificates and JSON dates stay meaningful.
 MAX_JUMP = 315_576_000.0
 
 
 class Clock:
-    """Seconds since the Unix epoch; never goes back.
+    """Seconds since the Unix epoch; goes back only by `reset`, to real time.
 
     `frozen_at` starts it stopped at an instant, so that a run is the same to the byte.
     """
@@ -58,3 +59,31 @@ class Clock:
         if self._frozen is not None:
             self._offset = self._frozen - self._real()
             self._frozen = None
+
+    def reset(self) -> float:
+        """Go back to real time, running; return it."""
+        self._offset, self._frozen = 0.0, None
+        return self.now()
+
+
+class Agenda:
+    """What is due, by instant; things of one instant come in the order they were noted."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, str]] = []
+        self._noted = 0
+
+    def note(self, at: float, what: str) -> None:
+        """Note that `what` is due at an instant."""
+        self._noted += 1
+        heapq.heappush(self._due, (at, self._noted, what))
+
+    def next(self) -> float | None:
+        """Return the instant of the next thing to do, or None."""
+        return self._due[0][0] if self._due else None
+
+    def until(self, now: float) -> Iterator[tuple[float, str]]:
+        """Take out what is due, each with its own instant, in order."""
+        while self._due and self._due[0][0] <= now:
+            at, _, what = heapq.heappop(self._due)
+            yield at, what

@@ -1,7 +1,8 @@
 """The control API and the pages: phones, decisions, clock, misbehaviour, events, SMS.
 
-JSON in, JSON out, under /sandbox/. A write must be `application/json`, which a page of another
-origin cannot send without being asked first (CORS preflight), so no other site drives the phones.
+JSON in, JSON out, under /sandbox/, for who holds the control secret (`control_access`). A write
+must be `application/json`, which a page of another origin cannot send without being asked first
+(CORS preflight), so no other site drives the phones.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,21 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sandbox.psc.behaviour import KINDS, Behaviour
-from sandbox.psc.ciba import AuthRequest, Decision, State
+from sandbox.psc.ciba import AuthRequest, Decision
 from sandbox.psc.clients import Client
-from sandbox.psc.faults import FAULTS, FaultRule
+from sandbox.psc.control_access import ControlAccess, Handler
+from sandbox.psc.fault_rules import FaultRule
+from sandbox.psc.faults import FAULTS
 from sandbox.psc.openapi import openapi
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.sms_pages import sms_routes
-from sandbox.psc.web import page, read_body
+from sandbox.psc.web import page, read_body, service_name
 from sandbox.space.errors import UserError
 
 __all__ = ["control_routes"]
 
 MAX_PEOPLE = 500
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def _error(status: int, text: str) -> JSONResponse:
@@ -58,14 +60,14 @@ async def _json(request: Request) -> dict[str, Any]:
     return data
 
 
-def _guarded(handler: Handler) -> Handler:
-    async def guarded(request: Request) -> Response:
+def _explained(handler: Handler) -> Handler:
+    async def explained(request: Request) -> Response:
         try:
             return await handler(request)
         except UserError as error:
             return _error(400, str(error))
 
-    return guarded
+    return explained
 
 
 def seen(provider: Provider, request: AuthRequest) -> dict[str, Any]:
@@ -94,20 +96,26 @@ def _number(data: dict[str, Any], name: str, default: float) -> float:
     return float(value)
 
 
+def _text_or_none(data: dict[str, Any], name: str) -> str | None:
+    value = data.get(name)
+    if value is not None and not isinstance(value, str):
+        raise UserError(f"{name} : attendu / expected une chaîne / a string")
+    return value
+
+
 class _Control:
     """The handlers, over one provider."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
 
-    def pending_of(self, national_id: str | None) -> list[AuthRequest]:
-        return [r for r in self.provider.requests(national_id) if r.state is State.PENDING]
-
     async def people(self, request: Request) -> Response:
         del request
         listed: list[dict[str, Any]] = []
         for person in itertools.islice(self.provider.people, MAX_PEOPLE):
-            behaviour = self.provider.behaviours.get(person.national_id, self.provider.behaviour)
+            behaviour = self.provider.devices.behaviours.get(
+                person.national_id, self.provider.devices.behaviour
+            )
             listed.append(
                 {
                     "national_id": person.national_id,
@@ -125,7 +133,7 @@ class _Control:
         self.provider.tick()
         found = [
             seen(self.provider, item)
-            for item in self.provider.requests(national_id)
+            for item in self.provider.requests.of(national_id)
             if state in (None, str(item.state))
         ]
         return JSONResponse({"requests": found})
@@ -137,46 +145,59 @@ class _Control:
             decision = Decision(word)
         except ValueError:
             return _error(404, f"attendu / expected {', '.join(Decision)}")
-        if self.provider.request(ticket) is None:
+        if self.provider.requests.find(ticket) is None:
             return _error(404, f"demande {ticket[:40]!r} inconnue / unknown request")
         try:
-            after = self.provider.decide(ticket, decision)
+            after = self.provider.requests.decide(ticket, decision)
         except UserError as error:
             return _error(409, str(error))
         return JSONResponse(seen(self.provider, after))
 
     async def decide_for(self, request: Request) -> Response:
-        """Decide the oldest pending request of a person."""
+        """Decide what waits for a person: the newest, the oldest, or all; of one client if named.
+
+        Who and what are always said, so that a body meant for something else decides nothing.
+        """
         data = await _json(request)
-        national_id = data.get("national_id")
-        if national_id is not None and not isinstance(national_id, str):
-            raise UserError("national_id : attendu / expected une chaîne / a string")
+        if "national_id" not in data or "decision" not in data:
+            raise UserError(
+                "national_id (null : n'importe qui) et decision : à dire / national_id (null:"
+                " anyone) and decision must be given"
+            )
+        national_id = _text_or_none(data, "national_id")
+        client_id = _text_or_none(data, "client_id")
+        which = data.get("which", "newest")
+        if which not in ("newest", "oldest", "all"):
+            raise UserError("which : attendu / expected newest, oldest, all")
         try:
-            decision = Decision(str(data.get("decision", "approve")))
+            decision = Decision(str(data["decision"]))
         except ValueError:
             raise UserError(f"decision : attendu / expected {', '.join(Decision)}") from None
-        self.provider.tick()
-        pending = self.pending_of(national_id)
-        if not pending:
+        requests = self.provider.requests
+        requests.tick()
+        waiting = requests.waiting(national_id, client_id)
+        if not waiting:
             return _error(404, "aucune demande en attente / no pending request")
+        chosen = {"newest": waiting[:1], "oldest": waiting[-1:], "all": waiting}[which]
         try:
-            after = self.provider.decide(pending[-1].ticket, decision)
+            decided = [requests.decide(each.ticket, decision) for each in chosen]
         except UserError as error:
             return _error(409, str(error))
-        return JSONResponse(seen(self.provider, after))
+        return JSONResponse({"decided": [seen(self.provider, each) for each in decided]})
 
     async def behaviour(self, request: Request) -> Response:
         data = await _json(request)
-        national_id = data.pop("national_id", None)
-        if national_id is not None and not isinstance(national_id, str):
-            raise UserError("national_id : attendu / expected une chaîne / a string")
-        self.provider.behave(Behaviour.from_dict(data), national_id)
+        national_id = _text_or_none(data, "national_id")
+        data.pop("national_id", None)
+        self.provider.behave(Behaviour.from_dict(data, self.provider.devices.law), national_id)
         return JSONResponse({"behaviour": data, "national_id": national_id})
 
     async def clock(self, request: Request) -> Response:
         provider = self.provider
         if request.method == "POST":
             data = await _json(request)
+            if data.get("reset") is True:
+                provider.reset_clock()
             if data.get("freeze") is True:
                 provider.clock.freeze()
             elif data.get("freeze") is False:
@@ -200,12 +221,18 @@ class _Control:
             added = FaultRule.from_dict(await _json(request))
             faults.replace((*faults.rules, added))
         rules = [rule.to_dict() for rule in faults.rules]
-        known = {name: {"points": points, "text": text} for name, (points, text) in FAULTS.items()}
+        known = {name: {"points": f.points, "text": f.text} for name, f in FAULTS.items()}
         return JSONResponse({"seed": faults.seed, "rules": rules, "known": known})
 
     async def clients(self, request: Request) -> Response:
         if request.method == "POST":
             client = Client.from_dict(await _json(request))
+            if client.client_id in self.provider.built_in:
+                return _error(
+                    409,
+                    f"client {client.client_id!r} : fourni au démarrage, ne se remplace pas ;"
+                    " choisir un autre client_id / given at the start; choose another client_id",
+                )
             self.provider.register(client)
             return JSONResponse({"client_id": client.client_id}, 201)
         listed = [
@@ -227,13 +254,13 @@ class _Control:
         reachable = data.get("reachable")
         if not isinstance(reachable, bool):
             raise UserError("reachable : attendu / expected true, false")
-        self.provider.device_reachable = reachable
+        self.provider.devices.reachable = reachable
         return JSONResponse({"reachable": reachable})
 
     async def sms(self, request: Request) -> Response:
         number = request.query_params.get("number")
         kept = ("number", "text", "link", "ticket", "sent_at", "arrives_at", "used")
-        arrived = self.provider.sms.arrived(self.provider.now(), number)
+        arrived = self.provider.devices.sms.arrived(self.provider.now(), number)
         return JSONResponse({"sms": [{name: sms[name] for name in kept} for sms in arrived]})
 
     async def events(self, request: Request) -> Response:
@@ -271,7 +298,11 @@ class _Control:
         del request
         provider = self.provider
         return page(
-            "phones", issuer=provider.issuer, profile=provider.settings.profile, kinds=KINDS
+            "phones",
+            issuer=provider.issuer,
+            profile=provider.settings.profile,
+            kinds=KINDS,
+            service=service_name(provider),
         )
 
     async def script(self, request: Request) -> Response:
@@ -292,11 +323,13 @@ def page_script() -> Response:
 def control_routes(provider: Provider) -> list[Route]:
     """Return the control API and the pages of a provider."""
     control = _Control(provider)
+    access = ControlAccess(provider.control_secret, service_name(provider))
+    open_to_all: list[tuple[str, Handler]] = [
+        ("/phones.js", control.script),
+        ("/sandbox/openapi.json", control.description),
+    ]
     table: list[tuple[str, Handler, list[str]]] = [
-        ("/", control.home, ["GET"]),
-        ("/phones.js", control.script, ["GET"]),
         ("/events", control.events, ["GET"]),
-        ("/sandbox/openapi.json", control.description, ["GET"]),
         ("/sandbox/people", control.people, ["GET"]),
         ("/sandbox/requests", control.requests, ["GET"]),
         ("/sandbox/requests/{ticket}/{decision}", control.decide, ["POST"]),
@@ -309,13 +342,18 @@ def control_routes(provider: Provider) -> list[Route]:
         ("/sandbox/device", control.device, ["POST"]),
         ("/sandbox/sms", control.sms, ["GET"]),
     ]
-    routes = [Route(path, _guarded(handler), methods=methods) for path, handler, methods in table]
+    routes = [Route(path, handler) for path, handler in open_to_all]
+    routes.append(Route("/", access.guard_page(control.home)))
+    routes += [
+        Route(path, access.guard(_explained(handler)), methods=methods)
+        for path, handler, methods in table
+    ]
 
     def message(ticket: str) -> str | None:
-        request = provider.request(ticket)
+        request = provider.requests.find(ticket)
         return request.binding_message if request else None
 
     async def decided(ticket: str, decision: Decision) -> str:
-        return str(provider.decide(ticket, decision).state)
+        return str(provider.requests.decide(ticket, decision).state)
 
-    return routes + sms_routes(provider.sms, provider.now, message, decided)
+    return routes + sms_routes(provider.devices.sms, provider.now, message, decided, access)

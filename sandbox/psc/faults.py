@@ -1,213 +1,300 @@
-"""Misbehaviour on demand: what a client must survive, chosen per client and per occurrence.
+"""Misbehaviour on demand, as a table: what a client must survive. Each row carries its effect.
 
-`FAULTS` is the table (docs and tests read it). A rule says which fault, at which point, for which
-client, and when: the `nth` time (of that auth_req_id, or of that client), or a seeded probability.
-The same seed and the same requests give the same misbehaviours.
+Docs and tests read the table; which row strikes when is `fault_rules`' affair.
 """
 
 from __future__ import annotations
 
-import math
-import tomllib
-from collections import OrderedDict
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox.psc.behaviour import uniform
-from sandbox.space.errors import UserError
+from sandbox.psc.jose import ASYMMETRIC, half_hash
+from sandbox.psc.notifications import Notification
+from sandbox.psc.refusals import ProfileName, Refused
+from sandbox.psc.replies import NO_STORE, Reply, refusal_reply
+from sandbox.psc.rules_token import RULES
 
-__all__ = ["FAULTS", "POINTS", "FaultRule", "Faults", "load_faults"]
+__all__ = ["FAULTS", "POINTS", "Fault"]
 
 POINTS = ("backchannel", "token", "jwks", "discovery", "userinfo", "introspection", "notification")
 _ANSWER = ("backchannel", "token", "userinfo", "introspection", "jwks", "discovery")
 _ID = ("token", "notification")
+_HTML = {"Content-Type": "text/html; charset=utf-8"}
+WEEK = 604_800
+LONG_INTERVAL = 31
 
-# name -> (points where it can strike, what it does, in English for the docs page)
-FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
-    "missing_auth_req_id": (("backchannel",), "the acknowledgement lacks auth_req_id (K3)"),
-    "missing_expires_in": (("backchannel",), "the acknowledgement lacks expires_in (K3)"),
-    "missing_interval": (("backchannel",), "no interval: the client must assume 5 s (K1)"),
-    "long_interval": (("backchannel",), "interval is 31 s and is enforced (K1)"),
-    "unknown_members": (("backchannel", "token"), "members that the client must ignore (K3)"),
-    "invalid_request": (("backchannel", "token"), "400 invalid_request"),
-    "access_denied": (("backchannel", "token"), "access_denied whatever the user said (T4)"),
-    "slow_down": (("token",), "400 slow_down though the client was patient (T2)"),
-    "authorization_pending": (("token",), "400 authorization_pending though the user decided (T1)"),
-    "expired_token": (("token",), "400 expired_token before the time (T5)"),
-    "transaction_failed": (("notification",), "push delivers transaction_failed (P4)"),
-    "unavailable": (_ANSWER, "503 with Retry-After (T9)"),
-    "server_error": (_ANSWER, "500 with an HTML body"),
-    "not_json": (_ANSWER, "200 with a body that is not JSON"),
-    "slow": (_ANSWER, "the answer comes after `seconds`"),
-    "silence": (_ANSWER, "no answer for `seconds`, then the connection closes"),
-    "missing_access_token": (("token",), "the token response lacks access_token"),
-    "missing_token_type": (("token",), "the token response lacks token_type"),
-    "missing_id_token": (_ID, "the token response lacks id_token"),
-    "id_missing_iss": (_ID, "the ID token lacks iss"),
-    "id_wrong_iss": (_ID, "the ID token has another iss"),
-    "id_missing_aud": (_ID, "the ID token lacks aud"),
-    "id_wrong_aud": (_ID, "the ID token is for another client"),
-    "id_untrusted_aud": (_ID, "aud lists this client and a stranger"),
-    "id_wrong_azp": (_ID, "azp names another client"),
-    "id_missing_sub": (_ID, "the ID token lacks sub"),
-    "id_missing_exp": (_ID, "the ID token lacks exp"),
-    "id_expired": (_ID, "exp is past"),
-    "id_missing_iat": (_ID, "the ID token lacks iat"),
-    "id_old_iat": (_ID, "iat is a week old"),
-    "id_missing_acr": (_ID, "the ID token lacks acr"),
-    "id_wrong_acr": (_ID, "acr is not the level that was asked (F6)"),
-    "id_wrong_at_hash": (_ID, "at_hash does not match (P3)"),
-    "id_wrong_auth_req_id": (_ID, "the auth_req_id claim is another one (P3)"),
-    "id_wrong_nonce": (("token",), "nonce differs (browser flow)"),
-    "id_alg_none": (_ID, "the ID token is unsigned, alg none (F5)"),
-    "id_wrong_alg": (_ID, "the ID token is signed with another algorithm than registered"),
-    "id_bad_signature": (_ID, "the signature is damaged"),
-    "id_unknown_kid": (_ID, "kid is in no JWKS"),
-    "rotate_keys": (_ID, "the keys change and the old ones leave the JWKS just before signing"),
-    "stale_jwks": (("jwks",), "the JWKS is empty"),
-    "wrong_issuer": (("discovery",), "discovery names another issuer"),
-    "wrong_bearer": (("notification",), "the notification carries another token (P1)"),
-    "missing_bearer": (("notification",), "the notification has no Authorization (P1)"),
-    "double_ping": (("notification",), "the notification is sent twice (P2)"),
-    "no_ping": (("notification",), "no notification: the client must poll (P2)"),
-    "early_ping": (("notification",), "the ping comes, but the token endpoint is still pending"),
-    "unknown_ping_id": (("notification",), "the notification carries an auth_req_id never issued"),
-    "ping_extra_members": (("notification",), "the ping body has more than auth_req_id (P1)"),
-}
+Body = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FaultRule:
-    """One rule. `nth` counts from 1; None with `probability` 1 means always.
+class Fault:
+    """One way for a provider to misbehave.
 
-    `per` says what `nth` counts: occurrences at that point for one `request` or one `client`.
+    Attributes:
+        points: where it can strike; the first is the default.
+        text: what it does, for the docs page.
+        impose: the answer whatever the state, from the point, the rule's seconds and the profile.
+        body: changes a good answer's members.
+        delays: the answer comes after the rule's seconds.
+        interval: what the acknowledgement says, and enforces.
+        claims: changes an ID token's claims in place, before it is signed.
+        algorithm: another algorithm than the one registered.
+        header: members of the ID token's header.
+        signed: changes the signed ID token.
+        notify: what becomes of a notification.
+        rotates: the keys change just before signing.
+        fails: push delivers transaction_failed.
+        early: a ping is sent before any decision.
     """
 
-    fault: str
-    point: str = ""
-    client_id: str | None = None
-    nth: int | None = None
-    per: str = "request"
-    probability: float = 1.0
-    seconds: float = 3.0
-
-    def __post_init__(self) -> None:
-        """Refuse a rule that could never strike.
-
-        Raises:
-            UserError: naming the member and what is allowed.
-        """
-        if self.fault not in FAULTS:
-            raise UserError(f"fault {self.fault!r} : attendu / expected {', '.join(FAULTS)}")
-        points = FAULTS[self.fault][0]
-        if not self.point:
-            object.__setattr__(self, "point", points[0])
-        if self.point not in points:
-            raise UserError(f"{self.fault}: point {self.point!r} : attendu / expected {points}")
-        if self.per not in ("request", "client"):
-            raise UserError(f"{self.fault}: per : attendu / expected request, client")
-        if self.nth is not None and not 1 <= self.nth <= 1_000_000:
-            raise UserError(f"{self.fault}: nth : attendu / expected 1 … 1000000")
-        if not 0 <= self.probability <= 1:
-            raise UserError(f"{self.fault}: probability : attendu / expected 0 … 1")
-        if not (math.isfinite(self.seconds) and 0 <= self.seconds <= 600):
-            raise UserError(f"{self.fault}: seconds : attendu / expected 0 … 600")
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> FaultRule:
-        """Build from plain data.
-
-        Raises:
-            UserError: an unknown or ill-typed member.
-        """
-        types: dict[str, type | tuple[type, ...]] = {
-            "fault": str,
-            "point": str,
-            "client_id": str,
-            "nth": int,
-            "per": str,
-            "probability": (int, float),
-            "seconds": (int, float),
-        }
-        for name, value in data.items():
-            if name not in types:
-                raise UserError(f"fault: {name!r} : attendu / expected {sorted(types)}")
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, types[name])
-            ):
-                raise UserError(f"fault: {name} = {value!r} ?")
-        if "fault" not in data:
-            raise UserError("fault: le nom manque / the name is missing")
-        values = {k: v for k, v in data.items() if v is not None}
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {k: v for k, v in asdict(self).items() if v is not None}
+    points: tuple[str, ...]
+    text: str
+    impose: Callable[[str, float, ProfileName], Reply] | None = None
+    body: Callable[[Body], Body] | None = None
+    delays: bool = False
+    interval: int | None = None
+    claims: Callable[[Body], None] | None = None
+    algorithm: Callable[[str], str] | None = None
+    header: tuple[tuple[str, str], ...] = ()
+    signed: Callable[[str], str] | None = None
+    notify: Callable[[Notification], tuple[Notification, ...]] | None = None
+    rotates: bool = False
+    fails: bool = False
+    early: bool = False
 
 
-class Faults:
-    """The rules in force and what they have counted."""
+def _error(rule: str, at_backchannel: str = "") -> Callable[[str, float, ProfileName], Reply]:
+    """Borrow the answer of a rule of refusal."""
 
-    def __init__(self, seed: int = 0, rules: tuple[FaultRule, ...] = ()) -> None:
-        self.seed = seed
-        self.rules = rules
-        # Bounded: counters of the oldest requests are forgotten first.
-        self._counts: OrderedDict[tuple[str, str, str], int] = OrderedDict()
-        self._size = 50_000
+    def impose(point: str, _seconds: float, profile: ProfileName) -> Reply:
+        key = at_backchannel if point == "backchannel" and at_backchannel else rule
+        return refusal_reply(Refused(RULES[key]), profile)
 
-    def replace(self, rules: tuple[FaultRule, ...], seed: int | None = None) -> None:
-        """Put other rules in force; counting starts again."""
-        self.rules = rules
-        self.seed = self.seed if seed is None else seed
-        self._counts.clear()
-
-    def _count(self, point: str, scope: str, key: str) -> int:
-        name = (point, scope, key)
-        count = self._counts.pop(name, 0) + 1
-        self._counts[name] = count
-        while len(self._counts) > self._size:
-            self._counts.popitem(last=False)
-        return count
-
-    def pick(self, point: str, client_id: str, request: str = "") -> tuple[FaultRule, ...]:
-        """Count one occurrence and return the rules that strike it."""
-        if not self.rules:
-            return ()
-        by_request = self._count(point, "request", f"{client_id}\n{request}")
-        by_client = self._count(point, "client", client_id)
-        struck = []
-        for index, rule in enumerate(self.rules):
-            if rule.point != point or rule.client_id not in (None, client_id):
-                continue
-            if rule.nth is not None and rule.nth != (
-                by_request if rule.per == "request" else by_client
-            ):
-                continue
-            if rule.probability < 1 and (
-                uniform(self.seed, index, client_id, point, by_client) >= rule.probability
-            ):
-                continue
-            struck.append(rule)
-        return tuple(struck)
+    return impose
 
 
-def load_faults(path: Path) -> tuple[int, tuple[FaultRule, ...]]:
-    """Read `seed` and `[[fault]]` rules from TOML.
+def _unavailable(_point: str, seconds: float, _profile: ProfileName) -> Reply:
+    retry = {**NO_STORE, "Retry-After": str(max(1, round(seconds)))}
+    return Reply(503, {"error": "temporarily_unavailable"}, retry)
 
-    Raises:
-        UserError: unreadable file, or a rule that is refused.
-    """
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}") from None
-    rules = data.get("fault", [])
-    seed = data.get("seed", 0)
-    listed = isinstance(rules, list) and all(isinstance(item, dict) for item in rules)
-    if not listed or not isinstance(seed, int) or set(data) - {"seed", "fault"}:
-        raise UserError(f"{path}: attendu / expected seed = 0, [[fault]]")
-    return seed, tuple(FaultRule.from_dict(item) for item in rules)
+
+def _server_error(_point: str, _seconds: float, _profile: ProfileName) -> Reply:
+    return Reply(500, "<html><body><h1>500 Internal Server Error</h1></body></html>", _HTML)
+
+
+def _not_json(_point: str, _seconds: float, _profile: ProfileName) -> Reply:
+    return Reply(200, "<!doctype html><p>OK", _HTML)
+
+
+def _silence(_point: str, seconds: float, _profile: ProfileName) -> Reply:
+    return Reply(503, None, {}, delay=seconds, hang=True)
+
+
+def _without(member: str) -> Callable[[Body], Body]:
+    return lambda body: {name: value for name, value in body.items() if name != member}
+
+
+def _with(**members: Any) -> Callable[[Body], Body]:
+    return lambda body: {**body, **members}
+
+
+def _dropped(member: str) -> Callable[[Body], None]:
+    def change(claims: Body) -> None:
+        claims.pop(member, None)
+
+    return change
+
+
+def _claims(**members: Any) -> Callable[[Body], None]:
+    def change(claims: Body) -> None:
+        claims.update(members)
+
+    return change
+
+
+def _untrusted_audience(claims: Body) -> None:
+    claims["aud"] = [claims["aud"], "another-client"]
+
+
+def _wrong_party(claims: Body) -> None:
+    claims.update(aud=[claims["aud"]], azp="another-client")
+
+
+def _expired(claims: Body) -> None:
+    claims["exp"] = claims.get("iat", WEEK + 1) - WEEK
+
+
+def _old(claims: Body) -> None:
+    claims["iat"] = claims.get("iat", WEEK) - WEEK
+
+
+def _wrong_request(claims: Body) -> None:
+    claims["urn:openid:params:jwt:claim:auth_req_id"] = "another-auth-req-id"
+
+
+def _other_algorithm(alg: str) -> str:
+    return next(other for other in reversed(ASYMMETRIC) if other != alg)
+
+
+def _unsigned(token: str) -> str:
+    header = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    return f"{header}.{token.split('.')[1]}."
+
+
+def _damaged(token: str) -> str:
+    tail = "B" * 8 if token.endswith("A" * 8) else "A" * 8
+    return token[:-8] + tail
+
+
+def _bearer(value: str | None) -> Callable[[Notification], tuple[Notification, ...]]:
+    return lambda one: (replace(one, bearer=value),)
+
+
+def _ping_body(**members: str) -> Callable[[Notification], tuple[Notification, ...]]:
+    return lambda one: (replace(one, body={**one.body, **members}),)
+
+
+def _id(text: str, **effect: Any) -> Fault:
+    return Fault(points=_ID, text=text, **effect)
+
+
+def _notification(text: str, **effect: Any) -> Fault:
+    return Fault(points=("notification",), text=text, **effect)
+
+
+FAULTS: dict[str, Fault] = {
+    "missing_auth_req_id": Fault(
+        points=("backchannel",),
+        text="the acknowledgement lacks auth_req_id (K3)",
+        body=_without("auth_req_id"),
+    ),
+    "missing_expires_in": Fault(
+        points=("backchannel",),
+        text="the acknowledgement lacks expires_in (K3)",
+        body=_without("expires_in"),
+    ),
+    "missing_interval": Fault(
+        points=("backchannel",),
+        text="no interval: the client must assume 5 s (K1)",
+        body=_without("interval"),
+    ),
+    "long_interval": Fault(
+        points=("backchannel",),
+        text=f"interval is {LONG_INTERVAL} s and is enforced (K1)",
+        interval=LONG_INTERVAL,
+    ),
+    "unknown_members": Fault(
+        points=("backchannel", "token"),
+        text="members that the client must ignore (K3)",
+        body=_with(x_unknown={"nested": [1, None]}, interval_ms="5000"),
+    ),
+    "invalid_request": Fault(
+        points=("backchannel", "token"),
+        text="400 invalid_request",
+        impose=_error("id_missing", at_backchannel="hint_missing"),
+    ),
+    "access_denied": Fault(
+        points=("backchannel", "token"),
+        text="access_denied whatever the user said (T4)",
+        impose=_error("denied", at_backchannel="policy_refused"),
+    ),
+    "slow_down": Fault(
+        points=("token",),
+        text="400 slow_down though the client was patient (T2)",
+        impose=_error("slow_down"),
+    ),
+    "authorization_pending": Fault(
+        points=("token",),
+        text="400 authorization_pending though the user decided (T1)",
+        impose=_error("pending"),
+    ),
+    "expired_token": Fault(
+        points=("token",),
+        text="400 expired_token before the time (T5)",
+        impose=_error("expired"),
+    ),
+    "transaction_failed": _notification("push delivers transaction_failed (P4)", fails=True),
+    "unavailable": Fault(points=_ANSWER, text="503 with Retry-After (T9)", impose=_unavailable),
+    "server_error": Fault(points=_ANSWER, text="500 with an HTML body", impose=_server_error),
+    "not_json": Fault(points=_ANSWER, text="200 with a body that is not JSON", impose=_not_json),
+    "slow": Fault(points=_ANSWER, text="the answer comes after `seconds`", delays=True),
+    "silence": Fault(
+        points=_ANSWER,
+        text="no answer for `seconds`, then the connection closes",
+        impose=_silence,
+    ),
+    "missing_access_token": Fault(
+        points=("token",),
+        text="the token response lacks access_token",
+        body=_without("access_token"),
+    ),
+    "missing_token_type": Fault(
+        points=("token",),
+        text="the token response lacks token_type",
+        body=_without("token_type"),
+    ),
+    "missing_id_token": _id("the token response lacks id_token", body=_without("id_token")),
+    "id_missing_iss": _id("the ID token lacks iss", claims=_dropped("iss")),
+    "id_wrong_iss": _id(
+        "the ID token has another iss", claims=_claims(iss="https://psc.invalid.mssante.test")
+    ),
+    "id_missing_aud": _id("the ID token lacks aud", claims=_dropped("aud")),
+    "id_wrong_aud": _id("the ID token is for another client", claims=_claims(aud="another-client")),
+    "id_untrusted_aud": _id("aud lists this client and a stranger", claims=_untrusted_audience),
+    "id_wrong_azp": _id("azp names another client", claims=_wrong_party),
+    "id_missing_sub": _id("the ID token lacks sub", claims=_dropped("sub")),
+    "id_missing_exp": _id("the ID token lacks exp", claims=_dropped("exp")),
+    "id_expired": _id("exp is past", claims=_expired),
+    "id_missing_iat": _id("the ID token lacks iat", claims=_dropped("iat")),
+    "id_old_iat": _id("iat is a week old", claims=_old),
+    "id_missing_acr": _id("the ID token lacks acr", claims=_dropped("acr")),
+    "id_wrong_acr": _id("acr is not the level that was asked (F6)", claims=_claims(acr="eidas0")),
+    "id_wrong_at_hash": _id(
+        "at_hash does not match (P3)", claims=_claims(at_hash=half_hash("another token"))
+    ),
+    "id_wrong_auth_req_id": _id("the auth_req_id claim is another one (P3)", claims=_wrong_request),
+    "id_wrong_nonce": Fault(
+        points=("token",),
+        text="nonce differs (browser flow)",
+        claims=_claims(nonce="another-nonce"),
+    ),
+    "id_alg_none": _id("the ID token is unsigned, alg none (F5)", signed=_unsigned),
+    "id_wrong_alg": _id(
+        "the ID token is signed with another algorithm than registered", algorithm=_other_algorithm
+    ),
+    "id_bad_signature": _id("the signature is damaged", signed=_damaged),
+    "id_unknown_kid": _id("kid is in no JWKS", header=(("kid", "never-published"),)),
+    "rotate_keys": _id(
+        "the keys change and the old ones leave the JWKS just before signing", rotates=True
+    ),
+    "stale_jwks": Fault(points=("jwks",), text="the JWKS is empty", body=lambda _: {"keys": []}),
+    "wrong_issuer": Fault(
+        points=("discovery",),
+        text="discovery names another issuer",
+        body=_with(issuer="https://psc.invalid.mssante.test"),
+    ),
+    "wrong_bearer": _notification(
+        "the notification carries another token (P1)",
+        notify=_bearer("a-token-that-this-client-never-gave"),
+    ),
+    "missing_bearer": _notification(
+        "the notification has no Authorization (P1)", notify=_bearer(None)
+    ),
+    "double_ping": _notification(
+        "the notification is sent twice (P2)", notify=lambda one: (one, one)
+    ),
+    "no_ping": _notification("no notification: the client must poll (P2)", notify=lambda _: ()),
+    "early_ping": _notification(
+        "the ping comes, but the token endpoint is still pending", early=True
+    ),
+    "unknown_ping_id": _notification(
+        "the notification carries an auth_req_id never issued",
+        notify=_ping_body(auth_req_id="an-auth-req-id-never-issued"),
+    ),
+    "ping_extra_members": _notification(
+        "the ping body has more than auth_req_id (P1)",
+        notify=_ping_body(status="ok", sub="someone"),
+    ),
+}

@@ -1,21 +1,25 @@
-"""What every endpoint of a provider shares: keys, clients, refusals, misbehaviour.
+"""What every endpoint of a provider shares: keys, clients, devices, refusals, misbehaviour.
 
-No request lives here; see `provider`.
+No request lives here; see `requests`.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.client_auth import Credentials, authenticate
 from sandbox.psc.clients import BUILT_IN_CLIENTS, Client
 from sandbox.psc.clock import Clock
+from sandbox.psc.devices import Devices
 from sandbox.psc.events import EventLog
-from sandbox.psc.faults import FaultRule, Faults
+from sandbox.psc.fault_rules import FaultRule, Faults
 from sandbox.psc.jose import KeyRing
+from sandbox.psc.notifications import loopback
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply, refusal_reply
@@ -23,6 +27,8 @@ from sandbox.psc.settings import Settings
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import Store, fingerprint
 from sandbox.psc.tokens import TokenService
+from sandbox.space.errors import UserError
+from sandbox.space.laws import sourced_methods
 
 __all__ = ["FOREVER", "Foundation", "Options"]
 
@@ -37,8 +43,14 @@ class Options:
     clients: Iterable[Client] = BUILT_IN_CLIENTS
     behaviour: Behaviour = field(default_factory=Behaviour)
     faults: tuple[FaultRule, ...] = ()
-    sms: SmsLaw = field(default_factory=SmsLaw)
+    sms: SmsLaw = field(default_factory=lambda: SmsLaw.of(sourced_methods().sms))
     seed: int = 0
+    # Who holds it drives the phones; None draws one.
+    control_secret: str | None = field(default=None, repr=False)
+    # Signing keys; None: those of the store, or new ones.
+    ring: KeyRing | None = field(default=None, repr=False)
+    # Addresses of the space's own services, where no notification may go.
+    reserved: frozenset[str] = frozenset()
 
 
 class Foundation:
@@ -59,37 +71,51 @@ class Foundation:
         clock: Clock | None = None,
     ) -> None:
         options = options or Options()
+        # Always taken before the store's own lock: the other order could deadlock.
+        self.lock = threading.RLock()
         self.settings = settings
         self.origin = origin
         self.mtls_origin = mtls_origin
         self.issuer = origin + settings.paths["issuer"]
-        self.seed = options.seed
         self.store = store or Store()
         self.clock = clock or Clock()
         self.events = EventLog()
         self.people: People = options.people or BuiltInPeople(BUILT_IN)
-        self.clients = {client.client_id: client for client in options.clients}
+        self.control_secret = options.control_secret or secrets.token_urlsafe(24)
+        self._reserved = options.reserved
+        self.clients: dict[str, Client] = {}
+        for client in options.clients:
+            self.register(client)
+        self.built_in = frozenset(self.clients)
         self.faults = Faults(options.seed, options.faults)
-        self.behaviour = options.behaviour
-        self.behaviours: dict[str, Behaviour] = {}
-        # False: the channel to the devices is down (Keycloak's 503, anchors.md C3).
-        self.device_reachable = True
         self.wake: Callable[[], None] = lambda: None
-        # Always taken before the store's own lock: the other order could deadlock.
-        self.lock = threading.RLock()
         saved = self.store.get("clock", "offset")
         if saved:
             self.clock.advance(saved["seconds"])
         ring_data = self.store.get("ring", "ring")
-        self.ring = KeyRing.from_dict(ring_data) if ring_data else KeyRing.generate()
+        self.ring = options.ring or (
+            KeyRing.from_dict(ring_data) if ring_data else KeyRing.generate()
+        )
         if not ring_data:
             self._save_ring()
         self.tokens = TokenService(settings, self.issuer, self.store, self.ring)
-        self.sms = SmsInbox(self.store, origin, options.sms, options.seed)
+        self.devices = Devices(
+            self.people,
+            SmsInbox(self.store, origin, options.sms, options.seed),
+            options.behaviour,
+            by_sms=settings.device == "sms",
+            seed=options.seed,
+        )
 
     def now(self) -> float:
         """Return the provider's time, in epoch seconds."""
         return self.clock.now()
+
+    def keep_offset(self, seconds: float | None) -> None:
+        """Remember for the next start how far the clock was moved; None forgets it."""
+        saved = (self.store.get("clock", "offset") or {"seconds": 0.0})["seconds"]
+        moved = 0.0 if seconds is None else saved + seconds
+        self.store.put("clock", "offset", {"seconds": moved}, expires=FOREVER)
 
     def _save_ring(self) -> None:
         self.store.put("ring", "ring", self.ring.to_dict(), expires=FOREVER)
@@ -101,6 +127,32 @@ class Foundation:
             self._save_ring()
             self.events.add(
                 self.now(), "fault", text_fr="Clés changées.", text_en="Signing keys rotated."
+            )
+
+    def register(self, client: Client) -> None:
+        """Add or replace a client.
+
+        Raises:
+            UserError: its notifications would go to a service of the space.
+        """
+        if client.notification_endpoint is not None:
+            self._refuse_own(client.client_id, client.notification_endpoint)
+        with self.lock:
+            self.clients[client.client_id] = client
+
+    def _refuse_own(self, client_id: str, url: str) -> None:
+        """Refuse an endpoint at this provider or at a reserved address: it could drive them."""
+        parts = urlsplit(url)
+        address = loopback(parts.hostname or "")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        own = {
+            (loopback(origin.hostname or ""), origin.port)
+            for origin in map(urlsplit, filter(None, (self.origin, self.mtls_origin)))
+        }
+        if (address, port) in own or address in self._reserved:
+            raise UserError(
+                f"client {client_id!r}: notification_endpoint {url[:80]} : un service de l'espace"
+                " même ; donner celui du client / a service of the space itself; give the client's"
             )
 
     def first_use(self, key: str, expires: float) -> bool:
@@ -160,6 +212,6 @@ class Foundation:
                 text_en=f"Misbehaviour on demand: {rule.fault} ({point}).",
                 rule=rule.fault,
             )
-            if rule.fault == "rotate_keys":
+            if rule.effect.rotates:
                 self.rotate_keys(0.0)
         return struck

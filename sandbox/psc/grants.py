@@ -12,10 +12,11 @@ from typing import Any
 from sandbox.psc.ciba import AuthRequest, State, poll
 from sandbox.psc.client_auth import Credentials, certificate_thumbprint
 from sandbox.psc.clients import Client
-from sandbox.psc.faults import FaultRule
-from sandbox.psc.provider import TICKET, Provider
+from sandbox.psc.fault_rules import FaultRule, imposed, spoiled
+from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import NO_STORE, Reply, spoil, wire_error
+from sandbox.psc.replies import NO_STORE, Reply, refusal_reply
+from sandbox.psc.requests import TICKET
 from sandbox.psc.rules_token import RULES
 from sandbox.psc.settings import CIBA_GRANT
 from sandbox.psc.store import fingerprint
@@ -96,7 +97,7 @@ def _issue(
         text_fr=f"Jetons pour {grant.person.national_id}.",
         text_en=f"Tokens for {grant.person.national_id}.",
     )
-    return spoil(Reply(200, body, NO_STORE), faults)
+    return spoiled(Reply(200, body, NO_STORE), faults)
 
 
 def _ciba(turn: _Turn) -> Reply:
@@ -112,25 +113,25 @@ def _ciba(turn: _Turn) -> Reply:
     struck: tuple[FaultRule, ...] = ()
     verdict: str | None
     with provider.store.transaction():
-        request = provider.request(id_hash[:TICKET])
+        request = provider.requests.find(id_hash[:TICKET])
         known = request is not None and hmac.compare_digest(request.id_hash, id_hash)
         if request is None or not known or request.mode == "browser":
             raise Refused(RULES["id_unknown"])
         if request.client_id != client.client_id:
             raise Refused(RULES["id_foreign"])
         struck = provider.strike("token", client.client_id, request.ticket)
-        imposed = wire_error(struck, provider.settings.profile)
-        if imposed is not None:
-            return imposed
+        forced = imposed(struck, provider.settings.profile)
+        if forced is not None:
+            return forced
         thumbprint = turn.thumbprint()
         after, verdict = poll(request, turn.now, provider.settings)
         if verdict is None:
             person = turn.person_of(after.subject, "id_unknown")
-        provider.save(after)
+        provider.requests.save(after)
         if request.state is State.PENDING and after.state is State.CLOSED:
-            provider.closed()
+            provider.requests.closed()
         if verdict is None:
-            grant = provider.grant(client, person, after, turn.now, thumbprint)
+            grant = provider.requests.grant(client, person, after, turn.now, thumbprint)
             return _issue(turn, grant, struck, after.ticket)
     return _refused_poll(turn, request, verdict, struck)
 
@@ -139,7 +140,21 @@ def _refused_poll(
     turn: _Turn, request: AuthRequest, verdict: str, struck: tuple[FaultRule, ...]
 ) -> Reply:
     refused = Refused(RULES[verdict], f"poll {request.polls + 1}, interval {request.interval} s")
-    return spoil(turn.provider.refuse(refused, turn.credentials, request.ticket), struck)
+    provider = turn.provider
+    if verdict != "pending":
+        return spoiled(provider.refuse(refused, turn.credentials, request.ticket), struck)
+    # To wait is what the standard asks of a poll: nothing was refused.
+    provider.events.add(
+        turn.now,
+        "poll",
+        client_id=turn.client.client_id,
+        ticket=request.ticket,
+        text_fr=refused.rule.cause[0],
+        text_en=refused.rule.cause[1],
+        rule=verdict,
+        detail=refused.detail,
+    )
+    return spoiled(refusal_reply(refused, provider.settings.profile), struck)
 
 
 def _authorization_code(turn: _Turn) -> Reply:
@@ -148,9 +163,9 @@ def _authorization_code(turn: _Turn) -> Reply:
     if not code:
         raise Refused(RULES["code_missing"])
     struck = provider.strike("token", client.client_id, "code")
-    imposed = wire_error(struck, provider.settings.profile)
-    if imposed is not None:
-        return imposed
+    forced = imposed(struck, provider.settings.profile)
+    if forced is not None:
+        return forced
     key = fingerprint(code)
     thumbprint = turn.thumbprint()
     with provider.store.transaction():
@@ -203,9 +218,9 @@ def _refresh(turn: _Turn) -> Reply:
     if not refresh:
         raise Refused(RULES["refresh_missing"])
     struck = provider.strike("token", client.client_id, "refresh")
-    imposed = wire_error(struck, provider.settings.profile)
-    if imposed is not None:
-        return imposed
+    forced = imposed(struck, provider.settings.profile)
+    if forced is not None:
+        return forced
     with provider.store.transaction():
         record = provider.tokens.read("refresh", refresh, turn.now)
         if record is None:
@@ -251,15 +266,15 @@ def introspect(provider: Provider, credentials: Credentials) -> Reply:
     except Refused as refused:
         return provider.refuse(refused, credentials)
     struck = provider.strike("introspection", client.client_id)
-    imposed = wire_error(struck, provider.settings.profile)
-    if imposed is not None:
-        return imposed
+    forced = imposed(struck, provider.settings.profile)
+    if forced is not None:
+        return forced
     now = provider.now()
     record = provider.tokens.read("access", value, now) or provider.tokens.read(
         "refresh", value, now
     )
     person = provider.people.find(record["national_id"]) if record else None
-    return spoil(Reply(200, provider.tokens.introspect(value, person, now), NO_STORE), struck)
+    return spoiled(Reply(200, provider.tokens.introspect(value, person, now), NO_STORE), struck)
 
 
 def revoke(provider: Provider, credentials: Credentials) -> Reply:
@@ -307,11 +322,11 @@ def userinfo(provider: Provider, authorization: str, certificate: bytes | None) 
         )
         return Reply(401, None, {**NO_STORE, "WWW-Authenticate": challenge})
     struck = provider.strike("userinfo", record["client_id"])
-    imposed = wire_error(struck, provider.settings.profile)
-    if imposed is not None:
-        return imposed
+    forced = imposed(struck, provider.settings.profile)
+    if forced is not None:
+        return forced
     body = provider.tokens.userinfo(person, record["scope"])
-    return spoil(Reply(200, body, NO_STORE), struck)
+    return spoiled(Reply(200, body, NO_STORE), struck)
 
 
 def logout(provider: Provider, credentials: Credentials) -> Reply:

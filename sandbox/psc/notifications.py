@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,9 +13,8 @@ import httpx
 
 from sandbox.psc.ciba import AuthRequest
 from sandbox.psc.clients import Client, is_local
-from sandbox.psc.faults import FaultRule
 
-__all__ = ["Notification", "Sender", "build_notifications"]
+__all__ = ["Notification", "Sender", "loopback", "notification"]
 
 TIMEOUT = 10.0
 
@@ -31,29 +30,17 @@ class Notification:
     body: dict[str, Any]
 
 
-def build_notifications(
-    client: Client, request: AuthRequest, body: dict[str, Any], faults: tuple[FaultRule, ...]
-) -> tuple[Notification, ...]:
-    """Return what to send: one notification, or what the misbehaviours make of it."""
-    names = {rule.fault for rule in faults}
-    if "no_ping" in names or client.notification_endpoint is None:
-        return ()
-    one = Notification(
+def notification(client: Client, request: AuthRequest, body: dict[str, Any]) -> Notification | None:
+    """Return what tells a client of a request, or None where it has no endpoint."""
+    if client.notification_endpoint is None:
+        return None
+    return Notification(
         client_id=client.client_id,
         ticket=request.ticket,
         url=client.notification_endpoint,
         bearer=request.notification_token,
         body=body,
     )
-    if "wrong_bearer" in names:
-        one = replace(one, bearer="a-token-that-this-client-never-gave")
-    if "missing_bearer" in names:
-        one = replace(one, bearer=None)
-    if "unknown_ping_id" in names:
-        one = replace(one, body={**one.body, "auth_req_id": "an-auth-req-id-never-issued"})
-    if "ping_extra_members" in names:
-        one = replace(one, body={**one.body, "status": "ok", "sub": "someone"})
-    return (one, one) if "double_ping" in names else (one,)
 
 
 def loopback(host: str) -> str:

@@ -18,14 +18,15 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sandbox.psc.certificates import TlsFiles, make_tls_files
-from sandbox.psc.ciba import AuthRequest, Decision, State
+from sandbox.psc.ciba import AuthRequest, Decision
 from sandbox.psc.clock import Clock
 from sandbox.psc.control import control_routes
+from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.notifications import Sender
 from sandbox.psc.provider import Options, Provider
 from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
-from sandbox.psc.web import ABORT, PEER_CERTIFICATE, application
+from sandbox.psc.web import ABORT, PEER_CERTIFICATE, application, service_name
 from sandbox.space.errors import UserError
 from sandbox.trust.tls import server_context
 
@@ -130,17 +131,17 @@ async def _work(provider: Provider, sender: Sender, stop: asyncio.Event) -> None
     sending: set[asyncio.Task[None]] = set()
 
     async def send_one(notification: Any) -> None:
-        provider.notified(notification, await sender.send(notification))
+        provider.requests.delivered(notification, await sender.send(notification))
 
     try:
         while not stop.is_set():
             woken.clear()
             provider.tick()
-            while provider.outbox:
-                task = asyncio.create_task(send_one(provider.outbox.popleft()))
+            while provider.requests.outbox:
+                task = asyncio.create_task(send_one(provider.requests.outbox.popleft()))
                 sending.add(task)
                 task.add_done_callback(sending.discard)
-            due = provider.next_due()
+            due = provider.requests.next_due()
             nap = LONGEST_NAP if due is None else min(max(due - provider.now(), 0.001), LONGEST_NAP)
             if provider.clock.frozen:
                 nap = LONGEST_NAP
@@ -181,23 +182,31 @@ class Running:
         """Move the clock."""
         return self.provider.advance(seconds)
 
-    def decide(self, national_id: str | None, decision: str = "approve") -> AuthRequest:
-        """Decide the oldest pending request of a person (of anyone).
+    @property
+    def phones(self) -> str:
+        """The page of the phones, secret included: open it once."""
+        access = ControlAccess(self.provider.control_secret, service_name(self.provider))
+        return access.address(self.origin)
+
+    def decide(
+        self, national_id: str | None, decision: str = "approve", *, client_id: str | None = None
+    ) -> AuthRequest:
+        """Decide the newest pending request of a person (of anyone), of one client if named.
 
         Raises:
             UserError: nothing is pending.
         """
-        found = [r for r in self.provider.requests(national_id) if r.state is State.PENDING]
-        if not found:
+        waiting = self.provider.requests.waiting(national_id, client_id)
+        if not waiting:
             raise UserError("aucune demande en attente / no pending request")
-        return self.provider.decide(found[-1].ticket, Decision(decision))
+        return self.provider.requests.decide(waiting[0].ticket, Decision(decision))
 
     def approve(self, national_id: str | None = None) -> AuthRequest:
-        """Approve the oldest pending request of a person (of anyone)."""
+        """Approve the newest pending request of a person (of anyone)."""
         return self.decide(national_id, "approve")
 
     def refuse(self, national_id: str | None = None) -> AuthRequest:
-        """Refuse the oldest pending request of a person (of anyone)."""
+        """Refuse the newest pending request of a person (of anyone)."""
         return self.decide(national_id, "refuse")
 
 

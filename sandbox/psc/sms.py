@@ -10,9 +10,11 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.psc.behaviour import lognormal, uniform
+from sandbox.psc.behaviour import quantile, uniform
 from sandbox.psc.store import Store, fingerprint
 from sandbox.space.errors import UserError
+from sandbox.space.laws import Wait, sms_delivery
+from sandbox.space.scenario import Sms
 
 __all__ = ["SmsInbox", "SmsLaw"]
 
@@ -21,14 +23,15 @@ KEPT = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsLaw:
-    """Delivery of an SMS: lognormal delay (seconds) and share lost.
+    """Delivery of an SMS.
 
-    Assumptions: no published French figure was found (simulation.md); sweep them.
+    Attributes:
+        wait: until it arrives; None: at once.
+        loss: share that never does.
     """
 
-    mean: float = 5.0
-    variation: float = 1.0
-    loss: float = 0.01
+    wait: Wait | None = None
+    loss: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a law that is none.
@@ -36,8 +39,14 @@ class SmsLaw:
         Raises:
             UserError: a number out of range.
         """
-        if not 0 <= self.mean <= 3_600 or not 0 <= self.variation <= 10 or not 0 <= self.loss <= 1:
-            raise UserError("SMS : mean 0 … 3600, variation 0 … 10, loss 0 … 1")
+        wait = self.wait or Wait(1, 0)
+        if not 0 < wait.mean <= 3_600 or not 0 <= wait.variation <= 10 or not 0 <= self.loss <= 1:
+            raise UserError("SMS : mean 0 … 3600 s, variation 0 … 10, loss 0 … 1")
+
+    @classmethod
+    def of(cls, sms: Sms) -> SmsLaw:
+        """Return what a scenario says of SMS."""
+        return cls(wait=sms_delivery(sms), loss=sms.lost)
 
 
 class SmsInbox:
@@ -57,9 +66,8 @@ class SmsInbox:
         self._sent += 1
         lost = uniform(self._seed, "sms-loss", self._sent) < self.law.loss
         delay = 0.0
-        if self.law.mean > 0:
-            draw = uniform(self._seed, "sms-delay", self._sent)
-            delay = round(lognormal(draw, self.law.mean, self.law.variation), 3)
+        if self.law.wait is not None:
+            delay = round(quantile(self.law.wait, uniform(self._seed, "sms-delay", self._sent)), 3)
         token = secrets.token_urlsafe(24)
         link = f"{self._base}/s/{token}"
         shown = f" Code : {message}." if message else ""

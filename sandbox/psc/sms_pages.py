@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.psc.ciba import Decision
+from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.forms import parse_form
 from sandbox.psc.refusals import Refused
 from sandbox.psc.sms import SmsInbox
-from sandbox.psc.web import page, read_body
+from sandbox.psc.web import OPERATOR_SMS, page, read_body
 from sandbox.space.errors import UserError
 
 __all__ = ["sms_routes"]
@@ -23,22 +25,27 @@ def sms_routes(
     now: Callable[[], float],
     message: Callable[[str], str | None],
     decide: Callable[[str, Decision], Awaitable[str]],
+    access: ControlAccess,
 ) -> list[Route]:
     """Return the pages.
 
     `message(ticket)` is the binding message to show; `decide(ticket, decision)` applies the answer
-    and returns the state in a word, or raises UserError when it comes too late.
+    and returns the state in a word, or raises UserError when it comes too late. `access` guards the
+    inbox; a link is its own secret.
     """
+
+    def shown(name: str, status: int = 200, **values: Any) -> Response:
+        return page(name, status, service=OPERATOR_SMS, **values)
 
     async def listing(request: Request) -> Response:
         del request
-        return page("sms", messages=inbox.arrived(now()))
+        return shown("sms", messages=inbox.arrived(now()))
 
     async def show(token: str) -> Response:
         sms = inbox.open(token, now())
         if sms is None:
-            return page("sms_gone", 410)
-        return page("sms_link", token=token, message=message(sms["ticket"]))
+            return shown("sms_gone", 410)
+        return shown("sms_link", token=token, message=message(sms["ticket"]))
 
     async def link(request: Request) -> Response:
         token = request.path_params["token"]
@@ -49,14 +56,17 @@ def sms_routes(
             form = parse_form(request.headers.get("content-type", ""), body)
             decision = Decision(form.get("decision", ""))
         except (Refused, ValueError):
-            return page("sms_gone", 400)
+            return shown("sms_gone", 400)
         sms = inbox.spend(token, now())
         if sms is None:
-            return page("sms_gone", 410)
+            return shown("sms_gone", 410)
         try:
             state = await decide(sms["ticket"], decision)
         except UserError:
-            return page("sms_gone", 410)
-        return page("sms_done", state=state)
+            return shown("sms_gone", 410)
+        return shown("sms_done", state=state)
 
-    return [Route("/sms", listing), Route("/s/{token}", link, methods=["GET", "POST"])]
+    return [
+        Route("/sms", access.guard_page(listing)),
+        Route("/s/{token}", link, methods=["GET", "POST"]),
+    ]

@@ -6,14 +6,13 @@ good while its record is there. Refresh tokens are handles.
 
 from __future__ import annotations
 
-import base64
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.psc.clients import Client
-from sandbox.psc.faults import FaultRule
-from sandbox.psc.jose import ASYMMETRIC, KeyRing, half_hash
+from sandbox.psc.fault_rules import FaultRule
+from sandbox.psc.jose import KeyRing, half_hash
 from sandbox.psc.people import Person, claims
 from sandbox.psc.settings import Settings
 from sandbox.psc.store import Store, fingerprint
@@ -21,7 +20,6 @@ from sandbox.psc.store import Store, fingerprint
 __all__ = ["Grant", "TokenService"]
 
 OFFLINE_LIFE = 2_592_000
-WEEK = 604_800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,16 +141,18 @@ class TokenService:
             body["urn:openid:params:jwt:claim:auth_req_id"] = grant.auth_req_id
             body["urn:openid:params:jwt:claim:rt_hash"] = half_hash(refresh)
         alg = client.id_token_signed_response_alg
-        names = {rule.fault for rule in faults}
-        header: dict[str, Any] = {}
-        if names:
-            alg, header = _tamper(body, names, alg)
+        header: dict[str, str] = {}
+        for rule in faults:
+            effect = rule.effect
+            if effect.claims is not None:
+                effect.claims(body)
+            if effect.algorithm is not None:
+                alg = effect.algorithm(alg)
+            header.update(effect.header)
         signed = self.ring.sign(body, alg, **header)
-        if "id_bad_signature" in names:
-            head, _, tail = signed.rpartition(".")
-            signed = f"{head}.{tail[:-8]}{'A' * 8 if tail[-8:] != 'A' * 8 else 'B' * 8}"
-        if "id_alg_none" in names:
-            signed = _unsigned(signed)
+        for rule in faults:
+            if rule.effect.signed is not None:
+                signed = rule.effect.signed(signed)
         return signed
 
     def read(self, kind: str, token: str, now: float) -> dict[str, Any] | None:
@@ -224,38 +224,3 @@ class TokenService:
         if asked & {"identity", "profile", "rpps"}:
             kept += ["preferred_username", "given_name", "family_name", "name", "SubjectNameID"]
         return {name: full[name] for name in kept}
-
-
-def _unsigned(signed: str) -> str:
-    header = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
-    return f"{header}.{signed.split('.')[1]}."
-
-
-def _tamper(body: dict[str, Any], names: set[str], alg: str) -> tuple[str, dict[str, Any]]:
-    """Spoil ID token claims in place; return the algorithm and header members to sign with."""
-    client_id = body["aud"]
-    dropped = ("iss", "aud", "sub", "exp", "iat", "acr")
-    for member in dropped:
-        if f"id_missing_{member}" in names:
-            body.pop(member, None)
-    replaced: dict[str, dict[str, Any]] = {
-        "id_wrong_iss": {"iss": "https://psc.invalid.mssante.test"},
-        "id_wrong_aud": {"aud": "another-client"},
-        "id_untrusted_aud": {"aud": [client_id, "another-client"]},
-        "id_wrong_azp": {"aud": [client_id], "azp": "another-client"},
-        "id_expired": {"exp": body["iat"] - WEEK if "iat" in body else 1},
-        "id_old_iat": {"iat": body.get("iat", WEEK) - WEEK},
-        "id_wrong_acr": {"acr": "eidas0"},
-        "id_wrong_at_hash": {"at_hash": half_hash("another token")},
-        "id_wrong_auth_req_id": {"urn:openid:params:jwt:claim:auth_req_id": "another-auth-req-id"},
-        "id_wrong_nonce": {"nonce": "another-nonce"},
-    }
-    for name, members in replaced.items():
-        if name in names:
-            body.update(members)
-    header: dict[str, Any] = {}
-    if "id_unknown_kid" in names:
-        header["kid"] = "never-published"
-    if "id_wrong_alg" in names:
-        alg = next(other for other in reversed(ASYMMETRIC) if other != alg)
-    return alg, header

@@ -19,16 +19,28 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.psc import browser, grants
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.discovery import discovery
+from sandbox.psc.fault_rules import imposed, spoiled
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
 from sandbox.psc.people import Person
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import Reply, spoil, wire_error
+from sandbox.psc.replies import Reply
 from sandbox.psc.rules_token import RULES
 
-__all__ = ["LoopbackOnly", "application", "page", "read_body", "to_response"]
+__all__ = [
+    "OPERATOR_SMS",
+    "PRO_SANTE_CONNECT",
+    "LoopbackOnly",
+    "application",
+    "page",
+    "read_body",
+    "service_name",
+    "to_response",
+]
 
 PEER_CERTIFICATE = "sandbox.psc.certificate"
+PRO_SANTE_CONNECT = "Pro Santé Connect"
+OPERATOR_SMS = "SMS de l'opérateur / operator's SMS"
 ABORT = "sandbox.psc.abort"
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
@@ -49,7 +61,7 @@ _PAGE_HEADERS = {
 
 def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template with the headers of a page that shows secrets to nobody else."""
-    text = _TEMPLATES.get_template(f"{name}.html").render(**values)
+    text = _TEMPLATES.get_template(f"{name}.html").render({"service": PRO_SANTE_CONNECT, **values})
     return HTMLResponse(text, status, _PAGE_HEADERS)
 
 
@@ -117,11 +129,16 @@ def _endpoint(provider: Provider, answer: Answer) -> Callable[[Request], Awaitab
     return endpoint
 
 
+def service_name(provider: Provider) -> str:
+    """Return whose pages these are."""
+    return OPERATOR_SMS if provider.settings.device == "sms" else PRO_SANTE_CONNECT
+
+
 def _browse(outcome: browser.Page | browser.Redirect, provider: Provider) -> Response:
     if isinstance(outcome, browser.Redirect):
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         return RedirectResponse(outcome.url, 303, headers)
-    values = {"people": _some_people(provider), **outcome.values}
+    values = {"people": _some_people(provider), "service": service_name(provider), **outcome.values}
     return page(outcome.name, outcome.status, **values)
 
 
@@ -186,8 +203,8 @@ def _public_routes(provider: Provider) -> list[Route]:
 
     def published(point: str, body: dict[str, Any]) -> Reply:
         struck = provider.strike(point, "")
-        imposed = wire_error(struck, provider.settings.profile)
-        return imposed or spoil(Reply(200, body, {"Cache-Control": "no-store"}), struck)
+        forced = imposed(struck, provider.settings.profile)
+        return forced or spoiled(Reply(200, body, {"Cache-Control": "no-store"}), struck)
 
     async def metadata(request: Request) -> Response:
         del request

@@ -6,7 +6,6 @@ seconds to minutes, a token obtained beforehand does not.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from sandbox.observations.schema import Cause, Phase
@@ -35,6 +34,7 @@ from sandbox.simulation.steps import (
     Today,
 )
 from sandbox.space.designs import Endpoint
+from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
 from sandbox.space.methods import Mechanism, Method
 from sandbox.space.scenario import Scenario, Software
 
@@ -43,10 +43,9 @@ __all__ = ["Authentication", "Items"]
 Items = list[Label | Step]
 
 
-def _sum_of(first: tuple[float, float], second: tuple[float, float], shift: float) -> Law:
-    """Return the lognormal (beyond `shift`) with the moments of the sum of two (mean, sd)."""
-    mean, sd = first[0] + second[0], math.hypot(first[1], second[1])
-    return lognormal(mean, sd / (mean - shift), shift)
+def _law(wait: Wait) -> Law:
+    """Return a scenario's law as the kernel inverts it."""
+    return lognormal(wait.mean, wait.variation, wait.shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +122,14 @@ class Authentication:
         policies, psc, ecps = (
             self.scenario.policies, self.scenario.backends.psc, self.scenario.methods.ecps,
         )  # fmt: skip
-        sd = ecps.approval_cv * (ecps.approval_mean - ecps.approval_shift)
-        answer = _sum_of(
-            (ecps.push_mean, ecps.push_cv * ecps.push_mean), (ecps.approval_mean, sd),
-            ecps.approval_shift,
-        )  # fmt: skip
-        in_vain = Ask(answer, Purpose.APPROVAL, 1.0)
+        answer = ecps_answer(ecps)
+        in_vain = Ask(_law(answer.wait), Purpose.APPROVAL, 1.0)
         ask: Items = (
             [in_vain]
             if away
             else [
                 Today(ecps.forgotten, Purpose.FORGOTTEN, "not at hand"),
-                Ask(answer, Purpose.APPROVAL, ecps.never),
+                Ask(_law(answer.wait), Purpose.APPROVAL, answer.never),
                 Goto("rings"),
                 "not at hand",
                 in_vain,
@@ -168,7 +163,9 @@ class Authentication:
                 Serve("psc", None, law=exponential(psc.token), purpose=Purpose.PSC_TOKEN,
                       scope=Scope.NATIONAL),
             ]  # fmt: skip
-        refusal: Items = [Branch(ecps.refused, Purpose.REFUSAL, declined)] if ecps.refused else []
+        refusal: Items = (
+            [Branch(answer.refused, Purpose.REFUSAL, declined)] if answer.refused else []
+        )
         return [*request, *wait, Settle(), *refusal]
 
     def inside(
@@ -312,10 +309,7 @@ class Authentication:
             self.scenario.policies, self.scenario.backends.sms, self.scenario.methods.sms,
         )  # fmt: skip
         budget, cause = self._held(endpoint, software, sms.expiry)
-        answer = _sum_of(
-            (sms.delivery_mean, sms.delivery_cv * sms.delivery_mean),
-            (sms.click_mean, sms.click_cv * sms.click_mean), 0.0,
-        )  # fmt: skip
+        answer = _law(sms_delivery(sms).then(sms_answer(sms).wait))
         return [
             Fresh("grant", policies.session_seconds, "granted"),
             Serve("sms", Phase.BACKEND, law=exponential(gateway.send),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import click
 
+from sandbox.space.executions import key_groups, value_of
 from sandbox.space.loader import (
     find_scenario,
     given_keys,
@@ -27,7 +29,10 @@ def scenario() -> None:
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
 def check(file: str, *, as_json: bool) -> None:
-    """Vérifie FILE (un chemin ou un nom livré). / Checks FILE (a path or a shipped name)."""
+    """Vérifie FILE (un chemin ou un nom livré). / Checks FILE (a path or a shipped name).
+
+    Dit aussi où vaut chaque paramètre. / Says too where each input holds.
+    """
     loaded = load_scenario(file)
     space = build_space(loaded)
     for name in loaded.compare:
@@ -43,12 +48,30 @@ def check(file: str, *, as_json: bool) -> None:
         "designs": list(loaded.compare),
         "keys_given": sorted(given_keys(file)),
     }
+    groups = key_groups(loaded)
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        click.echo(json.dumps(facts | {"keys": asdict(groups)}, ensure_ascii=False))
         return
     click.echo(f"{find_scenario(file)} : valide / valid")
     for key, value in facts.items():
         click.echo(f"  {key:<11} {', '.join(value) if isinstance(value, list) else value}")
+    click.echo("\nTenu sur le fil et simulé / held on the wire and simulated")
+    for key in groups.both:
+        click.echo(f"  {key} = {value_of(loaded, key)}")
+    click.echo("\nSimulé seulement / simulated only")
+    for reason, keys in _by_reason(groups.simulated).items():
+        click.echo(f"  {reason}\n    {', '.join(keys)}")
+    if groups.refused:
+        click.echo("\nRefusé par / refused by mss-sandbox up")
+    for key, reason in groups.refused.items():
+        click.echo(f"  {key} = {value_of(loaded, key)}: {reason}")
+
+
+def _by_reason(reasons: dict[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, reason in reasons.items():
+        found.setdefault(reason, []).append(key)
+    return found
 
 
 @scenario.command()

@@ -156,12 +156,6 @@ def test_what_cannot_be_is_refused_in_one_line(given: dict[str, object], told: s
     assert "\n" not in str(caught.value)
 
 
-def test_a_policy_that_the_wire_has_not_is_refused() -> None:
-    policies = DEMO.policies.model_copy(update={"ciba_mode": "ping"})
-    with pytest.raises(UserError, match=r"policies\.ciba_mode"):
-        plan_space(DEMO.model_copy(update={"policies": policies}), operators=1)
-
-
 def test_an_operator_whose_name_is_no_dns_label_is_refused() -> None:
     operators = DEMO.operators.model_copy(update={"mailboxes": (1.0,), "names": ("Été",)})
     with pytest.raises(UserError, match="DNS label"):

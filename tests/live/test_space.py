@@ -147,14 +147,18 @@ def test_shared_services_answer_where_the_sheet_says(mss_space: LiveSpace) -> No
         f"{sheet['directory']['fhir']}/metadata",
         sheet["psc"]["discovery"],
         sheet["psc"]["phones"],
-        f"{sheet['psc']['control']}/people",
         *(operator["enrolment"] for operator in sheet["operators"]),
         *(operator["sms"] for operator in sheet["operators"]),
         *(url for operator in sheet["operators"] for url in operator["autoconfig"].values()),
     ]
-    with httpx.Client(verify=context, trust_env=False, timeout=10) as http:
+    with httpx.Client(verify=context, trust_env=False, timeout=10, follow_redirects=True) as http:
         for url in urls:
             assert http.get(url).status_code == 200, url
+        http.cookies.clear()  # those that the pages' own addresses gave
+        people = f"{sheet['psc']['control']}/people"
+        assert http.get(people).status_code == 401
+        held = {"Authorization": f"Bearer {sheet['psc']['control_secret']}"}
+        assert http.get(people, headers=held).status_code == 200
 
 
 def test_the_list_names_the_certificate_of_each_relay(mss_space: LiveSpace) -> None:

@@ -137,7 +137,7 @@ def test_phases_that_took_no_time_are_not_counted() -> None:
 
 def test_a_refused_login_is_a_failure_with_its_cause_and_no_login() -> None:
     run = Run(listener())
-    run.login(cause=Cause.CODE_REUSED, rule="totp-replayed")
+    run.login(cause=Cause.CODE_REUSED, reason="totp-replayed")
     run.login(cause=Cause.CREDENTIALS, method=None)
     assert run.row("failures", cause="code_reused") == {
         "protocol": "imap", "method": "totp", "cause": "code_reused", "count": 1,

@@ -78,8 +78,11 @@ def basic(client_id: str, secret: str = SECRET) -> str:
 
 def make_provider(profile: str = "core", **changes: Any) -> Provider:
     options = changes.pop("options", Options(clients=CLIENTS))
+    if changes.get("store") is None:
+        # One generated ring for all tests: RSA keys are slow to make.
+        options = replace(options, ring=KeyRing.from_dict(RING))
     store = changes.pop("store", None)
-    provider = Provider(
+    return Provider(
         settings_for(profile, **changes),
         "https://localhost:9",
         mtls_origin="https://localhost:10",
@@ -87,10 +90,6 @@ def make_provider(profile: str = "core", **changes: Any) -> Provider:
         store=store,
         clock=Clock(START),
     )
-    if store is None:
-        # One generated ring for all tests: RSA keys are slow to make.
-        provider.ring = provider.tokens.ring = KeyRing.from_dict(RING)
-    return provider
 
 
 class Dialogue:
@@ -125,8 +124,8 @@ class Dialogue:
     def decide(self, decision: str = "approve") -> None:
         from sandbox.psc.ciba import Decision, State
 
-        pending = [r for r in self.provider.requests() if r.state is State.PENDING]
-        self.provider.decide(pending[0].ticket, Decision(decision))
+        pending = [r for r in self.provider.requests.of() if r.state is State.PENDING]
+        self.provider.requests.decide(pending[0].ticket, Decision(decision))
 
     def tokens(self, client_id: str = "basic", **form: Any) -> dict[str, Any]:
         """Go through a whole CIBA flow and return the token response."""
@@ -174,7 +173,7 @@ class Dialogue:
             "exp": now + 300,
             "iat": now,
             "nbf": now,
-            "jti": f"request-{self.provider.events.last}-{self.provider.pending}",
+            "jti": f"request-{self.provider.events.last}-{self.provider.requests.pending}",
             "scope": "openid",
             "login_hint": DOCTOR,
             "binding_message": "42",
@@ -215,7 +214,9 @@ def http(server: Running, **members: Any) -> httpx.Client:
     context = ssl.create_default_context(cafile=str(server.files.ca))
     if "cert" in members:
         context.load_cert_chain(*map(str, members.pop("cert")))
-    return httpx.Client(verify=context, trust_env=False, timeout=10, **members)
+    client = httpx.Client(verify=context, trust_env=False, timeout=10, **members)
+    client.cookies.set(f"sandbox_control_{server.port}", server.provider.control_secret)
+    return client
 
 
 @pytest.fixture(scope="session")

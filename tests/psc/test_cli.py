@@ -53,7 +53,7 @@ def test_serve_approve_refuse_advance_events_and_stop(tmp_path):
                 found["backchannel_authentication_endpoint"], data=form, auth=auth
             ).json()
             done = run(tmp_path, "approve", DOCTOR, "--json")
-            assert json.loads(done.output)["state"] == "approved"
+            assert json.loads(done.output)[0]["state"] == "approved"
             form = {"grant_type": CIBA, "auth_req_id": begun["auth_req_id"]}
             tokens = client.post(found["token_endpoint"], data=form, auth=auth)
             assert tokens.status_code == 200
@@ -114,5 +114,7 @@ def test_the_ad_brick_serves_and_stops():
     sheet = json.loads(process.stdout.readline())
     with httpx.Client(trust_env=False) as client:
         assert client.post(sheet["channel"], json={"login_hint": DOCTOR}).status_code == 400
-        assert "Aucun message" in client.get(sheet["sms"]).text
+        inbox = client.get(sheet["sms"], follow_redirects=True).text
+        assert "Aucun message" in inbox
+        assert "<title>SMS de l&#39;opérateur" in inbox
     assert stop(process) == 0

@@ -42,7 +42,8 @@ def page() -> str:
             f"| {rule.cause[1]} | {rule.remedy[1]} |"
         )
     lines += ["", "## Misbehaviours", "", "| fault | where | what it does |", "|---|---|---|"]
-    for name, (points, text) in FAULTS.items():
+    for name, fault in FAULTS.items():
+        points, text = fault.points, fault.text
         lines.append(f"| `{name}` | {', '.join(points)} | {text} |")
     return "\n".join(lines) + "\n"
 

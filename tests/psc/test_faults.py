@@ -8,7 +8,7 @@ import time
 import pytest
 
 from sandbox.psc import FAULTS, FaultRule
-from sandbox.psc.faults import Faults, load_faults
+from sandbox.psc.fault_rules import Faults, load_faults
 from sandbox.psc.grants import introspect, userinfo
 from sandbox.psc.jose import BadTokenError, half_hash, read_jwt
 from sandbox.space.errors import UserError
@@ -169,14 +169,14 @@ def test_notifications_are_spoiled_and_the_flow_still_finishes_by_polling(name, 
     dialogue = with_fault(name, point="notification")
     auth_req_id = dialogue.start("ping", client_notification_token=NOTIFICATION_TOKEN)
     dialogue.decide()
-    assert check(list(dialogue.provider.outbox))
+    assert check(list(dialogue.provider.requests.outbox))
     assert dialogue.poll(auth_req_id, "ping").status == 200
 
 
 def test_an_early_ping_comes_before_the_decision():
     dialogue = with_fault("early_ping")
     auth_req_id = dialogue.start("ping", client_notification_token=NOTIFICATION_TOKEN)
-    assert len(dialogue.provider.outbox) == 1
+    assert len(dialogue.provider.requests.outbox) == 1
     assert dialogue.poll(auth_req_id, "ping").body["error"] == "authorization_pending"
 
 

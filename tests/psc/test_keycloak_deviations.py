@@ -111,7 +111,7 @@ def test_an_expired_id_is_forgotten_after_interval_and_ten_seconds(psc):
 
 
 def test_no_authentication_device_is_503_server_error(psc):
-    psc.provider.device_reachable = False
+    psc.provider.devices.reachable = False
     reply = psc.request()
     refused(reply, 503, "server_error")
     assert reply.body["error_description"] == "Failed to send authentication request"

@@ -70,16 +70,19 @@ class Emulator(_Asking):
         return self.server.url(endpoint)
 
     def decide(self, decision):
-        newest = self.server.provider.requests()[0]
+        newest = self.server.provider.requests.of()[0]
         from sandbox.psc.ciba import Decision
 
-        self.server.provider.decide(newest.ticket, Decision(decision))
+        self.server.provider.requests.decide(newest.ticket, Decision(decision))
 
     def wait(self, seconds):
         self.server.advance(seconds)
 
     def now(self):
         return self.server.provider.now()
+
+
+BRICK_SECRET = "the-inbox-of-this-test"
 
 
 class Keycloak(_Asking):
@@ -91,7 +94,8 @@ class Keycloak(_Asking):
         return f"{self.issuer}/protocol/openid-connect/{PATHS[endpoint]}"
 
     def decide(self, decision):
-        newest = self.client.get(f"{self.brick}/sandbox/sms").json()["sms"][0]
+        held = {"Authorization": f"Bearer {BRICK_SECRET}"}
+        newest = self.client.get(f"{self.brick}/sandbox/sms", headers=held).json()["sms"][0]
         answer = self.client.post(newest["link"], data={"decision": decision})
         assert answer.status_code == 200, answer.text
 
@@ -118,7 +122,8 @@ def brick_and_port() -> Iterator[tuple[str, int]]:
     )
     listener = bind(0)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    brick = AdBrick(origin, callback, BuiltInPeople(BUILT_IN), SmsLaw(mean=0, loss=0))
+    people = BuiltInPeople(BUILT_IN)
+    brick = AdBrick(origin, callback, people, SmsLaw(), control_secret=BRICK_SECRET)
     server = web_server(brick.application, None)
     thread = threading.Thread(target=lambda: asyncio.run(serve_app(server, listener)), daemon=True)
     thread.start()

@@ -23,9 +23,9 @@ def started(core, client_id="ping"):
 
 def test_p1_the_ping_holds_only_auth_req_id_and_the_clients_bearer(core):
     auth_req_id = started(core)
-    assert not core.provider.outbox
+    assert not core.provider.requests.outbox
     core.decide()
-    (sent,) = core.provider.outbox
+    (sent,) = core.provider.requests.outbox
     assert sent.body == {"auth_req_id": auth_req_id}
     assert sent.bearer == NOTIFICATION_TOKEN
     assert sent.url == "https://localhost:1/ping"
@@ -36,20 +36,20 @@ def test_p2_one_notification_whatever_the_decision(core, decision):
     started(core)
     core.decide(decision)
     core.provider.advance(600)
-    assert len(core.provider.outbox) == 1
+    assert len(core.provider.requests.outbox) == 1
 
 
 def test_p2_a_ping_client_finds_an_expiry_by_polling(core):
     auth_req_id = started(core)
     core.provider.advance(120)
-    assert not core.provider.outbox
+    assert not core.provider.requests.outbox
     refused(core.poll(auth_req_id, "ping"), 400, "expired_token")
 
 
 def test_p3_push_delivers_tokens_bound_to_the_request(core):
     auth_req_id = started(core, "push")
     core.decide()
-    (sent,) = core.provider.outbox
+    (sent,) = core.provider.requests.outbox
     body = sent.body
     assert body["auth_req_id"] == auth_req_id
     keys = core.provider.ring.verification_keys(core.provider.now())
@@ -78,7 +78,7 @@ def test_p4_push_errors(core, what, error):
         core.decide()
     else:
         core.decide(what)
-    (sent,) = core.provider.outbox
+    (sent,) = core.provider.requests.outbox
     assert (sent.body["auth_req_id"], sent.body["error"]) == (auth_req_id, error)
     assert "access_token" not in sent.body
 
@@ -170,7 +170,7 @@ def test_a_notification_endpoint_that_is_down_is_logged(core):
     async def send() -> str:
         sender = Sender(verify=True)
         try:
-            return await sender.send(core.provider.outbox[0])
+            return await sender.send(core.provider.requests.outbox[0])
         finally:
             await sender.close()
 
@@ -184,5 +184,5 @@ def test_a_notification_never_leaves_the_sandbox(core):
 
     started(core)
     core.decide()
-    outside = replace(core.provider.outbox[0], url="https://example.com/ping")
+    outside = replace(core.provider.requests.outbox[0], url="https://example.com/ping")
     assert asyncio.run(Sender(verify=True).send(outside)).startswith("refused")

@@ -288,7 +288,9 @@ def test_the_browser_flow_over_http(core_server, core_http):
     )
     assert "lecteur" in asked.text
     # Other tests leave requests of this person behind: answer the newest.
-    core_server.provider.decide(core_server.provider.requests(DOCTOR)[0].ticket, Decision.APPROVE)
+    core_server.provider.requests.decide(
+        core_server.provider.requests.of(DOCTOR)[0].ticket, Decision.APPROVE
+    )
     back = core_http.get(core_server.origin + action)
     assert back.status_code == 303
     code = parse_qs(urlsplit(back.headers["location"]).query)["code"][0]

@@ -128,10 +128,10 @@ def test_ten_thousand_pending_requests_use_bounded_memory_and_no_timer_storm():
         core.start(login_hint=DOCTOR if n % 2 else PHARMACIST)
     # Store, timers and events together; the event log is capped, the store is purged.
     assert resident_bytes() - before < 60_000_000
-    assert core.provider.pending == 10_000
-    assert core.provider.next_due() == START + 120
+    assert core.provider.requests.pending == 10_000
+    assert core.provider.requests.next_due() == START + 120
     core.provider.advance(120)
-    assert core.provider.pending == 0
+    assert core.provider.requests.pending == 0
     core.provider.advance(2_000)
     assert core.provider.store.count("ciba") == 0
-    assert core.provider.next_due() is None
+    assert core.provider.requests.next_due() is None

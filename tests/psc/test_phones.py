@@ -6,11 +6,13 @@ import statistics
 
 import pytest
 
-from sandbox.psc import Behaviour, Options, running
+from sandbox.psc import Behaviour, Client, Options, running
 from sandbox.psc.behaviour import KINDS, plan
+from sandbox.psc.requests import TICKET
 from sandbox.psc.sms import SmsInbox, SmsLaw
-from sandbox.psc.store import Store
+from sandbox.psc.store import Store, fingerprint
 from sandbox.space.errors import UserError
+from sandbox.space.laws import Wait
 from tests.psc.conftest import CLIENTS, DOCTOR, PHARMACIST, SECRET, Dialogue, http, make_provider
 from tests.psc.test_request import refused
 
@@ -45,7 +47,7 @@ def test_the_approval_bears_its_own_instant_even_if_the_clock_jumped(core):
     auth_req_id = core.start()
     core.provider.advance(60)
     core.poll(auth_req_id)
-    assert core.provider.requests()[0].decided_at == core.provider.now() - 52
+    assert core.provider.requests.of()[0].decided_at == core.provider.now() - 52
 
 
 def test_a_phone_out_of_network_cannot_decide(core):
@@ -63,12 +65,13 @@ def draws(seed: int, count: int = 4_000):
 def test_the_drawn_law_has_the_mean_and_shares_that_it_states():
     plans = draws(1)
     approvals = [p.delay for p in plans if p.decision == "approve"]
+    law = Behaviour().law
     # Four standard errors of the mean; binomial for the shares.
-    margin = 4 * 0.8 * 8 / len(approvals) ** 0.5
-    assert statistics.fmean(approvals) == pytest.approx(8.0, abs=margin)
+    margin = 4 * law.wait.deviation / len(approvals) ** 0.5
+    assert statistics.fmean(approvals) == pytest.approx(law.wait.mean, abs=margin)
     never = sum(p.decision is None for p in plans) / len(plans)
-    assert never == pytest.approx(0.0435, abs=4 * (0.0435 * 0.9565 / len(plans)) ** 0.5)
-    assert min(approvals) >= 1.0
+    assert never == pytest.approx(law.never, abs=4 * (law.never / len(plans)) ** 0.5)
+    assert min(approvals) >= law.wait.shift
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
@@ -85,7 +88,7 @@ def test_a_draw_does_not_depend_on_who_else_is_asked():
     crowded.start(login_hint=PHARMACIST)
     alone.start()
     crowded.start()
-    mine = [d.provider.requests(DOCTOR)[0].planned_at for d in (alone, crowded)]
+    mine = [d.provider.requests.of(DOCTOR)[0].planned_at for d in (alone, crowded)]
     assert mine[0] == mine[1]
 
 
@@ -94,7 +97,7 @@ def test_a_draw_does_not_depend_on_who_else_is_asked():
     [
         {"kind": "sleep"},
         {"delay": -1},
-        {"kind": "draw", "never": 0.9, "refuse": 0.2},
+        {"kind": "draw", "refuse": 0.9, "wrong_code": 0.2},
         {"mean": 0.5},
         {"color": 1},
         {"delay": "3"},
@@ -104,7 +107,7 @@ def test_a_draw_does_not_depend_on_who_else_is_asked():
 )
 def test_a_behaviour_that_is_none_is_a_user_error(data):
     with pytest.raises(UserError):
-        Behaviour.from_dict(data)
+        Behaviour.from_dict(data, Behaviour().law)
 
 
 @pytest.fixture
@@ -113,16 +116,23 @@ def api(core_server, core_http):
         return core_http.request(method, core_server.origin + path, json=body, **members)
 
     yield call
-    core_server.provider.behaviours.clear()
+    core_server.provider.devices.behaviours.clear()
     core_server.provider.behave(Behaviour())
     core_server.provider.faults.replace(())
-    core_server.provider.device_reachable = True
+    core_server.provider.devices.reachable = True
 
 
-def begin(core_server, core_http, person=DOCTOR):
+def begin(core_server, core_http, person=DOCTOR, client_id="basic"):
     form = {"scope": "openid", "login_hint": person, "binding_message": "<b>77</b>"}
     url = core_server.url("backchannel")
-    return core_http.post(url, data=form, auth=("basic", SECRET)).json()["auth_req_id"]
+    return core_http.post(url, data=form, auth=(client_id, SECRET)).json()["auth_req_id"]
+
+
+def bare(server):
+    """A browser that was not given the secret."""
+    client = http(server)
+    client.cookies.clear()
+    return client
 
 
 def test_the_api_shows_the_request_with_its_binding_message_and_never_its_id(
@@ -138,11 +148,104 @@ def test_the_api_shows_the_request_with_its_binding_message_and_never_its_id(
     assert api("POST", f"/sandbox/requests/{item['ticket']}/approve", {}).status_code == 409
 
 
-def test_the_api_decides_the_oldest_request_of_a_person(api, core_server, core_http):
-    begin(core_server, core_http, PHARMACIST)
+def test_the_api_decides_the_newest_request_so_that_an_abandoned_one_shifts_nothing(
+    api, core_server, core_http
+):
+    begin(core_server, core_http, PHARMACIST)  # abandoned
+    wanted = begin(core_server, core_http, PHARMACIST)
     body = {"national_id": PHARMACIST, "decision": "refuse"}
-    assert api("POST", "/sandbox/decide", body).json()["state"] == "denied"
+    (decided,) = api("POST", "/sandbox/decide", body).json()["decided"]
+    assert decided["state"] == "denied"
+    assert decided["ticket"] == fingerprint(wanted)[:TICKET]
+    (older,) = api("POST", "/sandbox/decide", {**body, "which": "oldest"}).json()["decided"]
+    assert older["ticket"] != decided["ticket"]
     assert api("POST", "/sandbox/decide", body).status_code == 404
+
+
+def test_the_api_decides_all_that_waits_for_one_client(api, core_server, core_http):
+    for client_id in ("basic", "other", "basic"):
+        begin(core_server, core_http, PHARMACIST, client_id)
+    body = {"national_id": PHARMACIST, "client_id": "basic", "which": "all", "decision": "approve"}
+    decided = api("POST", "/sandbox/decide", body).json()["decided"]
+    assert [each["client_id"] for each in decided] == ["basic", "basic"]
+    rest = {"national_id": PHARMACIST, "decision": "refuse"}
+    assert api("POST", "/sandbox/decide", rest).json()["decided"][0]["client_id"] == "other"
+
+
+def test_a_ping_posted_to_the_control_api_decides_nothing(api, core_server, core_http):
+    auth_req_id = begin(core_server, core_http, PHARMACIST)
+    assert api("POST", "/sandbox/decide", {"auth_req_id": auth_req_id}).status_code == 400
+    assert core_server.provider.requests.waiting(PHARMACIST)
+    api("POST", "/sandbox/decide", {"national_id": PHARMACIST, "decision": "refuse"})
+
+
+@pytest.mark.parametrize("path", ["/events", "/sandbox/people", "/sandbox/sms", "/sandbox/clock"])
+def test_the_control_api_asks_for_its_secret(core_server, path):
+    with bare(core_server) as client:
+        url = core_server.origin + path
+        assert client.get(url).status_code == 401
+        assert client.get(url, headers={"Authorization": "Bearer wrong"}).status_code == 401
+        held = {"Authorization": f"Bearer {core_server.provider.control_secret}"}
+        assert client.get(url, headers=held).status_code == 200
+
+
+def test_a_browser_opens_the_phones_once_with_the_secret(core_server):
+    with bare(core_server) as client:
+        assert client.get(core_server.origin + "/").status_code == 401
+        first = client.get(core_server.phones)
+        assert first.status_code == 303
+        cookie = first.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert "secret" not in first.headers["location"]
+        assert client.get(core_server.origin + "/").status_code == 200
+
+
+def test_a_client_given_at_the_start_is_not_replaced(api):
+    taken = {"client_id": "basic", "client_secret": SECRET}
+    assert api("POST", "/sandbox/clients", taken).status_code == 409
+
+
+def test_a_notification_endpoint_at_the_space_s_own_services_is_refused(api, core_server):
+    client = {"client_id": "spy", "client_secret": SECRET, "delivery_mode": "ping"}
+    for origin in (core_server.origin, core_server.provider.mtls_origin):
+        own = {**client, "notification_endpoint": f"{origin}/sandbox/decide"}
+        assert api("POST", "/sandbox/clients", own).status_code == 400
+    reserved = Options(clients=(), reserved=frozenset({"127.9.0.1"}))
+    provider = make_provider(options=reserved)
+    with pytest.raises(UserError, match="l'espace"):
+        provider.register(
+            Client.from_dict({**client, "notification_endpoint": "https://127.9.0.1/x"})
+        )
+
+
+@pytest.mark.parametrize(
+    "uri", ["javascript:alert(1)", "data:text/html,x", "https:///x", "file:/x"]
+)
+def test_a_redirect_uri_that_runs_in_the_browser_is_refused(uri):
+    with pytest.raises(UserError, match="redirect_uris"):
+        Client(client_id="x", client_secret=SECRET, redirect_uris=(uri,))
+
+
+def test_a_redirect_uri_of_an_application_is_accepted():
+    Client(client_id="x", client_secret=SECRET, redirect_uris=("fr.exemple.app:/retour",))
+
+
+def test_the_clock_goes_back_to_real_time_on_demand(tmp_path):
+    store = Store(tmp_path / "state.db")
+    provider = make_provider(store=store)
+    provider.advance(35)
+    before = make_provider(store=store).now()
+    provider.reset_clock()
+    assert make_provider(store=store).now() == before - 35
+    assert not provider.clock.frozen
+
+
+def test_a_poll_that_waits_is_logged_as_a_poll_not_as_a_refusal(core):
+    auth_req_id = core.start()
+    core.poll(auth_req_id)
+    assert core.refusals == []
+    assert [e.kind for e in core.provider.events.since()] == ["request", "poll"]
 
 
 def test_the_api_moves_the_clock(api):
@@ -152,7 +255,7 @@ def test_the_api_moves_the_clock(api):
 
 def test_the_api_sets_behaviours_clients_keys_and_device(api, core_server):
     assert api("POST", "/sandbox/behaviour", {"kind": "approve"}).status_code == 200
-    assert core_server.provider.behaviour.kind == "approve"
+    assert core_server.provider.devices.behaviour.kind == "approve"
     new = {"client_id": "new", "client_secret": SECRET}
     assert api("POST", "/sandbox/clients", new).status_code == 201
     assert SECRET not in api("GET", "/sandbox/clients").text
@@ -220,7 +323,7 @@ def test_the_phones_page_carries_no_inline_script_and_a_policy(core_server, core
 
 @pytest.fixture
 def operator():
-    options = Options(clients=CLIENTS, sms=SmsLaw(mean=0, loss=0))
+    options = Options(clients=CLIENTS, sms=SmsLaw())
     with running("core", device="sms", options=options) as server, http(server) as client:
         yield server, client
 
@@ -248,7 +351,7 @@ def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
 def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():
     options = Options(
         clients=CLIENTS,
-        sms=SmsLaw(mean=10, variation=0, loss=0),
+        sms=SmsLaw(wait=Wait(10, 0)),
         behaviour=Behaviour(kind="approve"),
     )
     with running("core", device="sms", options=options) as server, http(server) as client:
@@ -266,7 +369,7 @@ def test_nobody_answers_an_sms_that_was_lost():
     with running("core", device="sms", options=options) as server, http(server) as client:
         begin(server, client)
         server.advance(60)
-        assert server.provider.pending == 1
+        assert server.provider.requests.pending == 1
 
 
 def test_a_link_dies_with_its_request(operator):
@@ -281,7 +384,7 @@ def test_a_link_dies_with_its_request(operator):
 
 def test_sms_are_late_and_lost_as_the_law_says_and_replay_by_seed():
     def sent(seed):
-        inbox = SmsInbox(Store(), "https://h", SmsLaw(mean=5, loss=0.2), seed)
+        inbox = SmsInbox(Store(), "https://h", SmsLaw(wait=Wait(5, 1), loss=0.2), seed)
         return [inbox.send("+33", "t", None, 0.0, 120.0)["arrives_at"] for _ in range(500)]
 
     arrivals = sent(1)
@@ -291,7 +394,7 @@ def test_sms_are_late_and_lost_as_the_law_says_and_replay_by_seed():
 
 
 def test_an_sms_cannot_be_used_before_it_arrives():
-    inbox = SmsInbox(Store(), "https://h", SmsLaw(mean=5, loss=0), 1)
+    inbox = SmsInbox(Store(), "https://h", SmsLaw(wait=Wait(5, 1)), 1)
     sms = inbox.send("+33", "t", "42", 0.0, 120.0)
     token = sms["link"].rpartition("/")[2]
     assert inbox.open(token, 0.0) is None
@@ -300,7 +403,7 @@ def test_an_sms_cannot_be_used_before_it_arrives():
     assert inbox.spend(token, sms["arrives_at"]) is None
 
 
-@pytest.mark.parametrize("law", [{"mean": -1}, {"loss": 2}, {"variation": 11}])
+@pytest.mark.parametrize("law", [{"wait": Wait(-1, 1)}, {"loss": 2}, {"wait": Wait(5, 11)}])
 def test_an_sms_law_that_is_none_is_a_user_error(law):
     with pytest.raises(UserError):
         SmsLaw(**law)

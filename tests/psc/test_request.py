@@ -180,7 +180,7 @@ def test_r5_id_token_hint_resolves_even_expired(core):
     core.provider.advance(86_400)
     reply = core.request(login_hint=None, id_token_hint=id_token)
     assert reply.status == 200
-    assert core.provider.requests()[0].subject == DOCTOR
+    assert core.provider.requests.of()[0].subject == DOCTOR
 
 
 def test_r5_id_token_hint_of_another_issuer_is_refused(core):
@@ -322,11 +322,11 @@ def test_r12_a_client_that_registered_none_may_not_sign(core):
 
 def test_r13_policy_refusal_before_any_prompt(core):
     refused(core.request(login_hint="899700000059"), 403, "access_denied")
-    assert core.provider.requests() == []
+    assert core.provider.requests.of() == []
 
 
 def test_r13_unreachable_device(either):
-    either.provider.device_reachable = False
+    either.provider.devices.reachable = False
     refused(either.request(), 503, "server_error")
 
 
@@ -365,7 +365,7 @@ def test_a_refusal_logs_cause_clause_and_remedy_and_no_secret(core):
 
 def test_channel_is_card_or_mobile(psc):
     assert psc.request(channel="CARD").status == 200
-    assert psc.provider.requests()[0].channel == "CARD"
+    assert psc.provider.requests.of()[0].channel == "CARD"
     refused(psc.request(channel="FAX"), 400, "invalid_request")
 
 

@@ -80,7 +80,7 @@ def test_t3_abuse_closes_the_request(core):
     assert answers == ["authorization_pending"] + ["slow_down"] * 5 + ["invalid_request"] * 2
     core.provider.advance(60)
     refused(core.poll(auth_req_id), 400, "invalid_request")
-    assert core.provider.pending == 0
+    assert core.provider.requests.pending == 0
 
 
 @pytest.mark.parametrize("decision", ["refuse", "wrong_code"])

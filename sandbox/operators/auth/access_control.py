@@ -21,6 +21,7 @@ from sandbox.operators.auth.totp import Codes, TotpPolicy
 from sandbox.operators.auth.used_codes import UsedCodes
 from sandbox.operators.auth.verifier import HeldVerifier, TokenVerifier
 from sandbox.operators.journal import Journal
+from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 from sandbox.trust import load_bundle
 
@@ -36,14 +37,27 @@ class AccessPolicy:
         attempts: failures allowed.
         revocation: evidence for certificates.
         accept_unknown: let in a certificate of which neither OCSP nor CRL can tell.
+        recheck_seconds: between two looks at whether an open session may stay open: certificate
+            good and not revoked, mailbox still its holder's.
         refusal_seconds: see `Authenticator`.
+
+    Raises:
+        UserError: a session that is looked at more than once a second, or never.
     """
 
     totp: TotpPolicy = field(default_factory=TotpPolicy)
     attempts: AttemptPolicy = field(default_factory=AttemptPolicy)
     revocation: RevocationPolicy = field(default_factory=RevocationPolicy)
     accept_unknown: bool = False
+    recheck_seconds: float = 300.0
     refusal_seconds: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.recheck_seconds <= 86_400:
+            raise UserError(
+                f"recheck_seconds {self.recheck_seconds:g}: 1 to 86400 seconds between two looks"
+                " at an open session"
+            )
 
 
 class AccessControl:

@@ -114,7 +114,7 @@ class Approvals:
             return kept
         error = self._still_good(self._in_vain, key)
         if error is not None:
-            raise PscError(error.rule)  # without marks: for this login no telephone rang
+            raise PscError(error.refusal)  # without marks: for this login no telephone rang
         pending = self._pending.get(key) or self._ring(key, ask)
         if pending.waiting >= self._limits.logins_per_request:
             raise TooManyError

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+from sandbox.operators.auth import refusals
 from sandbox.operators.auth.certificat import ApplicationLogin
 from sandbox.operators.auth.certificates import is_card, read_peer
 from sandbox.operators.auth.cps import CardLogin
 from sandbox.operators.auth.holdings import parse_name
 from sandbox.operators.auth.limits import Attempts
 from sandbox.operators.auth.passwords import PasswordLogin
-from sandbox.operators.auth.rules import RULES
 from sandbox.operators.auth.verifier import Admit, TokenVerifier
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import (
     Accepted,
+    Actor,
     CertificateCredentials,
     Channel,
     Credentials,
@@ -23,13 +24,13 @@ from sandbox.operators.model import (
     SaslName,
     TokenCredentials,
 )
-from sandbox.operators.rules import Refusal, Rule
+from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 from sandbox.space.methods import Method
 
 __all__ = ["Authenticator"]
 
 # Refusals that say something of the peer: these count against its address.
-_COUNTED = (Refusal.CREDENTIALS, Refusal.NOT_AUTHORIZED)
+_COUNTED = (LoginAnswer.CREDENTIALS, LoginAnswer.NOT_AUTHORIZED)
 
 
 class Authenticator:
@@ -79,7 +80,13 @@ class Authenticator:
         """
         clock = asyncio.get_running_loop().time
         start = clock()
-        result = await self._judge(credentials, channel)
+        try:
+            result = await self._judge(credentials, channel)
+        except asyncio.CancelledError:
+            gone = refusals.CLIENT_GAVE_UP.reason
+            mechanism, user = credentials.mechanism, _shown(credentials)
+            self._journal.refused(gone, channel, mechanism=mechanism, user=user)
+            raise
         if isinstance(result, Accepted):
             self._journal.note(
                 "login",
@@ -92,7 +99,7 @@ class Authenticator:
             )
             return result
         self._journal.refused(
-            result.rule,
+            result.refusal.reason,
             channel,
             mechanism=credentials.mechanism,
             method=result.method,
@@ -102,42 +109,58 @@ class Authenticator:
             await asyncio.sleep(max(0.0, start + self._refusal_seconds - clock()))
         return result
 
+    async def again(
+        self, actor: Actor, credentials: Credentials, channel: Channel
+    ) -> LoginRefusal | None:
+        """Tell why a login that was accepted would be refused now; None when it would not.
+
+        A certificate is judged anew; of anybody else, whether the mailbox is still theirs. What
+        cannot be told (no evidence of revocation) refuses nobody who is in.
+        """
+        if not isinstance(credentials, CertificateCredentials):
+            found = self._admit(actor.identity, actor.mailbox)
+            return found if isinstance(found, LoginRefusal) else None
+        verdict = await self._certificate(credentials, channel)
+        if isinstance(verdict, Accepted) or verdict.refusal.answer is LoginAnswer.UNAVAILABLE:
+            return None
+        return verdict.refusal
+
     async def _judge(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
         if not channel.tls:
-            return Rejected(rule=RULES["tls-needed"])
+            return Rejected(refusal=refusals.TLS_NEEDED)
         if not _offered(credentials.mechanism, channel):
-            return Rejected(rule=RULES["mechanism-not-here"])
+            return Rejected(refusal=refusals.MECHANISM_NOT_HERE)
         if isinstance(credentials, PasswordCredentials):
             return await self._passwords.verify(credentials, channel)
         if not self._attempts.may_try(channel.client):
-            return Rejected(rule=RULES["too-many-attempts"])
+            return Rejected(refusal=refusals.TOO_MANY_ATTEMPTS)
         if isinstance(credentials, TokenCredentials):
             result = await self._token(credentials, channel)
         else:
             result = await self._certificate(credentials, channel)
-        if isinstance(result, Rejected) and result.rule.refusal in _COUNTED:
+        if isinstance(result, Rejected) and result.refusal.answer in _COUNTED:
             self._attempts.failed(channel.client)
         return result
 
     async def _token(self, credentials: TokenCredentials, channel: Channel) -> Accepted | Rejected:
         if Method.ECPS not in channel.methods:
-            return Rejected(rule=RULES["mechanism-not-here"])
+            return Rejected(refusal=refusals.MECHANISM_NOT_HERE)
         if self._tokens is None:
-            return Rejected(rule=RULES["method-not-installed"], method=Method.ECPS)
+            return Rejected(refusal=refusals.METHOD_NOT_INSTALLED, method=Method.ECPS)
         return await self._tokens.verify(credentials, channel, self._admit)
 
     async def _certificate(
         self, credentials: CertificateCredentials, channel: Channel
     ) -> Accepted | Rejected:
         certificate = read_peer(channel.certificate)
-        if isinstance(certificate, Rule):
-            return Rejected(rule=certificate)
+        if isinstance(certificate, LoginRefusal):
+            return Rejected(refusal=certificate)
         if is_card(certificate):
             if Method.CPS not in channel.methods:
-                return Rejected(rule=RULES["card-not-here"], method=Method.CPS)
+                return Rejected(refusal=refusals.CARD_NOT_HERE, method=Method.CPS)
             return await self._cards.verify(certificate, credentials.authzid)
         if Method.CERTIFICATE not in channel.methods:
-            return Rejected(rule=RULES["application-not-here"], method=Method.CERTIFICATE)
+            return Rejected(refusal=refusals.APPLICATION_NOT_HERE, method=Method.CERTIFICATE)
         return await self._applications.verify(certificate, credentials.authzid)
 
 

@@ -6,11 +6,11 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from sandbox.directory import BoxType, Structure
+from sandbox.operators.auth import refusals
 from sandbox.operators.auth.certificates import CertificateJudge, subject_value
 from sandbox.operators.auth.holdings import Holdings, parse_name
-from sandbox.operators.auth.rules import RULES
 from sandbox.operators.model import Accepted, Actor, Rejected
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
 from sandbox.trust import ProfileName
 
@@ -36,12 +36,14 @@ class ApplicationLogin:
         the juridical entity of; empty where there is one only.
         """
         judged = await self._judge.judge(certificate, ProfileName.ORG_CLIENT)
-        if judged.rule is not None:
-            return Rejected(rule=judged.rule, method=Method.CERTIFICATE, backend=judged.backend)
+        if judged.refusal is not None:
+            return Rejected(
+                refusal=judged.refusal, method=Method.CERTIFICATE, backend=judged.backend
+            )
         unit = subject_value(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME)
         mailbox = self._mailbox(unit, authzid)
-        if isinstance(mailbox, Rule):
-            return Rejected(rule=mailbox, method=Method.CERTIFICATE, backend=judged.backend)
+        if isinstance(mailbox, LoginRefusal):
+            return Rejected(refusal=mailbox, method=Method.CERTIFICATE, backend=judged.backend)
         actor = Actor(
             mailbox=mailbox,
             identity=unit,
@@ -50,22 +52,22 @@ class ApplicationLogin:
         )
         return Accepted(actor=actor, backend=judged.backend)
 
-    def _mailbox(self, unit: str, authzid: str) -> str | Rule:
+    def _mailbox(self, unit: str, authzid: str) -> str | LoginRefusal:
         structure = self._holdings.structure(unit)
         if structure is None:
-            return RULES["certificate-unknown-structure"]
+            return refusals.CERTIFICATE_UNKNOWN_STRUCTURE
         if not authzid:
             boxes = self._holdings.applications(structure.national_id)
-            return boxes[0].address if len(boxes) == 1 else RULES["mailbox-not-named"]
+            return boxes[0].address if len(boxes) == 1 else refusals.MAILBOX_NOT_NAMED
         name = parse_name(authzid)
         if name is None or not name.mailbox or name.holder:
-            return RULES["unreadable-name"]
+            return refusals.UNREADABLE_NAME
         box = self._holdings.served(name.mailbox)
-        if isinstance(box, Rule):
+        if isinstance(box, LoginRefusal):
             return box
         if box.type is not BoxType.APP:
-            return RULES["not-an-application"]
-        return box.address if _bears(structure, box.structure) else RULES["other-structure"]
+            return refusals.NOT_AN_APPLICATION
+        return box.address if _bears(structure, box.structure) else refusals.OTHER_STRUCTURE
 
 
 def _bears(structure: Structure, bearer: Structure | None) -> bool:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from sandbox.operators.auth.rules import RULES
-from sandbox.operators.rules import Rule
+from sandbox.operators.auth import refusals
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.trust import (
     CertificateChecker,
     Finding,
@@ -24,28 +24,28 @@ __all__ = ["AskRevocation", "CertificateJudge", "Judged", "is_card", "read_peer"
 
 AskRevocation = Callable[[x509.Certificate], Awaitable[RevocationStatus]]
 
-# The worst first: one rule is told.
-_FINDINGS: dict[Finding, str] = {
-    Finding.UNREADABLE: "certificate-unreadable",
-    Finding.WEAK_KEY: "certificate-weak-key",
-    Finding.UNTRUSTED: "certificate-untrusted",
-    Finding.WRONG_HIERARCHY: "certificate-wrong-hierarchy",
-    Finding.WRONG_USAGE: "certificate-wrong-usage",
-    Finding.WRONG_ENVIRONMENT: "certificate-wrong-environment",
-    Finding.EXPIRED: "certificate-expired",
-    Finding.NOT_YET_VALID: "certificate-not-yet-valid",
-    Finding.UNKNOWN_ENTITY: "certificate-unknown-structure",
+# The worst first: one refusal is told.
+_FINDINGS = {
+    Finding.UNREADABLE: refusals.CERTIFICATE_UNREADABLE,
+    Finding.WEAK_KEY: refusals.CERTIFICATE_WEAK_KEY,
+    Finding.UNTRUSTED: refusals.CERTIFICATE_UNTRUSTED,
+    Finding.WRONG_HIERARCHY: refusals.CERTIFICATE_WRONG_HIERARCHY,
+    Finding.WRONG_USAGE: refusals.CERTIFICATE_WRONG_USAGE,
+    Finding.WRONG_ENVIRONMENT: refusals.CERTIFICATE_WRONG_ENVIRONMENT,
+    Finding.EXPIRED: refusals.CERTIFICATE_EXPIRED,
+    Finding.NOT_YET_VALID: refusals.CERTIFICATE_NOT_YET_VALID,
+    Finding.UNKNOWN_ENTITY: refusals.CERTIFICATE_UNKNOWN_STRUCTURE,
 }
 
 
-def read_peer(der: bytes | None) -> x509.Certificate | Rule:
+def read_peer(der: bytes | None) -> x509.Certificate | LoginRefusal:
     """Read the certificate of a channel."""
     if der is None:
-        return RULES["certificate-missing"]
+        return refusals.CERTIFICATE_MISSING
     try:
         return read_certificate(der)
     except ValueError:
-        return RULES["certificate-unreadable"]
+        return refusals.CERTIFICATE_UNREADABLE
 
 
 def subject_value(certificate: x509.Certificate, name: ObjectIdentifier) -> str:
@@ -63,7 +63,7 @@ def is_card(certificate: x509.Certificate) -> bool:
 class Judged:
     """What is wrong, None for nothing, and the seconds that evidence of revocation took."""
 
-    rule: Rule | None
+    refusal: LoginRefusal | None
     backend: float = 0.0
 
 
@@ -99,16 +99,16 @@ class CertificateJudge:
         findings = self._checker.check(certificate, profile=profile, now=now)
         if _serves(certificate):
             findings.append(Finding.WRONG_USAGE)
-        for finding, name in _FINDINGS.items():
+        for finding, refusal in _FINDINGS.items():
             if finding in findings:
-                return Judged(RULES[name])
+                return Judged(refusal)
         start = time.perf_counter()
         status = await self._revocation(certificate)
         spent = time.perf_counter() - start
         if status is RevocationStatus.REVOKED:
-            return Judged(RULES["certificate-revoked"], spent)
+            return Judged(refusals.CERTIFICATE_REVOKED, spent)
         if status is RevocationStatus.UNKNOWN and not self._accept_unknown:
-            return Judged(RULES["revocation-unknown"], spent)
+            return Judged(refusals.REVOCATION_UNKNOWN, spent)
         return Judged(None, spent)
 
 

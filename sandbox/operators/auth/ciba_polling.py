@@ -10,7 +10,7 @@ slow down          the interval grows by 5 s, for good (§11)
 overloaded         the same poll after Retry-After, and never sooner than an interval
 lost               the same poll later and later: interval × 2, × 4; the third in a row ends it
 tokens             approved
-anything else      ended by a rule of `rules_ciba`
+anything else      ended by one of `refusals_ciba`
 =================  ==========================================================================
 A poll that would come after the request's expiry, or after the operator's own limit, is never made.
 """
@@ -23,8 +23,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sandbox.operators.auth.rules_ciba import RULES
-from sandbox.operators.rules import Rule
+from sandbox.operators.auth import refusals_ciba
+from sandbox.operators.refusals import LoginRefusal
 
 __all__ = ["Answer", "Approved", "Ended", "Kind", "Polling", "read_answer", "start"]
 
@@ -41,7 +41,7 @@ class Kind(StrEnum):
     SLOW_DOWN = "slow down"
     OVERLOADED = "overloaded"
     LOST = "lost"  # no answer, or none that can be read
-    REFUSED = "refused"  # for the reason of `rule`
+    REFUSED = "refused"  # as `refusal` says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Answer:
     """One answer. `retry_after` is seconds, 0 when not said; `tokens` the token response."""
 
     kind: Kind
-    rule: Rule | None = None
+    refusal: LoginRefusal | None = None
     detail: str = ""
     retry_after: float = 0.0
     tokens: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -64,9 +64,9 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Nothing more will be asked, because of `rule`."""
+    """Nothing more will be asked, because of `refusal`."""
 
-    rule: Rule
+    refusal: LoginRefusal
     detail: str = ""
 
 
@@ -103,8 +103,8 @@ class Polling:
             case Kind.LOST:
                 return _retry(self, now, self.interval * 2 ** (self.lost + 1), answer.detail)
             case Kind.REFUSED:
-                assert answer.rule is not None
-                return Ended(answer.rule, answer.detail)
+                assert answer.refusal is not None
+                return Ended(answer.refusal, answer.detail)
 
 
 def _wait(polling: Polling, now: float) -> Polling | Ended:
@@ -112,14 +112,14 @@ def _wait(polling: Polling, now: float) -> Polling | Ended:
     if due < min(polling.expires_at, polling.until):
         return replace(polling, next_at=due, lost=0)
     expired = polling.expires_at <= polling.until
-    return Ended(RULES["ciba-no-answer" if expired else "ciba-held-too-long"])
+    return Ended(refusals_ciba.CIBA_NO_ANSWER if expired else refusals_ciba.CIBA_HELD_TOO_LONG)
 
 
 def _retry(polling: Polling, now: float, wait: float, detail: str) -> Polling | Ended:
     lost = polling.lost + 1
     if lost < MOST_LOST and now + wait < min(polling.expires_at, polling.until):
         return replace(polling, next_at=now + wait, lost=lost)
-    return Ended(RULES["psc-unreachable"], detail)
+    return Ended(refusals_ciba.PSC_UNREACHABLE, detail)
 
 
 def start(now: float, *, expires_in: float, interval: float | None, hold: float) -> Polling:
@@ -138,10 +138,10 @@ def start(now: float, *, expires_in: float, interval: float | None, hold: float)
 _ERRORS = {
     "authorization_pending": Answer(kind=Kind.PENDING),
     "slow_down": Answer(kind=Kind.SLOW_DOWN),
-    "access_denied": Answer(kind=Kind.REFUSED, rule=RULES["ciba-refused"]),
-    "expired_token": Answer(kind=Kind.REFUSED, rule=RULES["ciba-no-answer"]),
-    "invalid_client": Answer(kind=Kind.REFUSED, rule=RULES["psc-registration"]),
-    "unauthorized_client": Answer(kind=Kind.REFUSED, rule=RULES["psc-registration"]),
+    "access_denied": Answer(kind=Kind.REFUSED, refusal=refusals_ciba.CIBA_REFUSED),
+    "expired_token": Answer(kind=Kind.REFUSED, refusal=refusals_ciba.CIBA_NO_ANSWER),
+    "invalid_client": Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_REGISTRATION),
+    "unauthorized_client": Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_REGISTRATION),
 }
 _MEMBERS = ("access_token", "token_type", "id_token")
 
@@ -158,14 +158,14 @@ def read_answer(status: int, body: Mapping[str, Any] | None, retry_after: float 
         missing = [name for name in _MEMBERS if not isinstance(body.get(name), str)]
         if missing:
             detail = f"the token response lacks {missing[0]}"
-            return Answer(kind=Kind.REFUSED, rule=RULES["psc-misbehaves"], detail=detail)
+            return Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_MISBEHAVES, detail=detail)
         if body["token_type"].lower() != "bearer":
             detail = "the token type is not Bearer"
-            return Answer(kind=Kind.REFUSED, rule=RULES["psc-misbehaves"], detail=detail)
+            return Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_MISBEHAVES, detail=detail)
         return Answer(kind=Kind.TOKENS, tokens=body)
     error = body.get("error")
     known = _ERRORS.get(error) if isinstance(error, str) else None
     if known is not None:
         return known
     detail = f"HTTP {status} {str(error)[:40]!r}"
-    return Answer(kind=Kind.REFUSED, rule=RULES["psc-misbehaves"], detail=detail)
+    return Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_MISBEHAVES, detail=detail)

@@ -8,7 +8,7 @@ from cryptography.x509.oid import NameOID
 from sandbox.operators.auth.certificates import CertificateJudge, subject_value
 from sandbox.operators.auth.verifier import Admit
 from sandbox.operators.model import Accepted, Rejected
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
 from sandbox.trust import ProfileName
 
@@ -32,9 +32,9 @@ class CardLogin:
         employee = bool(subject_value(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME))
         profile = ProfileName.CPE_AUTH if employee else ProfileName.CPS_AUTH
         judged = await self._judge.judge(certificate, profile)
-        if judged.rule is not None:
-            return Rejected(rule=judged.rule, method=Method.CPS, backend=judged.backend)
+        if judged.refusal is not None:
+            return Rejected(refusal=judged.refusal, method=Method.CPS, backend=judged.backend)
         account = self._admit(subject_value(certificate, NameOID.COMMON_NAME), authzid)
-        if isinstance(account, Rule):
-            return Rejected(rule=account, method=Method.CPS, backend=judged.backend)
+        if isinstance(account, LoginRefusal):
+            return Rejected(refusal=account, method=Method.CPS, backend=judged.backend)
         return Accepted(actor=account.actor(Method.CPS), backend=judged.backend)

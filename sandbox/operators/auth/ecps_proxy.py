@@ -12,11 +12,10 @@ too).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
+from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.approvals import (
     ApprovalKey,
     ApprovalLimits,
@@ -31,18 +30,16 @@ from sandbox.operators.auth.psc_client import (
     PscError,
     Timing,
 )
-from sandbox.operators.auth.rules_ciba import RULES
 from sandbox.operators.auth.verifier import Account
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, Rejected
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
-from sandbox.space.scenario import Scenario
 
 __all__ = ["CibaProxy", "HoldPolicy", "Unanswered"]
 
 # Why nobody answered a request, where the operator can tell; else None.
-Unanswered = Callable[[CibaRequest], Rule | None]
+Unanswered = Callable[[CibaRequest], LoginRefusal | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +57,6 @@ class HoldPolicy:
     shared: float
     hold: float
     quiet: float = 5.0
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> Self:
-        """Return a scenario's policy."""
-        policies = scenario.policies
-        return cls(shared=policies.session_seconds, hold=policies.prelogin_timeout)
 
 
 class CibaProxy:
@@ -116,16 +107,12 @@ class CibaProxy:
         try:
             approval = await self.approvals.obtain(key, lambda: self._ask(account, channel))
         except TooManyError:
-            return Rejected(rule=RULES["ciba-too-many"], method=self._method)
+            return Rejected(refusal=refusals_ciba.CIBA_TOO_MANY, method=self._method)
         except PscError as error:
             backend, person = self._split(began, error.marks)
-            return Rejected(rule=error.rule, method=self._method, backend=backend, person=person)
-        except asyncio.CancelledError:
-            self._journal.refused(
-                RULES["ciba-client-gone"], channel,
-                method=str(self._method), mailbox=account.mailbox, identity=account.identity,
-            )  # fmt: skip
-            raise
+            return Rejected(
+                refusal=error.refusal, method=self._method, backend=backend, person=person
+            )
         backend, person = self._split(began, approval.marks)
         return Accepted(actor=account.actor(self._method), backend=backend, person=person)
 
@@ -144,11 +131,11 @@ class CibaProxy:
                 account.identity, hold=self._policy.hold, asked=asked
             )
         except PscError as error:
-            if requests and error.rule.name in ("ciba-no-answer", "ciba-held-too-long"):
-                error.rule = self._unanswered(requests[0]) or error.rule
+            if requests and error.refusal.name in ("ciba-no-answer", "ciba-held-too-long"):
+                error.refusal = self._unanswered(requests[0]) or error.refusal
             if error.detail:
                 self._journal.note(
-                    "ciba-failed", channel, rule=error.rule.name, detail=error.detail
+                    "ciba-failed", channel, reason=error.refusal.name, detail=error.detail
                 )  # fmt: skip
             raise
 

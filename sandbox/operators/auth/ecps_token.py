@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
+from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.openid_tokens import (
     AccessExpectation,
     access_problem,
@@ -21,14 +22,12 @@ from sandbox.operators.auth.openid_tokens import (
     instant,
 )
 from sandbox.operators.auth.psc_client import PscClient, PscError, Timing
-from sandbox.operators.auth.rules_ciba import RULES
 from sandbox.operators.auth.verifier import Account, Admit
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, Rejected, SaslName, TokenCredentials
-from sandbox.operators.rules import Refusal, Rule
+from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 from sandbox.psc.jose import BadTokenError
 from sandbox.space.methods import Method
-from sandbox.space.scenario import Scenario
 
 __all__ = ["TokenLogin", "TokenPolicy", "challenge"]
 
@@ -47,12 +46,6 @@ class TokenPolicy:
     check: Literal["introspection", "jwks"]
     session_seconds: float
     clients: frozenset[str] | None = None
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> Self:
-        """Return a scenario's policy."""
-        policies = scenario.policies
-        return cls(check=policies.token_check, session_seconds=policies.psc_session_seconds)
 
 
 def challenge(mechanism: SaslName, configuration: str) -> bytes:
@@ -94,14 +87,16 @@ class TokenLogin:
         try:
             claims = await self._claims(credentials.token)
         except PscError as error:
-            self._journal.note("psc-failed", channel, rule=error.rule.name, detail=error.detail)
-            return self._rejected(error.rule, credentials, began)
+            self._journal.note(
+                "psc-failed", channel, reason=error.refusal.name, detail=error.detail
+            )
+            return self._rejected(error.refusal, credentials, began)
         except BadTokenError as error:
             self._journal.note("token-unreadable", channel, detail=str(error))
-            return self._rejected(RULES["token-unreadable"], credentials, began)
+            return self._rejected(refusals_ciba.TOKEN_UNREADABLE, credentials, began)
         now = self._timing.now()
         if claims.get("active") is False:
-            return self._rejected(RULES["token-inactive"], credentials, began)
+            return self._rejected(refusals_ciba.TOKEN_INACTIVE, credentials, began)
         problem = access_problem(claims, self._expected, channel.certificate, now)
         if problem is not None:
             return self._rejected(problem, credentials, began)
@@ -128,10 +123,12 @@ class TokenLogin:
         # A date of issue in the future would lengthen the session.
         return max(expiry, min(issued, self._timing.now()) + self._policy.session_seconds)
 
-    def _rejected(self, rule: Rule, credentials: TokenCredentials, began: float) -> Rejected:
+    def _rejected(
+        self, refusal: LoginRefusal, credentials: TokenCredentials, began: float
+    ) -> Rejected:
         # A token that may well be good is not to be thrown away: no challenge, try again later.
         said = b""
-        if rule.refusal is not Refusal.UNAVAILABLE:
+        if refusal.answer is not LoginAnswer.UNAVAILABLE:
             said = challenge(credentials.mechanism, self._client.registration.configuration)
         backend = self._timing.elapsed() - began
-        return Rejected(rule=rule, method=Method.ECPS, challenge=said, backend=backend)
+        return Rejected(refusal=refusal, method=Method.ECPS, challenge=said, backend=backend)

@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox.directory import BoxType, Directory, Mailbox, Person, Structure
+from sandbox.operators.auth import refusals
 from sandbox.operators.auth.accounts import Accounts
-from sandbox.operators.auth.rules import RULES
 from sandbox.operators.auth.verifier import Account
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.trust.identity import plain_identifier
 
 __all__ = ["Holdings", "LoginName", "parse_name"]
@@ -75,16 +75,16 @@ class Holdings:
         self._accounts = accounts
         self._domains = domains
 
-    def login(self, authcid: str, authzid: str = "") -> Account | Rule:
+    def login(self, authcid: str, authzid: str = "") -> Account | LoginRefusal:
         """Return whose access to what a login name means; nothing is proved yet."""
         name = parse_name(authcid)
         if name is None:
-            return RULES["unreadable-name"]
+            return refusals.UNREADABLE_NAME
         mailbox, holder = name.mailbox, name.holder
         if authzid:
             target = parse_name(authzid)
             if target is None or not target.mailbox or target.holder:
-                return RULES["unreadable-name"]
+                return refusals.UNREADABLE_NAME
             if not holder and mailbox != target.mailbox:
                 holder = mailbox
             mailbox = target.mailbox
@@ -92,10 +92,10 @@ class Holdings:
             return self._account(mailbox, None)
         person = self._person(holder)
         if person is None:
-            return RULES["unknown-person"]
+            return refusals.UNKNOWN_PERSON
         return self._account(mailbox, person) if mailbox else self._preferred(person)
 
-    def admit(self, identity: str, wanted: str = "") -> Account | Rule:
+    def admit(self, identity: str, wanted: str = "") -> Account | LoginRefusal:
         """Return what a person who proved her identity may open; see `verifier.Admit`.
 
         Args:
@@ -104,24 +104,24 @@ class Holdings:
         """
         person = self._directory.person(identity)
         if person is None:
-            return RULES["unknown-person"]
+            return refusals.UNKNOWN_PERSON
         if not wanted:
             return self._preferred(person)
         name = parse_name(wanted)
         if name is None:
-            return RULES["unreadable-name"]
+            return refusals.UNREADABLE_NAME
         if name.holder:
             named = self._person(name.holder)
             if named is None or named.id != person.id:
-                return RULES["not-a-holder"]
+                return refusals.NOT_A_HOLDER
         return self._account(name.mailbox, person) if name.mailbox else self._preferred(person)
 
-    def served(self, address: str) -> Mailbox | Rule:
+    def served(self, address: str) -> Mailbox | LoginRefusal:
         """Return a living mailbox of this operator."""
         # The domain first: another operator's mailboxes are not this one's to look up.
         if address.rpartition("@")[2].lower() not in self._domains():
-            return RULES["other-operator"]
-        return self._directory.mailbox(address) or RULES["no-such-mailbox"]
+            return refusals.OTHER_OPERATOR
+        return self._directory.mailbox(address) or refusals.NO_SUCH_MAILBOX
 
     def structure(self, unit: str) -> Structure | None:
         """Return the structure of an OU: `1`+FINESS, or `3`+SIRET."""
@@ -143,27 +143,27 @@ class Holdings:
         box = self._directory.mailbox(holder)
         return box.person if box is not None else None
 
-    def _preferred(self, person: Person) -> Account | Rule:
+    def _preferred(self, person: Person) -> Account | LoginRefusal:
         domains = self._domains()
         boxes = [box for box in self._directory.mailboxes_of(person) if box.domain in domains]
         boxes.sort(key=lambda box: box.type is not BoxType.PER)  # stable: preference within a type
         if not boxes:
-            return RULES["no-mailbox-here"]
+            return refusals.NO_MAILBOX_HERE
         return self._complete(boxes[0].address, person)
 
-    def _account(self, mailbox: str, person: Person | None) -> Account | Rule:
+    def _account(self, mailbox: str, person: Person | None) -> Account | LoginRefusal:
         box = self.served(mailbox)
-        if isinstance(box, Rule):
+        if isinstance(box, LoginRefusal):
             return box
         if box.type is BoxType.APP:
-            return RULES["application-mailbox"]
+            return refusals.APPLICATION_MAILBOX
         holders = self._directory.holders(box.address)
         if person is None:
             if len(holders) != 1:
-                return RULES["holder-not-named"]
+                return refusals.HOLDER_NOT_NAMED
             person = holders[0]
         elif person.id not in {holder.id for holder in holders}:
-            return RULES["not-a-holder"]
+            return refusals.NOT_A_HOLDER
         return self._complete(box.address, person)
 
     def _complete(self, mailbox: str, person: Person) -> Account:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.operators.auth.rules_ciba import RULES
-from sandbox.operators.rules import Rule
+from sandbox.operators.auth import refusals_ciba
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.client_auth import certificate_thumbprint
 from sandbox.psc.jose import half_hash
 
@@ -88,40 +88,33 @@ class AccessExpectation:
 
 def access_problem(
     claims: Mapping[str, Any], expected: AccessExpectation, certificate: bytes | None, now: float
-) -> Rule | None:
-    """Return the rule that an access token's claims break, or None.
+) -> LoginRefusal | None:
+    """Return why an access token's claims are refused, or None.
 
     Takes the claims of a JWT (RFC 9068) or an introspection answer (RFC 7662 §2.2). `certificate`
     is the connection's (DER), for tokens bound to one (RFC 8705).
     """
-    broken = _broken(claims, expected, certificate, now)
-    return None if broken is None else RULES[broken]
-
-
-def _broken(
-    claims: Mapping[str, Any], expected: AccessExpectation, certificate: bytes | None, now: float
-) -> str | None:
     expiry, start = instant(claims, "exp"), instant(claims, "nbf")
     if claims.get("iss") != expected.issuer:
-        return "token-issuer"
+        return refusals_ciba.TOKEN_ISSUER
     if claims.get("typ", "Bearer") != "Bearer":
-        return "token-type"
+        return refusals_ciba.TOKEN_TYPE
     if expiry is None or expiry <= now or ("nbf" in claims and start is None):
-        return "token-expired"
+        return refusals_ciba.TOKEN_EXPIRED
     if start is not None and start > now + LEEWAY:
-        return "token-expired"
+        return refusals_ciba.TOKEN_EXPIRED
     admitted = expected.clients
     authorised = claims.get("azp", claims.get("client_id"))
     if admitted is not None and not (isinstance(authorised, str) and authorised in admitted):
-        return "token-audience"
+        return refusals_ciba.TOKEN_AUDIENCE
     if "aud" in claims and expected.audience not in _audience(claims):
-        return "token-audience"
+        return refusals_ciba.TOKEN_AUDIENCE
     if claims.get("acr") != expected.acr:
-        return "token-acr"
+        return refusals_ciba.TOKEN_ACR
     if "cnf" in claims and not _bound(claims["cnf"], certificate):
-        return "token-binding"
+        return refusals_ciba.TOKEN_BINDING
     if identity_of(claims) is None:
-        return "token-identity"
+        return refusals_ciba.TOKEN_IDENTITY
     return None
 
 

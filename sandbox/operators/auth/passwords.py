@@ -11,14 +11,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sandbox.operators.auth import refusals
 from sandbox.operators.auth.accounts import Access, Accounts, digest_of
 from sandbox.operators.auth.holdings import Holdings, parse_name
 from sandbox.operators.auth.limits import Attempts
-from sandbox.operators.auth.rules import RULES, unproved
 from sandbox.operators.auth.totp import DIGITS, Codes, Match
 from sandbox.operators.auth.verifier import Account, HeldVerifier
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, Rejected
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
 
 __all__ = ["PasswordLogin", "Proof", "typed_name"]
@@ -38,7 +38,7 @@ class Proof:
 
     Attributes:
         account: whose it would be, None when the name means none.
-        rule: why the name means none.
+        refusal: why the name means none.
         access: what is kept of the account, None when it has no password.
         whole: the text is the password.
         head: the text without its six digits is the password.
@@ -46,19 +46,19 @@ class Proof:
     """
 
     account: Account | None
-    rule: Rule | None
+    refusal: LoginRefusal | None
     access: Access | None
     whole: bool
     head: bool
     match: Match | None
 
-    def why(self) -> Rule:
-        """Return the rule for the journal; the wire hears the same of all of them."""
-        if self.rule is not None:
-            return unproved(self.rule)
+    def why(self) -> LoginRefusal:
+        """Return the refusal for the journal; the wire hears the same of all of them."""
+        if self.refusal is not None:
+            return refusals.unproved(self.refusal)
         if self.access is None:
-            return RULES["no-password"]
-        return RULES["code-not-here"] if self.head else RULES["wrong-password"]
+            return refusals.NO_PASSWORD
+        return refusals.CODE_NOT_HERE if self.head else refusals.WRONG_PASSWORD
 
 
 class PasswordLogin:
@@ -95,10 +95,10 @@ class PasswordLogin:
         held = tuple(method for method in _HELD if method in channel.methods)
         takes_codes = Method.TOTP in channel.methods
         if not (held or takes_codes):
-            return Rejected(rule=RULES["mechanism-not-here"])
+            return Rejected(refusal=refusals.MECHANISM_NOT_HERE)
         name = typed_name(credentials)
         if not self._attempts.may_try(channel.client, name):
-            return Rejected(rule=RULES["too-many-attempts"])
+            return Rejected(refusal=refusals.TOO_MANY_ATTEMPTS)
         proof = self.prove(credentials, channel.client, takes_codes=takes_codes)
         account = proof.account
         if account is not None and proof.head and proof.match is not None:
@@ -108,9 +108,9 @@ class PasswordLogin:
             return await self._ask(method, account, credentials, channel, name)
         guessed = Method.TOTP if proof.match is not None or not held else held[0]
         if account is not None and proof.whole:
-            return Rejected(rule=RULES["code-missing"], method=guessed)
+            return Rejected(refusal=refusals.CODE_MISSING, method=guessed)
         self._attempts.failed(channel.client, name)
-        return Rejected(rule=proof.why(), method=guessed)
+        return Rejected(refusal=proof.why(), method=guessed)
 
     def prove(self, credentials: PasswordCredentials, client: str, *, takes_codes: bool) -> Proof:
         """Compare, always as much: with and without six digits, whether the name exists or not."""
@@ -129,7 +129,7 @@ class PasswordLogin:
             match = self._codes.match(known, code, client)
         return Proof(
             account=account,
-            rule=found if isinstance(found, Rule) else None,
+            refusal=found if isinstance(found, LoginRefusal) else None,
             access=access,
             whole=whole_right,
             head=head_right and digits,
@@ -140,11 +140,11 @@ class PasswordLogin:
         self, account: Account, match: Match, client: str, name: str
     ) -> Accepted | Rejected:
         if not self._attempts.may_prove(account.key):
-            return Rejected(rule=RULES["too-many-second-factors"], method=Method.TOTP)
+            return Rejected(refusal=refusals.TOO_MANY_SECOND_FACTORS, method=Method.TOTP)
         if match.refused is not None:
             if match.guessed:
                 self._attempts.unproved(account.key)
-            return Rejected(rule=match.refused, method=Method.TOTP)
+            return Rejected(refusal=match.refused, method=Method.TOTP)
         await self._codes.accept(match)
         self._attempts.succeeded(client, name, account.key)
         return Accepted(actor=account.actor(Method.TOTP))
@@ -159,9 +159,9 @@ class PasswordLogin:
     ) -> Accepted | Rejected:
         verifier = self._held.get(method)
         if verifier is None:
-            return Rejected(rule=RULES["method-not-installed"], method=method)
+            return Rejected(refusal=refusals.METHOD_NOT_INSTALLED, method=method)
         if not self._attempts.may_prove(account.key):
-            return Rejected(rule=RULES["too-many-second-factors"], method=method)
+            return Rejected(refusal=refusals.TOO_MANY_SECOND_FACTORS, method=method)
         self._attempts.asked(account.key)
         result = await verifier.verify(credentials, channel, account)
         if isinstance(result, Accepted):

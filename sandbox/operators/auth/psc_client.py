@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.ciba_polling import (
     Answer,
     Approved,
@@ -28,8 +29,7 @@ from sandbox.operators.auth.psc_http import (
     Timing,
     trust_context,
 )
-from sandbox.operators.auth.rules_ciba import RULES
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.jose import BadTokenError
 from sandbox.psc.settings import CIBA_GRANT
 
@@ -135,7 +135,7 @@ class PscClient:
                     if answer.kind is Kind.PENDING:
                         pending_at = sent
                 case Ended():
-                    raise PscError(step.rule, step.detail, Marks(rung, elapsed()))
+                    raise PscError(step.refusal, step.detail, Marks(rung, elapsed()))
                 case Approved():
                     tokens = step.tokens
                     break
@@ -168,9 +168,9 @@ class PscClient:
         auth_req_id, expires_in = body.get("auth_req_id"), _positive(body.get("expires_in"))
         interval = _positive(body["interval"]) if "interval" in body else None
         if not isinstance(auth_req_id, str) or not auth_req_id or expires_in is None:
-            raise PscError(RULES["psc-misbehaves"], "the acknowledgement lacks a member")
+            raise PscError(refusals_ciba.PSC_MISBEHAVES, "the acknowledgement lacks a member")
         if "interval" in body and interval is None:
-            raise PscError(RULES["psc-misbehaves"], "interval is not a positive number")
+            raise PscError(refusals_ciba.PSC_MISBEHAVES, "interval is not a positive number")
         return CibaRequest(
             auth_req_id=auth_req_id, national_id=national_id, binding_message=message,
             expires_in=expires_in, interval=interval,
@@ -191,14 +191,14 @@ class PscClient:
         try:
             claims = await self._http.signed_claims(tokens["id_token"], (ours.id_token_algorithm,))
         except BadTokenError as error:
-            raise PscError(RULES["ciba-id-token"], str(error)) from None
+            raise PscError(refusals_ciba.CIBA_ID_TOKEN, str(error)) from None
         asked = Asked(
             issuer=ours.issuer, client_id=ours.client_id, national_id=request.national_id,
             auth_req_id=request.auth_req_id, acr=ours.acr, at=at,
         )  # fmt: skip
         problem = id_token_problem(claims, asked, tokens["access_token"], self._timing.now())
         if problem is not None:
-            raise PscError(RULES["ciba-id-token"], problem)
+            raise PscError(refusals_ciba.CIBA_ID_TOKEN, problem)
         return claims
 
     async def introspect(self, token: str) -> dict[str, Any]:
@@ -210,11 +210,11 @@ class PscClient:
         form = {"token": token, "token_type_hint": "access_token"}
         reply = await self._http.patient_post("introspection_endpoint", form)
         if reply.status in (400, 401, 403):
-            raise PscError(RULES["psc-registration"], f"HTTP {reply.status}")
+            raise PscError(refusals_ciba.PSC_REGISTRATION, f"HTTP {reply.status}")
         if reply.status != 200:
-            raise PscError(RULES["psc-unreachable"], f"HTTP {reply.status}")
+            raise PscError(refusals_ciba.PSC_UNREACHABLE, f"HTTP {reply.status}")
         if reply.body is None or not isinstance(reply.body.get("active"), bool):
-            raise PscError(RULES["psc-misbehaves"], "no introspection answer")
+            raise PscError(refusals_ciba.PSC_MISBEHAVES, "no introspection answer")
         return reply.body
 
     async def signed_claims(self, token: str, algorithms: tuple[str, ...]) -> dict[str, Any]:
@@ -222,21 +222,21 @@ class PscClient:
         return await self._http.signed_claims(token, algorithms)
 
 
-def _refused_request(reply: Reply) -> tuple[Rule, str]:
+def _refused_request(reply: Reply) -> tuple[LoginRefusal, str]:
     """Return why an authentication request was not acknowledged (CIBA Core §13)."""
     said = reply.body or {}
     error, text = said.get("error"), str(said.get("error_description", ""))
     detail = f"HTTP {reply.status} {str(error)[:40]!r}"
     if reply.status >= 500 or reply.status == 429:
-        return RULES["psc-unreachable"], detail
+        return refusals_ciba.PSC_UNREACHABLE, detail
     if reply.body is None:
-        return RULES["psc-misbehaves"], f"HTTP {reply.status} without JSON"
+        return refusals_ciba.PSC_MISBEHAVES, f"HTTP {reply.status} without JSON"
     # Keycloak says invalid_request for a user that it does not know.
     if error == "unknown_user_id" or text.replace("_", " ").lower() == "invalid user":
-        return RULES["ciba-unknown-person"], detail
+        return refusals_ciba.CIBA_UNKNOWN_PERSON, detail
     if error == "access_denied":
-        return RULES["ciba-policy"], detail
-    return RULES["psc-registration"], detail
+        return refusals_ciba.CIBA_POLICY, detail
+    return refusals_ciba.PSC_REGISTRATION, detail
 
 
 def _positive(value: Any) -> float | None:

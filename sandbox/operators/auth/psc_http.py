@@ -21,9 +21,9 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.fetched import Fetched
-from sandbox.operators.auth.rules_ciba import RULES
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.clients import is_local
 from sandbox.psc.jose import BadTokenError, key_set, read_jwt
 
@@ -87,11 +87,11 @@ class Marks:
 
 
 class PscError(Exception):
-    """No tokens, or no answer: `rule` says why; `marks` is None when no telephone was rung."""
+    """No tokens, or no answer: `refusal` says why; `marks` is None when no telephone was rung."""
 
-    def __init__(self, rule: Rule, detail: str = "", marks: Marks | None = None) -> None:
-        super().__init__(f"{rule.name} {detail}".strip())
-        self.rule = rule
+    def __init__(self, refusal: LoginRefusal, detail: str = "", marks: Marks | None = None) -> None:
+        super().__init__(f"{refusal.name} {detail}".strip())
+        self.refusal = refusal
         self.detail = detail
         self.marks = marks
 
@@ -178,7 +178,7 @@ class PscHttp:
         reply = await self._call("GET", self.registration.configuration)
         document = _document(reply)
         if document.get("issuer") != self.registration.issuer:
-            raise PscError(RULES["psc-misbehaves"], "discovery names another issuer")
+            raise PscError(refusals_ciba.PSC_MISBEHAVES, "discovery names another issuer")
         return {
             name: value
             for name, value in document.items()
@@ -190,12 +190,12 @@ class PscHttp:
         try:
             return key_set(document)
         except BadTokenError as error:
-            raise PscError(RULES["psc-misbehaves"], str(error)) from None
+            raise PscError(refusals_ciba.PSC_MISBEHAVES, str(error)) from None
 
     async def _endpoint(self, name: str) -> str:
         metadata = await self._metadata.get()
         if name not in metadata:
-            raise PscError(RULES["psc-misbehaves"], f"discovery lacks {name}")
+            raise PscError(refusals_ciba.PSC_MISBEHAVES, f"discovery lacks {name}")
         return metadata[name]
 
     async def patient_post(self, endpoint: str, form: Mapping[str, str]) -> Reply:
@@ -226,9 +226,9 @@ class PscHttp:
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > MAX_BODY:
-                        raise PscError(RULES["psc-misbehaves"], "the answer is too large")
+                        raise PscError(refusals_ciba.PSC_MISBEHAVES, "the answer is too large")
         except (httpx.HTTPError, TimeoutError) as error:
-            raise PscError(RULES["psc-unreachable"], type(error).__name__) from None
+            raise PscError(refusals_ciba.PSC_UNREACHABLE, type(error).__name__) from None
         return Reply(
             response.status_code, _json_object(bytes(body)),
             _seconds(response.headers.get("Retry-After", "")),
@@ -237,9 +237,9 @@ class PscHttp:
 
 def _document(reply: Reply) -> dict[str, Any]:
     if reply.status != 200:
-        raise PscError(RULES["psc-unreachable"], f"HTTP {reply.status}")
+        raise PscError(refusals_ciba.PSC_UNREACHABLE, f"HTTP {reply.status}")
     if reply.body is None:
-        raise PscError(RULES["psc-misbehaves"], "not JSON")
+        raise PscError(refusals_ciba.PSC_MISBEHAVES, "not JSON")
     return reply.body
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pyotp
 
+from sandbox.operators.auth import refusals
 from sandbox.operators.auth.accounts import Secret, SecretState, new_totp_secret
-from sandbox.operators.auth.rules import RULES
 from sandbox.operators.auth.used_codes import Use, UsedCodes
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.errors import UserError
 
 __all__ = ["DIGITS", "Codes", "Match", "TotpPolicy"]
@@ -65,13 +65,13 @@ class Match:
         use: what to remember before it is accepted; None when it is shared, or refused.
     """
 
-    refused: Rule | None
+    refused: LoginRefusal | None
     use: Use | None = None
 
     @property
     def guessed(self) -> bool:
         """Whether it may be a guess: a right code that comes again is none."""
-        return self.refused in {RULES["code-wrong"], RULES["code-out-of-time"]}
+        return self.refused in {refusals.CODE_WRONG, refusals.CODE_OUT_OF_TIME}
 
 
 class Codes:
@@ -109,13 +109,13 @@ class Codes:
                 if good and (found is None or abs(step - here) < abs(found[1] - here)):
                     found = (secret, step)
         if not secrets:
-            return Match(RULES["code-not-enrolled"])
+            return Match(refusals.CODE_NOT_ENROLLED)
         if found is not None and abs(found[1] - here) <= self.policy.skew_steps:
             return self._first_or_shared(*found, code, client, now)
         if any(self._shared(use, code, client, now) for each in secrets
                for use in self._used.of(each.id)):  # fmt: skip
             return Match(None)
-        return Match(RULES["code-wrong" if found is None else "code-out-of-time"])
+        return Match(refusals.CODE_WRONG if found is None else refusals.CODE_OUT_OF_TIME)
 
     async def accept(self, match: Match) -> None:
         """Make a good code used, durably. Nothing may be awaited between `match` and this.
@@ -137,7 +137,7 @@ class Codes:
             return Match(None, Use(secret.id, step, code, client, now))
         if not self.policy.once or self._shared(before, code, client, now):
             return Match(None)
-        return Match(RULES["code-reused"])
+        return Match(refusals.CODE_REUSED)
 
     def _shared(self, use: Use, code: str, client: str, now: float) -> bool:
         return (

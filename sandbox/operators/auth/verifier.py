@@ -14,7 +14,7 @@ from sandbox.operators.model import (
     Rejected,
     TokenCredentials,
 )
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
 
 __all__ = ["Account", "Admit", "HeldVerifier", "TokenVerifier"]
@@ -55,7 +55,7 @@ class Account:
 
 # (national identifier that was proved, login name or mailbox that was asked for, empty for the
 # person's own) -> the account, or why not.
-Admit = Callable[[str, str], Account | Rule]
+Admit = Callable[[str, str], Account | LoginRefusal]
 
 
 class HeldVerifier(Protocol):
@@ -78,5 +78,5 @@ class TokenVerifier(Protocol):
     ) -> Accepted | Rejected:
         """Verify the token, then ask `admit` whether its person may open what `user` names.
 
-        A `Rule` that `admit` gives back is the refusal. It is journaled by the authenticator.
+        What `admit` refuses is refused. It is journaled by the authenticator.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from sandbox.operators.enrolment.enrolment import MOST_TELEPHONES
-from sandbox.operators.rules import Refusal, Rule
+from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 
 __all__ = [
     "CARD_REFUSED",
@@ -68,14 +68,14 @@ class Problem(Exception):  # noqa: N818 - an answer, not an accident
         self.told = told
 
 
-def status_of(rule: Rule) -> int:
+def status_of(refusal: LoginRefusal) -> int:
     """Return the HTTP status of a refusal."""
-    return 429 if rule.refusal is Refusal.LIMITED else 403
+    return 429 if refusal.answer is LoginAnswer.LIMITED else 403
 
 
-def told_of(rule: Rule, otherwise: Told) -> Told:
+def told_of(refusal: LoginRefusal, otherwise: Told) -> Told:
     """Return what is said of a refusal: that there were too many, or `otherwise`."""
-    return LIMITED if rule.refusal is Refusal.LIMITED else otherwise
+    return LIMITED if refusal.answer is LoginAnswer.LIMITED else otherwise
 
 
 def client_of(request: Request) -> str:

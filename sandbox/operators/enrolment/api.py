@@ -22,7 +22,7 @@ from sandbox.operators.enrolment.answers import (
 )
 from sandbox.operators.enrolment.enrolment import Enrolment
 from sandbox.operators.enrolment.tickets import Ticket
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.refusals import Refused
 from sandbox.psc.web import PEER_CERTIFICATE, read_body
 
@@ -102,6 +102,6 @@ class Api:
         else:
             peer = request.scope.get(PEER_CERTIFICATE)
             found = await self._enrolment.sign_in_by_card(peer, user, client)
-        if isinstance(found, Rule):
+        if isinstance(found, LoginRefusal):
             raise Problem(status_of(found), told_of(found, SIGN_IN_REFUSED))
         return found, texts

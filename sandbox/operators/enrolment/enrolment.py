@@ -8,17 +8,17 @@ from collections.abc import Callable
 
 import pyotp
 
+from sandbox.operators.auth import refusals
 from sandbox.operators.auth.access_control import AccessControl
 from sandbox.operators.auth.accounts import Secret, SecretState
 from sandbox.operators.auth.certificates import is_card, read_peer
 from sandbox.operators.auth.holdings import parse_name
 from sandbox.operators.auth.passwords import typed_name
-from sandbox.operators.auth.rules import RULES
 from sandbox.operators.auth.totp import DIGITS
 from sandbox.operators.auth.verifier import Account
 from sandbox.operators.enrolment.tickets import Ticket, Tickets
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, SaslName
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
 
 __all__ = ["MOST_TELEPHONES", "Enrolment"]
@@ -71,7 +71,9 @@ class Enrolment:
 
     # Signing in ----------------------------------------------------------------------------------
 
-    async def sign_in(self, user: str, password: str, current: str, client: str) -> Ticket | Rule:
+    async def sign_in(
+        self, user: str, password: str, current: str, client: str
+    ) -> Ticket | LoginRefusal:
         """Sign a holder in with her password.
 
         Args:
@@ -85,64 +87,68 @@ class Enrolment:
         start = clock()
         found = await self._proved(user[:_LONGEST_NAME], password[:_LONGEST] + current, client)
         given = self._given(found, client, user)
-        if isinstance(given, Rule):
+        if isinstance(given, LoginRefusal):
             # As for mail software: the time taken tells nothing of what was found.
             await asyncio.sleep(max(0.0, start + self._control.policy.refusal_seconds - clock()))
         return given
 
-    async def sign_in_by_card(self, der: bytes | None, user: str, client: str) -> Ticket | Rule:
+    async def sign_in_by_card(
+        self, der: bytes | None, user: str, client: str
+    ) -> Ticket | LoginRefusal:
         """Sign the holder of a card in; `user` names her mailbox, or is empty for her own."""
         attempts = self._control.attempts
         if not attempts.may_try(client):
-            return self._given(RULES["too-many-attempts"], client, user)
+            return self._given(refusals.TOO_MANY_ATTEMPTS, client, user)
         peer = read_peer(der)
-        if not isinstance(peer, Rule) and not is_card(peer):
-            peer = RULES["application-not-here"]
-        if isinstance(peer, Rule):
-            found: Account | Rule = peer
+        if not isinstance(peer, LoginRefusal) and not is_card(peer):
+            peer = refusals.APPLICATION_NOT_HERE
+        if isinstance(peer, LoginRefusal):
+            found: Account | LoginRefusal = peer
         else:
             result = await self._control.cards.verify(peer, user[:_LONGEST_NAME])
             if isinstance(result, Accepted):
                 actor = result.actor
                 found = Account(mailbox=actor.mailbox, identity=actor.identity, name=actor.name)
             else:
-                found = result.rule
-        if isinstance(found, Rule):
+                found = result.refusal
+        if isinstance(found, LoginRefusal):
             attempts.failed(client)
         return self._given(found, client, user)
 
-    async def _proved(self, user: str, typed: str, client: str) -> Account | Rule:
+    async def _proved(self, user: str, typed: str, client: str) -> Account | LoginRefusal:
         attempts, passwords = self._control.attempts, self._control.passwords
         credentials = PasswordCredentials(mechanism=SaslName.PLAIN, authcid=user, password=typed)
         name = typed_name(credentials)
         if not attempts.may_try(client, name):
-            return RULES["too-many-attempts"]
+            return refusals.TOO_MANY_ATTEMPTS
         proof = passwords.prove(credentials, client, takes_codes=True)
         account = proof.account
         if account is None or not (proof.head or proof.whole):
             attempts.failed(client, name)
             return proof.why()
         if not attempts.may_prove(account.key):
-            return RULES["too-many-second-factors"]
+            return refusals.TOO_MANY_SECOND_FACTORS
         enrolled = self._control.accounts.secrets(account.mailbox, account.identity)
         if enrolled:
             if proof.match is None:
-                return RULES["code-missing"]
+                return refusals.CODE_MISSING
             if proof.match.refused is not None:
                 if proof.match.guessed:
                     attempts.unproved(account.key)
                 return proof.match.refused
             await self._control.codes.accept(proof.match)
         elif not proof.whole:
-            return RULES["code-not-enrolled"]
+            return refusals.CODE_NOT_ENROLLED
         attempts.succeeded(client, name, account.key)
         return account
 
-    def _given(self, found: Account | Rule, client: str, user: str) -> Ticket | Rule:
+    def _given(
+        self, found: Account | LoginRefusal, client: str, user: str
+    ) -> Ticket | LoginRefusal:
         journal, channel = self._control.journal, self.channel(client)
-        if isinstance(found, Rule):
+        if isinstance(found, LoginRefusal):
             shown = user if parse_name(user) is not None else ""
-            journal.refused(found, channel, user=shown)
+            journal.refused(found.reason, channel, user=shown)
             return found
         journal.note("enrolment-sign-in", channel, **_who(found))
         return self.tickets.give(found)
@@ -181,15 +187,15 @@ class Enrolment:
             name=secret.mailbox, issuer_name=f"MSSanté {self.operator} (test)"
         )
 
-    async def confirm(self, account: Account, code: str, client: str) -> Rule | None:
-        """Make the pending secret count, once a code of it was typed; a rule says why not."""
+    async def confirm(self, account: Account, code: str, client: str) -> LoginRefusal | None:
+        """Make the pending secret count, once a code of it was typed, or say why not."""
         channel, attempts = self.channel(client), self._control.attempts
         secret = self.pending(account)
-        refused: Rule | None
+        refused: LoginRefusal | None
         if not attempts.may_prove(account.key):
-            refused = RULES["too-many-second-factors"]
+            refused = refusals.TOO_MANY_SECOND_FACTORS
         elif secret is None or not (len(code) == DIGITS and code.isascii() and code.isdigit()):
-            refused = RULES["code-wrong"]
+            refused = refusals.CODE_WRONG
         else:
             match = self._control.codes.match([secret], code, client)
             refused = match.refused
@@ -199,9 +205,9 @@ class Enrolment:
                 self._control.accounts.become(secret, SecretState.CONFIRMED)
                 self._note("enrolment-confirmed", account, client, secret)
                 return None
-        if refused is not RULES["too-many-second-factors"]:
+        if refused is not refusals.TOO_MANY_SECOND_FACTORS:
             attempts.unproved(account.key)
-        self._control.journal.refused(refused, channel, **_who(account))
+        self._control.journal.refused(refused.reason, channel, **_who(account))
         return refused
 
     def revoke(self, account: Account, number: int, client: str) -> bool:

@@ -34,7 +34,7 @@ from sandbox.operators.enrolment.answers import (
 )
 from sandbox.operators.enrolment.enrolment import Enrolment
 from sandbox.operators.enrolment.tickets import LIFE, Ticket
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.forms import parse_form
 from sandbox.psc.refusals import Refused
 from sandbox.psc.web import PEER_CERTIFICATE, read_body
@@ -108,7 +108,7 @@ class Pages:
             current = form.get("current", "").replace(" ", "")
             found = await self._enrolment.sign_in(user, form.get("password", ""), current, client)
             otherwise = SIGN_IN_REFUSED
-        if isinstance(found, Rule):
+        if isinstance(found, LoginRefusal):
             return self.page("sign_in", status_of(found), error=told_of(found, otherwise))
         answer = RedirectResponse("/", 303, _HEADERS)
         answer.set_cookie(

@@ -1,87 +1,25 @@
-"""The protocol without sockets: bytes in, bytes out, and work to be awaited between.
-
-Which command is possible in which state, what it does, and whether message numbers may move with
-its reply stand in one table, COMMANDS.
-"""
+"""The protocol without sockets: bytes in, bytes out, and work to be awaited between."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from sandbox.operators.imap import rules
+from sandbox.operators.auth import refusals
 from sandbox.operators.imap.commands import Command
-from sandbox.operators.imap.do import changes, fetch, general, login, mailboxes, search
-from sandbox.operators.imap.do import list as lists
+from sandbox.operators.imap.do import login
 from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
 from sandbox.operators.imap.grammar import Malformed
-from sandbox.operators.imap.parser import Unparsed, parse
 from sandbox.operators.imap.responses import No, Reply, tagged
 from sandbox.operators.imap.service import Service
 from sandbox.operators.imap.session import Outcome, Session, State, Work
+from sandbox.operators.imap.table import Row, Unparsed, read
 from sandbox.operators.model import Channel
 from sandbox.operators.store import StoreError
 
-__all__ = ["COMMANDS", "Awaiting", "Core", "Entry"]
+__all__ = ["Awaiting", "Core"]
 
 Awaiting = Coroutine[Any, Any, None]
-
-_ANY = frozenset((State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED))
-_BEFORE = frozenset((State.NOT_AUTHENTICATED,))
-_AFTER = frozenset((State.AUTHENTICATED, State.SELECTED))
-_SELECTED = frozenset((State.SELECTED,))
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One command.
-
-    Attributes:
-        states: where it is possible.
-        handler: does it.
-        moves: EXPUNGE may be told with its reply (RFC 9051 §7.5.1); with FETCH, STORE and SEARCH
-            only where they are by UID.
-    """
-
-    states: frozenset[State]
-    handler: Callable[[Session, Command], Outcome]
-    moves: bool = True
-
-
-COMMANDS: dict[str, Entry] = {
-    "APPEND": Entry(_AFTER, changes.append),
-    "AUTHENTICATE": Entry(_BEFORE, login.authenticate),
-    "CAPABILITY": Entry(_ANY, general.capability),
-    "CHECK": Entry(_SELECTED, general.noop),
-    "CLOSE": Entry(_SELECTED, mailboxes.close),
-    "COPY": Entry(_SELECTED, changes.copy),
-    "CREATE": Entry(_AFTER, mailboxes.create),
-    "DELETE": Entry(_AFTER, mailboxes.delete),
-    "ENABLE": Entry(_AFTER, general.enable),
-    "EXAMINE": Entry(_AFTER, mailboxes.select),
-    "EXPUNGE": Entry(_SELECTED, changes.expunge),
-    "FETCH": Entry(_SELECTED, fetch.fetch, moves=False),
-    "ID": Entry(_ANY, general.identify),
-    "IDLE": Entry(_AFTER, general.idle),
-    "LIST": Entry(_AFTER, lists.list_mailboxes),
-    "LOGIN": Entry(_BEFORE, login.login),
-    "LOGOUT": Entry(_ANY, general.logout),
-    "LSUB": Entry(_AFTER, lists.lsub),
-    "MOVE": Entry(_SELECTED, changes.move),
-    "NAMESPACE": Entry(_AFTER, general.namespace),
-    "NOOP": Entry(_ANY, general.noop),
-    "RENAME": Entry(_AFTER, mailboxes.rename),
-    "SEARCH": Entry(_SELECTED, search.search, moves=False),
-    "SELECT": Entry(_AFTER, mailboxes.select),
-    "STARTTLS": Entry(_BEFORE, general.starttls),
-    "STATUS": Entry(_AFTER, mailboxes.status),
-    "STORE": Entry(_SELECTED, changes.store, moves=False),
-    "SUBSCRIBE": Entry(_AFTER, mailboxes.subscribe),
-    "UNSELECT": Entry(_SELECTED, mailboxes.unselect),
-    "UNSUBSCRIBE": Entry(_AFTER, mailboxes.subscribe),
-}
 
 _STORE_REPLIES = {
     "cannot": Reply("NO", "Not possible", "CANNOT"),
@@ -117,22 +55,26 @@ class Core:
         out, self.session.out = self.session.out, []
         return out
 
-    def greet(self) -> None:
-        """Say the first word."""
-        session = self.session
-        text = f"{session.channel.host} ready"
-        session.send(tagged("*", Reply("OK", text, f"CAPABILITY {session.capabilities()}")))
+    def greet(self) -> Awaiting | None:
+        """Say the first word, or return what has to be awaited for it: a certificate's judgement.
+
+        A certificate that logs in alone is good before the client says anything (PREAUTH, RFC 9051
+        §7.1.4); it has been shown already where TLS came first.
+        """
+        if self.session.login.alone:
+            return self._greet_by_certificate()
+        self._welcome("OK")
+        return None
 
     def refuse_without_certificate(self) -> None:
         """End a connection to an endpoint that requires a client certificate."""
-        channel = self.session.channel
-        self.session.service.journal.refused(rules.CERTIFICATE_MISSING, channel)
+        self.session.login.deny(refusals.CERTIFICATE_MISSING)
         self.session.bye("A client certificate is required here")
 
     def secured(self, channel: Channel, tls_seconds: float) -> None:
         """Take note that TLS protects the connection; what came before it counts no more."""
         session = self.session
-        session.channel, session.tls_seconds = channel, tls_seconds
+        session.login.secured(channel, tls_seconds)
         session.upgrading = False
         self.receiver.clear()
 
@@ -163,11 +105,11 @@ class Core:
             self._broken(event)
             return True
         try:
-            command = parse(event, utf8=session.utf8)
+            row, command = read(event, utf8=session.utf8)
         except Unparsed as unparsed:
             self._tell(unparsed.tag, _reply_to(unparsed.error))
             return True
-        return self._begin(command)
+        return self._begin(row, command)
 
     def expire(self) -> None:
         """End a session whose right to last is over (ECO.1.2.6)."""
@@ -182,33 +124,32 @@ class Core:
         if self.session.idling:
             self.session.report(expunge=True)
 
+    async def _greet_by_certificate(self) -> None:
+        good = await login.by_certificate(self.session)
+        if good:
+            self.receiver.limits = self.session.service.holder
+        self._welcome("PREAUTH" if good else "OK")
+
+    def _welcome(self, kind: str) -> None:
+        session = self.session
+        text = f"{session.channel.host} ready"
+        session.send(tagged("*", Reply(kind, text, f"CAPABILITY {session.capabilities()}")))
+
     # Within --------------------------------------------------------------------------------------
 
-    def _begin(self, command: Command) -> bool | Awaiting:
+    def _begin(self, row: Row[Any], command: Command) -> bool | Awaiting:
         session = self.session
-        entry = COMMANDS[command.name]
-        self._current = (command.tag, entry.moves or getattr(command, "uid", False))
-        if session.state in entry.states:
-            return self._outcome(lambda: entry.handler(session, command))
-        if session.state is State.NOT_AUTHENTICATED and login.by_certificate(session):
-            return self._await(partial(self._log_in_then, command))
+        self._current = (command.tag, row.moves)
+        if session.state in row.states:
+            return self._outcome(lambda: row.do(session, command))
         if session.state is State.NOT_AUTHENTICATED:
             text = "Log in first"
         else:
-            text = "Select a mailbox first" if entry.states == _SELECTED else "You are logged in"
+            text = (
+                "Select a mailbox first" if row.states == {State.SELECTED} else "You are logged in"
+            )
         self._finish(Reply("BAD", text))
         return True
-
-    async def _log_in_then(self, command: Command) -> Reply | None:
-        session = self.session
-        refusal = await login.with_certificate(session)
-        if refusal is not None:
-            return refusal
-        entry = COMMANDS[command.name]
-        if session.state not in entry.states:
-            return Reply("BAD", "Select a mailbox first")
-        outcome = entry.handler(session, command)
-        return outcome if outcome is None or isinstance(outcome, Reply) else await outcome()
 
     def _continue(self) -> bool | Awaiting:
         line = self.receiver.line()
@@ -270,7 +211,7 @@ class Core:
         settings = session.service.settings
         if session.ending:
             session.bye(session.ending)
-        elif session.actor is None and session.failed_logins >= settings.failed_logins:
+        elif session.actor is None and session.login.failures >= settings.failed_logins:
             session.bye("Too many failed attempts")
         elif session.bad_commands >= settings.bad_commands:
             session.bye("Too many commands that are not understood")

@@ -5,9 +5,17 @@ from __future__ import annotations
 import binascii
 import re
 
-from sandbox.operators.imap.grammar import Malformed
+from sandbox.operators.imap.grammar import Cursor, Malformed
 
-__all__ = ["DELIMITER", "decode_name", "encode_name", "from_mutf7", "matches", "to_mutf7"]
+__all__ = [
+    "DELIMITER",
+    "decode_name",
+    "encode_name",
+    "from_mutf7",
+    "matches",
+    "read_name",
+    "to_mutf7",
+]
 
 DELIMITER = "/"
 _NAME = 1000  # characters
@@ -47,6 +55,16 @@ def from_mutf7(name: str) -> str:
     if to_mutf7(decoded) != name:
         raise Malformed("Mailbox name is not modified UTF-7")
     return decoded
+
+
+def read_name(cursor: Cursor) -> str:
+    """Read a space and the name of a mailbox.
+
+    Raises:
+        Malformed: as for `decode_name`.
+    """
+    cursor.space()
+    return decode_name(cursor.astring(), utf8=cursor.utf8)
 
 
 def decode_name(raw: bytes, *, utf8: bool) -> str:

@@ -31,11 +31,15 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The end of a command: OK, NO or BAD, a response code without its brackets, a text."""
+    """The end of a command: OK, NO or BAD, a response code without its brackets, a text.
+
+    `told`: the journal knows already why it is not OK.
+    """
 
     kind: str
     text: str
     code: str = ""
+    told: bool = False
 
 
 class No(Exception):  # noqa: N818 - the answer to a client, not an accident

@@ -41,7 +41,7 @@ class ImapProtocol(asyncio.Protocol):
         self._writable.set()
         self._reading = True
         self._timer: asyncio.TimerHandle | None = None
-        self._expiry: asyncio.TimerHandle | None = None
+        self._expiry: asyncio.Task[object] | None = None
         self._keeping: asyncio.TimerHandle | None = None
         self._stalling: asyncio.TimerHandle | None = None
         self._pushing: asyncio.Handle | None = None
@@ -71,7 +71,9 @@ class ImapProtocol(asyncio.Protocol):
         if channel.tls and required and channel.certificate is None:
             core.refuse_without_certificate()
         elif first:
-            core.greet()
+            greeting = core.greet()
+            if greeting is not None:
+                self._run(greeting)
         self._flush()
 
     def data_received(self, data: bytes) -> None:
@@ -285,14 +287,15 @@ class ImapProtocol(asyncio.Protocol):
             self._flush()
 
     def _arm_expiry(self) -> None:
-        actor = self._core.session.actor
-        if actor is not None and actor.expires_at is not None and self._expiry is None:
-            left = actor.expires_at - self._service.clock()
-            self._expiry = self._loop.call_later(max(0.0, left), self._expire)
+        login = self._core.session.login
+        if login.actor is not None and self._expiry is None:
+            self._expiry = self._loop.create_task(login.ended())
+            self._expiry.add_done_callback(self._expire)
 
-    def _expire(self) -> None:
-        self._core.expire()
-        self._cut()
+    def _expire(self, ended: asyncio.Task[object]) -> None:
+        if self._transport is not None and not ended.cancelled():
+            self._core.expire()
+            self._cut()
 
     def _stalled(self) -> None:
         """Cut a client that takes nothing of what it was sent."""
@@ -306,6 +309,6 @@ class ImapProtocol(asyncio.Protocol):
         self._flush()
 
 
-def _cancel(handle: asyncio.Handle | None) -> None:
+def _cancel(handle: asyncio.Handle | asyncio.Task[object] | None) -> None:
     if handle is not None:
         handle.cancel()

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from sandbox.operators.imap.framing import Limits
 from sandbox.operators.imap.messages import ParsedMessages
-from sandbox.operators.journal import Journal
-from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
-from sandbox.operators.observing import Observer
+from sandbox.operators.login import Logins
 from sandbox.operators.room import Room
 from sandbox.operators.store import MailStore
 
-__all__ = ["LargeContents", "Logins", "Service", "Settings"]
-
-
-class Logins(Protocol):
-    """Who judges credentials; `auth.Authenticator` does."""
-
-    async def authenticate(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
-        """Judge; may take minutes. Cancelling cancels what is pending."""
+__all__ = ["LargeContents", "Service", "Settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +75,9 @@ class Service:
 
     Args:
         store: mailboxes.
-        logins: judges credentials.
-        observer: is told of connections, logins, sessions.
-        journal: is told of actions.
+        logins: who logs in; its journal and its observer are told of the rest too.
         settings: bounds and times.
         room: memory for commands and messages that come in.
-        clock: seconds since 1970.
     """
 
     def __init__(
@@ -99,19 +85,16 @@ class Service:
         store: MailStore,
         logins: Logins,
         *,
-        observer: Observer,
-        journal: Journal,
         settings: Settings | None = None,
         room: Room | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self.logins = logins
-        self.observer = observer
-        self.journal = journal
+        self.observer = logins.observer
+        self.journal = logins.journal
         self.settings = settings or Settings()
         self.room = room or Room()
-        self.clock = clock
+        self.clock = logins.clock
         # What a client may send before its login (a token fits in a line), and after it.
         self.stranger = Limits(line=16_384, literal=8_192, unasked=4_096, message=0)
         self.holder = Limits(

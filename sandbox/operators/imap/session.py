@@ -11,6 +11,7 @@ from sandbox.operators.imap.names import encode_name
 from sandbox.operators.imap.responses import Reply, astring, tagged
 from sandbox.operators.imap.service import Service
 from sandbox.operators.imap.view import View
+from sandbox.operators.login import Login
 from sandbox.operators.mail import MessageRow
 from sandbox.operators.model import Actor, Channel, SaslName
 from sandbox.operators.store import StoreError
@@ -78,12 +79,9 @@ class Session:
 
     def __init__(self, service: Service, channel: Channel, at: float) -> None:
         self.service = service
-        self.channel = channel
-        self.at = at
-        self.tls_seconds = 0.0
+        self.login = Login(service.logins, channel, at)
         self.out: list[bytes] = []
         self.state = State.NOT_AUTHENTICATED
-        self.actor: Actor | None = None
         self.enabled: frozenset[str] = frozenset()
         self.condstore = False
         self.view: View | None = None
@@ -92,12 +90,20 @@ class Session:
         self.holding = False
         self.upgrading = False
         self.ending = ""
-        self.login_at = 0.0
-        self.failed_logins = 0
         self.bad_commands = 0
         self.drain: Callable[[], Awaitable[None]] = _at_once
         self.wake: Callable[[], None] = _nothing
         self._stop_listening: Callable[[], None] = _nothing
+
+    @property
+    def channel(self) -> Channel:
+        """The connection, as far as authentication knows it."""
+        return self.login.channel
+
+    @property
+    def actor(self) -> Actor | None:
+        """Who logged in."""
+        return self.login.actor
 
     # What was agreed ---------------------------------------------------------------------------
 
@@ -124,9 +130,7 @@ class Session:
             return " ".join((*ALWAYS, *EXTENSIONS, limit))
         if not self.channel.tls:
             return " ".join((*ALWAYS, "LITERAL-", "STARTTLS", "LOGINDISABLED"))
-        # Clients take EXTERNAL first where it is offered: only who gave a certificate is told.
-        without = {SaslName.NONE} | ({SaslName.EXTERNAL} if not self.channel.certificate else set())
-        offered = [name for name in self.channel.mechanisms if name not in without]
+        offered = self.login.offered
         methods = [f"AUTH={name}" for name in offered]
         login = [] if set(offered) & set(PASSWORDS) else ["LOGINDISABLED"]
         return " ".join((*ALWAYS, "LITERAL-", *methods, *login))

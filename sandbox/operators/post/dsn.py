@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from sandbox.operators.mail import Envelope, Recipient
+from sandbox.operators.mail import Action, Envelope, Outcome, Recipient
 from sandbox.operators.post.dsn_text import human_part, subject
-from sandbox.operators.post.outcome import Action, Outcome
 
 __all__ = ["Reporter", "is_due", "notification"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from email.header import Header
 from email.utils import formatdate
 
-from sandbox.operators.post.outcome import Action, Outcome
+from sandbox.operators.mail import Action, Outcome
 
 __all__ = ["human_part", "subject"]
 

@@ -1,23 +1,26 @@
-"""Header of a message: who it says it is from, and what servers add to it."""
+"""A message and its header, strictly read: who it says it is from."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+import unicodedata
+from dataclasses import dataclass
 from email.errors import HeaderParseError, ObsoleteHeaderDefect
 from email.headerregistry import AddressHeader, ContentTypeHeader, HeaderRegistry
-from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
 from sandbox.operators.post.addresses import AddressError, normal_address
 
-__all__ = ["Header", "HeaderError", "first_instant", "read_header", "trace"]
+__all__ = ["Header", "HeaderError", "Message", "read_header", "read_message"]
 
 MAX_FIELDS, MAX_OCTETS = 1000, 512 * 1024
 # Characters of a value that the library parses: it takes time with the square of them.
 MAX_PARSED = 1000
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
-_MILLISECONDS = re.compile(r"\(and ([0-9]{1,3}) ms\)$")
+# An address as a reader sees one, what he does not see, what turns the text around (UAX #9 §2).
+_SHOWN = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _REGISTRY = HeaderRegistry()
 # What the library is known to raise for bad input.
 # AttributeError: a group with another behind it where one address is due.
@@ -45,6 +48,11 @@ class Header:
         wanted = name.lower().encode()
         return [_unfold(value) for field, value in self.fields if field == wanted]
 
+    def has(self, name: str) -> bool:
+        """Tell whether a field is there."""
+        wanted = name.lower().encode()
+        return any(field == wanted for field, _ in self.fields)
+
     @property
     def ascii(self) -> bool:
         """Whether all of it is ASCII."""
@@ -59,7 +67,15 @@ class Header:
         values = self.values(name)
         if len(values) > 1:
             raise HeaderError(f"{name} comes {len(values)} times")
-        return list(_read_addresses(values[0])) if values else []
+        return list(_read_addresses(values[0])[0]) if values else []
+
+    def misleads(self, name: str) -> bool:
+        """Tell whether the names of a field of addresses show a reader someone else's address.
+
+        Raises:
+            HeaderError: as for `addresses`.
+        """
+        return any(_read_addresses(value)[1] for value in self.values(name))
 
     @property
     def is_report(self) -> bool:
@@ -77,6 +93,23 @@ class Header:
         return parsed.content_type == "multipart/report" and kind in {
             "disposition-notification", "delivery-status",
         }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message in hand, every line ended by CRLF, and its header, read once."""
+
+    content: bytes
+    header: Header
+
+
+def read_message(content: bytes) -> Message:
+    """Read the header of a message and keep both.
+
+    Raises:
+        HeaderError: as for `read_header`.
+    """
+    return Message(content, read_header(content))
 
 
 def read_header(content: bytes) -> Header:
@@ -112,8 +145,8 @@ def _unfold(value: bytes) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _read_addresses(value: str) -> tuple[str, ...]:
-    """Read an address list, refusing what the library had to guess.
+def _read_addresses(value: str) -> tuple[tuple[str, ...], bool]:
+    """Read an address list, refusing what the library had to guess; tell whether it misleads.
 
     An encoded word in place of an address, a comment that hides one, an address without a domain:
     what two readers may read differently is not for us to choose.
@@ -129,49 +162,25 @@ def _read_addresses(value: str) -> tuple[str, ...]:
     if not isinstance(parsed, AddressHeader) or guessed or not parsed.addresses:
         raise HeaderError("the addresses cannot be read")
     try:
-        return tuple(normal_address(each.addr_spec) for each in parsed.addresses)
+        found = tuple(normal_address(each.addr_spec) for each in parsed.addresses)
     except AddressError:
         raise HeaderError("an address of the field is not one") from None
+    return found, _misleads(f"{value} {parsed}", found)
 
 
-def trace(
-    *, client: str, address: str, server: str, protocol: str, comment: str, token: str,
-    recipient: str, now: float,
-) -> bytes:  # fmt: skip
-    """Return a `Received` field (RFC 5321 §4.4).
-
-    Args:
-        client: name that EHLO gave.
-        address: address of the peer.
-        server: our name.
-        protocol: value of `with` (RFC 3848, RFC 6531 §4.3).
-        comment: what is added in brackets after it.
-        token: value of `id`.
-        recipient: value of `for`; empty leaves it out, as it must be with several (RFC 5321 §7.2).
-        now: seconds since 1970.
-    """
-    to = f"\r\n\tfor <{recipient}>" if recipient else ""
-    when = format_datetime(datetime.fromtimestamp(int(now), UTC))
-    milliseconds = int(now * 1000) % 1000  # a date has whole seconds; a comment may follow it
-    return (
-        f"Received: from {client} ([{address}])\r\n"
-        f"\tby {server} with {protocol} id {token}\r\n"
-        f"\t({comment}){to};\r\n"
-        f"\t{when} (and {milliseconds} ms)\r\n"
-    ).encode()
+def _misleads(text: str, found: tuple[str, ...]) -> bool:
+    """Tell whether names or comments, decoded or not, show another address or turn the text."""
+    if _TURNING.search(text):
+        return True
+    for each in _SHOWN.findall(unicodedata.normalize("NFKC", _UNSEEN.sub("", text))):
+        # Some software puts its user's address between apostrophes as his name.
+        if not any(_is_one_of(address, found) for address in (each, each.lstrip("'"))):
+            return True
+    return False
 
 
-def first_instant(header: Header) -> float | None:
-    """Return when the first server took a message (seconds since 1970), from its trace."""
-    values = header.values("Received")
-    if not values:
-        return None
-    written = values[-1].rpartition(";")[2].strip()
-    if len(written) > MAX_PARSED:
-        return None
-    milliseconds = _MILLISECONDS.search(written)
+def _is_one_of(address: str, found: tuple[str, ...]) -> bool:
     try:
-        whole = parsedate_to_datetime(written).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return whole + (int(milliseconds[1]) / 1000 if milliseconds else 0.0)
+        return normal_address(address) in found
+    except AddressError:
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 import secrets
 import time
@@ -12,20 +13,25 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from sandbox.operators.journal import Journal
-from sandbox.operators.mail import Envelope, Recipient
+from sandbox.operators.mail import Action, Addressed, Envelope, Outcome, Recipient
 from sandbox.operators.model import Actor, Channel
 from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
 from sandbox.operators.post.addresses import domain_of
 from sandbox.operators.post.dsn import Reporter, is_due, notification
-from sandbox.operators.post.headers import Header, first_instant, read_header, trace
-from sandbox.operators.post.outcome import Action, Outcome
-from sandbox.operators.relay.client import without_return_path
+from sandbox.operators.post.headers import Message
+from sandbox.operators.post.trace import (
+    arrived,
+    first_instant,
+    received,
+    return_path,
+    without_return_path,
+)
 from sandbox.operators.store import MailStore, StoreError
 from sandbox.trust.dn import DN
 
 __all__ = ["PostError", "PostOffice"]
 
-_RETURN_PATH = re.compile(rb"^Return-Path[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.I | re.M)
+LOG = logging.getLogger(__name__)
 
 
 class PostError(Exception):
@@ -39,7 +45,7 @@ class PostOffice:
         store: where messages are kept.
         operator: label of the operator.
         domains: served here; a callable where they change.
-        host: name of this server in trace fields.
+        host: name of this server in trace fields and notifications.
         observer: told of deliveries.
         journal: told of messages.
         closed: whether a mailbox that the store still holds takes no more mail.
@@ -67,19 +73,46 @@ class PostOffice:
         self._journal = journal
         self._clock = clock
 
+    # Here or elsewhere ---------------------------------------------------------------------------
+
+    def serves(self, domain: str) -> bool:
+        """Tell whether mail of a domain (lower case) ends here."""
+        return domain in self._domains()
+
     def knows(self, address: str) -> bool | None:
         """Tell whether a recipient is here; None when its domain is not of this operator.
 
         `postmaster` without a domain is of this operator (RFC 5321 §4.5.1).
         """
         domain = domain_of(address)
-        if domain and domain not in self._domains():
+        if domain and not self.serves(domain):
             return None
         mailbox = self._mailbox(address)
         return self._store.has_mailbox(mailbox) and not self._closed(mailbox)
 
+    def _sort(
+        self, recipients: Sequence[Recipient]
+    ) -> tuple[dict[str, Recipient], list[Recipient]]:
+        """Return recipients here by mailbox, and those elsewhere, each once."""
+        local: dict[str, Recipient] = {}
+        remote: dict[str, Recipient] = {}
+        for each in recipients:
+            domain = domain_of(each.address)
+            if not domain or self.serves(domain):
+                local.setdefault(self._mailbox(each.address), each)
+            else:
+                remote.setdefault(each.address, each)
+        return local, list(remote.values())
+
+    def _mailbox(self, address: str) -> str:
+        if "@" not in address:
+            return f"{address}@{min(self._domains(), default='')}".lower()
+        return address.lower()
+
+    # Messages ------------------------------------------------------------------------------------
+
     async def submit(
-        self, envelope: Envelope, content: bytes, actor: Actor, channel: Channel, client: str
+        self, envelope: Envelope, message: Message, actor: Actor, channel: Channel, client: str
     ) -> str:
         """Take a message of a user of this operator; it is durable when this returns.
 
@@ -87,7 +120,7 @@ class PostOffice:
 
         Args:
             envelope: what MAIL and RCPT said.
-            content: the message, every line ended by CRLF.
+            message: as it came.
             actor: who sends; the trace shows his mailbox, which the message shows anyway.
             channel: how it came.
             client: name that EHLO gave.
@@ -98,19 +131,19 @@ class PostOffice:
         Raises:
             PostError: it could not be stored.
         """
-        header = read_header(content)
         now, token = self._clock(), _token()
         missing = b""
-        if not header.values("Date"):
+        if not message.header.has("Date"):
             missing += _date(now)
-        if not header.values("Message-ID"):
+        if not message.header.has("Message-ID"):
             missing += f"Message-ID: <{token}@{self._host}>\r\n".encode()
         comment = f"{channel.tls}, authenticated as {actor.mailbox}"
         protocol = "UTF8SMTPSA" if envelope.smtputf8 else "ESMTPSA"
         head = self._trace(envelope, channel, client, protocol, comment, token, now) + missing
         return await self._accept(
             envelope,
-            (head, *_without_return_path(content, header)),
+            head,
+            message,
             channel,
             token,
             mailbox=actor.mailbox,
@@ -119,14 +152,14 @@ class PostOffice:
         )
 
     async def receive(
-        self, envelope: Envelope, content: bytes, channel: Channel, peer: DN, client: str
+        self, envelope: Envelope, message: Message, channel: Channel, peer: DN, client: str
     ) -> str:
         """Take a message that another operator relays; it is durable when this returns.
 
         A relay that missed our 250 sends the same again: it is told 250, and nothing is added.
 
         Args:
-            envelope, content, channel, client: as for `submit`.
+            envelope, message, channel, client: as for `submit`.
             peer: name that the relay's certificate proved.
 
         Returns:
@@ -135,18 +168,18 @@ class PostOffice:
         Raises:
             PostError: it could not be stored.
         """
-        header = read_header(content)
         now, token = self._clock(), _token()
         protocol = "UTF8SMTPS" if envelope.smtputf8 else "ESMTPS"
         comment = f"{channel.tls}, certificate of {_printable(peer.get('CN'))}"
         head = self._trace(envelope, channel, client, protocol, comment, token, now)
-        born = first_instant(header)
+        born = first_instant(message.header)
         return await self._accept(
             envelope,
-            (head, *_without_return_path(content, header)),
+            head,
+            message,
             channel,
             token,
-            key=_key(envelope.reverse_path, content, peer),
+            key=_key(envelope.reverse_path, message.content, peer),
             age=0.0 if born is None else max(0.0, now - born),
             peer=str(peer),
         )
@@ -156,7 +189,7 @@ class PostOffice:
         token: str, now: float,
     ) -> bytes:  # fmt: skip
         recipients = envelope.recipients
-        return trace(
+        return received(
             client=client,
             address=channel.client,
             server=channel.host or self._host,
@@ -170,7 +203,8 @@ class PostOffice:
     async def _accept(
         self,
         envelope: Envelope,
-        parts: tuple[bytes, ...],
+        head: bytes,
+        message: Message,
         channel: Channel,
         token: str,
         *,
@@ -178,32 +212,50 @@ class PostOffice:
         age: float = 0.0,
         **details: str,
     ) -> str:
-        local, remote = self._split(envelope.recipients)
+        local, remote = self._sort(envelope.recipients)
+
+        def ours(server: str) -> bool:
+            names = {self._host, channel.host, *self._domains()}
+            return server in names or any(server.endswith(f".{each}") for each in self._domains())
+
         # Final delivery tells the reverse-path (RFC 5321 §4.4); the relay takes it off again.
-        path = f"Return-Path: <{envelope.reverse_path}>\r\n".encode() if local else b""
-        content = b"".join((path, *parts))
+        path = return_path(envelope.reverse_path) if local else b""
+        content = b"".join((path, head, *arrived(message, ours)))
         try:
             queue_id = await self._store.accept(
                 envelope, content, local=list(local), remote=remote, key=key, queue_id=token
             )
         except StoreError as error:
             raise PostError(str(error)) from error
-        repeated = queue_id != token
-        self._journal.note(
-            "repeated" if repeated else "accepted",
-            channel,
-            queue_id=queue_id,
-            reverse_path=envelope.reverse_path,
-            recipients=[each.address for each in envelope.recipients],
-            size=len(content),
-            **details,
-        )
-        if not repeated:
-            self._observe(local, age, len(content), relayed=bool(key))
-            await self._confirm(envelope, content, local, queue_id)
+        try:
+            repeated = queue_id != token
+            self._journal.note(
+                "repeated" if repeated else "accepted",
+                channel,
+                queue_id=queue_id,
+                reverse_path=envelope.reverse_path,
+                recipients=[each.address for each in envelope.recipients],
+                size=len(content),
+                **details,
+            )
+            if not repeated:
+                self.delivered(local, len(content), age=age, relayed=bool(key))
+                await self._confirm(envelope, content, local, queue_id)
+        except Exception:
+            LOG.exception("post: %s is kept, but was not told to all", queue_id)
         return queue_id
 
-    def _observe(self, mailboxes: Iterable[str], age: float, size: int, *, relayed: bool) -> None:
+    def delivered(
+        self, mailboxes: Iterable[str], size: int, *, age: float = 0.0, relayed: bool = False
+    ) -> None:
+        """Tell the observer what was put into mailboxes here.
+
+        Args:
+            mailboxes: addresses.
+            size: octets.
+            age: seconds since the first operator took the message.
+            relayed: whether another operator brought it.
+        """
         at = self._clock()
         for mailbox in mailboxes:
             self._observer.delivery(
@@ -216,6 +268,24 @@ class PostOffice:
                     relayed=relayed,
                 )
             )
+
+    # Notifications -------------------------------------------------------------------------------
+
+    @property
+    def reporter(self) -> Reporter:
+        """Who signs notifications."""
+        return Reporter(self._host, f"mailer-daemon@{min(self._domains())}")
+
+    def addressed(self, envelope: Envelope, content: bytes) -> Addressed | None:
+        """Say where a notification of ours goes; None, and a line in the journal, when nowhere."""
+        local, remote = self._sort(envelope.recipients)
+        lost = [mailbox for mailbox in local if not self._store.has_mailbox(mailbox)]
+        if lost:
+            self._journal.note("notice-lost", to=lost[0])
+            return None
+        if local:
+            content = return_path(envelope.reverse_path) + content
+        return Addressed(envelope, content, list(local), remote)
 
     async def _confirm(
         self, envelope: Envelope, content: bytes, local: dict[str, Recipient], queue_id: str
@@ -232,45 +302,26 @@ class PostOffice:
         ]
         if not outcomes:
             return
-        reporter = Reporter(self._host, f"mailer-daemon@{min(self._domains())}")
         answer, report = notification(
             envelope,
             without_return_path(content),
             outcomes,
-            reporter=reporter,
+            reporter=self.reporter,
             queue_id=queue_id,
             accepted_at=now,
             now=now,
         )
-        here, elsewhere = self._split(answer.recipients)
-        if here:
-            report = b"Return-Path: <>\r\n" + report
-        try:
-            await self._store.accept(answer, report, local=list(here), remote=elsewhere)
-        except StoreError as error:
-            self._journal.note("confirmation-lost", queue_id=queue_id, detail=str(error))
+        notice = self.addressed(answer, report)
+        if notice is None:
             return
-        self._observe(here, 0.0, len(report), relayed=False)
-
-    def _split(
-        self, recipients: Sequence[Recipient]
-    ) -> tuple[dict[str, Recipient], list[Recipient]]:
-        """Return recipients here by mailbox, and those elsewhere, each once."""
-        local: dict[str, Recipient] = {}
-        remote: dict[str, Recipient] = {}
-        domains = self._domains()
-        for each in recipients:
-            domain = domain_of(each.address)
-            if not domain or domain in domains:
-                local.setdefault(self._mailbox(each.address), each)
-            else:
-                remote.setdefault(each.address, each)
-        return local, list(remote.values())
-
-    def _mailbox(self, address: str) -> str:
-        if "@" not in address:
-            return f"{address}@{min(self._domains(), default='')}".lower()
-        return address.lower()
+        try:
+            await self._store.accept(
+                notice.envelope, notice.content, local=notice.local, remote=notice.remote
+            )
+        except StoreError as error:
+            self._journal.note("notice-lost", to=envelope.reverse_path, detail=str(error))
+            return
+        self.delivered(notice.local, len(notice.content))
 
 
 def _token() -> str:
@@ -296,10 +347,3 @@ def _date(now: float) -> bytes:
 def _printable(name: str) -> str:
     """Return what a comment may hold of a certificate's name."""
     return re.sub(r"[^A-Za-z0-9 .@_-]", "?", name)
-
-
-def _without_return_path(content: bytes, header: Header) -> tuple[bytes, ...]:
-    """Return parts of a message without the `Return-Path` of others (RFC 5321 §4.4)."""
-    if not header.values("Return-Path"):
-        return (content,)
-    return _RETURN_PATH.sub(b"", content[: header.end]), content[header.end :]

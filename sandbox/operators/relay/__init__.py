@@ -6,12 +6,12 @@ TLS to be the domain's (`policy`: chain, name, revocation, DN on the list). `cli
 client without sockets, `connection` its shell. Each transaction ends in a `settlement`, which
 `register` writes at once: what was delivered leaves the queue, what failed for now waits
 (`backoff`), what failed for good leaves it together with the notification that its sender gets
-(`dsn`), so that a crash at any instant loses nothing; a crash between the other side's 250 and our
-record sends the same again, and the receiver knows it by its digest.
-`policy` and `rules` also serve the inbound side, in `smtp`.
+(`post`), so that a crash at any instant loses nothing; a crash between the other side's 250 and our
+record sends the same again, and the receiver knows it by its digest. A disk that is full or a fault
+of ours holds rows back for a while, never until a restart.
+`policy` and `refusals` also serve the inbound side.
 """
 
 from sandbox.operators.relay.policy import check_peer, is_listed, may_receive, may_send
-from sandbox.operators.relay.rules import RULES
 
-__all__ = ["RULES", "check_peer", "is_listed", "may_receive", "may_send"]
+__all__ = ["check_peer", "is_listed", "may_receive", "may_send"]

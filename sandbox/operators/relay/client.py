@@ -22,7 +22,6 @@ __all__ = [
     "capabilities",
     "obstacle",
     "wire_form",
-    "without_return_path",
 ]
 
 _LONE = re.compile(rb"\r\n|\r|\n")
@@ -59,11 +58,6 @@ def obstacle(envelope: Envelope, content: bytes, offered: Capabilities) -> Troub
     if offered.max_size and len(content) > offered.max_size:
         return TROUBLES["too-big"]
     return None
-
-
-def without_return_path(content: bytes) -> bytes:
-    """Return a content without the `Return-Path` of a delivery here (RFC 5321 §4.4)."""
-    return content.partition(b"\r\n")[2] if content.startswith(b"Return-Path:") else content
 
 
 def wire_form(content: bytes) -> bytes:

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.operators.mail import Envelope
+from sandbox.operators.refusals import MailRefusal
+from sandbox.operators.relay import refusals
 from sandbox.operators.relay.client import Capabilities, Transaction, capabilities, obstacle
 from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
-from sandbox.operators.relay.rules import BY_FINDING
-from sandbox.operators.relay.troubles import TROUBLES, Trouble, of_reply, of_rule
-from sandbox.operators.rules import Rule
+from sandbox.operators.relay.troubles import TROUBLES, Trouble, of_refusal, of_reply
 from sandbox.trust import DN, Finding
 from sandbox.trust.tls import CIPHERS
 
 __all__ = ["Connection", "Judge", "Peer", "Timeouts", "TroubleError", "client_context"]
 
 # What the other side's certificate (DER) proves when asked for a host; a rule when nothing.
-Judge = Callable[[bytes | None, str], Awaitable[DN | Rule]]
+Judge = Callable[[bytes | None, str], Awaitable[DN | MailRefusal]]
 
 # X509_V_ERR_* of OpenSSL that say more than "untrusted".
 _FINDINGS = {
@@ -39,17 +39,17 @@ class TroubleError(Exception):
 
     Attributes:
         trouble: why.
-        rule: the rule of the space of trust, where it is one.
+        refusal: by the space of trust, where it is one.
         host: that was tried, empty where none was.
         untouched: the connection had ended before it was used: another one may be tried at once.
     """
 
     def __init__(
-        self, trouble: Trouble, rule: Rule | None = None, *, untouched: bool = False
+        self, trouble: Trouble, refusal: MailRefusal | None = None, *, untouched: bool = False
     ) -> None:
         super().__init__(trouble.said)
         self.trouble = trouble
-        self.rule = rule
+        self.refusal = refusal
         self.host = ""
         self.untouched = untouched
 
@@ -164,8 +164,8 @@ class Connection:
         await self._start_tls(context)
         connection: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
         proved = await judge(connection.getpeercert(binary_form=True), self.peer.host)
-        if isinstance(proved, Rule):
-            raise TroubleError(of_rule(proved), proved)
+        if isinstance(proved, MailRefusal):
+            raise TroubleError(of_refusal(proved), proved)
         self.dn = proved
         self._offered = await self._ehlo(name)
 
@@ -177,8 +177,8 @@ class Connection:
                 ssl_handshake_timeout=self._timeouts.connect,
             )
         except ssl.SSLCertVerificationError as error:
-            rule = BY_FINDING[_FINDINGS.get(error.verify_code, Finding.UNTRUSTED)]
-            raise TroubleError(of_rule(rule), rule) from None
+            refusal = refusals.BY_FINDING[_FINDINGS.get(error.verify_code, Finding.UNTRUSTED)]
+            raise TroubleError(of_refusal(refusal), refusal) from None
         except OSError:
             raise TroubleError(TROUBLES["tls-failed"]) from None
 

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from cryptography import x509
 
-from sandbox.operators.relay.rules import BY_FINDING, RULES
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import MailRefusal
+from sandbox.operators.relay import refusals
 from sandbox.trust import (
     DN,
     CertificateChecker,
@@ -29,16 +29,16 @@ __all__ = ["Revocation", "check_peer", "is_listed", "may_receive", "may_send"]
 Revocation = Callable[[x509.Certificate], Awaitable[RevocationStatus]]
 
 
-def is_listed(listed: DomainList, domain: str) -> Rule | None:
+def is_listed(listed: DomainList, domain: str) -> MailRefusal | None:
     """Tell why a domain is outside the space of trust; None when it is on the list."""
     try:
         inside = normal_domain(domain) in listed.domains
     except ValueError:
         inside = False
-    return None if inside else RULES["relay-domain-unlisted"]
+    return None if inside else refusals.DOMAIN_UNLISTED
 
 
-def may_send(listed: DomainList, dn: DN, domain: str) -> Rule | None:
+def may_send(listed: DomainList, dn: DN, domain: str) -> MailRefusal | None:
     """Tell why a relay may not send mail of a domain (inbound); None when it may.
 
     Args:
@@ -48,13 +48,13 @@ def may_send(listed: DomainList, dn: DN, domain: str) -> Rule | None:
             list may send.
     """
     if not listed.domains_of(dn):
-        return RULES["relay-dn-unlisted"]
+        return refusals.DN_UNLISTED
     if not domain or listed.authorises(domain, dn):
         return None
-    return RULES["relay-sender-domain"]
+    return refusals.SENDER_DOMAIN
 
 
-def may_receive(listed: DomainList, dn: DN, domain: str) -> Rule | None:
+def may_receive(listed: DomainList, dn: DN, domain: str) -> MailRefusal | None:
     """Tell why mail of a domain must not be given to a server (outbound); None when it may.
 
     Args:
@@ -65,7 +65,7 @@ def may_receive(listed: DomainList, dn: DN, domain: str) -> Rule | None:
     refused = is_listed(listed, domain)
     if refused is not None:
         return refused
-    return None if listed.authorises(domain, dn) else RULES["relay-recipient-domain"]
+    return None if listed.authorises(domain, dn) else refusals.RECIPIENT_DOMAIN
 
 
 async def check_peer(
@@ -75,7 +75,7 @@ async def check_peer(
     revocation: Revocation,
     now: datetime,
     name: str = "",
-) -> DN | Rule:
+) -> DN | MailRefusal:
     """Return the name that another relay's certificate proves, or why it proves none.
 
     Args:
@@ -86,22 +86,22 @@ async def check_peer(
         name: host name that was asked for (outbound); empty does not check.
     """
     if certificate is None:
-        return RULES["relay-certificate-missing"]
+        return refusals.CERTIFICATE_MISSING
     try:
         leaf = read_certificate(certificate)
         dn = dn_of(leaf)
     except ValueError:
-        return BY_FINDING[Finding.UNREADABLE]
+        return refusals.BY_FINDING[Finding.UNREADABLE]
     findings = checker.check(leaf, profile=ProfileName.OPERATOR_SERVER, now=now, name=name)
     if findings:
-        return BY_FINDING[_gravest(findings)]
+        return refusals.BY_FINDING[_gravest(findings)]
     status = await revocation(leaf)
     if status is RevocationStatus.GOOD:
         return dn
     unknown = status is RevocationStatus.UNKNOWN
-    return BY_FINDING[Finding.REVOCATION_UNKNOWN if unknown else Finding.REVOKED]
+    return refusals.BY_FINDING[Finding.REVOCATION_UNKNOWN if unknown else Finding.REVOKED]
 
 
 def _gravest(findings: list[Finding]) -> Finding:
     """Prefer what is wrong by nature to what time mends: the reply is permanent if one cause is."""
-    return min(findings, key=lambda each: BY_FINDING[each].refusal.smtp_code < 500)
+    return min(findings, key=lambda each: refusals.BY_FINDING[each].code < 500)

@@ -7,12 +7,12 @@ import ssl
 from collections.abc import Callable
 
 from sandbox.operators.journal import Journal
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay.connection import Connection, Judge, Peer, TroubleError
 from sandbox.operators.relay.names import Exchanger, Names, NoRouteError
 from sandbox.operators.relay.policy import is_listed, may_receive
 from sandbox.operators.relay.settings import RelaySettings
-from sandbox.operators.relay.troubles import TROUBLES, of_rule
-from sandbox.operators.rules import Rule
+from sandbox.operators.relay.troubles import TROUBLES, of_refusal
 from sandbox.trust import DomainList
 from sandbox.trust.domain_list import normal_domain
 
@@ -26,7 +26,7 @@ class Pool:
         settings: the operator's.
         names: DNS.
         listed: the list in force.
-        local: the operator's own domains, to which nothing is relayed.
+        serves: whether a domain is the operator's own, to which nothing is relayed.
         context: TLS, from `client_context`.
         judge: says what a server's certificate proves.
         journal: told of every refusal by a rule.
@@ -38,7 +38,7 @@ class Pool:
         *,
         names: Names,
         listed: Callable[[], DomainList],
-        local: Callable[[], frozenset[str]],
+        serves: Callable[[str], bool],
         context: ssl.SSLContext,
         judge: Judge,
         journal: Journal,
@@ -46,7 +46,7 @@ class Pool:
         self._settings = settings
         self._names = names
         self._listed = listed
-        self._local = local
+        self._serves = serves
         self._context = context
         self._judge = judge
         self._journal = journal
@@ -69,7 +69,7 @@ class Pool:
         if refused is not None:
             raise self._refusal(refused, domain)
         name = normal_domain(domain)
-        if name in self._local():
+        if self._serves(name):
             raise TroubleError(TROUBLES["loop"])
         failures: list[TroubleError] = []
         for exchanger in await self._exchangers(name, seed):
@@ -158,16 +158,19 @@ class Pool:
         pairs[:] = [pair for pair in pairs if pair[0] is not connection]
         connection.say_goodbye()
 
-    def _refusal(self, rule: Rule, domain: str, host: str = "", dn: str = "") -> TroubleError:
-        self._journal.refused(rule, direction="out", domain=domain, host=host, dn=dn)
-        error = TroubleError(of_rule(rule), rule)
+    def _refusal(
+        self, refusal: MailRefusal, domain: str, host: str = "", dn: str = ""
+    ) -> TroubleError:
+        self._journal.refused(refusal.reason, direction="out", domain=domain, host=host, dn=dn)
+        error = TroubleError(of_refusal(refusal), refusal)
         error.host = host
         return error
 
     def _noted(self, error: TroubleError, peer: Peer, domain: str) -> TroubleError:
         error.host = peer.host
-        if error.rule is not None:
+        if error.refusal is not None:
             self._journal.refused(
-                error.rule, direction="out", domain=domain, host=peer.host, address=peer.address
-            )
+                error.refusal.reason, direction="out", domain=domain, host=peer.host,
+                address=peer.address,
+            )  # fmt: skip
         return error

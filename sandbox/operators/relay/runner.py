@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import logging
 import ssl
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Queued
-from sandbox.operators.observing import Observer
-from sandbox.operators.post.dsn import Reporter
-from sandbox.operators.relay.client import without_return_path
+from sandbox.operators.post import PostOffice
+from sandbox.operators.post.trace import without_return_path
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay.connection import Connection, TroubleError
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import Revocation, check_peer
@@ -23,16 +27,18 @@ from sandbox.operators.relay.register import Attempt, Register
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
 from sandbox.operators.relay.troubles import Trouble
-from sandbox.operators.rules import Rule
-from sandbox.operators.store import MailStore
+from sandbox.operators.store import MailStore, StoreError
 from sandbox.trust import DN, CertificateChecker, DomainList
 
 __all__ = ["Runner"]
+
+LOG = logging.getLogger(__name__)
 
 MOST_HELD = 5_000  # rows taken from the queue at once: bounds memory
 GATHERING = 0.005  # seconds that new rows may wait for others while a lane is at work
 STEP = 1e-5  # seconds more for each row under way: stepping over them costs
 GRACE = 0.5  # seconds that a transaction under way may take when the runner stops
+_PUMP = "the queue"
 FAR = 10 * 365 * 86400.0  # seconds; beyond any schedule
 
 
@@ -51,14 +57,13 @@ class Runner:
     Args:
         store: the operator's.
         settings: how it relays.
+        post: what is here, and where notifications go.
         names: DNS.
         listed: the list of domains in force.
-        local: the operator's own domains.
         context: TLS, from `client_context`.
         checker: of the other relays' certificates; without its own `revocation`.
         revocation: says whether a certificate is revoked.
         journal: told of every attempt.
-        observer: told of notifications put into mailboxes here.
         clock: seconds since 1970.
     """
 
@@ -67,14 +72,13 @@ class Runner:
         store: MailStore,
         settings: RelaySettings,
         *,
+        post: PostOffice,
         names: Names,
         listed: Callable[[], DomainList],
-        local: Callable[[], frozenset[str]],
         context: ssl.SSLContext,
         checker: CertificateChecker,
         revocation: Revocation,
         journal: Journal,
-        observer: Observer,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -82,38 +86,37 @@ class Runner:
         self._names = names
         self._checker = checker
         self._revocation = revocation
+        self._journal = journal
         self._clock = clock
         self._pool = Pool(
             settings,
             names=names,
             listed=listed,
-            local=local,
+            serves=post.serves,
             context=context,
             judge=self._judge,
             journal=journal,
         )
-        self._register = Register(
-            store, operator=settings.operator, local=local, journal=journal, observer=observer
-        )
-        self._reporter = Reporter(settings.host, settings.mailer)
+        self._register = Register(store, post=post, journal=journal)
+        self._post = post
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.connections)
         self._lanes: dict[str, _Lane] = {}
         self._held: set[int] = set()
         self._records: set[asyncio.Task[None]] = set()
         self._pump: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
+        self._faults: Counter[str] = Counter()  # of ours, in a row: by domain, or of the pump
         self._flushing = False
 
     async def start(self) -> None:
         """Begin with what is due, also from before a restart."""
         self._store.on_queue(self._wake.set)
-        self._pump = asyncio.get_running_loop().create_task(self._run(), name="relay")
-        self._pump.add_done_callback(_loud)
+        self._start_pump()
 
     async def stop(self) -> None:
         """Stop within a second; what is not settled stays in the queue."""
-        self._stopping = True
+        self._stopping.set()
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
@@ -132,10 +135,34 @@ class Runner:
         self._flushing = True
         self._wake.set()
 
+    def _start_pump(self) -> None:
+        if not self._stopping.is_set():
+            self._pump = asyncio.get_running_loop().create_task(self._run(), name="relay")
+            self._pump.add_done_callback(self._pumped)
+
+    def _pumped(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A queue that cannot be read now may be read later.
+            self._later(_PUMP, error, self._start_pump)
+
+    def _later(self, what: str, error: BaseException, act: Callable[[], None]) -> None:
+        """Have something tried again after a fault of ours: nothing waits for a restart."""
+        self._faults[what] += 1
+        pause = self._settings.recovery.pause(self._faults[what], what)
+        self._journal.note("relay-fault", what=what, error=repr(error), pause=round(pause, 3))
+        LOG.error("relay: %s", what, exc_info=error)
+        asyncio.get_running_loop().call_later(pause, act)
+
+    def _release(self, bundle: Sequence[Queued]) -> None:
+        """Let rows be taken from the queue again."""
+        self._held.difference_update(each.id for each in bundle)
+        self._wake.set()
+
     async def _run(self) -> None:
         while True:
             self._wake.clear()
             self._take()
+            self._faults.pop(_PUMP, None)
             try:
                 async with asyncio.timeout(self._pause()):
                     await self._wake.wait()
@@ -181,27 +208,28 @@ class Runner:
 
     def _left(self, lane: _Lane, task: asyncio.Task[None]) -> None:
         lane.workers.discard(task)
-        if not lane.workers and not self._stopping:
+        if not lane.workers and not self._stopping.is_set():
             if lane.pending:
                 self._staff(lane)
             else:
                 self._lanes.pop(lane.domain, None)
-        _loud(task)
 
     async def _work(self, lane: _Lane) -> None:
         async with self._slots:
             connection: Connection | None = None
             try:
-                while lane.pending and not self._stopping:
+                while lane.pending and not self._stopping.is_set():
                     bundle = lane.pending.popleft()
                     started = time.perf_counter()
                     held, connection = connection, None
                     try:
                         connection = await self._connection(lane, bundle, held)
+                        await self._attempt(lane, bundle, connection, started)
                     except TroubleError as error:
                         self._unreached(lane, bundle, error, started)
                         return
-                    await self._attempt(lane, bundle, connection, started)
+                    except Exception as error:  # noqa: BLE001 - ours; others' mail goes on
+                        self._later(lane.domain, error, partial(self._release, bundle))
             finally:
                 if connection is not None:
                     self._pool.release(connection)
@@ -260,34 +288,52 @@ class Runner:
             fates = [Fate(item=item, trouble=error.trouble, remote=error.host) for item in each]
             self._settle(fates, started, None)
 
-    def _settle(
-        self,
-        fates: Sequence[Fate],
-        started: float,
-        connection: Connection | None,
-    ) -> None:
-        """Decide, and record it while the lane goes on; the rows stay taken until then."""
-        now = self._clock()
-        decided = settlement(
-            fates,
-            lambda: self._content(fates[0].item),
-            backoff=self._settings.backoff,
-            reporter=self._reporter,
-            now=now,
-        )
-        attempt = Attempt(at=now, seconds=time.perf_counter() - started, connection=connection)
-        task = asyncio.get_running_loop().create_task(self._record(decided, attempt))
+    def _settle(self, fates: Sequence[Fate], started: float, connection: Connection | None) -> None:
+        """Record what came of it while the lane goes on; the rows stay taken until then."""
+        seconds = time.perf_counter() - started
+        attempt = Attempt(at=self._clock(), seconds=seconds, connection=connection)
+        task = asyncio.get_running_loop().create_task(self._record(fates, attempt))
         self._records.add(task)
         task.add_done_callback(self._records.discard)
 
-    async def _record(self, decided: Settlement, attempt: Attempt) -> None:
-        # Rows that could not be recorded stay taken: they are sent again only after a restart,
-        # where the receiver knows them.
-        if await self._register.record(decided, attempt):
-            self._held.difference_update(each.fate.item.id for each in decided.decisions)
-            self._wake.set()
+    async def _record(self, fates: Sequence[Fate], attempt: Attempt) -> None:
+        bundle = [each.item for each in fates]
+        domain = bundle[0].recipient.address.rpartition("@")[2]
+        try:
+            decided = settlement(
+                fates,
+                lambda: self._content(bundle[0]),
+                backoff=self._settings.backoff,
+                reporter=self._post.reporter,
+                now=attempt.at,
+            )
+            await self._write(decided, attempt, domain)
+        except Exception as error:  # noqa: BLE001 - sent again, and the receiver knows it
+            self._later(domain, error, partial(self._release, bundle))
+        else:
+            self._faults.pop(domain, None)
+            self._release(bundle)
 
-    async def _judge(self, certificate: bytes | None, host: str) -> DN | Rule:
+    async def _write(self, decided: Settlement, attempt: Attempt, domain: str) -> None:
+        """Write a settlement, as often as it takes: what was sent is not to be sent again."""
+        for tries in itertools.count(1):
+            try:
+                await self._register.record(decided, attempt)
+            except StoreError as error:
+                if error.kind != "failed" or self._stopping.is_set():
+                    raise
+                pause = self._settings.recovery.pause(tries, domain)
+                self._journal.note("relay-not-recorded", error=str(error), pause=round(pause, 3))
+                await self._pause_or_stop(pause)
+            else:
+                return
+
+    async def _pause_or_stop(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    async def _judge(self, certificate: bytes | None, host: str) -> DN | MailRefusal:
         return await check_peer(
             certificate,
             checker=self._checker,
@@ -295,9 +341,3 @@ class Runner:
             now=datetime.fromtimestamp(self._clock(), UTC),
             name=host,
         )
-
-
-def _loud(task: asyncio.Task[None]) -> None:
-    """Let the event loop report a fault of our own: nobody awaits these tasks."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        raise error

@@ -15,9 +15,7 @@ class RelaySettings:
     """How an operator relays.
 
     Attributes:
-        operator: its label.
-        host: name of its relay: EHLO, Reporting-MTA, and the MX that is itself.
-        mailer: address that its notifications come from.
+        host: name of its relay: EHLO, and the MX that is itself.
         port: where relays listen; MX records carry none.
         per_domain: connections at once for one domain.
         connections: connections at once.
@@ -26,11 +24,10 @@ class RelaySettings:
         keep: seconds that a connection stays open without work.
         backoff: when to try again.
         timeouts: how long to wait for the other side.
+        recovery: when to try again what failed here: a full disk, a fault of ours.
     """
 
-    operator: str
     host: str
-    mailer: str
     port: int = 25
     per_domain: int = 4
     connections: int = 64
@@ -39,3 +36,4 @@ class RelaySettings:
     keep: float = 5.0
     backoff: Backoff = field(default_factory=Backoff)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    recovery: Backoff = field(default_factory=lambda: Backoff(first=1.0, ceiling=60.0))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sandbox.operators.mail import Envelope, Queued
+from sandbox.operators.mail import Action, Envelope, Outcome, Queued
 from sandbox.operators.post.dsn import Reporter, is_due, notification
-from sandbox.operators.post.outcome import Action, Outcome
 from sandbox.operators.relay.backoff import Backoff
 from sandbox.operators.relay.troubles import TROUBLES, Trouble
 

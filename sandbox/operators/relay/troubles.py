@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import MailRefusal
 
-__all__ = ["TROUBLES", "Trouble", "of_reply", "of_rule"]
+__all__ = ["TROUBLES", "Trouble", "of_refusal", "of_reply"]
 
 _STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
 
@@ -164,14 +164,14 @@ TROUBLES: dict[str, Trouble] = {
 }
 
 
-def of_rule(rule: Rule) -> Trouble:
-    """Return a rule of the space of trust as a trouble."""
+def of_refusal(refusal: MailRefusal) -> Trouble:
+    """Return a refusal by the space of trust as a trouble."""
     return Trouble(
-        name=rule.name,
-        status=rule.refusal.enhanced_status,
-        french=rule.french,
-        english=rule.english,
-        clause=rule.clause,
+        name=refusal.name,
+        status=refusal.status,
+        french=refusal.reason.what.french,
+        english=refusal.reason.what.english,
+        clause=refusal.reason.clause,
     )
 
 

@@ -5,10 +5,9 @@ Theory of operation. `intake` cuts what comes into lines and messages, where onl
 is `submission` or `relay_in` by who may send what (`transaction`: MAIL and RCPT; `reception`: a
 message and its memory). None of them knows sockets, tasks or clocks: bytes in, replies and
 questions (`events`) out. `connection` is the shell around them, `servers` what a `Door` is given. A
-question is a login (`auth`), a certificate (`relay.policy`), or a message for the `PostOffice`: it
-adds the trace and puts recipients here and elsewhere into the store at once; only then 250 is said.
-`addresses`, `parameters` and `headers` read what RFC 5321, 3461 and 5322 write, strictly: what two
-servers may read differently is refused. Every refusal is a row of `refusals`.
+question is a login (`auth`), a certificate (`relay.policy`, by way of `operator`), or a message for
+the `post` office; only when it is kept 250 is said. `parameters` reads what RFC 3461 writes,
+strictly. Every refusal is a row of `refusals`.
 """
 
 from sandbox.operators.smtp.limits import Limits

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from typing import cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, cast
 
 from sandbox.operators.door import Arrival
 from sandbox.operators.observing import Observer, SessionObserved
-from sandbox.operators.post.office import PostError
+from sandbox.operators.post import PostError
+from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import Close, Event, Post, StartTls
-from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.space.methods import Method
 
 __all__ = ["Connection"]
@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._lingering: asyncio.TimerHandle | None = None
-        self._session_end: asyncio.TimerHandle | None = None
+        self._session_end: asyncio.Task[object] | None = None
         self._full = False  # the client does not read our replies
         self._holding = False  # we do not read the client's commands
         self._bytes_in = self._bytes_out = 0
@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
             self.observer.connected(self.arrival.channel, self.arrival.at)
             self._dialogue.greet()
         else:
-            self._dialogue.secured(self.arrival.channel)
+            self._dialogue.secured(self.arrival.channel, self.arrival.tls_seconds)
         self._advance()
 
     def data_received(self, data: bytes) -> None:
@@ -124,15 +124,16 @@ class Connection(asyncio.Protocol):
 
     # The rest.
 
-    def end_by(self, seconds: float, end: Callable[[], None]) -> None:
-        """Have the dialogue ended by a time of its own."""
+    def end_after(self, ended: Coroutine[Any, Any, object], end: Callable[[], None]) -> None:
+        """Have the dialogue ended when something has come about."""
 
-        def act() -> None:
-            if self._transport is not None:
+        def act(task: asyncio.Task[object]) -> None:
+            if self._transport is not None and not task.cancelled():
                 end()
                 self._advance()
 
-        self._session_end = asyncio.get_running_loop().call_later(max(0.0, seconds), act)
+        self._session_end = asyncio.get_running_loop().create_task(ended)
+        self._session_end.add_done_callback(act)
 
     def _advance(self, *, urgent: bool = False) -> None:
         while self._transport is not None and (urgent or not self._full):
@@ -191,7 +192,7 @@ class Connection(asyncio.Protocol):
             # A socket that is not read does not tell that its client is gone, and a login may be
             # held for minutes: who sends that much meanwhile has to go.
             self._task.cancel()
-            self._dialogue.cut(REFUSALS["pipelining"])
+            self._dialogue.cut(refusals.PIPELINING)
             self._advance()
             return
         if wanted is not self._holding:

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Channel
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.room import Room
-from sandbox.operators.rules import Rule
+from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.events import Close, Event, Outcome
 from sandbox.operators.smtp.intake import Intake
 from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.reception import Reception
-from sandbox.operators.smtp.refusals import BY_CODE, REFUSALS, MailRefusal
 from sandbox.operators.smtp.replies import Reply
 
 __all__ = ["Conversation", "Setting"]
@@ -66,7 +66,7 @@ class Conversation:
         self._about: dict[str, str] = {}  # what the journal keeps of the command at hand
         self._waiting = False
         self._closing: Close | None = None
-        self._ended: MailRefusal | None = None
+        self._ended: Reply | None = None
         self._errors = self._junk = 0
         self._born = self._heard = self.now()
 
@@ -123,14 +123,14 @@ class Conversation:
         self._waiting = False
         self._say(reply)
 
-    def end(self, refusal: MailRefusal) -> None:
+    def end(self, reply: Reply) -> None:
         """Close as soon as what is under way is done; a message half received is refused."""
         if self._closing is not None:
             return
         if self._waiting or self._reception.active:
-            self._ended = refusal
+            self._ended = reply
         else:
-            self._say(refusal)
+            self._say(reply)
 
     @property
     def deadline(self) -> float:
@@ -143,7 +143,7 @@ class Conversation:
 
     def time_out(self) -> None:
         """Say that time is up; to be called after `deadline`."""
-        self.cut(REFUSALS["timeout"])
+        self.cut(refusals.TIMEOUT)
 
     def closed(self) -> None:
         """The connection is gone."""
@@ -165,10 +165,14 @@ class Conversation:
 
     def _say(self, outcome: Reply | MailRefusal) -> None:
         """Reply; count what goes wrong; tell the journal why."""
-        refusal = outcome if isinstance(outcome, MailRefusal) else BY_CODE.get(outcome.code)
-        reply = outcome.reply if isinstance(outcome, MailRefusal) else outcome
+        if isinstance(outcome, MailRefusal):
+            refusal: MailRefusal | None = outcome
+            reply = Reply.of(outcome)
+        else:
+            refusal = None if outcome.told else refusals.BY_CODE.get(outcome.code)
+            reply = outcome
         if refusal is not None:
-            self._tell(refusal.rule, reply)
+            self._tell(refusal, reply)
         self._output.append(bytes(reply))
         self._errors += reply.code >= 500
         if reply.close:
@@ -178,19 +182,11 @@ class Conversation:
             self._say(self._ended)
         elif self._errors >= self.limits.errors or self._junk >= self.limits.junk:
             self._errors = self._junk = 0
-            self._say(REFUSALS["errors"])
+            self._say(refusals.ERRORS)
 
-    def _refuse(self, rule: Rule) -> Reply:
-        """Refuse by a rule of another table: it says what the wire says."""
-        refusal = rule.refusal
-        code = refusal.smtp_code
-        reply = Reply(code, refusal.enhanced_status, refusal.text, close=code == 421)
-        self._tell(rule, reply)
-        return reply
-
-    def _tell(self, rule: Rule, reply: Reply) -> None:
+    def _tell(self, refusal: MailRefusal, reply: Reply) -> None:
         """Tell the journal what was refused, to whom, and in what words."""
         said = reply.text if isinstance(reply.text, str) else reply.text[-1]
         self._journal.refused(
-            rule, self.channel, reply=f"{reply.code} {said}", **self._who(), **self._about
+            refusal.reason, self.channel, reply=f"{reply.code} {said}", **self._who(), **self._about
         )

@@ -7,15 +7,17 @@ what to whom.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import ClassVar
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
-from sandbox.operators.post.headers import Header, HeaderError, read_header
+from sandbox.operators.post import Header, HeaderError, read_message
+from sandbox.operators.refusals import MailRefusal
+from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Conversation, Setting
-from sandbox.operators.smtp.events import CheckPeer, Close, Login, Outcome, Post, StartTls
+from sandbox.operators.smtp.events import AskWho, CheckPeer, Close, Outcome, Post, StartTls
 from sandbox.operators.smtp.intake import Fault
-from sandbox.operators.smtp.refusals import REFUSALS, MailRefusal
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.transaction import Transaction, read_mail, read_rcpt
 
@@ -63,7 +65,7 @@ class Dialogue(Conversation):
             self._bar()
         self._say(self._barred or Reply(220, "", f"{self.channel.host} ESMTP"))
 
-    def secured(self, channel: Channel) -> None:
+    def secured(self, channel: Channel, tls_seconds: float) -> None:  # noqa: ARG002
         """TLS is up: all that was said before is forgotten (RFC 3207 §4.2)."""
         self._intake.clear()
         self.channel = channel
@@ -80,7 +82,7 @@ class Dialogue(Conversation):
     def fail_post(self, detail: str) -> None:
         """Say that the message could not be kept."""
         self._about["detail"] = detail
-        self._posted(REFUSALS["storage"])
+        self._posted(refusals.STORAGE)
 
     def _posted(self, outcome: Reply | MailRefusal) -> None:
         self._reception.stop()
@@ -94,9 +96,12 @@ class Dialogue(Conversation):
     def _bar(self) -> None:
         """Take nothing from a client without the certificate that is required (RFC 3207 §4.1)."""
         if self._certificate_required and self.channel.certificate is None:
-            refusal = REFUSALS["certificate-needed"]
-            self._tell(refusal.rule, refusal.reply)
-            self._barred = refusal.reply
+            self._barred = replace(Reply.of(refusals.CERTIFICATE_NEEDED), told=True)
+            self._without_certificate()
+
+    def _without_certificate(self) -> None:
+        """Tell the journal, once, of a client without the certificate that is required."""
+        self._journal.refused(refusals.CERTIFICATE_NEEDED.reason, self.channel)
 
     def _extensions(self) -> tuple[str, ...]:
         """Return EHLO keywords of this kind of server."""
@@ -143,7 +148,7 @@ class Dialogue(Conversation):
 
     def _faulty(self, fault: Fault) -> Outcome:
         if fault is Fault.BARE:
-            return REFUSALS["bare-line-ending"]
+            return refusals.BARE_LINE_ENDING
         why = "Command line too long" if fault is Fault.LONG else "NUL in a command"
         return Reply(500, "5.5.2", why)
 
@@ -155,7 +160,7 @@ class Dialogue(Conversation):
         verb, _, argument = text.partition(" ")
         verb = verb.upper()
         if verb in NOT_SMTP:
-            return REFUSALS["not-smtp"]
+            return refusals.NOT_SMTP
         if verb != "QUIT" and self._barred is not None:
             return self._barred
         if verb not in self.COMMANDS:
@@ -165,7 +170,7 @@ class Dialogue(Conversation):
         if verb in {"NOOP", "RSET", "VRFY", "EXPN", "ETRN", "HELP", "HELO", "EHLO"}:
             self._junk += 1
         if verb in {"EHLO", "HELO", "DATA", "AUTH"} and self._intake:
-            return REFUSALS["pipelining"]
+            return refusals.PIPELINING
         return self._run(verb, argument.rstrip(" "))
 
     def _run(self, verb: str, argument: str) -> Outcome:
@@ -205,19 +210,19 @@ class Dialogue(Conversation):
 
     def _mail_from(self, argument: str) -> Outcome:
         refused = self._order() or self._ready()
-        if isinstance(refused, Login | CheckPeer):
+        if isinstance(refused, AskWho | CheckPeer):
             self._again = ("MAIL", argument)
         if refused is not None:
             return refused
         if self._mail is not None:
             return Reply(503, "5.5.1", "A message is already under way")
         if self._messages >= self.limits.messages:
-            return REFUSALS["messages"]
+            return refusals.MESSAGES
         mail = read_mail(argument, esmtp=self.esmtp, authentication=bool(self._extensions()))
         if isinstance(mail, Reply):
             return mail
         if mail.given.size > self.limits.message_bytes:
-            return REFUSALS["size"]
+            return refusals.SIZE
         self._about = {"reverse_path": mail.reverse_path}
         refused = self._may_send(mail.reverse_path)
         if refused is not None:
@@ -237,7 +242,7 @@ class Dialogue(Conversation):
             return recipient
         self._about = {"reverse_path": mail.reverse_path, "recipient": recipient.address}
         if len(mail.recipients) >= self.limits.recipients:
-            return REFUSALS["recipients"]
+            return refusals.RECIPIENTS
         refused = self._may_receive(recipient.address)
         if refused is not None:
             return refused
@@ -287,7 +292,7 @@ class Dialogue(Conversation):
         """Return why a command comes too early."""
         if not self.client_name:
             return Reply(503, "5.5.1", "EHLO first")
-        return None if self.channel.tls else REFUSALS["tls-needed"]
+        return None if self.channel.tls else refusals.TLS_NEEDED
 
     def _message(self) -> Outcome | None:
         content = self._reception.content()
@@ -306,11 +311,12 @@ class Dialogue(Conversation):
             return self._ended
         envelope = mail.envelope(content)
         try:
-            header = read_header(content)
+            message = read_message(content)
+            header = message.header
             if not header.ascii and not envelope.smtputf8:
-                return REFUSALS["header-utf8"]
+                return refusals.HEADER_UTF8
             if len(header.values("Received")) >= MAX_HOPS:
-                return REFUSALS["loop"]
-            return self._may_pass(header, envelope) or Post(envelope, content)
+                return refusals.LOOP
+            return self._may_pass(header, envelope) or Post(envelope, message)
         except HeaderError:
-            return REFUSALS["header"]
+            return refusals.HEADER

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Credentials
-from sandbox.operators.smtp.refusals import MailRefusal
+from sandbox.operators.post import Message
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.replies import Reply
 
-__all__ = ["CheckPeer", "Close", "Event", "Login", "Outcome", "Post", "StartTls"]
+__all__ = ["AskWho", "CheckPeer", "Close", "Event", "Outcome", "Post", "StartTls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class StartTls:
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class AskWho:
     """Ask who it is, then call `answer_login`."""
 
     credentials: Credentials
@@ -34,7 +35,7 @@ class Post:
     """Keep a message, then call `answer_post`."""
 
     envelope: Envelope
-    content: bytes
+    message: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +45,5 @@ class Close:
     abrupt: bool
 
 
-Event = StartTls | Login | CheckPeer | Post | Close
+Event = StartTls | AskWho | CheckPeer | Post | Close
 Outcome = Reply | MailRefusal | Event

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.room import Room
+from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.intake import Fault, Intake
-from sandbox.operators.smtp.refusals import REFUSALS, MailRefusal
 
 __all__ = ["Reception"]
 
 _UNFIT = {
-    Fault.BARE: "bare-line-ending",
-    Fault.NUL: "nul",
-    Fault.LONG: "line-length",
-    Fault.LARGE: "size",
+    Fault.BARE: refusals.BARE_LINE_ENDING,
+    Fault.NUL: refusals.NUL,
+    Fault.LONG: refusals.LINE_LENGTH,
+    Fault.LARGE: refusals.SIZE,
 }
 
 
@@ -61,7 +62,7 @@ class Reception:
         if data.fault is None:
             return data.content
         starved = self._no_room and data.fault is Fault.LARGE
-        return REFUSALS["room" if starved else _UNFIT[data.fault]]
+        return refusals.ROOM if starved else _UNFIT[data.fault]
 
     def stop(self) -> None:
         """Give the room back."""

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
+from sandbox.operators.post import Header
 from sandbox.operators.post.addresses import domain_of
-from sandbox.operators.post.headers import Header
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import MailRefusal
+from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import CheckPeer, Outcome
-from sandbox.operators.smtp.refusals import REFUSALS
 from sandbox.trust.dn import DN
 
 __all__ = ["RelayIn"]
@@ -37,20 +37,20 @@ class RelayIn(Dialogue):
         setting: Setting,
         *,
         certificate_required: bool,
-        may_send: Callable[[DN, str], Rule | None],
+        may_send: Callable[[DN, str], MailRefusal | None],
     ) -> None:
         super().__init__(channel, setting, certificate_required=certificate_required)
         self.peer: DN | None = None
         self._allowed = may_send
 
-    def answer_peer(self, result: DN | Rule) -> None:
+    def answer_peer(self, result: DN | MailRefusal) -> None:
         """Take what the certificate proves."""
         self._waiting = False
         if isinstance(result, DN):
             self.peer = result
             return
         self._again = None
-        self._say(self._refuse(result))
+        self._say(result)
 
     def _who(self) -> dict[str, str]:
         return {} if self.peer is None else {"peer": str(self.peer)}
@@ -60,21 +60,20 @@ class RelayIn(Dialogue):
 
     def _may_send(self, reverse_path: str) -> Outcome | None:
         assert self.peer is not None
-        refused = self._allowed(self.peer, domain_of(reverse_path))
-        return None if refused is None else self._refuse(refused)
+        return self._allowed(self.peer, domain_of(reverse_path))
 
     def _may_receive(self, recipient: str) -> Outcome | None:
         known = self._knows(recipient)
         if known is None:
-            return REFUSALS["recipient-not-ours"]
-        return None if known else REFUSALS["recipient-unknown"]
+            return refusals.RECIPIENT_NOT_OURS
+        return None if known else refusals.RECIPIENT_UNKNOWN
 
     def _may_pass(self, header: Header, _: Envelope) -> Outcome | None:
         assert self.peer is not None
         authors = header.addresses("From")
         if not authors:
-            return REFUSALS["header"]
+            return refusals.HEADER
         for each in authors:
             if self._allowed(self.peer, domain_of(each)) is not None:
-                return REFUSALS["from-not-listed"]
-        return None
+                return refusals.FROM_NOT_LISTED
+        return refusals.NAME_MISLEADS if header.misleads("From") else None

@@ -6,21 +6,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from sandbox.observations.schema import Cause
-from sandbox.operators.auth.authenticator import Authenticator
 from sandbox.operators.door import Arrival
 from sandbox.operators.journal import Journal
-from sandbox.operators.model import Accepted, Channel, Credentials, Rejected
-from sandbox.operators.observing import LoginObserved, Nobody, Observer
-from sandbox.operators.post.office import PostOffice
-from sandbox.operators.rules import Rule
+from sandbox.operators.login import Login, Logins
+from sandbox.operators.model import Channel
+from sandbox.operators.observing import Nobody, Observer
+from sandbox.operators.post import PostOffice
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.connection import Connection
 from sandbox.operators.smtp.conversation import Setting
-from sandbox.operators.smtp.events import CheckPeer, Event, Login, Post
+from sandbox.operators.smtp.events import AskWho, CheckPeer, Event, Post
 from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.submission import Submission
-from sandbox.space.methods import Method
 from sandbox.trust.dn import DN
 
 __all__ = ["RelayServer", "SubmissionServer"]
@@ -56,24 +54,24 @@ class SubmissionServer(_Server):
 
     Args:
         post: what becomes of messages.
-        authenticator: who logs in.
+        logins: who logs in; its journal, observer and clock serve the rest too.
         may_receive: why mail may not go to a domain (`relay.policy.is_listed`), None when it may.
-        journal, observer, limits, clock: as elsewhere.
+        limits: bounds.
     """
 
     def __init__(
         self,
         post: PostOffice,
-        authenticator: Authenticator,
+        logins: Logins,
         *,
-        may_receive: Callable[[str], Rule | None],
-        journal: Journal,
-        observer: Observer | None = None,
+        may_receive: Callable[[str], MailRefusal | None],
         limits: Limits | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(post, journal=journal, observer=observer, limits=limits, clock=clock)
-        self.authenticator = authenticator
+        super().__init__(
+            post, journal=logins.journal, observer=logins.observer, limits=limits,
+            clock=logins.clock,
+        )  # fmt: skip
+        self.logins = logins
         self.may_receive = may_receive
 
     def protocol(self, arrival: Arrival) -> asyncio.Protocol:
@@ -94,9 +92,9 @@ class RelayServer(_Server):
     def __init__(
         self,
         post: PostOffice,
-        check_peer: Callable[[Channel], Awaitable[DN | Rule]],
+        check_peer: Callable[[Channel], Awaitable[DN | MailRefusal]],
         *,
-        may_send: Callable[[DN, str], Rule | None],
+        may_send: Callable[[DN, str], MailRefusal | None],
         journal: Journal,
         observer: Observer | None = None,
         limits: Limits | None = None,
@@ -117,10 +115,12 @@ class RelayServer(_Server):
 class _SubmissionConnection(Connection):
     def __init__(self, server: SubmissionServer, arrival: Arrival) -> None:
         self._server = server
+        self._login = Login(server.logins, arrival.channel, arrival.at, arrival.tls_seconds)
         self._submission = Submission(
             arrival.channel,
             server.setting,
             certificate_required=arrival.listener.client_certificate == "required",
+            login=self._login,
             may_receive=server.may_receive,
         )
         super().__init__(
@@ -130,64 +130,20 @@ class _SubmissionConnection(Connection):
 
     async def answer(self, event: Event) -> None:
         """Log in, or post."""
-        if isinstance(event, Login):
-            await self._login(event.credentials)
+        login, submission = self._login, self._submission
+        if isinstance(event, AskWho):
+            submission.answer_login(await login.judge(event.credentials))
+            if login.actor is not None:
+                self.method = login.actor.method
+                self.end_after(login.ended(), submission.expire)
         elif isinstance(event, Post):
-            actor = self._submission.actor
-            assert actor is not None
+            assert login.actor is not None
             await self.keep(
                 self._server.post.submit(
-                    event.envelope, event.content, actor, self.arrival.channel,
-                    self._submission.client_name,
+                    event.envelope, event.message, login.actor, self.arrival.channel,
+                    submission.client_name,
                 )
             )  # fmt: skip
-
-    async def _login(self, credentials: Credentials) -> None:
-        channel, submission = self.arrival.channel, self._submission
-        try:
-            result = await self._server.authenticator.authenticate(credentials, channel)
-        except asyncio.CancelledError:
-            held = submission.now() - submission.login_at
-            self._observe(None, sasl=0.0, backend=0.0, person=held, cause=Cause.CLIENT_TIMEOUT)
-            self._server.journal.note("login-abandoned", channel, seconds=round(held, 3))
-            raise
-        spent = submission.now() - submission.login_at
-        sasl = max(0.0, spent - result.backend - result.person)
-        if isinstance(result, Rejected):
-            self._observe(
-                result.method, sasl=sasl, backend=result.backend, person=result.person,
-                cause=result.rule.cause, rule=result.rule.name,
-            )  # fmt: skip
-        else:
-            self._welcome(result, sasl)
-        submission.answer_login(result)
-
-    def _welcome(self, accepted: Accepted, sasl: float) -> None:
-        actor = accepted.actor
-        self.method = actor.method
-        self._observe(
-            actor.method, sasl=sasl, backend=accepted.backend, person=accepted.person, cause=None
-        )
-        if actor.expires_at is not None:
-            self.end_by(actor.expires_at - self.clock(), self._submission.expire)
-
-    def _observe(
-        self,
-        method: Method | None,
-        *,
-        sasl: float,
-        backend: float,
-        person: float,
-        cause: Cause | None,
-        rule: str = "",
-    ) -> None:
-        self.observer.login(
-            LoginObserved(
-                channel=self.arrival.channel, method=method, at=self.arrival.at,
-                tls=self.arrival.tls_seconds, sasl=sasl, backend=backend, person=person,
-                cause=cause, rule=rule,
-            )
-        )  # fmt: skip
 
 
 class _RelayConnection(Connection):
@@ -213,7 +169,7 @@ class _RelayConnection(Connection):
             assert peer is not None
             await self.keep(
                 self._server.post.receive(
-                    event.envelope, event.content, self.arrival.channel, peer,
+                    event.envelope, event.message, self.arrival.channel, peer,
                     self._relay.client_name,
                 )
             )  # fmt: skip

@@ -43,7 +43,7 @@ def imap(world: World, login: Login, name: str = "") -> None:
 def rules(world: World, operator: str = "") -> list[str]:
     """Return the rules that the journal says refused, newest last."""
     journal = world.space.operators[operator or world.first].journal
-    return [event["rule"] for event in journal.since() if event["event"] == "refused"]
+    return [event["reason"] for event in journal.since() if event["event"] == "refused"]
 
 
 def test_a_code_is_good_once_by_whatever_protocol(world: World) -> None:

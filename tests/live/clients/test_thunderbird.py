@@ -85,7 +85,7 @@ def journaled(world: World, event: str) -> list[dict[str, Any]]:
 
 
 def rings(world: World) -> int:
-    return len(world.space.psc.provider.requests())
+    return len(world.space.psc.provider.requests.of())
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_code_that_is_good_once_opens_one_connection_and_sends_nothing(tmp_pat
             logins, refused = journaled(world, "login"), journaled(world, "refused")
         assert [entry["protocol"] for entry in logins] == ["imap"]
         assert {entry["protocol"] for entry in refused} == {"imap", "smtp"}
-        assert {entry["rule"] for entry in refused} == {"code-reused"}
+        assert {entry["reason"] for entry in refused} == {"code-reused"}
 
 
 def test_a_code_that_one_client_shares_opens_all_connections(tmp_path: Path) -> None:

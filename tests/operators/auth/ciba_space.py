@@ -47,9 +47,9 @@ def frozen_provider(profile: str = "psc", **changes: Any) -> Iterator[Running]:
 def reset(psc: Running) -> None:
     """Make a provider as new for the next test: faults, behaviours, and what was pending."""
     psc.provider.faults.replace(())
-    psc.provider.behaviours.clear()
-    psc.provider.behaviour = APPROVES
-    psc.provider.device_reachable = True
+    psc.provider.devices.behaviours.clear()
+    psc.provider.devices.behaviour = APPROVES
+    psc.provider.devices.reachable = True
     psc.advance(10_000)
 
 
@@ -119,7 +119,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def polls(psc: Running, national_id: str = DOCTOR) -> int:
     """How many polls the provider has seen for a person's newest request."""
-    return psc.provider.requests(national_id)[0].polls
+    return psc.provider.requests.of(national_id)[0].polls
 
 
 PEOPLE = {person.national_id: person for person in BUILT_IN}

@@ -17,7 +17,7 @@ from sandbox.directory.identities import (
 from sandbox.observations.schema import Cause
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.model import Accepted, CertificateCredentials, Rejected, SaslName
-from sandbox.operators.rules import Refusal
+from sandbox.operators.refusals import LoginAnswer
 from sandbox.space.methods import Method
 from sandbox.trust import Organisation, RevocationStatus, make_bad
 
@@ -95,9 +95,9 @@ def test_a_card_does_not_open_another_person_s_mailbox(world: World) -> None:
     )
     [result] = world.results(certificate(card(world, bearer(mine)), other.address))
     assert isinstance(result, Rejected)
-    assert result.rule.name == "not-a-holder"
-    assert result.rule.refusal is Refusal.NOT_AUTHORIZED
-    assert result.rule.cause is Cause.NOT_AUTHORIZED
+    assert result.refusal.name == "not-a-holder"
+    assert result.refusal.answer is LoginAnswer.NOT_AUTHORIZED
+    assert result.refusal.cause is Cause.NOT_AUTHORIZED
 
 
 def test_a_card_opens_nothing_at_another_operator(world: World) -> None:
@@ -117,8 +117,8 @@ def test_what_does_not_exist_and_what_is_another_s_are_one_answer(world: World) 
         certificate(peer, "nobody@op1.mssante.test"),
         certificate(peer, world.application().address),
     )
-    assert {each.rule.refusal for each in results if isinstance(each, Rejected)} == {
-        Refusal.NOT_AUTHORIZED
+    assert {each.refusal.answer for each in results if isinstance(each, Rejected)} == {
+        LoginAnswer.NOT_AUTHORIZED
     }
 
 
@@ -133,8 +133,8 @@ def test_a_card_with_a_fault_is_refused_for_it(world: World, fault: str, rule: s
     peer = make_bad(world.ca, fault, plan).certificate
     [result] = world.results(certificate(peer))
     assert isinstance(result, Rejected)
-    assert result.rule.name == rule
-    assert result.rule.cause is Cause.CERTIFICATE_REFUSED
+    assert result.refusal.name == rule
+    assert result.refusal.cause is Cause.CERTIFICATE_REFUSED
     assert result.method is Method.CPS
 
 
@@ -153,8 +153,8 @@ def test_when_revocation_cannot_be_told_the_card_is_refused_for_now(world: World
     world.revoked = RevocationStatus.UNKNOWN
     [result] = world.results(certificate(card(world, bearer(world.personal()))))
     assert isinstance(result, Rejected)
-    assert result.rule.name == "revocation-unknown"
-    assert result.rule.refusal is Refusal.UNAVAILABLE
+    assert result.refusal.name == "revocation-unknown"
+    assert result.refusal.answer is LoginAnswer.UNAVAILABLE
 
 
 def test_an_operator_may_choose_to_let_in_when_revocation_cannot_be_told(world: World) -> None:
@@ -250,7 +250,7 @@ def test_an_application_certificate_with_a_fault_is_refused_for_it(
     plan = world.ca.plans.org_client(organisation, "lps")
     [result] = world.results(certificate(make_bad(world.ca, fault, plan).certificate))
     assert isinstance(result, Rejected)
-    assert result.rule.name == rule
+    assert result.refusal.name == rule
     assert result.method is Method.CERTIFICATE
 
 
@@ -277,7 +277,7 @@ def test_an_expired_certificate_is_told_to_be_so(world: World) -> None:
     plan, _ = world.ca.plans.cps(card_holder(bearer(world.personal())))
     [result] = world.results(certificate(make_bad(world.ca, "expired", plan).certificate))
     assert isinstance(result, Rejected)
-    assert result.rule.refusal is Refusal.EXPIRED
+    assert result.refusal.answer is LoginAnswer.EXPIRED
 
 
 def test_each_kind_of_certificate_has_its_endpoints(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.approvals import (
     ApprovalKey,
     ApprovalLimits,
@@ -16,7 +17,6 @@ from sandbox.operators.auth.approvals import (
     TooManyError,
 )
 from sandbox.operators.auth.psc_client import Approval, Marks, PscError
-from sandbox.operators.auth.rules_ciba import RULES
 
 from .ciba_space import run
 
@@ -24,8 +24,8 @@ KEY = ApprovalKey("camille@op1.mssante.test", "899700000018", "127.0.0.9")
 ELSEWHERE = ApprovalKey(KEY.mailbox, KEY.identity, "127.0.0.10")
 COLLEAGUE = ApprovalKey(KEY.mailbox, "899700000026", KEY.client)
 YES = Approval("899700000018", Marks(1.0, 9.0))
-NO = PscError(RULES["ciba-refused"], marks=Marks(1.0, 9.0))
-UNREACHABLE = PscError(RULES["psc-unreachable"])  # no telephone rang
+NO = PscError(refusals_ciba.CIBA_REFUSED, marks=Marks(1.0, 9.0))
+UNREACHABLE = PscError(refusals_ciba.PSC_UNREACHABLE)  # no telephone rang
 QUIET = 5.0
 
 
@@ -159,7 +159,7 @@ def test_software_that_tries_again_after_a_refusal_does_not_ring():
             await told(b, NO)
             b.now = QUIET - 0.1
             again = await told(b, NO)
-            assert (again.rule, b.phone.rings) == (NO.rule, 1)
+            assert (again.refusal, b.phone.rings) == (NO.refusal, 1)
             assert again.marks is None  # this login waited for nobody
 
     run(body())

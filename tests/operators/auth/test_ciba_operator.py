@@ -10,21 +10,17 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.live.wire import OWN_PROFILE, own_settings
 from sandbox.observations.schema import Cause
-from sandbox.operators.auth.ciba_operator import (
-    PROFILE,
-    own_options,
-    own_registration,
-    own_settings,
-    sms_fate,
-)
+from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
 from sandbox.operators.auth.ecps_proxy import CibaProxy, HoldPolicy
 from sandbox.operators.auth.psc_client import PscClient, Timing, trust_context
 from sandbox.operators.auth.verifier import Account
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, PasswordCredentials, Rejected, SaslName
-from sandbox.psc import BuiltInPeople, Running
+from sandbox.psc import BuiltInPeople, Client, Options, Running
 from sandbox.psc.people import BUILT_IN
+from sandbox.psc.sms import SmsLaw
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.methods import Method
 
@@ -50,8 +46,12 @@ NUMBER = PEOPLE[DOCTOR].phone_number
 @contextmanager
 def own_provider(lost: float = 0.0) -> Iterator[Running]:
     scenario = with_inputs(load_scenario("demo"), {"methods.sms.lost": lost})
-    options = own_options(scenario, BuiltInPeople(BUILT_IN), CLIENT, SECRET)
-    with frozen_provider(PROFILE, options=options, **own_settings(scenario)) as provider:
+    options = Options(
+        people=BuiltInPeople(BUILT_IN),
+        clients=(Client(client_id=CLIENT, client_secret=SECRET),),
+        sms=SmsLaw.of(scenario.methods.sms),
+    )
+    with frozen_provider(OWN_PROFILE, options=options, **own_settings(scenario)) as provider:
         yield provider
 
 
@@ -72,7 +72,7 @@ async def proxy(own: Running, timing: Timing, hold: float = 600.0) -> AsyncItera
 
 async def click(own: Running, decision: str) -> tuple[int, int]:
     """Open the newest link twice, deciding each time; return both statuses."""
-    link = own.provider.sms.arrived(own.provider.now(), NUMBER)[0]["link"]
+    link = own.provider.devices.sms.arrived(own.provider.now(), NUMBER)[0]["link"]
     trust = ssl.create_default_context(cafile=str(own.files.ca))
     async with httpx.AsyncClient(verify=trust) as browser:
         assert (await browser.get(link)).status_code == 200  # reading decides nothing
@@ -86,7 +86,7 @@ async def answered(own: Running, decision: str) -> tuple[Accepted | Rejected, tu
     async with proxy(own, held.timing) as held_login:
         login = asyncio.create_task(held_login.verify(PASSWORD, channel(), ACCOUNT))
         await until(lambda: held.waits == 1)
-        while not own.provider.sms.arrived(own.provider.now(), NUMBER):
+        while not own.provider.devices.sms.arrived(own.provider.now(), NUMBER):
             held.step()
             seen = held.waits
             await until(lambda seen=seen: held.waits > seen)
@@ -112,7 +112,7 @@ def test_the_link_can_refuse():
     with own_provider() as own:
         outcome, _ = run(answered(own, "refuse"))
         assert isinstance(outcome, Rejected)
-        assert outcome.rule.cause is Cause.REFUSED
+        assert outcome.refusal.cause is Cause.REFUSED
 
 
 def unanswered(own: Running, hold: float = 600.0) -> Rejected:
@@ -129,12 +129,12 @@ def unanswered(own: Running, hold: float = 600.0) -> Rejected:
 
 def test_a_link_that_nobody_opens_is_no_answer():
     with own_provider() as own:
-        assert unanswered(own).rule.cause is Cause.NO_ANSWER
+        assert unanswered(own).refusal.cause is Cause.NO_ANSWER
 
 
 def test_a_lost_sms_is_told_from_a_person_who_does_not_answer():
     with own_provider(lost=1.0) as own:
-        assert unanswered(own).rule.cause is Cause.SMS_LOST
+        assert unanswered(own).refusal.cause is Cause.SMS_LOST
 
 
 def test_the_request_lives_as_long_as_the_scenario_says():
@@ -147,7 +147,7 @@ def test_the_request_lives_as_long_as_the_scenario_says():
 
 def test_an_operator_that_holds_less_says_so():
     with own_provider() as own:
-        assert unanswered(own, hold=60.0).rule.cause is Cause.CLIENT_TIMEOUT
+        assert unanswered(own, hold=60.0).refusal.cause is Cause.CLIENT_TIMEOUT
 
 
 def test_the_operator_is_the_only_client_of_its_provider():

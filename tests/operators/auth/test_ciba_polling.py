@@ -36,7 +36,7 @@ def goes_on(step: object) -> Polling:
 
 def ended(step: object) -> str:
     assert isinstance(step, Ended)
-    return step.rule.name
+    return step.refusal.name
 
 
 def test_the_first_poll_waits_for_one_interval():
@@ -132,8 +132,8 @@ def test_what_an_answer_means(status: int, body: dict[str, Any] | None, kind: Ki
 )
 def test_what_ends_the_wait(status: int, body: dict[str, Any], rule: str):
     answer = read_answer(status, body)
-    assert answer.rule is not None
-    assert answer.rule.name == rule
+    assert answer.refusal is not None
+    assert answer.refusal.name == rule
 
 
 @pytest.mark.parametrize("retry_after", [float("nan"), float("inf"), -5.0])

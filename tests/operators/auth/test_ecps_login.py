@@ -15,7 +15,7 @@ from sandbox.operators.auth.ecps_proxy import CibaProxy, HoldPolicy
 from sandbox.operators.auth.ecps_token import TokenLogin, TokenPolicy
 from sandbox.operators.auth.psc_client import Timing
 from sandbox.operators.model import Accepted, Rejected, SaslName, TokenCredentials
-from sandbox.operators.rules import Refusal
+from sandbox.operators.refusals import LoginAnswer
 from sandbox.psc import Behaviour, Options, Running
 from sandbox.psc.ciba import State
 from sandbox.psc.from_directory import DirectoryPeople
@@ -100,7 +100,7 @@ def test_a_password_and_a_telephone_open_the_mailbox(world: World, psc: Running)
     assert isinstance(result, Accepted)
     assert (result.actor.mailbox, result.actor.identity) == (anne.mailbox, anne.identity)
     assert result.person > 0
-    assert psc.provider.requests(anne.identity)[0].state is State.REDEEMED
+    assert psc.provider.requests.of(anne.identity)[0].state is State.REDEEMED
 
 
 def test_each_holder_of_an_organisational_mailbox_is_asked_and_traced(
@@ -117,23 +117,23 @@ def test_each_holder_of_an_organisational_mailbox_is_asked_and_traced(
 
 def test_a_wrong_password_does_not_reach_pro_sante_connect(world: World, psc: Running) -> None:
     anne = world.holder()
-    before = len(psc.provider.requests(anne.identity))
+    before = len(psc.provider.requests.of(anne.identity))
     result = outcome(world, psc, password(anne.mailbox, "wrong"))
     assert isinstance(result, Rejected)
-    assert len(psc.provider.requests(anne.identity)) == before
+    assert len(psc.provider.requests.of(anne.identity)) == before
 
 
 def test_a_refusal_is_journaled_once_with_its_clause(world: World, psc: Running) -> None:
-    psc.provider.behaviour = Behaviour(kind="refuse", delay=2)
+    psc.provider.devices.behaviour = Behaviour(kind="refuse", delay=2)
     anne = world.holder()
     outcome(world, psc, password(anne.mailbox, anne.password))
     (entry,) = journaled(world, "refused")
-    assert entry["rule"] == "ciba-refused"
+    assert entry["reason"] == "ciba-refused"
     assert entry["clause"].startswith("CIBA Core")
 
 
 def test_a_client_that_disconnects_leaves_nothing_behind(world: World, psc: Running) -> None:
-    psc.provider.behaviour = Behaviour(kind="manual")
+    psc.provider.devices.behaviour = Behaviour(kind="manual")
     anne = world.holder()
     step = password(anne.mailbox, anne.password)
 
@@ -149,7 +149,7 @@ def test_a_client_that_disconnects_leaves_nothing_behind(world: World, psc: Runn
 
     run(body())
     assert polls(psc, anne.identity) == 0
-    assert [entry["rule"] for entry in journaled(world, "refused")] == ["ciba-client-gone"]
+    assert [entry["reason"] for entry in journaled(world, "refused")] == ["client-gave-up"]
 
 
 def test_a_token_opens_the_mailbox_of_its_person(world: World, psc: Running) -> None:
@@ -182,7 +182,7 @@ def test_a_token_of_another_person_does_not_open_it(world: World, psc: Running) 
     stranger = world.directory.holders(world.organisational(holders=2).address)[0]
     result = outcome(world, psc, bearer(anne.mailbox, token_of(psc, stranger.national_id)))
     assert isinstance(result, Rejected)
-    assert result.rule.refusal is Refusal.NOT_AUTHORIZED
+    assert result.refusal.answer is LoginAnswer.NOT_AUTHORIZED
     assert b"invalid_token" in result.challenge
 
 
@@ -192,4 +192,4 @@ def test_a_token_opens_nothing_at_another_operator(world: World, psc: Running) -
     token = token_of(psc, elsewhere.person.national_id)
     result = outcome(world, psc, bearer(elsewhere.address, token))
     assert isinstance(result, Rejected)
-    assert result.rule.refusal is Refusal.NOT_AUTHORIZED
+    assert result.refusal.answer is LoginAnswer.NOT_AUTHORIZED

@@ -20,11 +20,10 @@ from sandbox.operators.auth.psc_client import PscClient, trust_context
 from sandbox.operators.auth.verifier import Account
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Rejected, SaslName, TokenCredentials
-from sandbox.operators.rules import Refusal, Rule
+from sandbox.operators.refusals import LoginAnswer, LoginRefusal, login_refusal
 from sandbox.psc import Running
 from sandbox.psc.client_auth import certificate_thumbprint
 from sandbox.psc.tokens import Grant
-from sandbox.space.loader import load_scenario
 
 from .ciba_space import (
     DOCTOR,
@@ -42,10 +41,9 @@ from .ciba_space import (
 
 MAILBOX = "camille.testmedecin@op1.mssante.test"
 ACCOUNT = Account(mailbox=MAILBOX, identity=DOCTOR, name="CAMILLE TESTMEDECIN")
-FOREIGN = Rule(
-    name="mailbox-foreign", refusal=Refusal.NOT_AUTHORIZED, cause=Cause.NOT_AUTHORIZED, french="",
-    english="", clause="", remedy_french="", remedy_english="",
-)  # fmt: skip
+FOREIGN = login_refusal(
+    "mailbox-foreign", LoginAnswer.NOT_AUTHORIZED, Cause.NOT_AUTHORIZED, "", ("", ""), ("", "")
+)
 LIFE = 14_400.0
 POLICIES = {
     "introspection": TokenPolicy(check="introspection", session_seconds=LIFE),
@@ -93,7 +91,7 @@ def signed(psc: Running, alg: str = "RS256", **changes: Any) -> str:
     return psc.provider.ring.sign(kept, alg)
 
 
-def admit(identity: str, user: str) -> Account | Rule:
+def admit(identity: str, user: str) -> Account | LoginRefusal:
     """The doctor's own mailbox, and no other."""
     return ACCOUNT if identity == DOCTOR and user.lower() in (MAILBOX, "") else FOREIGN
 
@@ -156,7 +154,7 @@ def test_a_date_of_issue_to_come_does_not_lengthen_the_session(psc: Running):
 
 def test_the_token_of_another_person_is_not_authorized(psc: Running, policy: TokenPolicy):
     outcome = refused(login(psc, issue(psc, PHARMACIST)["access_token"], policy))
-    assert outcome.rule is FOREIGN
+    assert outcome.refusal is FOREIGN
     # The client is told what it is told of any token that is refused.
     assert outcome.challenge == challenge(SaslName.XOAUTH2, "")
 
@@ -165,15 +163,15 @@ def test_an_expired_token_is_refused(psc: Running, policy: TokenPolicy):
     token = issue(psc)["access_token"]
     psc.advance(121.0)
     outcome = refused(login(psc, token, policy))
-    assert outcome.rule.name in ("token-expired", "token-inactive")
-    assert outcome.rule.cause is Cause.TOKEN_REFUSED
+    assert outcome.refusal.name in ("token-expired", "token-inactive")
+    assert outcome.refusal.cause is Cause.TOKEN_REFUSED
 
 
 def test_a_revoked_token_is_seen_by_introspection_only(psc: Running):
     token = issue(psc)["access_token"]
     psc.provider.tokens.revoke(token, psc.provider.now())
     outcome = refused(login(psc, token, POLICIES["introspection"]))
-    assert outcome.rule.name == "token-inactive"
+    assert outcome.refusal.name == "token-inactive"
     # The price of asking nobody: until `exp`, minutes away, it opens.
     assert isinstance(login(psc, token, POLICIES["jwks"]), Accepted)
 
@@ -181,15 +179,15 @@ def test_a_revoked_token_is_seen_by_introspection_only(psc: Running):
 @pytest.mark.parametrize("kind", ["id_token", "refresh_token"])
 def test_only_an_access_token_opens(psc: Running, policy: TokenPolicy, kind: str):
     outcome = refused(login(psc, issue(psc)[kind], policy))
-    assert outcome.rule.cause is Cause.TOKEN_REFUSED
+    assert outcome.refusal.cause is Cause.TOKEN_REFUSED
 
 
 def test_a_client_that_the_operator_does_not_admit(psc: Running, policy: TokenPolicy):
     token = issue(psc)["access_token"]
     strict = replace(policy, clients=frozenset({"another-editor"}))
-    assert refused(login(psc, token, strict)).rule.name == "token-audience"
+    assert refused(login(psc, token, strict)).refusal.name == "token-audience"
     if policy.check == "jwks":
-        assert refused(login(psc, signed(psc, azp=["lps-poll"]), strict)).rule.name == (
+        assert refused(login(psc, signed(psc, azp=["lps-poll"]), strict)).refusal.name == (
             "token-audience"
         )
     admitted = replace(policy, clients=frozenset({"lps-poll"}))
@@ -198,9 +196,9 @@ def test_a_client_that_the_operator_does_not_admit(psc: Running, policy: TokenPo
 
 def test_a_bound_token_needs_its_certificate(psc: Running, policy: TokenPolicy):
     token = issue(psc, thumbprint=certificate_thumbprint(CERTIFICATE))["access_token"]
-    assert refused(login(psc, token, policy)).rule.name == "token-binding"
+    assert refused(login(psc, token, policy)).refusal.name == "token-binding"
     stranger = login(psc, token, policy, certificate=b"another")
-    assert refused(stranger).rule.name == "token-binding"
+    assert refused(stranger).refusal.name == "token-binding"
     assert isinstance(login(psc, token, policy, certificate=CERTIFICATE), Accepted)
 
 
@@ -221,12 +219,12 @@ def without_algorithm(token: str) -> str:
 @pytest.mark.parametrize("spoil", [tampered, unsigned, without_algorithm])
 def test_a_token_that_nobody_signed(psc: Running, spoil: Callable[[str], str]):
     outcome = refused(login(psc, spoil(issue(psc)["access_token"]), POLICIES["jwks"]))
-    assert outcome.rule.name == "token-unreadable"
+    assert outcome.refusal.name == "token-unreadable"
 
 
 @pytest.mark.parametrize("text", ["not a token", "é" * 10, "a.b.c", "e30.e30.e30", ".", ""])
 def test_what_is_no_token(psc: Running, policy: TokenPolicy, text: str):
-    assert refused(login(psc, text, policy)).rule.refusal is not Refusal.NOT_AUTHORIZED
+    assert refused(login(psc, text, policy)).refusal.answer is not LoginAnswer.NOT_AUTHORIZED
 
 
 def b64(data: bytes) -> str:
@@ -240,7 +238,7 @@ def test_a_public_key_is_no_secret(psc: Running):
     header = b64(json.dumps({"alg": "HS256", "kid": key.kid}).encode())
     mac = hmac.digest(key.as_pem(private=False), f"{header}.{claims}".encode(), "sha256")
     forged = f"{header}.{claims}.{b64(mac)}"
-    assert refused(login(psc, forged, POLICIES["jwks"])).rule.name == "token-unreadable"
+    assert refused(login(psc, forged, POLICIES["jwks"])).refusal.name == "token-unreadable"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +271,7 @@ def test_a_public_key_is_no_secret(psc: Running):
 )
 def test_each_claim_counts(psc: Running, changes: dict[str, Any], rule: str):
     outcome = refused(login(psc, signed(psc, **changes), POLICIES["jwks"]))
-    assert outcome.rule.name == rule
+    assert outcome.refusal.name == rule
 
 
 def test_the_audience_may_be_this_operator(psc: Running):
@@ -291,7 +289,7 @@ def test_an_algorithm_outside_the_list_is_refused(psc: Running):
             )
             return await verifier.verify(credentials, channel(), admit)
 
-    assert refused(run(body())).rule.name == "token-unreadable"
+    assert refused(run(body())).refusal.name == "token-unreadable"
 
 
 def test_new_keys_are_fetched_when_a_token_names_them(psc: Running):
@@ -353,8 +351,8 @@ def test_a_provider_at_fault_is_a_temporary_failure_and_the_token_is_kept(
     token = issue(psc)["access_token"]
     faulty(psc, fault, point=point, seconds=0.6)
     outcome = refused(login(psc, token, POLICIES[check], timeout=0.3))
-    assert outcome.rule.refusal is Refusal.UNAVAILABLE
-    assert outcome.rule.cause is Cause.BACKEND_DOWN
+    assert outcome.refusal.answer is LoginAnswer.UNAVAILABLE
+    assert outcome.refusal.cause is Cause.BACKEND_DOWN
     assert outcome.challenge == b""
 
 
@@ -383,7 +381,7 @@ def test_a_provider_that_is_not_there_is_a_temporary_failure(psc: Running, polic
             )  # fmt: skip
             return await verifier.verify(credentials, channel(), admit)
 
-    assert refused(run(body())).rule.name == "psc-unreachable"
+    assert refused(run(body())).refusal.name == "psc-unreachable"
 
 
 def test_a_wrong_registration_is_not_the_clients_fault(psc: Running):
@@ -398,7 +396,7 @@ def test_a_wrong_registration_is_not_the_clients_fault(psc: Running):
             )  # fmt: skip
             return await verifier.verify(credentials, channel(), admit)
 
-    assert refused(run(body())).rule.name == "psc-registration"
+    assert refused(run(body())).refusal.name == "psc-registration"
 
 
 def test_no_token_is_written_to_the_journal(psc: Running):
@@ -419,10 +417,3 @@ def test_no_token_is_written_to_the_journal(psc: Running):
     written = json.dumps(journal.since())
     assert "token-unreadable" in written
     assert all(part not in written for part in token.split("."))
-
-
-def test_a_scenario_gives_the_policy_that_its_simulation_reads():
-    scenario = load_scenario("demo")
-    policy = TokenPolicy.of(scenario)
-    assert policy.check == scenario.policies.token_check
-    assert policy.session_seconds == scenario.policies.psc_session_seconds

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from sandbox.operators.auth import refusals
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.accounts import new_password
 from sandbox.operators.auth.limits import AttemptPolicy, LeakyCounter
-from sandbox.operators.auth.rules import RULES
 from sandbox.operators.model import Rejected
-from sandbox.operators.rules import Refusal
+from sandbox.operators.refusals import LoginAnswer
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
@@ -29,8 +29,8 @@ def test_who_fails_too_often_is_told_to_wait_whatever_he_says_then(world: World)
     wrong, right = password(anne.mailbox, WRONG), password(anne.mailbox, anne.password + "0" * 6)
     results = world.results(wrong, wrong, wrong, right, policy=POLICY)
     assert isinstance(results[3], Rejected)
-    assert results[3].rule.name == "too-many-attempts"
-    assert results[3].rule.refusal is Refusal.LIMITED
+    assert results[3].refusal.name == "too-many-attempts"
+    assert results[3].refusal.answer is LoginAnswer.LIMITED
 
 
 def test_the_limit_fades(world: World) -> None:
@@ -92,7 +92,7 @@ def test_codes_are_not_guessed_from_many_addresses_with_a_stolen_password(world:
 
 def test_a_telephone_is_not_rung_without_end(world: World) -> None:
     anne = world.holder()
-    declined = Asked(answer=Rejected(rule=RULES["code-wrong"], method=Method.ECPS))
+    declined = Asked(answer=Rejected(refusal=refusals.CODE_WRONG, method=Method.ECPS))
     step = password(anne.mailbox, anne.password)
     got = world.play(*[step] * 5, policy=POLICY, held={Method.ECPS: declined})
     assert got[-1] == "too-many-second-factors"

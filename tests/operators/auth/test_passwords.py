@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from sandbox.operators.auth import refusals
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.accounts import new_password
 from sandbox.operators.auth.limits import AttemptPolicy
-from sandbox.operators.auth.rules import RULES
 from sandbox.operators.model import Accepted, Rejected, SaslName
-from sandbox.operators.rules import Refusal
+from sandbox.operators.refusals import LoginAnswer
 from sandbox.space.methods import Method
 
 from .world import CHANNEL, ELSEWHERE, Asked, Try, World, password, told
@@ -68,7 +68,7 @@ def test_a_wrong_password_never_rings_the_telephone(world: World) -> None:
 
 def test_what_the_telephone_answered_is_the_answer(world: World) -> None:
     anne = world.holder()
-    phone = Asked(answer=Rejected(rule=RULES["code-wrong"], method=Method.ECPS, person=3.0))
+    phone = Asked(answer=Rejected(refusal=refusals.CODE_WRONG, method=Method.ECPS, person=3.0))
     [result] = world.results(password(anne.mailbox, anne.password), held={Method.ECPS: phone})
     assert result is phone.answer
 
@@ -77,8 +77,8 @@ def test_a_held_method_that_is_announced_but_not_in_service_is_unavailable(world
     anne = world.holder()
     [result] = world.results(password(anne.mailbox, anne.password, PHONE_ONLY))
     assert isinstance(result, Rejected)
-    assert result.rule.name == "method-not-installed"
-    assert result.rule.refusal is Refusal.UNAVAILABLE
+    assert result.refusal.name == "method-not-installed"
+    assert result.refusal.answer is LoginAnswer.UNAVAILABLE
 
 
 def test_a_password_without_its_code_is_refused_where_codes_are_asked(world: World) -> None:
@@ -240,8 +240,8 @@ def test_whatever_is_wrong_the_client_is_told_the_same(world: World) -> None:
         password("not a name", WRONG),
         policy=policy,
     )
-    assert {each.rule.refusal for each in results if isinstance(each, Rejected)} == {
-        Refusal.CREDENTIALS
+    assert {each.refusal.answer for each in results if isinstance(each, Rejected)} == {
+        LoginAnswer.CREDENTIALS
     }
     assert len(results) == 9
 
@@ -275,7 +275,7 @@ def test_a_refusal_is_journaled_once_with_cause_and_remedy_and_without_secret(
     anne = world.holder()
     world.play(password(anne.mailbox, WRONG + "123456"))
     [event] = world.journal.since()
-    assert event["rule"] == "wrong-password"
+    assert event["reason"] == "wrong-password"
     assert event["user"] == anne.mailbox
     assert event["fr"]
     assert event["remedy_en"]

@@ -97,7 +97,7 @@ def test_an_employee_is_asked_by_the_identifier_of_the_structure(psc: Running):
 
 def test_the_request_asks_for_what_pro_sante_connect_wants(psc: Running):
     ask(psc)
-    request = psc.provider.requests(DOCTOR)[0]
+    request = psc.provider.requests.of(DOCTOR)[0]
     assert (request.scope, request.acr_values, request.channel, request.mode) == (
         "openid scope_all", "eidas1", "MOBILE", "poll",
     )  # fmt: skip
@@ -105,7 +105,7 @@ def test_the_request_asks_for_what_pro_sante_connect_wants(psc: Running):
 
 def test_two_digits_are_drawn_for_the_person_to_compare(psc: Running):
     ask(psc)
-    message = psc.provider.requests(DOCTOR)[0].binding_message
+    message = psc.provider.requests.of(DOCTOR)[0].binding_message
     assert message is not None
     assert len(message) == 2
     assert message.isdigit()
@@ -113,11 +113,11 @@ def test_two_digits_are_drawn_for_the_person_to_compare(psc: Running):
 
 def test_a_given_message_is_shown(psc: Running):
     ask(psc, binding_message="IMAP-42")
-    assert psc.provider.requests(DOCTOR)[0].binding_message == "IMAP-42"
+    assert psc.provider.requests.of(DOCTOR)[0].binding_message == "IMAP-42"
 
 
 def test_the_persons_time_is_told_from_the_back_ends(each: Running):
-    each.provider.behaviour = Behaviour(kind="approve", delay=8.4)
+    each.provider.devices.behaviour = Behaviour(kind="approve", delay=8.4)
     marks = ask(each).marks
     # auth_time has whole seconds; polls are up to 5 s apart.
     assert marks.decided - marks.rung == pytest.approx(8.4, abs=0.6)
@@ -125,39 +125,39 @@ def test_the_persons_time_is_told_from_the_back_ends(each: Running):
 
 def test_no_poll_comes_too_fast(each: Running):
     ask(each)
-    request = each.provider.requests(DOCTOR)[0]
+    request = each.provider.requests.of(DOCTOR)[0]
     assert request.fast_polls == 0
     assert request.polls >= 2
 
 
 def test_a_person_who_never_answers_is_waited_for_until_the_expiry(each: Running):
-    each.provider.behaviour = Behaviour(kind="manual")
+    each.provider.devices.behaviour = Behaviour(kind="manual")
     error = refusal(each)
-    assert error.rule.name == "ciba-no-answer"
+    assert error.refusal.name == "ciba-no-answer"
     assert error.marks is not None
     assert 110 <= error.marks.decided - error.marks.rung <= 120
 
 
 def test_the_operators_limit_comes_before_the_expiry(psc: Running):
-    psc.provider.behaviour = Behaviour(kind="manual")
+    psc.provider.devices.behaviour = Behaviour(kind="manual")
     error = refusal(psc, hold=30.0)
-    assert error.rule.name == "ciba-held-too-long"
+    assert error.refusal.name == "ciba-held-too-long"
     assert polls(psc) == 29
 
 
 @pytest.mark.parametrize("decision", ["refuse", "wrong_code"])
 def test_a_refusal_on_the_telephone_is_said(each: Running, decision: str):
-    each.provider.behaviour = Behaviour(kind=decision, delay=3.0)
-    assert refusal(each).rule.name == "ciba-refused"
+    each.provider.devices.behaviour = Behaviour(kind=decision, delay=3.0)
+    assert refusal(each).refusal.name == "ciba-refused"
 
 
 def test_a_person_unknown_to_the_provider(each: Running):
-    assert refusal(each, "899799999999").rule.name == "ciba-unknown-person"
+    assert refusal(each, "899799999999").refusal.name == "ciba-unknown-person"
 
 
 def test_a_person_blocked_by_the_provider_is_not_rung(each: Running):
     error = refusal(each, BLOCKED)
-    assert error.rule.name == "ciba-policy"
+    assert error.refusal.name == "ciba-policy"
     assert error.marks is None
 
 
@@ -165,16 +165,16 @@ def test_a_person_blocked_by_the_provider_is_not_rung(each: Running):
     "wrong", [{"client_secret": "x" * 40}, {"client_id": "nobody"}, {"scope": "no_such_scope"}]
 )
 def test_a_wrong_registration_is_the_operators_own_fault(psc: Running, wrong: dict[str, str]):
-    assert refusal(psc, **wrong).rule.name == "psc-registration"
+    assert refusal(psc, **wrong).refusal.name == "psc-registration"
 
 
 def test_a_device_channel_that_is_down_is_a_temporary_failure(psc: Running):
-    psc.provider.device_reachable = False
-    assert refusal(psc).rule.name == "psc-unreachable"
+    psc.provider.devices.reachable = False
+    assert refusal(psc).refusal.name == "psc-unreachable"
 
 
 def test_cancelling_stops_the_polls(psc: Running):
-    psc.provider.behaviour = Behaviour(kind="manual")
+    psc.provider.devices.behaviour = Behaviour(kind="manual")
 
     async def body() -> None:
         held = Held(psc)
@@ -251,7 +251,7 @@ LASTING = {"token"}
 
 
 def test_every_misbehaviour_at_these_points_is_answered_here():
-    wanted = {(f, p) for f, (points, _) in FAULTS.items() for p in points if p in CIBA_POINTS}
+    wanted = {(f, p) for f, fault in FAULTS.items() for p in fault.points if p in CIBA_POINTS}
     assert set(EXPECTED) == wanted
 
 
@@ -264,12 +264,12 @@ def test_misbehaviour_is_survived_or_refused_for_its_reason(psc: Running, fault:
     if expected is SURVIVED:
         assert ask(psc, timeout=patience).national_id == DOCTOR
     else:
-        assert refusal(psc, timeout=patience).rule.name == expected
+        assert refusal(psc, timeout=patience).refusal.name == expected
 
 
 def test_a_slow_down_is_obeyed_for_good(psc: Running):
     faulty(psc, "slow_down", nth=1)
-    psc.provider.behaviour = Behaviour(kind="approve", delay=20.0)
+    psc.provider.devices.behaviour = Behaviour(kind="approve", delay=20.0)
     ask(psc)
     # 1 s (refused), then every 6 s: 7, 13, 19, 25.
     assert polls(psc) == 4
@@ -279,10 +279,10 @@ def test_a_slow_down_is_obeyed_for_good(psc: Running):
 def test_a_provider_that_stays_down_is_given_up_after_a_few_polls(psc: Running, fault: str):
     faulty(psc, fault, point="token")
     error = refusal(psc)
-    assert error.rule.name == "psc-unreachable"
+    assert error.refusal.name == "psc-unreachable"
     assert error.marks is not None
     # A poll that meets a fault never reaches the request: count what the provider owned up to.
-    ticket = psc.provider.requests(DOCTOR)[0].ticket
+    ticket = psc.provider.requests.of(DOCTOR)[0].ticket
     assert sum(event.ticket == ticket and event.kind == "fault"
                for event in psc.provider.events.since(0)) == 3  # fmt: skip
 
@@ -296,7 +296,7 @@ def test_a_closed_port_is_a_temporary_failure_at_once(psc: Running):
         async with PscClient(asked, trust_context(Path(psc.files.ca)), timeout=5) as client:
             with pytest.raises(PscError) as caught:
                 await client.approval(DOCTOR, hold=180.0)
-            assert caught.value.rule.name == "psc-unreachable"
+            assert caught.value.refusal.name == "psc-unreachable"
 
     run(body())
 
@@ -308,7 +308,7 @@ def test_a_certificate_of_another_authority_is_not_believed(psc: Running, tmp_pa
         async with PscClient(registration(psc), stranger, timeout=5) as client:
             with pytest.raises(PscError) as caught:
                 await client.approval(DOCTOR, hold=180.0)
-            assert caught.value.rule.name == "psc-unreachable"
+            assert caught.value.refusal.name == "psc-unreachable"
 
     run(body())
 
@@ -327,7 +327,7 @@ def test_no_proxy_is_taken_from_the_environment(psc: Running, monkeypatch: pytes
 
 def test_an_answer_without_end_is_cut(psc: Running, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(psc_http, "MAX_BODY", 100)
-    assert refusal(psc).rule.name == "psc-misbehaves"
+    assert refusal(psc).refusal.name == "psc-misbehaves"
 
 
 def test_an_answer_that_trickles_is_cut_at_the_time_out(psc: Running):
@@ -352,7 +352,7 @@ def test_an_answer_that_trickles_is_cut_at_the_time_out(psc: Running):
             with pytest.raises(PscError) as caught:
                 async with asyncio.timeout(5):
                     await client.introspect("a token")
-            assert caught.value.rule.name == "psc-unreachable"
+            assert caught.value.refusal.name == "psc-unreachable"
         await until(lambda: len(asyncio.all_tasks()) == 1)
 
     run(body())
@@ -414,4 +414,4 @@ def test_a_request_never_shows_its_secret_id(psc: Running):
         assert requests[0].auth_req_id not in shown[0]
 
     run(body())
-    assert psc.provider.requests(DOCTOR)[0].state is State.REDEEMED
+    assert psc.provider.requests.of(DOCTOR)[0].state is State.REDEEMED

@@ -30,8 +30,8 @@ def test_a_code_is_good_once(world: World) -> None:
     first = login(anne, anne.code())
     results = world.results(first, first)
     assert isinstance(results[1], Rejected)
-    assert results[1].rule.name == "code-reused"
-    assert results[1].rule.cause is Cause.CODE_REUSED
+    assert results[1].refusal.name == "code-reused"
+    assert results[1].refusal.cause is Cause.CODE_REUSED
     assert results[1].method is Method.TOTP
 
 
@@ -132,8 +132,8 @@ def test_a_code_of_another_moment_is_told_as_such(world: World, steps: int) -> N
     anne = world.holder()
     [result] = world.results(login(anne, anne.code(steps)))
     assert isinstance(result, Rejected)
-    assert result.rule.name == "code-out-of-time"
-    assert result.rule.cause is Cause.CODE_MISTYPED
+    assert result.refusal.name == "code-out-of-time"
+    assert result.refusal.cause is Cause.CODE_MISTYPED
 
 
 def test_without_skew_only_the_code_of_now_is_good(world: World) -> None:

@@ -257,7 +257,7 @@ class World:
 
 
 def told(result: Accepted | Rejected) -> str:
-    return result.actor.mailbox if isinstance(result, Accepted) else result.rule.name
+    return result.actor.mailbox if isinstance(result, Accepted) else result.refusal.name
 
 
 class Asked:
@@ -282,5 +282,5 @@ class TokenOf:
     async def verify(self, credentials: Any, _channel: Any, admit: Any) -> Accepted | Rejected:
         found = admit(self.identity, credentials.user)
         if hasattr(found, "refusal"):
-            return Rejected(rule=found, method=Method.ECPS)
+            return Rejected(refusal=found, method=Method.ECPS)
         return Accepted(actor=found.actor(Method.ECPS))

@@ -136,7 +136,7 @@ def test_a_code_without_any_telephone_does_not_sign_in(world: World, anne: Holde
                 "/sign-in", user=anne.mailbox, password=anne.password, current="123456"
             )
             assert page.status_code == 403
-            assert world.journal.since()[-1]["rule"] == "code-not-enrolled"
+            assert world.journal.since()[-1]["reason"] == "code-not-enrolled"
 
     run(work)
 
@@ -165,7 +165,7 @@ def test_an_application_certificate_signs_nobody_in(world: World) -> None:
             page = await site.post("/sign-in", user=box.address, **{"with": "card"})
             assert page.status_code == 403
             assert "Carte refusée" in page.text
-            assert world.journal.since()[-1]["rule"] == "application-not-here"
+            assert world.journal.since()[-1]["reason"] == "application-not-here"
 
     run(work)
 
@@ -175,7 +175,7 @@ def test_without_a_card_the_card_s_way_is_refused(world: World) -> None:
         async with opened(world) as site:
             page = await site.post("/sign-in", user="", **{"with": "card"})
             assert page.status_code == 403
-            assert world.journal.since()[-1]["rule"] == "certificate-missing"
+            assert world.journal.since()[-1]["reason"] == "certificate-missing"
 
     run(work)
 

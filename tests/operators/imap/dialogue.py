@@ -14,6 +14,7 @@ from sandbox.observations.schema import Cause
 from sandbox.operators.imap import Service, Settings
 from sandbox.operators.imap.core import Core
 from sandbox.operators.journal import Journal
+from sandbox.operators.login import Logins
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.model import (
     Accepted,
@@ -26,7 +27,7 @@ from sandbox.operators.model import (
     TokenCredentials,
 )
 from sandbox.operators.observing import LoginObserved, Nobody, SessionObserved
-from sandbox.operators.rules import Refusal, Rule
+from sandbox.operators.refusals import LoginAnswer, LoginRefusal, login_refusal
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
 
@@ -34,11 +35,8 @@ BOX = "anne.roux@op1.mssante.test"
 NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
 
 
-def rule(refusal: Refusal = Refusal.CREDENTIALS) -> Rule:
-    return Rule(
-        name="wrong", refusal=refusal, cause=Cause.CREDENTIALS, french="", english="", clause="",
-        remedy_french="", remedy_english="",
-    )  # fmt: skip
+def refused(answer: LoginAnswer) -> LoginRefusal:
+    return login_refusal("wrong", answer, Cause.CREDENTIALS, "", ("", ""), ("", ""))
 
 
 class Seen(Nobody):
@@ -62,7 +60,7 @@ class Gate:
         self.asked: list[Credentials] = []
         self.open = asyncio.Event()
         self.open.set()
-        self.refusal: Refusal = Refusal.CREDENTIALS
+        self.answer = LoginAnswer.CREDENTIALS
         self.expires_at: float | None = None
         self.cancelled = 0
 
@@ -89,7 +87,12 @@ class Gate:
                 person=2.0,
             )  # fmt: skip
         token = isinstance(credentials, TokenCredentials)
-        return Rejected(rule=rule(self.refusal), challenge=b'{"status":"401"}' if token else b"")
+        return Rejected(
+            refusal=refused(self.answer), challenge=b'{"status":"401"}' if token else b""
+        )
+
+    async def again(self, actor: Actor, credentials: Credentials, channel: Channel) -> None:
+        """Whoever was let in may stay."""
 
 
 def channel(**changes: Any) -> Channel:
@@ -206,9 +209,8 @@ async def world(path: Path, settings: Settings | None = None) -> AsyncIterator[W
     gate, seen, journal = Gate(), Seen(), Journal(clock=lambda: NOW)
     try:
         await store.provision([BOX])
-        service = Service(
-            store, gate, observer=seen, journal=journal, settings=settings, clock=lambda: NOW
-        )
+        logins = Logins(judge=gate, journal=journal, observer=seen, clock=lambda: NOW)
+        service = Service(store, logins, settings=settings)
         yield World(service, gate, seen, journal)
     finally:
         await store.close()

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from sandbox.operators.imap.framing import Broken, GoAhead, Input, Limits, Literal, Receiver
 from sandbox.operators.imap.grammar import Cursor, Malformed
-from sandbox.operators.imap.parser import Unparsed, parse
 from sandbox.operators.imap.sequence import SequenceSet, compact, parse_set
+from sandbox.operators.imap.table import Unparsed, read
 from tests.operators.imap.dialogue import world
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.bin"))
@@ -116,7 +116,7 @@ def check(data: bytes, places: Sequence[int]) -> None:
         if isinstance(event, Input):
             for utf8 in (False, True):
                 with suppress(Unparsed):  # the one way to fail
-                    assert parse(event, utf8=utf8).tag
+                    assert read(event, utf8=utf8)[1].tag
 
 
 @given(STREAM, st.lists(st.integers(0, 500), max_size=8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from sandbox.operators.model import (
     SaslName,
     TokenCredentials,
 )
-from sandbox.operators.rules import Refusal
-from tests.operators.imap.dialogue import World, talk
+from sandbox.operators.refusals import LoginAnswer
+from tests.operators.imap.dialogue import Client, World, channel, talk
 
 
 def b64(text: str) -> str:
@@ -181,8 +182,10 @@ def test_authenticate_can_be_cancelled(tmp_path: Path) -> None:
     async def work(here: World) -> None:
         client = here.client()
         await client.run("a AUTHENTICATE PLAIN")
-        assert await client.run("*") == ["a BAD AUTHENTICATE cancelled"]
+        assert await client.run("*") == ["a BAD [CLIENTBUG] Authentication cancelled"]
         assert here.gate.asked == []
+        assert here.journal.since()[-1]["reason"] == "client-cancelled"
+        assert [seen.cause for seen in here.seen.logins] == [Cause.CLIENT_TIMEOUT]
 
     talk(tmp_path, work)
 
@@ -201,6 +204,25 @@ def test_malformed_responses_are_bad(tmp_path: Path, line: str) -> None:
     async def work(here: World) -> None:
         assert (await here.client().last(line)).startswith("a BAD ")
         assert here.gate.asked == []
+        if not line.endswith("x" * 256):
+            return
+        [event] = [each for each in here.journal.since() if each["event"] == "refused"]
+        assert event["reason"] == "sasl-malformed"
+        assert event["detail"] == "password: 1 to 255 octets are taken"
+
+    talk(tmp_path, work)
+
+
+def test_a_client_that_hangs_up_while_its_login_waits_has_given_up(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        here.gate.open.clear()
+        waiting = asyncio.create_task(here.client().run("a LOGIN anne good"))
+        while not here.gate.asked:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert [seen.cause for seen in here.seen.logins] == [Cause.CLIENT_TIMEOUT]
+        assert here.gate.cancelled == 1
 
     talk(tmp_path, work)
 
@@ -223,7 +245,7 @@ def test_refusals_say_the_kind_only_and_three_end_the_connection(tmp_path: Path)
 
 def test_too_many_attempts_end_the_connection_at_once(tmp_path: Path) -> None:
     async def work(here: World) -> None:
-        here.gate.refusal = Refusal.LIMITED
+        here.gate.answer = LoginAnswer.LIMITED
         assert await here.client().run("a LOGIN anne bad") == [
             "a NO [LIMIT] Too many attempts, try again later",
             "* BYE Too many attempts, try again later",
@@ -232,14 +254,66 @@ def test_too_many_attempts_end_the_connection_at_once(tmp_path: Path) -> None:
     talk(tmp_path, work)
 
 
-def test_a_good_certificate_logs_in_alone(tmp_path: Path) -> None:
+async def greeted(client: Client) -> str:
+    """Return the greeting, whatever it had to wait for."""
+    waits = client.core.greet()
+    if waits is not None:
+        await waits
+    return (await client.send(b"")).decode()
+
+
+def test_a_good_certificate_is_greeted_as_logged_in(tmp_path: Path) -> None:
     async def work(here: World) -> None:
         client = here.client(certificate=b"good", mechanisms=(SaslName.NONE,))
-        got = await client.run("a SELECT INBOX")
-        assert got[-1] == "a OK [READ-WRITE] SELECT completed"
+        greeting = await greeted(client)
+        assert greeting.startswith("* PREAUTH [CAPABILITY IMAP4rev2 ")
+        assert " IDLE " in greeting
         assert here.gate.asked == [CertificateCredentials(mechanism=SaslName.NONE)]
-        assert await client.last("b FETCH 1:* FLAGS") == "b OK FETCH completed"
+        assert await client.last("a LOGIN anne good") == "a BAD You are logged in"
+        assert (await client.last("b SELECT INBOX")).startswith("b OK [READ-WRITE]")
         assert len(here.gate.asked) == 1
+
+    talk(tmp_path, work)
+
+
+def test_a_refused_certificate_is_greeted_as_anyone_and_may_log_in_otherwise(
+    tmp_path: Path,
+) -> None:
+    async def work(here: World) -> None:
+        client = here.client(
+            certificate=b"bad", mechanisms=(SaslName.NONE, SaslName.EXTERNAL, SaslName.PLAIN)
+        )
+        greeting = await greeted(client)
+        assert greeting.startswith("* OK [CAPABILITY ")
+        assert "AUTH=EXTERNAL AUTH=PLAIN" in greeting
+        assert (await client.last("a SELECT INBOX")) == "a BAD Log in first"
+        assert (await client.last("b AUTHENTICATE EXTERNAL =")).startswith("b NO [AUTHENT")
+        assert (await client.last("c LOGIN anne good")).startswith("c OK")
+        # The greeting was no attempt of the client's own: two more may fail.
+        assert client.core.session.login.failures == 1
+
+    talk(tmp_path, work)
+
+
+def test_who_shows_no_certificate_is_greeted_as_anyone(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = here.client(mechanisms=(SaslName.NONE, SaslName.PLAIN))
+        assert (await greeted(client)).startswith("* OK [CAPABILITY ")
+        assert here.gate.asked == []
+        assert (await client.last("c LOGIN anne good")).startswith("c OK")
+
+    talk(tmp_path, work)
+
+
+def test_after_starttls_a_certificate_alone_does_not_log_in(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        mechanisms = (SaslName.NONE, SaslName.EXTERNAL)
+        client = here.client(tls="", mechanisms=mechanisms)
+        assert (await greeted(client)).startswith("* OK ")
+        await client.run("a STARTTLS")
+        client.core.secured(channel(certificate=b"good", mechanisms=mechanisms), 0.01)
+        assert await client.last("b SELECT INBOX") == "b BAD Log in first"
+        assert (await client.last("c AUTHENTICATE EXTERNAL =")).startswith("c OK")
 
     talk(tmp_path, work)
 

@@ -248,22 +248,14 @@ def test_idle_tells_of_a_delivery(tmp_path: Path, keys: Keys) -> None:
     run(work)
 
 
-def test_a_certificate_logs_in_alone_before_the_first_command_that_needs_it(
-    tmp_path: Path, keys: Keys
-) -> None:
+def test_a_certificate_is_judged_before_the_greeting(tmp_path: Path, keys: Keys) -> None:
     async def work() -> None:
         async with live(tmp_path, keys) as here:
             reader, writer = await here.connect(card=True)
-            greeting = await reader.readline()
-            assert greeting.startswith(b"* OK ")
-            writer.write(b"a NOOP\r\n")
-            await until(reader, b"a OK")
-            assert here.world.gate.asked == []
-            writer.write(b'b LIST "" "*"\r\n')  # the gate knows another certificate
-            assert (
-                await reader.readline() == b"b NO [AUTHENTICATIONFAILED] Authentication failed\r\n"
-            )
+            assert (await reader.readline()).startswith(b"* OK ")  # the gate knows another one
             assert here.world.gate.asked == [CertificateCredentials(mechanism=SaslName.NONE)]
+            writer.write(b'b LIST "" "*"\r\n')
+            assert await reader.readline() == b"b BAD Log in first\r\n"
             writer.close()
 
     run(work)
@@ -286,7 +278,11 @@ def test_who_has_no_certificate_where_one_is_required_is_told_so(
             assert await reader.read() == b"* BYE A client certificate is required here\r\n"
             writer.close()
             [event] = [e for e in here.world.journal.since() if e["event"] == "refused"]
-            assert event["rule"] == "imap-certificate-missing"
+            assert event["reason"] == "certificate-missing"
+            [seen] = here.world.seen.logins
+            assert (seen.reason, seen.cause) == (
+                "certificate-missing", Cause.CERTIFICATE_REFUSED
+            )  # fmt: skip
 
     run(work)
 

@@ -9,9 +9,8 @@ from typing import cast
 
 import pytest
 
-from sandbox.operators.mail import Envelope, Recipient
+from sandbox.operators.mail import Action, Envelope, Outcome, Recipient
 from sandbox.operators.post.dsn import Reporter, is_due, notification
-from sandbox.operators.post.outcome import Action, Outcome
 
 SENDER = "anne@op1.mssante.test"
 REPORTER = Reporter("mx.op1.mssante.test", "mailer-daemon@op1.mssante.test")

@@ -14,9 +14,11 @@ import pytest
 from sandbox.operators.journal import Journal
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.observing import DeliveryObserved, Nobody
-from sandbox.operators.post.office import PostError, PostOffice
+from sandbox.operators.post import PostError, PostOffice, read_message
 from sandbox.operators.store import MailStore
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, PEER, actor, channel
+
+RELAY = channel(protocol="relay")
 
 
 class Seen(Nobody):
@@ -44,14 +46,16 @@ class Office:
         envelope = Envelope(reverse_path=ALICE,
                             recipients=tuple(Recipient(address=each) for each in to or (BOB,)),
                             **changes)  # fmt: skip
-        return await self.post.submit(envelope, content, actor(), channel(), "poste")
+        return await self.post.submit(envelope, read_message(content), actor(), channel(), "poste")
 
     async def receive(self, content: bytes, *to: str, **changes: Any) -> str:
         envelope = Envelope(reverse_path=FAR,
                             recipients=tuple(Recipient(address=each) for each in to or (BOB,)),
                             **changes)  # fmt: skip
         where = channel(protocol="relay")
-        return await self.post.receive(envelope, content, where, PEER, "relay.op2.mssante.test")
+        return await self.post.receive(
+            envelope, read_message(content), where, PEER, "relay.op2.mssante.test"
+        )
 
     def inbox(self, mailbox: str = BOB) -> list[bytes]:
         folder = self.store.folder(mailbox, "INBOX")
@@ -237,7 +241,7 @@ def test_a_delivery_here_is_confirmed_to_who_asked_for_it(tmp_path: Path) -> Non
             for each, notify in ((BOB, ("SUCCESS",)), (ALICE, ("FAILURE",)))
         )
         envelope = Envelope(reverse_path=ALICE, recipients=asked, envid="E1")
-        await at.post.submit(envelope, MESSAGE, actor(), channel(), "poste")
+        await at.post.submit(envelope, read_message(MESSAGE), actor(), channel(), "poste")
         message, report = at.inbox(ALICE)
         assert b"Bonjour" in message
         assert report.startswith(b"Return-Path: <>\r\n")
@@ -254,7 +258,9 @@ def test_a_confirmation_goes_back_to_the_operator_that_relayed(tmp_path: Path) -
         recipient = Recipient(address=BOB, notify=("SUCCESS",))
         envelope = Envelope(reverse_path=FAR, recipients=(recipient,))
         for _ in range(2):
-            await at.post.receive(envelope, MESSAGE, channel(protocol="relay"), PEER, "relay")
+            await at.post.receive(
+                envelope, read_message(MESSAGE), channel(protocol="relay"), PEER, "relay"
+            )
         [queued] = at.store.queue()
         assert (queued.recipient.address, queued.envelope.reverse_path) == (FAR, "")
 
@@ -265,7 +271,38 @@ def test_a_notification_is_never_confirmed(tmp_path: Path) -> None:
     async def work(at: Office) -> None:
         recipient = Recipient(address=BOB, notify=("SUCCESS",))
         envelope = Envelope(reverse_path="", recipients=(recipient,))
-        await at.post.receive(envelope, MESSAGE, channel(protocol="relay"), PEER, "relay")
+        await at.post.receive(
+            envelope, read_message(MESSAGE), channel(protocol="relay"), PEER, "relay"
+        )
         assert at.store.queue() == []
+
+    run(work, tmp_path)
+
+
+def test_what_is_kept_is_not_refused_because_it_could_not_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is refused sends again, and the message would be there twice."""
+
+    async def work(at: Office) -> None:
+        for broken in (at.journal, "note"), (at.seen, "delivery"):
+            monkeypatch.setattr(*broken, _full)
+            assert await at.submit()
+        assert len(at.inbox()) == 2
+
+    run(work, tmp_path)
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_results_of_checks_in_our_own_name_do_not_pass(tmp_path: Path) -> None:
+    async def work(at: Office) -> None:
+        for server in ("mail.op1.test", "mx.op1.mssante.test", "op1.mssante.test"):
+            await at.receive(f"Authentication-Results: {server}; dkim=pass\r\n".encode() + MESSAGE)
+        other = b"Authentication-Results: mx.op2.mssante.test; dkim=pass\r\n"
+        await at.receive(other + MESSAGE)
+        assert [b"dkim=pass" in each for each in at.inbox()] == [False, False, False, True]
 
     run(work, tmp_path)

@@ -35,6 +35,7 @@ class Behaviour:
         hold: END is answered only once this is set.
         delivered: what was taken.
         connections: how many came, TLS or not.
+        ends: how many messages came to their end, answered or not.
     """
 
     extensions: tuple[str, ...] = ("PIPELINING", "SIZE 1000000", "8BITMIME", "SMTPUTF8", "DSN")
@@ -43,6 +44,7 @@ class Behaviour:
     hold: asyncio.Event | None = None
     delivered: list[Delivered] = field(default_factory=list)
     connections: int = 0
+    ends: int = 0
 
     def say(self, step: str, *replies: str) -> None:
         self.replies[step].extend(replies)
@@ -146,6 +148,7 @@ class PeerProtocol(asyncio.Protocol):
         content = (raw[2:] + b"\r\n").replace(b"\r\n..", b"\r\n.")
         taken = Delivered(self.mail, self.rcpt, content, self.arrival.channel.certificate)
         self.mail, self.rcpt = "", []
+        self.behaviour.ends += 1
         self.start(self.end(taken))
         return True
 

@@ -16,6 +16,7 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener, server_context
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.observing import DeliveryObserved, Nobody
+from sandbox.operators.post import PostOffice
 from sandbox.operators.relay.backoff import Backoff
 from sandbox.operators.relay.connection import Timeouts, client_context
 from sandbox.operators.relay.names import Names
@@ -133,17 +134,23 @@ class Rig:
         self.runner = Runner(
             self.store,
             RelaySettings(
-                operator="op1", host="mx.op1.mssante.test", port=self.port,
-                mailer="mailer-daemon@op1.mssante.test",
-                **{"backoff": QUICK, "timeouts": Timeouts(connect=5, reply=5, final=5)}
+                host="mx.op1.mssante.test", port=self.port,
+                **{
+                    "backoff": QUICK, "recovery": QUICK,
+                    "timeouts": Timeouts(connect=5, reply=5, final=5),
+                }
                 | self.options,
             ),
             names=Names("127.0.0.1", self.dns.port, suffix="mssante.test", seconds=1),
             listed=lambda: self.domains,
-            local=lambda: frozenset({"op1.mssante.test"}),
+            post=PostOffice(
+                self.store, operator="op1", domains=frozenset({"op1.mssante.test"}),
+                host="mx.op1.mssante.test", journal=self.journal, observer=self.watching,
+                clock=self.clock,
+            ),
             context=client_context(ours / "chain.pem", ours / "key.pem", pki.bundle),
             checker=CertificateChecker(bundle=load_bundle(pki.ca.bundle_pem())),
-            revocation=revocation, journal=self.journal, observer=self.watching, clock=self.clock,
+            revocation=revocation, journal=self.journal, clock=self.clock,
         )  # fmt: skip
         await self.runner.start()
 

@@ -16,8 +16,8 @@ from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Channel
 from sandbox.operators.post.office import PostOffice
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay.policy import check_peer, may_send
-from sandbox.operators.rules import Rule
 from sandbox.operators.smtp import RelayServer
 from sandbox.operators.store import MailStore
 from sandbox.trust import DN, CertificateChecker, RevocationStatus, load_bundle
@@ -65,7 +65,7 @@ async def operators(
             revoked = pki.ca.is_revoked(certificate)
             return RevocationStatus.REVOKED if revoked else RevocationStatus.GOOD
 
-        async def peer(channel: Channel) -> DN | Rule:
+        async def peer(channel: Channel) -> DN | MailRefusal:
             return await check_peer(
                 channel.certificate,
                 checker=CertificateChecker(bundle=load_bundle(pki.ca.bundle_pem())),
@@ -192,7 +192,7 @@ def test_an_operator_that_may_not_relay_is_refused_and_its_users_are_told(
             await here.send(BOB)
             assert b"\r\nStatus: 5.7.1\r\n" in await here.notice()
             assert there.inbox() == []
-            refused = [e["rule"] for e in there.journal.since() if e["event"] == "refused"]
+            refused = [e["reason"] for e in there.journal.since() if e["event"] == "refused"]
             expected = {
                 "unlisted": "relay-dn-unlisted", "revoked": "relay-certificate-revoked",
             }  # fmt: skip

@@ -13,7 +13,6 @@ from sandbox.operators.relay.client import (
     capabilities,
     obstacle,
     wire_form,
-    without_return_path,
 )
 from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
 
@@ -260,15 +259,3 @@ def test_whatever_the_replies_content_goes_only_to_who_accepted_and_asked(
         if None in transaction.results:
             assert whole in sent
             assert taken[-1] // 100 == 2
-
-
-@pytest.mark.parametrize(
-    ("stored", "sent"),
-    [
-        (b"Return-Path: <a@op1.mssante.test>\r\nSubject: x\r\n\r\n", b"Subject: x\r\n\r\n"),
-        (b"Return-Path: <>\r\nSubject: x\r\n\r\n", b"Subject: x\r\n\r\n"),
-        (b"Subject: x\r\n\r\nReturn-Path: y\r\n", b"Subject: x\r\n\r\nReturn-Path: y\r\n"),
-    ],
-)
-def test_the_trace_of_a_delivery_here_stays_here(stored: bytes, sent: bytes) -> None:
-    assert without_return_path(stored) == sent

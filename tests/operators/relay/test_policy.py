@@ -9,9 +9,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sandbox.operators.refusals import MailRefusal
+from sandbox.operators.relay import refusals
 from sandbox.operators.relay.policy import check_peer, is_listed, may_receive, may_send
-from sandbox.operators.relay.rules import BY_FINDING, RULES
-from sandbox.operators.rules import Rule
 from sandbox.trust import (
     DN,
     FAULTS,
@@ -29,6 +29,7 @@ from sandbox.trust import (
     make_bad,
     parse_dn,
 )
+from tests.vocabulary import refusals_in
 
 ONE = parse_dn("CN=mx.op1.mssante.test,OU=1750000018,O=OPERATEUR 1,ST=Paris (75),C=FR")
 ONE_SPELLED = parse_dn("CN=MX.op1.mssante.test, OU=1750000018,  O=Operateur  1,L=Paris (75),C=FR")
@@ -48,7 +49,7 @@ HOST = "mx.op1.mssante.test"
 OPERATOR = Organisation(name="OPERATEUR 1", department="Paris (75)", finess="750000018")
 
 
-def name(rule: Rule | DN | None) -> str:
+def name(rule: MailRefusal | DN | None) -> str:
     assert not isinstance(rule, DN)
     return rule.name if rule else ""
 
@@ -120,7 +121,7 @@ def good(ca: TestCA) -> Issued:
 def judged(
     ca: TestCA, issued: Issued | None, *, status: RevocationStatus = RevocationStatus.GOOD,
     now: datetime | None = None, host: str = "",
-) -> DN | Rule:  # fmt: skip
+) -> DN | MailRefusal:  # fmt: skip
     async def revocation(certificate: x509.Certificate) -> RevocationStatus:
         return status
 
@@ -140,7 +141,7 @@ def test_an_operators_certificate_proves_its_name(ca: TestCA, good: Issued) -> N
 
 
 def test_a_relay_without_certificate_proves_nothing(ca: TestCA) -> None:
-    assert judged(ca, None) == RULES["relay-certificate-missing"]
+    assert judged(ca, None) == refusals.CERTIFICATE_MISSING
 
 
 def test_bytes_that_are_no_certificate_are_refused_as_unreadable(ca: TestCA) -> None:
@@ -151,7 +152,7 @@ def test_bytes_that_are_no_certificate_are_refused_as_unreadable(ca: TestCA) -> 
     found = asyncio.run(
         check_peer(b"no certificate", checker=checker, revocation=never, now=datetime.now(UTC))
     )
-    assert found == BY_FINDING[Finding.UNREADABLE]
+    assert found == refusals.BY_FINDING[Finding.UNREADABLE]
 
 
 @pytest.mark.parametrize(
@@ -164,23 +165,23 @@ def test_bytes_that_are_no_certificate_are_refused_as_unreadable(ca: TestCA) -> 
 def test_a_certificate_that_is_not_known_to_be_good_is_refused(
     ca: TestCA, good: Issued, status: RevocationStatus, finding: Finding
 ) -> None:
-    assert judged(ca, good, status=status) == BY_FINDING[finding]
+    assert judged(ca, good, status=status) == refusals.BY_FINDING[finding]
 
 
 def test_dates_are_those_of_the_moment(ca: TestCA, good: Issued) -> None:
     later = datetime.now(UTC) + timedelta(days=4 * 365)
     earlier = datetime.now(UTC) - timedelta(days=365)
-    assert judged(ca, good, now=later) == BY_FINDING[Finding.EXPIRED]
-    assert judged(ca, good, now=earlier) == BY_FINDING[Finding.NOT_YET_VALID]
+    assert judged(ca, good, now=later) == refusals.BY_FINDING[Finding.EXPIRED]
+    assert judged(ca, good, now=earlier) == refusals.BY_FINDING[Finding.NOT_YET_VALID]
 
 
 def test_another_host_name_is_refused(ca: TestCA, good: Issued) -> None:
-    assert judged(ca, good, host="mx.op2.mssante.test") == BY_FINDING[Finding.WRONG_NAME]
+    assert judged(ca, good, host="mx.op2.mssante.test") == refusals.BY_FINDING[Finding.WRONG_NAME]
 
 
 def test_an_application_certificate_is_no_operators(ca: TestCA) -> None:
     application = ca.org_client(OPERATOR, "appli")
-    assert judged(ca, application) == BY_FINDING[Finding.WRONG_USAGE]
+    assert judged(ca, application) == refusals.BY_FINDING[Finding.WRONG_USAGE]
 
 
 # Faults that show in the certificate alone, without asking OCSP or the directory.
@@ -207,11 +208,16 @@ IN_THE_CERTIFICATE = (
 )
 def test_every_fault_of_a_certificate_is_named(ca: TestCA, good: Issued, fault: str) -> None:
     bad = make_bad(ca, fault, good.plan)
-    assert judged(ca, bad, host=HOST) == BY_FINDING[FAULTS[fault].finding or Finding.UNREADABLE]
+    assert (
+        judged(ca, bad, host=HOST)
+        == refusals.BY_FINDING[FAULTS[fault].finding or Finding.UNREADABLE]
+    )
 
 
 def test_what_time_or_a_renewal_mends_is_temporary() -> None:
-    temporary = {name for name, rule in RULES.items() if rule.refusal.smtp_code < 500}
+    temporary = {
+        name for name, each in refusals_in(refusals, MailRefusal).items() if each.code < 500
+    }
     assert temporary == {
         "relay-certificate-expired",
         "relay-certificate-not-yet-valid",

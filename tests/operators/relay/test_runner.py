@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import quopri
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from sandbox.operators.mail import Recipient
 from sandbox.operators.relay import runner
 from sandbox.operators.relay.backoff import Backoff
 from sandbox.operators.relay.connection import Timeouts
+from sandbox.operators.store import StoreError
 from sandbox.trust import MailDomain, ZoneSpec, make_bad
 from sandbox.trust.resolver import DnsFault
 
@@ -156,7 +158,7 @@ def test_the_next_host_gets_what_the_first_cannot(pki: Pki, tmp_path: Path) -> N
 async def waits(here: Rig, rule: str) -> None:
     """It is deferred for this reason, and its sender hears nothing yet."""
     told = await here.event("relay-deferred")
-    assert told["rule"] == rule
+    assert told["reason"] == rule
     assert len(here.store.queue()) == 1
     assert here.store.queue()[0].last_reply
     assert here.inbox() == []
@@ -295,7 +297,7 @@ def test_a_server_with_another_name_gets_nothing(pki: Pki, tmp_path: Path) -> No
             await here.send(BOB)
             await waits(here, "relay-certificate-wrong-name")
             assert peer.delivered == []
-            assert here.events("refused")[0]["rule"] == "relay-certificate-wrong-name"
+            assert here.events("refused")[0]["reason"] == "relay-certificate-wrong-name"
 
     run(work)
 
@@ -311,7 +313,7 @@ def test_an_operator_that_the_list_does_not_give_the_domain_gets_nothing(
             await waits(here, "relay-recipient-domain")
             assert peer.delivered == []
             refused = here.events("refused")[0]
-            assert refused["rule"] == "relay-recipient-domain"
+            assert refused["reason"] == "relay-recipient-domain"
             assert "CH DE TEST" in refused["dn"]
 
     run(work)
@@ -342,6 +344,7 @@ def test_a_refused_message_comes_back_to_its_senders_inbox(pki: Pki, tmp_path: P
             assert b"Status: 5.1.1\r\n" in notice
             assert b"Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n" in notice
             assert here.store.queue() == []
+            await until(lambda: here.watching.deliveries)  # told after it is written
             assert [each.mailbox for each in here.watching.deliveries] == [ANNE]
 
     run(work)
@@ -409,7 +412,7 @@ def test_mail_for_a_domain_off_the_list_comes_back_without_a_connection(
             await here.send(BOB)
             await comes_back(here, "5.7.1")
             assert peer.connections == 0
-            assert here.events("refused")[0]["rule"] == "relay-domain-unlisted"
+            assert here.events("refused")[0]["reason"] == "relay-domain-unlisted"
 
     run(work)
 
@@ -437,7 +440,7 @@ def test_a_domain_withdrawn_while_messages_wait_for_the_connection_gets_none_of_
             peer.hold = asyncio.Event()
             await here.send(BOB)
             await here.send(CARL, content=CONTENT + b"more\r\n")
-            await until(lambda: len(here.runner._held) == 2 and peer.connections)
+            await until(lambda: len(here.runner._held) == 2 and peer.ends)
             here.domains = listed(pki, without="op2.mssante.test")
             peer.hold.set()
             await here.notice()
@@ -470,7 +473,7 @@ def test_mail_for_a_server_of_another_authority_comes_back(pki: Pki, tmp_path: P
             here.dns.resolver.zone = one_host()
             await here.send(BOB)
             await comes_back(here, "5.7.1")
-            assert here.events("refused")[0]["rule"] == "relay-certificate-untrusted"
+            assert here.events("refused")[0]["reason"] == "relay-certificate-untrusted"
 
     run(work)
 
@@ -590,8 +593,80 @@ def test_a_notification_for_a_sender_who_is_gone_is_noted(pki: Pki, tmp_path: Pa
     async def work() -> None:
         async with rig(pki, tmp_path) as (here, _, _):
             await here.send("x@null.mssante.test", sender="gone@op1.mssante.test")
-            assert (await here.event("relay-notice-lost"))["to"] == "gone@op1.mssante.test"
+            assert (await here.event("notice-lost"))["to"] == "gone@op1.mssante.test"
             await here.empty()
+
+    run(work)
+
+
+# What goes wrong here -----------------------------------------------------------------------------
+
+
+def failing(
+    monkeypatch: pytest.MonkeyPatch, of: object, name: str, *errors: Exception
+) -> list[Exception]:
+    """Have a method raise so many times, then work; return what it has still to raise."""
+    left, works = list(errors), getattr(of, name)
+
+    def once(*arguments: object, **named: object) -> object:
+        if left:
+            raise left.pop(0)
+        return works(*arguments, **named)
+
+    monkeypatch.setattr(of, name, once)
+    return left
+
+
+FULL = StoreError("failed", "not written: database or disk is full")
+
+
+def test_a_disk_that_is_full_for_a_while_keeps_the_record_and_sends_nothing_twice(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path) as (here, peer, _):
+            left = failing(monkeypatch, here.store, "settle", FULL, FULL, FULL)
+            await here.send(BOB)
+            await here.empty()
+            assert not left
+            assert len(peer.delivered) == 1
+            assert len(here.events("relay-not-recorded")) == 3
+            await here.send(BOB, content=CONTENT + b"more\r\n")
+            await here.empty()
+            assert len(peer.delivered) == 2
+
+    run(work)
+
+
+def test_a_full_disk_does_not_keep_the_relay_from_stopping(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path, recovery=Backoff(first=600)) as (here, peer, _):
+            failing(monkeypatch, here.store, "settle", *[FULL] * 1000)
+            await here.send(BOB)
+            await here.event("relay-not-recorded")
+            await here.stop()
+            await here.start()
+            await here.empty()
+            assert [each.content for each in peer.delivered] == [CONTENT] * 2
+
+    run(work)
+
+
+@pytest.mark.parametrize("name", ["content", "due", "settle"])
+def test_a_fault_of_ours_holds_mail_back_for_a_while_only(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async def work() -> None:
+        async with rig(pki, tmp_path) as (here, peer, _):
+            error = sqlite3.OperationalError("disk I/O error")
+            left = failing(monkeypatch, here.store, name, error, error)
+            await here.send(BOB)
+            await here.empty()
+            assert not left
+            assert {each.content for each in peer.delivered} == {CONTENT}
+            assert len(here.events("relay-fault")) == 2
 
     run(work)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sandbox.observations.schema import Cause
 from sandbox.operators.journal import Journal
+from sandbox.operators.login import Login, Logins
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import (
     Accepted,
@@ -19,11 +20,18 @@ from sandbox.operators.model import (
     Rejected,
     SaslName,
 )
+from sandbox.operators.observing import Nobody
+from sandbox.operators.refusals import (
+    LoginAnswer,
+    LoginRefusal,
+    MailRefusal,
+    login_refusal,
+    mail_refusal,
+)
 from sandbox.operators.room import Room
-from sandbox.operators.rules import Refusal, Rule
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
-from sandbox.operators.smtp.events import CheckPeer, Close, Event, Login, Post, StartTls
+from sandbox.operators.smtp.events import AskWho, CheckPeer, Close, Event, Post, StartTls
 from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.submission import Submission
@@ -39,14 +47,18 @@ PEER = parse_dn("CN=relay.op2.mssante.test,OU=1750000026,O=OPERATEUR 2,ST=Paris 
 MESSAGE = f"From: {ALICE}\r\nTo: {FAR}\r\nSubject: essai\r\n\r\nBonjour\r\n".encode()
 
 
-def rule(name: str, refusal: Refusal = Refusal.RELAY_DENIED) -> Rule:
-    return Rule(name=name, refusal=refusal, cause=Cause.NOT_AUTHORIZED, french="f", english="e",
-                clause="c", remedy_french="rf", remedy_english="re")  # fmt: skip
+def rule(name: str, code: int = 550) -> MailRefusal:
+    return mail_refusal(name, (code, f"{code // 100}.7.1", "Relaying not authorized"), "c",
+                        ("f", "e"), ("rf", "re"))  # fmt: skip
+
+
+def login_rule(name: str, answer: LoginAnswer = LoginAnswer.CREDENTIALS) -> LoginRefusal:
+    return login_refusal(name, answer, Cause.CREDENTIALS, "c", ("f", "e"), ("rf", "re"))
 
 
 UNLISTED = rule("relay-domain-unlisted")
 NOT_YOURS = rule("relay-sender-domain")
-BAD_PASSWORD = rule("bad-password", Refusal.CREDENTIALS)
+BAD_PASSWORD = login_rule("bad-password")
 
 
 def actor(expires_at: float | None = None) -> Actor:
@@ -103,7 +115,7 @@ class Script:
         self.hold: type | None = None
         self.full = False
         self.login: Callable[[Credentials], Accepted | Rejected] = self.password
-        self.peer: DN | Rule = PEER
+        self.peer: DN | MailRefusal = PEER
         self.dialogue.greet()
         self.greeting = self.go()
 
@@ -111,7 +123,7 @@ class Script:
     def password(credentials: Credentials) -> Accepted | Rejected:
         if isinstance(credentials, PasswordCredentials) and credentials.password == "good":
             return Accepted(actor=actor())
-        return Rejected(rule=BAD_PASSWORD, method=Method.TOTP)
+        return Rejected(refusal=BAD_PASSWORD, method=Method.TOTP)
 
     def say(self, text: str | bytes) -> list[str]:
         """Send text (its lines ended by CRLF) or bytes as they are."""
@@ -139,22 +151,22 @@ class Script:
         if isinstance(event, Close):
             self.closed = event
         elif isinstance(event, Post):
-            self.posts.append((event.envelope, event.content))
+            self.posts.append((event.envelope, event.message.content))
             if self.full:
                 self.dialogue.fail_post("disk full")
             else:
                 self.dialogue.answer_post("X")
-        elif isinstance(event, Login):
+        elif isinstance(event, AskWho):
             self.logins.append(event.credentials)
             assert isinstance(self.dialogue, Submission)
-            self.dialogue.answer_login(self.login(event.credentials))
+            self.dialogue.answer_login(at_once(self.dialogue.login.judge(event.credentials)))
         elif isinstance(event, CheckPeer):
             assert isinstance(self.dialogue, RelayIn)
             self.dialogue.answer_peer(self.peer)
         elif isinstance(event, StartTls):
             old = self.dialogue.channel
             self.dialogue.secured(channel(**{name: getattr(old, name) for name in (
-                "certificate", "mechanisms", "protocol")}))  # fmt: skip
+                "certificate", "mechanisms", "protocol")}), 0.01)  # fmt: skip
 
     def codes(self, text: str | bytes) -> list[str]:
         """As `say`: code and status only, of the last line of each reply."""
@@ -163,10 +175,32 @@ class Script:
     @property
     def rules(self) -> list[str]:
         """Names of the rules that the journal has."""
-        return [each["rule"] for each in self.journal.since() if each["event"] == "refused"]
+        return [each["reason"] for each in self.journal.since() if each["event"] == "refused"]
 
     def refusals(self) -> list[dict[str, Any]]:
         return [each for each in self.journal.since() if each["event"] == "refused"]
+
+
+class Judge:
+    """Answers a login as its script says."""
+
+    script: Script
+
+    async def authenticate(self, credentials: Credentials, _: Channel) -> Accepted | Rejected:
+        return self.script.login(credentials)
+
+    async def again(self, actor: Actor, credentials: Credentials, channel: Channel) -> None:
+        """Whoever was let in may stay."""
+
+
+def at_once(work: Coroutine[Any, Any, Accepted | Rejected]) -> Accepted | Rejected:
+    """Return what a coroutine that waits for nothing comes to."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: Accepted | Rejected = end.value
+        return result
+    raise AssertionError("it waits")
 
 
 def check(line: str) -> str:
@@ -183,12 +217,18 @@ def check(line: str) -> str:
 def submission(
     *, required: bool = False, logged_in: bool = True, where: Channel | None = None, **others: Any
 ) -> Script:
+    judge = Judge()
+
     def make(arrived: Channel, setting: Setting) -> Dialogue:
+        logins = Logins(judge=judge, journal=setting.journal, observer=Nobody(),
+                        elapsed=setting.now)  # fmt: skip
         return Submission(arrived, setting, certificate_required=required,
+                          login=Login(logins, arrived, 0.0),
                           may_receive=lambda domain: None if domain.startswith("op") else UNLISTED,
                           )  # fmt: skip
 
     script = Script(make, where=where, **others)
+    judge.script = script
     if logged_in:
         script.say("EHLO poste")
         assert script.say(f"AUTH PLAIN {plain('good')}") == ["235 2.7.0 Authentication successful"]
@@ -206,7 +246,7 @@ def relay(*, greeted: bool = True, where: Channel | None = None, **others: Any) 
     return script
 
 
-def may_send(dn: DN, domain: str) -> Rule | None:
+def may_send(dn: DN, domain: str) -> MailRefusal | None:
     return None if dn.key == PEER.key and domain in {"", "op2.mssante.test"} else NOT_YOURS
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sandbox.operators.rules import Refusal
 from tests.operators.smtp.scripted import (
     BOB,
     FAR,
@@ -52,7 +51,7 @@ def test_a_certificate_that_proves_no_operator_is_refused() -> None:
 
 def test_a_certificate_that_cannot_be_checked_now_is_put_off() -> None:
     script = relay()
-    script.peer = rule("revocation-unknown", Refusal.RELAY_LATER)
+    script.peer = rule("revocation-unknown", 451)
     assert script.codes(f"MAIL FROM:<{FAR}>") == ["451 4.7.1"]
 
 
@@ -68,6 +67,13 @@ def test_a_from_of_another_operators_domain_is_refused() -> None:
     assert deliver(script, content, sender=FAR, to=BOB).startswith("550 5.7.1 ")
     assert script.rules == ["smtp-from-not-listed"]
     assert script.posts == []
+
+
+def test_a_name_that_shows_someone_else_is_refused() -> None:
+    script = relay()
+    content = f'From: "{BOB}" <{FAR}>\r\n\r\n'.encode()
+    assert deliver(script, content, sender=FAR, to=BOB).startswith("550 5.7.1 ")
+    assert script.rules == ["smtp-name-misleads"]
 
 
 def test_this_is_no_open_relay() -> None:

@@ -19,8 +19,10 @@ import pytest
 from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.login import Logins
 from sandbox.operators.model import (
     Accepted,
+    Actor,
     CertificateCredentials,
     Channel,
     Credentials,
@@ -30,7 +32,7 @@ from sandbox.operators.model import (
 )  # fmt: skip
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, Nobody, SessionObserved
 from sandbox.operators.post.office import PostOffice
-from sandbox.operators.rules import Rule
+from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import Limits, RelayServer, SubmissionServer
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.store import MailStore
@@ -109,7 +111,10 @@ class Authenticator:
                 raise
         if credentials.password in {"good", "hold"}:
             return Accepted(actor=actor())
-        return Rejected(rule=BAD_PASSWORD, method=Method.TOTP)
+        return Rejected(refusal=BAD_PASSWORD, method=Method.TOTP)
+
+    async def again(self, actor: Actor, credentials: Credentials, channel: Channel) -> None:
+        """Whoever was let in may stay."""
 
 
 @dataclass
@@ -163,9 +168,9 @@ async def place(
                              limits=limits)  # fmt: skip
     else:
         server = SubmissionServer(
-            post, authenticator,  # type: ignore[arg-type]
+            post, Logins(judge=authenticator, journal=journal, observer=seen),
             may_receive=lambda domain: None if domain.endswith(".mssante.test") else UNLISTED,
-            journal=journal, observer=seen, limits=limits,
+            limits=limits,
         )  # fmt: skip
     context = server_context(keys / "server" / "chain.pem", keys / "server" / "key.pem",
                              (keys / "bundle.pem").read_text(), client_certificate=certificate,
@@ -185,13 +190,13 @@ async def place(
         await store.close()
 
 
-async def check_peer(channel: Channel) -> DN | Rule:
+async def check_peer(channel: Channel) -> DN | MailRefusal:
     if channel.certificate is None:
         return NOT_YOURS
     return dn_of(read_certificate(channel.certificate))
 
 
-def may_send(dn: DN, domain: str) -> Rule | None:
+def may_send(dn: DN, domain: str) -> MailRefusal | None:
     return None if domain in {"", "op2.mssante.test"} and "2" in dn.get("O") else NOT_YOURS
 
 
@@ -262,7 +267,7 @@ def test_a_wrong_password_is_refused_and_observed(keys: Path, tmp_path: Path) ->
         async with place(keys, tmp_path) as at:
             with pytest.raises(smtplib.SMTPAuthenticationError, match="Authentication failed"):
                 await in_thread(lambda: send(at, tls="implicit", password="bad"))
-            assert {each.rule for each in at.seen.logins} == {"bad-password"}
+            assert {each.reason for each in at.seen.logins} == {"bad-password"}
 
     run(work)
 

@@ -15,9 +15,8 @@ from sandbox.operators.imap.view import View
 __all__ = ["append", "copy", "expunge", "move", "store"]
 
 
-def append(session: Session, command: Command) -> Outcome:
+def append(session: Session, command: commands.Append) -> Outcome:
     """APPEND; answers with APPENDUID (RFC 4315)."""
-    assert isinstance(command, commands.Append)
     folder = existing(session, command.mailbox, "TRYCREATE")
     if not command.content:
         raise No("A message is not empty", "CANNOT")
@@ -32,9 +31,8 @@ def append(session: Session, command: Command) -> Outcome:
     return work
 
 
-def store(session: Session, command: Command) -> Outcome:
+def store(session: Session, command: commands.Store) -> Outcome:
     """STORE, with UNCHANGEDSINCE or not (RFC 7162 §3.1.3)."""
-    assert isinstance(command, commands.Store)
     view = _writable(session, command)
     uids = _uids(view, command.numbers, uid=command.uid)
     new = {flag for flag in command.flags if not flag.startswith("\\")} - view.keywords
@@ -67,9 +65,8 @@ def store(session: Session, command: Command) -> Outcome:
     return work
 
 
-def copy(session: Session, command: Command) -> Outcome:
+def copy(session: Session, command: commands.Transfer) -> Outcome:
     """COPY; answers with COPYUID (RFC 4315)."""
-    assert isinstance(command, commands.Transfer)
     view = session.selected(command)
     target = existing(session, command.mailbox, "TRYCREATE")
     uids = _uids(view, command.numbers, uid=command.uid)
@@ -85,9 +82,8 @@ def copy(session: Session, command: Command) -> Outcome:
     return work
 
 
-def move(session: Session, command: Command) -> Outcome:
+def move(session: Session, command: commands.Transfer) -> Outcome:
     """MOVE (RFC 6851): COPYUID comes before the messages go."""
-    assert isinstance(command, commands.Transfer)
     view = _writable(session, command)
     target = existing(session, command.mailbox, "TRYCREATE")
     uids = _uids(view, command.numbers, uid=command.uid)
@@ -105,9 +101,8 @@ def move(session: Session, command: Command) -> Outcome:
     return work
 
 
-def expunge(session: Session, command: Command) -> Outcome:
+def expunge(session: Session, command: commands.Expunge) -> Outcome:
     """EXPUNGE, UID EXPUNGE."""
-    assert isinstance(command, commands.Expunge)
     view = _writable(session, command)
     uids = None if command.uids is None else _uids(view, command.uids, uid=True)
 

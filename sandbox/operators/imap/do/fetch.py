@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import Command, FetchItem, SectionItem
+from sandbox.operators.imap.commands import FetchItem, SectionItem
 from sandbox.operators.imap.messages import Parsed
 from sandbox.operators.imap.responses import No, Reply, internal_date, literal
 from sandbox.operators.imap.sections import octets
@@ -28,9 +28,8 @@ _FROM_ROW = frozenset(
 )
 
 
-def fetch(session: Session, command: Command) -> Outcome:
+def fetch(session: Session, command: commands.Fetch) -> Outcome:
     """FETCH."""
-    assert isinstance(command, commands.Fetch)
     view = session.selected(command)
     indexes = view.resolve(command.numbers, command.uid)
     if command.changed_since is not None:

@@ -32,18 +32,16 @@ def logout(session: Session, _: Command) -> Outcome:
     return Reply("OK", "LOGOUT completed")
 
 
-def identify(session: Session, command: Command) -> Outcome:
+def identify(session: Session, command: commands.Identify) -> Outcome:
     """ID (RFC 2971): the client's name helps whoever reads the journal."""
-    assert isinstance(command, commands.Identify)
     fields = {key: value[:200] for key, value in command.fields if key in ("name", "version")}
     session.service.journal.note("id", session.channel, **{f"id_{k}": v for k, v in fields.items()})
     session.send(b"* ID (" + b" ".join(map(nstring, _ID)) + b")\r\n")
     return Reply("OK", "ID completed")
 
 
-def enable(session: Session, command: Command) -> Outcome:
+def enable(session: Session, command: commands.Enable) -> Outcome:
     """ENABLE (RFC 5161); names that are not known are passed over."""
-    assert isinstance(command, commands.Enable)
     wanted = [name for name in dict.fromkeys(command.extensions) if name in _ENABLED]
     new = [name for name in wanted if name not in session.enabled]
     session.enabled |= set(new)

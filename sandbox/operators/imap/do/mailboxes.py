@@ -43,9 +43,8 @@ def mailbox_id(folder: Folder) -> str:
     return f"F{folder.id}"
 
 
-def select(session: Session, command: Command) -> Outcome:
+def select(session: Session, command: commands.Select) -> Outcome:
     """SELECT, EXAMINE."""
-    assert isinstance(command, commands.Select)
     if session.view is not None:
         session.leave()
         session.tell("OK [CLOSED] Previous mailbox is closed")
@@ -112,9 +111,8 @@ def unselect(session: Session, command: Command) -> Outcome:
     return Reply("OK", f"{command.name} completed")
 
 
-def create(session: Session, command: Command) -> Outcome:
+def create(session: Session, command: commands.Create) -> Outcome:
     """CREATE, with USE (RFC 6154)."""
-    assert isinstance(command, commands.Create)
     # A name that ends with the delimiter only announces names below it.
     name = command.mailbox.removesuffix(DELIMITER)
     if set(name) & {"*", "%"}:
@@ -134,9 +132,8 @@ def create(session: Session, command: Command) -> Outcome:
     return work
 
 
-def delete(session: Session, command: Command) -> Outcome:
+def delete(session: Session, command: commands.OnMailbox) -> Outcome:
     """DELETE."""
-    assert isinstance(command, commands.OnMailbox)
     folder = existing(session, command.mailbox)
 
     async def work() -> Reply:
@@ -147,9 +144,8 @@ def delete(session: Session, command: Command) -> Outcome:
     return work
 
 
-def rename(session: Session, command: Command) -> Outcome:
+def rename(session: Session, command: commands.Rename) -> Outcome:
     """RENAME."""
-    assert isinstance(command, commands.Rename)
     folder = existing(session, command.mailbox)
     to = command.to.removesuffix(DELIMITER)
     if set(to) & {"*", "%"}:
@@ -163,9 +159,8 @@ def rename(session: Session, command: Command) -> Outcome:
     return work
 
 
-def subscribe(session: Session, command: Command) -> Outcome:
+def subscribe(session: Session, command: commands.OnMailbox) -> Outcome:
     """SUBSCRIBE, UNSUBSCRIBE."""
-    assert isinstance(command, commands.OnMailbox)
 
     async def work() -> Reply:
         on = command.name == "SUBSCRIBE"
@@ -175,9 +170,8 @@ def subscribe(session: Session, command: Command) -> Outcome:
     return work
 
 
-def status(session: Session, command: Command) -> Outcome:
+def status(session: Session, command: commands.Status) -> Outcome:
     """STATUS."""
-    assert isinstance(command, commands.Status)
     status_line(session, existing(session, command.mailbox), command.items)
     return Reply("OK", "STATUS completed")
 

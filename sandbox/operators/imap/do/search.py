@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.responses import Reply
 from sandbox.operators.imap.search import Candidate, Test, compile_key, reads_content
@@ -23,9 +22,8 @@ _TURN = 262_144
 _LOOK = 64
 
 
-def search(session: Session, command: Command) -> Outcome:
+def search(session: Session, command: commands.Search) -> Outcome:
     """SEARCH."""
-    assert isinstance(command, commands.Search)
     view = session.selected(command)
     if command.charset and "UTF8=ACCEPT" in session.enabled:
         raise Malformed("CHARSET is not possible after ENABLE UTF8=ACCEPT")  # RFC 6855 §3

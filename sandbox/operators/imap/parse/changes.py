@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import Command
+from sandbox.operators.imap.commands import Append, Expunge, Store, Transfer
 from sandbox.operators.imap.grammar import Cursor, Malformed
-from sandbox.operators.imap.names import decode_name
+from sandbox.operators.imap.names import read_name
 from sandbox.operators.imap.parse.search import MONTHS
 from sandbox.operators.imap.sequence import parse_set
 
-__all__ = ["FLAG", "parse_append", "parse_modifier", "parse_store"]
+__all__ = ["FLAG", "append", "expunge", "modifier", "store", "transfer", "uid_expunge"]
 
 _DATE_TIME = re.compile(
     rb'"([ 0-9][0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) '
@@ -29,10 +28,9 @@ _KEYWORDS = {
 }
 
 
-def parse_append(cursor: Cursor, tag: str, name: str) -> Command:
+def append(cursor: Cursor, tag: str, name: str) -> Append:
     """Read everything after the word APPEND."""
-    cursor.space()
-    mailbox = decode_name(cursor.astring(), utf8=cursor.utf8)
+    mailbox = read_name(cursor)
     cursor.space()
     flags: tuple[str, ...] = ()
     if cursor.at(b"("):
@@ -51,19 +49,17 @@ def parse_append(cursor: Cursor, tag: str, name: str) -> Command:
         content = cursor.literal()
     if not content.binary and b"\0" in content.data:
         raise Malformed("NUL in the message: literal8 is needed")
-    return commands.Append(
-        tag=tag, name=name, mailbox=mailbox, flags=flags, at=at, content=content.data
-    )
+    return Append(tag=tag, name=name, mailbox=mailbox, flags=flags, at=at, content=content.data)
 
 
-def parse_store(cursor: Cursor, tag: str, name: str, *, uid: bool = False) -> Command:
+def store(cursor: Cursor, tag: str, name: str, *, uid: bool = False) -> Store:
     """Read everything after the word STORE."""
     cursor.space()
     numbers = parse_set(cursor)
     cursor.space()
     unchanged_since = None
     if cursor.at(b"("):
-        unchanged_since = parse_modifier(cursor, "UNCHANGEDSINCE")
+        unchanged_since = modifier(cursor, "UNCHANGEDSINCE")
         cursor.space()
     action = "+" if cursor.take(b"+") else "-" if cursor.take(b"-") else "="
     word = cursor.word()
@@ -77,7 +73,7 @@ def parse_store(cursor: Cursor, tag: str, name: str, *, uid: bool = False) -> Co
         while cursor.take(b" "):
             found.append(_flag(cursor))
         flags = tuple(found)
-    return commands.Store(
+    return Store(
         tag=tag,
         name=name,
         uid=uid,
@@ -89,7 +85,25 @@ def parse_store(cursor: Cursor, tag: str, name: str, *, uid: bool = False) -> Co
     )
 
 
-def parse_modifier(cursor: Cursor, word: str) -> int:
+def expunge(_: Cursor, tag: str, name: str) -> Expunge:
+    """Read nothing: EXPUNGE removes all that is marked."""
+    return Expunge(tag=tag, name=name, uids=None)
+
+
+def uid_expunge(cursor: Cursor, tag: str, name: str) -> Expunge:
+    """Read what follows UID EXPUNGE (RFC 4315)."""
+    cursor.space()
+    return Expunge(tag=tag, name=name, uids=parse_set(cursor))
+
+
+def transfer(cursor: Cursor, tag: str, name: str, *, uid: bool = False) -> Transfer:
+    """Read what follows COPY or MOVE (RFC 6851)."""
+    cursor.space()
+    numbers = parse_set(cursor)
+    return Transfer(tag=tag, name=name, uid=uid, numbers=numbers, mailbox=read_name(cursor))
+
+
+def modifier(cursor: Cursor, word: str) -> int:
     """Read `(word number)`, as CHANGEDSINCE and UNCHANGEDSINCE are given (RFC 7162)."""
     cursor.need(b"(")
     if cursor.word() != word:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from sandbox.operators.imap.commands import FetchItem, SectionItem
+from sandbox.operators.imap.commands import Fetch, FetchItem, SectionItem
 from sandbox.operators.imap.grammar import Cursor, Malformed
+from sandbox.operators.imap.parse.changes import modifier
 from sandbox.operators.imap.responses import astring
+from sandbox.operators.imap.sequence import parse_set
 
-__all__ = ["parse_items"]
+__all__ = ["fetch"]
 
 _NAME = re.compile(rb"[A-Za-z0-9.]+")
 _PATH = re.compile(rb"[1-9][0-9]{0,5}(?:\.[1-9][0-9]{0,5})*")
@@ -49,7 +51,22 @@ _FORMS = {
 }
 
 
-def parse_items(cursor: Cursor) -> tuple[FetchItem, ...]:
+def fetch(cursor: Cursor, tag: str, name: str, *, uid: bool = False) -> Fetch:
+    """Read what follows FETCH."""
+    cursor.space()
+    numbers = parse_set(cursor)
+    cursor.space()
+    items = _items(cursor)
+    changed_since = None
+    if not cursor.at_end():
+        cursor.space()
+        changed_since = modifier(cursor, "CHANGEDSINCE")
+    return Fetch(
+        tag=tag, name=name, uid=uid, numbers=numbers, items=items, changed_since=changed_since
+    )
+
+
+def _items(cursor: Cursor) -> tuple[FetchItem, ...]:
     """Read one item, a macro, or a list of items."""
     if cursor.at(b"("):
         items = cursor.listed(lambda: _item(cursor, _name(cursor)))

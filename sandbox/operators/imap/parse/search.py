@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 
 from sandbox.operators.imap import keys
+from sandbox.operators.imap.commands import Search
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.keys import Key
 from sandbox.operators.imap.responses import No
 from sandbox.operators.imap.sequence import parse_set
 
-__all__ = ["CHARSETS", "MONTHS", "SearchArguments", "parse_search"]
+__all__ = ["CHARSETS", "MONTHS", "search"]
 
 CHARSETS = ("US-ASCII", "UTF-8")
 MONTHS = {
@@ -45,7 +46,7 @@ _DATES = {
 }
 
 
-class SearchArguments:
+class _Arguments:
     """What SEARCH was given; see `commands.Search`."""
 
     def __init__(self, cursor: Cursor) -> None:
@@ -184,14 +185,23 @@ class SearchArguments:
         return keys.Identified(value) if word == "EMAILID" else keys.Not(keys.Both(()))
 
 
-def parse_search(cursor: Cursor) -> SearchArguments:
-    """Read everything after the word SEARCH.
+def search(cursor: Cursor, tag: str, name: str, *, uid: bool = False) -> Search:
+    """Read what follows SEARCH.
 
     Raises:
         Malformed: against the grammar.
         No: a charset that is not known.
     """
-    return SearchArguments(cursor)
+    found = _Arguments(cursor)
+    return Search(
+        tag=tag,
+        name=name,
+        uid=uid,
+        key=found.key,
+        returned=found.returned,
+        by_modseq=found.by_modseq,
+        charset=found.charset,
+    )
 
 
 _WORD = re.compile(rb"[A-Za-z]+")
@@ -216,20 +226,20 @@ _SIMPLE: dict[str, Key] = {
     **{word: keys.Flagged(flag) for word, flag in _FLAGS.items()},
     **{"UN" + word: keys.Not(keys.Flagged(flag)) for word, flag in _FLAGS.items()},
 }
-_MAKERS: dict[str, Callable[[SearchArguments, str, int], Key]] = {
-    "NOT": SearchArguments.opposite,
-    "OR": SearchArguments.either,
-    "KEYWORD": SearchArguments.keyword,
-    "UNKEYWORD": SearchArguments.keyword,
-    "HEADER": SearchArguments.header,
-    "BODY": SearchArguments.containing,
-    "TEXT": SearchArguments.containing,
-    "LARGER": SearchArguments.sized,
-    "SMALLER": SearchArguments.sized,
-    "UID": SearchArguments.uid,
-    "MODSEQ": SearchArguments.modseq,
-    "EMAILID": SearchArguments.identified,
-    "THREADID": SearchArguments.identified,
-    **dict.fromkeys(_FIELDS, SearchArguments.header),
-    **dict.fromkeys(_DATES, SearchArguments.dated),
+_MAKERS: dict[str, Callable[[_Arguments, str, int], Key]] = {
+    "NOT": _Arguments.opposite,
+    "OR": _Arguments.either,
+    "KEYWORD": _Arguments.keyword,
+    "UNKEYWORD": _Arguments.keyword,
+    "HEADER": _Arguments.header,
+    "BODY": _Arguments.containing,
+    "TEXT": _Arguments.containing,
+    "LARGER": _Arguments.sized,
+    "SMALLER": _Arguments.sized,
+    "UID": _Arguments.uid,
+    "MODSEQ": _Arguments.modseq,
+    "EMAILID": _Arguments.identified,
+    "THREADID": _Arguments.identified,
+    **dict.fromkeys(_FIELDS, _Arguments.header),
+    **dict.fromkeys(_DATES, _Arguments.dated),
 }

@@ -6,7 +6,7 @@ from sandbox.operators.imap.commands import ListMailboxes
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.names import decode_name
 
-__all__ = ["STATUS_ITEMS", "parse_list", "parse_lsub", "parse_status_items"]
+__all__ = ["STATUS_ITEMS", "list_mailboxes", "lsub", "status_items"]
 
 STATUS_ITEMS = frozenset(
     (
@@ -27,7 +27,7 @@ _PATTERNS = 16
 _PATTERN = 255  # bytes; matching costs pattern times name
 
 
-def parse_list(cursor: Cursor, tag: str) -> ListMailboxes:
+def list_mailboxes(cursor: Cursor, tag: str, name: str) -> ListMailboxes:
     """Read everything after the word LIST."""
     cursor.space()
     selection: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ def parse_list(cursor: Cursor, tag: str) -> ListMailboxes:
             status = items or status
     return ListMailboxes(
         tag=tag,
-        name="LIST",
+        name=name,
         reference=reference,
         patterns=patterns,
         selection=selection,
@@ -71,7 +71,7 @@ def parse_list(cursor: Cursor, tag: str) -> ListMailboxes:
     )
 
 
-def parse_lsub(cursor: Cursor, tag: str) -> ListMailboxes:
+def lsub(cursor: Cursor, tag: str, name: str) -> ListMailboxes:
     """Read everything after the word LSUB."""
     cursor.space()
     reference = _pattern(cursor.astring(), cursor)
@@ -79,7 +79,7 @@ def parse_lsub(cursor: Cursor, tag: str) -> ListMailboxes:
     pattern = _pattern(cursor.pattern(), cursor)
     return ListMailboxes(
         tag=tag,
-        name="LSUB",
+        name=name,
         reference=reference,
         patterns=(pattern,),
         selection=frozenset(),
@@ -89,7 +89,7 @@ def parse_lsub(cursor: Cursor, tag: str) -> ListMailboxes:
     )
 
 
-def parse_status_items(cursor: Cursor) -> tuple[str, ...]:
+def status_items(cursor: Cursor) -> tuple[str, ...]:
     """Read the list of items of STATUS."""
     items = tuple(dict.fromkeys(cursor.listed(cursor.word)))
     if not set(items) <= STATUS_ITEMS:
@@ -101,7 +101,7 @@ def _returned(cursor: Cursor) -> tuple[str, tuple[str, ...]]:
     option = cursor.word()
     if option == "STATUS":
         cursor.space()
-        return option, parse_status_items(cursor)
+        return option, status_items(cursor)
     if option in ("CHILDREN", "SPECIAL-USE", "SUBSCRIBED"):
         return option, ()
     raise Malformed("Return option not known")

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
 from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import Command, ListMailboxes
+from sandbox.operators.imap.commands import ListMailboxes
 from sandbox.operators.imap.do.mailboxes import status_line
 from sandbox.operators.imap.names import DELIMITER, matches
 from sandbox.operators.imap.responses import Reply
@@ -18,9 +18,8 @@ __all__ = ["list_mailboxes", "lsub"]
 _TURN = 50  # names told before others have their turn
 
 
-def list_mailboxes(session: Session, command: Command) -> Outcome:
+def list_mailboxes(session: Session, command: commands.ListMailboxes) -> Outcome:
     """LIST."""
-    assert isinstance(command, commands.ListMailboxes)
     if command.patterns == ("",) and not command.extended:
         session.tell('LIST (\\Noselect) "/" ""')  # what the delimiter is
         return Reply("OK", "LIST completed")
@@ -46,9 +45,8 @@ def list_mailboxes(session: Session, command: Command) -> Outcome:
     return _each(session, catalogue.names, tell, "LIST completed")
 
 
-def lsub(session: Session, command: Command) -> Outcome:
+def lsub(session: Session, command: commands.ListMailboxes) -> Outcome:
     """LSUB: a name that is not subscribed to stands for those below it where `%` hides them."""
-    assert isinstance(command, commands.ListMailboxes)
     subscribed = session.service.store.subscriptions(session.mailbox)
     pattern = command.reference + command.patterns[0]
 

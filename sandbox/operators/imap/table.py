@@ -1,0 +1,124 @@
+"""One row a command: how it is read, what does it, and in which states it is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from sandbox.operators.imap import do, parse
+from sandbox.operators.imap.commands import Command
+from sandbox.operators.imap.framing import Input
+from sandbox.operators.imap.grammar import Cursor, Malformed
+from sandbox.operators.imap.responses import No
+from sandbox.operators.imap.session import Outcome, Session, State
+
+__all__ = ["COMMANDS", "Row", "Unparsed", "read"]
+
+C = TypeVar("C", bound=Command)
+
+_ANY = frozenset((State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED))
+_BEFORE = frozenset((State.NOT_AUTHENTICATED,))
+_AFTER = frozenset((State.AUTHENTICATED, State.SELECTED))
+_SELECTED = frozenset((State.SELECTED,))
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[C]):
+    """One command.
+
+    Attributes:
+        states: where it is possible.
+        parse: reads what follows its word: cursor, tag, word in; the command's value out.
+        do: does it.
+        moves: EXPUNGE may be told with its reply (RFC 9051 §7.5.1).
+    """
+
+    states: frozenset[State]
+    parse: Callable[[Cursor, str, str], C]
+    do: Callable[[Session, C], Outcome]
+    moves: bool = True
+
+
+def _by_uid(parser: Callable[..., C]) -> Callable[[Cursor, str, str], C]:
+    return partial(parser, uid=True)
+
+
+COMMANDS: dict[str, Row[Any]] = {
+    "APPEND": Row(_AFTER, parse.changes.append, do.changes.append),
+    "AUTHENTICATE": Row(_BEFORE, parse.login.authenticate, do.login.authenticate),
+    "CAPABILITY": Row(_ANY, parse.general.plain, do.general.capability),
+    "CHECK": Row(_SELECTED, parse.general.plain, do.general.noop),
+    "CLOSE": Row(_SELECTED, parse.general.plain, do.mailboxes.close),
+    "COPY": Row(_SELECTED, parse.changes.transfer, do.changes.copy),
+    "CREATE": Row(_AFTER, parse.mailboxes.create, do.mailboxes.create),
+    "DELETE": Row(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.delete),
+    "ENABLE": Row(_AFTER, parse.general.enable, do.general.enable),
+    "EXAMINE": Row(_AFTER, parse.mailboxes.select, do.mailboxes.select),
+    "EXPUNGE": Row(_SELECTED, parse.changes.expunge, do.changes.expunge),
+    "FETCH": Row(_SELECTED, parse.fetch.fetch, do.fetch.fetch, moves=False),
+    "ID": Row(_ANY, parse.general.identify, do.general.identify),
+    "IDLE": Row(_AFTER, parse.general.plain, do.general.idle),
+    "LIST": Row(_AFTER, parse.listing.list_mailboxes, do.listing.list_mailboxes),
+    "LOGIN": Row(_BEFORE, parse.login.login, do.login.login),
+    "LOGOUT": Row(_ANY, parse.general.plain, do.general.logout),
+    "LSUB": Row(_AFTER, parse.listing.lsub, do.listing.lsub),
+    "MOVE": Row(_SELECTED, parse.changes.transfer, do.changes.move),
+    "NAMESPACE": Row(_AFTER, parse.general.plain, do.general.namespace),
+    "NOOP": Row(_ANY, parse.general.plain, do.general.noop),
+    "RENAME": Row(_AFTER, parse.mailboxes.rename, do.mailboxes.rename),
+    "SEARCH": Row(_SELECTED, parse.search.search, do.search.search, moves=False),
+    "SELECT": Row(_AFTER, parse.mailboxes.select, do.mailboxes.select),
+    "STARTTLS": Row(_BEFORE, parse.general.plain, do.general.starttls),
+    "STATUS": Row(_AFTER, parse.mailboxes.status, do.mailboxes.status),
+    "STORE": Row(_SELECTED, parse.changes.store, do.changes.store, moves=False),
+    "SUBSCRIBE": Row(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.subscribe),
+    "UNSELECT": Row(_SELECTED, parse.general.plain, do.mailboxes.unselect),
+    "UNSUBSCRIBE": Row(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.subscribe),
+    "UID COPY": Row(_SELECTED, _by_uid(parse.changes.transfer), do.changes.copy),
+    "UID EXPUNGE": Row(_SELECTED, parse.changes.uid_expunge, do.changes.expunge),
+    "UID FETCH": Row(_SELECTED, _by_uid(parse.fetch.fetch), do.fetch.fetch),
+    "UID MOVE": Row(_SELECTED, _by_uid(parse.changes.transfer), do.changes.move),
+    "UID SEARCH": Row(_SELECTED, _by_uid(parse.search.search), do.search.search),
+    "UID STORE": Row(_SELECTED, _by_uid(parse.changes.store), do.changes.store),
+}
+
+
+class Unparsed(Exception):  # noqa: N818 - the answer to a client, not an accident
+    """A command that cannot be run: its tag (`*` where it has none) and the error."""
+
+    def __init__(self, tag: str, error: Malformed | No) -> None:
+        super().__init__(str(error))
+        self.tag = tag
+        self.error = error
+
+
+def read(received: Input, *, utf8: bool = False) -> tuple[Row[Any], Command]:
+    """Return a command's row and its value.
+
+    Args:
+        received: the whole command.
+        utf8: IMAP4rev2 or UTF8=ACCEPT is enabled: names are UTF-8.
+
+    Raises:
+        Unparsed: unknown, or against the grammar.
+    """
+    tag = "*"
+    try:
+        cursor = Cursor(received.parts, utf8=utf8)
+        tag = cursor.tag()
+        cursor.space()
+        name = cursor.word()
+        prefix = ""
+        if name == "UID":
+            cursor.space()
+            prefix, name = "UID ", cursor.word()
+        row = COMMANDS.get(prefix + name)
+        if row is None:
+            raise Malformed("Command not known")  # noqa: TRY301 - one handler turns all into Unparsed
+        command: Command = row.parse(cursor, tag, name)
+        cursor.end()
+    except (Malformed, No) as error:
+        raise Unparsed(tag, error) from None
+    return row, command

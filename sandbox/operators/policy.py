@@ -1,0 +1,33 @@
+"""All that an operator is told of its policies, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sandbox.operators.auth.access_control import AccessPolicy
+from sandbox.operators.auth.ecps_proxy import HoldPolicy
+from sandbox.operators.auth.ecps_token import TokenPolicy
+from sandbox.operators.door import DoorLimits
+
+__all__ = ["OperatorPolicy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorPolicy:
+    """What an operator asks and allows. Durations are seconds.
+
+    Attributes:
+        hold: logins that wait for a telephone.
+        tokens: access tokens.
+        psc_timeout: before it gives up on an answer of Pro Santé Connect.
+        login_seconds: before a connection that has not logged in is cut.
+        access: codes, attempts, revocation.
+        doors: bounds of every socket.
+    """
+
+    hold: HoldPolicy
+    tokens: TokenPolicy
+    psc_timeout: float
+    login_seconds: float
+    access: AccessPolicy = field(default_factory=AccessPolicy)
+    doors: DoorLimits = field(default_factory=DoorLimits)

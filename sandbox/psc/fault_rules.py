@@ -1,0 +1,194 @@
+"""Which fault strikes when, and its effects applied.
+
+A rule says which fault, at which point, for which client, and when: the `nth` time (of that
+auth_req_id, or of that client), or a seeded probability. The same seed and the same requests give
+the same misbehaviours.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sandbox.psc.behaviour import uniform
+from sandbox.psc.faults import FAULTS, Fault
+from sandbox.psc.notifications import Notification
+from sandbox.psc.refusals import ProfileName
+from sandbox.psc.replies import Reply
+from sandbox.space.errors import UserError
+
+__all__ = ["FaultRule", "Faults", "imposed", "load_faults", "notified", "spoiled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRule:
+    """One rule. `nth` counts from 1; None with `probability` 1 means always.
+
+    `per` says what `nth` counts: occurrences at that point for one `request` or one `client`.
+    """
+
+    fault: str
+    point: str = ""
+    client_id: str | None = None
+    nth: int | None = None
+    per: str = "request"
+    probability: float = 1.0
+    seconds: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that could never strike.
+
+        Raises:
+            UserError: naming the member and what is allowed.
+        """
+        if self.fault not in FAULTS:
+            raise UserError(f"fault {self.fault!r} : attendu / expected {', '.join(FAULTS)}")
+        points = self.effect.points
+        if not self.point:
+            object.__setattr__(self, "point", points[0])
+        if self.point not in points:
+            raise UserError(f"{self.fault}: point {self.point!r} : attendu / expected {points}")
+        if self.per not in ("request", "client"):
+            raise UserError(f"{self.fault}: per : attendu / expected request, client")
+        if self.nth is not None and not 1 <= self.nth <= 1_000_000:
+            raise UserError(f"{self.fault}: nth : attendu / expected 1 … 1000000")
+        if not 0 <= self.probability <= 1:
+            raise UserError(f"{self.fault}: probability : attendu / expected 0 … 1")
+        if not (math.isfinite(self.seconds) and 0 <= self.seconds <= 600):
+            raise UserError(f"{self.fault}: seconds : attendu / expected 0 … 600")
+
+    @property
+    def effect(self) -> Fault:
+        """What the fault does."""
+        return FAULTS[self.fault]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> FaultRule:
+        """Build from plain data.
+
+        Raises:
+            UserError: an unknown or ill-typed member.
+        """
+        types: dict[str, type | tuple[type, ...]] = {
+            "fault": str,
+            "point": str,
+            "client_id": str,
+            "nth": int,
+            "per": str,
+            "probability": (int, float),
+            "seconds": (int, float),
+        }
+        for name, value in data.items():
+            if name not in types:
+                raise UserError(f"fault: {name!r} : attendu / expected {sorted(types)}")
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, types[name])
+            ):
+                raise UserError(f"fault: {name} = {value!r} ?")
+        if "fault" not in data:
+            raise UserError("fault: le nom manque / the name is missing")
+        values = {k: v for k, v in data.items() if v is not None}
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {k: v for k, v in asdict(self).items() if v is not None}
+
+
+class Faults:
+    """The rules in force and what they have counted."""
+
+    def __init__(self, seed: int = 0, rules: tuple[FaultRule, ...] = ()) -> None:
+        self.seed = seed
+        self.rules = rules
+        # Bounded: counters of the oldest requests are forgotten first.
+        self._counts: OrderedDict[tuple[str, str, str], int] = OrderedDict()
+        self._size = 50_000
+
+    def replace(self, rules: tuple[FaultRule, ...], seed: int | None = None) -> None:
+        """Put other rules in force; counting starts again."""
+        self.rules = rules
+        self.seed = self.seed if seed is None else seed
+        self._counts.clear()
+
+    def _count(self, point: str, scope: str, key: str) -> int:
+        name = (point, scope, key)
+        count = self._counts.pop(name, 0) + 1
+        self._counts[name] = count
+        while len(self._counts) > self._size:
+            self._counts.popitem(last=False)
+        return count
+
+    def pick(self, point: str, client_id: str, request: str = "") -> tuple[FaultRule, ...]:
+        """Count one occurrence and return the rules that strike it."""
+        if not self.rules:
+            return ()
+        by_request = self._count(point, "request", f"{client_id}\n{request}")
+        by_client = self._count(point, "client", client_id)
+        struck = []
+        for index, rule in enumerate(self.rules):
+            if rule.point != point or rule.client_id not in (None, client_id):
+                continue
+            if rule.nth is not None and rule.nth != (
+                by_request if rule.per == "request" else by_client
+            ):
+                continue
+            if rule.probability < 1 and (
+                uniform(self.seed, index, client_id, point, by_client) >= rule.probability
+            ):
+                continue
+            struck.append(rule)
+        return tuple(struck)
+
+
+def imposed(struck: tuple[FaultRule, ...], profile: ProfileName) -> Reply | None:
+    """Return the answer that a fault imposes whatever the state, or None."""
+    for rule in struck:
+        if rule.effect.impose is not None:
+            return rule.effect.impose(rule.point, rule.seconds, profile)
+    return None
+
+
+def spoiled(reply: Reply, struck: tuple[FaultRule, ...]) -> Reply:
+    """Apply the faults that change an answer: members dropped or added, delay."""
+    for rule in struck:
+        effect = rule.effect
+        if effect.delays:
+            reply = replace(reply, delay=reply.delay + rule.seconds)
+        if effect.body is not None and isinstance(reply.body, dict) and reply.status < 300:
+            reply = replace(reply, body=effect.body(reply.body))
+    return reply
+
+
+def notified(one: Notification, struck: tuple[FaultRule, ...]) -> tuple[Notification, ...]:
+    """Return what is sent in place of one notification."""
+    sent: tuple[Notification, ...] = (one,)
+    for rule in struck:
+        change = rule.effect.notify
+        if change is not None:
+            sent = tuple(other for each in sent for other in change(each))
+    return sent
+
+
+def load_faults(path: Path) -> tuple[int, tuple[FaultRule, ...]]:
+    """Read `seed` and `[[fault]]` rules from TOML.
+
+    Raises:
+        UserError: unreadable file, or a rule that is refused.
+    """
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {error}") from None
+    rules = data.get("fault", [])
+    seed = data.get("seed", 0)
+    listed = isinstance(rules, list) and all(isinstance(item, dict) for item in rules)
+    if not listed or not isinstance(seed, int) or set(data) - {"seed", "fault"}:
+        raise UserError(f"{path}: attendu / expected seed = 0, [[fault]]")
+    return seed, tuple(FaultRule.from_dict(item) for item in rules)

@@ -1,0 +1,79 @@
+"""How long people and devices take, and how often no answer comes: a scenario's laws, once.
+
+Both executions sample these: the simulation by its counter-based draws, the live telephones and SMS
+by theirs. Parameters are written in `data/inputs.csv` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+from sandbox.space.scenario import Ecps, Methods, Sms
+from sandbox.space.tables import defaults
+
+__all__ = ["Answer", "Wait", "ecps_answer", "sms_answer", "sms_delivery", "sourced_methods"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A shifted lognormal, in seconds.
+
+    Attributes:
+        mean: of the whole.
+        variation: coefficient of variation of what exceeds `shift`.
+        shift: the least it takes.
+    """
+
+    mean: float
+    variation: float
+    shift: float = 0.0
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation, s."""
+        return self.variation * (self.mean - self.shift)
+
+    def then(self, other: Wait) -> Wait:
+        """Return the law with the mean and variance of one after the other (moment matching)."""
+        mean, shift = self.mean + other.mean, self.shift + other.shift
+        return Wait(mean, math.hypot(self.deviation, other.deviation) / (mean - shift), shift)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person does with a request on a device.
+
+    Attributes:
+        wait: from the request to the answer.
+        never: share of requests that are not answered.
+        refused: share of answers that are a refusal.
+    """
+
+    wait: Wait
+    never: float = 0.0
+    refused: float = 0.0
+
+
+def ecps_answer(ecps: Ecps) -> Answer:
+    """Return how a telephone answers: notification, then the person."""
+    push = Wait(ecps.push_mean, ecps.push_cv)
+    approval = Wait(ecps.approval_mean, ecps.approval_cv, ecps.approval_shift)
+    return Answer(push.then(approval), ecps.never, ecps.refused)
+
+
+def sms_delivery(sms: Sms) -> Wait:
+    """Return how long an SMS that is not lost takes."""
+    return Wait(sms.delivery_mean, sms.delivery_cv)
+
+
+def sms_answer(sms: Sms) -> Answer:
+    """Return how a person follows the link of an SMS that arrived."""
+    return Answer(Wait(sms.click_mean, sms.click_cv))
+
+
+@cache
+def sourced_methods() -> Methods:
+    """Return what `data/inputs.csv` says of the methods: for what runs without a scenario."""
+    return Methods.model_validate(defaults()["methods"])
