@@ -11,7 +11,7 @@ from sandbox.observations.observations import NAMED_OPERATORS
 from sandbox.observations.schema import Cause
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
-from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
+from sandbox.simulation.model import NEVER, PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, lay_out
@@ -20,7 +20,7 @@ from sandbox.space.methods import METHODS, Feature, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, BalKind, Space, power_of_tenth
 from sandbox.space.tables import week
 
-__all__ = ["build_model", "capacity_of", "causes_of_exclusion"]
+__all__ = ["build_model", "capacity_of", "causes_of_exclusion", "without_contention"]
 
 # An access has one method, so registers of different methods share a column: eight to a cache line.
 REGISTERS = {
@@ -31,6 +31,7 @@ COLUMNS = 8
 LIMITS = ("user", "address.imap", "address.smtp")
 HOUR = 3600
 NO_END = 1 << 30
+LEFT_OUT = 1000  # beyond every cause: an access that takes no part
 CLIENT_CONNECTIONS = 3  # of SMTP at once, at most, of one person's software (Thunderbird's cache)
 SMTP_USE = 0.1  # sessions of SMTP an access, over those of IMAP: how an operator cuts its cores
 ALL_METHODS = tuple(Method)
@@ -162,12 +163,16 @@ def _dns_miss(space: Space, endpoint: Endpoint) -> float:
     return float((users / (1.0 + asked)).sum() / users.sum())
 
 
-def _classes(space: Space, design: Design, entries: dict[str, int]) -> tuple[
+def _classes(
+    space: Space, design: Design, entries: dict[str, int], only: NDArray[np.bool_] | None
+) -> tuple[
     NDArray[np.int16], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]
 ]:  # fmt: skip
     """Return the class of each access and, of each class, entries, visits, share left open."""
     accesses, scenario = space.accesses, space.scenario
     causes = causes_of_exclusion(space, design)
+    if only is not None:
+        causes[~only] = LEFT_OUT
     code = (
         (causes.astype(np.int64) + 1) * 10_000
         + accesses.software.astype(np.int64) * 100
@@ -188,7 +193,7 @@ def _classes(space: Space, design: Design, entries: dict[str, int]) -> tuple[
                 if method is not Method.CERTIFICATE:
                     entry[row, Kind.ALONE] = entries[f"{software}.{method}.alone"]
             left_open[row] = scenario.software[software].left_open
-        else:
+        elif cause < LEFT_OUT:
             name = f"{method}.{Cause(cause).name}"
             entry[row, Kind.OPEN] = entries[f"excluded.imap.{name}"]
             entry[row, Kind.SEND] = entries[f"excluded.smtp.{name}"]
@@ -324,19 +329,24 @@ def _rings(
 
 
 def build_model(
-    space: Space, design: Design, *, replication: int = 0, capacity: Capacity | None = None
-) -> Model:
-    """Make one design of a space ready to run, on the space's own capacity or another.
+    space: Space, design: Design, *, replication: int = 0, capacity: Capacity | None = None,
+    only: NDArray[np.bool_] | None = None,
+) -> Model:  # fmt: skip
+    """Make one design of a space ready to run.
 
     The replication changes what is drawn during the run, not the space: the same people, with
     other days.
+
+    Args:
+        capacity: what it runs on, None: what operators of its size have.
+        only: accesses that take part, None: all, bool (A,).
     """
     scenario, accesses = space.scenario, space.accesses
     builder = _Builder(space, design, capacity or capacity_of(space, design))
     layout = builder.layout()
     miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, miss).programs(), layout)
-    classes, entry, visit, left_open = _classes(space, design, dict(code.entries))
+    classes, entry, visit, left_open = _classes(space, design, dict(code.entries), only)
     order, phase, polls = _rings(space, space.seed)
     sends, senders, send_counts = _sends(space, order, space.seed, replication)
     access_limits, limits = _limits(space)
@@ -382,3 +392,16 @@ def build_model(
         registers=np.array([COLUMNS], dtype=np.int64),
     )
     return Model(code=code, inputs=inputs, groups=RELAY_GROUP + 1, minutes=days * 1440)
+
+
+def without_contention(model: Model) -> Model:
+    """Return the same run on servers that take no time and have a place for everybody."""
+    inputs = model.inputs
+    return Model(
+        code=model.code,
+        inputs=inputs._replace(
+            server_time=np.ones_like(inputs.server_time),
+            pool_slots=np.full_like(inputs.pool_slots, NEVER),
+        ),
+        groups=model.groups, minutes=model.minutes,
+    )  # fmt: skip

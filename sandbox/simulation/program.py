@@ -80,12 +80,14 @@ class Code:
         table: int64 (steps, columns), one row per step.
         laws: float64 (laws, 5): kind, a, b, c, probability.
         entries: first row of each program.
+        layout: where the resources that they name stand.
         steps: the step of each row, for the reference engine and for explanations.
     """
 
     table: NDArray[np.int64]
     laws: NDArray[np.float64]
     entries: Mapping[str, int]
+    layout: Layout
     steps: tuple[Step, ...] = field(repr=False)
 
 
@@ -276,5 +278,6 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
         table=table,
         laws=np.array(list(laws) or [(0.0,) * 5], dtype=np.float64),
         entries=entries,
+        layout=layout,
         steps=tuple(flat),
     )

@@ -290,6 +290,13 @@ class Resources(Section):
         return self
 
 
+class ServiceLevel(Section):
+    """What makes a design break, for its headroom."""
+
+    added_latency: Positive
+    refused: Annotated[float, Field(gt=0, le=1)]
+
+
 class Psc(Section):
     """Pro Santé Connect, national."""
 
@@ -432,6 +439,7 @@ class Scenario(Section):
     network: Network
     processor: Processor
     resources: Resources
+    service: ServiceLevel
     backends: Backends
     relay: Relay
     costs: Costs
