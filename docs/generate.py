@@ -1,7 +1,7 @@
-"""Writes the tables of docs/stress-des.md from the code and the data: `python docs/generate.py`.
+"""Writes the tables of the pages from the code and the data: `python docs/generate.py`.
 
 Each table stands between `<!-- table: NAME -->` and `<!-- end -->`; the text around is kept.
-With `--check`, writes nothing and exits with 1 when the page is not up to date.
+With `--check`, writes nothing and exits with 1 when a page is not up to date.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sandbox.analysis.fit import fit
 from sandbox.observations import schema
 from sandbox.simulation import steps
 from sandbox.simulation.build import causes_of_exclusion
@@ -24,11 +25,12 @@ from sandbox.space import methods
 from sandbox.space.costs import design_cost
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.loader import load_scenario
+from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import METHODS, Feature, Method
 from sandbox.space.population import Accesses, build_space
-from sandbox.space.tables import Input, inputs
+from sandbox.space.tables import Input, inputs, operator_classes, operator_rows
 
-PAGE = Path(__file__).with_name("stress-des.md")
+PAGES = tuple(Path(__file__).with_name(name) for name in ("stress-des.md", "fit.md"))
 SCENARIO = "aout-2021"
 KNOWLEDGE = ("measured", "published", "expert guess", "placeholder")
 
@@ -67,9 +69,9 @@ def law_table() -> str:
     found: dict[tuple[str, str, str], None] = {}
     for design in BUILT_IN.values():
         miss = dict.fromkeys((e.name for e in design.endpoints), 0.5)
-        for program in Dialogues(scenario, design, miss).programs():
-            for step in program.body:
-                for purpose, law in laws_of(step):
+        for policy in BUILT_IN_POLICIES.values():
+            for program in Dialogues(scenario, design, policy, miss).programs():
+                for purpose, law in (pair for step in program.body for pair in laws_of(step)):
                     shift = (
                         f"; {law.c:g} s at least" if law.kind.name == "LOGNORMAL" and law.c else ""
                     )
@@ -120,20 +122,31 @@ def endpoint_table() -> str:
     """The endpoints of each built-in design."""
     rows = [
         (f"`{name}`", e.name, ", ".join(e.methods), f"`{e.host}`:{e.port}", e.tls,
-         e.client_certificate, ", ".join(e.mechanisms))
+         e.client_certificate, *(", ".join(p.offered(e)) for p in BUILT_IN_POLICIES.values()))
         for name, design in BUILT_IN.items()
         for e in design.endpoints
     ]  # fmt: skip
-    head = ("design", "endpoint", "methods", "host and port", "TLS", "client certificate", "SASL")
+    head = ("design", "endpoint", "methods", "host and port", "TLS", "client certificate",
+            *(f"`{name}`" for name in BUILT_IN_POLICIES))  # fmt: skip
     return table(head, rows)
 
 
 WITH_ALL = sum(
-    int(f) for f in (Feature.EXTERNAL, Feature.XOAUTH2, Feature.PORT_SETTING, Feature.METHOD_URL)
+    int(f)
+    for f in (
+        Feature.EXTERNAL,
+        Feature.XOAUTH2,
+        Feature.ALONE_IMAP,
+        Feature.ALONE_SMTP,
+        Feature.PORT_SETTING,
+        Feature.METHOD_URL,
+    )
 )
 LACKS: dict[str, int] = {
     "no SASL EXTERNAL": WITH_ALL & ~Feature.EXTERNAL,
     "no XOAUTH2": WITH_ALL & ~Feature.XOAUTH2,
+    "stops at PREAUTH": WITH_ALL & ~Feature.ALONE_IMAP,
+    "insists on AUTH before MAIL": WITH_ALL & ~Feature.ALONE_SMTP,
     "cannot set a port": WITH_ALL & ~Feature.PORT_SETTING,
     "holds one URL per operator": WITH_ALL & ~Feature.METHOD_URL,
     "fails when asked for a certificate": WITH_ALL | Feature.REQUEST_FAILS,
@@ -155,19 +168,22 @@ def exclusion_table() -> str:
         mailbox=np.arange(count), site=np.arange(count), identity=np.arange(count),
     )  # fmt: skip
     space = replace(build_space(load_scenario("demo"), scale=0.01), accesses=accesses)
-    causes = {name: causes_of_exclusion(space, design) for name, design in BUILT_IN.items()}
-    rows = []
-    for lack in LACKS:
-        cells = []
-        for name in BUILT_IN:
-            out = [
-                str(m)
-                for row, (lacked, m) in enumerate(cases)
-                if lacked == lack and causes[name][row] >= 0
-            ]
-            cells.append("all methods" if len(out) == len(Method) else ", ".join(out) or "-")
-        rows.append((lack, *cells))
-    return table(("the access...", *(f"`{name}`" for name in BUILT_IN)), rows)
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for policy in BUILT_IN_POLICIES.values():
+        causes = [causes_of_exclusion(space, design, policy) for design in BUILT_IN.values()]
+        for lack in LACKS:
+            mine = [row for row, (lacked, _) in enumerate(cases) if lacked == lack]
+            cells = []
+            for kept_out in causes:
+                out = [str(cases[row][1]) for row in mine if kept_out[row] >= 0]
+                cells.append("all methods" if len(out) == len(Method) else ", ".join(out) or "-")
+            rows.setdefault((lack, *cells), []).append(f"`{policy.name}`")
+    shown = [
+        (lack, "all" if len(names) == len(BUILT_IN_POLICIES) else ", ".join(names), *cells)
+        for (lack, *cells), names in sorted(rows.items(), key=lambda r: list(LACKS).index(r[0][0]))
+        if set(cells) != {"-"}
+    ]
+    return table(("the access...", "login policy", *(f"`{name}`" for name in BUILT_IN)), shown)
 
 
 def method_table() -> str:
@@ -222,6 +238,35 @@ def input_tables() -> str:
     return "\n".join(parts)
 
 
+def fit_table() -> str:
+    """The model beside the published figures."""
+    rows = []
+    for figure in fit():
+        said = figure.published
+        digits = ",.2f" if said.unit == "share" else ",.0f"
+        link = f"[{said.source.title}]({said.source.url})" if said.source.url else said.source.title
+        rows.append((
+            said.english, f"{said.month:%Y-%m}", format(said.value, digits),
+            format(figure.model, digits), f"{figure.ratio:.2f}", f"`{said.scenario}`", link,
+            said.explained,
+        ))  # fmt: skip
+    head = ("figure", "month", "published", "model", "ratio", "scenario", "source",
+            "why, where further than 15 %")  # fmt: skip
+    return table(head, rows)
+
+
+def class_table() -> str:
+    """What each class of operators holds of each kind of mailbox."""
+    shares = operator_classes()
+    kinds = list(dict.fromkeys(share.mailboxes for share in shares))
+    rows = []
+    for name in dict.fromkeys(share.kind for share in shares):
+        count = sum(row.kind == name for row in operator_rows())
+        mine = {share.mailboxes: f"{share.share:.0%}" for share in shares if share.kind == name}
+        rows.append((name, count, *(mine.get(kind, "-") for kind in kinds)))
+    return table(("class", "operators", *kinds), rows)
+
+
 TABLES = {
     "steps": step_table,
     "laws": law_table,
@@ -234,6 +279,8 @@ TABLES = {
     "exclusions": exclusion_table,
     "knowledge": knowledge_table,
     "inputs": input_tables,
+    "fit": fit_table,
+    "classes": class_table,
 }
 
 
@@ -248,13 +295,15 @@ def updated(page: str) -> str:
 
 
 def main() -> int:
-    """Write the page, or check it."""
-    page = PAGE.read_text(encoding="utf-8")
-    fresh = updated(page)
-    if "--check" in sys.argv[1:]:
-        return int(fresh != page)
-    PAGE.write_text(fresh, encoding="utf-8")
-    return 0
+    """Write the pages, or check them."""
+    late = 0
+    for path in PAGES:
+        page = path.read_text(encoding="utf-8")
+        fresh = updated(page)
+        late |= fresh != page
+        if "--check" not in sys.argv[1:]:
+            path.write_text(fresh, encoding="utf-8")
+    return late if "--check" in sys.argv[1:] else 0
 
 
 if __name__ == "__main__":

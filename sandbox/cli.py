@@ -18,12 +18,15 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "send": ("sandbox.live.cli_mail", "send", "Envoyer un message de SENDER à RECIPIENTS."),
     "inbox": ("sandbox.live.cli_mail", "inbox", "Lister ou lire une boîte par IMAP."),
     "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive, par IMAP IDLE."),
+    "journal": ("sandbox.live.cli_journal", "journal", "Lire les journaux des opérateurs."),
+    "code": ("sandbox.live.cli_mail", "code", "Donner le code à usage unique d'ADDRESS."),
     "compare": (
         "sandbox.analysis.cli_compare",
         "compare",
         "Rejoue un scénario sous chaque architecture et les compare.",
     ),
     "scenario": ("sandbox.space.cli_scenario", "scenario", "Vérifie et décrit les scénarios."),
+    "fit": ("sandbox.analysis.cli_fit", "fit", "Compare le modèle aux chiffres publiés."),
     "validate": (
         "sandbox.analysis.cli_validate",
         "validate",

@@ -145,7 +145,7 @@ def test_compare_writes_what_the_readme_says(small: Path, tmp_path: Path) -> Non
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert list((tmp_path / "figures").glob("*.png"))
     assert list((tmp_path / "figures").glob("*.svg"))
-    assert (tmp_path / "observations" / "multi-endpoint-r001" / "logins.parquet").is_file()
+    assert (tmp_path / "observations" / "multi-endpoint.external-r001" / "logins.parquet").is_file()
     assert list((tmp_path / "observations").glob("*-trace.parquet"))
 
 

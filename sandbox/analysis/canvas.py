@@ -28,8 +28,9 @@ OWN = {
     "multi-port": "#009E73",
     "multi-endpoint-sni": "#CC79A7",
     "api-lps-2023": "#E69F00",
+    "multi-port-codes": "#56B4E9",
 }
-SPARE = ("#56B4E9", "#000000", "#8C6D31", "#7F7F7F", "#6A3D9A", "#B15928")
+SPARE = ("#000000", "#8C6D31", "#7F7F7F", "#6A3D9A", "#B15928")
 STYLE: Any = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
@@ -89,9 +90,8 @@ class Canvas:
         self.language = language
         self.designs = comparison.designs
         self.colours = colours(comparison.designs)
-        design = comparison.scenario.design
-        self.names = {n: Text(design(n).label, design(n).english)[language].split(":")[0].strip()
-                      for n in comparison.designs}  # fmt: skip
+        self.names = {name: Text(each.label, each.english)[language].split(":")[0].strip()
+                      for name, each in comparison.candidates.items()}  # fmt: skip
 
     def legend(self, figure: Figure) -> None:
         """Name the designs and their colours above a figure."""

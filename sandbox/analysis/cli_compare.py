@@ -128,6 +128,12 @@ def show(comparison: Comparison) -> None:
     help="Architecture à comparer, répétable. / Design to compare, repeatable.",
 )
 @click.option(
+    "--login-policy",
+    metavar="NAME|all",
+    help="Règle de connexion (external, certificate-alone, xoauth2, ou du scénario), ou toutes."
+    " / Login policy, or every one.",
+)
+@click.option(
     "--engine",
     type=click.Choice(["fast", "simpy"]),
     default="fast",
@@ -183,9 +189,9 @@ def show(comparison: Comparison) -> None:
     help="Varier les hypothèses fragiles. / Vary the weak assumptions.",
 )
 def compare(
-    scenario: str, designs: tuple[str, ...], engine: str, replications: int | None, seed: int,
-    scale: float, workers: int | None, backend: str, out: Path | None, *, trace: bool,
-    sensitivity: bool,
+    scenario: str, designs: tuple[str, ...], login_policy: str | None, engine: str,
+    replications: int | None, seed: int, scale: float, workers: int | None, backend: str,
+    out: Path | None, *, trace: bool, sensitivity: bool,
 ) -> None:  # fmt: skip
     """Rejoue un scénario sous chaque architecture et les compare.
 
@@ -198,7 +204,8 @@ def compare(
     try:
         with _progress() as progress:
             result = run_comparison(
-                loaded, out=folder, progress=progress, designs=designs, engine=engine,
+                loaded, out=folder, progress=progress, designs=designs,
+                login_policy=login_policy, engine=engine,
                 replications=replications, seed=seed, scale=scale, workers=workers,
                 backend=backend, trace=trace, sensitivity=sensitivity,
             )  # fmt: skip

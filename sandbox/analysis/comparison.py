@@ -22,6 +22,7 @@ from sandbox.observations.observations import Observations
 from sandbox.observations.schema import Cause
 from sandbox.simulation.build import causes_of_exclusion
 from sandbox.simulation.runner import Task, run_tasks
+from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.costs import DesignCost, design_cost
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario, with_inputs
@@ -30,6 +31,7 @@ from sandbox.space.scenario import Scenario
 
 __all__ = ["Comparison", "Options", "run_comparison"]
 
+Candidates = Mapping[str, Candidate]
 MOST_REPLICATIONS = 50
 FIRST_BATCH = 8
 
@@ -40,6 +42,7 @@ class Options:
 
     Attributes:
         designs: names; empty: those that the scenario compares.
+        login_policy: a name, `all`, or None for the scenario's.
         replications: how many, None: until the intervals are narrow enough.
         scale: share of mailboxes and messages.
         workers: processes, None: one a processor.
@@ -47,6 +50,7 @@ class Options:
     """
 
     designs: tuple[str, ...] = ()
+    login_policy: str | None = None
     engine: str = "fast"
     replications: int | None = 3
     seed: int = 1
@@ -62,6 +66,7 @@ class Comparison:
     """What the designs of a scenario give, replication by replication.
 
     Attributes:
+        candidates: designs under their login policy, by name; `design` below is such a name.
         runs: observations by design, in order of replication.
         metrics: by design, one dict of METRICS per replication.
         excluded: by design, share of accesses that cannot connect, by cause.
@@ -74,6 +79,7 @@ class Comparison:
     scenario: Scenario
     options: Options
     space: Space
+    candidates: Mapping[str, Candidate]
     runs: Mapping[str, Sequence[Observations]]
     metrics: Mapping[str, Sequence[Mapping[str, float]]]
     excluded: Mapping[str, Mapping[str, float]]
@@ -140,21 +146,28 @@ def _interval(ends: tuple[float, float] | None) -> list[float | None] | None:
     return None if ends is None else [_plain(ends[0]), _plain(ends[1])]
 
 
-def _tasks(scenario: Scenario, options: Options, replications: range) -> list[Task]:
-    designs = options.designs or scenario.compare
+def _tasks(
+    scenario: Scenario, options: Options, weighed: Candidates, replications: range
+) -> list[Task]:
     return [
-        Task(scenario, design, replication, options.seed, options.scale, options.engine,
-             options.trace)
+        Task(scenario, candidate.design.name, candidate.policy.name, replication, options.seed,
+             options.scale, options.engine, options.trace)
         for replication in replications
-        for design in designs
+        for candidate in weighed.values()
     ]  # fmt: skip
 
 
-def _exclusions(space: Space, designs: Sequence[str]) -> dict[str, dict[str, float]]:
+def _by_name(weighed: Candidates, found: Sequence[Observations]) -> dict[str, list[Observations]]:
+    """Deal out observations, made in the order of `_tasks`, to the candidates."""
+    names = list(weighed)
+    return {name: list(found[place :: len(names)]) for place, name in enumerate(names)}
+
+
+def _exclusions(space: Space, weighed: Candidates) -> dict[str, dict[str, float]]:
     """Return, by design, the share of accesses that each cause keeps out."""
     shares = {}
-    for name in designs:
-        causes = causes_of_exclusion(space, space.scenario.design(name))
+    for name, candidate in weighed.items():
+        causes = causes_of_exclusion(space, candidate.design, candidate.policy)
         shares[name] = {
             cause.name.lower(): float((causes == cause).mean())
             for cause in Cause
@@ -174,23 +187,20 @@ def _headlines(
 
 
 def _replicate(
-    scenario: Scenario, options: Options, space: Space, root: Path,
+    scenario: Scenario, options: Options, weighed: Candidates, space: Space, root: Path,
     progress: Callable[[str, float], None],
 ) -> tuple[dict[str, list[Observations]], dict[str, list[dict[str, float]]],
            dict[str, dict[str, float]]]:  # fmt: skip
     """Run all replications, or as many as the stopping rule asks for."""
-    designs = options.designs or scenario.compare
-    excluded = _exclusions(space, designs)
+    excluded = _exclusions(space, weighed)
     count = options.replications or FIRST_BATCH
     while True:
         found = run_tasks(
-            _tasks(scenario, options, range(count)), root,
+            _tasks(scenario, options, weighed, range(count)), root,
             workers=options.workers, backend=options.backend,
             progress=lambda share: progress("comparison", share),
         )  # fmt: skip
-        runs = {
-            design: [run for run in found if run.about["design"] == design] for design in designs
-        }
+        runs = _by_name(weighed, found)
         metrics = _headlines(runs, excluded)
         series = [
             collect(rows, metric)
@@ -203,13 +213,13 @@ def _replicate(
 
 
 def _sweep(
-    scenario: Scenario, options: Options, root: Path, progress: Callable[[str, float], None]
-) -> pd.DataFrame | None:
+    scenario: Scenario, options: Options, weighed: Candidates, root: Path,
+    progress: Callable[[str, float], None],
+) -> pd.DataFrame | None:  # fmt: skip
     """Repeat the comparison over the values of the scenario's sweep, one replication each."""
     sweep = scenario.sweep
     if sweep is None:
         return None
-    designs = options.designs or scenario.compare
     points = [
         with_inputs(scenario, {sweep.key: value}).model_copy(update={"sweep": None})
         for value in sweep.values
@@ -218,16 +228,14 @@ def _sweep(
     for number, point in enumerate(points):
         single = Options(**{**_fields(options), "replications": 1, "trace": False})
         found = run_tasks(
-            _tasks(point, single, range(1)), root / f"sweep-{number:02d}",
+            _tasks(point, single, weighed, range(1)), root / f"sweep-{number:02d}",
             workers=options.workers, backend=options.backend,
             progress=lambda share, number=number: progress(  # type: ignore[misc]
                 "sweep", (number + share) / len(points)
             ),
         )  # fmt: skip
         space = build_space(point, seed=options.seed, scale=options.scale)
-        metrics = _headlines(
-            {run.about["design"]: [run] for run in found}, _exclusions(space, designs)
-        )
+        metrics = _headlines(_by_name(weighed, found), _exclusions(space, weighed))
         label = sweep.labels[number] if sweep.labels else f"{sweep.values[number]:g}"
         rows += [
             {"key": sweep.key, "value": sweep.values[number], "label": label, "design": design,
@@ -264,8 +272,8 @@ def run_comparison(
         out: folder that keeps the observations; the same call resumes there. None: a temporary
             one, which lives as long as the result.
         progress: called with the stage (comparison, sweep, sensitivity) and its share done.
-        options: fields of Options: designs, engine, replications, seed, scale, workers, backend,
-            trace, sensitivity.
+        options: fields of Options: designs, login_policy, engine, replications, seed, scale,
+            workers, backend, trace, sensitivity.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.
@@ -281,30 +289,29 @@ def run_comparison(
     if chosen.replications is not None and not 1 <= chosen.replications <= 1000:
         raise UserError(f"replications {chosen.replications}: must be 1 to 1000, or auto")
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    for design in chosen.designs:
-        loaded.design(design)
+    weighed = candidates(loaded, chosen.designs, chosen.login_policy)
     report = progress or (lambda _stage, _share: None)
     keep = _Folder() if out is None else None
     folder = keep.path if keep else Path(str(out))
     root = folder / "observations"
     space = build_space(loaded, seed=chosen.seed, scale=chosen.scale)
-    runs, metrics, excluded = _replicate(loaded, chosen, space, root, report)
-    sweep = _sweep(loaded, chosen, root, report)
+    runs, metrics, excluded = _replicate(loaded, chosen, weighed, space, root, report)
+    sweep = _sweep(loaded, chosen, weighed, root, report)
     sensitivity = None
-    designs = tuple(runs)
-    if chosen.sensitivity and len(designs) > 1:
+    if chosen.sensitivity and len(weighed) > 1:
         sensitivity = vary_inputs(
-            loaded, designs, seed=chosen.seed, workers=chosen.workers, backend=chosen.backend,
+            loaded, weighed, seed=chosen.seed, workers=chosen.workers, backend=chosen.backend,
             progress=lambda share: report("sensitivity", share),
         )  # fmt: skip
     return Comparison(
         scenario=loaded,
         options=chosen,
         space=space,
+        candidates=weighed,
         runs=runs,
         metrics=metrics,
         excluded=excluded,
-        costs={name: design_cost(loaded.design(name), loaded) for name in designs},
+        costs={name: design_cost(each.design, loaded) for name, each in weighed.items()},
         sweep=sweep,
         sensitivity=sensitivity,
         wall_seconds=time.perf_counter() - begin,

@@ -36,6 +36,7 @@ from sandbox.simulation.build import (
 from sandbox.simulation.dialogues import group_of
 from sandbox.simulation.model import EndpointStat, Model, PoolStat, Record, StationStat
 from sandbox.space.calendar import DayKind, day_kinds
+from sandbox.space.candidates import Candidate
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity
 from sandbox.space.designs import Design
 from sandbox.space.methods import METHODS, Method
@@ -174,19 +175,27 @@ def _late(record: Record, groups: list[int]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """One sample of the space under one design, on today's servers."""
+    """One sample of the space under one design and policy, on today's servers."""
 
     scenario: Scenario
-    design: Design
-    others: tuple[Design, ...]
+    candidate: Candidate
+    others: tuple[Candidate, ...]
     seed: int
     scale: float
+
+    @property
+    def design(self) -> Design:
+        return self.candidate.design
 
     def run(self, multiplier: float, capacity: Capacity | None) -> tuple[Space, Model, Record]:
         """Run the morning with so much traffic; without capacity, on servers that never wait."""
         space = build_space(self.scenario, seed=self.seed, scale=self.scale * multiplier)
-        survive = np.all([causes_of_exclusion(space, d) < 0 for d in self.others], axis=0)
-        model = _morning(build_model(space, self.design, capacity=capacity, only=survive))
+        survive = np.all(
+            [causes_of_exclusion(space, c.design, c.policy) < 0 for c in self.others], axis=0
+        )
+        model = _morning(
+            build_model(space, self.design, self.candidate.policy, capacity=capacity, only=survive)
+        )
         if capacity is None:
             model = without_contention(model)
         return space, model, fast.run(model)
@@ -268,7 +277,7 @@ class _Sample:
 
 def headroom_of(
     scenario: Scenario,
-    designs: Sequence[Design],
+    candidates: Sequence[Candidate],
     *,
     seed: int = 1,
     scale: float = 1.0,
@@ -285,8 +294,8 @@ def headroom_of(
     day, whole = _busy_day(scenario), len(build_space(scenario, seed=seed, scale=scale).accesses)
     part = scale * min(1.0, SAMPLE / whole)
     tasks = [
-        _Sample(day, design, tuple(designs), seed + number, part)
-        for design in designs
+        _Sample(day, candidate, tuple(candidates), seed + number, part)
+        for candidate in candidates
         for number in range(SAMPLES)
     ]
     parallel = Parallel(n_jobs=workers or -1, backend=backend, batch_size=1, return_as="generator")
@@ -296,8 +305,8 @@ def headroom_of(
         if progress is not None:
             progress(len(knees) / len(tasks))
     return {
-        design.name: _together(knees[number * SAMPLES : (number + 1) * SAMPLES])
-        for number, design in enumerate(designs)
+        candidate.name: _together(knees[number * SAMPLES : (number + 1) * SAMPLES])
+        for number, candidate in enumerate(candidates)
     }
 
 

@@ -52,8 +52,8 @@ def compare(
         out: folder that keeps the observations; the same call resumes there. None: a temporary
             one, which lives as long as the result.
         progress: called with the stage (comparison, sweep, sensitivity) and its share done.
-        options: fields of comparison.Options: designs, engine, replications, seed, scale, workers,
-            backend, trace, sensitivity.
+        options: fields of comparison.Options: designs, login_policy, engine, replications, seed,
+            scale, workers, backend, trace, sensitivity.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.

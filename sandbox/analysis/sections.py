@@ -63,6 +63,8 @@ def command(comparison: Comparison) -> str:
     parts = ["mss-sandbox", "compare", comparison.scenario.name]
     for name in options.designs:
         parts += ["--design", name]
+    if options.login_policy:
+        parts += ["--login-policy", options.login_policy]
     parts += ["--engine", options.engine]
     parts += ["--replications", str(options.replications or "auto")]
     parts += ["--seed", str(options.seed), "--scale", f"{options.scale:g}"]
@@ -95,6 +97,12 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
         (Text("Sessions, par réplication", "Sessions, each replication"),
          count(summary["sessions"])),
         (Text("Réplications", "Replications"), count(summary["replications"])),
+        (Text("Règle de connexion", "Login policy"), enumerate_texts([
+            say("{label} ({name})", "{label} ({name})", name=policy.name,
+                label=Text(policy.label, policy.english))
+            for policy in {each.policy.name: each.policy
+                           for each in comparison.candidates.values()}.values()
+        ])),
         (Text("Graine", "Seed"), same(str(options.seed))),
         (Text("Échelle", "Scale"), limit(options.scale, "share")),
         (Text("Moteur", "Engine"), same(options.engine)),
@@ -114,8 +122,8 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
         "under each design.",
         names=enumerate_texts([
             say("{label} ({name})", "{label} ({name})", name=name,
-                label=Text(scenario.design(name).label, scenario.design(name).english))
-            for name in comparison.designs
+                label=Text(each.label, each.english))
+            for name, each in comparison.candidates.items()
         ]),
     )]  # fmt: skip
     if options.scale < 1:

@@ -19,6 +19,7 @@ from sandbox.simulation import fast
 from sandbox.simulation.build import build_model, causes_of_exclusion
 from sandbox.simulation.observe import observe
 from sandbox.space.calendar import DayKind, day_kinds
+from sandbox.space.candidates import Candidate
 from sandbox.space.errors import UserError
 from sandbox.space.loader import with_inputs
 from sandbox.space.population import build_space
@@ -105,20 +106,19 @@ def _sample(scenario: Scenario) -> Scenario:
 
 
 def _evaluate(
-    scenario: Scenario, designs: tuple[str, ...], seed: int, scale: float
+    scenario: Scenario, weighed: Mapping[str, Candidate], seed: int, scale: float
 ) -> dict[str, dict[str, float]]:
     """Return metric -> design -> value of one replication on a sample."""
     space = build_space(scenario, seed=seed, scale=scale)
     runs: dict[str, Observations] = {}
     excluded: dict[str, float] = {}
-    for name in designs:
-        design = scenario.design(name)
-        model = build_model(space, design)
-        runs[name] = observe(space, design, model, fast.run(model), {})
-        excluded[name] = float((causes_of_exclusion(space, design) >= 0).mean())
+    for name, each in weighed.items():
+        model = build_model(space, each.design, each.policy)
+        runs[name] = observe(space, each.design, model, fast.run(model), {})
+        excluded[name] = float((causes_of_exclusion(space, each.design, each.policy) >= 0).mean())
     weights = login_weights(runs.values())
     values = {name: headline(run, excluded[name], weights) for name, run in runs.items()}
-    return {metric: {name: values[name][metric] for name in designs} for metric in RANKED}
+    return {metric: {name: values[name][metric] for name in weighed} for metric in RANKED}
 
 
 def _order_differs(base: Mapping[str, float], other: Mapping[str, float], threshold: float) -> bool:
@@ -133,19 +133,20 @@ def _order_differs(base: Mapping[str, float], other: Mapping[str, float], thresh
 
 
 def _swing(
-    scenario: Scenario, designs: tuple[str, ...], seed: int, scale: float, key: str, end: str
-) -> tuple[str, str, float, dict[str, dict[str, float]] | str]:
+    scenario: Scenario, weighed: Mapping[str, Candidate], seed: int, scale: float, key: str,
+    end: str,
+) -> tuple[str, str, float, dict[str, dict[str, float]] | str]:  # fmt: skip
     value = getattr(inputs()[key], end)
     try:
         changed = with_inputs(scenario, {key: value})
-        return key, end, value, _evaluate(changed, designs, seed, scale)
+        return key, end, value, _evaluate(changed, weighed, seed, scale)
     except UserError as error:
         return key, end, value, str(error)
 
 
 def vary_inputs(
     scenario: Scenario,
-    designs: tuple[str, ...],
+    weighed: Mapping[str, Candidate],
     *,
     seed: int = 1,
     workers: int | None = None,
@@ -155,19 +156,20 @@ def vary_inputs(
     """Move every uncertain input to both ends of its range and rank the designs again.
 
     Args:
+        weighed: designs under their login policy, by name.
         progress: called with the share that is done.
     """
     week = _sample(scenario)
     whole = len(build_space(week, seed=seed).accesses)
     scale = min(1.0, SAMPLE / whole)
-    base = _evaluate(week, designs, seed, scale)
+    base = _evaluate(week, weighed, seed, scale)
     work = [(key, end) for key in uncertain_inputs(week) for end in ("low", "high")]
     swings: list[Swing] = []
     left_out: dict[str, str] = {}
     parallel = Parallel(
         n_jobs=workers or -1, backend=backend, batch_size=CHUNK, return_as="generator"
     )
-    jobs = (delayed(_swing)(week, designs, seed, scale, key, end) for key, end in work)
+    jobs = (delayed(_swing)(week, weighed, seed, scale, key, end) for key, end in work)
     for number, (key, end, value, found) in enumerate(parallel(jobs)):
         if isinstance(found, str):
             left_out[f"{key} {end}"] = found

@@ -105,7 +105,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
     for name, sequence in comparison.runs.items():
         runs = list(sequence)
         cost = comparison.costs[name]
-        design = comparison.scenario.design(name)
+        candidate = comparison.candidates[name]
         metrics = {}
         for metric in METRICS:
             found = estimate(collect(comparison.metrics[name], metric))
@@ -115,8 +115,9 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
                 "ci95": None if ends is None else [_plain(end) for end in ends],
             }
         designs[name] = {
-            "label": design.label,
-            "english": design.english,
+            "label": candidate.label,
+            "english": candidate.english,
+            "login_policy": candidate.policy.name,
             "certificates": cost.certificates,
             "dns_records": cost.dns_records,
             "public_addresses": cost.public_addresses,

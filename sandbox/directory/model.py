@@ -87,6 +87,7 @@ class Structure:
     postcode: str
     town: str
     street_number: str
+    street_kind: str
     street: str
     phone: str
 

@@ -94,7 +94,8 @@ def structure_of(row: tuple[Any, ...]) -> Structure:
         postcode=department.postcode,
         town=department.town,
         street_number=str(door),
-        street=reference.streets[street],
+        street_kind=reference.streets[street][0],
+        street=reference.streets[street][1],
         phone=phone,
     )
 

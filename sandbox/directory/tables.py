@@ -10,6 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from faker.providers.address.fr_FR import Provider as Addresses
+from faker.providers.person.fr_FR import Provider as Names
 
 from sandbox.directory.draws import Ints
 
@@ -75,14 +77,18 @@ class Service:
 
 @dataclass(frozen=True)
 class Tables:
-    """Every reference table."""
+    """Every reference table.
+
+    First names, family names (most common first) and streets (kind, name) are Faker's for France;
+    the rest is ours, under data/.
+    """
 
     departments: tuple[Department, ...]
     professions: tuple[Profession, ...]
     specialties: tuple[tuple[str, str, int], ...]
     sectors: tuple[Sector, ...]
     services: tuple[Service, ...]
-    streets: tuple[str, ...]
+    streets: tuple[tuple[str, str], ...]
     female: tuple[str, ...]
     male: tuple[str, ...]
     families: tuple[str, ...]
@@ -114,38 +120,19 @@ def _rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def _words(name: str) -> dict[str, list[str]]:
-    """Read a list of names: words, `#` comments, `[section]` lines."""
-    sections: dict[str, list[str]] = {"": []}
-    current = sections[""]
-    for line in (data_folder() / "directory" / name).read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
-            continue
-        if line.startswith("["):
-            current = sections.setdefault(line.strip("[]"), [])
-        else:
-            current.extend(word.replace("-", " ") for word in line.split())
-    return sections
+def _family_weights(count: int) -> Ints:
+    """Return how many bear each family name, most common first.
+
+    Martin has 235,000 bearers, the second name 105,000, the fifth 90,000, the ninth 78,000
+    (data/directory/README.md); the hyperbola goes through these.
+    """
+    weights = [235_000 if rank == 0 else 2_100_000 // (rank + 19) for rank in range(count)]
+    return np.array(weights, dtype=np.int64)
 
 
-def _families() -> tuple[tuple[str, ...], Ints]:
-    """Return surnames and weights: the common ones by rank, then made ones, equally rare."""
-    sections = _words("family-names.txt")
-    common = list(dict.fromkeys(sections[""]))
-    parts = sections["made"]
-    stems = [part for part in parts if part[0].isupper()]
-    endings = [part for part in parts if not part[0].isupper()]
-    made = [stem + ending for stem in stems for ending in endings]
-    names: dict[str, str] = {}
-    for name in common + made:
-        names.setdefault(slug(name), name)
-    # Martin has 235,000 bearers, the second name 105,000, the fifth 90,000, the ninth 78,000
-    # (data/directory/README.md); the hyperbola goes through these, the rest is rare.
-    weights = [
-        235_000 if rank == 0 else 2_100_000 // (rank + 19) if rank < len(common) else 3_000
-        for rank in range(len(names))
-    ]
-    return tuple(names.values()), np.array(weights, dtype=np.int64)
+def _streets(families: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return kinds of street, as often as Faker has them, each with every family name."""
+    return tuple((kind, name) for kind in Addresses.street_prefixes for name in families)
 
 
 def _domain_sizes() -> Ints:
@@ -161,9 +148,7 @@ def _domain_sizes() -> Ints:
 @cache
 def tables() -> Tables:
     """Return the reference tables (read once)."""
-    given = _words("given-names.txt")
-    families, weights = _families()
-    streets = (data_folder() / "directory" / "street-names.txt").read_text(encoding="utf-8")
+    families = tuple(dict.fromkeys(Names.last_names))
     return Tables(
         departments=tuple(
             Department(r["code"], r["name"], r["region"], r["town"], int(r["population"]))
@@ -196,11 +181,11 @@ def tables() -> Tables:
             for r in _rows("directory/sectors.csv")
         ),
         services=tuple(Service(r["label"], r["slug"]) for r in _rows("directory/services.csv")),
-        streets=tuple(line for line in streets.splitlines() if not line.startswith("#")),
-        female=tuple(dict.fromkeys(given["female"])),
-        male=tuple(dict.fromkeys(given["male"])),
+        streets=_streets(families),
+        female=tuple(dict.fromkeys(Names.first_names_female)),
+        male=tuple(dict.fromkeys(Names.first_names_male)),
         families=families,
-        family_weights=weights,
+        family_weights=_family_weights(len(families)),
         domain_sizes=_domain_sizes(),
         operator_domains=np.array(
             [int(r["domains"]) for r in _rows("operators-by-domains.csv")], dtype=np.int64

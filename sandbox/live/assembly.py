@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,12 +24,12 @@ from sandbox.live.services import (
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
-from sandbox.operators.auth.psc_client import Registration
+from sandbox.operators.auth.psc_client import Registration, Timing
 from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.listener import Listener, server_context
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
-from sandbox.psc import Client, Options, People
+from sandbox.psc import Client, Clock, Options, People
 from sandbox.psc.settings import PATHS
 from sandbox.space.methods import Method
 from sandbox.trust import DomainList
@@ -49,6 +50,7 @@ class Assembly:
         domains: the list in force.
         observer: told of logins, sessions, deliveries.
         people: behind telephones.
+        clock: by which tokens live.
         seed: of what is drawn.
     """
 
@@ -61,6 +63,7 @@ class Assembly:
     domains: Callable[[], DomainList]
     observer: Observer
     people: People
+    clock: Clock
     seed: int
     _bundle: str = field(default="", init=False)
 
@@ -84,6 +87,7 @@ class Assembly:
                 mtls=None,
                 files=tls_files(self.keys, f"{operator.label}/ciba"),
                 state=self.folder.path / "psc" / f"{operator.label}.db",
+                clock=self.clock,
             )
         return made
 
@@ -175,6 +179,7 @@ class Assembly:
                 ),
                 own=own_registration(provider.issuer, OWN_CLIENT, self._own_secret(plan)),
                 unanswered=sms_fate(provider.provider),
+                timing=Timing(now=self.clock.now, ahead=lambda: self.clock.now() - time.time()),
             ),
             observer=self.observer,
         )

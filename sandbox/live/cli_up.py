@@ -35,6 +35,11 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     " / Design (repeatable), the first has the plain names; default: the scenario's.",
 )
 @click.option(
+    "--login-policy",
+    metavar="NAME",
+    help="Règle de connexion ; défaut : du scénario. / Login policy; default: the scenario's.",
+)
+@click.option(
     "--operators",
     type=click.IntRange(1),
     help="Nombre d'opérateurs, 3 par défaut. / How many operators, 3 by default.",
@@ -82,11 +87,19 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     help="Durée où un client peut réutiliser un code ; 0 : jamais. / Seconds a code is shared.",
 )
 @click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Afficher toutes les architectures et tous les comptes. / Print every design and account.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Écrire space.json. / Print space.json.")
 def up(
-    scenario: str | None, designs: tuple[str, ...], operators: int | None, folder: Path,
-    reset: bool, standard_ports: bool, port_offset: int | None, block: int | None,
-    keys: str | None, behaviour: str, totp_share: float, seed: int | None, as_json: bool,
+    scenario: str | None, designs: tuple[str, ...], login_policy: str | None,
+    operators: int | None, folder: Path, reset: bool, standard_ports: bool,
+    port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
+    totp_share: float, seed: int | None, everything: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -97,6 +110,7 @@ def up(
     options = LiveOptions(
         scenario=scenario,
         designs=designs,
+        login_policy=login_policy,
         operators=operators,
         folder=folder,
         reset=reset,
@@ -113,7 +127,7 @@ def up(
             if as_json:
                 click.echo(json.dumps(space.sheet, ensure_ascii=False))
             else:
-                click.echo(connection_sheet(space.sheet, space.folder.sheet))
+                click.echo(connection_sheet(space.sheet, space.folder.sheet, everything=everything))
             wait.ready()
         click.echo("arrêté / stopped", err=True)
 

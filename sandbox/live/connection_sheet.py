@@ -11,23 +11,63 @@ __all__ = ["connection_sheet"]
 Tree = dict[str, Any]
 
 
-def connection_sheet(sheet: Tree, file: Path) -> str:
-    """Return the sheet, French first, from the content of `space.json`."""
-    return "\n".join(_lines(sheet, file))
+def connection_sheet(sheet: Tree, file: Path, *, everything: bool = False) -> str:
+    """Return the sheet, French first, from the content of `space.json`.
+
+    Unless everything is asked for: the first design, an account for each method, lines to copy.
+    """
+    return "\n".join(_everything(sheet, file) if everything else _short(sheet, file))
 
 
-def _lines(sheet: Tree, file: Path) -> Iterator[str]:
+def _short(sheet: Tree, file: Path) -> Iterator[str]:
+    yield f"Espace prêt / space ready: {sheet['scenario']}, {sheet['folder']}"
+    found = _account_of_each_method(sheet)
+    names = {account["operator"] for account, _, _ in found}
+    for operator in sheet["operators"]:
+        if operator["name"] not in names:
+            continue
+        design, endpoints = next(iter(operator["designs"].items()))
+        yield ""
+        yield f"{operator['domain']}  {design}"
+        for each in endpoints:
+            yield _endpoint(each)
+    yield ""
+    for account, holder, method in found:
+        yield f"{method:14} {account['address']}  {_way(method, holder['methods'][method])}"
+    yield ""
+    yield from _examples(sheet)
+    yield ""
+    phones, pages = sheet["psc"]["phones"], sheet["operators"][0]["enrolment"]
+    yield f"Téléphones / phones {phones}   enrôlement / enrolment {pages}"
+    yield f"Tout / everything: mss-sandbox up --all, {file}"
+    yield "Ctrl-C pour arrêter / to stop"
+
+
+def _account_of_each_method(sheet: Tree) -> list[tuple[Tree, Tree, str]]:
+    """Return for each method the first account, its holder, and the method."""
+    found: dict[str, tuple[Tree, Tree, str]] = {}
+    for account in sheet["accounts"]:
+        for holder in account["holders"]:
+            for method in holder["methods"]:
+                found.setdefault(method, (account, holder, method))
+    return list(found.values())
+
+
+def _endpoint(each: Tree) -> str:
+    return (
+        f"    {each['protocol']:4} {each['host']}:{each['port']}"
+        f"  ({each['address']}, {each['tls']})  {', '.join(each['methods'])}"
+    )
+
+
+def _everything(sheet: Tree, file: Path) -> Iterator[str]:
     yield f"Espace prêt / space ready: {sheet['scenario']}, {sheet['folder']}"
     yield ""
     for operator in sheet["operators"]:
         yield f"{operator['domain']}    MX {_place(operator['mx'])}"
         for design, endpoints in operator["designs"].items():
             yield f"  {design}"
-            for each in endpoints:
-                yield (
-                    f"    {each['protocol']:4} {each['host']}:{each['port']}"
-                    f"  ({each['address']}, {each['tls']})  {', '.join(each['methods'])}"
-                )
+            yield from map(_endpoint, endpoints)
         yield f"  enrôlement / enrolment {operator['enrolment']}   SMS {operator['sms']}"
     yield ""
     yield "Comptes / accounts"
@@ -58,15 +98,14 @@ def _place(server: Tree) -> str:
 
 def _ways(methods: Tree) -> str:
     """Return on one line what a holder logs in with."""
-    ways = []
-    for name, secrets in methods.items():
-        if name == "totp":
-            ways.append(f"{secrets['username']} / {secrets['password']} + code {secrets['secret']}")
-        elif "certificate" in secrets:
-            ways.append(f"{name} {secrets['pkcs12']} ({secrets['pin']})")
-        else:
-            ways.append(name)
-    return "; ".join(ways)
+    return "; ".join(f"{name} {_way(name, secrets)}" for name, secrets in methods.items())
+
+
+def _way(method: str, secrets: Tree) -> str:
+    if "certificate" in secrets:
+        return f"{secrets['pkcs12']} ({secrets['pin']})"
+    code = " + code" if method == "totp" else ""
+    return f"{secrets['username']} / {secrets['password']}{code}"
 
 
 def _examples(sheet: Tree) -> Iterator[str]:
@@ -92,10 +131,7 @@ def _examples(sheet: Tree) -> Iterator[str]:
             f" --connect-to {host}:{port}:{address}:{port}"
             f" --login-options AUTH=EXTERNAL --user {account['address']}: {scheme}://{host}:{port}/"
         )
-        starttls = "" if scheme == "imaps" else " -starttls imap"
-        yield (
-            f"openssl s_client -connect {address}:{port} -servername {host}{starttls}"
-            f" -CAfile {bundle} -cert {card['certificate']} -key {card['key']}"
-        )
-        yield f"mss-sandbox inbox {account['address']} --dir {sheet['folder']}"
+        where = f"{account['address']} --dir {sheet['folder']}"
+        yield f"mss-sandbox inbox {where}"
+        yield f"mss-sandbox code {where}"
         return

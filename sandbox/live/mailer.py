@@ -12,11 +12,13 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pyotp
 
+from sandbox.live.journals import Journals
 from sandbox.space.errors import UserError
 from sandbox.space.methods import METHODS, Method
 
@@ -61,6 +63,17 @@ class Way:
         if METHODS[self.method].client_certificate:
             context.load_cert_chain(self.secrets["certificate"], self.secrets["key"])
         return context
+
+    @property
+    def protocol(self) -> str:
+        """The endpoint's: imap or smtp."""
+        return str(self.endpoint["protocol"])
+
+    def journals(self) -> Journals:
+        """Return the journal of the mailbox's operator, from now on."""
+        domain = self.address.rpartition("@")[2]
+        own = next(each for each in self.sheet["operators"] if each["domain"] == domain)
+        return Journals({own["name"]: Path(own["journal"])}, from_now=True)
 
     def connect(self) -> socket.socket:
         """Return a connected socket, TLS done where it comes first."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from sandbox.operators.model import SaslName
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
+from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Mechanism, Method
-from sandbox.space.population import operator_names
+from sandbox.space.operators import operator_names, operator_sizes
 from sandbox.space.scenario import Scenario
 from sandbox.trust.design_zone import (
     RELAY,
@@ -189,19 +190,15 @@ def _autoconfig_names(discovery: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"{prefix}{base}" for base, _ in discovery for prefix in prefixes)
 
 
-def sasl_names(endpoint: Endpoint) -> tuple[SaslName, ...]:
-    """Return what an endpoint offers on the wire.
+def sasl_names(endpoint: Endpoint, policy: LoginPolicy) -> tuple[SaslName, ...]:
+    """Return what an endpoint offers on the wire under a login policy.
 
-    PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER. An endpoint that serves all methods also
-    takes tokens, whatever the design lists: there, SASL is what tells methods apart.
+    PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER.
     """
-    listed = list(endpoint.mechanisms)
-    if set(endpoint.methods) == set(Method) and Mechanism.XOAUTH2 not in listed:
-        listed.append(Mechanism.XOAUTH2)
-    return tuple(name for mechanism in listed for name in _WIRE[mechanism])
+    return tuple(name for mechanism in policy.offered(endpoint) for name in _WIRE[mechanism])
 
 
-def _endpoint(place: Place, operator: str) -> EndpointPlan:
+def _endpoint(place: Place, operator: str, policy: LoginPolicy) -> EndpointPlan:
     endpoint = place.endpoint
     return EndpointPlan(
         design=place.design,
@@ -213,7 +210,7 @@ def _endpoint(place: Place, operator: str) -> EndpointPlan:
         tls=endpoint.tls,
         client_certificate=endpoint.client_certificate,
         methods=endpoint.methods,
-        mechanisms=sasl_names(endpoint),
+        mechanisms=sasl_names(endpoint, policy),
         certificate=f"{operator}/{place.design}/{endpoint.certificate}",
     )
 
@@ -241,10 +238,11 @@ def _organisation(label: str, number: int) -> Organisation:
 
 
 def _operator(
-    label: str, number: int, designs: Sequence[Design], suffix: str, offset: int, block: int
-) -> OperatorPlan:
+    label: str, number: int, designs: Sequence[Design], policy: LoginPolicy, suffix: str,
+    offset: int, block: int,
+) -> OperatorPlan:  # fmt: skip
     endpoints = tuple(
-        _endpoint(place, label)
+        _endpoint(place, label, policy)
         for place in places(
             designs, label, number, suffix=suffix, port_offset=offset, block=block
         )
@@ -304,6 +302,7 @@ def plan_space(
     scenario: Scenario,
     designs: Sequence[str] = (),
     *,
+    login_policy: str | None = None,
     operators: int = 3,
     suffix: str = SUFFIX,
     port_offset: int = OFFSET,
@@ -315,15 +314,16 @@ def plan_space(
         scenario: gives the operators, and designs of its own.
         designs: names, `all` for all; those that the scenario compares by default. The first has
             the plain names.
+        login_policy: how one logs in there, the scenario's by default.
         operators: how many, the largest first.
         suffix: the zone.
         port_offset: added to every standard port, 0 to 45000.
         block: second part of all addresses, 1 to 254.
 
     Raises:
-        UserError: an unknown design, too many operators, or a value out of range.
+        UserError: an unknown design or login policy, too many operators, or a value out of range.
     """
-    labels = operator_names(scenario.operators)
+    labels = operator_names(scenario)
     if not 1 <= operators <= min(len(labels), MOST_OPERATORS):
         most = min(len(labels), MOST_OPERATORS)
         raise UserError(f"operators {operators}: scenario {scenario.name} allows 1 to {most}")
@@ -331,7 +331,7 @@ def plan_space(
         raise UserError(f"port offset {port_offset}: must be 0 to 45000")
     if not 1 <= block <= 254:
         raise UserError(f"loopback {block}: must be 1 to 254 (addresses 127.{block}.x.y)")
-    sizes = scenario.operators.mailboxes
+    sizes = operator_sizes(scenario)
     largest = sorted(range(len(labels)), key=lambda each: -sizes[each])[:operators]
     for each in largest:
         if not _LABEL.fullmatch(labels[each]):
@@ -339,7 +339,9 @@ def plan_space(
                 f"operators.names: {labels[each]!r} cannot be a DNS label;"
                 " use lower-case letters, digits and dashes"
             )
-    chosen = _designs(scenario, designs)
+    chosen, policy = _designs(scenario, designs), scenario.policy(login_policy)
+    for design in chosen:
+        policy.check(design)
 
     def service(host: str, last: int, port: int) -> ServicePlan:
         return ServicePlan(
@@ -353,7 +355,7 @@ def plan_space(
         block=block,
         designs=chosen,
         operators=tuple(
-            _operator(labels[each], number, chosen, suffix, port_offset, block)
+            _operator(labels[each], number, chosen, policy, suffix, port_offset, block)
             for number, each in enumerate(largest)
         ),
         files=service("igc", 1, 80),

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from sandbox.directory import Directory, DirectoryServer, ServerOptions
 from sandbox.live.keys import Keys
 from sandbox.live.plan import OperatorPlan, ServicePlan, SpacePlan
-from sandbox.psc import Options, Running, Settings, TlsFiles
+from sandbox.psc import Clock, Options, Running, Settings, TlsFiles
 from sandbox.psc.server import Listening, bind, prepare, serve, serve_app, web_server
 from sandbox.trust import DomainLedger, DomainList, ListError, ListKeeper, ListPolicy, dn_of
 from sandbox.trust.background import Service
@@ -189,6 +189,7 @@ class ProviderService:
         mtls: where it listens for clients with certificates; None for any free port.
         files: certificate, key and authorities.
         state: file that survives.
+        clock: the space's.
     """
 
     def __init__(
@@ -200,6 +201,7 @@ class ProviderService:
         mtls: ServicePlan | None,
         files: TlsFiles,
         state: Path,
+        clock: Clock,
     ) -> None:
         self._make: Callable[[], Listening] = lambda: prepare(
             settings,
@@ -209,7 +211,7 @@ class ProviderService:
             host_name=place.address,
             options=options,
             state=state,
-            clock=None,
+            clock=clock,
             files=files,
             address=place.address,
         )

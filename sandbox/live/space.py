@@ -34,7 +34,7 @@ from sandbox.live.wire import Wire, wire_of
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
-from sandbox.psc import Client, Options, Running
+from sandbox.psc import Client, Clock, Options, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.space.errors import UserError
@@ -62,6 +62,7 @@ class LiveOptions:
         scenario: name or path; demo by default.
         designs: side by side, the first with the plain names; those that the scenario compares by
             default.
+        login_policy: how one logs in there; the scenario's by default.
         operators: how many, the largest first; 3 by default.
         folder: where the space lives; None is a temporary folder, removed at the end.
         reset: forget what is kept.
@@ -77,6 +78,7 @@ class LiveOptions:
 
     scenario: str | None = None
     designs: tuple[str, ...] = ()
+    login_policy: str | None = None
     operators: int | None = None
     folder: Path | None = None
     reset: bool = False
@@ -106,6 +108,7 @@ class LiveSpace:
         operators: by label.
         recorder: what the servers saw, as the tables of a simulated run.
         faults: of CRL and OCSP, changed at will.
+        clock: by which requests and tokens live, at Pro Santé Connect and at operators.
     """
 
     sheet: dict[str, Any]
@@ -124,6 +127,7 @@ class LiveSpace:
         self._stack = contextlib.ExitStack()
         self.faults = PkiFaults()
         self.recorder = Recorder()
+        self.clock = Clock()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -181,6 +185,7 @@ class LiveSpace:
         self.plan = plan_space(
             self.scenario,
             options.designs,
+            login_policy=options.login_policy,
             operators=founding.operators,
             port_offset=founding.port_offset,
             block=founding.block,
@@ -233,6 +238,7 @@ class LiveSpace:
                 wanted[certificate.path] = server(certificate, operator.organisation)
         wanted |= _personal(self.directory, self.accounts)
         self.keys.ensure(list(wanted.values()))
+        self.keys.ca.warm()
 
     def _serve(self, stack: contextlib.ExitStack, founding: Founding) -> None:
         plan, folder = self.plan, self.folder
@@ -268,6 +274,7 @@ class LiveSpace:
             mtls=plan.psc_mtls,
             files=tls_files(self.keys, "psc"),
             state=folder.path / "psc" / "state.db",
+            clock=self.clock,
         )
         annuaire = DirectoryService(self.directory, plan, self.keys)
         self._reader = ListReader(
@@ -280,7 +287,7 @@ class LiveSpace:
         self._assembly = Assembly(
             plan=plan, wire=self.wire, keys=self.keys, folder=folder,
             directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
-            observer=self.recorder, people=people, seed=founding.seed,
+            observer=self.recorder, people=people, clock=self.clock, seed=founding.seed,
         )  # fmt: skip
         shared = [
             *trust_services(plan, self.keys, ledger, self.faults, dns_ttl=self.wire.dns_ttl),

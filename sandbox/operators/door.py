@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import ssl
 import time
@@ -174,7 +175,11 @@ class Door:
             door=self,
             inbound=inbound,
             listener=first,
-            channel=first.channel(client, self.port),
+            channel=replace(
+                first.channel(client, self.port),
+                client_port=inbound.client_port,
+                session=secrets.token_hex(4),
+            ),
             at=self.clock(),
         )
         if first.tls == "starttls":
@@ -233,7 +238,12 @@ class Door:
         arrival.listener = self._by_context[id(connection.context)]
         plain = arrival.listener.channel(arrival.channel.client, self.port)
         arrival.channel = replace(
-            plain, tls=settled.version, resumed=settled.resumed, certificate=settled.certificate
+            plain,
+            client_port=arrival.channel.client_port,
+            session=arrival.channel.session,
+            tls=settled.version,
+            resumed=settled.resumed,
+            certificate=settled.certificate,
         )
         return secured
 
@@ -252,6 +262,7 @@ class _Inbound(asyncio.Protocol):
     def __init__(self, door: Door) -> None:
         self._door = door
         self._client = ""
+        self.client_port = 0
         self._transport: asyncio.Transport | None = None
         self._early = bytearray()
         self._hearing: asyncio.Future[None] | None = None
@@ -261,7 +272,8 @@ class _Inbound(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self._client = peer[0] if peer else ""
+        if peer:
+            self._client, self.client_port = peer[:2]
         if not self._door.enter(self, self._client):
             self._transport.abort()
             return

@@ -24,22 +24,29 @@ KEPT = 10_000
 
 
 class Journal:
-    """Events of one operator, oldest first.
+    """Events of one operator, oldest first. What cannot be written stops nobody.
+
+    On a full disk events are counted; once there is room again a line says how many are not in the
+    file. A line is whole, or it is not there.
 
     Args:
         path: file to append to, readable by its owner only; None keeps events in memory alone.
         clock: seconds since 1970.
+
+    Attributes:
+        lost: events that are not in the file.
     """
 
     def __init__(self, path: Path | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._count = 0
+        self.lost = self._untold = 0
         self._lock = threading.Lock()
         self._file = None
         if path is not None:
-            descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-            self._file = os.fdopen(descriptor, "a", encoding="utf-8", buffering=1)
+            self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+            self._cut_half_line(self._file)
 
     def note(self, event: str, channel: Channel | None = None, **details: Any) -> None:
         """Record an action; `details` are plain values, without secrets."""
@@ -58,16 +65,60 @@ class Journal:
         """Close the file."""
         with self._lock:
             if self._file is not None:
-                self._file.close()
+                os.close(self._file)
                 self._file = None
 
     def _write(self, event: dict[str, Any]) -> None:
         with self._lock:
-            self._count += 1
-            kept = {"seq": self._count, "at": round(self._clock(), 6), **event}
+            kept = self._numbered(event)
             self._kept.append(kept)
-            if self._file is not None:
-                self._file.write(json.dumps(kept, ensure_ascii=False, default=str) + "\n")
+            if self._file is None:
+                return
+            lines = _line(kept)
+            if self._untold:
+                lines = (
+                    _line(self._numbered({"event": "journal-lost", "lost": self._untold})) + lines
+                )
+            if self._append(self._file, lines):
+                self._untold = 0
+            else:
+                self.lost += 1
+                self._untold += 1
+
+    def _numbered(self, event: dict[str, Any]) -> dict[str, Any]:
+        self._count += 1
+        return {"seq": self._count, "at": round(self._clock(), 6), **event}
+
+    @staticmethod
+    def _append(file: int, lines: bytes) -> bool:
+        """Write all of it or nothing."""
+        try:
+            before = os.fstat(file).st_size
+            written = os.write(file, lines)
+            if written < len(lines):
+                os.ftruncate(file, before)
+        except OSError:
+            return False
+        return written == len(lines)
+
+    @staticmethod
+    def _cut_half_line(file: int) -> None:
+        """Take away what a crash left after the last whole line."""
+        size = os.fstat(file).st_size
+        end = size
+        while end > 0:
+            start = max(0, end - 65_536)
+            found = os.pread(file, end - start, start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        if end < size:
+            os.ftruncate(file, end)
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    return json.dumps(event, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
 
 
 def _of(channel: Channel | None) -> dict[str, Any]:
@@ -79,5 +130,7 @@ def _of(channel: Channel | None) -> dict[str, Any]:
         "endpoint": channel.endpoint,
         "protocol": channel.protocol,
         "client": channel.client,
+        "client_port": channel.client_port,
+        "session": channel.session,
         "tls": channel.tls,
     }

@@ -45,7 +45,9 @@ class Channel:
         protocol: imap, smtp or relay.
         methods: what can be proved here.
         mechanisms: what is offered here once TLS protects the connection.
-        client: address of the peer, without its port.
+        client: address of the peer.
+        client_port: its port, 0 where there is no connection of its own.
+        session: names the connection in the journal.
         tls: protocol version (`TLSv1.3`), empty before TLS.
         resumed: whether the TLS session was resumed.
         certificate: the peer's certificate (DER) that TLS verified against the bundle, or None.
@@ -60,6 +62,8 @@ class Channel:
     methods: tuple[Method, ...]
     mechanisms: tuple[SaslName, ...]
     client: str
+    client_port: int = 0
+    session: str = ""
     tls: str = ""
     resumed: bool = False
     certificate: bytes | None = None

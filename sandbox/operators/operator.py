@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sandbox.operators.auth.access_control import AccessControl
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ecps_proxy import CibaProxy, Unanswered
 from sandbox.operators.auth.ecps_token import TokenLogin
-from sandbox.operators.auth.psc_client import PscClient, Registration, trust_context
+from sandbox.operators.auth.psc_client import PscClient, Registration, Timing, trust_context
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
 from sandbox.operators.door import Arrival, Door
@@ -83,11 +83,13 @@ class Providers:
         psc: the operator as client of Pro Santé Connect.
         own: the operator as client of its own CIBA, from `own_registration`.
         unanswered: what its SMS gateway knows of a request that nobody answered.
+        timing: the clock of both, which is the space's.
     """
 
     psc: Registration
     own: Registration
     unanswered: Unanswered
+    timing: Timing = field(default_factory=Timing)
 
 
 class Operator:
@@ -133,14 +135,14 @@ class Operator:
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
         self._stack.callback(self.journal.close)
         trust = trust_context(settings.bundle)
-        self._clients = (
-            PscClient(providers.psc, trust, timeout=policy.psc_timeout),
-            PscClient(providers.own, trust, timeout=policy.psc_timeout),
+        psc, own = (
+            PscClient(each, trust, timeout=policy.psc_timeout, timing=providers.timing)
+            for each in (providers.psc, providers.own)
         )
         proxies = (
-            CibaProxy(self._clients[0], policy.hold, self.journal),
+            CibaProxy(psc, policy.hold, self.journal),
             CibaProxy(
-                self._clients[1], policy.hold, self.journal, method=Method.SMS,
+                own, policy.hold, self.journal, method=Method.SMS,
                 unanswered=providers.unanswered,
             ),
         )  # fmt: skip
@@ -157,13 +159,13 @@ class Operator:
             journal=self.journal,
             policy=policy.access,
             held=held,
-            tokens=TokenLogin(self._clients[0], policy.tokens, self.journal),
+            tokens=TokenLogin(psc, policy.tokens, self.journal, timing=providers.timing),
             clock=clock,
         )
         authorities = load_bundle(bundle)
         self._checker = CertificateChecker(bundle=authorities)
         self._revocation = Revocation(authorities, clock=clock)
-        for each in (self.access, self._revocation, *self._clients, *proxies):
+        for each in (self.access, self._revocation, psc, own, *proxies):
             self._stack.push_async_callback(each.close)
         self.doors: list[Door] = []
 

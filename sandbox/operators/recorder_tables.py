@@ -13,7 +13,7 @@ import pandas as pd
 from sandbox.observations.histogram import bin_middle
 from sandbox.observations.observations import NAMED_OPERATORS, TABLES, Observations, table
 from sandbox.observations.schema import Protocol
-from sandbox.operators.recorded import Durations, Record
+from sandbox.operators.recorder import Durations, Record
 from sandbox.space.methods import Method
 
 __all__ = ["observations_of"]

@@ -33,7 +33,6 @@ from sandbox.simulation.steps import (
     Step,
     Today,
 )
-from sandbox.space.designs import Endpoint
 from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
 from sandbox.space.methods import Mechanism, Method
 from sandbox.space.scenario import Scenario, Software
@@ -59,7 +58,7 @@ class Authentication:
     scenario: Scenario
 
     def before(
-        self, method: Method, endpoint: Endpoint, *, present: bool, away: bool = False
+        self, method: Method, mechanism: Mechanism, *, present: bool, away: bool = False
     ) -> Items:
         """What happens before the connection: no slot is held meanwhile."""
         if method is Method.TOTP and present:
@@ -73,7 +72,7 @@ class Authentication:
                 ),
                 "typed",
             ]
-        if method is Method.ECPS and endpoint.mechanism(method) is Mechanism.XOAUTH2:
+        if method is Method.ECPS and mechanism is Mechanism.XOAUTH2:
             return self._token(away=away)
         return []
 
@@ -169,8 +168,8 @@ class Authentication:
         return [*request, *wait, Settle(), *refusal]
 
     def inside(
-        self, endpoint: Endpoint, method: Method, software: Software, *, present: bool,
-        away: bool = False,
+        self, protocol: str, method: Method, mechanism: Mechanism, software: Software, *,
+        present: bool, away: bool = False,
     ) -> Items:  # fmt: skip
         """The method at the operator, inside the connection: the slot is held."""
         match method:
@@ -178,12 +177,12 @@ class Authentication:
                 return self._certificate()
             case Method.TOTP:
                 return self._totp(present=present)
-            case Method.ECPS if endpoint.mechanism(method) is Mechanism.XOAUTH2:
+            case Method.ECPS if mechanism is Mechanism.XOAUTH2:
                 return self._check_token()
             case Method.ECPS:
-                return self._ciba_proxy(endpoint, software, away=away)
+                return self._ciba_proxy(protocol, software, away=away)
             case _:
-                return self._sms(endpoint, software, away=away)
+                return self._sms(protocol, software, away=away)
 
     def _certificate(self) -> Items:
         """The certificate said who it is; the directory says whose mailbox that is."""
@@ -246,7 +245,7 @@ class Authentication:
             "verified",
         ]  # fmt: skip
 
-    def _held(self, endpoint: Endpoint, software: Software, expiry: float) -> tuple[float, Cause]:
+    def _held(self, protocol: str, software: Software, expiry: float) -> tuple[float, Cause]:
         """Return how long a held login lasts at most, s, and why it ends then.
 
         Untagged lines of the server keep an IMAP client's socket alive; SMTP allows no such line.
@@ -256,19 +255,19 @@ class Authentication:
             policies.prelogin_timeout: Cause.CLIENT_TIMEOUT,
             expiry: Cause.NO_ANSWER,
         }
-        if endpoint.protocol != "imap" or not policies.imap_keepalive:
+        if protocol != "imap" or not policies.imap_keepalive:
             limits[software.timeout] = Cause.CLIENT_TIMEOUT
         shortest = min(limits)
         return shortest, limits[shortest]
 
-    def _ciba_proxy(self, endpoint: Endpoint, software: Software, *, away: bool) -> Items:
+    def _ciba_proxy(self, protocol: str, software: Software, *, away: bool) -> Items:
         """The proxy of the proof of concept: the login is held until the telephone answers.
 
         Software refused once tries its other mechanisms: the telephone rings again for each,
         unless the operator leaves it in peace for a while.
         """
         policies, psc = self.scenario.policies, self.scenario.backends.psc
-        budget, cause = self._held(endpoint, software, policies.ciba_expiry)
+        budget, cause = self._held(protocol, software, policies.ciba_expiry)
         again: Items = (
             [Delay(Phase.SASL, round_trips=1), Retry(software.refusal_rings - 1, "ring")]
             if software.refusal_rings > 1
@@ -303,12 +302,12 @@ class Authentication:
             "granted",
         ]
 
-    def _sms(self, endpoint: Endpoint, software: Software, *, away: bool) -> Items:
+    def _sms(self, protocol: str, software: Software, *, away: bool) -> Items:
         """The operator's own CIBA: a link in an SMS; the login is held meanwhile."""
         policies, gateway, sms = (
             self.scenario.policies, self.scenario.backends.sms, self.scenario.methods.sms,
         )  # fmt: skip
-        budget, cause = self._held(endpoint, software, sms.expiry)
+        budget, cause = self._held(protocol, software, sms.expiry)
         answer = _law(sms_delivery(sms).then(sms_answer(sms).wait))
         return [
             Fresh("grant", policies.session_seconds, "granted"),

@@ -16,11 +16,25 @@ from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, lay_out
 from sandbox.space.designs import PROTOCOLS, Design, Endpoint
+from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import METHODS, Feature, Mechanism, Method
-from sandbox.space.population import ROBOT, SOFTWARE, BalKind, Space, power_of_tenth
+from sandbox.space.population import (
+    ROBOT,
+    SOFTWARE,
+    Accesses,
+    BalKind,
+    Space,
+    power_of_tenth,
+)
 from sandbox.space.tables import week
 
-__all__ = ["build_model", "capacity_of", "causes_of_exclusion", "without_contention"]
+__all__ = [
+    "build_model",
+    "capacity_of",
+    "causes_of_exclusion",
+    "mechanisms_used",
+    "without_contention",
+]
 
 # An access has one method, so registers of different methods share a column: eight to a cache line.
 REGISTERS = {
@@ -34,10 +48,43 @@ NO_END = 1 << 30
 LEFT_OUT = 1000  # beyond every cause: an access that takes no part
 CLIENT_CONNECTIONS = 3  # of SMTP at once, at most, of one person's software (Thunderbird's cache)
 SMTP_USE = 0.1  # sessions of SMTP an access, over those of IMAP: how an operator cuts its cores
-ALL_METHODS = tuple(Method)
+ALL_METHODS, ALL_MECHANISMS = tuple(Method), tuple(Mechanism)
 
 
-def causes_of_exclusion(space: Space, design: Design) -> NDArray[np.int16]:
+# What an access must be able to do to log in by a mechanism; PLAIN is asked of nobody.
+SUPPORT = {
+    ("imap", Mechanism.NONE): Feature.ALONE_IMAP,
+    ("smtp", Mechanism.NONE): Feature.ALONE_SMTP,
+    ("imap", Mechanism.EXTERNAL): Feature.EXTERNAL,
+    ("smtp", Mechanism.EXTERNAL): Feature.EXTERNAL,
+    ("imap", Mechanism.XOAUTH2): Feature.XOAUTH2,
+    ("smtp", Mechanism.XOAUTH2): Feature.XOAUTH2,
+}
+
+
+def _has(accesses: Accesses, feature: Feature) -> NDArray[np.bool_]:
+    present: NDArray[np.bool_] = (accesses.features & int(feature)) != 0
+    return present
+
+
+def mechanisms_used(space: Space, design: Design, policy: LoginPolicy) -> NDArray[np.int8]:
+    """Return by which mechanism each access logs in, int8 (protocols, A); -1: by none.
+
+    It is the first that the policy prefers and that the access can do.
+    """
+    accesses = space.accesses
+    used = np.full((len(PROTOCOLS), len(accesses)), -1, dtype=np.int8)
+    for row, protocol in enumerate(PROTOCOLS):
+        for number, method in enumerate(Method):
+            mine = accesses.method == number
+            for mechanism in policy.ways(design.endpoint(protocol, method), method):
+                feature = SUPPORT.get((protocol, mechanism))
+                able = mine if feature is None else mine & _has(accesses, feature)
+                used[row, able & (used[row] < 0)] = ALL_MECHANISMS.index(mechanism)
+    return used
+
+
+def causes_of_exclusion(space: Space, design: Design, policy: LoginPolicy) -> NDArray[np.int16]:
     """Return why each access cannot use its method under a design: a Cause, or -1 when it can."""
     accesses = space.accesses
     causes = np.full(len(accesses), -1, dtype=np.int16)
@@ -45,27 +92,20 @@ def causes_of_exclusion(space: Space, design: Design) -> NDArray[np.int16]:
     def exclude(who: NDArray[np.bool_], cause: Cause) -> None:
         causes[who & (causes < 0)] = cause
 
-    def has(feature: Feature) -> NDArray[np.bool_]:
-        present: NDArray[np.bool_] = (accesses.features & int(feature)) != 0
-        return present
-
+    used = mechanisms_used(space, design, policy)
+    exclude((used[0] < 0) | (used[1] < 0), Cause.MECHANISM)
     for number, method in enumerate(Method):
         mine = accesses.method == number
         for protocol in PROTOCOLS:
             endpoint = design.endpoint(protocol, method)
-            mechanism = endpoint.mechanism(method)
-            if mechanism is Mechanism.EXTERNAL:
-                exclude(mine & ~has(Feature.EXTERNAL), Cause.MECHANISM)
-            if mechanism is Mechanism.XOAUTH2:
-                exclude(mine & ~has(Feature.XOAUTH2), Cause.MECHANISM)
             if endpoint.client_certificate == "optional" and not METHODS[method].client_certificate:
-                exclude(mine & has(Feature.REQUEST_FAILS), Cause.CERTIFICATE_REQUEST)
+                exclude(mine & _has(accesses, Feature.REQUEST_FAILS), Cause.CERTIFICATE_REQUEST)
             if not endpoint.standard_port:
-                exclude(mine & ~has(Feature.PORT_SETTING), Cause.PORT_SETTING)
-                exclude(mine & has(Feature.PORT_BLOCKED), Cause.PORT_BLOCKED)
+                exclude(mine & ~_has(accesses, Feature.PORT_SETTING), Cause.PORT_SETTING)
+                exclude(mine & _has(accesses, Feature.PORT_BLOCKED), Cause.PORT_BLOCKED)
             places = {(e.host, e.port) for e in design.endpoints if e.protocol == protocol}
             if design.discovery == "urls" and len(places) > 1:
-                exclude(mine & ~has(Feature.METHOD_URL), Cause.METHOD_URL)
+                exclude(mine & ~_has(accesses, Feature.METHOD_URL), Cause.METHOD_URL)
     return causes
 
 
@@ -164,40 +204,38 @@ def _dns_miss(space: Space, endpoint: Endpoint) -> float:
 
 
 def _classes(
-    space: Space, design: Design, entries: dict[str, int], only: NDArray[np.bool_] | None
-) -> tuple[
-    NDArray[np.int16], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]
+    space: Space, design: Design, policy: LoginPolicy, entries: dict[str, int],
+    only: NDArray[np.bool_] | None,
+) -> tuple[NDArray[np.int16], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]
 ]:  # fmt: skip
     """Return the class of each access and, of each class, entries, visits, share left open."""
     accesses, scenario = space.accesses, space.scenario
-    causes = causes_of_exclusion(space, design)
+    used = mechanisms_used(space, design, policy)
+    causes = causes_of_exclusion(space, design, policy)
     if only is not None:
         causes[~only] = LEFT_OUT
-    code = (
-        (causes.astype(np.int64) + 1) * 10_000
-        + accesses.software.astype(np.int64) * 100
-        + accesses.method
-    )
-    values, classes = np.unique(code, return_inverse=True)
-    entry = np.full((len(values), len(Kind)), -1, dtype=np.int64)
-    visit, left_open = np.ones(len(values)), np.zeros(len(values))
-    for row, value in enumerate(values):
-        cause, rest = int(value) // 10_000 - 1, int(value) % 10_000
-        software, method = SOFTWARE[rest // 100], ALL_METHODS[rest % 100]
+    kinds = np.stack([causes, accesses.software, accesses.method, *used])
+    values, classes = np.unique(kinds, axis=1, return_inverse=True)
+    entry = np.full((values.shape[1], len(Kind)), -1, dtype=np.int64)
+    visit, left_open = np.ones(values.shape[1]), np.zeros(values.shape[1])
+    for row, (cause, number, kind, imap, smtp) in enumerate(values.T):
+        software, method = SOFTWARE[number], ALL_METHODS[kind]
         if cause < 0:
-            entry[row, Kind.OPEN] = entries[f"{software}.{method}.open"]
-            entry[row, Kind.SEND] = entries[f"{software}.{method}.send"]
+            over_imap = f"{software}.{method}.{ALL_MECHANISMS[imap]}"
+            over_smtp = f"{software}.{method}.{ALL_MECHANISMS[smtp]}"
+            entry[row, Kind.OPEN] = entries[f"{over_imap}.open"]
+            entry[row, Kind.SEND] = entries[f"{over_smtp}.send"]
             visit[row] = scenario.software[software].poll_share
             if visit[row] > 0:
-                entry[row, Kind.POLL] = entries[f"{software}.{method}.poll"]
+                entry[row, Kind.POLL] = entries[f"{over_imap}.poll"]
                 if method is not Method.CERTIFICATE:
-                    entry[row, Kind.ALONE] = entries[f"{software}.{method}.alone"]
+                    entry[row, Kind.ALONE] = entries[f"{over_imap}.alone"]
             left_open[row] = scenario.software[software].left_open
         elif cause < LEFT_OUT:
             name = f"{method}.{Cause(cause).name}"
             entry[row, Kind.OPEN] = entries[f"excluded.imap.{name}"]
             entry[row, Kind.SEND] = entries[f"excluded.smtp.{name}"]
-    return classes.astype(np.int16), entry, visit, left_open
+    return classes.reshape(-1).astype(np.int16), entry, visit, left_open
 
 
 def _schedule(space: Space) -> NDArray[np.float64]:
@@ -329,10 +367,10 @@ def _rings(
 
 
 def build_model(
-    space: Space, design: Design, *, replication: int = 0, capacity: Capacity | None = None,
-    only: NDArray[np.bool_] | None = None,
+    space: Space, design: Design, policy: LoginPolicy | None = None, *, replication: int = 0,
+    capacity: Capacity | None = None, only: NDArray[np.bool_] | None = None,
 ) -> Model:  # fmt: skip
-    """Make one design of a space ready to run.
+    """Make one design of a space ready to run, under a login policy (None: the scenario's).
 
     The replication changes what is drawn during the run, not the space: the same people, with
     other days.
@@ -342,11 +380,12 @@ def build_model(
         only: accesses that take part, None: all, bool (A,).
     """
     scenario, accesses = space.scenario, space.accesses
+    policy = policy or scenario.policy()
     builder = _Builder(space, design, capacity or capacity_of(space, design))
     layout = builder.layout()
     miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
-    code = compile_programs(Dialogues(scenario, design, miss).programs(), layout)
-    classes, entry, visit, left_open = _classes(space, design, dict(code.entries), only)
+    code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
+    classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries), only)
     order, phase, polls = _rings(space, space.seed)
     sends, senders, send_counts = _sends(space, order, space.seed, replication)
     access_limits, limits = _limits(space)

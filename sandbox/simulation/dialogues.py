@@ -1,15 +1,16 @@
 """The methods as dialogues: what passes between software, endpoint, back ends and person.
 
 Each dialogue is assembled from fragments (name look-up, connection, TLS, SASL, method) for one kind
-of software, one method, one design. What decides between designs stands here and nowhere else:
-whether a login that waits for a person holds a connection slot, which caches are shared, how many
-round trips a mechanism takes, who is asked for a certificate.
+of software, one method and mechanism, one design. What decides between designs and policies stands
+here and nowhere else: whether a login that waits for a person holds a connection slot, which caches
+are shared, how many round trips a mechanism takes, who is asked for a certificate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from sandbox.observations.schema import Cause, Phase, Protocol
 from sandbox.simulation.authentication import Authentication, Items
@@ -40,6 +41,7 @@ from sandbox.simulation.steps import (
     Stamp,
 )
 from sandbox.space.designs import Design, Endpoint
+from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import METHODS, Feature, Mechanism, Method
 from sandbox.space.scenario import Scenario, Software
 
@@ -70,7 +72,7 @@ def group_of(protocol: Protocol, method: Method) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Dialogues:
-    """Writes the programs of one scenario under one design.
+    """Writes the programs of one scenario under one design and login policy.
 
     Attributes:
         dns_miss: by endpoint name, the probability that the provider's resolver must ask.
@@ -78,6 +80,7 @@ class Dialogues:
 
     scenario: Scenario
     design: Design
+    policy: LoginPolicy
     dns_miss: Mapping[str, float]
 
     @property
@@ -101,43 +104,37 @@ class Dialogues:
         yield self._relay()
 
     def _of(self, name: str, software: Software, method: Method) -> Iterator[Program]:
-        prefix = f"{name}.{method}"
+        """The programs of one kind of software, for each mechanism by which it may log in."""
         attended = name != "robot"
         imap, smtp = group_of(Protocol.IMAP, method), group_of(Protocol.SMTP, method)
         extra = software.imap_connections - 1
-
-        after: Items = [Spawn(f"{prefix}.extra", extra)] if extra else []
         keep: Items = [Hold()] if software.keeps_connection else []
-        yield Program(
-            f"{prefix}.open", imap,
-            tuple(self._session("imap", software, method, present=attended, waits=attended,
-                                work=after + keep)),
-        )  # fmt: skip
-        yield Program(
-            f"{prefix}.poll", imap,
-            tuple(self._session("imap", software, method, present=attended, work=[])),
-        )  # fmt: skip
-        if attended:
-            yield Program(
-                f"{prefix}.alone", imap,
-                tuple(self._session("imap", software, method, present=False, away=True, work=[])),
-            )  # fmt: skip
-        yield Program(
-            f"{prefix}.extra", imap,
-            tuple(self._session("imap", software, method, present=False, work=keep)),
-        )  # fmt: skip
-        yield Program(
-            f"{prefix}.send", smtp,
-            tuple(self._session("smtp", software, method, present=attended, waits=attended,
-                                work=[Spawn("relay", salt=2)],
-                                after=[] if attended else self._next_of_batch(prefix))),
-        )  # fmt: skip
+        for mechanism in self.policy.ways(self.design.endpoint("imap", method), method):
+            prefix = f"{name}.{method}.{mechanism}"
+            after: Items = [Spawn(f"{prefix}.extra", extra)] if extra else []
+            session = partial(self._session, "imap", software, method, mechanism)
+            yield Program(f"{prefix}.open", imap, tuple(
+                session(present=attended, waits=attended, work=after + keep)
+            ))  # fmt: skip
+            yield Program(f"{prefix}.poll", imap, tuple(session(present=attended, work=[])))
+            yield Program(f"{prefix}.extra", imap, tuple(session(present=False, work=keep)))
+            if attended:
+                yield Program(f"{prefix}.alone", imap, tuple(
+                    session(present=False, away=True, work=[])
+                ))  # fmt: skip
+        for mechanism in self.policy.ways(self.design.endpoint("smtp", method), method):
+            session = partial(self._session, "smtp", software, method, mechanism)
+            send = f"{name}.{method}.{mechanism}.send"
+            yield Program(send, smtp, tuple(
+                session(present=attended, waits=attended, work=[Spawn("relay", salt=2)],
+                        after=[] if attended else self._next_of_batch(send))
+            ))  # fmt: skip
 
-    def _next_of_batch(self, prefix: str) -> Items:
+    def _next_of_batch(self, send: str) -> Items:
         """A robot sends what it has in a row, one session after the other, to many people."""
         return [
             Branch(1.0 / self.scenario.traffic.batch, Purpose.BATCH, "last of batch"),
-            Spawn(f"{prefix}.send", salt=3, recipient=True),
+            Spawn(send, salt=3, recipient=True),
             "last of batch",
         ]
 
@@ -181,8 +178,9 @@ class Dialogues:
     # ------------------------------------------------------------------ one session
 
     def _session(
-        self, protocol: str, software: Software, method: Method, *, present: bool, work: Items,
-        waits: bool = False, away: bool = False, after: Items | None = None,
+        self, protocol: str, software: Software, method: Method, mechanism: Mechanism, *,
+        present: bool, work: Items, waits: bool = False, away: bool = False,
+        after: Items | None = None,
     ) -> Items:  # fmt: skip
         """A session from start to end: login with its retries, then the mail work.
 
@@ -195,14 +193,16 @@ class Dialogues:
         purpose = Purpose.STORE if protocol == "imap" else Purpose.SUBMIT
         body: Items = [
             "again",
-            *self.authentication.before(method, endpoint, present=present, away=away),
+            *self.authentication.before(method, mechanism, present=present, away=away),
             Deadline(software.timeout, "no slot"),
             *self._look_up(endpoint),
             Acquire(endpoint.name, "refused"),
             Deadline(software.timeout, "timed out"),
             Enter(f"address.{protocol}", "address full"),
-            *self._connect(endpoint, method, present=present),
-            *self.authentication.inside(endpoint, method, software, present=present, away=away),
+            *self._connect(endpoint, method, mechanism, present=present),
+            *self.authentication.inside(
+                protocol, method, mechanism, software, present=present, away=away
+            ),
             Clear(),
             *([Enter("user", "user full")] if protocol == "imap" else []),
             Mark(attended=waits),
@@ -265,7 +265,9 @@ class Dialogues:
         hosts = {e.host for e in self.design.endpoints if set(e.methods) & set(endpoint.methods)}
         return "name" if len(hosts) == 1 else f"name.{endpoint.protocol}"
 
-    def _connect(self, endpoint: Endpoint, method: Method, *, present: bool) -> Items:
+    def _connect(
+        self, endpoint: Endpoint, method: Method, mechanism: Mechanism, *, present: bool
+    ) -> Items:
         """TCP, STARTTLS where the design wants it, TLS full or resumed, round trips of SASL.
 
         Round trips are taken before the one service of the endpoint's processor: TLS and login
@@ -304,7 +306,6 @@ class Dialogues:
                 "asked",
             ]
         full = processor.tls_client_certificate if certified else processor.tls_full
-        trips = SASL_TRIPS[endpoint.mechanism(method)]
         # The operator checks its own password again at each login; nobody has one for the others.
         work = processor.login + (processor.password if method in PASSWORD else 0.0)
         return [
@@ -328,5 +329,5 @@ class Dialogues:
             Delay(Phase.TLS, round_trips=1),
             Serve(f"front.{endpoint.name}", Phase.TLS, processor.tls_resumed + work),
             "secured",
-            Delay(Phase.SASL, round_trips=trips),
+            Delay(Phase.SASL, round_trips=SASL_TRIPS[mechanism]),
         ]

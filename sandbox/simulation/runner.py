@@ -42,10 +42,11 @@ FORMAT = 2  # of a finished run on disk; a change makes old ones run again
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One replication of one design of one scenario."""
+    """One replication of one design of one scenario, under one login policy."""
 
     scenario: Scenario
     design: str
+    policy: str
     replication: int
     seed: int
     scale: float
@@ -63,7 +64,7 @@ class Task:
 
     def folder(self, root: Path) -> Path:
         """Return where the task's observations go."""
-        return root / f"{self.design}-r{self.replication:03d}"
+        return root / f"{self.design}.{self.policy}-r{self.replication:03d}"
 
     def trace_file(self, root: Path) -> Path:
         """Return where the task's trace goes, when it is asked for."""
@@ -119,7 +120,8 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
     begin = time.perf_counter()
     space = build_space(task.scenario, seed=task.seed, scale=task.scale)
     design = task.scenario.design(task.design)
-    model = build_model(space, design, replication=task.replication)
+    policy = task.scenario.policy(task.policy)
+    model = build_model(space, design, policy, replication=task.replication)
     shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
 
     def report(share: float) -> None:
@@ -133,6 +135,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "fingerprint": task.fingerprint,
         "scenario": task.scenario.name,
         "design": task.design,
+        "policy": task.policy,
         "engine": task.engine,
         "seed": task.seed,
         "replication": task.replication,

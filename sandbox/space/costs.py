@@ -47,7 +47,7 @@ class DesignCost:
 
 
 def _bill(design: Design, scenario: Scenario, costs: Costs, blocked: dict[str, float]) -> Bill:
-    operators = len(scenario.operators.mailboxes)
+    operators = scenario.operators.count
     certificate = costs.certificate_year + costs.expiry_probability * costs.expiry_incident
     each = (
         design.certificates * certificate
@@ -102,7 +102,7 @@ def design_cost(design: Design, scenario: Scenario) -> DesignCost:
         public_addresses=design.public_addresses,
         firewall_openings=design.firewall_openings,
         editor_urls=design.editor_urls,
-        national_certificates=design.certificates * len(scenario.operators.mailboxes),
+        national_certificates=design.certificates * scenario.operators.count,
         low=_view(design, scenario, "low"),
         central=_bill(design, scenario, scenario.costs, blocked),
         high=_view(design, scenario, "high"),

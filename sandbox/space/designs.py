@@ -1,5 +1,6 @@
 """Designs as data: which endpoint serves which protocol and method, and what follows from it.
 
+A design says where; how one logs in there is a login policy (`login_policies.py`).
 From one `Design` follow the listeners, the DNS records, the certificates, the stations of the
 simulation and the costs. Adding a design is one value here, or one table in a scenario.
 The operator's own CIBA is the deck's second OTP option: it shares the endpoint of the OTP.
@@ -7,11 +8,10 @@ The operator's own CIBA is the deck's second OTP option: it shares the endpoint 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sandbox.space.errors import UserError
-from sandbox.space.methods import METHODS, Mechanism, Method
+from sandbox.space.methods import METHODS, Method
 
 __all__ = ["BUILT_IN", "PROTOCOLS", "Design", "Endpoint"]
 
@@ -46,7 +46,6 @@ class Endpoint:
         certificate: label of the certificate it presents.
         tls: implicit, or starttls.
         client_certificate: none, optional (every client is asked) or required.
-        mechanisms: SASL mechanisms offered; NONE: the certificate alone logs in.
     """
 
     name: str
@@ -58,26 +57,11 @@ class Endpoint:
     certificate: str
     tls: str
     client_certificate: str
-    mechanisms: tuple[Mechanism, ...]
 
     @property
     def standard_port(self) -> bool:
         """Whether firewalls know the port as this protocol's."""
         return self.port in {993, 143} if self.protocol == "imap" else self.port in {465, 587}
-
-    def mechanism(self, method: Method) -> Mechanism:
-        """Return the mechanism by which `method` logs in here.
-
-        Raises:
-            UserError: none of the mechanisms offered carries the method.
-        """
-        for candidate in METHODS[method].mechanisms:
-            if candidate in self.mechanisms:
-                return candidate
-        raise UserError(
-            f"designs: endpoint {self.name}: {', '.join(self.mechanisms)} cannot carry {method};"
-            f" offer one of {', '.join(METHODS[method].mechanisms)}"
-        )
 
     def check_client_certificate(self) -> None:
         """Check that who has a certificate is asked for it, and who has none can do without.
@@ -117,7 +101,7 @@ class Design:
         """Check that every method is served once by each protocol.
 
         Raises:
-            UserError: a method has no endpoint, or more than one, or cannot log in there.
+            UserError: a method has no endpoint, or more than one.
         """
         for protocol in PROTOCOLS:
             for method in Method:
@@ -129,7 +113,6 @@ class Design:
                         f"designs: {self.name}: {protocol} has {found} for method {method};"
                         " exactly one endpoint must serve it"
                     )
-                serving[0].mechanism(method)
         names = [e.name for e in self.endpoints]
         if len(set(names)) != len(names):
             twice = next(name for name in names if names.count(name) > 1)
@@ -170,17 +153,6 @@ class Design:
         return 0 if self.discovery == "srv" else len({(e.host, e.port) for e in self.endpoints})
 
 
-def _mechanisms(methods: Iterable[Method], *, alone: bool) -> tuple[Mechanism, ...]:
-    """Return what an endpoint offers: a certificate logs in alone where nothing else is served."""
-    methods = tuple(methods)
-    if all(METHODS[m].client_certificate for m in methods) and alone:
-        return (Mechanism.NONE, Mechanism.EXTERNAL)
-    offered = [Mechanism.PLAIN] if any(not METHODS[m].client_certificate for m in methods) else []
-    if any(METHODS[m].client_certificate for m in methods):
-        offered.append(Mechanism.EXTERNAL)
-    return tuple(offered)
-
-
 def _client_certificate(methods: tuple[Method, ...]) -> str:
     needing = [METHODS[m].client_certificate for m in methods]
     return "required" if all(needing) else "optional" if any(needing) else "none"
@@ -192,7 +164,7 @@ def _single() -> Design:
             name=protocol, protocol=protocol, methods=ALL,
             host=f"{protocol}.{{operator}}", address=protocol,
             port=STANDARD_PORTS[protocol, "implicit"], certificate=protocol, tls="implicit",
-            client_certificate="optional", mechanisms=_mechanisms(ALL, alone=False),
+            client_certificate="optional",
         )
         for protocol in PROTOCOLS
     )  # fmt: skip
@@ -209,11 +181,35 @@ def _by_name(*, shared: bool) -> tuple[Endpoint, ...]:
             port=STANDARD_PORTS[protocol, "implicit"],
             certificate="front" if shared else f"{protocol}.{label}",
             tls="implicit", client_certificate=_client_certificate(methods),
-            mechanisms=_mechanisms(methods, alone=True),
         )
         for protocol in PROTOCOLS
         for label, methods in CLASSES.items()
     )  # fmt: skip
+
+
+def _codes_on_standard_ports() -> Design:
+    """What is typed on 993 and 465, what TLS proves on ports of their own."""
+    parts: tuple[tuple[str, tuple[Method, ...], dict[str, int]], ...] = (
+        ("otp-ciba", (*OTP, Method.ECPS), {"imap": 993, "smtp": 465}),
+        ("cps", CLASSES["cps"], {"imap": 10143, "smtp": 10587}),
+        ("certificat", CLASSES["certificat"], {"imap": 10146, "smtp": 10590}),
+    )
+    endpoints = tuple(
+        Endpoint(
+            name=f"{protocol}.{label}", protocol=protocol, methods=methods,
+            host=f"{protocol}.{{operator}}", address=protocol, port=ports[protocol],
+            certificate=protocol, tls="implicit",
+            client_certificate=_client_certificate(methods),
+        )
+        for protocol in PROTOCOLS
+        for label, methods, ports in parts
+    )  # fmt: skip
+    return Design(
+        "multi-port-codes",
+        "OTP et eCPS sur 993/465, certificats sur d'autres ports",
+        "OTP and eCPS on 993/465, certificates on other ports",
+        endpoints,
+    )
 
 
 def _multi_port() -> Design:
@@ -224,7 +220,6 @@ def _multi_port() -> Design:
             host=f"{protocol}.{{operator}}", address=protocol, port=first[protocol] + number,
             certificate=protocol, tls="implicit",
             client_certificate=_client_certificate(methods),
-            mechanisms=_mechanisms(methods, alone=True),
         )
         for protocol in PROTOCOLS
         for number, (label, methods) in enumerate(CLASSES.items())
@@ -239,17 +234,14 @@ def _api_lps() -> Design:
             host=f"mail-{label}.{{operator}}", address=label,
             port=STANDARD_PORTS[protocol, "starttls"], certificate=label, tls="starttls",
             client_certificate=_client_certificate(methods),
-            mechanisms=(
-                (Mechanism.XOAUTH2,) if label == "ciba" else _mechanisms(methods, alone=True)
-            ),
         )
         for protocol in PROTOCOLS
         for label, methods in CLASSES.items()
     )  # fmt: skip
     return Design(
         "api-lps-2023",
-        "API LPS 2023 : un nom par méthode, STARTTLS, XOAUTH2",
-        "API LPS 2023: one name per method, STARTTLS, XOAUTH2",
+        "API LPS 2023 : un nom par méthode, STARTTLS, SRV",
+        "API LPS 2023: one name per method, STARTTLS, SRV",
         endpoints,
         discovery="srv",
     )
@@ -271,5 +263,6 @@ BUILT_IN: dict[str, Design] = {
             shared_front=True,
         ),
         _api_lps(),
+        _codes_on_standard_ports(),
     )
 }

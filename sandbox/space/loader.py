@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from sandbox.space.calendar import day_kinds
 from sandbox.space.errors import UserError
+from sandbox.space.operators import default_operators, operator_sizes
 from sandbox.space.scenario import Scenario, SweepTable
-from sandbox.space.tables import Tree, defaults, inputs, operator_domains, shipped, week
+from sandbox.space.tables import Tree, defaults, inputs, shipped, week
 
 __all__ = [
     "find_scenario",
@@ -63,13 +64,7 @@ def _merge(base: Tree, over: Mapping[str, Any]) -> Tree:
 
 def base_tree() -> Tree:
     """Return what a scenario holds before its file is read."""
-    domains = operator_domains()
-    return defaults() | {
-        "operators": {
-            "mailboxes": [float(count) for count in domains[:, 0]],
-            "certificates": [int(count) for count in domains[:, 1]],
-        }
-    }
+    return defaults() | {"operators": default_operators()}
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
@@ -126,7 +121,11 @@ def parse_scenario(tree: Mapping[str, Any], where: str) -> Scenario:
     Raises:
         UserError: one line with the file, the key, the value and what is allowed.
     """
-    merged = _merge(base_tree(), tree)
+    base = base_tree()
+    own = tree.get("operators")
+    if isinstance(own, Mapping) and "mailboxes" in own:
+        del base["operators"]  # a scenario with operators of its own has no others
+    merged = _merge(base, tree)
     try:
         scenario = Scenario.model_validate(merged)
     except ValidationError as error:
@@ -148,6 +147,15 @@ def _check(scenario: Scenario, tree: Tree, where: str) -> None:
             scenario.design(name)
         except UserError as error:
             raise UserError(f"{where}: compare: {error}") from None
+    try:
+        for own in scenario.login_policies:
+            scenario.policy(own)
+        policy = scenario.policy()
+        for name in scenario.compare:
+            policy.check(scenario.design(name))
+        operator_sizes(scenario)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
     kinds = day_kinds(scenario.period.start, scenario.period.days)
     if scenario.traffic.messages > 0 and not (kinds == 0).any():
         raise UserError(
@@ -272,7 +280,7 @@ def json_schema() -> Tree:
                 optional(child)
 
     optional(schema)
-    for table in ("DesignTable", "EndpointTable", "Outage", "SweepTable"):
+    for table in ("DesignTable", "EndpointTable", "LoginPolicyTable", "Outage", "SweepTable"):
         schema["$defs"][table]["required"] = [
             key for key in schema["$defs"][table]["properties"] if key != "labels"
         ]

@@ -37,8 +37,10 @@ class Feature(IntEnum):
     REQUEST_FAILS = 16
     REQUEST_PROMPTS = 32
     TLS13 = 64
-    RESUMES = 128  # TLS sessions
-    PORT_BLOCKED = 256  # of the site, not of the software
+    PORT_BLOCKED = 128  # of the site, not of the software
+    ALONE_IMAP = 256  # goes on when greeted with PREAUTH
+    ALONE_SMTP = 512  # sends MAIL without AUTH
+    RESUMES = 1024  # TLS sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class MethodFacts:
     Attributes:
         label: French name for reports; english: English name.
         client_certificate: the TLS handshake carries the identity.
-        mechanisms: SASL mechanisms that can carry it, preferred first.
+        mechanisms: SASL mechanisms that can carry it.
     """
 
     label: str

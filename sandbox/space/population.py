@@ -18,23 +18,16 @@ from numpy.typing import NDArray
 
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Feature, Method
-from sandbox.space.scenario import Operators, Population, Scenario
+from sandbox.space.operators import operator_names, operator_weights
+from sandbox.space.scenario import Population, Scenario
 
-__all__ = [
-    "SOFTWARE",
-    "Accesses",
-    "BalKind",
-    "Space",
-    "build_space",
-    "operator_names",
-    "power_of_tenth",
-]
+__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space", "power_of_tenth"]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
     "lps", "mail_client", "webmail", "robot",
 )  # fmt: skip
 WEBMAIL_RTT = 0.001  # s; the operator's own server, on its own network
-ALONE = 1.5  # mailboxes a unit: up to here each has a place of its own
+BY_ONESELF = 1.5  # mailboxes a unit: up to here each has a place of its own
 ROBOT = SOFTWARE.index("robot")
 METHOD_NUMBER = {method: number for number, method in enumerate(Method)}
 
@@ -143,6 +136,8 @@ def _features(scenario: Scenario, people: Population, software: NDArray[np.int8]
         Feature.REQUEST_FAILS: "certificate_request_fails",
         Feature.REQUEST_PROMPTS: "certificate_request_prompts",
         Feature.TLS13: "tls13",
+        Feature.ALONE_IMAP: "imap_alone",
+        Feature.ALONE_SMTP: "smtp_alone",
         Feature.RESUMES: "resumes",
     }
     bits = np.zeros(len(software), dtype=np.int64)
@@ -218,19 +213,13 @@ def _sites(
 ) -> NDArray[np.int64]:
     """Return the site of each mailbox: its own for who works alone, else by a power law of size."""
     each = people.personal_mailboxes + people.shared_mailboxes + people.application_mailboxes
-    if each <= ALONE:
+    if each <= BY_ONESELF:
         return np.arange(mailboxes)
     count = max(1, round(mailboxes / each))
     rank: NDArray[np.int64] = (
         u ** power_of_tenth(scenario.mailboxes.site_top_tenth) * count
     ).astype(np.int64)
     return rank
-
-
-def operator_names(operators: Operators) -> tuple[str, ...]:
-    """Return the labels of operators under the suffix: their own, else op001, op002..."""
-    count = len(operators.mailboxes)
-    return operators.names or tuple(f"op{number + 1:03d}" for number in range(count))
 
 
 def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -255,11 +244,10 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
         raise UserError(f"seed {seed}: must be 0 or more")
     if not 0 < scale <= 100:
         raise UserError(f"scale {scale}: must be above 0 and at most 100")
-    weights = np.array(scenario.operators.mailboxes)
     parts: list[Accesses] = []
     counts = np.zeros((len(scenario.populations), len(BalKind)), dtype=np.int64)
-    of_operator = np.zeros(len(weights), dtype=np.int64)
-    for number, people in enumerate(scenario.populations.values()):
+    of_operator = np.zeros(scenario.operators.count, dtype=np.int64)
+    for number, (name, people) in enumerate(scenario.populations.items()):
         connected = people.units * people.deployment * scale
         per_unit = (
             people.personal_mailboxes, people.shared_mailboxes, people.application_mailboxes,
@@ -268,6 +256,7 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
             counts[number, kind] = round(connected * each)
             if each > 0 and kind is BalKind.APP and people.machine_share > 0:
                 counts[number, kind] = max(1, counts[number, kind])  # somebody must send
+            weights = operator_weights(scenario, name, applications=kind is BalKind.APP)
             operators = _apportion(int(counts[number, kind]), weights)
             of_operator += operators
             parts.append(_accesses(scenario, people, number, kind, operators, seed))
@@ -275,13 +264,12 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
                           for field in Accesses.__slots__))  # fmt: skip
     if len(accesses) == 0:
         raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
-    names = operator_names(scenario.operators)
     return Space(
         scenario=scenario,
         seed=seed,
         scale=scale,
         populations=tuple(scenario.populations),
-        operators=names,
+        operators=operator_names(scenario),
         operator_mailboxes=of_operator,
         mailboxes=counts,
         accesses=accesses,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
+from sandbox.space.login_policies import BUILT_IN_POLICIES, LoginPolicy
 from sandbox.space.methods import Mechanism, Method
 
 __all__ = [
@@ -120,6 +121,8 @@ class Software(Section):
     timeout: Annotated[float, Field(gt=0, le=3600)]
     sasl_external: Share
     xoauth2: Share
+    imap_alone: Share
+    smtp_alone: Share
     port_setting: Share
     method_url: Share
     certificate_request_fails: Share
@@ -376,7 +379,6 @@ class EndpointTable(Section):
     certificate: str
     tls: Literal["implicit", "starttls"]
     client_certificate: Literal["none", "optional", "required"]
-    mechanisms: Annotated[tuple[Mechanism, ...], Field(min_length=1)]
 
 
 class DesignTable(Section):
@@ -387,6 +389,15 @@ class DesignTable(Section):
     endpoints: Annotated[tuple[EndpointTable, ...], Field(min_length=1)]
     discovery: Literal["srv", "urls"]
     shared_front: bool
+
+
+class LoginPolicyTable(Section):
+    """A login policy that the scenario describes: by protocol and method, preferred first."""
+
+    label: str
+    english: str
+    imap: dict[Method, tuple[Mechanism, ...]]
+    smtp: dict[Method, tuple[Mechanism, ...]]
 
 
 class SweepTable(Section):
@@ -404,22 +415,49 @@ class SweepTable(Section):
         return self
 
 
-class Operators(Section):
-    """The concentration of mailboxes over operators."""
+class OperatorFit(Section):
+    """An operator whose mailboxes of one population are known: its weight follows."""
 
-    mailboxes: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000)]
+    operator: str
+    population: Name
+    mailboxes: NotNegative
+
+
+Weights = Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000)]
+
+
+class Operators(Section):
+    """Which operator holds whose mailboxes: weights, for all populations alike or one by one."""
+
+    mailboxes: Weights | dict[Name, Weights]
+    applications: dict[Name, Weights] = {}  # where a population's robots are, if elsewhere
     certificates: tuple[Whole, ...] = ()
     names: tuple[str, ...] = ()
+    fit: tuple[OperatorFit, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many operators."""
+        if isinstance(self.mailboxes, dict):
+            return len(next(iter(self.mailboxes.values())))
+        return len(self.mailboxes)
 
     @model_validator(mode="after")
     def somebody_has_mailboxes(self) -> Self:
-        """Refuse a space without mailboxes."""
-        if sum(self.mailboxes) <= 0:
-            raise ValueError("mailboxes: at least one operator must have some")
-        for field in ("certificates", "names"):
-            values = getattr(self, field)
-            if values and len(values) != len(self.mailboxes):
-                raise ValueError(f"{field} must be as many as mailboxes")
+        """Refuse a space without mailboxes, or lists of different lengths."""
+        by_population = self.mailboxes if isinstance(self.mailboxes, dict) else {"": self.mailboxes}
+        if not by_population:
+            raise ValueError("mailboxes: weights of no population; give one list at least")
+        named = {f"mailboxes.{name}".rstrip("."): value for name, value in by_population.items()}
+        named |= {f"applications.{name}": value for name, value in self.applications.items()}
+        for field, weights in named.items():
+            if sum(weights) <= 0:
+                raise ValueError(f"{field}: at least one operator must have some")
+        for field, values in (
+            named | {"certificates": self.certificates, "names": self.names}
+        ).items():
+            if values and len(values) != self.count:
+                raise ValueError(f"{field} must be as many as mailboxes ({self.count})")
         return self
 
 
@@ -446,6 +484,8 @@ class Scenario(Section):
     operators: Operators
     compare: Annotated[tuple[str, ...], Field(min_length=1)]
     designs: dict[Name, DesignTable] = {}
+    login_policy: str
+    login_policies: dict[Name, LoginPolicyTable] = {}
     outages: tuple[Outage, ...] = ()
     sweep: SweepTable | None = None
 
@@ -460,6 +500,22 @@ class Scenario(Section):
             if machine > 0 and people.application_mailboxes * people.units == 0:
                 raise ValueError(
                     f"populations.{name}: machine_share needs application_mailboxes above 0"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def operators_know_the_populations(self) -> Self:
+        """Every population has an operator, and no operator waits for an unknown one."""
+        operators = self.operators
+        if isinstance(operators.mailboxes, dict):
+            for name in self.populations:
+                if name not in operators.mailboxes:
+                    raise ValueError(f"operators.mailboxes: no weights for population {name}")
+        for number, fit in enumerate(operators.fit):
+            if fit.population not in self.populations:
+                raise ValueError(
+                    f"operators.fit.{number}: {fit.population!r} is not a population; known:"
+                    f" {', '.join(self.populations)}"
                 )
         return self
 
@@ -493,3 +549,24 @@ class Scenario(Section):
             return BUILT_IN[name]
         known = ", ".join([*self.designs, *BUILT_IN])
         raise UserError(f"designs: {name!r} is not known; choose among {known}")
+
+    def policy(self, name: str | None = None) -> LoginPolicy:
+        """Return a login policy by name, the scenario's own first; None: the one of a run.
+
+        Raises:
+            UserError: no such policy, or one that leaves a method without mechanism.
+        """
+        wanted = name or self.login_policy
+        if wanted in self.login_policies:
+            table = self.login_policies[wanted]
+            offers = {"imap": table.imap, "smtp": table.smtp}
+            return LoginPolicy(wanted, table.label, table.english, offers)
+        if wanted in BUILT_IN_POLICIES:
+            return BUILT_IN_POLICIES[wanted]
+        known = ", ".join(self.policies_known)
+        raise UserError(f"login policy {wanted!r} is not known; choose among {known}")
+
+    @property
+    def policies_known(self) -> tuple[str, ...]:
+        """Names of the login policies that a run may take."""
+        return tuple(dict.fromkeys([*self.login_policies, *BUILT_IN_POLICIES]))

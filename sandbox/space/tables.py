@@ -12,7 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Input", "Source", "defaults", "inputs", "operator_domains", "shipped", "week"]
+__all__ = [
+    "ClassShare",
+    "Input",
+    "OperatorRow",
+    "Source",
+    "defaults",
+    "inputs",
+    "operator_classes",
+    "operator_rows",
+    "shipped",
+    "sources",
+    "week",
+]
 
 Tree = dict[str, Any]
 
@@ -52,6 +64,38 @@ class Input:
         return self.knowledge in {"expert guess", "placeholder"}
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorRow:
+    """An operator of the list of authorised domains.
+
+    Attributes:
+        kind: its class, of `operator-classes.csv`; operators of other classes hold no mailbox.
+    """
+
+    domains: int
+    certificates: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassShare:
+    """What a class of operators holds.
+
+    Attributes:
+        kind: the class.
+        spread: how its operators share it: by domains, or by rank.
+        mailboxes: a population, or `POPULATION.applications` for its robots.
+        share: of all operators' mailboxes of that kind, between low and high.
+    """
+
+    kind: str
+    spread: str
+    mailboxes: str
+    share: float
+    low: float
+    high: float
+
+
 def shipped(folder: str) -> Path:
     """Return `data` or `scenarios`: beside the package in a checkout, inside it once installed."""
     root = Path(str(files("sandbox")))
@@ -72,10 +116,15 @@ def _number(text: str) -> float | str:
 
 
 @cache
+def sources() -> dict[str, Source]:
+    """Return every source by key."""
+    return {row["key"]: Source(row["key"], row["title"], row["url"] or "")
+            for row in _rows("sources.csv")}  # fmt: skip
+
+
+@cache
 def inputs() -> dict[str, Input]:
     """Return every input by key, in the order of the table."""
-    sources = {row["key"]: Source(row["key"], row["title"], row["url"] or "")
-               for row in _rows("sources.csv")}  # fmt: skip
     return {
         row["key"]: Input(
             key=row["key"],
@@ -84,7 +133,7 @@ def inputs() -> dict[str, Input]:
             high=float(row["high"]) if row["high"] else None,
             unit=row["unit"],
             knowledge=row["knowledge"],
-            source=sources[row["source"]],
+            source=sources()[row["source"]],
             note=row["note"] or "",
         )
         for row in _rows("inputs.csv")
@@ -104,11 +153,22 @@ def defaults() -> Tree:
 
 
 @cache
-def operator_domains() -> NDArray[np.int64]:
-    """Return domains and certificates of each operator, by rank: int64 (operators, 2)."""
-    rows = [(int(row["domains"]), int(row["certificates"]))
-            for row in _rows("operators-by-domains.csv")]  # fmt: skip
-    return np.array(rows, dtype=np.int64)
+def operator_rows() -> tuple[OperatorRow, ...]:
+    """Return the operators of the list of authorised domains, the one with most domains first."""
+    return tuple(
+        OperatorRow(int(row["domains"]), int(row["certificates"]), row["class"])
+        for row in _rows("operators-by-domains.csv")
+    )
+
+
+@cache
+def operator_classes() -> tuple[ClassShare, ...]:
+    """Return what each class of operators holds; the shares of one kind of mailbox sum to 1."""
+    return tuple(
+        ClassShare(row["class"], row["spread"], row["mailboxes"], float(row["share"]),
+                   float(row["low"]), float(row["high"]))
+        for row in _rows("operator-classes.csv")
+    )  # fmt: skip
 
 
 @cache

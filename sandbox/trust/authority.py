@@ -305,17 +305,21 @@ class TestCA:
             freshest_url=self.urls.delta(name),
         )
 
-    def ocsp(self, request: bytes, *, fault: str = "") -> bytes:
-        """Answer an OCSP request (DER in, DER out); see `sandbox.trust.ocsp.respond`."""
+    def warm(self) -> IssuerIndex:
+        """Have every authority and its OCSP signer at hand: else the first request waits for it."""
         with self._lock:
             if self._index is None:
                 self.authorities.prepare()
                 self._index = IssuerIndex()
                 for name in AUTHORITIES:
                     self._index.add(self._responder(name))
+            return self._index
+
+    def ocsp(self, request: bytes, *, fault: str = "") -> bytes:
+        """Answer an OCSP request (DER in, DER out); see `sandbox.trust.ocsp.respond`."""
         return respond(
             request,
-            index=self._index,
+            index=self.warm(),
             status=self.register.status,
             now=self.clock(),
             fault=fault,

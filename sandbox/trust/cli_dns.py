@@ -9,7 +9,7 @@ import click
 
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
-from sandbox.space.population import operator_names
+from sandbox.space.operators import operator_names
 from sandbox.trust.background import serve_until_interrupted
 from sandbox.trust.design_zone import zone_of_design
 from sandbox.trust.dns_server import DnsServer
@@ -57,9 +57,7 @@ def _zone(zone: Path | None, scenario: str | None, design: str, port_offset: int
         return load_zone(zone)
     assert scenario is not None
     loaded = load_scenario(scenario)
-    return zone_of_design(
-        loaded.design(design), operator_names(loaded.operators), port_offset=port_offset
-    )
+    return zone_of_design(loaded.design(design), operator_names(loaded), port_offset=port_offset)
 
 
 @click.group()

@@ -142,8 +142,10 @@ def test_the_same_call_gives_the_same_figures_from_what_is_kept(demo: Comparison
 
 def test_accesses_that_cannot_connect_are_counted_by_cause(demo: Comparison) -> None:
     assert demo.excluded["api-lps-2023"].keys() == {"mechanism"}
-    assert demo.excluded["multi-endpoint"].keys() == {"method_url"}
-    assert demo.excluded["multi-port"].keys() == {"method_url", "port_setting", "port_blocked"}
+    assert demo.excluded["multi-endpoint"].keys() == {"mechanism", "method_url"}
+    assert demo.excluded["multi-port"].keys() == {
+        "mechanism", "method_url", "port_setting", "port_blocked"
+    }  # fmt: skip
     for design in DESIGNS:
         metric = demo.metrics[design][0]["cannot_connect"]
         assert metric == pytest.approx(sum(demo.excluded[design].values()))

@@ -39,9 +39,9 @@ from .support import SPEC
 Country = tuple[Structures, People, Domains, Mailboxes, Activities]
 
 EXPECTED = [
-    ("899737792061", "Thierry", "Nogoux", "thierry.nogoux@ch-a.mssante.test"),
-    ("899711996951", "Yves", "Delmais", "yves.delmais@medecin.mssante.test"),
-    ("899786201840", "Lucie", "Dubois", "lucie.dubois@ch-a.mssante.test"),
+    ("899737792061", "Joseph", "Morel", "joseph.morel@ch-a.mssante.test"),
+    ("899711996951", "Édouard", "Masson", "edouard.masson@medecin.mssante.test"),
+    ("899786201840", "Joséphine", "Breton", "josephine.breton@ch-a.mssante.test"),
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ["glossary.md", "model.md", "decisions.md", "stress-des.md"]
+PAGES = ["glossary.md", "model.md", "decisions.md", "stress-des.md", "fit.md"]
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +19,16 @@ def generate() -> dict[str, Any]:
     return runpy.run_path(str(DOCS / "generate.py"))
 
 
-def test_the_tables_of_the_model_are_those_of_the_code(generate: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["stress-des.md", "fit.md"])
+def test_the_tables_of_a_page_are_those_of_the_code(name: str, generate: dict[str, Any]) -> None:
     """Else: python docs/generate.py."""
-    page = (DOCS / "stress-des.md").read_text(encoding="utf-8")
+    page = (DOCS / name).read_text(encoding="utf-8")
     assert generate["updated"](page) == page
 
 
 def test_every_table_is_on_the_page_once(generate: dict[str, Any]) -> None:
-    page = (DOCS / "stress-des.md").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"<!-- table: (\w+) -->", page)) == sorted(generate["TABLES"])
+    text = "".join(page.read_text(encoding="utf-8") for page in generate["PAGES"])
+    assert sorted(re.findall(r"<!-- table: (\w+) -->", text)) == sorted(generate["TABLES"])
 
 
 def test_the_checklist_has_its_twenty_items() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from sandbox.live.cli_mail import shown
+from sandbox.live.mailer import choose
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
 
@@ -91,6 +93,37 @@ def test_each_method_sends_under_each_design(folder: Path, design: str, method: 
     sent = run("send", sender, people[2], "--dir", str(folder), "--method", method,
                "--design", design)  # fmt: skip
     assert sent.returncode == 0, sent.stderr
+
+
+def test_a_refusal_is_told_with_the_journals_reason(folder: Path) -> None:
+    sender = addresses(folder, "PER")[0]
+    sent = run("send", sender, "someone@outside.example", "--dir", str(folder))
+    assert sent.returncode == 1
+    (line,) = sent.stderr.splitlines()
+    assert "relay-domain-unlisted)" in line
+    told = run("journal", "--dir", str(folder), "--client", sender).stdout.splitlines()
+    assert any("relay-domain-unlisted)" in each for each in told)
+
+
+def test_code_prints_what_the_telephone_shows_and_it_logs_in(folder: Path) -> None:
+    owner = addresses(folder, "PER")[3]
+    told = json.loads(run("code", owner, "--dir", str(folder), "--json").stdout)
+    assert 0 < told["seconds"] <= 30
+    sheet = read_sheet(folder)
+    way = choose(sheet, owner, "imap", method="totp")
+    with way.connect() as plain:
+        assert plain.recv(4)
+        password = way.secrets["password"] + told["code"]
+        sasl = base64.b64encode(f"\0{told['username']}\0{password}".encode()).decode()
+        plain.sendall(f"a AUTHENTICATE PLAIN {sasl}\r\n".encode())
+        assert b"a OK" in plain.recv(65_536)
+
+
+def test_code_of_who_has_no_telephone_is_refused_in_one_line(folder: Path) -> None:
+    (application,) = addresses(folder, "APP")
+    answer = run("code", application, "--dir", str(folder))
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert "cannot log in by totp" in answer.stderr
 
 
 def test_watch_shows_what_arrives(folder: Path) -> None:

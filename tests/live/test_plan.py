@@ -11,6 +11,7 @@ from sandbox.operators.model import SaslName
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
+from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import Method
 
 DEMO = load_scenario("demo")
@@ -106,21 +107,19 @@ def test_plain_comes_with_login_and_xoauth2_with_oauthbearer(plan: SpacePlan) ->
             assert (one in each.mechanisms) == (other in each.mechanisms)
 
 
-def test_tokens_are_taken_where_the_design_says_and_where_all_methods_meet(
-    plan: SpacePlan,
-) -> None:
-    taking = {
-        (each.design, each.name) for each in endpoints(plan) if SaslName.XOAUTH2 in each.mechanisms
-    }
-    assert taking == {
-        ("single-endpoint", "imap"), ("single-endpoint", "smtp"),
-        ("api-lps-2023", "imap.ciba"), ("api-lps-2023", "smtp.ciba"),
-    }  # fmt: skip
-
-
-def test_a_certificate_alone_logs_in_where_nothing_else_is_served(plan: SpacePlan) -> None:
-    for each in endpoints(plan):
-        assert (SaslName.NONE in each.mechanisms) == (each.client_certificate == "required")
+@pytest.mark.parametrize("policy", BUILT_IN_POLICIES)
+def test_an_endpoint_offers_what_the_login_policy_says(policy: str) -> None:
+    for each in endpoints(plan_space(DEMO, ("all",), login_policy=policy, operators=1)):
+        names = set(each.mechanisms)
+        phones, certified = Method.ECPS in each.methods, Method.CPS in each.methods
+        assert (SaslName.XOAUTH2 in names) == phones
+        typed = {Method.TOTP, Method.SMS} & set(each.methods)
+        assert (SaslName.PLAIN in names) == bool(typed or (phones and policy != "xoauth2"))
+        if certified:
+            alone = policy == "certificate-alone"
+            greeted = alone and each.tls == "implicit"
+            assert (SaslName.NONE in names) == (greeted or (alone and each.protocol == "smtp"))
+            assert (SaslName.EXTERNAL in names) == (not greeted or each.protocol == "smtp")
 
 
 def test_ports_are_the_standard_ones_plus_the_offset() -> None:

@@ -190,6 +190,23 @@ def test_a_message_goes_from_one_operator_to_the_other(mss_space: LiveSpace, met
         wait_for(imap, f"relay {method}")
 
 
+@pytest.mark.parametrize("design", ["single-endpoint", "api-lps-2023"])
+def test_a_telephone_still_opens_mailboxes_after_the_clock_was_moved(
+    mss_space: LiveSpace, design: str
+) -> None:
+    sheet = mss_space.sheet
+    people = [
+        each["address"]
+        for each in sheet["accounts"]
+        if each["type"] == "PER" and "ecps" in each["holders"][0]["methods"]
+    ]
+    mss_space.psc.advance(35)
+    # Somebody whose approval is not kept: the telephone rings.
+    way = choose(sheet, people[-1], "imap", method="ecps", design=design)
+    with open_imap(way, quiet) as imap:
+        assert imap.noop()[0] == "OK"
+
+
 def test_an_application_logs_in_by_its_certificate(mss_space: LiveSpace) -> None:
     sheet = mss_space.sheet
     sender, recipient = account(sheet, "APP"), account(sheet, "APP", 1)
@@ -313,6 +330,24 @@ def test_a_restart_keeps_mail_accounts_and_used_codes(tmp_path: Path) -> None:
             assert subjects(imap) == ["kept"]
 
 
+def test_a_space_that_is_ready_has_its_authority_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first card after a restart waits for no key of the OCSP signers."""
+
+    def too_late(_: bytes) -> None:
+        raise AssertionError("a key is read while a client waits")
+
+    space = {"designs": ("single-endpoint",), "operators": 1, "dir": tmp_path}
+    with live("demo", keys="p-256", block=203, **space):
+        pass
+    with live("demo", **space) as again, monkeypatch.context() as patched:
+        patched.setattr("sandbox.trust.authorities.load_key", too_late)
+        way = choose(again.sheet, account(again.sheet, "PER"), "imap", method="cps")
+        with open_imap(way, quiet) as imap:
+            assert imap.noop()[0] == "OK"
+
+
 def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
     busy = socket.create_server(("127.202.1.250", 10_025))
     with busy, pytest.raises(UserError, match="already in use"), live(
@@ -343,8 +378,22 @@ def test_the_command_on_the_connection_sheet_works_as_it_is(mss_space: LiveSpace
     assert "INBOX" in answer.stdout
 
 
-def test_the_connection_sheet_names_every_endpoint_and_account(mss_space: LiveSpace) -> None:
-    text = connection_sheet(mss_space.sheet, mss_space.folder.sheet)
+def test_the_connection_sheet_has_one_design_and_one_account_for_each_method(
+    mss_space: LiveSpace,
+) -> None:
+    sheet = mss_space.sheet
+    text = connection_sheet(sheet, mss_space.folder.sheet)
+    first, *others = sheet["operators"][0]["designs"]
+    assert first in text
+    assert not any(other in text for other in others)
+    methods = {m for a in sheet["accounts"] for h in a["holders"] for m in h["methods"]}
+    lines = text.splitlines()
+    assert all(sum(line.startswith(f"{m} ") for line in lines) == 1 for m in methods)
+    assert len(lines) < 30
+
+
+def test_the_whole_connection_sheet_names_every_endpoint_and_account(mss_space: LiveSpace) -> None:
+    text = connection_sheet(mss_space.sheet, mss_space.folder.sheet, everything=True)
     for operator in mss_space.sheet["operators"]:
         for endpoints in operator["designs"].values():
             for each in endpoints:

@@ -105,6 +105,8 @@ def one_person(method: str, software: str, **policies: Any) -> dict[str, Any]:
             f"software.{software}.resumes": 1,
             f"software.{software}.sasl_external": 1,
             f"software.{software}.xoauth2": 1,
+            f"software.{software}.imap_alone": 1,
+            f"software.{software}.smtp_alone": 1,
             f"software.{software}.method_url": 1,
             f"software.{software}.port_setting": 1,
             f"software.{software}.certificate_request_fails": 0,
@@ -154,11 +156,14 @@ class Run:
 
 def run(
     changes: Mapping[str, Any] | Space | None = None, design: str = "single-endpoint", *,
-    engine: str = "fast", seed: int = 1, replication: int = 0,
+    policy: str | None = None, engine: str = "fast", seed: int = 1, replication: int = 0,
 ) -> Run:  # fmt: skip
-    """Run the small space under one design on one engine."""
+    """Run the small space under one design and login policy on one engine."""
     space = changes if isinstance(changes, Space) else small_space(changes, seed=seed)
-    model = build_model(space, space.scenario.design(design), replication=replication)
+    scenario = space.scenario
+    model = build_model(
+        space, scenario.design(design), scenario.policy(policy), replication=replication
+    )
     blocks: list[NDArray[np.int64]] = []
     record = ENGINES[engine](model, trace=blocks.append)
     trace = np.concatenate(blocks)

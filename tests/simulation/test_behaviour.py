@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from sandbox.observations.schema import Cause, Phase
-from sandbox.simulation.build import causes_of_exclusion
+from sandbox.simulation import fast
+from sandbox.simulation.build import build_model, causes_of_exclusion
 from sandbox.simulation.model import EndpointStat, PoolStat, StationStat
 from sandbox.space.designs import BUILT_IN
+from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import Method
-from tests.simulation.small import NOBODY, SECOND, Run, everyone, one_person, run, slots
+from tests.simulation.small import (
+    NOBODY,
+    SECOND,
+    Run,
+    everyone,
+    one_person,
+    run,
+    slots,
+    small_space,
+)
 
 # ---------------------------------------------------------------------- TOTP
 
@@ -196,15 +208,16 @@ def test_a_server_that_cuts_before_login_ends_it_sooner() -> None:
     assert found.of_kind("OPEN")[0, 9 + Phase.PERSON] / SECOND == pytest.approx(60, abs=0.2)
 
 
-@pytest.mark.parametrize(("design", "slots"), [("multi-endpoint", 1), ("api-lps-2023", 0)])
+@pytest.mark.parametrize("design", ["single-endpoint", "multi-endpoint", "api-lps-2023"])
+@pytest.mark.parametrize(("policy", "slots"), [("external", 1), ("xoauth2", 0)])
 def test_an_unanswered_push_holds_a_slot_with_the_proxy_and_none_with_a_token(
-    design: str, slots: int
+    design: str, policy: str, slots: int
 ) -> None:
     """XOAUTH2: the software waits for its token before it connects."""
     found = run(
         one_person("ecps", "webmail", **{"methods.ecps.never": 1, "policies.retry_limit": 0}),
-        design,
-    )
+        design, policy=policy,
+    )  # fmt: skip
     opening = found.of_kind("OPEN")
     assert opening[0, 9 + Phase.PERSON] / SECOND == pytest.approx(120, abs=0.2)
     taken = found.record.pools[:, PoolStat.GRANTED].sum()
@@ -213,7 +226,7 @@ def test_an_unanswered_push_holds_a_slot_with_the_proxy_and_none_with_a_token(
 
 def test_a_token_is_refreshed_while_its_session_lasts() -> None:
     """One approval a day, and a refresh whenever the token of 270 s is old: every 900 s poll."""
-    found = run(one_person("ecps", "lps"), "api-lps-2023")
+    found = run(one_person("ecps", "lps"), policy="xoauth2")
     looks = found.trace[np.argsort(found.trace[:, 3])]
     asked = looks[:, 9 + Phase.PERSON] > 0
     # A refresh token of four hours over some ten hours of work: three approvals at most.
@@ -271,7 +284,7 @@ def test_names_of_their_own_without_slots_of_their_own_protect_nobody() -> None:
 
 
 def test_tokens_leave_the_slots_free_when_psc_is_down() -> None:
-    found = run(CROWD | OUTAGE | {"software.lps.xoauth2": 1}, "api-lps-2023")
+    found = run(CROWD | OUTAGE | {"software.lps.xoauth2": 1}, policy="xoauth2")
     assert refused(found, Method.CPS) == refused(found, Method.ECPS) == 0
     assert found.failures(Cause.BACKEND_DOWN) > 0
 
@@ -358,41 +371,69 @@ def test_starttls_costs_two_round_trips_more_than_implicit_tls() -> None:
 LACKS = {
     "sasl_external": {"software.lps.sasl_external": 0},
     "xoauth2": {"software.lps.xoauth2": 0},
+    "imap_alone": {"software.lps.imap_alone": 0},
+    "smtp_alone": {"software.lps.smtp_alone": 0},
+    "smtp_alone, sasl_external": {"software.lps.smtp_alone": 0, "software.lps.sasl_external": 0},
     "port_setting": {"software.lps.port_setting": 0},
     "method_url": {"software.lps.method_url": 0},
     "fails": {"software.lps.certificate_request_fails": 1},
     "blocked": {"populations.liberal.port_blocked": 1},
 }
-# what is lacking, method -> by design, why the access is kept out (None: it is not).
-OUT: dict[tuple[str, str], dict[str, Cause | None]] = {
-    ("sasl_external", "cps"): {
-        "single-endpoint": Cause.MECHANISM, "multi-endpoint": None, "multi-port": None,
-        "multi-endpoint-sni": None, "api-lps-2023": None,
+NOBODY_OUT: dict[str, Cause | None] = dict.fromkeys(BUILT_IN)
+ALL_OUT: dict[str, Cause | None] = dict.fromkeys(BUILT_IN, Cause.MECHANISM)
+SEVERAL_PLACES = {name: Cause.METHOD_URL for name in BUILT_IN
+                  if name not in {"single-endpoint", "api-lps-2023"}}  # fmt: skip
+# what is lacking, method, login policy -> by design, why the access is kept out (None: it is not).
+OUT: dict[tuple[str, str, str], dict[str, Cause | None]] = {
+    ("sasl_external", "cps", "external"): ALL_OUT,
+    ("sasl_external", "totp", "external"): NOBODY_OUT,
+    # STARTTLS excludes PREAUTH: there only EXTERNAL is left.
+    ("sasl_external", "cps", "certificate-alone"): NOBODY_OUT | {"api-lps-2023": Cause.MECHANISM},
+    ("imap_alone", "cps", "external"): NOBODY_OUT,
+    ("imap_alone", "cps", "certificate-alone"): ALL_OUT | {"api-lps-2023": None},
+    # Over SMTP who insists on AUTH still finds EXTERNAL.
+    ("smtp_alone", "cps", "certificate-alone"): NOBODY_OUT,
+    ("smtp_alone, sasl_external", "cps", "certificate-alone"): ALL_OUT,
+    ("xoauth2", "ecps", "external"): NOBODY_OUT,
+    ("xoauth2", "ecps", "xoauth2"): ALL_OUT,
+    ("xoauth2", "totp", "xoauth2"): NOBODY_OUT,
+    ("port_setting", "totp", "external"): NOBODY_OUT | {"multi-port": Cause.PORT_SETTING},
+    ("port_setting", "cps", "external"): NOBODY_OUT | {
+        "multi-port": Cause.PORT_SETTING, "multi-port-codes": Cause.PORT_SETTING,
     },
-    ("sasl_external", "totp"): dict.fromkeys(BUILT_IN),
-    ("xoauth2", "ecps"): dict.fromkeys(BUILT_IN) | {"api-lps-2023": Cause.MECHANISM},
-    ("xoauth2", "totp"): dict.fromkeys(BUILT_IN),
-    ("port_setting", "totp"): dict.fromkeys(BUILT_IN) | {"multi-port": Cause.PORT_SETTING},
-    ("method_url", "totp"): {
-        "single-endpoint": None, "api-lps-2023": None, "multi-endpoint": Cause.METHOD_URL,
-        "multi-port": Cause.METHOD_URL, "multi-endpoint-sni": Cause.METHOD_URL,
-    },
-    ("fails", "totp"): dict.fromkeys(BUILT_IN) | {"single-endpoint": Cause.CERTIFICATE_REQUEST},
-    ("fails", "cps"): dict.fromkeys(BUILT_IN),
-    ("blocked", "sms"): dict.fromkeys(BUILT_IN) | {"multi-port": Cause.PORT_BLOCKED},
+    ("method_url", "totp", "external"): NOBODY_OUT | SEVERAL_PLACES,
+    ("fails", "totp", "external"): NOBODY_OUT | {"single-endpoint": Cause.CERTIFICATE_REQUEST},
+    ("fails", "cps", "external"): NOBODY_OUT,
+    ("blocked", "sms", "external"): NOBODY_OUT | {"multi-port": Cause.PORT_BLOCKED},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("design", BUILT_IN)
-@pytest.mark.parametrize(("lack", "method"), OUT, ids=[f"{a}-{b}" for a, b in OUT])
-def test_who_cannot_connect_and_why(lack: str, method: str, design: str) -> None:
-    found = run(one_person(method, "lps", **LACKS[lack]), design)
-    cause = OUT[lack, method][design]
-    causes = causes_of_exclusion(found.space, BUILT_IN[design])
+@pytest.mark.parametrize(("lack", "method", "policy"), OUT, ids=["-".join(key) for key in OUT])
+def test_who_cannot_connect_and_why(lack: str, method: str, policy: str, design: str) -> None:
+    found = run(one_person(method, "lps", **LACKS[lack]), design, policy=policy)
+    cause = OUT[lack, method, policy][design]
+    causes = causes_of_exclusion(found.space, BUILT_IN[design], BUILT_IN_POLICIES[policy])
     assert causes.tolist() == [-1 if cause is None else cause]
     if cause is not None:
         assert found.failures(cause) == len(found.trace) == 1
         assert found.record.pools[:, PoolStat.GRANTED].sum() == 0
+
+
+@pytest.mark.parametrize("policy", BUILT_IN_POLICIES)
+def test_designs_that_differ_in_names_only_fail_alike(policy: str) -> None:
+    """A name is looked up, and that is all: equal mechanics give equal failures."""
+    design = BUILT_IN["multi-endpoint"]
+    other = replace(design, endpoints=tuple(
+        replace(e, host=f"autre.{e.host}", address=f"autre-{e.address}",
+                certificate=f"autre-{e.certificate}")
+        for e in design.endpoints
+    ))  # fmt: skip
+    space = small_space({"policies.session_seconds": 600, "methods.ecps.never": 0.3})
+    found = [fast.run(build_model(space, each, BUILT_IN_POLICIES[policy]))
+             for each in (design, other)]  # fmt: skip
+    assert found[0].failures.sum() > 0
+    np.testing.assert_array_equal(found[0].failures, found[1].failures)
 
 
 def test_a_blocked_port_costs_the_time_of_a_connection_that_never_answers() -> None:

@@ -13,10 +13,20 @@ from sandbox.simulation import reference
 from sandbox.simulation.dialogues import Dialogues
 from sandbox.simulation.steps import Op
 from sandbox.space.designs import BUILT_IN
-from tests.simulation.small import assert_same, everyone, one_person, run, slots, small_scenario
+from sandbox.space.login_policies import BUILT_IN_POLICIES
+from sandbox.space.methods import METHODS, Method
+from tests.simulation.small import (
+    ENGINES,
+    assert_same,
+    everyone,
+    one_person,
+    run,
+    slots,
+    small_scenario,
+)
 
-# A design that is none of the built-in ones: people's methods together, XOAUTH2 or PLAIN for the
-# telephone, robots on a port of their own, submission by STARTTLS.
+# A design that is none of the built-in ones: people's methods together, robots on a port of their
+# own, submission by STARTTLS.
 CUSTOM: dict[str, Any] = {
     "label": "Deux portes",
     "english": "Two doors",
@@ -25,16 +35,21 @@ CUSTOM: dict[str, Any] = {
     "endpoints": [
         {"name": f"{protocol}.{part}", "protocol": protocol, "methods": methods,
          "host": f"{part}.{{operator}}", "address": part, "port": port + shift,
-         "certificate": part, "tls": tls, "client_certificate": asked, "mechanisms": offered}
+         "certificate": part, "tls": tls, "client_certificate": asked}
         for protocol, port, tls in (("imap", 993, "implicit"), ("smtp", 587, "starttls"))
-        for part, methods, shift, asked, offered in (
-            ("people", ["cps", "totp", "ecps", "ciba-operateur"], 0, "optional",
-             ["PLAIN", "EXTERNAL", "XOAUTH2"]),
-            ("robots", ["certificat"], 9000, "required", ["NONE"]),
+        for part, methods, shift, asked in (
+            ("people", ["cps", "totp", "ecps", "ciba-operateur"], 0, "optional"),
+            ("robots", ["certificat"], 9000, "required"),
         )
     ],
 }  # fmt: skip
 DESIGNS = [*BUILT_IN, "two-doors"]
+# A policy that is none of the built-in ones: all that can carry a method, each software by its own.
+CARRIES: dict[str, Any] = {str(method): list(METHODS[method].mechanisms) for method in Method}
+ANY_WAY: dict[str, Any] = {
+    "label": "Tout", "english": "Anything", "imap": CARRIES, "smtp": CARRIES,
+}  # fmt: skip
+POLICIES = [*BUILT_IN_POLICIES, "any-way"]
 
 # Starved: two slots an endpoint, one in the backlog, a processor that takes seconds a login.
 STARVED: dict[str, Any] = {
@@ -57,7 +72,8 @@ def mixes(draw: st.DrawFn) -> dict[str, float]:
 @st.composite
 def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     """Draw what a user may change, towards the values at which something happens."""
-    changes: dict[str, Any] = {"designs": {"two-doors": CUSTOM}}
+    changes: dict[str, Any] = {"designs": {"two-doors": CUSTOM},
+                               "login_policies": {"any-way": ANY_WAY}}  # fmt: skip
     mix = draw(mixes())
     for people in ("liberal", "hospital", "laboratory", "ehpad"):
         changes |= {f"populations.{people}.method_{name}": part for name, part in mix.items()}
@@ -106,8 +122,8 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
             f"software.{software}.poll_seconds": draw(st.sampled_from([1800, 7200])),
             f"software.{software}.poll_share": draw(st.sampled_from([0.0, 0.5, 1.0])),
         }
-        for feature in ("sasl_external", "xoauth2", "certificate_request_fails",
-                        "certificate_request_prompts"):  # fmt: skip
+        for feature in ("sasl_external", "xoauth2", "imap_alone", "smtp_alone",
+                        "certificate_request_fails", "certificate_request_prompts"):  # fmt: skip
             changes[f"software.{software}.{feature}"] = draw(st.sampled_from([0.0, 0.5, 1.0]))
     if draw(st.booleans()):
         changes |= STARVED
@@ -123,9 +139,15 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     max_examples=60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
-@given(changes=scenarios(), design=st.sampled_from(DESIGNS), seed=st.integers(0, 2**31))
-def test_engines_agree_session_by_session(changes: dict[str, Any], design: str, seed: int) -> None:
-    assert_same(run(changes, design, seed=seed), run(changes, design, engine="simpy", seed=seed))
+@given(changes=scenarios(), design=st.sampled_from(DESIGNS), policy=st.sampled_from(POLICIES),
+       seed=st.integers(0, 2**31))  # fmt: skip
+def test_engines_agree_session_by_session(
+    changes: dict[str, Any], design: str, policy: str, seed: int
+) -> None:
+    fast, simpy = (
+        run(changes, design, policy=policy, engine=engine, seed=seed) for engine in ENGINES
+    )
+    assert_same(fast, simpy)
 
 
 # Fixed examples, so that each cause of failure and each kind of step is met on every run of the
@@ -204,6 +226,7 @@ SEEN: dict[str, tuple[set[Cause], set[Op]]] = {}
 def test_engines_agree_where_things_go_wrong(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changes, design, causes = EXAMPLES[name]
     changes = {"designs": {"two-doors": CUSTOM}} | changes
+    policy = "xoauth2" if name == "tokens" else None
     steps: set[Op] = set()
     original = reference.Run.step
 
@@ -212,7 +235,7 @@ def test_engines_agree_where_things_go_wrong(name: str, monkeypatch: pytest.Monk
         return original(self, session, row)
 
     monkeypatch.setattr(reference.Run, "step", counted)
-    fast, simpy = run(changes, design), run(changes, design, engine="simpy")
+    fast, simpy = (run(changes, design, policy=policy, engine=engine) for engine in ENGINES)
     assert_same(fast, simpy)
     found = {cause for cause in Cause if fast.failures(cause)}
     assert causes <= found
@@ -227,21 +250,24 @@ def test_the_examples_meet_every_cause_and_every_step() -> None:
     assert set().union(*(steps for _, steps in SEEN.values())) == set(Op) - {Op.END}
 
 
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("design", DESIGNS)
-def test_every_dialogue_compiles_and_names_its_session(design: str) -> None:
-    """Software x method x (open, poll, extra, send), the excluded ones and the relay."""
-    scenario = small_scenario({"designs": {"two-doors": CUSTOM}})
-    chosen = scenario.design(design)
-    programs = list(Dialogues(scenario, chosen, {e.name: 0.5 for e in chosen.endpoints}).programs())
-    names = [program.name for program in programs]
-    assert len(set(names)) == len(names)
-    people = {
-        f"{software}.{method}.{kind}"
-        for software in ("lps", "mail_client", "webmail")
-        for method in ("cps", "totp", "ecps", "ciba-operateur")
-        for kind in ("open", "poll", "extra", "send")
-    }
-    robots = {f"robot.certificat.{kind}" for kind in ("open", "poll", "extra", "send")}
-    assert {name for name in names if not name.startswith("excluded.")} == (
-        people | robots | {"relay"}
+def test_every_dialogue_compiles_and_names_its_session(design: str, policy: str) -> None:
+    """Software x method x mechanism x (open, poll, extra, send), the excluded and the relay."""
+    scenario = small_scenario(
+        {"designs": {"two-doors": CUSTOM}, "login_policies": {"any-way": ANY_WAY}}
     )
+    chosen, rule = scenario.design(design), scenario.policy(policy)
+    miss = {e.name: 0.5 for e in chosen.endpoints}
+    names = [program.name for program in Dialogues(scenario, chosen, rule, miss).programs()]
+    assert len(set(names)) == len(names)
+    pairs = [(software, method) for software in ("lps", "mail_client", "webmail")
+             for method in Method if method is not Method.CERTIFICATE]  # fmt: skip
+    expected = {
+        f"{software}.{method}.{mechanism}.{kind}"
+        for software, method in [*pairs, ("robot", Method.CERTIFICATE)]
+        for protocol, kinds in (("imap", ("open", "poll", "extra")), ("smtp", ("send",)))
+        for mechanism in rule.ways(chosen.endpoint(protocol, method), method)
+        for kind in kinds
+    }
+    assert {name for name in names if not name.startswith("excluded.")} == expected | {"relay"}

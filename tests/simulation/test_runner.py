@@ -23,7 +23,7 @@ DESIGNS = ("single-endpoint", "multi-endpoint", "multi-port")
 
 def tasks(**changes: object) -> list[Task]:
     return [
-        replace(Task(SCENARIO, design, 0, 1, 1.0, "fast"), **changes)  # type: ignore[arg-type]
+        replace(Task(SCENARIO, design, "external", 0, 1, 1.0, "fast"), **changes)  # type: ignore[arg-type]
         for design in DESIGNS
     ]
 
@@ -139,7 +139,7 @@ def test_a_run_that_lost_a_file_is_run_again(
     broken: str, tmp_path: Path, counted: list[str]
 ) -> None:
     run_tasks(tasks()[:1], tmp_path, workers=1)
-    (tmp_path / f"{DESIGNS[0]}-r000" / broken).unlink()
+    (tmp_path / f"{DESIGNS[0]}.external-r000" / broken).unlink()
     run_tasks(tasks()[:1], tmp_path, workers=1)
     assert counted == [DESIGNS[0]] * 2
 
@@ -149,7 +149,7 @@ def test_a_run_whose_file_is_damaged_is_run_again(
     broken: str, tmp_path: Path, counted: list[str]
 ) -> None:
     run_tasks(tasks()[:1], tmp_path, workers=1)
-    (tmp_path / f"{DESIGNS[0]}-r000" / broken).write_bytes(b"\xff half")
+    (tmp_path / f"{DESIGNS[0]}.external-r000" / broken).write_bytes(b"\xff half")
     run_tasks(tasks()[:1], tmp_path, workers=1)
     assert counted == [DESIGNS[0]] * 2
 
@@ -170,17 +170,17 @@ def test_nothing_half_written_is_taken_for_a_run(
     monkeypatch.setattr(pq, "write_table", full)
     with pytest.raises(OSError, match="No space left"):
         run_tasks(tasks()[:1], tmp_path, workers=1)
-    assert not (tmp_path / f"{DESIGNS[0]}-r000").exists()
+    assert not (tmp_path / f"{DESIGNS[0]}.external-r000").exists()
     assert finished(tasks()[0], tmp_path) is None
     monkeypatch.setattr(pq, "write_table", original)
     assert len(run_tasks(tasks()[:1], tmp_path, workers=1)) == 1
-    assert [path.name for path in tmp_path.iterdir()] == [f"{DESIGNS[0]}-r000"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"{DESIGNS[0]}.external-r000"]
 
 
 @pytest.mark.parametrize("engine", ["fast", "simpy"])
 def test_the_trace_holds_every_session_of_the_engine(engine: str, tmp_path: Path) -> None:
     run_tasks(tasks(trace=True, engine=engine)[:1], tmp_path, workers=1)
-    table = pq.read_table(tmp_path / f"{DESIGNS[0]}-r000-trace.parquet")
+    table = pq.read_table(tmp_path / f"{DESIGNS[0]}.external-r000-trace.parquet")
     assert table.column_names == list(TRACE_COLUMNS)
     rows = np.stack([table[name].to_numpy() for name in TRACE_COLUMNS], axis=1)
     expected = run(design=DESIGNS[0]).trace

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.space.designs import BUILT_IN, PROTOCOLS, Design, Endpoint
 from sandbox.space.errors import UserError
-from sandbox.space.methods import METHODS, Mechanism, Method
+from sandbox.space.methods import Method
 
 # design -> certificates, DNS records, public addresses, firewall openings, places an editor holds.
 # Multi-endpoint: deck, "8 certificats, 8 entrées DNS, 8 IP publiques". Single and multi-port: deck
@@ -20,6 +20,8 @@ DECK = {
     "multi-port": (2, 2, 2, 8, 8),
     "multi-endpoint-sni": (1, 8, 1, 0, 8),
     "api-lps-2023": (4, 4, 4, 0, 0),
+    # Multi-port again, what is typed on 993 and 465.
+    "multi-port-codes": (2, 2, 2, 4, 6),
 }
 CERTIFIED = {Method.CPS, Method.CERTIFICATE}
 
@@ -51,29 +53,6 @@ class TestEveryDesign:
         asked = design.endpoint(protocol, method).client_certificate
         assert asked != ("none" if method in CERTIFIED else "required")
 
-    def test_carries_a_method_by_a_mechanism_that_can(
-        self, design: Design, protocol: str, method: Method
-    ) -> None:
-        mechanism = design.endpoint(protocol, method).mechanism(method)
-        assert mechanism in METHODS[method].mechanisms
-
-
-@pytest.mark.parametrize(
-    ("design", "method", "mechanism"),
-    [
-        ("single-endpoint", Method.CPS, Mechanism.EXTERNAL),  # one door: SASL must say which
-        ("single-endpoint", Method.ECPS, Mechanism.PLAIN),  # the deck's CIBA proxy holds the login
-        ("multi-endpoint", Method.CPS, Mechanism.NONE),  # a door of its own: TLS says it all
-        ("multi-endpoint", Method.TOTP, Mechanism.PLAIN),
-        ("api-lps-2023", Method.ECPS, Mechanism.XOAUTH2),  # ECO.1.2.1
-    ],
-)
-def test_a_method_logs_in_by_the_mechanism_that_its_door_allows(
-    design: str, method: Method, mechanism: Mechanism
-) -> None:
-    for protocol in PROTOCOLS:
-        assert BUILT_IN[design].endpoint(protocol, method).mechanism(method) is mechanism
-
 
 def test_the_name_of_an_endpoint_follows_the_deck() -> None:
     """`frontimap.ciba.{opérateur}`."""
@@ -89,6 +68,13 @@ def test_designs_on_standard_ports_use_implicit_tls(name: str) -> None:
     }  # fmt: skip
 
 
+def test_codes_stay_on_the_standard_ports_and_certificates_leave_them() -> None:
+    design = BUILT_IN["multi-port-codes"]
+    for protocol in PROTOCOLS:
+        for method in Method:
+            assert design.endpoint(protocol, method).standard_port == (method not in CERTIFIED)
+
+
 def test_api_lps_uses_starttls_on_143_and_587() -> None:
     places = {(e.protocol, e.port, e.tls) for e in BUILT_IN["api-lps-2023"].endpoints}
     assert places == {("imap", 143, "starttls"), ("smtp", 587, "starttls")}
@@ -101,7 +87,7 @@ class TestRefuses:
         base = Endpoint(
             name=protocol, protocol=protocol, methods=tuple(Method), host=protocol,
             address=protocol, port=993, certificate="c", tls="implicit",
-            client_certificate="optional", mechanisms=(Mechanism.PLAIN, Mechanism.EXTERNAL),
+            client_certificate="optional",
         )  # fmt: skip
         return replace(base, **changes)  # type: ignore[arg-type]
 

@@ -36,25 +36,32 @@ port = 993
 certificate = "one"
 tls = "implicit"
 client_certificate = "{asked}"
-mechanisms = {mechanisms}
 """
 MINE = '\n[designs.mine]\nlabel = "M"\nenglish = "M"\ndiscovery = "srv"\nshared_front = false\n'
 ALL = '["cps", "totp", "ecps", "ciba-operateur", "certificat"]'
-BOTH = '["PLAIN", "EXTERNAL"]'
 
 
-def endpoints(
-    methods: str = ALL, mechanisms: str = BOTH, asked: str = "optional", imap: str = "imap"
-) -> str:
+def endpoints(methods: str = ALL, asked: str = "optional", imap: str = "imap") -> str:
     """Return a design named `mine`, whose IMAP endpoint is as told and whose SMTP one is right."""
-    values = {"methods": methods, "mechanisms": mechanisms, "asked": asked}
     return (
         MINE
-        + ENDPOINT.format(name=imap, protocol="imap", **values)
-        + ENDPOINT.format(
-            name="smtp", protocol="smtp", methods=ALL, mechanisms=BOTH, asked="optional"
-        )
+        + ENDPOINT.format(name=imap, protocol="imap", methods=methods, asked=asked)
+        + ENDPOINT.format(name="smtp", protocol="smtp", methods=ALL, asked="optional")
     )
+
+
+def policy(**imap: str) -> str:
+    """Return a login policy named `own`, EXTERNAL and PLAIN but for what is told of IMAP."""
+    right = {"cps": '["EXTERNAL"]', "totp": '["PLAIN"]', "ecps": '["PLAIN"]',
+             "ciba-operateur": '["PLAIN"]', "certificat": '["EXTERNAL"]'}  # fmt: skip
+    lines = ['[login_policies.own]\nlabel = "O"\nenglish = "O"\n']
+    for protocol, told in (
+        ("imap", {k.replace("_", "-"): v for k, v in imap.items()}),
+        ("smtp", {}),
+    ):
+        rows = [f"{method} = {names}\n" for method, names in (right | told).items() if names]
+        lines += [f"[login_policies.own.{protocol}]\n", *rows]
+    return "".join(lines)
 
 
 MINE_HEAD = HEAD.replace("single-endpoint", "mine")
@@ -84,9 +91,29 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
         MINE_HEAD + PERIOD + endpoints(methods='["cps", "totp", "ecps", "certificat"]'),
         ("mine", "imap", "none", "ciba-operateur", "exactly one endpoint"),
     ),
-    "a method that its endpoint cannot carry": (
-        MINE_HEAD + PERIOD + endpoints(mechanisms='["EXTERNAL"]'),
-        ("imap", "EXTERNAL", "cannot carry totp", "PLAIN"),
+    "a login policy nobody knows": (
+        HEAD + 'login_policy = "internal"\n' + PERIOD,
+        ("internal", "external", "certificate-alone", "xoauth2"),
+    ),
+    "a method that its mechanism cannot carry": (
+        HEAD + PERIOD + policy(totp='["EXTERNAL"]'),
+        ("login_policies.own.imap.totp", "EXTERNAL cannot carry it", "PLAIN"),
+    ),
+    "a method without mechanism": (
+        HEAD + PERIOD + policy(ecps=""),
+        ("login_policies.own.imap.ecps", "no mechanism", "XOAUTH2, PLAIN"),
+    ),
+    "a method left without mechanism by a design": (
+        HEAD.replace("single-endpoint", "api-lps-2023") + 'login_policy = "own"\n' + PERIOD
+        + policy(cps='["NONE"]'),
+        ("login_policies.own.imap.cps", "api-lps-2023", "imap.cps", "STARTTLS", "add EXTERNAL"),
+    ),
+    "a mechanism nobody knows": (
+        HEAD + PERIOD + policy(totp='["CRAM-MD5"]'), ("login_policies.own.imap.totp", "CRAM-MD5"),
+    ),
+    "mechanisms in a design": (
+        MINE_HEAD + PERIOD + endpoints() + 'mechanisms = ["PLAIN"]\n',
+        ("designs.mine.endpoints", "mechanisms", "unknown key"),
     ),
     "a certificate that nobody asks for": (
         MINE_HEAD + PERIOD + endpoints(asked="none"), ("imap", "cps", "client_certificate"),

@@ -8,8 +8,8 @@ import pytest
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.methods import Feature, Method
+from sandbox.space.operators import operator_sizes, operator_weights
 from sandbox.space.population import ROBOT, SOFTWARE, Accesses, BalKind, Space, build_space
-from sandbox.space.tables import operator_domains
 
 SCALE = 0.05
 # population -> share of deployment in September 2021 (deck).
@@ -94,12 +94,20 @@ def test_no_firewall_stands_between_webmail_and_its_operator(space: Space) -> No
     assert (space.accesses.features[~webmail] & Feature.PORT_BLOCKED != 0).any()
 
 
-def test_mailboxes_gather_at_operators_as_their_domains_do(space: Space) -> None:
-    domains = operator_domains()[:, 0]
-    expected = domains / domains.sum() * space.mailboxes.sum()
+def test_mailboxes_gather_at_operators_as_their_weights_say(space: Space) -> None:
+    expected = operator_sizes(space.scenario) * SCALE
     # Largest remainder, once for each population and kind.
     assert np.abs(space.operator_mailboxes - expected).max() <= 12
     assert space.operator_mailboxes.sum() == space.mailboxes.sum()
+
+
+def test_an_operator_of_hospitals_is_not_one_of_practices(space: Space) -> None:
+    weights = operator_weights(space.scenario, "liberal")
+    hospital = operator_weights(space.scenario, "hospital")
+    people = space.accesses.population == space.populations.index("liberal")
+    only_hospitals = np.flatnonzero((weights == 0) & (hospital > 0))
+    assert len(only_hospitals) > 200
+    assert not np.isin(space.accesses.operator[people], only_hospitals).any()
 
 
 def same(first: Accesses, second: Accesses, *, but: tuple[str, ...] = ()) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import BaseModel
 
 from sandbox.space.loader import load_scenario
-from sandbox.space.tables import defaults, inputs, operator_domains, week
+from sandbox.space.tables import defaults, inputs, operator_classes, operator_rows, week
 
 KNOWLEDGE = {"measured", "published", "expert guess", "placeholder"}
 # What a scenario holds beside inputs: what it is about, not how the world is.
@@ -72,11 +73,22 @@ def test_the_default_scenario_uses_the_defaults() -> None:
 
 def test_operators_follow_the_list_of_authorised_domains() -> None:
     """domain.md §7.2: 343 identifiers; the first holds half of the domains, ten hold 87 %."""
-    domains = operator_domains()[:, 0]
+    domains = np.array([row.domains for row in operator_rows()])
     assert len(domains) == 343
     assert list(domains) == sorted(domains, reverse=True)
     assert domains[0] / domains.sum() == pytest.approx(0.51, abs=0.06)
     assert domains[:10].sum() / domains.sum() == pytest.approx(0.87, abs=0.02)
+
+
+def test_the_classes_of_operators_share_out_every_kind_of_mailbox() -> None:
+    kinds = {row.kind for row in operator_rows()}
+    totals: dict[str, float] = {}
+    for share in operator_classes():
+        assert share.kind in kinds
+        assert share.low <= share.share <= share.high
+        totals[share.mailboxes] = totals.get(share.mailboxes, 0.0) + share.share
+    assert totals == pytest.approx(dict.fromkeys(totals, 1.0))
+    assert {"liberal", "hospital", "laboratory", "ehpad"} <= set(totals)
 
 
 @pytest.mark.parametrize("population", ["liberal", "hospital", "laboratory", "ehpad"])

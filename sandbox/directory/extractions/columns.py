@@ -24,6 +24,8 @@ __all__ = [
     "line",
 ]
 
+# Kinds of street as INSEE codes them, by Faker's word.
+STREET_KINDS = {"rue": "R", "chemin": "CHE", "avenue": "AV", "boulevard": "BD"}
 _BOX = " structure BAL"
 CORRESPONDENCE = (
     "Type de BAL",
@@ -197,7 +199,7 @@ def correspondence_row(box: Mailbox) -> tuple[str, ...]:
             "",
             structure.street_number,
             "",
-            "R",
+            STREET_KINDS[structure.street_kind],
             structure.street.upper(),
             "",
             f"{structure.postcode} {structure.town.upper()}",
@@ -245,8 +247,8 @@ def activity_row(
         "",
         structure.street_number,
         "",
-        "R",
-        "Rue",
+        STREET_KINDS[structure.street_kind],
+        structure.street_kind.title(),
         structure.street.upper(),
         "",
         f"{structure.postcode} {structure.town.upper()}",

@@ -165,7 +165,7 @@ def organization(
     identifiers.append(_identifier(systems.SIRENE, structure.siret, "SIRET"))
     legal = "LEGAL-ENTITY" if structure.kind == "J" else "GEOGRAPHICAL-ENTITY"
     sector = _coding(systems.SECTOR, structure.sector_code, structure.sector)
-    street = f"{structure.street_number} rue {structure.street}"
+    street = f"{structure.street_number} {structure.street_kind} {structure.street}"
     resource: Json = {
         "resourceType": "Organization",
         "id": f"st-{structure.id}",

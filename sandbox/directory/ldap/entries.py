@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
+from sandbox.directory.ldap.attributes import ATTRIBUTES, Values
 from sandbox.directory.model import Mailbox, Structure
-from sandbox.directory.tables import tables
 
 __all__ = [
     "BASE_DN",
@@ -39,89 +39,24 @@ class Entry:
     attributes: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def _present(
-    pairs: Iterable[tuple[str, tuple[str, ...] | str]],
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    kept = []
-    for name, value in pairs:
-        values = (value,) if isinstance(value, str) else value
-        if values and values[0]:
-            kept.append((name, values))
-    return tuple(kept)
+def _entry(dn: str, pairs: Iterable[tuple[str, Values]]) -> Entry:
+    """Keep the attributes that have a value."""
+    present = (
+        (name, (values,) if isinstance(values, str) else values) for name, values in pairs if values
+    )
+    return Entry(dn, tuple(present))
 
 
 def mailbox_entry(box: Mailbox) -> Entry:
     """Return the entry of a mailbox: inetOrgPerson and mssBal."""
-    person, structure = box.person, box.structure
-    name = box.display_name
-    places = dict.fromkeys(place.department for place in (person, structure) if place is not None)
-    town = postcode = ""
-    if structure:
-        town, postcode = structure.town, structure.postcode
-    elif person:
-        town, postcode = _town(person.department)
-    return Entry(
-        f"mail={box.address},{MAILBOXES_DN}",
-        _present(
-            (
-                (
-                    "objectClass",
-                    ("top", "person", "organizationalPerson", "inetOrgPerson", "mssBal"),
-                ),
-                ("cn", name),
-                ("sn", person.surname if person else structure.name if structure else box.address),
-                ("givenName", person.given_name if person else ""),
-                ("displayName", name),
-                ("mail", box.address),
-                ("uid", person.national_id if person else ""),
-                ("title", person.profession if person else ""),
-                ("o", structure.name if structure else ""),
-                ("ou", box.service),
-                ("description", box.description),
-                ("l", town),
-                ("postalCode", postcode),
-                ("mssTypeBal", box.type.value),
-                ("mssDomaine", box.domain),
-                ("mssIdNatPP", person.national_id if person else ""),
-                ("mssRpps", person.rpps if person else ""),
-                ("mssProfession", str(person.profession_code) if person else ""),
-                ("mssSavoirFaire", person.specialty_code if person else ""),
-                ("mssIdNatStruct", structure.national_id if structure else ""),
-                ("mssFiness", structure.finess if structure else ""),
-                ("mssSecteur", structure.sector_code if structure else ""),
-                ("mssDepartement", tuple(places)),
-                ("mssDematerialisation", "TRUE" if box.dematerialised else "FALSE"),
-            )
-        ),
-    )
-
-
-def _town(code: str) -> tuple[str, str]:
-    department = next(d for d in tables().departments if d.code == code)
-    return department.town, department.postcode
+    pairs = ((each.name, each.mailbox(box)) for each in ATTRIBUTES if each.mailbox)
+    return _entry(f"mail={box.address},{MAILBOXES_DN}", pairs)
 
 
 def structure_entry(structure: Structure) -> Entry:
     """Return the entry of a structure: organization and mssStructure."""
-    return Entry(
-        f"mssIdNatStruct={structure.national_id},{STRUCTURES_DN}",
-        _present(
-            (
-                ("objectClass", ("top", "organization", "mssStructure")),
-                ("o", structure.name),
-                ("businessCategory", structure.sector),
-                ("street", f"{structure.street_number} rue {structure.street}"),
-                ("l", structure.town),
-                ("postalCode", structure.postcode),
-                ("telephoneNumber", structure.phone),
-                ("mssIdNatStruct", structure.national_id),
-                ("mssFiness", structure.finess),
-                ("mssSiret", structure.siret),
-                ("mssSecteur", structure.sector_code),
-                ("mssDepartement", structure.department),
-            )
-        ),
-    )
+    pairs = ((each.name, each.structure(structure)) for each in ATTRIBUTES if each.structure)
+    return _entry(f"mssIdNatStruct={structure.national_id},{STRUCTURES_DN}", pairs)
 
 
 def containers() -> Iterator[Entry]:

@@ -20,7 +20,7 @@ from sandbox.directory.ldap import ber
 from sandbox.directory.ldap.backend import BASE, Page, SearchBackend
 from sandbox.directory.ldap.entries import BASE_DN, Entry
 from sandbox.directory.ldap.filters import Filter, FilterTooLargeError, matches, read
-from sandbox.directory.ldap.schema import ATTRIBUTES, CLASSES
+from sandbox.directory.ldap.schema import ATTRIBUTE_TYPES, OBJECT_CLASSES
 
 __all__ = ["LdapLimits", "LdapSession", "Wish"]
 
@@ -322,8 +322,8 @@ class LdapSession:
                 (
                     ("objectClass", ("top", "subentry", "subschema")),
                     ("cn", ("Subschema",)),
-                    ("attributeTypes", tuple(a.definition for a in ATTRIBUTES)),
-                    ("objectClasses", tuple(c.definition for c in CLASSES)),
+                    ("attributeTypes", ATTRIBUTE_TYPES),
+                    ("objectClasses", OBJECT_CLASSES),
                 ),
             )
         return None

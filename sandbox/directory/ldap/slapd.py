@@ -22,7 +22,7 @@ from sandbox.directory.ldap.entries import (
     structure_entry,
     write_ldif,
 )
-from sandbox.directory.ldap.schema import slapd_schema
+from sandbox.directory.ldap.schema import slapd_indexes, slapd_schema
 from sandbox.directory.rows import STRUCTURE_SELECT, structure_of
 from sandbox.space.errors import UserError
 
@@ -110,9 +110,7 @@ class Slapd:
             "maxsize 8589934592",
             f'suffix "{BASE_DN}"',
             f"directory {folder}/data",
-            "index objectClass,uid,mssIdNatPP,mssRpps,mssFiness,mssSiret eq",
-            "index mssIdNatStruct,mssProfession,mssDepartement,mssTypeBal,mssDomaine eq",
-            "index mail,cn,sn,givenName,o eq,sub",
+            *slapd_indexes(),
             "access to * by * read",
         ]
         return "\n".join(lines) + "\n"

@@ -87,9 +87,11 @@ def make_people(spec: PopulationSpec, draws: Draws, structures: Structures) -> P
     liberal_share = np.array([p.liberal for p in professions], dtype=np.int64)[profession]
     liberal = draws.chance("mode", liberal_share, count)
 
-    # First names by 1/rank, in integers; the women's list first in the column.
-    weights = 100_000 // np.arange(10, 10 + len(reference.female), dtype=np.int64)
-    given = draws.pick("given", count, weights) + np.where(female, 0, len(reference.female))
+    # The women's first names first in the column, then the men's.
+    women, men = len(reference.female), len(reference.male)
+    given = np.where(
+        female, draws.below("given", count, women), women + draws.below("given", count, men)
+    )
     second = draws.pick("second family", count, reference.family_weights)
     double = draws.chance("double name", _DOUBLE_NAMES, count)
 

@@ -24,6 +24,7 @@ from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
 __all__ = [
+    "GRANTED",
     "Access",
     "Accounts",
     "Grant",
@@ -35,6 +36,8 @@ __all__ = [
     "private_database",
 ]
 
+# Name of the telephone that comes with an account of the sandbox, where its code is shown.
+GRANTED = "Téléphone du bac à sable / sandbox telephone"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # base32: 5 bits a letter
 _PASSWORD = re.compile(r"[a-z2-7]{5}(-[a-z2-7]{5}){4}")
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}")
@@ -193,10 +196,10 @@ class Accounts:
                 if grant.totp:
                     self._database.execute(
                         "INSERT INTO totp (mailbox, identity, secret, label, state, since)"
-                        " SELECT ?, ?, ?, '', ?, ? WHERE NOT EXISTS (SELECT 1 FROM totp"
+                        " SELECT ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM totp"
                         " WHERE mailbox = ? AND identity = ? AND secret = ?)",
-                        (mailbox, grant.identity, grant.totp, SecretState.CONFIRMED, self._clock(),
-                         mailbox, grant.identity, grant.totp),
+                        (mailbox, grant.identity, grant.totp, GRANTED, SecretState.CONFIRMED,
+                         self._clock(), mailbox, grant.identity, grant.totp),
                     )  # fmt: skip
 
     def remove(self, mailbox: str, identity: str) -> None:

@@ -9,7 +9,7 @@ from sandbox.operators.auth.certificat import ApplicationLogin
 from sandbox.operators.auth.certificates import is_card, read_peer
 from sandbox.operators.auth.cps import CardLogin
 from sandbox.operators.auth.holdings import parse_name
-from sandbox.operators.auth.limits import Attempts
+from sandbox.operators.auth.limits import Attempts, Means
 from sandbox.operators.auth.passwords import PasswordLogin
 from sandbox.operators.auth.verifier import Admit, TokenVerifier
 from sandbox.operators.journal import Journal
@@ -132,14 +132,16 @@ class Authenticator:
             return Rejected(refusal=refusals.MECHANISM_NOT_HERE)
         if isinstance(credentials, PasswordCredentials):
             return await self._passwords.verify(credentials, channel)
-        if not self._attempts.may_try(channel.client):
+        by_token = isinstance(credentials, TokenCredentials)
+        means = Means.TOKEN if by_token else Means.CERTIFICATE
+        if not self._attempts.may_try(channel.client, means):
             return Rejected(refusal=refusals.TOO_MANY_ATTEMPTS)
         if isinstance(credentials, TokenCredentials):
             result = await self._token(credentials, channel)
         else:
             result = await self._certificate(credentials, channel)
         if isinstance(result, Rejected) and result.refusal.answer in _COUNTED:
-            self._attempts.failed(channel.client)
+            self._attempts.failed(channel.client, means)
         return result
 
     async def _token(self, credentials: TokenCredentials, channel: Channel) -> Accepted | Rejected:

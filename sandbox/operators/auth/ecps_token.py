@@ -48,14 +48,15 @@ class TokenPolicy:
     clients: frozenset[str] | None = None
 
 
-def challenge(mechanism: SaslName, configuration: str) -> bytes:
+def challenge(mechanism: SaslName, configuration: str, scope: str) -> bytes:
     """Return what a refused token is answered before the refusal (JSON, not yet base64).
 
-    XOAUTH2's is what a French operator was seen to send; OAUTHBEARER's is RFC 7628 §3.2.2.
+    XOAUTH2's is what a French operator was seen to send; OAUTHBEARER's is RFC 7628 §3.2.2. `scope`
+    is one that Pro Santé Connect gives: a client asks for it next.
     """
-    said: dict[str, str] = {"status": "401", "schemes": "bearer", "scope": "mail"}
+    said: dict[str, str] = {"status": "401", "schemes": "bearer", "scope": scope}
     if mechanism is SaslName.OAUTHBEARER:
-        said = {"status": "invalid_token", "scope": "mail", "openid-configuration": configuration}
+        said = {"status": "invalid_token", "scope": scope, "openid-configuration": configuration}
     return json.dumps(said, separators=(",", ":")).encode("ascii")
 
 
@@ -115,13 +116,13 @@ class TokenLogin:
         return await self._client.signed_claims(token, algorithms)
 
     def _session_end(self, claims: dict[str, Any]) -> float:
-        """Return when the session has to end; see the module."""
-        expiry = float(claims["exp"])
+        """Return when the session has to end, by our clock; see the module."""
+        end = float(claims["exp"])
         issued = instant(claims, "iat")
-        if issued is None:
-            return expiry
-        # A date of issue in the future would lengthen the session.
-        return max(expiry, min(issued, self._timing.now()) + self._policy.session_seconds)
+        if issued is not None:
+            # A date of issue in the future would lengthen the session.
+            end = max(end, min(issued, self._timing.now()) + self._policy.session_seconds)
+        return end - self._timing.ahead()
 
     def _rejected(
         self, refusal: LoginRefusal, credentials: TokenCredentials, began: float
@@ -129,6 +130,7 @@ class TokenLogin:
         # A token that may well be good is not to be thrown away: no challenge, try again later.
         said = b""
         if refusal.answer is not LoginAnswer.UNAVAILABLE:
-            said = challenge(credentials.mechanism, self._client.registration.configuration)
+            known = self._client.registration
+            said = challenge(credentials.mechanism, known.configuration, known.scope)
         backend = self._timing.elapsed() - began
         return Rejected(refusal=refusal, method=Method.ECPS, challenge=said, backend=backend)

@@ -1,24 +1,37 @@
 """How often one may fail: counters that leak, so that nobody waits longer than the window.
 
-Three counters, because a lock is a weapon too. Failures with a wrong password count against the
-client address, and against the pair of address and login name: who tries from elsewhere locks
-nobody out. Failures of the second factor count against the account wherever they come from, since
-only who has the password can make them: wrong codes, which six digits cannot stand many of (NIST SP
-800-63B §5.2.2), and logins that ring a telephone, answered or not, which wear a person down. A
-success empties the pair and the account, never the address: one good account would wash a thief's
-failures away. The names are those that were typed: a name that does not exist is counted like one
-that does.
+Counters, because a lock is a weapon too. Failures with a wrong password count against the client
+address, and against the pair of address and login name: who tries from elsewhere locks nobody out.
+Certificates and tokens that are refused count against the address too, each kind by itself: whoever
+guesses passwords does not lock cards out. An address of the loopback is that of all clients of a
+machine, so only its pairs are counted. Failures of the second factor count against the account
+wherever they come from, since only who has the password can make them: wrong codes, which six
+digits cannot stand many of (NIST SP 800-63B §5.2.2), and logins that ring a telephone, answered or
+not, which wear a person down. A success empties the pair and the account, never the address: one
+good account would wash a thief's failures away. The names are those that were typed: a name that
+does not exist is counted like one that does.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
+from functools import lru_cache
 
 from sandbox.space.errors import UserError
 
-__all__ = ["AttemptPolicy", "Attempts", "LeakyCounter"]
+__all__ = ["AttemptPolicy", "Attempts", "LeakyCounter", "Means"]
+
+
+class Means(Enum):
+    """What a client proves itself with; failures are counted by it."""
+
+    PASSWORD = auto()
+    CERTIFICATE = auto()
+    TOKEN = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +39,8 @@ class AttemptPolicy:
     """Failures allowed within a window, after which one more is allowed each window / limit.
 
     Attributes:
-        per_client: of one client address; a hospital may stand behind one.
+        per_client: of one client address, not of the loopback, with one kind of proof; a hospital
+            may stand behind one.
         per_name: of one client address with one login name.
         per_account: wrong codes of one account.
         asked: logins that ring the telephone of one account; five connections are five.
@@ -98,15 +112,16 @@ class Attempts:
         self._accounts = LeakyCounter(policy.per_account, policy.window, policy.names)
         self._asked = LeakyCounter(policy.asked, policy.window, policy.names)
 
-    def may_try(self, client: str, name: str = "") -> bool:
+    def may_try(self, client: str, means: Means, name: str = "") -> bool:
         """Tell whether a client may try a name; asked before anything is looked at."""
         now = self._clock()
-        return not (self._clients.full(client, now) or self._names.full(f"{client} {name}", now))
+        full = not _is_shared(client) and self._clients.full(f"{client} {means.name}", now)
+        return not (full or self._names.full(f"{client} {name}", now))
 
-    def failed(self, client: str, name: str = "") -> None:
+    def failed(self, client: str, means: Means, name: str = "") -> None:
         """Count a failure of the first factor, or of a certificate or token (no name)."""
         now = self._clock()
-        self._clients.add(client, now)
+        self._clients.add(f"{client} {means.name}", now)
         if name:
             self._names.add(f"{client} {name}", now)
 
@@ -128,3 +143,12 @@ class Attempts:
         self._names.clear(f"{client} {name}")
         self._accounts.clear(account)
         self._asked.clear(account)
+
+
+@lru_cache(maxsize=1_024)
+def _is_shared(client: str) -> bool:
+    """Tell whether an address is that of all clients of this machine."""
+    try:
+        return ipaddress.ip_address(client).is_loopback
+    except ValueError:
+        return False

@@ -71,11 +71,19 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Clocks and sleep, which a test replaces: seconds since 1970, seconds of any origin, wait."""
+    """Clocks and sleep, which a test or a sandbox replaces.
+
+    Attributes:
+        now: the provider's time, which its tokens tell, seconds since 1970.
+        elapsed: seconds of any origin.
+        sleep: wait.
+        ahead: by how much the provider's time is ahead of the operator's own clock, s.
+    """
 
     now: Callable[[], float] = time.time
     elapsed: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ahead: Callable[[], float] = lambda: 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ import pyotp
 
 from sandbox.operators.auth import refusals
 from sandbox.operators.auth.access_control import AccessControl
-from sandbox.operators.auth.accounts import Secret, SecretState
+from sandbox.operators.auth.accounts import GRANTED, Secret, SecretState
 from sandbox.operators.auth.certificates import is_card, read_peer
 from sandbox.operators.auth.holdings import parse_name
+from sandbox.operators.auth.limits import Means
 from sandbox.operators.auth.passwords import typed_name
 from sandbox.operators.auth.totp import DIGITS
 from sandbox.operators.auth.verifier import Account
@@ -52,6 +53,7 @@ class Enrolment:
         self.operator = operator
         self.host = host
         self._port = port
+        self._clock = clock
         self.tickets = Tickets(clock)
 
     def channel(self, client: str) -> Channel:
@@ -97,7 +99,7 @@ class Enrolment:
     ) -> Ticket | LoginRefusal:
         """Sign the holder of a card in; `user` names her mailbox, or is empty for her own."""
         attempts = self._control.attempts
-        if not attempts.may_try(client):
+        if not attempts.may_try(client, Means.CERTIFICATE):
             return self._given(refusals.TOO_MANY_ATTEMPTS, client, user)
         peer = read_peer(der)
         if not isinstance(peer, LoginRefusal) and not is_card(peer):
@@ -112,19 +114,19 @@ class Enrolment:
             else:
                 found = result.refusal
         if isinstance(found, LoginRefusal):
-            attempts.failed(client)
+            attempts.failed(client, Means.CERTIFICATE)
         return self._given(found, client, user)
 
     async def _proved(self, user: str, typed: str, client: str) -> Account | LoginRefusal:
         attempts, passwords = self._control.attempts, self._control.passwords
         credentials = PasswordCredentials(mechanism=SaslName.PLAIN, authcid=user, password=typed)
         name = typed_name(credentials)
-        if not attempts.may_try(client, name):
+        if not attempts.may_try(client, Means.PASSWORD, name):
             return refusals.TOO_MANY_ATTEMPTS
         proof = passwords.prove(credentials, client, takes_codes=True)
         account = proof.account
         if account is None or not (proof.head or proof.whole):
-            attempts.failed(client, name)
+            attempts.failed(client, Means.PASSWORD, name)
             return proof.why()
         if not attempts.may_prove(account.key):
             return refusals.TOO_MANY_SECOND_FACTORS
@@ -174,6 +176,13 @@ class Enrolment:
         secret = self._control.accounts.enrol(account.mailbox, account.identity, kept)
         self._note("enrolment-begun", account, client, secret)
         return secret
+
+    def shown_code(self, secret: Secret) -> str:
+        """Return what the sandbox's own telephone shows now; empty for a telephone of someone."""
+        if secret.label != GRANTED:
+            return ""
+        step = self._control.codes.policy.step_seconds
+        return pyotp.TOTP(secret.secret, digits=DIGITS, interval=step).at(int(self._clock()))
 
     def uri(self, secret: Secret) -> str:
         """Return the `otpauth` URI of a secret, whose parameters are the app's defaults.

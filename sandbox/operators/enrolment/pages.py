@@ -159,7 +159,7 @@ class Pages:
             account=ticket.account,
             form_token=ticket.form_token,
             telephones=[
-                (each.id, each.label, _day(each))
+                (each.id, each.label, _day(each), self._enrolment.shown_code(each))
                 for each in self._enrolment.telephones(ticket.account)
             ],
             pending=pending,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -10,6 +12,7 @@ from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.do import login
 from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
 from sandbox.operators.imap.grammar import Malformed
+from sandbox.operators.imap.refusals import reason_of
 from sandbox.operators.imap.responses import No, Reply, tagged
 from sandbox.operators.imap.service import Service
 from sandbox.operators.imap.session import Outcome, Session, State, Work
@@ -18,6 +21,8 @@ from sandbox.operators.model import Channel
 from sandbox.operators.store import StoreError
 
 __all__ = ["Awaiting", "Core"]
+
+LOG = logging.getLogger(__name__)
 
 Awaiting = Coroutine[Any, Any, None]
 
@@ -44,6 +49,7 @@ class Core:
         self.session = Session(service, channel, at)
         self.receiver = Receiver(service.stranger)
         self._current = ("*", True)  # tag, and whether message numbers may move with the reply
+        self._name = ""  # of the command that runs, empty for one that could not be read
 
     @property
     def closed(self) -> bool:
@@ -96,6 +102,7 @@ class Core:
         if session.continuation is not None:
             return self._continue()
         event = self.receiver.command()
+        self._name = ""
         if event is None:
             return False
         if isinstance(event, GoAhead):
@@ -140,6 +147,7 @@ class Core:
     def _begin(self, row: Row[Any], command: Command) -> bool | Awaiting:
         session = self.session
         self._current = (command.tag, row.moves)
+        self._name = command.name
         if session.state in row.states:
             return self._outcome(lambda: row.do(session, command))
         if session.state is State.NOT_AUTHENTICATED:
@@ -169,7 +177,7 @@ class Core:
     def _outcome(self, act: Callable[[], Outcome]) -> bool | Awaiting:
         try:
             outcome = act()
-        except (Malformed, No, StoreError) as error:
+        except Exception as error:  # noqa: BLE001 - every command is answered
             self._finish(_reply_to(error))
             return True
         if outcome is None:
@@ -183,14 +191,17 @@ class Core:
         reply: Reply | None
         try:
             reply = await work()
-        except (Malformed, No, StoreError) as error:
+        except Exception as error:  # noqa: BLE001 - every command is answered
             reply = _reply_to(error)
         if reply is not None:
             self._finish(reply)
 
     def _finish(self, reply: Reply) -> None:
         tag, moves = self._current
-        self.session.report(expunge=moves)
+        try:
+            self.session.report(expunge=moves)
+        except Exception:
+            LOG.exception("imap: what changed could not be told")
         if self.session.actor is not None:
             self.receiver.limits = self.session.service.holder
         self._tell(tag, reply)
@@ -206,6 +217,13 @@ class Core:
     def _tell(self, tag: str, reply: Reply) -> None:
         session = self.session
         session.send(tagged(tag, reply))
+        reason = reason_of(reply)
+        if reason is not None:
+            who = {} if session.actor is None else {"mailbox": session.actor.mailbox}
+            session.service.journal.refused(
+                reason, session.channel, command=self._name, reply=f"{reply.kind} {reply.text}",
+                **who,
+            )  # fmt: skip
         if reply.kind == "BAD":
             session.bad_commands += 1
         settings = session.service.settings
@@ -217,9 +235,15 @@ class Core:
             session.bye("Too many commands that are not understood")
 
 
-def _reply_to(error: Malformed | No | StoreError) -> Reply:
+def _reply_to(error: Exception) -> Reply:
+    """Return what is said of what a command came to; a bug of ours is logged."""
+    if isinstance(error, Malformed):
+        return Reply("BAD", str(error))
     if isinstance(error, No):
         return error.reply
     if isinstance(error, StoreError):
         return _STORE_REPLIES[error.kind]
-    return Reply("BAD", str(error))
+    LOG.error("imap: a command failed", exc_info=error)
+    if isinstance(error, sqlite3.Error | OSError):
+        return _STORE_REPLIES["failed"]
+    return Reply("NO", "The server made a mistake", "SERVERBUG")

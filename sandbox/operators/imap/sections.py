@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import quopri
 import re
 
 from sandbox.operators.imap.commands import SectionItem
@@ -13,6 +12,8 @@ from sandbox.operators.imap.responses import No
 
 __all__ = ["decode_body", "find_part", "octets"]
 
+# RFC 2045 §6.7 (3): white space at the end of a line was added on the way, after `=` too.
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -73,7 +74,7 @@ def decode_body(content: bytes, part: Part) -> bytes:
     if part.encoding in (b"7bit", b"8bit", b"binary") or part.parts:
         return body
     if part.encoding == b"quoted-printable":
-        return quopri.decodestring(body)
+        return binascii.a2b_qp(_TRAILING.sub(b"", body))
     if part.encoding == b"base64":
         clean = _NOT_BASE64.sub(b"", body)
         # A lone character at the end stands for no octet.

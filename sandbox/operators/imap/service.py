@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sandbox.operators.imap.framing import Limits
@@ -12,7 +12,7 @@ from sandbox.operators.login import Logins
 from sandbox.operators.room import Room
 from sandbox.operators.store import MailStore
 
-__all__ = ["LargeContents", "Service", "Settings"]
+__all__ = ["LargeContents", "Recent", "Service", "Settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,23 @@ class LargeContents:
         return content
 
 
+class Recent:
+    r"""Which messages a session was told of as \Recent: a message is so in one session alone.
+
+    The store keeps what was so at a SELECT; this, what came to folders that were open.
+    """
+
+    def __init__(self) -> None:
+        self._next: dict[int, int] = {}  # by folder, the lowest UID that nobody has been told of
+
+    def claim(self, folder: int, uids: Iterable[int], *, keep: bool) -> set[int]:
+        """Return those that no session has had; `keep` says that this one has them now."""
+        found = {uid for uid in uids if uid >= self._next.get(folder, 0)}
+        if keep and found:
+            self._next[folder] = max(found) + 1
+        return found
+
+
 class Service:
     """What a session needs of its operator.
 
@@ -95,8 +112,9 @@ class Service:
         self.settings = settings or Settings()
         self.room = room or Room()
         self.clock = logins.clock
-        # What a client may send before its login (a token fits in a line), and after it.
-        self.stranger = Limits(line=16_384, literal=8_192, unasked=4_096, message=0)
+        # What a client may send before its login (a token fits in a line, and so does an ID of 30
+        # pairs with all their quotes escaped, RFC 2971 §3.3), and after it.
+        self.stranger = Limits(line=65_536, literal=65_536, unasked=4_096, message=0)
         self.holder = Limits(
             line=65_536,
             literal=65_536,
@@ -104,4 +122,5 @@ class Service:
             message=self.settings.message_limit,
         )
         self.parsed = ParsedMessages(store.content)
+        self.recent = Recent()
         self.large = LargeContents(store.content)

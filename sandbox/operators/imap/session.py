@@ -191,7 +191,7 @@ class Session:
         if view is None or not (view.dirty or (expunge and view.gone)):
             return
         changed: list[MessageRow] = []
-        came = False
+        came: list[int] = []
         if view.dirty:
             view.dirty = False
             try:
@@ -199,6 +199,9 @@ class Session:
             except StoreError:  # deleted by someone: nothing is left in it
                 rows = []
             changed, came = view.refresh(rows)
+            view.recent |= self.service.recent.claim(
+                view.folder.id, came, keep=not view.read_only and not self.rev2
+            )
             if view.learn(rows):
                 self.tell_flags(view)
         if expunge:
@@ -207,7 +210,7 @@ class Session:
         if came:
             self.tell(f"{len(view.rows)} EXISTS")
             if not self.rev2:
-                self.tell(f"{view.recent} RECENT")
+                self.tell(f"{len(view.recent)} RECENT")
         self.tell_changed(view, changed)
 
     def tell_changed(

@@ -25,7 +25,7 @@ class View:
         folder: as it was when selected.
         rows: its messages by rising UID.
         read_only: EXAMINE.
-        recent_from: lowest UID that is \Recent in this session.
+        recent: UIDs that are \Recent in this session.
     """
 
     __slots__ = (
@@ -34,18 +34,18 @@ class View:
         "gone",
         "keywords",
         "read_only",
-        "recent_from",
+        "recent",
         "rows",
         "saved",
         "uids",
     )
 
     def __init__(
-        self, folder: Folder, rows: Sequence[MessageRow], *, read_only: bool, recent_from: int
+        self, folder: Folder, rows: Sequence[MessageRow], *, read_only: bool, recent: Iterable[int]
     ) -> None:
         self.folder = folder
         self.read_only = read_only
-        self.recent_from = recent_from
+        self.recent = set(recent)
         self.rows = list(rows)
         self.uids = [row.uid for row in rows]
         self.gone: set[int] = set()  # UIDs that are no more, not yet told
@@ -74,12 +74,7 @@ class View:
 
     def is_recent(self, row: MessageRow) -> bool:
         r"""Tell whether a message is \Recent in this session."""
-        return row.uid >= self.recent_from
-
-    @property
-    def recent(self) -> int:
-        r"""How many are \Recent in this session."""
-        return len(self.uids) - bisect_left(self.uids, self.recent_from)
+        return row.uid in self.recent
 
     def learn(self, rows: Iterable[MessageRow]) -> bool:
         """Take note of keywords; tell whether one is new (FLAGS is sent again then)."""
@@ -98,11 +93,11 @@ class View:
                 changed.append(row)
         return changed
 
-    def refresh(self, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], bool]:
+    def refresh(self, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], list[int]]:
         """Take the folder as it is now.
 
         Returns:
-            The messages whose flags changed, and whether messages came.
+            The messages whose flags changed, and the UIDs of those that came.
         """
         now = {row.uid: row for row in rows}
         changed = []
@@ -116,8 +111,9 @@ class View:
         last = self.uids[-1] if self.uids else 0
         new = [row for row in rows if row.uid > last]
         self.rows += new
-        self.uids += [row.uid for row in new]
-        return changed, bool(new)
+        came = [row.uid for row in new]
+        self.uids += came
+        return changed, came
 
     def expunge(self) -> list[int]:
         """Forget what is gone; return the numbers to tell, each counted after those before it."""
@@ -126,12 +122,13 @@ class View:
         indexes = [index for index, uid in enumerate(self.uids) if uid in self.gone]
         self.rows = [row for row in self.rows if row.uid not in self.gone]
         self.uids = [row.uid for row in self.rows]
+        self.recent -= self.gone
         self.saved = tuple(uid for uid in self.saved if uid not in self.gone)
         self.gone.clear()
         return [index + 1 - before for before, index in enumerate(indexes)]
 
     def flags(self, row: MessageRow, *, with_recent: bool) -> bytes:
         r"""Write a message's flags, with \Recent where the client knows it."""
-        if with_recent and row.uid >= self.recent_from:
+        if with_recent and row.uid in self.recent:
             return flag_list((*row.flags, RECENT))
         return flag_list(row.flags)

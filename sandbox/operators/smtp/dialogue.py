@@ -56,6 +56,8 @@ class Dialogue(Conversation):
         self._barred: Reply | None = None
         self._again: tuple[str, str] | None = None
         self._messages = 0
+        # MAIL or RCPT was refused: what a client pipelined behind it (RFC 2920) is no disorder.
+        self._spoilt = False
 
     # What the world calls.
 
@@ -176,6 +178,10 @@ class Dialogue(Conversation):
     def _run(self, verb: str, argument: str) -> Outcome:
         self._about = {}
         outcome: Outcome = getattr(self, self.COMMANDS[verb])(argument)
+        if verb in {"MAIL", "RCPT"}:
+            self._spoilt = self._spoilt or _refuses(outcome)
+        elif verb in {"EHLO", "HELO", "RSET"}:
+            self._spoilt = False
         return outcome
 
     def _ehlo(self, argument: str) -> Outcome:
@@ -227,7 +233,7 @@ class Dialogue(Conversation):
         refused = self._may_send(mail.reverse_path)
         if refused is not None:
             return refused
-        self._mail = mail
+        self._mail, self._spoilt = mail, False
         return Reply(250, "2.1.0", "Sender OK")
 
     def _rcpt_to(self, argument: str) -> Outcome:
@@ -236,7 +242,7 @@ class Dialogue(Conversation):
             return refused
         mail = self._mail
         if mail is None:
-            return Reply(503, "5.5.1", "MAIL first")
+            return Reply(503, "5.5.1", "MAIL first", told=self._spoilt)
         recipient = read_rcpt(argument, esmtp=self.esmtp, smtputf8=mail.given.smtputf8)
         if isinstance(recipient, Reply):
             return recipient
@@ -256,7 +262,7 @@ class Dialogue(Conversation):
         if argument:
             return Reply(501, "5.5.4", "DATA takes no argument")
         if self._mail is None or not self._mail.recipients:
-            return Reply(503, "5.5.1", "MAIL and RCPT first")
+            return Reply(503, "5.5.1", "MAIL and RCPT first", told=self._spoilt)
         self._reception.start()
         return Reply(354, "", "End with <CRLF>.<CRLF>")
 
@@ -320,3 +326,10 @@ class Dialogue(Conversation):
             return self._may_pass(header, envelope) or Post(envelope, message)
         except HeaderError:
             return refusals.HEADER
+
+
+def _refuses(outcome: Outcome) -> bool:
+    """Tell whether a command is refused, or will be unless a question is answered well."""
+    if isinstance(outcome, Reply):
+        return outcome.refuses
+    return isinstance(outcome, MailRefusal | AskWho | CheckPeer)

@@ -23,6 +23,7 @@ from sandbox.operators.model import Accepted, Rejected, SaslName, TokenCredentia
 from sandbox.operators.refusals import LoginAnswer, LoginRefusal, login_refusal
 from sandbox.psc import Running
 from sandbox.psc.client_auth import certificate_thumbprint
+from sandbox.psc.settings import SCOPES
 from sandbox.psc.tokens import Grant
 
 from .ciba_space import (
@@ -40,6 +41,7 @@ from .ciba_space import (
 )
 
 MAILBOX = "camille.testmedecin@op1.mssante.test"
+SCOPE = "openid scope_all"
 ACCOUNT = Account(mailbox=MAILBOX, identity=DOCTOR, name="CAMILLE TESTMEDECIN")
 FOREIGN = login_refusal(
     "mailbox-foreign", LoginAnswer.NOT_AUTHORIZED, Cause.NOT_AUTHORIZED, "", ("", ""), ("", "")
@@ -156,7 +158,7 @@ def test_the_token_of_another_person_is_not_authorized(psc: Running, policy: Tok
     outcome = refused(login(psc, issue(psc, PHARMACIST)["access_token"], policy))
     assert outcome.refusal is FOREIGN
     # The client is told what it is told of any token that is refused.
-    assert outcome.challenge == challenge(SaslName.XOAUTH2, "")
+    assert outcome.challenge == challenge(SaslName.XOAUTH2, "", SCOPE)
 
 
 def test_an_expired_token_is_refused(psc: Running, policy: TokenPolicy):
@@ -312,9 +314,16 @@ def test_new_keys_are_fetched_when_a_token_names_them(psc: Running):
 
 
 def test_xoauth2_is_answered_as_a_french_operator_was_seen_to_answer():
-    assert challenge(SaslName.XOAUTH2, "https://psc/") == (
-        b'{"status":"401","schemes":"bearer","scope":"mail"}'
+    assert challenge(SaslName.XOAUTH2, "https://psc/", "openid scope_all") == (
+        b'{"status":"401","schemes":"bearer","scope":"openid scope_all"}'
     )
+
+
+def test_the_scope_that_a_refusal_names_is_one_that_pro_sante_connect_gives(psc: Running):
+    outcome = refused(login(psc, "a.b.c", POLICIES["jwks"], mechanism=SaslName.OAUTHBEARER))
+    wanted = json.loads(outcome.challenge)["scope"].split()
+    assert "openid" in wanted
+    assert set(wanted) <= set(SCOPES)
 
 
 def test_oauthbearer_is_answered_with_the_way_to_a_better_token(psc: Running):
@@ -323,7 +332,7 @@ def test_oauthbearer_is_answered_with_the_way_to_a_better_token(psc: Running):
     )  # fmt: skip
     assert json.loads(outcome.challenge) == {
         "status": "invalid_token",
-        "scope": "mail",
+        "scope": SCOPE,
         "openid-configuration": f"{psc.issuer}/.well-known/wallet-openid-configuration",
     }
 

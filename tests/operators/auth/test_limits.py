@@ -17,6 +17,7 @@ from sandbox.space.methods import Method
 
 from .world import CHANNEL, Asked, Wait, World, certificate, password
 
+AWAY = replace(CHANNEL, client="192.0.2.7")
 ELSEWHERE = replace(CHANNEL, client="127.0.0.66")
 WRONG = new_password()
 POLICY = AccessPolicy(
@@ -66,9 +67,24 @@ def test_one_mailbox_is_one_name_however_it_is_written(world: World) -> None:
 
 
 def test_one_address_may_not_try_name_after_name(world: World) -> None:
-    steps = [password(f"n{number}@op1.mssante.test", WRONG) for number in range(7)]
+    steps = [password(f"n{number}@op1.mssante.test", WRONG, AWAY) for number in range(7)]
     got = world.play(*steps, policy=POLICY)
     assert got == ["no-such-mailbox"] * 6 + ["too-many-attempts"]
+
+
+def test_the_loopback_is_no_client_of_its_own_that_could_lock_the_others_out(
+    world: World,
+) -> None:
+    anne = world.holder()
+    steps = [password(f"n{number}@op1.mssante.test", WRONG) for number in range(20)]
+    right = password(anne.mailbox, anne.password + anne.code())
+    assert world.play(*steps, right, policy=POLICY)[-1] == anne.mailbox
+
+
+def test_wrong_passwords_do_not_lock_cards_out(world: World) -> None:
+    steps = [password(f"n{number}@op1.mssante.test", WRONG, AWAY) for number in range(20)]
+    card = certificate(None, channel=AWAY)
+    assert world.play(*steps, card, policy=POLICY)[-1] == "certificate-missing"
 
 
 def test_a_success_forgets_the_failures_of_that_name(world: World) -> None:
@@ -106,7 +122,7 @@ def test_a_right_code_that_comes_again_is_no_guess(world: World) -> None:
 
 
 def test_certificates_that_are_refused_count_against_their_address(world: World) -> None:
-    missing = certificate(None)
+    missing = certificate(None, channel=AWAY)
     got = world.play(*[missing] * 7, policy=POLICY)
     assert got == ["certificate-missing"] * 6 + ["too-many-attempts"]
 

@@ -45,6 +45,23 @@ async def logs_in(site: Site, anne: Holder, code: str) -> str:
     return told(await site.control.authenticator.authenticate(step.credentials, step.channel))
 
 
+def test_the_sandboxs_own_telephone_shows_its_code_and_no_other_does(world: World) -> None:
+    async def work() -> None:
+        holder = world.holder()
+        async with opened(world) as site:
+            code = holder.code()
+            user = {"user": holder.mailbox, "password": holder.password, "current": code}
+            await site.post("/sign-in", **user)
+            assert f"<strong>{code}</strong>" in site.text
+            await site.post("/enrol", label="Pixel")
+            secret = site.secret()
+            await site.post("/confirm", code=now(world, secret))
+            assert f"<strong>{code}</strong>" in site.text
+            assert f"<strong>{now(world, secret)}</strong>" not in site.text
+
+    run(work)
+
+
 def test_a_telephone_counts_once_a_code_of_it_was_confirmed(world: World, anne: Holder) -> None:
     async def work() -> None:
         async with opened(world) as site:

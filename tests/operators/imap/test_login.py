@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -373,5 +374,61 @@ def test_many_bad_commands_end_the_connection(tmp_path: Path) -> None:
         assert await client.run("") == ["* BAD Expected a tag"]
         got = await client.run("x y\r\n" * 30)
         assert got[-1] == "* BYE Too many commands that are not understood"
+
+    talk(tmp_path, work)
+
+
+def test_the_longest_id_of_the_rfc_is_taken_before_and_after_login(tmp_path: Path) -> None:
+    fields = " ".join(f'"{"k" * 27}{n:03}" "{"v" * 1024}"' for n in range(30))
+
+    async def work(here: World) -> None:
+        assert (await here.client().last(f"a ID ({fields})")) == "a OK ID completed"
+        client = await here.holder("")
+        assert (await client.last(f"a ID ({fields})")) == "a OK ID completed"
+
+    talk(tmp_path, work)
+
+
+def test_what_is_refused_is_in_the_journal_with_the_words_that_were_said(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        client = await here.holder("")
+        await client.run("a SELECT Nowhere")
+        await client.run("b FETCH 1 FLAGS")
+        await client.run("c SELEKT INBOX")
+        await here.client().run("d LOGIN anne bad")  # the authenticator tells of it
+        told = [
+            (each["reason"], each["command"], each["reply"])
+            for each in here.journal.since()
+            if each["event"] == "refused"
+        ]
+        assert told == [
+            ("imap-missing", "SELECT", "NO No such mailbox"),
+            ("imap-syntax", "FETCH", "BAD Select a mailbox first"),
+            ("imap-syntax", "", "BAD Command not known"),
+        ]
+
+    talk(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (RuntimeError("a bug"), "a NO [SERVERBUG] The server made a mistake"),
+        (sqlite3.OperationalError("full"), "a NO [UNAVAILABLE] The mail store does not answer"),
+        (OSError(28, "No space left"), "a NO [UNAVAILABLE] The mail store does not answer"),
+    ],
+)
+def test_every_command_is_answered_whatever_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, answer: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    async def work(here: World) -> None:
+        client = await here.holder("")
+        monkeypatch.setattr(here.service.store, "folder", fail)
+        assert await client.last("a STATUS INBOX (MESSAGES)") == answer
+        monkeypatch.undo()
+        assert (await client.last("b STATUS INBOX (MESSAGES)")).startswith("b OK")
 
     talk(tmp_path, work)

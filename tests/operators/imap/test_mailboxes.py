@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.names import decode_name, from_mutf7, matches, to_mutf7
+from sandbox.operators.store import StoreError
 from tests.operators.imap.dialogue import World, talk
 
 ONE = b"Subject: one\r\n\r\nx\r\n"
@@ -342,5 +343,41 @@ def test_many_folders_are_listed_in_turns(tmp_path: Path) -> None:
             told = await client.run(f'b {verb} "" "x%"')
             assert len(told) == 61
             assert told[-1] == f"b OK {verb} completed"
+
+    talk(tmp_path, work)
+
+
+def test_a_message_is_recent_in_one_session_alone(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        first = await here.holder()
+        await here.deliver(b"Subject: one\r\n\r\nx\r\n")
+        told = await first.run("d NOOP")
+        assert "* 1 RECENT" in told
+        second = await here.holder("")
+        assert "* 0 RECENT" in await second.run("e SELECT INBOX")
+        await here.deliver(b"Subject: two\r\n\r\nx\r\n")
+        both = [
+            line
+            for client in (first, second)
+            for line in await client.run("f NOOP")
+            if line.endswith("RECENT")
+        ]
+        assert sorted(both) == ["* 0 RECENT", "* 2 RECENT"]
+
+    talk(tmp_path, work)
+
+
+def test_a_folder_is_opened_though_the_disk_takes_no_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(_: int) -> int:
+        raise StoreError("failed", "disk full")
+
+    async def work(here: World) -> None:
+        await here.deliver(b"Subject: one\r\n\r\nx\r\n")
+        monkeypatch.setattr(here.service.store, "claim_recent", refused)
+        client = await here.holder("")
+        assert "* 1 RECENT" in await client.run("a SELECT INBOX")
+        assert "* 0 RECENT" in await (await here.holder("")).run("a SELECT INBOX")
 
     talk(tmp_path, work)

@@ -353,3 +353,29 @@ def test_the_memory_of_structures_is_bounded() -> None:
     assert len(read) == 100
     messages.get(0)
     assert len(read) == 101
+
+
+@pytest.mark.parametrize(
+    ("coded", "decoded_body"),
+    [
+        (b"a \t\r\nb  \r\n", b"a\r\nb\r\n"),
+        (b"a=\t\r\nb", b"ab"),
+        (b"a= \r\n  b=20\r\n", b"a  b \r\n"),
+        (b"a=09 \r\n", b"a\t\r\n"),
+        (b"end  ", b"end"),
+        (b"a \nb=\t\nc\n", b"a\nbc\n"),
+    ],
+)
+def test_white_space_at_the_end_of_a_quoted_printable_line_is_not_of_the_text(
+    coded: bytes, decoded_body: bytes
+) -> None:
+    """RFC 2045 §6.7, rules 3 and 5."""
+    content = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + coded
+    assert section(content, "1", form="BINARY") == decoded_body
+
+
+def test_a_line_of_much_white_space_takes_time_in_proportion() -> None:
+    """Were it their square, this would not end."""
+    blank = b" \t" * 2_000_000
+    content = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + blank + b"x" + blank
+    assert section(content, "1", form="BINARY") == blank + b"x"

@@ -338,3 +338,20 @@ def test_a_server_that_fails_says_so_and_closes() -> None:
 def test_each_refusal_is_a_reply_that_refuses(refusal: MailRefusal) -> None:
     assert Reply.of(refusal).refuses
     assert bytes(Reply.of(refusal)).isascii()
+
+
+def test_what_was_pipelined_behind_a_refused_sender_is_no_disorder() -> None:
+    script = submission()
+    group = f"MAIL FROM:<{BOB}>\nRCPT TO:<{FAR}>\nRCPT TO:<{BOB}>\nDATA"
+    assert script.codes(group) == ["553 5.7.1", "503 5.5.1", "503 5.5.1", "503 5.5.1"]
+    assert script.rules == ["smtp-sender-not-owner"]
+    script.say("RSET")
+    assert script.codes(f"RCPT TO:<{FAR}>") == ["503 5.5.1"]
+    assert script.rules == ["smtp-sender-not-owner", "smtp-order"]
+
+
+def test_data_behind_recipients_that_were_all_refused_is_no_disorder() -> None:
+    script = submission()
+    group = f"MAIL FROM:<{ALICE}>\nRCPT TO:<none@op1.mssante.test>\nDATA"
+    assert script.codes(group) == ["250 2.1.0", "550 5.1.1", "503 5.5.1"]
+    assert script.rules == ["smtp-recipient-unknown"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.names import DELIMITER
@@ -9,6 +11,7 @@ from sandbox.operators.imap.responses import No, Reply
 from sandbox.operators.imap.session import Outcome, Session, State
 from sandbox.operators.imap.view import View
 from sandbox.operators.mail import Folder
+from sandbox.operators.store import StoreError
 
 __all__ = [
     "close",
@@ -52,21 +55,27 @@ def select(session: Session, command: commands.Select) -> Outcome:
         session.use_condstore()
     folder = existing(session, command.mailbox)
     read_only = command.name == "EXAMINE"
-    recent = session.service.store.recent(folder.id)
-    if read_only or session.rev2 or recent >= folder.uid_next:
-        return _open(session, folder, recent, read_only=read_only)
+    first = session.service.store.recent(folder.id)
+    if read_only or session.rev2 or first >= folder.uid_next:
+        return _open(session, folder, first, read_only=read_only)
 
     async def claim() -> Reply:
-        first = await session.service.store.claim_recent(folder.id)
+        # A disk that takes no write leaves the claim to memory: reading goes on.
+        with contextlib.suppress(StoreError):
+            await session.service.store.claim_recent(folder.id)
         # What came while that was written is in the view too.
         return _open(session, existing(session, command.mailbox), first, read_only=False)
 
     return claim
 
 
-def _open(session: Session, folder: Folder, recent: int, *, read_only: bool) -> Reply:
+def _open(session: Session, folder: Folder, first: int, *, read_only: bool) -> Reply:
     rows = session.service.store.rows(folder.id)
-    view = View(folder, rows, read_only=read_only, recent_from=recent)
+    recent = session.service.recent.claim(
+        folder.id, [row.uid for row in rows if row.uid >= first],
+        keep=not (read_only or session.rev2),
+    )  # fmt: skip
+    view = View(folder, rows, read_only=read_only, recent=recent)
     session.view = view
     session.state = State.SELECTED
     session.watch()
@@ -75,7 +84,7 @@ def _open(session: Session, folder: Folder, recent: int, *, read_only: bool) -> 
     if session.rev2:
         session.send(b'* LIST () "/" ' + session.name(folder.name) + b"\r\n")
     else:
-        session.tell(f"{view.recent} RECENT")
+        session.tell(f"{len(view.recent)} RECENT")
         unseen = next((n for n, row in enumerate(rows, 1) if "\\Seen" not in row.flags), 0)
         if unseen:
             session.tell(f"OK [UNSEEN {unseen}] First unseen message")
