@@ -88,7 +88,7 @@ async def main() -> None:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--flows", type=int, default=200, help="flows of one batch")
-    parser.add_argument("--batches", type=int, default=5, help="that count, after as many")
+    parser.add_argument("--batches", type=int, default=8, help="that count, after as many")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     homes = sorted(PEERS.glob("keycloak-*"))

@@ -193,11 +193,15 @@ def infinite_queue(watch: Watch, *, servers: int, load: float, scv: float) -> Qu
 
 def slot_queue(watch: Watch, *, servers: int, load: float, scv: float,
                capacity: int | None = None) -> Queue:  # fmt: skip
-    """M/G/c, or M/G/c/K: slots held for a time; `capacity` counts those served and waiting."""
+    """M/G/c, or M/G/c/K: slots held for a time; `capacity` counts those served and waiting.
+
+    The wait is the latency of a login.
+    """
 
     def body(service: float) -> Body:
         return (
             Acquire("door", "lost"),
+            Mark(),
             Delay(Phase.BACKEND, law=service_law(scv, service)),
             Release("door"),
             End(),
