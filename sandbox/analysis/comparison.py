@@ -20,8 +20,6 @@ from sandbox.analysis.metrics import METRICS, collect, headline, login_weights
 from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
 from sandbox.analysis.statistics import paired_difference, precise_enough
 from sandbox.observations.observations import Observations
-from sandbox.observations.schema import Cause
-from sandbox.simulation.build import causes_of_exclusion
 from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.costs import DesignCost, design_cost
@@ -57,7 +55,6 @@ class Options:
     seed: int = 1
     scale: float = 1.0
     workers: int | None = None
-    backend: str = "loky"
     trace: bool = False
     sensitivity: bool = True
 
@@ -70,7 +67,8 @@ class Comparison:
         candidates: designs under their login policy, by name; `design` below is such a name.
         runs: observations by design, in order of replication.
         metrics: by design, one dict of METRICS per replication.
-        excluded: by design, share of accesses that cannot connect, by cause.
+        space: of the first replication; others have as many mailboxes and other people.
+        excluded: by design, share of accesses that cannot connect, by cause (mean).
         costs: by design.
         headroom: by design, how much more traffic it carries.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
@@ -130,6 +128,7 @@ class Comparison:
                 )
                 rows.append({
                     "metric": metric.name, "first": first, "second": second,
+                    "family": f"pairs of designs: {metric.name}", "comparisons": len(pairs),
                     "difference": _plain(found.difference.mean),
                     "ci95": _interval(found.difference.interval),
                     "significant": found.significant,
@@ -166,52 +165,50 @@ def _by_name(weighed: Candidates, found: Sequence[Observations]) -> dict[str, li
     return {name: list(found[place :: len(names)]) for place, name in enumerate(names)}
 
 
-def _exclusions(space: Space, weighed: Candidates) -> dict[str, dict[str, float]]:
-    """Return, by design, the share of accesses that each cause keeps out."""
-    shares = {}
-    for name, candidate in weighed.items():
-        causes = causes_of_exclusion(space, candidate.design, candidate.policy)
-        shares[name] = {
-            cause.name.lower(): float((causes == cause).mean())
-            for cause in Cause
-            if (causes == cause).any()
-        }
+def _exclusions(runs: Mapping[str, Sequence[Observations]]) -> dict[str, dict[str, float]]:
+    """Return, by design, the share of accesses that each cause keeps out: mean of replications."""
+    shares: dict[str, dict[str, float]] = {}
+    for name, replications in runs.items():
+        mine = shares.setdefault(name, {})
+        for run in replications:
+            for cause, share in run.about["excluded"].items():
+                mine[cause] = mine.get(cause, 0.0) + share / len(replications)
     return shares
 
 
 def _headlines(
-    runs: Mapping[str, Sequence[Observations]], excluded: Mapping[str, Mapping[str, float]]
+    runs: Mapping[str, Sequence[Observations]],
 ) -> dict[str, list[dict[str, float]]]:
     weights = login_weights(run for replications in runs.values() for run in replications)
     return {
-        design: [headline(run, sum(excluded[design].values()), weights) for run in replications]
+        design: [
+            headline(run, sum(run.about["excluded"].values()), weights) for run in replications
+        ]
         for design, replications in runs.items()
     }
 
 
 def _replicate(
-    scenario: Scenario, options: Options, weighed: Candidates, space: Space, root: Path,
+    scenario: Scenario, options: Options, weighed: Candidates, root: Path,
     progress: Callable[[str, float], None],
-) -> tuple[dict[str, list[Observations]], dict[str, list[dict[str, float]]],
-           dict[str, dict[str, float]]]:  # fmt: skip
+) -> tuple[dict[str, list[Observations]], dict[str, list[dict[str, float]]]]:  # fmt: skip
     """Run all replications, or as many as the stopping rule asks for."""
-    excluded = _exclusions(space, weighed)
     count = options.replications or FIRST_BATCH
     while True:
         found = run_tasks(
             _tasks(scenario, options, weighed, range(count)), root,
-            workers=options.workers, backend=options.backend,
+            workers=options.workers,
             progress=lambda share: progress("comparison", share),
         )  # fmt: skip
         runs = _by_name(weighed, found)
-        metrics = _headlines(runs, excluded)
+        metrics = _headlines(runs)
         series = [
             collect(rows, metric)
             for rows in metrics.values()
             for metric in ("user_wait", "machine_latency")
         ]
         if options.replications or precise_enough(series) or count >= MOST_REPLICATIONS:
-            return runs, metrics, excluded
+            return runs, metrics
         count += 1
 
 
@@ -232,13 +229,12 @@ def _sweep(
         single = Options(**{**_fields(options), "replications": 1, "trace": False})
         found = run_tasks(
             _tasks(point, single, weighed, range(1)), root / f"sweep-{number:02d}",
-            workers=options.workers, backend=options.backend,
+            workers=options.workers,
             progress=lambda share, number=number: progress(  # type: ignore[misc]
                 "sweep", (number + share) / len(points)
             ),
         )  # fmt: skip
-        space = build_space(point, seed=options.seed, scale=options.scale)
-        metrics = _headlines(_by_name(weighed, found), _exclusions(space, weighed))
+        metrics = _headlines(_by_name(weighed, found))
         label = sweep.labels[number] if sweep.labels else f"{sweep.values[number]:g}"
         rows += [
             {"key": sweep.key, "value": sweep.values[number], "label": label, "design": design,
@@ -276,7 +272,7 @@ def run_comparison(
             one, which lives as long as the result.
         progress: called with the stage (a key of cli_compare.STAGES) and its share done.
         options: fields of Options: designs, login_policy, engine, replications, seed, scale,
-            workers, backend, trace, sensitivity.
+            workers, trace, sensitivity.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.
@@ -298,17 +294,16 @@ def run_comparison(
     folder = keep.path if keep else Path(str(out))
     root = folder / "observations"
     space = build_space(loaded, seed=chosen.seed, scale=chosen.scale)
-    runs, metrics, excluded = _replicate(loaded, chosen, weighed, space, root, report)
+    runs, metrics = _replicate(loaded, chosen, weighed, root, report)
     sweep = _sweep(loaded, chosen, weighed, root, report)
     headroom = headroom_of(
         loaded, list(weighed.values()), seed=chosen.seed, scale=chosen.scale,
-        workers=chosen.workers, backend=chosen.backend,
-        progress=lambda share: report("headroom", share),
+        workers=chosen.workers, progress=lambda share: report("headroom", share),
     )  # fmt: skip
     sensitivity = None
     if chosen.sensitivity and len(weighed) > 1:
         sensitivity = vary_inputs(
-            loaded, weighed, seed=chosen.seed, workers=chosen.workers, backend=chosen.backend,
+            loaded, weighed, seed=chosen.seed, workers=chosen.workers,
             progress=lambda share: report("sensitivity", share),
         )  # fmt: skip
     return Comparison(
@@ -318,8 +313,10 @@ def run_comparison(
         candidates=weighed,
         runs=runs,
         metrics=metrics,
-        excluded=excluded,
-        costs={name: design_cost(each.design, loaded) for name, each in weighed.items()},
+        excluded=_exclusions(runs),
+        costs={
+            name: design_cost(each.design, loaded, each.policy) for name, each in weighed.items()
+        },
         headroom=headroom,
         sweep=sweep,
         sensitivity=sensitivity,

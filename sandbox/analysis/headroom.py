@@ -181,15 +181,22 @@ class _Sample:
     candidate: Candidate
     others: tuple[Candidate, ...]
     seed: int
+    replication: int
     scale: float
 
     @property
     def design(self) -> Design:
         return self.candidate.design
 
+    def _space(self, multiplier: float) -> Space:
+        return build_space(
+            self.scenario, seed=self.seed, replication=self.replication,
+            scale=self.scale * multiplier,
+        )  # fmt: skip
+
     def run(self, multiplier: float, capacity: Capacity | None) -> tuple[Space, Model, Record]:
         """Run the morning with so much traffic; without capacity, on servers that never wait."""
-        space = build_space(self.scenario, seed=self.seed, scale=self.scale * multiplier)
+        space = self._space(multiplier)
         survive = np.all(
             [causes_of_exclusion(space, c.design, c.policy) < 0 for c in self.others], axis=0
         )
@@ -202,7 +209,7 @@ class _Sample:
 
     def knee(self) -> tuple[float, Breach | None]:
         """Return the multiplier at which the level breaks, and where."""
-        today = build_space(self.scenario, seed=self.seed, scale=self.scale)
+        today = self._space(1.0)
         capacity = capacity_of(today, self.design)
         names = [e.name for e in self.design.endpoints]
         _, _, idle = self.run(1.0, None)
@@ -282,7 +289,6 @@ def headroom_of(
     seed: int = 1,
     scale: float = 1.0,
     workers: int | None = None,
-    backend: str = "loky",
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Headroom]:
     """Return the headroom of each design, by name.
@@ -294,11 +300,11 @@ def headroom_of(
     day, whole = _busy_day(scenario), len(build_space(scenario, seed=seed, scale=scale).accesses)
     part = scale * min(1.0, SAMPLE / whole)
     tasks = [
-        _Sample(day, candidate, tuple(candidates), seed + number, part)
+        _Sample(day, candidate, tuple(candidates), seed, number, part)
         for candidate in candidates
         for number in range(SAMPLES)
     ]
-    parallel = Parallel(n_jobs=workers or -1, backend=backend, batch_size=1, return_as="generator")
+    parallel = Parallel(n_jobs=workers or -1, backend="loky", batch_size=1, return_as="generator")
     knees = []
     for knee in parallel(delayed(_Sample.knee)(task) for task in tasks):
         knees.append(knee)

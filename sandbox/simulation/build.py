@@ -286,9 +286,9 @@ def _limits(space: Space) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     return np.stack(columns, axis=1), np.concatenate(limits)
 
 
-def _sends(space: Space, order: NDArray[np.int64], seed: int, replication: int) -> tuple[
-    NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]
-]:  # fmt: skip
+def _sends(
+    space: Space, order: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """Return streams of senders, the senders, and messages by hour, int64 (streams, hours)."""
     scenario, accesses = space.scenario, space.accesses
     streams: list[tuple[int, int]] = []
@@ -310,7 +310,7 @@ def _sends(space: Space, order: NDArray[np.int64], seed: int, replication: int) 
             who = np.flatnonzero(mine).astype(np.int32)
             if share <= 0 or len(who) == 0:
                 continue
-            generator = np.random.default_rng([seed, replication, number, int(machine)])
+            generator = np.random.default_rng([space.seed, space.replication, number, int(machine)])
             occasions = space.messages * share * weights
             if machine:  # one occasion, many messages in a row
                 occasions = occasions / scenario.traffic.batch
@@ -339,14 +339,16 @@ def _outages(space: Space) -> NDArray[np.int64]:
 
 
 def _rings(
-    space: Space, seed: int
+    space: Space,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the order of accesses (rings, then phase), their phase in ns, and the poll streams."""
     accesses, scenario = space.accesses, space.scenario
     periods = np.array(
         [round(scenario.software[name].poll_seconds * NANOSECONDS) for name in SOFTWARE]
     )
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 1000])))
+    generator = np.random.Generator(
+        np.random.Philox(np.random.SeedSequence([space.seed, space.replication, 1000]))
+    )
     # One uniform per identity rank: the same access keeps its phase in every design.
     phase = (generator.random(len(accesses)) * periods[accesses.software]).astype(np.int64)
     # Some software looks on the clock (:00, :15): its phase is a few seconds.
@@ -367,13 +369,13 @@ def _rings(
 
 
 def build_model(
-    space: Space, design: Design, policy: LoginPolicy | None = None, *, replication: int = 0,
+    space: Space, design: Design, policy: LoginPolicy | None = None, *,
     capacity: Capacity | None = None, only: NDArray[np.bool_] | None = None,
 ) -> Model:  # fmt: skip
     """Make one design of a space ready to run, under a login policy (None: the scenario's).
 
-    The replication changes what is drawn during the run, not the space: the same people, with
-    other days.
+    The space's replication decides what is drawn during the run too: other people on other days,
+    the same in every design.
 
     Args:
         capacity: what it runs on, None: what operators of its size have.
@@ -386,8 +388,8 @@ def build_model(
     miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
     classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries), only)
-    order, phase, polls = _rings(space, space.seed)
-    sends, senders, send_counts = _sends(space, order, space.seed, replication)
+    order, phase, polls = _rings(space)
+    sends, senders, send_counts = _sends(space, order)
     access_limits, limits = _limits(space)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
@@ -396,7 +398,7 @@ def build_model(
     receives = np.flatnonzero(accesses.kind[order] != BalKind.APP).astype(np.int32)
     roles = len(design.endpoints) + 1
     inputs = Inputs(
-        run_key=np.array([mix(space.seed, replication)], dtype=np.int64),
+        run_key=np.array([mix(space.seed, space.replication)], dtype=np.int64),
         horizon=np.array([days * 86_400 * NANOSECONDS], dtype=np.int64),
         code=code.table,
         laws=code.laws,

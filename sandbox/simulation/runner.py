@@ -21,9 +21,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from sandbox.observations.observations import Observations
-from sandbox.observations.schema import Phase
+from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation import fast, reference
-from sandbox.simulation.build import build_model
+from sandbox.simulation.build import build_model, causes_of_exclusion
 from sandbox.simulation.observe import observe
 from sandbox.space.errors import UserError
 from sandbox.space.population import build_space
@@ -37,7 +37,7 @@ TRACE_COLUMNS = (
     *(f"{phase.name.lower()}_ns" for phase in Phase),
 )  # fmt: skip
 TRACE_ROWS = 1 << 16  # sessions written together
-FORMAT = 2  # of a finished run on disk; a change makes old ones run again
+FORMAT = 3  # of a finished run on disk; a change makes old ones run again
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +115,24 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def _excluded(causes: NDArray[np.int16]) -> dict[str, float]:
+    """Return the share of accesses that each cause keeps out."""
+    return {
+        cause.name.lower(): float((causes == cause).mean())
+        for cause in Cause
+        if (causes == cause).any()
+    }
+
+
 def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
     """Run one task and write its observations."""
     begin = time.perf_counter()
-    space = build_space(task.scenario, seed=task.seed, scale=task.scale)
+    space = build_space(
+        task.scenario, seed=task.seed, scale=task.scale, replication=task.replication
+    )
     design = task.scenario.design(task.design)
     policy = task.scenario.policy(task.policy)
-    model = build_model(space, design, policy, replication=task.replication)
+    model = build_model(space, design, policy)
     shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
 
     def report(share: float) -> None:
@@ -143,6 +154,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "wall_seconds": round(time.perf_counter() - begin, 3),
         "peak_rss_bytes": _peak_memory(),
         "accesses": len(space.accesses),
+        "excluded": _excluded(causes_of_exclusion(space, design, policy)),
         "mailboxes": int(space.mailboxes.sum()),
     }
     observe(space, design, model, record, about).write(task.folder(root))
@@ -163,7 +175,6 @@ def run_tasks(
     root: Path,
     *,
     workers: int | None = None,
-    backend: str = "loky",
     progress: Callable[[float], None] | None = None,
 ) -> list[Observations]:
     """Run what is not done yet and return the observations of all tasks, in their order.
@@ -172,19 +183,18 @@ def run_tasks(
         tasks: what to run; the number of workers changes no result.
         root: folder of the finished runs, made when missing.
         workers: processes at once; None: one a processor.
-        backend: joblib's backend (loky, threading, dask, ray once registered).
         progress: called with the share of all work that is done.
 
     Raises:
         KeyboardInterrupt: stopped; what is finished stays in `root` and is not run again.
-        UserError: the backend is not known to joblib.
+        UserError: a run left no observations.
     """
     tasks = list(tasks)
     root.mkdir(parents=True, exist_ok=True)
     todo = [task for task in tasks if finished(task, root) is None]
     workers = min(workers or default_workers(), max(1, len(todo)))
     if todo:
-        _run_all(todo, root, workers, backend, len(tasks), progress)
+        _run_all(todo, root, workers, len(tasks), progress)
     done = [finished(task, root) for task in tasks]
     missing = [task for task, result in zip(tasks, done, strict=True) if result is None]
     if missing:
@@ -193,7 +203,7 @@ def run_tasks(
 
 
 def _run_all(
-    todo: list[Task], root: Path, workers: int, backend: str, total: int,
+    todo: list[Task], root: Path, workers: int, total: int,
     progress: Callable[[float], None] | None,
 ) -> None:  # fmt: skip
     """Run tasks under joblib, polling the shares of progress that they write in a shared file."""
@@ -209,7 +219,7 @@ def _run_all(
 
     def work() -> Any:
         jobs = (delayed(_run)(task, root, shares_path, place) for place, task in enumerate(todo))
-        return Parallel(n_jobs=workers, backend=backend, batch_size=1)(jobs)
+        return Parallel(n_jobs=workers, backend="loky", batch_size=1)(jobs)
 
     try:
         if workers == 1:
@@ -231,10 +241,6 @@ def _run_all(
                 raise
             future.result()
         report()
-    except ValueError as error:
-        if "backend" in str(error).lower():
-            raise UserError(f"--backend {backend}: {error}") from None
-        raise
     finally:
         with contextlib.suppress(PermissionError):  # Windows keeps a mapped file
             shares_path.unlink(missing_ok=True)
