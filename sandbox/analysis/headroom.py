@@ -51,6 +51,7 @@ UNTIL = 11  # o'clock
 LOWEST, HIGHEST = 1 / 16, 32.0  # multipliers tried
 STEPS = 4  # bisections of a factor of two: 4.4 %
 Found = TypeVar("Found")
+LEAST = 5  # sessions that break a level: one that waits proves nothing
 LATE = (Cause.SLOTS_EXHAUSTED, Cause.SLOT_TIMEOUT, Cause.CLIENT_TIMEOUT)
 SECOND = 1e9
 PERCENTILE = 0.95
@@ -166,11 +167,18 @@ def _percentile(record: Record, groups: list[int]) -> float:
     return float(bin_middle()[int(np.searchsorted(counts, PERCENTILE * counts[-1]))])
 
 
+def _slow(record: Record, groups: list[int], limit: float) -> float:
+    """Return logins above `limit` s over those that may be: above 1, the percentile is."""
+    counts = record.logins[:, groups, 0].sum(axis=(0, 1))
+    slow = int(counts[bin_middle() > limit].sum())
+    return slow / ((1 - PERCENTILE) * counts.sum()) if slow >= LEAST else 0.0
+
+
 def _late(record: Record, groups: list[int]) -> float:
     """Return the share of attempts that found no connection in time."""
     failed = record.failures[groups]
-    attempts = record.login_count[:, groups, 0].sum() + failed.sum()
-    return float(failed[:, LATE].sum() / attempts) if attempts else 0.0
+    late = int(failed[:, LATE].sum())
+    return late / (record.login_count[:, groups, 0].sum() + failed.sum()) if late >= LEAST else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,14 +241,14 @@ class _Sample:
         worst, where, refused = 1.0, "", False
         for name, (idle, idle_late) in base.items():
             groups = _groups(self.design, name)
-            slow = (_percentile(record, groups) - idle) / level.added_latency
+            slow = _slow(record, groups, idle + level.added_latency)
             late = (_late(record, groups) - idle_late) / level.refused
             if max(slow, late) > worst:
                 worst, where, refused = max(slow, late), name, late >= slow
         relays = record.endpoints[-operators:].sum(axis=0)
         lost = relays[EndpointStat.REFUSED] + relays[EndpointStat.ABANDONED]
         share = lost / max(1, lost + relays[EndpointStat.SESSIONS]) / level.refused
-        if share > worst:
+        if share > worst and lost >= LEAST:
             where, refused = RELAY, True
         return self._blame(space, model, record, where, refused=refused) if where else None
 

@@ -111,8 +111,8 @@ def headroom_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
         found = summary["designs"][name]["headroom"]
         rows.append([
             words(design_name(summary, name)),
-            Cell(say(*["{x} ({low}–{high})"] * 2, x=decimal(found["multiplier"]),
-                     low=decimal(found["low"]), high=decimal(found["high"])),
+            Cell(say(*["{x} ({low}–{high})"] * 2, x=decimal(found["multiplier"], 1),
+                     low=decimal(found["low"], 1), high=decimal(found["high"], 1)),
                  order=found["multiplier"]),
             Cell(same(found["endpoint"]) if found["endpoint"] else NOTHING, "key"),
             words(PARTS[found["breaks"]]),

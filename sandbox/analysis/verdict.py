@@ -241,7 +241,7 @@ def _breaks(summary: Summary) -> Line:
             place=same(f" ({endpoint})" if endpoint else ""),
             where=enumerate_texts([
                 say("{x} fois le trafic d'aujourd'hui avec {design}",
-                    "{x} times today's traffic with {design}", x=decimal(multiplier),
+                    "{x} times today's traffic with {design}", x=decimal(multiplier, 1),
                     design=quoted(summary, name))
                 for name, multiplier in sorted(members, key=lambda m: m[1])
             ])))

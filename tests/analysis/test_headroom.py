@@ -79,9 +79,9 @@ def small(changes: dict[str, float]) -> Scenario:
 
 
 @pytest.mark.parametrize(("key", "scarce", "part"), [
-    ("resources.small.imap_connections", {"resources.small.imap_connections": 40}, "connections"),
-    ("resources.small.front_cores", {"processor.login": 3.0}, "front"),
-    ("backends.psc.servers", {"backends.psc.poll": 5.0}, "psc"),
+    ("resources.small.imap_connections", {"resources.small.imap_connections": 100}, "connections"),
+    ("resources.small.front_cores", {"processor.login": 0.4}, "front"),
+    ("backends.psc.servers", {"backends.psc.poll": 1.0}, "psc"),
 ])  # fmt: skip
 def test_headroom_names_what_is_scarce_and_grows_with_it(
     key: str, scarce: dict[str, float], part: str

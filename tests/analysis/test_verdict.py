@@ -120,7 +120,7 @@ def test_what_breaks_first_is_named_with_the_traffic_that_breaks_it() -> None:
     headroom = {"a": (4.0, "imap.ciba", "psc"), "b": (1.5, "imap", "connections")}
     found = summary({"a": {}, "b": {}}, headroom=headroom)
     said = line(found, "Ce qui casse d'abord")
-    assert said.index("connexions simultanées (imap)\u00a0: 1,5 fois") < said.index(
+    assert said.index("connexions simultanées (imap) : 1,5 fois") < said.index(
         "Pro Santé Connect (imap.ciba)"
     )
     assert leaders(found)["headroom"] == {"a"}

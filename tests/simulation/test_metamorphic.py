@@ -54,7 +54,7 @@ def test_twice_the_cores_never_raise_a_mean_wait(design: str) -> None:
 def test_twice_the_connections_never_raise_a_refusal() -> None:
     refused = []
     for count in (4, 8, 16, 32):
-        record = run(BUSY | slots(count), "multi-endpoint").record
+        record = run(BUSY | slots(count) | {"policies.backlog": 5}, "multi-endpoint").record
         refused.append(int(record.pools[:, [PoolStat.REFUSED, PoolStat.ABANDONED]].sum()))
     assert refused == sorted(refused, reverse=True)
     assert refused[0] > 0
