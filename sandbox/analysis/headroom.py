@@ -29,7 +29,6 @@ from sandbox.observations.schema import Cause, Protocol
 from sandbox.simulation import fast
 from sandbox.simulation.build import (
     build_model,
-    capacity_of,
     causes_of_exclusion,
     without_contention,
 )
@@ -37,7 +36,7 @@ from sandbox.simulation.dialogues import group_of
 from sandbox.simulation.model import EndpointStat, Model, PoolStat, Record, StationStat
 from sandbox.space.calendar import DayKind, day_kinds
 from sandbox.space.candidates import Candidate
-from sandbox.space.capacity import NATIONAL, RELAY, Capacity
+from sandbox.space.capacity import NATIONAL, RELAY, Capacity, capacity_of
 from sandbox.space.designs import Design
 from sandbox.space.methods import METHODS, Method
 from sandbox.space.population import Space, build_space

@@ -15,7 +15,7 @@ from sandbox.live.autoconfig import Discovery, autoconfig_handler
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
-from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
+from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.room import Room
 from sandbox.live.services import server_context_of, server_files, tls_files
 from sandbox.live.wire import Wire
@@ -32,6 +32,7 @@ from sandbox.psc.settings import PATHS
 from sandbox.serve import HttpServer, Service
 from sandbox.serve.plain import plain_app
 from sandbox.space.methods import Method
+from sandbox.space.places import Place
 from sandbox.trust import DomainList
 
 __all__ = ["Assembly"]
@@ -151,6 +152,7 @@ class Assembly:
                 domain=base,
                 name=operator.organisation.name,
                 endpoints=tuple(e for e in operator.endpoints if e.design == design),
+                policy=self.plan.policy,
                 issuer=origin + paths["issuer"],
                 authorization=origin + paths["authorization"],
                 token=origin + paths["token"],
@@ -165,8 +167,8 @@ class Assembly:
             label=plan.label,
             domains=frozenset({plan.domain}),
             folder=self.folder.path / "operators" / plan.label,
-            listeners=tuple(self._listener(each, plan.label) for each in plan.endpoints),
-            relay=self._relay(plan),
+            listeners=tuple(self._listener(each) for each in plan.endpoints),
+            relay=self._listener(plan.relay),
             chain=chain,
             key=key,
             bundle=self.keys.bundle,
@@ -207,36 +209,11 @@ class Assembly:
         )
         return operator
 
-    def _listener(self, endpoint: EndpointPlan, operator: str) -> Listener:
+    def _listener(self, place: Place) -> Listener:
         return Listener(
-            operator=operator,
-            design=endpoint.design,
-            endpoint=endpoint.name,
-            host=endpoint.host,
-            protocol=endpoint.protocol,
-            methods=endpoint.methods,
-            mechanisms=endpoint.mechanisms,
-            address=endpoint.address,
-            port=endpoint.port,
-            tls=endpoint.tls,
-            context=self._context(endpoint.certificate, endpoint.client_certificate),
-            client_certificate=endpoint.client_certificate,
-        )
-
-    def _relay(self, plan: OperatorPlan) -> Listener:
-        return Listener(
-            operator=plan.label,
-            design="",
-            endpoint="relay",
-            host=plan.relay.host,
-            protocol="relay",
-            methods=(),
-            mechanisms=(),
-            address=plan.relay.address,
-            port=plan.relay.port,
-            tls="starttls",
-            context=self._context(f"{plan.label}/relay", "required"),
-            client_certificate="required",
+            place=place,
+            mechanisms=self.plan.mechanisms(place) if place.methods else (),
+            context=self._context(place.certificate, place.client_certificate),
         )
 
     def _context(self, certificate: str, client_certificate: str) -> ssl.SSLContext:

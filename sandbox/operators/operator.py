@@ -194,7 +194,7 @@ class Operator:
             self.store,
             operator=settings.label,
             domains=settings.domains,
-            host=settings.relay.host,
+            host=settings.relay.place.host,
             journal=self.journal,
             observer=self._observer,
             closed=self._closed,
@@ -229,7 +229,7 @@ class Operator:
         }  # fmt: skip
 
         def factory(arrival: Arrival) -> asyncio.Protocol:
-            return protocols[arrival.listener.protocol](arrival)
+            return protocols[arrival.listener.place.protocol](arrival)
 
         self.runner = self._relay(post)
         self._stack.push_async_callback(self.runner.stop)
@@ -238,7 +238,11 @@ class Operator:
         self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
             door = MailDoor(
-                listeners, factory, self._policy.doors, clock=self._clock, pool=self._pool
+                listeners,
+                factory,
+                self._policy.bounds(listeners),
+                clock=self._clock,
+                pool=self._pool,
             )
             await door.start()
             self._stack.push_async_callback(door.stop)
@@ -285,7 +289,7 @@ class Operator:
         return Runner(
             self.store,
             RelaySettings(
-                host=settings.relay.host,
+                host=settings.relay.place.host,
                 port=settings.relay_port,
             ),
             post=post,
@@ -316,5 +320,5 @@ def _shared(listeners: Sequence[Listener]) -> list[list[Listener]]:
     """Group the listeners that one socket serves, told apart by SNI."""
     found: dict[tuple[str, int], list[Listener]] = {}
     for listener in listeners:
-        found.setdefault((listener.address, listener.port), []).append(listener)
+        found.setdefault((listener.place.address, listener.place.port), []).append(listener)
     return list(found.values())

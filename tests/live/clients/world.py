@@ -16,12 +16,13 @@ from typing import Any
 import httpx
 import pyotp
 
-from sandbox.live.plan import EndpointPlan, plan_space
+from sandbox.live.plan import plan_space
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.operators.model import SaslName
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.methods import METHODS, Method
+from sandbox.space.places import Place
 
 PASSWORD = (SaslName.PLAIN, SaslName.LOGIN)
 TOKEN = (SaslName.XOAUTH2, SaslName.OAUTHBEARER)
@@ -33,7 +34,7 @@ CIBA = "urn:openid:params:grant-type:ciba"
 class Case:
     """One way in: which method by which mechanism at which endpoint of which design."""
 
-    endpoint: EndpointPlan
+    endpoint: Place
     method: Method
     mechanism: SaslName
 
@@ -58,7 +59,7 @@ def cases(protocol: str) -> list[Case]:
         for endpoint in plan.operators[0].endpoints
         if endpoint.protocol == protocol
         for method in endpoint.methods
-        for mechanism in endpoint.mechanisms
+        for mechanism in plan.mechanisms(endpoint)
         if carries(mechanism, method)
     ]
 
