@@ -216,8 +216,7 @@ class _Sample:
 
     def knee(self) -> tuple[float, Breach | None]:
         """Return the multiplier at which the level breaks, and where."""
-        today = self._space(1.0)
-        capacity = capacity_of(today, self.design)
+        capacity = capacity_of(self.scenario, self.design, scale=self.scale)
         names = [e.name for e in self.design.endpoints]
         _, _, idle = self.run(1.0, None)
         base = {
