@@ -38,6 +38,7 @@ from processes import cpu_seconds, descendants
 
 CALLS = ("request", "poll", "approval", "token", "refresh", "introspection")
 CIBA = "urn:openid:params:grant-type:ciba"
+EXPIRES = '"cibaExpiresIn": "120"'
 SETTINGS = {
     "SHA-512 crypt, 5 000 rounds": "$6$saltsaltsalt$",
     "bcrypt, cost 5 (Dovecot's default)": "$2b$05$abcdefghijklmnopqrstuu",
@@ -101,6 +102,9 @@ async def main() -> None:
     serial = itertools.count()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         words = keycloak_words(Path(folder) / "kc", homes[-1], port, channel)
+        settings = Path(folder) / "kc" / "data" / "import" / "realm.json"
+        # A batch may take minutes on a busy machine.
+        settings.write_text(settings.read_text().replace(EXPIRES, EXPIRES.replace("120", "3600")))
         stack.enter_context(process(words, port, JAVA_OPTS_APPEND="-Xmx1g"))
         await listening(port)
         java, connection = java_of(port), Connection(port)
