@@ -102,7 +102,7 @@ def begin(mechanism: str, channel: Channel, *, host: str = "", port: int = 0) ->
         name = SaslName(mechanism.upper())
     except ValueError:
         raise UnknownMechanism(mechanism) from None
-    if name is SaslName.NONE or name not in channel.mechanisms:
+    if name is SaslName.NONE or not channel.takes(name):
         raise UnknownMechanism(mechanism)
     if name is SaslName.LOGIN:
         return Exchange(name, b"Username:", _Login().read)

@@ -24,7 +24,7 @@ from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 from sandbox.space.methods import Method
 from sandbox.trust import Organisation, RevocationStatus, make_bad
 
-from .world import CHANNEL, ELSEWHERE, TokenOf, Try, World, certificate, password, token
+from .world import CHANNEL, ELSEWHERE, HERE, TokenOf, Try, World, certificate, password, token
 
 FAULTS = {
     "expired": "certificate-expired",
@@ -109,6 +109,25 @@ def test_a_card_opens_an_organisational_mailbox_that_its_holder_holds(world: Wor
     [result] = world.results(certificate(card(world, person), box.address))
     assert isinstance(result, Accepted)
     assert result.actor.identity == person.national_id
+
+
+def test_a_card_that_could_open_several_mailboxes_does_not_log_in_alone(world: World) -> None:
+    box = world.box(
+        "m.type = 1 AND d.name = 'op1.mssante.test' AND EXISTS (SELECT 1 FROM holder h"
+        " JOIN mailbox o ON o.person = h.person JOIN domain e ON e.id = o.domain"
+        " JOIN person q ON q.id = h.person"
+        " WHERE h.mailbox = m.id AND e.name = d.name AND q.national_id LIKE '8%')"
+    )
+    holders = world.directory.holders(box.address)
+    person = next(
+        p
+        for p in holders
+        if p.rpps and sum(b.domain == HERE for b in world.directory.mailboxes_of(p)) > 1
+    )
+    channel = certificate(card(world, person)).channel
+    alone = CertificateCredentials(mechanism=SaslName.NONE)
+    got = world.play(Try(alone, channel), Try(replace(alone, authzid=box.address), channel))
+    assert got == ["mailbox-not-named", box.address]
 
 
 def test_an_employee_s_card_is_a_card(world: World) -> None:
