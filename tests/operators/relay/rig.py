@@ -17,6 +17,7 @@ from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.observing import DeliveryObserved, Nobody
 from sandbox.operators.post import PostOffice
 from sandbox.operators.relay.backoff import Backoff
+from sandbox.operators.relay.connection import Timeouts
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.runner import Runner
 from sandbox.operators.relay.settings import RelaySettings
@@ -48,6 +49,7 @@ CARL = "carl@op2.mssante.test"
 CONTENT = b"From: <anne@op1.mssante.test>\r\nMessage-ID: <m1@op1>\r\n\r\n.hello\r\n"
 # Soon again, and patient beyond any test: a slow machine changes nothing.
 QUICK = Backoff(first=0.02, ceiling=0.05)
+PATIENT = Timeouts(connect=60, reply=60, final=60)
 ONE = Organisation(name="OPERATEUR 1", department="Paris (75)", finess="750000018")
 TWO = Organisation(name="OPERATEUR 2", department="Paris (75)", finess="750000026")
 OTHER = Organisation(name="CH DE TEST", department="Aude (11)", finess="119999993")
@@ -135,7 +137,7 @@ class Rig:
             self.store,
             RelaySettings(
                 host="mx.op1.mssante.test", port=self.port,
-                **{"backoff": QUICK, "recovery": QUICK} | self.options,
+                **{"backoff": QUICK, "recovery": QUICK, "timeouts": PATIENT} | self.options,
             ),
             names=Names("127.0.0.1", self.dns.port, suffix="mssante.test", seconds=60),
             listed=lambda: self.domains,
