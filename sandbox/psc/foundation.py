@@ -59,8 +59,8 @@ class Options:
 class Foundation:
     """Settings, store, clock, keys, clients, events and faults of one provider.
 
-    `origin` is `https://host:port`; `mtls_origin` the same for the listener that asks for client
-    certificates.
+    `origin` is `https://host:port`; `mtls_origin` and `wallet_origin` the same for clients with
+    certificates and for browsers.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Foundation:
         origin: str,
         *,
         mtls_origin: str | None = None,
+        wallet_origin: str | None = None,
         options: Options | None = None,
         store: Store | None = None,
         clock: Clock | None = None,
@@ -79,6 +80,8 @@ class Foundation:
         self.settings = settings
         self.origin = origin
         self.mtls_origin = mtls_origin
+        # Where browsers go, and no client certificate is asked for.
+        self.wallet_origin = wallet_origin or origin
         self.issuer = origin + settings.paths["issuer"]
         self.store = store or Store()
         self.clock = clock or Clock()
@@ -148,6 +151,10 @@ class Foundation:
         with self.lock:
             self.clients[client.client_id] = client
 
+    def _origins(self) -> tuple[str, ...]:
+        """Return where this provider answers."""
+        return tuple(filter(None, (self.origin, self.mtls_origin, self.wallet_origin)))
+
     def _refuse_own(self, client_id: str, url: str) -> None:
         """Refuse an endpoint at this provider or at a reserved address: it could drive them."""
         parts = urlsplit(url)
@@ -155,7 +162,7 @@ class Foundation:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         own = {
             (loopback(origin.hostname or ""), origin.port)
-            for origin in map(urlsplit, filter(None, (self.origin, self.mtls_origin)))
+            for origin in map(urlsplit, self._origins())
         }
         if (address, port) in own or address in self._reserved:
             raise UserError(

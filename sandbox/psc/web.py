@@ -32,6 +32,7 @@ from sandbox.serve.http import DROP, PEER_CERTIFICATE
 __all__ = [
     "OPERATOR_SMS",
     "PRO_SANTE_CONNECT",
+    "CertificateRequired",
     "application",
     "page",
     "read_body",
@@ -177,6 +178,22 @@ async def _submit(request: Request) -> Response:
     """The script that sends a form_post answer on: the page allows no inline one."""
     del request
     return Response("document.forms[0].submit();", 200, media_type="text/javascript")
+
+
+class CertificateRequired:
+    """An application for clients with certificates: who has none is told so in HTTP."""
+
+    def __init__(self, app: ASGIApp, provider: Provider) -> None:
+        self._app = app
+        self._provider = provider
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 401 and log why."""
+        if scope["type"] != "http" or scope.get(PEER_CERTIFICATE) is not None:
+            await self._app(scope, receive, send)
+            return
+        refused = Refused(refusals_request.CERTIFICATE_ABSENT)
+        await send_reply(self._provider.refuse(refused), scope, send)
 
 
 def application(provider: Provider, extra: list[Route]) -> ASGIApp:

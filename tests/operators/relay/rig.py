@@ -40,6 +40,7 @@ from sandbox.trust import (
 )
 from sandbox.trust.dns_server import DnsServer
 from sandbox.trust.resolver import Resolver
+from tests.operators.listening import a_listener
 
 from .peer import Behaviour, peer_door
 
@@ -73,11 +74,10 @@ class Pki:
 
     def listener(self, name: str, address: str, port: int) -> Listener:
         chain, key = self.folder / name / "chain.pem", self.folder / name / "key.pem"
-        return Listener(
-            operator="op2", design="", endpoint="relay", host=HOST, protocol="relay", methods=(),
-            mechanisms=(), address=address, port=port, tls="starttls",
-            client_certificate="required",
-            context=endpoint_context(chain, key, self.bundle, client_certificate="required"),
+        return a_listener(
+            endpoint_context(chain, key, self.bundle, client_certificate="required"),
+            operator="op2", design="", name="relay", host=HOST, protocol="relay", methods=(),
+            address=address, port=port, tls="starttls", client_certificate="required",
         )  # fmt: skip
 
 
