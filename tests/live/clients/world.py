@@ -198,7 +198,7 @@ class World:
             end = time.monotonic() + PATIENCE
             while time.monotonic() < end:
                 session.select("INBOX", readonly=True)
-                _, (found,) = session.uid("SEARCH", "SUBJECT", mark)
+                _, (found,) = session.uid("SEARCH", "SUBJECT", f'"{mark}"')
                 if found:
                     uids = found.split()
                     assert len(uids) == 1, f"{mark} came {len(uids)} times"
@@ -216,16 +216,18 @@ class World:
         context = ssl.create_default_context(cafile=self.bundle)
         context.load_cert_chain(way["certificate"], way["key"])
         with imaplib.IMAP4_SSL(at["address"], at["port"], ssl_context=context) as session:
-            session.authenticate("EXTERNAL", lambda _: address.encode())
+            if session.state == "NONAUTH":  # else greeted PREAUTH
+                session.authenticate("EXTERNAL", lambda _: address.encode())
             yield session
 
 
 @contextlib.contextmanager
-def running_world() -> Iterator[World]:
-    """Run a space of two operators in every design."""
-    options = LiveOptions(
-        designs=("all",), operators=2, behaviour="approve", revocation_cache=0.0
-    )  # fmt: skip
+def running_world(**changes: Any) -> Iterator[World]:
+    """Run a space of two operators, in every design unless `changes` say otherwise."""
+    usual: dict[str, Any] = {
+        "designs": ("all",), "operators": 2, "behaviour": "approve", "revocation_cache": 0.0
+    }  # fmt: skip
+    options = LiveOptions(**(usual | changes))
     with LiveSpace(options) as space:
         world = World(space)
         stop = threading.Event()
