@@ -22,6 +22,7 @@ class OperatorPolicy:
         hold: logins that wait for a telephone.
         tokens: access tokens.
         psc_timeout: before it gives up on an answer of Pro Santé Connect.
+        pinged: told by Pro Santé Connect that a person answered (CIBA ping), instead of polling it.
         login_seconds: before a connection that has not logged in is cut.
         access: codes, attempts, revocation.
         doors: bounds of every socket.
@@ -30,6 +31,7 @@ class OperatorPolicy:
     hold: HoldPolicy
     tokens: TokenPolicy
     psc_timeout: float
+    pinged: bool
     login_seconds: float
     access: AccessPolicy = field(default_factory=AccessPolicy)
     doors: DoorLimits = MAIL_LIMITS
