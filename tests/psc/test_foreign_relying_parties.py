@@ -79,6 +79,7 @@ def test_authlib_logs_in_reads_its_tokens_refreshes_and_revokes(provider, authli
     revoked = client.revoke_token(metadata["revocation_endpoint"], token=fresh["refresh_token"])
     assert revoked.status_code == 200
     assert client.get(metadata["userinfo_endpoint"]).status_code == 401
+    client.close()
 
 
 # --- Apache --------------------------------------------------------------------------------------
