@@ -28,9 +28,13 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.machine import arguments, keep  # noqa: E402
 from sandbox.operators.journal import Journal  # noqa: E402
 from sandbox.operators.listener import Listener, MailDoor, endpoint_context  # noqa: E402
+from sandbox.operators.login import Logins  # noqa: E402
 from sandbox.operators.model import Accepted, SaslName  # noqa: E402
+from sandbox.operators.observing import Nobody  # noqa: E402
 from sandbox.operators.post.office import PostOffice  # noqa: E402
 from sandbox.operators.smtp import SubmissionServer  # noqa: E402
+from sandbox.space.designs import Endpoint  # noqa: E402
+from sandbox.space.places import Place  # noqa: E402
 from sandbox.trust import KeyKind, Organisation, TestCA  # noqa: E402
 from tests.operators.smtp.scripted import ALICE, BOB, actor  # noqa: E402
 
@@ -65,6 +69,9 @@ class _Anybody:
     async def authenticate(self, *_: Any) -> Accepted:
         return Accepted(actor=actor())
 
+    async def again(self, *_: Any) -> None:
+        """Whoever was let in may stay."""
+
 
 async def serve(kind: str, port: int, keys: Path) -> None:
     """Serve until killed."""
@@ -77,14 +84,16 @@ async def serve(kind: str, port: int, keys: Path) -> None:
             _Nowhere(),  # type: ignore[arg-type]
             operator="op1", domains=frozenset({"op1.mssante.test"}), host="x", journal=journal,
         )  # fmt: skip
-        server = SubmissionServer(
-            post, _Anybody(), may_receive=lambda _: None, journal=journal  # type: ignore[arg-type]
+        logins = Logins(judge=_Anybody(), journal=journal, observer=Nobody())
+        server = SubmissionServer(post, logins, may_receive=lambda _: None)
+        endpoint = Endpoint(
+            name="s", protocol="smtp", methods=(), host="x", address="s", port=port,
+            certificate="s", tls="implicit", client_certificate="none",
         )  # fmt: skip
-        listener = Listener(
-            operator="op1", design="d", endpoint="s", host="x", protocol="smtp", methods=(),
-            mechanisms=(SaslName.PLAIN,), address="127.0.0.1", port=port, tls="implicit",
-            context=context, client_certificate="none",
-        )  # fmt: skip
+        place = Place(
+            operator="op1", design="d", endpoint=endpoint, host="x", address="127.0.0.1", port=port
+        )
+        listener = Listener(place=place, mechanisms=(SaslName.PLAIN,), context=context)
         await MailDoor([listener], server.protocol).start()
     else:
         from aiosmtpd.smtp import SMTP, AuthResult

@@ -15,13 +15,13 @@ from sandbox.space.capacity import Part, of_operator
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
 from sandbox.space.login_policies import LoginPolicy
-from sandbox.space.methods import Mechanism, Method
+from sandbox.space.methods import Mechanism
 from sandbox.space.operators import operator_names, operator_sizes
+from sandbox.space.places import Place
 from sandbox.space.scenario import Scenario
 from sandbox.trust.design_zone import (
     RELAY,
     SUFFIX,
-    Place,
     operator_address,
     places,
     subdomain,
@@ -33,18 +33,28 @@ from sandbox.trust.zone import Host, ZoneSpec
 __all__ = [
     "OFFSET",
     "CertificatePlan",
-    "EndpointPlan",
     "OperatorPlan",
     "ServicePlan",
     "SpacePlan",
     "plan_space",
-    "sasl_names",
 ]
 
 OFFSET = 10_000
 MOST_OPERATORS = 200  # of a live space, all in one process
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _AUTOCONFIG, _ACCOUNTS, _CIBA = RELAY + 1, RELAY + 2, RELAY + 3
+# Where mail from other operators comes in (API MSS-IO): of no design, the same under all.
+_RELAY = Endpoint(
+    name="relay",
+    protocol="relay",
+    methods=(),
+    host="mx.{operator}",
+    address="relay",
+    port=25,
+    certificate="relay",
+    tls="starttls",
+    client_certificate="required",
+)
 _WIRE: dict[Mechanism, tuple[SaslName, ...]] = {
     Mechanism.PLAIN: (SaslName.PLAIN, SaslName.LOGIN),
     Mechanism.EXTERNAL: (SaslName.EXTERNAL,),
@@ -67,28 +77,6 @@ class ServicePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointPlan:
-    """One endpoint of a design at one operator; fields as in `operators.listener.Listener`.
-
-    `certificate` is the path of its certificate under the folder of certificates; `slots` how many
-    connections it serves at once.
-    """
-
-    design: str
-    name: str
-    protocol: str
-    host: str
-    address: str
-    port: int
-    tls: str
-    client_certificate: str
-    methods: tuple[Method, ...]
-    mechanisms: tuple[SaslName, ...]
-    certificate: str
-    slots: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificatePlan:
     """A server certificate to keep: path under the folder of certificates, names, addresses."""
 
@@ -108,7 +96,6 @@ class OperatorPlan:
         organisation: the legal person of its certificates.
         endpoints: of all designs, in the order of the designs.
         relay: where its mail is taken (MX).
-        relay_slots: connections that it serves there at once.
         autoconfig: HTTPS server of autoconfiguration; HTTP on `autoconfig_http`.
         discovery: what autoconfiguration may be asked about: the mail domain, for the first
             design, and one name for each other design.
@@ -121,9 +108,8 @@ class OperatorPlan:
     number: int
     domain: str
     organisation: Organisation
-    endpoints: tuple[EndpointPlan, ...]
-    relay: ServicePlan
-    relay_slots: int
+    endpoints: tuple[Place, ...]
+    relay: Place
     autoconfig: ServicePlan
     autoconfig_http: int
     discovery: tuple[tuple[str, str], ...]
@@ -147,7 +133,7 @@ class SpacePlan:
         port_offset: added to every port.
         block: second part of all addresses.
         designs: side by side, the one with the plain names first.
-        login_policy: by which one logs in at all of them.
+        policy: how one logs in at all of them.
         operators: the largest of the scenario first.
         files, ocsp: PKI (HTTP).
         domains: the list of authorised domains (HTTPS).
@@ -161,7 +147,7 @@ class SpacePlan:
     port_offset: int
     block: int
     designs: tuple[Design, ...]
-    login_policy: str
+    policy: LoginPolicy
     operators: tuple[OperatorPlan, ...]
     files: ServicePlan
     ocsp: ServicePlan
@@ -173,6 +159,11 @@ class SpacePlan:
     psc: ServicePlan
     psc_mtls: ServicePlan
     psc_wallet: ServicePlan
+
+    def mechanisms(self, place: Place) -> tuple[SaslName, ...]:
+        """Return what an endpoint offers: PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER."""
+        offered = self.policy.offered(place.endpoint)
+        return tuple(name for mechanism in offered for name in _WIRE[mechanism])
 
     @property
     def zone(self) -> ZoneSpec:
@@ -199,34 +190,8 @@ def _autoconfig_names(discovery: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"{prefix}{base}" for base, _ in discovery for prefix in prefixes)
 
 
-def sasl_names(endpoint: Endpoint, policy: LoginPolicy) -> tuple[SaslName, ...]:
-    """Return what an endpoint offers on the wire under a login policy.
-
-    PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER.
-    """
-    return tuple(name for mechanism in policy.offered(endpoint) for name in _WIRE[mechanism])
-
-
-def _endpoint(place: Place, operator: str, policy: LoginPolicy, slots: int) -> EndpointPlan:
-    endpoint = place.endpoint
-    return EndpointPlan(
-        design=place.design,
-        name=endpoint.name,
-        protocol=endpoint.protocol,
-        host=place.host,
-        address=place.address,
-        port=place.port,
-        tls=endpoint.tls,
-        client_certificate=endpoint.client_certificate,
-        methods=endpoint.methods,
-        mechanisms=sasl_names(endpoint, policy),
-        certificate=f"{operator}/{place.design}/{endpoint.certificate}",
-        slots=slots,
-    )
-
-
-def _certificates(endpoints: Sequence[EndpointPlan]) -> list[CertificatePlan]:
-    found: dict[str, list[EndpointPlan]] = {}
+def _certificates(endpoints: Sequence[Place]) -> list[CertificatePlan]:
+    found: dict[str, list[Place]] = {}
     for endpoint in endpoints:
         found.setdefault(endpoint.certificate, []).append(endpoint)
     return [
@@ -248,11 +213,11 @@ def _organisation(label: str, number: int) -> Organisation:
 
 
 def _operator(
-    label: str, number: int, designs: Sequence[Design], policy: LoginPolicy,
+    label: str, number: int, designs: Sequence[Design],
     parts: Mapping[str, Mapping[str, Part]], suffix: str, offset: int, block: int,
 ) -> OperatorPlan:  # fmt: skip
     endpoints = tuple(
-        _endpoint(place, label, policy, parts[place.design][place.endpoint.name].slots)
+        replace(place, slots=parts[place.design][place.name].slots)
         for place in places(
             designs, label, number, suffix=suffix, port_offset=offset, block=block
         )
@@ -263,6 +228,15 @@ def _operator(
         address = operator_address(number, last, block=block)
         return ServicePlan(host=f"{name}.{domain}", address=address, port=port + offset)
 
+    relay = Place(
+        operator=label,
+        design="",
+        endpoint=_RELAY,
+        host=f"mx.{domain}",
+        address=operator_address(number, RELAY, block=block),
+        port=_RELAY.port + offset,
+        slots=parts[designs[0].name][MX].slots,
+    )
     autoconfig, accounts, ciba = (
         server("autoconfig", _AUTOCONFIG, 443),
         server("compte", _ACCOUNTS, 443),
@@ -288,8 +262,7 @@ def _operator(
         domain=domain,
         organisation=_organisation(label, number),
         endpoints=endpoints,
-        relay=server("mx", RELAY, 25),
-        relay_slots=parts[designs[0].name][MX].slots,
+        relay=relay,
         autoconfig=autoconfig,
         autoconfig_http=80 + offset,
         discovery=discovery,
@@ -365,13 +338,12 @@ def plan_space(
         port_offset=port_offset,
         block=block,
         designs=chosen,
-        login_policy=policy.name,
+        policy=policy,
         operators=tuple(
             _operator(
                 labels[each],
                 number,
                 chosen,
-                policy,
                 {design.name: of_operator(scenario, design, each) for design in chosen},
                 suffix,
                 port_offset,

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from sandbox.live.cast import CastAccount, Holder
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import PIN, Keys
-from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
+from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.services import list_url
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.totp import DIGITS
@@ -26,6 +26,7 @@ from sandbox.psc.outage import Window
 from sandbox.space.errors import UserError
 from sandbox.space.executions import TICKET_SECONDS
 from sandbox.space.methods import Method
+from sandbox.space.places import Place
 from sandbox.trust.keys import write_private
 
 __all__ = ["FORMAT", "build_sheet", "otpauth", "policies_in_force", "read_sheet", "write_sheet"]
@@ -92,7 +93,7 @@ def _account(account: CastAccount, certificates: Path, period: int) -> Tree:
     }
 
 
-def _endpoint(endpoint: EndpointPlan) -> Tree:
+def _endpoint(endpoint: Place, plan: SpacePlan) -> Tree:
     return {
         "name": endpoint.name,
         "protocol": endpoint.protocol,
@@ -102,17 +103,16 @@ def _endpoint(endpoint: EndpointPlan) -> Tree:
         "tls": endpoint.tls,
         "client_certificate": endpoint.client_certificate,
         "methods": [each.value for each in endpoint.methods],
-        "mechanisms": [each.value for each in endpoint.mechanisms],
+        "mechanisms": [each.value for each in plan.mechanisms(endpoint)],
     }
 
 
-def policies_in_force(
-    plan: SpacePlan, wire: Wire, endpoints: Sequence[EndpointPlan], most: int
-) -> Tree:
+def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[Place], most: int) -> Tree:
     """Return what holds on the wire at the endpoints of a design, by the scenario's own names."""
     operator, totp = wire.operator, wire.operator.access.totp
     return {
-        "login_policy": plan.login_policy,
+        "login_policy": plan.policy.name,
+        "ciba_mode": "ping" if operator.pinged else "poll",
         "ciba_interval": wire.psc.interval,
         "ciba_expiry": wire.psc.expires_in,
         "token_seconds": wire.psc.access_token_life,
@@ -153,7 +153,7 @@ def _operator(
         },
         "journal": str(own / "journal.jsonl"),
         "designs": {
-            design.name: [_endpoint(e) for e in operator.endpoints if e.design == design.name]
+            design.name: [_endpoint(e, plan) for e in operator.endpoints if e.design == design.name]
             for design in plan.designs
         },
         "policies": {

@@ -10,9 +10,10 @@ a good client certificate, without a word of SASL; whoever shows none logs in by
 listener offers some. On IMAP over implicit TLS that is a greeting of `* PREAUTH` (RFC 9051
 §7.1.4), never after STARTTLS, where the greeting was said in clear: there EXTERNAL is asked for.
 On SMTP the certificate authorises MAIL without AUTH; the sender names the mailbox. On IMAP nothing
-names it before the greeting: whose certificate could open several is greeted `* OK`, and names one
-by EXTERNAL. A certificate that is refused opens nothing, and shuts nothing: the journal says why,
-the greeting is `* OK`, MAIL is answered 530, and EXTERNAL or a password may follow.
+names it before the greeting: a card opens its person's own, and a legal person with several is
+greeted `* OK` and names one by EXTERNAL. A certificate that is refused opens nothing, and shuts
+nothing: the journal says why, the greeting is `* OK`, MAIL is answered 530, and EXTERNAL or a
+password may follow.
 
 A client gives up when it cancels an exchange, or hangs up while its login waits: one reason each,
 one cause. The time until then counts as the person's, for whom a login waits.

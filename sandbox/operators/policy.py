@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sandbox.operators.auth.access_control import AccessPolicy
@@ -22,22 +22,21 @@ class OperatorPolicy:
         hold: logins that wait for a telephone.
         tokens: access tokens.
         psc_timeout: before it gives up on an answer of Pro Santé Connect.
+        pinged: told by Pro Santé Connect that a person answered (CIBA ping), instead of polling it.
         login_seconds: before a connection that has not logged in is cut.
         access: codes, attempts, revocation.
         doors: bounds of every socket.
-        slots: connections at once, by design and endpoint; as `doors` says where nothing is said.
     """
 
     hold: HoldPolicy
     tokens: TokenPolicy
     psc_timeout: float
+    pinged: bool
     login_seconds: float
     access: AccessPolicy = field(default_factory=AccessPolicy)
     doors: DoorLimits = MAIL_LIMITS
-    slots: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def bounds(self, listeners: Sequence[Listener]) -> DoorLimits:
         """Return the bounds of a socket; endpoints that share one draw on one pool."""
-        first = listeners[0]
-        slots = self.slots.get((first.design, first.endpoint), self.doors.connections)
-        return replace(self.doors, connections=slots)
+        slots = listeners[0].place.slots
+        return replace(self.doors, connections=slots) if slots else self.doors

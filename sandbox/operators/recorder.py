@@ -144,9 +144,10 @@ class Recorder:
         with self._lock:
             slots = Slots(door.limits.connections)
             for listener in door.listeners:
-                record = self._records.setdefault(listener.design, Record())
-                name = _endpoint(listener)
-                record.places[listener.operator, name] = Place(listener, door.port, slots, door)
+                where = listener.place
+                record = self._records.setdefault(where.design, Record())
+                name = _name(where.protocol, where.name)
+                record.places[where.operator, name] = Place(listener, door.port, slots, door)
                 record.load.setdefault(name, Minutes())
 
     def connected(self, channel: Channel, at: float) -> None:
@@ -263,5 +264,9 @@ class Recorder:
         record.logins.setdefault(key, Durations()).add(seconds)
 
 
-def _endpoint(of: Channel | Listener) -> str:
-    return "mx" if of.protocol == "relay" else of.endpoint
+def _name(protocol: str, endpoint: str) -> str:
+    return "mx" if protocol == "relay" else endpoint
+
+
+def _endpoint(channel: Channel) -> str:
+    return _name(channel.protocol, channel.endpoint)

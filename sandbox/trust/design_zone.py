@@ -10,15 +10,14 @@ lists all endpoints of a protocol, by rising priority; a label above it names th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sandbox.space.designs import Design, Endpoint
+from sandbox.space.designs import Design
 from sandbox.space.errors import UserError
+from sandbox.space.places import Place
 from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = [
     "SUFFIX",
-    "Place",
     "certificate_names",
     "operator_address",
     "places",
@@ -38,25 +37,6 @@ FIRST_BLOCK = 1
 OPERATORS_PER_BLOCK = 250  # 127.block.number.address
 MOST_OPERATORS = 250 * OPERATORS_PER_BLOCK
 RELAY = 250  # last part of the relay's address; endpoints count from 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where an endpoint of a design stands at one operator.
-
-    Attributes:
-        design: name of the design.
-        endpoint: what stands there.
-        host: FQDN.
-        address: loopback address.
-        port: TCP port, offset included.
-    """
-
-    design: str
-    endpoint: Endpoint
-    host: str
-    address: str
-    port: int
 
 
 def subdomain(design: Design, first: Design, suffix: str) -> str:
@@ -101,6 +81,7 @@ def places(
     }
     return tuple(
         Place(
+            operator=operator,
             design=design.name,
             endpoint=endpoint,
             host=(

@@ -20,6 +20,7 @@ IN_BOTH = key_groups(DEMO).both
 # Words, and numbers of which the wire has few: another value than the default that it can have.
 OTHERS: dict[str, Any] = {
     "login_policy": "xoauth2",
+    "policies.ciba_mode": "ping",
     "populations.liberal.personal_mailboxes": 1.5,
     "populations.liberal.application_mailboxes": 0.1,
     "populations.ehpad.machine_share": 0.2,
@@ -64,7 +65,7 @@ BASE = with_inputs(
 )
 LIVE = live_of(BASE)
 # Of these the wire has one value: another is refused (below).
-SINGLE = {"policies.ciba_mode", "resources.placement"}
+SINGLE = {"resources.placement"}
 
 
 # Every input ----------------------------------------------------------------------------------
@@ -135,7 +136,6 @@ def test_sms_arrive_at_once_unless_people_are_drawn() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("policies.ciba_mode", "ping", "poll"),
         ("resources.placement", "shared", "dedicated"),
         ("policies.ciba_interval", 2.5, "whole seconds"),
         ("policies.token_seconds", 270.5, "whole seconds"),

@@ -120,7 +120,7 @@ class AccessControl:
         self.passwords = PasswordLogin(
             self.holdings, self.accounts, self.codes, self.attempts, held or {}
         )
-        self.cards = CardLogin(judge, self.holdings)
+        self.cards = CardLogin(judge, self.holdings.admit)
         self.authenticator = Authenticator(
             passwords=self.passwords,
             cards=self.cards,

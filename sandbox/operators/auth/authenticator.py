@@ -22,7 +22,6 @@ from sandbox.operators.model import (
     Credentials,
     PasswordCredentials,
     Rejected,
-    SaslName,
     TokenCredentials,
 )
 from sandbox.operators.refusals import LoginAnswer, LoginRefusal
@@ -163,8 +162,7 @@ class Authenticator:
         if is_card(certificate):
             if Method.CPS not in channel.methods:
                 return Rejected(refusal=refusals.CARD_NOT_HERE, method=Method.CPS)
-            alone = credentials.mechanism is SaslName.NONE
-            return await self._cards.verify(certificate, credentials.authzid, alone=alone)
+            return await self._cards.verify(certificate, credentials.authzid)
         if Method.CERTIFICATE not in channel.methods:
             return Rejected(refusal=refusals.APPLICATION_NOT_HERE, method=Method.CERTIFICATE)
         return await self._applications.verify(certificate, credentials.authzid)

@@ -6,7 +6,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from sandbox.operators.auth.certificates import CertificateJudge, subject_value
-from sandbox.operators.auth.holdings import Holdings
+from sandbox.operators.auth.verifier import Admit
 from sandbox.operators.model import Accepted, Rejected
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
@@ -20,28 +20,21 @@ class CardLogin:
 
     Args:
         judge: checks certificates.
-        holdings: mailboxes of this operator.
+        admit: which mailbox the person may open.
     """
 
-    def __init__(self, judge: CertificateJudge, holdings: Holdings) -> None:
+    def __init__(self, judge: CertificateJudge, admit: Admit) -> None:
         self._judge = judge
-        self._holdings = holdings
+        self._admit = admit
 
-    async def verify(
-        self, certificate: x509.Certificate, authzid: str, *, alone: bool = False
-    ) -> Accepted | Rejected:
-        """Judge a card; `authzid` names a mailbox that she holds, or is empty for her own.
-
-        `alone`: nothing but the card was asked; without a name it has to be her only mailbox.
-        """
+    async def verify(self, certificate: x509.Certificate, authzid: str) -> Accepted | Rejected:
+        """Judge a card; `authzid` names a mailbox that she holds, or is empty for her own."""
         employee = bool(subject_value(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME))
         profile = ProfileName.CPE_AUTH if employee else ProfileName.CPS_AUTH
         judged = await self._judge.judge(certificate, profile)
         if judged.refusal is not None:
             return Rejected(refusal=judged.refusal, method=Method.CPS, backend=judged.backend)
-        person = subject_value(certificate, NameOID.COMMON_NAME)
-        unnamed = alone and not authzid
-        account = self._holdings.only(person) if unnamed else self._holdings.admit(person, authzid)
+        account = self._admit(subject_value(certificate, NameOID.COMMON_NAME), authzid)
         if isinstance(account, LoginRefusal):
             return Rejected(refusal=account, method=Method.CPS, backend=judged.backend)
         return Accepted(actor=account.actor(Method.CPS), backend=judged.backend)

@@ -116,13 +116,6 @@ class Holdings:
                 return refusals.NOT_A_HOLDER
         return self._account(name.mailbox, person) if name.mailbox else self._preferred(person)
 
-    def only(self, identity: str) -> Account | LoginRefusal:
-        """Return what a person may open who cannot say what: her only mailbox here."""
-        person = self._directory.person(identity)
-        if person is not None and len(self._boxes(person)) > 1:
-            return refusals.MAILBOX_NOT_NAMED
-        return self.admit(identity)
-
     def served(self, address: str) -> Mailbox | LoginRefusal:
         """Return a living mailbox of this operator."""
         # The domain first: another operator's mailboxes are not this one's to look up.
@@ -150,12 +143,9 @@ class Holdings:
         box = self._directory.mailbox(holder)
         return box.person if box is not None else None
 
-    def _boxes(self, person: Person) -> list[Mailbox]:
-        domains = self._domains()
-        return [box for box in self._directory.mailboxes_of(person) if box.domain in domains]
-
     def _preferred(self, person: Person) -> Account | LoginRefusal:
-        boxes = self._boxes(person)
+        domains = self._domains()
+        boxes = [box for box in self._directory.mailboxes_of(person) if box.domain in domains]
         boxes.sort(key=lambda box: box.type is not BoxType.PER)  # stable: preference within a type
         if not boxes:
             return refusals.NO_MAILBOX_HERE
