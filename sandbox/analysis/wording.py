@@ -159,7 +159,7 @@ UNITS: dict[str, str] = {
     "euros a day": "euros par jour", "days per URL and editor": "jours par URL et par éditeur",
     "editors": "éditeurs",
     "euros per opening request and site": "euros par demande d'ouverture et par site",
-    "mailboxes": "BAL",
+    "mailboxes": "BAL", "share of mailboxes": "part des BAL",
     "external, certificate-alone, xoauth2 or the scenario's own":
         "external, certificate-alone, xoauth2 ou une règle du scénario",
     "years": "ans", "per year": "par an", "quarters": "trimestres",
