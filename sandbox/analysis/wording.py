@@ -159,6 +159,12 @@ UNITS: dict[str, str] = {
     "euros a day": "euros par jour", "days per URL and editor": "jours par URL et par éditeur",
     "editors": "éditeurs",
     "euros per opening request and site": "euros par demande d'ouverture et par site",
+    "attempts": "tentatives",
+    "messages": "messages",
+    "recipients per message": "destinataires par message",
+    "share of attempts": "part des tentatives",
+    "share of days": "part des jours",
+    "variance over mean": "variance sur moyenne",
     "mailboxes": "BAL", "share of mailboxes": "part des BAL",
     "external, certificate-alone, xoauth2 or the scenario's own":
         "external, certificate-alone, xoauth2 ou une règle du scénario",
