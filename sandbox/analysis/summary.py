@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import METRICS, collect, latency
 from sandbox.analysis.statistics import estimate
 from sandbox.observations.observations import Observations
@@ -70,6 +71,16 @@ def _endpoints(comparison: Comparison, runs: list[Observations]) -> dict[str, An
                 place["utilisation_peak"], round(float(row["utilisation_peak"]), 6)
             )
     return rows
+
+
+def _headroom(found: Headroom) -> dict[str, Any]:
+    where = found.breach
+    return {
+        "multiplier": round(found.multiplier, 3), "low": round(found.low, 3),
+        "high": round(found.high, 3), "endpoint": where.endpoint if where else None,
+        "breaks": where.part if where else None, "operator": (where.operator or None)
+        if where else None,
+    }  # fmt: skip
 
 
 def _bill(bill: Bill) -> dict[str, Any]:
@@ -161,6 +172,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
                 "low": _bill(cost.low), "central": _bill(cost.central), "high": _bill(cost.high),
             },
             "metrics": metrics,
+            "headroom": _headroom(comparison.headroom[name]),
             "cannot_connect": {
                 cause: round(share, 9) for cause, share in comparison.excluded[name].items()
             },

@@ -95,6 +95,12 @@ CAUSES: dict[str, Text] = {
             "relève automatique sans personne pour valider",
             "background poll with no person to approve",
         ),
+        Cause.USER_LIMIT: Text(
+            "trop de connexions sur une même BAL", "too many connections to one mailbox"
+        ),
+        Cause.ADDRESS_LIMIT: Text(
+            "trop de connexions depuis une même adresse", "too many connections from one address"
+        ),
         Cause.CREDENTIALS: Text("mot de passe faux", "wrong password"),
         Cause.CERTIFICATE_REFUSED: Text("certificat refusé", "certificate refused"),
         Cause.TOKEN_REFUSED: Text("jeton refusé", "access token refused"),
