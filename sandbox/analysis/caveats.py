@@ -26,7 +26,7 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
     "method_url": ("software.*.method_url",),
     "port_blocked": ("populations.*.port_blocked",),
     "waits": ("methods.*",),
-    "limits": ("resources.*", "processor.*", "backends.psc.*"),
+    "limits": ("resources.*", "service.*", "processor.*", "backends.psc.*"),
     "costs": ("costs.*",),
 }
 UNCERTAIN = ("placeholder", "expert guess")
@@ -83,7 +83,7 @@ def basis_text(summary: Summary) -> Text:
     results = [
         (Text("qui peut se connecter", "who can connect"), access),
         (Text("les attentes", "waits"), RESTS_ON["waits"]),
-        (Text("les saturations", "saturation"), RESTS_ON["limits"]),
+        (Text("la marge de charge", "headroom"), RESTS_ON["limits"]),
         (Text("les coûts", "costs"), RESTS_ON["costs"]),
     ]
     parts = []

@@ -49,10 +49,6 @@ METRICS: dict[str, Metric] = {
                "mean wait of a person, same mix", "s", 0.1),
         Metric("machine_latency", "latence machine moyenne, à mélange égal",
                "mean machine latency, same mix", "s", 0.005),
-        Metric("slots_peak", "remplissage maximal des connexions",
-               "fullest connection slots", "share", 0.02),
-        Metric("processor_peak", "charge maximale d'un processeur d'endpoint (minute)",
-               "busiest endpoint processor (minute)", "share", 0.02),
         Metric("psc_peak", "charge maximale de Pro Santé Connect (minute)",
                "busiest minute of Pro Santé Connect", "share", 0.02),
     )
@@ -124,19 +120,18 @@ def headline(
     totals = tables["login_totals"]
     attempts = totals[totals["measure"] == "machine"]["count"].sum() + lost
     sent = sessions[sessions["protocol"] == "smtp"]["sessions"].sum()
-    delivered = tables["deliveries"]["count"].sum()
-    endpoints, backends = tables["endpoints"], tables["backends"]
-    doors = endpoints[endpoints["endpoint"] != "mx"]
-    fullest = doors["slots_used_peak"] / doors["slots"]
+    submitted = totals[(totals["measure"] == "machine") & (totals["protocol"] == "smtp")]
+    relays = sessions[sessions["protocol"] == "relay"]["sessions"].sum()
+    # A message goes to several people: arrived is what was submitted, as far as its relays arrive.
+    arrived = tables["deliveries"]["count"].sum() / relays if relays else 0.0
+    backends = tables["backends"]
     psc = backends.loc[backends["backend"] == "psc", "utilisation_peak"]
     return {
         "cannot_connect": excluded,
-        "undelivered": float(1 - delivered / sent) if sent else 0.0,
+        "undelivered": float(1 - submitted["count"].sum() / sent * arrived) if sent else 0.0,
         "failure_share": float(lost / attempts) if attempts else math.nan,
         "user_wait": _standardised(observations, "user", weights["user"]),
         "machine_latency": _standardised(observations, "machine", weights["machine"]),
-        "slots_peak": float(fullest.max()),
-        "processor_peak": float(doors["utilisation_peak"].max()),
         "psc_peak": float(psc.iloc[0]),
     }
 

@@ -9,17 +9,21 @@ from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.wording import Text
 
 __all__ = [
-    "CRITERIA", "FULL", "LIMITS", "VIEWS", "WEIGHED", "Summary", "capital", "design_name",
-    "judged_worse", "leaders", "mean_of", "pairs_of", "quoted", "tightest",
+    "CRITERIA", "FULL", "PARTS", "VIEWS", "WEIGHED", "Summary", "capital", "design_name",
+    "judged_worse", "leaders", "mean_of", "pairs_of", "quoted",
 ]  # fmt: skip
 
 Summary = Mapping[str, Any]
 WEIGHED = ("undelivered", "failure_share", "user_wait", "machine_latency")
 VIEWS = ("low", "central", "high")
-LIMITS: dict[str, Text] = {
-    "slots_peak": Text("les connexions simultanées d'un opérateur", "one operator's connections"),
-    "processor_peak": Text("le processeur d'un endpoint", "one endpoint's processor"),
-    "psc_peak": Text("Pro Santé Connect", "Pro Santé Connect"),
+PARTS: dict[str | None, Text] = {
+    "connections": Text("les connexions simultanées", "connections at once"),
+    "front": Text("le processeur de l'endpoint", "the endpoint's processor"),
+    "store": Text("le stockage des messages", "the mailbox store"),
+    "psc": Text("Pro Santé Connect", "Pro Santé Connect"),
+    "sms": Text("les passerelles SMS", "the SMS gateways"),
+    "directory": Text("l'annuaire santé", "the directory"),
+    None: Text("rien", "nothing"),
 }
 CRITERIA: dict[str, Text] = {
     "cannot_connect": Text("accès", "access"),
@@ -27,10 +31,10 @@ CRITERIA: dict[str, Text] = {
     "failure_share": Text("échecs", "failures"),
     "user_wait": Text("attente", "wait"),
     "machine_latency": Text("latence machine", "machine latency"),
-    "saturation": Text("saturation", "saturation"),
+    "headroom": Text("marge de charge", "headroom"),
     "cost": Text("coût", "cost"),
 }
-FULL = 1.0
+FULL = 1.0  # scale
 
 
 def capital(text: Text) -> Text:
@@ -76,16 +80,6 @@ def judged_worse(summary: Summary, metric: str, design: str, best: str) -> bool:
     return False
 
 
-def tightest(summary: Summary, design: str) -> tuple[str, float] | None:
-    """Return the resource nearest its limit, and its load (1: full)."""
-    loads = {metric: mean_of(summary, design, metric) for metric in LIMITS}
-    known = {metric: value for metric, value in loads.items() if value is not None}
-    if not known:
-        return None
-    metric = max(known, key=known.__getitem__)
-    return metric, known[metric]
-
-
 def _unbeaten_costs(summary: Summary) -> set[str]:
     """Return the designs that no other beats under all three views of the costs."""
     totals = {
@@ -118,7 +112,8 @@ def leaders(summary: Summary) -> dict[str, set[str]]:
                 name for name in known
                 if name == best or not judged_worse(summary, metric, name, best)
             }  # fmt: skip
-    free = {n for n in names if (load := tightest(summary, n)) is None or load[1] < FULL}
-    found["saturation"] = free or set(names)
+    headroom = {name: summary["designs"][name]["headroom"] for name in names}
+    best = max(each["low"] for each in headroom.values())
+    found["headroom"] = {name for name, each in headroom.items() if each["high"] >= best}
     found["cost"] = _unbeaten_costs(summary)
     return found

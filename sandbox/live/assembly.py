@@ -21,6 +21,7 @@ from sandbox.live.services import server_context_of, server_files, tls_files
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
+from sandbox.operators.auth.ciba_ping import with_pings
 from sandbox.operators.auth.psc_client import Registration, Timing
 from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.listener import Listener, endpoint_context
@@ -128,7 +129,7 @@ class Assembly:
                 self._http(plain, at.address, at.port, context),
                 self._http(plain, at.address, plan.autoconfig_http),
                 self._http(
-                    application(enrolment),
+                    with_pings(application(enrolment), operators[plan.label].pings),
                     pages.address,
                     pages.port,
                     self._context(f"{plan.label}/accounts", "optional"),

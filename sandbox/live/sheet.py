@@ -112,6 +112,7 @@ def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[Place], m
     operator, totp = wire.operator, wire.operator.access.totp
     return {
         "login_policy": plan.policy.name,
+        "ciba_mode": "ping" if operator.pinged else "poll",
         "ciba_interval": wire.psc.interval,
         "ciba_expiry": wire.psc.expires_in,
         "token_seconds": wire.psc.access_token_life,

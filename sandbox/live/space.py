@@ -33,6 +33,7 @@ from sandbox.live.services import (
 from sandbox.live.sheet import build_sheet, write_sheet
 from sandbox.live.wire import Wire, wire_of
 from sandbox.operators.auth.access_control import AccessPolicy
+from sandbox.operators.auth.ciba_ping import PATH
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
 from sandbox.psc import Client, Clock, Options, Running
@@ -266,10 +267,16 @@ class LiveSpace:
         shared_loop, self._mail_loop = Loop("space"), Loop("operators")
         stack.callback(shared_loop.close)
         stack.callback(self._mail_loop.close)
+        pinged = self.wire.operator.pinged
         clients = [
             *BUILT_IN_CLIENTS,
             *(
-                Client(client_id=f"operateur-{each.label}", client_secret=folder.secret(each.label))
+                Client(
+                    client_id=f"operateur-{each.label}",
+                    client_secret=folder.secret(each.label),
+                    delivery_mode="ping" if pinged else "poll",
+                    notification_endpoint=each.accounts.url(PATH) if pinged else None,
+                )
                 for each in plan.operators
             ),
         ]
@@ -287,7 +294,8 @@ class LiveSpace:
                 outages=outages,
                 seed=founding.seed,
                 control_secret=folder.secret("psc-control"),
-                reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses),
+                reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses)
+                - {each.accounts.address for each in plan.operators if pinged},
             ),
             files=tls_files(self.keys, "psc"),
             port=plan.psc.port,

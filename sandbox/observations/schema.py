@@ -43,12 +43,14 @@ class Cause(IntEnum):
     SMS_LOST = 12  # the SMS never came
     BACKEND_DOWN = 13  # Pro Santé Connect did not answer
     PERSON_NEEDED = 14  # a background poll met an expired session and no person to renew it
+    USER_LIMIT = 15  # the mailbox has as many connections from this address as one may have
+    ADDRESS_LIMIT = 16  # the client's address (a hospital's) has as many as one may have
     # From here on seen on sockets only: in virtual time nobody cheats.
-    CREDENTIALS = 15  # a wrong password, or no such account
-    CERTIFICATE_REFUSED = 16  # the client's certificate is not good, or not for this
-    TOKEN_REFUSED = 17  # the access token is not good, or another person's
-    NOT_AUTHORIZED = 18  # who it is was proved, but the mailbox is another's
-    LIMITED = 19  # too many attempts
+    CREDENTIALS = 17  # a wrong password, or no such account
+    CERTIFICATE_REFUSED = 18  # the client's certificate is not good, or not for this
+    TOKEN_REFUSED = 19  # the access token is not good, or another person's
+    NOT_AUTHORIZED = 20  # who it is was proved, but the mailbox is another's
+    LIMITED = 21  # too many attempts
 
 
-SIMULATED = tuple(cause for cause in Cause if cause <= Cause.PERSON_NEEDED)
+SIMULATED = tuple(cause for cause in Cause if cause <= Cause.ADDRESS_LIMIT)

@@ -13,6 +13,7 @@ from pathlib import Path
 from sandbox.directory import Directory
 from sandbox.operators.auth.access_control import AccessControl
 from sandbox.operators.auth.accounts import Grant
+from sandbox.operators.auth.ciba_ping import Pings
 from sandbox.operators.auth.ecps_proxy import CibaProxy, Unanswered
 from sandbox.operators.auth.ecps_token import TokenLogin
 from sandbox.operators.auth.psc_client import PscClient, Registration, Timing
@@ -107,6 +108,7 @@ class Operator:
     Attributes:
         journal: what it did and why it refused.
         access: accounts, holdings, authenticator.
+        pings: what Pro Santé Connect tells it of requests, where it is pinged.
         store: its mailboxes and queue; there once it has started.
         doors: its listening sockets.
         runner: the relay's outbound side.
@@ -137,9 +139,13 @@ class Operator:
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
         self._stack.callback(self.journal.close)
         trust = client_context(settings.bundle)
+        self.pings = Pings()
         psc, own = (
-            PscClient(each, trust, timeout=policy.psc_timeout, timing=providers.timing)
-            for each in (providers.psc, providers.own)
+            PscClient(each, trust, timeout=policy.psc_timeout, timing=providers.timing, pings=pings)
+            for each, pings in (
+                (providers.psc, self.pings if policy.pinged else None),
+                (providers.own, None),
+            )
         )
         proxies = (
             CibaProxy(psc, policy.hold, self.journal),
@@ -222,7 +228,12 @@ class Operator:
             clock=self._clock,
         )
         imap = Service(
-            self.store, logins, settings=Settings(login_seconds=self._policy.login_seconds)
+            self.store,
+            logins,
+            settings=Settings(
+                login_seconds=self._policy.login_seconds,
+                keepalive_seconds=self._policy.keepalive,
+            ),
         )
         protocols = {
             "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol

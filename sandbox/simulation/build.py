@@ -11,25 +11,36 @@ from sandbox.observations.observations import NAMED_OPERATORS
 from sandbox.observations.schema import Cause
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
-from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
+from sandbox.simulation.model import NEVER, PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, capacity_of
 from sandbox.space.designs import PROTOCOLS, Design, Endpoint
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import METHODS, Feature, Mechanism, Method
-from sandbox.space.population import ROBOT, SOFTWARE, Accesses, BalKind, Space
+from sandbox.space.population import (
+    ROBOT,
+    SOFTWARE,
+    Accesses,
+    BalKind,
+    Space,
+    power_of_tenth,
+)
 from sandbox.space.tables import week
 
-__all__ = ["build_model", "causes_of_exclusion", "mechanisms_used"]
+__all__ = ["build_model", "causes_of_exclusion", "mechanisms_used", "without_contention"]
 
 # An access has one method, so registers of different methods share a column: eight to a cache line.
 REGISTERS = {
     "name": 0, "name.imap": 0, "ticket.imap": 1, "grant": 2, "pin": 3, "code": 3, "token": 3,
-    "typed": 4, "psc session": 4, "name.smtp": 5, "ticket.smtp": 6,
+    "typed": 4, "psc session": 4, "name.smtp": 5, "ticket.smtp": 6, "peace": 7,
 }  # fmt: skip
 COLUMNS = 8
+LIMITS = ("user", "address.imap", "address.smtp")
 HOUR = 3600
+NO_END = 1 << 30
+LEFT_OUT = 1000  # beyond every cause: an access that takes no part
+CLIENT_CONNECTIONS = 3  # of SMTP at once, at most, of one person's software (Thunderbird's cache)
 ALL_METHODS, ALL_MECHANISMS = tuple(Method), tuple(Mechanism)
 
 
@@ -143,6 +154,7 @@ class _Builder:
             pool_of=self.pool_of,
             registers=REGISTERS,
             backends={name: number for number, name in enumerate(NATIONAL)},
+            limits={name: number for number, name in enumerate(LIMITS)},
         )
 
 
@@ -162,18 +174,21 @@ def _dns_miss(space: Space, endpoint: Endpoint) -> float:
     return float((users / (1.0 + asked)).sum() / users.sum())
 
 
-def _classes(space: Space, design: Design, policy: LoginPolicy, entries: dict[str, int]) -> tuple[
-    NDArray[np.int16], NDArray[np.int64], NDArray[np.float64]
+def _classes(
+    space: Space, design: Design, policy: LoginPolicy, entries: dict[str, int],
+    only: NDArray[np.bool_] | None,
+) -> tuple[NDArray[np.int16], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]
 ]:  # fmt: skip
-    """Return the class of each access, the entries of each class, and how often it polls."""
+    """Return the class of each access and, of each class, entries, visits, share left open."""
     accesses, scenario = space.accesses, space.scenario
     used = mechanisms_used(space, design, policy)
-    kinds = np.stack([
-        causes_of_exclusion(space, design, policy), accesses.software, accesses.method, *used,
-    ])  # fmt: skip
+    causes = causes_of_exclusion(space, design, policy)
+    if only is not None:
+        causes[~only] = LEFT_OUT
+    kinds = np.stack([causes, accesses.software, accesses.method, *used])
     values, classes = np.unique(kinds, axis=1, return_inverse=True)
     entry = np.full((values.shape[1], len(Kind)), -1, dtype=np.int64)
-    visit = np.ones(values.shape[1])
+    visit, left_open = np.ones(values.shape[1]), np.zeros(values.shape[1])
     for row, (cause, number, kind, imap, smtp) in enumerate(values.T):
         software, method = SOFTWARE[number], ALL_METHODS[kind]
         if cause < 0:
@@ -184,11 +199,14 @@ def _classes(space: Space, design: Design, policy: LoginPolicy, entries: dict[st
             visit[row] = scenario.software[software].poll_share
             if visit[row] > 0:
                 entry[row, Kind.POLL] = entries[f"{over_imap}.poll"]
-        else:
+                if method is not Method.CERTIFICATE:
+                    entry[row, Kind.ALONE] = entries[f"{over_imap}.alone"]
+            left_open[row] = scenario.software[software].left_open
+        elif cause < LEFT_OUT:
             name = f"{method}.{Cause(cause).name}"
             entry[row, Kind.OPEN] = entries[f"excluded.imap.{name}"]
             entry[row, Kind.SEND] = entries[f"excluded.smtp.{name}"]
-    return classes.reshape(-1).astype(np.int16), entry, visit
+    return classes.reshape(-1).astype(np.int16), entry, visit, left_open
 
 
 def _schedule(space: Space) -> NDArray[np.float64]:
@@ -200,6 +218,43 @@ def _schedule(space: Space) -> NDArray[np.float64]:
         for kind in DayKind:
             rows[number, kind] = [present[kind], *(HOUR * value for value in hours)]
     return rows
+
+
+def _counts(
+    generator: np.random.Generator, means: NDArray[np.float64], dispersion: float
+) -> NDArray[np.int64]:
+    """Draw counts of those means with variance `dispersion` x mean: Poisson of a gamma rate."""
+    if dispersion == 1:
+        return generator.poisson(means)
+    scale = dispersion - 1
+    return generator.poisson(scale * generator.standard_gamma(means / scale))
+
+
+def _limits(space: Space) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return what each access counts against, -1 where it can never reach it, and the limits.
+
+    A mailbox from one address (Dovecot's user and address), an operator from one address. The
+    webmail connects from the operator's own servers, which are not limited.
+    """
+    accesses, scenario = space.accesses, space.scenario
+    resources = scenario.resources
+    outside = accesses.software != SOFTWARE.index("webmail")
+    # Twice: the next session may come before the last is over.
+    imap = 2 * np.array([scenario.software[name].imap_connections for name in SOFTWARE])
+    smtp = np.where(accesses.software == ROBOT, NO_END, CLIENT_CONNECTIONS)
+    place = accesses.site * len(space.operators) + accesses.operator
+    columns, limits = [], [np.zeros(0, dtype=np.int64)]
+    for group, most, limit in (
+        (accesses.mailbox, imap[accesses.software], resources.user_connections),
+        (place, imap[accesses.software], resources.address_imap_connections),
+        (place, smtp, resources.address_smtp_connections),
+    ):
+        _, number = np.unique(group, return_inverse=True)
+        reach = np.bincount(number, weights=np.where(outside, most, 0)) > limit
+        counter = np.cumsum(reach) - 1 + sum(len(part) for part in limits)
+        columns.append(np.where(outside & reach[number], counter[number], -1).astype(np.int32))
+        limits.append(np.full(int(reach.sum()), limit, dtype=np.int64))
+    return np.stack(columns, axis=1), np.concatenate(limits)
 
 
 def _sends(
@@ -227,7 +282,11 @@ def _sends(
             if share <= 0 or len(who) == 0:
                 continue
             generator = np.random.default_rng([space.seed, space.replication, number, int(machine)])
-            counts.append(generator.poisson(space.messages * share * weights))
+            occasions = space.messages * share * weights
+            if machine:  # one occasion, many messages in a row
+                occasions = occasions / scenario.traffic.batch
+            counts.append(_counts(generator, occasions, scenario.traffic.dispersion))
+            who = who[np.argsort(generator.random(len(who)), kind="stable")]  # who sends most
             streams.append((first, len(who)))
             senders.append(who)
             first += len(who)
@@ -263,6 +322,14 @@ def _rings(
     )
     # One uniform per identity rank: the same access keeps its phase in every design.
     phase = (generator.random(len(accesses)) * periods[accesses.software]).astype(np.int64)
+    # Some software looks on the clock (:00, :15): its phase is a few seconds.
+    aligned = np.array([scenario.software[name].aligned for name in SOFTWARE])
+    spread = scenario.traffic.aligned_spread * NANOSECONDS
+    phase = np.where(
+        generator.random(len(accesses)) < aligned[accesses.software],
+        (generator.random(len(accesses)) * np.minimum(spread, periods[accesses.software])),
+        phase,
+    ).astype(np.int64)
     order = np.lexsort((phase, accesses.software))
     streams = []
     for number in range(len(SOFTWARE)):
@@ -274,14 +341,16 @@ def _rings(
 
 def build_model(
     space: Space, design: Design, policy: LoginPolicy | None = None, *,
-    capacity: Capacity | None = None,
+    capacity: Capacity | None = None, only: NDArray[np.bool_] | None = None,
 ) -> Model:  # fmt: skip
     """Make one design of a space ready to run, under a login policy (None: the scenario's).
 
-    It runs on the space's own capacity or another.
-
     The space's replication decides what is drawn during the run too: other people on other days,
     the same in every design.
+
+    Args:
+        capacity: what it runs on, None: what operators of its size have.
+        only: accesses that take part, None: all, bool (A,).
     """
     scenario, accesses = space.scenario, space.accesses
     policy = policy or scenario.policy()
@@ -290,9 +359,10 @@ def build_model(
     layout = builder.layout()
     miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
-    classes, entry, visit = _classes(space, design, policy, dict(code.entries))
+    classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries), only)
     order, phase, polls = _rings(space)
     sends, senders, send_counts = _sends(space, order)
+    access_limits, limits = _limits(space)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
     bins = np.full(len(space.operators), len(largest), dtype=np.int16)
@@ -312,22 +382,39 @@ def build_model(
         access_phase=phase,
         access_features=accesses.features[order],
         access_identity=accesses.identity[order],
+        access_limits=access_limits[order],
         visit=visit,
+        left_open=left_open,
         polls=polls,
         day_kind=day_kinds(scenario.period.start, days),
         schedule=_schedule(space),
         sends=sends,
         senders=senders,
         send_counts=send_counts,
+        sender_exponent=np.array([power_of_tenth(scenario.traffic.top_tenth)]),
         recipients=receives if len(receives) else np.arange(len(accesses), dtype=np.int32),
         servers=np.concatenate(builder.servers),
         server_offset=np.concatenate(builder.offset),
         server_time=as_server_time(np.concatenate(builder.pace)),
         pool_slots=builder.slots,
         pool_backlog=builder.backlog,
+        limits=limits,
         endpoint_role=np.repeat(np.arange(roles), len(space.operators)).astype(np.int16),
         operator_bin=bins,
         outages=_outages(space),
         registers=np.array([COLUMNS], dtype=np.int64),
     )
     return Model(code=code, inputs=inputs, groups=RELAY_GROUP + 1, minutes=days * 1440)
+
+
+def without_contention(model: Model) -> Model:
+    """Return the same run on servers that take no time and have a place for everybody."""
+    inputs = model.inputs
+    return Model(
+        code=model.code,
+        inputs=inputs._replace(
+            server_time=np.ones_like(inputs.server_time),
+            pool_slots=np.full_like(inputs.pool_slots, NEVER),
+        ),
+        groups=model.groups, minutes=model.minutes,
+    )  # fmt: skip

@@ -39,6 +39,8 @@ BOTH: tuple[str, ...] = (
     "policies.totp_step",
     "policies.token_seconds",
     "policies.psc_session_seconds",
+    "policies.imap_keepalive",
+    "policies.peace_seconds",
     "policies.ciba_interval",
     "policies.ciba_expiry",
     "policies.ciba_mode",
@@ -80,6 +82,8 @@ SIMULATED: dict[str, str] = {
     "populations.*.rtt*": _NETWORK,
     "populations.*.port_blocked": _NETWORK,
     "populations.*.software_*": _PEOPLE,
+    "mailboxes.site_top_tenth": _PEOPLE,
+    "service.*": "what a comparison asks of the service; nothing runs on it",
     "software.*": _SOFTWARE,
     "methods.cps.*": _DEVICE,
     "methods.totp.*": _DEVICE,
@@ -103,6 +107,7 @@ SIMULATED: dict[str, str] = {
     "relay.queue_mean": "a live operator relays at once",
     "relay.rtt": _NETWORK,
     "costs.*": _COSTS,
+    "migration.*": "counted over quarters in the plan of a migration; nothing runs on it",
 }
 
 # Keys whose value the wire knows in whole seconds only (CIBA Core §7.3, RFC 6749 §5.1, RFC 1035).
@@ -135,8 +140,6 @@ def _refused(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if not float(value_of(scenario, key)).is_integer():
             yield key, "the wire counts it in whole seconds; give a whole number"
     policies = scenario.policies
-    if policies.ciba_mode != "poll":
-        yield "policies.ciba_mode", "operators on the wire poll; put poll"
     if scenario.resources.placement != "dedicated":
         yield "resources.placement", "each socket on the wire has slots of its own; put dedicated"
     if policies.totp_step > LONGEST_STEP:

@@ -40,6 +40,7 @@ class Feature(IntEnum):
     PORT_BLOCKED = 128  # of the site, not of the software
     ALONE_IMAP = 256  # goes on when greeted with PREAUTH
     ALONE_SMTP = 512  # sends MAIL without AUTH
+    RESUMES = 1024  # TLS sessions
 
 
 @dataclass(frozen=True, slots=True)

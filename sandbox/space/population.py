@@ -9,6 +9,7 @@ estimated is of the populations, not of one sample of them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -21,12 +22,13 @@ from sandbox.space.methods import Feature, Method
 from sandbox.space.operators import operator_names, operator_weights
 from sandbox.space.scenario import Population, Scenario
 
-__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space"]
+__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space", "power_of_tenth"]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
     "lps", "mail_client", "webmail", "robot",
 )  # fmt: skip
 WEBMAIL_RTT = 0.001  # s; the operator's own server, on its own network
+BY_ONESELF = 1.5  # mailboxes a unit: up to here each has a place of its own
 ROBOT = SOFTWARE.index("robot")
 METHOD_NUMBER = {method: number for number, method in enumerate(Method)}
 
@@ -45,7 +47,8 @@ class _Stream(IntEnum):
     METHOD = 2
     SOFTWARE = 3
     RTT = 4
-    FEATURE = 5  # and the following, one a feature
+    SITE = 5
+    FEATURE = 6  # and the following, one a feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Accesses:
         operator: number of the operator; method: number in Method; software: in SOFTWARE.
         rtt: round trip to the operator, s.
         features: bit set of Feature.
+        mailbox, site: number of the mailbox, and of the place (one public address) that it is at.
         identity: number that tells an access from all others, whatever its place in the arrays.
     """
 
@@ -67,6 +71,8 @@ class Accesses:
     software: NDArray[np.int8]
     rtt: NDArray[np.float64]
     features: NDArray[np.int64]
+    mailbox: NDArray[np.int64]
+    site: NDArray[np.int64]
     identity: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -134,6 +140,7 @@ def _features(scenario: Scenario, people: Population, software: NDArray[np.int8]
         Feature.TLS13: "tls13",
         Feature.ALONE_IMAP: "imap_alone",
         Feature.ALONE_SMTP: "smtp_alone",
+        Feature.RESUMES: "resumes",
     }
     bits = np.zeros(len(software), dtype=np.int64)
     for row, (feature, field) in enumerate(fields.items()):
@@ -177,6 +184,7 @@ def _accesses(
             draw(_Stream.METHOD, total)[which],
             [people.method_cps, people.method_totp, people.method_ecps, people.method_sms],
         )
+    base = (number * len(BalKind) + int(kind) + 1) << 40
     z = draw(_Stream.RTT, total)[which]
     sigma = np.sqrt(np.log1p(people.rtt_cv**2))
     rtt = people.rtt * np.exp(sigma * _normal(z) - sigma**2 / 2)
@@ -190,8 +198,30 @@ def _accesses(
         software=software,
         rtt=rtt,
         features=_features(scenario, people, software, features),
-        identity=which + ((number * len(BalKind) + int(kind) + 1) << 40),
+        mailbox=which // holders + base,
+        site=_sites(scenario, people, mailboxes, draw(_Stream.SITE, mailboxes))[which // holders]
+        + base,
+        identity=which + base,
     )
+
+
+def power_of_tenth(share: float) -> float:
+    """Return e such that rank u**e (u uniform) falls in the first tenth with that probability."""
+    return math.log(0.1) / math.log(share)
+
+
+def _sites(
+    scenario: Scenario, people: Population, mailboxes: int, u: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the site of each mailbox: its own for who works alone, else by a power law of size."""
+    each = people.personal_mailboxes + people.shared_mailboxes + people.application_mailboxes
+    if each <= BY_ONESELF:
+        return np.arange(mailboxes)
+    count = max(1, round(mailboxes / each))
+    rank: NDArray[np.int64] = (
+        u ** power_of_tenth(scenario.mailboxes.site_top_tenth) * count
+    ).astype(np.int64)
+    return rank
 
 
 def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -231,14 +261,16 @@ def build_space(
             counts[number, kind] = round(connected * each)
             if each > 0 and kind is BalKind.APP and people.machine_share > 0:
                 counts[number, kind] = max(1, counts[number, kind])  # somebody must send
+            if counts[number, kind] == 0:
+                continue
             weights = operator_weights(scenario, name, applications=kind is BalKind.APP)
             operators = _apportion(int(counts[number, kind]), weights)
             of_operator += operators
             parts.append(_accesses(scenario, people, number, kind, operators, seed, replication))
+    if not any(len(part) for part in parts):
+        raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
     accesses = Accesses(*(np.concatenate([getattr(part, field) for part in parts])
                           for field in Accesses.__slots__))  # fmt: skip
-    if len(accesses) == 0:
-        raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
     return Space(
         scenario=scenario,
         seed=seed,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
@@ -55,6 +55,11 @@ class Traffic(Section):
 
     messages: NotNegative
     monday_factor: Positive
+    dispersion: Annotated[float, Field(ge=1, le=1000)]
+    top_tenth: Annotated[float, Field(ge=0.1, lt=1)]
+    recipients: Annotated[float, Field(ge=1, le=100)]
+    batch: Annotated[float, Field(ge=1, le=10_000)]
+    aligned_spread: Annotated[float, Field(gt=0, le=600)]
 
 
 class Population(Section):
@@ -104,6 +109,7 @@ class Mailboxes(Section):
     """Who opens shared mailboxes."""
 
     holders: Annotated[float, Field(ge=1, le=100)]
+    site_top_tenth: Annotated[float, Field(ge=0.1, lt=1)]
 
 
 class Software(Section):
@@ -123,6 +129,10 @@ class Software(Section):
     certificate_request_fails: Share
     certificate_request_prompts: Share
     tls13: Share
+    resumes: Share
+    aligned: Share
+    left_open: Share
+    refusal_rings: Annotated[int, Field(ge=1, le=20)]
 
     @model_validator(mode="after")
     def period_divides_the_day(self) -> Self:
@@ -167,6 +177,7 @@ class Ecps(Section):
     approval_shift: NotNegative
     approval_cv: NotNegative
     never: Share
+    forgotten: Share
     refused: Share
 
     @model_validator(mode="after")
@@ -209,6 +220,8 @@ class Policies(Section):
     ciba_expiry: Annotated[float, Field(gt=0, le=3600)]
     ciba_mode: Literal["poll", "ping"]
     token_check: Literal["introspection", "jwks"]
+    imap_keepalive: bool
+    peace_seconds: Seconds
     prelogin_timeout: Annotated[float, Field(gt=0, le=3600)]
     ticket_seconds: Seconds
     retry_limit: Annotated[int, Field(ge=0, le=20)]
@@ -234,6 +247,7 @@ class Processor(Section):
     tls_client_certificate: Positive
     tls_resumed: Positive
     login: Positive
+    password: Positive
     imap_session: Positive
     submission: Positive
     relay: Positive
@@ -278,6 +292,13 @@ class Resources(Section):
         if not self.small.mailboxes < self.medium.mailboxes < self.large.mailboxes:
             raise ValueError("small.mailboxes < medium.mailboxes < large.mailboxes must hold")
         return self
+
+
+class ServiceLevel(Section):
+    """What makes a design break, for its headroom."""
+
+    added_latency: Positive
+    refused: Annotated[float, Field(gt=0, le=1)]
 
 
 class Psc(Section):
@@ -481,7 +502,12 @@ Weights = Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000
 class Operators(Section):
     """Which operator holds whose mailboxes: weights, for all populations alike or one by one."""
 
-    mailboxes: Weights | dict[Name, Weights]
+    # Which of the two is meant is plain: faults are then said of it alone, not of both.
+    mailboxes: Annotated[
+        Annotated[Weights, Tag("function-list")]
+        | Annotated[dict[Name, Weights], Tag("function-table")],
+        Discriminator(lambda given: f"function-{'table' if isinstance(given, dict) else 'list'}"),
+    ]
     applications: dict[Name, Weights] = {}  # where a population's robots are, if elsewhere
     certificates: tuple[Whole, ...] = ()
     names: tuple[str, ...] = ()
@@ -529,6 +555,7 @@ class Scenario(Section):
     network: Network
     processor: Processor
     resources: Resources
+    service: ServiceLevel
     backends: Backends
     relay: Relay
     costs: Costs

@@ -12,13 +12,18 @@ from sandbox.analysis.statistics import paired_difference
 
 LEVEL: dict[str, float] = {
     "cannot_connect": 0.05, "undelivered": 0.01, "failure_share": 0.002, "user_wait": 10.0,
-    "machine_latency": 0.15, "slots_peak": 0.5, "processor_peak": 0.1, "psc_peak": 0.2,
+    "machine_latency": 0.15, "psc_peak": 0.2,
 }  # fmt: skip
 
 
 def bill(operators: float, editors: float = 0.0, sites: float = 0.0) -> dict[str, float]:
     total = operators + editors + sites
     return {"operators": operators, "editors": editors, "sites": sites, "total": total}
+
+
+def _headroom(multiplier: float, endpoint: str, breaks: str) -> dict[str, Any]:
+    return {"multiplier": multiplier, "low": multiplier * 0.95, "high": multiplier * 1.05,
+            "endpoint": endpoint, "breaks": breaks, "operator": "op001"}  # fmt: skip
 
 
 def summary(
@@ -28,6 +33,7 @@ def summary(
     causes: Mapping[str, Mapping[str, float]] | None = None,
     scale: float = 1.0,
     sensitivity: dict[str, Any] | None = None,
+    headroom: Mapping[str, tuple[float, str, str]] | None = None,
     assumptions: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return what summary.json would hold.
@@ -35,6 +41,7 @@ def summary(
     Args:
         metrics: design -> metric -> one value a replication; what is missing takes LEVEL.
         costs: design -> low, central, high euros.
+        headroom: design -> multiplier, endpoint, what breaks.
     """
     replications = max((len(v) for m in metrics.values() for v in m.values()), default=3)
     series = {
@@ -65,6 +72,7 @@ def summary(
                 "low": bill(low), "central": bill(central), "high": bill(high)},
             "metrics": {
                 m: {"mean": sum(v) / len(v), "ci95": None} for m, v in series[name].items()},
+            "headroom": _headroom(*(headroom or {}).get(name, (2.0, "imap", "connections"))),
             "cannot_connect": dict((causes or {}).get(name, {"mechanism": 0.05})),
         }  # fmt: skip
     return {

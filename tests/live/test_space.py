@@ -123,6 +123,21 @@ def test_every_endpoint_accepts_connections_under_its_name_and_its_address(
                         assert secured.recv(1)
 
 
+def test_tickets_live_as_long_as_the_sheet_says(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    operator = sheet["operators"][0]
+    (at,) = (e for e in operator["designs"]["single-endpoint"] if e["protocol"] == "imap")
+    context = ssl.create_default_context(cafile=sheet["ca"]["bundle"])
+    with (
+        socket.create_connection((at["address"], at["port"])) as plain,
+        context.wrap_socket(plain, server_hostname=at["host"]) as secured,
+    ):
+        secured.recv(1)  # tickets of TLS 1.3 come with what follows
+        assert secured.session is not None
+        said = operator["policies"]["single-endpoint"]["ticket_seconds"]
+        assert secured.session.ticket_lifetime_hint == said
+
+
 def test_names_resolve_to_the_addresses_of_the_sheet(mss_space: LiveSpace) -> None:
     sheet = mss_space.sheet
     hosts = Path(sheet["hosts_file"]).read_text("ascii")
@@ -349,6 +364,20 @@ def test_pro_sante_connect_falls_silent_when_the_scenario_says_and_comes_back(
         space.psc.advance(3_601)
         with open_imap(way, quiet) as imap:
             assert imap.noop()[0] == "OK"
+
+
+def test_operators_are_pinged_where_the_scenario_says_so(tmp_path: Path) -> None:
+    text = (Path("scenarios") / "demo.toml").read_text("utf-8")
+    scenario = tmp_path / "pinged.toml"
+    # Who polled would ask after a minute for the first time.
+    pace = '[policies]\nciba_mode = "ping"\nciba_interval = 60\n'
+    scenario.write_text(f"{text}\n{pace}", "utf-8")
+    with live(str(scenario), designs=("single-endpoint",), operators=1) as space:
+        way = choose(space.sheet, account(space.sheet, "PER"), "imap", method="ecps")
+        with open_imap(way, quiet) as imap:
+            assert imap.noop()[0] == "OK"
+        (request,) = space.psc.provider.requests.of()
+        assert (request.mode, request.polls) == ("ping", 1)
 
 
 def test_a_space_that_is_ready_has_its_authority_at_hand(

@@ -21,7 +21,7 @@ from sandbox.space.scenario import Scenario
 ENGINES = {"fast": fast.run, "simpy": reference.run}
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
-KINDS = ("OPEN", "POLL", "SEND", "SPAWNED")
+KINDS = ("OPEN", "POLL", "SEND", "SPAWNED", "ALONE")
 SHARES = ("cps", "totp", "ecps", "sms")
 SOFTWARE_SHARES = ("lps", "mail_client", "webmail")
 POPULATIONS = ("liberal", "hospital", "laboratory", "ehpad")
@@ -100,6 +100,9 @@ def one_person(method: str, software: str, **policies: Any) -> dict[str, Any]:
             "methods.totp.mistyped": 0,
             "methods.ecps.never": 0,
             "methods.ecps.refused": 0,
+            "methods.ecps.forgotten": 0,
+            f"software.{software}.left_open": 0,
+            f"software.{software}.resumes": 1,
             f"software.{software}.sasl_external": 1,
             f"software.{software}.xoauth2": 1,
             f"software.{software}.imap_alone": 1,

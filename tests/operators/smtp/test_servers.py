@@ -200,7 +200,7 @@ def may_send(dn: DN, domain: str) -> MailRefusal | None:
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 30))  # type: ignore[arg-type]
+    asyncio.run(work())  # type: ignore[arg-type]
 
 
 async def in_thread(work: Callable[[], Any]) -> Any:
