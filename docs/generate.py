@@ -18,15 +18,15 @@ import numpy as np
 from sandbox.analysis.fit import fit
 from sandbox.observations import schema
 from sandbox.simulation import steps
-from sandbox.simulation.build import causes_of_exclusion
 from sandbox.simulation.dialogues import Dialogues
 from sandbox.simulation.draws import Law
 from sandbox.space import methods
+from sandbox.space.compatibility import barriers
 from sandbox.space.costs import design_cost
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.loader import load_scenario
 from sandbox.space.login_policies import BUILT_IN_POLICIES
-from sandbox.space.methods import METHODS, Feature, Method
+from sandbox.space.methods import CAPABILITIES, METHODS, Feature, Method
 from sandbox.space.population import Accesses, build_space
 from sandbox.space.tables import Input, inputs, operator_classes, operator_rows
 
@@ -131,24 +131,18 @@ def endpoint_table() -> str:
     return table(head, rows)
 
 
-WITH_ALL = sum(
-    int(f)
-    for f in (
-        Feature.EXTERNAL,
-        Feature.XOAUTH2,
-        Feature.ALONE_IMAP,
-        Feature.ALONE_SMTP,
-        Feature.PORT_SETTING,
-        Feature.METHOD_URL,
-    )
-)
+HURTS = (Feature.REQUEST_FAILS, Feature.REQUEST_PROMPTS)
+WITH_ALL = sum(int(each) for each in CAPABILITIES.values() if each not in HURTS)
 LACKS: dict[str, int] = {
-    "no SASL EXTERNAL": WITH_ALL & ~Feature.EXTERNAL,
-    "no XOAUTH2": WITH_ALL & ~Feature.XOAUTH2,
-    "stops at PREAUTH": WITH_ALL & ~Feature.ALONE_IMAP,
-    "insists on AUTH before MAIL": WITH_ALL & ~Feature.ALONE_SMTP,
+    "no EXTERNAL": WITH_ALL & ~(Feature.IMAP_EXTERNAL | Feature.SMTP_EXTERNAL),
+    "no EXTERNAL to send": WITH_ALL & ~Feature.SMTP_EXTERNAL,
+    "no XOAUTH2": WITH_ALL & ~(Feature.IMAP_XOAUTH2 | Feature.SMTP_XOAUTH2),
+    "stops at PREAUTH": WITH_ALL & ~Feature.IMAP_ALONE,
+    "insists on AUTH before MAIL, without EXTERNAL": WITH_ALL
+    & ~(Feature.SMTP_ALONE | Feature.SMTP_EXTERNAL),
     "cannot set a port": WITH_ALL & ~Feature.PORT_SETTING,
-    "holds one URL per operator": WITH_ALL & ~Feature.METHOD_URL,
+    "cannot set a host": WITH_ALL & ~Feature.HOST_SETTING,
+    "sends no server name (SNI)": WITH_ALL & ~Feature.SNI,
     "fails when asked for a certificate": WITH_ALL | Feature.REQUEST_FAILS,
     "site blocks non-standard ports": WITH_ALL | Feature.PORT_BLOCKED,
 }
@@ -163,14 +157,15 @@ def exclusion_table() -> str:
         kind=zeros.astype(np.int8), population=zeros.astype(np.int8),
         operator=zeros.astype(np.int32),
         method=np.array([list(Method).index(m) for _, m in cases], dtype=np.int8),
-        software=zeros.astype(np.int8), rtt=np.ones(count),
+        software=zeros.astype(np.int8),
+        product=zeros.astype(np.int16), site=zeros, rtt=np.ones(count),
         features=np.array([LACKS[lack] for lack, _ in cases], dtype=np.int64),
         identity=np.arange(count),
     )  # fmt: skip
     space = replace(build_space(load_scenario("demo"), scale=0.01), accesses=accesses)
     rows: dict[tuple[str, ...], list[str]] = {}
     for policy in BUILT_IN_POLICIES.values():
-        causes = [causes_of_exclusion(space, design, policy) for design in BUILT_IN.values()]
+        causes = [barriers(space, design, policy) for design in BUILT_IN.values()]
         for lack in LACKS:
             mine = [row for row, (lacked, _) in enumerate(cases) if lacked == lack]
             cells = []

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from sandbox.analysis.comparison import Comparison
-from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.metrics import COMPARED, METRICS
 from sandbox.analysis.result import compare as run_comparison
 from sandbox.analysis.statistics import estimate
 from sandbox.space.errors import UserError
@@ -37,7 +37,6 @@ COSTS = {
 }
 SHORT = {
     "cannot_connect": ("exclus", "out"),
-    "undelivered": ("perdus", "lost"),
     "failure_share": ("échecs", "failed"),
     "user_wait": ("attente", "wait"),
     "machine_latency": ("machine", "machine"),
@@ -100,14 +99,15 @@ def show(comparison: Comparison) -> None:
     scenario = comparison.scenario
     console.print(f"\n[bold]{scenario.title}[/bold] / {scenario.title_en}\n")
     costs = _table("", [*COSTS.values(), ("k€/an", "k€/year")])
-    metrics = _table("", (SHORT[name] for name in METRICS))
+    metrics = _table("", (SHORT[name] for name in COMPARED))
     for name in comparison.designs:
         cost = comparison.costs[name]
         costs.add_row(
             name, *(str(getattr(cost, field)) for field in COSTS),
             f"{cost.central.total / 1000:,.0f}".replace(",", " "),
         )  # fmt: skip
-        metrics.add_row(name, *(
+        out = comparison.compatibility[name].whole.cannot_connect
+        metrics.add_row(name, _cell([out], "share"), *(
             _cell([row[metric.name] for row in comparison.metrics[name]], metric.unit)
             for metric in METRICS.values()
         ))  # fmt: skip
@@ -115,7 +115,7 @@ def show(comparison: Comparison) -> None:
     console.print()
     console.print(metrics)
     console.print()
-    for name, metric in METRICS.items():
+    for name, metric in COMPARED.items():
         console.print(f"[dim]{SHORT[name][0]}: {metric.french} / {metric.english}[/dim]")
 
 

@@ -15,14 +15,13 @@ from typing import Any
 
 import pandas as pd
 
-from sandbox.analysis.metrics import METRICS, collect, headline, login_weights
+from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS, collect, headline, login_weights
 from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
 from sandbox.analysis.statistics import paired_difference, precise_enough
 from sandbox.observations.observations import Observations
-from sandbox.observations.schema import Cause
-from sandbox.simulation.build import causes_of_exclusion
 from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.candidates import Candidate, candidates
+from sandbox.space.compatibility import Compatibility, compatibility
 from sandbox.space.costs import DesignCost, design_cost
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario, with_inputs
@@ -69,7 +68,8 @@ class Comparison:
         candidates: designs under their login policy, by name; `design` below is such a name.
         runs: observations by design, in order of replication.
         metrics: by design, one dict of METRICS per replication.
-        excluded: by design, share of accesses that cannot connect, by cause.
+        compatibility: by design, who can connect, computed; what is simulated is the traffic of
+            those who can under every one of the designs.
         costs: by design.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
         sensitivity: None when it was not asked for.
@@ -82,7 +82,7 @@ class Comparison:
     candidates: Mapping[str, Candidate]
     runs: Mapping[str, Sequence[Observations]]
     metrics: Mapping[str, Sequence[Mapping[str, float]]]
-    excluded: Mapping[str, Mapping[str, float]]
+    compatibility: Mapping[str, Compatibility]
     costs: Mapping[str, DesignCost]
     sweep: pd.DataFrame | None
     sensitivity: Sensitivity | None
@@ -149,9 +149,10 @@ def _interval(ends: tuple[float, float] | None) -> list[float | None] | None:
 def _tasks(
     scenario: Scenario, options: Options, weighed: Candidates, replications: range
 ) -> list[Task]:
+    among = tuple((each.design.name, each.policy.name) for each in weighed.values())
     return [
         Task(scenario, candidate.design.name, candidate.policy.name, replication, options.seed,
-             options.scale, options.engine, options.trace)
+             options.scale, options.engine, options.trace, among)
         for replication in replications
         for candidate in weighed.values()
     ]  # fmt: skip
@@ -163,36 +164,28 @@ def _by_name(weighed: Candidates, found: Sequence[Observations]) -> dict[str, li
     return {name: list(found[place :: len(names)]) for place, name in enumerate(names)}
 
 
-def _exclusions(space: Space, weighed: Candidates) -> dict[str, dict[str, float]]:
-    """Return, by design, the share of accesses that each cause keeps out."""
-    shares = {}
-    for name, candidate in weighed.items():
-        causes = causes_of_exclusion(space, candidate.design, candidate.policy)
-        shares[name] = {
-            cause.name.lower(): float((causes == cause).mean())
-            for cause in Cause
-            if (causes == cause).any()
-        }
-    return shares
+def _compatibilities(
+    scenario: Scenario, weighed: Candidates, scale: float
+) -> dict[str, Compatibility]:
+    return {
+        name: compatibility(scenario, each.design, each.policy, scale=scale)
+        for name, each in weighed.items()
+    }
 
 
-def _headlines(
-    runs: Mapping[str, Sequence[Observations]], excluded: Mapping[str, Mapping[str, float]]
-) -> dict[str, list[dict[str, float]]]:
+def _headlines(runs: Mapping[str, Sequence[Observations]]) -> dict[str, list[dict[str, float]]]:
     weights = login_weights(run for replications in runs.values() for run in replications)
     return {
-        design: [headline(run, sum(excluded[design].values()), weights) for run in replications]
+        design: [headline(run, weights) for run in replications]
         for design, replications in runs.items()
     }
 
 
 def _replicate(
-    scenario: Scenario, options: Options, weighed: Candidates, space: Space, root: Path,
+    scenario: Scenario, options: Options, weighed: Candidates, root: Path,
     progress: Callable[[str, float], None],
-) -> tuple[dict[str, list[Observations]], dict[str, list[dict[str, float]]],
-           dict[str, dict[str, float]]]:  # fmt: skip
+) -> tuple[dict[str, list[Observations]], dict[str, list[dict[str, float]]]]:  # fmt: skip
     """Run all replications, or as many as the stopping rule asks for."""
-    excluded = _exclusions(space, weighed)
     count = options.replications or FIRST_BATCH
     while True:
         found = run_tasks(
@@ -201,14 +194,14 @@ def _replicate(
             progress=lambda share: progress("comparison", share),
         )  # fmt: skip
         runs = _by_name(weighed, found)
-        metrics = _headlines(runs, excluded)
+        metrics = _headlines(runs)
         series = [
             collect(rows, metric)
             for rows in metrics.values()
             for metric in ("user_wait", "machine_latency")
         ]
         if options.replications or precise_enough(series) or count >= MOST_REPLICATIONS:
-            return runs, metrics, excluded
+            return runs, metrics
         count += 1
 
 
@@ -234,8 +227,9 @@ def _sweep(
                 "sweep", (number + share) / len(points)
             ),
         )  # fmt: skip
-        space = build_space(point, seed=options.seed, scale=options.scale)
-        metrics = _headlines(_by_name(weighed, found), _exclusions(space, weighed))
+        metrics = _headlines(_by_name(weighed, found))
+        for name, who in _compatibilities(point, weighed, options.scale).items():
+            metrics[name][0][CANNOT_CONNECT.name] = who.whole.cannot_connect
         label = sweep.labels[number] if sweep.labels else f"{sweep.values[number]:g}"
         rows += [
             {"key": sweep.key, "value": sweep.values[number], "label": label, "design": design,
@@ -295,7 +289,7 @@ def run_comparison(
     folder = keep.path if keep else Path(str(out))
     root = folder / "observations"
     space = build_space(loaded, seed=chosen.seed, scale=chosen.scale)
-    runs, metrics, excluded = _replicate(loaded, chosen, weighed, space, root, report)
+    runs, metrics = _replicate(loaded, chosen, weighed, root, report)
     sweep = _sweep(loaded, chosen, weighed, root, report)
     sensitivity = None
     if chosen.sensitivity and len(weighed) > 1:
@@ -310,7 +304,7 @@ def run_comparison(
         candidates=weighed,
         runs=runs,
         metrics=metrics,
-        excluded=excluded,
+        compatibility=_compatibilities(loaded, weighed, chosen.scale),
         costs={name: design_cost(each.design, loaded) for name, each in weighed.items()},
         sweep=sweep,
         sensitivity=sensitivity,

@@ -5,30 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.wording import Text
 
 __all__ = [
-    "CRITERIA", "FULL", "LIMITS", "VIEWS", "WEIGHED", "Summary", "capital", "design_name",
+    "FULL", "LIMITS", "VIEWS", "WEIGHED", "Summary", "capital", "design_name",
     "judged_worse", "leaders", "mean_of", "pairs_of", "quoted", "tightest",
 ]  # fmt: skip
 
 Summary = Mapping[str, Any]
-WEIGHED = ("undelivered", "failure_share", "user_wait", "machine_latency")
+WEIGHED = ("failure_share", "user_wait", "machine_latency")
 VIEWS = ("low", "central", "high")
 LIMITS: dict[str, Text] = {
     "slots_peak": Text("les connexions simultanées d'un opérateur", "one operator's connections"),
     "processor_peak": Text("le processeur d'un endpoint", "one endpoint's processor"),
     "psc_peak": Text("Pro Santé Connect", "Pro Santé Connect"),
-}
-CRITERIA: dict[str, Text] = {
-    "cannot_connect": Text("accès", "access"),
-    "undelivered": Text("messages perdus", "messages lost"),
-    "failure_share": Text("échecs", "failures"),
-    "user_wait": Text("attente", "wait"),
-    "machine_latency": Text("latence machine", "machine latency"),
-    "saturation": Text("saturation", "saturation"),
-    "cost": Text("coût", "cost"),
 }
 FULL = 1.0
 
@@ -86,39 +76,19 @@ def tightest(summary: Summary, design: str) -> tuple[str, float] | None:
     return metric, known[metric]
 
 
-def _unbeaten_costs(summary: Summary) -> set[str]:
-    """Return the designs that no other beats under all three views of the costs."""
-    totals = {
-        name: [design["yearly_cost_euros"][view]["total"] for view in VIEWS]
-        for name, design in summary["designs"].items()
-    }
-    return {
-        name for name, mine in totals.items()
-        if not any(all(o < m for o, m in zip(other, mine, strict=True))
-                   for other in totals.values())
-    }  # fmt: skip
-
-
 def leaders(summary: Summary) -> dict[str, set[str]]:
-    """Return, by criterion, the designs that are best or cannot be told from the best."""
+    """Return, by metric, the designs that are best or cannot be told from the best."""
     names = list(summary["designs"])
     found: dict[str, set[str]] = {}
-    for metric in ("cannot_connect", *WEIGHED):
+    for metric in WEIGHED:
         means = {name: mean_of(summary, name, metric) for name in names}
         known = {name: value for name, value in means.items() if value is not None}
         if not known:
             found[metric] = set(names)
             continue
         best = min(known, key=known.__getitem__)
-        if metric == "cannot_connect":  # a property of the population: no chance in it
-            least = known[best] + METRICS[metric].threshold
-            found[metric] = {name for name, value in known.items() if value < least}
-        else:
-            found[metric] = {
-                name for name in known
-                if name == best or not judged_worse(summary, metric, name, best)
-            }  # fmt: skip
-    free = {n for n in names if (load := tightest(summary, n)) is None or load[1] < FULL}
-    found["saturation"] = free or set(names)
-    found["cost"] = _unbeaten_costs(summary)
+        found[metric] = {
+            name for name in known
+            if name == best or not judged_worse(summary, metric, name, best)
+        }  # fmt: skip
     return found

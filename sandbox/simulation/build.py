@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.observations.observations import NAMED_OPERATORS
-from sandbox.observations.schema import Cause
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
 from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, lay_out
-from sandbox.space.designs import PROTOCOLS, Design, Endpoint
+from sandbox.space.compatibility import can_connect, mechanisms_used
+from sandbox.space.designs import Design, Endpoint
 from sandbox.space.login_policies import LoginPolicy
-from sandbox.space.methods import METHODS, Feature, Mechanism, Method
+from sandbox.space.methods import Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Accesses, BalKind, Space
 from sandbox.space.tables import week
 
-__all__ = ["build_model", "capacity_of", "causes_of_exclusion", "mechanisms_used"]
+__all__ = ["build_model", "capacity_of"]
 
 # An access has one method, so registers of different methods share a column: eight to a cache line.
 REGISTERS = {
@@ -32,64 +33,6 @@ COLUMNS = 8
 HOUR = 3600
 SMTP_USE = 0.1  # sessions of SMTP an access, over those of IMAP: how an operator cuts its cores
 ALL_METHODS, ALL_MECHANISMS = tuple(Method), tuple(Mechanism)
-
-
-# What an access must be able to do to log in by a mechanism; PLAIN is asked of nobody.
-SUPPORT = {
-    ("imap", Mechanism.NONE): Feature.ALONE_IMAP,
-    ("smtp", Mechanism.NONE): Feature.ALONE_SMTP,
-    ("imap", Mechanism.EXTERNAL): Feature.EXTERNAL,
-    ("smtp", Mechanism.EXTERNAL): Feature.EXTERNAL,
-    ("imap", Mechanism.XOAUTH2): Feature.XOAUTH2,
-    ("smtp", Mechanism.XOAUTH2): Feature.XOAUTH2,
-}
-
-
-def _has(accesses: Accesses, feature: Feature) -> NDArray[np.bool_]:
-    present: NDArray[np.bool_] = (accesses.features & int(feature)) != 0
-    return present
-
-
-def mechanisms_used(space: Space, design: Design, policy: LoginPolicy) -> NDArray[np.int8]:
-    """Return by which mechanism each access logs in, int8 (protocols, A); -1: by none.
-
-    It is the first that the policy prefers and that the access can do.
-    """
-    accesses = space.accesses
-    used = np.full((len(PROTOCOLS), len(accesses)), -1, dtype=np.int8)
-    for row, protocol in enumerate(PROTOCOLS):
-        for number, method in enumerate(Method):
-            mine = accesses.method == number
-            for mechanism in policy.ways(design.endpoint(protocol, method), method):
-                feature = SUPPORT.get((protocol, mechanism))
-                able = mine if feature is None else mine & _has(accesses, feature)
-                used[row, able & (used[row] < 0)] = ALL_MECHANISMS.index(mechanism)
-    return used
-
-
-def causes_of_exclusion(space: Space, design: Design, policy: LoginPolicy) -> NDArray[np.int16]:
-    """Return why each access cannot use its method under a design: a Cause, or -1 when it can."""
-    accesses = space.accesses
-    causes = np.full(len(accesses), -1, dtype=np.int16)
-
-    def exclude(who: NDArray[np.bool_], cause: Cause) -> None:
-        causes[who & (causes < 0)] = cause
-
-    used = mechanisms_used(space, design, policy)
-    exclude((used[0] < 0) | (used[1] < 0), Cause.MECHANISM)
-    for number, method in enumerate(Method):
-        mine = accesses.method == number
-        for protocol in PROTOCOLS:
-            endpoint = design.endpoint(protocol, method)
-            if endpoint.client_certificate == "optional" and not METHODS[method].client_certificate:
-                exclude(mine & _has(accesses, Feature.REQUEST_FAILS), Cause.CERTIFICATE_REQUEST)
-            if not endpoint.standard_port:
-                exclude(mine & ~_has(accesses, Feature.PORT_SETTING), Cause.PORT_SETTING)
-                exclude(mine & _has(accesses, Feature.PORT_BLOCKED), Cause.PORT_BLOCKED)
-            places = {(e.host, e.port) for e in design.endpoints if e.protocol == protocol}
-            if design.discovery == "urls" and len(places) > 1:
-                exclude(mine & ~_has(accesses, Feature.METHOD_URL), Cause.METHOD_URL)
-    return causes
 
 
 def _serves(endpoint: Endpoint, methods: NDArray[np.int8]) -> NDArray[np.bool_]:
@@ -191,26 +134,19 @@ def _classes(space: Space, design: Design, policy: LoginPolicy, entries: dict[st
     """Return the class of each access, the entries of each class, and how often it polls."""
     accesses, scenario = space.accesses, space.scenario
     used = mechanisms_used(space, design, policy)
-    kinds = np.stack([
-        causes_of_exclusion(space, design, policy), accesses.software, accesses.method, *used,
-    ])  # fmt: skip
+    kinds = np.stack([accesses.software, accesses.method, *used])
     values, classes = np.unique(kinds, axis=1, return_inverse=True)
     entry = np.full((values.shape[1], len(Kind)), -1, dtype=np.int64)
     visit = np.ones(values.shape[1])
-    for row, (cause, number, kind, imap, smtp) in enumerate(values.T):
+    for row, (number, kind, imap, smtp) in enumerate(values.T):
         software, method = SOFTWARE[number], ALL_METHODS[kind]
-        if cause < 0:
-            over_imap = f"{software}.{method}.{ALL_MECHANISMS[imap]}"
-            over_smtp = f"{software}.{method}.{ALL_MECHANISMS[smtp]}"
-            entry[row, Kind.OPEN] = entries[f"{over_imap}.open"]
-            entry[row, Kind.SEND] = entries[f"{over_smtp}.send"]
-            visit[row] = scenario.software[software].poll_share
-            if visit[row] > 0:
-                entry[row, Kind.POLL] = entries[f"{over_imap}.poll"]
-        else:
-            name = f"{method}.{Cause(cause).name}"
-            entry[row, Kind.OPEN] = entries[f"excluded.imap.{name}"]
-            entry[row, Kind.SEND] = entries[f"excluded.smtp.{name}"]
+        over_imap = f"{software}.{method}.{ALL_MECHANISMS[imap]}"
+        over_smtp = f"{software}.{method}.{ALL_MECHANISMS[smtp]}"
+        entry[row, Kind.OPEN] = entries[f"{over_imap}.open"]
+        entry[row, Kind.SEND] = entries[f"{over_smtp}.send"]
+        visit[row] = scenario.software[software].poll_share
+        if visit[row] > 0:
+            entry[row, Kind.POLL] = entries[f"{over_imap}.poll"]
     return classes.reshape(-1).astype(np.int16), entry, visit
 
 
@@ -225,11 +161,14 @@ def _schedule(space: Space) -> NDArray[np.float64]:
     return rows
 
 
-def _sends(space: Space, order: NDArray[np.int64], seed: int, replication: int) -> tuple[
-    NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]
-]:  # fmt: skip
-    """Return streams of senders, the senders, and messages by hour, int64 (streams, hours)."""
-    scenario, accesses = space.scenario, space.accesses
+def _sends(
+    space: Space, whole: Accesses, order: NDArray[np.int64], replication: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Return streams of senders, the senders, and messages by hour, int64 (streams, hours).
+
+    Who cannot connect sends nothing: the others of his population send what they always did.
+    """
+    scenario, accesses, seed = space.scenario, space.accesses, space.seed
     streams: list[tuple[int, int]] = []
     senders: list[NDArray[np.int32]] = []
     counts: list[NDArray[np.int64]] = []
@@ -247,6 +186,8 @@ def _sends(space: Space, order: NDArray[np.int64], seed: int, replication: int) 
                 (accesses.software[order] == ROBOT) == machine
             )
             who = np.flatnonzero(mine).astype(np.int32)
+            everybody = (whole.population == number) & ((whole.software == ROBOT) == machine)
+            share *= len(who) / max(1, int(everybody.sum()))
             if share <= 0 or len(who) == 0:
                 continue
             generator = np.random.default_rng([seed, replication, number, int(machine)])
@@ -274,16 +215,17 @@ def _outages(space: Space) -> NDArray[np.int64]:
 
 
 def _rings(
-    space: Space, seed: int
+    space: Space, whole: Accesses, kept: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the order of accesses (rings, then phase), their phase in ns, and the poll streams."""
-    accesses, scenario = space.accesses, space.scenario
+    accesses, scenario, seed = space.accesses, space.scenario, space.seed
     periods = np.array(
         [round(scenario.software[name].poll_seconds * NANOSECONDS) for name in SOFTWARE]
     )
     generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 1000])))
-    # One uniform per identity rank: the same access keeps its phase in every design.
-    phase = (generator.random(len(accesses)) * periods[accesses.software]).astype(np.int64)
+    # One uniform per identity rank: the same access keeps its phase, whoever else is kept.
+    draws = generator.random(len(whole))[kept]
+    phase = (draws * periods[accesses.software]).astype(np.int64)
     order = np.lexsort((phase, accesses.software))
     streams = []
     for number in range(len(SOFTWARE)):
@@ -295,24 +237,32 @@ def _rings(
 
 def build_model(
     space: Space, design: Design, policy: LoginPolicy | None = None, *, replication: int = 0,
-    capacity: Capacity | None = None,
+    capacity: Capacity | None = None, kept: NDArray[np.bool_] | None = None,
 ) -> Model:  # fmt: skip
-    """Make one design of a space ready to run, under a login policy (None: the scenario's).
-
-    It runs on the space's own capacity or another.
+    """Make one design of a space ready to run.
 
     The replication changes what is drawn during the run, not the space: the same people, with
     other days.
+
+    Args:
+        policy: how one logs in; None: the scenario's.
+        capacity: what serves; None: the space's own.
+        kept: bool (A,), whose traffic to run, so that designs run the same; None: all. Who cannot
+            connect under this design and policy has none.
     """
-    scenario, accesses = space.scenario, space.accesses
+    scenario, whole = space.scenario, space.accesses
     policy = policy or scenario.policy()
+    able = can_connect(space, [(design, policy)])
+    kept = able if kept is None else able & kept
     builder = _Builder(space, design, capacity or capacity_of(space, design))
+    space = replace(space, accesses=whole.only(kept))
+    accesses = space.accesses
     layout = builder.layout()
     miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
     classes, entry, visit = _classes(space, design, policy, dict(code.entries))
-    order, phase, polls = _rings(space, space.seed)
-    sends, senders, send_counts = _sends(space, order, space.seed, replication)
+    order, phase, polls = _rings(space, whole, kept)
+    sends, senders, send_counts = _sends(space, whole, order, replication)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
     bins = np.full(len(space.operators), len(largest), dtype=np.int16)

@@ -93,11 +93,6 @@ class Dialogues:
             for method in METHOD_LIST:
                 if (name == "robot") == (method is Method.CERTIFICATE):
                     yield from self._of(name, software, method)
-        for protocol in Protocol:
-            for method in METHOD_LIST:
-                for cause in Cause:
-                    if cause <= Cause.PORT_BLOCKED:
-                        yield self._excluded(protocol, method, cause)
         yield self._relay()
 
     def _of(self, name: str, software: Software, method: Method) -> Iterator[Program]:
@@ -120,18 +115,6 @@ class Dialogues:
             yield Program(f"{name}.{method}.{mechanism}.send", smtp, tuple(
                 session(present=attended, waits=attended, work=[Spawn("relay", salt=2)])
             ))  # fmt: skip
-
-    def _excluded(self, protocol: Protocol, method: Method, cause: Cause) -> Program:
-        """Who cannot connect: the attempt fails for its cause, at once or at a time-out."""
-        wait: Items = (
-            [Delay(Phase.NETWORK, self.scenario.network.connect_timeout)]
-            if cause is Cause.PORT_BLOCKED
-            else []
-        )
-        return Program(
-            f"excluded.{protocol.name.lower()}.{method}.{cause.name}",
-            group_of(protocol, method), (*wait, Fail(cause), End()),
-        )  # fmt: skip
 
     def _relay(self) -> Program:
         """API MSS-IO: from the sending operator's queue to the recipient's mailbox."""

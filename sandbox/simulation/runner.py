@@ -25,6 +25,7 @@ from sandbox.observations.schema import Phase
 from sandbox.simulation import fast, reference
 from sandbox.simulation.build import build_model
 from sandbox.simulation.observe import observe
+from sandbox.space.compatibility import can_connect
 from sandbox.space.errors import UserError
 from sandbox.space.population import build_space
 from sandbox.space.scenario import Scenario
@@ -37,12 +38,17 @@ TRACE_COLUMNS = (
     *(f"{phase.name.lower()}_ns" for phase in Phase),
 )  # fmt: skip
 TRACE_ROWS = 1 << 16  # sessions written together
-FORMAT = 2  # of a finished run on disk; a change makes old ones run again
+FORMAT = 3  # of a finished run on disk; a change makes old ones run again
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One replication of one design of one scenario, under one login policy."""
+    """One replication of one design of one scenario, under one login policy.
+
+    Attributes:
+        among: (design, policy) compared together: the run has the traffic of those who can connect
+            under all of them.
+    """
 
     scenario: Scenario
     design: str
@@ -52,6 +58,7 @@ class Task:
     scale: float
     engine: str
     trace: bool = False
+    among: tuple[tuple[str, str], ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -121,7 +128,9 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
     space = build_space(task.scenario, seed=task.seed, scale=task.scale)
     design = task.scenario.design(task.design)
     policy = task.scenario.policy(task.policy)
-    model = build_model(space, design, policy, replication=task.replication)
+    others = [(task.scenario.design(d), task.scenario.policy(p)) for d, p in task.among]
+    kept = can_connect(space, others)
+    model = build_model(space, design, policy, replication=task.replication, kept=kept)
     shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
 
     def report(share: float) -> None:
@@ -142,7 +151,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "scale": task.scale,
         "wall_seconds": round(time.perf_counter() - begin, 3),
         "peak_rss_bytes": _peak_memory(),
-        "accesses": len(space.accesses),
+        "accesses": len(model.inputs.access_class),
         "mailboxes": int(space.mailboxes.sum()),
     }
     observe(space, design, model, record, about).write(task.folder(root))

@@ -31,6 +31,7 @@ LONGEST_STEP = 120  # s; telephones know 30
 
 # Keys, or patterns of keys, that the simulation and the live space both obey.
 BOTH: tuple[str, ...] = (
+    "login_policy",
     "methods.ecps.*",
     "methods.sms.*",
     "policies.session_seconds",
@@ -64,13 +65,13 @@ SIMULATED: dict[str, str] = {
     "populations.*": _PEOPLE,
     "mailboxes.holders": _PEOPLE,
     "software.*": _SOFTWARE,
+    "products.*": _SOFTWARE,
     "methods.cps.*": _DEVICE,
     "methods.totp.*": _DEVICE,
     "policies.retry_*": _PEOPLE,
     "network.dns_hit": _NETWORK,
     "network.dns_miss": _NETWORK,
     "network.dns_users": _NETWORK,
-    "network.connect_timeout": _SOFTWARE,
     "processor.*": _MACHINE,
     "resources.*": _MACHINE,
     "backends.psc.servers": _BACKEND,

@@ -11,7 +11,7 @@ from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.statistics import paired_difference
 
 LEVEL: dict[str, float] = {
-    "cannot_connect": 0.05, "undelivered": 0.01, "failure_share": 0.002, "user_wait": 10.0,
+    "failure_share": 0.002, "user_wait": 10.0,
     "machine_latency": 0.15, "slots_peak": 0.5, "processor_peak": 0.1, "psc_peak": 0.2,
 }  # fmt: skip
 
@@ -21,11 +21,23 @@ def bill(operators: float, editors: float = 0.0, sites: float = 0.0) -> dict[str
     return {"operators": operators, "editors": editors, "sites": sites, "total": total}
 
 
+def access(causes: Mapping[str, float]) -> dict[str, Any]:
+    """Return what a summary says of who cannot connect."""
+    total = sum(causes.values())
+    return {
+        "accesses": 1000.0, "webmail": 300.0, "cannot_connect": total, "by_cause": dict(causes),
+        "by_product": {}, "by_population": {}, "by_method": {},
+        "volume_to_migrate": {"accesses": 1000 * total, "message_share": total / 2,
+                              "messages": 500 * total},
+    }  # fmt: skip
+
+
 def summary(
     metrics: Mapping[str, Mapping[str, list[float]]],
     *,
     costs: Mapping[str, tuple[float, float, float]] | None = None,
     causes: Mapping[str, Mapping[str, float]] | None = None,
+    policies: Mapping[str, str] | None = None,
     scale: float = 1.0,
     sensitivity: dict[str, Any] | None = None,
     assumptions: list[dict[str, Any]] | None = None,
@@ -34,6 +46,7 @@ def summary(
 
     Args:
         metrics: design -> metric -> one value a replication; what is missing takes LEVEL.
+        causes: design -> barrier -> share of accesses; policies: design -> login policy.
         costs: design -> low, central, high euros.
     """
     replications = max((len(v) for m in metrics.values() for v in m.values()), default=3)
@@ -65,7 +78,8 @@ def summary(
                 "low": bill(low), "central": bill(central), "high": bill(high)},
             "metrics": {
                 m: {"mean": sum(v) / len(v), "ci95": None} for m, v in series[name].items()},
-            "cannot_connect": dict((causes or {}).get(name, {"mechanism": 0.05})),
+            "login_policy": (policies or {}).get(name, "external"),
+            "compatibility": access((causes or {}).get(name, {"mechanism": 0.05})),
         }  # fmt: skip
     return {
         "scenario": "essai", "seed": 1, "scale": scale, "engine": "fast",

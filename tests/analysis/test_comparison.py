@@ -140,15 +140,23 @@ def test_the_same_call_gives_the_same_figures_from_what_is_kept(demo: Comparison
     assert again.frame.equals(demo.frame)
 
 
-def test_accesses_that_cannot_connect_are_counted_by_cause(demo: Comparison) -> None:
-    assert demo.excluded["api-lps-2023"].keys() == {"mechanism"}
-    assert demo.excluded["multi-endpoint"].keys() == {"mechanism", "method_url"}
-    assert demo.excluded["multi-port"].keys() == {
-        "mechanism", "method_url", "port_setting", "port_blocked"
-    }  # fmt: skip
-    for design in DESIGNS:
-        metric = demo.metrics[design][0]["cannot_connect"]
-        assert metric == pytest.approx(sum(demo.excluded[design].values()))
+def test_who_cannot_connect_is_computed_under_one_rule_for_all(demo: Comparison) -> None:
+    stopped = {name: set(who.whole.by_cause) for name, who in demo.compatibility.items()}
+    everywhere = {"mechanism"}  # EXTERNAL is asked of cards and robots in every design
+    assert stopped == {
+        "single-endpoint": everywhere | {"certificate_request"},
+        "multi-endpoint": everywhere | {"host_setting"},
+        "multi-port": everywhere | {"port_setting", "port_blocked"},
+        "multi-endpoint-sni": everywhere | {"host_setting", "server_name"},
+        "api-lps-2023": everywhere,
+    }
+
+
+def test_every_design_runs_the_same_accesses(demo: Comparison) -> None:
+    """Those that can connect under all of them: nobody's absence makes a design look quick."""
+    counts = {run.about["accesses"] for runs in demo.runs.values() for run in runs}
+    assert len(counts) == 1
+    assert counts.pop() < len(demo.space.accesses)
 
 
 def test_a_sweep_gives_a_row_for_each_value_design_and_metric() -> None:

@@ -11,7 +11,7 @@ from sandbox.space.calendar import hourly_weights
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.population import SOFTWARE
 from sandbox.space.tables import week
-from tests.simulation.small import HOUR, SECOND, run, small_space
+from tests.simulation.small import ALL_ABLE, HOUR, SECOND, able, run, small_space
 
 PERIODS = {"lps": 900, "mail_client": 600, "webmail": 1800, "robot": 300}
 # Everybody present from 8:00 to 18:00 sharp, every poll opens a session, nobody is excluded.
@@ -22,9 +22,7 @@ SHARP = {
     **{f"populations.{p}.closing_sd": 0 for p in ("liberal", "hospital", "laboratory", "ehpad")},
     **{f"populations.{p}.port_blocked": 0 for p in ("liberal", "hospital", "laboratory", "ehpad")},
     **{f"software.{s}.poll_share": 1 for s in SOFTWARE},
-    **{f"software.{s}.{f}": 1 for s in SOFTWARE
-       for f in ("sasl_external", "xoauth2", "port_setting", "method_url")},
-    **{f"software.{s}.certificate_request_fails": 0 for s in SOFTWARE},
+    **{key: value for s in SOFTWARE for key, value in able(s, **ALL_ABLE).items()},
 }  # fmt: skip
 
 
