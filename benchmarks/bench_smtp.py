@@ -26,9 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.machine import arguments, keep  # noqa: E402
-from sandbox.operators.door import Door  # noqa: E402
 from sandbox.operators.journal import Journal  # noqa: E402
-from sandbox.operators.listener import Listener, server_context  # noqa: E402
+from sandbox.operators.listener import Listener, MailDoor, endpoint_context  # noqa: E402
 from sandbox.operators.model import Accepted, SaslName  # noqa: E402
 from sandbox.operators.post.office import PostOffice  # noqa: E402
 from sandbox.operators.smtp import SubmissionServer  # noqa: E402
@@ -69,7 +68,7 @@ class _Anybody:
 
 async def serve(kind: str, port: int, keys: Path) -> None:
     """Serve until killed."""
-    context = server_context(
+    context = endpoint_context(
         keys / "server/chain.pem", keys / "server/key.pem", "", client_certificate="none"
     )
     if kind == "ours":
@@ -86,7 +85,7 @@ async def serve(kind: str, port: int, keys: Path) -> None:
             mechanisms=(SaslName.PLAIN,), address="127.0.0.1", port=port, tls="implicit",
             context=context, client_certificate="none",
         )  # fmt: skip
-        await Door([listener], server.protocol).start()
+        await MailDoor([listener], server.protocol).start()
     else:
         from aiosmtpd.smtp import SMTP, AuthResult
 

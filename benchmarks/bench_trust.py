@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from sandbox.serve import HttpServer, running
+from sandbox.serve.plain import plain_app
 from sandbox.trust import (
     AuthorityName,
     Employee,
@@ -41,9 +43,7 @@ from sandbox.trust import (
     load_bundle,
     verify_list,
 )
-from sandbox.trust.background import running
 from sandbox.trust.evidence import ocsp_request
-from sandbox.trust.httpd import HttpServer
 from sandbox.trust.issuing import certificate_pem
 from sandbox.trust.resolver import Resolver
 from sandbox.trust.service import PkiFaults, ocsp_handler
@@ -139,7 +139,7 @@ def ocsp(seconds: float) -> None:
     ).public_bytes(Encoding.DER)
     elliptic = rate(lambda: quick.ocsp(asked), seconds)
     print(f"ocsp, P-256 signer, no socket       {elliptic:10.0f} /s")
-    server = HttpServer(handler=ocsp_handler(ca, PkiFaults()))
+    server = HttpServer(app=plain_app(ocsp_handler(ca, PkiFaults())))
     with running(server):
         ours = rate(lambda: _post(server.port, data), seconds)
     print(f"ocsp, RSA-2048, HTTP, a connection each {ours:6.0f} /s")

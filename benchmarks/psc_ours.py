@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
-
-import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from sandbox.psc import BuiltInPeople, Options, Person, Provider, settings_for
 from sandbox.psc.control import control_routes
-from sandbox.psc.server import bind, serve_app, web_server
 from sandbox.psc.store import Store
 from sandbox.psc.web import application
+from sandbox.serve import HttpServer, serve_until_interrupted
 from tests.psc.conftest import CLIENTS, SECRET
 
 PEOPLE = 200
@@ -32,8 +29,8 @@ def main(port: int, profile: str, state: str = "") -> None:
         options=Options(clients=CLIENTS, people=people, control_secret=SECRET),
         store=Store(Path(state) if state else None),
     )
-    server = web_server(application(provider, control_routes(provider)), None)
-    asyncio.Runner(loop_factory=uvloop.new_event_loop).run(serve_app(server, bind(port)))
+    server = HttpServer(app=application(provider, control_routes(provider)), port=port)
+    serve_until_interrupted((server,), lambda: None)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,6 @@ def test_the_live_space_needs_no_scientific_library(verb: str) -> None:
         (["compare", "demo", "--scale", "-1"], "range"),
         (["compare", "demo", "--seed", "-1"], "range"),
         (["compare", "demo", "--engine", "quantum"], "not one of"),
-        (["compare", "demo", "--backend", "nope", "--no-sensitivity"], "backend"),
         (["scenario", "check", "nulle-part"], "no such file"),
         (["unknown-verb"], "No such command"),
     ],

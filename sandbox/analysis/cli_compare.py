@@ -167,12 +167,6 @@ def show(comparison: Comparison) -> None:
     help="Processus à la fois ; défaut : un par cœur. / Processes; default: one a core.",
 )
 @click.option(
-    "--backend",
-    default="loky",
-    show_default=True,
-    help="Moteur joblib (loky, dask, ray). / joblib backend.",
-)
-@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Dossier de sortie ; défaut : out/SCÉNARIO. / Output folder.",
@@ -190,7 +184,7 @@ def show(comparison: Comparison) -> None:
 )
 def compare(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, engine: str,
-    replications: int | None, seed: int, scale: float, workers: int | None, backend: str,
+    replications: int | None, seed: int, scale: float, workers: int | None,
     out: Path | None, *, trace: bool, sensitivity: bool,
 ) -> None:  # fmt: skip
     """Rejoue un scénario sous chaque architecture et les compare.
@@ -207,7 +201,7 @@ def compare(
                 loaded, out=folder, progress=progress, designs=designs,
                 login_policy=login_policy, engine=engine,
                 replications=replications, seed=seed, scale=scale, workers=workers,
-                backend=backend, trace=trace, sensitivity=sensitivity,
+                trace=trace, sensitivity=sensitivity,
             )  # fmt: skip
     except KeyboardInterrupt:
         again = shlex.join(["mss-sandbox", *sys.argv[1:]])

@@ -55,7 +55,6 @@ class Options:
     seed: int = 1
     scale: float = 1.0
     workers: int | None = None
-    backend: str = "loky"
     trace: bool = False
     sensitivity: bool = True
 
@@ -68,6 +67,7 @@ class Comparison:
         candidates: designs under their login policy, by name; `design` below is such a name.
         runs: observations by design, in order of replication.
         metrics: by design, one dict of METRICS per replication.
+        space: of the first replication; others have as many mailboxes and other people.
         compatibility: by design, who can connect, computed; what is simulated is the traffic of
             those who can under every one of the designs.
         costs: by design.
@@ -127,6 +127,7 @@ class Comparison:
                 )
                 rows.append({
                     "metric": metric.name, "first": first, "second": second,
+                    "family": f"pairs of designs: {metric.name}", "comparisons": len(pairs),
                     "difference": _plain(found.difference.mean),
                     "ci95": _interval(found.difference.interval),
                     "significant": found.significant,
@@ -190,7 +191,7 @@ def _replicate(
     while True:
         found = run_tasks(
             _tasks(scenario, options, weighed, range(count)), root,
-            workers=options.workers, backend=options.backend,
+            workers=options.workers,
             progress=lambda share: progress("comparison", share),
         )  # fmt: skip
         runs = _by_name(weighed, found)
@@ -222,7 +223,7 @@ def _sweep(
         single = Options(**{**_fields(options), "replications": 1, "trace": False})
         found = run_tasks(
             _tasks(point, single, weighed, range(1)), root / f"sweep-{number:02d}",
-            workers=options.workers, backend=options.backend,
+            workers=options.workers,
             progress=lambda share, number=number: progress(  # type: ignore[misc]
                 "sweep", (number + share) / len(points)
             ),
@@ -267,7 +268,7 @@ def run_comparison(
             one, which lives as long as the result.
         progress: called with the stage (comparison, sweep, sensitivity) and its share done.
         options: fields of Options: designs, login_policy, engine, replications, seed, scale,
-            workers, backend, trace, sensitivity.
+            workers, trace, sensitivity.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.
@@ -294,7 +295,7 @@ def run_comparison(
     sensitivity = None
     if chosen.sensitivity and len(weighed) > 1:
         sensitivity = vary_inputs(
-            loaded, weighed, seed=chosen.seed, workers=chosen.workers, backend=chosen.backend,
+            loaded, weighed, seed=chosen.seed, workers=chosen.workers,
             progress=lambda share: report("sensitivity", share),
         )  # fmt: skip
     return Comparison(
@@ -305,7 +306,9 @@ def run_comparison(
         runs=runs,
         metrics=metrics,
         compatibility=_compatibilities(loaded, weighed, chosen.scale),
-        costs={name: design_cost(each.design, loaded) for name, each in weighed.items()},
+        costs={
+            name: design_cost(each.design, loaded, each.policy) for name, each in weighed.items()
+        },
         sweep=sweep,
         sensitivity=sensitivity,
         wall_seconds=time.perf_counter() - begin,

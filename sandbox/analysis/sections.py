@@ -167,12 +167,19 @@ METHOD_NOTES = [
          "corrélées. Les quantiles sont calculés par réplication, puis moyennés.",
          "Intervals are Student's, over replications; never over correlated sessions. Quantiles "
          "are taken in each replication, then averaged."),
-    Text("La population (qui a quel logiciel, quel pare-feu) est tirée une fois par graine : les "
-         "intervalles disent le hasard des jours, pas celui de la population ni l'incertitude "
-         "des entrées, que montre la sensibilité.",
-         "The population (who has which software, which firewall) is drawn once for a seed: "
-         "intervals tell the chance of days, not that of the population nor the uncertainty of "
-         "inputs, which sensitivity shows."),
+    Text("Chaque réplication tire d'autres personnes (qui a quel logiciel, quel pare-feu) et "
+         "d'autres jours, les mêmes sous chaque design : les intervalles disent le hasard de "
+         "l'échantillon. L'incertitude des entrées n'y est jamais mêlée : la sensibilité et les "
+         "vues basse et haute des coûts la montrent.",
+         "Each replication draws other people (who has which software, which firewall) and other "
+         "days, the same under each design: intervals tell the chance of sampling. The "
+         "uncertainty of inputs is never mixed in: sensitivity and the low and high views of "
+         "costs show it."),
+    Text("Familles de comparaisons : pour chaque mesure, toutes les paires de designs, jugées "
+         "ensemble à 95 % (Bonferroni). Les mesures sont des familles distinctes : sur vingt, "
+         "une peut se tromper.",
+         "Families of comparisons: for each measure, all pairs of designs, judged together at "
+         "95% (Bonferroni). Measures are separate families: of twenty, one may be wrong."),
     Text("Les durées vont dans des histogrammes à cases logarithmiques (erreur relative de 1 % au "
          "plus) ; les moyennes et les totaux sont exacts.",
          "Durations go to log-binned histograms (relative error of 1% at most); means and totals "

@@ -166,7 +166,6 @@ def vary_inputs(
     *,
     seed: int = 1,
     workers: int | None = None,
-    backend: str = "loky",
     progress: Callable[[float], None] | None = None,
 ) -> Sensitivity:
     """Move every uncertain input to both ends of its range and rank the designs again.
@@ -183,7 +182,7 @@ def vary_inputs(
     swings: list[Swing] = []
     left_out: dict[str, str] = {}
     parallel = Parallel(
-        n_jobs=workers or -1, backend=backend, batch_size=CHUNK, return_as="generator"
+        n_jobs=workers or -1, backend="loky", batch_size=CHUNK, return_as="generator"
     )
     jobs = (delayed(_swing)(week, weighed, seed, scale, base, key, end) for key, end in work)
     for number, (key, end, value, found) in enumerate(parallel(jobs)):

@@ -103,10 +103,17 @@ def _endpoints(comparison: Comparison, runs: list[Observations]) -> dict[str, An
     return rows
 
 
-def _bill(bill: Bill) -> dict[str, float]:
+def _bill(bill: Bill) -> dict[str, Any]:
     return {
         "operators": round(bill.operators), "editors": round(bill.editors),
         "sites": round(bill.sites), "total": round(bill.total),
+        "items": {item: round(euros) for item, euros in bill.items.items()},
+        "by_size": {
+            size: {"operators": bill.counts[size], "euros": round(euros),
+                   "each": round(euros / bill.counts[size])}
+            for size, euros in bill.by_size.items()
+            if bill.counts[size]
+        },
     }  # fmt: skip
 
 

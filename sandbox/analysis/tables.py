@@ -225,9 +225,9 @@ def pair_table(summary: Mapping[str, Any]) -> Table:
         ])  # fmt: skip
     return Table(
         Text("Écart du second au premier design, réplication par réplication, mêmes tirages. "
-             "Intervalles à 95 % ensemble par mesure (Bonferroni).",
+             "Une famille par mesure : toutes ses paires, à 95 % ensemble (Bonferroni).",
              "Second design minus first, replication by replication, same draws. "
-             "Intervals at 95% together within a measure (Bonferroni)."),
+             "One family a measure: all its pairs, at 95% together (Bonferroni)."),
         [Text("Mesure", "Measure"), Text("Premier", "First"), Text("Second", "Second"),
          Text("Écart", "Difference"), Text("Intervalle", "Interval"),
          Text("Net", "Clear"), Text("Au-dessus du seuil", "Above what matters"),

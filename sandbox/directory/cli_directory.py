@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-import signal
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import date
@@ -29,14 +27,21 @@ from sandbox.directory.ldap.filters import read
 from sandbox.directory.ldap.slapd import Slapd, export_ldif
 from sandbox.directory.population import NATIONAL, DomainShare, PopulationSpec
 from sandbox.directory.server import DirectoryServer, ServerOptions
-from sandbox.directory.tls import self_signed, server_context
 from sandbox.directory.views import ViewLags
+from sandbox.serve import serve_until_interrupted, server_context
 from sandbox.space.errors import UserError
+from sandbox.trust.identity import Organisation
+from sandbox.trust.server_files import server_files
 
 __all__ = ["directory"]
 
 _DATABASE = click.argument("database", type=click.Path(path_type=Path), default="annuaire.db")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+# Fictitious: department 11 with a number that no structure has, its Luhn key right.
+_ORGANISATION = Organisation(
+    name="AGENCE DU NUMERIQUE EN SANTE DE TEST", department="Paris (75)", finess="119999993"
+)
+_NAMES = ("annuaire.mssante.test", "localhost")
 
 
 @click.group()
@@ -227,7 +232,7 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
 @click.option(
     "--ldap", type=click.Choice(["embedded", "slapd"]), default="embedded", show_default=True
 )
-@click.option("--cert", type=click.Path(path_type=Path), help="Certificat PEM (sinon autosigné).")
+@click.option("--cert", type=click.Path(path_type=Path), help="Certificat PEM (sinon AC de test).")
 @click.option("--key", type=click.Path(path_type=Path), help="Sa clé. / Its key.")
 @click.option("--plain-http", is_flag=True, help="HTTP sans TLS. / HTTP without TLS.")
 @click.option("--size-limit", type=click.IntRange(1, 10_000), default=500, show_default=True)
@@ -262,17 +267,16 @@ def serve(
     """Sert l'annuaire jusqu'à Ctrl-C. / Serve the directory until Ctrl-C."""
     if (cert is None) != (key is None):
         raise UserError("--cert and --key go together")
+    trusted = cert
     feeding = dict(_feeder(text) for text in feeders)
     # Without a key given, one is made: the service is never open by accident.
     reading = keys or (secrets.token_urlsafe(24),)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_unused: stop.set())
     with ExitStack() as stack:
         opened = stack.enter_context(Directory(database, lags=ViewLags.parse(lags)))
         if cert is None or key is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="annuaire-tls-"))
-            cert, key = self_signed(Path(folder))
+            made = server_files(Path(folder), _ORGANISATION, _NAMES, (host,))
+            cert, key, trusted = made.chain, made.key, made.ca
         context = server_context(cert, key)
         embedded = ldap == "embedded"
         options = {
@@ -280,10 +284,10 @@ def serve(
             "limits": LdapLimits(size=size_limit),
             "fhir": FhirOptions(frozenset(reading), feeding, mailbox_type=mailbox_type),
         }
-        ports: dict[str, int] = {}
+        servers = []
         if plain_http:
             web = ServerOptions(ldap_port=None, http_port=http_port, **options)  # type: ignore[arg-type]
-            ports |= stack.enter_context(DirectoryServer(opened, web)).ports
+            servers.append(DirectoryServer(opened, web))
         main = ServerOptions(
             ldap_port=ldap_port if embedded else None,
             ldaps_port=ldaps_port if embedded else None,
@@ -291,17 +295,23 @@ def serve(
             context=context,
             **options,  # type: ignore[arg-type]
         )
-        ports |= stack.enter_context(DirectoryServer(opened, main)).ports
+        servers.append(DirectoryServer(opened, main))
+        ports: dict[str, int] = {}
         if not embedded:
             port = ldap_port or _free_port(host)
             stack.enter_context(Slapd(opened, port, host, cert, key, size_limit))
             ports["ldap"] = port
-        sheet = dict(_sheet(host, ports, plain=plain_http))
-        sheet |= {"base_dn": BASE_DN, "certificate": str(cert)}
-        sheet |= {"api_key": reading[0]} if not keys else {}
-        _show(sheet, as_json=as_json)
-        sys.stdout.flush()
-        stop.wait()
+
+        def announce() -> None:
+            for server in servers:
+                ports.update(server.ports)
+            sheet = dict(_sheet(host, ports, plain=plain_http))
+            sheet |= {"base_dn": BASE_DN, "certificate": str(trusted)}
+            sheet |= {"api_key": reading[0]} if not keys else {}
+            _show(sheet, as_json=as_json)
+            sys.stdout.flush()
+
+        serve_until_interrupted(servers, announce)
 
 
 def _feeder(text: str) -> tuple[str, str]:

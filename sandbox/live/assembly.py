@@ -8,33 +8,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from starlette.types import ASGIApp
+
 from sandbox.directory import Directory
 from sandbox.live.autoconfig import Discovery, autoconfig_handler
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
-from sandbox.live.services import (
-    ProviderService,
-    WebService,
-    server_context_of,
-    server_files,
-    tls_files,
-)
+from sandbox.live.room import Room
+from sandbox.live.services import server_context_of, server_files, tls_files
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
 from sandbox.operators.auth.psc_client import Registration, Timing
 from sandbox.operators.enrolment import Enrolment, application
-from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.listener import Listener, endpoint_context
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
 from sandbox.psc import Client, Clock, Options, People
+from sandbox.psc.server import ProviderServer
 from sandbox.psc.settings import PATHS
+from sandbox.serve import HttpServer, Service
+from sandbox.serve.plain import plain_app
 from sandbox.space.methods import Method
 from sandbox.trust import DomainList
-from sandbox.trust.background import Service
-from sandbox.trust.httpd import HttpServer
 
 __all__ = ["Assembly"]
 
@@ -52,6 +50,7 @@ class Assembly:
         people: behind telephones.
         clock: by which tokens live.
         seed: of what is drawn.
+        room: connections at once.
     """
 
     plan: SpacePlan
@@ -65,15 +64,16 @@ class Assembly:
     people: People
     clock: Clock
     seed: int
+    room: Room
     _bundle: str = field(default="", init=False)
 
     @cached_property
-    def providers(self) -> dict[str, ProviderService]:
+    def providers(self) -> dict[str, ProviderServer]:
         """Each operator's own CIBA, by label."""
         made = {}
         for operator in self.plan.operators:
             client = Client(client_id=OWN_CLIENT, client_secret=self._own_secret(operator))
-            made[operator.label] = ProviderService(
+            made[operator.label] = ProviderServer(
                 self.wire.own,
                 Options(
                     people=self.people,
@@ -83,11 +83,13 @@ class Assembly:
                     seed=self.seed,
                     control_secret=self.folder.secret("psc-control"),
                 ),
-                place=operator.ciba,
-                mtls=None,
                 files=tls_files(self.keys, f"{operator.label}/ciba"),
+                port=operator.ciba.port,
+                host_name=operator.ciba.address,
+                address=operator.ciba.address,
                 state=self.folder.path / "psc" / f"{operator.label}.db",
                 clock=self.clock,
+                pool=self.room.shared,
             )
         return made
 
@@ -112,7 +114,7 @@ class Assembly:
         """Return each operator's web: autoconfiguration (HTTPS and HTTP), enrolment (HTTPS)."""
         servers: list[Service] = []
         for plan in self.plan.operators:
-            handler = autoconfig_handler(self._discovery(plan))
+            plain = plain_app(autoconfig_handler(self._discovery(plan)))
             at, pages = plan.autoconfig, plan.accounts
             context = server_context_of(self.keys, f"{plan.label}/autoconfig")
             enrolment = Enrolment(
@@ -122,15 +124,21 @@ class Assembly:
                 port=pages.port,
             )
             servers += [
-                HttpServer(handler=handler, host=at.address, port=at.port, context=context),
-                HttpServer(handler=handler, host=at.address, port=plan.autoconfig_http),
-                WebService(
+                self._http(plain, at.address, at.port, context),
+                self._http(plain, at.address, plan.autoconfig_http),
+                self._http(
                     application(enrolment),
-                    pages,
+                    pages.address,
+                    pages.port,
                     self._context(f"{plan.label}/accounts", "optional"),
                 ),
             ]
         return servers
+
+    def _http(
+        self, app: ASGIApp, host: str, port: int, context: ssl.SSLContext | None = None
+    ) -> HttpServer:
+        return HttpServer(app=app, host=host, port=port, context=context, pool=self.room.web)
 
     def _own_secret(self, operator: OperatorPlan) -> str:
         return self.folder.secret(f"{operator.label}-ciba")
@@ -182,6 +190,7 @@ class Assembly:
                 timing=Timing(now=self.clock.now, ahead=lambda: self.clock.now() - time.time()),
             ),
             observer=self.observer,
+            pool=self.room.mail,
         )
         operator.grant(
             Grant(
@@ -231,7 +240,7 @@ class Assembly:
         )
 
     def _context(self, certificate: str, client_certificate: str) -> ssl.SSLContext:
-        return server_context(
+        return endpoint_context(
             *server_files(self.keys, certificate),
             self._bundle,
             client_certificate=client_certificate,

@@ -17,8 +17,8 @@ from lxml import etree
 
 from sandbox.live.plan import EndpointPlan
 from sandbox.operators.model import SaslName
+from sandbox.serve.plain import Handler, Request, Response
 from sandbox.space.methods import METHODS, Method
-from sandbox.trust.httpd import Handler, Request, Response
 from sandbox.trust.list_xml import ListError, parse_document
 
 __all__ = ["Discovery", "autoconfig", "autoconfig_handler", "autodiscover"]

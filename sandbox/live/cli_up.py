@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,6 @@ from sandbox.trust.keys import KeyKind
 
 __all__ = ["up"]
 
-OPEN_FILES = 20_000  # twice what one door lets in
 _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
 
 
@@ -86,6 +84,18 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     metavar="S",
     help="Durée où un client peut réutiliser un code ; 0 : jamais. / Seconds a code is shared.",
 )
+@click.option(
+    "--revocation-cache",
+    type=click.FloatRange(0, 3_600),
+    metavar="S",
+    help="Durée où un certificat bon n'est pas revu, 10. / Seconds a good one is not asked about.",
+)
+@click.option(
+    "--recheck",
+    type=click.FloatRange(1, 86_400),
+    metavar="S",
+    help="Entre deux contrôles d'une session ouverte, 300. / Between looks at an open session.",
+)
 @click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
 @click.option(
     "--all",
@@ -98,8 +108,8 @@ def up(
     scenario: str | None, designs: tuple[str, ...], login_policy: str | None,
     operators: int | None, folder: Path, reset: bool, standard_ports: bool,
     port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
-    totp_share: float, seed: int | None, everything: bool,
-    as_json: bool,
+    totp_share: float, revocation_cache: float | None, recheck: float | None,
+    seed: int | None, everything: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -119,9 +129,10 @@ def up(
         keys=_KEYS[keys] if keys else None,
         behaviour=behaviour,
         totp_share=totp_share,
+        revocation_cache=revocation_cache,
+        recheck=recheck,
         seed=seed,
     )
-    _allow_connections()
     with _stopped_by_signals() as wait:
         with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:
             if as_json:
@@ -130,19 +141,6 @@ def up(
                 click.echo(connection_sheet(space.sheet, space.folder.sheet, everything=everything))
             wait.ready()
         click.echo("arrêté / stopped", err=True)
-
-
-def _allow_connections() -> None:
-    """Have as many open files, hence connections, as may be had up to OPEN_FILES.
-
-    Most systems give a process 1,024 or 256 unless it asks: strangers would use them up.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        # macOS may allow fewer than it says; then they stay as they are.
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Wait:

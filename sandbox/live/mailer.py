@@ -19,6 +19,7 @@ import httpx
 import pyotp
 
 from sandbox.live.journals import Journals
+from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.methods import METHODS, Method
 
@@ -59,7 +60,7 @@ class Way:
     @property
     def context(self) -> ssl.SSLContext:
         """TLS that trusts the space's authority alone, with the holder's certificate if any."""
-        context = ssl.create_default_context(cafile=self.sheet["ca"]["bundle"])
+        context = client_context(Path(self.sheet["ca"]["bundle"]))
         if METHODS[self.method].client_certificate:
             context.load_cert_chain(self.secrets["certificate"], self.secrets["key"])
         return context
@@ -220,7 +221,7 @@ def _access_token(way: Way, tell: Callable[[str], None]) -> str:
     """Have Pro Santé Connect ring the person's telephone, poll, return the access token."""
     psc = way.sheet["psc"]
     secret = next(e["client_secret"] for e in psc["clients"] if e["client_id"] == _CLIENT)
-    context = ssl.create_default_context(cafile=way.sheet["ca"]["bundle"])
+    context = client_context(Path(way.sheet["ca"]["bundle"]))
     with httpx.Client(
         verify=context, trust_env=False, auth=(_CLIENT, secret), timeout=_CONNECT_SECONDS
     ) as http:

@@ -26,8 +26,10 @@ def mss_space() -> Iterator[LiveSpace]:
     """
     from sandbox.live.space import live
 
-    # Tests log in more often than every thirty seconds.
-    with live("demo", designs=("all",), operators=2, totp_share=3_600.0) as space:
+    # Tests log in more often than every thirty seconds, and what they revoke is revoked at once.
+    with live(
+        "demo", designs=("all",), operators=2, totp_share=3_600.0, revocation_cache=0.0
+    ) as space:
         yield space
 
 

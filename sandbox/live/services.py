@@ -9,32 +9,26 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 from cryptography import x509
-from starlette.types import ASGIApp
 
 from sandbox.directory import Directory, DirectoryServer, ServerOptions
 from sandbox.live.keys import Keys
 from sandbox.live.plan import OperatorPlan, ServicePlan, SpacePlan
-from sandbox.psc import Clock, Options, Running, Settings, TlsFiles
-from sandbox.psc.server import Listening, bind, prepare, serve, serve_app, web_server
+from sandbox.serve import HttpServer, Pool, Service, client_context, server_context
+from sandbox.serve.plain import Handler, plain_app
 from sandbox.trust import DomainLedger, DomainList, ListError, ListKeeper, ListPolicy, dn_of
-from sandbox.trust.background import Service
 from sandbox.trust.checking import load_bundle
 from sandbox.trust.dns_server import DnsServer
-from sandbox.trust.httpd import HttpServer
 from sandbox.trust.publisher import ListPublisher
 from sandbox.trust.resolver import Resolver
+from sandbox.trust.server_files import TlsFiles
 from sandbox.trust.service import LIST_PATH, PkiFaults, files_handler, list_handler, ocsp_handler
-from sandbox.trust.tls import server_context
 
 __all__ = [
     "DirectoryService",
     "ListReader",
-    "ProviderService",
-    "WebService",
     "enrol_domains",
     "list_url",
     "server_context_of",
@@ -64,27 +58,30 @@ def list_url(plan: SpacePlan) -> str:
 
 
 def trust_services(
-    plan: SpacePlan, keys: Keys, ledger: DomainLedger, faults: PkiFaults, *, dns_ttl: int
+    plan: SpacePlan,
+    keys: Keys,
+    ledger: DomainLedger,
+    faults: PkiFaults,
+    *,
+    dns_ttl: int,
+    pool: Pool,
 ) -> list[Service]:
     """Return PKI (CRL, certificates, OCSP), list and DNS, ready to start."""
     zone = replace(plan.zone, ttl=dns_ttl)
     ca = keys.ca
 
-    def http(at: ServicePlan, server: HttpServer) -> HttpServer:
-        server.host, server.port = at.address, at.port
-        return server
+    def http(at: ServicePlan, handler: Handler, certificate: str = "") -> HttpServer:
+        context = server_context_of(keys, certificate) if certificate else None
+        return HttpServer(
+            app=plain_app(handler), host=at.address, port=at.port, context=context, pool=pool
+        )
 
     publisher = ListPublisher(ledger, keys.list_signer(), ca.clock)
     return [
-        http(plan.files, HttpServer(handler=files_handler(ca, faults))),
-        http(plan.ocsp, HttpServer(handler=ocsp_handler(ca, faults))),
-        http(
-            plan.domains,
-            HttpServer(
-                handler=list_handler(publisher.current), context=server_context_of(keys, "list/web")
-            ),
-        ),
-        DnsServer(resolver=Resolver(zone), host=plan.dns.address, port=plan.dns.port),
+        http(plan.files, files_handler(ca, faults)),
+        http(plan.ocsp, ocsp_handler(ca, faults)),
+        http(plan.domains, list_handler(publisher.current), "list/web"),
+        DnsServer(resolver=Resolver(zone), host=plan.dns.address, port=plan.dns.port, pool=pool),
     ]
 
 
@@ -132,7 +129,7 @@ class ListReader:
         self._url = url
         policy = ListPolicy(bundle=load_bundle(bundle.read_bytes()), is_revoked=is_revoked)
         self._keeper = ListKeeper(policy, path)
-        self._context = ssl.create_default_context(cafile=str(bundle))
+        self._context = client_context(bundle)
         self._complain = complain
         self._tag = ""
         self._task: asyncio.Task[None] | None = None
@@ -179,115 +176,10 @@ class ListReader:
             await self.refresh()
 
 
-class ProviderService:
-    """Pro Santé Connect, or an operator's own CIBA, on the loop that starts it.
-
-    Args:
-        settings: how it answers.
-        options: people, clients, telephones.
-        place: where it listens.
-        mtls: where it listens for clients with certificates; None for any free port.
-        files: certificate, key and authorities.
-        state: file that survives.
-        clock: the space's.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        options: Options,
-        *,
-        place: ServicePlan,
-        mtls: ServicePlan | None,
-        files: TlsFiles,
-        state: Path,
-        clock: Clock,
-    ) -> None:
-        self._make: Callable[[], Listening] = lambda: prepare(
-            settings,
-            folder=state.parent,
-            port=place.port,
-            mtls_port=mtls.port if mtls else 0,
-            host_name=place.address,
-            options=options,
-            state=state,
-            clock=clock,
-            files=files,
-            address=place.address,
-        )
-        self._listening: Listening | None = None
-        self._stop = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def running(self) -> Running:
-        """The provider that answers."""
-        assert self._listening is not None
-        return self._listening.running
-
-    async def start(self) -> None:
-        """Answer when this returns.
-
-        Raises:
-            UserError: a port cannot be had.
-        """
-        self._listening = self._make()
-        ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.get_running_loop().create_task(
-            serve(self._listening, self._stop, ready.set_result)
-        )
-        waited: set[asyncio.Future[Any]] = {self._task, ready}
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if self._task.done():
-            self._task.result()
-
-    async def stop(self) -> None:
-        """Answer no more; keep the state."""
-        if self._task is not None:
-            self._stop.set()
-            await asyncio.gather(self._task, return_exceptions=True)
-        if self._listening is not None:
-            self._listening.running.provider.store.close()
-
-
-class WebService:
-    """An ASGI application over HTTPS on the loop that starts it.
-
-    Args:
-        app: what answers.
-        place: where it listens.
-        context: TLS.
-    """
-
-    def __init__(self, app: ASGIApp, place: ServicePlan, context: ssl.SSLContext) -> None:
-        self._place = place
-        self._server = web_server(app, context)
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Answer when this returns.
-
-        Raises:
-            UserError: the port cannot be had.
-        """
-        listening = bind(self._place.port, self._place.address)
-        self._task = asyncio.get_running_loop().create_task(serve_app(self._server, listening))
-        while not (self._server.started or self._task.done()):
-            await asyncio.sleep(0.005)
-
-    async def stop(self) -> None:
-        """Answer no more; cut what is open."""
-        self._server.should_exit = True
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-
-
 class DirectoryService:
     """LDAP, LDAPS, FHIR and extractions; the directory's server has a thread of its own."""
 
-    def __init__(self, directory: Directory, plan: SpacePlan, keys: Keys) -> None:
+    def __init__(self, directory: Directory, plan: SpacePlan, keys: Keys, connections: int) -> None:
         self._stack = contextlib.ExitStack()
         self._server = DirectoryServer(
             directory,
@@ -297,6 +189,7 @@ class DirectoryService:
                 ldaps_port=plan.ldaps.port,
                 http_port=plan.annuaire.port,
                 context=server_context_of(keys, "annuaire"),
+                connections=connections,
             ),
         )
 
@@ -316,8 +209,7 @@ class DirectoryService:
 
 def tls_files(keys: Keys, path: str) -> TlsFiles:
     """Return a kept certificate as Pro Santé Connect takes it."""
-    chain, key = server_files(keys, path)
-    return TlsFiles(chain, key, keys.bundle, None)
+    return TlsFiles(*server_files(keys, path), keys.bundle)
 
 
 def shared_certificates(plan: SpacePlan) -> Sequence[tuple[str, ServicePlan, tuple[str, ...]]]:

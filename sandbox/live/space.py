@@ -17,12 +17,11 @@ from sandbox.live.blocks import held_block
 from sandbox.live.cast import CastAccount, cast_of, open_directory
 from sandbox.live.folder import Founding, SpaceFolder
 from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
-from sandbox.live.loop import Loop
 from sandbox.live.plan import OFFSET, CertificatePlan, SpacePlan, plan_space
+from sandbox.live.room import open_files, share_out
 from sandbox.live.services import (
     DirectoryService,
     ListReader,
-    ProviderService,
     enrol_domains,
     list_url,
     shared_certificates,
@@ -37,6 +36,8 @@ from sandbox.operators.recorder import Recorder
 from sandbox.psc import Client, Clock, Options, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
+from sandbox.psc.server import ProviderServer
+from sandbox.serve import BindError, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
@@ -73,6 +74,9 @@ class LiveOptions:
             unless it is draw.
         access: what operators ask of logins; the scenario's policies by default.
         totp_share: seconds for which one client may use a one-time code again; 0 refuses strictly.
+        revocation_cache: seconds for which a certificate that was good is not asked about again,
+            0 to 3600; the operators' policy by default.
+        recheck: seconds between two looks at an open session, 1 to 86400; likewise.
         seed: of the directory and the accounts; 1 by default.
     """
 
@@ -88,6 +92,8 @@ class LiveOptions:
     behaviour: str = "manual"
     access: AccessPolicy | None = None
     totp_share: float = 0.0
+    revocation_cache: float | None = None
+    recheck: float | None = None
     seed: int | None = None
 
 
@@ -260,7 +266,10 @@ class LiveSpace:
             ),
         ]
         people = DirectoryPeople(self.directory)
-        self._psc = ProviderService(
+        room = share_out(open_files(), len(plan.operators))
+        if room.warning:
+            self._tell(room.warning)
+        self._psc = ProviderServer(
             self.wire.psc,
             Options(
                 people=people,
@@ -270,13 +279,16 @@ class LiveSpace:
                 control_secret=folder.secret("psc-control"),
                 reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses),
             ),
-            place=plan.psc,
-            mtls=plan.psc_mtls,
             files=tls_files(self.keys, "psc"),
+            port=plan.psc.port,
+            mtls_port=plan.psc_mtls.port,
+            host_name=plan.psc.address,
+            address=plan.psc.address,
             state=folder.path / "psc" / "state.db",
             clock=self.clock,
+            pool=room.shared,
         )
-        annuaire = DirectoryService(self.directory, plan, self.keys)
+        annuaire = DirectoryService(self.directory, plan, self.keys, room.directory)
         self._reader = ListReader(
             list_url(plan),
             self.keys.bundle,
@@ -288,9 +300,12 @@ class LiveSpace:
             plan=plan, wire=self.wire, keys=self.keys, folder=folder,
             directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
             observer=self.recorder, people=people, clock=self.clock, seed=founding.seed,
+            room=room,
         )  # fmt: skip
         shared = [
-            *trust_services(plan, self.keys, ledger, self.faults, dns_ttl=self.wire.dns_ttl),
+            *trust_services(
+                plan, self.keys, ledger, self.faults, dns_ttl=self.wire.dns_ttl, pool=room.shared
+            ),
             self._psc,
             *self._assembly.providers.values(),
             annuaire,
@@ -323,6 +338,11 @@ class LiveSpace:
         access = options.access or wire.operator.access
         totp = replace(access.totp, share_seconds=options.totp_share or access.totp.share_seconds)
         access = replace(access, totp=totp)
+        if options.revocation_cache is not None:
+            evidence = replace(access.revocation, cache_seconds=options.revocation_cache)
+            access = replace(access, revocation=evidence)
+        if options.recheck is not None:
+            access = replace(access, recheck_seconds=options.recheck)
         return replace(wire, operator=replace(wire.operator, access=access))
 
 
@@ -346,11 +366,9 @@ def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> No
     stack.callback(lambda: loop.run(stop(), STOP_SECONDS))
     try:
         loop.run(start(), START_SECONDS)
-    except OSError as error:
-        if error.filename:
-            raise
+    except BindError as error:
         raise UserError(
-            f"{error.strerror or error}; is something else listening there?"
+            f"{error.where}: {error.reason}; is something else listening there?"
             " give another --loopback, --port-offset, or rights for ports below 1024"
         ) from None
 

@@ -13,7 +13,7 @@ from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.ecps_proxy import HoldPolicy
 from sandbox.operators.auth.ecps_token import TokenPolicy
 from sandbox.operators.auth.totp import TotpPolicy
-from sandbox.operators.door import DoorLimits
+from sandbox.operators.listener import MAIL_LIMITS
 from sandbox.operators.policy import OperatorPolicy
 from sandbox.psc import Behaviour, Settings, settings_for
 from sandbox.psc.sms import SmsLaw
@@ -98,7 +98,7 @@ def _operator(scenario: Scenario) -> OperatorPolicy:
         ),
         psc_timeout=scenario.backends.psc.timeout,
         login_seconds=policies.prelogin_timeout,
-        doors=DoorLimits(backlog=policies.backlog),
+        doors=replace(MAIL_LIMITS, backlog=policies.backlog),
     )
 
 

@@ -1,17 +1,24 @@
-"""Listeners: one endpoint of one operator under one design, and the TLS that it asks for."""
+"""Listeners: one endpoint of one operator under one design; the doors at which they listen."""
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox.operators.model import Channel, SaslName
+from sandbox.serve import Door, DoorLimits, Pool, Visitor, server_context
+from sandbox.serve.tls import Tls, route_by_name
 from sandbox.space.methods import Method
-from sandbox.trust import tls
 
-__all__ = ["Listener", "Tls", "route_by_name", "server_context", "tls_of"]
+__all__ = ["MAIL_LIMITS", "Arrival", "Listener", "MailDoor", "endpoint_context"]
+
+# The protocols time their clients themselves.
+MAIL_LIMITS = DoorLimits(connections=10_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,72 +62,126 @@ class Listener:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """What a handshake settled: version, whether it resumed a session, the peer's certificate."""
-
-    version: str
-    resumed: bool
-    certificate: bytes | None
-
-
-def server_context(
+def endpoint_context(
     chain: Path,
     key: Path,
-    bundle: str,
+    authorities: str,
     *,
     client_certificate: str,
     tls13: bool = True,
     tickets: bool = True,
 ) -> ssl.SSLContext:
-    """Return the TLS context of an endpoint: TLS 1.2 or later.
+    """Return the TLS context of an endpoint.
 
     A certificate is asked for unless `client_certificate` is none, and never required by TLS
     itself: who has none is told so in the words of the protocol.
+    """
+    asks = "none" if client_certificate == "none" else "optional"
+    return server_context(
+        chain, key, authorities=authorities, client_certificate=asks, tls13=tls13, tickets=tickets
+    )
+
+
+class Arrival:
+    """A connection as its protocol knows it.
 
     Args:
-        chain: PEM of the certificate and its intermediates.
-        key: PEM of its private key.
-        bundle: PEM of the authorities that client certificates chain to.
-        client_certificate: none, optional or required.
-        tls13: offered beside TLS 1.2.
-        tickets: given, so that sessions are resumed.
+        door: where it came in.
+        visitor: the connection there.
     """
-    context = tls.server_context(chain, key)
-    if not tls13:
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-    if not tickets:
-        context.options |= ssl.OP_NO_TICKET
-        context.num_tickets = 0
-    if client_certificate != "none":
-        context.load_verify_locations(cadata=bundle)
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context
+
+    __slots__ = ("_channel", "_listener", "_session", "_tls", "door", "visitor")
+
+    def __init__(self, door: MailDoor, visitor: Visitor) -> None:
+        self.door = door
+        self.visitor = visitor
+        self._tls: Tls | None = None
+        self._session = secrets.token_hex(4)
+        self._listener = door.listeners[0]
+        self._channel = self._plain()
+
+    @property
+    def at(self) -> float:
+        """When TCP accepted, seconds since 1970."""
+        return self.visitor.at
+
+    @property
+    def tls_seconds(self) -> float:
+        """Length of the handshake; 0 before TLS."""
+        return self.visitor.tls_seconds
+
+    @property
+    def listener(self) -> Listener:
+        """The endpoint: the one of the name asked for, where several share a socket."""
+        self._settle()
+        return self._listener
+
+    @property
+    def channel(self) -> Channel:
+        """What authentication may know, TLS as it is now."""
+        self._settle()
+        return self._channel
+
+    def working(self) -> None:
+        """Note that the client is no silent stranger: it is not cut to make room for others."""
+        self.visitor.working()
+
+    async def secure(self) -> None:
+        """Do the handshake of STARTTLS; see `Visitor.secure`."""
+        await self.visitor.secure()
+
+    def _settle(self) -> None:
+        tls = self.visitor.tls
+        if tls is self._tls or tls is None:
+            return
+        self._tls = tls
+        self._listener = self.door.listener(self.visitor.context)
+        self._channel = replace(
+            self._plain(), tls=tls.version, resumed=tls.resumed, certificate=tls.certificate
+        )
+
+    def _plain(self) -> Channel:
+        return replace(
+            self._listener.channel(self.visitor.client, self.door.port),
+            client_port=self.visitor.client_port,
+            session=self._session,
+        )
 
 
-def route_by_name(listeners: Sequence[Listener]) -> ssl.SSLContext:
-    """Return the context of a socket that several endpoints share: SNI picks the endpoint's own.
+class MailDoor(Door):
+    """A door of IMAP, SMTP or the relay.
 
-    A client without SNI, or with another name, gets the first.
+    Args:
+        listeners: one endpoint, or several that SNI tells apart; same address, port and TLS mode.
+        protocol: makes the protocol of a connection.
+        limits: bounds.
+        clock: seconds since 1970.
+        pool: bounds shared with other doors.
     """
-    first = listeners[0].context
-    if len(listeners) == 1:
-        return first
-    contexts = {listener.host.lower(): listener.context for listener in listeners}
 
-    def choose(socket: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-        chosen = contexts.get((name or "").lower().rstrip("."))
-        if chosen is not None:
-            socket.context = chosen
+    def __init__(
+        self,
+        listeners: Sequence[Listener],
+        protocol: Callable[[Arrival], asyncio.Protocol],
+        limits: DoorLimits | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        pool: Pool | None = None,
+    ) -> None:
+        first = listeners[0]
+        self.listeners = tuple(listeners)
+        self._by_context = {id(each.context): each for each in listeners}
+        super().__init__(
+            lambda visitor: protocol(Arrival(self, visitor)),
+            host=first.address,
+            port=first.port,
+            context=route_by_name({each.host: each.context for each in listeners}),
+            starttls=first.tls == "starttls",
+            limits=limits or MAIL_LIMITS,
+            pool=pool,
+            clock=clock,
+        )
 
-    first.sni_callback = choose
-    return first
-
-
-def tls_of(connection: ssl.SSLObject) -> Tls:
-    """Return what a finished handshake settled."""
-    return Tls(
-        connection.version() or "",
-        bool(connection.session_reused),
-        connection.getpeercert(binary_form=True),
-    )
+    def listener(self, context: ssl.SSLContext | None) -> Listener:
+        """Return the endpoint whose context a handshake picked."""
+        return self._by_context[id(context)]

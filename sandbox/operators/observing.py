@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.observations.schema import Cause
-from sandbox.operators.door import Door
+from sandbox.operators.listener import MailDoor
 from sandbox.operators.model import Channel
 from sandbox.space.methods import Method
 
@@ -70,7 +70,7 @@ class DeliveryObserved:
 class Observer(Protocol):
     """Who listens. Called on the event loop: it must be quick and never raise."""
 
-    def watch(self, door: Door) -> None:
+    def watch(self, door: MailDoor) -> None:
         """Take a socket that listens; its connections come after."""
 
     def login(self, seen: LoginObserved) -> None:
@@ -89,7 +89,7 @@ class Observer(Protocol):
 class Nobody:
     """An observer that does not look."""
 
-    def watch(self, door: Door) -> None:
+    def watch(self, door: MailDoor) -> None:
         """See nothing."""
 
     def login(self, seen: LoginObserved) -> None:

@@ -15,20 +15,18 @@ from sandbox.operators.auth.access_control import AccessControl
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ecps_proxy import CibaProxy, Unanswered
 from sandbox.operators.auth.ecps_token import TokenLogin
-from sandbox.operators.auth.psc_client import PscClient, Registration, Timing, trust_context
+from sandbox.operators.auth.psc_client import PscClient, Registration, Timing
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
-from sandbox.operators.door import Arrival, Door
 from sandbox.operators.imap import Service, Settings, serve
 from sandbox.operators.journal import Journal
-from sandbox.operators.listener import Listener
+from sandbox.operators.listener import Arrival, Listener, MailDoor
 from sandbox.operators.login import Logins
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.policy import OperatorPolicy
 from sandbox.operators.post import PostOffice
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.relay.connection import client_context
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import check_peer, is_listed, may_send
 from sandbox.operators.relay.runner import Runner
@@ -36,6 +34,7 @@ from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.smtp import RelayServer, SubmissionServer
 from sandbox.operators.smtp.limits import Limits
 from sandbox.operators.store import MailStore
+from sandbox.serve import Pool, client_context
 from sandbox.space.methods import Method
 from sandbox.trust import DN, CertificateChecker, DomainList, load_bundle
 
@@ -102,6 +101,7 @@ class Operator:
         providers: Pro Santé Connect and its own CIBA.
         policy: what it asks and allows.
         observer: told of logins, sessions, deliveries.
+        pool: further bounds on connections, which mail of all operators shares.
         clock: seconds since 1970.
 
     Attributes:
@@ -121,12 +121,14 @@ class Operator:
         listed: Callable[[], DomainList],
         providers: Providers,
         observer: Observer | None = None,
+        pool: Pool | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self._directory = directory
         self._listed = listed
         self._observer = observer or Nobody()
+        self._pool = pool
         self._policy = policy
         self._clock = clock
         # What is opened is closed in the reverse order, also after half a start.
@@ -134,7 +136,7 @@ class Operator:
         settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
         self._stack.callback(self.journal.close)
-        trust = trust_context(settings.bundle)
+        trust = client_context(settings.bundle)
         psc, own = (
             PscClient(each, trust, timeout=policy.psc_timeout, timing=providers.timing)
             for each in (providers.psc, providers.own)
@@ -164,10 +166,10 @@ class Operator:
         )
         authorities = load_bundle(bundle)
         self._checker = CertificateChecker(bundle=authorities)
-        self._revocation = Revocation(authorities, clock=clock)
+        self._revocation = Revocation(authorities, policy.access.revocation, clock)
         for each in (self.access, self._revocation, psc, own, *proxies):
             self._stack.push_async_callback(each.close)
-        self.doors: list[Door] = []
+        self.doors: list[MailDoor] = []
 
     def grant(self, grants: Iterable[Grant]) -> None:
         """Give accesses to holders that have none yet."""
@@ -235,7 +237,9 @@ class Operator:
         self._stack.push_async_callback(submission.settled)
         self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
-            door = Door(listeners, factory, self._policy.doors, clock=self._clock)
+            door = MailDoor(
+                listeners, factory, self._policy.doors, clock=self._clock, pool=self._pool
+            )
             await door.start()
             self._stack.push_async_callback(door.stop)
             self.doors.append(door)
@@ -287,7 +291,7 @@ class Operator:
             post=post,
             names=Names(*settings.name_server, suffix=settings.suffix),
             listed=self._listed,
-            context=client_context(settings.chain, settings.key, settings.bundle.read_text()),
+            context=client_context(settings.bundle, settings.chain, settings.key),
             checker=self._checker,
             revocation=self._revocation,
             journal=self.journal,

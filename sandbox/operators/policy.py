@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.ecps_proxy import HoldPolicy
 from sandbox.operators.auth.ecps_token import TokenPolicy
-from sandbox.operators.door import DoorLimits
+from sandbox.operators.listener import MAIL_LIMITS
+from sandbox.serve import DoorLimits
 
 __all__ = ["OperatorPolicy"]
 
@@ -30,4 +31,4 @@ class OperatorPolicy:
     psc_timeout: float
     login_seconds: float
     access: AccessPolicy = field(default_factory=AccessPolicy)
-    doors: DoorLimits = field(default_factory=DoorLimits)
+    doors: DoorLimits = MAIL_LIMITS

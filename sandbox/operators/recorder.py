@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.observations.histogram import bin_index
 from sandbox.observations.schema import Phase
-from sandbox.operators.door import Door
-from sandbox.operators.listener import Listener
+from sandbox.operators.listener import Listener, MailDoor
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, SessionObserved
 
@@ -57,7 +56,7 @@ class Place:
     listener: Listener
     port: int
     pool: Pool
-    door: Door
+    door: MailDoor
     sessions: int = 0
     now: int = 0
     peak: int = 0
@@ -140,7 +139,7 @@ class Recorder:
         self._records: dict[str, Record] = {}
         self._deliveries = Durations()
 
-    def watch(self, door: Door) -> None:
+    def watch(self, door: MailDoor) -> None:
         """Count the connections of a door that has started."""
         with self._lock:
             pool = Pool(door.limits.connections)

@@ -5,28 +5,28 @@ checked in the order of the profile (`backchannel`), and becomes an `AuthRequest
 is the pure table of `ciba`. `Provider` holds store, clock, phones and faults, and answers with
 values (`Reply`); `grants` and `browser` are its other endpoints. `web`, `control` and `server`
 are the only modules that know HTTP, and `server` the only one that opens sockets. Every refusal is
-a row of `RULES`, which gives the wire answer of both profiles and the sentence of the event log.
+a row of `REFUSALS`, which gives the wire answer of both profiles and the sentence of the event log.
 It never asks a name server, never leaves 127.0.0.0/8 and `mssante.test`, and never logs a secret.
-People come through the `People` protocol and certificates through `TlsFiles`; the directory's and
-the test authority's are fitted to them at one place each (`from_directory`, `certificates`).
+People come through the `People` protocol and certificates are files of the test authority; the
+directory is fitted to it at one place (`from_directory`), the authority too (`certificates`).
 Operators, clients, live, conformance and the console may import it.
 """
 
+from sandbox.psc import refusals_request, refusals_token
 from sandbox.psc.behaviour import Behaviour
-from sandbox.psc.certificates import TlsFiles
 from sandbox.psc.clients import Client
 from sandbox.psc.clock import Clock
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS
 from sandbox.psc.people import BuiltInPeople, People, Person
 from sandbox.psc.provider import Options, Provider
-from sandbox.psc.rules_token import RULES
+from sandbox.psc.refusals import table
 from sandbox.psc.server import Running, running
 from sandbox.psc.settings import Settings, settings_for
 
 __all__ = [
     "FAULTS",
-    "RULES",
+    "REFUSALS",
     "Behaviour",
     "BuiltInPeople",
     "Client",
@@ -38,7 +38,8 @@ __all__ = [
     "Provider",
     "Running",
     "Settings",
-    "TlsFiles",
     "running",
     "settings_for",
 ]
+
+REFUSALS = table(refusals_request, refusals_token)

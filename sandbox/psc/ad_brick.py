@@ -31,7 +31,7 @@ from sandbox.psc.refusals import Refused
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.sms_pages import sms_routes
 from sandbox.psc.store import Store
-from sandbox.psc.web import OPERATOR_SMS, LoopbackOnly, read_body
+from sandbox.psc.web import OPERATOR_SMS, read_body
 from sandbox.space.errors import UserError
 
 __all__ = ["STATUS", "AdBrick", "ChannelRequest"]
@@ -117,14 +117,12 @@ class AdBrick:
         self.inbox = SmsInbox(Store(), origin, law, seed)
         self.access = ControlAccess(control_secret or secrets.token_urlsafe(24), OPERATOR_SMS)
         self._waiting: OrderedDict[str, ChannelRequest] = OrderedDict()
-        self.application: ASGIApp = LoopbackOnly(
-            Starlette(
-                routes=[
-                    Route("/channel", self._channel, methods=["POST"]),
-                    Route("/sandbox/sms", self.access.guard(self._messages)),
-                    *sms_routes(self.inbox, self.now, self._message, self._decide, self.access),
-                ]
-            )
+        self.application: ASGIApp = Starlette(
+            routes=[
+                Route("/channel", self._channel, methods=["POST"]),
+                Route("/sandbox/sms", self.access.guard(self._messages)),
+                *sms_routes(self.inbox, self.now, self._message, self._decide, self.access),
+            ]
         )
 
     async def _channel(self, request: Request) -> Response:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.psc import refusals_request
 from sandbox.psc.clients import Client
 from sandbox.psc.jose import SECURE, BadTokenError, read_jwt
 from sandbox.psc.people import People, Person
 from sandbox.psc.refusals import ProfileName, Refused
-from sandbox.psc.rules_token import RULES
 from sandbox.psc.settings import SCOPES, Settings
 
 __all__ = ["ORDER", "Context", "Wanted", "check_request"]
@@ -116,9 +116,9 @@ def check_request(form: Mapping[str, str], context: Context) -> Wanted:
 def _allowed(wanted: Wanted, context: Context) -> None:
     del wanted
     if context.client.delivery_mode is None:
-        raise Refused(RULES["not_ciba"])
+        raise Refused(refusals_request.NOT_CIBA)
     if context.client.delivery_mode == "push" and context.settings.fapi:
-        raise Refused(RULES["push_in_fapi"])
+        raise Refused(refusals_request.PUSH_IN_FAPI)
 
 
 def _signed(wanted: Wanted, context: Context) -> None:
@@ -126,28 +126,30 @@ def _signed(wanted: Wanted, context: Context) -> None:
     token = wanted.form.get("request")
     if token is None:
         if settings.signed_requests == "required":
-            raise Refused(RULES["signed_required"])
+            raise Refused(refusals_request.SIGNED_REQUIRED)
         if settings.profile == "core" and client.request_signing_alg is not None:
-            raise Refused(RULES["signed_required"], "the client registered a signing algorithm")
+            raise Refused(
+                refusals_request.SIGNED_REQUIRED, "the client registered a signing algorithm"
+            )
         return
     if settings.signed_requests == "refused" or client.request_signing_alg is None:
-        raise Refused(RULES["signed_refused"], "no signing algorithm is registered")
+        raise Refused(refusals_request.SIGNED_REFUSED, "no signing algorithm is registered")
     outside = set(wanted.form) - OUTSIDE
     if outside and settings.profile == "core":
-        raise Refused(RULES["signed_outside"], f"outside: {sorted(outside)[0][:40]}")
+        raise Refused(refusals_request.SIGNED_OUTSIDE, f"outside: {sorted(outside)[0][:40]}")
     keys = client.keys
     if keys is None:
-        raise Refused(RULES["signed_invalid"], "the client has no registered key")
+        raise Refused(refusals_request.SIGNED_INVALID, "the client has no registered key")
     if settings.fapi and client.request_signing_alg not in SECURE:
-        raise Refused(RULES["signed_invalid"], "PS256 or ES256 is required")
+        raise Refused(refusals_request.SIGNED_INVALID, "PS256 or ES256 is required")
     try:
         _, claims = read_jwt(token, keys, (client.request_signing_alg,))
     except BadTokenError as error:
-        raise Refused(RULES["signed_invalid"], str(error)) from None
+        raise Refused(refusals_request.SIGNED_INVALID, str(error)) from None
     if settings.profile == "core":
         problem = _request_problem(claims, context)
         if problem:
-            raise Refused(RULES["signed_invalid"], problem)
+            raise Refused(refusals_request.SIGNED_INVALID, problem)
     wanted.form = {
         name: value if isinstance(value, str) else str(value)
         for name, value in claims.items()
@@ -192,14 +194,14 @@ def _request_problem(claims: dict[str, Any], context: Context) -> str | None:
 def _scope(wanted: Wanted, context: Context) -> None:
     scope = wanted.form.get("scope")
     if scope is None:
-        raise Refused(RULES["scope_missing"])
+        raise Refused(refusals_request.SCOPE_MISSING)
     asked = scope.split(" ")
     if context.settings.profile == "core" and "openid" not in asked:
-        raise Refused(RULES["scope_openid"])
+        raise Refused(refusals_request.SCOPE_OPENID)
     unknown = [item for item in asked if item not in SCOPES]
     if unknown:
-        raise Refused(RULES["scope_invalid"], f"unknown: {unknown[0][:40]}")
-    wanted.scope = " ".join(dict.fromkeys(asked))
+        raise Refused(refusals_request.SCOPE_INVALID, f"unknown: {unknown[0][:40]}")
+    wanted.scope = context.settings.granted(scope)
 
 
 def _hints(wanted: Wanted) -> list[str]:
@@ -211,16 +213,16 @@ def _hint_count(wanted: Wanted, context: Context) -> None:
     del context
     given = _hints(wanted)
     if not given:
-        raise Refused(RULES["hint_missing"])
+        raise Refused(refusals_request.HINT_MISSING)
     if len(given) > 1:
-        raise Refused(RULES["hint_many"], ", ".join(given))
+        raise Refused(refusals_request.HINT_MANY, ", ".join(given))
 
 
 def _hint(wanted: Wanted, context: Context) -> None:
     form = wanted.form
     if context.settings.login_hint_only:
         if "login_hint" not in form:
-            raise Refused(RULES["hint_missing"])
+            raise Refused(refusals_request.HINT_MISSING)
         if len(_hints(wanted)) > 1:
             wanted.warnings.append("Keycloak ignores the other hints; Core refuses them (R4).")
         national_id = form["login_hint"]
@@ -232,11 +234,11 @@ def _hint(wanted: Wanted, context: Context) -> None:
         try:
             subject = context.read_id_token(form["id_token_hint"]).get("sub")
         except BadTokenError as error:
-            raise Refused(RULES["hint_invalid"], str(error)) from None
+            raise Refused(refusals_request.HINT_INVALID, str(error)) from None
         national_id = str(subject).split(":", 2)[-1]
     person = context.people.find(national_id)
     if person is None or not person.enabled:
-        raise Refused(RULES["unknown_user"])
+        raise Refused(refusals_request.UNKNOWN_USER)
     wanted.person = person
 
 
@@ -244,20 +246,20 @@ def _from_hint_token(token: str, context: Context) -> str:
     """Read a login_hint_token: a JWT signed by the client, `sub` = national id (our convention)."""
     keys = context.client.keys
     if keys is None:
-        raise Refused(RULES["hint_invalid"], "the client has no registered key")
+        raise Refused(refusals_request.HINT_INVALID, "the client has no registered key")
     try:
         _, claims = read_jwt(token, keys, ("ES256", "PS256", "RS256"))
     except BadTokenError as error:
-        raise Refused(RULES["hint_invalid"], str(error)) from None
+        raise Refused(refusals_request.HINT_INVALID, str(error)) from None
     expiry = claims.get("exp")
     if expiry is not None:
         if isinstance(expiry, bool) or not isinstance(expiry, int | float):
-            raise Refused(RULES["hint_invalid"], "exp must be a number")
+            raise Refused(refusals_request.HINT_INVALID, "exp must be a number")
         if expiry <= context.now:
-            raise Refused(RULES["hint_expired"])
+            raise Refused(refusals_request.HINT_EXPIRED)
     subject = claims.get("sub")
     if not isinstance(subject, str):
-        raise Refused(RULES["hint_invalid"], "sub is missing")
+        raise Refused(refusals_request.HINT_INVALID, "sub is missing")
     return subject
 
 
@@ -265,7 +267,7 @@ def _binding(wanted: Wanted, context: Context) -> None:
     message = wanted.form.get("binding_message")
     if message is None:
         if context.settings.fapi:
-            raise Refused(RULES["binding_required"])
+            raise Refused(refusals_request.BINDING_REQUIRED)
         return
     if context.settings.profile == "psc":
         good = KEYCLOAK_BINDING.fullmatch(message) is not None
@@ -274,7 +276,7 @@ def _binding(wanted: Wanted, context: Context) -> None:
             unicodedata.category(char)[0] == "C" for char in message
         )
     if not good:
-        raise Refused(RULES["binding_message"])
+        raise Refused(refusals_request.BINDING_MESSAGE)
     wanted.binding_message = message
 
 
@@ -282,17 +284,17 @@ def _notification(wanted: Wanted, context: Context) -> None:
     token = wanted.form.get("client_notification_token")
     if context.client.delivery_mode == "poll":
         if token is not None and context.settings.profile == "psc":
-            raise Refused(RULES["notification_refused"])
+            raise Refused(refusals_request.NOTIFICATION_REFUSED)
         return
     if token is None:
-        raise Refused(RULES["notification_missing"])
+        raise Refused(refusals_request.NOTIFICATION_MISSING)
     if len(token) > MAX_NOTIFICATION_TOKEN:
-        raise Refused(RULES["notification_long"])
+        raise Refused(refusals_request.NOTIFICATION_LONG)
     if context.settings.profile == "core":
         bits = len(token) * math.log2(len(set(token)))
         weak = len(token) < MIN_TOKEN_LENGTH or bits < MIN_MEASURED_BITS
         if weak or BEARER.fullmatch(token) is None:
-            raise Refused(RULES["notification_weak"])
+            raise Refused(refusals_request.NOTIFICATION_WEAK)
     wanted.notification_token = token
 
 
@@ -300,19 +302,19 @@ def _user_code(wanted: Wanted, context: Context) -> None:
     code = wanted.form.get("user_code")
     if not context.settings.user_code:
         if code is not None:
-            raise Refused(RULES["user_code_refused"])
+            raise Refused(refusals_request.USER_CODE_REFUSED)
         return
     if not context.client.user_code_parameter:
         if code is not None:
-            raise Refused(RULES["user_code_refused"])
+            raise Refused(refusals_request.USER_CODE_REFUSED)
         return
     expected = wanted.person.user_code if wanted.person else None
     if expected is None:
         return
     if code is None:
-        raise Refused(RULES["user_code_missing"])
+        raise Refused(refusals_request.USER_CODE_MISSING)
     if not hmac.compare_digest(code.encode(), expected.encode()):
-        raise Refused(RULES["user_code_wrong"])
+        raise Refused(refusals_request.USER_CODE_WRONG)
 
 
 def _expiry(wanted: Wanted, context: Context) -> None:
@@ -322,11 +324,11 @@ def _expiry(wanted: Wanted, context: Context) -> None:
     if context.settings.profile == "psc":
         # Keycloak parses an integer, accepts 0 and negatives, and then ignores it.
         if re.fullmatch(r"[+-]?[0-9]{1,10}", text, re.ASCII) is None:
-            raise Refused(RULES["expiry_invalid"])
+            raise Refused(refusals_request.EXPIRY_INVALID)
         wanted.warnings.append("Keycloak ignores requested_expiry; Core honours it (R10).")
         return
     if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) is None or int(text) == 0:
-        raise Refused(RULES["expiry_invalid"])
+        raise Refused(refusals_request.EXPIRY_INVALID)
     wanted.requested_expiry = int(text)
 
 
@@ -334,14 +336,14 @@ def _channel(wanted: Wanted, context: Context) -> None:
     del context
     channel = wanted.form.get("channel", "MOBILE")
     if channel not in ("CARD", "MOBILE"):
-        raise Refused(RULES["channel_invalid"])
+        raise Refused(refusals_request.CHANNEL_INVALID)
     wanted.channel = channel
 
 
 def _policy(wanted: Wanted, context: Context) -> None:
     del context
     if wanted.person is not None and wanted.person.blocked:
-        raise Refused(RULES["policy_refused"])
+        raise Refused(refusals_request.POLICY_REFUSED)
 
 
 _CHECKS: dict[str, Callable[[Wanted, Context], None]] = {

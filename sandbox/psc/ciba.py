@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sandbox.psc.refusals import ProfileName
+from sandbox.psc import refusals_token
+from sandbox.psc.refusals import ProfileName, Refusal
 from sandbox.psc.settings import Settings
 
 __all__ = ["POLL_ORDER", "AuthRequest", "Decision", "State", "decide", "expire", "poll"]
@@ -104,8 +105,10 @@ def _too_fast(request: AuthRequest, now: float, settings: Settings) -> bool:
     return now < since + request.interval - settings.poll_tolerance
 
 
-def poll(request: AuthRequest, now: float, settings: Settings) -> tuple[AuthRequest, str | None]:
-    """Answer one poll: the request as it is afterwards, and the refusing rule or None for tokens.
+def poll(
+    request: AuthRequest, now: float, settings: Settings
+) -> tuple[AuthRequest, Refusal | None]:
+    """Answer one poll: the request as it is afterwards, and the refusal or None for tokens.
 
     The interval check and its update are one step (T12): callers store the returned request in
     the same transaction as they read the given one.
@@ -114,38 +117,39 @@ def poll(request: AuthRequest, now: float, settings: Settings) -> tuple[AuthRequ
     for check in POLL_ORDER[settings.profile]:
         match check:
             case "redeemed" if request.state is State.REDEEMED:
-                return seen, "id_redeemed"
+                return seen, refusals_token.ID_REDEEMED
             case "closed" if request.state is State.CLOSED:
-                return seen, "abusive"
+                return seen, refusals_token.ABUSIVE
             case "expired" if request.state is State.EXPIRED or now >= request.expires_at:
-                return seen, "expired"
+                return seen, refusals_token.EXPIRED
             case "denied" if request.state is State.DENIED:
-                return seen, "denied"
+                return seen, refusals_token.DENIED
             case "failed" if request.state is State.FAILED:
-                return seen, "transaction_failed"
+                return seen, refusals_token.TRANSACTION_FAILED
             case "throttle" if _too_fast(request, now, settings):
                 return _throttled(seen, now, settings)
             case "pending" if request.state is State.PENDING:
-                return replace(seen, last_poll=now), "pending"
+                return replace(seen, last_poll=now), refusals_token.POLL_PENDING
             case _:
                 continue
     if request.state is not State.APPROVED:
         # psc has no "closed" or "failed" row: Keycloak knows neither and says denied.
-        return seen, "denied"
+        return seen, refusals_token.DENIED
     return replace(seen, state=State.REDEEMED, last_poll=now), None
 
 
 def _throttled(
     request: AuthRequest, now: float, settings: Settings
-) -> tuple[AuthRequest, str | None]:
+) -> tuple[AuthRequest, Refusal | None]:
     fast = request.fast_polls + 1
     if settings.profile == "psc":
         # Keycloak: a refused poll does not restart the wait.
-        return replace(request, fast_polls=fast), "slow_down"
-    if settings.patience and fast > settings.patience:
-        return replace(request, fast_polls=fast, state=State.CLOSED), "abusive"
+        return replace(request, fast_polls=fast), refusals_token.SLOW_DOWN
+    # A pinged request stays good however often it was polled: its ping is still to come.
+    if request.mode == "poll" and settings.patience and fast > settings.patience:
+        return replace(request, fast_polls=fast, state=State.CLOSED), refusals_token.ABUSIVE
     wait = request.interval + settings.slow_down_step
-    return replace(request, fast_polls=fast, interval=wait, last_poll=now), "slow_down"
+    return replace(request, fast_polls=fast, interval=wait, last_poll=now), refusals_token.SLOW_DOWN
 
 
 def decide(request: AuthRequest, decision: Decision, now: float) -> AuthRequest:

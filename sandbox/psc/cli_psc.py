@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
-import signal
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,16 +17,17 @@ import httpx
 from sandbox.directory.directory import Directory
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.behaviour import KINDS, Behaviour
-from sandbox.psc.certificates import files_from_authority
+from sandbox.psc.certificates import psc_files
 from sandbox.psc.ciba import Decision
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.fault_rules import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.people import BUILT_IN, BuiltInPeople
 from sandbox.psc.provider import Options
-from sandbox.psc.server import Running, bind, prepare, serve, serve_app, web_server
+from sandbox.psc.server import ProviderServer, Running
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
+from sandbox.serve import HttpServer, bind, client_context, serve_until_interrupted
 from sandbox.space.errors import UserError
 from sandbox.space.laws import sms_delivery, sourced_methods
 
@@ -73,23 +70,6 @@ def _write_private(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def _run(main: Any) -> None:
-    """Run a coroutine on uvloop where there is one."""
-    factory = None
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(main)
-
-
-def _stop_on_signal(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
 
 
 @psc.command("serve")
@@ -153,26 +133,24 @@ def serve_command(
     if fresh:
         for suffix in ("", "-wal", "-shm"):
             state.with_name(state.name + suffix).unlink(missing_ok=True)
-    listening = prepare(
+    server = ProviderServer(
         settings_for(profile, **changes),
-        folder=home,
-        port=port,
-        mtls_port=mtls_port,
-        host_name=host_name,
-        options=Options(
+        Options(
             clients=clients,
             people=DirectoryPeople(Directory(directory_file)) if directory_file else None,
             behaviour=Behaviour(kind=behaviour),
             faults=faults,
             seed=fault_seed,
         ),
+        files=psc_files(home, host_name, pki),
+        port=port,
+        mtls_port=mtls_port,
+        host_name=host_name,
         state=state,
-        clock=None,
-        files=files_from_authority(pki, home / "pki", host_name) if pki else None,
     )
 
-    def ready(running: Running) -> None:
-        sheet = _sheet(running)
+    def ready() -> None:
+        sheet = _sheet(server.running)
         _write_private(home / SHEET, json.dumps(sheet, indent=1))
         if as_json:
             click.echo(json.dumps(sheet))
@@ -182,15 +160,9 @@ def serve_command(
             click.echo(f"AC / CA : {sheet['ca']}")
             click.echo("Ctrl-C pour arrêter / to stop")
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        _stop_on_signal(stop)
-        await serve(listening, stop, ready)
-
     try:
-        _run(main())
+        serve_until_interrupted((server,), ready)
     finally:
-        listening.running.provider.store.close()
         (home / SHEET).unlink(missing_ok=True)
 
 
@@ -213,9 +185,10 @@ def _call(place: Place, method: str, path: str, body: dict[str, Any] | None = No
     home, space = place
     try:
         origin, secret, ca = _reach(home, space)
-        context = ssl.create_default_context(cafile=ca)
         headers = {"Authorization": f"Bearer {secret}"}
-        with httpx.Client(verify=context, trust_env=False, timeout=10, headers=headers) as client:
+        with httpx.Client(
+            verify=client_context(Path(ca)), trust_env=False, timeout=10, headers=headers
+        ) as client:
             answer = client.request(method, origin + path, json=body)
     except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError):
         raise UserError(
@@ -369,12 +342,12 @@ def ad_brick(
         wait=wait if sms_mean != 0 else None,
         loss=sourced.lost if sms_loss is None else sms_loss,
     )
-    listener = bind(port)
-    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    bound = bind("127.0.0.1", port)
+    origin = f"http://127.0.0.1:{bound.getsockname()[1]}"
     try:
         brick = AdBrick(origin, callback, BuiltInPeople(BUILT_IN), law, seed=seed)
     except UserError:
-        listener.close()
+        bound.close()
         raise
     sheet = {
         "channel": f"{origin}/channel",
@@ -382,21 +355,12 @@ def ad_brick(
         "control_secret": brick.access.secret,
         "callback": callback,
     }
-    server = web_server(brick.application, None)
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        _stop_on_signal(stop)
-        task = asyncio.create_task(serve_app(server, listener))
-        while not server.started:
-            await asyncio.sleep(0.005)
+    def ready() -> None:
         if as_json:
             click.echo(json.dumps(sheet))
         else:
             for name, value in sheet.items():
                 click.echo(f"{name} : {value}")
-        await stop.wait()
-        server.should_exit = True
-        await task
 
-    _run(main())
+    serve_until_interrupted((HttpServer(app=brick.application, bound=bound),), ready)

@@ -18,10 +18,10 @@ from urllib.parse import unquote_plus
 from cryptography import x509
 from joserfc.jwk import OctKey
 
+from sandbox.psc import refusals_request
 from sandbox.psc.clients import Client
 from sandbox.psc.jose import ASYMMETRIC, SECURE, BadTokenError, read_jwt
 from sandbox.psc.refusals import Refused
-from sandbox.psc.rules_token import RULES
 from sandbox.psc.settings import Settings
 
 __all__ = ["Credentials", "authenticate", "certificate_thumbprint"]
@@ -29,6 +29,7 @@ __all__ = ["Credentials", "authenticate", "certificate_thumbprint"]
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_ASSERTION_LIFE = 3_600.0
 SKEW = 10.0
+_SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ def _basic(authorization: str) -> tuple[str, str]:
         decoded = base64.b64decode(authorization[6:].strip(), validate=True).decode("utf-8")
         name, colon, secret = decoded.partition(":")
         if not colon:
-            raise Refused(RULES["client_missing"])
+            raise Refused(refusals_request.CLIENT_MISSING)
         return unquote_plus(name, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, UnicodeDecodeError):
-        raise Refused(RULES["client_missing"]) from None
+        raise Refused(refusals_request.CLIENT_MISSING) from None
 
 
 def authenticate(
@@ -72,34 +73,36 @@ def authenticate(
     assertion and says whether it is new.
 
     Raises:
-        Refused: one of the client_* rules.
+        Refused: one of the client_* refusals.
     """
     form = credentials.form
     has_basic = credentials.authorization[:6].lower() == "basic "
     has_assertion = "client_assertion" in form or "client_assertion_type" in form
     has_post = "client_secret" in form
     if has_basic + has_assertion + has_post > 1:
-        raise Refused(RULES["client_twice"])
+        raise Refused(refusals_request.CLIENT_TWICE)
     if has_basic:
         name, secret = _basic(credentials.authorization)
         if form.get("client_id", name) != name:
-            raise Refused(RULES["client_twice"])
-        client = _by_secret(clients, name, secret, "client_secret_basic")
+            raise Refused(refusals_request.CLIENT_TWICE)
+        client = _by_secret(clients, name, secret, "client_secret_basic", settings)
     elif has_post:
         name = form.get("client_id", "")
-        client = _by_secret(clients, name, form["client_secret"], "client_secret_post")
+        client = _by_secret(clients, name, form["client_secret"], "client_secret_post", settings)
     elif has_assertion:
         client = _by_assertion(form, clients, settings, audiences, now, first_use)
     elif "client_id" in form:
         client = _by_certificate(clients, form["client_id"], credentials.certificate)
     else:
-        raise Refused(RULES["client_missing"])
+        raise Refused(refusals_request.CLIENT_MISSING)
     if settings.fapi and client.auth_method not in ("private_key_jwt", "tls_client_auth"):
-        raise Refused(RULES["fapi_client"], f"method={client.auth_method}")
+        raise Refused(refusals_request.FAPI_CLIENT, f"method={client.auth_method}")
     return client
 
 
-def _by_secret(clients: Mapping[str, Client], name: str, secret: str, method: str) -> Client:
+def _by_secret(
+    clients: Mapping[str, Client], name: str, secret: str, method: str, settings: Settings
+) -> Client:
     client = clients.get(name)
     # The comparison is made whether the client exists or not, in constant time.
     expected = (client.client_secret if client else None) or "\0"
@@ -107,29 +110,33 @@ def _by_secret(clients: Mapping[str, Client], name: str, secret: str, method: st
         expected.encode("utf-8", "surrogatepass"), secret.encode("utf-8", "surrogatepass")
     )
     if client is None:
-        raise Refused(RULES["client_unknown"])
-    if client.auth_method != method:
-        raise Refused(RULES["client_method"], f"registered={client.auth_method} used={method}")
+        raise Refused(refusals_request.CLIENT_UNKNOWN)
+    # Keycloak takes the secret of a client either way.
+    either = settings.profile == "psc" and client.auth_method in _SECRET_METHODS
+    if client.auth_method != method and not either:
+        raise Refused(
+            refusals_request.CLIENT_METHOD, f"registered={client.auth_method} used={method}"
+        )
     if not good:
-        raise Refused(RULES["client_secret"], f"client_id={name}")
+        raise Refused(refusals_request.CLIENT_SECRET, f"client_id={name}")
     return client
 
 
 def _by_certificate(clients: Mapping[str, Client], name: str, certificate: bytes | None) -> Client:
     client = clients.get(name)
     if client is None:
-        raise Refused(RULES["client_unknown"])
+        raise Refused(refusals_request.CLIENT_UNKNOWN)
     if client.auth_method != "tls_client_auth":
-        raise Refused(RULES["client_missing"], f"registered={client.auth_method}")
+        raise Refused(refusals_request.CLIENT_MISSING, f"registered={client.auth_method}")
     if certificate is None:
-        raise Refused(RULES["client_certificate"], "no certificate in the TLS session")
+        raise Refused(refusals_request.CLIENT_CERTIFICATE, "no certificate in the TLS session")
     try:
         subject = x509.load_der_x509_certificate(certificate).subject
         expected = x509.Name.from_rfc4514_string(client.tls_client_auth_subject_dn or "")
     except ValueError:
-        raise Refused(RULES["client_certificate"], "a subject cannot be read") from None
+        raise Refused(refusals_request.CLIENT_CERTIFICATE, "a subject cannot be read") from None
     if _dn(subject) != _dn(expected):
-        raise Refused(RULES["client_certificate"], f"subject={subject.rfc4514_string()}")
+        raise Refused(refusals_request.CLIENT_CERTIFICATE, f"subject={subject.rfc4514_string()}")
     return client
 
 
@@ -147,7 +154,7 @@ def _unverified_issuer(assertion: str) -> str:
         claims = json.loads(base64.urlsafe_b64decode(padded))
         return str(claims.get("sub", ""))
     except (IndexError, ValueError, AttributeError, RecursionError):
-        raise Refused(RULES["client_assertion"], "not a JWT") from None
+        raise Refused(refusals_request.CLIENT_ASSERTION, "not a JWT") from None
 
 
 def _by_assertion(
@@ -158,16 +165,16 @@ def _by_assertion(
     now: float,
     first_use: Callable[[str, float], bool],
 ) -> Client:
-    rule = RULES["client_assertion"]
+    wrong = refusals_request.CLIENT_ASSERTION
     if form.get("client_assertion_type") != ASSERTION_TYPE:
-        raise Refused(rule, "client_assertion_type")
+        raise Refused(wrong, "client_assertion_type")
     assertion = form.get("client_assertion", "")
     name = _unverified_issuer(assertion)
     if form.get("client_id", name) != name:
-        raise Refused(rule, "client_id differs from sub")
+        raise Refused(wrong, "client_id differs from sub")
     client = clients.get(name)
     if client is None:
-        raise Refused(RULES["client_unknown"])
+        raise Refused(refusals_request.CLIENT_UNKNOWN)
     try:
         if client.auth_method == "client_secret_jwt":
             key = OctKey.import_key(client.client_secret or "")
@@ -175,14 +182,14 @@ def _by_assertion(
         elif client.auth_method == "private_key_jwt" and client.keys is not None:
             _, claims = read_jwt(assertion, client.keys, SECURE if settings.fapi else ASYMMETRIC)
         else:
-            raise Refused(RULES["client_method"], f"registered={client.auth_method}")
+            raise Refused(refusals_request.CLIENT_METHOD, f"registered={client.auth_method}")
     except BadTokenError as error:
-        raise Refused(rule, str(error)) from None
+        raise Refused(wrong, str(error)) from None
     problem = _claims_problem(claims, name, settings, audiences, now)
     if problem:
-        raise Refused(rule, problem)
+        raise Refused(wrong, problem)
     if not first_use(f"{name}\n{claims['jti']}", float(claims["exp"]) + SKEW):
-        raise Refused(rule, "jti was already used")
+        raise Refused(wrong, "jti was already used")
     return client
 
 

@@ -6,7 +6,7 @@ import ipaddress
 import json
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ AUTH_METHODS = (
     "tls_client_auth",
 )
 MODES = ("poll", "ping", "push")
+_LISTS = ("redirect_uris", "post_logout_redirect_uris", "web_origins")
 # RFC 7518 3.2: a HS256 key has at least 256 bits.
 MIN_HMAC_SECRET = 32
 
@@ -46,6 +47,11 @@ def is_local(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _origin(uri: str) -> str:
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _may_redirect(uri: str) -> bool:
@@ -73,6 +79,9 @@ class Client:
     jwks: dict[str, Any] | None = None
     tls_client_auth_subject_dn: str | None = None
     redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    # Origins whose scripts may read answers (CORS, profile psc); "+" is those of redirect_uris.
+    web_origins: tuple[str, ...] = ()
     delivery_mode: str | None = "poll"
     notification_endpoint: str | None = None
     request_signing_alg: str | None = None
@@ -80,6 +89,8 @@ class Client:
     id_token_signed_response_alg: str = "RS256"  # noqa: S105  (an algorithm)
     certificate_bound_tokens: bool = False
     require_pkce: bool = True
+    # Imported once: reading a JWKS costs more than checking a signature with it.
+    _keys: KeySet | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse a registration that could not work.
@@ -112,6 +123,7 @@ class Client:
                 raise wrong("jwks", f"JWKS ({error})") from None
             if any(key.is_private for key in keys.keys):
                 raise wrong("jwks", "clés publiques seules / public keys only")
+            object.__setattr__(self, "_keys", keys)
         if self.delivery_mode is not None and self.delivery_mode not in MODES:
             raise wrong("delivery_mode", "poll, ping, push")
         if self.delivery_mode in ("ping", "push"):
@@ -125,18 +137,25 @@ class Client:
         ):
             if alg is not None and alg not in ASYMMETRIC:
                 raise wrong(member, ", ".join(ASYMMETRIC))
-        for uri in self.redirect_uris:
-            if not _may_redirect(uri):
+        for member in ("redirect_uris", "post_logout_redirect_uris"):
+            if not all(map(_may_redirect, getattr(self, member))):
                 raise wrong(
-                    "redirect_uris",
+                    member,
                     "http(s)://hôte/…, ou un schéma privé à point (RFC 8252 7.1), sans fragment"
                     " / http(s)://host/…, or a private scheme with a dot, no fragment",
                 )
 
     @property
+    def origins(self) -> frozenset[str]:
+        """Origins whose scripts may read what this client is answered."""
+        own = {_origin(uri) for uri in self.redirect_uris if uri.startswith("http")}
+        given = set(self.web_origins)
+        return frozenset((given - {"+"}) | (own if "+" in given else set()))
+
+    @property
     def keys(self) -> KeySet | None:
         """The client's public keys, or None."""
-        return None if self.jwks is None else key_set(self.jwks)
+        return self._keys
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Client:
@@ -145,7 +164,7 @@ class Client:
         Raises:
             UserError: an unknown or ill-typed member, or what `__post_init__` refuses.
         """
-        known = {field.name for field in fields(cls)}
+        known = {each.name for each in fields(cls) if each.init}
         unknown = set(data) - known
         if unknown:
             raise UserError(f"client: {sorted(unknown)} : attendu / expected {sorted(known)}")
@@ -155,13 +174,14 @@ class Client:
         for name in ("user_code_parameter", "certificate_bound_tokens", "require_pkce"):
             if name in values and not isinstance(values[name], bool):
                 raise UserError(f"client {data['client_id']!r}: {name} : attendu / expected bool")
-        uris = values.get("redirect_uris", ())
-        if not isinstance(uris, list | tuple) or not all(isinstance(u, str) for u in uris):
-            raise UserError(f"client {data['client_id']!r}: redirect_uris : liste / list")
-        values["redirect_uris"] = tuple(uris)
+        for name in _LISTS:
+            uris = values.get(name, ())
+            if not isinstance(uris, list | tuple) or not all(isinstance(u, str) for u in uris):
+                raise UserError(f"client {data['client_id']!r}: {name} : liste / list")
+            values[name] = tuple(uris)
         if values.get("jwks") is not None and not isinstance(values["jwks"], dict):
             raise UserError(f"client {data['client_id']!r}: jwks : objet / object")
-        typed = {"redirect_uris", "jwks", "user_code_parameter"}
+        typed = {*_LISTS, "jwks", "user_code_parameter"}
         typed |= {"certificate_bound_tokens", "require_pkce"}
         for name, value in values.items():
             if name not in typed and value is not None and not isinstance(value, str):
@@ -190,9 +210,15 @@ def load_clients(path: Path) -> tuple[Client, ...]:
 def _built_in() -> Iterable[Client]:
     redirect = ("https://localhost/callback", "http://127.0.0.1/callback")
     secret = "sandbox-secret-that-is-public-0123456789"  # noqa: S105  (published in the docs)
-    yield Client(client_id="lps-poll", client_secret=secret, redirect_uris=redirect)
-    yield Client(client_id="lps-post", auth_method="client_secret_post", client_secret=secret)
-    yield Client(client_id="operator-proxy", client_secret=secret, redirect_uris=redirect)
+    base = Client(
+        client_id="lps-poll",
+        client_secret=secret,
+        redirect_uris=redirect,
+        post_logout_redirect_uris=redirect,
+    )
+    yield base
+    yield replace(base, client_id="lps-post", auth_method="client_secret_post")
+    yield replace(base, client_id="operator-proxy")
 
 
 # Clients that exist out of the box; their secret is in the documentation, hence no secret.

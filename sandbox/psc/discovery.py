@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.psc.clients import AUTH_METHODS
 from sandbox.psc.jose import ASYMMETRIC, SECURE
-from sandbox.psc.settings import CIBA_GRANT, SCOPES, Settings
+from sandbox.psc.settings import CIBA_GRANT, RESPONSE_MODES, SCOPES, Settings
 
 __all__ = ["discovery"]
 
@@ -39,7 +39,7 @@ def discovery(settings: Settings, origin: str, mtls_origin: str | None) -> dict[
         **{name: origin + settings.paths[endpoint] for endpoint, name in NAMES.items()},
         "grant_types_supported": ["authorization_code", "refresh_token", CIBA_GRANT],
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ASYMMETRIC),
         "scopes_supported": list(SCOPES),
@@ -62,12 +62,17 @@ def discovery(settings: Settings, origin: str, mtls_origin: str | None) -> dict[
             "preferred_username",
             "given_name",
             "family_name",
+            "name",
+            "sid",
+            "session_state",
             "SubjectNameID",
             "SubjectRole",
             "SubjectOrganization",
             "SubjectRefPro",
             "otherIds",
         ],
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": False,
         "prompt_values_supported": ["none", "login"],
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,

@@ -27,7 +27,7 @@ class Event:
     ticket: str | None = None
     text_fr: str = ""
     text_en: str = ""
-    rule: str | None = None
+    reason: str | None = None
     rows: tuple[str, ...] = ()
     clause: str | None = None
     remedy_fr: str | None = None
@@ -63,19 +63,19 @@ class EventLog:
         self, at: float, refused: Refused, client_id: str | None = None, ticket: str | None = None
     ) -> Event:
         """Append the explanation of a refusal."""
-        rule = refused.rule
+        reason = refused.refusal.reason
         return self.add(
             at,
             "refusal",
             client_id=client_id,
             ticket=ticket,
-            text_fr=rule.cause[0],
-            text_en=rule.cause[1],
-            rule=rule.key,
-            rows=rule.rows,
-            clause=rule.clause,
-            remedy_fr=rule.remedy[0],
-            remedy_en=rule.remedy[1],
+            text_fr=reason.what.french,
+            text_en=reason.what.english,
+            reason=reason.name,
+            rows=refused.refusal.rows,
+            clause=reason.clause,
+            remedy_fr=reason.remedy.french,
+            remedy_en=reason.remedy.english,
             detail=refused.detail or None,
         )
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sandbox.psc import refusals_request, refusals_token
 from sandbox.psc.jose import ASYMMETRIC, half_hash
 from sandbox.psc.notifications import Notification
-from sandbox.psc.refusals import ProfileName, Refused
+from sandbox.psc.refusals import ProfileName, Refusal, Refused
 from sandbox.psc.replies import NO_STORE, Reply, refusal_reply
-from sandbox.psc.rules_token import RULES
 
 __all__ = ["FAULTS", "POINTS", "Fault"]
 
@@ -65,12 +65,14 @@ class Fault:
     early: bool = False
 
 
-def _error(rule: str, at_backchannel: str = "") -> Callable[[str, float, ProfileName], Reply]:
-    """Borrow the answer of a rule of refusal."""
+def _error(
+    refusal: Refusal, at_backchannel: Refusal | None = None
+) -> Callable[[str, float, ProfileName], Reply]:
+    """Borrow the answer of a refusal."""
 
     def impose(point: str, _seconds: float, profile: ProfileName) -> Reply:
-        key = at_backchannel if point == "backchannel" and at_backchannel else rule
-        return refusal_reply(Refused(RULES[key]), profile)
+        other = at_backchannel if point == "backchannel" else None
+        return refusal_reply(Refused(other or refusal), profile)
 
     return impose
 
@@ -193,27 +195,27 @@ FAULTS: dict[str, Fault] = {
     "invalid_request": Fault(
         points=("backchannel", "token"),
         text="400 invalid_request",
-        impose=_error("id_missing", at_backchannel="hint_missing"),
+        impose=_error(refusals_token.ID_MISSING, at_backchannel=refusals_request.HINT_MISSING),
     ),
     "access_denied": Fault(
         points=("backchannel", "token"),
         text="access_denied whatever the user said (T4)",
-        impose=_error("denied", at_backchannel="policy_refused"),
+        impose=_error(refusals_token.DENIED, at_backchannel=refusals_request.POLICY_REFUSED),
     ),
     "slow_down": Fault(
         points=("token",),
         text="400 slow_down though the client was patient (T2)",
-        impose=_error("slow_down"),
+        impose=_error(refusals_token.SLOW_DOWN),
     ),
     "authorization_pending": Fault(
         points=("token",),
         text="400 authorization_pending though the user decided (T1)",
-        impose=_error("pending"),
+        impose=_error(refusals_token.POLL_PENDING),
     ),
     "expired_token": Fault(
         points=("token",),
         text="400 expired_token before the time (T5)",
-        impose=_error("expired"),
+        impose=_error(refusals_token.EXPIRED),
     ),
     "transaction_failed": _notification("push delivers transaction_failed (P4)", fails=True),
     "unavailable": Fault(points=_ANSWER, text="503 with Retry-After (T9)", impose=_unavailable),

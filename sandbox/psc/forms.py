@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
+from sandbox.psc import refusals_request
 from sandbox.psc.refusals import Refused
-from sandbox.psc.rules_token import RULES
 
 __all__ = ["MAX_BODY", "MAX_PARAMETERS", "parse_form", "parse_pairs"]
 
@@ -22,10 +22,10 @@ def parse_pairs(encoded: bytes) -> dict[str, str]:
         Refused: too large, too many, repeated, or not UTF-8 (also raw or percent-encoded NUL).
     """
     if len(encoded) > MAX_BODY:
-        raise Refused(RULES["form_size"])
+        raise Refused(refusals_request.FORM_SIZE)
     parts = encoded.split(b"&") if encoded else []
     if len(parts) > MAX_PARAMETERS:
-        raise Refused(RULES["form_size"])
+        raise Refused(refusals_request.FORM_SIZE)
     form: dict[str, str] = {}
     seen: set[str] = set()
     for part in parts:
@@ -36,11 +36,11 @@ def parse_pairs(encoded: bytes) -> dict[str, str]:
             name = unquote_to_bytes(name_bytes.replace(b"+", b" ")).decode("utf-8")
             value = unquote_to_bytes(value_bytes.replace(b"+", b" ")).decode("utf-8")
         except UnicodeDecodeError:
-            raise Refused(RULES["form_syntax"]) from None
+            raise Refused(refusals_request.FORM_SYNTAX) from None
         if "\0" in name or "\0" in value:
-            raise Refused(RULES["form_syntax"])
+            raise Refused(refusals_request.FORM_SYNTAX)
         if name in seen:
-            raise Refused(RULES["form_repeated"])
+            raise Refused(refusals_request.FORM_REPEATED)
         seen.add(name)
         form[name] = value
     return form
@@ -54,5 +54,5 @@ def parse_form(content_type: str, body: bytes) -> dict[str, str]:
     """
     media = content_type.partition(";")[0].strip().lower()
     if media != "application/x-www-form-urlencoded":
-        raise Refused(RULES["form_type"])
+        raise Refused(refusals_request.FORM_TYPE)
     return parse_pairs(body)

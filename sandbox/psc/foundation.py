@@ -210,7 +210,7 @@ class Foundation:
                 ticket=key or None,
                 text_fr=f"Écart voulu : {rule.fault} ({point}).",
                 text_en=f"Misbehaviour on demand: {rule.fault} ({point}).",
-                rule=rule.fault,
+                reason=rule.fault,
             )
             if rule.effect.rotates:
                 self.rotate_keys(0.0)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.psc import refusals_token
 from sandbox.psc.ciba import AuthRequest, State, poll
 from sandbox.psc.client_auth import Credentials, certificate_thumbprint
 from sandbox.psc.clients import Client
 from sandbox.psc.fault_rules import FaultRule, imposed, spoiled
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import Refused
+from sandbox.psc.refusals import Refusal, Refused
 from sandbox.psc.replies import NO_STORE, Reply, refusal_reply
 from sandbox.psc.requests import TICKET
-from sandbox.psc.rules_token import RULES
 from sandbox.psc.settings import CIBA_GRANT
 from sandbox.psc.store import fingerprint
 from sandbox.psc.tokens import Grant
@@ -44,18 +44,18 @@ class _Turn:
         if certificate is not None:
             return certificate_thumbprint(certificate)
         if self.client.certificate_bound_tokens:
-            raise Refused(RULES["certificate_missing"])
+            raise Refused(refusals_token.CERTIFICATE_MISSING)
         return None
 
-    def person_of(self, national_id: str, rule: str) -> Any:
+    def person_of(self, national_id: str, refusal: Refusal) -> Any:
         """Return a person who may still authenticate.
 
         Raises:
-            Refused: with `rule`, when the person is gone or disabled.
+            Refused: with `refusal`, when the person is gone or disabled.
         """
         person = self.provider.people.find(national_id)
         if person is None or not person.enabled:
-            raise Refused(RULES[rule])
+            raise Refused(refusal)
         return person
 
 
@@ -78,9 +78,9 @@ def token(provider: Provider, credentials: Credentials) -> Reply:
 
 def _known(grant_type: str | None) -> Callable[[_Turn], Reply]:
     if not grant_type:
-        raise Refused(RULES["grant_missing"])
+        raise Refused(refusals_token.GRANT_MISSING)
     if grant_type not in _GRANTS:
-        raise Refused(RULES["grant_unsupported"])
+        raise Refused(refusals_token.GRANT_UNSUPPORTED)
     return _GRANTS[grant_type]
 
 
@@ -103,22 +103,22 @@ def _issue(
 def _ciba(turn: _Turn) -> Reply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
     if client.delivery_mode is None:
-        raise Refused(RULES["grant_not_ciba"])
+        raise Refused(refusals_token.GRANT_NOT_CIBA)
     if client.delivery_mode == "push":
-        raise Refused(RULES["grant_push"])
+        raise Refused(refusals_token.GRANT_PUSH)
     auth_req_id = form.get("auth_req_id")
     if not auth_req_id:
-        raise Refused(RULES["id_missing"])
+        raise Refused(refusals_token.ID_MISSING)
     id_hash = fingerprint(auth_req_id)
     struck: tuple[FaultRule, ...] = ()
-    verdict: str | None
+    verdict: Refusal | None
     with provider.store.transaction():
         request = provider.requests.find(id_hash[:TICKET])
         known = request is not None and hmac.compare_digest(request.id_hash, id_hash)
         if request is None or not known or request.mode == "browser":
-            raise Refused(RULES["id_unknown"])
+            raise Refused(refusals_token.ID_UNKNOWN)
         if request.client_id != client.client_id:
-            raise Refused(RULES["id_foreign"])
+            raise Refused(refusals_token.ID_FOREIGN)
         struck = provider.strike("token", client.client_id, request.ticket)
         forced = imposed(struck, provider.settings.profile)
         if forced is not None:
@@ -126,7 +126,7 @@ def _ciba(turn: _Turn) -> Reply:
         thumbprint = turn.thumbprint()
         after, verdict = poll(request, turn.now, provider.settings)
         if verdict is None:
-            person = turn.person_of(after.subject, "id_unknown")
+            person = turn.person_of(after.subject, refusals_token.ID_UNKNOWN)
         provider.requests.save(after)
         if request.state is State.PENDING and after.state is State.CLOSED:
             provider.requests.closed()
@@ -137,11 +137,11 @@ def _ciba(turn: _Turn) -> Reply:
 
 
 def _refused_poll(
-    turn: _Turn, request: AuthRequest, verdict: str, struck: tuple[FaultRule, ...]
+    turn: _Turn, request: AuthRequest, verdict: Refusal, struck: tuple[FaultRule, ...]
 ) -> Reply:
-    refused = Refused(RULES[verdict], f"poll {request.polls + 1}, interval {request.interval} s")
+    refused = Refused(verdict, f"poll {request.polls + 1}, interval {request.interval} s")
     provider = turn.provider
-    if verdict != "pending":
+    if verdict is not refusals_token.POLL_PENDING:
         return spoiled(provider.refuse(refused, turn.credentials, request.ticket), struck)
     # To wait is what the standard asks of a poll: nothing was refused.
     provider.events.add(
@@ -149,9 +149,9 @@ def _refused_poll(
         "poll",
         client_id=turn.client.client_id,
         ticket=request.ticket,
-        text_fr=refused.rule.cause[0],
-        text_en=refused.rule.cause[1],
-        rule=verdict,
+        text_fr=verdict.reason.what.french,
+        text_en=verdict.reason.what.english,
+        reason=verdict.name,
         detail=refused.detail,
     )
     return spoiled(refusal_reply(refused, provider.settings.profile), struck)
@@ -161,7 +161,7 @@ def _authorization_code(turn: _Turn) -> Reply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
     code = form.get("code")
     if not code:
-        raise Refused(RULES["code_missing"])
+        raise Refused(refusals_token.CODE_MISSING)
     struck = provider.strike("token", client.client_id, "code")
     forced = imposed(struck, provider.settings.profile)
     if forced is not None:
@@ -171,52 +171,52 @@ def _authorization_code(turn: _Turn) -> Reply:
     with provider.store.transaction():
         record = provider.store.get("code", key)
         if record is None or turn.now >= record["exp"] or record["client_id"] != client.client_id:
-            raise Refused(RULES["code_invalid"])
-        if record.get("sid"):
+            raise Refused(refusals_token.CODE_INVALID)
+        if record["spent"]:
             # Replayed: what the first use gave is taken back (RFC 6749 4.1.2).
             provider.tokens.end_session(record["sid"])
             replayed = True
         else:
             replayed = False
             _check_code(record, form)
-            person = turn.person_of(record["national_id"], "code_invalid")
+            person = turn.person_of(record["national_id"], refusals_token.CODE_INVALID)
             grant = Grant(
                 client=client,
                 person=person,
                 scope=record["scope"],
                 auth_time=record["auth_time"],
-                sid=key[:24],
+                sid=record["sid"],
                 nonce=record["nonce"],
                 acr_values=record["acr_values"],
                 thumbprint=thumbprint,
             )
             reply = _issue(turn, grant, struck)
-            spent = {**record, "sid": grant.sid}
+            spent = {**record, "spent": True}
             provider.store.put("code", key, spent, expires=record["exp"])
     if replayed:
-        raise Refused(RULES["code_invalid"], "the code was already used")
+        raise Refused(refusals_token.CODE_INVALID, "the code was already used")
     return reply
 
 
 def _check_code(record: dict[str, Any], form: Any) -> None:
     if form.get("redirect_uri") != record["redirect_uri"]:
-        raise Refused(RULES["redirect_mismatch"])
+        raise Refused(refusals_token.REDIRECT_MISMATCH)
     challenge = record["code_challenge"]
     verifier = form.get("code_verifier", "")
     if challenge is not None:
         digest = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
         made = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if not hmac.compare_digest(made, challenge):
-            raise Refused(RULES["pkce"])
+            raise Refused(refusals_token.PKCE)
     elif verifier:
-        raise Refused(RULES["pkce"], "no code_challenge was sent")
+        raise Refused(refusals_token.PKCE, "no code_challenge was sent")
 
 
 def _refresh(turn: _Turn) -> Reply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
     refresh = form.get("refresh_token")
     if not refresh:
-        raise Refused(RULES["refresh_missing"])
+        raise Refused(refusals_token.REFRESH_MISSING)
     struck = provider.strike("token", client.client_id, "refresh")
     forced = imposed(struck, provider.settings.profile)
     if forced is not None:
@@ -224,16 +224,16 @@ def _refresh(turn: _Turn) -> Reply:
     with provider.store.transaction():
         record = provider.tokens.read("refresh", refresh, turn.now)
         if record is None:
-            raise Refused(RULES["refresh_invalid"])
+            raise Refused(refusals_token.REFRESH_INVALID)
         if record["client_id"] != client.client_id:
-            raise Refused(RULES["refresh_foreign"])
+            raise Refused(refusals_token.REFRESH_FOREIGN)
         thumbprint = turn.thumbprint()
         if record["thumbprint"] and thumbprint != record["thumbprint"]:
-            raise Refused(RULES["certificate_missing"], "bound to another certificate")
+            raise Refused(refusals_token.CERTIFICATE_MISSING, "bound to another certificate")
         scope = form.get("scope") or record["scope"]
         if set(scope.split()) - set(record["scope"].split()):
-            raise Refused(RULES["scope_wider"])
-        person = turn.person_of(record["national_id"], "refresh_invalid")
+            raise Refused(refusals_token.SCOPE_WIDER)
+        person = turn.person_of(record["national_id"], refusals_token.REFRESH_INVALID)
         if provider.settings.profile == "core":
             # Rotation; Keycloak's default leaves the old refresh token good.
             provider.store.delete("refresh", fingerprint(refresh))
@@ -262,7 +262,7 @@ def introspect(provider: Provider, credentials: Credentials) -> Reply:
         client = provider.authenticate(credentials)
         value = credentials.form.get("token")
         if not value:
-            raise Refused(RULES["token_missing"])
+            raise Refused(refusals_token.TOKEN_MISSING)
     except Refused as refused:
         return provider.refuse(refused, credentials)
     struck = provider.strike("introspection", client.client_id)
@@ -283,7 +283,7 @@ def revoke(provider: Provider, credentials: Credentials) -> Reply:
         client = provider.authenticate(credentials)
         value = credentials.form.get("token")
         if not value:
-            raise Refused(RULES["revoke_missing"])
+            raise Refused(refusals_token.REVOKE_MISSING)
     except Refused as refused:
         return provider.refuse(refused, credentials)
     now = provider.now()
@@ -300,12 +300,18 @@ def revoke(provider: Provider, credentials: Credentials) -> Reply:
     return Reply(200, None, NO_STORE)
 
 
-def userinfo(provider: Provider, authorization: str, certificate: bytes | None) -> Reply:
-    """Answer OpenID Connect Core 5.3, with PSC's claims."""
+def userinfo(
+    provider: Provider, authorization: str, form: Mapping[str, str], certificate: bytes | None
+) -> Reply:
+    """Answer OpenID Connect Core 5.3, with PSC's claims; a form may hold the token (RFC 6750 2)."""
+    if authorization and "access_token" in form:
+        return provider.refuse(Refused(refusals_token.BEARER_TWICE))
+    if "access_token" in form:
+        authorization = f"Bearer {form['access_token']}"
     realm = "esante-wallet" if provider.settings.profile == "psc" else "psc"
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "bearer" or not value.strip():
-        provider.events.refusal(provider.now(), Refused(RULES["bearer_missing"]))
+        provider.events.refusal(provider.now(), Refused(refusals_token.BEARER_MISSING))
         return Reply(401, None, {**NO_STORE, "WWW-Authenticate": f'Bearer realm="{realm}"'})
     record = provider.tokens.read("access", value.strip(), provider.now())
     person = provider.people.find(record["national_id"]) if record else None
@@ -313,8 +319,8 @@ def userinfo(provider: Provider, authorization: str, certificate: bytes | None) 
     held = certificate_thumbprint(certificate) if certificate else None
     if record is None or person is None or (bound is not None and bound != held):
         detail = "certificate" if record and person else ""
-        refused = Refused(RULES["bearer_invalid"], detail)
-        answer = refused.rule.answer(provider.settings.profile)
+        refused = Refused(refusals_token.BEARER_INVALID, detail)
+        answer = refused.refusal.answer(provider.settings.profile)
         provider.events.refusal(provider.now(), refused)
         challenge = (
             f'Bearer realm="{realm}", error="{answer.error}", '
@@ -335,10 +341,10 @@ def logout(provider: Provider, credentials: Credentials) -> Reply:
         client = provider.authenticate(credentials)
         value = credentials.form.get("refresh_token")
         if not value:
-            raise Refused(RULES["refresh_missing"])
+            raise Refused(refusals_token.REFRESH_MISSING)
         record = provider.tokens.read("refresh", value, provider.now())
         if record is not None and record["client_id"] != client.client_id:
-            raise Refused(RULES["refresh_foreign"])
+            raise Refused(refusals_token.REFRESH_FOREIGN)
     except Refused as refused:
         return provider.refuse(refused, credentials)
     if record is not None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 from joserfc import jwe, jws, jwt
 from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey, import_key
@@ -86,22 +91,65 @@ def _candidates(token: str, keys: KeySet | OctKey) -> list[Any]:
     return named or [key for key in same if kid is None or "kid" not in key.as_dict()]
 
 
+# What each key is for (`alg`), and of which kind it is; the last one encrypts.
+ENCRYPTION = "RSA-OAEP"
+_KINDS: dict[str, Callable[[], RSAKey | ECKey]] = {
+    "RS256": lambda: RSAKey.generate_key(2048),
+    "PS256": lambda: RSAKey.generate_key(2048),
+    "ES256": lambda: ECKey.generate_key("P-256"),
+    ENCRYPTION: lambda: RSAKey.generate_key(2048),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class RingKey:
-    """One signing key; `leaves_at` is when it leaves the JWKS (None: current)."""
+    """One key. `x5c` is its self-signed certificate; `leaves_at` is when it leaves the JWKS."""
 
     kid: str
+    alg: str
     key: RSAKey | ECKey
+    x5c: str
     leaves_at: float | None = None
 
-    @property
-    def family(self) -> str:
-        """RSA or EC."""
-        return str(self.key.key_type)
+    def published(self) -> dict[str, Any]:
+        """Return the public JWK (RFC 7517 4.4, 4.7 to 4.9)."""
+        der = base64.b64decode(self.x5c)
+        return {
+            **self.key.as_dict(private=False),
+            "kid": self.kid,
+            "use": "enc" if self.alg == ENCRYPTION else "sig",
+            "alg": self.alg,
+            "x5c": [self.x5c],
+            "x5t": _unpadded(hashlib.sha1(der, usedforsecurity=False).digest()),
+            "x5t#S256": _unpadded(hashlib.sha256(der).digest()),
+        }
+
+
+def _unpadded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _certificate(key: RSAKey | ECKey) -> str:
+    """Return a self-signed certificate of a key (base64 DER), as Keycloak gives its keys."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "esante-wallet")])
+    now = dt.datetime.now(dt.UTC)
+    private = key.private_key
+    assert private is not None
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + dt.timedelta(days=3650))
+        .sign(private, hashes.SHA256())
+    )
+    return base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode()
 
 
 class KeyRing:
-    """The provider's keys: one RSA (RS256, PS256), one EC P-256 (ES256), and those retiring."""
+    """The provider's keys: one for each algorithm, those retiring, and a secret of its own."""
 
     def __init__(self, keys: tuple[RingKey, ...], secret: OctKey) -> None:
         self._keys = keys
@@ -114,11 +162,11 @@ class KeyRing:
 
     @staticmethod
     def _fresh(serial: int) -> tuple[RingKey, ...]:
-        made: list[RSAKey | ECKey] = [RSAKey.generate_key(2048), ECKey.generate_key("P-256")]
         fresh = []
-        for key in made:
-            kid = f"{key.key_type.lower()}-{serial}-{key.thumbprint()[:8]}"
-            fresh.append(RingKey(kid, key))
+        for alg, make in _KINDS.items():
+            key = make()
+            kid = f"{alg.lower()}-{serial}-{key.thumbprint()[:8]}"
+            fresh.append(RingKey(kid, alg, key, _certificate(key)))
         return tuple(fresh)
 
     @classmethod
@@ -128,7 +176,7 @@ class KeyRing:
         for item in data["keys"]:
             key = import_key(item["jwk"])
             assert isinstance(key, RSAKey | ECKey)
-            keys.append(RingKey(item["kid"], key, item["leaves_at"]))
+            keys.append(RingKey(item["kid"], item["alg"], key, item["x5c"], item["leaves_at"]))
         secret = import_key(data["secret"])
         assert isinstance(secret, OctKey)
         return cls(tuple(keys), secret)
@@ -136,7 +184,13 @@ class KeyRing:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, private keys included, for the store."""
         keys = [
-            {"kid": item.kid, "jwk": item.key.as_dict(private=True), "leaves_at": item.leaves_at}
+            {
+                "kid": item.kid,
+                "alg": item.alg,
+                "jwk": item.key.as_dict(private=True),
+                "x5c": item.x5c,
+                "leaves_at": item.leaves_at,
+            }
             for item in self._keys
         ]
         return {"keys": keys, "secret": self._secret.as_dict(private=True)}
@@ -155,22 +209,22 @@ class KeyRing:
 
     def jwks(self, now: float) -> dict[str, Any]:
         """Return the public JWK set."""
-        keys = []
-        for item in self._published(now):
-            public = dict(item.key.as_dict(private=False))
-            keys.append({**public, "kid": item.kid, "use": "sig"})
-        return {"keys": keys}
+        return {"keys": [item.published() for item in self._published(now)]}
 
     def verification_keys(self, now: float) -> KeySet:
         """Return the keys that still verify this provider's tokens."""
-        return key_set(self.jwks(now))
+        signing = [item.published() for item in self._published(now) if item.alg != ENCRYPTION]
+        return key_set({"keys": signing})
 
     def sign(self, claims: dict[str, Any], alg: str, **header: Any) -> str:
         """Sign with the current key for `alg`; `header` may override members (misbehaviour)."""
-        family = "EC" if alg == "ES256" else "RSA"
-        item = next(k for k in self._keys if k.family == family and k.leaves_at is None)
+        item = next(k for k in self._keys if k.alg == alg and k.leaves_at is None)
         full = {"alg": alg, "typ": "JWT", "kid": item.kid, **header}
         return jwt.encode(full, claims, item.key, algorithms=list(ASYMMETRIC))
+
+    def mark(self, claims: dict[str, Any]) -> str:
+        """Sign for this provider's own eyes: HS512, as Keycloak signs refresh tokens."""
+        return jwt.encode({"alg": "HS512", "typ": "JWT"}, claims, self._secret, ["HS512"])
 
     def seal(self, claims: dict[str, Any]) -> str:
         """Encrypt as a JWE `dir`, which is what Keycloak's auth_req_id is."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.psc import refusals_request, refusals_token
 from sandbox.psc.backchannel import Context, Wanted, check_request
 from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.client_auth import Credentials
@@ -19,7 +20,6 @@ from sandbox.psc.jose import ASYMMETRIC, BadTokenError, read_jwt
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import NO_STORE, Reply
 from sandbox.psc.requests import Opening, Requests
-from sandbox.psc.rules_token import RULES
 from sandbox.psc.settings import Settings
 from sandbox.psc.store import Store
 
@@ -62,9 +62,9 @@ class Provider(Foundation):
                 )
                 wanted = check_request(credentials.form, context)
                 if self.requests.pending >= self.settings.max_pending:
-                    raise Refused(RULES["overload"], headers=(("Retry-After", "5"),))
+                    raise Refused(refusals_token.OVERLOAD, headers=(("Retry-After", "5"),))
                 if not self.devices.reachable:
-                    raise Refused(RULES["device_unavailable"])
+                    raise Refused(refusals_request.DEVICE_UNAVAILABLE)
             except Refused as refused:
                 return self.refuse(refused, credentials)
             struck = self.strike("backchannel", client.client_id)

@@ -1,17 +1,20 @@
-"""What a refusal is: one rule, its clause, its two answers, and what would have worked."""
+"""What a refusal is: a reason for the event log, and what each profile answers on the wire."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal
 
-__all__ = ["Answer", "ProfileName", "Refused", "Rule"]
+from sandbox.observations.reasons import Reason, Words
+
+__all__ = ["ProfileName", "Refusal", "Refused", "WireError", "refusal", "table"]
 
 ProfileName = Literal["psc", "core"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WireError:
     """What goes on the wire: HTTP status, `error`, and the `error_description` (ASCII, R14)."""
 
     status: int
@@ -20,33 +23,54 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One reason to refuse.
+class Refusal:
+    """One reason to refuse, and the two answers.
 
-    `rows` are the requirement rows it implements (M1 ... F8), `clause` where the standard says it.
-    `cause` and `remedy` are plain sentences for the event log, French then English.
+    `rows` are the requirement rows it implements (M1 ... F8).
     """
 
-    key: str
+    reason: Reason
     rows: tuple[str, ...]
-    clause: str
-    core: Answer
-    psc: Answer
-    cause: tuple[str, str]
-    remedy: tuple[str, str]
+    core: WireError
+    psc: WireError
 
-    def answer(self, profile: ProfileName) -> Answer:
+    @property
+    def name(self) -> str:
+        """The reason's."""
+        return self.reason.name
+
+    def answer(self, profile: ProfileName) -> WireError:
         """Return the answer of a profile."""
         return self.psc if profile == "psc" else self.core
 
 
 class Refused(Exception):  # noqa: N818  (a refusal is an answer, not an accident)
-    """The peer's fault: carries its rule; `detail` holds facts that are never secret."""
+    """The peer's fault: carries its refusal; `detail` holds facts that are never secret."""
 
     def __init__(
-        self, rule: Rule, detail: str = "", headers: tuple[tuple[str, str], ...] = ()
+        self, refusal: Refusal, detail: str = "", headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
-        super().__init__(f"{rule.key}: {rule.cause[1]} {detail}".strip())
-        self.rule = rule
+        super().__init__(f"{refusal.name}: {refusal.reason.what.english} {detail}".strip())
+        self.refusal = refusal
         self.detail = detail
         self.headers = headers
+
+
+def refusal(
+    name: str,
+    rows: str,
+    clause: str,
+    core: tuple[int, str, str],
+    psc: tuple[int, str, str] | None,
+    what: tuple[str, str],
+    remedy: tuple[str, str],
+) -> Refusal:
+    """Write a row: words in French, then English; `psc` None when Keycloak answers as `core`."""
+    reason = Reason(name, clause, Words(*what), Words(*remedy))
+    return Refusal(reason, tuple(rows.split()), WireError(*core), WireError(*(psc or core)))
+
+
+def table(*modules: ModuleType) -> dict[str, Refusal]:
+    """Return every refusal that modules write, by name."""
+    found = (value for module in modules for value in vars(module).values())
+    return {each.name: each for each in found if isinstance(each, Refusal)}

@@ -25,7 +25,7 @@ class Reply:
 
 def refusal_reply(refused: Refused, profile: ProfileName, basic: bool = False) -> Reply:
     """Return the standard's error answer, and nothing beyond it (R14)."""
-    answer = refused.rule.answer(profile)
+    answer = refused.refusal.answer(profile)
     headers = {**NO_STORE, **dict(refused.headers)}
     if answer.status == 401 and basic:
         headers["WWW-Authenticate"] = 'Basic realm="psc"'

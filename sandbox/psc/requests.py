@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sandbox.psc import refusals_token
 from sandbox.psc.ciba import AuthRequest, Decision, State, decide, expire
 from sandbox.psc.clients import Client
 from sandbox.psc.clock import Agenda
@@ -19,7 +20,6 @@ from sandbox.psc.foundation import Foundation
 from sandbox.psc.notifications import Notification, notification
 from sandbox.psc.people import Person
 from sandbox.psc.replies import Reply
-from sandbox.psc.rules_token import RULES
 from sandbox.psc.store import fingerprint
 from sandbox.psc.tokens import Grant
 from sandbox.space.errors import UserError
@@ -299,9 +299,12 @@ class Requests:
             delivered = spoiled(Reply(200, issued), struck).body
             assert isinstance(delivered, dict)
             return delivered, replace(request, state=State.REDEEMED)
-        keys = {State.DENIED: "denied", State.EXPIRED: "expired"}
-        key = "transaction_failed" if failed else keys.get(request.state, "transaction_failed")
-        answer = RULES[key].core
+        refusal = refusals_token.TRANSACTION_FAILED
+        if not failed and request.state is State.DENIED:
+            refusal = refusals_token.DENIED
+        elif not failed and request.state is State.EXPIRED:
+            refusal = refusals_token.EXPIRED
+        answer = refusal.core
         return {"error": answer.error, "error_description": answer.description}, request
 
     @staticmethod

@@ -1,23 +1,16 @@
-"""Sockets, TLS and tasks around the provider: two listeners, one loop, no busy waiting."""
+"""Doors and tasks around the provider: two listeners, one loop, no busy waiting."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import ssl
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from sandbox.psc.certificates import TlsFiles, make_tls_files
+from sandbox.psc.certificates import psc_files
 from sandbox.psc.ciba import AuthRequest, Decision
 from sandbox.psc.clock import Clock
 from sandbox.psc.control import control_routes
@@ -26,97 +19,16 @@ from sandbox.psc.notifications import Sender
 from sandbox.psc.provider import Options, Provider
 from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
-from sandbox.psc.web import ABORT, PEER_CERTIFICATE, application, service_name
+from sandbox.psc.web import application, service_name
+from sandbox.serve import HttpServer, Pool, bind, client_context, server_context
+from sandbox.serve import running as run
 from sandbox.space.errors import UserError
-from sandbox.trust.tls import server_context
+from sandbox.trust.server_files import TlsFiles
 
-__all__ = [
-    "Listening",
-    "Running",
-    "bind",
-    "prepare",
-    "running",
-    "serve",
-    "serve_app",
-    "web_server",
-]
+__all__ = ["ProviderServer", "Running", "running"]
 
 HOST = "127.0.0.1"
 LONGEST_NAP = 3_600.0
-
-
-class _CertificateProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which also tells the application the peer's certificate (DER)."""
-
-    def on_message_begin(self) -> None:
-        """Open a scope and put the certificate in it."""
-        super().on_message_begin()
-        # Starlette ignores keys that it does not know.
-        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
-        scope[ABORT] = self.transport.abort
-        tls = self.transport.get_extra_info("ssl_object")
-        if tls is not None:
-            scope[PEER_CERTIFICATE] = tls.getpeercert(binary_form=True)
-
-
-def bind(port: int, host: str = HOST) -> socket.socket:
-    """Listen on a loopback address.
-
-    Raises:
-        UserError: the port is taken, or may not be opened.
-    """
-    # With the protocol named, asyncio sets TCP_NODELAY on what is accepted: else each answer waits
-    # 40 ms for a delayed acknowledgement.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = error.strerror if isinstance(error, OSError) else "port ?"
-        raise UserError(
-            f"{host}:{port} : {reason} ; choisir un autre port / choose another port"
-        ) from None
-    listener.listen(1024)
-    return listener
-
-
-def tls_context(files: TlsFiles, *, ask_certificate: bool) -> ssl.SSLContext:
-    """Return a server context: TLS 1.2 or later, AEAD suites only (BCP 195, F8)."""
-    context = server_context(files.chain, files.key)
-    if ask_certificate:
-        context.load_verify_locations(files.ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-def web_server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
-    """Return a server for `serve_app`, HTTPS with a context.
-
-    A client's certificate that TLS verified is in the scope, under `web.PEER_CERTIFICATE`.
-    """
-    config = uvicorn.Config(
-        app,
-        http=_CertificateProtocol,
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        proxy_headers=False,
-        log_level="critical",
-        server_header=False,
-        timeout_graceful_shutdown=2,
-        h11_max_incomplete_event_size=65_536,
-        limit_concurrency=20_000,
-        backlog=1024,
-    )
-    config.load()
-    config.ssl = context
-    return uvicorn.Server(config)
-
-
-async def serve_app(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Serve until `should_exit`, without uvicorn's signal handlers."""
-    await server._serve([listener])  # noqa: SLF001  (serve() would take the process's signals)
 
 
 async def _work(provider: Provider, sender: Sender, stop: asyncio.Event) -> None:
@@ -210,80 +122,92 @@ class Running:
         return self.decide(national_id, "refuse")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listening:
-    """A provider whose sockets are bound; `serve` makes it answer."""
+class ProviderServer:
+    """A provider on two doors, one of which asks for client certificates. A `Service`.
 
-    running: Running
-    servers: tuple[tuple[uvicorn.Server, socket.socket], ...]
-    sender: Sender
-
-
-def prepare(
-    settings: Settings,
-    *,
-    folder: Path,
-    port: int,
-    mtls_port: int,
-    host_name: str,
-    options: Options,
-    state: Path | None,
-    clock: Clock | None,
-    files: TlsFiles | None,
-    address: str = HOST,
-) -> Listening:
-    """Bind the sockets and build the provider; see `running` for the members.
-
-    `address` is the loopback address to listen on.
-
-    Raises:
-        UserError: a port or the state file cannot be opened.
+    Args:
+        settings: how it answers.
+        options: people, clients, telephones, faults.
+        files: certificate, key and authorities.
+        port, mtls_port: 0 is any free one.
+        host_name: in its URLs.
+        address: loopback address to listen on.
+        state: a file that survives; None forgets.
+        clock: a clock to share.
+        pool: bounds shared with other doors.
     """
-    files = files or make_tls_files(folder)
-    listener = bind(port, address)
-    try:
-        mtls_listener = bind(mtls_port, address)
-    except UserError:
-        listener.close()
-        raise
-    chosen, mtls_chosen = listener.getsockname()[1], mtls_listener.getsockname()[1]
-    provider = Provider(
-        settings,
-        f"https://{host_name}:{chosen}",
-        mtls_origin=f"https://{host_name}:{mtls_chosen}",
-        options=options,
-        store=Store(state),
-        clock=clock,
-    )
-    app = application(provider, control_routes(provider))
-    plain = web_server(app, tls_context(files, ask_certificate=False))
-    mutual = web_server(app, tls_context(files, ask_certificate=True))
-    trust = ssl.create_default_context(cafile=str(files.ca))
-    return Listening(
-        running=Running(provider, files, chosen, mtls_chosen),
-        servers=((plain, listener), (mutual, mtls_listener)),
-        sender=Sender(trust),
-    )
 
+    def __init__(
+        self,
+        settings: Settings,
+        options: Options,
+        *,
+        files: TlsFiles,
+        port: int,
+        mtls_port: int = 0,
+        host_name: str,
+        address: str = HOST,
+        state: Path | None = None,
+        clock: Clock | None = None,
+        pool: Pool | None = None,
+    ) -> None:
+        self._settings, self._options, self._files = settings, options, files
+        self._address, self._ports, self._host_name = address, (port, mtls_port), host_name
+        self._state, self._clock, self._pool = state, clock, pool
+        self._stack = contextlib.AsyncExitStack()
+        self._running: Running | None = None
 
-async def serve(listening: Listening, stop: asyncio.Event, ready: Any = None) -> None:
-    """Serve until `stop` is set."""
-    tasks = [asyncio.create_task(serve_app(s, sock)) for s, sock in listening.servers]
-    worker = asyncio.create_task(_work(listening.running.provider, listening.sender, stop))
-    while not all(server.started for server, _ in listening.servers):
-        await asyncio.sleep(0.005)
-    if ready is not None:
-        ready(listening.running)
-    await stop.wait()
-    for server, _ in listening.servers:
-        server.should_exit = True
-        if server.server_state.tasks:
-            await asyncio.wait(set(server.server_state.tasks), timeout=0.3)
-        for connection in list(server.server_state.connections):
-            # Idle keep-alive connections and event streams would hold the stop back.
-            connection.transport.abort()
-    listening.running.provider.wake()
-    await asyncio.gather(*tasks, worker)
+    @property
+    def running(self) -> Running:
+        """The provider, once started."""
+        assert self._running is not None
+        return self._running
+
+    async def start(self) -> None:
+        """Answer when this returns.
+
+        Raises:
+            UserError: a port or the state file cannot be had.
+        """
+        files = self._files
+        async with contextlib.AsyncExitStack() as stack:
+            doors = [stack.enter_context(bind(self._address, port)) for port in self._ports]
+            port, mtls_port = (each.getsockname()[1] for each in doors)
+            store = Store(self._state)
+            stack.callback(store.close)
+            provider = Provider(
+                self._settings,
+                f"https://{self._host_name}:{port}",
+                mtls_origin=f"https://{self._host_name}:{mtls_port}",
+                options=self._options,
+                store=store,
+                clock=self._clock,
+            )
+            app = application(provider, control_routes(provider))
+            for bound, asks in zip(doors, ("none", "required"), strict=True):
+                context = server_context(
+                    files.chain, files.key, authorities=files.ca.read_text("ascii"),
+                    client_certificate=asks,
+                )  # fmt: skip
+                server = HttpServer(app=app, bound=bound, context=context, pool=self._pool)
+                await server.start()
+                stack.push_async_callback(server.stop)
+            self._running = Running(provider, files, port, mtls_port)
+            stop = asyncio.Event()
+            sender = Sender(client_context(files.ca))
+            work = asyncio.get_running_loop().create_task(_work(provider, sender, stop))
+
+            async def finish() -> None:
+                stop.set()
+                provider.wake()
+                await work
+
+            stack.push_async_callback(finish)
+            self._stack = stack.pop_all()
+
+    async def stop(self) -> None:
+        """Answer no more; keep the state."""
+        await self._stack.aclose()
 
 
 @contextlib.contextmanager
@@ -307,47 +231,16 @@ def running(
     Raises:
         UserError: a setting, a port or a file is wrong.
     """
-    settings = settings_for(profile, **changes)
     with tempfile.TemporaryDirectory(prefix="psc-") as folder:
-        listening = prepare(
-            settings,
-            folder=Path(folder),
+        server = ProviderServer(
+            settings_for(profile, **changes),
+            options or Options(),
+            files=files or psc_files(Path(folder)),
             port=port,
             mtls_port=mtls_port,
             host_name=host_name,
-            options=options or Options(),
             state=state,
             clock=clock,
-            files=files,
         )
-        ready = threading.Event()
-        failures: list[BaseException] = []
-        box: dict[str, Any] = {}
-
-        async def main() -> None:
-            box["stop"] = asyncio.Event()
-            box["loop"] = asyncio.get_running_loop()
-            await serve(listening, box["stop"], lambda _: ready.set())
-
-        def target() -> None:
-            try:
-                asyncio.run(main())
-            except BaseException as error:  # noqa: BLE001  (handed to the caller's thread)
-                failures.append(error)
-            finally:
-                ready.set()
-
-        thread = threading.Thread(target=target, name="psc", daemon=True)
-        thread.start()
-        ready.wait(30)
-        try:
-            if failures:
-                raise failures[0]
-            yield listening.running
-        finally:
-            if not failures:
-                box["loop"].call_soon_threadsafe(box["stop"].set)
-            thread.join(10)
-            listening.running.provider.store.close()
-        if failures:
-            raise failures[0]
+        with run(server, name="psc"):
+            yield server.running

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sandbox.psc.refusals import ProfileName
 from sandbox.space.errors import UserError
 
-__all__ = ["CIBA_GRANT", "PATHS", "SCOPES", "Settings", "settings_for"]
+__all__ = ["CIBA_GRANT", "PATHS", "RESPONSE_MODES", "SCOPES", "Settings", "settings_for"]
 
 CIBA_GRANT = "urn:openid:params:grant-type:ciba"
 
@@ -28,6 +28,9 @@ SCOPES = (
     "profile",
     "email",
 )
+
+# OAuth 2.0 Multiple Response Types 2.1; OAuth 2.0 Form Post Response Mode.
+RESPONSE_MODES = ("query", "fragment", "form_post")
 
 _REALM = "/auth/realms/esante-wallet"
 _OIDC = f"{_REALM}/protocol/openid-connect"
@@ -83,7 +86,8 @@ class Settings:
     slow_down_step: int = 5
     patience: int = 5
     signed_requests: Literal["optional", "required", "refused"] = "optional"
-    # Audience of client assertions: the issuer alone, or also the endpoint's address.
+    # Audience of client assertions: the issuer alone, or also the addresses of the token and
+    # backchannel endpoints (CIBA Core 7.1).
     audience: Literal["issuer", "endpoints"] = "endpoints"
     login_hint_only: bool = False
     user_code: bool = True
@@ -98,6 +102,10 @@ class Settings:
     retention: int = 600
     max_pending: int = 20_000
     acr: str = "eidas1"
+    # Granted whatever was asked, as Keycloak's default client scopes are.
+    default_scopes: tuple[str, ...] = ()
+    # How long the browser stays logged in; 0: no single sign-on, every login rings.
+    sso_session: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that no provider could honour.
@@ -109,6 +117,8 @@ class Settings:
             value = getattr(self, name)
             if not 1 <= value <= 31_536_000:
                 raise UserError(f"{name} = {value} : attendu / expected 1 … 31536000 (s)")
+        if not 0 <= self.sso_session <= 604_800:
+            raise UserError(f"sso_session = {self.sso_session} : attendu / expected 0 … 604800 (s)")
         if not 0 <= self.interval <= 21_600:
             raise UserError(f"interval = {self.interval} : attendu / expected 0 … 21600 (s)")
         allowed: dict[str, tuple[str, ...]] = {
@@ -127,6 +137,12 @@ class Settings:
         """Endpoint name -> path, for this profile."""
         return PATHS[self.profile]
 
+    def granted(self, scope: str) -> str:
+        """Return the scope that is granted for an acceptable one: default scopes after `openid`."""
+        asked = dict.fromkeys(scope.split())
+        first = [name for name in ("openid",) if name in asked]
+        return " ".join(dict.fromkeys([*first, *self.default_scopes, *asked]))
+
 
 _PSC = Settings(
     profile="psc",
@@ -140,6 +156,7 @@ _PSC = Settings(
     refresh_token_life=350,
     id_token_life=120,
     retention=11,
+    default_scopes=("profile", "email"),
 )
 _CORE = Settings(profile="core")
 
@@ -147,8 +164,7 @@ _CORE = Settings(profile="core")
 def settings_for(profile: str = "psc", **changes: Any) -> Settings:
     """Return a profile's settings with some of them changed.
 
-    `fapi=True` also sets what FAPI-CIBA fixes: signed requests and issuer as sole audience
-    (F3, F7), unless given.
+    `fapi=True` also sets what FAPI-CIBA fixes: signed requests (F3), unless given.
 
     Raises:
         UserError: unknown profile, unknown setting, or a value out of bounds.
@@ -163,5 +179,5 @@ def settings_for(profile: str = "psc", **changes: Any) -> Settings:
     if changes.get("fapi"):
         if profile != "core":
             raise UserError("fapi : seulement / only with profile=core")
-        changes = {"signed_requests": "required", "audience": "issuer", **changes}
+        changes = {"signed_requests": "required", **changes}
     return replace(base, **changes)

@@ -1,7 +1,7 @@
 """Tokens: issued, refreshed, read back, revoked.
 
 Access tokens are JWTs as PSC's are, but what counts is the record in the store: a token is
-good while its record is there. Refresh tokens are handles.
+good while its record is there. The same holds of refresh tokens: handles, JWTs in `psc`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class TokenService:
             "sub": grant.person.subject,
             "typ": "Bearer",
             "azp": client.client_id,
-            "sid": grant.sid,
+            **self._session(grant),
             "acr": settings.acr,
             "scope": grant.scope,
             "preferred_username": grant.person.national_id,
@@ -83,9 +83,9 @@ class TokenService:
             "jti": access_claims["jti"],
         }
         self.store.put("access", fingerprint(access), record, expires=record["exp"], tag=grant.sid)
-        refresh = secrets.token_urlsafe(32)
         offline = "offline_access" in grant.scope.split()
         refresh_life = OFFLINE_LIFE if offline else settings.refresh_token_life
+        refresh = self._refresh(grant, iat, iat + refresh_life, offline=offline)
         refresh_record = {**record, "exp": iat + refresh_life}
         self.store.put(
             "refresh",
@@ -111,6 +111,37 @@ class TokenService:
             body["id_token"] = self._id_token(grant, now, access, refresh, faults)
         return body
 
+    def _session(self, grant: Grant) -> dict[str, Any]:
+        """Return how tokens name session and person: as ANS shows them, in `psc`."""
+        if self.settings.profile == "core":
+            return {"sid": grant.sid}
+        return {
+            "sid": grant.sid,
+            "session_state": grant.sid,
+            "SubjectNameID": grant.person.national_id,
+        }
+
+    def _refresh(self, grant: Grant, iat: int, exp: int, *, offline: bool) -> str:
+        """Return a refresh token: a handle, or Keycloak's JWT that only it can read."""
+        handle = secrets.token_urlsafe(32)
+        if self.settings.profile == "core":
+            return handle
+        return self.ring.mark(
+            {
+                "exp": exp,
+                "iat": iat,
+                "jti": handle,
+                "iss": self.issuer,
+                "aud": self.issuer,
+                "sub": grant.person.subject,
+                "typ": "Offline" if offline else "Refresh",
+                "azp": grant.client.client_id,
+                "session_state": grant.sid,
+                "scope": grant.scope,
+                "sid": grant.sid,
+            }
+        )
+
     def _id_token(
         self,
         grant: Grant,
@@ -130,7 +161,7 @@ class TokenService:
             "sub": grant.person.subject,
             "typ": "ID",
             "azp": client.client_id,
-            "sid": grant.sid,
+            **self._session(grant),
             "at_hash": half_hash(access),
             "acr": self.settings.acr,
             "preferred_username": grant.person.national_id,

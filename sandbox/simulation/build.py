@@ -162,13 +162,13 @@ def _schedule(space: Space) -> NDArray[np.float64]:
 
 
 def _sends(
-    space: Space, whole: Accesses, order: NDArray[np.int64], replication: int
+    space: Space, whole: Accesses, order: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """Return streams of senders, the senders, and messages by hour, int64 (streams, hours).
 
     Who cannot connect sends nothing: the others of his population send what they always did.
     """
-    scenario, accesses, seed = space.scenario, space.accesses, space.seed
+    scenario, accesses = space.scenario, space.accesses
     streams: list[tuple[int, int]] = []
     senders: list[NDArray[np.int32]] = []
     counts: list[NDArray[np.int64]] = []
@@ -190,7 +190,7 @@ def _sends(
             share *= len(who) / max(1, int(everybody.sum()))
             if share <= 0 or len(who) == 0:
                 continue
-            generator = np.random.default_rng([seed, replication, number, int(machine)])
+            generator = np.random.default_rng([space.seed, space.replication, number, int(machine)])
             counts.append(generator.poisson(space.messages * share * weights))
             streams.append((first, len(who)))
             senders.append(who)
@@ -218,11 +218,13 @@ def _rings(
     space: Space, whole: Accesses, kept: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the order of accesses (rings, then phase), their phase in ns, and the poll streams."""
-    accesses, scenario, seed = space.accesses, space.scenario, space.seed
+    accesses, scenario = space.accesses, space.scenario
     periods = np.array(
         [round(scenario.software[name].poll_seconds * NANOSECONDS) for name in SOFTWARE]
     )
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 1000])))
+    generator = np.random.Generator(
+        np.random.Philox(np.random.SeedSequence([space.seed, space.replication, 1000]))
+    )
     # One uniform per identity rank: the same access keeps its phase, whoever else is kept.
     draws = generator.random(len(whole))[kept]
     phase = (draws * periods[accesses.software]).astype(np.int64)
@@ -236,13 +238,13 @@ def _rings(
 
 
 def build_model(
-    space: Space, design: Design, policy: LoginPolicy | None = None, *, replication: int = 0,
+    space: Space, design: Design, policy: LoginPolicy | None = None, *,
     capacity: Capacity | None = None, kept: NDArray[np.bool_] | None = None,
 ) -> Model:  # fmt: skip
     """Make one design of a space ready to run.
 
-    The replication changes what is drawn during the run, not the space: the same people, with
-    other days.
+    The space's replication decides what is drawn during the run too: other people on other days,
+    the same in every design.
 
     Args:
         policy: how one logs in; None: the scenario's.
@@ -262,7 +264,7 @@ def build_model(
     code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
     classes, entry, visit = _classes(space, design, policy, dict(code.entries))
     order, phase, polls = _rings(space, whole, kept)
-    sends, senders, send_counts = _sends(space, whole, order, replication)
+    sends, senders, send_counts = _sends(space, whole, order)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
     bins = np.full(len(space.operators), len(largest), dtype=np.int16)
@@ -270,7 +272,7 @@ def build_model(
     receives = np.flatnonzero(accesses.kind[order] != BalKind.APP).astype(np.int32)
     roles = len(design.endpoints) + 1
     inputs = Inputs(
-        run_key=np.array([mix(space.seed, replication)], dtype=np.int64),
+        run_key=np.array([mix(space.seed, space.replication)], dtype=np.int64),
         horizon=np.array([days * 86_400 * NANOSECONDS], dtype=np.int64),
         code=code.table,
         laws=code.laws,

@@ -125,12 +125,13 @@ def _peak_memory() -> int:
 def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
     """Run one task and write its observations."""
     begin = time.perf_counter()
-    space = build_space(task.scenario, seed=task.seed, scale=task.scale)
+    space = build_space(
+        task.scenario, seed=task.seed, scale=task.scale, replication=task.replication
+    )
     design = task.scenario.design(task.design)
     policy = task.scenario.policy(task.policy)
     others = [(task.scenario.design(d), task.scenario.policy(p)) for d, p in task.among]
-    kept = can_connect(space, others)
-    model = build_model(space, design, policy, replication=task.replication, kept=kept)
+    model = build_model(space, design, policy, kept=can_connect(space, others))
     shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
 
     def report(share: float) -> None:
@@ -172,7 +173,6 @@ def run_tasks(
     root: Path,
     *,
     workers: int | None = None,
-    backend: str = "loky",
     progress: Callable[[float], None] | None = None,
 ) -> list[Observations]:
     """Run what is not done yet and return the observations of all tasks, in their order.
@@ -181,19 +181,18 @@ def run_tasks(
         tasks: what to run; the number of workers changes no result.
         root: folder of the finished runs, made when missing.
         workers: processes at once; None: one a processor.
-        backend: joblib's backend (loky, threading, dask, ray once registered).
         progress: called with the share of all work that is done.
 
     Raises:
         KeyboardInterrupt: stopped; what is finished stays in `root` and is not run again.
-        UserError: the backend is not known to joblib.
+        UserError: a run left no observations.
     """
     tasks = list(tasks)
     root.mkdir(parents=True, exist_ok=True)
     todo = [task for task in tasks if finished(task, root) is None]
     workers = min(workers or default_workers(), max(1, len(todo)))
     if todo:
-        _run_all(todo, root, workers, backend, len(tasks), progress)
+        _run_all(todo, root, workers, len(tasks), progress)
     done = [finished(task, root) for task in tasks]
     missing = [task for task, result in zip(tasks, done, strict=True) if result is None]
     if missing:
@@ -202,7 +201,7 @@ def run_tasks(
 
 
 def _run_all(
-    todo: list[Task], root: Path, workers: int, backend: str, total: int,
+    todo: list[Task], root: Path, workers: int, total: int,
     progress: Callable[[float], None] | None,
 ) -> None:  # fmt: skip
     """Run tasks under joblib, polling the shares of progress that they write in a shared file."""
@@ -218,7 +217,7 @@ def _run_all(
 
     def work() -> Any:
         jobs = (delayed(_run)(task, root, shares_path, place) for place, task in enumerate(todo))
-        return Parallel(n_jobs=workers, backend=backend, batch_size=1)(jobs)
+        return Parallel(n_jobs=workers, backend="loky", batch_size=1)(jobs)
 
     try:
         if workers == 1:
@@ -240,10 +239,6 @@ def _run_all(
                 raise
             future.result()
         report()
-    except ValueError as error:
-        if "backend" in str(error).lower():
-            raise UserError(f"--backend {backend}: {error}") from None
-        raise
     finally:
         with contextlib.suppress(PermissionError):  # Windows keeps a mapped file
             shares_path.unlink(missing_ok=True)

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from sandbox.space.scenario import Population, Scenario
 
 __all__ = [
+    "SIZES",
     "default_operators",
     "expected_mailboxes",
     "operator_names",
     "operator_sizes",
     "operator_weights",
+    "size_classes",
 ]
 
+SIZES = ("small", "medium", "large", "national")
 HEAD = 5  # establishments by size follow 1 / (HEAD + rank), a flattened Zipf law (guess)
 
 
@@ -121,6 +124,13 @@ def _fitted(
     others = np.where(fixed, 0.0, weights / rest if rest else 0.0) * (1 - shares.sum())
     fitted: NDArray[np.float64] = shares + others
     return fitted
+
+
+def size_classes(scenario: Scenario) -> list[str]:
+    """Return the size class of each operator, of SIZES, by the mailboxes expected there."""
+    resources = scenario.resources
+    limits = [getattr(resources, size).mailboxes for size in SIZES[:-1]]
+    return [SIZES[int(np.searchsorted(limits, held))] for held in operator_sizes(scenario)]
 
 
 def operator_sizes(scenario: Scenario) -> NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 An *access* is one person's or one robot's software on one mailbox: a shared mailbox has as many as
 it has holders. All attributes are arrays of the same length. Each is drawn from its own
-counter-based stream (Philox keyed by seed, population, kind and attribute), so that a change of
-one input moves only what depends on it.
+counter-based stream (Philox keyed by seed, replication, population, kind and attribute), so that a
+change of one input moves only what depends on it. Each replication draws other people: what is
+estimated is of the populations, not of one sample of them.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Space:
 
     Attributes:
         scenario: what it was made from.
-        seed: of everything drawn.
+        seed, replication: of everything drawn.
         scale: share of the mailboxes and messages that is kept.
         populations: names, in order.
         operators: names, in order.
@@ -106,6 +107,7 @@ class Space:
 
     scenario: Scenario
     seed: int
+    replication: int
     scale: float
     populations: tuple[str, ...]
     operators: tuple[str, ...]
@@ -193,13 +195,13 @@ def holders_of(scenario: Scenario, kind: BalKind) -> int:
 
 def _accesses(
     scenario: Scenario, people: Population, number: int, kind: BalKind,
-    operators: NDArray[np.int64], sites: int, seed: int,
+    operators: NDArray[np.int64], sites: int, seed: int, replication: int,
 ) -> Accesses:  # fmt: skip
     """Return the accesses of one population's mailboxes of one kind, by operator."""
     mailboxes = int(operators.sum())
 
     def draw(stream: int, size: int, *, of: int = kind) -> NDArray[np.float64]:
-        key = np.random.SeedSequence([seed, number, of, stream])
+        key = np.random.SeedSequence([seed, replication, number, of, stream])
         return np.random.Generator(np.random.Philox(key)).random(size)
 
     # Which operator a mailbox belongs to must not follow its number: shuffle by one draw each.
@@ -255,13 +257,16 @@ def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
     return z
 
 
-def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Space:
+def build_space(
+    scenario: Scenario, *, seed: int = 1, scale: float = 1.0, replication: int = 0
+) -> Space:
     """Make a scenario concrete.
 
     Args:
         scenario: what to make.
         seed: of everything drawn, 0 or more.
         scale: share of the mailboxes and messages to keep, above 0.
+        replication: which draw of the people; the same in every design.
 
     Raises:
         UserError: a seed or scale out of range, or a scale that leaves no mailbox.
@@ -279,7 +284,9 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
             weights = operator_weights(scenario, name, applications=kind is BalKind.APP)
             operators = _apportion(int(counts[number, kind]), weights)
             of_operator += operators
-            parts.append(_accesses(scenario, people, number, kind, operators, sites, seed))
+            parts.append(
+                _accesses(scenario, people, number, kind, operators, sites, seed, replication)
+            )
     accesses = Accesses(*(np.concatenate([getattr(part, field) for part in parts])
                           for field in Accesses.__slots__))  # fmt: skip
     if len(accesses) == 0:
@@ -287,6 +294,7 @@ def build_space(scenario: Scenario, *, seed: int = 1, scale: float = 1.0) -> Spa
     return Space(
         scenario=scenario,
         seed=seed,
+        replication=replication,
         scale=scale,
         populations=tuple(scenario.populations),
         operators=operator_names(scenario),

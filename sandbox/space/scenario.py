@@ -352,7 +352,22 @@ class Costs(Section):
     day_rate: NotNegative
     editor_url_days: NotNegative
     editors: NotNegative
+    plain_days: NotNegative
+    external_days: NotNegative
+    xoauth2_days: NotNegative
+    alone_days: NotNegative
     firewall_opening: NotNegative
+    support_call: NotNegative
+    calls_installed: NotNegative
+    wrong_place: NotNegative
+    person_hour: NotNegative
+    enrolment_minutes: NotNegative
+    app_minutes: NotNegative
+    sms_price: NotNegative
+    ciba_small_year: NotNegative
+    ciba_medium_year: NotNegative
+    ciba_large_year: NotNegative
+    ciba_national_year: NotNegative
     amortisation: Positive
 
 

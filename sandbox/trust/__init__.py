@@ -6,10 +6,10 @@ traffic; designs and scenarios reach it at one place each (`design_zone`, `cli_f
 never asks the directory (a question such as "is this FINESS known" is a callable it is given),
 and never contacts anything: its servers listen on loopback and its checks read bytes. Protocol
 logic (OCSP, CRL, list verification, DNS answers, HTTP handlers) is free of sockets and takes the
-clock; `httpd`, `dns_server` and `background` are the only shells. Private keys are random: two
-runs give the same certificates but for keys, serial numbers and signatures.
+clock; `dns_server` is the only shell, on a door of `sandbox.serve` like all others. Private keys
+are random: two runs give the same certificates but for keys, serial numbers and signatures.
 The packages below it in the design (directory, psc, operators, clients, live...) may import it;
-it imports `sandbox.space` only.
+it imports `sandbox.serve` and `sandbox.space` only.
 """
 
 from sandbox.trust.authority import Card, TestCA

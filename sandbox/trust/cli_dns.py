@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from sandbox.serve import check_loopback, serve_until_interrupted
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.operators import operator_names
-from sandbox.trust.background import serve_until_interrupted
 from sandbox.trust.design_zone import zone_of_design
 from sandbox.trust.dns_server import DnsServer
 from sandbox.trust.resolver import DNS_FAULTS, Resolver
@@ -79,8 +79,7 @@ def serve(
     address: str, port: int,
 ) -> None:  # fmt: skip
     """Répondre en UDP et TCP. / Answer on UDP and TCP."""
-    if not address.startswith("127."):
-        raise UserError(f"{address!r}: this sandbox listens on 127.0.0.0/8 only")
+    check_loopback(address)
     resolver = Resolver(_zone(zone, scenario, design, port_offset))
     server = DnsServer(resolver=resolver, host=address, port=port)
     if faults is not None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
+from sandbox.serve import HttpServer, check_loopback, serve_until_interrupted
+from sandbox.serve.plain import plain_app
 from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
-from sandbox.trust.background import serve_until_interrupted
 from sandbox.trust.checking import load_bundle
 from sandbox.trust.cli_pki import folder_option, organisation_from, organisation_options
 from sandbox.trust.dn import DN, parse_dn
 from sandbox.trust.domain_list import DomainLedger
-from sandbox.trust.httpd import HttpServer
 from sandbox.trust.list_verify import SIGNERS, ListPolicy, verify_list
 from sandbox.trust.list_xml import MAX_BYTES, ListError
 from sandbox.trust.publisher import ListPublisher
@@ -257,12 +257,11 @@ def sign(folder: Path, history_file: Path, out: Any, **values: Any) -> None:
 @click.option("--port", default=8443, show_default=True, type=click.IntRange(0, 65535))
 def serve(folder: Path, history_file: Path, address: str, port: int, **values: Any) -> None:
     """Servir la liste signée en HTTPS. / Serve the signed list over HTTPS."""
-    if not address.startswith("127."):
-        raise UserError(f"{address!r}: this sandbox listens on 127.0.0.0/8 only")
+    check_loopback(address)
     publisher = _publisher(folder, history_file, values)
     pair = TestCA.open(folder).endpoint_server(organisation_from(values), [_HOST], [address])
     server = HttpServer(
-        handler=list_handler(publisher.current),
+        app=plain_app(list_handler(publisher.current)),
         host=address,
         port=port,
         context=pair.server_context(),

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
+from sandbox.serve import HttpServer, serve_until_interrupted
+from sandbox.serve.plain import Handler, plain_app
 from sandbox.space.errors import UserError
 from sandbox.trust.authority import Card, TestCA
-from sandbox.trust.background import serve_until_interrupted
 from sandbox.trust.bad import FAULTS, make_bad
 from sandbox.trust.hierarchy import Urls
-from sandbox.trust.httpd import HttpServer
 from sandbox.trust.identity import Employee, Organisation, Person
 from sandbox.trust.issuing import Issued, LeafPlan, subject_text
 from sandbox.trust.keys import KeyKind
@@ -352,17 +352,17 @@ def serve(folder: Path, ocsp_fault: str | None, crl_fault: str | None, delay: fl
     """Servir CRL, certificats et OCSP. / Serve CRL, certificates and OCSP."""
     ca = TestCA.open(folder)
     faults = PkiFaults(ocsp=ocsp_fault or "", crl=crl_fault or "", delay=delay)
-    files = _server(ca.urls.files, HttpServer(handler=files_handler(ca, faults)))
-    ocsp = _server(ca.urls.ocsp, HttpServer(handler=ocsp_handler(ca, faults)))
+    files = _server(ca.urls.files, files_handler(ca, faults))
+    ocsp = _server(ca.urls.ocsp, ocsp_handler(ca, faults))
     serve_until_interrupted(
         (files, ocsp), lambda: click.echo(f"{ca.urls.files}/CRL/  {ca.urls.ocsp}/  (Ctrl-C)")
     )
 
 
-def _server(url: str, server: HttpServer) -> HttpServer:
-    """Give a server the address and port that certificates say."""
-    server.host, server.port = _address(url)
-    return server
+def _server(url: str, handler: Handler) -> HttpServer:
+    """Return a server at the address and port that certificates say."""
+    host, port = _address(url)
+    return HttpServer(app=plain_app(handler), host=host, port=port)
 
 
 def _address(url: str) -> tuple[str, int]:

@@ -3,24 +3,83 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
+from sandbox.serve import BindError, Door, DoorLimits, Pool, Visitor, bind
 from sandbox.trust.resolver import Resolver
 
-__all__ = ["DnsServer"]
+__all__ = ["DNS_LIMITS", "DnsServer"]
 
-_IDLE = 10.0
-_MAX_CONNECTIONS = 256
+DNS_LIMITS = DoorLimits(
+    connections=256, first_seconds=10.0, idle_seconds=10.0, stalled_seconds=10.0
+)
 _PORT_TRIES = 20
 
 
+@dataclass(kw_only=True)
+class DnsServer:
+    """One DNS server; a `Service`.
+
+    Attributes:
+        resolver: What answers.
+        host: Loopback address.
+        port: Port of both transports; 0 takes a free one, readable here after `start`.
+        before: Called before each query, for instance to read a file of faults again.
+        limits: Bounds on TCP.
+        pool: Bounds shared with other doors.
+    """
+
+    resolver: Resolver
+    host: str = "127.0.0.1"
+    port: int = 0
+    before: Callable[[], None] = lambda: None
+    limits: DoorLimits = DNS_LIMITS
+    pool: Pool | None = None
+    _udp: asyncio.DatagramTransport | None = field(default=None, init=False)
+    _tcp: Door | None = field(default=None, init=False)
+
+    async def start(self) -> None:
+        """Listen on both transports.
+
+        Raises:
+            BindError: the port cannot be had.
+        """
+        for attempt in range(_PORT_TRIES):
+            tcp = Door(
+                lambda visitor: _Tcp(self, visitor), host=self.host, port=self.port,
+                limits=self.limits, pool=self.pool,
+            )  # fmt: skip
+            await tcp.start()
+            try:
+                datagrams = bind(self.host, tcp.port, socket.SOCK_DGRAM)
+            except BindError:
+                # A free TCP port may be taken on UDP: only a port chosen by us may change.
+                await tcp.stop()
+                if self.port or attempt == _PORT_TRIES - 1:
+                    raise
+            else:
+                break
+        self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Udp(self), sock=datagrams
+        )
+        self._tcp, self.port = tcp, tcp.port
+
+    async def stop(self) -> None:
+        """Stop answering and cut open connections."""
+        if self._udp is not None:
+            self._udp.close()
+            self._udp = None
+        if self._tcp is not None:
+            await self._tcp.stop()
+            self._tcp = None
+
+
 class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, resolver: Resolver, before: Callable[[], None]) -> None:
-        self._resolver = resolver
-        self._before = before
+    def __init__(self, server: DnsServer) -> None:
+        self._server = server
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -28,9 +87,8 @@ class _Udp(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        assert self._transport is not None
-        self._before()
-        reply = self._resolver.answer(data, "udp")
+        self._server.before()
+        reply = self._server.resolver.answer(data, "udp")
         if reply.data is None:
             return
         if reply.delay:
@@ -44,90 +102,53 @@ class _Udp(asyncio.DatagramProtocol):
             self._transport.sendto(data, addr)
 
 
-@dataclass(kw_only=True)
-class DnsServer:
-    """One DNS server.
+class _Tcp(asyncio.Protocol):
+    """A connection: messages after their length (RFC 1035 §4.2.2), answered each when it is due."""
 
-    Attributes:
-        resolver: What answers.
-        host: Loopback address.
-        port: Port of both transports; 0 takes a free one, readable here after `start`.
-        before: Called before each query, for instance to read a file of faults again.
-    """
+    def __init__(self, server: DnsServer, visitor: Visitor) -> None:
+        self._server = server
+        self._visitor = visitor
+        self._received = bytearray()
+        self._transport: asyncio.Transport | None = None
 
-    resolver: Resolver
-    host: str = "127.0.0.1"
-    port: int = 0
-    before: Callable[[], None] = lambda: None
-    _udp: asyncio.DatagramTransport | None = field(default=None, init=False)
-    _tcp: asyncio.Server | None = field(default=None, init=False)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
 
-    async def start(self) -> None:
-        """Listen on both transports.
-
-        Raises:
-            OSError: the port cannot be had.
-        """
-        loop = asyncio.get_running_loop()
-        for attempt in range(_PORT_TRIES):
-            self._tcp = await asyncio.start_server(self._connected, self.host, self.port)
-            port = self._tcp.sockets[0].getsockname()[1]
-            try:
-                self._udp, _ = await loop.create_datagram_endpoint(
-                    lambda: _Udp(self.resolver, self.before), local_addr=(self.host, port)
-                )
-            except OSError:
-                # A free TCP port may be taken on UDP: only a port chosen by us may change.
-                self._tcp.close()
-                if self.port or attempt == _PORT_TRIES - 1:
-                    raise
-            else:
-                self.port = port
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while len(self._received) >= 2:
+            end = 2 + int.from_bytes(self._received[:2], "big")
+            if len(self._received) < end:
                 return
+            query = bytes(self._received[2:end])
+            del self._received[:end]
+            self._answer(query)
 
-    async def stop(self) -> None:
-        """Stop answering and cut open connections."""
-        if self._udp is not None:
-            self._udp.close()
-            self._udp = None
-        if self._tcp is not None:
-            self._tcp.close()
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._tcp is not None:
-            await self._tcp.wait_closed()
-            self._tcp = None
+    def pause_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        if len(self._tasks) >= _MAX_CONNECTIONS:
-            writer.transport.abort()
+    def resume_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._transport = None
+
+    def _answer(self, query: bytes) -> None:
+        self._visitor.working()
+        self._server.before()
+        reply = self._server.resolver.answer(query, "tcp")
+        if reply.data is None:
+            self._visitor.waiting()  # silence: until the client gives up, or has had its time
             return
-        self._tasks.add(task)
-        try:
-            await self._serve(reader, writer)
-        except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            writer.transport.abort()
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+        framed = len(reply.data).to_bytes(2, "big") + reply.data
+        if reply.delay:
+            asyncio.get_running_loop().call_later(reply.delay, self._send, framed)
+        else:
+            self._send(framed)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            head = await asyncio.wait_for(reader.readexactly(2), _IDLE)
-            data = await asyncio.wait_for(reader.readexactly(int.from_bytes(head, "big")), _IDLE)
-            self.before()
-            reply = self.resolver.answer(data, "tcp")
-            if reply.data is None:
-                # Silence on TCP: the connection stays open until the client gives up.
-                await asyncio.wait_for(reader.read(1), _IDLE)
-                return
-            await asyncio.sleep(reply.delay)
-            writer.write(len(reply.data).to_bytes(2, "big") + reply.data)
-            await writer.drain()
+    def _send(self, framed: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(framed)
+            self._visitor.waiting()

@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID, ObjectIdentifier
 
+from sandbox.serve.tls import server_context
 from sandbox.space.errors import UserError
 from sandbox.trust.hierarchy import AuthorityName
 from sandbox.trust.keys import KeyKind, PrivateKey, pem, write_private
@@ -272,25 +273,28 @@ class Issued:
 
     def configure(self, context: ssl.SSLContext) -> None:
         """Make a TLS context present this certificate."""
-        # The ssl module reads key pairs from files only.
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "pair.pem"
-            write_private(path, self.key_pem + self.presented_pem)
+        with self._pair() as path:
             context.load_cert_chain(path)
 
     def server_context(self, *, client_roots: bytes = b"") -> ssl.SSLContext:
-        """Return a TLS 1.2+ server context; with `client_roots` (PEM) it asks for certificates.
+        """Return `serve.server_context` for it; with `client_roots` (PEM) it asks for certificates.
 
         A client without a certificate is let in all the same: the protocol above can then refuse
         in words, where a failed handshake says nothing.
         """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.configure(context)
-        if client_roots:
-            context.verify_mode = ssl.CERT_OPTIONAL
-            context.load_verify_locations(cadata=client_roots.decode())
-        return context
+        with self._pair() as path:
+            return server_context(
+                path, path, authorities=client_roots.decode(),
+                client_certificate="optional" if client_roots else "none",
+            )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _pair(self) -> Iterator[Path]:
+        """Give a file of key and certificates: the ssl module reads them from files only."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "pair.pem"
+            write_private(path, self.key_pem + self.presented_pem)
+            yield path
 
     def save(self, folder: Path, *, pin: str = "") -> list[Path]:
         """Write the pair under `folder`, keys 0600, PKCS#12 too when a PIN is given.

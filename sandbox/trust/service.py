@@ -15,10 +15,10 @@ from urllib.parse import unquote
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sandbox.serve.plain import Handler, Request, Response
 from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
 from sandbox.trust.hierarchy import AuthorityName
-from sandbox.trust.httpd import Handler, Request, Response
 from sandbox.trust.ocsp import MAX_REQUEST, OCSP_FAULTS
 
 __all__ = ["LIST_PATH", "PkiFaults", "files_handler", "list_handler", "ocsp_handler"]

@@ -16,7 +16,9 @@ from sandbox.directory import (
     ServerOptions,
 )
 from sandbox.directory.build import search_file
-from sandbox.directory.tls import self_signed, server_context
+from sandbox.serve import server_context
+from sandbox.trust.identity import Organisation
+from sandbox.trust.server_files import TlsFiles, server_files
 
 from .support import FEEDING_KEY, OPERATOR_KEY, READING_KEY, SPEC, Clock
 
@@ -51,15 +53,16 @@ def fed(database: Path, tmp_path: Path, clock: Clock) -> Iterator[Directory]:
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return self_signed(tmp_path_factory.mktemp("tls"))
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    organisation = Organisation(name="ANNUAIRE", department="Paris (75)", finess="119999993")
+    return server_files(tmp_path_factory.mktemp("pki"), organisation, ["localhost"], ["127.0.0.1"])
 
 
 @pytest.fixture(scope="session")
-def server(directory: Directory, certificate: tuple[Path, Path]) -> Iterator[DirectoryServer]:
+def server(directory: Directory, certificate: TlsFiles) -> Iterator[DirectoryServer]:
     options = ServerOptions(
         ldaps_port=0,
-        context=server_context(*certificate),
+        context=server_context(certificate.chain, certificate.key),
         limits=LdapLimits(size=50),
         fhir=FhirOptions(frozenset({READING_KEY}), {FEEDING_KEY: "", OPERATOR_KEY: "operateur-b"}),
     )

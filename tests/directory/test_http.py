@@ -13,6 +13,7 @@ import pytest
 from sandbox.directory import Directory, DirectoryServer, ServerOptions
 from sandbox.directory.fhir.systems import MAILBOX
 from sandbox.space.errors import UserError
+from sandbox.trust.server_files import TlsFiles
 
 from .support import FEEDING_KEY, READING_KEY
 
@@ -21,12 +22,12 @@ pytestmark = pytest.mark.skipif(CURL is None, reason="curl is absent: apt instal
 
 
 @pytest.fixture
-def curl(certificate: tuple[Path, Path]):  # type: ignore[no-untyped-def]
+def curl(certificate: TlsFiles):  # type: ignore[no-untyped-def]
     def run(*arguments: str, key: str | None = READING_KEY) -> tuple[int, str]:
         """Return the status and the body (or the headers, with -I)."""
         assert CURL is not None
         headers = ["-H", f"ESANTE-API-KEY: {key}"] if key is not None else []
-        command = [CURL, "-sS", "--cacert", str(certificate[0]), "--noproxy", "*"]
+        command = [CURL, "-sS", "--cacert", str(certificate.ca), "--noproxy", "*"]
         done = subprocess.run(
             [*command, *headers, "-w", "\n%{http_code}", *arguments],
             capture_output=True,
@@ -74,7 +75,7 @@ def test_answers_are_fhir_json(curl, server: DirectoryServer) -> None:  # type: 
 
 def test_a_patch_is_received_over_http(curl, fed: Directory, certificate) -> None:  # type: ignore[no-untyped-def]
     from sandbox.directory import FhirOptions
-    from sandbox.directory.tls import server_context
+    from sandbox.serve import server_context
 
     box = next(fed.mailboxes("m.type = 1"))
     assert box.structure is not None
@@ -87,7 +88,7 @@ def test_a_patch_is_received_over_http(curl, fed: Directory, certificate) -> Non
     body = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
     options = ServerOptions(
         ldap_port=None,
-        context=server_context(*certificate),
+        context=server_context(certificate.chain, certificate.key),
         fhir=FhirOptions(feeders={FEEDING_KEY: ""}),
     )
     media = "Content-Type: application/fhir+json"
@@ -167,5 +168,5 @@ def test_a_port_that_is_taken_is_an_error_and_not_a_hang(
     directory: Directory, server: DirectoryServer
 ) -> None:
     options = ServerOptions(ldap_port=None, http_port=server.ports["http"])
-    with pytest.raises(OSError, match="in use"), DirectoryServer(directory, options):
+    with pytest.raises(UserError, match="in use"), DirectoryServer(directory, options):
         pass

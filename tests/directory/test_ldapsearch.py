@@ -18,6 +18,7 @@ from sandbox.directory.ldap import BASE_DN
 from sandbox.directory.ldap.schema import slapd_schema
 from sandbox.directory.ldap.slapd import Slapd
 from sandbox.space.errors import UserError
+from sandbox.trust.server_files import TlsFiles
 
 LDAPSEARCH = shutil.which("ldapsearch")
 SLAPD = shutil.which("slapd", path=os.environ["PATH"] + ":/usr/sbin")
@@ -76,18 +77,18 @@ def test_ldapsearch_finds_a_mailbox(server: DirectoryServer, directory: Director
 
 @needs_ldapsearch
 def test_ldapsearch_over_starttls_checks_the_certificate(
-    server: DirectoryServer, certificate: tuple[Path, Path]
+    server: DirectoryServer, certificate: TlsFiles
 ) -> None:
-    done = ldapsearch(url(server), "-ZZ", "-s", "base", certificate=certificate[0])
+    done = ldapsearch(url(server), "-ZZ", "-s", "base", certificate=certificate.ca)
     assert done.returncode == 0
     assert "dc: annuaire" in done.stdout
 
 
 @needs_ldapsearch
 def test_ldapsearch_over_ldaps_checks_the_certificate(
-    server: DirectoryServer, certificate: tuple[Path, Path]
+    server: DirectoryServer, certificate: TlsFiles
 ) -> None:
-    done = ldapsearch(url(server, "ldaps"), "-s", "base", certificate=certificate[0])
+    done = ldapsearch(url(server, "ldaps"), "-s", "base", certificate=certificate.ca)
     assert done.returncode == 0
     assert "dc: annuaire" in done.stdout
 
@@ -149,11 +150,11 @@ def test_tls_below_1_2_is_refused(server: DirectoryServer) -> None:
 
 
 @pytest.fixture(scope="module")
-def slapd(directory: Directory, certificate: tuple[Path, Path]) -> Iterator[str]:
+def slapd(directory: Directory, certificate: TlsFiles) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with Slapd(directory, port, certificate=certificate[0], key=certificate[1], size_limit=50):
+    with Slapd(directory, port, certificate=certificate.chain, key=certificate.key, size_limit=50):
         yield f"ldap://127.0.0.1:{port}"
 
 
@@ -190,8 +191,8 @@ def test_openldap_with_the_same_entries_gives_the_same_answer(
 
 
 @needs_slapd
-def test_openldap_starts_tls_too(slapd: str, certificate: tuple[Path, Path]) -> None:
-    done = ldapsearch(slapd, "-ZZ", "-s", "base", certificate=certificate[0])
+def test_openldap_starts_tls_too(slapd: str, certificate: TlsFiles) -> None:
+    done = ldapsearch(slapd, "-ZZ", "-s", "base", certificate=certificate.ca)
     assert done.returncode == 0
 
 

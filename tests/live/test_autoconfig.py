@@ -14,8 +14,8 @@ from lxml import etree
 from sandbox.live.autoconfig import Discovery, autoconfig, autoconfig_handler, autodiscover
 from sandbox.live.plan import SpacePlan
 from sandbox.operators.model import SaslName
+from sandbox.serve.plain import Request, Response
 from sandbox.space.designs import BUILT_IN
-from sandbox.trust.httpd import Request, Response
 
 Ask = Callable[..., Response]
 # Mozilla's words. Thunderbird itself takes passwords, and passes over what it cannot do.

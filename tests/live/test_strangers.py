@@ -19,8 +19,8 @@ import pytest
 
 from sandbox.live.mailer import choose, open_imap, open_smtp
 from sandbox.live.space import LiveSpace
-from sandbox.operators.door import Arrival
 from sandbox.operators.imap.server import ImapProtocol
+from sandbox.operators.listener import Arrival
 from sandbox.operators.smtp.connection import Connection
 from tests.live.killed import Process
 from tests.live.strangers import (

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import pytest
 import uvloop
 
-from sandbox.operators.door import Arrival, Door, DoorLimits
-from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.listener import Arrival, Listener, MailDoor, endpoint_context
 from sandbox.operators.model import SaslName
+from sandbox.serve import DoorLimits
 from sandbox.space.methods import Method
 from sandbox.trust import KeyKind, Organisation, TestCA
 
@@ -24,8 +25,11 @@ HOSTS = ("one.op1.mssante.test", "two.op1.mssante.test")
 class Echo(asyncio.Protocol):
     """Greets with the endpoint and TLS version, echoes, starts TLS when asked."""
 
+    here: ClassVar[weakref.WeakSet[Echo]] = weakref.WeakSet()
+
     def __init__(self, arrival: Arrival) -> None:
         self.arrival = arrival
+        self.here.add(self)
         self.tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -56,7 +60,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[TestCA, Path]:
 
 
 def listener(folder: Path, host: str, tls: str, certificate: str = "optional") -> Listener:
-    context = server_context(
+    context = endpoint_context(
         folder / host / "chain.pem",
         folder / host / "key.pem",
         (folder / "bundle.pem").read_text(),
@@ -70,8 +74,8 @@ def listener(folder: Path, host: str, tls: str, certificate: str = "optional") -
 
 
 @contextlib.asynccontextmanager
-async def door(*listeners: Listener, limits: DoorLimits | None = None) -> AsyncIterator[Door]:
-    opened = Door(listeners, Echo, limits)
+async def door(*listeners: Listener, limits: DoorLimits | None = None) -> AsyncIterator[MailDoor]:
+    opened = MailDoor(listeners, Echo, limits)
     await opened.start()
     try:
         yield opened
@@ -94,7 +98,7 @@ def run(
         runner.run(asyncio.wait_for(work(), 20))  # type: ignore[arg-type]
 
 
-async def greeting(opened: Door, host: str, context: ssl.SSLContext) -> str:
+async def greeting(opened: MailDoor, host: str, context: ssl.SSLContext) -> str:
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", opened.port, ssl=context, server_hostname=host
     )
@@ -163,7 +167,7 @@ def test_starttls_keeps_the_connection_and_greets_again_over_tls(
     run(work)
 
 
-def test_connections_beyond_the_limit_are_cut_and_the_others_are_unharmed(
+def test_who_is_at_work_is_not_cut_for_a_newcomer(
     authority: tuple[TestCA, Path],
 ) -> None:
     _, folder = authority
@@ -174,6 +178,8 @@ def test_connections_beyond_the_limit_are_cut_and_the_others_are_unharmed(
             kept = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(2)]
             for reader, _ in kept:
                 await reader.readline()
+            for echo in Echo.here:
+                echo.arrival.working()
             reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""

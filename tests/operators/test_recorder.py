@@ -16,11 +16,11 @@ from sandbox.analysis.metrics import METRICS, headline, latency, login_weights
 from sandbox.observations.histogram import bin_index
 from sandbox.observations.observations import TABLES, Observations
 from sandbox.observations.schema import Cause
-from sandbox.operators.door import Arrival, Door, DoorLimits
-from sandbox.operators.listener import Listener
+from sandbox.operators.listener import Arrival, Listener, MailDoor
 from sandbox.operators.model import Channel, SaslName
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, SessionObserved
 from sandbox.operators.recorder import Recorder
+from sandbox.serve import DoorLimits
 from sandbox.simulation import recorder as simulated
 from sandbox.space.methods import Method
 
@@ -49,7 +49,7 @@ class Run:
         self.channel: dict[tuple[str, str], Channel] = {}
         groups = [listeners] if shared else [(each,) for each in listeners]
         for group in groups:
-            door = Door(group, self.never, DoorLimits(connections=slots))
+            door = MailDoor(group, self.never, DoorLimits(connections=slots))
             self.recorder.watch(door)
             for each in group:
                 self.channel[each.operator, each.endpoint] = each.channel("127.0.0.9", 993)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import copy
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -19,6 +21,7 @@ from sandbox.psc.client_auth import Credentials
 from sandbox.psc.grants import introspect, logout, revoke, token
 from sandbox.psc.jose import KeyRing
 from sandbox.psc.replies import Reply
+from sandbox.trust import Organisation, TestCA
 
 SECRET = "sandbox-secret-that-is-public-0123456789"
 CIBA = "urn:openid:params:grant-type:ciba"
@@ -29,10 +32,18 @@ NOTIFICATION_TOKEN = "8d67dc78-7faa-4d41-aabd-67707b374255"
 EC_KEY = ECKey.generate_key("P-256", {"kid": "client-ec"})
 RSA_KEY = RSAKey.generate_key(2048, {"kid": "client-rsa"})
 JWKS = {"keys": [EC_KEY.as_dict(private=False), RSA_KEY.as_dict(private=False)]}
-RING = KeyRing.generate().to_dict()
+RING = KeyRing.generate()
 REDIRECT = "https://localhost/callback"
+EDITOR = Organisation(name="EDITEUR DE TEST", department="Paris (75)", finess="119999993")
+LPS = TestCA().plans.org_client(EDITOR, "lps-mtls").subject
 
-BASE = Client(client_id="basic", client_secret=SECRET, redirect_uris=(REDIRECT,))
+BASE = Client(
+    client_id="basic",
+    client_secret=SECRET,
+    redirect_uris=(REDIRECT,),
+    post_logout_redirect_uris=(REDIRECT,),
+    web_origins=("+",),
+)
 CLIENTS = (
     BASE,
     replace(BASE, client_id="other"),
@@ -65,10 +76,16 @@ CLIENTS = (
         BASE,
         client_id="mtls",
         auth_method="tls_client_auth",
-        tls_client_auth_subject_dn="CN=lps-mtls",
+        tls_client_auth_subject_dn=LPS.rfc4514_string(),
         certificate_bound_tokens=True,
     ),
 )
+
+
+def client_certificate(authority: TestCA, label: str, folder: Path) -> tuple[Path, Path]:
+    """Issue the certificate of an editor's software; return its chain and key."""
+    authority.org_client(EDITOR, label).save(folder / label)
+    return folder / label / "chain.pem", folder / label / "key.pem"
 
 
 def basic(client_id: str, secret: str = SECRET) -> str:
@@ -80,7 +97,7 @@ def make_provider(profile: str = "core", **changes: Any) -> Provider:
     options = changes.pop("options", Options(clients=CLIENTS))
     if changes.get("store") is None:
         # One generated ring for all tests: RSA keys are slow to make.
-        options = replace(options, ring=KeyRing.from_dict(RING))
+        options = replace(options, ring=copy.copy(RING))
     store = changes.pop("store", None)
     return Provider(
         settings_for(profile, **changes),

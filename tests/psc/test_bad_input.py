@@ -19,7 +19,7 @@ from sandbox.psc.refusals import Refused
 from tests.psc.conftest import DOCTOR, EC_KEY, JWKS, SECRET, Dialogue, make_provider
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-ENDPOINTS = ("backchannel", "token", "introspection", "revocation", "par", "end_session")
+ENDPOINTS = ("backchannel", "token", "introspection", "revocation", "par")
 
 BODIES = {
     "repeated": (b"scope=openid&scope=openid", 400),
@@ -39,6 +39,14 @@ def test_ill_formed_forms(core_server, core_http, endpoint, case):
     body, status = BODIES[case]
     answer = core_http.post(core_server.url(endpoint), content=body, headers=FORM)
     assert (answer.status_code, answer.json()["error"]) == (status, "invalid_request")
+
+
+@pytest.mark.parametrize("case", BODIES)
+def test_ill_formed_forms_of_a_browser_are_answered_with_a_page(core_server, core_http, case):
+    body, status = BODIES[case]
+    answer = core_http.post(core_server.url("end_session"), content=body, headers=FORM)
+    assert answer.status_code == status
+    assert "Demande refusée" in answer.text
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

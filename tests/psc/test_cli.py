@@ -65,7 +65,7 @@ def test_serve_approve_refuse_advance_events_and_stop(tmp_path):
         code = stop(server)
     assert code == 0
     assert not (tmp_path / "psc.json").exists()
-    assert oct((tmp_path / "ca.key").stat().st_mode)[-3:] == "600"
+    assert oct((tmp_path / "tls" / "key.pem").stat().st_mode)[-3:] == "600"
 
 
 def test_without_a_server_the_error_is_one_line_that_says_what_to_run(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sandbox.psc import FAULTS, RULES
+from sandbox.psc import FAULTS, REFUSALS
 from sandbox.psc.backchannel import ORDER
 from sandbox.psc.ciba import POLL_ORDER
 
@@ -31,15 +31,15 @@ def page() -> str:
         "",
         "## Refusals",
         "",
-        "| rule | rows | clause | core | psc | cause | what would have worked |",
+        "| refusal | rows | clause | core | psc | cause | what would have worked |",
         "|---|---|---|---|---|---|---|",
     ]
-    for rule in RULES.values():
+    for rule in REFUSALS.values():
         core, psc = (f"{answer.status} {answer.error}".strip() for answer in (rule.core, rule.psc))
         same = "the same" if core == psc else psc
         lines.append(
-            f"| {rule.key} | {' '.join(rule.rows)} | {rule.clause} | {core} | {same} "
-            f"| {rule.cause[1]} | {rule.remedy[1]} |"
+            f"| {rule.name} | {' '.join(rule.rows)} | {rule.reason.clause} | {core} | {same} "
+            f"| {rule.reason.what.english} | {rule.reason.remedy.english} |"
         )
     lines += ["", "## Misbehaviours", "", "| fault | where | what it does |", "|---|---|---|"]
     for name, fault in FAULTS.items():

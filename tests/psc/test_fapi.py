@@ -7,16 +7,17 @@ import ssl
 import pytest
 
 from sandbox.psc import settings_for
-from sandbox.psc.certificates import client_certificate
 from sandbox.psc.discovery import discovery
 from sandbox.psc.jose import ASYMMETRIC, read_jwt
 from sandbox.space.errors import UserError
+from sandbox.trust import TestCA
 from tests.psc.conftest import (
     CIBA,
     DOCTOR,
     NOTIFICATION_TOKEN,
     RSA_KEY,
     Dialogue,
+    client_certificate,
     http,
     make_provider,
 )
@@ -99,6 +100,21 @@ def test_f6_acr_is_returned(core):
 
 
 @pytest.mark.parametrize(
+    "audience",
+    [
+        "https://localhost:9",
+        "https://localhost:9/token",
+        "https://localhost:9/backchannel-authentication",
+    ],
+)
+def test_f7_issuer_token_and_backchannel_endpoints_are_audiences(audience):
+    fapi = Dialogue(make_provider("core", fapi=True, signed_requests="optional"))
+    form = {"scope": "openid", "login_hint": DOCTOR, "binding_message": "4"}
+    form |= fapi.assertion("jwt", aud=audience)
+    assert fapi.raw("", None, **form).status == 200
+
+
+@pytest.mark.parametrize(
     ("audience", "status"),
     [
         ("https://localhost:9", 200),
@@ -106,8 +122,9 @@ def test_f6_acr_is_returned(core):
         (["https://localhost:9", "https://elsewhere.mssante.test"], 401),
     ],
 )
-def test_f7_the_issuer_is_the_sole_audience(audience, status):
-    fapi = Dialogue(make_provider("core", fapi=True, signed_requests="optional"))
+def test_f7_the_audience_may_be_narrowed_to_the_issuer(audience, status):
+    changes = {"fapi": True, "signed_requests": "optional", "audience": "issuer"}
+    fapi = Dialogue(make_provider("core", **changes))
     form = {"scope": "openid", "login_hint": DOCTOR, "binding_message": "4"}
     form |= fapi.assertion("jwt", aud=audience)
     assert fapi.raw("", None, **form).status == status
@@ -120,8 +137,9 @@ def test_f7_outside_of_fapi_the_endpoints_are_audiences_too(core, audience):
 
 
 def test_f8_tokens_are_bound_to_the_certificate(core_server, tmp_path):
-    good = client_certificate(core_server.files, "lps-mtls", tmp_path)
-    stranger = client_certificate(core_server.files, "someone-else", tmp_path)
+    authority = TestCA.open(core_server.files.ca.parents[1] / "authority")
+    good = client_certificate(authority, "lps-mtls", tmp_path)
+    stranger = client_certificate(authority, "someone-else", tmp_path)
     person = "500000001815646/CPAT00045"
     form = {"client_id": "mtls", "scope": "openid scope_all", "login_hint": person}
     with http(core_server, cert=good) as client:

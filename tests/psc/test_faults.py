@@ -134,7 +134,7 @@ def call(dialogue: Dialogue, point: str):
 
         return introspect(dialogue.provider, Credentials(basic("basic"), {"token": "x"}))
     token = dialogue.tokens(scope="openid scope_all")["access_token"]
-    return userinfo(dialogue.provider, f"Bearer {token}", None)
+    return userinfo(dialogue.provider, f"Bearer {token}", {}, None)
 
 
 @pytest.mark.parametrize("point", ["backchannel", "token", "introspection", "userinfo"])
@@ -247,7 +247,7 @@ def test_every_misbehaviour_is_owned_up_to_in_the_log():
     dialogue = with_fault("id_wrong_iss")
     dialogue.tokens()
     (event,) = [e for e in dialogue.provider.events.since() if e.kind == "fault"]
-    assert event.rule == "id_wrong_iss"
+    assert event.reason == "id_wrong_iss"
 
 
 def test_the_table_is_covered_here():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.directory import Directory, PopulationSpec
-from sandbox.psc.certificates import client_certificate, files_from_authority
+from sandbox.psc.certificates import psc_files
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.people import claims
 from sandbox.space.errors import UserError
@@ -41,13 +41,11 @@ def test_the_phones_page_shows_people_of_the_directory() -> None:
 
 def test_the_test_authority_certifies_the_server(tmp_path: Path) -> None:
     authority = TestCA.open(tmp_path / "pki", key_kind=KeyKind.P256)
-    files = files_from_authority(tmp_path / "pki", tmp_path / "tls", "psc.mssante.test")
+    files = psc_files(tmp_path, "psc.mssante.test", tmp_path / "pki")
     assert files.ca.read_bytes() == authority.bundle_pem()
     assert files.key.stat().st_mode & 0o077 == 0
-    with pytest.raises(UserError, match="pki issue"):
-        client_certificate(files, "lps", tmp_path)
 
 
 def test_a_folder_without_authority_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="pki init"):
-        files_from_authority(tmp_path, tmp_path / "tls", "localhost")
+        psc_files(tmp_path, "localhost", tmp_path / "pki")

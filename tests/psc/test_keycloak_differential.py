@@ -8,13 +8,11 @@ is proved against a real Keycloak in the same run.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +23,9 @@ import pytest
 from sandbox.psc import BuiltInPeople, Client, Options, running
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.people import BUILT_IN
-from sandbox.psc.server import bind, serve_app, web_server
 from sandbox.psc.sms import SmsLaw
+from sandbox.serve import HttpServer, bind
+from sandbox.serve import running as serving
 from tests.psc.conftest import CLIENTS, SECRET, http
 from tests.psc.peers import keycloak_home
 from tests.psc.questions import DIFFERENCES, FORM, KEY, QUESTIONS, realm
@@ -120,16 +119,12 @@ def brick_and_port() -> Iterator[tuple[str, int]]:
         f"http://127.0.0.1:{port}/auth/realms/esante-wallet/protocol/openid-connect"
         "/ext/ciba/auth/callback"
     )
-    listener = bind(0)
+    listener = bind("127.0.0.1", 0)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     people = BuiltInPeople(BUILT_IN)
     brick = AdBrick(origin, callback, people, SmsLaw(), control_secret=BRICK_SECRET)
-    server = web_server(brick.application, None)
-    thread = threading.Thread(target=lambda: asyncio.run(serve_app(server, listener)), daemon=True)
-    thread.start()
-    yield origin, port
-    server.should_exit = True
-    thread.join(10)
+    with serving(HttpServer(app=brick.application, bound=listener)):
+        yield origin, port
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_id_token_claims(either):
 
 def test_userinfo_has_the_claims_of_psc(either):
     body = either.tokens(scope="openid scope_all")
-    claims = userinfo(either.provider, f"Bearer {body['access_token']}", None).body
+    claims = userinfo(either.provider, f"Bearer {body['access_token']}", {}, None).body
     assert claims["SubjectNameID"] == claims["preferred_username"] == DOCTOR
     assert re.fullmatch(rf"f:[0-9a-f-]{{36}}:{DOCTOR}", claims["sub"])
     assert claims["Secteur_Activite"] == "SA07^1.2.250.1.71.4.2.4"
@@ -59,12 +59,12 @@ def test_userinfo_has_the_claims_of_psc(either):
 
 def test_userinfo_without_scope_all_is_narrow(core):
     body = core.tokens(scope="openid")
-    assert set(userinfo(core.provider, f"Bearer {body['access_token']}", None).body) == {"sub"}
+    assert set(userinfo(core.provider, f"Bearer {body['access_token']}", {}, None).body) == {"sub"}
 
 
 @pytest.mark.parametrize("authorization", ["", "Basic eA==", "Bearer ", "Bearer x", "x"])
 def test_userinfo_refusals_challenge(either, authorization):
-    reply = userinfo(either.provider, authorization, None)
+    reply = userinfo(either.provider, authorization, {}, None)
     assert (reply.status, reply.body) == (401, None)
     known = "error=" in reply.headers["WWW-Authenticate"]
     assert known is (authorization == "Bearer x")
@@ -217,7 +217,7 @@ def test_a_code_lives_a_minute(core):
         {"redirect_uri": "https://evil.mssante.test/"},
         {"redirect_uri": REDIRECT + "/"},
         {"redirect_uri": None},
-        {"request_uri": "urn:unknown"},
+        {"request_uri": "urn:ietf:params:oauth:request_uri:unknown"},
     ],
 )
 def test_errors_with_nobody_to_tell_are_shown_not_redirected(core, changes):
@@ -235,6 +235,11 @@ def test_errors_with_nobody_to_tell_are_shown_not_redirected(core, changes):
         ({"code_challenge": None}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"prompt": "none"}, "login_required"),
+        ({"prompt": "none login"}, "invalid_request"),
+        ({"max_age": "soon"}, "invalid_request"),
+        ({"request": "x.y.z"}, "request_not_supported"),
+        ({"request_uri": "https://lps.mssante.test/r"}, "request_uri_not_supported"),
+        ({"response_mode": "jwt"}, "invalid_request"),
     ],
 )
 def test_errors_for_the_client_are_redirected_with_state(core, changes, error):
@@ -324,7 +329,7 @@ def test_keys_rotate_and_the_old_ones_leave_after_the_grace(core):
     assert read_jwt(after, keys, ASYMMETRIC)
     provider.advance(61)
     left = {key["kid"] for key in provider.ring.jwks(provider.now())["keys"]}
-    assert len(left) == 2
+    assert len(left) == 4
     from tests.psc.conftest import RING
 
-    assert not left & {item["kid"] for item in RING["keys"]}
+    assert not left & {key["kid"] for key in RING.jwks(0.0)["keys"]}

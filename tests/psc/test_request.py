@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from sandbox.psc.refusals import Rule
-from sandbox.psc.rules_token import RULES
+from sandbox.psc import REFUSALS
+from sandbox.psc.refusals import Refusal
 from tests.psc.conftest import DOCTOR, EC_KEY, NOTIFICATION_TOKEN, SECRET, basic
 
 
@@ -330,20 +330,20 @@ def test_r13_unreachable_device(either):
     refused(either.request(), 503, "server_error")
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_r14_every_error_answer_keeps_to_the_characters_of_the_standard(rule: Rule):
-    for answer in (rule.core, rule.psc):
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
+def test_r14_every_error_answer_keeps_to_the_characters_of_the_standard(refusal: Refusal):
+    for answer in (refusal.core, refusal.psc):
         assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*", answer.error)
         assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*", answer.description)
         assert 400 <= answer.status < 600
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_r14_every_refusal_is_explained_in_both_languages_with_a_remedy(rule: Rule):
-    for text in (*rule.cause, *rule.remedy):
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
+def test_r14_every_refusal_is_explained_in_both_languages_with_a_remedy(refusal: Refusal):
+    for text in (*refusal.reason.what, *refusal.reason.remedy):
         assert text.endswith((".", "»"))
-    assert rule.rows
-    assert rule.clause
+    assert refusal.rows
+    assert refusal.reason.clause
 
 
 def test_r14_errors_are_json_without_storing(core_server, core_http):
@@ -356,7 +356,7 @@ def test_r14_errors_are_json_without_storing(core_server, core_http):
 def test_a_refusal_logs_cause_clause_and_remedy_and_no_secret(core):
     core.request(client_id="basic", binding_message="x" * 65)
     event = core.refusals[-1].to_dict()
-    assert event["rule"] == "binding_message"
+    assert event["reason"] == "binding-message"
     assert event["clause"].startswith("CIBA Core")
     assert event["remedy_fr"]
     assert event["remedy_en"]

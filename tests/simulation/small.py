@@ -130,8 +130,10 @@ def small_scenario(changes: Mapping[str, Any] | None = None) -> Scenario:
     return parse_scenario(tree_of(BASE | dict(changes or {})), "small")
 
 
-def small_space(changes: Mapping[str, Any] | None = None, *, seed: int = 1) -> Space:
-    return build_space(small_scenario(changes), seed=seed)
+def small_space(
+    changes: Mapping[str, Any] | None = None, *, seed: int = 1, replication: int = 0
+) -> Space:
+    return build_space(small_scenario(changes), seed=seed, replication=replication)
 
 
 def slots(count: int) -> dict[str, int]:
@@ -168,11 +170,12 @@ def run(
     policy: str | None = None, engine: str = "fast", seed: int = 1, replication: int = 0,
 ) -> Run:  # fmt: skip
     """Run the small space under one design and login policy on one engine."""
-    space = changes if isinstance(changes, Space) else small_space(changes, seed=seed)
+    if isinstance(changes, Space):
+        space = changes
+    else:
+        space = small_space(changes, seed=seed, replication=replication)
     scenario = space.scenario
-    model = build_model(
-        space, scenario.design(design), scenario.policy(policy), replication=replication
-    )
+    model = build_model(space, scenario.design(design), scenario.policy(policy))
     blocks: list[NDArray[np.int64]] = []
     record = ENGINES[engine](model, trace=blocks.append)
     trace = np.concatenate(blocks)

@@ -116,22 +116,26 @@ def test_the_same_sessions_start_at_the_same_instants_in_every_design(
     np.testing.assert_array_equal(arrivals(mine), arrivals(day))
 
 
-def test_replications_draw_other_days_for_the_same_people(space, day) -> None:
-    other = run(space, replication=1)
-    np.testing.assert_array_equal(
-        other.model.inputs.access_identity, day.model.inputs.access_identity
-    )
-    np.testing.assert_array_equal(other.model.inputs.access_phase, day.model.inputs.access_phase)
+def test_replications_draw_other_people_and_other_days(day) -> None:
+    other = run(small_space(SHARP, replication=1))
+    mine, theirs = day.model.inputs, other.model.inputs
+    assert not np.array_equal(theirs.access_features, mine.access_features)
+    assert not np.array_equal(theirs.access_phase, mine.access_phase)
     assert not np.array_equal(other.of_kind("SEND")[:, 3], day.of_kind("SEND")[:, 3])
 
 
+@pytest.mark.parametrize("design", ["multi-endpoint", "multi-port"])
+def test_a_replication_has_the_same_people_in_every_design(space, day, design: str) -> None:
+    """Common random numbers: only the programs of a design differ."""
+    other = build_model(space, BUILT_IN[design]).inputs
+    for field in ("access_identity", "access_phase", "access_features", "access_rtt", "senders"):
+        np.testing.assert_array_equal(getattr(other, field), getattr(day.model.inputs, field))
+
+
 def counted(changes: dict[str, float], replications: int = 1):
-    space = small_space(changes)
+    spaces = [small_space(changes, replication=number) for number in range(replications)]
     return np.array(
-        [
-            build_model(space, BUILT_IN["single-endpoint"], replication=number).inputs.send_counts
-            for number in range(replications)
-        ]
+        [build_model(space, BUILT_IN["single-endpoint"]).inputs.send_counts for space in spaces]
     )
 
 

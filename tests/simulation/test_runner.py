@@ -13,7 +13,6 @@ import pytest
 
 from sandbox.simulation import runner
 from sandbox.simulation.runner import TRACE_COLUMNS, Task, finished, run_tasks
-from sandbox.space.errors import UserError
 from sandbox.space.loader import with_inputs
 from tests.simulation.small import run, small_scenario
 
@@ -185,11 +184,6 @@ def test_the_trace_holds_every_session_of_the_engine(engine: str, tmp_path: Path
     rows = np.stack([table[name].to_numpy() for name in TRACE_COLUMNS], axis=1)
     expected = run(design=DESIGNS[0]).trace
     np.testing.assert_array_equal(rows[np.lexsort(rows.T[::-1])], expected)
-
-
-def test_a_backend_that_joblib_does_not_know_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--backend nowhere"):
-        run_tasks(tasks(), tmp_path, workers=2, backend="nowhere")
 
 
 def test_progress_rises_to_the_whole(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.serve import HttpServer, running
+from sandbox.serve.plain import plain_app
 from sandbox.trust import KeyKind, Organisation, Person, TestCA, Urls
-from sandbox.trust.background import running
-from sandbox.trust.httpd import HttpServer
 from sandbox.trust.issuing import Issued, certificate_pem
 from sandbox.trust.service import PkiFaults, files_handler, ocsp_handler
 
@@ -78,8 +78,8 @@ def live() -> Iterator[LivePki]:
     faults = PkiFaults(delay=0.3)
     servers = LivePki(
         ca,
-        HttpServer(handler=files_handler(ca, faults), port=files),
-        HttpServer(handler=ocsp_handler(ca, faults), port=ocsp),
+        HttpServer(app=plain_app(files_handler(ca, faults)), port=files),
+        HttpServer(app=plain_app(ocsp_handler(ca, faults)), port=ocsp),
         faults,
     )
     with running(servers.files, servers.ocsp):

@@ -1,5 +1,6 @@
 """The command line as a user meets it: results on standard output, one line for a mistake."""
 
+import contextlib
 import json
 import os
 import signal
@@ -224,16 +225,28 @@ def test_help_is_in_french_then_english():
         assert " / " in (command.help or ""), command.name
 
 
-def serving(tmp_path, *arguments):
-    process = subprocess.Popen(
+@contextlib.contextmanager
+def serving(tmp_path, *arguments, ended_by=signal.SIGINT):
+    """Give the first line of a server; end it by a signal, after which it has to be content.
+
+    However slow the machine is, nothing of the process is left behind.
+    """
+    with subprocess.Popen(
         [sys.executable, "-c", ENTRY, *map(str, arguments)],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-    return process, process.stdout.readline()
+    ) as process:
+        try:
+            yield process.stdout.readline()
+            process.send_signal(ended_by)
+            _, told = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    assert (process.returncode, told) == (0, "")
 
 
 def test_served_files_show_a_revocation_made_by_another_command(tool, tmp_path):
@@ -242,8 +255,7 @@ def test_served_files_show_a_revocation_made_by_another_command(tool, tmp_path):
     folder = tmp_path / "pki"
     ca = TestCA.open(folder, key_kind=KeyKind.P256, urls=urls)
     leaf = ca.org_client(ORG, "APP")
-    process, line = serving(tmp_path, "pki", "serve", "--folder", folder)
-    try:
+    with serving(tmp_path, "pki", "serve", "--folder", folder) as line:
         assert urls.ocsp in line
         (tmp_path / "leaf.pem").write_bytes(leaf.certificate_pem)
         (tmp_path / "issuer.pem").write_bytes(ca.bundle_pem())
@@ -259,44 +271,30 @@ def test_served_files_show_a_revocation_made_by_another_command(tool, tmp_path):
         )
         assert code == 0, out
         assert ": revoked" in run(*ask)[1]
-        with urllib.request.urlopen(urls.policy, timeout=5) as answer:
+        with urllib.request.urlopen(urls.policy) as answer:
             assert answer.status == 200
-    finally:
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (0, "")
 
 
 def test_dns_is_served_and_its_faults_follow_their_file(tool, tmp_path):
     (tmp_path / "zone.toml").write_text('[hosts]\n"a.mssante.test" = ["127.0.0.2"]\n')
     port = free_port()
-    process, _ = serving(
-        tmp_path, "dns", "serve", "--zone", "zone.toml", "--faults", "f.toml", "--port", port
-    )
-    ask = (tool("dig"), "@127.0.0.1", "-p", port, "+time=2", "+tries=1", "a.mssante.test")
-    try:
+    ask = (tool("dig"), "@127.0.0.1", "-p", port, "+time=60", "+tries=1", "a.mssante.test")
+    with serving(
+        *(tmp_path, "dns", "serve", "--zone", "zone.toml", "--faults", "f.toml", "--port", port),
+        ended_by=signal.SIGTERM,
+    ):
         assert "127.0.0.2" in run(*ask)[1]
         (tmp_path / "f.toml").write_text('[[faults]]\nkind = "servfail"\n')
         assert "SERVFAIL" in run(*ask)[1]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (0, "")
 
 
 def test_the_list_is_served_over_https(tool, tmp_path):
     ca = TestCA.open(tmp_path / "pki", key_kind=KeyKind.P256)
     (tmp_path / "roots.pem").write_bytes(ca.roots_pem())
-    port = free_port()
-    process, line = serving(
-        tmp_path, "list", "serve", "--folder", "pki", "--history", "h.jsonl", "--port", port
-    )
-    try:
+    with serving(
+        tmp_path, "list", "serve", "--folder", "pki", "--history", "h.jsonl", "--port", 0
+    ) as line:
         url = line.split()[0]
         code, out = run(tool("curl"), "-fsS", "--cacert", tmp_path / "roots.pem", url)
         assert code == 0, out
         assert "ListeBlancheMSSante" in out
-    finally:
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (0, "")

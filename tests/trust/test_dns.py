@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.serve import running
 from sandbox.space.errors import UserError
 from sandbox.trust import Host, MailDomain, Service, ZoneSpec
-from sandbox.trust.background import running
 from sandbox.trust.dns_server import DnsServer
 from sandbox.trust.resolver import DNS_FAULTS, DnsFault, Resolver
 from sandbox.trust.zone import hosts_lines
@@ -327,7 +327,7 @@ def test_a_given_port_that_is_taken_on_udp_is_an_error():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
             taken.bind(("127.0.0.1", 0))
             second = DnsServer(resolver=Resolver(ZONE), port=taken.getsockname()[1])
-            with pytest.raises(OSError, match="in use"):
+            with pytest.raises(UserError, match="in use"):
                 await second.start()
             await second.stop()
 

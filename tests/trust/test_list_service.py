@@ -6,9 +6,9 @@ import urllib.request
 
 import pytest
 
+from sandbox.serve import HttpServer, running
+from sandbox.serve.plain import plain_app
 from sandbox.trust import DomainLedger, ListKeeper, ListPolicy, load_bundle, parse_dn
-from sandbox.trust.background import running
-from sandbox.trust.httpd import HttpServer
 from sandbox.trust.publisher import ListPublisher
 from sandbox.trust.service import LIST_PATH, list_handler
 
@@ -26,7 +26,7 @@ def served(ca):
     signer = ca.list_signing(ORG, "alb.mssante.test", "alb@mssante.test")
     publisher = ListPublisher(ledger, signer, now)
     server = HttpServer(
-        handler=list_handler(publisher.current),
+        app=plain_app(list_handler(publisher.current)),
         context=ca.endpoint_server(ORG, [NAME], ["127.0.0.1"]).server_context(),
     )
     with running(server):

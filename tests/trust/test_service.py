@@ -11,12 +11,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sandbox.serve import HttpServer, running
+from sandbox.serve.plain import MAX_BODY, Response, plain_app
 from sandbox.space.errors import UserError
 from sandbox.trust import load_bundle
-from sandbox.trust.background import running
 from sandbox.trust.evidence import ocsp_request
 from sandbox.trust.hierarchy import AUTHORITIES
-from sandbox.trust.httpd import MAX_BODY, HttpServer, Response
 from sandbox.trust.service import PkiFaults
 
 from .conftest import ORG, now, run
@@ -26,7 +26,6 @@ def exchange(port, data, *, timeout=5.0):
     """Send bytes, return all bytes until the server closes or is silent."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as client:
         client.sendall(data)
-        client.shutdown(socket.SHUT_WR)
         received = b""
         while chunk := client.recv(65536):
             received += chunk
@@ -70,11 +69,11 @@ def test_a_handler_that_meets_a_damaged_file_answers_500_and_the_server_stays_up
             raise UserError("revoked.jsonl: line 3 is damaged")
         return Response(body=b"ok")
 
-    server = HttpServer(handler=handle)
+    server = HttpServer(app=plain_app(handle))
     with running(server):
-        first = exchange(server.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        first = exchange(server.port, b"GET / HTTP/1.0\r\n\r\n")
         broken[0] = False
-        second = exchange(server.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        second = exchange(server.port, b"GET / HTTP/1.0\r\n\r\n")
     assert first.startswith(b"HTTP/1.1 500")
     assert b"line 3" in first
     assert second.endswith(b"ok")
@@ -112,12 +111,12 @@ def test_a_head_request_gives_the_length_without_the_body(tool, live):
     ],
 )
 def test_paths_that_are_not_files_are_not_found(live, path, status):
-    answer = exchange(live.files.port, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = exchange(live.files.port, f"GET {path} HTTP/1.0\r\n\r\n".encode())
     assert answer.split()[1] == str(status).encode()
 
 
 def test_files_are_read_only(live):
-    answer = exchange(live.files.port, b"DELETE /PC%20TEST HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = exchange(live.files.port, b"DELETE /PC%20TEST HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 405")
     assert b"allow: GET, HEAD" in answer
 
@@ -126,7 +125,7 @@ def test_ocsp_by_get_answers_as_by_post(live, good):
     issuer = live.ca.authorities.pair(good.issuer)[0]
     request = ocsp_request(good.certificate, issuer, b"n" * 16).public_bytes(Encoding.DER)
     encoded = quote(base64.b64encode(request).decode(), safe="")
-    answer = exchange(live.ocsp.port, f"GET /{encoded} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = exchange(live.ocsp.port, f"GET /{encoded} HTTP/1.0\r\n\r\n".encode())
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"application/ocsp-response" in head
     assert x509.ocsp.load_der_ocsp_response(body).serial_number == good.serial
@@ -135,11 +134,11 @@ def test_ocsp_by_get_answers_as_by_post(live, good):
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
-        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nxx", 415),
-        (b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        (b"POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nxx", 415),
+        (b"PUT / HTTP/1.0\r\nContent-Length: 0\r\n\r\n", 405),
+        (b"GET / HTTP/1.0\r\n\r\n", 404),
         (
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\n"
+            b"POST / HTTP/1.0\r\nContent-Type: application/ocsp-request\r\n"
             b"Content-Length: 20000\r\n\r\n" + b"x" * 20000,
             413,
         ),
@@ -153,10 +152,10 @@ def test_an_ocsp_request_of_the_wrong_form_is_refused(live, request_bytes, statu
     ("request_bytes", "status"),
     [
         (b"HELLO\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20000, b"431"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\nX: " + b"y" * 20000, b"431"),
+        (b"POST / HTTP/1.0\r\nContent-Length: -1\r\n\r\n", b"400"),
         (
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1)
+            b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1)
             + b"z" * (MAX_BODY + 1),
             b"413",
         ),
@@ -165,18 +164,17 @@ def test_an_ocsp_request_of_the_wrong_form_is_refused(live, request_bytes, statu
 )
 def test_what_is_not_http_gets_an_error_and_the_server_stays_up(live, request_bytes, status):
     assert exchange(live.files.port, request_bytes).split()[1] == status
-    assert exchange(live.files.port, b"GET /PC%20TEST HTTP/1.1\r\nHost: x\r\n\r\n").split()[1] == (
-        b"200"
-    )
+    assert exchange(live.files.port, b"GET /PC%20TEST HTTP/1.0\r\n\r\n").split()[1] == (b"200")
 
 
 def test_a_connection_serves_several_requests(live):
-    one = b"GET /PC%20TEST HTTP/1.1\r\nHost: x\r\n\r\n"
-    assert exchange(live.files.port, one * 3).count(b"HTTP/1.1 200") == 3
+    one = b"GET /PC%20TEST HTTP/1.1\r\nHost: localhost\r\n"
+    data = (one + b"\r\n") * 2 + one + b"Connection: close\r\n\r\n"
+    assert exchange(live.files.port, data).count(b"HTTP/1.1 200") == 3
 
 
 def test_crl_faults_are_set_and_lifted_at_run_time(live):
-    get = b"GET /CRL/ACI-EL-ORG-TEST.crl HTTP/1.1\r\nHost: x\r\n\r\n"
+    get = b"GET /CRL/ACI-EL-ORG-TEST.crl HTTP/1.0\r\n\r\n"
 
     def next_update():
         body = exchange(live.files.port, get).partition(b"\r\n\r\n")[2]
@@ -198,10 +196,10 @@ def test_crl_faults_are_set_and_lifted_at_run_time(live):
 
 def test_a_slow_answer_waits_and_holds_nobody_else(live):
     start = time.monotonic()
-    slow = b"GET /CRL/slow/ACI-EL-ORG-TEST.crl HTTP/1.1\r\nHost: x\r\n\r\n"
+    slow = b"GET /CRL/slow/ACI-EL-ORG-TEST.crl HTTP/1.0\r\n\r\n"
     with socket.create_connection(("127.0.0.1", live.files.port), timeout=5) as client:
         client.sendall(slow)
-        quick = exchange(live.files.port, b"GET /PC%20TEST HTTP/1.1\r\nHost: x\r\n\r\n")
+        quick = exchange(live.files.port, b"GET /PC%20TEST HTTP/1.0\r\n\r\n")
         before = time.monotonic() - start
         assert client.recv(12) == b"HTTP/1.1 200"
     assert quick.startswith(b"HTTP/1.1 200")
@@ -215,9 +213,9 @@ def test_a_fault_that_does_not_exist_is_refused_when_set(name):
 
 
 def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_running(live):
-    second = HttpServer(handler=lambda _: Response())
-    taken = HttpServer(handler=lambda _: Response(), port=live.files.port)
-    with pytest.raises(OSError, match="address already in use"), running(second, taken):
+    second = HttpServer(app=plain_app(lambda _: Response()))
+    taken = HttpServer(app=plain_app(lambda _: Response()), port=live.files.port)
+    with pytest.raises(UserError, match="in use"), running(second, taken):
         pass
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", second.port), timeout=2)
@@ -225,10 +223,10 @@ def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_running(live):
 
 def test_stopping_cuts_idle_connections_at_once():
     async def scenario():
-        server = HttpServer(handler=lambda _: Response())
+        server = HttpServer(app=plain_app(lambda _: Response()))
         await server.start()
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
         await asyncio.wait_for(server.stop(), 5)
         try:

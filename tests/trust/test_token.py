@@ -9,11 +9,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
+from sandbox.serve import HttpServer, running
+from sandbox.serve.plain import Response, plain_app
 from sandbox.space.errors import UserError
 from sandbox.trust import KeyKind, TestCA
 from sandbox.trust import token as token_module
-from sandbox.trust.background import running
-from sandbox.trust.httpd import HttpServer, Response
 from sandbox.trust.issuing import certificate_pem
 from sandbox.trust.token import make_token, softhsm_module
 
@@ -114,7 +114,7 @@ def test_a_tls_client_that_we_did_not_write_authenticates_with_the_card(tool, ma
         return Response(body=b"bonjour")
 
     server = HttpServer(
-        handler=handle,
+        app=plain_app(handle),
         context=pair.server_context(client_roots=certificate_pem(*card.auth.chain)),
     )
     url = f"pkcs11:token={token.label.replace(' ', '%20')};id=%01"

@@ -1,4 +1,4 @@
-"""The sockets of the LDAP view: LDAP with StartTLS, and LDAPS, on asyncio."""
+"""LDAP as a protocol of doors: one with StartTLS, one with TLS first (LDAPS)."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import asyncio
 import contextlib
 import secrets
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import cast
 
 from sandbox.directory.directory import Directory
 from sandbox.directory.ldap.backend import SearchBackend
 from sandbox.directory.ldap.session import LdapLimits, LdapSession, Wish
+from sandbox.serve import Door, DoorLimits, Visitor
+from sandbox.serve.waiting import Pool
 
-__all__ = ["LdapServer"]
+__all__ = ["LDAP_LIMITS", "LdapServer"]
 
-_CHUNK = 65_536
-_IDLE_SECONDS = 300.0
-_HANDSHAKE_SECONDS = 10.0
-_MOST_CONNECTIONS = 512
+LDAP_LIMITS = DoorLimits(
+    connections=512, first_seconds=10.0, idle_seconds=300.0, stalled_seconds=30.0
+)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LdapServer:
-    """An LDAP server; an asynchronous context manager.
+    """An LDAP server; a `Service`.
 
     Attributes:
         directory: What it serves.
@@ -32,7 +34,8 @@ class LdapServer:
         tls_port: Port of LDAPS, 0 for any, None for none.
         context: TLS context of StartTLS and LDAPS, None for neither.
         limits: Bounds on requests.
-        idle: Seconds without a request before a connection is closed.
+        door_limits: Bounds on the connections of each port.
+        pool: Bounds shared with other doors.
         ports: Ports in use once started: `ldap` and `ldaps`.
     """
 
@@ -42,94 +45,121 @@ class LdapServer:
     tls_port: int | None = None
     context: ssl.SSLContext | None = None
     limits: LdapLimits = field(default_factory=LdapLimits)
-    idle: float = _IDLE_SECONDS
+    door_limits: DoorLimits = LDAP_LIMITS
+    pool: Pool | None = None
     ports: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._backend = SearchBackend(self.directory)
-        self._secret = secrets.token_bytes(32)
-        self._servers: list[asyncio.Server] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.backend = SearchBackend(self.directory)
+        # Seals the cookies of paged searches, which another connection may go on with.
+        self.secret = secrets.token_bytes(32)
+        self._doors: list[Door] = []
 
-    async def __aenter__(self) -> Self:
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            BindError: a port cannot be had.
+        """
         try:
-            if self.port is not None:
-                await self._listen("ldap", self.port, None)
-            if self.tls_port is not None:
-                assert self.context is not None, "LDAPS needs a TLS context"
-                await self._listen("ldaps", self.tls_port, self.context)
-        except OSError:
-            await self.close()
+            for name, port in (("ldap", self.port), ("ldaps", self.tls_port)):
+                if port is not None:
+                    door = Door(
+                        lambda visitor: _Connection(self, visitor), host=self.host, port=port,
+                        context=self.context, starttls=name == "ldap", limits=self.door_limits,
+                        pool=self.pool,
+                    )  # fmt: skip
+                    await door.start()
+                    self._doors.append(door)
+                    self.ports[name] = door.port
+        except BaseException:
+            await self.stop()
             raise
-        return self
 
-    async def __aexit__(self, *unused: object) -> None:
-        await self.close()
-
-    async def _listen(self, name: str, port: int, context: ssl.SSLContext | None) -> None:
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            if len(self._tasks) >= _MOST_CONNECTIONS:
-                writer.close()
-                return
-            self._tasks.add(task)
-            try:
-                await self._serve(reader, writer, tls=context is not None)
-            except (OSError, ssl.SSLError, TimeoutError, asyncio.CancelledError):
-                # The client left, was silent for too long, or the server stops.
-                pass
-            finally:
-                self._tasks.discard(task)
-                writer.close()
-                with contextlib.suppress(OSError, ssl.SSLError, asyncio.CancelledError):
-                    await writer.wait_closed()
-
-        handshake = {"ssl_handshake_timeout": _HANDSHAKE_SECONDS} if context else {}
-        server = await asyncio.start_server(
-            accept,
-            self.host,
-            port,
-            ssl=context,
-            **handshake,  # type: ignore[arg-type]
-        )
-        self._servers.append(server)
-        self.ports[name] = server.sockets[0].getsockname()[1]
-
-    async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, tls: bool
-    ) -> None:
-        session = LdapSession(
-            self._backend,
-            self.limits,
-            tls=tls,
-            can_start_tls=self.context is not None,
-            secret=self._secret,
-        )
-        while data := await asyncio.wait_for(reader.read(_CHUNK), self.idle):
-            for answer in session.receive(data):
-                if answer is Wish.CLOSE:
-                    await writer.drain()
-                    return
-                if answer is Wish.START_TLS:
-                    await writer.drain()
-                    assert self.context is not None
-                    await writer.start_tls(self.context, ssl_handshake_timeout=_HANDSHAKE_SECONDS)
-                    session.tls_started()
-                    continue
-                assert isinstance(answer, bytes)
-                writer.write(answer)
-            # A client that does not read stops here: what waits is at most one page.
-            await writer.drain()
-
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Stop listening and close every connection."""
-        for server in self._servers:
-            server.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for server in self._servers:
-            await server.wait_closed()
-        self._servers.clear()
+        for door in self._doors:
+            await door.stop()
+        self._doors.clear()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: hands bytes to its session, and answers as fast as the client reads."""
+
+    def __init__(self, server: LdapServer, visitor: Visitor) -> None:
+        self._visitor = visitor
+        self._session = LdapSession(
+            server.backend,
+            server.limits,
+            tls=visitor.tls is not None,
+            can_start_tls=server.context is not None,
+            secret=server.secret,
+        )
+        self._transport: asyncio.Transport | None = None
+        self._answers: Iterator[bytes | Wish] = iter(())
+        self._received = bytearray()  # while an answer waits for the client to read
+        self._full = False
+        self._busy = False
+        self._securing: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; after StartTLS, go on over TLS."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._full = False
+        if self._securing is not None:
+            self._securing = None
+            self._session.tls_started()
+            self._rest()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what has come whole."""
+        self._received += data
+        self._advance()
+
+    def pause_writing(self) -> None:
+        """Read no more from a client that does not read: what waits is at most one page."""
+        self._full = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._full = False
+        if self._transport is not None:
+            self._transport.resume_reading()
+            self._advance()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forget the rest."""
+        self._transport = None
+
+    def _advance(self) -> None:
+        while self._transport is not None and not self._full and self._securing is None:
+            answer = next(self._answers, None)
+            if answer is None:
+                if not self._received:
+                    self._rest()
+                    return
+                data, self._received = bytes(self._received), bytearray()
+                self._answers = self._session.receive(data)
+            elif isinstance(answer, bytes):
+                if not self._busy:
+                    self._busy = True
+                    self._visitor.working()
+                self._transport.write(answer)
+            elif answer is Wish.START_TLS:
+                self._received.clear()
+                self._securing = asyncio.get_running_loop().create_task(self._secure())
+            else:
+                self._transport.close()
+                return
+
+    def _rest(self) -> None:
+        if self._busy:
+            self._busy = False
+            self._visitor.waiting()
+
+    async def _secure(self) -> None:
+        # When it fails, `connection_lost` has been called.
+        with contextlib.suppress(OSError):
+            await self._visitor.secure()

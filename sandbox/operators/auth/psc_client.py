@@ -20,21 +20,12 @@ from sandbox.operators.auth.ciba_polling import (
     start,
 )
 from sandbox.operators.auth.openid_tokens import Asked, id_token_problem, instant
-from sandbox.operators.auth.psc_http import (
-    Marks,
-    PscError,
-    PscHttp,
-    Registration,
-    Reply,
-    Timing,
-    trust_context,
-)
+from sandbox.operators.auth.psc_http import Marks, PscError, PscHttp, Registration, Reply, Timing
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.jose import BadTokenError
 from sandbox.psc.settings import CIBA_GRANT
 
-__all__ = ["Approval", "CibaRequest", "Marks", "PscClient", "PscError", "Registration", "Timing",
-           "trust_context"]  # fmt: skip
+__all__ = ["Approval", "CibaRequest", "Marks", "PscClient", "PscError", "Registration", "Timing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

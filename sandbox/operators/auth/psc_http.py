@@ -12,7 +12,6 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -27,7 +26,7 @@ from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.clients import is_local
 from sandbox.psc.jose import BadTokenError, key_set, read_jwt
 
-__all__ = ["Marks", "PscError", "PscHttp", "Registration", "Reply", "Timing", "trust_context"]
+__all__ = ["Marks", "PscError", "PscHttp", "Registration", "Reply", "Timing"]
 
 MAX_BODY = 262_144
 METADATA_LIFE = 3_600.0
@@ -111,14 +110,6 @@ class Reply:
     status: int
     body: dict[str, Any] | None  # None: not a JSON object
     retry_after: float
-
-
-def trust_context(bundle: Path) -> ssl.SSLContext:
-    """Return a client context that trusts the sandbox's bundle alone."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(bundle)
-    return context
 
 
 class PscHttp:

@@ -24,7 +24,8 @@ from sandbox.operators.enrolment.enrolment import Enrolment
 from sandbox.operators.enrolment.tickets import Ticket
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.refusals import Refused
-from sandbox.psc.web import PEER_CERTIFICATE, read_body
+from sandbox.psc.web import read_body
+from sandbox.serve.http import PEER_CERTIFICATE
 
 __all__ = ["Api"]
 

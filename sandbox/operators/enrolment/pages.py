@@ -37,7 +37,8 @@ from sandbox.operators.enrolment.tickets import LIFE, Ticket
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.forms import parse_form
 from sandbox.psc.refusals import Refused
-from sandbox.psc.web import PEER_CERTIFICATE, read_body
+from sandbox.psc.web import read_body
+from sandbox.serve.http import PEER_CERTIFICATE
 
 __all__ = ["Pages"]
 

@@ -19,7 +19,6 @@ from sandbox.operators.enrolment.answers import Problem
 from sandbox.operators.enrolment.api import Api
 from sandbox.operators.enrolment.enrolment import Enrolment
 from sandbox.operators.enrolment.pages import Pages
-from sandbox.psc.web import LoopbackOnly
 
 __all__ = ["application"]
 
@@ -30,7 +29,7 @@ def application(enrolment: Enrolment) -> ASGIApp:
     """Return the ASGI application, to be served over HTTPS on a loopback address.
 
     A server that asks for client certificates puts them, verified, in the scope under
-    `sandbox.psc.web.PEER_CERTIFICATE`.
+    `serve.http.PEER_CERTIFICATE`.
     """
     pages, api = Pages(enrolment), Api(enrolment)
 
@@ -72,4 +71,4 @@ def application(enrolment: Enrolment) -> ASGIApp:
             ("revoke", api.revoke),
         )
     ]
-    return LoopbackOnly(Starlette(routes=routes))
+    return Starlette(routes=routes)

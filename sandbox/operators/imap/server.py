@@ -1,4 +1,4 @@
-"""IMAP on a socket of `Door`: flow control, time-outs, held logins, TLS; the rest is `core`."""
+"""IMAP on a door: flow control, time-outs, held logins, TLS; the rest is `core`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from sandbox.operators.door import Arrival
 from sandbox.operators.imap.core import Awaiting, Core
 from sandbox.operators.imap.service import Service
+from sandbox.operators.listener import Arrival
 from sandbox.operators.observing import SessionObserved
 
 __all__ = ["ImapProtocol", "serve"]
@@ -21,7 +21,7 @@ _AHEAD = 65_536  # bytes of commands that a client may send while one runs
 
 
 def serve(service: Service) -> Callable[[Arrival], ImapProtocol]:
-    """Return what `Door` makes the protocol of each connection with."""
+    """Return what a `MailDoor` makes the protocol of each connection with."""
     return lambda arrival: ImapProtocol(service, arrival)
 
 
@@ -164,6 +164,7 @@ class ImapProtocol(asyncio.Protocol):
         self._advance()
 
     def _start(self, work: Awaiting) -> None:
+        self._arrival.working()
         self._run(work)
         if self._core.session.actor is None:
             self._keeping = self._loop.call_later(self._keepalive, self._keep_alive)

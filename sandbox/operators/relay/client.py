@@ -1,8 +1,7 @@
 """The SMTP client of a relay, without sockets: replies in, bytes to send out.
 
-aiosmtplib is a good client of submission, but it waits for every reply before the next command.
-Between operators a transaction is sent in two flights (PIPELINING, RFC 2920), each recipient has
-its own fate, and what is unknown after a lost connection has to be known exactly.
+A transaction goes in two flights (PIPELINING, RFC 2920), each recipient has its own fate, and what
+is unknown after a lost connection is known to be so. What was tried instead: `docs/decisions.md`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.refusals import MailRefusal
@@ -16,9 +15,8 @@ from sandbox.operators.relay.client import Capabilities, Transaction, capabiliti
 from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
 from sandbox.operators.relay.troubles import TROUBLES, Trouble, of_refusal, of_reply
 from sandbox.trust import DN, Finding
-from sandbox.trust.tls import CIPHERS
 
-__all__ = ["Connection", "Judge", "Peer", "Timeouts", "TroubleError", "client_context"]
+__all__ = ["Connection", "Judge", "Peer", "Timeouts", "TroubleError"]
 
 # What the other side's certificate (DER) proves when asked for a host; a rule when nothing.
 Judge = Callable[[bytes | None, str], Awaitable[DN | MailRefusal]]
@@ -84,22 +82,6 @@ class Peer:
     port: int
 
 
-def client_context(chain: Path, key: Path, bundle: str) -> ssl.SSLContext:
-    """Return the TLS context of a relay that connects: TLS 1.2 or later, certificates both ways.
-
-    Args:
-        chain: PEM of our certificate and its intermediates.
-        key: PEM of its private key.
-        bundle: PEM of the authorities that servers chain to.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(CIPHERS)
-    context.load_cert_chain(chain, key)
-    context.load_verify_locations(cadata=bundle)
-    return context
-
-
 class Connection:
     """An open connection whose server has proved its name.
 
@@ -131,7 +113,7 @@ class Connection:
         Args:
             peer: where.
             name: what EHLO says.
-            context: from `client_context`.
+            context: from `serve.client_context`.
             judge: says what the server's certificate proves.
             timeouts: how long to wait.
 

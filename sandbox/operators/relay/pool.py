@@ -27,7 +27,7 @@ class Pool:
         names: DNS.
         listed: the list in force.
         serves: whether a domain is the operator's own, to which nothing is relayed.
-        context: TLS, from `client_context`.
+        context: TLS, from `serve.client_context`.
         judge: says what a server's certificate proves.
         journal: told of every refusal by a rule.
     """

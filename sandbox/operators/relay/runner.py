@@ -60,7 +60,7 @@ class Runner:
         post: what is here, and where notifications go.
         names: DNS.
         listed: the list of domains in force.
-        context: TLS, from `client_context`.
+        context: TLS, from `serve.client_context`.
         checker: of the other relays' certificates; without its own `revocation`.
         revocation: says whether a certificate is revoked.
         journal: told of every attempt.

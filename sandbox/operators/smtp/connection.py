@@ -12,7 +12,7 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
-from sandbox.operators.door import Arrival
+from sandbox.operators.listener import Arrival
 from sandbox.operators.observing import Observer, SessionObserved
 from sandbox.operators.post import PostError
 from sandbox.operators.smtp import refusals
@@ -172,6 +172,7 @@ class Connection(asyncio.Protocol):
             if isinstance(event, StartTls):
                 await self.arrival.secure()  # `connection_made` is called from in there
                 return
+            self.arrival.working()
             await self.answer(event)
         except OSError:
             if not isinstance(event, StartTls):  # else the handshake failed: the peer knows

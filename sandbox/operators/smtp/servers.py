@@ -1,4 +1,4 @@
-"""The two SMTP servers of an operator: what a `Door` makes a protocol with."""
+"""The two SMTP servers of an operator: what a `MailDoor` makes a protocol with."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from sandbox.operators.door import Arrival
 from sandbox.operators.journal import Journal
+from sandbox.operators.listener import Arrival
 from sandbox.operators.login import Login, Logins
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.operators.store.reserve import Reserve
 from sandbox.space.errors import UserError
 
 __all__ = ["StoreFile", "open_file"]
@@ -16,6 +17,9 @@ __all__ = ["StoreFile", "open_file"]
 APPLICATION_ID = 0x4D535331  # "MSS1"
 VERSION = 1
 WAL_BYTES_KEPT = 64 * 2**20
+# On a full disk: what the log holds goes into the database (SQLite does so at 4 MiB), and the same
+# again for what removes messages.
+RESERVE_BYTES = 8 * 2**20
 
 # AUTOINCREMENT where an id must never come back: sessions and caches hold ids of folders and
 # contents, and the relay those of the queue. A message row repeats the size and identifier of its
@@ -60,11 +64,13 @@ class StoreFile:
         reader: connection that cannot write.
         writer: the only one that writes.
         lock: descriptor that keeps other processes out; closing it, or dying, lets go.
+        reserve: room for the day that the disk is full.
     """
 
     reader: sqlite3.Connection
     writer: sqlite3.Connection
     lock: int
+    reserve: Reserve
 
 
 def open_file(path: Path) -> StoreFile:
@@ -96,7 +102,8 @@ def open_file(path: Path) -> StoreFile:
         except sqlite3.DatabaseError as error:
             raise UserError(f"{path}: not a mail store ({error}); use another folder") from None
         undo.pop_all()
-        return StoreFile(reader, writer, held)
+        reserve = Reserve(Path(f"{path}-reserve"), RESERVE_BYTES)
+        return StoreFile(reader, writer, held, reserve)
 
 
 def _lock(path: Path) -> int:

@@ -45,7 +45,7 @@ class MailStore:
             address: _Box(number, inbox) for address, number, inbox in folders.boxes(file.reader)
         }
         self._listeners = Listeners()
-        self._writer = Writer(file.writer, self._publish)
+        self._writer = Writer(file.writer, self._publish, file.reserve)
 
     @classmethod
     async def open(cls, path: Path, *, clock: Callable[[], float] = time.time) -> MailStore:
@@ -161,6 +161,7 @@ class MailStore:
         await self._writer.run(
             lambda t: outgoing.settle(t, done, deferred, incoming, now),
             size=sum(len(message.content) for message in incoming),
+            frees=not incoming,
         )
 
     def on_queue(self, callback: Callable[[], None]) -> None:
@@ -209,7 +210,7 @@ class MailStore:
         Raises:
             StoreError: `missing`, `children`, `cannot` for INBOX.
         """
-        await self._writer.run(lambda t: folders.delete(t, folder), size=HEAVY)
+        await self._writer.run(lambda t: folders.delete(t, folder), size=HEAVY, frees=True)
 
     async def rename(self, folder: int, name: str) -> None:
         """Rename a folder with its inferiors; INBOX only gives its messages to a new folder.
@@ -272,6 +273,7 @@ class MailStore:
         return await self._writer.run(
             lambda t: messages.change_flags(t, folder, uids, action, flags, unchanged_since),
             size=len(uids) * ROW_BYTES,
+            frees=True,
         )
 
     async def expunge(self, folder: int, uids: Sequence[int] | None = None) -> list[int]:
@@ -280,7 +282,9 @@ class MailStore:
         Raises:
             StoreError: `missing`.
         """
-        return await self._writer.run(lambda t: messages.expunge(t, folder, uids), size=HEAVY)
+        return await self._writer.run(
+            lambda t: messages.expunge(t, folder, uids), size=HEAVY, frees=True
+        )
 
     async def copy(self, folder: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
         """Copy messages; return pairs of UIDs, old and new, by rising UID.
@@ -299,7 +303,9 @@ class MailStore:
             StoreError: `missing`, folder or target.
         """
         return await self._writer.run(
-            lambda t: messages.move(t, folder, uids, target), size=len(uids) * ROW_BYTES
+            lambda t: messages.move(t, folder, uids, target),
+            size=len(uids) * ROW_BYTES,
+            frees=True,
         )
 
     def recent(self, folder: int) -> int:

@@ -5,6 +5,10 @@ loop: each statement would otherwise have to win the interpreter's lock back fro
 costs more than the statement. The flush (COMMIT, and the checkpoints that it does) is always the
 writer's thread's, and so are operations that write much, which would hold other sessions up.
 Meanwhile the next operations gather.
+
+A full disk. The store gives its reserve back, and from then on writes only what makes room (what
+removes messages, and flags, by which they are chosen), until the reserve can be had again, or the
+file has free pages of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sandbox.operators.store.errors import StoreError
+from sandbox.operators.store.reserve import Reserve
 
 __all__ = ["HEAVY", "Changes", "Transaction", "Writer"]
 
@@ -31,6 +36,7 @@ BATCH_BYTES = 32 * 2**20
 LIGHT_BYTES = 2 * 2**20
 HEAVY = LIGHT_BYTES + 1
 WAITING = 1024
+SPARE_BYTES = 2**20  # of free pages, on a full disk, left for what removes messages
 
 
 @dataclass(slots=True)
@@ -66,6 +72,7 @@ class Transaction:
 class _Waiting:
     operation: Callable[[Transaction], Any]
     size: int
+    frees: bool
     future: asyncio.Future[Any]
     outcome: Any = None
     error: Exception | None = None
@@ -86,12 +93,17 @@ class Writer:
     Args:
         connection: nobody else's, closed at the end.
         published: called on the event loop with what each commit changed.
+        reserve: room for the day that the disk is full.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, published: Callable[[Changes], None]
+        self,
+        connection: sqlite3.Connection,
+        published: Callable[[Changes], None],
+        reserve: Reserve,
     ) -> None:
         self._connection = connection
+        self._reserve = reserve
         self._published = published
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(WAITING)
@@ -103,7 +115,9 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="mail-store", daemon=True)
         self._thread.start()
 
-    async def run(self, operation: Callable[[Transaction], T], size: int = 0) -> T:
+    async def run(
+        self, operation: Callable[[Transaction], T], size: int = 0, *, frees: bool = False
+    ) -> T:
         """Have an operation done; return its result once it is durable.
 
         Waits for its turn when WAITING others are before it.
@@ -111,6 +125,7 @@ class Writer:
         Args:
             operation: called within a transaction, in whichever thread.
             size: bytes that it writes, roughly; HEAVY when there is no telling.
+            frees: it makes room, or leads to it: done on a full disk too.
 
         Raises:
             StoreError: of the operation, or `failed`: the disk refused, or the store is closed.
@@ -119,7 +134,7 @@ class Writer:
             if self._closed:
                 raise StoreError("failed", "the mail store is closed")
             future: asyncio.Future[T] = self._loop.create_future()
-            self._waiting.append(_Waiting(operation, size, future))
+            self._waiting.append(_Waiting(operation, size, frees, future))
             if not self._busy:
                 self._busy = True
                 # After the other callbacks that are ready: what they bring joins the batch.
@@ -147,7 +162,7 @@ class Writer:
             if not waiting.future.done():
                 batch.operations.append(waiting)
                 batch.size += waiting.size
-        if batch.size <= LIGHT_BYTES:
+        if batch.size <= LIGHT_BYTES and self._reserve.held:
             self._apply(batch)
         self._batches.put(batch)
 
@@ -175,27 +190,57 @@ class Writer:
 
     def _run(self) -> None:
         while (batch := self._batches.get()) is not None:
+            if not self._reserve.held:
+                self._reserve.restore()
             if not batch.begun:
                 self._apply(batch)
-            if batch.failure is None:
-                try:
-                    self._connection.execute("COMMIT")
-                except sqlite3.Error as failure:
-                    self._undo(batch, failure)
+            self._commit(batch)
+            if batch.failure is not None and self._make_room(batch.failure):
+                batch.failure = None
+                self._apply(batch)
+                self._commit(batch)
             self._loop.call_soon_threadsafe(self._answer, batch)
         self._connection.close()
         self._loop.call_soon_threadsafe(self._ended.set)
 
+    def _commit(self, batch: _Batch) -> None:
+        if batch.failure is None:
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as failure:
+                self._undo(batch, failure)
+
+    def _make_room(self, failure: sqlite3.Error) -> bool:
+        """Give the reserve back to a full disk; tell whether it is worth another try."""
+        if failure.sqlite_errorcode != sqlite3.SQLITE_FULL or not self._reserve.held:
+            return False
+        self._reserve.release()
+        # What the log holds goes into the database, so that the log begins again in the blocks that
+        # it has, which nobody else can take.
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        return True
+
     # In either -----------------------------------------------------------------------------------
 
     def _apply(self, batch: _Batch) -> None:
-        batch.begun = True
+        batch.begun, batch.changes = True, Changes()
         try:
+            roomy = self._reserve.held or self._has_free_pages(batch.size)
             self._connection.execute("BEGIN IMMEDIATE")
             for waiting in batch.operations:
-                self._apply_one(waiting, batch.changes)
+                if waiting.frees or roomy:
+                    self._apply_one(waiting, batch.changes)
+                else:
+                    waiting.error = StoreError("failed", "the disk is full")
         except sqlite3.Error as failure:
             self._undo(batch, failure)
+
+    def _has_free_pages(self, size: int) -> bool:
+        """Tell whether the file has room of its own, where messages were removed."""
+        free = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
+        octets = self._connection.execute("PRAGMA page_size").fetchone()[0]
+        return bool(free * octets >= size + SPARE_BYTES)
 
     def _apply_one(self, waiting: _Waiting, changes: Changes) -> None:
         connection = self._connection

@@ -222,7 +222,10 @@ class World:
 @contextlib.contextmanager
 def running_world() -> Iterator[World]:
     """Run a space of two operators in every design."""
-    with LiveSpace(LiveOptions(designs=("all",), operators=2, behaviour="approve")) as space:
+    options = LiveOptions(
+        designs=("all",), operators=2, behaviour="approve", revocation_cache=0.0
+    )  # fmt: skip
+    with LiveSpace(options) as space:
         world = World(space)
         stop = threading.Event()
 

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sandbox.operators.auth.psc_client import PscClient, Registration, Timing, trust_context
+from sandbox.operators.auth.psc_client import PscClient, Registration, Timing
 from sandbox.operators.model import Channel, SaslName
 from sandbox.psc import Behaviour, Clock, FaultRule, Options, Running, running
 from sandbox.psc.people import BUILT_IN
+from sandbox.serve import client_context
 from sandbox.space.methods import Method
 
 START = 1_800_000_000.0
@@ -94,7 +95,7 @@ def registration(psc: Running, **changes: Any) -> Registration:
 async def client_of(
     psc: Running, timing: Timing | None = None, *, timeout: float = 10.0, **changes: Any
 ) -> AsyncIterator[PscClient]:
-    trust = trust_context(Path(psc.files.ca))
+    trust = client_context(Path(psc.files.ca))
     async with PscClient(
         registration(psc, **changes), trust, timeout=timeout, timing=timing or virtual(psc)
     ) as client:

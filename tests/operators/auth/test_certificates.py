@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,9 +17,10 @@ from sandbox.directory.identities import (
     organisation_of,
 )
 from sandbox.observations.schema import Cause
+from sandbox.operators.auth import refusals
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.model import Accepted, CertificateCredentials, Rejected, SaslName
-from sandbox.operators.refusals import LoginAnswer
+from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 from sandbox.space.methods import Method
 from sandbox.trust import Organisation, RevocationStatus, make_bad
 
@@ -64,6 +67,37 @@ def test_a_card_logs_in_alone(world: World) -> None:
     step = certificate(card(world, bearer(box)))
     alone = Try(CertificateCredentials(mechanism=SaslName.NONE), step.channel)
     assert world.play(alone) == [box.address]
+
+
+def again(world: World, step: Try, change: Callable[[], None]) -> list[LoginRefusal | None]:
+    """Log in, look at the open session, change something, look again."""
+
+    async def work() -> list[LoginRefusal | None]:
+        async with world.operator() as control:
+            judge = control.authenticator
+            accepted = await judge.authenticate(step.credentials, step.channel)
+            assert isinstance(accepted, Accepted)
+            asked = accepted.actor, step.credentials, step.channel
+            before = await judge.again(*asked)
+            change()
+            return [before, await judge.again(*asked)]
+
+    return asyncio.run(work())
+
+
+def test_an_open_session_does_not_outlive_its_certificate(world: World) -> None:
+    peer = card(world, bearer(world.personal()))
+    before, after = again(world, certificate(peer), lambda: world.ca.revoke(peer))
+    assert before is None
+    assert after is refusals.CERTIFICATE_REVOKED
+
+
+def test_an_open_session_outlives_a_responder_that_is_down(world: World) -> None:
+    def silence() -> None:
+        world.revoked = RevocationStatus.UNKNOWN
+
+    peer = card(world, bearer(world.personal()))
+    assert again(world, certificate(peer), silence) == [None, None]
 
 
 def test_a_card_opens_an_organisational_mailbox_that_its_holder_holds(world: World) -> None:

@@ -14,13 +14,14 @@ from sandbox.live.wire import OWN_PROFILE, own_settings
 from sandbox.observations.schema import Cause
 from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
 from sandbox.operators.auth.ecps_proxy import CibaProxy, HoldPolicy
-from sandbox.operators.auth.psc_client import PscClient, Timing, trust_context
+from sandbox.operators.auth.psc_client import PscClient, Timing
 from sandbox.operators.auth.verifier import Account
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, PasswordCredentials, Rejected, SaslName
 from sandbox.psc import BuiltInPeople, Client, Options, Running
 from sandbox.psc.people import BUILT_IN
 from sandbox.psc.sms import SmsLaw
+from sandbox.serve import client_context
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.methods import Method
 
@@ -58,7 +59,7 @@ def own_provider(lost: float = 0.0) -> Iterator[Running]:
 @asynccontextmanager
 async def proxy(own: Running, timing: Timing, hold: float = 600.0) -> AsyncIterator[CibaProxy]:
     registration = own_registration(own.issuer, CLIENT, SECRET)
-    trust = trust_context(Path(own.files.ca))
+    trust = client_context(Path(own.files.ca))
     async with PscClient(registration, trust, timeout=10, timing=timing) as client:
         made = CibaProxy(
             client, HoldPolicy(shared=300.0, hold=hold), Journal(), method=Method.SMS,

@@ -16,7 +16,7 @@ import pytest
 
 from sandbox.observations.schema import Cause
 from sandbox.operators.auth.ecps_token import TokenLogin, TokenPolicy, challenge
-from sandbox.operators.auth.psc_client import PscClient, trust_context
+from sandbox.operators.auth.psc_client import PscClient
 from sandbox.operators.auth.verifier import Account
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Rejected, SaslName, TokenCredentials
@@ -25,6 +25,7 @@ from sandbox.psc import Running
 from sandbox.psc.client_auth import certificate_thumbprint
 from sandbox.psc.settings import SCOPES
 from sandbox.psc.tokens import Grant
+from sandbox.serve import client_context
 
 from .ciba_space import (
     DOCTOR,
@@ -382,7 +383,7 @@ def test_a_provider_that_is_not_there_is_a_temporary_failure(psc: Running, polic
     async def body() -> Accepted | Rejected:
         async with (
             asyncio.timeout(5),
-            PscClient(absent, trust_context(Path(psc.files.ca)), timeout=5) as client,
+            PscClient(absent, client_context(Path(psc.files.ca)), timeout=5) as client,
         ):
             verifier = TokenLogin(client, policy, Journal())
             credentials = TokenCredentials(

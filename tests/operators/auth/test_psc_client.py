@@ -20,13 +20,12 @@ from sandbox.operators.auth.psc_client import (
     PscClient,
     PscError,
     Timing,
-    trust_context,
 )
 from sandbox.psc import FAULTS, Behaviour, Running
-from sandbox.psc.certificates import make_tls_files
+from sandbox.psc.certificates import psc_files
 from sandbox.psc.ciba import State
 from sandbox.psc.jose import BadTokenError
-from sandbox.psc.server import tls_context
+from sandbox.serve import client_context, server_context
 
 from .ciba_space import (
     BLOCKED,
@@ -293,7 +292,7 @@ def test_a_closed_port_is_a_temporary_failure_at_once(psc: Running):
     asked = replace(registration(psc), issuer=f"https://localhost:{port}/auth")
 
     async def body() -> None:
-        async with PscClient(asked, trust_context(Path(psc.files.ca)), timeout=5) as client:
+        async with PscClient(asked, client_context(Path(psc.files.ca)), timeout=5) as client:
             with pytest.raises(PscError) as caught:
                 await client.approval(DOCTOR, hold=180.0)
             assert caught.value.refusal.name == "psc-unreachable"
@@ -302,7 +301,7 @@ def test_a_closed_port_is_a_temporary_failure_at_once(psc: Running):
 
 
 def test_a_certificate_of_another_authority_is_not_believed(psc: Running, tmp_path: Path):
-    stranger = trust_context(make_tls_files(tmp_path).ca)
+    stranger = client_context(psc_files(tmp_path).ca)
 
     async def body() -> None:
         async with PscClient(registration(psc), stranger, timeout=5) as client:
@@ -314,7 +313,7 @@ def test_a_certificate_of_another_authority_is_not_believed(psc: Running, tmp_pa
 
 
 def test_tls_is_version_1_2_or_later(psc: Running):
-    context = trust_context(Path(psc.files.ca))
+    context = client_context(Path(psc.files.ca))
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
 
@@ -343,11 +342,11 @@ def test_an_answer_that_trickles_is_cut_at_the_time_out(psc: Running):
                 await asyncio.sleep(0.02)
 
     async def body() -> None:
-        context = tls_context(psc.files, ask_certificate=False)
+        context = server_context(psc.files.chain, psc.files.key)
         server = await asyncio.start_server(trickle, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
         asked = replace(registration(psc), issuer=f"https://localhost:{port}")
-        trust = trust_context(Path(psc.files.ca))
+        trust = client_context(Path(psc.files.ca))
         async with server, PscClient(asked, trust, timeout=0.2) as client:
             with pytest.raises(PscError) as caught:
                 async with asyncio.timeout(5):

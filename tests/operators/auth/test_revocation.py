@@ -11,6 +11,8 @@ import pytest
 from cryptography import x509
 
 from sandbox.operators.auth.revocation import Revocation, RevocationPolicy
+from sandbox.serve import HttpServer, running
+from sandbox.serve.plain import Handler, Request, Response, plain_app
 from sandbox.space.errors import UserError
 from sandbox.trust import (
     Card,
@@ -22,8 +24,6 @@ from sandbox.trust import (
     load_bundle,
     make_bad,
 )
-from sandbox.trust.background import running
-from sandbox.trust.httpd import Handler, HttpServer, Request, Response
 from sandbox.trust.service import PkiFaults, files_handler, ocsp_handler
 
 
@@ -72,7 +72,10 @@ def counted(handler: Handler, asked: list[str], what: str) -> Handler:
 def served() -> Iterator[Pki]:
     asked: list[str] = []
     # Ports are known once the servers listen; the handlers are set after.
-    files, ocsp = HttpServer(handler=lambda _: Response()), HttpServer(handler=lambda _: Response())
+    files, ocsp = (
+        HttpServer(app=plain_app(lambda _: Response())),
+        HttpServer(app=plain_app(lambda _: Response())),
+    )
     with running(files, ocsp):
         urls = Urls(files=f"http://127.0.0.1:{files.port}", ocsp=f"http://127.0.0.1:{ocsp.port}")
         ca, faults = TestCA(key_kind=KeyKind.P256, urls=urls), PkiFaults(delay=5)

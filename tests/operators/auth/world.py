@@ -29,6 +29,7 @@ from sandbox.operators.model import (
     SaslName,
     TokenCredentials,
 )
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.methods import Method
 from sandbox.trust import RevocationStatus, TestCA
 
@@ -281,6 +282,6 @@ class TokenOf:
 
     async def verify(self, credentials: Any, _channel: Any, admit: Any) -> Accepted | Rejected:
         found = admit(self.identity, credentials.user)
-        if hasattr(found, "refusal"):
+        if isinstance(found, LoginRefusal):
             return Rejected(refusal=found, method=Method.ECPS)
         return Accepted(actor=found.actor(Method.ECPS))

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.operators.auth.access_control import AccessControl, AccessPolicy
 from sandbox.operators.enrolment import Enrolment, application
-from sandbox.psc.web import PEER_CERTIFICATE
+from sandbox.serve.http import PEER_CERTIFICATE
 from tests.operators.auth.world import World
 
 HOST = "comptes.op1.mssante.test:10443"

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.operators.door import Door
 from sandbox.operators.imap import Settings, serve
-from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.listener import Listener, MailDoor, endpoint_context
 from sandbox.operators.model import SaslName
 from sandbox.space.methods import Method
 from sandbox.trust import KeyKind, Organisation, TestCA
@@ -40,7 +39,7 @@ class Keys:
         return Listener(
             operator="op1", design="d", endpoint="one", host=HOST, protocol="imap",
             methods=tuple(Method), mechanisms=mechanisms, address="127.0.0.1", port=0, tls=tls,
-            context=server_context(
+            context=endpoint_context(
                 server / "chain.pem", server / "key.pem",
                 (self.folder / "bundle.pem").read_text(), client_certificate=certificate,
             ),
@@ -64,7 +63,7 @@ class Live:
     """An operator that listens."""
 
     world: World
-    door: Door
+    door: MailDoor
     keys: Keys
 
     async def connect(
@@ -94,7 +93,7 @@ async def live(
     mechanisms: tuple[SaslName, ...] = MECHANISMS,
 ) -> AsyncIterator[Live]:
     async with world(path, settings) as here:
-        door = Door([keys.listener(tls, certificate, mechanisms)], serve(here.service))
+        door = MailDoor([keys.listener(tls, certificate, mechanisms)], serve(here.service))
         await door.start()
         try:
             yield Live(here, door, keys)

@@ -7,8 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.operators.door import Arrival, Door
-from sandbox.operators.listener import Listener
+from sandbox.operators.listener import Arrival, Listener, MailDoor
 
 LOST = "lost"  # instead of a reply: cut the connection
 
@@ -162,8 +161,8 @@ class PeerProtocol(asyncio.Protocol):
         self.reply("END", "250 2.0.0 taken")
 
 
-def peer_door(listener: Listener, behaviour: Behaviour) -> Door:
+def peer_door(listener: Listener, behaviour: Behaviour) -> MailDoor:
     factory: Callable[[Arrival], asyncio.Protocol] = lambda arrival: PeerProtocol(  # noqa: E731
         arrival, behaviour
     )
-    return Door([listener], factory)
+    return MailDoor([listener], factory)

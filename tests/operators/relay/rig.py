@@ -11,18 +11,18 @@ from pathlib import Path
 
 from cryptography import x509
 
-from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
-from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.listener import Listener, MailDoor, endpoint_context
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.observing import DeliveryObserved, Nobody
 from sandbox.operators.post import PostOffice
 from sandbox.operators.relay.backoff import Backoff
-from sandbox.operators.relay.connection import Timeouts, client_context
+from sandbox.operators.relay.connection import Timeouts
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.runner import Runner
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.store import MailStore
+from sandbox.serve import client_context
 from sandbox.trust import (
     CertificateChecker,
     DomainList,
@@ -75,7 +75,7 @@ class Pki:
             operator="op2", design="", endpoint="relay", host=HOST, protocol="relay", methods=(),
             mechanisms=(), address=address, port=port, tls="starttls",
             client_certificate="required",
-            context=server_context(chain, key, self.bundle, client_certificate="required"),
+            context=endpoint_context(chain, key, self.bundle, client_certificate="required"),
         )  # fmt: skip
 
 
@@ -148,7 +148,7 @@ class Rig:
                 host="mx.op1.mssante.test", journal=self.journal, observer=self.watching,
                 clock=self.clock,
             ),
-            context=client_context(ours / "chain.pem", ours / "key.pem", pki.bundle),
+            context=client_context(pki.bundle, ours / "chain.pem", ours / "key.pem"),
             checker=CertificateChecker(bundle=load_bundle(pki.ca.bundle_pem())),
             revocation=revocation, journal=self.journal, clock=self.clock,
         )  # fmt: skip
@@ -211,7 +211,7 @@ def zone() -> ZoneSpec:
 @contextlib.asynccontextmanager
 async def rig(
     pki: Pki, folder: Path, *, certificate: str = "theirs", up: bool = True, **options: object
-) -> AsyncIterator[tuple[Rig, Behaviour, Door]]:
+) -> AsyncIterator[tuple[Rig, Behaviour, MailDoor]]:
     """Bring it up: one peer at the first MX host, nobody at the second."""
     behaviour = Behaviour()
     dns = DnsServer(resolver=Resolver(zone()))

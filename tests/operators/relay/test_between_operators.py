@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
+from sandbox.operators.listener import MailDoor
 from sandbox.operators.model import Channel
 from sandbox.operators.post.office import PostOffice
 from sandbox.operators.refusals import MailRefusal
@@ -77,7 +77,7 @@ async def operators(
             post, peer, may_send=lambda dn, domain: may_send(here.domains, dn, domain),
             journal=there.journal, observer=there.watching,
         )  # fmt: skip
-        door = Door([pki.listener("theirs", "127.0.12.1", here.port)], server.protocol)
+        door = MailDoor([pki.listener("theirs", "127.0.12.1", here.port)], server.protocol)
         await door.start()
         try:
             yield here, there

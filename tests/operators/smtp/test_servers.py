@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.operators.door import Door
 from sandbox.operators.journal import Journal
-from sandbox.operators.listener import Listener, server_context
+from sandbox.operators.listener import Listener, MailDoor, endpoint_context
 from sandbox.operators.login import Logins
 from sandbox.operators.model import (
     Accepted,
@@ -119,7 +118,7 @@ class Authenticator:
 
 @dataclass
 class Place:
-    door: Door
+    door: MailDoor
     store: MailStore
     journal: Journal
     keys: Path
@@ -172,7 +171,7 @@ async def place(
             may_receive=lambda domain: None if domain.endswith(".mssante.test") else UNLISTED,
             limits=limits,
         )  # fmt: skip
-    context = server_context(keys / "server" / "chain.pem", keys / "server" / "key.pem",
+    context = endpoint_context(keys / "server" / "chain.pem", keys / "server" / "key.pem",
                              (keys / "bundle.pem").read_text(), client_certificate=certificate,
                              )  # fmt: skip
     listener = Listener(
@@ -180,7 +179,7 @@ async def place(
         protocol="relay" if relay else "smtp", methods=(Method.TOTP,), mechanisms=mechanisms,
         address="127.0.0.1", port=0, tls=tls, context=context, client_certificate=certificate,
     )  # fmt: skip
-    door = Door([listener], server.protocol)
+    door = MailDoor([listener], server.protocol)
     await door.start()
     try:
         yield Place(door, store, journal, keys, authenticator, server, seen)

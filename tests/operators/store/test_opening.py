@@ -28,7 +28,7 @@ async def test_folder_and_files_are_the_owners_alone(tmp_path: Path) -> None:
     assert mode(tmp_path / "op1") == 0o700
     files = sorted((tmp_path / "op1").iterdir())
     assert {mode(file) for file in files} == {0o600}
-    assert len(files) == 4  # database, its lock, its log and the log's index
+    assert len(files) == 5  # database, its lock, its reserve, its log and the log's index
     await store.close()
 
 

@@ -1,0 +1,36 @@
+"""One way to serve: every socket of the sandbox that listens is a `Door` of this package.
+
+A `Door` binds a loopback address, bounds what strangers may take, does TLS, and hands each
+connection to an `asyncio.Protocol` that its factory makes. IMAP, SMTP, the relay, LDAP and DNS over
+TCP are such protocols; HTTP is one too (`HttpServer`, uvicorn's parser). So whatever one door
+survives, all do: who opens many connections and asks nothing is cut first (`waiting`), silent and
+half requests have their time, handshakes under way are counted. A `Pool` shares out descriptors
+between doors. `loop` runs services beside synchronous code; `tls` has the contexts of both sides.
+
+It knows libraries and `space.errors`, and nothing of what is served.
+"""
+
+from sandbox.serve.binding import BindError, bind, check_loopback
+from sandbox.serve.door import Door, DoorLimits, Visitor
+from sandbox.serve.http import HttpServer
+from sandbox.serve.loop import Loop, Service, running, serve_until_interrupted
+from sandbox.serve.tls import Tls, client_context, server_context
+from sandbox.serve.waiting import Pool
+
+__all__ = [
+    "BindError",
+    "Door",
+    "DoorLimits",
+    "HttpServer",
+    "Loop",
+    "Pool",
+    "Service",
+    "Tls",
+    "Visitor",
+    "bind",
+    "check_loopback",
+    "client_context",
+    "running",
+    "serve_until_interrupted",
+    "server_context",
+]

@@ -1,0 +1,201 @@
+"""HTTP/1.1 as a protocol of a `Door`: uvicorn's parser and ASGI cycle, our bounds and our TLS.
+
+An application finds in its scope the client's certificate that TLS verified (`PEER_CERTIFICATE`,
+DER or None), and how to cut the connection without a byte (`DROP`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any, cast
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from sandbox.serve.door import Door, DoorLimits, Visitor
+from sandbox.serve.waiting import Pool
+
+__all__ = ["DROP", "HTTP_LIMITS", "PEER_CERTIFICATE", "HttpServer", "LoopbackOnly"]
+
+PEER_CERTIFICATE = "sandbox.serve.certificate"
+DROP = "sandbox.serve.drop"
+_MAX_HEAD = 16 * 1024
+_GRACE = 0.3  # s that answers under way have when a server stops
+HTTP_LIMITS = DoorLimits(
+    connections=512, first_seconds=10.0, idle_seconds=15.0, stalled_seconds=30.0
+)
+
+
+class LoopbackOnly:
+    """Refuses a Host that is not this machine's: a page elsewhere cannot rebind its name to us.
+
+    No name under .test or .localhost is anybody's (RFC 6761). HTTP/1.0 needs no Host, and no
+    browser leaves it out.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 421."""
+        if scope["type"] == "http" and not _is_ours(scope):
+            refusal = Response("421 Misdirected Request", 421, media_type="text/plain")
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _is_ours(scope: Scope) -> bool:
+    host = next((value for name, value in scope["headers"] if name == b"host"), None)
+    return bool(scope["http_version"] == "1.0") if host is None else _names_us(host)
+
+
+@lru_cache(maxsize=1_024)
+def _names_us(value: bytes) -> bool:
+    host, _, port = value.decode("latin-1").rpartition(":")
+    if not port.isdigit():
+        host = value.decode("latin-1")
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith((".test", ".localhost")):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(kw_only=True)
+class HttpServer:
+    """An ASGI application on a loopback address; HTTPS with a context. A `Service`.
+
+    Attributes:
+        app: what answers those who name this machine (`LoopbackOnly`).
+        host: loopback address.
+        port: 0 takes a free one, readable here once started.
+        bound: a socket from `bind`, instead of `host` and `port`.
+        context: TLS, None for none.
+        limits: bounds.
+        pool: bounds shared with other doors.
+    """
+
+    app: ASGIApp
+    host: str = "127.0.0.1"
+    port: int = 0
+    bound: socket.socket | None = None
+    context: ssl.SSLContext | None = None
+    limits: DoorLimits = HTTP_LIMITS
+    pool: Pool | None = None
+    _door: Door | None = field(default=None, init=False)
+    _state: ServerState = field(default_factory=ServerState, init=False)
+
+    async def start(self) -> None:
+        """Answer when this returns.
+
+        Raises:
+            BindError: the address or port cannot be had.
+        """
+        config = Config(
+            cast(Any, LoopbackOnly(self.app)),
+            interface="asgi3",
+            http=_Http,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=round(self.limits.idle_seconds),
+        )
+        config.load()
+        self._door = Door(
+            lambda visitor: _Http(config, self._state, visitor),
+            host=self.host,
+            port=self.port,
+            bound=self.bound,
+            context=self.context,
+            limits=self.limits,
+            pool=self.pool,
+        )
+        await self._door.start()
+        self.port = self._door.port
+
+    async def stop(self) -> None:
+        """Answer no more: what is under way has a moment, then everything is cut."""
+        if self._door is None:
+            if self.bound is not None:
+                self.bound.close()
+            return
+        self._door.close()
+        if self._state.tasks:
+            await asyncio.wait(set(self._state.tasks), timeout=_GRACE)
+        await self._door.stop()
+        for task in tuple(self._state.tasks):
+            task.cancel()
+        await asyncio.gather(*self._state.tasks, return_exceptions=True)
+        self._door = None
+
+
+class _Http(HttpToolsProtocol):
+    """uvicorn's protocol, which tells the door what it is at, and bounds heads."""
+
+    def __init__(self, config: Config, state: ServerState, visitor: Visitor) -> None:
+        super().__init__(config, state, {})
+        self._visitor = visitor
+        self._head = 0
+        self._in_body = False
+        self._dated = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a head has its limit."""
+        if not self._in_body:
+            self._head += len(data)
+        super().data_received(data)
+        if not self._in_body and self._head > _MAX_HEAD and not self.transport.is_closing():
+            self.transport.write(
+                b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                b"content-length: 0\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """Put in the scope what this server knows of the client."""
+        super().on_message_begin()
+        # Starlette ignores keys that it does not know.
+        scope = cast(dict[str, Any], self.scope)
+        tls = self._visitor.tls
+        scope[PEER_CERTIFICATE] = None if tls is None else tls.certificate
+        scope[DROP] = self._visitor.abort
+        now = int(time.time())
+        if now != self._dated:
+            self._dated = now
+            date = formatdate(now, usegmt=True).encode("ascii")
+            self.server_state.default_headers[:] = [(b"date", date)]
+
+    def on_headers_complete(self) -> None:
+        """What follows is a body."""
+        self._in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._in_body = False
+        self._head = 0
+        if not self.cycle.response_complete:
+            self._visitor.working()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The next request may come, or has."""
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._visitor.waiting()

@@ -1,0 +1,143 @@
+"""The TLS of every server and client here, in one place."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.space.errors import UserError
+
+__all__ = ["Tls", "client_context", "route_by_name", "server_context", "tls_of"]
+
+# BCP 195 and ECO.1.1.3: forward secrecy and AEAD only; TLS 1.3 has nothing else.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_ASKS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What a handshake settled.
+
+    Attributes:
+        version: as `ssl` names it, TLSv1.3.
+        resumed: whether it took up an earlier session.
+        certificate: the peer's (DER), verified; None without one.
+    """
+
+    version: str
+    resumed: bool
+    certificate: bytes | None
+
+
+def server_context(
+    chain: Path,
+    key: Path,
+    *,
+    authorities: str = "",
+    client_certificate: str = "none",
+    ciphers: str = CIPHERS,
+    tls13: bool = True,
+    tickets: bool = True,
+) -> ssl.SSLContext:
+    """Return the context of a server: TLS 1.2 or later, no renegotiation.
+
+    Args:
+        chain: PEM of the certificate and its intermediates.
+        key: PEM of its private key.
+        authorities: PEM of the authorities that client certificates chain to.
+        client_certificate: none; optional (asked for: who has none is told so by the protocol
+            above, where a handshake that fails says nothing); required by the handshake itself.
+        ciphers: suites of TLS 1.2, as OpenSSL writes them.
+        tls13: offered beside TLS 1.2.
+        tickets: given, so that sessions are resumed.
+
+    Raises:
+        UserError: a file is missing, or they do not fit together.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _harden(context, ciphers)
+    # A handshake that a client asks for again and again costs it little and us much.
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    if not tls13:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if not tickets:
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+    _load(context, chain, key)
+    context.verify_mode = _ASKS[client_certificate]
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+    return context
+
+
+def client_context(
+    authorities: Path | str,
+    chain: Path | None = None,
+    key: Path | None = None,
+    *,
+    ciphers: str = CIPHERS,
+) -> ssl.SSLContext:
+    """Return the context of a client that trusts `authorities` alone: TLS 1.2 or later.
+
+    Args:
+        authorities: a file of PEM, or PEM itself.
+        chain, key: PEM of its own certificate with intermediates, and of the key, if it has one.
+        ciphers: suites of TLS 1.2, as OpenSSL writes them.
+
+    Raises:
+        UserError: a file is missing or is not what it should be.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _harden(context, ciphers)
+    try:
+        if isinstance(authorities, Path):
+            context.load_verify_locations(authorities)
+        else:
+            context.load_verify_locations(cadata=authorities)
+    except OSError as error:
+        raise UserError(f"{authorities}: no certificates in PEM ({error})") from None
+    if chain is not None and key is not None:
+        _load(context, chain, key)
+    return context
+
+
+def _harden(context: ssl.SSLContext, ciphers: str) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers)
+
+
+def _load(context: ssl.SSLContext, chain: Path, key: Path) -> None:
+    try:
+        context.load_cert_chain(chain, key)
+    except OSError as error:  # ssl.SSLError is one
+        raise UserError(f"{chain}, {key}: not a certificate and its key ({error})") from None
+
+
+def route_by_name(contexts: Mapping[str, ssl.SSLContext]) -> ssl.SSLContext:
+    """Return the context of a socket that several host names share: SNI picks each one's own.
+
+    A client without SNI, or with another name, gets the first.
+    """
+    first = next(iter(contexts.values()))
+    if len(contexts) == 1:
+        return first
+    by_name = {name.lower(): context for name, context in contexts.items()}
+
+    def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        chosen = by_name.get((name or "").lower().rstrip("."))
+        if chosen is not None:
+            connection.context = chosen
+
+    first.sni_callback = choose
+    return first
+
+
+def tls_of(connection: ssl.SSLObject) -> Tls:
+    """Return what a finished handshake settled."""
+    return Tls(
+        connection.version() or "",
+        bool(connection.session_reused),
+        connection.getpeercert(binary_form=True),
+    )

@@ -1,0 +1,6 @@
+"""Money: what a design asks for a year, and what moving to it costs, by payer."""
+
+from sandbox.space.costs.bill import PAYERS, Bill, Entry
+from sandbox.space.costs.design import DesignCost, design_cost
+
+__all__ = ["PAYERS", "Bill", "DesignCost", "Entry", "design_cost"]

@@ -1,0 +1,169 @@
+"""What a design costs: objects to keep, and money a year with a low, a central and a high view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.space.costs.accesses import accesses_of, sms_of_a_year
+from sandbox.space.costs.bill import Bill, Entry
+from sandbox.space.designs import Design
+from sandbox.space.login_policies import LoginPolicy
+from sandbox.space.methods import Mechanism
+from sandbox.space.operators import SIZES, operator_sizes, size_classes
+from sandbox.space.scenario import Costs, Scenario
+from sandbox.space.tables import inputs
+
+__all__ = ["DesignCost", "design_cost", "mechanisms_to_build", "view_of"]
+
+# What an editor builds for each mechanism: the input that says how many days.
+DAYS = {
+    Mechanism.PLAIN: "plain_days",
+    Mechanism.EXTERNAL: "external_days",
+    Mechanism.XOAUTH2: "xoauth2_days",
+    Mechanism.NONE: "alone_days",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DesignCost:
+    """What one design asks for, under one login policy.
+
+    Attributes:
+        certificates ... editor_urls: of one operator.
+        national_certificates: of all operators.
+        low, central, high: euros a year.
+    """
+
+    certificates: int
+    dns_records: int
+    public_addresses: int
+    firewall_openings: int
+    editor_urls: int
+    national_certificates: int
+    low: Bill
+    central: Bill
+    high: Bill
+
+
+def mechanisms_to_build(design: Design, policy: LoginPolicy) -> list[Mechanism]:
+    """Return what software must speak to log in by every method: each one's preferred mechanism."""
+    return list(dict.fromkeys(
+        policy.ways(endpoint, method)[0]
+        for endpoint in design.endpoints
+        for method in endpoint.methods
+    ))  # fmt: skip
+
+
+def _of_operators(design: Design, scenario: Scenario, costs: Costs) -> list[Entry]:
+    counts = dict.fromkeys(SIZES, 0)
+    boxes = dict.fromkeys(SIZES, 0.0)
+    for size, held in zip(size_classes(scenario), operator_sizes(scenario), strict=True):
+        counts[size] += 1
+        boxes[size] += float(held)
+    every = sum(boxes.values())
+    sms = any(people.method_sms > 0 for people in scenario.populations.values())
+    installed = [accesses_of(scenario, people) for people in scenario.populations.values()]
+    calls = costs.calls_installed + costs.wrong_place * max(0, design.editor_urls - 1)
+    called = sum(each.installed + each.robots for each in installed) * calls / costs.amortisation
+    each_operator = {
+        "certificates": design.certificates
+        * (costs.certificate_year + costs.expiry_probability * costs.expiry_incident),
+        "names": design.dns_records * costs.record_year,
+        "addresses": design.public_addresses * costs.address_year,
+        "endpoints": len(design.endpoints) * costs.endpoint_year,
+    }
+    by_mailboxes = {
+        "support": called * costs.support_call,
+        "sms": sms_of_a_year(scenario) * costs.sms_price,
+    }
+    entries = []
+    for size in SIZES:
+        share = boxes[size] / every if every else 0.0
+        ciba: float = getattr(costs, f"ciba_{size}_year") if sms else 0.0
+        entries += [
+            Entry("operators", item, counts[size] * euros, size)
+            for item, euros in (each_operator | {"ciba": ciba}).items()
+        ]
+        entries += [
+            Entry("operators", item, share * euros, size) for item, euros in by_mailboxes.items()
+        ]
+    return entries
+
+
+def _of_editors(design: Design, policy: LoginPolicy, costs: Costs) -> list[Entry]:
+    day = costs.editors * costs.day_rate / costs.amortisation
+    build = sum(getattr(costs, DAYS[each]) for each in mechanisms_to_build(design, policy))
+    return [
+        Entry("editors", "places", design.editor_urls * costs.editor_url_days * day),
+        Entry("editors", "mechanisms", build * day),
+    ]
+
+
+def _of_sites(design: Design, scenario: Scenario, costs: Costs) -> list[Entry]:
+    requests = minutes = 0.0
+    for people in scenario.populations.values():
+        # A site asks once for all the ports of its operator.
+        requests += people.units * people.deployment * people.port_blocked
+        mine = accesses_of(scenario, people)
+        minutes += mine.totp * costs.enrolment_minutes + mine.ecps * costs.app_minutes
+    if not design.firewall_openings:
+        requests = 0.0
+    return [
+        Entry("sites", "firewalls", requests * costs.firewall_opening / costs.amortisation),
+        Entry("sites", "enrolment", minutes / 60 * costs.person_hour / costs.amortisation),
+    ]
+
+
+def _bill(design: Design, policy: LoginPolicy, scenario: Scenario) -> Bill:
+    costs = scenario.costs
+    entries = [
+        *_of_operators(design, scenario, costs),
+        *_of_editors(design, policy, costs),
+        *_of_sites(design, scenario, costs),
+    ]
+    sizes = size_classes(scenario)
+    return Bill(tuple(entries), {size: sizes.count(size) for size in SIZES})
+
+
+def view_of(scenario: Scenario, end: str) -> Scenario:
+    """Return the scenario with every cost input at its low or high end.
+
+    Amortisation runs the other way: a longer one is cheaper.
+    """
+    table = inputs()
+    values = scenario.costs.model_dump()
+    opposite = {"low": "high", "high": "low"}[end]
+    for key in values:
+        side = opposite if key == "amortisation" else end
+        limit = getattr(table[f"costs.{key}"], side)
+        # A scenario may have set a value outside the table's range: the view never crosses it.
+        pick = max if side == "high" else min
+        values[key] = pick(limit, values[key])
+    populations = {}
+    for name, people in scenario.populations.items():
+        row = table[f"populations.{name}.port_blocked"]
+        limit = row.low if end == "low" else row.high
+        assert limit is not None
+        pick = min if end == "low" else max
+        populations[name] = people.model_copy(
+            update={"port_blocked": pick(limit, people.port_blocked)}
+        )
+    return scenario.model_copy(update={"costs": Costs(**values), "populations": populations})
+
+
+def design_cost(
+    design: Design, scenario: Scenario, policy: LoginPolicy | None = None
+) -> DesignCost:
+    """Return objects and money of a design under a login policy (None: the scenario's)."""
+    rule = policy or scenario.policy()
+    return DesignCost(
+        certificates=design.certificates,
+        dns_records=design.dns_records,
+        public_addresses=design.public_addresses,
+        firewall_openings=design.firewall_openings,
+        editor_urls=design.editor_urls,
+        national_certificates=design.certificates * scenario.operators.count,
+        low=_bill(design, rule, view_of(scenario, "low")),
+        central=_bill(design, rule, scenario),
+        high=_bill(design, rule, view_of(scenario, "high")),
+    )
