@@ -111,10 +111,12 @@ def design_table() -> str:
         money = [f"{bill.total / 1e6:.2f}" for bill in (cost.low, cost.central, cost.high)]
         rows.append((
             f"`{name}`", cost.certificates, cost.dns_records, cost.public_addresses,
-            cost.firewall_openings, cost.editor_urls, len(design.endpoints), " / ".join(money),
+            cost.firewall_openings, cost.editor_urls, len(design.endpoints),
+            design.expiring_together, " / ".join(money),
         ))  # fmt: skip
     head = ("design", "certificates", "DNS records", "public addresses", "firewall openings",
-            "places an editor holds", "endpoints", "M€ a year: low / central / high")  # fmt: skip
+            "places an editor holds", "endpoints", "endpoints down when one certificate expires",
+            "M€ a year: low / central / high")  # fmt: skip
     return table(head, rows)
 
 

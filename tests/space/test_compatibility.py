@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sandbox.simulation.build import build_model
 from sandbox.space.compatibility import (
     Barrier,
-    Compatibility,
     barriers,
     can_connect,
     compatibility,
     counted,
     mechanisms_used,
+    requirements,
 )
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.login_policies import BUILT_IN_POLICIES
+from sandbox.space.methods import CAPABILITIES, Feature, Method
 from sandbox.space.population import SOFTWARE, Space, build_space
 from sandbox.space.scenario import Scenario
 from tests.simulation.small import able, one_person, small_scenario, small_space
@@ -99,31 +102,49 @@ def space() -> Space:
     return build_space(load_scenario("demo"), seed=5)
 
 
-def parts(found: Compatibility) -> dict[str, tuple[float, float]]:
-    """Return accesses and how many are stopped, of every part."""
-    named = {"whole": found.whole}
-    for kind in ("by_product", "by_population", "by_method"):
-        named |= {f"{kind}.{name}": part for name, part in getattr(found, kind).items()}
-    return {name: (each.accesses, each.accesses * each.cannot_connect)
-            for name, each in named.items()}  # fmt: skip
+def clump(space: Space, mine: NDArray[np.bool_]) -> float:
+    """Return how many accesses come and go together, on average: those of one mailbox or site.
+
+    The effective number of independent draws is the sum over the sum of squares of the sites.
+    """
+    sites = space.accesses.population[mine].astype(np.int64) << 40 | space.accesses.site[mine]
+    _, sizes = np.unique(sites, return_counts=True)
+    return float((sizes**2).sum() / sizes.sum())
 
 
 @pytest.mark.parametrize(("design", "policy"), CROSSED, ids=NAMES)
+@pytest.mark.parametrize("kind", ["software", "population", "method"])
 def test_the_closed_form_is_what_a_drawn_space_counts_within_its_sampling_error(
+    space: Space, design: Any, policy: Any, kind: str
+) -> None:
+    """Four and a half standard deviations, sites taken as the units that are drawn."""
+    expected, drawn = compatibility(space.scenario, design, policy), counted(space, design, policy)
+    parts = {"software": "by_product", "population": "by_population", "method": "by_method"}[kind]
+    outside = space.accesses.software != SOFTWARE.index("webmail")
+    names: Sequence[str] = {
+        "software": space.products, "population": space.populations,
+        "method": [str(method) for method in Method],
+    }[kind]  # fmt: skip
+    numbers = space.accesses.product if kind == "software" else getattr(space.accesses, kind)
+    for number, name in enumerate(names):
+        mine = outside & (numbers == number)
+        if not mine.any():
+            continue
+        share = getattr(expected, parts)[name].cannot_connect
+        found = getattr(drawn, parts)[name]
+        sd = math.sqrt(share * (1 - share) * clump(space, mine) / mine.sum())
+        assert found.accesses == mine.sum()
+        assert abs(found.cannot_connect - share) <= 4.5 * sd + 1e-9, name
+
+
+@pytest.mark.parametrize(("design", "policy"), CROSSED, ids=NAMES)
+def test_the_closed_form_counts_as_many_accesses_as_are_drawn(
     space: Space, design: Any, policy: Any
 ) -> None:
-    expected = parts(compatibility(space.scenario, design, policy))
-    drawn = parts(counted(space, design, policy))
-    for name, (accesses, stopped) in expected.items():
-        found = drawn.get(name, (0.0, 0.0))
-        # Holders of a shared mailbox come and go together, and a site's firewall stops them all.
-        clumps = 3 * max(1.0, space.scenario.mailboxes.holders)
-        assert abs(found[0] - accesses) <= 5 * math.sqrt(clumps * accesses) + 5, name
-        share = stopped / accesses if accesses else 0.0
-        sd = math.sqrt(clumps * max(share * (1 - share), 1e-9) * max(found[0], 1.0))
-        # Firewalls belong to sites: hospitals are few and large.
-        firewalls = 0.5 * found[0] if "multi-port" in design.name else 0.0
-        assert abs(found[1] - share * found[0]) <= 5 * sd + firewalls + 5, name
+    expected = compatibility(space.scenario, design, policy)
+    total = expected.whole.accesses + expected.webmail
+    holders = space.scenario.mailboxes.holders
+    assert abs(len(space.accesses) - total) <= 5 * math.sqrt(holders * total)
 
 
 def certain(scenario: Scenario) -> Scenario:
@@ -156,9 +177,6 @@ def test_on_the_same_accesses_both_are_exactly_equal(design: Any, policy: Any) -
 
 
 def _cannot(scenario: Scenario, product: str, method: int, design: Any, policy: Any) -> float:
-    from sandbox.space.compatibility import requirements
-    from sandbox.space.methods import CAPABILITIES, Feature, Method
-
     values = scenario.products[product]
     shares = {feature: getattr(values, field) for field, feature in CAPABILITIES.items()}
     shares[Feature.PORT_BLOCKED] = 0.0
@@ -193,7 +211,7 @@ def test_designs_compared_run_the_same_accesses() -> None:
 
 def test_a_site_blocks_for_all_of_its_accesses_or_for_none(space: Space) -> None:
     outside = space.accesses.software != SOFTWARE.index("webmail")
-    blocked = (space.accesses.features & (1 << 14)) != 0
+    blocked = (space.accesses.features & int(Feature.PORT_BLOCKED)) != 0
     sites = space.accesses.population.astype(np.int64) << 40 | space.accesses.site
     for site in np.unique(sites[outside & blocked]):
         assert blocked[outside & (sites == site)].all()
