@@ -99,6 +99,12 @@ class Side:
     start: str
     token: str
     approve: Approve
+    pid: int
+
+    def processor_seconds(self) -> float:
+        """Return the processor time that the server has taken, all threads."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def unit(pool: asyncio.Queue[Connection], side: Side) -> bool:
@@ -126,20 +132,25 @@ async def unit(pool: asyncio.Queue[Connection], side: Side) -> bool:
     return status == 200 and "id_token" in body
 
 
-async def rate(side: Side, parallel: int, flows: int, seconds: float) -> tuple[float, int]:
-    """Return units per second once the first flows are through, and how many units failed."""
+async def rate(side: Side, parallel: int, flows: int, seconds: float) -> tuple[float, int, float]:
+    """Return units per second once the first flows are through, and how many units failed.
+
+    The third figure is the server's processor time for one unit, in ms, the first units included.
+    """
     pool: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(parallel):
         pool.put_nowait(Connection(side.port))
     opens = time.perf_counter() + 2 * WAIT
     end = opens + seconds
-    done = failed = 0
+    done = failed = units = 0
+    spent = side.processor_seconds()
 
     async def work() -> None:
-        nonlocal done, failed
+        nonlocal done, failed, units
         while time.perf_counter() < end:
             good = await unit(pool, side)
             failed += not good
+            units += 1
             if good and opens <= time.perf_counter() < end:
                 done += 1
 
@@ -148,7 +159,8 @@ async def rate(side: Side, parallel: int, flows: int, seconds: float) -> tuple[f
         connection = pool.get_nowait()
         if connection.writer:
             connection.writer.close()
-    return done / seconds, failed
+    per_unit = 1000 * (side.processor_seconds() - spent) / units
+    return done / seconds, failed, per_unit
 
 
 async def approve_ours(connection: Connection, auth_req_id: str, message: str) -> None:
@@ -191,8 +203,8 @@ class DeviceStub:
 
 
 @contextlib.contextmanager
-def process(words: list[str], port: int, **env: str) -> Iterator[None]:
-    """Run a server until its port answers, and end it."""
+def process(words: list[str], port: int, **env: str) -> Iterator[int]:
+    """Run a server until its port answers, give its process id, and end it."""
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **env}, cwd=ROOT)
         try:
@@ -204,7 +216,7 @@ def process(words: list[str], port: int, **env: str) -> Iterator[None]:
                     socket.create_connection(("127.0.0.1", port), 0.2).close()
                     break
                 time.sleep(0.1)
-            yield
+            yield child.pid
         finally:
             child.send_signal(signal.SIGTERM)
             try:
@@ -269,30 +281,35 @@ async def main() -> None:
             ("ours, psc profile, state on disk", "psc", str(folder / "state.db")),
         ):
             port = free_port()
-            stack.enter_context(process([sys.executable, OURS, str(port), profile, state], port))
-            sides[name] = Side(port, *(psc if profile == "psc" else core), approve_ours)
+            words = [sys.executable, OURS, str(port), profile, state]
+            pid = stack.enter_context(process(words, port))
+            sides[name] = Side(port, *(psc if profile == "psc" else core), approve_ours, pid)
         if (PEERS / "node_modules" / "oidc-provider").is_dir():
             port = free_port()
             (folder / "node_modules").symlink_to(PEERS / "node_modules")
             shutil.copy(ROOT / "benchmarks" / "oidc_provider_peer.mjs", folder)
             script = str(folder / "oidc_provider_peer.mjs")
-            stack.enter_context(process(["node", script, str(port), SECRET], port))
-            sides["npm oidc-provider"] = Side(port, "/backchannel", "/token", approve_npm)
+            pid = stack.enter_context(process(["node", script, str(port), SECRET], port))
+            sides["npm oidc-provider"] = Side(port, "/backchannel", "/token", approve_npm, pid)
         if homes:
             port = free_port()
             (folder / "kc").mkdir()
             words = keycloak_words(folder / "kc", homes[-1], port, channel)
-            stack.enter_context(process(words, port, JAVA_OPTS_APPEND="-Xmx1g"))
-            sides[homes[-1].name] = Side(port, *psc, approve_keycloak)
+            pid = stack.enter_context(process(words, port, JAVA_OPTS_APPEND="-Xmx1g"))
+            sides[homes[-1].name] = Side(port, *psc, approve_keycloak, pid)
         figures: dict[str, list[float]] = {name: [] for name in sides}
+        costs: dict[str, list[float]] = {name: [] for name in sides}
         failures = dict.fromkeys(sides, 0)
         for turn in range(options.rounds + 1):
             for name, side in sides.items():
                 seconds = options.seconds if turn else 2.0
-                got, bad = await rate(side, options.parallel, options.flows, seconds)
-                print(f"{name}: {got:.0f}/s, {bad} failed", file=sys.stderr, flush=True)
+                got, bad, cost = await rate(side, options.parallel, options.flows, seconds)
+                print(
+                    f"{name}: {got:.0f}/s, {cost:.2f} ms, {bad} failed", file=sys.stderr, flush=True
+                )
                 if turn:  # the first turn warms up (JIT compilers, caches)
                     figures[name].append(got)
+                    costs[name].append(cost)
                     failures[name] += bad
     device.close()
     medians = {name: round(statistics.median(values), 1) for name, values in figures.items()}
@@ -303,6 +320,9 @@ async def main() -> None:
                 "units_per_second": medians,
                 "rounds": {n: [round(v, 1) for v in vs] for n, vs in figures.items()},
                 "ratio_of_ours_psc": {n: round(base / v, 2) for n, v in medians.items()},
+                "processor_ms_per_unit": {
+                    n: round(statistics.median(vs), 3) for n, vs in costs.items()
+                },
                 "failed_units": failures,
                 "load_average": os.getloadavg()[0],
             },

@@ -31,6 +31,8 @@ from sandbox.operators.listener import Listener, MailDoor, endpoint_context  # n
 from sandbox.operators.model import Accepted, SaslName  # noqa: E402
 from sandbox.operators.post.office import PostOffice  # noqa: E402
 from sandbox.operators.smtp import SubmissionServer  # noqa: E402
+from sandbox.space.designs import Endpoint  # noqa: E402
+from sandbox.space.places import Place  # noqa: E402
 from sandbox.trust import KeyKind, Organisation, TestCA  # noqa: E402
 from tests.operators.smtp.scripted import ALICE, BOB, actor  # noqa: E402
 
@@ -80,11 +82,14 @@ async def serve(kind: str, port: int, keys: Path) -> None:
         server = SubmissionServer(
             post, _Anybody(), may_receive=lambda _: None, journal=journal  # type: ignore[arg-type]
         )  # fmt: skip
-        listener = Listener(
-            operator="op1", design="d", endpoint="s", host="x", protocol="smtp", methods=(),
-            mechanisms=(SaslName.PLAIN,), address="127.0.0.1", port=port, tls="implicit",
-            context=context, client_certificate="none",
+        endpoint = Endpoint(
+            name="s", protocol="smtp", methods=(), host="x", address="s", port=port,
+            certificate="s", tls="implicit", client_certificate="none",
         )  # fmt: skip
+        place = Place(
+            operator="op1", design="d", endpoint=endpoint, host="x", address="127.0.0.1", port=port
+        )
+        listener = Listener(place=place, mechanisms=(SaslName.PLAIN,), context=context)
         await MailDoor([listener], server.protocol).start()
     else:
         from aiosmtpd.smtp import SMTP, AuthResult

@@ -22,14 +22,14 @@ def refusals_in(module: ModuleType, kind: type[R]) -> dict[str, R]:
     return {each.name: each for each in vars(module).values() if isinstance(each, kind)}
 
 
-def all_reasons() -> dict[str, list[Reason]]:
-    """Return the reasons of every package by name; one that two modules see counts once."""
-    found: dict[str, list[Reason]] = {}
+def all_reasons() -> dict[tuple[str, str], list[Reason]]:
+    """Return the reasons by package and name; one that two modules see counts once."""
+    found: dict[tuple[str, str], list[Reason]] = {}
     for info in pkgutil.walk_packages(sandbox.__path__, "sandbox."):
         if info.name.endswith("__main__"):
             continue
         for reason in _within(vars(importlib.import_module(info.name)).values()):
-            same = found.setdefault(reason.name, [])
+            same = found.setdefault((info.name.split(".")[1], reason.name), [])
             if all(each is not reason for each in same):
                 same.append(reason)
     return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.analysis import tables, tables_inputs, tables_load
+from sandbox.analysis import tables, tables_costs, tables_inputs, tables_load
 from sandbox.analysis.caveats import UNCERTAIN
 from sandbox.analysis.grid import Table, head, words
 from sandbox.analysis.wording import (
@@ -224,7 +224,8 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             pictures=[_picture("costs", Text(
                 "Coût annuel central par payeur, et étendue des hypothèses.",
                 "Central yearly cost by payer, and the span of assumptions."))],
-            tables=[tables.cost_table(summary, comparison)],
+            tables=[tables.cost_table(summary, comparison), tables_costs.item_table(summary),
+                    tables_costs.size_table(summary)],
         ),
         Section(
             "latency", Text("Combien de temps on attend", "How long people wait"),
@@ -275,6 +276,16 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
                 "Mesures qui bougent, selon la valeur de l'entrée balayée.",
                 "Measures that move, by the value of the swept input."))],
             tables=[tables_inputs.sweep_table(comparison, summary)],
+        ))  # fmt: skip
+    if summary["migration"]:
+        found.append(Section(
+            "migration", Text("Y aller, trimestre par trimestre", "Getting there, by quarter"),
+            [Text("Valeurs attendues, sans tirage : les éditeurs livrent par vagues, les sites "
+                  "suivent, les anciennes portes restent ouvertes jusqu'à leur retrait.",
+                  "Expected values, nothing drawn: editors deliver in waves, sites follow, the old "
+                  "doors stay open until they are retired.")],
+            tables=[tables_costs.migration_totals(summary),
+                    tables_costs.migration_table(summary)],
         ))  # fmt: skip
     found.append(_sensitivity(comparison, summary))
     if len(comparison.designs) > 1:

@@ -32,7 +32,7 @@ __all__ = ["Sensitivity", "Swing", "uncertain_inputs", "vary_inputs"]
 SAMPLE = 600  # accesses
 WEEK = 7
 # What says how many there are and when they work moves all designs alike; money is in the costs.
-LEFT_OUT = ("costs.", "traffic.", "mailboxes.")
+LEFT_OUT = ("costs.", "migration.", "traffic.", "mailboxes.")
 SAME_FOR_ALL = ("units", "deployment", "mailboxes", "active", "present_", "opening_", "closing_")
 RANKED = ("cannot_connect", "failure_share", "user_wait", "machine_latency")
 CHUNK = 8

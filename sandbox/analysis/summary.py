@@ -13,7 +13,7 @@ from sandbox.analysis.metrics import METRICS, collect, latency
 from sandbox.analysis.statistics import estimate
 from sandbox.observations.observations import Observations
 from sandbox.space.compatibility import Part
-from sandbox.space.costs import Bill
+from sandbox.space.costs import PAYERS, Bill, migration_cost
 from sandbox.space.methods import Method
 from sandbox.space.tables import inputs
 
@@ -117,6 +117,33 @@ def _bill(bill: Bill) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _migration(comparison: Comparison) -> dict[str, Any]:
+    """Return the scenario's plan under each design; empty without a plan."""
+    found = {}
+    for name, each in comparison.candidates.items():
+        plan = migration_cost(each.design, comparison.scenario, each.policy)
+        if plan is None:
+            continue
+        found[name] = {
+            "total_euros": {
+                "low": round(plan.low), "total": round(plan.total()), "high": round(plan.high),
+                **{payer: round(plan.total(payer)) for payer in PAYERS},
+            },
+            "quarters": [
+                {
+                    "quarter": bill.quarter.label,
+                    "installed": round(bill.quarter.installed), "new": round(bill.quarter.new),
+                    "old": round(bill.quarter.old), "cut": round(bill.quarter.cut),
+                    "blocked": round(bill.quarter.blocked),
+                    "euros": {payer: round(bill.paid_by(payer)) for payer in PAYERS},
+                    "items": {item: round(value) for item, value in bill.items.items()},
+                }
+                for bill in plan.central
+            ],
+        }  # fmt: skip
+    return found
+
+
 def assumptions(comparison: Comparison) -> list[dict[str, Any]]:
     """Return every input with the value used, its range, its state of knowledge, its source."""
     tree = comparison.scenario.model_dump(mode="json")
@@ -196,6 +223,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
         "designs": designs,
         "paired": comparison.paired,
         "sweep": [] if comparison.sweep is None else comparison.sweep.to_dict("records"),
+        "migration": _migration(comparison),
         "sensitivity": None if sensitivity is None else {
             "accesses": sensitivity.accesses,
             "base": sensitivity.base,

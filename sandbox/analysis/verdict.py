@@ -113,7 +113,8 @@ def _standing_of_access(summary: Summary) -> Text:
                     "It is established: no placeholder enters it.")  # fmt: skip
     return say(
         "Rien de cela n'est établi : {k} valeurs provisoires y entrent (produits, méthodes).",
-        "Nothing of this is established: {k} placeholders enter it (products, methods).", k=count(weak),
+        "Nothing of this is established: {k} placeholders enter it (products, methods).",
+        k=count(weak),
     )  # fmt: skip
 
 

@@ -165,7 +165,19 @@ UNITS: dict[str, str] = {
     "euros a day": "euros par jour", "days per URL and editor": "jours par URL et par éditeur",
     "editors": "éditeurs",
     "euros per opening request and site": "euros par demande d'ouverture et par site",
-    "years": "ans",
+    "mailboxes": "BAL",
+    "external, certificate-alone, xoauth2 or the scenario's own":
+        "external, certificate-alone, xoauth2 ou une règle du scénario",
+    "years": "ans", "per year": "par an", "quarters": "trimestres",
+    "days per editor": "jours par éditeur", "euros a call": "euros par appel",
+    "calls per access installed": "appels par accès installé",
+    "calls per access and further place": "appels par accès et par URL de plus",
+    "calls per access and quarter": "appels par accès et par trimestre",
+    "euros an hour": "euros par heure", "euros a message": "euros par message",
+    "euros per operator and year": "euros par opérateur et par an",
+    "minutes per person": "minutes par personne", "minutes per site": "minutes par site",
+    "minutes a working day": "minutes par jour ouvré",
+    "share of sites a quarter": "part des sites par trimestre",
 }  # fmt: skip
 
 

@@ -15,12 +15,13 @@ from sandbox.live.autoconfig import Discovery, autoconfig_handler
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
-from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
+from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.room import Room
 from sandbox.live.services import server_context_of, server_files, tls_files
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
+from sandbox.operators.auth.ciba_ping import with_pings
 from sandbox.operators.auth.psc_client import Registration, Timing
 from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.listener import Listener, endpoint_context
@@ -32,6 +33,7 @@ from sandbox.psc.settings import PATHS
 from sandbox.serve import HttpServer, Service
 from sandbox.serve.plain import plain_app
 from sandbox.space.methods import Method
+from sandbox.space.places import Place
 from sandbox.trust import DomainList
 
 __all__ = ["Assembly"]
@@ -127,7 +129,7 @@ class Assembly:
                 self._http(plain, at.address, at.port, context),
                 self._http(plain, at.address, plan.autoconfig_http),
                 self._http(
-                    application(enrolment),
+                    with_pings(application(enrolment), operators[plan.label].pings),
                     pages.address,
                     pages.port,
                     self._context(f"{plan.label}/accounts", "optional"),
@@ -151,6 +153,7 @@ class Assembly:
                 domain=base,
                 name=operator.organisation.name,
                 endpoints=tuple(e for e in operator.endpoints if e.design == design),
+                policy=self.plan.policy,
                 issuer=origin + paths["issuer"],
                 authorization=origin + paths["authorization"],
                 token=origin + paths["token"],
@@ -165,8 +168,8 @@ class Assembly:
             label=plan.label,
             domains=frozenset({plan.domain}),
             folder=self.folder.path / "operators" / plan.label,
-            listeners=tuple(self._listener(each, plan.label) for each in plan.endpoints),
-            relay=self._relay(plan),
+            listeners=tuple(self._listener(each) for each in plan.endpoints),
+            relay=self._listener(plan.relay),
             chain=chain,
             key=key,
             bundle=self.keys.bundle,
@@ -207,36 +210,11 @@ class Assembly:
         )
         return operator
 
-    def _listener(self, endpoint: EndpointPlan, operator: str) -> Listener:
+    def _listener(self, place: Place) -> Listener:
         return Listener(
-            operator=operator,
-            design=endpoint.design,
-            endpoint=endpoint.name,
-            host=endpoint.host,
-            protocol=endpoint.protocol,
-            methods=endpoint.methods,
-            mechanisms=endpoint.mechanisms,
-            address=endpoint.address,
-            port=endpoint.port,
-            tls=endpoint.tls,
-            context=self._context(endpoint.certificate, endpoint.client_certificate),
-            client_certificate=endpoint.client_certificate,
-        )
-
-    def _relay(self, plan: OperatorPlan) -> Listener:
-        return Listener(
-            operator=plan.label,
-            design="",
-            endpoint="relay",
-            host=plan.relay.host,
-            protocol="relay",
-            methods=(),
-            mechanisms=(),
-            address=plan.relay.address,
-            port=plan.relay.port,
-            tls="starttls",
-            context=self._context(f"{plan.label}/relay", "required"),
-            client_certificate="required",
+            place=place,
+            mechanisms=self.plan.mechanisms(place) if place.methods else (),
+            context=self._context(place.certificate, place.client_certificate),
         )
 
     def _context(self, certificate: str, client_certificate: str) -> ssl.SSLContext:

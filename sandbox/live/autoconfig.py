@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from lxml import etree
 
-from sandbox.live.plan import EndpointPlan
-from sandbox.operators.model import SaslName
 from sandbox.serve.plain import Handler, Request, Response
-from sandbox.space.methods import METHODS, Method
+from sandbox.space.login_policies import LoginPolicy
+from sandbox.space.methods import METHODS, Mechanism, Method
+from sandbox.space.places import Place
 from sandbox.trust.list_xml import ListError, parse_document
 
 __all__ = ["Discovery", "autoconfig", "autoconfig_handler", "autodiscover"]
@@ -44,38 +44,41 @@ class Discovery:
         domain: the mail domain, or the name that stands for a further design.
         name: shown to people.
         endpoints: of one design.
+        policy: how one logs in there.
         issuer: OpenID issuer of access tokens.
         authorization, token: its endpoints.
     """
 
     domain: str
     name: str
-    endpoints: tuple[EndpointPlan, ...]
+    endpoints: tuple[Place, ...]
+    policy: LoginPolicy
     issuer: str
     authorization: str
     token: str
 
 
-def _ways(endpoints: Sequence[EndpointPlan], protocol: str) -> list[tuple[EndpointPlan, str]]:
+def _ways(found: Discovery, protocol: str) -> list[tuple[Place, str]]:
     """Return the distinct (endpoint, authentication) pairs of a protocol, in the order to offer."""
-    found: dict[tuple[str, int, str], tuple[EndpointPlan, str]] = {}
+    ways: dict[tuple[str, int, str], tuple[Place, str]] = {}
     for method in _ORDER:
-        for endpoint in endpoints:
+        for endpoint in found.endpoints:
             if endpoint.protocol != protocol or method not in endpoint.methods:
                 continue
-            for way in _authentications(endpoint, method):
-                found.setdefault((endpoint.host, endpoint.port, way), (endpoint, way))
-    return list(found.values())
+            for way in _authentications(endpoint, method, found.policy):
+                ways.setdefault((endpoint.host, endpoint.port, way), (endpoint, way))
+    return list(ways.values())
 
 
-def _authentications(endpoint: EndpointPlan, method: Method) -> Iterable[str]:
+def _authentications(place: Place, method: Method, policy: LoginPolicy) -> Iterable[str]:
     """Yield Mozilla's names of the ways in which a method logs in at an endpoint."""
     if METHODS[method].client_certificate:
         yield "TLS-client-cert"
         return
-    if SaslName.PLAIN in endpoint.mechanisms:
+    ways = policy.ways(place.endpoint, method)
+    if Mechanism.PLAIN in ways:
         yield "password-cleartext"
-    if method is Method.ECPS and SaslName.XOAUTH2 in endpoint.mechanisms:
+    if Mechanism.XOAUTH2 in ways:
         yield "OAuth2"
 
 
@@ -98,14 +101,14 @@ def autoconfig(found: Discovery) -> bytes:
     _element(provider, "displayName", found.name)
     _element(provider, "displayShortName", found.name)
     for tag, protocol in (("incomingServer", "imap"), ("outgoingServer", "smtp")):
-        for endpoint, way in _ways(found.endpoints, protocol):
+        for endpoint, way in _ways(found, protocol):
             server = etree.SubElement(provider, tag, type=protocol)
             _element(server, "hostname", endpoint.host)
             _element(server, "port", str(endpoint.port))
             _element(server, "socketType", _SOCKET[endpoint.tls])
             _element(server, "username", "%EMAILADDRESS%")
             _element(server, "authentication", way)
-    if any(way == "OAuth2" for _, way in _ways(found.endpoints, "imap")):
+    if any(way == "OAuth2" for _, way in _ways(found, "imap")):
         oauth = _element(root, "oAuth2")
         _element(oauth, "issuer", found.issuer)
         _element(oauth, "scope", "openid scope_all")
@@ -125,7 +128,7 @@ def autodiscover(found: Discovery, address: str) -> bytes:
     _element(account, f"{name}AccountType", "email")
     _element(account, f"{name}Action", "settings")
     for protocol in ("imap", "smtp"):
-        for endpoint in dict.fromkeys(each for each, _ in _ways(found.endpoints, protocol)):
+        for endpoint in dict.fromkeys(each for each, _ in _ways(found, protocol)):
             element = _element(account, f"{name}Protocol")
             values = {
                 "Type": protocol.upper(),

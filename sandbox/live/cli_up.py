@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -85,6 +86,17 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     help="Durée où un client peut réutiliser un code ; 0 : jamais. / Seconds a code is shared.",
 )
 @click.option(
+    "--at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
+    metavar="DATE",
+    help="Heure du scénario au démarrage, dont dépendent ses pannes. / Its time at the start.",
+)
+@click.option(
+    "--outage-now",
+    is_flag=True,
+    help="Commencer par la première panne du scénario. / Start with its first outage.",
+)
+@click.option(
     "--revocation-cache",
     type=click.FloatRange(0, 3_600),
     metavar="S",
@@ -109,7 +121,7 @@ def up(
     operators: int | None, folder: Path, reset: bool, standard_ports: bool,
     port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
     totp_share: float, revocation_cache: float | None, recheck: float | None,
-    seed: int | None, everything: bool, as_json: bool,
+    seed: int | None, everything: bool, as_json: bool, at: datetime | None, outage_now: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -132,6 +144,8 @@ def up(
         revocation_cache=revocation_cache,
         recheck=recheck,
         seed=seed,
+        at=at,
+        outage_now=outage_now,
     )
     with _stopped_by_signals() as wait:
         with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:

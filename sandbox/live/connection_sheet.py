@@ -39,6 +39,7 @@ def _short(sheet: Tree, file: Path) -> Iterator[str]:
     yield ""
     phones, pages = sheet["psc"]["phones"], sheet["operators"][0]["enrolment"]
     yield f"Téléphones / phones {phones}   enrôlement / enrolment {pages}"
+    yield from _outages(sheet)
     yield f"Tout / everything: mss-sandbox up --all, {file}"
     yield "Ctrl-C pour arrêter / to stop"
 
@@ -84,12 +85,18 @@ def _everything(sheet: Tree, file: Path) -> Iterator[str]:
     yield f"Annuaire            {directory['ldap']}  {directory['ldaps']}  {directory['fhir']}"
     yield f"Pro Santé Connect   {sheet['psc']['issuer']}"
     yield f"Téléphones / phones {sheet['psc']['phones']}"
+    yield from _outages(sheet)
     yield f"Tout / everything   {file}"
     yield ""
     yield "À copier / to copy"
     yield from (f"  {line}" for line in _examples(sheet))
     yield ""
     yield "Ctrl-C pour arrêter / to stop"
+
+
+def _outages(sheet: Tree) -> Iterator[str]:
+    for each in sheet["psc"]["outages"]:
+        yield f"Panne PSC / PSC outage {each['begin']} - {each['end']}"
 
 
 def _place(server: Tree) -> str:

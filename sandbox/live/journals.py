@@ -82,7 +82,7 @@ def concerns(entry: Tree, address: str) -> bool:
     """Tell whether an entry is about a client (`127.0.0.1`, `127.0.0.1:49152`) or a mailbox."""
     if "@" not in address:
         client = str(entry.get("client", ""))
-        return address in {client, f"{client}:{entry.get('port', '')}"}
+        return address in {client, f"{client}:{entry.get('client_port', '')}"}
     named = [entry.get(key, ()) for key in _ABOUT]
     flat = [each for value in named for each in ([value] if isinstance(value, str) else value)]
     return address.lower() in {each.lower() for each in flat}
@@ -98,7 +98,7 @@ def why(entries: Sequence[Tree]) -> str:
 
 
 _PLACE = ("operator", "protocol", "endpoint", "client", "event")
-_LEFT_OUT = {"seq", "at", "design", "tls", "port", "fr", "en", "clause", "reason"}
+_LEFT_OUT = {"seq", "at", "design", "tls", "fr", "en", "clause", "reason"}
 
 
 def in_words(entry: Tree) -> str:

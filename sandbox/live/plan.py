@@ -6,20 +6,22 @@ Pure: equal inputs give equal plans. Everything else of `live` does what the pla
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sandbox.operators.model import SaslName
+from sandbox.space.capacity import RELAY as MX
+from sandbox.space.capacity import Part, of_operator
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
 from sandbox.space.login_policies import LoginPolicy
-from sandbox.space.methods import Mechanism, Method
+from sandbox.space.methods import Mechanism
 from sandbox.space.operators import operator_names, operator_sizes
+from sandbox.space.places import Place
 from sandbox.space.scenario import Scenario
 from sandbox.trust.design_zone import (
     RELAY,
     SUFFIX,
-    Place,
     operator_address,
     places,
     subdomain,
@@ -31,18 +33,28 @@ from sandbox.trust.zone import Host, ZoneSpec
 __all__ = [
     "OFFSET",
     "CertificatePlan",
-    "EndpointPlan",
     "OperatorPlan",
     "ServicePlan",
     "SpacePlan",
     "plan_space",
-    "sasl_names",
 ]
 
 OFFSET = 10_000
 MOST_OPERATORS = 200  # of a live space, all in one process
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _AUTOCONFIG, _ACCOUNTS, _CIBA = RELAY + 1, RELAY + 2, RELAY + 3
+# Where mail from other operators comes in (API MSS-IO): of no design, the same under all.
+_RELAY = Endpoint(
+    name="relay",
+    protocol="relay",
+    methods=(),
+    host="mx.{operator}",
+    address="relay",
+    port=25,
+    certificate="relay",
+    tls="starttls",
+    client_certificate="required",
+)
 _WIRE: dict[Mechanism, tuple[SaslName, ...]] = {
     Mechanism.PLAIN: (SaslName.PLAIN, SaslName.LOGIN),
     Mechanism.EXTERNAL: (SaslName.EXTERNAL,),
@@ -62,26 +74,6 @@ class ServicePlan:
     def url(self, path: str = "", *, scheme: str = "https") -> str:
         """Return its URL by address, for software that has no resolver of ours."""
         return f"{scheme}://{self.address}:{self.port}{path}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointPlan:
-    """One endpoint of a design at one operator; fields as in `operators.listener.Listener`.
-
-    `certificate` is the path of its certificate under the folder of certificates.
-    """
-
-    design: str
-    name: str
-    protocol: str
-    host: str
-    address: str
-    port: int
-    tls: str
-    client_certificate: str
-    methods: tuple[Method, ...]
-    mechanisms: tuple[SaslName, ...]
-    certificate: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +108,8 @@ class OperatorPlan:
     number: int
     domain: str
     organisation: Organisation
-    endpoints: tuple[EndpointPlan, ...]
-    relay: ServicePlan
+    endpoints: tuple[Place, ...]
+    relay: Place
     autoconfig: ServicePlan
     autoconfig_http: int
     discovery: tuple[tuple[str, str], ...]
@@ -141,12 +133,13 @@ class SpacePlan:
         port_offset: added to every port.
         block: second part of all addresses.
         designs: side by side, the one with the plain names first.
+        policy: how one logs in at all of them.
         operators: the largest of the scenario first.
         files, ocsp: PKI (HTTP).
         domains: the list of authorised domains (HTTPS).
         dns: name server.
         ldap, ldaps, annuaire: the directory.
-        psc, psc_mtls: Pro Santé Connect.
+        psc, psc_mtls, psc_wallet: Pro Santé Connect: main, with certificate, for browsers.
     """
 
     scenario: str
@@ -154,6 +147,7 @@ class SpacePlan:
     port_offset: int
     block: int
     designs: tuple[Design, ...]
+    policy: LoginPolicy
     operators: tuple[OperatorPlan, ...]
     files: ServicePlan
     ocsp: ServicePlan
@@ -164,6 +158,12 @@ class SpacePlan:
     annuaire: ServicePlan
     psc: ServicePlan
     psc_mtls: ServicePlan
+    psc_wallet: ServicePlan
+
+    def mechanisms(self, place: Place) -> tuple[SaslName, ...]:
+        """Return what an endpoint offers: PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER."""
+        offered = self.policy.offered(place.endpoint)
+        return tuple(name for mechanism in offered for name in _WIRE[mechanism])
 
     @property
     def zone(self) -> ZoneSpec:
@@ -190,33 +190,8 @@ def _autoconfig_names(discovery: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"{prefix}{base}" for base, _ in discovery for prefix in prefixes)
 
 
-def sasl_names(endpoint: Endpoint, policy: LoginPolicy) -> tuple[SaslName, ...]:
-    """Return what an endpoint offers on the wire under a login policy.
-
-    PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER.
-    """
-    return tuple(name for mechanism in policy.offered(endpoint) for name in _WIRE[mechanism])
-
-
-def _endpoint(place: Place, operator: str, policy: LoginPolicy) -> EndpointPlan:
-    endpoint = place.endpoint
-    return EndpointPlan(
-        design=place.design,
-        name=endpoint.name,
-        protocol=endpoint.protocol,
-        host=place.host,
-        address=place.address,
-        port=place.port,
-        tls=endpoint.tls,
-        client_certificate=endpoint.client_certificate,
-        methods=endpoint.methods,
-        mechanisms=sasl_names(endpoint, policy),
-        certificate=f"{operator}/{place.design}/{endpoint.certificate}",
-    )
-
-
-def _certificates(endpoints: Sequence[EndpointPlan]) -> list[CertificatePlan]:
-    found: dict[str, list[EndpointPlan]] = {}
+def _certificates(endpoints: Sequence[Place]) -> list[CertificatePlan]:
+    found: dict[str, list[Place]] = {}
     for endpoint in endpoints:
         found.setdefault(endpoint.certificate, []).append(endpoint)
     return [
@@ -238,11 +213,11 @@ def _organisation(label: str, number: int) -> Organisation:
 
 
 def _operator(
-    label: str, number: int, designs: Sequence[Design], policy: LoginPolicy, suffix: str,
-    offset: int, block: int,
+    label: str, number: int, designs: Sequence[Design],
+    parts: Mapping[str, Mapping[str, Part]], suffix: str, offset: int, block: int,
 ) -> OperatorPlan:  # fmt: skip
     endpoints = tuple(
-        _endpoint(place, label, policy)
+        replace(place, slots=parts[place.design][place.name].slots)
         for place in places(
             designs, label, number, suffix=suffix, port_offset=offset, block=block
         )
@@ -253,6 +228,15 @@ def _operator(
         address = operator_address(number, last, block=block)
         return ServicePlan(host=f"{name}.{domain}", address=address, port=port + offset)
 
+    relay = Place(
+        operator=label,
+        design="",
+        endpoint=_RELAY,
+        host=f"mx.{domain}",
+        address=operator_address(number, RELAY, block=block),
+        port=_RELAY.port + offset,
+        slots=parts[designs[0].name][MX].slots,
+    )
     autoconfig, accounts, ciba = (
         server("autoconfig", _AUTOCONFIG, 443),
         server("compte", _ACCOUNTS, 443),
@@ -278,7 +262,7 @@ def _operator(
         domain=domain,
         organisation=_organisation(label, number),
         endpoints=endpoints,
-        relay=server("mx", RELAY, 25),
+        relay=relay,
         autoconfig=autoconfig,
         autoconfig_http=80 + offset,
         discovery=discovery,
@@ -354,8 +338,17 @@ def plan_space(
         port_offset=port_offset,
         block=block,
         designs=chosen,
+        policy=policy,
         operators=tuple(
-            _operator(labels[each], number, chosen, policy, suffix, port_offset, block)
+            _operator(
+                labels[each],
+                number,
+                chosen,
+                {design.name: of_operator(scenario, design, each) for design in chosen},
+                suffix,
+                port_offset,
+                block,
+            )
             for number, each in enumerate(largest)
         ),
         files=service("igc", 1, 80),
@@ -367,4 +360,5 @@ def plan_space(
         annuaire=service("annuaire", 5, 443),
         psc=service("psc", 6, 443),
         psc_mtls=service("psc", 6, 444),
+        psc_wallet=service("psc", 6, 446),
     )

@@ -17,14 +17,16 @@ from urllib.parse import quote
 from sandbox.live.cast import CastAccount, Holder
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import PIN, Keys
-from sandbox.live.plan import EndpointPlan, OperatorPlan, SpacePlan
+from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.services import list_url
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.totp import DIGITS
 from sandbox.psc import Client
+from sandbox.psc.outage import Window
 from sandbox.space.errors import UserError
 from sandbox.space.executions import TICKET_SECONDS
 from sandbox.space.methods import Method
+from sandbox.space.places import Place
 from sandbox.trust.keys import write_private
 
 __all__ = ["FORMAT", "build_sheet", "otpauth", "policies_in_force", "read_sheet", "write_sheet"]
@@ -91,7 +93,7 @@ def _account(account: CastAccount, certificates: Path, period: int) -> Tree:
     }
 
 
-def _endpoint(endpoint: EndpointPlan) -> Tree:
+def _endpoint(endpoint: Place, plan: SpacePlan) -> Tree:
     return {
         "name": endpoint.name,
         "protocol": endpoint.protocol,
@@ -101,14 +103,16 @@ def _endpoint(endpoint: EndpointPlan) -> Tree:
         "tls": endpoint.tls,
         "client_certificate": endpoint.client_certificate,
         "methods": [each.value for each in endpoint.methods],
-        "mechanisms": [each.value for each in endpoint.mechanisms],
+        "mechanisms": [each.value for each in plan.mechanisms(endpoint)],
     }
 
 
-def policies_in_force(wire: Wire, endpoints: Sequence[EndpointPlan]) -> Tree:
+def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[Place], most: int) -> Tree:
     """Return what holds on the wire at the endpoints of a design, by the scenario's own names."""
     operator, totp = wire.operator, wire.operator.access.totp
     return {
+        "login_policy": plan.policy.name,
+        "ciba_mode": "ping" if operator.pinged else "poll",
         "ciba_interval": wire.psc.interval,
         "ciba_expiry": wire.psc.expires_in,
         "token_seconds": wire.psc.access_token_life,
@@ -123,11 +127,13 @@ def policies_in_force(wire: Wire, endpoints: Sequence[EndpointPlan]) -> Tree:
         "totp_share": totp.share_seconds,
         "ticket_seconds": TICKET_SECONDS if wire.tickets else 0,
         "backlog": operator.doors.backlog,
-        "slots": {each.name: operator.doors.connections for each in endpoints},
+        "slots": {each.name: min(each.slots, most) for each in endpoints},
     }
 
 
-def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire: Wire) -> Tree:
+def _operator(
+    operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire: Wire, most: int
+) -> Tree:
     own = folder.path / "operators" / operator.label
     return {
         "name": operator.label,
@@ -147,12 +153,15 @@ def _operator(operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire
         },
         "journal": str(own / "journal.jsonl"),
         "designs": {
-            design.name: [_endpoint(e) for e in operator.endpoints if e.design == design.name]
+            design.name: [_endpoint(e, plan) for e in operator.endpoints if e.design == design.name]
             for design in plan.designs
         },
         "policies": {
             design.name: policies_in_force(
-                wire, [each for each in operator.endpoints if each.design == design.name]
+                plan,
+                wire,
+                [each for each in operator.endpoints if each.design == design.name],
+                most,
             )
             for design in plan.designs
         },
@@ -166,7 +175,9 @@ def build_sheet(
     folder: SpaceFolder,
     keys: Keys,
     *,
+    most: int,
     issuer: str,
+    outages: Sequence[Window],
     clients: Sequence[Client],
     fhir: str,
     extractions: str,
@@ -179,7 +190,9 @@ def build_sheet(
         accounts: who may log in.
         folder: where it lives.
         keys: its authority.
+        most: mail connections that the process can have at once.
         issuer: of Pro Santé Connect.
+        outages: when it does not answer.
         clients: its clients that have a secret.
         fhir: base URL of the directory's FHIR.
         extractions: URL under which extractions are.
@@ -216,7 +229,7 @@ def build_sheet(
         "psc": {
             "issuer": issuer,
             "discovery": f"{issuer}/.well-known/wallet-openid-configuration",
-            "phones": f"{psc}/?secret={folder.secret('psc-control')}",
+            "phones": plan.psc_wallet.url(f"/?secret={folder.secret('psc-control')}"),
             "control": f"{psc}/sandbox",
             "control_secret": folder.secret("psc-control"),
             "events": f"{psc}/events",
@@ -224,12 +237,17 @@ def build_sheet(
                 {"client_id": each.client_id, "client_secret": each.client_secret}
                 for each in clients
             ],
+            "outages": [{"begin": _utc(begin), "end": _utc(end)} for begin, end in outages],
         },
-        "operators": [_operator(each, plan, folder, wire) for each in plan.operators],
+        "operators": [_operator(each, plan, folder, wire, most) for each in plan.operators],
         "accounts": [
             _account(each, keys.folder, wire.operator.access.totp.step_seconds) for each in accounts
         ],
     }
+
+
+def _utc(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds")
 
 
 def write_sheet(folder: SpaceFolder, sheet: Tree) -> None:

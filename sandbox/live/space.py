@@ -7,6 +7,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -19,6 +20,7 @@ from sandbox.live.folder import Founding, SpaceFolder
 from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
 from sandbox.live.plan import OFFSET, CertificatePlan, SpacePlan, plan_space
 from sandbox.live.room import open_files, share_out
+from sandbox.live.scenario_time import begin_of, windows_of
 from sandbox.live.services import (
     DirectoryService,
     ListReader,
@@ -31,6 +33,7 @@ from sandbox.live.services import (
 from sandbox.live.sheet import build_sheet, write_sheet
 from sandbox.live.wire import Wire, wire_of
 from sandbox.operators.auth.access_control import AccessPolicy
+from sandbox.operators.auth.ciba_ping import PATH
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
 from sandbox.psc import Client, Clock, Options, Running
@@ -78,6 +81,9 @@ class LiveOptions:
             0 to 3600; the operators' policy by default.
         recheck: seconds between two looks at an open session, 1 to 86400; likewise.
         seed: of the directory and the accounts; 1 by default.
+        at: the scenario's time at the start, which its outages go by; by default the first day of
+            its period that has today's name, at this hour.
+        outage_now: start where the scenario's first outage does.
     """
 
     scenario: str | None = None
@@ -95,6 +101,8 @@ class LiveOptions:
     revocation_cache: float | None = None
     recheck: float | None = None
     seed: int | None = None
+    at: datetime | None = None
+    outage_now: bool = False
 
 
 class LiveSpace:
@@ -188,6 +196,7 @@ class LiveSpace:
         founding = self._founding(temporary=temporary, block=free)
         self.scenario = load_scenario(founding.scenario)
         self.wire = self._derived()
+        self._scenario_time()  # what cannot be is refused before anything starts
         self.plan = plan_space(
             self.scenario,
             options.designs,
@@ -258,14 +267,21 @@ class LiveSpace:
         shared_loop, self._mail_loop = Loop("space"), Loop("operators")
         stack.callback(shared_loop.close)
         stack.callback(self._mail_loop.close)
+        pinged = self.wire.operator.pinged
         clients = [
             *BUILT_IN_CLIENTS,
             *(
-                Client(client_id=f"operateur-{each.label}", client_secret=folder.secret(each.label))
+                Client(
+                    client_id=f"operateur-{each.label}",
+                    client_secret=folder.secret(each.label),
+                    delivery_mode="ping" if pinged else "poll",
+                    notification_endpoint=each.accounts.url(PATH) if pinged else None,
+                )
                 for each in plan.operators
             ),
         ]
         people = DirectoryPeople(self.directory)
+        outages = windows_of(self.scenario, self._scenario_time(), self.clock.now())
         room = share_out(open_files(), len(plan.operators))
         if room.warning:
             self._tell(room.warning)
@@ -275,13 +291,16 @@ class LiveSpace:
                 people=people,
                 clients=clients,
                 behaviour=self.wire.phones,
+                outages=outages,
                 seed=founding.seed,
                 control_secret=folder.secret("psc-control"),
-                reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses),
+                reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses)
+                - {each.accounts.address for each in plan.operators if pinged},
             ),
             files=tls_files(self.keys, "psc"),
             port=plan.psc.port,
             mtls_port=plan.psc_mtls.port,
+            wallet_port=plan.psc_wallet.port,
             host_name=plan.psc.address,
             address=plan.psc.address,
             state=folder.path / "psc" / "state.db",
@@ -324,13 +343,20 @@ class LiveSpace:
             self.accounts,
             folder,
             self.keys,
+            most=room.mail.most,
             issuer=self._psc.running.issuer,
+            outages=outages,
             clients=[each for each in clients if each.client_secret],
             fhir=annuaire.server.fhir_url,
             extractions=annuaire.server.extraction_url,
         )
         write_sheet(folder, self.sheet)
         stack.callback(folder.sheet.unlink, missing_ok=True)
+
+    def _scenario_time(self) -> datetime:
+        wall = datetime.now()  # noqa: DTZ005 - the hours of a scenario are local
+        options = self._options
+        return begin_of(self.scenario, wall, at=options.at, outage_now=options.outage_now)
 
     def _derived(self) -> Wire:
         """Return how servers are set: as the scenario says, then as was asked of this start."""

@@ -97,6 +97,7 @@ def _operator(scenario: Scenario) -> OperatorPolicy:
             check=policies.token_check, session_seconds=policies.psc_session_seconds
         ),
         psc_timeout=scenario.backends.psc.timeout,
+        pinged=policies.ciba_mode == "ping",
         login_seconds=policies.prelogin_timeout,
         doors=replace(MAIL_LIMITS, backlog=policies.backlog),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from sandbox.operators.model import Channel, SaslName
 from sandbox.serve import Door, DoorLimits, Pool, Visitor, server_context
 from sandbox.serve.tls import Tls, route_by_name
-from sandbox.space.methods import Method
+from sandbox.space.places import Place
 
 __all__ = ["MAIL_LIMITS", "Arrival", "Listener", "MailDoor", "endpoint_context"]
 
@@ -26,37 +26,26 @@ class Listener:
     """One endpoint that listens.
 
     Attributes:
-        operator, design, endpoint, host, protocol, methods, mechanisms: as in `Channel`.
-        address: loopback address.
-        port: TCP port, 0 for any free one.
-        tls: implicit or starttls.
+        place: what it is and where.
+        mechanisms: offered once TLS protects the connection.
         context: its own TLS context, so that its session tickets are its own.
-        client_certificate: none, optional (asked for) or required (refused in words without one).
     """
 
-    operator: str
-    design: str
-    endpoint: str
-    host: str
-    protocol: str
-    methods: tuple[Method, ...]
+    place: Place
     mechanisms: tuple[SaslName, ...]
-    address: str
-    port: int
-    tls: str
     context: ssl.SSLContext
-    client_certificate: str
 
     def channel(self, client: str, port: int) -> Channel:
         """Return the channel of a new connection, before TLS; `port` is the one listened on."""
+        place = self.place
         return Channel(
-            operator=self.operator,
-            design=self.design,
-            endpoint=self.endpoint,
-            host=self.host,
+            operator=place.operator,
+            design=place.design,
+            endpoint=place.name,
+            host=place.host,
             port=port,
-            protocol=self.protocol,
-            methods=self.methods,
+            protocol=place.protocol,
+            methods=place.methods,
             mechanisms=self.mechanisms,
             client=client,
         )
@@ -168,14 +157,14 @@ class MailDoor(Door):
         clock: Callable[[], float] = time.time,
         pool: Pool | None = None,
     ) -> None:
-        first = listeners[0]
+        first = listeners[0].place
         self.listeners = tuple(listeners)
         self._by_context = {id(each.context): each for each in listeners}
         super().__init__(
             lambda visitor: protocol(Arrival(self, visitor)),
             host=first.address,
             port=first.port,
-            context=route_by_name({each.host: each.context for each in listeners}),
+            context=route_by_name({each.place.host: each.context for each in listeners}),
             starttls=first.tls == "starttls",
             limits=limits or MAIL_LIMITS,
             pool=pool,

@@ -9,9 +9,11 @@ A certificate alone. A listener that has `SaslName.NONE` among its mechanisms le
 a good client certificate, without a word of SASL; whoever shows none logs in by SASL if the
 listener offers some. On IMAP over implicit TLS that is a greeting of `* PREAUTH` (RFC 9051
 §7.1.4), never after STARTTLS, where the greeting was said in clear: there EXTERNAL is asked for.
-On SMTP the certificate authorises MAIL without AUTH. A certificate that is refused opens nothing,
-and shuts nothing: the journal says why, the greeting is `* OK`, MAIL is answered 530, and EXTERNAL
-(with the name of a mailbox, where a certificate alone does not say which) or a password may follow.
+On SMTP the certificate authorises MAIL without AUTH; the sender names the mailbox. On IMAP nothing
+names it before the greeting: a card opens its person's own, and a legal person with several is
+greeted `* OK` and names one by EXTERNAL. A certificate that is refused opens nothing, and shuts
+nothing: the journal says why, the greeting is `* OK`, MAIL is answered 530, and EXTERNAL or a
+password may follow.
 
 A client gives up when it cancels an exchange, or hangs up while its login waits: one reason each,
 one cause. The time until then counts as the person's, for whom a login waits.
@@ -145,7 +147,8 @@ class Login:
         if not self.channel.tls:
             return ()
         without = {SaslName.NONE} | (set() if self.channel.certificate else {SaslName.EXTERNAL})
-        return tuple(name for name in self.channel.mechanisms if name not in without)
+        listed = dict.fromkeys((*self.channel.mechanisms, SaslName.EXTERNAL))
+        return tuple(n for n in listed if n not in without and self.channel.takes(n))
 
     @property
     def alone(self) -> bool:
@@ -190,10 +193,10 @@ class Login:
                 step = self._step(base64.b64encode(line))
         return step
 
-    def certificate(self) -> CertificateCredentials:
-        """Begin an attempt with the certificate alone."""
+    def certificate(self, mailbox: str = "") -> CertificateCredentials:
+        """Begin an attempt with the certificate alone, for a mailbox where one was named."""
         self._since = self._logins.elapsed()
-        return CertificateCredentials(mechanism=SaslName.NONE)
+        return CertificateCredentials(mechanism=SaslName.NONE, authzid=mailbox)
 
     def give_up(self) -> None:
         """Forget an exchange that a broken line ended."""

@@ -22,7 +22,10 @@ __all__ = [
 
 
 class SaslName(StrEnum):
-    """SASL mechanisms on the wire, and NONE: the client certificate logs in alone."""
+    """SASL mechanisms on the wire, and NONE: the client certificate logs in alone (`login`).
+
+    Where NONE is, EXTERNAL is taken too: from who has to name a mailbox, or was refused.
+    """
 
     PLAIN = "PLAIN"
     LOGIN = "LOGIN"
@@ -67,6 +70,11 @@ class Channel:
     tls: str = ""
     resumed: bool = False
     certificate: bytes | None = None
+
+    def takes(self, mechanism: SaslName) -> bool:
+        """Tell whether a mechanism logs in here."""
+        also = SaslName.NONE if mechanism is SaslName.EXTERNAL else mechanism
+        return mechanism in self.mechanisms or also in self.mechanisms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

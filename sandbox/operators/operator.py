@@ -13,6 +13,7 @@ from pathlib import Path
 from sandbox.directory import Directory
 from sandbox.operators.auth.access_control import AccessControl
 from sandbox.operators.auth.accounts import Grant
+from sandbox.operators.auth.ciba_ping import Pings
 from sandbox.operators.auth.ecps_proxy import CibaProxy, Unanswered
 from sandbox.operators.auth.ecps_token import TokenLogin
 from sandbox.operators.auth.psc_client import PscClient, Registration, Timing
@@ -107,6 +108,7 @@ class Operator:
     Attributes:
         journal: what it did and why it refused.
         access: accounts, holdings, authenticator.
+        pings: what Pro Santé Connect tells it of requests, where it is pinged.
         store: its mailboxes and queue; there once it has started.
         doors: its listening sockets.
         runner: the relay's outbound side.
@@ -137,9 +139,13 @@ class Operator:
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
         self._stack.callback(self.journal.close)
         trust = client_context(settings.bundle)
+        self.pings = Pings()
         psc, own = (
-            PscClient(each, trust, timeout=policy.psc_timeout, timing=providers.timing)
-            for each in (providers.psc, providers.own)
+            PscClient(each, trust, timeout=policy.psc_timeout, timing=providers.timing, pings=pings)
+            for each, pings in (
+                (providers.psc, self.pings if policy.pinged else None),
+                (providers.own, None),
+            )
         )
         proxies = (
             CibaProxy(psc, policy.hold, self.journal),
@@ -194,7 +200,7 @@ class Operator:
             self.store,
             operator=settings.label,
             domains=settings.domains,
-            host=settings.relay.host,
+            host=settings.relay.place.host,
             journal=self.journal,
             observer=self._observer,
             closed=self._closed,
@@ -229,7 +235,7 @@ class Operator:
         }  # fmt: skip
 
         def factory(arrival: Arrival) -> asyncio.Protocol:
-            return protocols[arrival.listener.protocol](arrival)
+            return protocols[arrival.listener.place.protocol](arrival)
 
         self.runner = self._relay(post)
         self._stack.push_async_callback(self.runner.stop)
@@ -238,7 +244,11 @@ class Operator:
         self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
             door = MailDoor(
-                listeners, factory, self._policy.doors, clock=self._clock, pool=self._pool
+                listeners,
+                factory,
+                self._policy.bounds(listeners),
+                clock=self._clock,
+                pool=self._pool,
             )
             await door.start()
             self._stack.push_async_callback(door.stop)
@@ -285,7 +295,7 @@ class Operator:
         return Runner(
             self.store,
             RelaySettings(
-                host=settings.relay.host,
+                host=settings.relay.place.host,
                 port=settings.relay_port,
             ),
             post=post,
@@ -316,5 +326,5 @@ def _shared(listeners: Sequence[Listener]) -> list[list[Listener]]:
     """Group the listeners that one socket serves, told apart by SNI."""
     found: dict[tuple[str, int], list[Listener]] = {}
     for listener in listeners:
-        found.setdefault((listener.address, listener.port), []).append(listener)
+        found.setdefault((listener.place.address, listener.place.port), []).append(listener)
     return list(found.values())

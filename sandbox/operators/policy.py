@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.ecps_proxy import HoldPolicy
 from sandbox.operators.auth.ecps_token import TokenPolicy
-from sandbox.operators.listener import MAIL_LIMITS
+from sandbox.operators.listener import MAIL_LIMITS, Listener
 from sandbox.serve import DoorLimits
 
 __all__ = ["OperatorPolicy"]
@@ -21,6 +22,7 @@ class OperatorPolicy:
         hold: logins that wait for a telephone.
         tokens: access tokens.
         psc_timeout: before it gives up on an answer of Pro Santé Connect.
+        pinged: told by Pro Santé Connect that a person answered (CIBA ping), instead of polling it.
         login_seconds: before a connection that has not logged in is cut.
         access: codes, attempts, revocation.
         doors: bounds of every socket.
@@ -29,6 +31,12 @@ class OperatorPolicy:
     hold: HoldPolicy
     tokens: TokenPolicy
     psc_timeout: float
+    pinged: bool
     login_seconds: float
     access: AccessPolicy = field(default_factory=AccessPolicy)
     doors: DoorLimits = MAIL_LIMITS
+
+    def bounds(self, listeners: Sequence[Listener]) -> DoorLimits:
+        """Return the bounds of a socket; endpoints that share one draw on one pool."""
+        slots = listeners[0].place.slots
+        return replace(self.doors, connections=slots) if slots else self.doors

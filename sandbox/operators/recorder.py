@@ -41,10 +41,10 @@ class Durations:
 
 
 @dataclass(slots=True)
-class Pool:
+class Slots:
     """Connections of one socket, whichever endpoint SNI picks."""
 
-    slots: int
+    capacity: int
     now: int = 0
     peak: int = 0
 
@@ -55,7 +55,7 @@ class Place:
 
     listener: Listener
     port: int
-    pool: Pool
+    slots: Slots
     door: MailDoor
     sessions: int = 0
     now: int = 0
@@ -142,11 +142,12 @@ class Recorder:
     def watch(self, door: MailDoor) -> None:
         """Count the connections of a door that has started."""
         with self._lock:
-            pool = Pool(door.limits.connections)
+            slots = Slots(door.limits.connections)
             for listener in door.listeners:
-                record = self._records.setdefault(listener.design, Record())
-                name = _endpoint(listener)
-                record.places[listener.operator, name] = Place(listener, door.port, pool, door)
+                where = listener.place
+                record = self._records.setdefault(where.design, Record())
+                name = _name(where.protocol, where.name)
+                record.places[where.operator, name] = Place(listener, door.port, slots, door)
                 record.load.setdefault(name, Minutes())
 
     def connected(self, channel: Channel, at: float) -> None:
@@ -163,8 +164,8 @@ class Recorder:
                 place.second, place.in_second = int(at), 0
             place.in_second += 1
             place.peak_per_second = max(place.peak_per_second, place.in_second)
-            place.pool.now += 1
-            place.pool.peak = max(place.pool.peak, place.pool.now)
+            place.slots.now += 1
+            place.slots.peak = max(place.slots.peak, place.slots.now)
             load = record.load[name]
             load.until(minute)
             load.now += 1
@@ -183,7 +184,7 @@ class Recorder:
             place, load = record.places[channel.operator, name], record.load[name]
             load.until(minute)
             place.now -= 1
-            place.pool.now -= 1
+            place.slots.now -= 1
             load.now -= 1
             if seen.method is None and channel.protocol != "relay":
                 record.sessions[channel.protocol, ""] += 1
@@ -263,5 +264,9 @@ class Recorder:
         record.logins.setdefault(key, Durations()).add(seconds)
 
 
-def _endpoint(of: Channel | Listener) -> str:
-    return "mx" if of.protocol == "relay" else of.endpoint
+def _name(protocol: str, endpoint: str) -> str:
+    return "mx" if protocol == "relay" else endpoint
+
+
+def _endpoint(channel: Channel) -> str:
+    return _name(channel.protocol, channel.endpoint)

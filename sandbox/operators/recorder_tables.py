@@ -61,10 +61,10 @@ def _endpoints(records: Iterable[Record], utilisation: tuple[float, float]) -> p
         "endpoints",
         (
             (
-                operator, name, place.listener.host, place.port, place.sessions, place.peak,
+                operator, name, place.listener.place.host, place.port, place.sessions, place.peak,
                 place.peak_per_second, place.door.refused,
                 0,  # a door has no backlog that a client could leave
-                place.pool.slots, place.pool.peak, *utilisation,
+                place.slots.capacity, place.slots.peak, *utilisation,
             )
             for record in records
             for (operator, name), place in record.places.items()

@@ -16,8 +16,12 @@ NAMES = ("localhost", "psc.mssante.test", "auth.psc.mssante.test", "wallet.psc.m
 
 
 def psc_files(
-    folder: Path, host_name: str = "localhost", authority: Path | None = None
+    folder: Path,
+    host_name: str = "localhost",
+    authority: Path | None = None,
+    *,
+    rsa: bool = False,
 ) -> TlsFiles:
-    """Certify the emulator; see `trust.server_files`."""
+    """Certify the emulator; see `trust.server_files`. FAPI's suites want an RSA key."""
     names = list(dict.fromkeys((host_name, *NAMES)))
-    return server_files(folder, ORGANISATION, names, ["127.0.0.1"], authority=authority)
+    return server_files(folder, ORGANISATION, names, ["127.0.0.1"], authority=authority, rsa=rsa)

@@ -78,6 +78,10 @@ def _write_private(path: Path, text: str) -> None:
 @click.option("--device", type=click.Choice(["phone", "sms"]), default="phone", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8443, show_default=True)
 @click.option("--mtls-port", type=click.IntRange(0, 65535), default=8444, show_default=True)
+@click.option("--wallet-port", type=click.IntRange(0, 65535), default=8446, show_default=True)
+@click.option("--access-life", type=click.IntRange(1, 31_536_000), help="s")
+@click.option("--sso", "sso_session", type=click.IntRange(0, 604_800), help="SSO, s")
+@click.option("--audience", type=click.Choice(["issuer", "endpoints"]), help="RFC 7523, aud")
 @click.option("--host-name", default="localhost", show_default=True)
 @click.option("--interval", type=click.IntRange(0, 21600))
 @click.option("--expires-in", type=click.IntRange(1, 31_536_000))
@@ -106,6 +110,10 @@ def serve_command(
     device: str,
     port: int,
     mtls_port: int,
+    wallet_port: int,
+    access_life: int | None,
+    sso_session: int | None,
+    audience: str | None,
     host_name: str,
     interval: int | None,
     expires_in: int | None,
@@ -122,8 +130,14 @@ def serve_command(
     """Servir jusqu'à Ctrl-C. / Serve until Ctrl-C."""
     changes: dict[str, Any] = {"device": device}
     changes |= {"fapi": True} if fapi else {}
-    changes |= {"interval": interval} if interval is not None else {}
-    changes |= {"expires_in": expires_in} if expires_in is not None else {}
+    given = {
+        "interval": interval,
+        "expires_in": expires_in,
+        "access_token_life": access_life,
+        "sso_session": sso_session,
+        "audience": audience,
+    }
+    changes |= {name: value for name, value in given.items() if value is not None}
     if not (host_name == "localhost" or host_name.endswith(".mssante.test")):
         raise UserError(f"--host-name {host_name} : attendu / expected localhost, *.mssante.test")
     fault_seed, faults = load_faults(faults_file) if faults_file else (seed, ())
@@ -142,9 +156,10 @@ def serve_command(
             faults=faults,
             seed=fault_seed,
         ),
-        files=psc_files(home, host_name, pki),
+        files=psc_files(home, host_name, pki, rsa=fapi),
         port=port,
         mtls_port=mtls_port,
+        wallet_port=wallet_port,
         host_name=host_name,
         state=state,
     )

@@ -22,11 +22,14 @@ NAMES = {
     "backchannel": "backchannel_authentication_endpoint",
     "par": "pushed_authorization_request_endpoint",
 }
+BROWSED = ("authorization", "end_session")
 ALIASED = ("token", "introspection", "userinfo", "revocation", "backchannel", "par")
 
 
-def discovery(settings: Settings, origin: str, mtls_origin: str | None) -> dict[str, Any]:
-    """Return the metadata of a provider."""
+def discovery(
+    settings: Settings, origin: str, mtls_origin: str | None, wallet_origin: str | None = None
+) -> dict[str, Any]:
+    """Return the metadata of a provider; `wallet_origin` is where browsers are sent."""
     algs = list(SECURE if settings.fapi else ASYMMETRIC)
     methods = [m for m in AUTH_METHODS if mtls_origin is not None or m != "tls_client_auth"]
     if settings.fapi:
@@ -36,7 +39,11 @@ def discovery(settings: Settings, origin: str, mtls_origin: str | None) -> dict[
         modes.append("push")
     document: dict[str, Any] = {
         "issuer": origin + settings.paths["issuer"],
-        **{name: origin + settings.paths[endpoint] for endpoint, name in NAMES.items()},
+        **{
+            name: (wallet_origin or origin if endpoint in BROWSED else origin)
+            + settings.paths[endpoint]
+            for endpoint, name in NAMES.items()
+        },
         "grant_types_supported": ["authorization_code", "refresh_token", CIBA_GRANT],
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),

@@ -192,7 +192,9 @@ class Endpoints:
 
     def _metadata(self, _call: Call) -> Reply:
         provider = self._provider
-        document = discovery(provider.settings, provider.origin, provider.mtls_origin)
+        document = discovery(
+            provider.settings, provider.origin, provider.mtls_origin, provider.wallet_origin
+        )
         return self._published("discovery", document)
 
     def _jwks(self, _call: Call) -> Reply:

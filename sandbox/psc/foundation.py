@@ -20,6 +20,7 @@ from sandbox.psc.events import EventLog
 from sandbox.psc.fault_rules import FaultRule, Faults
 from sandbox.psc.jose import KeyRing
 from sandbox.psc.notifications import loopback
+from sandbox.psc.outage import Window, outage_at
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply, refusal_reply
@@ -51,13 +52,15 @@ class Options:
     ring: KeyRing | None = field(default=None, repr=False)
     # Addresses of the space's own services, where no notification may go.
     reserved: frozenset[str] = frozenset()
+    # When nothing answers, by the provider's clock.
+    outages: tuple[Window, ...] = ()
 
 
 class Foundation:
     """Settings, store, clock, keys, clients, events and faults of one provider.
 
-    `origin` is `https://host:port`; `mtls_origin` the same for the listener that asks for client
-    certificates.
+    `origin` is `https://host:port`; `mtls_origin` and `wallet_origin` the same for clients with
+    certificates and for browsers.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Foundation:
         origin: str,
         *,
         mtls_origin: str | None = None,
+        wallet_origin: str | None = None,
         options: Options | None = None,
         store: Store | None = None,
         clock: Clock | None = None,
@@ -76,6 +80,8 @@ class Foundation:
         self.settings = settings
         self.origin = origin
         self.mtls_origin = mtls_origin
+        # Where browsers go, and no client certificate is asked for.
+        self.wallet_origin = wallet_origin or origin
         self.issuer = origin + settings.paths["issuer"]
         self.store = store or Store()
         self.clock = clock or Clock()
@@ -83,6 +89,7 @@ class Foundation:
         self.people: People = options.people or BuiltInPeople(BUILT_IN)
         self.control_secret = options.control_secret or secrets.token_urlsafe(24)
         self._reserved = options.reserved
+        self.outages = options.outages
         self.clients: dict[str, Client] = {}
         for client in options.clients:
             self.register(client)
@@ -110,6 +117,10 @@ class Foundation:
     def now(self) -> float:
         """Return the provider's time, in epoch seconds."""
         return self.clock.now()
+
+    def outage(self) -> float | None:
+        """Return when the outage that there is ends, None when there is none."""
+        return outage_at(self.outages, self.now())
 
     def keep_offset(self, seconds: float | None) -> None:
         """Remember for the next start how far the clock was moved; None forgets it."""
@@ -140,6 +151,10 @@ class Foundation:
         with self.lock:
             self.clients[client.client_id] = client
 
+    def _origins(self) -> tuple[str, ...]:
+        """Return where this provider answers."""
+        return tuple(filter(None, (self.origin, self.mtls_origin, self.wallet_origin)))
+
     def _refuse_own(self, client_id: str, url: str) -> None:
         """Refuse an endpoint at this provider or at a reserved address: it could drive them."""
         parts = urlsplit(url)
@@ -147,7 +162,7 @@ class Foundation:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         own = {
             (loopback(origin.hostname or ""), origin.port)
-            for origin in map(urlsplit, filter(None, (self.origin, self.mtls_origin)))
+            for origin in map(urlsplit, self._origins())
         }
         if (address, port) in own or address in self._reserved:
             raise UserError(

@@ -52,10 +52,14 @@ class Sender:
     """Sends notifications; redirects are not followed and a body is never read back (P2)."""
 
     def __init__(
-        self, verify: ssl.SSLContext | bool, resolve: Callable[[str], str] = loopback
+        self,
+        verify: ssl.SSLContext | bool,
+        resolve: Callable[[str], str] = loopback,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._verify = verify
         self._resolve = resolve
+        self._transport = transport
         self._client: httpx.AsyncClient | None = None
 
     async def send(self, notification: Notification) -> str:
@@ -73,7 +77,11 @@ class Sender:
             headers["Authorization"] = f"Bearer {notification.bearer}"
         if self._client is None:
             self._client = httpx.AsyncClient(
-                verify=self._verify, timeout=TIMEOUT, follow_redirects=False, trust_env=False
+                verify=self._verify,
+                timeout=TIMEOUT,
+                follow_redirects=False,
+                trust_env=False,
+                transport=self._transport,
             )
         try:
             async with self._client.stream(

@@ -35,12 +35,19 @@ class Provider(Foundation):
         origin: str,
         *,
         mtls_origin: str | None = None,
+        wallet_origin: str | None = None,
         options: Options | None = None,
         store: Store | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(
-            settings, origin, mtls_origin=mtls_origin, options=options, store=store, clock=clock
+            settings,
+            origin,
+            mtls_origin=mtls_origin,
+            wallet_origin=wallet_origin,
+            options=options,
+            store=store,
+            clock=clock,
         )
         self.requests = Requests(self)
 

@@ -1,9 +1,10 @@
-"""Doors and tasks around the provider: two listeners, one loop, no busy waiting."""
+"""Doors and tasks around the provider: three listeners, one loop, no busy waiting."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,16 +20,31 @@ from sandbox.psc.notifications import Sender
 from sandbox.psc.provider import Options, Provider
 from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
-from sandbox.psc.web import application, service_name
+from sandbox.psc.web import CertificateRequired, application, service_name
 from sandbox.serve import HttpServer, Pool, bind, client_context, server_context
 from sandbox.serve import running as run
+from sandbox.serve.tls import CIPHERS
 from sandbox.space.errors import UserError
 from sandbox.trust.server_files import TlsFiles
 
 __all__ = ["ProviderServer", "Running", "running"]
 
 HOST = "127.0.0.1"
+# FAPI 1.0 part 2, 8.5; BCP 195: what is left of TLS 1.2 with an RSA certificate.
+FAPI_CIPHERS = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
 LONGEST_NAP = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way in: its listening socket, and whether it asks for a client certificate."""
+
+    bound: socket.socket
+    asks: str
+
+    @property
+    def port(self) -> int:
+        return int(self.bound.getsockname()[1])
 
 
 async def _work(provider: Provider, sender: Sender, stop: asyncio.Event) -> None:
@@ -98,7 +114,7 @@ class Running:
     def phones(self) -> str:
         """The page of the phones, secret included: open it once."""
         access = ControlAccess(self.provider.control_secret, service_name(self.provider))
-        return access.address(self.origin)
+        return access.address(self.provider.wallet_origin)
 
     def decide(
         self, national_id: str | None, decision: str = "approve", *, client_id: str | None = None
@@ -123,13 +139,13 @@ class Running:
 
 
 class ProviderServer:
-    """A provider on two doors, one of which asks for client certificates. A `Service`.
+    """A provider on three doors: main, for clients with certificates, for browsers. A `Service`.
 
     Args:
         settings: how it answers.
         options: people, clients, telephones, faults.
         files: certificate, key and authorities.
-        port, mtls_port: 0 is any free one.
+        port, mtls_port, wallet_port: main, with certificate, for browsers; 0 is any free one.
         host_name: in its URLs.
         address: loopback address to listen on.
         state: a file that survives; None forgets.
@@ -145,6 +161,7 @@ class ProviderServer:
         files: TlsFiles,
         port: int,
         mtls_port: int = 0,
+        wallet_port: int = 0,
         host_name: str,
         address: str = HOST,
         state: Path | None = None,
@@ -152,7 +169,8 @@ class ProviderServer:
         pool: Pool | None = None,
     ) -> None:
         self._settings, self._options, self._files = settings, options, files
-        self._address, self._ports, self._host_name = address, (port, mtls_port), host_name
+        self._address, self._host_name = address, host_name
+        self._ports = (port, mtls_port, wallet_port)
         self._state, self._clock, self._pool = state, clock, pool
         self._stack = contextlib.AsyncExitStack()
         self._running: Running | None = None
@@ -171,28 +189,40 @@ class ProviderServer:
         """
         files = self._files
         async with contextlib.AsyncExitStack() as stack:
-            doors = [stack.enter_context(bind(self._address, port)) for port in self._ports]
-            port, mtls_port = (each.getsockname()[1] for each in doors)
+            # A certificate is asked for, never insisted on: who has none is answered in HTTP,
+            # where a handshake that fails explains nothing. In profile `psc` the main door asks
+            # too, as Pro Santé Connect's own software expects of the host of tokens and CIBA.
+            psc = self._settings.profile == "psc"
+            asked = ("optional" if psc else "none", "optional", "none")
+            main, mutual, wallet = (
+                _Way(stack.enter_context(bind(self._address, port)), asks)
+                for port, asks in zip(self._ports, asked, strict=True)
+            )
             store = Store(self._state)
             stack.callback(store.close)
             provider = Provider(
                 self._settings,
-                f"https://{self._host_name}:{port}",
-                mtls_origin=f"https://{self._host_name}:{mtls_port}",
+                f"https://{self._host_name}:{main.port}",
+                mtls_origin=f"https://{self._host_name}:{mutual.port}",
+                wallet_origin=f"https://{self._host_name}:{wallet.port}",
                 options=self._options,
                 store=store,
                 clock=self._clock,
             )
             app = application(provider, control_routes(provider))
-            for bound, asks in zip(doors, ("none", "required"), strict=True):
+            required = CertificateRequired(app, provider)
+            for way, answering in ((main, app), (mutual, required), (wallet, app)):
                 context = server_context(
                     files.chain, files.key, authorities=files.ca.read_text("ascii"),
-                    client_certificate=asks,
+                    client_certificate=way.asks,
+                    ciphers=FAPI_CIPHERS if self._settings.fapi else CIPHERS,
                 )  # fmt: skip
-                server = HttpServer(app=app, bound=bound, context=context, pool=self._pool)
+                server = HttpServer(
+                    app=answering, bound=way.bound, context=context, pool=self._pool
+                )
                 await server.start()
                 stack.push_async_callback(server.stop)
-            self._running = Running(provider, files, port, mtls_port)
+            self._running = Running(provider, files, main.port, mutual.port)
             stop = asyncio.Event()
             sender = Sender(client_context(files.ca))
             work = asyncio.get_running_loop().create_task(_work(provider, sender, stop))
@@ -235,7 +265,7 @@ def running(
         server = ProviderServer(
             settings_for(profile, **changes),
             options or Options(),
-            files=files or psc_files(Path(folder)),
+            files=files or psc_files(Path(folder), rsa=changes.get("fapi", False)),
             port=port,
             mtls_port=mtls_port,
             host_name=host_name,

@@ -22,15 +22,17 @@ from sandbox.psc.client_auth import Credentials
 from sandbox.psc.endpoints import Endpoints, send_reply
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
 from sandbox.psc.logout import end_session
+from sandbox.psc.outage import Outages
 from sandbox.psc.people import Person
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import Reply
-from sandbox.serve.http import PEER_CERTIFICATE
+from sandbox.serve.http import DROP, PEER_CERTIFICATE
 
 __all__ = [
     "OPERATOR_SMS",
     "PRO_SANTE_CONNECT",
+    "CertificateRequired",
     "application",
     "page",
     "read_body",
@@ -178,6 +180,22 @@ async def _submit(request: Request) -> Response:
     return Response("document.forms[0].submit();", 200, media_type="text/javascript")
 
 
+class CertificateRequired:
+    """An application for clients with certificates: who has none is told so in HTTP."""
+
+    def __init__(self, app: ASGIApp, provider: Provider) -> None:
+        self._app = app
+        self._provider = provider
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 401 and log why."""
+        if scope["type"] != "http" or scope.get(PEER_CERTIFICATE) is not None:
+            await self._app(scope, receive, send)
+            return
+        refused = Refused(refusals_request.CERTIFICATE_ABSENT)
+        await send_reply(self._provider.refuse(refused), scope, send)
+
+
 def application(provider: Provider, extra: list[Route]) -> ASGIApp:
     """Return the ASGI application of a provider; `extra` are the control routes and pages."""
     endpoints = Endpoints(provider)
@@ -187,4 +205,11 @@ def application(provider: Provider, extra: list[Route]) -> ASGIApp:
         called = scope["type"] == "http" and endpoints.serves(scope["path"])
         await (endpoints if called else pages)(scope, receive, send)
 
-    return answer
+    paths = provider.settings.paths
+    return Outages(
+        answer,
+        paths=frozenset(paths.values()) - {""} | {"/auth"},
+        until=provider.outage,
+        now=provider.now,
+        drop=DROP,
+    )

@@ -254,6 +254,7 @@ class Visitor(asyncio.Protocol):
         tls_seconds: length of the handshake; 0 before it.
         stage: what it waits for.
         inside: whether the door counts it.
+        aborting: called before the connection is cut, for a protocol that may be answering.
     """
 
     def __init__(self, door: Door) -> None:
@@ -266,6 +267,7 @@ class Visitor(asyncio.Protocol):
         self.tls_seconds = 0.0
         self.stage = Stage.WORKING
         self.inside = False
+        self.aborting: Callable[[], None] | None = None
         self.shaking: asyncio.Timeout | None = None
         self._transport: asyncio.Transport | None = None
         self._early = bytearray()
@@ -305,6 +307,8 @@ class Visitor(asyncio.Protocol):
 
     def abort(self) -> None:
         """Cut the connection."""
+        if self.aborting is not None:
+            self.aborting()
         if self._transport is not None:
             self._transport.abort()
 

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import ssl
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
@@ -19,7 +20,7 @@ from typing import Any, cast
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from sandbox.serve.door import Door, DoorLimits, Visitor
@@ -30,6 +31,7 @@ __all__ = ["DROP", "HTTP_LIMITS", "PEER_CERTIFICATE", "HttpServer", "LoopbackOnl
 PEER_CERTIFICATE = "sandbox.serve.certificate"
 DROP = "sandbox.serve.drop"
 _MAX_HEAD = 16 * 1024
+_MAX_AHEAD = 1_000  # requests that a client may send before it has read the first answer
 _GRACE = 0.3  # s that answers under way have when a server stops
 HTTP_LIMITS = DoorLimits(
     connections=512, first_seconds=10.0, idle_seconds=15.0, stalled_seconds=30.0
@@ -154,6 +156,8 @@ class _Http(HttpToolsProtocol):
         self._head = 0
         self._in_body = False
         self._dated = 0
+        self._unanswered: deque[RequestResponseCycle] = deque()
+        visitor.aborting = self._forget
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a head has its limit."""
@@ -185,6 +189,9 @@ class _Http(HttpToolsProtocol):
         """What follows is a body."""
         self._in_body = True
         super().on_headers_complete()
+        self._unanswered.append(self.cycle)
+        if len(self._unanswered) > _MAX_AHEAD:
+            self._visitor.abort()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -196,6 +203,20 @@ class _Http(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The next request may come, or has."""
+        if self._unanswered:
+            self._unanswered.popleft()
         super().on_response_complete()
         if self.cycle.response_complete:
             self._visitor.waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody is there to be answered."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def _forget(self) -> None:
+        # uvicorn tells the last request only; the others would write to what is closed.
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._unanswered.clear()

@@ -14,7 +14,7 @@ from sandbox.simulation.draws import NANOSECONDS, mix
 from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
-from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, lay_out
+from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, capacity_of
 from sandbox.space.compatibility import can_connect, mechanisms_used
 from sandbox.space.designs import Design, Endpoint
 from sandbox.space.login_policies import LoginPolicy
@@ -22,7 +22,7 @@ from sandbox.space.methods import Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Accesses, BalKind, Space
 from sandbox.space.tables import week
 
-__all__ = ["build_model", "capacity_of"]
+__all__ = ["build_model"]
 
 # An access has one method, so registers of different methods share a column: eight to a cache line.
 REGISTERS = {
@@ -31,35 +31,12 @@ REGISTERS = {
 }  # fmt: skip
 COLUMNS = 8
 HOUR = 3600
-SMTP_USE = 0.1  # sessions of SMTP an access, over those of IMAP: how an operator cuts its cores
 ALL_METHODS, ALL_MECHANISMS = tuple(Method), tuple(Mechanism)
 
 
 def _serves(endpoint: Endpoint, methods: NDArray[np.int8]) -> NDArray[np.bool_]:
     numbers = [ALL_METHODS.index(method) for method in endpoint.methods]
     return np.isin(methods, numbers)
-
-
-def foreseen_use(space: Space, design: Design) -> dict[str, NDArray[np.float64]]:
-    """Return, by endpoint, how much use of it each operator foresees: its accesses by method.
-
-    Accesses that a design keeps out are foreseen too. SMTP is used ten times less than IMAP.
-    """
-    accesses, operators = space.accesses, len(space.operators)
-    use = {}
-    for endpoint in design.endpoints:
-        mine = _serves(endpoint, accesses.method)
-        counts = np.bincount(accesses.operator[mine], minlength=operators).astype(np.float64)
-        use[endpoint.name] = counts * (1.0 if endpoint.protocol == "imap" else SMTP_USE)
-    return use
-
-
-def capacity_of(space: Space, design: Design) -> Capacity:
-    """Return what every operator of a space has to serve with under a design."""
-    return lay_out(
-        space.scenario, design, space.operator_mailboxes / space.scale,
-        foreseen_use(space, design), scale=space.scale,
-    )  # fmt: skip
 
 
 class _Builder:
@@ -256,7 +233,8 @@ def build_model(
     policy = policy or scenario.policy()
     able = can_connect(space, [(design, policy)])
     kept = able if kept is None else able & kept
-    builder = _Builder(space, design, capacity or capacity_of(space, design))
+    own = capacity or capacity_of(scenario, design, scale=space.scale)
+    builder = _Builder(space, design, own)
     space = replace(space, accesses=whole.only(kept))
     accesses = space.accesses
     layout = builder.layout()

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.space.designs import PROTOCOLS, Design
+from sandbox.space.methods import Method
+from sandbox.space.operators import operator_sizes, operator_weights
 from sandbox.space.scenario import Resources, Scenario, Servers
 
 __all__ = [
@@ -29,12 +31,15 @@ __all__ = [
     "Cores",
     "Part",
     "as_cores",
+    "capacity_of",
+    "foreseen_use",
     "lay_out",
     "of_operator",
     "servers_of",
 ]
 
 RELAY = "mx"  # where mail from other operators comes in
+SMTP_USE = 0.1  # of an endpoint, as against IMAP
 SLOWEST = 1 / 32  # pace; a smaller part of a core is overstated rather than made of waiting
 NATIONAL = ("psc", "sms", "directory")  # what all operators share
 
@@ -81,8 +86,9 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one endpoint of one operator has: connections at once, waiting ones, cores."""
+    """What one endpoint of one operator has: its pool's connections at once and waiting, cores."""
 
+    pool: str
     slots: int
     backlog: int
     cores: float
@@ -185,20 +191,52 @@ def lay_out(
     )
 
 
-def of_operator(
-    scenario: Scenario, design: Design, mailboxes: float, use: Mapping[str, float]
-) -> dict[str, Part]:
+def foreseen_use(scenario: Scenario, design: Design) -> dict[str, Floats]:
+    """Return, by endpoint, how much use of it each operator foresees: accesses, by their method.
+
+    Accesses that a design keeps out are foreseen too. SMTP is used ten times less than IMAP.
+    """
+    by_method = {method: np.zeros(scenario.operators.count) for method in Method}
+    for name, people in scenario.populations.items():
+        active = people.units * people.deployment * people.active
+        holders = round(scenario.mailboxes.holders)
+        held = people.personal_mailboxes + people.shared_mailboxes * holders
+        shares = {
+            Method.CPS: people.method_cps,
+            Method.TOTP: people.method_totp,
+            Method.ECPS: people.method_ecps,
+            Method.SMS: people.method_sms,
+        }
+        for method, share in shares.items():
+            by_method[method] += active * held * share * operator_weights(scenario, name)
+        robots = active * people.application_mailboxes
+        weights = operator_weights(scenario, name, applications=True)
+        by_method[Method.CERTIFICATE] += robots * weights
+    return {
+        endpoint.name: sum((by_method[method] for method in endpoint.methods), np.zeros(1))
+        * (1.0 if endpoint.protocol == "imap" else SMTP_USE)
+        for endpoint in design.endpoints
+    }
+
+
+def capacity_of(scenario: Scenario, design: Design, *, scale: float = 1.0) -> Capacity:
+    """Return what every operator of a scenario has to serve with under a design."""
+    use = foreseen_use(scenario, design)
+    return lay_out(scenario, design, operator_sizes(scenario), use, scale=scale)
+
+
+def of_operator(scenario: Scenario, design: Design, operator: int) -> dict[str, Part]:
     """Return what each endpoint of one operator has, `mx` included, for one that runs it.
 
     Endpoints of one pool show the whole pool each: together they have it once.
     """
-    planned = {name: np.array([float(value)]) for name, value in use.items()}
-    found = lay_out(scenario, design, np.array([float(mailboxes)]), planned)
+    found = capacity_of(scenario, design)
     return {
         name: Part(
-            slots=int(found.slots[pool][0]),
-            backlog=int(found.backlog[pool][0]),
-            cores=float(found.cores[name][0]),
+            pool=pool,
+            slots=int(found.slots[pool][operator]),
+            backlog=int(found.backlog[pool][operator]),
+            cores=float(found.cores[name][operator]),
         )
         for name, pool in found.pool_of.items()
     }

@@ -46,6 +46,16 @@ BOTH: tuple[str, ...] = (
     "policies.prelogin_timeout",
     "policies.ticket_seconds",
     "policies.backlog",
+    "populations.*.units",
+    "populations.*.deployment",
+    "populations.*.*_mailboxes",
+    "populations.*.active",
+    "populations.*.method_*",
+    "mailboxes.holders",
+    "resources.placement",
+    "resources.misjudged",
+    "resources.*.mailboxes",
+    "resources.*.*_connections",
     "network.dns_ttl",
     "network.tls13_server",
     "backends.psc.timeout",
@@ -62,8 +72,14 @@ _COSTS = "counted in the cost table; nothing runs on it"
 # Pattern -> why the live space has no use for it.
 SIMULATED: dict[str, str] = {
     "traffic.*": _PEOPLE,
-    "populations.*": _PEOPLE,
-    "mailboxes.holders": _PEOPLE,
+    "populations.*.message_share": _PEOPLE,
+    "populations.*.machine_share": _PEOPLE,
+    "populations.*.present_*": _PEOPLE,
+    "populations.*.opening_*": _PEOPLE,
+    "populations.*.closing_*": _PEOPLE,
+    "populations.*.rtt*": _NETWORK,
+    "populations.*.port_blocked": _NETWORK,
+    "populations.*.software_*": _PEOPLE,
     "software.*": _SOFTWARE,
     "products.*": _SOFTWARE,
     "methods.cps.*": _DEVICE,
@@ -73,7 +89,9 @@ SIMULATED: dict[str, str] = {
     "network.dns_miss": _NETWORK,
     "network.dns_users": _NETWORK,
     "processor.*": _MACHINE,
-    "resources.*": _MACHINE,
+    "resources.*_cores": _MACHINE,
+    "resources.user_connections": "live operators do not count the connections of one mailbox",
+    "resources.address_*": "on loopback all clients have one address",
     "backends.psc.servers": _BACKEND,
     "backends.psc.authentication": _BACKEND,
     "backends.psc.token": _BACKEND,
@@ -85,6 +103,7 @@ SIMULATED: dict[str, str] = {
     "relay.queue_mean": "a live operator relays at once",
     "relay.rtt": _NETWORK,
     "costs.*": _COSTS,
+    "migration.*": "counted over quarters in the plan of a migration; nothing runs on it",
 }
 
 # Keys whose value the wire knows in whole seconds only (CIBA Core §7.3, RFC 6749 §5.1, RFC 1035).
@@ -117,8 +136,8 @@ def _refused(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if not float(value_of(scenario, key)).is_integer():
             yield key, "the wire counts it in whole seconds; give a whole number"
     policies = scenario.policies
-    if policies.ciba_mode != "poll":
-        yield "policies.ciba_mode", "operators on the wire poll; put poll"
+    if scenario.resources.placement != "dedicated":
+        yield "resources.placement", "each socket on the wire has slots of its own; put dedicated"
     if policies.totp_step > LONGEST_STEP:
         yield "policies.totp_step", f"no telephone computes such codes; at most {LONGEST_STEP}"
     if policies.ticket_seconds not in (0, TICKET_SECONDS):

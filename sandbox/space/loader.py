@@ -286,9 +286,12 @@ def json_schema() -> Tree:
                 optional(child)
 
     optional(schema)
-    for table in ("DesignTable", "EndpointTable", "LoginPolicyTable", "Outage", "SweepTable"):
+    for table in (
+        "DesignTable", "EndpointTable", "LoginPolicyTable", "OperatorFit", "Outage", "Plan",
+        "SweepTable", "Wave",
+    ):  # fmt: skip
         schema["$defs"][table]["required"] = [
-            key for key in schema["$defs"][table]["properties"] if key != "labels"
+            key for key in schema["$defs"][table]["properties"] if key not in {"labels", "retire"}
         ]
     schema["required"] = ["title", "title_en", "period", "compare"]
     schema["x-inputs"] = {

@@ -18,6 +18,7 @@ from sandbox.space.methods import Mechanism, Method
 __all__ = [
     "EndpointTable",
     "Outage",
+    "Plan",
     "Population",
     "Resources",
     "Scenario",
@@ -371,6 +372,63 @@ class Costs(Section):
     amortisation: Positive
 
 
+class Migration(Section):
+    """How fast the space grows and moves, and what the move asks of people."""
+
+    growth: Annotated[float, Field(gt=-1, le=10)]
+    update_quarters: Annotated[float, Field(gt=0, le=100)]
+    opened_quarter: Share
+    calls_cut: NotNegative
+    telephone_minutes: NotNegative
+    update_minutes: NotNegative
+
+
+class Wave(Section):
+    """Editors that deliver together."""
+
+    editors: str
+    share: Share  # of the accesses on software of their own
+    quarter: Annotated[int, Field(ge=1)]
+
+
+class Plan(Section):
+    """A move to a design, quarter by quarter.
+
+    Attributes:
+        start: first day of the first quarter.
+        ecps: share of people who use the e-CPS, one a quarter.
+        psc_ciba: when Pro Santé Connect offers CIBA.
+        retire: when the old doors close; None: never.
+    """
+
+    start: date
+    ecps: Annotated[tuple[Share, ...], Field(min_length=1, max_length=80)]
+    psc_ciba: date
+    retire: date | None = None
+    waves: Annotated[tuple[Wave, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def waves_fit_the_plan(self) -> Self:
+        """Editors deliver once, within the plan; a quarter starts with a quarter of the year."""
+        if self.start.day != 1 or self.start.month % 3 != 1:
+            raise ValueError(
+                f"start {self.start} is not the first day of a quarter (1 January, April, July or"
+                " October)"
+            )
+        total = sum(wave.share for wave in self.waves)
+        if total > 1 + ROUNDING:
+            raise ValueError(f"waves: shares sum to {total:g}; they must sum to 1 at most")
+        for wave in self.waves:
+            if wave.quarter > len(self.ecps):
+                raise ValueError(
+                    f"waves: {wave.editors!r} in quarter {wave.quarter}; the plan has"
+                    f" {len(self.ecps)} (one a value of ecps)"
+                )
+        if self.retire is not None and self.retire < self.start:
+            raise ValueError(f"retire {self.retire} is before the plan starts ({self.start})")
+        return self
+
+
 class Outage(Section):
     """A back end that does not answer for a while."""
 
@@ -493,6 +551,7 @@ class Scenario(Section):
     backends: Backends
     relay: Relay
     costs: Costs
+    migration: Migration
     operators: Operators
     compare: Annotated[tuple[str, ...], Field(min_length=1)]
     designs: dict[Name, DesignTable] = {}
@@ -500,6 +559,7 @@ class Scenario(Section):
     login_policies: dict[Name, LoginPolicyTable] = {}
     outages: tuple[Outage, ...] = ()
     sweep: SweepTable | None = None
+    plan: Plan | None = None
 
     @model_validator(mode="after")
     def shares_of_products(self) -> Self:

@@ -31,7 +31,7 @@ from sandbox.trust.list_verify import ListKeeper, ListPolicy, verify_list
 from sandbox.trust.list_xml import ListError, sign_list
 from sandbox.trust.profiles import Marker, ProfileName
 from sandbox.trust.topology import OperatorRow, topology
-from sandbox.trust.zone import Host, MailDomain, Service, ZoneSpec
+from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = [
     "DN",
@@ -57,7 +57,7 @@ __all__ = [
     "Person",
     "ProfileName",
     "RevocationStatus",
-    "Service",
+    "SrvRecord",
     "TestCA",
     "Urls",
     "ZoneSpec",

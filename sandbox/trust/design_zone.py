@@ -10,15 +10,14 @@ lists all endpoints of a protocol, by rising priority; a label above it names th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sandbox.space.designs import Design, Endpoint
+from sandbox.space.designs import Design
 from sandbox.space.errors import UserError
-from sandbox.trust.zone import Host, MailDomain, Service, ZoneSpec
+from sandbox.space.places import Place
+from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = [
     "SUFFIX",
-    "Place",
     "certificate_names",
     "operator_address",
     "places",
@@ -38,25 +37,6 @@ FIRST_BLOCK = 1
 OPERATORS_PER_BLOCK = 250  # 127.block.number.address
 MOST_OPERATORS = 250 * OPERATORS_PER_BLOCK
 RELAY = 250  # last part of the relay's address; endpoints count from 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where an endpoint of a design stands at one operator.
-
-    Attributes:
-        design: name of the design.
-        endpoint: what stands there.
-        host: FQDN.
-        address: loopback address.
-        port: TCP port, offset included.
-    """
-
-    design: str
-    endpoint: Endpoint
-    host: str
-    address: str
-    port: int
 
 
 def subdomain(design: Design, first: Design, suffix: str) -> str:
@@ -101,6 +81,7 @@ def places(
     }
     return tuple(
         Place(
+            operator=operator,
             design=design.name,
             endpoint=endpoint,
             host=(
@@ -124,22 +105,22 @@ def certificate_names(
     return {label: tuple(found) for label, found in names.items()}
 
 
-def _services(found: Sequence[Place]) -> tuple[Service, ...]:
+def _services(found: Sequence[Place]) -> tuple[SrvRecord, ...]:
     """Return the SRV records of one design."""
-    services: list[Service] = []
+    services: list[SrvRecord] = []
     rank: dict[str, int] = {}
     for place in found:
         label = LABELS[place.endpoint.protocol, place.endpoint.tls]
         rank[label] = rank.get(label, 0) + 1
         services.append(
-            Service(
+            SrvRecord(
                 label=label, target=place.host, port=place.port, priority=10 * rank[label]
             )
         )  # fmt: skip
         _, _, method = place.endpoint.name.partition(".")
         if method:
             services.append(
-                Service(label=f"{method}._{label}", target=place.host, port=place.port)
+                SrvRecord(label=f"{method}._{label}", target=place.host, port=place.port)
             )  # fmt: skip
     return tuple(services)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from sandbox.serve import BindError, Door, DoorLimits, Pool, Visitor, bind
+from sandbox.serve.turns import Turns
 from sandbox.trust.resolver import Resolver
 
 __all__ = ["DNS_LIMITS", "DnsServer"]
@@ -102,53 +103,35 @@ class _Udp(asyncio.DatagramProtocol):
             self._transport.sendto(data, addr)
 
 
-class _Tcp(asyncio.Protocol):
+class _Tcp(Turns):
     """A connection: messages after their length (RFC 1035 §4.2.2), answered each when it is due."""
 
     def __init__(self, server: DnsServer, visitor: Visitor) -> None:
+        super().__init__(visitor)
         self._server = server
-        self._visitor = visitor
-        self._received = bytearray()
-        self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        while len(self._received) >= 2:
-            end = 2 + int.from_bytes(self._received[:2], "big")
-            if len(self._received) < end:
-                return
-            query = bytes(self._received[2:end])
-            del self._received[:end]
-            self._answer(query)
-
-    def pause_writing(self) -> None:
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self._transport is not None:
-            self._transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._transport = None
-
-    def _answer(self, query: bytes) -> None:
-        self._visitor.working()
+    def step(self) -> bool:
+        """Answer a query."""
+        end = 2 + int.from_bytes(self.received[:2], "big")
+        if len(self.received) < max(end, 2):
+            return False
+        query = bytes(self.received[2:end])
+        del self.received[:end]
+        self.visitor.working()
         self._server.before()
         reply = self._server.resolver.answer(query, "tcp")
         if reply.data is None:
-            self._visitor.waiting()  # silence: until the client gives up, or has had its time
-            return
+            self.visitor.waiting()  # silence: until the client gives up, or has had its time
+            return True
         framed = len(reply.data).to_bytes(2, "big") + reply.data
         if reply.delay:
             asyncio.get_running_loop().call_later(reply.delay, self._send, framed)
         else:
             self._send(framed)
+        return True
 
     def _send(self, framed: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(framed)
-            self._visitor.waiting()
+        if self.transport is not None:
+            self.transport.write(framed)
+            if not self.full:
+                self.visitor.waiting()

@@ -25,7 +25,7 @@ import dns.rrset
 from sandbox.space.errors import UserError
 from sandbox.trust.zone import LOOPBACK, ZoneSpec
 
-__all__ = ["DNS_FAULTS", "DnsFault", "Reply", "Resolver"]
+__all__ = ["DNS_FAULTS", "Answer", "DnsFault", "Resolver"]
 
 # What goes wrong -> what a client sees, French then English.
 DNS_FAULTS: dict[str, str] = {
@@ -90,7 +90,7 @@ class DnsFault:
 
 
 @dataclass(frozen=True)
-class Reply:
+class Answer:
     """What to send: the reply's bytes, or None to stay silent; seconds to wait first."""
 
     data: bytes | None
@@ -123,7 +123,7 @@ class Resolver:
         """The faults in force, the first that matches a question wins."""
         return tuple(self._faults)
 
-    def answer(self, data: bytes, transport: Literal["udp", "tcp"]) -> Reply:
+    def answer(self, data: bytes, transport: Literal["udp", "tcp"]) -> Answer:
         """Answer one query.
 
         Args:
@@ -135,20 +135,20 @@ class Resolver:
             identifier, with silence otherwise; a response is met with silence (no loops).
         """
         if len(data) < 12:
-            return Reply(None)
+            return Answer(None)
         if data[2] & 0x80:
-            return Reply(None)
+            return Answer(None)
         if data[2] & 0x78:
             # Another opcode: its sections mean something else, so only the header is answered.
-            return Reply(data[:2] + bytes([0x80 | (data[2] & 0x78), 4]) + bytes(8))
+            return Answer(data[:2] + bytes([0x80 | (data[2] & 0x78), 4]) + bytes(8))
         try:
             query = dns.message.from_wire(data, ignore_trailing=False)
         except (dns.exception.DNSException, ValueError):
             # Identifier, QR, RCODE 1 (FORMERR), no section.
-            return Reply(data[:2] + b"\x80\x01" + bytes(8))
+            return Answer(data[:2] + b"\x80\x01" + bytes(8))
         refusal = self._refusal(query)
         if refusal is not None:
-            return Reply(_wire(_error(query, refusal), transport, query))
+            return Answer(_wire(_error(query, refusal), transport, query))
         question = query.question[0]
         self.queries[dns.rdatatype.to_text(question.rdtype)] = (
             self.queries.get(dns.rdatatype.to_text(question.rdtype), 0) + 1
@@ -181,21 +181,21 @@ class Resolver:
 
     def _reply(
         self, query: dns.message.Message, transport: Literal["udp", "tcp"], fault: DnsFault | None
-    ) -> Reply:
+    ) -> Answer:
         match fault.kind if fault else "":
             case "timeout":
-                return Reply(None)
+                return Answer(None)
             case "servfail":
-                return Reply(_wire(_error(query, dns.rcode.SERVFAIL), transport, query))
+                return Answer(_wire(_error(query, dns.rcode.SERVFAIL), transport, query))
             case "refused":
-                return Reply(_wire(_error(query, dns.rcode.REFUSED), transport, query))
+                return Answer(_wire(_error(query, dns.rcode.REFUSED), transport, query))
             case "truncated" if transport == "udp":
                 cut = _response(query)
                 cut.flags |= dns.flags.TC
-                return Reply(cut.to_wire())
+                return Answer(cut.to_wire())
         response = self._resolve(query, fault)
         delay = fault.delay if fault and fault.kind == "slow" else 0.0
-        return Reply(_wire(response, transport, query), delay)
+        return Answer(_wire(response, transport, query), delay)
 
     def _resolve(self, query: dns.message.Message, fault: DnsFault | None) -> dns.message.Message:
         records = self.zone.records

@@ -30,6 +30,7 @@ def server_files(
     addresses: Sequence[str],
     *,
     authority: Path | None = None,
+    rsa: bool = False,
 ) -> TlsFiles:
     """Have the authority in `authority` certify a server; write `folder`/tls.
 
@@ -40,7 +41,8 @@ def server_files(
         UserError: there is no authority in that folder.
     """
     if authority is None:
-        ca = TestCA.open(folder / "authority", key_kind=KeyKind.P256)
+        kind = KeyKind.RSA_2048 if rsa else KeyKind.P256
+        ca = TestCA.open(folder / "authority", key_kind=kind)
     elif (authority / "ca.json").exists():
         ca = TestCA.open(authority)
     else:

@@ -20,7 +20,7 @@ import dns.rdtypes.ANY.TXT
 
 from sandbox.space.errors import UserError
 
-__all__ = ["Host", "MailDomain", "Records", "Service", "ZoneSpec", "hosts_lines"]
+__all__ = ["Host", "MailDomain", "Records", "SrvRecord", "ZoneSpec", "hosts_lines"]
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
@@ -34,7 +34,7 @@ class Host:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
+class SrvRecord:
     """An SRV record of a mail domain.
 
     Attributes:
@@ -66,7 +66,7 @@ class MailDomain:
 
     name: str
     relays: tuple[tuple[int, str], ...] = ()
-    services: tuple[Service, ...] = ()
+    services: tuple[SrvRecord, ...] = ()
     texts: tuple[str, ...] = ()
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from sandbox.space.errors import UserError
 from sandbox.trust.resolver import DnsFault, Resolver
-from sandbox.trust.zone import Host, MailDomain, Service, ZoneSpec
+from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = ["faults_reader", "load_faults", "load_zone"]
 
@@ -48,7 +48,7 @@ def load_zone(path: Path) -> ZoneSpec:
             MailDomain(
                 name=each.pop("name"),
                 relays=tuple((int(p), str(h)) for p, h in each.pop("relays", ())),
-                services=tuple(Service(**s) for s in each.pop("services", ())),
+                services=tuple(SrvRecord(**s) for s in each.pop("services", ())),
                 texts=tuple(each.pop("texts", ())),
                 **each,
             )

@@ -13,9 +13,9 @@ from lxml import etree
 
 from sandbox.live.autoconfig import Discovery, autoconfig, autoconfig_handler, autodiscover
 from sandbox.live.plan import SpacePlan
-from sandbox.operators.model import SaslName
 from sandbox.serve.plain import Request, Response
 from sandbox.space.designs import BUILT_IN
+from sandbox.space.methods import Mechanism, Method
 
 Ask = Callable[..., Response]
 # Mozilla's words. Thunderbird itself takes passwords, and passes over what it cannot do.
@@ -38,6 +38,7 @@ def discoveries(plan: SpacePlan) -> dict[str, Discovery]:
             domain=base,
             name="OP",
             endpoints=tuple(e for e in operator.endpoints if e.design == design),
+            policy=plan.policy,
             issuer="https://127.0.0.1:1/realm",
             authorization="https://127.0.0.1:1/auth",
             token="https://127.0.0.1:1/token",
@@ -108,9 +109,12 @@ def test_where_tokens_are_taken_the_issuer_is_told(plan: SpacePlan) -> None:
     found = known["op001.mssante.test"]
     with_tokens = etree.fromstring(autoconfig(found))
     assert with_tokens.findtext("oAuth2/issuer") == "https://127.0.0.1:1/realm"
-    typed = (SaslName.PLAIN, SaslName.LOGIN)
-    endpoints = tuple(replace(each, mechanisms=typed) for each in found.endpoints)
-    assert etree.fromstring(autoconfig(replace(found, endpoints=endpoints))).find("oAuth2") is None
+    typed = {
+        protocol: {**ways, Method.ECPS: (Mechanism.PLAIN,)}
+        for protocol, ways in found.policy.mechanisms.items()
+    }
+    policy = replace(found.policy, mechanisms=typed)
+    assert etree.fromstring(autoconfig(replace(found, policy=policy))).find("oAuth2") is None
 
 
 @pytest.mark.parametrize("path", MOZILLA)

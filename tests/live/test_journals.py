@@ -19,7 +19,8 @@ REFUSED = {
     "fr": "Ce code a servi.", "en": "This code was used.", "clause": "RFC 6238 §5.2",
     "remedy_fr": "Attendre le suivant.", "remedy_en": "Wait for the next.",
     "operator": "op1", "design": "single-endpoint", "endpoint": "smtp", "protocol": "smtp",
-    "client": "127.0.0.9", "tls": "TLSv1.3", "mailbox": "alice@op1.mssante.test",
+    "client": "127.0.0.9", "client_port": 49152, "tls": "TLSv1.3",
+    "mailbox": "alice@op1.mssante.test",
 }  # fmt: skip
 ACCEPTED = {
     "seq": 1, "at": 1_795_558_960.0, "event": "accepted", "queue_id": "Q", "client": "127.0.0.7",
@@ -65,6 +66,8 @@ def test_json_gives_entries_as_they_are(folder: Path) -> None:
     ("address", "operators"),
     [
         ("127.0.0.9", ["op1"]),
+        ("127.0.0.9:49152", ["op1"]),
+        ("127.0.0.9:49153", []),
         ("alice@op1.mssante.test", ["op1"]),
         ("bob@op1.mssante.test", ["op2"]),
         ("127.0.0.1", []),

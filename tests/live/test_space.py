@@ -331,6 +331,40 @@ def test_a_restart_keeps_mail_accounts_and_used_codes(tmp_path: Path) -> None:
             assert subjects(imap) == ["kept"]
 
 
+def test_pro_sante_connect_falls_silent_when_the_scenario_says_and_comes_back(
+    tmp_path: Path,
+) -> None:
+    text = (Path("scenarios") / "panne-psc.toml").read_text("utf-8")
+    scenario = tmp_path / "panne.toml"
+    scenario.write_text(f"{text}\n[backends.psc]\ntimeout = 1\n", "utf-8")
+    with live(
+        str(scenario), designs=("single-endpoint",), operators=1, outage_now=True
+    ) as space:  # fmt: skip
+        sheet = space.sheet
+        assert len(sheet["psc"]["outages"]) == 1
+        way = choose(sheet, account(sheet, "PER"), "imap", method="ecps")
+        with pytest.raises(MailError, match="UNAVAILABLE"):
+            open_imap(way, quiet)
+        # The sandbox's own pages answer: the clock can be moved past the outage.
+        space.psc.advance(3_601)
+        with open_imap(way, quiet) as imap:
+            assert imap.noop()[0] == "OK"
+
+
+def test_operators_are_pinged_where_the_scenario_says_so(tmp_path: Path) -> None:
+    text = (Path("scenarios") / "demo.toml").read_text("utf-8")
+    scenario = tmp_path / "pinged.toml"
+    # Who polled would ask after a minute for the first time.
+    pace = '[policies]\nciba_mode = "ping"\nciba_interval = 60\n'
+    scenario.write_text(f"{text}\n{pace}", "utf-8")
+    with live(str(scenario), designs=("single-endpoint",), operators=1) as space:
+        way = choose(space.sheet, account(space.sheet, "PER"), "imap", method="ecps")
+        with open_imap(way, quiet) as imap:
+            assert imap.noop()[0] == "OK"
+        (request,) = space.psc.provider.requests.of()
+        assert (request.mode, request.polls) == ("ping", 1)
+
+
 def test_a_space_that_is_ready_has_its_authority_at_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

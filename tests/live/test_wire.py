@@ -7,16 +7,27 @@ from typing import Any
 
 import pytest
 
+from sandbox.live.plan import SpacePlan, plan_space
 from sandbox.live.wire import Wire, wire_of
 from sandbox.space.errors import UserError
 from sandbox.space.executions import BOTH, SIMULATED, check_live, key_groups, value_of
 from sandbox.space.loader import load_scenario, parse_scenario, with_inputs
+from sandbox.space.scenario import Scenario
 from sandbox.space.tables import inputs
 
 DEMO = load_scenario("demo")
 IN_BOTH = key_groups(DEMO).both
 # Words, and numbers of which the wire has few: another value than the default that it can have.
 OTHERS: dict[str, Any] = {
+    "login_policy": "xoauth2",
+    "policies.ciba_mode": "ping",
+    "populations.liberal.personal_mailboxes": 1.5,
+    "populations.liberal.application_mailboxes": 0.1,
+    "populations.ehpad.machine_share": 0.2,
+    # Across the size of an operator of the scenario.
+    "resources.small.mailboxes": 120,
+    "resources.medium.mailboxes": 510,
+    "resources.large.mailboxes": 1300,
     "policies.token_check": "jwks",
     "policies.ticket_seconds": 0,
     "policies.totp_step": 60,
@@ -33,8 +44,28 @@ def another(key: str) -> Any:
     return row.low if row.value == row.high else row.high
 
 
-def set_to(key: str, value: Any) -> Wire:
-    return wire_of(with_inputs(DEMO, {key: value}))
+def live_of(scenario: Scenario) -> tuple[Wire, SpacePlan]:
+    """Return all that the live space takes from a scenario."""
+    return wire_of(scenario), plan_space(scenario, ("all",), operators=scenario.operators.count)
+
+
+def set_to(key: str, value: Any) -> tuple[Wire, SpacePlan]:
+    return live_of(with_inputs(BASE, {key: value}))
+
+
+# Operators of every size class; who has messages sent by machines has machines.
+BASE = with_inputs(
+    DEMO,
+    {
+        "populations.ehpad.application_mailboxes": 0.1,
+        "resources.small.mailboxes": 100,
+        "resources.medium.mailboxes": 400,
+        "resources.large.mailboxes": 600,
+    },
+)
+LIVE = live_of(BASE)
+# Of these the wire has one value: another is refused (below).
+SINGLE = {"resources.placement"}
 
 
 # Every input ----------------------------------------------------------------------------------
@@ -53,17 +84,14 @@ def test_no_row_of_the_declaration_is_empty() -> None:
         assert any(fnmatchcase(key, pattern) for key in inputs()), pattern
 
 
-@pytest.mark.parametrize("key", [key for key in IN_BOTH if key != "policies.ciba_mode"])
+@pytest.mark.parametrize("key", [key for key in IN_BOTH if key not in SINGLE])
 def test_an_input_of_both_executions_moves_the_wire(key: str) -> None:
-    assert set_to(key, another(key)) != wire_of(DEMO)
+    assert set_to(key, another(key)) != LIVE
 
 
 @pytest.mark.parametrize("key", sorted(key_groups(DEMO).simulated))
 def test_an_input_of_the_simulation_alone_moves_nothing_on_the_wire(key: str) -> None:
-    value: Any = "shared" if key == "resources.placement" else another(key)
-    # Who has messages sent by machines must have machines.
-    machines = with_inputs(DEMO, {"populations.ehpad.application_mailboxes": 0.1})
-    assert wire_of(with_inputs(machines, {key: value})) == wire_of(DEMO)
+    assert set_to(key, another(key)) == LIVE
 
 
 # What is set ----------------------------------------------------------------------------------
@@ -108,7 +136,7 @@ def test_sms_arrive_at_once_unless_people_are_drawn() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("policies.ciba_mode", "ping", "poll"),
+        ("resources.placement", "shared", "dedicated"),
         ("policies.ciba_interval", 2.5, "whole seconds"),
         ("policies.token_seconds", 270.5, "whole seconds"),
         ("policies.totp_step", 300, "at most 120"),

@@ -25,4 +25,6 @@ def test_a_name_in_a_journal_means_one_reason() -> None:
 
 
 def test_all_packages_that_refuse_are_walked() -> None:
-    assert {"wrong-password", "ciba-refused", "smtp-size", "relay-dn-unlisted"} <= set(REASONS)
+    names = {name for package, name in REASONS if package == "operators"}
+    assert {"wrong-password", "ciba-refused", "smtp-size", "relay-dn-unlisted", "loop"} <= names
+    assert {"psc"} <= {package for package, _ in REASONS}

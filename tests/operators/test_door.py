@@ -16,8 +16,8 @@ import uvloop
 from sandbox.operators.listener import Arrival, Listener, MailDoor, endpoint_context
 from sandbox.operators.model import SaslName
 from sandbox.serve import DoorLimits
-from sandbox.space.methods import Method
 from sandbox.trust import KeyKind, Organisation, TestCA
+from tests.operators.listening import a_listener
 
 HOSTS = ("one.op1.mssante.test", "two.op1.mssante.test")
 
@@ -66,10 +66,9 @@ def listener(folder: Path, host: str, tls: str, certificate: str = "optional") -
         (folder / "bundle.pem").read_text(),
         client_certificate=certificate,
     )
-    return Listener(
-        operator="op1", design="d", endpoint=host.partition(".")[0], host=host, protocol="imap",
-        methods=tuple(Method), mechanisms=(SaslName.PLAIN,), address="127.0.0.1", port=0, tls=tls,
-        context=context, client_certificate=certificate,
+    return a_listener(
+        context, name=host.partition(".")[0], host=host, mechanisms=(SaslName.PLAIN,), tls=tls,
+        client_certificate=certificate,
     )  # fmt: skip
 
 

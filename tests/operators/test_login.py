@@ -160,6 +160,8 @@ def test_an_operator_that_fails_within_answers_try_later_and_blames_nobody() -> 
         ({"tls": ""}, (), False),
         ({}, (SaslName.PLAIN,), False),
         ({"certificate": b"x"}, (SaslName.PLAIN, SaslName.EXTERNAL), True),
+        ({"certificate": b"x", "mechanisms": (SaslName.NONE,)}, (SaslName.EXTERNAL,), True),
+        ({"mechanisms": (SaslName.NONE,)}, (), False),
         (
             {"certificate": b"x", "mechanisms": (SaslName.EXTERNAL,)},
             (SaslName.EXTERNAL,), False,

@@ -23,6 +23,7 @@ from sandbox.operators.recorder import Recorder
 from sandbox.serve import DoorLimits
 from sandbox.simulation import recorder as simulated
 from sandbox.space.methods import Method
+from tests.operators.listening import a_listener
 
 START = 1_000_000.0
 
@@ -31,11 +32,10 @@ def listener(
     endpoint: str = "imap.otp", *, operator: str = "op1", design: str = "multi-endpoint"
 ) -> Listener:
     protocol = "relay" if not design else endpoint.partition(".")[0]
-    return Listener(
-        operator=operator, design=design, endpoint=endpoint,
+    return a_listener(
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), operator=operator, design=design, name=endpoint,
         host=f"{endpoint}.{operator}.mssante.test", protocol=protocol, methods=(Method.TOTP,),
-        mechanisms=(SaslName.PLAIN,), address="127.0.0.1", port=993, tls="implicit",
-        context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), client_certificate="none",
+        mechanisms=(SaslName.PLAIN,), port=993,
     )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ class Run:
             door = MailDoor(group, self.never, DoorLimits(connections=slots))
             self.recorder.watch(door)
             for each in group:
-                self.channel[each.operator, each.endpoint] = each.channel("127.0.0.9", 993)
+                self.channel[each.place.operator, each.place.name] = each.channel("127.0.0.9", 993)
 
     @staticmethod
     def never(arrival: Arrival) -> Any:

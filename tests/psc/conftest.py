@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import itertools
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,6 +29,7 @@ CIBA = "urn:openid:params:grant-type:ciba"
 DOCTOR = "899700000018"
 PHARMACIST = "899700000026"
 START = 1_800_000_000.0
+SERIAL = itertools.count()
 NOTIFICATION_TOKEN = "8d67dc78-7faa-4d41-aabd-67707b374255"
 EC_KEY = ECKey.generate_key("P-256", {"kid": "client-ec"})
 RSA_KEY = RSAKey.generate_key(2048, {"kid": "client-rsa"})
@@ -171,7 +173,7 @@ class Dialogue:
             "aud": self.provider.issuer,
             "exp": now + 60,
             "iat": now,
-            "jti": f"jti-{client_id}-{id(changes)}-{self.provider.events.last}",
+            "jti": f"assertion-{next(SERIAL)}",
             **changes,
         }
         claims = {name: value for name, value in claims.items() if value is not None}
@@ -181,8 +183,8 @@ class Dialogue:
             "client_assertion": jwt.encode({"alg": alg}, claims, key, algorithms=[alg]),
         }
 
-    def signed(self, *, alg: str = "ES256", key: Any = None, outside: Any = None, **changes: Any):
-        """Send a signed request; `changes` change its claims (None drops one)."""
+    def request_object(self, *, alg: str = "ES256", key: Any = None, **changes: Any) -> str:
+        """A request as a signed JWT; `changes` change its claims (None drops one)."""
         now = int(self.provider.now())
         claims = {
             "iss": "signed",
@@ -190,7 +192,7 @@ class Dialogue:
             "exp": now + 300,
             "iat": now,
             "nbf": now,
-            "jti": f"request-{self.provider.events.last}-{self.provider.requests.pending}",
+            "jti": f"request-{next(SERIAL)}",
             "scope": "openid",
             "login_hint": DOCTOR,
             "binding_message": "42",
@@ -198,8 +200,12 @@ class Dialogue:
         }
         claims = {name: value for name, value in claims.items() if value is not None}
         key = key or (EC_KEY if alg == "ES256" else RSA_KEY)
-        request = jwt.encode({"alg": alg}, claims, key, algorithms=[alg])
-        form = {"request": request, **self.assertion("signed"), **(outside or {})}
+        return jwt.encode({"alg": alg}, claims, key, algorithms=[alg])
+
+    def signed(self, *, outside: Any = None, **request: Any) -> Reply:
+        """Send a signed request."""
+        signed = self.request_object(**request)
+        form = {"request": signed, **self.assertion("signed"), **(outside or {})}
         return self.provider.backchannel(Credentials("", form))
 
     @property

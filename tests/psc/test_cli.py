@@ -40,7 +40,18 @@ def run(home, *words: str):
 
 
 def test_serve_approve_refuse_advance_events_and_stop(tmp_path):
-    server = mss("serve", "--port", "0", "--mtls-port", "0", "--json", "--home", str(tmp_path))
+    server = mss(
+        "serve",
+        "--port",
+        "0",
+        "--mtls-port",
+        "0",
+        "--wallet-port",
+        "0",
+        "--json",
+        "--home",
+        str(tmp_path),
+    )
     try:
         sheet = json.loads(server.stdout.readline())
         with httpx.Client(
@@ -87,7 +98,7 @@ def test_people_are_listed_without_a_server(tmp_path):
         ("serve", "--clients", "absent.toml"),
         ("serve", "--fapi"),
         ("serve", "--host-name", "example.com"),
-        ("serve", "--port", "0", "--mtls-port", "0", "--interval", "30000"),
+        ("serve", "--port", "0", "--mtls-port", "0", "--wallet-port", "0", "--interval", "30000"),
         ("serve", "--profile", "other"),
     ],
 )
@@ -97,7 +108,9 @@ def test_bad_options_are_user_errors(tmp_path, words):
 
 
 def test_a_port_that_is_taken_is_a_user_error(tmp_path, core_server):
-    result = run(tmp_path, "serve", "--port", str(core_server.port), "--mtls-port", "0")
+    result = run(
+        tmp_path, "serve", "--port", str(core_server.port), "--mtls-port", "0", "--wallet-port", "0"
+    )
     assert isinstance(result.exception, UserError)
     assert "autre port / choose another port" in str(result.exception)
 

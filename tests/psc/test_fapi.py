@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.psc import settings_for
+from sandbox.psc import running, settings_for
 from sandbox.psc.discovery import discovery
 from sandbox.psc.jose import ASYMMETRIC, read_jwt
+from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.trust import TestCA
 from tests.psc.conftest import (
@@ -199,3 +204,71 @@ def test_f8_tls_older_than_1_2_is_not_spoken(core_server, version):
 def test_fapi_is_for_the_core_profile():
     with pytest.raises(UserError):
         settings_for("psc", fapi=True)
+
+
+def handshake(server, context: ssl.SSLContext, port: int = 0) -> ssl.SSLSocket:
+    raw = socket.create_connection(("127.0.0.1", port or server.port), timeout=10)
+    return context.wrap_socket(raw, server_hostname="localhost")
+
+
+def trusting(server) -> ssl.SSLContext:
+    return client_context(server.files.ca)
+
+
+def test_f8_a_missing_certificate_is_answered_in_http_and_explained(core_server):
+    with http(core_server) as client:
+        answer = client.post(core_server.url("token", mtls=True), data={"grant_type": CIBA})
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    refusals = [e for e in core_server.provider.events.since() if e.kind == "refusal"]
+    assert refusals[-1].reason == "certificate-absent"
+
+
+def presents(server, port: int, certificate) -> bool:
+    """Whether a certificate that the client has reaches the server at this port."""
+    context = trusting(server)
+    context.load_cert_chain(*certificate)
+    form = f"client_id=mtls&grant_type={CIBA}&auth_req_id=x"
+    with handshake(server, context, port) as tls:
+        tls.sendall(
+            f"POST {server.provider.settings.paths['token']} HTTP/1.1\r\nHost: localhost\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(form)}\r\n\r\n{form}".encode()
+        )
+        return int(tls.recv(65_536).split()[1]) != 401
+
+
+def test_in_psc_the_main_host_asks_for_a_certificate_and_the_browsers_host_does_not(
+    psc_server, core_server, tmp_path
+):
+    authority = TestCA.open(psc_server.files.ca.parents[1] / "authority")
+    own = client_certificate(authority, "lps-mtls", tmp_path)
+    wallet = urlsplit(psc_server.provider.wallet_origin).port
+    assert presents(psc_server, psc_server.port, own)
+    assert not presents(psc_server, wallet, own)
+    assert psc_server.phones.startswith(psc_server.provider.wallet_origin)
+    authority = TestCA.open(core_server.files.ca.parents[1] / "authority")
+    own = client_certificate(authority, "lps-mtls", tmp_path)
+    assert not presents(core_server, core_server.port, own)
+
+
+def test_in_psc_a_client_with_a_certificate_authenticates_at_the_main_address(psc_server, tmp_path):
+    authority = TestCA.open(psc_server.files.ca.parents[1] / "authority")
+    own = client_certificate(authority, "lps-mtls", tmp_path)
+    form = {"client_id": "mtls", "scope": "openid scope_all", "login_hint": DOCTOR}
+    with http(psc_server, cert=own) as client:
+        assert client.post(psc_server.url("backchannel"), data=form).status_code == 200
+    with http(psc_server) as client:
+        assert client.post(psc_server.url("backchannel"), data=form).status_code == 401
+
+
+def test_fapi_serves_an_rsa_certificate_and_only_its_suites():
+    with running("core", fapi=True) as server:
+        context = trusting(server)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with handshake(server, context) as tls:
+            assert tls.cipher()[0].startswith("ECDHE-RSA-AES")
+            key = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True)).public_key()
+            assert isinstance(key, rsa.RSAPublicKey)
+        context.set_ciphers("ECDHE+CHACHA20")
+        with pytest.raises(ssl.SSLError):
+            handshake(server, context)

@@ -198,7 +198,7 @@ def test_a_browser_opens_the_phones_once_with_the_secret(core_server):
         assert "HttpOnly" in cookie
         assert "SameSite=strict" in cookie
         assert "secret" not in first.headers["location"]
-        assert client.get(core_server.origin + "/").status_code == 200
+        assert client.get(core_server.provider.wallet_origin + "/").status_code == 200
 
 
 def test_a_client_given_at_the_start_is_not_replaced(api):

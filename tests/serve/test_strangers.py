@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,6 +65,7 @@ class Case:
         limits: those that it has by default.
         port: tells the port once it runs.
         asks: a whole request.
+        enough: requests whose answers are more than kernels keep for who does not read.
         tls: whether TLS comes first.
     """
 
@@ -71,6 +73,7 @@ class Case:
     limits: DoorLimits
     port: Callable[[Any], int]
     asks: bytes
+    enough: int
     tls: bool = False
 
 
@@ -109,13 +112,13 @@ def query() -> bytes:
 
 
 DOORS = {
-    "http": Case(http(tls=False), HTTP_LIMITS, lambda server: server.port, GET),
-    "https": Case(http(tls=True), HTTP_LIMITS, lambda server: server.port, GET, tls=True),
-    "ldap": Case(ldap(0, None), LDAP_LIMITS, lambda server: server.ports["ldap"], search()),
+    "http": Case(http(tls=False), HTTP_LIMITS, lambda server: server.port, GET, 150),
+    "https": Case(http(tls=True), HTTP_LIMITS, lambda server: server.port, GET, 150, tls=True),
+    "ldap": Case(ldap(0, None), LDAP_LIMITS, lambda server: server.ports["ldap"], search(), 800),
     "ldaps": Case(
-        ldap(None, 0), LDAP_LIMITS, lambda server: server.ports["ldaps"], search(), tls=True
+        ldap(None, 0), LDAP_LIMITS, lambda server: server.ports["ldaps"], search(), 800, tls=True
     ),
-    "dns over tcp": Case(resolver, DNS_LIMITS, lambda server: server.port, query()),
+    "dns over tcp": Case(resolver, DNS_LIMITS, lambda server: server.port, query(), 1_000),
 }
 EVERY_DOOR = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 HALVES = {
@@ -222,6 +225,24 @@ def test_so_has_the_request_after_an_answer(
         assert client.recv(65_536)
         client.sendall(half(door))
         assert ended(client)
+
+
+def say(client: socket.socket, first: bytes, then: bytes) -> None:
+    """Say something and then little by little, until the connection is cut."""
+    client.sendall(first)
+    while True:
+        time.sleep(0.02)
+        client.sendall(then)
+
+
+@EVERY_DOOR
+def test_who_never_reads_an_answer_has_its_time(world: World, door: Case) -> None:
+    with (
+        opened(world, door, stalled_seconds=0.2) as port,
+        world.reach(door, port, buffer=4_096) as client,
+        pytest.raises(OSError, match=r"reset|Broken pipe|EOF|violation"),
+    ):
+        say(client, door.asks * door.enough, door.asks[:1])
 
 
 @EVERY_DOOR

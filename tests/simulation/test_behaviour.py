@@ -49,7 +49,8 @@ def test_a_session_cache_or_a_lenient_operator_lets_all_five_in(policy: dict[str
 def test_software_without_its_person_can_not_renew_an_expired_code() -> None:
     found = run(
         one_person("totp", "mail_client",
-                   **{"policies.session_seconds": 0, "policies.totp_step": 1})
+                   **{"policies.session_seconds": 0, "policies.totp_step": 1}),
+        seed=2,  # whose five connections start within one step
     )  # fmt: skip
     assert found.failures(Cause.PERSON_NEEDED) + found.failures(Cause.CODE_REUSED) == 4
 

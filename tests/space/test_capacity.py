@@ -7,9 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandbox.space.capacity import NATIONAL, RELAY, as_cores, lay_out, of_operator, servers_of
+from sandbox.space.capacity import (
+    NATIONAL,
+    RELAY,
+    SMTP_USE,
+    as_cores,
+    capacity_of,
+    foreseen_use,
+    lay_out,
+    of_operator,
+    servers_of,
+)
 from sandbox.space.designs import BUILT_IN, PROTOCOLS
 from sandbox.space.loader import load_scenario, with_inputs
+from sandbox.space.methods import Method
+from sandbox.space.population import build_space
 from sandbox.space.scenario import Scenario
 
 SIZES = np.array([30.0, 900.0, 5000.0, 60_000.0, 300_000.0])
@@ -100,13 +112,23 @@ def test_cores_are_worth_what_they_were_before_they_were_made_whole() -> None:
 
 def test_one_operator_has_what_it_has_among_all() -> None:
     given, design = scenario(), BUILT_IN["multi-endpoint"]
-    weights = {e.name: float(number + 1) for number, e in enumerate(design.endpoints)}
-    found = of_operator(given, design, 5000, weights)
-    whole = lay_out(
-        given, design, np.array([5000.0]), {k: np.array([v]) for k, v in weights.items()}
-    )
-    assert set(found) == {e.name for e in design.endpoints} | {RELAY}
-    for name, part in found.items():
-        pool = whole.pool_of[name]
-        assert (part.slots, part.backlog) == (whole.slots[pool][0], whole.backlog[pool][0])
-        assert part.cores == whole.cores[name][0]
+    whole = capacity_of(given, design)
+    for number in range(given.operators.count):
+        found = of_operator(given, design, number)
+        assert set(found) == {e.name for e in design.endpoints} | {RELAY}
+        for name, part in found.items():
+            pool = whole.pool_of[name]
+            assert part.slots == whole.slots[pool][number]
+            assert part.backlog == whole.backlog[pool][number]
+            assert part.cores == whole.cores[name][number]
+
+
+def test_an_operator_foresees_the_accesses_that_its_mailboxes_have() -> None:
+    given, design = load_scenario("demo"), BUILT_IN["multi-endpoint"]
+    space, foreseen = build_space(given), foreseen_use(given, design)
+    for endpoint in design.endpoints:
+        numbers = [list(Method).index(each) for each in endpoint.methods]
+        drawn = np.isin(space.accesses.method, numbers).sum()
+        pace = 1.0 if endpoint.protocol == "imap" else SMTP_USE
+        expected = foreseen[endpoint.name].sum() / pace
+        assert drawn == pytest.approx(expected, abs=6 * max(expected, 1.0) ** 0.5)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sandbox.serve import running
 from sandbox.space.errors import UserError
-from sandbox.trust import Host, MailDomain, Service, ZoneSpec
+from sandbox.trust import Host, MailDomain, SrvRecord, ZoneSpec
 from sandbox.trust.dns_server import DnsServer
 from sandbox.trust.resolver import DNS_FAULTS, DnsFault, Resolver
 from sandbox.trust.zone import hosts_lines
@@ -36,10 +36,10 @@ ZONE = ZoneSpec(
             name="op1.mssante.test",
             relays=((10, "mx1.op1.mssante.test"), (20, "mx2.elsewhere.mssante.test")),
             services=(
-                Service(label="imaps", target="imap.op1.mssante.test", port=993),
-                Service(label="submission", target="smtp.op1.mssante.test", port=587, weight=5),
-                Service(label="imap", target=".", port=0),
-                Service(label="psc._imap", target="imap.op1.mssante.test", port=143),
+                SrvRecord(label="imaps", target="imap.op1.mssante.test", port=993),
+                SrvRecord(label="submission", target="smtp.op1.mssante.test", port=587, weight=5),
+                SrvRecord(label="imap", target=".", port=0),
+                SrvRecord(label="psc._imap", target="imap.op1.mssante.test", port=143),
             ),
             texts=("v=spf1 mx -all", "x" * 300),
         ),
@@ -349,7 +349,7 @@ def test_a_given_port_that_is_taken_on_udp_is_an_error():
                 domains=(
                     MailDomain(
                         name="a.mssante.test",
-                        services=(Service(label="imaps", target="b.mssante.test", port=70000),),
+                        services=(SrvRecord(label="imaps", target="b.mssante.test", port=70000),),
                     ),
                 )
             ),

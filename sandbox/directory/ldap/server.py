@@ -8,13 +8,12 @@ import secrets
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
 
 from sandbox.directory.directory import Directory
 from sandbox.directory.ldap.backend import SearchBackend
 from sandbox.directory.ldap.session import LdapLimits, LdapSession, Wish
-from sandbox.serve import Door, DoorLimits, Visitor
-from sandbox.serve.waiting import Pool
+from sandbox.serve import Door, DoorLimits, Pool, Visitor
+from sandbox.serve.turns import Turns
 
 __all__ = ["LDAP_LIMITS", "LdapServer"]
 
@@ -83,11 +82,11 @@ class LdapServer:
         self._doors.clear()
 
 
-class _Connection(asyncio.Protocol):
-    """One connection: hands bytes to its session, and answers as fast as the client reads."""
+class _Connection(Turns):
+    """One connection: hands bytes to its session, and sends what that says."""
 
     def __init__(self, server: LdapServer, visitor: Visitor) -> None:
-        self._visitor = visitor
+        super().__init__(visitor)
         self._session = LdapSession(
             server.backend,
             server.limits,
@@ -95,71 +94,50 @@ class _Connection(asyncio.Protocol):
             can_start_tls=server.context is not None,
             secret=server.secret,
         )
-        self._transport: asyncio.Transport | None = None
         self._answers: Iterator[bytes | Wish] = iter(())
-        self._received = bytearray()  # while an answer waits for the client to read
-        self._full = False
         self._busy = False
         self._securing: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; after StartTLS, go on over TLS."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._full = False
+        super().connection_made(transport)
         if self._securing is not None:
             self._securing = None
             self._session.tls_started()
             self._rest()
 
-    def data_received(self, data: bytes) -> None:
-        """Answer what has come whole."""
-        self._received += data
-        self._advance()
-
-    def pause_writing(self) -> None:
-        """Read no more from a client that does not read: what waits is at most one page."""
-        self._full = True
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Go on."""
-        self._full = False
-        if self._transport is not None:
-            self._transport.resume_reading()
-            self._advance()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Forget the rest."""
-        self._transport = None
-
-    def _advance(self) -> None:
-        while self._transport is not None and not self._full and self._securing is None:
-            answer = next(self._answers, None)
-            if answer is None:
-                if not self._received:
-                    self._rest()
-                    return
-                data, self._received = bytes(self._received), bytearray()
-                self._answers = self._session.receive(data)
-            elif isinstance(answer, bytes):
-                if not self._busy:
-                    self._busy = True
-                    self._visitor.working()
-                self._transport.write(answer)
-            elif answer is Wish.START_TLS:
-                self._received.clear()
-                self._securing = asyncio.get_running_loop().create_task(self._secure())
-            else:
-                self._transport.close()
-                return
+    def step(self) -> bool:
+        """Send the next piece of an answer."""
+        assert self.transport is not None
+        if self._securing is not None:
+            return False
+        answer = next(self._answers, None)
+        if answer is None:
+            if not self.received:
+                self._rest()
+                return False
+            data, self.received = bytes(self.received), bytearray()
+            self._answers = self._session.receive(data)
+        elif isinstance(answer, bytes):
+            if not self._busy:
+                self._busy = True
+                self.visitor.working()
+            self.transport.write(answer)
+        elif answer is Wish.START_TLS:
+            self.received.clear()
+            self._securing = asyncio.get_running_loop().create_task(self._secure())
+            return False
+        else:
+            self.transport.close()
+            return False
+        return True
 
     def _rest(self) -> None:
         if self._busy:
             self._busy = False
-            self._visitor.waiting()
+            self.visitor.waiting()
 
     async def _secure(self) -> None:
         # When it fails, `connection_lost` has been called.
         with contextlib.suppress(OSError):
-            await self._visitor.secure()
+            await self.visitor.secure()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from sandbox.operators.auth import refusals
 from sandbox.operators.auth.certificat import ApplicationLogin
@@ -21,7 +22,6 @@ from sandbox.operators.model import (
     Credentials,
     PasswordCredentials,
     Rejected,
-    SaslName,
     TokenCredentials,
 )
 from sandbox.operators.refusals import LoginAnswer, LoginRefusal
@@ -120,7 +120,7 @@ class Authenticator:
         if not isinstance(credentials, CertificateCredentials):
             found = self._admit(actor.identity, actor.mailbox)
             return found if isinstance(found, LoginRefusal) else None
-        verdict = await self._certificate(credentials, channel)
+        verdict = await self._certificate(replace(credentials, authzid=actor.mailbox), channel)
         if isinstance(verdict, Accepted) or verdict.refusal.answer is LoginAnswer.UNAVAILABLE:
             return None
         return verdict.refusal
@@ -128,7 +128,7 @@ class Authenticator:
     async def _judge(self, credentials: Credentials, channel: Channel) -> Accepted | Rejected:
         if not channel.tls:
             return Rejected(refusal=refusals.TLS_NEEDED)
-        if not _offered(credentials.mechanism, channel):
+        if not channel.takes(credentials.mechanism):
             return Rejected(refusal=refusals.MECHANISM_NOT_HERE)
         if isinstance(credentials, PasswordCredentials):
             return await self._passwords.verify(credentials, channel)
@@ -140,7 +140,9 @@ class Authenticator:
             result = await self._token(credentials, channel)
         else:
             result = await self._certificate(credentials, channel)
-        if isinstance(result, Rejected) and result.refusal.answer in _COUNTED:
+        # A certificate alone that does not say which mailbox is no attempt at another's.
+        unnamed = isinstance(result, Rejected) and result.refusal is refusals.MAILBOX_NOT_NAMED
+        if isinstance(result, Rejected) and result.refusal.answer in _COUNTED and not unnamed:
             self._attempts.failed(channel.client, means)
         return result
 
@@ -164,13 +166,6 @@ class Authenticator:
         if Method.CERTIFICATE not in channel.methods:
             return Rejected(refusal=refusals.APPLICATION_NOT_HERE, method=Method.CERTIFICATE)
         return await self._applications.verify(certificate, credentials.authzid)
-
-
-def _offered(mechanism: SaslName, channel: Channel) -> bool:
-    """IMAP's LOGIN command carries what PLAIN does, and goes where PLAIN goes."""
-    return mechanism in channel.mechanisms or (
-        mechanism is SaslName.LOGIN and SaslName.PLAIN in channel.mechanisms
-    )
 
 
 def _shown(credentials: Credentials) -> str:

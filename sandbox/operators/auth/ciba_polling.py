@@ -26,7 +26,7 @@ from typing import Any
 from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.refusals import LoginRefusal
 
-__all__ = ["Answer", "Approved", "Ended", "Kind", "Polling", "read_answer", "start"]
+__all__ = ["Answer", "Approved", "Ended", "Kind", "Polling", "read_answer", "start", "unanswered"]
 
 DEFAULT_INTERVAL = 5.0  # CIBA Core §7.3
 SLOW_DOWN_STEP = 5.0  # CIBA Core §11
@@ -111,6 +111,11 @@ def _wait(polling: Polling, now: float) -> Polling | Ended:
     due = now + polling.interval
     if due < min(polling.expires_at, polling.until):
         return replace(polling, next_at=due, lost=0)
+    return unanswered(polling)
+
+
+def unanswered(polling: Polling) -> Ended:
+    """Return the end of a request that nobody answered in time."""
     expired = polling.expires_at <= polling.until
     return Ended(refusals_ciba.CIBA_NO_ANSWER if expired else refusals_ciba.CIBA_HELD_TOO_LONG)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import ssl
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sandbox.operators.auth import refusals_ciba
+from sandbox.operators.auth.ciba_ping import Pings
 from sandbox.operators.auth.ciba_polling import (
     Answer,
     Approved,
@@ -18,6 +20,7 @@ from sandbox.operators.auth.ciba_polling import (
     Polling,
     read_answer,
     start,
+    unanswered,
 )
 from sandbox.operators.auth.openid_tokens import Asked, id_token_problem, instant
 from sandbox.operators.auth.psc_http import Marks, PscError, PscHttp, Registration, Reply, Timing
@@ -56,6 +59,7 @@ class PscClient:
         timeout: longest time, in seconds, for one answer, however slowly it comes
             (`backends.psc.timeout`).
         timing: clocks.
+        pings: where the provider's notifications come, for a client registered for ping.
     """
 
     def __init__(
@@ -65,8 +69,10 @@ class PscClient:
         *,
         timeout: float,
         timing: Timing | None = None,
+        pings: Pings | None = None,
     ) -> None:
         self.registration = registration
+        self._pings = pings
         self._timing = timing or Timing()
         self._http = PscHttp(registration, trust, timeout=timeout, timing=self._timing)
 
@@ -104,10 +110,19 @@ class PscClient:
         Raises:
             PscError: refused, not answered in time, or the provider is at fault.
         """
+        if self._pings is None:
+            return await self._approval(national_id, hold, binding_message, asked, "", None)
+        with self._pings.awaited() as (token, ping):
+            return await self._approval(national_id, hold, binding_message, asked, token, ping)
+
+    async def _approval(
+        self, national_id: str, hold: float, binding_message: str,
+        asked: Callable[[CibaRequest], None], token: str, ping: asyncio.Event | None,
+    ) -> Approval:  # fmt: skip
         elapsed = self._timing.elapsed
         began, at = elapsed(), self._timing.now()
         message = binding_message or f"{secrets.randbelow(100):02d}"
-        request = await self._ask(national_id, message)
+        request = await self._ask(national_id, message, token)
         rung = elapsed()
         asked(request)
         polling = start(
@@ -116,7 +131,9 @@ class PscClient:
         )  # fmt: skip
         pending_at = rung
         while True:
-            await self._timing.sleep(max(0.0, polling.next_at - elapsed()))
+            if not await self._due(polling, ping):
+                end = unanswered(polling)
+                raise PscError(end.refusal, end.detail, Marks(rung, elapsed()))
             sent = elapsed()
             answer = await self._poll(request)
             step = polling.after(answer, elapsed())
@@ -143,7 +160,24 @@ class PscClient:
             marks = Marks(rung, min(max(seen, pending_at), sent))
         return Approval(national_id, marks)
 
-    async def _ask(self, national_id: str, message: str) -> CibaRequest:
+    async def _due(self, polling: Polling, ping: asyncio.Event | None) -> bool:
+        """Return when the token endpoint is to be asked; False when no ping came in time.
+
+        Who is pinged does not poll, unless an answer was lost.
+        """
+        elapsed = self._timing.elapsed
+        if ping is None or polling.lost:
+            await self._timing.sleep(max(0.0, polling.next_at - elapsed()))
+            return True
+        left = min(polling.expires_at, polling.until) - elapsed()
+        try:
+            await asyncio.wait_for(ping.wait(), max(0.0, left))
+        except TimeoutError:
+            return False
+        ping.clear()
+        return True
+
+    async def _ask(self, national_id: str, message: str, token: str) -> CibaRequest:
         wanted = self.registration
         form = {
             "scope": wanted.scope,
@@ -152,6 +186,8 @@ class PscClient:
             "binding_message": message,
             "channel": wanted.channel,
         }
+        if token:
+            form["client_notification_token"] = token
         reply = await self._http.patient_post("backchannel_authentication_endpoint", form)
         body = reply.body
         if reply.status != 200 or body is None:

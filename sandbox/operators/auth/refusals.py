@@ -139,9 +139,10 @@ OTHER_STRUCTURE = login_refusal(
 )
 MAILBOX_NOT_NAMED = login_refusal(
     "mailbox-not-named", LoginAnswer.NOT_AUTHORIZED, Cause.NOT_AUTHORIZED, "RFC 4422 appendix A",
-    ("Cette personne morale n'a pas une seule BAL applicative ici : laquelle ouvrir ?",
-     "This legal person does not have one single application mailbox here: which to open?"),
-    ("Nommer la BAL en authzid d'EXTERNAL.", "Name the mailbox as the authzid of EXTERNAL."),
+    ("Ce certificat n'ouvre pas ici une BAL et une seule : laquelle ouvrir ?",
+     "This certificate does not open one single mailbox here: which to open?"),
+    ("Nommer la BAL en authzid d'EXTERNAL, ou à l'envoi dans MAIL FROM.",
+     "Name the mailbox as the authzid of EXTERNAL, or to send in MAIL FROM."),
 )
 
 # Cards and certificates.

@@ -86,14 +86,12 @@ class Exchange:
         return self._read(response)
 
 
-def begin(mechanism: str, channel: Channel, *, host: str = "", port: int = 0) -> Exchange:
+def begin(mechanism: str, channel: Channel) -> Exchange:
     """Start an attempt.
 
     Args:
         mechanism: as the client named it, any case.
         channel: the connection; its endpoint says what is offered.
-        host: name that an OAUTHBEARER client may have meant; the channel's when empty.
-        port: port likewise.
 
     Raises:
         UnknownMechanism: not offered here.
@@ -102,12 +100,12 @@ def begin(mechanism: str, channel: Channel, *, host: str = "", port: int = 0) ->
         name = SaslName(mechanism.upper())
     except ValueError:
         raise UnknownMechanism(mechanism) from None
-    if name is SaslName.NONE or name not in channel.mechanisms:
+    if name is SaslName.NONE or not channel.takes(name):
         raise UnknownMechanism(mechanism)
     if name is SaslName.LOGIN:
         return Exchange(name, b"Username:", _Login().read)
     if name is SaslName.OAUTHBEARER:
-        place = (host or channel.host, port or channel.port)
+        place = (channel.host, channel.port)
         return Exchange(name, b"", lambda response: _oauthbearer(response, place))
     readers: dict[SaslName, Callable[[bytes], bytes | Credentials]] = {
         SaslName.PLAIN: _plain,

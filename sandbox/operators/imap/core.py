@@ -13,7 +13,7 @@ from sandbox.operators.imap.do import login
 from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.refusals import reason_of
-from sandbox.operators.imap.responses import No, Reply, tagged
+from sandbox.operators.imap.responses import Completion, No, tagged
 from sandbox.operators.imap.service import Service
 from sandbox.operators.imap.session import Outcome, Session, State, Work
 from sandbox.operators.imap.table import Row, Unparsed, read
@@ -27,12 +27,12 @@ LOG = logging.getLogger(__name__)
 Awaiting = Coroutine[Any, Any, None]
 
 _STORE_REPLIES = {
-    "cannot": Reply("NO", "Not possible", "CANNOT"),
-    "children": Reply("NO", "It has mailboxes below it", "HASCHILDREN"),
-    "exists": Reply("NO", "It exists already", "ALREADYEXISTS"),
-    "failed": Reply("NO", "The mail store does not answer", "UNAVAILABLE"),
-    "limit": Reply("NO", "Over a limit", "LIMIT"),
-    "missing": Reply("NO", "No such mailbox", "NONEXISTENT"),
+    "cannot": Completion("NO", "Not possible", "CANNOT"),
+    "children": Completion("NO", "It has mailboxes below it", "HASCHILDREN"),
+    "exists": Completion("NO", "It exists already", "ALREADYEXISTS"),
+    "failed": Completion("NO", "The mail store does not answer", "UNAVAILABLE"),
+    "limit": Completion("NO", "Over a limit", "LIMIT"),
+    "missing": Completion("NO", "No such mailbox", "NONEXISTENT"),
 }
 
 
@@ -140,7 +140,7 @@ class Core:
     def _welcome(self, kind: str) -> None:
         session = self.session
         text = f"{session.channel.host} ready"
-        session.send(tagged("*", Reply(kind, text, f"CAPABILITY {session.capabilities()}")))
+        session.send(tagged("*", Completion(kind, text, f"CAPABILITY {session.capabilities()}")))
 
     # Within --------------------------------------------------------------------------------------
 
@@ -156,7 +156,7 @@ class Core:
             text = (
                 "Select a mailbox first" if row.states == {State.SELECTED} else "You are logged in"
             )
-        self._finish(Reply("BAD", text))
+        self._finish(Completion("BAD", text))
         return True
 
     def _continue(self) -> bool | Awaiting:
@@ -168,7 +168,7 @@ class Core:
         assert continuation is not None
         if isinstance(line, Broken):
             session.idling = False
-            self._finish(Reply("BAD", line.text))
+            self._finish(Completion("BAD", line.text))
             if line.fatal:
                 session.bye(line.text)
             return True
@@ -182,13 +182,13 @@ class Core:
             return True
         if outcome is None:
             return True
-        if isinstance(outcome, Reply):
+        if isinstance(outcome, Completion):
             self._finish(outcome)
             return True
         return self._await(outcome)
 
     async def _await(self, work: Work) -> None:
-        reply: Reply | None
+        reply: Completion | None
         try:
             reply = await work()
         except Exception as error:  # noqa: BLE001 - every command is answered
@@ -196,7 +196,7 @@ class Core:
         if reply is not None:
             self._finish(reply)
 
-    def _finish(self, reply: Reply) -> None:
+    def _finish(self, reply: Completion) -> None:
         tag, moves = self._current
         try:
             self.session.report(expunge=moves)
@@ -210,11 +210,11 @@ class Core:
         if event.fatal:
             self.session.bye(event.text)
         elif event.too_big:
-            self._tell(event.tag, Reply("NO", event.text, "TOOBIG"))
+            self._tell(event.tag, Completion("NO", event.text, "TOOBIG"))
         else:
-            self._tell(event.tag, Reply("BAD", event.text))
+            self._tell(event.tag, Completion("BAD", event.text))
 
-    def _tell(self, tag: str, reply: Reply) -> None:
+    def _tell(self, tag: str, reply: Completion) -> None:
         session = self.session
         session.send(tagged(tag, reply))
         reason = reason_of(reply)
@@ -235,10 +235,10 @@ class Core:
             session.bye("Too many commands that are not understood")
 
 
-def _reply_to(error: Exception) -> Reply:
+def _reply_to(error: Exception) -> Completion:
     """Return what is said of what a command came to; a bug of ours is logged."""
     if isinstance(error, Malformed):
-        return Reply("BAD", str(error))
+        return Completion("BAD", str(error))
     if isinstance(error, No):
         return error.reply
     if isinstance(error, StoreError):
@@ -246,4 +246,4 @@ def _reply_to(error: Exception) -> Reply:
     LOG.error("imap: a command failed", exc_info=error)
     if isinstance(error, sqlite3.Error | OSError):
         return _STORE_REPLIES["failed"]
-    return Reply("NO", "The server made a mistake", "SERVERBUG")
+    return Completion("NO", "The server made a mistake", "SERVERBUG")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.observations.reasons import Reason, Words
-from sandbox.operators.imap.responses import Reply
+from sandbox.operators.imap.responses import Completion
 
 __all__ = ["reason_of"]
 
@@ -84,7 +84,7 @@ _BY_CODE = {
 }  # fmt: skip
 
 
-def reason_of(reply: Reply) -> Reason | None:
+def reason_of(reply: Completion) -> Reason | None:
     """Return why a command was refused, None when it was not, or the journal knows already."""
     if reply.kind == "OK" or reply.told:
         return None

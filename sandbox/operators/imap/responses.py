@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = [
+    "Completion",
     "No",
-    "Reply",
     "astring",
     "flag_list",
     "internal_date",
@@ -30,7 +30,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Completion:
     """The end of a command: OK, NO or BAD, a response code without its brackets, a text.
 
     `told`: the journal knows already why it is not OK.
@@ -47,10 +47,10 @@ class No(Exception):  # noqa: N818 - the answer to a client, not an accident
 
     def __init__(self, text: str, code: str = "") -> None:
         super().__init__(text)
-        self.reply = Reply("NO", text, code)
+        self.reply = Completion("NO", text, code)
 
 
-def tagged(tag: str, reply: Reply) -> bytes:
+def tagged(tag: str, reply: Completion) -> bytes:
     """Write the end of a command; as an untagged status with the tag `*`."""
     code = f"[{reply.code}] " if reply.code else ""
     return f"{tag} {reply.kind} {code}{reply.text}\r\n".encode()

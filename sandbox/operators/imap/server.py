@@ -67,7 +67,7 @@ class ImapProtocol(asyncio.Protocol):
         if first:
             self._service.observer.connected(channel, self._arrival.at)
             self._timer = self._loop.call_later(self._service.settings.login_seconds, self._look)
-        required = self._arrival.listener.client_certificate == "required"
+        required = self._arrival.listener.place.client_certificate == "required"
         if channel.tls and required and channel.certificate is None:
             core.refuse_without_certificate()
         elif first:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.names import encode_name
-from sandbox.operators.imap.responses import Reply, astring, tagged
+from sandbox.operators.imap.responses import Completion, astring, tagged
 from sandbox.operators.imap.service import Service
 from sandbox.operators.imap.view import View
 from sandbox.operators.login import Login
@@ -29,9 +29,9 @@ class State(Enum):
 
 
 # A function, because a coroutine that is cancelled before it began would complain.
-Work = Callable[[], Coroutine[Any, Any, Reply | None]]
+Work = Callable[[], Coroutine[Any, Any, Completion | None]]
 # The end of a command, the work that leads to it, or None while the client has to say more first.
-Outcome = Reply | Work | None
+Outcome = Completion | Work | None
 # Takes the client's next line, which is no command (SASL, IDLE).
 Continuation = Callable[[bytes], Outcome]
 
@@ -148,7 +148,7 @@ class Session:
     def bye(self, text: str) -> None:
         """Say BYE; the connection ends."""
         if self.state is not State.LOGOUT:
-            self.send(tagged("*", Reply("BYE", text)))
+            self.send(tagged("*", Completion("BYE", text)))
             self.leave()
             self.state = State.LOGOUT
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sandbox.operators.mail import Envelope, Recipient
+from sandbox.operators.relay import troubles
 from sandbox.operators.relay.replies import ProtocolError, Reply
-from sandbox.operators.relay.troubles import TROUBLES, Trouble, of_reply
+from sandbox.operators.relay.troubles import Trouble, of_reply
 
 __all__ = [
     "Capabilities",
@@ -51,11 +52,11 @@ def capabilities(reply: Reply) -> Capabilities:
 def obstacle(envelope: Envelope, content: bytes, offered: Capabilities) -> Trouble | None:
     """Tell why a message cannot be sent to a server that offers no more; None when it can."""
     if _needs_utf8(envelope, content) and "SMTPUTF8" not in offered:
-        return TROUBLES["smtputf8-missing"]
+        return troubles.SMTPUTF8_MISSING
     if not content.isascii() and "8BITMIME" not in offered:
-        return TROUBLES["8bit-missing"]
+        return troubles.EIGHT_BIT_MISSING
     if offered.max_size and len(content) > offered.max_size:
-        return TROUBLES["too-big"]
+        return troubles.TOO_BIG
     return None
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from sandbox.operators.mail import Envelope
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.relay import refusals
+from sandbox.operators.relay import refusals, troubles
 from sandbox.operators.relay.client import Capabilities, Transaction, capabilities, obstacle
 from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
-from sandbox.operators.relay.troubles import TROUBLES, Trouble, of_refusal, of_reply
+from sandbox.operators.relay.troubles import Trouble, of_refusal, of_reply
 from sandbox.trust import DN, Finding
 
 __all__ = ["Connection", "Judge", "Peer", "Timeouts", "TroubleError"]
@@ -127,7 +127,7 @@ class Connection:
                     peer.address, peer.port
                 )
         except OSError:  # a time-out is one too
-            raise TroubleError(TROUBLES["unreachable"]) from None
+            raise TroubleError(troubles.UNREACHABLE) from None
         try:
             await connection._greet(name, context, judge)
         except BaseException:
@@ -138,11 +138,11 @@ class Connection:
     async def _greet(self, name: str, context: ssl.SSLContext, judge: Judge) -> None:
         self._must(await self._reply(self._timeouts.reply))
         if "STARTTLS" not in await self._ehlo(name):
-            raise TroubleError(TROUBLES["starttls-missing"])
+            raise TroubleError(troubles.STARTTLS_MISSING)
         self._must(await self._command(b"STARTTLS\r\n"))
         if self._ready or not self._replies.is_empty:
             # Sent in clear after the go-ahead: someone between us may have put it there.
-            raise TroubleError(TROUBLES["garbled"])
+            raise TroubleError(troubles.GARBLED)
         await self._start_tls(context)
         connection: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
         proved = await judge(connection.getpeercert(binary_form=True), self.peer.host)
@@ -162,7 +162,7 @@ class Connection:
             refusal = refusals.BY_FINDING[_FINDINGS.get(error.verify_code, Finding.UNTRUSTED)]
             raise TroubleError(of_refusal(refusal), refusal) from None
         except OSError:
-            raise TroubleError(TROUBLES["tls-failed"]) from None
+            raise TroubleError(troubles.TLS_FAILED) from None
 
     async def _ehlo(self, name: str) -> Capabilities:
         reply = await self._command(f"EHLO {name}\r\n".encode())
@@ -196,7 +196,7 @@ class Connection:
                     await self._send(following)
         except ProtocolError:
             self.abort()
-            raise TroubleError(TROUBLES["garbled"]) from None
+            raise TroubleError(troubles.GARBLED) from None
         except TroubleError as error:
             self.abort()
             error.untouched = bool(used) and not heard
@@ -238,9 +238,9 @@ class Connection:
             async with asyncio.timeout(self._timeouts.reply):
                 await self._writer.drain()
         except TimeoutError:
-            raise TroubleError(TROUBLES["timeout"]) from None
+            raise TroubleError(troubles.TIMEOUT) from None
         except OSError:
-            raise TroubleError(TROUBLES["connection-lost"]) from None
+            raise TroubleError(troubles.CONNECTION_LOST) from None
 
     async def _reply(self, seconds: float) -> Reply:
         while not self._ready:
@@ -248,14 +248,14 @@ class Connection:
                 async with asyncio.timeout(seconds):
                     data = await self._reader.read(65536)
                 if not data:
-                    raise TroubleError(TROUBLES["connection-lost"])
+                    raise TroubleError(troubles.CONNECTION_LOST)
                 self._ready.extend(self._replies.feed(data))
             except ProtocolError:
-                raise TroubleError(TROUBLES["garbled"]) from None
+                raise TroubleError(troubles.GARBLED) from None
             except TimeoutError:
-                raise TroubleError(TROUBLES["timeout"]) from None
+                raise TroubleError(troubles.TIMEOUT) from None
             except OSError:
-                raise TroubleError(TROUBLES["connection-lost"]) from None
+                raise TroubleError(troubles.CONNECTION_LOST) from None
         return self._ready.popleft()
 
     def _must(self, reply: Reply) -> None:

@@ -13,7 +13,8 @@ import dns.resolver
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.IN.A import A
 
-from sandbox.operators.relay.troubles import TROUBLES, Trouble
+from sandbox.operators.relay import troubles
+from sandbox.operators.relay.troubles import Trouble
 from sandbox.trust.zone import LOOPBACK
 
 __all__ = ["Exchanger", "Names", "NoRouteError"]
@@ -23,7 +24,7 @@ class NoRouteError(Exception):
     """A domain's mail cannot be routed, for the trouble's reason."""
 
     def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.english)
+        super().__init__(trouble.reason.what.english)
         self.trouble = trouble
 
 
@@ -75,15 +76,15 @@ class Names:
         except dns.resolver.NoAnswer:
             return (Exchanger(_text(owner), 0),)
         except dns.resolver.NXDOMAIN:
-            raise NoRouteError(TROUBLES["domain-unknown"]) from None
+            raise NoRouteError(troubles.DOMAIN_UNKNOWN) from None
         except dns.exception.DNSException:
-            raise NoRouteError(TROUBLES["dns-unavailable"]) from None
+            raise NoRouteError(troubles.DNS_UNAVAILABLE) from None
         records = [record for record in answer if isinstance(record, MX)]
         if [record.exchange for record in records] == [dns.name.root]:
-            raise NoRouteError(TROUBLES["null-mx"])
+            raise NoRouteError(troubles.NULL_MX)
         inside = [record for record in records if record.exchange.is_subdomain(self._suffix)]
         if not inside:
-            raise NoRouteError(TROUBLES["outside"])
+            raise NoRouteError(troubles.OUTSIDE)
         found = {Exchanger(_text(each.exchange), each.preference) for each in inside}
         return tuple(sorted(found, key=lambda each: (each.preference, _draw(seed, each.host))))
 
@@ -96,22 +97,22 @@ class Names:
         try:
             answer = await self._resolver.resolve(self._inside(host), "A", search=False)
         except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN):
-            raise NoRouteError(TROUBLES["no-usable-mx"]) from None
+            raise NoRouteError(troubles.NO_USABLE_MX) from None
         except dns.exception.DNSException:
-            raise NoRouteError(TROUBLES["dns-unavailable"]) from None
+            raise NoRouteError(troubles.DNS_UNAVAILABLE) from None
         found = [record.address for record in answer if isinstance(record, A)]
         inside = tuple(each for each in found if ipaddress.IPv4Address(each) in LOOPBACK)
         if not inside:
-            raise NoRouteError(TROUBLES["outside"])
+            raise NoRouteError(troubles.OUTSIDE)
         return inside
 
     def _inside(self, name: str) -> dns.name.Name:
         try:
             owner = dns.name.from_text(name.lower())
         except (dns.exception.DNSException, ValueError):
-            raise NoRouteError(TROUBLES["domain-unknown"]) from None
+            raise NoRouteError(troubles.DOMAIN_UNKNOWN) from None
         if not owner.is_subdomain(self._suffix):
-            raise NoRouteError(TROUBLES["outside"])
+            raise NoRouteError(troubles.OUTSIDE)
         return owner
 
 

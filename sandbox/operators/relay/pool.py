@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from sandbox.operators.journal import Journal
 from sandbox.operators.refusals import MailRefusal
+from sandbox.operators.relay import troubles
 from sandbox.operators.relay.connection import Connection, Judge, Peer, TroubleError
 from sandbox.operators.relay.names import Exchanger, Names, NoRouteError
 from sandbox.operators.relay.policy import is_listed, may_receive
 from sandbox.operators.relay.settings import RelaySettings
-from sandbox.operators.relay.troubles import TROUBLES, of_refusal
+from sandbox.operators.relay.troubles import of_refusal
 from sandbox.trust import DomainList
 from sandbox.trust.domain_list import normal_domain
 
@@ -70,7 +71,7 @@ class Pool:
             raise self._refusal(refused, domain)
         name = normal_domain(domain)
         if self._serves(name):
-            raise TroubleError(TROUBLES["loop"])
+            raise TroubleError(troubles.LOOP)
         failures: list[TroubleError] = []
         for exchanger in await self._exchangers(name, seed):
             try:
@@ -111,14 +112,14 @@ class Pool:
         # RFC 5321 §5.1: hosts that are not better than ourselves would send it back to us.
         better = [each for each in found if not own or each.preference < min(own)]
         if not better:
-            raise TroubleError(TROUBLES["loop"])
+            raise TroubleError(troubles.LOOP)
         return better
 
     async def _at(self, exchanger: Exchanger, domain: str) -> Connection:
         kept = self._take(exchanger.host)
         if kept is not None:
             return self._allowed(kept, domain)
-        last = TroubleError(TROUBLES["no-usable-mx"])
+        last = TroubleError(troubles.NO_USABLE_MX)
         for address in await self._names.addresses(exchanger.host):
             peer = Peer(host=exchanger.host, address=address, port=self._settings.port)
             try:

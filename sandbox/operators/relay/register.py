@@ -8,7 +8,6 @@ from sandbox.operators.journal import Journal
 from sandbox.operators.post import PostOffice
 from sandbox.operators.relay.connection import Connection
 from sandbox.operators.relay.settlement import Decision, Settlement
-from sandbox.operators.relay.troubles import Trouble
 from sandbox.operators.store import MailStore
 
 __all__ = ["Attempt", "Register"]
@@ -64,18 +63,8 @@ class Register:
             connection = attempt.connection
             details |= {"address": connection.peer.address, "dn": str(connection.dn)}
         if trouble is not None:
-            details |= _words(trouble)
+            details |= trouble.reason.journaled()
+            details |= {"status": trouble.status, "reply": trouble.reply}
         if decision.next_attempt is not None:
             details["next_attempt"] = round(decision.next_attempt, 3)
         self._journal.note(decision.event, None, **details)
-
-
-def _words(trouble: Trouble) -> dict[str, object]:
-    return {
-        "reason": trouble.name,
-        "status": trouble.status,
-        "fr": trouble.french,
-        "en": trouble.english,
-        "clause": trouble.clause,
-        "reply": trouble.reply,
-    }

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from sandbox.operators.mail import Action, Envelope, Outcome, Queued
 from sandbox.operators.post.dsn import Reporter, is_due, notification
+from sandbox.operators.relay import troubles
 from sandbox.operators.relay.backoff import Backoff
-from sandbox.operators.relay.troubles import TROUBLES, Trouble
+from sandbox.operators.relay.troubles import Trouble
 
 __all__ = ["Decision", "Fate", "Settlement", "bundles", "settlement"]
 
@@ -137,12 +138,12 @@ def _decide(fate: Fate, backoff: Backoff, now: float) -> tuple[Decision, Outcome
     verdict = backoff.verdict(item, now)
     if verdict.next_attempt is None:
         failed = _outcome(fate, Action.FAILED, now)
-        expired = TROUBLES["expired"]
+        expired = troubles.EXPIRED
         return Decision(fate=fate, event="relay-failed"), replace(
             failed,
             status=expired.status,
-            french=f"{expired.french} {failed.french}",
-            english=f"{expired.english} {failed.english}",
+            french=f"{expired.reason.what.french} {failed.french}",
+            english=f"{expired.reason.what.english} {failed.english}",
         )
     waiting = Decision(fate=fate, event="relay-deferred", next_attempt=verdict.next_attempt)
     if not verdict.warn:
@@ -157,8 +158,8 @@ def _outcome(fate: Fate, action: Action, now: float) -> Outcome:
         recipient=fate.item.recipient,
         action=action,
         status=trouble.status if trouble else "2.0.0",
-        french=trouble.french if trouble else "",
-        english=trouble.english if trouble else "",
+        french=trouble.reason.what.french if trouble else "",
+        english=trouble.reason.what.english if trouble else "",
         reply=trouble.reply if trouble else "",
         remote=fate.remote,
         at=now,

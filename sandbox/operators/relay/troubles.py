@@ -1,6 +1,6 @@
 """What can go wrong on the way to another operator, in words for the sender and the journal.
 
-A `Trouble` is a fact about one attempt: a row of the table, a rule of the space of trust, or what
+A `Trouble` is a fact about one attempt: a constant here, a refusal by the space of trust, or what
 the other side replied. Its status (RFC 3463) says whether waiting may help.
 """
 
@@ -9,30 +9,24 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sandbox.observations.reasons import Reason, Words
 from sandbox.operators.refusals import MailRefusal
-
-__all__ = ["TROUBLES", "Trouble", "of_refusal", "of_reply"]
 
 _STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Why a recipient was not reached.
 
     Attributes:
-        name: kebab-case, the journal's key.
+        reason: in words.
         status: enhanced status code; class 4 is worth another attempt, class 5 is not.
-        french, english: what happened, in a plain sentence.
-        clause: where it is written.
         reply: what the other side said (`550 5.1.1 ...`), empty when it said nothing.
     """
 
-    name: str
+    reason: Reason
     status: str
-    french: str
-    english: str
-    clause: str = ""
     reply: str = ""
 
     @property
@@ -43,136 +37,129 @@ class Trouble:
     @property
     def said(self) -> str:
         """One line for the queue: the reply, or our own words."""
-        return self.reply or f"{self.status} {self.english}"
+        return self.reply or f"{self.status} {self.reason.what.english}"
 
 
-TROUBLES: dict[str, Trouble] = {
-    trouble.name: trouble
-    for trouble in (
-        Trouble(
-            name="dns-unavailable",
-            status="4.4.3",
-            french="Le DNS ne répond pas pour ce domaine.",
-            english="DNS does not answer for this domain.",
-            clause="RFC 5321 §5.1",
-        ),
-        Trouble(
-            name="domain-unknown",
-            status="5.1.2",
-            french="Ce domaine n'existe pas, ou ne reçoit pas de courrier.",
-            english="This domain does not exist, or takes no mail.",
-            clause="RFC 5321 §5.1",
-        ),
-        Trouble(
-            name="null-mx",
-            status="5.1.10",
-            french="Ce domaine déclare ne pas recevoir de courrier.",
-            english="This domain declares that it takes no mail.",
-            clause="RFC 7505 §3",
-        ),
-        Trouble(
-            name="no-usable-mx",
-            status="5.4.4",
-            french="Aucun des MX de ce domaine n'a d'adresse.",
-            english="None of this domain's MX hosts has an address.",
-            clause="RFC 5321 §5.1",
-        ),
-        Trouble(
-            name="outside",
-            status="5.4.4",
-            french="Le bac à sable n'envoie rien hors de son domaine ni de la machine.",
-            english="The sandbox sends nothing outside its domain or the machine.",
-        ),
-        Trouble(
-            name="loop",
-            status="5.4.6",
-            french="Le message reviendrait ici : le MX du domaine est ce relais.",
-            english="The message would come back here: the domain's MX is this relay.",
-            clause="RFC 5321 §5.1",
-        ),
-        Trouble(
-            name="unreachable",
-            status="4.4.1",
-            french="Le relais du destinataire est injoignable.",
-            english="The recipient's relay cannot be reached.",
-            clause="RFC 5321 §4.5.4.1",
-        ),
-        Trouble(
-            name="connection-lost",
-            status="4.4.2",
-            french="La connexion s'est rompue pendant l'échange.",
-            english="The connection was lost during the exchange.",
-            clause="RFC 5321 §4.5.4.1",
-        ),
-        Trouble(
-            name="timeout",
-            status="4.4.2",
-            french="Le relais du destinataire n'a pas répondu à temps.",
-            english="The recipient's relay did not reply in time.",
-            clause="RFC 5321 §4.5.3.2",
-        ),
-        Trouble(
-            name="expired",
-            status="4.4.7",
-            french="Le délai de remise est écoulé ; le dernier essai a donné ceci :",
-            english="The time for delivery is over; the last attempt gave this:",
-            clause="RFC 5321 §4.5.4.1",
-        ),
-        Trouble(
-            name="garbled",
-            status="4.5.0",
-            french="Le relais du destinataire ne parle pas SMTP comme il faut.",
-            english="The recipient's relay does not speak SMTP properly.",
-            clause="RFC 5321 §4.2",
-        ),
-        Trouble(
-            name="starttls-missing",
-            status="4.7.4",
-            french="Le relais du destinataire n'offre pas STARTTLS.",
-            english="The recipient's relay does not offer STARTTLS.",
-            clause="RFC 3207 ; API MSS-IO",
-        ),
-        Trouble(
-            name="tls-failed",
-            status="4.7.5",
-            french="La connexion TLS avec le relais du destinataire a échoué.",
-            english="The TLS connection with the recipient's relay failed.",
-            clause="RFC 3207 §4.1",
-        ),
-        Trouble(
-            name="smtputf8-missing",
-            status="5.6.7",
-            french="Le relais du destinataire ignore les adresses internationales (SMTPUTF8).",
-            english="The recipient's relay takes no international addresses (SMTPUTF8).",
-            clause="RFC 6531 §3.7",
-        ),
-        Trouble(
-            name="8bit-missing",
-            status="5.6.3",
-            french="Le relais du destinataire n'accepte pas les messages en 8 bits.",
-            english="The recipient's relay takes no 8-bit messages.",
-            clause="RFC 6152 §3",
-        ),
-        Trouble(
-            name="too-big",
-            status="5.3.4",
-            french="Le message dépasse la taille que le relais du destinataire accepte.",
-            english="The message is larger than the recipient's relay accepts.",
-            clause="RFC 1870 §6.1",
-        ),
-    )
-}
+def _row(
+    name: str, status: str, clause: str, what: tuple[str, str], remedy: tuple[str, str]
+) -> Trouble:
+    return Trouble(Reason(name, clause, Words(*what), Words(*remedy)), status)
+
+
+# fmt: off
+_LATER = ("Attendre : le message reste en file et repart de lui-même.",
+          "Wait: the message stays in the queue and leaves by itself.")
+_ADDRESS = ("Vérifier l'adresse dans l'annuaire.", "Look the address up in the directory.")
+_THEIRS = ("L'opérateur du destinataire corrige son serveur.",
+           "The recipient's operator corrects its server.")
+
+DNS_UNAVAILABLE = _row(
+    "dns-unavailable", "4.4.3", "RFC 5321 §5.1",
+    ("Le DNS ne répond pas pour ce domaine.", "DNS does not answer for this domain."), _LATER,
+)
+DOMAIN_UNKNOWN = _row(
+    "domain-unknown", "5.1.2", "RFC 5321 §5.1",
+    ("Ce domaine n'existe pas, ou ne reçoit pas de courrier.",
+     "This domain does not exist, or takes no mail."), _ADDRESS,
+)
+NULL_MX = _row(
+    "null-mx", "5.1.10", "RFC 7505 §3",
+    ("Ce domaine déclare ne pas recevoir de courrier.",
+     "This domain declares that it takes no mail."), _ADDRESS,
+)
+NO_USABLE_MX = _row(
+    "no-usable-mx", "5.4.4", "RFC 5321 §5.1",
+    ("Aucun des MX de ce domaine n'a d'adresse.",
+     "None of this domain's MX hosts has an address."),
+    ("L'opérateur du destinataire corrige ses enregistrements MX.",
+     "The recipient's operator corrects its MX records."),
+)
+OUTSIDE = _row(
+    "outside", "5.4.4", "mssante-sandbox : rien ne sort de la machine",
+    ("Le bac à sable n'envoie rien hors de son domaine ni de la machine.",
+     "The sandbox sends nothing outside its domain or the machine."),
+    ("Écrire à une adresse de l'espace d'essai.", "Write to an address of the test space."),
+)
+LOOP = _row(
+    "loop", "5.4.6", "RFC 5321 §5.1",
+    ("Le message reviendrait ici : le MX du domaine est ce relais.",
+     "The message would come back here: the domain's MX is this relay."),
+    ("Corriger le MX du domaine, ou servir le domaine ici.",
+     "Correct the domain's MX, or serve the domain here."),
+)
+UNREACHABLE = _row(
+    "unreachable", "4.4.1", "RFC 5321 §4.5.4.1",
+    ("Le relais du destinataire est injoignable.", "The recipient's relay cannot be reached."),
+    _LATER,
+)
+CONNECTION_LOST = _row(
+    "connection-lost", "4.4.2", "RFC 5321 §4.5.4.1",
+    ("La connexion s'est rompue pendant l'échange.",
+     "The connection was lost during the exchange."), _LATER,
+)
+TIMEOUT = _row(
+    "timeout", "4.4.2", "RFC 5321 §4.5.3.2",
+    ("Le relais du destinataire n'a pas répondu à temps.",
+     "The recipient's relay did not reply in time."), _LATER,
+)
+EXPIRED = _row(
+    "expired", "4.4.7", "RFC 5321 §4.5.4.1",
+    ("Le délai de remise est écoulé ; le dernier essai a donné ceci :",
+     "The time for delivery is over; the last attempt gave this:"),
+    ("Envoyer de nouveau, ou joindre le destinataire autrement.",
+     "Send again, or reach the recipient by other means."),
+)
+GARBLED = _row(
+    "garbled", "4.5.0", "RFC 5321 §4.2",
+    ("Le relais du destinataire ne parle pas SMTP comme il faut.",
+     "The recipient's relay does not speak SMTP properly."), _THEIRS,
+)
+STARTTLS_MISSING = _row(
+    "starttls-missing", "4.7.4", "RFC 3207 ; API MSS-IO",
+    ("Le relais du destinataire n'offre pas STARTTLS.",
+     "The recipient's relay does not offer STARTTLS."), _THEIRS,
+)
+TLS_FAILED = _row(
+    "tls-failed", "4.7.5", "RFC 3207 §4.1",
+    ("La connexion TLS avec le relais du destinataire a échoué.",
+     "The TLS connection with the recipient's relay failed."), _THEIRS,
+)
+SMTPUTF8_MISSING = _row(
+    "smtputf8-missing", "5.6.7", "RFC 6531 §3.7",
+    ("Le relais du destinataire ignore les adresses internationales (SMTPUTF8).",
+     "The recipient's relay takes no international addresses (SMTPUTF8)."),
+    ("Écrire à une adresse en ASCII.", "Write to an address in ASCII."),
+)
+EIGHT_BIT_MISSING = _row(
+    "8bit-missing", "5.6.3", "RFC 6152 §3",
+    ("Le relais du destinataire n'accepte pas les messages en 8 bits.",
+     "The recipient's relay takes no 8-bit messages."),
+    ("Coder le message en quoted-printable ou en base64.",
+     "Encode the message in quoted-printable or base64."),
+)
+TOO_BIG = _row(
+    "too-big", "5.3.4", "RFC 1870 §6.1",
+    ("Le message dépasse la taille que le relais du destinataire accepte.",
+     "The message is larger than the recipient's relay accepts."),
+    ("Envoyer des pièces jointes moins lourdes.", "Send smaller attachments."),
+)
+_ASKED_TO_WAIT = _row(
+    "reply-temporary", "4.0.0", "RFC 5321 §4.2.1",
+    ("Le relais du destinataire demande d'attendre.", "The recipient's relay asks to wait."),
+    _LATER,
+)
+_REFUSED = _row(
+    "reply-permanent", "5.0.0", "RFC 5321 §4.2.1",
+    ("Le relais du destinataire a refusé le message.",
+     "The recipient's relay refused the message."),
+    ("Corriger ce que dit la réponse.", "Correct what the reply says."),
+)
+# fmt: on
 
 
 def of_refusal(refusal: MailRefusal) -> Trouble:
     """Return a refusal by the space of trust as a trouble."""
-    return Trouble(
-        name=refusal.name,
-        status=refusal.status,
-        french=refusal.reason.what.french,
-        english=refusal.reason.what.english,
-        clause=refusal.reason.clause,
-    )
+    return Trouble(refusal.reason, refusal.status)
 
 
 def of_reply(code: int, text: str) -> Trouble:
@@ -184,17 +171,6 @@ def of_reply(code: int, text: str) -> Trouble:
     """
     family = str(code)[0]
     found = _STATUS.match(text)
-    status = found[1] if found and found[1][0] == family else f"{family}.0.0"
-    later = family == "4"
-    return Trouble(
-        name="reply-temporary" if later else "reply-permanent",
-        status=status,
-        french="Le relais du destinataire demande d'attendre."
-        if later
-        else "Le relais du destinataire a refusé le message.",
-        english="The recipient's relay asks to wait."
-        if later
-        else "The recipient's relay refused the message.",
-        clause="RFC 5321 §4.2.1",
-        reply=f"{code} {text}".strip(),
-    )
+    usual = _ASKED_TO_WAIT if family == "4" else _REFUSED
+    status = found[1] if found and found[1][0] == family else usual.status
+    return Trouble(usual.reason, status, f"{code} {text}".strip())

@@ -109,8 +109,11 @@ class Dialogue(Conversation):
         """Return EHLO keywords of this kind of server."""
         return ()
 
-    def _ready(self) -> Outcome | None:
-        """Return what keeps a message from being begun: a refusal, or a question first."""
+    def _ready(self, argument: str) -> Outcome | None:  # noqa: ARG002
+        """Return what keeps a message from being begun: a refusal, or a question first.
+
+        `argument` is what follows MAIL.
+        """
         return None
 
     def _may_send(self, reverse_path: str) -> Outcome | None:
@@ -215,7 +218,7 @@ class Dialogue(Conversation):
         return StartTls()
 
     def _mail_from(self, argument: str) -> Outcome:
-        refused = self._order() or self._ready()
+        refused = self._order() or self._ready(argument)
         if isinstance(refused, AskWho | CheckPeer):
             self._again = ("MAIL", argument)
         if refused is not None:

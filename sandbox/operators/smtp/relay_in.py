@@ -55,7 +55,7 @@ class RelayIn(Dialogue):
     def _who(self) -> dict[str, str]:
         return {} if self.peer is None else {"peer": str(self.peer)}
 
-    def _ready(self) -> Outcome | None:
+    def _ready(self, _: str) -> Outcome | None:
         return CheckPeer() if self.peer is None else None
 
     def _may_send(self, reverse_path: str) -> Outcome | None:

@@ -119,7 +119,7 @@ class _SubmissionConnection(Connection):
         self._submission = Submission(
             arrival.channel,
             server.setting,
-            certificate_required=arrival.listener.client_certificate == "required",
+            certificate_required=arrival.listener.place.client_certificate == "required",
             login=self._login,
             may_receive=server.may_receive,
         )
@@ -152,7 +152,7 @@ class _RelayConnection(Connection):
         self._relay = RelayIn(
             arrival.channel,
             server.setting,
-            certificate_required=arrival.listener.client_certificate == "required",
+            certificate_required=arrival.listener.place.client_certificate == "required",
             may_send=server.may_send,
         )
         super().__init__(

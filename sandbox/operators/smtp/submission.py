@@ -30,6 +30,7 @@ from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import AskWho, Outcome
 from sandbox.operators.smtp.intake import Fault
 from sandbox.operators.smtp.replies import Reply
+from sandbox.operators.smtp.transaction import Transaction, read_mail
 
 __all__ = ["Submission"]
 
@@ -110,10 +111,14 @@ class Submission(Dialogue):
         offered = self.login.offered
         return (f"AUTH {' '.join(offered)}",) if offered else ()
 
-    def _ready(self) -> Outcome | None:
+    def _ready(self, argument: str) -> Outcome | None:
         if self.login.actor is not None:
             return None
-        return AskWho(self.login.certificate()) if self.login.alone else refusals.LOGIN_NEEDED
+        if not self.login.alone:
+            return refusals.LOGIN_NEEDED
+        mail = read_mail(argument, esmtp=True, authentication=True)
+        sender = mail.reverse_path if isinstance(mail, Transaction) else ""
+        return AskWho(self.login.certificate(sender))
 
     def _may_send(self, reverse_path: str) -> Outcome | None:
         assert self.login.actor is not None
@@ -195,6 +200,11 @@ def _not_by_certificate(result: Rejected) -> Reply:
     answer = result.refusal.answer
     if answer is LoginAnswer.LIMITED:
         return Reply(421, answer.status, answer.text, close=True, told=True)
+    if (
+        answer is LoginAnswer.NOT_AUTHORIZED
+        and result.refusal is not login_refusals.MAILBOX_NOT_NAMED
+    ):
+        return replace(Reply.of(refusals.SENDER_NOT_OWNER), told=True)
     if answer is LoginAnswer.UNAVAILABLE:
         return Reply(451, answer.status, answer.text, told=True)
     return replace(Reply.of(refusals.LOGIN_NEEDED), told=True)

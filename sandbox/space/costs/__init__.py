@@ -2,5 +2,6 @@
 
 from sandbox.space.costs.bill import PAYERS, Bill, Entry
 from sandbox.space.costs.design import DesignCost, design_cost
+from sandbox.space.costs.migration import Migration, migration_cost
 
-__all__ = ["PAYERS", "Bill", "DesignCost", "Entry", "design_cost"]
+__all__ = ["PAYERS", "Bill", "DesignCost", "Entry", "Migration", "design_cost", "migration_cost"]

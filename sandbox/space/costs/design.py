@@ -13,7 +13,14 @@ from sandbox.space.operators import SIZES, operator_sizes, size_classes
 from sandbox.space.scenario import Costs, Scenario
 from sandbox.space.tables import inputs
 
-__all__ = ["DesignCost", "design_cost", "mechanisms_to_build", "view_of"]
+__all__ = [
+    "DesignCost",
+    "days_of_editors",
+    "design_cost",
+    "mechanisms_to_build",
+    "objects_of_operator",
+    "view_of",
+]
 
 # What an editor builds for each mechanism: the input that says how many days.
 DAYS = {
@@ -54,6 +61,30 @@ def mechanisms_to_build(design: Design, policy: LoginPolicy) -> list[Mechanism]:
     ))  # fmt: skip
 
 
+def _objects(design: Design, costs: Costs) -> dict[str, float]:
+    """Return what the objects of a design cost one operator a year, by item."""
+    return {
+        "certificates": design.certificates
+        * (costs.certificate_year + costs.expiry_probability * costs.expiry_incident),
+        "names": design.dns_records * costs.record_year,
+        "addresses": design.public_addresses * costs.address_year,
+        "endpoints": len(design.endpoints) * costs.endpoint_year,
+    }
+
+
+def objects_of_operator(design: Design, costs: Costs) -> float:
+    """Return what the certificates, names, addresses and endpoints cost one operator a year."""
+    return sum(_objects(design, costs).values())
+
+
+def days_of_editors(design: Design, policy: LoginPolicy, costs: Costs) -> dict[str, float]:
+    """Return the days that one editor spends once, by item."""
+    return {
+        "places": design.editor_urls * costs.editor_url_days,
+        "mechanisms": sum(getattr(costs, DAYS[m]) for m in mechanisms_to_build(design, policy)),
+    }
+
+
 def _of_operators(design: Design, scenario: Scenario, costs: Costs) -> list[Entry]:
     counts = dict.fromkeys(SIZES, 0)
     boxes = dict.fromkeys(SIZES, 0.0)
@@ -65,13 +96,7 @@ def _of_operators(design: Design, scenario: Scenario, costs: Costs) -> list[Entr
     installed = [accesses_of(scenario, people) for people in scenario.populations.values()]
     calls = costs.calls_installed + costs.wrong_place * max(0, design.editor_urls - 1)
     called = sum(each.installed + each.robots for each in installed) * calls / costs.amortisation
-    each_operator = {
-        "certificates": design.certificates
-        * (costs.certificate_year + costs.expiry_probability * costs.expiry_incident),
-        "names": design.dns_records * costs.record_year,
-        "addresses": design.public_addresses * costs.address_year,
-        "endpoints": len(design.endpoints) * costs.endpoint_year,
-    }
+    objects = _objects(design, costs)
     by_mailboxes = {
         "support": called * costs.support_call,
         "sms": sms_of_a_year(scenario) * costs.sms_price,
@@ -82,7 +107,7 @@ def _of_operators(design: Design, scenario: Scenario, costs: Costs) -> list[Entr
         ciba: float = getattr(costs, f"ciba_{size}_year") if sms else 0.0
         entries += [
             Entry("operators", item, counts[size] * euros, size)
-            for item, euros in (each_operator | {"ciba": ciba}).items()
+            for item, euros in (objects | {"ciba": ciba}).items()
         ]
         entries += [
             Entry("operators", item, share * euros, size) for item, euros in by_mailboxes.items()
@@ -92,11 +117,8 @@ def _of_operators(design: Design, scenario: Scenario, costs: Costs) -> list[Entr
 
 def _of_editors(design: Design, policy: LoginPolicy, costs: Costs) -> list[Entry]:
     day = costs.editors * costs.day_rate / costs.amortisation
-    build = sum(getattr(costs, DAYS[each]) for each in mechanisms_to_build(design, policy))
-    return [
-        Entry("editors", "places", design.editor_urls * costs.editor_url_days * day),
-        Entry("editors", "mechanisms", build * day),
-    ]
+    days = days_of_editors(design, policy, costs)
+    return [Entry("editors", item, each * day) for item, each in days.items()]
 
 
 def _of_sites(design: Design, scenario: Scenario, costs: Costs) -> list[Entry]:

@@ -16,12 +16,13 @@ from typing import Any
 import httpx
 import pyotp
 
-from sandbox.live.plan import EndpointPlan, plan_space
+from sandbox.live.plan import plan_space
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.operators.model import SaslName
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.methods import METHODS, Method
+from sandbox.space.places import Place
 
 PASSWORD = (SaslName.PLAIN, SaslName.LOGIN)
 TOKEN = (SaslName.XOAUTH2, SaslName.OAUTHBEARER)
@@ -33,7 +34,7 @@ CIBA = "urn:openid:params:grant-type:ciba"
 class Case:
     """One way in: which method by which mechanism at which endpoint of which design."""
 
-    endpoint: EndpointPlan
+    endpoint: Place
     method: Method
     mechanism: SaslName
 
@@ -58,7 +59,7 @@ def cases(protocol: str) -> list[Case]:
         for endpoint in plan.operators[0].endpoints
         if endpoint.protocol == protocol
         for method in endpoint.methods
-        for mechanism in endpoint.mechanisms
+        for mechanism in plan.mechanisms(endpoint)
         if carries(mechanism, method)
     ]
 
@@ -197,7 +198,7 @@ class World:
             end = time.monotonic() + PATIENCE
             while time.monotonic() < end:
                 session.select("INBOX", readonly=True)
-                _, (found,) = session.uid("SEARCH", "SUBJECT", mark)
+                _, (found,) = session.uid("SEARCH", "SUBJECT", f'"{mark}"')
                 if found:
                     uids = found.split()
                     assert len(uids) == 1, f"{mark} came {len(uids)} times"
@@ -215,16 +216,18 @@ class World:
         context = ssl.create_default_context(cafile=self.bundle)
         context.load_cert_chain(way["certificate"], way["key"])
         with imaplib.IMAP4_SSL(at["address"], at["port"], ssl_context=context) as session:
-            session.authenticate("EXTERNAL", lambda _: address.encode())
+            if session.state == "NONAUTH":  # else greeted PREAUTH
+                session.authenticate("EXTERNAL", lambda _: address.encode())
             yield session
 
 
 @contextlib.contextmanager
-def running_world() -> Iterator[World]:
-    """Run a space of two operators in every design."""
-    options = LiveOptions(
-        designs=("all",), operators=2, behaviour="approve", revocation_cache=0.0
-    )  # fmt: skip
+def running_world(**changes: Any) -> Iterator[World]:
+    """Run a space of two operators, in every design unless `changes` say otherwise."""
+    usual: dict[str, Any] = {
+        "designs": ("all",), "operators": 2, "behaviour": "approve", "revocation_cache": 0.0
+    }  # fmt: skip
+    options = LiveOptions(**(usual | changes))
     with LiveSpace(options) as space:
         world = World(space)
         stop = threading.Event()

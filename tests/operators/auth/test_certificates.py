@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 
-from sandbox.directory import Mailbox, Person
+from sandbox.directory import BoxType, Mailbox, Person
 from sandbox.directory.identities import (
     application_of,
     card_holder,
@@ -24,7 +24,7 @@ from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 from sandbox.space.methods import Method
 from sandbox.trust import Organisation, RevocationStatus, make_bad
 
-from .world import CHANNEL, ELSEWHERE, TokenOf, Try, World, certificate, password, token
+from .world import CHANNEL, ELSEWHERE, HERE, TokenOf, Try, World, certificate, password, token
 
 FAULTS = {
     "expired": "certificate-expired",
@@ -109,6 +109,27 @@ def test_a_card_opens_an_organisational_mailbox_that_its_holder_holds(world: Wor
     [result] = world.results(certificate(card(world, person), box.address))
     assert isinstance(result, Accepted)
     assert result.actor.identity == person.national_id
+
+
+def test_a_card_alone_opens_its_person_s_own_mailbox_unless_another_is_named(world: World) -> None:
+    box = world.box(
+        "m.type = 1 AND d.name = 'op1.mssante.test' AND EXISTS (SELECT 1 FROM holder h"
+        " JOIN mailbox o ON o.person = h.person JOIN domain e ON e.id = o.domain"
+        " JOIN person q ON q.id = h.person"
+        " WHERE h.mailbox = m.id AND e.name = d.name AND o.type = 0"
+        " AND q.national_id LIKE '8%')"
+    )
+    holders = world.directory.holders(box.address)
+
+    def own(holder: Person) -> list[Mailbox]:
+        boxes = world.directory.mailboxes_of(holder)
+        return [each for each in boxes if each.type is BoxType.PER and each.domain == HERE]
+
+    person = next(holder for holder in holders if holder.rpps and own(holder))
+    channel = certificate(card(world, person)).channel
+    alone = CertificateCredentials(mechanism=SaslName.NONE)
+    got = world.play(Try(alone, channel), Try(replace(alone, authzid=box.address), channel))
+    assert got == [own(person)[0].address, box.address]
 
 
 def test_an_employee_s_card_is_a_card(world: World) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.operators.auth.access_control import AccessControl, AccessPolicy
 from sandbox.operators.enrolment import Enrolment, application
-from sandbox.serve.http import PEER_CERTIFICATE
+from sandbox.serve.http import PEER_CERTIFICATE, LoopbackOnly
 from tests.operators.auth.world import World
 
 HOST = "comptes.op1.mssante.test:10443"
@@ -69,7 +69,7 @@ async def opened(
         enrolment = Enrolment(
             control, operator="op1", host="comptes.op1.mssante.test", port=10443, clock=world.clock
         )
-        app = application(enrolment)
+        app = LoopbackOnly(application(enrolment))
         der = card.public_bytes(Encoding.DER) if card is not None else None
 
         async def with_certificate(scope: dict, receive: object, send: object) -> None:  # type: ignore[type-arg]

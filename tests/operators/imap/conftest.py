@@ -14,9 +14,9 @@ import pytest
 from sandbox.operators.imap import Settings, serve
 from sandbox.operators.listener import Listener, MailDoor, endpoint_context
 from sandbox.operators.model import SaslName
-from sandbox.space.methods import Method
 from sandbox.trust import KeyKind, Organisation, TestCA
 from tests.operators.imap.dialogue import World, world
+from tests.operators.listening import a_listener
 
 HOST = "imap.op1.mssante.test"
 
@@ -36,15 +36,13 @@ class Keys:
 
     def listener(self, tls: str, certificate: str, mechanisms: tuple[SaslName, ...]) -> Listener:
         server = self.folder / HOST
-        return Listener(
-            operator="op1", design="d", endpoint="one", host=HOST, protocol="imap",
-            methods=tuple(Method), mechanisms=mechanisms, address="127.0.0.1", port=0, tls=tls,
-            context=endpoint_context(
-                server / "chain.pem", server / "key.pem",
-                (self.folder / "bundle.pem").read_text(), client_certificate=certificate,
-            ),
-            client_certificate=certificate,
+        context = endpoint_context(
+            server / "chain.pem", server / "key.pem",
+            (self.folder / "bundle.pem").read_text(), client_certificate=certificate,
         )  # fmt: skip
+        return a_listener(
+            context, host=HOST, mechanisms=mechanisms, tls=tls, client_certificate=certificate
+        )
 
 
 @pytest.fixture(scope="session")

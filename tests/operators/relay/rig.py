@@ -40,6 +40,7 @@ from sandbox.trust import (
 )
 from sandbox.trust.dns_server import DnsServer
 from sandbox.trust.resolver import Resolver
+from tests.operators.listening import a_listener
 
 from .peer import Behaviour, peer_door
 
@@ -47,7 +48,9 @@ ANNE = "anne@op1.mssante.test"
 BOB = "bob@op2.mssante.test"
 CARL = "carl@op2.mssante.test"
 CONTENT = b"From: <anne@op1.mssante.test>\r\nMessage-ID: <m1@op1>\r\n\r\n.hello\r\n"
-QUICK = Backoff(first=0.02, ceiling=0.05, lifetime=60, warn_after=50)
+# Soon again, and patient beyond any test: a slow machine changes nothing.
+QUICK = Backoff(first=0.02, ceiling=0.05)
+PATIENT = Timeouts(connect=60, reply=60, final=60)
 ONE = Organisation(name="OPERATEUR 1", department="Paris (75)", finess="750000018")
 TWO = Organisation(name="OPERATEUR 2", department="Paris (75)", finess="750000026")
 OTHER = Organisation(name="CH DE TEST", department="Aude (11)", finess="119999993")
@@ -71,11 +74,10 @@ class Pki:
 
     def listener(self, name: str, address: str, port: int) -> Listener:
         chain, key = self.folder / name / "chain.pem", self.folder / name / "key.pem"
-        return Listener(
-            operator="op2", design="", endpoint="relay", host=HOST, protocol="relay", methods=(),
-            mechanisms=(), address=address, port=port, tls="starttls",
-            client_certificate="required",
-            context=endpoint_context(chain, key, self.bundle, client_certificate="required"),
+        return a_listener(
+            endpoint_context(chain, key, self.bundle, client_certificate="required"),
+            operator="op2", design="", name="relay", host=HOST, protocol="relay", methods=(),
+            address=address, port=port, tls="starttls", client_certificate="required",
         )  # fmt: skip
 
 
@@ -135,13 +137,9 @@ class Rig:
             self.store,
             RelaySettings(
                 host="mx.op1.mssante.test", port=self.port,
-                **{
-                    "backoff": QUICK, "recovery": QUICK,
-                    "timeouts": Timeouts(connect=5, reply=5, final=5),
-                }
-                | self.options,
+                **{"backoff": QUICK, "recovery": QUICK, "timeouts": PATIENT} | self.options,
             ),
-            names=Names("127.0.0.1", self.dns.port, suffix="mssante.test", seconds=1),
+            names=Names("127.0.0.1", self.dns.port, suffix="mssante.test", seconds=60),
             listed=lambda: self.domains,
             post=PostOffice(
                 self.store, operator="op1", domains=frozenset({"op1.mssante.test"}),

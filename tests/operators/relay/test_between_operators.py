@@ -31,7 +31,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 30))  # type: ignore[arg-type]
+    asyncio.run(work())  # type: ignore[arg-type]
 
 
 @dataclass

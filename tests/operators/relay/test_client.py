@@ -206,7 +206,7 @@ def test_a_message_that_a_server_cannot_take_is_known_before(
     asked: Envelope, content: bytes, offered: Capabilities, name: str
 ) -> None:
     found = obstacle(asked, content, offered)
-    assert (found.name if found else "") == name
+    assert (found.reason.name if found else "") == name
     assert found is None or found.is_permanent
 
 

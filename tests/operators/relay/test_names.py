@@ -103,7 +103,7 @@ def test_hosts_outside_the_suffix_are_left_out() -> None:
 def test_a_domain_that_takes_no_mail_here_is_a_permanent_failure(domain: str, trouble: str) -> None:
     with pytest.raises(NoRouteError) as caught:
         exchangers(domain)
-    assert caught.value.trouble.name == trouble
+    assert caught.value.trouble.reason.name == trouble
     assert caught.value.trouble.is_permanent
 
 
@@ -118,7 +118,7 @@ def test_a_domain_that_takes_no_mail_here_is_a_permanent_failure(domain: str, tr
 def test_a_host_without_address_is_a_permanent_failure(host: str, trouble: str) -> None:
     with pytest.raises(NoRouteError) as caught:
         addresses(host)
-    assert caught.value.trouble.name == trouble
+    assert caught.value.trouble.reason.name == trouble
     assert caught.value.trouble.is_permanent
 
 
@@ -127,7 +127,7 @@ def test_dns_that_does_not_answer_is_a_temporary_failure(kind: str) -> None:
     fault = DnsFault(kind=kind)
     with pytest.raises(NoRouteError) as caught:
         exchangers("op1.mssante.test", faults=(fault,), seconds=0.2)
-    assert caught.value.trouble.name == "dns-unavailable"
+    assert caught.value.trouble.reason.name == "dns-unavailable"
     assert not caught.value.trouble.is_permanent
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from sandbox.operators.journal import Journal
-from sandbox.operators.listener import Listener, MailDoor, endpoint_context
+from sandbox.operators.listener import MailDoor, endpoint_context
 from sandbox.operators.login import Logins
 from sandbox.operators.model import (
     Accepted,
@@ -37,6 +37,7 @@ from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
 from sandbox.trust import DN, KeyKind, Organisation, TestCA, dn_of, read_certificate
+from tests.operators.listening import a_listener
 from tests.operators.smtp.scripted import (
     ALICE,
     BAD_PASSWORD,
@@ -174,10 +175,9 @@ async def place(
     context = endpoint_context(keys / "server" / "chain.pem", keys / "server" / "key.pem",
                              (keys / "bundle.pem").read_text(), client_certificate=certificate,
                              )  # fmt: skip
-    listener = Listener(
-        operator="op1", design="d", endpoint="smtp", host=HOST,
-        protocol="relay" if relay else "smtp", methods=(Method.TOTP,), mechanisms=mechanisms,
-        address="127.0.0.1", port=0, tls=tls, context=context, client_certificate=certificate,
+    listener = a_listener(
+        context, name="smtp", host=HOST, protocol="relay" if relay else "smtp",
+        methods=(Method.TOTP,), mechanisms=mechanisms, tls=tls, client_certificate=certificate,
     )  # fmt: skip
     door = MailDoor([listener], server.protocol)
     await door.start()
@@ -200,7 +200,7 @@ def may_send(dn: DN, domain: str) -> MailRefusal | None:
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 30))  # type: ignore[arg-type]
+    asyncio.run(work())  # type: ignore[arg-type]
 
 
 async def in_thread(work: Callable[[], Any]) -> Any:

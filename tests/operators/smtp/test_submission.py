@@ -234,9 +234,16 @@ def alone(**changes: object) -> Script:
 def test_a_certificate_alone_logs_in_at_the_first_mail() -> None:
     script = alone()
     assert script.codes(f"MAIL FROM:<{ALICE}>") == ["250 2.1.0"]
-    assert script.logins == [CertificateCredentials(mechanism=SaslName.NONE)]
+    assert script.logins == [CertificateCredentials(mechanism=SaslName.NONE, authzid=ALICE)]
     assert script.codes(f"RCPT TO:<{FAR}>") == ["250 2.1.5"]
     assert len(script.logins) == 1
+
+
+def test_a_certificate_alone_does_not_send_for_another() -> None:
+    script = alone()
+    other = login_rule("not-a-holder", LoginAnswer.NOT_AUTHORIZED)
+    script.login = lambda _: Rejected(refusal=other)
+    assert script.codes(f"MAIL FROM:<{BOB}>") == ["553 5.7.1"]
 
 
 def test_where_a_certificate_alone_is_refused_authentication_is_asked_for() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.do.mailboxes import existing
-from sandbox.operators.imap.responses import No, Reply
+from sandbox.operators.imap.responses import Completion, No
 from sandbox.operators.imap.sequence import SequenceSet, compact
 from sandbox.operators.imap.session import MAX_KEYWORDS, Outcome, Session
 from sandbox.operators.imap.view import View
@@ -23,10 +23,10 @@ def append(session: Session, command: commands.Append) -> Outcome:
     at = session.service.clock() if command.at is None else command.at
     content, flags = command.content, frozenset(command.flags)
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         uid = await session.service.store.append(folder.id, content, flags, at)
         session.note("append", folder=folder.name, uids=[uid], size=len(content))
-        return Reply("OK", "APPEND completed", f"APPENDUID {folder.uid_validity} {uid}")
+        return Completion("OK", "APPEND completed", f"APPENDUID {folder.uid_validity} {uid}")
 
     return work
 
@@ -41,7 +41,7 @@ def store(session: Session, command: commands.Store) -> Outcome:
     if command.unchanged_since is not None:
         session.use_condstore()
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         rows, spared = await session.service.store.change_flags(
             view.folder.id,
             uids,
@@ -59,8 +59,10 @@ def store(session: Session, command: commands.Store) -> Outcome:
                      flags=f"{command.action}{' '.join(sorted(command.flags))}")  # fmt: skip
         if spared:
             named = spared if command.uid else [(view.index(uid) or 0) + 1 for uid in spared]
-            return Reply("OK", "Some messages have changed since", f"MODIFIED {compact(named)}")
-        return Reply("OK", "STORE completed")
+            return Completion(
+                "OK", "Some messages have changed since", f"MODIFIED {compact(named)}"
+            )
+        return Completion("OK", "STORE completed")
 
     return work
 
@@ -71,13 +73,13 @@ def copy(session: Session, command: commands.Transfer) -> Outcome:
     target = existing(session, command.mailbox, "TRYCREATE")
     uids = _uids(view, command.numbers, uid=command.uid)
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         pairs = await session.service.store.copy(view.folder.id, uids, target.id)
         if not pairs:
-            return Reply("OK", "No messages to copy")
+            return Completion("OK", "No messages to copy")
         sources = [old for old, _ in pairs]
         session.note("copy", folder=view.folder.name, uids=sources, to=target.name)
-        return Reply("OK", "COPY completed", _copied(target.uid_validity, pairs))
+        return Completion("OK", "COPY completed", _copied(target.uid_validity, pairs))
 
     return work
 
@@ -88,15 +90,15 @@ def move(session: Session, command: commands.Transfer) -> Outcome:
     target = existing(session, command.mailbox, "TRYCREATE")
     uids = _uids(view, command.numbers, uid=command.uid)
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         pairs = await session.service.store.move(view.folder.id, uids, target.id)
         if not pairs:
-            return Reply("OK", "No messages to move")
+            return Completion("OK", "No messages to move")
         sources = [old for old, _ in pairs]
         session.note("move", folder=view.folder.name, uids=sources, to=target.name)
         session.tell(f"OK [{_copied(target.uid_validity, pairs)}] Moved")
         view.gone.update(sources)
-        return Reply("OK", "MOVE completed")
+        return Completion("OK", "MOVE completed")
 
     return work
 
@@ -106,14 +108,14 @@ def expunge(session: Session, command: commands.Expunge) -> Outcome:
     view = _writable(session, command)
     uids = None if command.uids is None else _uids(view, command.uids, uid=True)
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         # Only what this session has been told of: the rest is for the next EXPUNGE.
         among = list(view.uids) if uids is None else uids
         removed = await session.service.store.expunge(view.folder.id, among)
         view.gone.update(removed)
         if removed:
             session.note("expunge", folder=view.folder.name, uids=removed)
-        return Reply("OK", "EXPUNGE completed")
+        return Completion("OK", "EXPUNGE completed")
 
     return work
 

@@ -8,7 +8,7 @@ from functools import partial
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import FetchItem, SectionItem
 from sandbox.operators.imap.messages import Parsed
-from sandbox.operators.imap.responses import No, Reply, internal_date, literal
+from sandbox.operators.imap.responses import Completion, No, internal_date, literal
 from sandbox.operators.imap.sections import octets
 from sandbox.operators.imap.sequence import compact
 from sandbox.operators.imap.session import Outcome, Session
@@ -64,7 +64,7 @@ async def _in_turns(
     unseen: Sequence[int],
     *,
     missing: bool,
-) -> Reply:
+) -> Completion:
     if unseen:
         store = session.service.store
         rows, _ = await store.change_flags(view.folder.id, unseen, "+", frozenset(("\\Seen",)))
@@ -143,13 +143,13 @@ class _Writer:
         self.written = 0
         self.told_flags: frozenset[int] = frozenset()
 
-    def reply(self, *, missing: bool) -> Reply:
+    def reply(self, *, missing: bool) -> Completion:
         """Return the end of the command."""
         if self._failed is not None:
             return self._failed.reply
         if missing or self._vanished:
-            return Reply("NO", "Some messages are gone", "EXPUNGEISSUED")
-        return Reply("OK", "FETCH completed")
+            return Completion("NO", "Some messages are gone", "EXPUNGEISSUED")
+        return Completion("OK", "FETCH completed")
 
     def write(self, index: int) -> int:
         """Write one message's response; return `written`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.grammar import Malformed
-from sandbox.operators.imap.responses import Reply, nstring
+from sandbox.operators.imap.responses import Completion, nstring
 from sandbox.operators.imap.session import Outcome, Session
 
 __all__ = ["capability", "enable", "identify", "idle", "logout", "namespace", "noop", "starttls"]
@@ -18,18 +18,18 @@ _ID = (b"name", b"mssante-sandbox")
 def capability(session: Session, _: Command) -> Outcome:
     """CAPABILITY (RFC 9051 §6.1.1)."""
     session.tell(f"CAPABILITY {session.capabilities()}")
-    return Reply("OK", "CAPABILITY completed")
+    return Completion("OK", "CAPABILITY completed")
 
 
 def noop(_: Session, command: Command) -> Outcome:
     """NOOP and CHECK: what changed is told with every reply."""
-    return Reply("OK", f"{command.name} completed")
+    return Completion("OK", f"{command.name} completed")
 
 
 def logout(session: Session, _: Command) -> Outcome:
     """LOGOUT (RFC 9051 §6.1.3)."""
     session.bye("Logging out")
-    return Reply("OK", "LOGOUT completed")
+    return Completion("OK", "LOGOUT completed")
 
 
 def identify(session: Session, command: commands.Identify) -> Outcome:
@@ -37,7 +37,7 @@ def identify(session: Session, command: commands.Identify) -> Outcome:
     fields = {key: value[:200] for key, value in command.fields if key in ("name", "version")}
     session.service.journal.note("id", session.channel, **{f"id_{k}": v for k, v in fields.items()})
     session.send(b"* ID (" + b" ".join(map(nstring, _ID)) + b")\r\n")
-    return Reply("OK", "ID completed")
+    return Completion("OK", "ID completed")
 
 
 def enable(session: Session, command: commands.Enable) -> Outcome:
@@ -48,21 +48,21 @@ def enable(session: Session, command: commands.Enable) -> Outcome:
     session.tell(" ".join(["ENABLED", *(_SPELLING.get(name, name) for name in new)]))
     if "CONDSTORE" in new:
         session.use_condstore()
-    return Reply("OK", "ENABLE completed")
+    return Completion("OK", "ENABLE completed")
 
 
 def namespace(session: Session, _: Command) -> Outcome:
     """NAMESPACE (RFC 2342): one, the person's own."""
     session.tell('NAMESPACE (("" "/")) NIL NIL')
-    return Reply("OK", "NAMESPACE completed")
+    return Completion("OK", "NAMESPACE completed")
 
 
 def starttls(session: Session, _: Command) -> Outcome:
     """STARTTLS (RFC 9051 §6.2.1)."""
     if session.channel.tls:
-        return Reply("BAD", "TLS is on already")
+        return Completion("BAD", "TLS is on already")
     session.upgrading = True
-    return Reply("OK", "Begin TLS negotiation now")
+    return Completion("OK", "Begin TLS negotiation now")
 
 
 def idle(session: Session, _: Command) -> Outcome:
@@ -72,7 +72,7 @@ def idle(session: Session, _: Command) -> Outcome:
         session.idling = False
         if line.upper() != b"DONE":
             raise Malformed("Expected DONE")
-        return Reply("OK", "IDLE terminated")
+        return Completion("OK", "IDLE terminated")
 
     session.send(b"+ idling\r\n")
     session.report(expunge=True)

@@ -9,7 +9,7 @@ from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import ListMailboxes
 from sandbox.operators.imap.do.mailboxes import status_line
 from sandbox.operators.imap.names import DELIMITER, matches
-from sandbox.operators.imap.responses import Reply
+from sandbox.operators.imap.responses import Completion
 from sandbox.operators.imap.session import Outcome, Session
 from sandbox.operators.mail import Folder
 
@@ -22,7 +22,7 @@ def list_mailboxes(session: Session, command: commands.ListMailboxes) -> Outcome
     """LIST."""
     if command.patterns == ("",) and not command.extended:
         session.tell('LIST (\\Noselect) "/" ""')  # what the delimiter is
-        return Reply("OK", "LIST completed")
+        return Completion("OK", "LIST completed")
     store = session.service.store
     catalogue = _Catalogue(
         store.folders(session.mailbox), store.subscriptions(session.mailbox), command
@@ -71,14 +71,14 @@ def _each(
     if len(names) <= _TURN:
         for name in names:
             tell(name)
-        return Reply("OK", completed)
+        return Completion("OK", completed)
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         for count, name in enumerate(names, 1):
             tell(name)
             if count % _TURN == 0:
                 await session.drain()
-        return Reply("OK", completed)
+        return Completion("OK", completed)
 
     return work
 

@@ -6,7 +6,7 @@ import base64
 from functools import partial
 
 from sandbox.operators.imap import commands
-from sandbox.operators.imap.responses import Reply
+from sandbox.operators.imap.responses import Completion
 from sandbox.operators.imap.session import Outcome, Session, State
 from sandbox.operators.login import Challenge, Denied, Step
 from sandbox.operators.model import Accepted, Credentials, Rejected
@@ -37,7 +37,7 @@ def _say(session: Session, step: Step) -> Outcome:
     if isinstance(step, Denied):
         answer = step.refusal.answer
         kind = "BAD" if answer in {LoginAnswer.MALFORMED, LoginAnswer.CANCELLED} else "NO"
-        return Reply(kind, step.text, answer.imap_code, told=True)
+        return Completion(kind, step.text, answer.imap_code, told=True)
     if isinstance(step, Challenge):
         session.send(b"+ " + step.line + b"\r\n")
         session.continuation = lambda line: _say(session, session.login.proceed(line))
@@ -45,7 +45,7 @@ def _say(session: Session, step: Step) -> Outcome:
     return partial(_judge, session, step)
 
 
-async def _judge(session: Session, credentials: Credentials) -> Reply | None:
+async def _judge(session: Session, credentials: Credentials) -> Completion | None:
     """Ask who this is, as long as it takes; then say so."""
     session.holding = True
     try:
@@ -54,15 +54,15 @@ async def _judge(session: Session, credentials: Credentials) -> Reply | None:
         session.holding = False
     if isinstance(verdict, Accepted):
         session.state = State.AUTHENTICATED
-        return Reply("OK", "Logged in", f"CAPABILITY {session.capabilities()}")
+        return Completion("OK", "Logged in", f"CAPABILITY {session.capabilities()}")
     return _reject(session, verdict)
 
 
-def _reject(session: Session, verdict: Rejected) -> Reply | None:
+def _reject(session: Session, verdict: Rejected) -> Completion | None:
     answer = verdict.refusal.answer
     if answer is LoginAnswer.LIMITED:
         session.ending = answer.text
-    reply = Reply("NO", answer.text, answer.imap_code, told=True)
+    reply = Completion("NO", answer.text, answer.imap_code, told=True)
     if not verdict.challenge:
         return reply
     # The client answers with a line that says nothing, or cancels (RFC 7628 §3.2.3).

@@ -7,7 +7,7 @@ import contextlib
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.names import DELIMITER
-from sandbox.operators.imap.responses import No, Reply
+from sandbox.operators.imap.responses import Completion, No
 from sandbox.operators.imap.session import Outcome, Session, State
 from sandbox.operators.imap.view import View
 from sandbox.operators.mail import Folder
@@ -59,7 +59,7 @@ def select(session: Session, command: commands.Select) -> Outcome:
     if read_only or session.rev2 or first >= folder.uid_next:
         return _open(session, folder, first, read_only=read_only)
 
-    async def claim() -> Reply:
+    async def claim() -> Completion:
         # A disk that takes no write leaves the claim to memory: reading goes on.
         with contextlib.suppress(StoreError):
             await session.service.store.claim_recent(folder.id)
@@ -69,7 +69,7 @@ def select(session: Session, command: commands.Select) -> Outcome:
     return claim
 
 
-def _open(session: Session, folder: Folder, first: int, *, read_only: bool) -> Reply:
+def _open(session: Session, folder: Folder, first: int, *, read_only: bool) -> Completion:
     rows = session.service.store.rows(folder.id)
     recent = session.service.recent.claim(
         folder.id, [row.uid for row in rows if row.uid >= first],
@@ -94,8 +94,8 @@ def _open(session: Session, folder: Folder, first: int, *, read_only: bool) -> R
     session.tell(f"OK [MAILBOXID ({mailbox_id(folder)})] Mailbox identifier")
     session.note("examine" if read_only else "select", folder=folder.name, messages=len(rows))
     if read_only:
-        return Reply("OK", "EXAMINE completed", "READ-ONLY")
-    return Reply("OK", "SELECT completed", "READ-WRITE")
+        return Completion("OK", "EXAMINE completed", "READ-ONLY")
+    return Completion("OK", "SELECT completed", "READ-WRITE")
 
 
 def close(session: Session, command: Command) -> Outcome:
@@ -104,12 +104,12 @@ def close(session: Session, command: Command) -> Outcome:
     if view.read_only or not any("\\Deleted" in row.flags for row in view.rows):
         return unselect(session, command)
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         folder = view.folder
         session.leave()
         uids = await session.service.store.expunge(folder.id)
         session.note("expunge", folder=folder.name, uids=uids)
-        return Reply("OK", "CLOSE completed")
+        return Completion("OK", "CLOSE completed")
 
     return work
 
@@ -117,7 +117,7 @@ def close(session: Session, command: Command) -> Outcome:
 def unselect(session: Session, command: Command) -> Outcome:
     """UNSELECT."""
     session.leave()
-    return Reply("OK", f"{command.name} completed")
+    return Completion("OK", f"{command.name} completed")
 
 
 def create(session: Session, command: commands.Create) -> Outcome:
@@ -133,10 +133,10 @@ def create(session: Session, command: commands.Create) -> Outcome:
         if len(command.use) > 1 or not use or use in taken:
             raise No("This special use is not possible", "USEATTR")
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         folder = await session.service.store.create(session.mailbox, name, use)
         session.note("create", folder=folder.name)
-        return Reply("OK", "CREATE completed", f"MAILBOXID ({mailbox_id(folder)})")
+        return Completion("OK", "CREATE completed", f"MAILBOXID ({mailbox_id(folder)})")
 
     return work
 
@@ -145,10 +145,10 @@ def delete(session: Session, command: commands.OnMailbox) -> Outcome:
     """DELETE."""
     folder = existing(session, command.mailbox)
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         await session.service.store.delete(folder.id)
         session.note("delete", folder=folder.name)
-        return Reply("OK", "DELETE completed")
+        return Completion("OK", "DELETE completed")
 
     return work
 
@@ -160,10 +160,10 @@ def rename(session: Session, command: commands.Rename) -> Outcome:
     if set(to) & {"*", "%"}:
         raise No("Wildcards make a name that LIST cannot ask for", "CANNOT")
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         await session.service.store.rename(folder.id, to)
         session.note("rename", folder=folder.name, to=to)
-        return Reply("OK", "RENAME completed")
+        return Completion("OK", "RENAME completed")
 
     return work
 
@@ -171,10 +171,10 @@ def rename(session: Session, command: commands.Rename) -> Outcome:
 def subscribe(session: Session, command: commands.OnMailbox) -> Outcome:
     """SUBSCRIBE, UNSUBSCRIBE."""
 
-    async def work() -> Reply:
+    async def work() -> Completion:
         on = command.name == "SUBSCRIBE"
         await session.service.store.subscribe(session.mailbox, command.mailbox, on)
-        return Reply("OK", f"{command.name} completed")
+        return Completion("OK", f"{command.name} completed")
 
     return work
 
@@ -182,7 +182,7 @@ def subscribe(session: Session, command: commands.OnMailbox) -> Outcome:
 def status(session: Session, command: commands.Status) -> Outcome:
     """STATUS."""
     status_line(session, existing(session, command.mailbox), command.items)
-    return Reply("OK", "STATUS completed")
+    return Completion("OK", "STATUS completed")
 
 
 def status_line(session: Session, folder: Folder, items: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.grammar import Malformed
-from sandbox.operators.imap.responses import Reply
+from sandbox.operators.imap.responses import Completion
 from sandbox.operators.imap.search import Candidate, Test, compile_key, reads_content
 from sandbox.operators.imap.sequence import compact
 from sandbox.operators.imap.session import Outcome, Session
@@ -39,7 +39,7 @@ def search(session: Session, command: commands.Search) -> Outcome:
 
 async def _in_turns(
     session: Session, view: View, command: commands.Search, test: Test, *, reads: bool
-) -> Reply:
+) -> Completion:
     found = []
     done = 0
     for candidate in _candidates(session, view):
@@ -70,7 +70,7 @@ def _candidates(session: Session, view: View) -> Iterator[Candidate]:
 
 def _tell(
     session: Session, view: View, command: commands.Search, found: Sequence[MessageRow]
-) -> Reply:
+) -> Completion:
     uids = [row.uid for row in found]
     numbers = uids if command.uid else [(view.index(uid) or 0) + 1 for uid in uids]
     if command.returned is None and not session.rev2:
@@ -80,7 +80,7 @@ def _tell(
         session.tell(f"SEARCH{told}")
     else:
         _extended(session, view, command, found, numbers)
-    return Reply("OK", "SEARCH completed")
+    return Completion("OK", "SEARCH completed")
 
 
 def _extended(
