@@ -14,6 +14,7 @@ from sandbox.space.tables import week
 from tests.simulation.small import ALL_ABLE, HOUR, SECOND, able, run, small_space
 
 PERIODS = {"lps": 900, "mail_client": 600, "webmail": 1800, "robot": 300}
+ABLE = {key: value for s in SOFTWARE for key, value in able(s, **ALL_ABLE).items()}
 # Everybody present from 8:00 to 18:00 sharp, every poll opens a session, nobody is excluded.
 SHARP = {
     **{f"populations.{p}.opening_hour": 8 for p in ("liberal", "hospital", "laboratory", "ehpad")},
@@ -22,7 +23,7 @@ SHARP = {
     **{f"populations.{p}.closing_sd": 0 for p in ("liberal", "hospital", "laboratory", "ehpad")},
     **{f"populations.{p}.port_blocked": 0 for p in ("liberal", "hospital", "laboratory", "ehpad")},
     **{f"software.{s}.poll_share": 1 for s in SOFTWARE},
-    **{key: value for s in SOFTWARE for key, value in able(s, **ALL_ABLE).items()},
+    **ABLE,
 }  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def counted(changes: dict[str, float], replications: int = 1):
 
 def test_the_messages_of_an_hour_are_poisson() -> None:
     """Non-homogeneous Poisson: counts of each hour at its rate, variance equal to the mean."""
-    changes = {"traffic.messages": 20_000}
+    changes = {"traffic.messages": 20_000} | ABLE
     counts = counted(changes, 60).sum(axis=1)
     space = small_space(changes)
     expected = sum(
