@@ -17,6 +17,7 @@ from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, capacity_of
 from sandbox.space.compatibility import can_connect, mechanisms_used
 from sandbox.space.designs import Design, Endpoint
+from sandbox.space.errors import UserError
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Accesses, BalKind, Space
@@ -228,11 +229,20 @@ def build_model(
         capacity: what serves; None: the space's own.
         kept: bool (A,), whose traffic to run, so that designs run the same; None: all. Who cannot
             connect under this design and policy has none.
+
+    Raises:
+        UserError: nobody is left.
     """
     scenario, whole = space.scenario, space.accesses
     policy = policy or scenario.policy()
     able = can_connect(space, [(design, policy)])
     kept = able if kept is None else able & kept
+    if not kept.any():
+        raise UserError(
+            f"design {design.name}, login policy {policy.name}: nobody can connect under this and"
+            " what it is compared with, so there is no traffic to run; compare fewer, or give"
+            " [products] the mechanisms"
+        )
     own = capacity or capacity_of(scenario, design, scale=space.scale)
     builder = _Builder(space, design, own)
     space = replace(space, accesses=whole.only(kept))

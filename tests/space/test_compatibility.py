@@ -22,6 +22,7 @@ from sandbox.space.compatibility import (
     requirements,
 )
 from sandbox.space.designs import BUILT_IN
+from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import CAPABILITIES, Feature, Method
@@ -113,19 +114,19 @@ def clump(space: Space, mine: NDArray[np.bool_]) -> float:
 
 
 @pytest.mark.parametrize(("design", "policy"), CROSSED, ids=NAMES)
-@pytest.mark.parametrize("kind", ["software", "population", "method"])
+@pytest.mark.parametrize("kind", ["product", "population", "method"])
 def test_the_closed_form_is_what_a_drawn_space_counts_within_its_sampling_error(
     space: Space, design: Any, policy: Any, kind: str
 ) -> None:
     """Four and a half standard deviations, sites taken as the units that are drawn."""
     expected, drawn = compatibility(space.scenario, design, policy), counted(space, design, policy)
-    parts = {"software": "by_product", "population": "by_population", "method": "by_method"}[kind]
+    parts = {"product": "by_product", "population": "by_population", "method": "by_method"}[kind]
     outside = space.accesses.software != SOFTWARE.index("webmail")
     names: Sequence[str] = {
-        "software": space.products, "population": space.populations,
+        "product": space.products, "population": space.populations,
         "method": [str(method) for method in Method],
     }[kind]  # fmt: skip
-    numbers = space.accesses.product if kind == "software" else getattr(space.accesses, kind)
+    numbers = getattr(space.accesses, kind)
     for number, name in enumerate(names):
         mine = outside & (numbers == number)
         if not mine.any():
@@ -195,6 +196,15 @@ def test_a_run_has_the_traffic_of_those_who_can_and_of_nobody_else(
         np.sort(model.inputs.access_identity), np.sort(space.accesses.identity[able_to])
     )
     assert (mechanisms_used(space, design, policy)[:, able_to] >= 0).all()
+
+
+def test_a_comparison_that_leaves_nobody_says_so_in_a_line() -> None:
+    space = small_space(able("lps", imap_plain=0) | able("mail_client", imap_plain=0)
+                        | able("webmail", imap_plain=0)
+                        | able("robot", imap_external=0))  # fmt: skip
+    space = replace(space, accesses=space.accesses.only(space.accesses.method != 0))
+    with pytest.raises(UserError, match=r"single-endpoint, login policy external: nobody can"):
+        build_model(space, BUILT_IN["single-endpoint"], EXTERNAL, kept=space.accesses.method == 1)
 
 
 def test_designs_compared_run_the_same_accesses() -> None:
