@@ -28,7 +28,9 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.machine import arguments, keep  # noqa: E402
 from sandbox.operators.journal import Journal  # noqa: E402
 from sandbox.operators.listener import Listener, MailDoor, endpoint_context  # noqa: E402
+from sandbox.operators.login import Logins  # noqa: E402
 from sandbox.operators.model import Accepted, SaslName  # noqa: E402
+from sandbox.operators.observing import Nobody  # noqa: E402
 from sandbox.operators.post.office import PostOffice  # noqa: E402
 from sandbox.operators.smtp import SubmissionServer  # noqa: E402
 from sandbox.space.designs import Endpoint  # noqa: E402
@@ -67,6 +69,9 @@ class _Anybody:
     async def authenticate(self, *_: Any) -> Accepted:
         return Accepted(actor=actor())
 
+    async def again(self, *_: Any) -> None:
+        """Whoever was let in may stay."""
+
 
 async def serve(kind: str, port: int, keys: Path) -> None:
     """Serve until killed."""
@@ -79,9 +84,8 @@ async def serve(kind: str, port: int, keys: Path) -> None:
             _Nowhere(),  # type: ignore[arg-type]
             operator="op1", domains=frozenset({"op1.mssante.test"}), host="x", journal=journal,
         )  # fmt: skip
-        server = SubmissionServer(
-            post, _Anybody(), may_receive=lambda _: None, journal=journal  # type: ignore[arg-type]
-        )  # fmt: skip
+        logins = Logins(judge=_Anybody(), journal=journal, observer=Nobody())
+        server = SubmissionServer(post, logins, may_receive=lambda _: None)
         endpoint = Endpoint(
             name="s", protocol="smtp", methods=(), host="x", address="s", port=port,
             certificate="s", tls="implicit", client_certificate="none",

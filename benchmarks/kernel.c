@@ -31,26 +31,28 @@ typedef struct {
   const i32 *access_operator;
   const i8 *access_population;
   const i64 *access_rtt, *access_phase, *access_features, *access_identity;
-  const double *visit;
+  const i32 *access_limits;
+  const double *visit, *left_open;
   const i64 *polls;
   const i8 *day_kind;
   const double *schedule;
   const i64 *sends;
   const i32 *senders;
   const i64 *send_counts;
+  const double *sender_exponent;
   const i32 *recipients;
-  const i64 *servers, *server_offset, *server_time, *pool_slots, *pool_backlog;
+  const i64 *servers, *server_offset, *server_time, *pool_slots, *pool_backlog, *limits;
   const i16 *endpoint_role, *operator_bin;
   const i64 *outages, *register_count;
   /* Cursors */
   i64 *next, *poll_at, *send_at;
   double *position;
-  i64 *open, *close, *pending;
+  i64 *open, *away, *close, *pending;
   /* State */
   i64 *row;
   i32 *vacant, *bucket;
   i64 *occupied, *heap, *counters, *free, *in_use, *queue_length, *queue_head, *queue_tail;
-  i64 *registers, *trace;
+  i64 *registers, *entered, *trace;
   /* Record */
   i32 *logins;
   i64 *login_count, *login_time;
@@ -62,7 +64,7 @@ typedef struct {
 
 typedef struct {
   i64 polls, sends, recipients, hours, outages, registers, groups, minutes, causes, day_kinds,
-      heap, trace;
+      heap, trace, limits;
 } Sizes;
 
 #define CODE(pc, column) (a->code[(pc) * COLUMNS + (column)])
@@ -150,7 +152,7 @@ static void open_day(const Arrays *a, const Sizes *n, i64 stream, i64 day) {
   i64 cycles = DAY / period, lowest = cycles, highest = 0;
   i64 kind = a->day_kind[day];
   for (i64 access = first; access < first + count; access++) {
-    i64 low = 0, high = cycles;
+    i64 low = 0, high = cycles, last = cycles;
     if (poll[POLL_ALWAYS] == 0) {
       const double *people =
           a->schedule + (a->access_population[access] * n->day_kinds + kind) * PEOPLE;
@@ -162,20 +164,32 @@ static void open_day(const Arrays *a, const Sizes *n, i64 stream, i64 day) {
         low = MIN(MAX(low, 0), cycles - 1);
         high = (i64)floor_divide(end * 1e9, (double)period);
         high = MIN(MAX(high, low + 1), cycles);
+        double stays = a->left_open[a->access_class[access]];
+        last = stays > 0.0 && uniform(key, P_LEFT_OPEN) < stays ? cycles : high;
       } else {
-        high = low;
+        high = last = low;
       }
     }
     a->open[access] = day * DAY + low * period + a->access_phase[access];
-    a->close[access] = day * DAY + high * period + a->access_phase[access];
-    if (high > low) {
+    a->away[access] = day * DAY + high * period + a->access_phase[access];
+    a->close[access] = day * DAY + last * period + a->access_phase[access];
+    if (last > low) {
       lowest = MIN(lowest, low);
-      highest = MAX(highest, high);
+      highest = MAX(highest, last);
     }
   }
   at[0] = day * cycles + MIN(lowest, highest);
   at[2] = day * cycles + highest;
   at[1] = 0;
+}
+
+INLINE i64 kind_of(const Arrays *a, i64 access, i64 t, int opened) {
+  if (t == a->open[access] && !opened) return KIND_OPEN;
+  return t < a->away[access] ? KIND_POLL : KIND_ALONE;
+}
+
+INLINE i64 poll_key(const Arrays *a, i64 access, i64 cycle, i64 kind) {
+  return mix(mix(a->run_key[0], a->access_identity[access]), (cycle << 2) + (kind != KIND_OPEN));
 }
 
 static void next_poll(const Arrays *a, const Sizes *n, i64 stream) {
@@ -201,13 +215,12 @@ static void next_poll(const Arrays *a, const Sizes *n, i64 stream) {
       i64 access = first + i, t = base + a->access_phase[access], opening = a->open[access];
       i64 kind, class_;
       if (t < opening || t >= a->close[access]) continue;
-      kind = t == opening && (!always || cycle == 0) ? KIND_OPEN : KIND_POLL;
+      kind = kind_of(a, access, t, always && cycle > 0);
       class_ = a->access_class[access];
       if (a->entry[class_ * KINDS + kind] < 0) continue;
-      if (kind == KIND_POLL && a->visit[class_] < 1.0) {
-        i64 key = mix(mix(a->run_key[0], a->access_identity[access]), (cycle << 2) + kind);
-        if (uniform(key, P_VISIT) >= a->visit[class_]) continue;
-      }
+      if (kind != KIND_OPEN && a->visit[class_] < 1.0 &&
+          uniform(poll_key(a, access, cycle, kind), P_VISIT) >= a->visit[class_])
+        continue;
       if (t >= horizon) {
         a->next[stream] = NEVER;
         return;
@@ -250,17 +263,18 @@ INLINE void take_poll(const Arrays *a, i64 stream, i64 t) {
   const i64 *at = a->poll_at + stream * 4;
   i64 access = poll[POLL_FIRST] + at[1] - 1, cycle = at[0];
   int always = poll[POLL_ALWAYS] == 1;
-  i64 kind = t == a->open[access] && (!always || cycle == 0) ? KIND_OPEN : KIND_POLL;
+  i64 kind = kind_of(a, access, t, always && cycle > 0);
   a->pending[0] = access;
   a->pending[1] = kind;
-  a->pending[2] = mix(mix(a->run_key[0], a->access_identity[access]), (cycle << 2) + kind);
+  a->pending[2] = poll_key(a, access, cycle, kind);
   a->pending[3] = always ? a->horizon[0] : a->close[access];
   a->pending[4] = a->access_operator[access];
 }
 
 INLINE void take_send(const Arrays *a, const Sizes *n, i64 stream, i64 t) {
   i64 key = mix(mix(a->run_key[0], -1 - stream), a->send_at[stream * 3 + 2] - 1);
-  i64 rank = (i64)(uniform(key, P_SENDER) * (double)a->sends[stream * SEND_COLUMNS + SEND_COUNT]);
+  i64 rank = (i64)(pow(uniform(key, P_SENDER), a->sender_exponent[0]) *
+                   (double)a->sends[stream * SEND_COLUMNS + SEND_COUNT]);
   i64 access = a->senders[a->sends[stream * SEND_COLUMNS + SEND_FIRST] + rank];
   i64 other = a->recipients[(i64)(uniform(key, P_RECIPIENT) * (double)n->recipients)];
   a->pending[0] = access;
@@ -585,12 +599,15 @@ INLINE void mark(const Arrays *a, const Sizes *n, i64 session, i64 pc, i64 t) {
   ROW(session, F_LOGIN) = t;
 }
 
-INLINE void spawn(const Arrays *a, i64 session, i64 pc, i64 t) {
+INLINE void spawn(const Arrays *a, const Sizes *n, i64 session, i64 pc, i64 t) {
   for (i64 number = 0; number < CODE(pc, C_EXTRA); number++) {
     i64 key = mix(ROW(session, F_KEY), (CODE(pc, C_PURPOSE) << 8) + number);
-    i64 entry = CODE(pc, C_INDEX);
-    i64 child = new_session(a, ROW(session, F_ACCESS), KIND_SPAWNED, key, t,
-                            ROW(session, F_UNTIL), ROW(session, F_PEER), entry);
+    i64 entry = CODE(pc, C_INDEX), peer = ROW(session, F_PEER), child;
+    if (CODE(pc, C_SCOPE) == 1)
+      peer = a->access_operator[a->recipients[(i64)(uniform(key, P_RECIPIENT) *
+                                                    (double)n->recipients)]];
+    child = new_session(a, ROW(session, F_ACCESS), KIND_SPAWNED, key, t, ROW(session, F_UNTIL),
+                        peer, entry);
     a->sessions[CODE(entry, C_GROUP)]++;
     schedule(a, child, t);
   }
@@ -710,6 +727,18 @@ static void advance(const Arrays *a, const Sizes *n, i64 session, i64 now) {
       case OP_END:
         leave(a, n, session, t);
         return;
+      case OP_TODAY: {
+        i64 key = mix(mix(a->run_key[0], a->access_identity[ROW(session, F_ACCESS)]), t / DAY);
+        pc = uniform(key, CODE(pc, C_PURPOSE)) < LAWS(CODE(pc, C_LAW), 4) ? CODE(pc, C_TARGET)
+                                                                         : pc + 1;
+        continue;
+      }
+      case OP_ENTER:
+      case OP_EXIT:
+        if (a->access_limits[ROW(session, F_ACCESS) * n->limits + CODE(pc, C_INDEX)] < 0) {
+          pc++;
+          continue;
+        }
     }
     if (t > now) break; /* what is shared waits for its instant */
     if (op == OP_ACQUIRE) {
@@ -736,8 +765,19 @@ static void advance(const Arrays *a, const Sizes *n, i64 session, i64 now) {
       book_disconnection(a, n, endpoint, a->endpoint_role[endpoint], t);
       hand_over(a, n, CODE(pc, C_INDEX) + owner, t);
       pc++;
+    } else if (op == OP_ENTER || op == OP_EXIT) {
+      i64 counter = a->access_limits[ROW(session, F_ACCESS) * n->limits + CODE(pc, C_INDEX)];
+      if (op == OP_EXIT) {
+        a->entered[counter]--;
+        pc++;
+      } else if (a->entered[counter] < a->limits[counter]) {
+        a->entered[counter]++;
+        pc++;
+      } else {
+        pc = CODE(pc, C_TARGET);
+      }
     } else if (op == OP_SPAWN) {
-      spawn(a, session, pc, t);
+      spawn(a, n, session, pc, t);
       pc++;
     } else {
       i64 *reg = a->registers + ROW(session, F_ACCESS) * n->registers + CODE(pc, C_INDEX);

@@ -160,9 +160,9 @@ def exclusion_table() -> str:
         operator=zeros.astype(np.int32),
         method=np.array([list(Method).index(m) for _, m in cases], dtype=np.int8),
         software=zeros.astype(np.int8),
-        product=zeros.astype(np.int16), site=zeros, rtt=np.ones(count),
+        product=zeros.astype(np.int16), rtt=np.ones(count),
         features=np.array([LACKS[lack] for lack, _ in cases], dtype=np.int64),
-        identity=np.arange(count),
+        mailbox=np.arange(count), site=np.arange(count), identity=np.arange(count),
     )  # fmt: skip
     space = replace(build_space(load_scenario("demo"), scale=0.01), accesses=accesses)
     rows: dict[tuple[str, ...], list[str]] = {}

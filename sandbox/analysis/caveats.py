@@ -26,7 +26,7 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
     "user_wait": ("methods.*", "policies.*"),
     "machine_latency": ("network.*", "processor.*", "resources.*", "backends.*",
                         "populations.*.rtt"),
-    "limits": ("resources.*", "processor.*", "backends.psc.*"),
+    "limits": ("resources.*", "service.*", "processor.*", "backends.psc.*"),
     "costs": ("costs.*",),
 }  # fmt: skip
 UNCERTAIN = ("placeholder", "expert guess")
@@ -94,7 +94,7 @@ def basis_text(summary: Summary) -> Text:
     results = [
         (Text("qui peut se connecter", "who can connect"), access),
         (Text("les attentes", "waits"), RESTS_ON["user_wait"]),
-        (Text("les saturations", "saturation"), RESTS_ON["limits"]),
+        (Text("la marge de charge", "headroom"), RESTS_ON["limits"]),
         (Text("les coûts", "costs"), RESTS_ON["costs"]),
     ]
     parts = []

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import COMPARED, METRICS
 from sandbox.analysis.result import compare as run_comparison
 from sandbox.analysis.statistics import estimate
@@ -25,6 +26,7 @@ __all__ = ["compare"]
 STAGES = {
     "comparison": "Comparaison / Comparison",
     "sweep": "Balayage / Sweep",
+    "headroom": "Marge / Headroom",
     "sensitivity": "Sensibilité / Sensitivity",
 }
 # Columns of the two tables: attribute or metric, then its short name in French and English.
@@ -40,8 +42,6 @@ SHORT = {
     "failure_share": ("échecs", "failed"),
     "user_wait": ("attente", "wait"),
     "machine_latency": ("machine", "machine"),
-    "slots_peak": ("conn.", "slots"),
-    "processor_peak": ("CPU", "CPU"),
     "psc_peak": ("PSC", "PSC"),
 }
 
@@ -93,13 +93,20 @@ def _table(first: str, headings: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
+def _headroom(found: Headroom) -> str:
+    """Return the multiplier and, under it, what breaks."""
+    if found.breach is None:
+        return f">{found.multiplier:.0f}×"
+    return f"{found.multiplier:.1f}×\n{found.breach.endpoint}"
+
+
 def show(comparison: Comparison) -> None:
     """Print costs and metrics, one design a row: two tables that fit 80 columns."""
     console = Console(width=max(80, min(Console().width, 100)), highlight=False)
     scenario = comparison.scenario
     console.print(f"\n[bold]{scenario.title}[/bold] / {scenario.title_en}\n")
     costs = _table("", [*COSTS.values(), ("k€/an", "k€/year")])
-    metrics = _table("", (SHORT[name] for name in COMPARED))
+    metrics = _table("", [*(SHORT[name] for name in COMPARED), ("marge", "headroom")])
     for name in comparison.designs:
         cost = comparison.costs[name]
         costs.add_row(
@@ -110,13 +117,17 @@ def show(comparison: Comparison) -> None:
         metrics.add_row(name, _cell([out], "share"), *(
             _cell([row[metric.name] for row in comparison.metrics[name]], metric.unit)
             for metric in METRICS.values()
-        ))  # fmt: skip
+        ), _headroom(comparison.headroom[name]))  # fmt: skip
     console.print(costs)
     console.print()
     console.print(metrics)
     console.print()
     for name, metric in COMPARED.items():
         console.print(f"[dim]{SHORT[name][0]}: {metric.french} / {metric.english}[/dim]")
+    console.print(
+        "[dim]marge: trafic d'aujourd'hui multiplié, au premier défaut de service / "
+        "headroom: today's traffic times this, when the service first breaks[/dim]"
+    )
 
 
 @click.command()

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from sandbox.analysis.headroom import Headroom, headroom_of
 from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS, collect, headline, login_weights
 from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
 from sandbox.analysis.statistics import paired_difference, precise_enough
@@ -71,6 +72,7 @@ class Comparison:
         compatibility: by design, who can connect, computed; what is simulated is the traffic of
             those who can under every one of the designs.
         costs: by design.
+        headroom: by design, how much more traffic it carries.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
         sensitivity: None when it was not asked for.
         folder: where the observations are.
@@ -84,6 +86,7 @@ class Comparison:
     metrics: Mapping[str, Sequence[Mapping[str, float]]]
     compatibility: Mapping[str, Compatibility]
     costs: Mapping[str, DesignCost]
+    headroom: Mapping[str, Headroom]
     sweep: pd.DataFrame | None
     sensitivity: Sensitivity | None
     wall_seconds: float
@@ -266,7 +269,7 @@ def run_comparison(
         scenario: name of a shipped scenario, path of a file, or a loaded scenario.
         out: folder that keeps the observations; the same call resumes there. None: a temporary
             one, which lives as long as the result.
-        progress: called with the stage (comparison, sweep, sensitivity) and its share done.
+        progress: called with the stage (a key of cli_compare.STAGES) and its share done.
         options: fields of Options: designs, login_policy, engine, replications, seed, scale,
             workers, trace, sensitivity.
 
@@ -292,6 +295,10 @@ def run_comparison(
     space = build_space(loaded, seed=chosen.seed, scale=chosen.scale)
     runs, metrics = _replicate(loaded, chosen, weighed, root, report)
     sweep = _sweep(loaded, chosen, weighed, root, report)
+    headroom = headroom_of(
+        loaded, list(weighed.values()), seed=chosen.seed, scale=chosen.scale,
+        workers=chosen.workers, progress=lambda share: report("headroom", share),
+    )  # fmt: skip
     sensitivity = None
     if chosen.sensitivity and len(weighed) > 1:
         sensitivity = vary_inputs(
@@ -309,6 +316,7 @@ def run_comparison(
         costs={
             name: design_cost(each.design, loaded, each.policy) for name, each in weighed.items()
         },
+        headroom=headroom,
         sweep=sweep,
         sensitivity=sensitivity,
         wall_seconds=time.perf_counter() - begin,

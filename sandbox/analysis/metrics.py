@@ -46,10 +46,6 @@ METRICS: dict[str, Metric] = {
                "mean wait of a person, same mix", "s", 0.1),
         Metric("machine_latency", "latence machine moyenne, à mélange égal",
                "mean machine latency, same mix", "s", 0.005),
-        Metric("slots_peak", "remplissage maximal des connexions",
-               "fullest connection slots", "share", 0.02),
-        Metric("processor_peak", "charge maximale d'un processeur d'endpoint (minute)",
-               "busiest endpoint processor (minute)", "share", 0.02),
         Metric("psc_peak", "charge maximale de Pro Santé Connect (minute)",
                "busiest minute of Pro Santé Connect", "share", 0.02),
     )
@@ -123,16 +119,12 @@ def headline(observations: Observations, weights: dict[str, pd.Series]) -> dict[
     # A session tries again: each attempt ends in one login or one failure.
     totals = tables["login_totals"]
     attempts = totals[totals["measure"] == "machine"]["count"].sum() + lost
-    endpoints, backends = tables["endpoints"], tables["backends"]
-    doors = endpoints[endpoints["endpoint"] != "mx"]
-    fullest = doors["slots_used_peak"] / doors["slots"]
+    backends = tables["backends"]
     psc = backends.loc[backends["backend"] == "psc", "utilisation_peak"]
     return {
         "failure_share": float(lost / attempts) if attempts else math.nan,
         "user_wait": _standardised(observations, "user", weights["user"]),
         "machine_latency": _standardised(observations, "machine", weights["machine"]),
-        "slots_peak": float(fullest.max()),
-        "processor_peak": float(doors["utilisation_peak"].max()),
         "psc_peak": float(psc.iloc[0]),
     }
 

@@ -249,7 +249,8 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
                 "logarithmique pour tous les designs.",
                 "Connections a minute by hour of the week, by endpoint; the same log scale for "
                 "all designs."))],
-            tables=[tables_load.endpoint_table(comparison, summary),
+            tables=[tables_load.headroom_table(comparison, summary),
+                    tables_load.endpoint_table(comparison, summary),
                     tables_load.back_end_table(comparison, summary)],
             folded=True,
         ),

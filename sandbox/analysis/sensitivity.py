@@ -114,7 +114,7 @@ def _evaluate(
     kept = can_connect(space, [(each.design, each.policy) for each in weighed.values()])
     runs: dict[str, Observations] = {}
     for name, each in weighed.items():
-        model = build_model(space, each.design, each.policy, kept=kept)
+        model = build_model(space, each.design, each.policy, only=kept)
         runs[name] = observe(space, each.design, model, fast.run(model), {})
     weights = login_weights(runs.values())
     values = {name: headline(run, weights) for name, run in runs.items()}

@@ -8,19 +8,23 @@ from typing import Any
 from sandbox.analysis.wording import Text
 
 __all__ = [
-    "FULL", "LIMITS", "VIEWS", "WEIGHED", "Summary", "capital", "design_name",
-    "judged_worse", "leaders", "mean_of", "pairs_of", "quoted", "tightest",
+    "FULL", "PARTS", "VIEWS", "WEIGHED", "Summary", "capital", "design_name",
+    "judged_worse", "leaders", "mean_of", "pairs_of", "quoted",
 ]  # fmt: skip
 
 Summary = Mapping[str, Any]
 WEIGHED = ("failure_share", "user_wait", "machine_latency")
 VIEWS = ("low", "central", "high")
-LIMITS: dict[str, Text] = {
-    "slots_peak": Text("les connexions simultanées d'un opérateur", "one operator's connections"),
-    "processor_peak": Text("le processeur d'un endpoint", "one endpoint's processor"),
-    "psc_peak": Text("Pro Santé Connect", "Pro Santé Connect"),
+PARTS: dict[str | None, Text] = {
+    "connections": Text("les connexions simultanées", "connections at once"),
+    "front": Text("le processeur de l'endpoint", "the endpoint's processor"),
+    "store": Text("le stockage des messages", "the mailbox store"),
+    "psc": Text("Pro Santé Connect", "Pro Santé Connect"),
+    "sms": Text("les passerelles SMS", "the SMS gateways"),
+    "directory": Text("l'annuaire santé", "the directory"),
+    None: Text("rien", "nothing"),
 }
-FULL = 1.0
+FULL = 1.0  # scale
 
 
 def capital(text: Text) -> Text:
@@ -64,16 +68,6 @@ def judged_worse(summary: Summary, metric: str, design: str, best: str) -> bool:
         if {row["first"], row["second"]} == {design, best}:
             return bool(row["matters"] and row["significant"] is not False)
     return False
-
-
-def tightest(summary: Summary, design: str) -> tuple[str, float] | None:
-    """Return the resource nearest its limit, and its load (1: full)."""
-    loads = {metric: mean_of(summary, design, metric) for metric in LIMITS}
-    known = {metric: value for metric, value in loads.items() if value is not None}
-    if not known:
-        return None
-    metric = max(known, key=known.__getitem__)
-    return metric, known[metric]
 
 
 def leaders(summary: Summary) -> dict[str, set[str]]:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import METRICS, collect, latency
 from sandbox.analysis.statistics import estimate
 from sandbox.observations.observations import Observations
 from sandbox.space.compatibility import Part
 from sandbox.space.costs import PAYERS, Bill, migration_cost
 from sandbox.space.methods import Method
-from sandbox.space.tables import inputs
+from sandbox.space.operators import uses_listed_operators
+from sandbox.space.tables import inputs, operator_classes
 
 __all__ = ["assumptions", "summarise", "write_summary"]
 
@@ -103,6 +105,16 @@ def _endpoints(comparison: Comparison, runs: list[Observations]) -> dict[str, An
     return rows
 
 
+def _headroom(found: Headroom) -> dict[str, Any]:
+    where = found.breach
+    return {
+        "multiplier": round(found.multiplier, 3), "low": round(found.low, 3),
+        "high": round(found.high, 3), "endpoint": where.endpoint if where else None,
+        "breaks": where.part if where else None, "operator": (where.operator or None)
+        if where else None,
+    }  # fmt: skip
+
+
 def _bill(bill: Bill) -> dict[str, Any]:
     return {
         "operators": round(bill.operators), "editors": round(bill.editors),
@@ -160,6 +172,16 @@ def assumptions(comparison: Comparison) -> list[dict[str, Any]]:
             "unit": row.unit, "knowledge": row.knowledge if value == row.value else "scenario",
             "source": row.source.title, "url": row.source.url, "note": row.note,
         })  # fmt: skip
+    if uses_listed_operators(comparison.scenario):
+        rows += [
+            {
+                "key": f"operators.{share.kind}.{share.mailboxes}", "value": share.share,
+                "default": share.share, "low": share.low, "high": share.high,
+                "unit": "share of mailboxes", "knowledge": share.knowledge,
+                "source": share.source.title, "url": share.source.url, "note": share.note,
+            }
+            for share in operator_classes()
+        ]  # fmt: skip
     return rows
 
 
@@ -192,6 +214,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
                 "low": _bill(cost.low), "central": _bill(cost.central), "high": _bill(cost.high),
             },
             "metrics": metrics,
+            "headroom": _headroom(comparison.headroom[name]),
             "compatibility": _compatibility(comparison, name),
             "auth_latency_seconds": {
                 str(method): {

@@ -13,13 +13,14 @@ from sandbox.analysis.charts import (
 )
 from sandbox.analysis.charts_time import mean_phases, methods_used
 from sandbox.analysis.grid import DESIGN, METHOD, Cell, Table, design_names, head, words
-from sandbox.analysis.standing import design_name
+from sandbox.analysis.standing import PARTS, design_name
 from sandbox.analysis.wording import (
     METHOD_NAMES,
     NOTHING,
     PHASES,
     Text,
     count,
+    decimal,
     percent,
     same,
     say,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
 __all__ = [
-    "back_end_table", "connection_table", "endpoint_table", "phase_table"
+    "back_end_table", "connection_table", "endpoint_table", "headroom_table", "phase_table"
 ]  # fmt: skip
 
 BACKENDS = {"psc": same("Pro Santé Connect"), "sms": Text("SMS", "SMS"),
@@ -99,6 +100,34 @@ def back_end_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
         [Text("Service", "Service"), DESIGN, Text("Demandes", "Requests"),
          Text("Attente moyenne", "Mean wait"), Text("Charge, période", "Load, period"),
          Text("Charge, pire minute", "Load, worst minute")],
+        rows,
+    )  # fmt: skip
+
+
+def headroom_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
+    """How much more traffic each design carries, and what breaks then."""
+    rows = []
+    for name in comparison.designs:
+        found = summary["designs"][name]["headroom"]
+        rows.append([
+            words(design_name(summary, name)),
+            Cell(say(*["{x} ({low}–{high})"] * 2, x=decimal(found["multiplier"], 1),
+                     low=decimal(found["low"], 1), high=decimal(found["high"], 1)),
+                 order=found["multiplier"]),
+            Cell(same(found["endpoint"]) if found["endpoint"] else NOTHING, "key"),
+            words(PARTS[found["breaks"]]),
+            Cell(same(found["operator"]) if found["operator"] else NOTHING),
+        ])  # fmt: skip
+    return Table(
+        Text("Marge : le trafic d'aujourd'hui, multiplié par tant, dépasse le niveau de service "
+             "(latence machine au 95e centile, connexions refusées) sur les serveurs "
+             "d'aujourd'hui. Seuls comptent les accès qui se connectent sous tous les designs. "
+             "Entre parenthèses, l'étendue des échantillons.",
+             "Headroom: today's traffic times this breaks the service level (95th percentile of "
+             "machine latency, refused connections) on today's servers. Only accesses that can "
+             "connect under every design count. In brackets, the range of the samples."),
+        [DESIGN, Text("Marge", "Headroom"), Text("Endpoint", "Endpoint"),
+         Text("Ce qui casse", "What breaks"), Text("Opérateur", "Operator")],
         rows,
     )  # fmt: skip
 

@@ -13,25 +13,26 @@ from sandbox.analysis.caveats import cost_text, provisional, ranking_text
 from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS
 from sandbox.analysis.standing import (
     FULL,
-    LIMITS,
+    PARTS,
     WEIGHED,
     Summary,
     capital,
     mean_of,
     pairs_of,
     quoted,
-    tightest,
 )
 from sandbox.analysis.wording import (
     BARRIERS,
     Text,
     count,
+    decimal,
     difference,
     enumerate_texts,
     interval,
     limit,
     measure,
     percent,
+    same,
     say,
     signed,
 )
@@ -271,27 +272,25 @@ def _differences(summary: Summary) -> list[Line]:
 
 
 def _breaks(summary: Summary) -> Line:
-    """Name, for each design, the resource nearest its limit."""
-    groups: dict[str, list[tuple[str, float]]] = {}
-    for name in summary["designs"]:
-        found = tightest(summary, name)
-        if found is not None:
-            groups.setdefault(found[0], []).append((name, found[1]))
+    """Say how much more traffic each design carries, and what breaks then."""
+    groups: dict[tuple[str | None, str | None], list[tuple[str, float]]] = {}
+    for name, design in summary["designs"].items():
+        found = design["headroom"]
+        place = (found["breaks"], found["endpoint"])
+        groups.setdefault(place, []).append((name, found["multiplier"]))
     parts = [
-        capital(say("{what} : {where}.", "{what}: {where}.", what=LIMITS[metric],
+        capital(say("{what}{place} : {where}.", "{what}{place}: {where}.", what=PARTS[part],
+            place=same(f" ({endpoint})" if endpoint else ""),
             where=enumerate_texts([
-                say("{share} avec {design}", "{share} with {design}", share=percent(load),
+                say("{x} fois le trafic d'aujourd'hui avec {design}",
+                    "{x} times today's traffic with {design}", x=decimal(multiplier, 1),
                     design=quoted(summary, name))
-                for name, load in sorted(members, key=lambda m: -m[1])
+                for name, multiplier in sorted(members, key=lambda m: m[1])
             ])))
-        for metric, members in groups.items()
+        for (part, endpoint), members in sorted(groups.items(), key=lambda g: min(
+            multiplier for _, multiplier in g[1]))
     ]  # fmt: skip
-    full = any(load >= FULL for members in groups.values() for _, load in members)
-    topic = (
-        Text("Ce qui sature d'abord", "What breaks first") if full
-        else Text("Ce qui est le plus près de saturer", "What is nearest its limit")
-    )  # fmt: skip
-    return Line(topic, _join(parts))
+    return Line(Text("Ce qui casse d'abord", "What breaks first"), _join(parts))
 
 
 def verdict(summary: Summary) -> list[Line]:

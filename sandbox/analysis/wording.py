@@ -79,6 +79,12 @@ CAUSES: dict[str, Text] = {
             "relève automatique sans personne pour valider",
             "background poll with no person to approve",
         ),
+        Cause.USER_LIMIT: Text(
+            "trop de connexions sur une même BAL", "too many connections to one mailbox"
+        ),
+        Cause.ADDRESS_LIMIT: Text(
+            "trop de connexions depuis une même adresse", "too many connections from one address"
+        ),
         Cause.CREDENTIALS: Text("mot de passe faux", "wrong password"),
         Cause.CERTIFICATE_REFUSED: Text("certificat refusé", "certificate refused"),
         Cause.TOKEN_REFUSED: Text("jeton refusé", "access token refused"),
@@ -165,7 +171,13 @@ UNITS: dict[str, str] = {
     "euros a day": "euros par jour", "days per URL and editor": "jours par URL et par éditeur",
     "editors": "éditeurs",
     "euros per opening request and site": "euros par demande d'ouverture et par site",
-    "mailboxes": "BAL",
+    "attempts": "tentatives",
+    "messages": "messages",
+    "recipients per message": "destinataires par message",
+    "share of attempts": "part des tentatives",
+    "share of days": "part des jours",
+    "variance over mean": "variance sur moyenne",
+    "mailboxes": "BAL", "share of mailboxes": "part des BAL",
     "external, certificate-alone, xoauth2 or the scenario's own":
         "external, certificate-alone, xoauth2 ou une règle du scénario",
     "years": "ans", "per year": "par an", "quarters": "trimestres",

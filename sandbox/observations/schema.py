@@ -38,13 +38,15 @@ class Cause(IntEnum):
     SMS_LOST = 7  # the SMS never came
     BACKEND_DOWN = 8  # Pro Santé Connect did not answer
     PERSON_NEEDED = 9  # a background poll met an expired session and no person to renew it
+    USER_LIMIT = 10  # the mailbox has as many connections from this address as one may have
+    ADDRESS_LIMIT = 11  # the client's address (a hospital's) has as many as one may have
     # From here on seen on sockets only: in virtual time nobody cheats.
-    CREDENTIALS = 10  # a wrong password, or no such account
-    CERTIFICATE_REFUSED = 11  # the client's certificate is not good, or not for this
-    TOKEN_REFUSED = 12  # the access token is not good, or another person's
-    NOT_AUTHORIZED = 13  # who it is was proved, but the mailbox is another's
-    LIMITED = 14  # too many attempts
-    MECHANISM = 15  # a mechanism that the endpoint does not offer
+    CREDENTIALS = 12  # a wrong password, or no such account
+    CERTIFICATE_REFUSED = 13  # the client's certificate is not good, or not for this
+    TOKEN_REFUSED = 14  # the access token is not good, or another person's
+    NOT_AUTHORIZED = 15  # who it is was proved, but the mailbox is another's
+    LIMITED = 16  # too many attempts
+    MECHANISM = 17  # a mechanism that the endpoint does not offer
 
 
-SIMULATED = tuple(cause for cause in Cause if cause <= Cause.PERSON_NEEDED)
+SIMULATED = tuple(cause for cause in Cause if cause <= Cause.ADDRESS_LIMIT)

@@ -4,11 +4,12 @@
 its polling period and closes at another; in between it looks for new mail once a period, always at
 the same phase. So all accesses with one period form a ring sorted by phase, and the next poll is
 the next open access of the ring: no event list, no memory beyond two instants an access. Opening
-and closing cycles are drawn each day from the population's schedule, rounded to the period.
+and closing cycles are drawn each day from the population's schedule, rounded to the period; some
+software is left open after that, alone, until midnight.
 
 **Messages.** The number of messages of each hour is Poisson (non-homogeneous Poisson process,
 piecewise constant rate: counts, then order statistics). Their instants come one by one as the
-order statistics of uniforms; sender and recipient are drawn with them.
+order statistics of uniforms; sender (by a power law of its rank) and recipient are drawn with them.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ Ints = NDArray[np.int64]
 
 DAY = 86_400_000_000_000
 HOUR = 3_600_000_000_000
-OPEN, POLL, SEND = int(Kind.OPEN), int(Kind.POLL), int(Kind.SEND)
+OPEN, POLL, SEND, ALONE = int(Kind.OPEN), int(Kind.POLL), int(Kind.SEND), int(Kind.ALONE)
 PERIOD, FIRST, COUNT, ALWAYS = (int(column) for column in PollStream)
 SEND_FIRST, SEND_COUNT = (int(column) for column in SendStream)
 P_OPEN, P_CLOSE, P_PRESENT = int(Purpose.OPEN), int(Purpose.CLOSE), int(Purpose.PRESENT)
-P_VISIT, P_GAP = int(Purpose.VISIT), int(Purpose.GAP)
+P_VISIT, P_GAP, P_LEFT_OPEN = int(Purpose.VISIT), int(Purpose.GAP), int(Purpose.LEFT_OPEN)
 P_SENDER, P_RECIPIENT = int(Purpose.SENDER), int(Purpose.RECIPIENT)
 
 # Cursor columns of a poll stream, then of a send stream.
@@ -50,6 +51,7 @@ class Cursors(NamedTuple):
     sends: Ints  # (send streams, 3)
     position: NDArray[np.float64]  # (send streams,) place within the hour, 0 to 1
     open: Ints  # (A,) first poll of the day
+    away: Ints  # (A,) nobody there from here on
     close: Ints  # (A,) no poll from here on
     pending: Ints  # (6,) the arrival being handed over: access, kind, key, until, peer, t
 
@@ -75,7 +77,7 @@ def _open_day(inputs: Inputs, cursors: Cursors, stream: int, day: int) -> None:
     kind = inputs.day_kind[day]
     for access in range(first, first + count):
         people = inputs.access_population[access]
-        low, high = 0, cycles
+        low, high, last = 0, cycles, cycles
         if inputs.polls[stream, ALWAYS] == 0:
             key = mix(mix(inputs.run_key[0], inputs.access_identity[access]), day)
             if uniform(key, P_PRESENT) < inputs.schedule[people, kind, 0]:
@@ -87,16 +89,34 @@ def _open_day(inputs: Inputs, cursors: Cursors, stream: int, day: int) -> None:
                 ] * normal_quantile(uniform(key, P_CLOSE))
                 low = min(max(int(begin * 1e9 // period), 0), cycles - 1)
                 high = min(max(int(end * 1e9 // period), low + 1), cycles)
+                stays = inputs.left_open[inputs.access_class[access]]
+                last = cycles if stays > 0.0 and uniform(key, P_LEFT_OPEN) < stays else high
             else:
-                high = low
+                high = last = low
         phase = inputs.access_phase[access]
         cursors.open[access] = day * DAY + low * period + phase
-        cursors.close[access] = day * DAY + high * period + phase
-        if high > low:
-            lowest, highest = min(lowest, low), max(highest, high)
+        cursors.away[access] = day * DAY + high * period + phase
+        cursors.close[access] = day * DAY + last * period + phase
+        if last > low:
+            lowest, highest = min(lowest, low), max(highest, last)
     cursors.polls[stream, CYCLE] = day * cycles + min(lowest, highest)
     cursors.polls[stream, LAST_CYCLE] = day * cycles + highest
     cursors.polls[stream, INDEX] = 0
+
+
+@force_inline
+def _kind_of(cursors: Cursors, access: int, t: int, opened: bool) -> int:
+    """Return what a look at t is: the opening, a poll, or software that is alone."""
+    if t == cursors.open[access] and not opened:
+        return OPEN
+    return POLL if t < cursors.away[access] else ALONE
+
+
+@force_inline
+def _poll_key(inputs: Inputs, access: int, cycle: int, kind: int) -> int:
+    return mix(
+        mix(inputs.run_key[0], inputs.access_identity[access]), (cycle << 2) + (kind != OPEN)
+    )
 
 
 @force_inline
@@ -123,13 +143,13 @@ def _next_poll(inputs: Inputs, cursors: Cursors, stream: int) -> None:
             opening = cursors.open[access]
             if t < opening or t >= cursors.close[access]:
                 continue
-            kind = OPEN if t == opening and (not always or cycle == 0) else POLL
+            kind = _kind_of(cursors, access, t, always and cycle > 0)
             row = inputs.access_class[access]
             if inputs.entry[row, kind] < 0:
                 continue
-            key = mix(mix(inputs.run_key[0], inputs.access_identity[access]), (cycle << 2) + kind)
+            key = _poll_key(inputs, access, cycle, kind)
             visit = inputs.visit[row]
-            if kind == POLL and visit < 1.0 and uniform(key, P_VISIT) >= visit:
+            if kind != OPEN and visit < 1.0 and uniform(key, P_VISIT) >= visit:
                 continue
             if t >= horizon:
                 cursors.next[stream] = NEVER
@@ -169,11 +189,11 @@ def _take_poll(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
     access = inputs.polls[stream, FIRST] + cursors.polls[stream, INDEX] - 1
     always = inputs.polls[stream, ALWAYS] == 1
     cycle = cursors.polls[stream, CYCLE]
-    kind = OPEN if t == cursors.open[access] and (not always or cycle == 0) else POLL
+    kind = _kind_of(cursors, access, t, always and cycle > 0)
     pending = cursors.pending
     pending[0] = access
     pending[1] = kind
-    pending[2] = mix(mix(inputs.run_key[0], inputs.access_identity[access]), (cycle << 2) + kind)
+    pending[2] = _poll_key(inputs, access, cycle, kind)
     pending[3] = inputs.horizon[0] if always else cursors.close[access]
     pending[4] = inputs.access_operator[access]
 
@@ -182,7 +202,7 @@ def _take_poll(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
 def _take_send(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
     key = mix(mix(inputs.run_key[0], -1 - stream), cursors.sends[stream, NUMBER] - 1)
     count = inputs.sends[stream, SEND_COUNT]
-    rank = int(uniform(key, P_SENDER) * count)
+    rank = int(uniform(key, P_SENDER) ** inputs.sender_exponent[0] * count)
     access = inputs.senders[inputs.sends[stream, SEND_FIRST] + rank]
     other = inputs.recipients[int(uniform(key, P_RECIPIENT) * len(inputs.recipients))]
     pending = cursors.pending
@@ -225,6 +245,7 @@ def new_cursors(inputs: Inputs) -> Cursors:
         sends=np.zeros((len(inputs.sends), 3), dtype=np.int64),
         position=np.zeros(len(inputs.sends), dtype=np.float64),
         open=np.zeros(accesses, dtype=np.int64),
+        away=np.zeros(accesses, dtype=np.int64),
         close=np.zeros(accesses, dtype=np.int64),
         pending=np.zeros(6, dtype=np.int64),
     )

@@ -25,11 +25,13 @@ from sandbox.simulation.steps import (
     Once,
     Pending,
     Purpose,
+    Retry,
     Scope,
     Serve,
     Settle,
     Stamp,
     Step,
+    Today,
 )
 from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
 from sandbox.space.methods import Mechanism, Method
@@ -55,7 +57,9 @@ class Authentication:
 
     scenario: Scenario
 
-    def before(self, method: Method, mechanism: Mechanism, *, present: bool) -> Items:
+    def before(
+        self, method: Method, mechanism: Mechanism, *, present: bool, away: bool = False
+    ) -> Items:
         """What happens before the connection: no slot is held meanwhile."""
         if method is Method.TOTP and present:
             totp = self.scenario.methods.totp
@@ -69,10 +73,10 @@ class Authentication:
                 "typed",
             ]
         if method is Method.ECPS and mechanism is Mechanism.XOAUTH2:
-            return self._token()
+            return self._token(away=away)
         return []
 
-    def _token(self) -> Items:
+    def _token(self, *, away: bool) -> Items:
         """The software gets a PSC access token: kept, refreshed, or by a full CIBA flow."""
         policies, psc = self.scenario.policies, self.scenario.backends.psc
         return [
@@ -81,7 +85,7 @@ class Authentication:
             # TCP and TLS to PSC, from the client's own site.
             Delay(Phase.BACKEND, psc.rtt, round_trips=3),
             Fresh("psc session", policies.psc_session_seconds, "refresh"),
-            *self._ciba(policies.ciba_expiry, "expired", "declined", "psc down"),
+            *self._ciba(policies.ciba_expiry, "expired", "declined", "psc down", away=away),
             Clear(),
             Stamp("psc session"),
             Goto("got token"),
@@ -106,17 +110,35 @@ class Authentication:
             "have token",
         ]  # fmt: skip
 
-    def _ciba(self, budget: float, expired: Label, declined: Label, down: Label) -> Items:
+    def _ciba(
+        self, budget: float, expired: Label, declined: Label, down: Label, *, away: bool
+    ) -> Items:
         """Ask the telephone through PSC and wait, polling or pinged; ends with the answer in.
 
-        `budget` is how long the asker can wait, s; then it goes to `expired`.
+        `budget` is how long the asker can wait, s; then it goes to `expired`. A telephone that is
+        not at hand today, or whose person is `away`, rings in vain each time.
         """
-        policies, psc = self.scenario.policies, self.scenario.backends.psc
-        answer = ecps_answer(self.scenario.methods.ecps)
+        policies, psc, ecps = (
+            self.scenario.policies, self.scenario.backends.psc, self.scenario.methods.ecps,
+        )  # fmt: skip
+        answer = ecps_answer(ecps)
+        in_vain = Ask(_law(answer.wait), Purpose.APPROVAL, 1.0)
+        ask: Items = (
+            [in_vain]
+            if away
+            else [
+                Today(ecps.forgotten, Purpose.FORGOTTEN, "not at hand"),
+                Ask(_law(answer.wait), Purpose.APPROVAL, answer.never),
+                Goto("rings"),
+                "not at hand",
+                in_vain,
+                "rings",
+            ]
+        )
         request: Items = [
             Serve("psc", Phase.BACKEND, law=exponential(psc.authentication),
                   purpose=Purpose.PSC_REQUEST, scope=Scope.NATIONAL),
-            Ask(_law(answer.wait), Purpose.APPROVAL, answer.never),
+            *ask,
             Deadline(budget, expired),
         ]  # fmt: skip
         if policies.ciba_mode == "poll":
@@ -146,8 +168,9 @@ class Authentication:
         return [*request, *wait, Settle(), *refusal]
 
     def inside(
-        self, method: Method, mechanism: Mechanism, software: Software, *, present: bool
-    ) -> Items:
+        self, protocol: str, method: Method, mechanism: Mechanism, software: Software, *,
+        present: bool, away: bool = False,
+    ) -> Items:  # fmt: skip
         """The method at the operator, inside the connection: the slot is held."""
         match method:
             case Method.CPS | Method.CERTIFICATE:
@@ -157,9 +180,9 @@ class Authentication:
             case Method.ECPS if mechanism is Mechanism.XOAUTH2:
                 return self._check_token()
             case Method.ECPS:
-                return self._ciba_proxy(software)
+                return self._ciba_proxy(protocol, software, away=away)
             case _:
-                return self._sms(software)
+                return self._sms(protocol, software, away=away)
 
     def _certificate(self) -> Items:
         """The certificate said who it is; the directory says whose mailbox that is."""
@@ -222,25 +245,41 @@ class Authentication:
             "verified",
         ]  # fmt: skip
 
-    def _held(self, software: Software, expiry: float) -> tuple[float, Cause]:
-        """Return how long a held login lasts at most, s, and why it ends then."""
+    def _held(self, protocol: str, software: Software, expiry: float) -> tuple[float, Cause]:
+        """Return how long a held login lasts at most, s, and why it ends then.
+
+        Untagged lines of the server keep an IMAP client's socket alive; SMTP allows no such line.
+        """
+        policies = self.scenario.policies
         limits = {
+            policies.prelogin_timeout: Cause.CLIENT_TIMEOUT,
             expiry: Cause.NO_ANSWER,
-            self.scenario.policies.prelogin_timeout: Cause.CLIENT_TIMEOUT,
-            software.timeout: Cause.CLIENT_TIMEOUT,
         }
+        if protocol != "imap" or not policies.imap_keepalive:
+            limits[software.timeout] = Cause.CLIENT_TIMEOUT
         shortest = min(limits)
         return shortest, limits[shortest]
 
-    def _ciba_proxy(self, software: Software) -> Items:
-        """The proxy of the proof of concept: the login is held until the telephone answers."""
+    def _ciba_proxy(self, protocol: str, software: Software, *, away: bool) -> Items:
+        """The proxy of the proof of concept: the login is held until the telephone answers.
+
+        Software refused once tries its other mechanisms: the telephone rings again for each,
+        unless the operator leaves it in peace for a while.
+        """
         policies, psc = self.scenario.policies, self.scenario.backends.psc
-        budget, cause = self._held(software, policies.ciba_expiry)
+        budget, cause = self._held(protocol, software, policies.ciba_expiry)
+        again: Items = (
+            [Delay(Phase.SASL, round_trips=1), Retry(software.refusal_rings - 1, "ring")]
+            if software.refusal_rings > 1
+            else []
+        )
         return [
             Fresh("grant", policies.session_seconds, "granted"),
+            "ring",
+            Fresh("peace", policies.peace_seconds, "in peace"),
             During("psc", "psc down"),
             Delay(Phase.BACKEND, psc.rtt),
-            *self._ciba(budget, "unanswered", "declined", "psc down"),
+            *self._ciba(budget, "unanswered", "declined", "psc down", away=away),
             Stamp("grant"),
             Goto("granted"),
             "unanswered",
@@ -248,8 +287,11 @@ class Authentication:
             Fail(cause),
             Goto("close"),
             "declined",
+            Stamp("peace"),
+            "in peace",
             Clear(),
             Fail(Cause.REFUSED),
+            *again,
             Goto("close"),
             "psc down",
             Deadline(software.timeout, "timed out"),
@@ -260,19 +302,19 @@ class Authentication:
             "granted",
         ]
 
-    def _sms(self, software: Software) -> Items:
+    def _sms(self, protocol: str, software: Software, *, away: bool) -> Items:
         """The operator's own CIBA: a link in an SMS; the login is held meanwhile."""
         policies, gateway, sms = (
             self.scenario.policies, self.scenario.backends.sms, self.scenario.methods.sms,
         )  # fmt: skip
-        budget, cause = self._held(software, sms.expiry)
+        budget, cause = self._held(protocol, software, sms.expiry)
         answer = _law(sms_delivery(sms).then(sms_answer(sms).wait))
         return [
             Fresh("grant", policies.session_seconds, "granted"),
             Serve("sms", Phase.BACKEND, law=exponential(gateway.send),
                   purpose=Purpose.SMS_GATEWAY, scope=Scope.NATIONAL),
             Branch(sms.lost, Purpose.SMS_LOST, "sms lost"),
-            Ask(answer, Purpose.SMS_CLICK),
+            Ask(answer, Purpose.SMS_CLICK, 1.0 if away else 0.0),
             Deadline(budget, "unanswered"),
             Hold(answer=True),
             Settle(),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sandbox.observations.observations import NAMED_OPERATORS
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
-from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
+from sandbox.simulation.model import NEVER, PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, capacity_of
@@ -20,18 +20,28 @@ from sandbox.space.designs import Design, Endpoint
 from sandbox.space.errors import UserError
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Mechanism, Method
-from sandbox.space.population import ROBOT, SOFTWARE, Accesses, BalKind, Space
+from sandbox.space.population import (
+    ROBOT,
+    SOFTWARE,
+    Accesses,
+    BalKind,
+    Space,
+    power_of_tenth,
+)
 from sandbox.space.tables import week
 
-__all__ = ["build_model"]
+__all__ = ["build_model", "without_contention"]
 
 # An access has one method, so registers of different methods share a column: eight to a cache line.
 REGISTERS = {
     "name": 0, "name.imap": 0, "ticket.imap": 1, "grant": 2, "pin": 3, "code": 3, "token": 3,
-    "typed": 4, "psc session": 4, "name.smtp": 5, "ticket.smtp": 6,
+    "typed": 4, "psc session": 4, "name.smtp": 5, "ticket.smtp": 6, "peace": 7,
 }  # fmt: skip
 COLUMNS = 8
+LIMITS = ("user", "address.imap", "address.smtp")
 HOUR = 3600
+NO_END = 1 << 30
+CLIENT_CONNECTIONS = 3  # of SMTP at once, at most, of one person's software (Thunderbird's cache)
 ALL_METHODS, ALL_MECHANISMS = tuple(Method), tuple(Mechanism)
 
 
@@ -87,6 +97,7 @@ class _Builder:
             pool_of=self.pool_of,
             registers=REGISTERS,
             backends={name: number for number, name in enumerate(NATIONAL)},
+            limits={name: number for number, name in enumerate(LIMITS)},
         )
 
 
@@ -106,16 +117,17 @@ def _dns_miss(space: Space, endpoint: Endpoint) -> float:
     return float((users / (1.0 + asked)).sum() / users.sum())
 
 
-def _classes(space: Space, design: Design, policy: LoginPolicy, entries: dict[str, int]) -> tuple[
-    NDArray[np.int16], NDArray[np.int64], NDArray[np.float64]
+def _classes(
+    space: Space, design: Design, policy: LoginPolicy, entries: dict[str, int],
+) -> tuple[NDArray[np.int16], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]
 ]:  # fmt: skip
-    """Return the class of each access, the entries of each class, and how often it polls."""
+    """Return the class of each access and, of each class, entries, visits, share left open."""
     accesses, scenario = space.accesses, space.scenario
     used = mechanisms_used(space, design, policy)
     kinds = np.stack([accesses.software, accesses.method, *used])
     values, classes = np.unique(kinds, axis=1, return_inverse=True)
     entry = np.full((values.shape[1], len(Kind)), -1, dtype=np.int64)
-    visit = np.ones(values.shape[1])
+    visit, left_open = np.ones(values.shape[1]), np.zeros(values.shape[1])
     for row, (number, kind, imap, smtp) in enumerate(values.T):
         software, method = SOFTWARE[number], ALL_METHODS[kind]
         over_imap = f"{software}.{method}.{ALL_MECHANISMS[imap]}"
@@ -125,7 +137,10 @@ def _classes(space: Space, design: Design, policy: LoginPolicy, entries: dict[st
         visit[row] = scenario.software[software].poll_share
         if visit[row] > 0:
             entry[row, Kind.POLL] = entries[f"{over_imap}.poll"]
-    return classes.reshape(-1).astype(np.int16), entry, visit
+            if method is not Method.CERTIFICATE:
+                entry[row, Kind.ALONE] = entries[f"{over_imap}.alone"]
+        left_open[row] = scenario.software[software].left_open
+    return classes.reshape(-1).astype(np.int16), entry, visit, left_open
 
 
 def _schedule(space: Space) -> NDArray[np.float64]:
@@ -137,6 +152,43 @@ def _schedule(space: Space) -> NDArray[np.float64]:
         for kind in DayKind:
             rows[number, kind] = [present[kind], *(HOUR * value for value in hours)]
     return rows
+
+
+def _counts(
+    generator: np.random.Generator, means: NDArray[np.float64], dispersion: float
+) -> NDArray[np.int64]:
+    """Draw counts of those means with variance `dispersion` x mean: Poisson of a gamma rate."""
+    if dispersion == 1:
+        return generator.poisson(means)
+    scale = dispersion - 1
+    return generator.poisson(scale * generator.standard_gamma(means / scale))
+
+
+def _limits(space: Space) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return what each access counts against, -1 where it can never reach it, and the limits.
+
+    A mailbox from one address (Dovecot's user and address), an operator from one address. The
+    webmail connects from the operator's own servers, which are not limited.
+    """
+    accesses, scenario = space.accesses, space.scenario
+    resources = scenario.resources
+    outside = accesses.software != SOFTWARE.index("webmail")
+    # Twice: the next session may come before the last is over.
+    imap = 2 * np.array([scenario.software[name].imap_connections for name in SOFTWARE])
+    smtp = np.where(accesses.software == ROBOT, NO_END, CLIENT_CONNECTIONS)
+    place = accesses.site * len(space.operators) + accesses.operator
+    columns, limits = [], [np.zeros(0, dtype=np.int64)]
+    for group, most, limit in (
+        (accesses.mailbox, imap[accesses.software], resources.user_connections),
+        (place, imap[accesses.software], resources.address_imap_connections),
+        (place, smtp, resources.address_smtp_connections),
+    ):
+        _, number = np.unique(group, return_inverse=True)
+        reach = np.bincount(number, weights=np.where(outside, most, 0)) > limit
+        counter = np.cumsum(reach) - 1 + sum(len(part) for part in limits)
+        columns.append(np.where(outside & reach[number], counter[number], -1).astype(np.int32))
+        limits.append(np.full(int(reach.sum()), limit, dtype=np.int64))
+    return np.stack(columns, axis=1), np.concatenate(limits)
 
 
 def _sends(
@@ -169,7 +221,11 @@ def _sends(
             if share <= 0 or len(who) == 0:
                 continue
             generator = np.random.default_rng([space.seed, space.replication, number, int(machine)])
-            counts.append(generator.poisson(space.messages * share * weights))
+            occasions = space.messages * share * weights
+            if machine:  # one occasion, many messages in a row
+                occasions = occasions / scenario.traffic.batch
+            counts.append(_counts(generator, occasions, scenario.traffic.dispersion))
+            who = who[np.argsort(generator.random(len(who)), kind="stable")]  # who sends most
             streams.append((first, len(who)))
             senders.append(who)
             first += len(who)
@@ -204,8 +260,16 @@ def _rings(
         np.random.Philox(np.random.SeedSequence([space.seed, space.replication, 1000]))
     )
     # One uniform per identity rank: the same access keeps its phase, whoever else is kept.
-    draws = generator.random(len(whole))[kept]
-    phase = (draws * periods[accesses.software]).astype(np.int64)
+    u, on_clock, within = (generator.random(len(whole))[kept] for _ in range(3))
+    phase = (u * periods[accesses.software]).astype(np.int64)
+    # Some software looks on the clock (:00, :15): its phase is a few seconds.
+    aligned = np.array([scenario.software[name].aligned for name in SOFTWARE])
+    spread = scenario.traffic.aligned_spread * NANOSECONDS
+    phase = np.where(
+        on_clock < aligned[accesses.software],
+        (within * np.minimum(spread, periods[accesses.software])),
+        phase,
+    ).astype(np.int64)
     order = np.lexsort((phase, accesses.software))
     streams = []
     for number in range(len(SOFTWARE)):
@@ -217,7 +281,7 @@ def _rings(
 
 def build_model(
     space: Space, design: Design, policy: LoginPolicy | None = None, *,
-    capacity: Capacity | None = None, kept: NDArray[np.bool_] | None = None,
+    capacity: Capacity | None = None, only: NDArray[np.bool_] | None = None,
 ) -> Model:  # fmt: skip
     """Make one design of a space ready to run.
 
@@ -226,8 +290,8 @@ def build_model(
 
     Args:
         policy: how one logs in; None: the scenario's.
-        capacity: what serves; None: the space's own.
-        kept: bool (A,), whose traffic to run, so that designs run the same; None: all. Who cannot
+        capacity: what it runs on; None: what operators of its size have.
+        only: bool (A,), whose traffic to run, so that designs run the same; None: all. Who cannot
             connect under this design and policy has none.
 
     Raises:
@@ -236,7 +300,7 @@ def build_model(
     scenario, whole = space.scenario, space.accesses
     policy = policy or scenario.policy()
     able = can_connect(space, [(design, policy)])
-    kept = able if kept is None else able & kept
+    kept = able if only is None else able & only
     if not kept.any():
         raise UserError(
             f"design {design.name}, login policy {policy.name}: nobody can connect under this and"
@@ -250,9 +314,10 @@ def build_model(
     layout = builder.layout()
     miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
-    classes, entry, visit = _classes(space, design, policy, dict(code.entries))
+    classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries))
     order, phase, polls = _rings(space, whole, kept)
     sends, senders, send_counts = _sends(space, whole, order)
+    access_limits, limits = _limits(space)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
     bins = np.full(len(space.operators), len(largest), dtype=np.int16)
@@ -272,22 +337,39 @@ def build_model(
         access_phase=phase,
         access_features=accesses.features[order],
         access_identity=accesses.identity[order],
+        access_limits=access_limits[order],
         visit=visit,
+        left_open=left_open,
         polls=polls,
         day_kind=day_kinds(scenario.period.start, days),
         schedule=_schedule(space),
         sends=sends,
         senders=senders,
         send_counts=send_counts,
+        sender_exponent=np.array([power_of_tenth(scenario.traffic.top_tenth)]),
         recipients=receives if len(receives) else np.arange(len(accesses), dtype=np.int32),
         servers=np.concatenate(builder.servers),
         server_offset=np.concatenate(builder.offset),
         server_time=as_server_time(np.concatenate(builder.pace)),
         pool_slots=builder.slots,
         pool_backlog=builder.backlog,
+        limits=limits,
         endpoint_role=np.repeat(np.arange(roles), len(space.operators)).astype(np.int16),
         operator_bin=bins,
         outages=_outages(space),
         registers=np.array([COLUMNS], dtype=np.int64),
     )
     return Model(code=code, inputs=inputs, groups=RELAY_GROUP + 1, minutes=days * 1440)
+
+
+def without_contention(model: Model) -> Model:
+    """Return the same run on servers that take no time and have a place for everybody."""
+    inputs = model.inputs
+    return Model(
+        code=model.code,
+        inputs=inputs._replace(
+            server_time=np.ones_like(inputs.server_time),
+            pool_slots=np.full_like(inputs.pool_slots, NEVER),
+        ),
+        groups=model.groups, minutes=model.minutes,
+    )  # fmt: skip

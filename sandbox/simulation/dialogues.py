@@ -24,6 +24,8 @@ from sandbox.simulation.steps import (
     Delay,
     Deliver,
     End,
+    Enter,
+    Exit,
     Fail,
     Fresh,
     Goto,
@@ -58,6 +60,7 @@ SASL_TRIPS = {
     Mechanism.EXTERNAL: 3.0,
     Mechanism.XOAUTH2: 4.0,
 }
+PASSWORD = (Method.TOTP, Method.SMS)  # methods that are a second factor beside a password
 STARTTLS_TRIPS = 2.0  # greeting and STARTTLS before the handshake
 RELAY_TRIPS = 7.0  # TCP, greeting, EHLO, STARTTLS, TLS, EHLO, envelope
 
@@ -110,16 +113,33 @@ class Dialogues:
             ))  # fmt: skip
             yield Program(f"{prefix}.poll", imap, tuple(session(present=attended, work=[])))
             yield Program(f"{prefix}.extra", imap, tuple(session(present=False, work=keep)))
+            if attended:
+                yield Program(f"{prefix}.alone", imap, tuple(
+                    session(present=False, away=True, work=[])
+                ))  # fmt: skip
         for mechanism in self.policy.ways(self.design.endpoint("smtp", method), method):
             session = partial(self._session, "smtp", software, method, mechanism)
-            yield Program(f"{name}.{method}.{mechanism}.send", smtp, tuple(
-                session(present=attended, waits=attended, work=[Spawn("relay", salt=2)])
+            send = f"{name}.{method}.{mechanism}.send"
+            yield Program(send, smtp, tuple(
+                session(present=attended, waits=attended, work=[Spawn("relay", salt=2)],
+                        after=[] if attended else self._next_of_batch(send))
             ))  # fmt: skip
+
+    def _next_of_batch(self, send: str) -> Items:
+        """A robot sends what it has in a row, one session after the other, to many people."""
+        return [
+            Branch(1.0 / self.scenario.traffic.batch, Purpose.BATCH, "last of batch"),
+            Spawn(send, salt=3, recipient=True),
+            "last of batch",
+        ]
 
     def _relay(self) -> Program:
         """API MSS-IO: from the sending operator's queue to the recipient's mailbox."""
         relay, processor = self.scenario.relay, self.scenario.processor
         body: Items = [
+            Branch(1.0 / self.scenario.traffic.recipients, Purpose.RECIPIENTS, "last recipient"),
+            Spawn("relay", salt=4, recipient=True),
+            "last recipient",
             Delay(None, law=exponential(relay.queue_mean), purpose=Purpose.RELAY_QUEUE),
             "again",
             Acquire("mx", "busy", Scope.PEER),
@@ -142,11 +162,13 @@ class Dialogues:
 
     def _session(
         self, protocol: str, software: Software, method: Method, mechanism: Mechanism, *,
-        present: bool, work: Items, waits: bool = False,
+        present: bool, work: Items, waits: bool = False, away: bool = False,
+        after: Items | None = None,
     ) -> Items:  # fmt: skip
         """A session from start to end: login with its retries, then the mail work.
 
-        `present`: a person can be asked; `waits`: she waits for the login, and tries again.
+        `present`: a person can be asked; `waits`: she waits for the login, and tries again;
+        `away`: her telephone rings and nobody hears it; `after`: what follows, however it ended.
         """
         endpoint = self.design.endpoint(protocol, method)
         policies, processor = self.scenario.policies, self.scenario.processor
@@ -154,20 +176,26 @@ class Dialogues:
         purpose = Purpose.STORE if protocol == "imap" else Purpose.SUBMIT
         body: Items = [
             "again",
-            *self.authentication.before(method, mechanism, present=present),
+            *self.authentication.before(method, mechanism, present=present, away=away),
             Deadline(software.timeout, "no slot"),
             *self._look_up(endpoint),
             Acquire(endpoint.name, "refused"),
             Deadline(software.timeout, "timed out"),
+            Enter(f"address.{protocol}", "address full"),
             *self._connect(endpoint, method, mechanism, present=present),
-            *self.authentication.inside(method, mechanism, software, present=present),
+            *self.authentication.inside(
+                protocol, method, mechanism, software, present=present, away=away
+            ),
             Clear(),
+            *([Enter("user", "user full")] if protocol == "imap" else []),
             Mark(attended=waits),
             Serve("store", None, law=exponential(cpu), purpose=purpose),
             Delay(None, round_trips=AFTER_LOGIN_TRIPS[protocol]),
             *work,
+            *([Exit("user")] if protocol == "imap" else []),
+            Exit(f"address.{protocol}"),
             Release(endpoint.name),
-            End(),
+            Goto("over"),
             "no slot",
             Fail(Cause.SLOT_TIMEOUT),
             Goto("pause"),
@@ -175,12 +203,24 @@ class Dialogues:
             Clear(),
             Fail(Cause.SLOTS_EXHAUSTED),
             Goto("pause"),
+            "address full",
+            Clear(),
+            Fail(Cause.ADDRESS_LIMIT),
+            Release(endpoint.name),
+            Goto("pause"),
             "timed out",
             Fail(Cause.CLIENT_TIMEOUT),
             "close",
+            Exit(f"address.{protocol}"),
             Release(endpoint.name),
             "pause",
         ]
+        if protocol == "imap":
+            # Other connections of the same software work: nobody tries this one again.
+            body[body.index("timed out") : body.index("timed out")] = [
+                "user full", Fail(Cause.USER_LIMIT), Exit("address.imap"), Release(endpoint.name),
+                Goto("over"),
+            ]  # fmt: skip
         if waits and policies.retry_limit:
             pause = exponential(policies.retry_pause)
             body += [
@@ -188,7 +228,7 @@ class Dialogues:
                 Delay(Phase.PERSON, law=pause, purpose=Purpose.BACK_OFF),
                 Retry(policies.retry_limit, "again"),
             ]
-        return [*body, End()]
+        return [*body, "over", *(after or []), End()]
 
     def _look_up(self, endpoint: Endpoint) -> Items:
         """Resolve the host name: own cache, provider's resolver, operator's server."""
@@ -249,22 +289,28 @@ class Dialogues:
                 "asked",
             ]
         full = processor.tls_client_certificate if certified else processor.tls_full
+        # The operator checks its own password again at each login; nobody has one for the others.
+        work = processor.login + (processor.password if method in PASSWORD else 0.0)
         return [
             Delay(Phase.NETWORK, round_trips=1),
             *starttls,
+            Has(Feature.RESUMES, "has tickets"),
+            Goto("no ticket"),
+            "has tickets",
             Fresh(ticket, policies.ticket_seconds, "resumed"),
             Stamp(ticket),
+            "no ticket",
             *card,
             *prompt,
             Delay(Phase.TLS, round_trips=1),
             Has(Feature.TLS13, "full"),
             Delay(Phase.TLS, round_trips=1),
             "full",
-            Serve(f"front.{endpoint.name}", Phase.TLS, full + processor.login),
+            Serve(f"front.{endpoint.name}", Phase.TLS, full + work),
             Goto("secured"),
             "resumed",
             Delay(Phase.TLS, round_trips=1),
-            Serve(f"front.{endpoint.name}", Phase.TLS, processor.tls_resumed + processor.login),
+            Serve(f"front.{endpoint.name}", Phase.TLS, processor.tls_resumed + work),
             "secured",
             Delay(Phase.SASL, round_trips=SASL_TRIPS[mechanism]),
         ]

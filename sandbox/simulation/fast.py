@@ -43,6 +43,7 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
         registers=np.full(
             (len(inputs.access_class), int(inputs.registers[0])), -NEVER, dtype=np.int64
         ),
+        entered=np.zeros(len(inputs.limits), dtype=np.int64),
         trace=np.zeros((TRACE_ROWS if traced else 0, state_of.TRACE_FIELDS), dtype=np.int64),
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.observations.schema import Phase
-from sandbox.simulation.arrivals import pop_arrival
+from sandbox.simulation.arrivals import DAY, pop_arrival
 from sandbox.simulation.draws import mix, sample, uniform
 from sandbox.simulation.events import pop_late, pop_near, schedule, schedule_late
 from sandbox.simulation.jit import force_inline, jit
@@ -67,7 +67,7 @@ from sandbox.simulation.state import (
     VACANT,
     State,
 )  # fmt: skip
-from sandbox.simulation.steps import Op
+from sandbox.simulation.steps import Op, Purpose
 
 __all__ = ["run_until"]
 
@@ -78,7 +78,7 @@ OP, PHASE, TARGET, FIXED, HALF_TRIPS, LAW, PURPOSE, INDEX, SCOPE, EXTRA, GROUP =
 )
 (
     DELAY, HOLD, SERVE, ACQUIRE, RELEASE, BRANCH, HAS, DURING, FRESH, STAMP, ONCE, DEADLINE, CLEAR,
-    ASK, PENDING, SETTLE, RETRY, SPAWN, MARK, DELIVER, FAIL, GOTO, END,
+    ASK, PENDING, SETTLE, RETRY, SPAWN, MARK, DELIVER, FAIL, GOTO, END, TODAY, ENTER, EXIT,
 ) = (int(op) for op in Op)  # fmt: skip
 SLOT, BACKEND, PERSON = int(Phase.SLOT), int(Phase.BACKEND), int(Phase.PERSON)
 GRANTED, WAITED, WAIT = int(PoolStat.GRANTED), int(PoolStat.WAITED), int(PoolStat.WAIT)
@@ -86,6 +86,7 @@ ABANDONED, REFUSED = int(PoolStat.ABANDONED), int(PoolStat.REFUSED)
 LOST_WAIT, PEAK = int(PoolStat.LOST_WAIT), int(PoolStat.PEAK)
 E_REFUSED, E_ABANDONED = int(EndpointStat.REFUSED), int(EndpointStat.ABANDONED)
 SPAWNED = int(Kind.SPAWNED)
+P_RECIPIENT = int(Purpose.RECIPIENT)
 ROUNDS = 64  # purposes are below this: a retry's draws lie beyond those of the first attempt
 DONE, GROW, FLUSH = 0, 1, 2  # answers of run_until
 
@@ -288,13 +289,21 @@ def _spawn(inputs: Inputs, state: State, record: Record, session: int, pc: int, 
     row = state.sessions
     for number in range(inputs.code[pc, EXTRA]):
         key = mix(row[session, KEY], (inputs.code[pc, PURPOSE] << 8) + number)
-        entry = inputs.code[pc, INDEX]
+        entry, peer = inputs.code[pc, INDEX], row[session, PEER]
+        if inputs.code[pc, SCOPE] == 1:
+            other = int(uniform(key, P_RECIPIENT) * len(inputs.recipients))
+            peer = inputs.access_operator[inputs.recipients[other]]
         child = _new_session(
-            state, row[session, ACCESS], SPAWNED, key, t, row[session, UNTIL],
-            row[session, PEER], entry,
-        )  # fmt: skip
+            state, row[session, ACCESS], SPAWNED, key, t, row[session, UNTIL], peer, entry
+        )
         record.sessions[inputs.code[entry, GROUP]] += 1
         schedule(state, child, t)
+
+
+@force_inline
+def _day_key(inputs: Inputs, access: int, t: int) -> int:
+    """Return the key of what an access draws once a day."""
+    return mix(mix(inputs.run_key[0], inputs.access_identity[access]), t // DAY)
 
 
 @force_inline
@@ -389,6 +398,11 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
         elif op == END:
             _leave(state, session, t)
             return
+        elif op == TODAY:
+            draw = uniform(_day_key(inputs, row[session, ACCESS], t), code[pc, PURPOSE])
+            pc = code[pc, TARGET] if draw < inputs.laws[code[pc, LAW], 4] else pc + 1
+        elif op >= ENTER and inputs.access_limits[row[session, ACCESS], code[pc, INDEX]] < 0:
+            pc += 1  # this access counts against no such limit
         else:  # what reads or writes something shared waits for its instant
             if t > now:
                 break
@@ -430,9 +444,19 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                 else:
                     state.registers[access, register] = window
                     pc += 1
-            else:  # SPAWN
+            elif op == SPAWN:
                 _spawn(inputs, state, record, session, pc, t)
                 pc += 1
+            else:  # ENTER, EXIT
+                counter = inputs.access_limits[row[session, ACCESS], code[pc, INDEX]]
+                if op == EXIT:
+                    state.entered[counter] -= 1
+                    pc += 1
+                elif state.entered[counter] < inputs.limits[counter]:
+                    state.entered[counter] += 1
+                    pc += 1
+                else:
+                    pc = code[pc, TARGET]
     row[session, PC] = pc
     schedule(state, session, t)
 

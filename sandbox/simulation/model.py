@@ -50,6 +50,7 @@ class Kind(IntEnum):
     POLL = 1  # it looks for new mail
     SEND = 2  # a message is submitted
     SPAWNED = 3  # started by another session
+    ALONE = 4  # software left open looks for new mail and nobody is there
 
 
 class PollStream(IntEnum):
@@ -128,19 +129,23 @@ class Inputs(NamedTuple):
     access_phase: Ints  # (A,) offset of its polls in their period, ns
     access_features: Ints  # (A,) bit set
     access_identity: Ints  # (A,) key of its draws, the same in every design
+    access_limits: NDArray[np.int32]  # (A, limits) counter that it counts against, -1: none
     visit: Floats  # (K,) probability that a poll takes place
+    left_open: Floats  # (K,) probability that software stays open until midnight
     polls: Ints  # (streams, PollStream)
     day_kind: NDArray[np.int8]  # (D,)
     schedule: Floats  # (P, day kinds, PEOPLE), seconds
     sends: Ints  # (streams, SendStream)
     senders: NDArray[np.int32]  # accesses that send, by stream
     send_counts: Ints  # (streams, H): messages in each hour
+    sender_exponent: Floats  # (1,) of the power law of senders, 1: all alike
     recipients: NDArray[np.int32]  # accesses that receive
     servers: Ints  # (stations,)
     server_offset: Ints  # (stations,) first entry in State.free; stations with one share servers
     server_time: Ints  # (stations,) time that a service takes there, in 1 / 2**PACE_BITS
     pool_slots: Ints  # (pools,)
     pool_backlog: Ints  # (pools,)
+    limits: Ints  # (counters,) most connections at once
     endpoint_role: NDArray[np.int16]  # (endpoints,)
     operator_bin: NDArray[np.int16]  # (O,) row of the operator in Record.logins
     outages: Ints  # (windows, 3): back end, start, end

@@ -60,6 +60,7 @@ class Layout:
         pool_of: pool role of each endpoint role.
         registers: column of each register.
         backends: number of each back end in the outage table.
+        limits: column of each limit in the table of what an access counts against.
     """
 
     stations: Mapping[str, int]
@@ -68,6 +69,7 @@ class Layout:
     pool_of: Mapping[str, str]
     registers: Mapping[str, int]
     backends: Mapping[str, int]
+    limits: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,14 @@ class Code:
         table: int64 (steps, columns), one row per step.
         laws: float64 (laws, 5): kind, a, b, c, probability.
         entries: first row of each program.
+        layout: where the resources that they name stand.
         steps: the step of each row, for the reference engine and for explanations.
     """
 
     table: NDArray[np.int64]
     laws: NDArray[np.float64]
     entries: Mapping[str, int]
+    layout: Layout
     steps: tuple[Step, ...] = field(repr=False)
 
 
@@ -185,6 +189,23 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
                 }
                 if step.probability == 0.0:
                     cells |= {Column.OP: Op.GOTO, Column.TARGET: row + 1}
+            case s.Today():
+                cells |= {
+                    Column.OP: Op.TODAY,
+                    Column.LAW: law(None, step.probability),
+                    Column.PURPOSE: step.purpose,
+                    Column.TARGET: label(step.target),
+                }
+                if step.probability == 0.0:
+                    cells |= {Column.OP: Op.GOTO, Column.TARGET: row + 1}
+            case s.Enter():
+                cells |= {
+                    Column.OP: Op.ENTER,
+                    Column.INDEX: layout.limits[step.limit],
+                    Column.TARGET: label(step.refused),
+                }
+            case s.Exit():
+                cells |= {Column.OP: Op.EXIT, Column.INDEX: layout.limits[step.limit]}
             case s.Has():
                 cells |= {
                     Column.OP: Op.HAS,
@@ -240,6 +261,7 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
                     Column.INDEX: entries[step.program],
                     Column.EXTRA: step.count,
                     Column.PURPOSE: step.salt,
+                    Column.SCOPE: int(step.recipient),
                 }
             case s.Mark():
                 cells |= {Column.OP: Op.MARK, Column.EXTRA: int(step.attended)}
@@ -256,5 +278,6 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
         table=table,
         laws=np.array(list(laws) or [(0.0,) * 5], dtype=np.float64),
         entries=entries,
+        layout=layout,
         steps=tuple(flat),
     )

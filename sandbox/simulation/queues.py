@@ -135,7 +135,7 @@ def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog
     total = warm_hours + hours
     layout = Layout(
         stations={"server": 0}, pools={"slots": 0}, endpoints={"door": 0},
-        pool_of={"door": "slots"}, registers={"none": 0}, backends={},
+        pool_of={"door": "slots"}, registers={"none": 0}, backends={}, limits={},
     )  # fmt: skip
     code = compile_programs([Program("customer", 0, body(service))], layout)
     generator = np.random.default_rng([watch.seed, watch.replication, 1])
@@ -156,19 +156,23 @@ def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog
         access_phase=one,
         access_features=one,
         access_identity=one,
+        access_limits=np.full((1, 1), -1, dtype=np.int32),
         visit=np.ones(1),
+        left_open=np.zeros(1),
         polls=np.zeros((0, 4), dtype=np.int64),
         day_kind=np.zeros(total // 24 + 1, dtype=np.int8),
         schedule=np.zeros((1, 1, PEOPLE)),
         sends=np.array([[0, 1]], dtype=np.int64),
         senders=np.zeros(1, dtype=np.int32),
         send_counts=counts.astype(np.int64),
+        sender_exponent=np.ones(1),
         recipients=np.zeros(1, dtype=np.int32),
         servers=np.array([servers], dtype=np.int64),
         server_offset=one,
         server_time=as_server_time(np.ones(1)),
         pool_slots=np.array([servers], dtype=np.int64),
         pool_backlog=np.array([backlog], dtype=np.int64),
+        limits=np.zeros(0, dtype=np.int64),
         endpoint_role=np.zeros(1, dtype=np.int16),
         operator_bin=np.zeros(1, dtype=np.int16),
         outages=np.zeros((0, 3), dtype=np.int64),
@@ -189,11 +193,15 @@ def infinite_queue(watch: Watch, *, servers: int, load: float, scv: float) -> Qu
 
 def slot_queue(watch: Watch, *, servers: int, load: float, scv: float,
                capacity: int | None = None) -> Queue:  # fmt: skip
-    """M/G/c, or M/G/c/K: slots held for a time; `capacity` counts those served and waiting."""
+    """M/G/c, or M/G/c/K: slots held for a time; `capacity` counts those served and waiting.
+
+    The wait is the latency of a login.
+    """
 
     def body(service: float) -> Body:
         return (
             Acquire("door", "lost"),
+            Mark(),
             Delay(Phase.BACKEND, law=service_law(scv, service)),
             Release("door"),
             End(),

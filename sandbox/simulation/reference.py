@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sandbox.observations.schema import Phase
 from sandbox.simulation import steps as s
-from sandbox.simulation.arrivals import new_cursors, pop_arrival
+from sandbox.simulation.arrivals import DAY, new_cursors, pop_arrival
 from sandbox.simulation.draws import mix, sample, uniform
 from sandbox.simulation.model import (
     NEVER,
@@ -90,6 +90,7 @@ class Run:
         self.stations = [shared[int(offset)] for offset in model.inputs.server_offset]
         self.pools = [simpy.Resource(self.env, int(n)) for n in model.inputs.pool_slots]
         accesses = len(model.inputs.access_class)
+        self.entered = np.zeros(len(model.inputs.limits), dtype=np.int64)
         self.registers = np.full((accesses, int(model.inputs.registers[0])), -NEVER, dtype=np.int64)
 
     @property
@@ -162,6 +163,21 @@ class Run:
             case s.Branch():
                 draw = uniform(session.key, self.purpose(session, row))
                 return target if draw < self.code.laws[cells[Column.LAW], 4] else row + 1
+            case s.Today(purpose=purpose):
+                identity = int(self.inputs.access_identity[session.access])
+                key = mix(mix(int(self.inputs.run_key[0]), identity), now // DAY)
+                probability = self.code.laws[cells[Column.LAW], 4]
+                return target if uniform(key, purpose) < probability else row + 1
+            case s.Enter():
+                counter = int(self.inputs.access_limits[session.access, cells[Column.INDEX]])
+                if counter >= 0:
+                    if self.entered[counter] >= self.inputs.limits[counter]:
+                        return target
+                    self.entered[counter] += 1
+            case s.Exit():
+                counter = int(self.inputs.access_limits[session.access, cells[Column.INDEX]])
+                if counter >= 0:
+                    self.entered[counter] -= 1
             case s.Has(features=features):
                 return target if self.inputs.access_features[session.access] & features else row + 1
             case s.During():
@@ -197,11 +213,12 @@ class Run:
                 if session.round < limit:
                     session.round += 1
                     return target
-            case s.Spawn(count=count, salt=salt):
+            case s.Spawn(count=count, salt=salt, recipient=recipient):
                 for number in range(count):
                     key = mix(session.key, (salt << 8) + number)
+                    peer = self.recipient(key) if recipient else session.peer
                     child = Session(
-                        session.access, int(Kind.SPAWNED), key, now, session.until, session.peer
+                        session.access, int(Kind.SPAWNED), key, now, session.until, peer
                     )
                     self.start(child, int(cells[Column.INDEX]))
             case s.Mark(attended=attended):
@@ -317,6 +334,12 @@ class Run:
         draw = uniform(session.key, int(cells[Column.EXTRA]) + ROUNDS * session.round)
         if draw < never:
             session.ready = int(NEVER)
+
+    def recipient(self, key: int) -> int:
+        """Draw somebody who receives and return the operator."""
+        people = self.inputs.recipients
+        other = people[int(uniform(key, s.Purpose.RECIPIENT) * len(people))]
+        return int(self.inputs.access_operator[other])
 
     def owner(self, session: Session, scope: s.Scope) -> int:
         """Return whose resource a step means."""

@@ -131,7 +131,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
     design = task.scenario.design(task.design)
     policy = task.scenario.policy(task.policy)
     others = [(task.scenario.design(d), task.scenario.policy(p)) for d, p in task.among]
-    model = build_model(space, design, policy, kept=can_connect(space, others))
+    model = build_model(space, design, policy, only=can_connect(space, others))
     shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
 
     def report(share: float) -> None:

@@ -48,6 +48,7 @@ class State(NamedTuple):
     queue_head: Ints  # (pools,) session, -1: none
     queue_tail: Ints  # (pools,)
     registers: Ints  # (accesses, registers)
+    entered: Ints  # (counters,) connections that count against each limit
     trace: Ints  # (rows, TRACE_FIELDS); no rows: not traced
 
 

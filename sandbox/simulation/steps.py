@@ -18,13 +18,16 @@ a wait for a connection slot is given up.
 | During | - | goes to `target` inside an outage window |
 | Fresh | - | goes to `target` when the register was stamped less than `ttl` ago |
 | Stamp | - | writes the instant in a register |
+| Today | - | goes to `target` with a probability, the same all day for the same access |
+| Enter | - | counts one more connection against a limit; goes to `refused` when it is reached |
+| Exit | - | counts one less |
 | Once | - | goes to `target` when the register already holds this time window, else writes it |
 | Deadline, Clear | - | sets or lifts the deadline |
 | Ask | - | a person is asked: draws when the answer will come (or never) |
 | Pending | - | goes to `target` while the answer has not come |
 | Settle | - | books the time since Ask: person until the answer, back end after it |
 | Retry | - | goes to `target` at most `limit` times, with new draws each time |
-| Spawn | - | starts `count` sessions of another program, for the same access, now |
+| Spawn | - | starts `count` sessions of a program, for the same access, now; to others if asked |
 | Mark | - | the login succeeded: its latency and phases are observed |
 | Deliver | - | the message reached its mailbox: its age is observed |
 | Fail | - | the attempt failed, for a cause |
@@ -49,6 +52,8 @@ __all__ = [
     "Deliver",
     "During",
     "End",
+    "Enter",
+    "Exit",
     "Fail",
     "Fresh",
     "Goto",
@@ -68,6 +73,7 @@ __all__ = [
     "Spawn",
     "Stamp",
     "Step",
+    "Today",
 ]
 
 Label = str
@@ -99,6 +105,9 @@ class Op(IntEnum):
     FAIL = 20
     GOTO = 21
     END = 22
+    TODAY = 23
+    ENTER = 24
+    EXIT = 25
 
 
 class Scope(IntEnum):
@@ -140,6 +149,9 @@ class Purpose(IntEnum):
     DIRECTORY_MISS = 26
     FETCH = 27
     NEXT_CODE = 28
+    FORGOTTEN = 29
+    RECIPIENTS = 30
+    BATCH = 31
     # Purposes below are drawn by the arrivals, not by programs.
     OPEN = 40
     CLOSE = 41
@@ -148,6 +160,7 @@ class Purpose(IntEnum):
     RECIPIENT = 44
     SENDER = 45
     GAP = 46
+    LEFT_OPEN = 47
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +217,30 @@ class Branch:
     probability: float
     purpose: Purpose
     target: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """Go to `target` with `probability`, drawn once a day for each access."""
+
+    probability: float
+    purpose: Purpose
+    target: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Count one more connection of the access against `limit`; go to `refused` when reached."""
+
+    limit: str
+    refused: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Count one connection less against `limit`."""
+
+    limit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,12 +333,14 @@ class Retry:
 class Spawn:
     """Start `count` sessions of `program` for the same access at this instant.
 
-    `salt` tells the draws of one Spawn from those of another in the same dialogue.
+    `salt` tells the draws of one Spawn from those of another in the same dialogue; with
+    `recipient` they are about mail to somebody else, drawn anew.
     """
 
     program: str
     count: int = 1
     salt: int = 1
+    recipient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,4 +377,5 @@ class End:
 Step = (
     Delay | Hold | Serve | Acquire | Release | Branch | Has | During | Fresh | Stamp | Once
     | Deadline | Clear | Ask | Pending | Settle | Retry | Spawn | Mark | Deliver | Fail | Goto | End
+    | Today | Enter | Exit
 )  # fmt: skip

@@ -44,7 +44,8 @@ class Feature(IntEnum):
     REQUEST_FAILS = 1 << 11  # fails when asked for a certificate that it does not need
     REQUEST_PROMPTS = 1 << 12  # shows a dialogue instead
     TLS13 = 1 << 13
-    PORT_BLOCKED = 1 << 14  # of the site, not of the software
+    RESUMES = 1 << 14  # TLS sessions
+    PORT_BLOCKED = 1 << 15  # of the site, not of the software
 
 
 # Names of the columns of data/products.csv and of the rows of data/capabilities.csv.
@@ -63,6 +64,7 @@ CAPABILITIES: dict[str, Feature] = {
     "certificate_request_fails": Feature.REQUEST_FAILS,
     "certificate_request_prompts": Feature.REQUEST_PROMPTS,
     "tls13": Feature.TLS13,
+    "resumes": Feature.RESUMES,
 }
 
 

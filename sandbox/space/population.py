@@ -9,6 +9,7 @@ estimated is of the populations, not of one sample of them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -29,12 +30,14 @@ __all__ = [
     "build_space",
     "holders_of",
     "mailbox_counts",
+    "power_of_tenth",
 ]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
     "lps", "mail_client", "webmail", "robot",
 )  # fmt: skip
 WEBMAIL_RTT = 0.001  # s; the operator's own server, on its own network
+BY_ONESELF = 1.5  # mailboxes a unit: up to here each has a place of its own
 ROBOT = SOFTWARE.index("robot")
 METHOD_NUMBER = {method: number for number, method in enumerate(Method)}
 
@@ -55,7 +58,8 @@ class _Stream(IntEnum):
     RTT = 4
     PRODUCT = 5
     SITE = 6
-    FEATURE = 7  # and the following, one a feature
+    FIREWALL = 7
+    FEATURE = 8  # and the following, one a feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,10 @@ class Accesses:
     Attributes:
         kind: BalKind of the mailbox; population: number in Space.populations.
         operator: number of the operator; method: number in Method; software: in SOFTWARE.
-        product: number in Space.products; site: number within the population.
+        product: number in Space.products.
         rtt: round trip to the operator, s.
         features: bit set of Feature.
+        mailbox, site: number of the mailbox, and of the place (one public address) that it is at.
         identity: number that tells an access from all others, whatever its place in the arrays.
     """
 
@@ -77,9 +82,10 @@ class Accesses:
     method: NDArray[np.int8]
     software: NDArray[np.int8]
     product: NDArray[np.int16]
-    site: NDArray[np.int64]
     rtt: NDArray[np.float64]
     features: NDArray[np.int64]
+    mailbox: NDArray[np.int64]
+    site: NDArray[np.int64]
     identity: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -168,11 +174,6 @@ def _features(scenario: Scenario, product: NDArray[np.int16], blocked: NDArray[n
     return bits
 
 
-def sites_of(people: Population, scale: float) -> int:
-    """Return how many sites a population connects from: its units that are connected."""
-    return max(1, round(people.units * people.deployment * scale))
-
-
 def mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
     """Return mailboxes by population and kind, int64 (P, 3), active or not."""
     counts = np.zeros((len(scenario.populations), len(BalKind)), dtype=np.int64)
@@ -195,7 +196,7 @@ def holders_of(scenario: Scenario, kind: BalKind) -> int:
 
 def _accesses(
     scenario: Scenario, people: Population, number: int, kind: BalKind,
-    operators: NDArray[np.int64], sites: int, seed: int, replication: int,
+    operators: NDArray[np.int64], seed: int, replication: int,
 ) -> Accesses:  # fmt: skip
     """Return the accesses of one population's mailboxes of one kind, by operator."""
     mailboxes = int(operators.sum())
@@ -224,14 +225,16 @@ def _accesses(
             draw(_Stream.METHOD, total)[which],
             [people.method_cps, people.method_totp, people.method_ecps, people.method_sms],
         )
+    base = (number * len(BalKind) + int(kind) + 1) << 40
     z = draw(_Stream.RTT, total)[which]
     sigma = np.sqrt(np.log1p(people.rtt_cv**2))
     rtt = people.rtt * np.exp(sigma * _normal(z) - sigma**2 / 2)
     rtt = np.where(software == SOFTWARE.index("webmail"), WEBMAIL_RTT, rtt)
     product = _products(scenario, software, draw(_Stream.PRODUCT, total)[which])
-    # A site has mailboxes of all kinds that follow each other, and one firewall for all of them.
-    site = which // holders * sites // max(1, mailboxes)
-    blocked = draw(_Stream.SITE, sites, of=0)[site] < people.port_blocked
+    site = _sites(scenario, people, mailboxes, draw(_Stream.SITE, mailboxes))[which // holders]
+    # One firewall a site, whatever the kind of its mailboxes.
+    firewalls = draw(_Stream.FIREWALL, int(site.max(initial=0)) + 1, of=0)
+    blocked = firewalls[site] < people.port_blocked
     features = np.stack(
         [draw(_Stream.FEATURE + row, total)[which] for row in range(len(CAPABILITIES))]
     )
@@ -243,11 +246,31 @@ def _accesses(
         method=method,
         software=software,
         product=product,
-        site=site,
         rtt=rtt,
         features=_features(scenario, product, blocked & outside, features),
-        identity=which + ((number * len(BalKind) + int(kind) + 1) << 40),
+        mailbox=which // holders + base,
+        site=site + base,
+        identity=which + base,
     )
+
+
+def power_of_tenth(share: float) -> float:
+    """Return e such that rank u**e (u uniform) falls in the first tenth with that probability."""
+    return math.log(0.1) / math.log(share)
+
+
+def _sites(
+    scenario: Scenario, people: Population, mailboxes: int, u: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the site of each mailbox: its own for who works alone, else by a power law of size."""
+    each = people.personal_mailboxes + people.shared_mailboxes + people.application_mailboxes
+    if each <= BY_ONESELF:
+        return np.arange(mailboxes)
+    count = max(1, round(mailboxes / each))
+    rank: NDArray[np.int64] = (
+        u ** power_of_tenth(scenario.mailboxes.site_top_tenth) * count
+    ).astype(np.int64)
+    return rank
 
 
 def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -279,18 +302,17 @@ def build_space(
     counts = mailbox_counts(scenario, scale)
     of_operator = np.zeros(scenario.operators.count, dtype=np.int64)
     for number, (name, people) in enumerate(scenario.populations.items()):
-        sites = sites_of(people, scale)
         for kind in BalKind:
+            if counts[number, kind] == 0:
+                continue
             weights = operator_weights(scenario, name, applications=kind is BalKind.APP)
             operators = _apportion(int(counts[number, kind]), weights)
             of_operator += operators
-            parts.append(
-                _accesses(scenario, people, number, kind, operators, sites, seed, replication)
-            )
+            parts.append(_accesses(scenario, people, number, kind, operators, seed, replication))
+    if not any(len(part) for part in parts):
+        raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
     accesses = Accesses(*(np.concatenate([getattr(part, field) for part in parts])
                           for field in Accesses.__slots__))  # fmt: skip
-    if len(accesses) == 0:
-        raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
     return Space(
         scenario=scenario,
         seed=seed,

@@ -55,6 +55,11 @@ class Traffic(Section):
 
     messages: NotNegative
     monday_factor: Positive
+    dispersion: Annotated[float, Field(ge=1, le=1000)]
+    top_tenth: Annotated[float, Field(ge=0.1, lt=1)]
+    recipients: Annotated[float, Field(ge=1, le=100)]
+    batch: Annotated[float, Field(ge=1, le=10_000)]
+    aligned_spread: Annotated[float, Field(gt=0, le=600)]
 
 
 class Population(Section):
@@ -104,6 +109,7 @@ class Mailboxes(Section):
     """Who opens shared mailboxes."""
 
     holders: Annotated[float, Field(ge=1, le=100)]
+    site_top_tenth: Annotated[float, Field(ge=0.1, lt=1)]
 
 
 class Software(Section):
@@ -114,6 +120,9 @@ class Software(Section):
     keeps_connection: bool
     imap_connections: Annotated[int, Field(ge=1, le=20)]
     timeout: Annotated[float, Field(gt=0, le=3600)]
+    aligned: Share
+    left_open: Share
+    refusal_rings: Annotated[int, Field(ge=1, le=20)]
 
     @model_validator(mode="after")
     def period_divides_the_day(self) -> Self:
@@ -149,6 +158,7 @@ class Product(Section):
     certificate_request_fails: Share
     certificate_request_prompts: Share
     tls13: Share
+    resumes: Share
 
 
 class Cps(Section):
@@ -186,6 +196,7 @@ class Ecps(Section):
     approval_shift: NotNegative
     approval_cv: NotNegative
     never: Share
+    forgotten: Share
     refused: Share
 
     @model_validator(mode="after")
@@ -228,6 +239,8 @@ class Policies(Section):
     ciba_expiry: Annotated[float, Field(gt=0, le=3600)]
     ciba_mode: Literal["poll", "ping"]
     token_check: Literal["introspection", "jwks"]
+    imap_keepalive: bool
+    peace_seconds: Seconds
     prelogin_timeout: Annotated[float, Field(gt=0, le=3600)]
     ticket_seconds: Seconds
     retry_limit: Annotated[int, Field(ge=0, le=20)]
@@ -252,6 +265,7 @@ class Processor(Section):
     tls_client_certificate: Positive
     tls_resumed: Positive
     login: Positive
+    password: Positive
     imap_session: Positive
     submission: Positive
     relay: Positive
@@ -296,6 +310,13 @@ class Resources(Section):
         if not self.small.mailboxes < self.medium.mailboxes < self.large.mailboxes:
             raise ValueError("small.mailboxes < medium.mailboxes < large.mailboxes must hold")
         return self
+
+
+class ServiceLevel(Section):
+    """What makes a design break, for its headroom."""
+
+    added_latency: Positive
+    refused: Annotated[float, Field(gt=0, le=1)]
 
 
 class Psc(Section):
@@ -548,6 +569,7 @@ class Scenario(Section):
     network: Network
     processor: Processor
     resources: Resources
+    service: ServiceLevel
     backends: Backends
     relay: Relay
     costs: Costs

@@ -11,8 +11,7 @@ from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.statistics import paired_difference
 
 LEVEL: dict[str, float] = {
-    "failure_share": 0.002, "user_wait": 10.0,
-    "machine_latency": 0.15, "slots_peak": 0.5, "processor_peak": 0.1, "psc_peak": 0.2,
+    "failure_share": 0.002, "user_wait": 10.0, "machine_latency": 0.15, "psc_peak": 0.2,
 }  # fmt: skip
 
 
@@ -32,6 +31,11 @@ def access(causes: Mapping[str, float]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _headroom(multiplier: float, endpoint: str, breaks: str) -> dict[str, Any]:
+    return {"multiplier": multiplier, "low": multiplier * 0.95, "high": multiplier * 1.05,
+            "endpoint": endpoint, "breaks": breaks, "operator": "op001"}  # fmt: skip
+
+
 def summary(
     metrics: Mapping[str, Mapping[str, list[float]]],
     *,
@@ -40,6 +44,7 @@ def summary(
     policies: Mapping[str, str] | None = None,
     scale: float = 1.0,
     sensitivity: dict[str, Any] | None = None,
+    headroom: Mapping[str, tuple[float, str, str]] | None = None,
     assumptions: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return what summary.json would hold.
@@ -48,6 +53,7 @@ def summary(
         metrics: design -> metric -> one value a replication; what is missing takes LEVEL.
         causes: design -> barrier -> share of accesses; policies: design -> login policy.
         costs: design -> low, central, high euros.
+        headroom: design -> multiplier, endpoint, what breaks.
     """
     replications = max((len(v) for m in metrics.values() for v in m.values()), default=3)
     series = {
@@ -78,6 +84,7 @@ def summary(
                 "low": bill(low), "central": bill(central), "high": bill(high)},
             "metrics": {
                 m: {"mean": sum(v) / len(v), "ci95": None} for m, v in series[name].items()},
+            "headroom": _headroom(*(headroom or {}).get(name, (2.0, "imap", "connections"))),
             "login_policy": (policies or {}).get(name, "external"),
             "compatibility": access((causes or {}).get(name, {"mechanism": 0.05})),
         }  # fmt: skip

@@ -54,8 +54,6 @@ WEIGHTS = login_weights([RUN])
         ("failure_share", 1 / (8 + 1)),  # of attempts: logins and failures
         ("user_wait", 16.0),
         ("machine_latency", (0.2 * 4 + 0.2 * 4) / 8),
-        ("slots_peak", 0.9),  # the relay's door is not a login endpoint
-        ("processor_peak", 0.4),
         ("psc_peak", 0.7),
     ],
 )

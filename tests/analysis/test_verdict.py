@@ -149,17 +149,20 @@ def test_costs_say_whether_their_order_holds(
     assert said in line(found, "Coût annuel")
 
 
-def test_a_full_resource_breaks_first_and_is_named() -> None:
-    found = summary({"a": {"psc_peak": [1.4] * 3}, "b": {"slots_peak": [1.0] * 3}})
-    said = line(found, "Ce qui sature d'abord")
-    assert "Pro Santé Connect : 140\u00a0% avec «\u00a0Design a\u00a0»" in said
-    assert "connexions simultanées d'un opérateur : 100\u00a0% avec «\u00a0Design b\u00a0»" in said
+def test_what_breaks_first_is_named_with_the_traffic_that_breaks_it() -> None:
+    headroom = {"a": (4.0, "imap.ciba", "psc"), "b": (1.5, "imap", "connections")}
+    found = summary({"a": {}, "b": {}}, headroom=headroom)
+    said = line(found, "Ce qui casse d'abord")
+    assert said.index("connexions simultanées (imap) : 1,5 fois") < said.index(
+        "Pro Santé Connect (imap.ciba)"
+    )
+    assert leaders(found)["headroom"] == {"a"}
 
 
-def test_nothing_full_is_not_called_broken() -> None:
-    found = summary({"a": {}, "b": {}})
-    assert "Ce qui est le plus près de saturer" in text(found)
-    assert "Ce qui sature d'abord" not in text(found)
+def test_designs_whose_samples_overlap_share_the_lead_in_headroom() -> None:
+    headroom = {"a": (4.0, "imap", "psc"), "b": (4.2, "imap", "psc")}
+    found = summary({"a": {}, "b": {}}, headroom=headroom)
+    assert leaders(found)["headroom"] == {"a", "b"}
 
 
 def test_a_ranking_that_no_input_changes_holds_for_what_was_tried() -> None:
@@ -194,10 +197,10 @@ def test_results_that_rest_on_placeholders_say_so_and_others_do_not() -> None:
 
 
 def test_a_single_design_is_not_ranked() -> None:
-    found = summary({"a": {"psc_peak": [1.2] * 3}})
+    found = summary({"a": {}}, headroom={"a": (1.2, "imap", "psc")})
     said = text(found)
     assert "rien à comparer" in said
-    assert "Pro Santé Connect : 120" in said
+    assert "1,2 fois le trafic" in said
     assert "on ne sait pas" not in said
 
 

@@ -40,6 +40,7 @@ ENDPOINTS = {
 }
 POOL_OF = {"imap": "mail", "smtp": "mail", "mx": "mx", "gate": "gate"}
 REGISTERS = ("ticket", "code")
+LIMITS = ("user", "address")
 PURPOSES = [purpose for purpose in Purpose if purpose < Purpose.OPEN]
 DEPTH = 3
 
@@ -100,7 +101,7 @@ class Writer:
             inner = replace(place, depth=place.depth - 1)
             nested = [self.write_choice, self.write_retry, self.write_ask, self.write_deadline]
             if not place.timed_out:
-                nested += [self.write_slot, self.write_patient_slot]
+                nested += [self.write_slot, self.write_patient_slot, self.write_limit]
                 here["hold"] = self.write_hold
             here |= {write.__name__: partial(write, inner) for write in nested}
             if self.later:
@@ -150,6 +151,7 @@ class Writer:
                     st.builds(s.Branch, probability, purpose, st.just(other)),
                     st.builds(s.Has, st.integers(1, 7), st.just(other)),
                     st.just(s.During("psc", other)),
+                    st.builds(s.Today, probability, purpose, st.just(other)),
                     st.sampled_from([60.0, 4000.0]).map(lambda v: s.Fresh(register, v, other)),
                     st.sampled_from([30.0, 3600.0]).map(lambda v: s.Once(register, v, other)),
                 )
@@ -257,7 +259,20 @@ class Writer:
 
     def write_spawn(self) -> None:
         child = self.draw(st.sampled_from(self.later))
-        self.add(s.Spawn(child, self.draw(st.integers(1, 3)), self.draw(st.integers(1, 4))))
+        self.add(
+            s.Spawn(
+                child, self.draw(st.integers(1, 3)), self.draw(st.integers(1, 4)),
+                self.draw(st.booleans()),
+            )
+        )  # fmt: skip
+
+    def write_limit(self, place: Place) -> None:
+        """Count against a limit for the time of a block."""
+        refused, out = self.label(), self.label()
+        limit = self.draw(st.sampled_from(LIMITS))
+        self.add(s.Enter(limit, refused))
+        self.block(place)
+        self.add(s.Exit(limit), s.Goto(out), refused, s.Fail(Cause.USER_LIMIT), out)
 
 
 def _program(draw: st.DrawFn, number: int, later: tuple[str, ...]) -> Program:
@@ -283,12 +298,14 @@ def models(draw: st.DrawFn) -> Model:
         pool_of=POOL_OF,
         registers={name: number for number, name in enumerate(REGISTERS)},
         backends={"other": 0, "psc": 1},
+        limits={name: number for number, name in enumerate(LIMITS)},
     )
     code = compile_programs(programs, layout)
     classes = draw(st.integers(1, 2))
     entry_of = st.sampled_from([*(code.entries[name] for name in names), -1])
     entry = np.array(
-        [[draw(entry_of) for _ in range(3)] + [-1] for _ in range(classes)], dtype=np.int64
+        [[draw(entry_of) for _ in range(3)] + [-1, draw(entry_of)] for _ in range(classes)],
+        dtype=np.int64,
     )
     rings, polls, first = draw(st.integers(0, 2)), [], 0
     phases: list[int] = []
@@ -327,6 +344,8 @@ def models(draw: st.DrawFn) -> Model:
         access_phase=np.array(phases, dtype=np.int64),
         access_features=generator.integers(0, 8, accesses),
         access_identity=np.arange(accesses, dtype=np.int64),
+        access_limits=generator.integers(-1, 3, (accesses, len(LIMITS))).astype(np.int32),
+        left_open=generator.choice([0.0, 0.5, 1.0], classes),
         visit=np.array([draw(st.sampled_from([0.3, 1.0])) for _ in range(classes)]),
         polls=np.array(polls, dtype=np.int64).reshape(-1, 4),
         day_kind=np.zeros(2, dtype=np.int8),
@@ -334,6 +353,7 @@ def models(draw: st.DrawFn) -> Model:
         sends=np.array([(0, senders)] if senders else [], dtype=np.int64).reshape(-1, 2),
         senders=np.arange(first, first + senders, dtype=np.int32),
         send_counts=counts,
+        sender_exponent=np.array([generator.choice([1.0, 3.3])]),
         recipients=np.arange(accesses, dtype=np.int32),
         servers=servers,
         server_offset=np.concatenate([[0], np.cumsum(servers)[:-1]]).astype(np.int64),
@@ -342,6 +362,7 @@ def models(draw: st.DrawFn) -> Model:
         pool_backlog=np.array(
             [draw(st.sampled_from([0, 1, 3, 50])) for _ in range(n_pools)], dtype=np.int64
         ),
+        limits=generator.integers(1, 3, 3),
         endpoint_role=np.repeat(np.arange(4), operators)[: 3 * operators + 1].astype(np.int16),
         operator_bin=np.arange(operators, dtype=np.int16),
         outages=np.array(outages, dtype=np.int64).reshape(-1, 3),

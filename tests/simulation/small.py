@@ -23,7 +23,7 @@ from sandbox.space.tables import inputs
 ENGINES = {"fast": fast.run, "simpy": reference.run}
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
-KINDS = ("OPEN", "POLL", "SEND", "SPAWNED")
+KINDS = ("OPEN", "POLL", "SEND", "SPAWNED", "ALONE")
 SHARES = ("cps", "totp", "ecps", "sms")
 PRODUCTS = [key.split(".")[1] for key in inputs() if re.fullmatch(r"products\..*\.kind", key)]
 SOFTWARE_SHARES = ("lps", "mail_client", "webmail")
@@ -119,6 +119,8 @@ def one_person(method: str, software: str, **policies: Any) -> dict[str, Any]:
             "methods.totp.mistyped": 0,
             "methods.ecps.never": 0,
             "methods.ecps.refused": 0,
+            "methods.ecps.forgotten": 0,
+            f"software.{software}.left_open": 0,
         }
         | able(software, **ALL_ABLE)
         | policies

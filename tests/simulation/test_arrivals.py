@@ -5,13 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sandbox.observations.schema import Protocol
 from sandbox.simulation.build import build_model
+from sandbox.simulation.dialogues import RELAY_GROUP, group_of
 from sandbox.simulation.model import Kind
 from sandbox.space.calendar import hourly_weights
 from sandbox.space.designs import BUILT_IN
+from sandbox.space.methods import Method
 from sandbox.space.population import SOFTWARE
 from sandbox.space.tables import week
-from tests.simulation.small import ALL_ABLE, HOUR, SECOND, able, run, small_space
+from tests.simulation.small import (
+    ALL_ABLE,
+    HOUR,
+    NOBODY,
+    SECOND,
+    able,
+    everyone,
+    run,
+    small_space,
+)
 
 PERIODS = {"lps": 900, "mail_client": 600, "webmail": 1800, "robot": 300}
 ABLE = {key: value for s in SOFTWARE for key, value in able(s, **ALL_ABLE).items()}
@@ -35,6 +47,19 @@ def space():
 @pytest.fixture(scope="module")
 def day(space):
     return run(space)
+
+
+# Robots of two laboratories alone, whom nobody keeps out.
+ROBOTS = {
+    "populations.liberal.units": 0, "populations.hospital.units": 0, "populations.ehpad.units": 0,
+    "populations.hospital.machine_share": 0,
+    "populations.liberal.message_share": 0, "populations.hospital.message_share": 0,
+    "populations.ehpad.message_share": 0, "populations.laboratory.message_share": 1,
+    "populations.laboratory.machine_share": 1, **able("robot", **ALL_ABLE),
+    "software.robot.poll_share": 0,
+}  # fmt: skip
+MANY = NOBODY | everyone(software="lps") | {"populations.liberal.units": 400}
+SMTP_CERTIFICATE = group_of(Protocol.SMTP, Method.CERTIFICATE)
 
 
 def looks(day, software: str):
@@ -140,9 +165,10 @@ def counted(changes: dict[str, float], replications: int = 1):
     )
 
 
-def test_the_messages_of_an_hour_are_poisson() -> None:
-    """Non-homogeneous Poisson: counts of each hour at its rate, variance equal to the mean."""
-    changes = {"traffic.messages": 20_000} | ABLE
+@pytest.mark.parametrize("index", [1.0, 2.0, 6.0])
+def test_the_messages_of_an_hour_have_the_index_of_dispersion_given(index: float) -> None:
+    """Counts of each hour at its rate, with that variance over the mean (1: Poisson)."""
+    changes = {"traffic.messages": 20_000, "traffic.dispersion": index, "traffic.batch": 1} | ABLE
     counts = counted(changes, 60).sum(axis=1)
     space = small_space(changes)
     expected = sum(
@@ -151,11 +177,59 @@ def test_the_messages_of_an_hour_are_poisson() -> None:
                          space.scenario.traffic.monday_factor)
         for name, people in space.scenario.populations.items()
     )  # fmt: skip
-    z = (counts.sum(axis=0) - 60 * expected) / np.sqrt(60 * expected)
-    assert np.abs(z).max() < 4.5
+    z = (counts.sum(axis=0) - 60 * expected) / np.sqrt(60 * expected * index)
+    assert np.abs(z[expected > 5]).max() < 4.5
     busy = expected > 50
     dispersion = counts[:, busy].var(axis=0, ddof=1) / expected[busy]
-    assert abs(dispersion.mean() - 1) < 4 * np.sqrt(2 / 59 / busy.sum())
+    assert abs(dispersion.mean() - index) < 5 * index * np.sqrt(2 / 59 / busy.sum())
+
+
+def test_applications_send_in_rows_of_the_mean_length_given() -> None:
+    """Sending occasions of robots are fewer, and each spawns the messages that follow it."""
+    found = run(ROBOTS | {"traffic.batch": 5.0, "traffic.messages": 4000})
+    occasions = len(found.of_kind("SEND"))
+    sent = int(found.record.sessions[SMTP_CERTIFICATE])
+    assert abs(occasions - 800) < 5 * np.sqrt(800 * 2)
+    assert abs(sent / occasions - 5) < 5 * np.sqrt(20 / occasions)
+
+
+def test_a_message_goes_to_as_many_as_the_mean_given() -> None:
+    found = run(ROBOTS | {"traffic.batch": 1, "traffic.messages": 2000, "traffic.recipients": 1.5})
+    sent = int(found.record.sessions[SMTP_CERTIFICATE])
+    relays = int(found.record.sessions[RELAY_GROUP])
+    assert abs(relays / sent - 1.5) < 5 * np.sqrt(0.75 / sent)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_the_tenth_of_senders_that_send_most_send_their_share(share: float) -> None:
+    found = run(MANY | {"traffic.messages": 4000, "traffic.top_tenth": share})
+    people = len(found.space.accesses)
+    counts = np.sort(np.bincount(found.of_kind("SEND")[:, 0], minlength=people))[::-1]
+    sent = counts.sum()
+    most = counts[: people // 10].sum() / sent
+    if share == 0.1:  # all alike: what is left is the luck of the draw
+        assert most < 0.2
+    else:
+        assert abs(most - share) < 0.03
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_some_software_looks_on_the_clock(share: float) -> None:
+    phases = small_space(MANY | {"software.lps.aligned": share})
+    found = build_model(phases, BUILT_IN["single-endpoint"]).inputs.access_phase / SECOND
+    spread = phases.scenario.traffic.aligned_spread
+    by_chance = spread / PERIODS["lps"]
+    expected = share + (1 - share) * by_chance
+    assert abs((found < spread).mean() - expected) < 4 * np.sqrt(0.25 / len(found))
+
+
+def test_software_left_open_looks_alone_until_midnight_and_no_longer() -> None:
+    found = run(SHARP | {"software.lps.left_open": 1.0})
+    alone = found.trace[found.trace[:, 1] == Kind.ALONE]
+    assert (alone[:, 3] >= 18 * HOUR).all()
+    assert (alone[:, 3] < 24 * HOUR + PERIODS["lps"] * SECOND).all()
+    lps = found.space.accesses.software == SOFTWARE.index("lps")
+    assert len(alone) == int(lps.sum()) * 6 * 3600 // PERIODS["lps"]
 
 
 def test_every_message_of_an_hour_is_sent_within_it(day) -> None:

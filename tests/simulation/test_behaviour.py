@@ -11,7 +11,7 @@ import pytest
 from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation import fast
 from sandbox.simulation.build import build_model
-from sandbox.simulation.model import EndpointStat, PoolStat
+from sandbox.simulation.model import EndpointStat, PoolStat, StationStat
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import Method
@@ -49,8 +49,8 @@ def test_a_session_cache_or_a_lenient_operator_lets_all_five_in(policy: dict[str
 def test_software_without_its_person_can_not_renew_an_expired_code() -> None:
     found = run(
         one_person("totp", "mail_client",
-                   **{"policies.session_seconds": 0, "policies.totp_step": 1}),
-        seed=2,  # whose five connections start within one step
+                   **{"policies.session_seconds": 0, "policies.totp_step": 1,
+                      "processor.login": 2.0})
     )  # fmt: skip
     assert found.failures(Cause.PERSON_NEEDED) + found.failures(Cause.CODE_REUSED) == 4
 
@@ -58,6 +58,7 @@ def test_software_without_its_person_can_not_renew_an_expired_code() -> None:
 # ---------------------------------------------------------------------- eCPS through PSC CIBA
 
 
+UNANSWERED = {"methods.ecps.never": 1, "policies.retry_limit": 0}
 QUICK_PSC = {"backends.psc.authentication": 1e-6, "backends.psc.poll": 1e-6,
              "backends.psc.token": 1e-6}  # fmt: skip
 
@@ -99,20 +100,115 @@ def test_the_shortest_patience_ends_an_unanswered_login(
     software: str, cause: Cause, seconds: float
 ) -> None:
     """Thunderbird's socket gives up at 100 s, before the request expires at 120 s."""
-    found = run(
-        one_person("ecps", software, **{"methods.ecps.never": 1, "policies.retry_limit": 0})
-    )
+    found = run(one_person("ecps", software, **UNANSWERED, **{"policies.imap_keepalive": 0}))
     opening = found.of_kind("OPEN")
     assert opening[:, 6].tolist() == [cause]
     assert opening[0, 9 + Phase.PERSON] / SECOND == pytest.approx(seconds, abs=0.2)
     assert found.logins(Method.ECPS) == 0
 
 
+def test_lines_of_the_server_carry_an_imap_login_past_the_client_s_time_out() -> None:
+    """Measured on the wire; SMTP allows no such line, and there Thunderbird gives up."""
+    found = run(one_person("ecps", "mail_client", **UNANSWERED, **{"traffic.messages": 3}))
+    assert found.of_kind("OPEN")[:, 6].tolist() == [Cause.NO_ANSWER]
+    assert found.of_kind("OPEN")[0, 9 + Phase.PERSON] / SECOND == pytest.approx(120, abs=0.2)
+    assert set(found.of_kind("SEND")[:, 6]) == {Cause.CLIENT_TIMEOUT}
+
+
+def test_a_telephone_that_is_not_at_hand_fails_every_request_of_the_day() -> None:
+    """Unlike one answer that never comes: the next request may be answered."""
+    wanted = {"policies.session_seconds": 0, "policies.retry_limit": 0, "software.lps.aligned": 0}
+    everybody = NOBODY | everyone(method="ecps", software="lps") | wanted | {
+        "populations.liberal.units": 60, "traffic.messages": 0, "methods.ecps.refused": 0,
+        "software.lps.left_open": 0, "software.lps.method_url": 1,
+    }  # fmt: skip
+
+    def days(forgotten: float, never: float) -> list[float]:
+        found = run(
+            everybody | {"methods.ecps.forgotten": forgotten, "methods.ecps.never": never},
+            "multi-endpoint",
+        )
+        looks = found.trace
+        return [float((looks[looks[:, 0] == a, 4] < 0).mean()) for a in set(looks[:, 0])]
+
+    assert set(days(0.3, 0.0)) == {0.0, 1.0}
+    assert 0.05 < np.mean(days(0.3, 0.0)) < 0.55
+    assert set(days(0.0, 0.3)).isdisjoint({0.0, 1.0})
+
+
+@pytest.mark.parametrize(("peace", "rings"), [(0, 6), (5, 1)])
+def test_one_refusal_rings_once_for_each_mechanism_unless_the_operator_leaves_peace(
+    peace: float, rings: int
+) -> None:
+    found = run(
+        one_person("ecps", "mail_client", **{
+            "methods.ecps.refused": 1, "policies.peace_seconds": peace,
+            "policies.ciba_mode": "ping", "software.mail_client.imap_connections": 1,
+        })
+    )  # fmt: skip
+    assert found.failures(Cause.REFUSED) == 6
+    asked = found.record.stations[0, StationStat.SERVED] / 2  # the request, the token
+    assert asked == rings
+
+
+def test_software_left_open_rings_a_telephone_that_nobody_hears() -> None:
+    """The session of the day is over in the evening; each look holds a slot until the end."""
+    found = run(
+        one_person("ecps", "lps", **{"software.lps.left_open": 1, "policies.session_seconds": 3600,
+                                     "software.lps.timeout": 60, "policies.imap_keepalive": 0})
+    )  # fmt: skip
+    alone = found.of_kind("ALONE")
+    failed = alone[alone[:, 6] == Cause.CLIENT_TIMEOUT]
+    assert len(failed) > 5
+    assert (failed[:, 9 + Phase.PERSON] / SECOND > 59).all()
+
+
+# ---------------------------------------------------------------------- limits
+
+
+SHARED = {
+    "populations.liberal.units": 0, "populations.laboratory.units": 0, "populations.ehpad.units": 1,
+    "populations.ehpad.personal_mailboxes": 0, "populations.ehpad.shared_mailboxes": 2,
+    "populations.ehpad.message_share": 1, "populations.liberal.message_share": 0,
+    "traffic.messages": 0, "software.mail_client.left_open": 0, "methods.totp.mistyped": 0,
+    "software.mail_client.method_url": 1, "operators.mailboxes": [1.0],
+}  # fmt: skip
+
+
+def test_three_holders_of_five_connections_find_ten_at_a_shared_mailbox() -> None:
+    """Dovecot's mail_max_userip_connections: one mailbox, one address."""
+    changes = NOBODY | everyone(method="totp", software="mail_client") | SHARED
+    found = run(changes, "multi-endpoint")
+    assert len(found.space.accesses) == 6
+    assert found.logins(Method.TOTP) == 2 * 10
+    assert found.failures(Cause.USER_LIMIT) == 2  # the third holder's first: no other is tried
+    wide = run(changes | {"resources.user_connections": 20}, "multi-endpoint")
+    assert wide.failures(Cause.USER_LIMIT) == 0
+
+
+def test_a_house_behind_one_address_has_the_connections_of_one_address() -> None:
+    changes = NOBODY | everyone(method="totp", software="mail_client") | SHARED | {
+        "resources.address_imap_connections": 7, "policies.retry_limit": 0,
+    }  # fmt: skip
+    found = run(changes, "multi-endpoint")
+    sites = len(set(found.space.accesses.site))
+    assert found.failures(Cause.ADDRESS_LIMIT) > 0
+    assert found.logins(Method.TOTP) <= 7 * sites
+    assert found.record.endpoints[:, EndpointStat.PEAK].max() <= 7 * sites + 1
+
+
+def test_webmail_is_limited_by_no_address() -> None:
+    changes = NOBODY | everyone(method="totp", software="webmail") | SHARED | {
+        "resources.address_imap_connections": 1, "resources.user_connections": 1,
+    }  # fmt: skip
+    found = run(changes, "multi-endpoint")
+    assert found.failures(Cause.ADDRESS_LIMIT) == found.failures(Cause.USER_LIMIT) == 0
+
+
 def test_a_server_that_cuts_before_login_ends_it_sooner() -> None:
     found = run(
-        one_person("ecps", "mail_client", **{"methods.ecps.never": 1, "policies.retry_limit": 0,
-                                             "policies.prelogin_timeout": 60})
-    )  # fmt: skip
+        one_person("ecps", "mail_client", **UNANSWERED, **{"policies.prelogin_timeout": 60})
+    )
     assert found.of_kind("OPEN")[0, 9 + Phase.PERSON] / SECOND == pytest.approx(60, abs=0.2)
 
 
@@ -157,7 +253,9 @@ CROWD = (
         "populations.liberal.method_ecps": 0.5,
         "populations.liberal.method_sms": 0.0,
         **slots(4),
-        "resources.misjudged": 1,
+        "resources.misjudged": 0,
+        "software.lps.aligned": 0,
+        "software.lps.left_open": 0,
         "resources.small.front_cores": 8,
         "policies.backlog": 8,
         "policies.session_seconds": 0,

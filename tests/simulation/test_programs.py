@@ -24,7 +24,7 @@ from sandbox.simulation.steps import (
 
 LAYOUT = Layout(
     stations={"server": 4}, pools={"slots": 2}, endpoints={"door": 8}, pool_of={"door": "slots"},
-    registers={"grant": 1}, backends={"psc": 0},
+    registers={"grant": 1}, backends={"psc": 0}, limits={"user": 0},
 )  # fmt: skip
 
 

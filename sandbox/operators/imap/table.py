@@ -11,7 +11,6 @@ from sandbox.operators.imap import do, parse
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.framing import Input
 from sandbox.operators.imap.grammar import Cursor, Malformed
-from sandbox.operators.imap.responses import No
 from sandbox.operators.imap.session import Outcome, Session, State
 
 __all__ = ["COMMANDS", "Row", "Unparsed", "read"]
@@ -88,7 +87,7 @@ COMMANDS: dict[str, Row[Any]] = {
 class Unparsed(Exception):  # noqa: N818 - the answer to a client, not an accident
     """A command that cannot be run: its tag (`*` where it has none) and the error."""
 
-    def __init__(self, tag: str, error: Malformed | No) -> None:
+    def __init__(self, tag: str, error: Exception) -> None:
         super().__init__(str(error))
         self.tag = tag
         self.error = error
@@ -119,6 +118,6 @@ def read(received: Input, *, utf8: bool = False) -> tuple[Row[Any], Command]:
             raise Malformed("Command not known")  # noqa: TRY301 - one handler turns all into Unparsed
         command: Command = row.parse(cursor, tag, name)
         cursor.end()
-    except (Malformed, No) as error:
-        raise Unparsed(tag, error) from None
+    except Exception as error:  # a bug of ours too is answered under the command's tag
+        raise Unparsed(tag, error) from error
     return row, command

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.observations.schema import Cause
+from sandbox.operators.imap.table import COMMANDS
 from sandbox.operators.model import (
     CertificateCredentials,
     PasswordCredentials,
@@ -430,5 +432,21 @@ def test_every_command_is_answered_whatever_happens(
         assert await client.last("a STATUS INBOX (MESSAGES)") == answer
         monkeypatch.undo()
         assert (await client.last("b STATUS INBOX (MESSAGES)")).startswith("b OK")
+
+    talk(tmp_path, work)
+
+
+def test_a_command_that_breaks_our_parser_is_answered_under_its_tag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RecursionError
+
+    async def work(here: World) -> None:
+        client = await here.holder("")
+        row = COMMANDS["STATUS"]
+        monkeypatch.setitem(COMMANDS, "STATUS", replace(row, parse=fail))
+        expected = "a NO [SERVERBUG] The server made a mistake"
+        assert await client.last("a STATUS INBOX (MESSAGES)") == expected
 
     talk(tmp_path, work)
