@@ -71,7 +71,7 @@ def judged_worse(summary: Summary, metric: str, design: str, best: str) -> bool:
 
 
 def leaders(summary: Summary) -> dict[str, set[str]]:
-    """Return, by metric, the designs that are best or cannot be told from the best."""
+    """Return, by metric and for headroom, the designs that are best or cannot be told from the best."""
     names = list(summary["designs"])
     found: dict[str, set[str]] = {}
     for metric in WEIGHED:
@@ -85,4 +85,7 @@ def leaders(summary: Summary) -> dict[str, set[str]]:
             name for name in known
             if name == best or not judged_worse(summary, metric, name, best)
         }  # fmt: skip
+    headroom = {name: summary["designs"][name]["headroom"] for name in names}
+    best_low = max(each["low"] for each in headroom.values())
+    found["headroom"] = {name for name, each in headroom.items() if each["high"] >= best_low}
     return found
