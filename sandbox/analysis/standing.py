@@ -71,7 +71,7 @@ def judged_worse(summary: Summary, metric: str, design: str, best: str) -> bool:
 
 
 def leaders(summary: Summary) -> dict[str, set[str]]:
-    """Return, by metric and for headroom, the designs that are best or cannot be told from the best."""
+    """Return, by metric and for headroom, the best designs and those not told from them."""
     names = list(summary["designs"])
     found: dict[str, set[str]] = {}
     for metric in WEIGHED:
