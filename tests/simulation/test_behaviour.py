@@ -120,7 +120,7 @@ def test_a_telephone_that_is_not_at_hand_fails_every_request_of_the_day() -> Non
     wanted = {"policies.session_seconds": 0, "policies.retry_limit": 0, "software.lps.aligned": 0}
     everybody = NOBODY | everyone(method="ecps", software="lps") | wanted | {
         "populations.liberal.units": 60, "traffic.messages": 0, "methods.ecps.refused": 0,
-        "software.lps.left_open": 0, "software.lps.method_url": 1,
+        "software.lps.left_open": 0, **able("lps", **ALL_ABLE),
     }  # fmt: skip
 
     def days(forgotten: float, never: float) -> list[float]:
@@ -171,7 +171,7 @@ SHARED = {
     "populations.ehpad.personal_mailboxes": 0, "populations.ehpad.shared_mailboxes": 2,
     "populations.ehpad.message_share": 1, "populations.liberal.message_share": 0,
     "traffic.messages": 0, "software.mail_client.left_open": 0, "methods.totp.mistyped": 0,
-    "software.mail_client.method_url": 1, "operators.mailboxes": [1.0],
+    "operators.mailboxes": [1.0], **able("mail_client", **ALL_ABLE),
 }  # fmt: skip
 
 
