@@ -198,11 +198,22 @@ def test_smtp_is_cut_where_the_rule_says(space: LiveSpace, point: str) -> None:
     send(space, person(space))
 
 
-@pytest.mark.parametrize("point", ["CONNECT", "AUTHENTICATE", "SELECT"])
+@pytest.mark.parametrize("point", ["CONNECT", "AUTHENTICATE"])
 def test_imap_is_cut_where_the_rule_says(space: LiveSpace, point: str) -> None:
     space.faults.add("cut", protocol="imap", command=point)
-    with pytest.raises((imaplib.IMAP4.abort, MailError, OSError)), imap(space) as client:
+    with pytest.raises((MailError, imaplib.IMAP4.abort, OSError)):
+        imap(space)
+    space.faults.clear()
+    with imap(space) as client:
+        assert client.select()[0] == "OK"
+
+
+def test_an_open_imap_session_is_cut_too(space: LiveSpace) -> None:
+    client = imap(space)
+    space.faults.add("cut", protocol="imap", command="SELECT")
+    with pytest.raises(imaplib.IMAP4.abort):
         client.select()
+    client.shutdown()
     space.faults.clear()
     with imap(space) as client:
         assert client.select()[0] == "OK"
@@ -220,7 +231,7 @@ def test_a_slow_server_answers_late_and_rightly(space: LiveSpace, protocol: str)
 @pytest.mark.parametrize("fault", ["relay-down", "greylisting", "closing"])
 def test_mail_waits_for_a_relay_and_arrives_after_it(space: LiveSpace, fault: str) -> None:
     operator = space.sheet["operators"][1]["name"]
-    more = {"command": "EHLO"} if fault == "closing" else {}
+    more = {"command": "MAIL"} if fault == "closing" else {}
     space.faults.add(fault, operator=operator, protocol="relay", **more)
     subject = f"Attend {fault} {time.time()}"
     send(space, person(space, 1), subject)
