@@ -240,7 +240,10 @@ class Operator:
         imap = Service(
             self.store,
             logins,
-            settings=Settings(login_seconds=self._policy.login_seconds),
+            settings=Settings(
+                login_seconds=self._policy.login_seconds,
+                keepalive_seconds=self._policy.keepalive,
+            ),
             faults=self._faults,
         )
         protocols = {

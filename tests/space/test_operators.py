@@ -14,6 +14,7 @@ from sandbox.space.operators import (
     operator_names,
     operator_sizes,
     operator_weights,
+    uses_listed_operators,
 )
 from sandbox.space.scenario import Scenario
 
@@ -65,6 +66,12 @@ def test_sizes_add_up_to_all_mailboxes() -> None:
     assert operator_sizes(found).sum() == pytest.approx(total)
 
 
+def test_a_scenario_that_gives_its_operators_does_not_use_those_of_the_list() -> None:
+    assert uses_listed_operators(load_scenario("aout-2021"))
+    assert not uses_listed_operators(load_scenario("demo"))
+    assert not uses_listed_operators(scenario(mailboxes=[3, 1]))
+
+
 def test_operators_without_names_are_numbered() -> None:
     assert operator_names(scenario(mailboxes=[1, 1])) == ("op001", "op002")
 
@@ -84,6 +91,9 @@ def test_operators_without_names_are_numbered() -> None:
         ({"mailboxes": {name: [0, 0] for name in FOUR}}, "at least one operator must have some"),
         ({"mailboxes": [1, 1], "applications": {"hospital": [1]}}, "as many as mailboxes"),
         ({"mailboxes": [1, 1], "names": ["one"]}, "as many as mailboxes"),
+        ({"mailboxes": "x"}, r'operators.mailboxes = "x": input should be'),
+        ({"mailboxes": [-1, 2]}, r"operators.mailboxes.0 = -1: input should be greater"),
+        ({"mailboxes": {"liberal": [-1]}}, r"operators.mailboxes.liberal.0 = -1: input should be"),
     ],
 )
 def test_operators_that_cannot_be_are_refused_in_a_line(
