@@ -201,7 +201,7 @@ def compare(
     """Rejoue un scénario sous chaque architecture et les compare.
 
     Replays a scenario under each design and compares them. SCENARIO is a shipped name
-    (aout-2021, mai-2025, demo, panne-psc, pare-feu, bascule-ecps) or a TOML file.
+    (aout-2021, mai-2025, demo, panne-psc, pare-feu, bascule-ecps, deux-portes) or a TOML file.
     Interrupted, it keeps what is finished: the same command resumes.
     """
     loaded = load_scenario(scenario)

@@ -24,7 +24,9 @@ from sandbox.space.tables import shipped
 
 HEAD = 'title = "T"\ntitle_en = "T"\ncompare = ["single-endpoint"]\n'
 PERIOD = "[period]\nstart = 2021-09-06\ndays = 7\n"
-SHIPPED = {"aout-2021", "mai-2025", "demo", "panne-psc", "pare-feu", "bascule-ecps"}
+SHIPPED = {
+    "aout-2021", "mai-2025", "demo", "panne-psc", "pare-feu", "bascule-ecps", "deux-portes",
+}  # fmt: skip
 ENDPOINT = """
 [[designs.mine.endpoints]]
 name = "{name}"
