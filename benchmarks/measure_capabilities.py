@@ -200,7 +200,7 @@ def tls(client: Client, version: str, found: dict[str, dict[str, Tried]]) -> Ite
     yield row("sni", named, "server name in its ClientHello")
     yield row("tls13", None if not hellos else all(hello.tls13 for hello in hellos),
               "TLS 1.3 among the versions of its ClientHello")  # fmt: skip
-    yield row("resumption", None if not again else any(hello.resumes for hello in again),
+    yield row("resumes", None if not again else any(hello.resumes for hello in again),
               "comes back with the ticket of its first connection: in one process if a library, "
               "in a second run if a program")  # fmt: skip
     yield row(

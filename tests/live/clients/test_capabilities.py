@@ -12,7 +12,7 @@ from tests.live.clients.attempts import CLIENTS
 from tests.live.clients.world import World
 
 ROWS = read()
-SHARED = {"sni", "tls13", "resumption", "port_setting", "host_setting", "certificate_request_fails"}
+SHARED = {"sni", "tls13", "resumes", "port_setting", "host_setting", "certificate_request_fails"}
 BY_PROTOCOL = {"plain", "external", "alone", "xoauth2", "oauthbearer",
                "holds_30", "holds_60", "holds_100"}  # fmt: skip
 CHEAP = ("curl", "Python", "msmtp", "fetchmail")
