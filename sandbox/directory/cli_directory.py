@@ -54,7 +54,11 @@ def _share(text: str) -> DomainShare:
     rest, _, operator = text.partition("@")
     name, _, weight = rest.partition("=")
     if weight and not (weight.isascii() and weight.isdigit() and len(weight) < 8):
-        raise UserError(f"--domain {text!r}: weight {weight!r} is not a whole number")
+        raise UserError(
+            f"le poids {weight!r} n'est pas un nombre entier",
+            f"weight {weight!r} is not a whole number",
+            where=f"--domain {text!r}",
+        )
     return DomainShare(name.lower(), int(weight or 1), operator)
 
 
@@ -91,13 +95,21 @@ def build(
 ) -> None:
     """Construit une population. / Build a population."""
     if national and (people is not None or mailboxes is not None):
-        raise UserError("--national fixes the sizes; leave --people and --mailboxes out")
+        raise UserError(
+            "fixe les tailles ; ôter --people et --mailboxes",
+            "fixes the sizes; leave --people and --mailboxes out",
+            where="--national",
+        )
     count = people if people is not None else NATIONAL.people if national else 3_000
     proportional = max(count, count * NATIONAL.mailboxes // NATIONAL.people)
     try:
         photograph = date.today() if day == "today" else date.fromisoformat(day)  # noqa: DTZ011
     except ValueError as error:
-        raise UserError(f"--day {day!r}: a date such as 2026-08-25, or today") from error
+        raise UserError(
+            "une date attendue, comme 2026-08-25, ou today",
+            "a date such as 2026-08-25, or today",
+            where=f"--day {day!r}",
+        ) from error
     spec = PopulationSpec(
         seed=seed,
         people=count,
@@ -162,7 +174,12 @@ def search(database: Path, query: str, as_filter: bool, limit: int, as_json: boo
         parsed = sansldap.LDAPFilter.from_string(query if as_filter else _filter_of(query))
         wanted = read(parsed)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"filter {query[:80]!r}: {error}") from error
+        raise UserError(
+            "ce n'est pas un filtre LDAP",
+            "not an LDAP filter",
+            where=f"{query[:80]!r}",
+            then=f"({error})",
+        ) from error
     with Directory(database) as opened:
         page = SearchBackend(opened).search(BASE_DN, SUBTREE, wanted, limit)
     if as_json:
@@ -266,7 +283,7 @@ def serve(
 ) -> None:
     """Sert l'annuaire jusqu'à Ctrl-C. / Serve the directory until Ctrl-C."""
     if (cert is None) != (key is None):
-        raise UserError("--cert and --key go together")
+        raise UserError("--cert et --key vont ensemble", "--cert and --key go together")
     trusted = cert
     feeding = dict(_feeder(text) for text in feeders)
     # Without a key given, one is made: the service is never open by accident.
@@ -317,7 +334,11 @@ def serve(
 def _feeder(text: str) -> tuple[str, str]:
     operator, equals, key = text.partition("=")
     if not equals or len(key) < 8:
-        raise UserError("--feed-key: say OPERATOR=KEY, with a key of 8 characters or more")
+        raise UserError(
+            "OPERATOR=KEY attendu, avec une clé de 8 caractères ou plus",
+            "say OPERATOR=KEY, with a key of 8 characters or more",
+            where="--feed-key",
+        )
     return key, operator
 
 

@@ -165,7 +165,11 @@ def _people(directory: Directory, operator: OperatorPlan) -> Sequence[Person]:
         if box.person is not None and box.person.rpps:
             found.setdefault(box.person.id, box.person)
     if len(found) < PERSONAL:
-        raise UserError(f"{operator.domain}: {len(found)} people with RPPS; {PERSONAL} are needed")
+        raise UserError(
+            f"{len(found)} personnes avec RPPS ; il en faut {PERSONAL}",
+            f"{len(found)} people with RPPS; {PERSONAL} are needed",
+            where=operator.domain,
+        )
     return list(found.values())[:PERSONAL]
 
 

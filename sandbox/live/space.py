@@ -394,8 +394,12 @@ def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> No
         loop.run(start(), START_SECONDS)
     except BindError as error:
         raise UserError(
-            f"{error.where}: {error.reason}; is something else listening there?"
-            " give another --loopback, --port-offset, or rights for ports below 1024"
+            "rien ne peut y écouter ; donner un autre "
+            "--loopback ou --port-offset, ou les droits des ports sous 1024",
+            "nothing can listen there; give another --loopback, --port-offset, or "
+            "rights for ports below 1024",
+            where=error.place,
+            then=f"({error.reason})",
         ) from None
 
 
@@ -439,7 +443,12 @@ def live(
     known = {each.name for each in fields(LiveOptions)} - {"scenario", "designs", "folder"}
     for name in members:
         if name not in known:
-            raise UserError(f"live: {name}: unknown; choose among {', '.join(sorted(known))}")
+            raise UserError(
+                "inconnu ; choisir parmi",
+                "unknown; choose among",
+                where=f"live: {name}",
+                then=", ".join(sorted(known)),
+            )
     return LiveSpace(
         LiveOptions(
             scenario=scenario,

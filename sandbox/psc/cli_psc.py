@@ -139,7 +139,12 @@ def serve_command(
     }
     changes |= {name: value for name, value in given.items() if value is not None}
     if not (host_name == "localhost" or host_name.endswith(".mssante.test")):
-        raise UserError(f"--host-name {host_name} : attendu / expected localhost, *.mssante.test")
+        raise UserError(
+            "attendu",
+            "expected",
+            where=f"--host-name {host_name}",
+            then="localhost, *.mssante.test",
+        )
     fault_seed, faults = load_faults(faults_file) if faults_file else (seed, ())
     clients = BUILT_IN_CLIENTS + (load_clients(clients_file) if clients_file else ())
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -207,15 +212,26 @@ def _call(place: Place, method: str, path: str, body: dict[str, Any] | None = No
             answer = client.request(method, origin + path, json=body)
     except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError):
         raise UserError(
-            f"{home / SHEET}, {space / SPACE_SHEET} : aucun émulateur ne répond ; lancer / none "
-            "answers; run: mss-sandbox psc serve, mss-sandbox up"
+            "aucun émulateur ne répond ; lancer",
+            "none answers; run",
+            where=f"{home / SHEET}, {space / SPACE_SHEET}",
+            then="mss-sandbox psc serve, mss-sandbox up",
         ) from None
     try:
         data = answer.json()
     except ValueError:
-        raise UserError(f"{path} : {answer.status_code}") from None
+        raise UserError(
+            "réponse illisible",
+            "unreadable answer",
+            where=path,
+            then=f"(HTTP {answer.status_code})",
+        ) from None
     if answer.status_code >= 400:
-        raise UserError(str(data.get("error", answer.status_code)))
+        raise UserError(
+            "refusé par l'émulateur",
+            "refused by the emulator",
+            then=f"({data.get('error', answer.status_code)})",
+        )
     return data
 
 

@@ -63,7 +63,9 @@ class Store:
             self._db.executescript(_SCHEMA)
         except sqlite3.DatabaseError as error:
             self._db.close()
-            raise UserError(f"{path}: état illisible / unreadable state ({error})") from None
+            raise UserError(
+                "état illisible", "unreadable state", where=path, then=f"({error})"
+            ) from None
         # A provider in memory is often just dropped: its connection goes with it.
         self._finalizer = weakref.finalize(self, self._db.close)
 

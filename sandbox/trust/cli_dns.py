@@ -52,7 +52,10 @@ def _zone_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _zone(zone: Path | None, scenario: str | None, design: str, port_offset: int) -> ZoneSpec:
     if (zone is None) == (scenario is None):
-        raise UserError("give either --zone FILE or --scenario NAME")
+        raise UserError(
+            "donner soit --zone FILE, soit --scenario NAME",
+            "give either --zone FILE or --scenario NAME",
+        )
     if zone is not None:
         return load_zone(zone)
     assert scenario is not None

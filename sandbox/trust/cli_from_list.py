@@ -90,10 +90,16 @@ def from_list(file: Path, ca: Path | None, folder: Path, base: str, out: Path | 
     try:
         verified = verify_list(read_list(file), list_policy(ca, folder), datetime.now(UTC))
     except ListError as error:
-        raise UserError(f"{file}: list refused: {error.code}: {error}") from None
+        raise UserError(
+            "liste refusée", "list refused", where=file, then=f"({error.code}: {error})"
+        ) from None
     rows = topology(verified.domains)
     if not any(row.domains for row in rows):
-        raise UserError(f"{file}: the list has no domain; a scenario needs an operator")
+        raise UserError(
+            "liste sans domaine ; un scénario veut au moins un opérateur",
+            "the list has no domain; a scenario needs an operator",
+            where=file,
+        )
     text = scenario_text(rows, generated=verified.domains.generated.date(), base=base)
     if out is None:
         click.echo(text, nl=False)

@@ -64,7 +64,11 @@ def list_policy(
         authority = TestCA.open(folder)
         bundle, is_revoked = load_bundle(authority.bundle_pem()), authority.is_revoked
     else:
-        raise UserError(f"{folder}: no authority there; give roots and intermediates with --ca")
+        raise UserError(
+            "aucune autorité ici ; donner racines et intermédiaires avec --ca",
+            "no authority there; give roots and intermediates with --ca",
+            where=folder,
+        )
     return ListPolicy(
         bundle=bundle,
         signers=frozenset(each.lower() for each in signers) or SIGNERS,
@@ -168,7 +172,12 @@ def _names(texts: tuple[str, ...]) -> list[DN]:
     try:
         return [parse_dn(text) for text in texts]
     except ValueError as error:
-        raise UserError(f"{error}; give a name such as CN=...,OU=...,O=...,ST=...,C=FR") from None
+        raise UserError(
+            "donner un DN comme",
+            "give a name such as",
+            where=error,
+            then="CN=...,OU=...,O=...,ST=...,C=FR",
+        ) from None
 
 
 _dn_option = click.option(

@@ -194,7 +194,11 @@ def pki() -> None:
 def init(folder: Path, key: str, files_url: str, ocsp_url: str, marker: str) -> None:
     """Fonder une autorité avec ses réglages. / Found an authority with settings of its own."""
     if (folder / "ca.json").exists():
-        raise UserError(f"{folder}: an authority is there already; give another folder")
+        raise UserError(
+            "une autorité est déjà là ; donner un autre dossier",
+            "an authority is there already; give another folder",
+            where=folder,
+        )
     for url in (files_url, ocsp_url):
         _address(url)
     urls = Urls(files=files_url.rstrip("/"), ocsp=ocsp_url.rstrip("/"))
@@ -236,7 +240,11 @@ def issue(
     name = ProfileName(profile)
     plans = _plans(ca, name, values)
     if (card or token) and len(plans) != 2:
-        raise UserError("--card and --token are for profiles cps-auth and cps-sign")
+        raise UserError(
+            "pour les profils cps-auth et cps-sign seulement",
+            "for profiles cps-auth and cps-sign only",
+            where="--card, --token",
+        )
     if not (card or token):
         plans = tuple(plan for plan in plans if plan.profile.name is name)
     made = [ca.issue(plan) for plan in plans]
@@ -264,7 +272,11 @@ def revoke(serial: str, folder: Path, reason: str, release: bool) -> None:
     try:
         number = int(serial.replace(":", ""), 16)
     except ValueError:
-        raise UserError(f"{serial!r} is not a hexadecimal serial number; see `pki show`") from None
+        raise UserError(
+            "ce n'est pas un numéro de série hexadécimal ; voir `pki show`",
+            "not a hexadecimal serial number; see `pki show`",
+            where=f"{serial!r}",
+        ) from None
     ca = _existing(folder)
     change = ca.release(number) if release else ca.revoke(number, reason)
     click.echo(f"{number:x}  {change.issuer}  {change.reason or 'released'}  {change.when:%FT%TZ}")
@@ -368,11 +380,19 @@ def _server(url: str, handler: Handler) -> HttpServer:
 def _address(url: str) -> tuple[str, int]:
     found = re.fullmatch(r"http://(127\.\d{1,3}\.\d{1,3}\.\d{1,3}):(\d{1,5})/?", url)
     if found is None or int(found[2]) > 65535:
-        raise UserError(f"{url!r}: this sandbox serves http://127.x.y.z:port only")
+        raise UserError(
+            "le bac à sable ne sert que http://127.x.y.z:port",
+            "this sandbox serves http://127.x.y.z:port only",
+            where=f"{url!r}",
+        )
     return found[1], int(found[2])
 
 
 def _existing(folder: Path) -> TestCA:
     if not (folder / "ca.json").exists():
-        raise UserError(f"{folder}: no authority there; `pki issue` makes one, --folder names it")
+        raise UserError(
+            "aucune autorité ici ; `pki issue` en crée une, --folder la désigne",
+            "no authority there; `pki issue` makes one, --folder names it",
+            where=folder,
+        )
     return TestCA.open(folder)
