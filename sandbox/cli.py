@@ -64,8 +64,10 @@ def _load(module: str, attribute: str) -> click.Command:
         if (error.name or "").partition(".")[0] == "sandbox":
             raise
         raise UserError(
-            f"{attribute} : {error.name} manque / is missing;"
-            " make compare, or pip install 'mssante-sandbox[compare]'"
+            "bibliothèque manquante ; installer avec",
+            "library is missing; install it with",
+            where=f"{attribute}: {error.name}",
+            then="make compare, pip install 'mssante-sandbox[compare]'",
         ) from None
     assert isinstance(command, click.Command)
     return command

@@ -53,7 +53,11 @@ def _replications(_context: click.Context, _parameter: click.Parameter, value: s
     try:
         return int(value)
     except ValueError:
-        raise UserError(f"--replications {value}: must be a whole number or auto") from None
+        raise UserError(
+            "attendu un nombre entier, ou auto",
+            "must be a whole number or auto",
+            where=f"--replications {value}",
+        ) from None
 
 
 @contextmanager

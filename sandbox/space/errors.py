@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EXIT_INTERRUPTED", "EXIT_USER_ERROR", "UserError"]
+__all__ = ["EXIT_INTERRUPTED", "EXIT_USER_ERROR", "BadValueError", "UserError"]
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 3
@@ -40,3 +40,18 @@ class UserError(Exception):
         """Return the same error, said to be inside of `where` (a file, an option)."""
         inside = ": ".join(filter(None, (str(where), self.where)))
         return UserError(self.french, self.english, where=inside, then=self.then)
+
+
+class BadValueError(ValueError):
+    """What a model's own check refuses, in both languages.
+
+    A ValueError, so that pydantic adds where the value stands; the loader makes a UserError of it.
+    """
+
+    def __init__(self, french: str, english: str, *, where: str = "", then: str = "") -> None:
+        super().__init__(french, english)
+        self.told = UserError(french, english, where=where, then=then)
+
+    def __str__(self) -> str:
+        """Return the line."""
+        return str(self.told)
