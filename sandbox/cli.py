@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
+from sandbox.usage import system_error, usage_error
 
 __all__ = ["main"]
 
@@ -105,6 +106,11 @@ def cli() -> None:
     """L'espace de confiance MSSanté sur un poste. / The MSSanté mail space on one laptop."""
 
 
+def _refuse(error: UserError) -> int:
+    click.echo(f"mss-sandbox: {error}", err=True)
+    return EXIT_USER_ERROR
+
+
 def main() -> None:
     """Run the command line; no traceback reaches a user.
 
@@ -114,17 +120,15 @@ def main() -> None:
         code = cli(standalone_mode=False)
     except click.exceptions.Abort:
         code = EXIT_INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # the help is not an error, though nothing was done
+        code = EXIT_USER_ERROR
     except click.ClickException as error:
-        click.echo(f"mss-sandbox: {error.format_message()}", err=True)
-        code = EXIT_USER_ERROR
+        code = _refuse(usage_error(error))
     except UserError as error:
-        click.echo(f"mss-sandbox: {error}", err=True)
-        code = EXIT_USER_ERROR
+        code = _refuse(error)
     except OSError as error:
-        # A full disk, a folder that cannot be written: the system's own words and the path.
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"mss-sandbox: {where}{error.strerror or error}", err=True)
-        code = EXIT_USER_ERROR
+        code = _refuse(system_error(error))  # a full disk, a folder that cannot be written
     except KeyboardInterrupt:
         click.echo("mss-sandbox: interrompu / interrupted", err=True)
         code = EXIT_INTERRUPTED

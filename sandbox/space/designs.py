@@ -111,7 +111,7 @@ class Design:
                 serving = [e for e in self.endpoints
                            if e.protocol == protocol and method in e.methods]  # fmt: skip
                 if len(serving) != 1:
-                    found = ", ".join(e.name for e in serving) or "0"
+                    found = ", ".join(e.name for e in serving) or "aucun / none"
                     raise UserError(
                         "exactement un endpoint doit servir cette méthode",
                         "exactly one endpoint must serve this method",
