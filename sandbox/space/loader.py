@@ -97,7 +97,8 @@ def _refusal(error: ValidationError) -> UserError:
     context = fault.get("ctx", {})
     if isinstance(own := context.get("error"), BadValueError):
         return own.told.at(key)
-    english = fault["msg"][0].lower() + fault["msg"][1:]
+    text = fault["msg"]
+    english = text[0].lower() + text[1:]
     french = FRENCH.get(fault["type"], "valeur refusée").format(**context)
     return UserError(
         french.replace("' or '", "' ou '"), english, where=f"{key} = {_value(fault['input'])}"

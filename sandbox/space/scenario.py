@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import BadValueError, UserError
@@ -531,7 +531,12 @@ Weights = Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000
 class Operators(Section):
     """Which operator holds whose mailboxes: weights, for all populations alike or one by one."""
 
-    mailboxes: Weights | dict[Name, Weights]
+    # Which of the two is meant is plain: faults are then said of it alone, not of both.
+    mailboxes: Annotated[
+        Annotated[Weights, Tag("function-list")]
+        | Annotated[dict[Name, Weights], Tag("function-table")],
+        Discriminator(lambda given: f"function-{'table' if isinstance(given, dict) else 'list'}"),
+    ]
     applications: dict[Name, Weights] = {}  # where a population's robots are, if elsewhere
     certificates: tuple[Whole, ...] = ()
     names: tuple[str, ...] = ()
