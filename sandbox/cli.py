@@ -15,34 +15,56 @@ __all__ = ["main"]
 # A package that offers verbs keeps them in modules named `cli_...`, and adds its lines here:
 # module, attribute, first line of its help.
 VERBS: dict[str, tuple[str, str, str]] = {
-    "up": ("sandbox.live.cli_up", "up", "Démarrer l'espace de SCENARIO (demo)."),
-    "send": ("sandbox.live.cli_mail", "send", "Envoyer un message de SENDER à RECIPIENTS."),
-    "inbox": ("sandbox.live.cli_mail", "inbox", "Lister ou lire une boîte par IMAP."),
-    "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive, par IMAP IDLE."),
-    "journal": ("sandbox.live.cli_journal", "journal", "Lire les journaux des opérateurs."),
-    "code": ("sandbox.live.cli_mail", "code", "Donner le code à usage unique d'ADDRESS."),
+    "up": ("sandbox.live.cli_up", "up", "Démarrer l'espace. / Start the space."),
+    "send": ("sandbox.live.cli_mail", "send", "Envoyer un message. / Send a message."),
+    "inbox": (
+        "sandbox.live.cli_mail",
+        "inbox",
+        "Lister ou lire une boîte. / List or read a mailbox.",
+    ),
+    "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive. / Show what arrives."),
+    "journal": ("sandbox.live.cli_journal", "journal", "Lire les journaux. / Read the journals."),
+    "fault": (
+        "sandbox.live.cli_control",
+        "fault",
+        "Défauts du courrier et de l'IGC, à la demande.",
+    ),
+    "mailbox": ("sandbox.live.cli_control", "mailbox", "Ajouter, remplir ou vider une BAL."),
+    "code": (
+        "sandbox.live.cli_mail",
+        "code",
+        "Donner un code à usage unique. / Give a one-time code.",
+    ),
     "compare": (
         "sandbox.analysis.cli_compare",
         "compare",
-        "Rejoue un scénario sous chaque architecture et les compare.",
+        "Comparer les architectures. / Compare the designs.",
     ),
-    "scenario": ("sandbox.space.cli_scenario", "scenario", "Vérifie et décrit les scénarios."),
-    "fit": ("sandbox.analysis.cli_fit", "fit", "Compare le modèle aux chiffres publiés."),
+    "scenario": (
+        "sandbox.space.cli_scenario",
+        "scenario",
+        "Vérifier les scénarios. / Check scenarios.",
+    ),
+    "fit": (
+        "sandbox.analysis.cli_fit",
+        "fit",
+        "Confronter aux chiffres publiés. / Fit published figures.",
+    ),
     "validate": (
         "sandbox.analysis.cli_validate",
         "validate",
-        "Confronte les deux moteurs à la théorie des files.",
+        "Confronter à la théorie. / Check against theory.",
     ),
-    "pki": ("sandbox.trust.cli_pki", "pki", "IGC-Santé de test : émettre, révoquer, publier."),
-    "list": ("sandbox.trust.cli_list", "list_", "Liste des domaines autorisés."),
-    "dns": ("sandbox.trust.cli_dns", "dns", "DNS de l'espace, avec défauts."),
-    "hosts": ("sandbox.trust.cli_dns", "hosts", "Écrire les lignes d'un fichier hosts."),
+    "pki": ("sandbox.trust.cli_pki", "pki", "IGC-Santé de test. / Test certificates."),
+    "list": ("sandbox.trust.cli_list", "list_", "Liste des domaines autorisés. / List of domains."),
+    "dns": ("sandbox.trust.cli_dns", "dns", "DNS de l'espace, avec défauts. / DNS, with faults."),
+    "hosts": ("sandbox.trust.cli_dns", "hosts", "Écrire un fichier hosts. / Write a hosts file."),
     "directory": (
         "sandbox.directory.cli_directory",
         "directory",
-        "Annuaire santé fictif : LDAP, extractions, FHIR.",
+        "Annuaire santé fictif. / Fictitious directory.",
     ),
-    "psc": ("sandbox.psc.cli_psc", "psc", "Émulateur Pro Santé Connect (OpenID, CIBA)."),
+    "psc": ("sandbox.psc.cli_psc", "psc", "Émulateur Pro Santé Connect. / Its emulator."),
 }
 
 # verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.

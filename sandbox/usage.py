@@ -63,7 +63,7 @@ def _french_value(parameter: click.Parameter | None) -> str:
         limits = [f"{word} {bound:g}" for word, bound in bounds if bound is not None]
         return f"attendu {number}, {', '.join(limits)}"
     if isinstance(kind, click.Path | click.File):
-        return "chemin refusé"
+        return "fichier ou dossier introuvable, ou inutilisable"
     if isinstance(kind, click.DateTime):
         return f"attendu une date, {', '.join(kind.formats)}"
     name = kind.name if kind else ""

@@ -113,7 +113,9 @@ def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("sender")
 @click.argument("recipients", nargs=-1, required=True)
-@click.option("--subject", "-s", default="Essai / test", show_default=True)
+@click.option(
+    "--subject", "-s", default="Essai / test", show_default=True, help="Objet. / Subject."
+)
 @click.option("--body", "-b", default="", help="Texte ; - : entrée standard. / Text; - for stdin.")
 @click.option(
     "--attach", "-a", "attachments", multiple=True,
