@@ -172,12 +172,18 @@ def add_account(
         if box.person is not None and box.person.rpps and box.person.id not in taken
     ]
     if not free:
-        raise UserError(f"{operator.domain}: everybody in the directory has an account already")
+        raise UserError(
+            "chacun y a déjà un compte ; prendre un autre domaine",
+            "everybody in the directory has an account already; take another domain",
+            where=operator.domain,
+        )
     state = BoxState(address=address, type=BoxType.PER.value, description=ADDED)
     try:
         Feeder(directory, actor="control").insert(Bearer("Practitioner", free[0].id), state)
     except RefusalError as error:
-        raise UserError(str(error)) from None
+        raise UserError(
+            "refusée par l'annuaire", "refused by the directory", where=address, then=f"({error})"
+        ) from None
     return _added(free[0], address, operator.label, seed)
 
 

@@ -51,9 +51,16 @@ def _ask(folder: Path, method: str, path: str, body: Tree | None = None) -> Tree
         )
         said: Tree = answer.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise UserError(f"{control['url']}: {error or 'no answer'}") from None
+        raise UserError(
+            "l'espace ne répond pas",
+            "the space does not answer",
+            where=control["url"],
+            then=f"({error or type(error).__name__})",
+        ) from None
     if answer.is_error:
-        raise UserError(str(said.get("error", said)))
+        raise UserError(
+            "refusé par l'espace", "refused by the space", then=f"({said.get('error', said)})"
+        )
     return said
 
 

@@ -232,7 +232,12 @@ class LiveSpace:
             if each.domain == domain:
                 return each
         known = ", ".join(each.domain for each in self.plan.operators)
-        raise UserError(f"{address[:80]}: no domain of this space; choose among {known}")
+        raise UserError(
+            "aucun domaine de cet espace ; choisir parmi",
+            "no domain of this space; choose among",
+            where=f"{address[:80]}",
+            then=known,
+        )
 
     def refresh_list(self) -> None:
         """Have the operators read the list of domains now."""

@@ -636,8 +636,10 @@ class Scenario(Section):
         for kind in self.software:
             total = sum(each.share for each in self.products.values() if each.kind == kind)
             if abs(total - 1) > ROUNDING:
-                raise ValueError(
-                    f"products: shares of kind {kind} sum to {total:g}; they must sum to 1"
+                raise BadValueError(
+                    f"la somme des parts du genre {kind} est {total:g} ; elle doit être 1",
+                    f"shares of kind {kind} sum to {total:g}; they must sum to 1",
+                    where="products",
                 )
         return self
 

@@ -109,26 +109,18 @@ def from_list(
             policy = list_policy(ca, folder, partial=partial_chain)
             domains = verify_list(read_list(file), policy, datetime.now(UTC)).domains
     except ListError as error:
-<<<<<<< HEAD
         raise UserError(
             "liste refusée", "list refused", where=file, then=f"({error.code}: {error})"
         ) from None
-    rows = topology(verified.domains)
+    rows = topology(domains)
     if not any(row.domains for row in rows):
         raise UserError(
             "liste sans domaine ; un scénario veut au moins un opérateur",
             "the list has no domain; a scenario needs an operator",
             where=file,
         )
-    text = scenario_text(rows, generated=verified.domains.generated.date(), base=base)
-=======
-        raise UserError(f"{file}: list refused: {error.code}: {error}") from None
-    rows = topology(domains)
-    if not any(row.domains for row in rows):
-        raise UserError(f"{file}: the list has no domain; a scenario needs an operator")
     generated = domains.generated.date()
     text = scenario_text(rows, generated=generated, base=base, verified=not unverified)
->>>>>>> main
     if out is None:
         click.echo(text, nl=False)
         return

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic_core import list_all_errors
+from pydantic_core._pydantic_core import list_all_errors
 
 from sandbox.space.errors import BadValueError, UserError
 from sandbox.space.wording import FRENCH
