@@ -27,9 +27,13 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "fault": (
         "sandbox.live.cli_control",
         "fault",
-        "Défauts du courrier et de l'IGC, à la demande.",
+        "Défauts à la demande. / Faults on demand.",
     ),
-    "mailbox": ("sandbox.live.cli_control", "mailbox", "Ajouter, remplir ou vider une BAL."),
+    "mailbox": (
+        "sandbox.live.cli_control",
+        "mailbox",
+        "Ajouter, remplir, vider une BAL. / Fill a mailbox.",
+    ),
     "code": (
         "sandbox.live.cli_mail",
         "code",

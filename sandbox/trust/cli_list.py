@@ -87,7 +87,10 @@ def warn_unverified(path: Path, ca: Path | None, *, partial: bool) -> None:
         UserError: verification was asked for too.
     """
     if ca is not None or partial:
-        raise UserError("give either --unverified, or --ca to verify the list")
+        raise UserError(
+            "donner soit --unverified, soit --ca pour vérifier la liste",
+            "give either --unverified, or --ca to verify the list",
+        )
     click.secho(f"{path}: {UNVERIFIED}", err=True, bold=True)
 
 
@@ -113,13 +116,20 @@ def list_policy(
     """
     is_revoked = None
     if partial and ca is None:
-        raise UserError("--partial-chain: give the certificate to trust with --ca")
+        raise UserError(
+            "donner le certificat de confiance avec --ca",
+            "give the certificate to trust with --ca",
+            where="--partial-chain",
+        )
     if ca is not None:
         bundle = load_bundle(ca.read_bytes())
         if not partial and all(each.subject != each.issuer for each in bundle):
             raise UserError(
-                f"{ca}: holds no root (a certificate that signs itself); add it,"
-                " or say --partial-chain to trust what is there"
+                "aucune racine (certificat autosigné) ; l'ajouter, ou --partial-chain "
+                "pour faire confiance à ce qui y est",
+                "holds no root (a certificate that signs itself); add it, or say "
+                "--partial-chain to trust what is there",
+                where=ca,
             )
     elif (folder / "ca.json").exists():
         authority = TestCA.open(folder)
