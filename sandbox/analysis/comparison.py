@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from sandbox.analysis.headroom import Headroom, headroom_of
+from sandbox.analysis.incidents import Loss, incidents_of
 from sandbox.analysis.metrics import METRICS, collect, headline, login_weights
 from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
 from sandbox.analysis.statistics import paired_difference, precise_enough
@@ -24,6 +25,7 @@ from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.costs import DesignCost, design_cost
 from sandbox.space.errors import UserError
+from sandbox.space.incidents import Incident
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.population import Space, build_space
 from sandbox.space.scenario import Scenario
@@ -71,6 +73,7 @@ class Comparison:
         excluded: by design, share of accesses that cannot connect, by cause (mean).
         costs: by design.
         headroom: by design, how much more traffic it carries.
+        incidents: by design, what each kind of incident costs.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
         sensitivity: None when it was not asked for.
         folder: where the observations are.
@@ -85,6 +88,7 @@ class Comparison:
     excluded: Mapping[str, Mapping[str, float]]
     costs: Mapping[str, DesignCost]
     headroom: Mapping[str, Headroom]
+    incidents: Mapping[str, Mapping[Incident, Loss]]
     sweep: pd.DataFrame | None
     sensitivity: Sensitivity | None
     wall_seconds: float
@@ -318,6 +322,7 @@ def run_comparison(
             name: design_cost(each.design, loaded, each.policy) for name, each in weighed.items()
         },
         headroom=headroom,
+        incidents={name: incidents_of(space, each) for name, each in weighed.items()},
         sweep=sweep,
         sensitivity=sensitivity,
         wall_seconds=time.perf_counter() - begin,
