@@ -39,6 +39,7 @@ def fit(scenario: str | None, *, as_json: bool) -> None:
         click.echo(_line(figure))
     far = [figure for figure in found if not figure.close]
     if far:
-        click.echo("\n* à plus de 15 %, expliqué / further than 15 %, explained:")
+        click.echo("\n* à plus de 15 % / further than 15 %:")
         for figure in far:
-            click.echo(f"  {figure.published.figure}: {figure.published.explained}")
+            why = figure.published.explained or "non expliqué / not explained"
+            click.echo(f"  {figure.published.figure}: {why}")

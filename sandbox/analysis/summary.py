@@ -17,7 +17,8 @@ from sandbox.observations.observations import Observations
 from sandbox.space.costs import PAYERS, Bill, migration_cost
 from sandbox.space.incidents import Incident
 from sandbox.space.methods import Method
-from sandbox.space.tables import inputs
+from sandbox.space.operators import uses_listed_operators
+from sandbox.space.tables import inputs, operator_classes
 
 __all__ = ["assumptions", "summarise", "write_summary"]
 
@@ -156,6 +157,16 @@ def assumptions(comparison: Comparison) -> list[dict[str, Any]]:
             "unit": row.unit, "knowledge": row.knowledge if value == row.value else "scenario",
             "source": row.source.title, "url": row.source.url, "note": row.note,
         })  # fmt: skip
+    if uses_listed_operators(comparison.scenario):
+        rows += [
+            {
+                "key": f"operators.{share.kind}.{share.mailboxes}", "value": share.share,
+                "default": share.share, "low": share.low, "high": share.high,
+                "unit": "share of mailboxes", "knowledge": share.knowledge,
+                "source": share.source.title, "url": share.source.url, "note": share.note,
+            }
+            for share in operator_classes()
+        ]  # fmt: skip
     return rows
 
 

@@ -23,6 +23,8 @@ from sandbox.space.scenario import Scenario
 
 __all__ = ["OWN_PROFILE", "PSC_PROFILE", "Wire", "own_settings", "psc_settings", "wire_of"]
 
+KEEPALIVE = 20.0  # s; `policies.imap_keepalive` says so
+NEVER = 86_400.0  # s; longer than any login is held
 PSC_PROFILE = "psc"
 OWN_PROFILE = "core"  # nothing obliges an operator to deviate as Keycloak does
 
@@ -92,13 +94,18 @@ def _operator(scenario: Scenario) -> OperatorPolicy:
         access=AccessPolicy(
             totp=TotpPolicy(step_seconds=int(policies.totp_step), once=policies.totp_once)
         ),
-        hold=HoldPolicy(shared=policies.session_seconds, hold=policies.prelogin_timeout),
+        hold=HoldPolicy(
+            shared=policies.session_seconds,
+            hold=policies.prelogin_timeout,
+            quiet=policies.peace_seconds,
+        ),
         tokens=TokenPolicy(
             check=policies.token_check, session_seconds=policies.psc_session_seconds
         ),
         psc_timeout=scenario.backends.psc.timeout,
         pinged=policies.ciba_mode == "ping",
         login_seconds=policies.prelogin_timeout,
+        keepalive=KEEPALIVE if policies.imap_keepalive else NEVER,
         doors=replace(MAIL_LIMITS, backlog=policies.backlog),
     )
 

@@ -228,7 +228,12 @@ class Operator:
             clock=self._clock,
         )
         imap = Service(
-            self.store, logins, settings=Settings(login_seconds=self._policy.login_seconds)
+            self.store,
+            logins,
+            settings=Settings(
+                login_seconds=self._policy.login_seconds,
+                keepalive_seconds=self._policy.keepalive,
+            ),
         )
         protocols = {
             "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol

@@ -24,6 +24,7 @@ class OperatorPolicy:
         psc_timeout: before it gives up on an answer of Pro Santé Connect.
         pinged: told by Pro Santé Connect that a person answered (CIBA ping), instead of polling it.
         login_seconds: before a connection that has not logged in is cut.
+        keepalive: between lines that keep a held IMAP login's connection alive.
         access: codes, attempts, revocation.
         doors: bounds of every socket.
     """
@@ -33,6 +34,7 @@ class OperatorPolicy:
     psc_timeout: float
     pinged: bool
     login_seconds: float
+    keepalive: float
     access: AccessPolicy = field(default_factory=AccessPolicy)
     doors: DoorLimits = MAIL_LIMITS
 

@@ -27,6 +27,7 @@ __all__ = [
     "operator_sizes",
     "operator_weights",
     "size_classes",
+    "uses_listed_operators",
 ]
 
 SIZES = ("small", "medium", "large", "national")
@@ -61,6 +62,13 @@ def default_operators() -> dict[str, object]:
         "applications": applications,
         "certificates": [row.certificates for row in rows],
     }
+
+
+def uses_listed_operators(scenario: Scenario) -> bool:
+    """Tell whether the operators are those of the list, with the shares of the table."""
+    listed, found = default_operators(), scenario.operators
+    given = found.mailboxes if isinstance(found.mailboxes, dict) else {}
+    return {name: list(weights) for name, weights in given.items()} == listed["mailboxes"]
 
 
 def operator_names(scenario: Scenario) -> tuple[str, ...]:

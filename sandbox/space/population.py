@@ -261,14 +261,16 @@ def build_space(
             counts[number, kind] = round(connected * each)
             if each > 0 and kind is BalKind.APP and people.machine_share > 0:
                 counts[number, kind] = max(1, counts[number, kind])  # somebody must send
+            if counts[number, kind] == 0:
+                continue
             weights = operator_weights(scenario, name, applications=kind is BalKind.APP)
             operators = _apportion(int(counts[number, kind]), weights)
             of_operator += operators
             parts.append(_accesses(scenario, people, number, kind, operators, seed, replication))
+    if not any(len(part) for part in parts):
+        raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
     accesses = Accesses(*(np.concatenate([getattr(part, field) for part in parts])
                           for field in Accesses.__slots__))  # fmt: skip
-    if len(accesses) == 0:
-        raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
     return Space(
         scenario=scenario,
         seed=seed,

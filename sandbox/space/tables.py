@@ -86,6 +86,7 @@ class ClassShare:
         spread: how its operators share it: by domains, or by rank.
         mailboxes: a population, or `POPULATION.applications` for its robots.
         share: of all operators' mailboxes of that kind, between low and high.
+        knowledge, source, note: as of an input.
     """
 
     kind: str
@@ -94,6 +95,9 @@ class ClassShare:
     share: float
     low: float
     high: float
+    knowledge: str
+    source: Source
+    note: str
 
 
 def shipped(folder: str) -> Path:
@@ -166,7 +170,8 @@ def operator_classes() -> tuple[ClassShare, ...]:
     """Return what each class of operators holds; the shares of one kind of mailbox sum to 1."""
     return tuple(
         ClassShare(row["class"], row["spread"], row["mailboxes"], float(row["share"]),
-                   float(row["low"]), float(row["high"]))
+                   float(row["low"]), float(row["high"]), row["knowledge"],
+                   sources()[row["source"]], row["note"])
         for row in _rows("operator-classes.csv")
     )  # fmt: skip
 

@@ -123,6 +123,21 @@ def test_every_endpoint_accepts_connections_under_its_name_and_its_address(
                         assert secured.recv(1)
 
 
+def test_tickets_live_as_long_as_the_sheet_says(mss_space: LiveSpace) -> None:
+    sheet = mss_space.sheet
+    operator = sheet["operators"][0]
+    (at,) = (e for e in operator["designs"]["single-endpoint"] if e["protocol"] == "imap")
+    context = ssl.create_default_context(cafile=sheet["ca"]["bundle"])
+    with (
+        socket.create_connection((at["address"], at["port"])) as plain,
+        context.wrap_socket(plain, server_hostname=at["host"]) as secured,
+    ):
+        secured.recv(1)  # tickets of TLS 1.3 come with what follows
+        assert secured.session is not None
+        said = operator["policies"]["single-endpoint"]["ticket_seconds"]
+        assert secured.session.ticket_lifetime_hint == said
+
+
 def test_names_resolve_to_the_addresses_of_the_sheet(mss_space: LiveSpace) -> None:
     sheet = mss_space.sheet
     hosts = Path(sheet["hosts_file"]).read_text("ascii")

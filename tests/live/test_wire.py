@@ -14,34 +14,10 @@ from sandbox.space.executions import BOTH, SIMULATED, check_live, key_groups, va
 from sandbox.space.loader import load_scenario, parse_scenario, with_inputs
 from sandbox.space.scenario import Scenario
 from sandbox.space.tables import inputs
+from tests.perturbed import BASE, SINGLE, another
 
 DEMO = load_scenario("demo")
 IN_BOTH = key_groups(DEMO).both
-# Words, and numbers of which the wire has few: another value than the default that it can have.
-OTHERS: dict[str, Any] = {
-    "login_policy": "xoauth2",
-    "policies.ciba_mode": "ping",
-    "populations.liberal.personal_mailboxes": 1.5,
-    "populations.liberal.application_mailboxes": 0.1,
-    "populations.ehpad.machine_share": 0.2,
-    # Across the size of an operator of the scenario.
-    "resources.small.mailboxes": 120,
-    "resources.medium.mailboxes": 510,
-    "resources.large.mailboxes": 1300,
-    "policies.token_check": "jwks",
-    "policies.ticket_seconds": 0,
-    "policies.totp_step": 60,
-    "policies.totp_once": 0,
-    "network.tls13_server": 0,
-}
-
-
-def another(key: str) -> Any:
-    """Return a value of a key that is not its default: an end of its range."""
-    row = inputs()[key]
-    if key in OTHERS:
-        return OTHERS[key]
-    return row.low if row.value == row.high else row.high
 
 
 def live_of(scenario: Scenario) -> tuple[Wire, SpacePlan]:
@@ -53,19 +29,7 @@ def set_to(key: str, value: Any) -> tuple[Wire, SpacePlan]:
     return live_of(with_inputs(BASE, {key: value}))
 
 
-# Operators of every size class; who has messages sent by machines has machines.
-BASE = with_inputs(
-    DEMO,
-    {
-        "populations.ehpad.application_mailboxes": 0.1,
-        "resources.small.mailboxes": 100,
-        "resources.medium.mailboxes": 400,
-        "resources.large.mailboxes": 600,
-    },
-)
 LIVE = live_of(BASE)
-# Of these the wire has one value: another is refused (below).
-SINGLE = {"resources.placement"}
 
 
 # Every input ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from sandbox.space.operators import (
     operator_names,
     operator_sizes,
     operator_weights,
+    uses_listed_operators,
 )
 from sandbox.space.scenario import Scenario
 
@@ -63,6 +64,12 @@ def test_sizes_add_up_to_all_mailboxes() -> None:
         for people in found.populations.values()
     )  # fmt: skip
     assert operator_sizes(found).sum() == pytest.approx(total)
+
+
+def test_a_scenario_that_gives_its_operators_does_not_use_those_of_the_list() -> None:
+    assert uses_listed_operators(load_scenario("aout-2021"))
+    assert not uses_listed_operators(load_scenario("demo"))
+    assert not uses_listed_operators(scenario(mailboxes=[3, 1]))
 
 
 def test_operators_without_names_are_numbered() -> None:

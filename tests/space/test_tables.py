@@ -87,6 +87,7 @@ def test_the_classes_of_operators_share_out_every_kind_of_mailbox() -> None:
     for share in operator_classes():
         assert share.kind in kinds
         assert share.low <= share.share <= share.high
+        assert share.knowledge in KNOWLEDGE
         totals[share.mailboxes] = totals.get(share.mailboxes, 0.0) + share.share
     assert totals == pytest.approx(dict.fromkeys(totals, 1.0))
     assert {"liberal", "hospital", "laboratory", "ehpad"} <= set(totals)
