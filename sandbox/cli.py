@@ -19,6 +19,12 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "inbox": ("sandbox.live.cli_mail", "inbox", "Lister ou lire une boîte par IMAP."),
     "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive, par IMAP IDLE."),
     "journal": ("sandbox.live.cli_journal", "journal", "Lire les journaux des opérateurs."),
+    "fault": (
+        "sandbox.live.cli_control",
+        "fault",
+        "Défauts du courrier et de l'IGC, à la demande.",
+    ),
+    "mailbox": ("sandbox.live.cli_control", "mailbox", "Ajouter, remplir ou vider une BAL."),
     "code": ("sandbox.live.cli_mail", "code", "Donner le code à usage unique d'ADDRESS."),
     "compare": (
         "sandbox.analysis.cli_compare",

@@ -20,11 +20,11 @@ from scipy.special import ndtr
 
 from sandbox.observations.histogram import bin_middle
 from sandbox.simulation import fast
-from sandbox.simulation.build import causes_of_exclusion, mechanisms_used
 from sandbox.simulation.queues import storm_queue
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.candidates import Candidate
 from sandbox.space.capacity import Capacity, capacity_of
+from sandbox.space.compatibility import mechanisms_used
 from sandbox.space.incidents import NATIONAL_INCIDENTS, Incident, Thing, things_that_fail
 from sandbox.space.methods import METHODS, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Space
@@ -78,10 +78,9 @@ class _Ledger:
     messages: Floats
 
 
-def _ledger(space: Space, candidate: Candidate) -> _Ledger:
+def _ledger(space: Space, able: NDArray[np.bool_]) -> _Ledger:
     accesses, scenario = space.accesses, space.scenario
     shape = (len(space.operators), len(ALL_METHODS))
-    able = causes_of_exclusion(space, candidate.design, candidate.policy) < 0
     present = np.array([p.present_working for p in scenario.populations.values()])
     place = accesses.operator.astype(np.int64) * shape[1] + accesses.method
 
@@ -127,7 +126,13 @@ def _touched(ledger: _Ledger, thing: Thing, spreads: float) -> tuple[Floats, Flo
     return loss[0], loss[1]
 
 
-def _asking(space: Space, candidate: Candidate, incident: Incident, hours: float) -> Floats:
+def _asking(
+    space: Space,
+    candidate: Candidate,
+    incident: Incident,
+    hours: float,
+    able: NDArray[np.bool_],
+) -> Floats:
     """Return person-hours lost by operator and method when a national back end is down.
 
     Who logged in before and is still known notices nothing: only who opens the software meanwhile,
@@ -159,7 +164,6 @@ def _asking(space: Space, candidate: Candidate, incident: Incident, hours: float
     else:
         certified = np.array([METHODS[m].client_certificate for m in ALL_METHODS])
         share = certified[accesses.method] * scenario.backends.directory.miss
-    able = causes_of_exclusion(space, candidate.design, candidate.policy) < 0
     people = share * present * able * (accesses.software != ROBOT)
     found = np.bincount(accesses.operator, weights=people, minlength=len(space.operators))
     return hours * found.astype(np.float64)
@@ -184,9 +188,15 @@ def back_after(
     return float(bin_middle()[int(np.searchsorted(returned, BACK * count))])
 
 
-def incidents_of(space: Space, candidate: Candidate) -> dict[Incident, Loss]:
-    """Return the loss of every kind of incident under one design and policy."""
-    ledger, incidents = _ledger(space, candidate), space.scenario.incidents
+def incidents_of(
+    space: Space, candidate: Candidate, able: NDArray[np.bool_]
+) -> dict[Incident, Loss]:
+    """Return the loss of every kind of incident under one design and policy.
+
+    Args:
+        able: accesses that count, those who can connect under every design compared, bool (A,).
+    """
+    ledger, incidents = _ledger(space, able), space.scenario.incidents
     capacity = capacity_of(space.scenario, candidate.design, scale=space.scale)
     largest = int(space.operator_mailboxes.argmax())
     found = {}
@@ -194,7 +204,7 @@ def incidents_of(space: Space, candidate: Candidate) -> dict[Incident, Loss]:
         facts = getattr(incidents, incident)
         hours = facts.minutes / 60
         if incident in NATIONAL_INCIDENTS:
-            lost = _asking(space, candidate, incident, hours)
+            lost = _asking(space, candidate, incident, hours, able)
             found[incident] = Loss(
                 person_hours=float(lost[largest]),
                 messages_delayed=0.0,

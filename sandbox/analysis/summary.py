@@ -14,6 +14,7 @@ from sandbox.analysis.incidents import Loss
 from sandbox.analysis.metrics import METRICS, collect, latency
 from sandbox.analysis.statistics import estimate
 from sandbox.observations.observations import Observations
+from sandbox.space.compatibility import Part
 from sandbox.space.costs import PAYERS, Bill, migration_cost
 from sandbox.space.incidents import Incident
 from sandbox.space.methods import Method
@@ -42,7 +43,7 @@ def _latency(runs: list[Observations], method: str, measure: str) -> dict[str, A
 
 
 def _failures(runs: list[Observations]) -> dict[str, float]:
-    """Return failures by cause, as shares of attempts to log in (excluded accesses included)."""
+    """Return failures by cause, as shares of attempts to log in."""
     attempts = 0
     counts: dict[str, int] = {}
     for run in runs:
@@ -52,6 +53,35 @@ def _failures(runs: list[Observations]) -> dict[str, float]:
         for cause, count in frame.groupby("cause")["count"].sum().items():
             counts[str(cause)] = counts.get(str(cause), 0) + int(count)
     return {cause: round(count / attempts, 9) for cause, count in sorted(counts.items())}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "accesses": round(part.accesses, 6),
+        "cannot_connect": round(part.cannot_connect, 9),
+        "by_cause": {cause: round(share, 9) for cause, share in part.by_cause.items()},
+    }
+
+
+def _parts(parts: Mapping[str, Part]) -> dict[str, Any]:
+    return {name: _part(part) for name, part in parts.items()}
+
+
+def _compatibility(comparison: Comparison, name: str) -> dict[str, Any]:
+    """Return who can connect, computed; webmail is counted apart."""
+    found, scenario = comparison.compatibility[name], comparison.scenario
+    share = found.messages_share(scenario)
+    return _part(found.whole) | {
+        "webmail": round(found.webmail, 6),
+        "by_product": _parts(found.by_product),
+        "by_population": _parts(found.by_population),
+        "by_method": _parts(found.by_method),
+        "volume_to_migrate": {
+            "accesses": round(found.whole.accesses * found.whole.cannot_connect, 6),
+            "message_share": round(share, 9),
+            "messages": round(share * scenario.traffic.messages * comparison.options.scale, 3),
+        },
+    }
 
 
 def _endpoints(comparison: Comparison, runs: list[Observations]) -> dict[str, Any]:
@@ -201,9 +231,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
             "metrics": metrics,
             "headroom": _headroom(comparison.headroom[name]),
             "incidents": _incidents(comparison.incidents[name]),
-            "cannot_connect": {
-                cause: round(share, 9) for cause, share in comparison.excluded[name].items()
-            },
+            "compatibility": _compatibility(comparison, name),
             "auth_latency_seconds": {
                 str(method): {
                     measure: _latency(runs, str(method), measure) for measure in MEASURES
@@ -226,6 +254,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
         "replications": len(first),
         "mailboxes": int(comparison.space.mailboxes.sum()),
         "accesses": len(comparison.space.accesses),
+        "accesses_simulated": int(first[0].about["accesses"]),
         "messages": round(sum(sent) / len(sent)),
         "sessions": round(sum(sessions) / len(sessions)),
         "wall_seconds": round(comparison.wall_seconds, 3),

@@ -24,6 +24,7 @@ from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
 from sandbox.operators.auth.ciba_ping import with_pings
 from sandbox.operators.auth.psc_client import Registration, Timing
 from sandbox.operators.enrolment import Enrolment, application
+from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.listener import Listener, endpoint_context
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
@@ -36,9 +37,24 @@ from sandbox.space.methods import Method
 from sandbox.space.places import Place
 from sandbox.trust import DomainList
 
-__all__ = ["Assembly"]
+__all__ = ["Assembly", "grants_of"]
 
 OWN_CLIENT = "messagerie"  # how an operator is registered at its own CIBA
+
+
+def grants_of(account: CastAccount) -> list[Grant]:
+    """Return what an operator gives the holders of an account, but for applications."""
+    return [
+        Grant(
+            mailbox=account.address,
+            identity=holder.identity,
+            password=holder.password,
+            totp=holder.totp,
+            held=Method.SMS if Method.SMS in holder.methods else Method.ECPS,
+        )
+        for holder in account.holders
+        if holder.password
+    ]
 
 
 @dataclass(kw_only=True)
@@ -53,6 +69,7 @@ class Assembly:
         clock: by which tokens live.
         seed: of what is drawn.
         room: connections at once.
+        faults: of mail, that were asked for.
     """
 
     plan: SpacePlan
@@ -67,6 +84,7 @@ class Assembly:
     clock: Clock
     seed: int
     room: Room
+    faults: MailFaults
     _bundle: str = field(default="", init=False)
 
     @cached_property
@@ -194,20 +212,11 @@ class Assembly:
             ),
             observer=self.observer,
             pool=self.room.mail,
+            faults=self.faults,
         )
-        operator.grant(
-            Grant(
-                mailbox=account.address,
-                identity=holder.identity,
-                password=holder.password,
-                totp=holder.totp,
-                held=Method.SMS if Method.SMS in holder.methods else Method.ECPS,
-            )
-            for account in self.accounts
-            if account.operator == plan.label
-            for holder in account.holders
-            if holder.password
-        )
+        for account in self.accounts:
+            if account.operator == plan.label:
+                operator.grant(grants_of(account))
         return operator
 
     def _listener(self, place: Place) -> Listener:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox.directory import (
@@ -22,6 +22,7 @@ from sandbox.directory import (
     Mailbox,
     Person,
     PopulationSpec,
+    RefusalError,
 )
 from sandbox.directory.build import search_file
 from sandbox.directory.feeding import Bearer
@@ -29,11 +30,12 @@ from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["CastAccount", "Holder", "cast_of", "open_directory"]
+__all__ = ["CastAccount", "Holder", "add_account", "cast_of", "open_directory"]
 
 PERSONAL = 4  # accounts of people at each operator
 PEOPLE = 14  # in the directory, for each operator
 MAILBOXES = 20
+ADDED = "Compte ajouté / added account"  # describes what `add_account` made
 PERSON_METHODS = (Method.CPS, Method.TOTP, Method.ECPS)
 SMS_METHODS = (Method.CPS, Method.TOTP, Method.SMS)
 
@@ -145,7 +147,46 @@ def cast_of(directory: Directory, plan: SpacePlan, seed: int) -> tuple[CastAccou
             _application(box, operator.label)
             for box in _boxes(directory, operator, BoxType.APP)[:1]
         ]  # fmt: skip
+        found += [
+            _added(box.person, box.address, operator.label, seed)
+            for box in _boxes(directory, operator, BoxType.PER)
+            if box.description == ADDED and box.person is not None
+        ]
     return tuple(found)
+
+
+def add_account(
+    directory: Directory, operator: OperatorPlan, address: str, seed: int
+) -> CastAccount:
+    """Give a person of the directory who has no account a further mailbox; it is kept there.
+
+    Raises:
+        UserError: the address cannot be, or everybody has an account.
+    """
+    taken = {person.id for person in _people(directory, operator)}
+    boxes = _boxes(directory, operator, BoxType.PER)
+    taken |= {box.person.id for box in boxes if box.person and box.description == ADDED}
+    free = [
+        box.person
+        for box in boxes
+        if box.person is not None and box.person.rpps and box.person.id not in taken
+    ]
+    if not free:
+        raise UserError(f"{operator.domain}: everybody in the directory has an account already")
+    state = BoxState(address=address, type=BoxType.PER.value, description=ADDED)
+    try:
+        Feeder(directory, actor="control").insert(Bearer("Practitioner", free[0].id), state)
+    except RefusalError as error:
+        raise UserError(str(error)) from None
+    return _added(free[0], address, operator.label, seed)
+
+
+def _added(person: Person, address: str, operator: str, seed: int) -> CastAccount:
+    holder = _holder(person, address, PERSON_METHODS, operator, seed)
+    return CastAccount(
+        address=address, type=BoxType.PER, operator=operator,
+        holders=(replace(holder, username=address),),
+    )  # fmt: skip
 
 
 def _boxes(directory: Directory, operator: OperatorPlan, kind: BoxType) -> list[Mailbox]:
@@ -162,7 +203,7 @@ def _people(directory: Directory, operator: OperatorPlan) -> Sequence[Person]:
     """Return the people of the cast: with an RPPS, so with a CPS, each with his own mailbox."""
     found: dict[int, Person] = {}
     for box in _boxes(directory, operator, BoxType.PER):
-        if box.person is not None and box.person.rpps:
+        if box.person is not None and box.person.rpps and box.description != ADDED:
             found.setdefault(box.person.id, box.person)
     if len(found) < PERSONAL:
         raise UserError(f"{operator.domain}: {len(found)} people with RPPS; {PERSONAL} are needed")

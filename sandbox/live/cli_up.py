@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from sandbox.live.connection_sheet import connection_sheet
+from sandbox.live.job import execute
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.psc.behaviour import KINDS
 from sandbox.space.errors import UserError
@@ -116,12 +117,20 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     help="Afficher toutes les architectures et tous les comptes. / Print every design and account.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Écrire space.json. / Print space.json.")
+@click.option(
+    "--exec",
+    "job",
+    metavar="CMD",
+    help="Lancer CMD avec les adresses dans son environnement, puis arrêter ; son code est rendu."
+    " / Run CMD with the addresses in its environment, then stop; its code is given back.",
+)
 def up(
     scenario: str | None, designs: tuple[str, ...], login_policy: str | None,
     operators: int | None, folder: Path, reset: bool, standard_ports: bool,
     port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
     totp_share: float, revocation_cache: float | None, recheck: float | None,
     seed: int | None, everything: bool, as_json: bool, at: datetime | None, outage_now: bool,
+    job: str | None,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -151,10 +160,14 @@ def up(
         with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:
             if as_json:
                 click.echo(json.dumps(space.sheet, ensure_ascii=False))
-            else:
+            elif job is None:
                 click.echo(connection_sheet(space.sheet, space.folder.sheet, everything=everything))
-            wait.ready()
+            code = 0 if job is None else execute(job, space.sheet, wait.started)
+            if job is None:
+                wait.ready()
         click.echo("arrêté / stopped", err=True)
+    if code:
+        raise SystemExit(code)
 
 
 class _Wait:
@@ -169,6 +182,11 @@ class _Wait:
             # A pipe, not a lock: a handler runs in the thread that waits.
             signal.signal(number, lambda *_: os.write(self._writer, b"."))
         os.read(self._reader, 1)
+
+    def started(self, end: Callable[[int], None]) -> None:
+        """From now on, SIGINT and SIGTERM go to `end`, which has a job to stop."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda received, _: end(received))
 
     def close(self) -> None:
         os.close(self._reader)

@@ -11,18 +11,31 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 from sandbox.live.plan import CertificatePlan, OperatorPlan
 from sandbox.space.errors import UserError
 from sandbox.trust import Card, Issued, KeyKind, Organisation, Person, TestCA, Urls
 from sandbox.trust.keys import load_key, write_private
 
-__all__ = ["AUTHORITY", "PIN", "Keys", "Wanted", "application", "card", "relay", "server"]
+__all__ = [
+    "AUTHORITY",
+    "PIN",
+    "TRUSTSTORE_PASSWORD",
+    "Keys",
+    "Wanted",
+    "application",
+    "card",
+    "relay",
+    "server",
+]
 
 # Fictitious: department 11 with a number that no structure has, its Luhn key right.
 AUTHORITY = Organisation(
     name="AGENCE DU NUMERIQUE EN SANTE DE TEST", department="Paris (75)", finess="119999993"
 )
+# Java's own default: what is inside is public.
+TRUSTSTORE_PASSWORD = "changeit"  # noqa: S105
 PIN = "1234"  # of every test card and PKCS#12 file; the sheet says so
 LIST_SIGNER = "list/signer"
 _RENEWED_BEFORE = timedelta(days=30)
@@ -91,6 +104,17 @@ def application(path: str, organisation: Organisation, address: str) -> Wanted:
     )
 
 
+def _truststore(bundle: bytes) -> bytes:
+    """Return certificates as a PKCS#12 file that Java takes for trusted ones."""
+    certificates = [
+        pkcs12.PKCS12Certificate(each, each.subject.rfc4514_string().encode())
+        for each in x509.load_pem_x509_certificates(bundle)
+    ]
+    return pkcs12.serialize_java_truststore(
+        certificates, BestAvailableEncryption(TRUSTSTORE_PASSWORD.encode())
+    )
+
+
 class Keys:
     """The authority of a space and what it issued.
 
@@ -108,6 +132,7 @@ class Keys:
         self.folder = folder / "certificates"
         self.bundle = folder / "ca-bundle.pem"
         self.roots = folder / "ca-roots.pem"
+        self.truststore = folder / "truststore.p12"
         self._manifest = self.folder / "manifest.json"
 
     def ensure(self, wanted: Sequence[Wanted]) -> int:
@@ -119,6 +144,8 @@ class Keys:
         if not self.bundle.exists() or not self.roots.exists():
             write_private(self.bundle, self.ca.bundle_pem())
             write_private(self.roots, self.ca.roots_pem())
+        if not self.truststore.exists():
+            write_private(self.truststore, _truststore(self.bundle.read_bytes()))
         known = self._read()
         soon = self.ca.clock() + _RENEWED_BEFORE
         missing = [each for each in wanted if not self._good(known.get(each.path), each, soon)]

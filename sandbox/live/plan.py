@@ -140,6 +140,7 @@ class SpacePlan:
         dns: name server.
         ldap, ldaps, annuaire: the directory.
         psc, psc_mtls, psc_wallet: Pro Santé Connect: main, with certificate, for browsers.
+        control: faults and mailboxes, for tests (HTTPS).
     """
 
     scenario: str
@@ -159,6 +160,7 @@ class SpacePlan:
     psc: ServicePlan
     psc_mtls: ServicePlan
     psc_wallet: ServicePlan
+    control: ServicePlan
 
     def mechanisms(self, place: Place) -> tuple[SaslName, ...]:
         """Return what an endpoint offers: PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER."""
@@ -175,7 +177,7 @@ class SpacePlan:
             port_offset=self.port_offset,
             block=self.block,
         )
-        services = (self.files, self.ocsp, self.domains, self.annuaire, self.psc)
+        services = (self.files, self.ocsp, self.domains, self.annuaire, self.psc, self.control)
         others = [Host(each.host, (each.address,)) for each in services]
         for operator in self.operators:
             for each in (operator.accounts, operator.ciba):
@@ -361,4 +363,5 @@ def plan_space(
         psc=service("psc", 6, 443),
         psc_mtls=service("psc", 6, 444),
         psc_wallet=service("psc", 6, 446),
+        control=service("commande", 7, 443),
     )

@@ -219,4 +219,5 @@ def shared_certificates(plan: SpacePlan) -> Sequence[tuple[str, ServicePlan, tup
         ("list/web", plan.domains, (plan.domains.host,)),
         ("annuaire", plan.annuaire, (plan.annuaire.host,)),
         ("psc", plan.psc, psc),
+        ("control", plan.control, (plan.control.host,)),
     )

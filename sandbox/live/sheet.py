@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from sandbox.live.cast import CastAccount, Holder
 from sandbox.live.folder import SpaceFolder
-from sandbox.live.keys import PIN, Keys
+from sandbox.live.keys import PIN, TRUSTSTORE_PASSWORD, Keys
 from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.services import list_url
 from sandbox.live.wire import Wire
@@ -29,7 +29,15 @@ from sandbox.space.methods import Method
 from sandbox.space.places import Place
 from sandbox.trust.keys import write_private
 
-__all__ = ["FORMAT", "build_sheet", "otpauth", "policies_in_force", "read_sheet", "write_sheet"]
+__all__ = [
+    "FORMAT",
+    "account_entry",
+    "build_sheet",
+    "otpauth",
+    "policies_in_force",
+    "read_sheet",
+    "write_sheet",
+]
 
 FORMAT = 1
 Tree = dict[str, Any]
@@ -74,7 +82,8 @@ def _method(
             return {**password, "phone": holder.phone}
 
 
-def _account(account: CastAccount, certificates: Path, period: int) -> Tree:
+def account_entry(account: CastAccount, certificates: Path, period: int) -> Tree:
+    """Return what the sheet says of an account; `period` of its one-time codes, s."""
     return {
         "address": account.address,
         "type": account.type.value,
@@ -209,6 +218,8 @@ def build_sheet(
         "ca": {
             "bundle": str(keys.bundle),
             "roots": str(keys.roots),
+            "truststore": str(keys.truststore),
+            "truststore_password": TRUSTSTORE_PASSWORD,
             "authority": str(folder.path / "pki"),
             "files": keys.ca.urls.files,
             "ocsp": keys.ca.urls.ocsp,
@@ -239,9 +250,11 @@ def build_sheet(
             ],
             "outages": [{"begin": _utc(begin), "end": _utc(end)} for begin, end in outages],
         },
+        "control": {"url": plan.control.url(), "secret": folder.secret("control")},
         "operators": [_operator(each, plan, folder, wire, most) for each in plan.operators],
         "accounts": [
-            _account(each, keys.folder, wire.operator.access.totp.step_seconds) for each in accounts
+            account_entry(each, keys.folder, wire.operator.access.totp.step_seconds)
+            for each in accounts
         ],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -13,12 +14,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sandbox.directory import Directory
-from sandbox.live.assembly import Assembly
+from sandbox.live.assembly import Assembly, grants_of
 from sandbox.live.blocks import held_block
-from sandbox.live.cast import CastAccount, cast_of, open_directory
+from sandbox.live.cast import CastAccount, add_account, cast_of, open_directory
+from sandbox.live.control import control_application
+from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
 from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
-from sandbox.live.plan import OFFSET, CertificatePlan, SpacePlan, plan_space
+from sandbox.live.mailboxes import empty, fill
+from sandbox.live.plan import OFFSET, CertificatePlan, OperatorPlan, SpacePlan, plan_space
 from sandbox.live.room import open_files, share_out
 from sandbox.live.scenario_time import begin_of, windows_of
 from sandbox.live.services import (
@@ -26,11 +30,12 @@ from sandbox.live.services import (
     ListReader,
     enrol_domains,
     list_url,
+    server_context_of,
     shared_certificates,
     tls_files,
     trust_services,
 )
-from sandbox.live.sheet import build_sheet, write_sheet
+from sandbox.live.sheet import account_entry, build_sheet, write_sheet
 from sandbox.live.wire import Wire, wire_of
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.ciba_ping import PATH
@@ -40,12 +45,11 @@ from sandbox.psc import Client, Clock, Options, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.server import ProviderServer
-from sandbox.serve import BindError, Loop
+from sandbox.serve import BindError, HttpServer, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
 from sandbox.trust.keys import write_private
-from sandbox.trust.service import PkiFaults
 from sandbox.trust.zone import Host, hosts_lines
 
 if TYPE_CHECKING:
@@ -121,7 +125,7 @@ class LiveSpace:
         directory: people, structures, mailboxes.
         operators: by label.
         recorder: what the servers saw, as the tables of a simulated run.
-        faults: of CRL and OCSP, changed at will.
+        faults: of mail, CRL and OCSP, changed at will.
         clock: by which requests and tokens live, at Pro Santé Connect and at operators.
     """
 
@@ -139,7 +143,8 @@ class LiveSpace:
         self._options = options or LiveOptions()
         self._tell = tell
         self._stack = contextlib.ExitStack()
-        self.faults = PkiFaults()
+        self.faults = SpaceFaults(self._try_relays)
+        self._adding = threading.Lock()
         self.recorder = Recorder()
         self.clock = Clock()
 
@@ -178,6 +183,57 @@ class LiveSpace:
         """
         return self.recorder.observations(design, scenario=self.plan.scenario, replication=0)
 
+    def add_account(self, address: str) -> dict[str, Any]:
+        """Open a mailbox for one more person; return its entry in the sheet.
+
+        Its holder has a card, a telephone for codes and one at Pro Santé Connect. It is kept.
+
+        Args:
+            address: in an operator's domain.
+
+        Raises:
+            UserError: it cannot be, or nobody is left without an account.
+        """
+        address = address.lower()
+        plan = self._operator_of(address)
+        with self._adding:
+            account = add_account(self.directory, plan, address, self._seed)
+            self.keys.ensure(list(_personal(self.directory, (account,)).values()))
+            operator = self.operators[plan.label]
+            operator.grant(grants_of(account))
+            self.run(operator.open_mailboxes())
+            period = self.wire.operator.access.totp.step_seconds
+            entry = account_entry(account, self.keys.folder, period)
+            self.accounts = (*self.accounts, account)
+            self.sheet = {**self.sheet, "accounts": [*self.sheet["accounts"], entry]}
+            write_sheet(self.folder, self.sheet)
+        return entry
+
+    def fill_mailbox(self, address: str, count: int) -> int:
+        """Put `count` messages into an INBOX; return how many it has then. See `mailboxes.fill`."""
+        store = self.operators[self._operator_of(address).label].store
+        return self.run(fill(store, address.lower(), count), None)
+
+    def empty_mailbox(self, address: str) -> int:
+        """Remove all messages of all folders; return how many there were."""
+        store = self.operators[self._operator_of(address).label].store
+        return self.run(empty(store, address.lower()), None)
+
+    def _try_relays(self) -> None:
+        async def flush() -> None:
+            for operator in self.operators.values():
+                operator.runner.flush()
+
+        self.run(flush())
+
+    def _operator_of(self, address: str) -> OperatorPlan:
+        domain = address.lower().rpartition("@")[2]
+        for each in self.plan.operators:
+            if each.domain == domain:
+                return each
+        known = ", ".join(each.domain for each in self.plan.operators)
+        raise UserError(f"{address[:80]}: no domain of this space; choose among {known}")
+
     def refresh_list(self) -> None:
         """Have the operators read the list of domains now."""
         self._mail_loop.run(self._reader.refresh(), STOP_SECONDS)
@@ -210,6 +266,7 @@ class LiveSpace:
         self.folder.keep(founding)
         self.directory = open_directory(self.folder.path / "annuaire.db", self.plan, founding.seed)
         stack.callback(self.directory.close)
+        self._seed = founding.seed
         self.accounts = cast_of(self.directory, self.plan, founding.seed)
         self._certify(founding)
         self._serve(stack, founding)
@@ -319,11 +376,16 @@ class LiveSpace:
             plan=plan, wire=self.wire, keys=self.keys, folder=folder,
             directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
             observer=self.recorder, people=people, clock=self.clock, seed=founding.seed,
-            room=room,
+            room=room, faults=self.faults.mail,
         )  # fmt: skip
         shared = [
             *trust_services(
-                plan, self.keys, ledger, self.faults, dns_ttl=self.wire.dns_ttl, pool=room.shared
+                plan,
+                self.keys,
+                ledger,
+                self.faults.pki,
+                dns_ttl=self.wire.dns_ttl,
+                pool=room.shared,
             ),
             self._psc,
             *self._assembly.providers.values(),
@@ -334,6 +396,14 @@ class LiveSpace:
         _started(stack, self._mail_loop, [self._reader])
         web = self._assembly.web(self.operators)
         _started(stack, self._mail_loop, [*self.operators.values(), *web])
+        control = HttpServer(
+            app=control_application(self, folder.secret("control")),
+            host=plan.control.address,
+            port=plan.control.port,
+            context=server_context_of(self.keys, "control"),
+            pool=room.shared,
+        )
+        _started(stack, shared_loop, [control])
         for operator in self.operators.values():
             for door in operator.doors:
                 self.recorder.watch(door)

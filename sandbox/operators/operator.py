@@ -19,6 +19,7 @@ from sandbox.operators.auth.ecps_token import TokenLogin
 from sandbox.operators.auth.psc_client import PscClient, Registration, Timing
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
+from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.imap import Service, Settings, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Arrival, Listener, MailDoor
@@ -103,6 +104,7 @@ class Operator:
         policy: what it asks and allows.
         observer: told of logins, sessions, deliveries.
         pool: further bounds on connections, which mail of all operators shares.
+        faults: misbehaviours that were asked for.
         clock: seconds since 1970.
 
     Attributes:
@@ -124,6 +126,7 @@ class Operator:
         providers: Providers,
         observer: Observer | None = None,
         pool: Pool | None = None,
+        faults: MailFaults | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -131,6 +134,7 @@ class Operator:
         self._listed = listed
         self._observer = observer or Nobody()
         self._pool = pool
+        self._faults = faults or MailFaults()
         self._policy = policy
         self._clock = clock
         # What is opened is closed in the reverse order, also after half a start.
@@ -191,9 +195,13 @@ class Operator:
             OSError: an address or port cannot be had.
         """
         settings = self.settings
-        self.store = await MailStore.open(settings.folder / "mail.db", clock=self._clock)
+        self.store = await MailStore.open(
+            settings.folder / "mail.db",
+            clock=self._clock,
+            full=lambda: self._faults.full(settings.label),
+        )
         self._stack.push_async_callback(self.store.close)
-        await self._open_mailboxes()
+        await self.open_mailboxes()
         following = asyncio.get_running_loop().create_task(self._follow_directory())
         self._stack.push_async_callback(_ended, following)
         post = PostOffice(
@@ -218,6 +226,7 @@ class Operator:
             logins,
             may_receive=lambda domain: is_listed(self._listed(), domain),
             limits=Limits(login_seconds=self._policy.login_seconds),
+            faults=self._faults,
         )
         relay = RelayServer(
             post,
@@ -225,6 +234,7 @@ class Operator:
             may_send=lambda dn, domain: may_send(self._listed(), dn, domain),
             journal=self.journal,
             observer=self._observer,
+            faults=self._faults,
             clock=self._clock,
         )
         imap = Service(
@@ -234,6 +244,7 @@ class Operator:
                 login_seconds=self._policy.login_seconds,
                 keepalive_seconds=self._policy.keepalive,
             ),
+            faults=self._faults,
         )
         protocols = {
             "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol
@@ -264,7 +275,7 @@ class Operator:
         await self._stack.aclose()
         self.doors.clear()
 
-    async def _open_mailboxes(self) -> None:
+    async def open_mailboxes(self) -> None:
         """Open the mailboxes that the directory has here, those that are new."""
         for domain in self.settings.domains:
             boxes = self._directory.mailboxes("d.name = ?", (domain,))
@@ -288,7 +299,7 @@ class Operator:
             version = self._directory_version()
             if version != seen:
                 seen = version
-                await self._open_mailboxes()
+                await self.open_mailboxes()
 
     def _directory_version(self) -> int:
         """Return a number that another connection's commit changes (SQLite's data_version)."""

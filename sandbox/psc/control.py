@@ -31,7 +31,7 @@ from sandbox.psc.sms_pages import sms_routes
 from sandbox.psc.web import page, read_body, service_name
 from sandbox.space.errors import UserError
 
-__all__ = ["control_routes"]
+__all__ = ["control_routes", "explained", "read_object"]
 
 MAX_PEOPLE = 500
 
@@ -40,7 +40,7 @@ def _error(status: int, text: str) -> JSONResponse:
     return JSONResponse({"error": text}, status)
 
 
-async def _json(request: Request) -> dict[str, Any]:
+async def read_object(request: Request) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
@@ -60,14 +60,16 @@ async def _json(request: Request) -> dict[str, Any]:
     return data
 
 
-def _explained(handler: Handler) -> Handler:
-    async def explained(request: Request) -> Response:
+def explained(handler: Handler) -> Handler:
+    """Return a handler that answers 400 to what a `UserError` says."""
+
+    async def answered(request: Request) -> Response:
         try:
             return await handler(request)
         except UserError as error:
             return _error(400, str(error))
 
-    return explained
+    return answered
 
 
 def seen(provider: Provider, request: AuthRequest) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class _Control:
         return JSONResponse({"requests": found})
 
     async def decide(self, request: Request) -> Response:
-        await _json(request)
+        await read_object(request)
         ticket, word = request.path_params["ticket"], request.path_params["decision"]
         try:
             decision = Decision(word)
@@ -158,7 +160,7 @@ class _Control:
 
         Who and what are always said, so that a body meant for something else decides nothing.
         """
-        data = await _json(request)
+        data = await read_object(request)
         if "national_id" not in data or "decision" not in data:
             raise UserError(
                 "national_id (null : n'importe qui) et decision : à dire / national_id (null:"
@@ -186,7 +188,7 @@ class _Control:
         return JSONResponse({"decided": [seen(self.provider, each) for each in decided]})
 
     async def behaviour(self, request: Request) -> Response:
-        data = await _json(request)
+        data = await read_object(request)
         national_id = _text_or_none(data, "national_id")
         data.pop("national_id", None)
         self.provider.behave(Behaviour.from_dict(data, self.provider.devices.law), national_id)
@@ -195,7 +197,7 @@ class _Control:
     async def clock(self, request: Request) -> Response:
         provider = self.provider
         if request.method == "POST":
-            data = await _json(request)
+            data = await read_object(request)
             if data.get("reset") is True:
                 provider.reset_clock()
             if data.get("freeze") is True:
@@ -210,7 +212,7 @@ class _Control:
         if request.method == "DELETE":
             faults.replace(())
         elif request.method == "PUT":
-            data = await _json(request)
+            data = await read_object(request)
             rules, seed = data.get("rules"), data.get("seed", faults.seed)
             if not isinstance(rules, list) or not all(isinstance(r, dict) for r in rules):
                 raise UserError("rules : attendu / expected [ {…} ]")
@@ -218,7 +220,7 @@ class _Control:
                 raise UserError("seed : attendu / expected un entier / an integer")
             faults.replace(tuple(FaultRule.from_dict(rule) for rule in rules), seed)
         elif request.method == "POST":
-            added = FaultRule.from_dict(await _json(request))
+            added = FaultRule.from_dict(await read_object(request))
             faults.replace((*faults.rules, added))
         rules = [rule.to_dict() for rule in faults.rules]
         known = {name: {"points": f.points, "text": f.text} for name, f in FAULTS.items()}
@@ -226,7 +228,7 @@ class _Control:
 
     async def clients(self, request: Request) -> Response:
         if request.method == "POST":
-            client = Client.from_dict(await _json(request))
+            client = Client.from_dict(await read_object(request))
             if client.client_id in self.provider.built_in:
                 return _error(
                     409,
@@ -242,7 +244,7 @@ class _Control:
         return JSONResponse({"clients": listed})
 
     async def keys(self, request: Request) -> Response:
-        data = await _json(request)
+        data = await read_object(request)
         grace = _number(data, "grace", 0.0)
         if not 0 <= grace <= 31_536_000:
             raise UserError("grace : attendu / expected 0 … 31536000 s")
@@ -250,7 +252,7 @@ class _Control:
         return JSONResponse(self.provider.ring.jwks(self.provider.now()))
 
     async def device(self, request: Request) -> Response:
-        data = await _json(request)
+        data = await read_object(request)
         reachable = data.get("reachable")
         if not isinstance(reachable, bool):
             raise UserError("reachable : attendu / expected true, false")
@@ -345,7 +347,7 @@ def control_routes(provider: Provider) -> list[Route]:
     routes = [Route(path, handler) for path, handler in open_to_all]
     routes.append(Route("/", access.guard_page(control.home)))
     routes += [
-        Route(path, access.guard(_explained(handler)), methods=methods)
+        Route(path, access.guard(explained(handler)), methods=methods)
         for path, handler, methods in table
     ]
 

@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from sandbox.psc.behaviour import Behaviour
@@ -174,6 +175,7 @@ class Foundation:
         """Record a jti and say whether it is new."""
         return self.store.add("jti", fingerprint(key), expires=expires)
 
+    @cached_property
     def audiences(self) -> frozenset[str]:
         """Return the audiences that a client assertion may name (F7)."""
         accepted = {self.issuer}
@@ -197,7 +199,7 @@ class Foundation:
             credentials,
             self.clients,
             self.settings,
-            self.audiences(),
+            self.audiences,
             self.now(),
             self.first_use,
         )

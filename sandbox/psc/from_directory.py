@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sandbox.directory.directory import Directory
 from sandbox.directory.model import Person as Listed
-from sandbox.psc.people import Person
+from sandbox.psc.people import Activity, Person
 
 __all__ = ["DirectoryPeople"]
 
@@ -29,10 +29,7 @@ class DirectoryPeople:
             yield self._person(found)
 
     def _person(self, found: Listed) -> Person:
-        """Add to a listed person where she works, and a telephone nobody else has."""
-        activities = self._directory.activities_of(found)
-        main = activities[0] if activities else None
-        structure = None if main is None else self._directory.structure_by_id(main.structure)
+        """Add to a listed person where they work, and a telephone nobody else has."""
         return Person(
             national_id=found.national_id,
             given_name=found.given_name,
@@ -41,10 +38,28 @@ class DirectoryPeople:
             profession=str(found.profession_code) if found.profession_code else "",
             category=found.category,
             skill=found.specialty_code,
-            mode="S" if main is None else main.mode,
-            sector="" if structure is None else structure.sector_code,
-            organization="" if structure is None else structure.name,
-            organization_id="" if structure is None else structure.national_id,
-            structure_finess=(structure.finess or None) if structure else None,
+            activities=tuple(self._activities(found)),
             phone_number=f"+337{found.id % 10**8:08d}",
         )
+
+    def _activities(self, found: Listed) -> Iterator[Activity]:
+        for each in self._directory.activities_of(found):
+            place = self._directory.structure_by_id(each.structure)
+            if place is None:
+                continue
+            yield Activity(
+                mode=each.mode,
+                sector=place.sector_code,
+                organization=place.name,
+                organization_id=place.national_id,
+                finess=place.finess or "",
+                siret=place.siret,
+                sign=place.sign,
+                street_number=place.street_number,
+                street_kind=place.street_kind,
+                street=place.street,
+                postcode=place.postcode,
+                town=place.town,
+                department=place.department,
+                phone=place.phone,
+            )

@@ -7,10 +7,66 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["BUILT_IN", "BuiltInPeople", "People", "Person", "claims"]
+__all__ = ["BUILT_IN", "Activity", "BuiltInPeople", "People", "Person", "claims"]
 
 # Namespace of the user federation in `sub` = f:<uuid>:<national id> (domain.md 4.3). Invented.
 FEDERATION = uuid.uuid5(uuid.NAMESPACE_DNS, "psc.mssante.test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """One place where a professional works, as the directory lists it."""
+
+    mode: str = "S"  # S = salaried, L = self-employed
+    sector: str = "SA07"
+    role: str = ""
+    organization: str = "CABINET DE TEST"
+    organization_id: str = "R10000000000001"
+    finess: str = ""
+    siret: str = ""
+    sign: str = ""
+    street_number: str = "1"
+    street_kind: str = "R"
+    street: str = "DES TESTS"
+    postcode: str = "75009"
+    town: str = "PARIS"
+    department: str = "75"
+    phone: str = "0100000000"
+
+    def claims(self) -> dict[str, str]:
+        """Return userinfo's member, whole: what is not known is empty, as in ANS's samples."""
+        return {
+            "codeModeExercice": self.mode,
+            "codeSecteurDactivite": self.sector,
+            "codeSectionPharmacien": "",
+            "codeRole": self.role,
+            "codeGenreActivite": "GENR01",
+            "numeroSiretSite": self.siret,
+            "numeroSirenSite": self.siret[:9],
+            "numeroFinessSite": self.finess,
+            "numeroFinessetablissementJuridique": "",
+            "identifiantTechniqueDeLaStructure": self.organization_id,
+            "raisonSocialeSite": self.organization,
+            "enseigneCommercialeSite": self.sign,
+            "complementDestinataire": "",
+            "complementPointGeographique": "",
+            "numeroVoie": self.street_number,
+            "indiceRepetitionVoie": "",
+            "codeTypeDeVoie": self.street_kind,
+            "libelleVoie": self.street,
+            "mentionDistribution": "",
+            "bureauCedex": f"{self.postcode} {self.town}".strip(),
+            "codePostal": self.postcode,
+            "codeCommune": "",
+            "codePays": "",
+            "telephone": self.phone,
+            "telephone2": "",
+            "telecopie": "",
+            "adresseEMail": "",
+            "codeDepartement": self.department,
+            "ancienIdentifiantDeLaStructure": "",
+            "autoriteDenregistrement": "",
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +83,7 @@ class Person:
     profession: str = "10"  # 10 = physician (TRE_G15)
     category: str = "C"  # C = civil
     skill: str = "SM54"  # TRE_R38, general medicine
-    mode: str = "S"  # S = salaried, L = self-employed
-    sector: str = "SA07"
-    role: str = "10"
-    organization: str = "CABINET DE TEST"
-    organization_id: str = "00B0201881"
-    structure_finess: str | None = None
+    activities: tuple[Activity, ...] = (Activity(),)
     phone_number: str = "+33700000000"
     user_code: str | None = None
     enabled: bool = True
@@ -86,9 +137,10 @@ BUILT_IN: tuple[Person, ...] = (
         civility="M",
         profession="21",
         skill="",
-        mode="L",
-        sector="SA33",
-        organization="PHARMACIE DE TEST",
+        activities=(
+            Activity(mode="L", sector="SA33", organization="PHARMACIE DE TEST"),
+            Activity(sector="SA01", organization="HOPITAL DE TEST", finess="500000001"),
+        ),
         phone_number="+33700000026",
         user_code="2468",
     ),
@@ -99,7 +151,7 @@ BUILT_IN: tuple[Person, ...] = (
         civility="MME",
         profession="60",
         skill="",
-        mode="L",
+        activities=(Activity(mode="L"),),
         phone_number="+33700000034",
     ),
     Person(
@@ -109,10 +161,11 @@ BUILT_IN: tuple[Person, ...] = (
         civility="M",
         profession="",
         skill="",
-        role="SECR",
-        sector="SA01",
-        organization="HOPITAL DE TEST",
-        structure_finess="500000001",
+        activities=(
+            Activity(
+                role="SECR", sector="SA01", organization="HOPITAL DE TEST", finess="500000001"
+            ),
+        ),
         phone_number="+33700000045",
     ),
     Person(
@@ -134,19 +187,7 @@ BUILT_IN: tuple[Person, ...] = (
 
 def claims(person: Person) -> dict[str, Any]:
     """Return PSC's userinfo members for a person (scope_all; names from domain.md 4.3)."""
-    activity = {
-        "codeModeExercice": person.mode,
-        "codeSecteurDactivite": person.sector,
-        "codeSectionPharmacien": "",
-        "codeRole": person.role,
-        "numeroSiretSite": "",
-        "numeroSirenSite": "",
-        "numeroFinessSite": person.structure_finess or "",
-        "numeroFinessetablissementJuridique": "",
-        "identifiantTechniqueDeLaStructure": person.organization_id,
-        "raisonSocialeSite": person.organization,
-        "codeGenreActivite": "GENR01",
-    }
+    main = person.activities[0] if person.activities else Activity(sector="", organization="")
     exercise = {
         "codeProfession": person.profession,
         "codeCategorieProfessionnelle": person.category,
@@ -155,9 +196,9 @@ def claims(person: Person) -> dict[str, Any]:
         "prenomDexercice": person.given_name,
         "codeTypeSavoirFaire": "S" if person.skill else "",
         "codeSavoirFaire": person.skill,
-        "activities": [activity],
+        "activities": [each.claims() for each in person.activities],
     }
-    role = f"{person.profession or person.role}^1.2.250.1.213.1.1.5.5"
+    role = f"{person.profession or main.role}^1.2.250.1.213.1.1.5.5"
     return {
         "sub": person.subject,
         "preferred_username": person.national_id,
@@ -167,9 +208,9 @@ def claims(person: Person) -> dict[str, Any]:
         "name": f"{person.given_name} {person.family_name}",
         "codeCivilite": person.civility,
         "SubjectRole": [role],
-        "SubjectOrganization": person.organization,
-        "SubjectOrganizationID": person.organization_id,
-        "Secteur_Activite": f"{person.sector}^1.2.250.1.71.4.2.4",
+        "SubjectOrganization": main.organization,
+        "SubjectOrganizationID": main.organization_id,
+        "Secteur_Activite": f"{main.sector}^1.2.250.1.71.4.2.4",
         "Mode_Acces_Raison": "",
         "Acces_Regulation_Medicale": "FAUX",
         "UITVersion": "1.0",

@@ -1,7 +1,9 @@
-"""What must survive a restart, in one SQLite table: requests, tokens, codes, replayed jti, keys.
+"""What must survive a restart: requests, tokens, codes, replayed jti, keys.
 
-Keys that are secrets (tokens, ids, codes) are stored as SHA-256, so that a state file that leaks
-opens nothing. Values are JSON. Every entry has an expiry in the provider's (virtual) time.
+Kept in memory, where every question is answered, and written through to one SQLite table, which is
+read when a provider starts; so a file is one provider's alone. Keys that are secrets (tokens, ids,
+codes) are stored as SHA-256, so that a state file that leaks opens nothing. Every entry has an
+expiry in the provider's (virtual) time.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox.space.errors import UserError
 
@@ -25,15 +28,16 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries(
   kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, tag TEXT NOT NULL DEFAULT '',
   expires REAL NOT NULL, PRIMARY KEY(kind, key)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS by_tag ON entries(kind, tag);
-CREATE INDEX IF NOT EXISTS by_expiry ON entries(expires);
 """
-
+_UPSERT = "INSERT OR REPLACE INTO entries VALUES(?,?,?,?,?)"
+_DELETE = "DELETE FROM entries WHERE kind=? AND key=?"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_UPSERT = (
-    "INSERT INTO entries VALUES(?,?,?,?,?) ON CONFLICT(kind,key) DO UPDATE SET "
-    "value=excluded.value, tag=excluded.tag, expires=excluded.expires"
-)
+
+
+class _Entry(NamedTuple):
+    value: dict[str, Any]
+    tag: str
+    expires: float
 
 
 def fingerprint(secret: str) -> str:
@@ -42,106 +46,167 @@ def fingerprint(secret: str) -> str:
 
 
 class Store:
-    """`path=None` keeps everything in memory."""
+    """Entries by kind and key; `path=None` forgets. What it returns is not to be changed.
+
+    Raises:
+        UserError: a file that is none of ours, or that another provider holds.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.RLock()
         self._depth = 0
+        self._kinds: dict[str, dict[str, _Entry]] = {}
+        self._tags: dict[tuple[str, str], dict[str, None]] = {}
+        # What a transaction has changed: the entry as it was before, None where there was none.
+        self._before: dict[tuple[str, str], _Entry | None] = {}
+        self._db: sqlite3.Connection | None = None
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Created private before SQLite opens it: it holds signing keys.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._db = sqlite3.connect(
-            str(path) if path else ":memory:",
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=10,
-        )
-        try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise UserError(f"{path}: état illisible / unreadable state ({error})") from None
-        # A provider in memory is often just dropped: its connection goes with it.
-        self._finalizer = weakref.finalize(self, self._db.close)
+            self._db = _opened(path)
+            # A provider is often just dropped: its connection goes with it.
+            self._finalizer = weakref.finalize(self, self._db.close)
+            for kind, key, value, tag, expires in self._db.execute("SELECT * FROM entries"):
+                self._set(kind, key, _Entry(json.loads(value), tag, expires))
 
     def close(self) -> None:
         """Close the file; the store is then unusable."""
         with self._lock:
-            self._finalizer()
+            if self._db is not None:
+                self._finalizer()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, and alone: no other thread or process reads in between (T12)."""
+        """All or nothing, and alone: no other thread reads in between (T12)."""
         with self._lock:
             if self._depth:
                 yield
                 return
-            self._db.execute("BEGIN IMMEDIATE")
-            self._depth += 1
+            self._depth = 1
             try:
                 yield
+                self._write()
             except BaseException:
-                self._db.execute("ROLLBACK")
+                for (kind, key), entry in self._before.items():
+                    self._set(kind, key, entry)
                 raise
-            else:
-                self._db.execute("COMMIT")
             finally:
-                self._depth -= 1
+                self._depth = 0
+                self._before.clear()
+
+    def _write(self) -> None:
+        """Write what a transaction changed through to the file."""
+        if self._db is None or not self._before:
+            return
+        self._db.execute("BEGIN")
+        try:
+            for kind, key in self._before:
+                entry = self._kinds.get(kind, {}).get(key)
+                if entry is None:
+                    self._db.execute(_DELETE, (kind, key))
+                else:
+                    row = (kind, key, _encode(entry.value), entry.tag, entry.expires)
+                    self._db.execute(_UPSERT, row)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+
+    def _set(self, kind: str, key: str, entry: _Entry | None) -> _Entry | None:
+        """Put an entry, or take it out; return what was there."""
+        entries = self._kinds.setdefault(kind, {})
+        before = entries.pop(key, None)
+        if before is not None and before.tag:
+            tagged = self._tags[kind, before.tag]
+            del tagged[key]
+            if not tagged:
+                del self._tags[kind, before.tag]
+        if entry is not None:
+            entries[key] = entry
+            if entry.tag:
+                self._tags.setdefault((kind, entry.tag), {})[key] = None
+        return before
+
+    def _change(self, kind: str, key: str, entry: _Entry | None) -> None:
+        with self.transaction():
+            before = self._set(kind, key, entry)
+            self._before.setdefault((kind, key), before)
 
     def put(
         self, kind: str, key: str, value: dict[str, Any], *, expires: float, tag: str = ""
     ) -> None:
         """Write or replace an entry."""
-        with self._lock:
-            self._db.execute(_UPSERT, (kind, key, _encode(value), tag, expires))
+        self._change(kind, key, _Entry(value, tag, expires))
 
     def add(self, kind: str, key: str, *, expires: float) -> bool:
         """Write an empty entry unless there is one; return whether it was new (replay check)."""
         with self._lock:
-            cursor = self._db.execute(
-                "INSERT OR IGNORE INTO entries VALUES(?,?,'{}','',?)", (kind, key, expires)
-            )
-            return cursor.rowcount == 1
+            if key in self._kinds.get(kind, {}):
+                return False
+            self._change(kind, key, _Entry({}, "", expires))
+            return True
 
     def get(self, kind: str, key: str) -> dict[str, Any] | None:
         """Return an entry's value, or None."""
         with self._lock:
-            row = self._db.execute(
-                "SELECT value FROM entries WHERE kind=? AND key=?", (kind, key)
-            ).fetchone()
-        return None if row is None else json.loads(row[0])
+            entry = self._kinds.get(kind, {}).get(key)
+        return None if entry is None else entry.value
 
     def all(self, kind: str, tag: str | None = None, limit: int = 1000) -> list[dict[str, Any]]:
-        """Return the values of a kind (of a tag), at most `limit`."""
-        query, values = "SELECT value FROM entries WHERE kind=?", [kind]
-        if tag is not None:
-            query, values = query + " AND tag=?", [kind, tag]
+        """Return the values of a kind (of a tag), the newest written first, at most `limit`."""
         with self._lock:
-            rows = self._db.execute(query + " LIMIT ?", (*values, limit)).fetchall()
-        return [json.loads(row[0]) for row in rows]
+            entries = self._kinds.get(kind, {})
+            keys = reversed(entries if tag is None else self._tags.get((kind, tag), {}))
+            return [entries[key].value for key in islice(keys, limit)]
 
     def count(self, kind: str) -> int:
         """Return how many entries a kind has."""
         with self._lock:
-            row = self._db.execute("SELECT count(*) FROM entries WHERE kind=?", (kind,)).fetchone()
-        return int(row[0])
+            return len(self._kinds.get(kind, {}))
 
     def delete(self, kind: str, key: str) -> None:
         """Forget an entry, if it is there."""
-        with self._lock:
-            self._db.execute("DELETE FROM entries WHERE kind=? AND key=?", (kind, key))
+        self._change(kind, key, None)
 
     def delete_tag(self, kind: str, tag: str) -> int:
         """Forget all entries of a tag; return how many."""
-        with self._lock:
-            return self._db.execute(
-                "DELETE FROM entries WHERE kind=? AND tag=?", (kind, tag)
-            ).rowcount
+        with self.transaction():
+            keys = list(self._tags.get((kind, tag), {}))
+            for key in keys:
+                self._change(kind, key, None)
+            return len(keys)
 
     def purge(self, now: float) -> int:
         """Forget what expired before `now`; return how many entries."""
-        with self._lock:
-            return self._db.execute("DELETE FROM entries WHERE expires < ?", (now,)).rowcount
+        with self.transaction():
+            old = [
+                (kind, key)
+                for kind, entries in self._kinds.items()
+                for key, entry in entries.items()
+                if entry.expires < now
+            ]
+            for kind, key in old:
+                self._change(kind, key, None)
+            return len(old)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Created private before SQLite opens it: it holds signing keys.
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    database = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=1, cached_statements=16
+    )
+    try:
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        database.executescript(_SCHEMA)
+    except sqlite3.OperationalError as error:
+        database.close()
+        raise UserError(
+            f"{path}: état tenu par un autre fournisseur ? / state held by another provider? "
+            f"({error})"
+        ) from None
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise UserError(f"{path}: état illisible / unreadable state ({error})") from None
+    return database

@@ -31,6 +31,27 @@ class Tls:
     certificate: bytes | None
 
 
+class _Alerting(ssl.SSLObject):
+    """Lets the alert of a handshake that failed leave before the connection goes (RFC 8446 §6.2).
+
+    Event loops drop what is still to be sent when a handshake raises, and send it when it waits.
+    """
+
+    _failure: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        """Wait once more when it fails; what comes next, if anything, ends it."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            self._failure = error
+            raise ssl.SSLWantReadError from error
+
+
 def server_context(
     chain: Path,
     key: Path,
@@ -57,6 +78,7 @@ def server_context(
         UserError: a file is missing, or they do not fit together.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _Alerting
     _harden(context, ciphers)
     # A handshake that a client asks for again and again costs it little and us much.
     context.options |= ssl.OP_NO_RENEGOTIATION

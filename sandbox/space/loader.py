@@ -231,9 +231,13 @@ def _changed(scenario: Scenario, changes: Mapping[str, float | str], where: str)
 
 def _rebalance(tree: Tree, path: list[str], leaf: str) -> None:
     """Let the other shares of a family share what `leaf` leaves."""
-    if len(path) != 2 or path[0] != "populations":
+    if len(path) != 2 or path[0] not in {"populations", "products"}:
         return
-    if leaf == "message_share":
+    if path[0] == "products":
+        kind = tree["products"][path[1]]["kind"]
+        mine = [each for each in tree["products"].values() if each["kind"] == kind]
+        family = [(each, leaf) for each in mine] if leaf == "share" else []
+    elif leaf == "message_share":
         family = [(tree["populations"][name], leaf) for name in tree["populations"]]
     elif leaf.startswith(("method_", "software_")):
         people = tree["populations"][path[1]]
@@ -241,7 +245,9 @@ def _rebalance(tree: Tree, path: list[str], leaf: str) -> None:
         family = [(people, key) for key in people if key.startswith(prefix)]
     else:
         return
-    chosen = tree["populations"][path[1]]
+    if not family:
+        return
+    chosen = tree[path[0]][path[1]]
     others = [(node, key) for node, key in family if not (node is chosen and key == leaf)]
     rest, given = 1.0 - chosen[leaf], sum(node[key] for node, key in others)
     for node, key in others:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
@@ -113,23 +113,13 @@ class Mailboxes(Section):
 
 
 class Software(Section):
-    """A kind of mail software: how it connects and what it can do."""
+    """A kind of mail software: how it connects; what it can do is its product's."""
 
     poll_seconds: Annotated[float, Field(ge=10, le=86400)]
     poll_share: Share
     keeps_connection: bool
     imap_connections: Annotated[int, Field(ge=1, le=20)]
     timeout: Annotated[float, Field(gt=0, le=3600)]
-    sasl_external: Share
-    xoauth2: Share
-    imap_alone: Share
-    smtp_alone: Share
-    port_setting: Share
-    method_url: Share
-    certificate_request_fails: Share
-    certificate_request_prompts: Share
-    tls13: Share
-    resumes: Share
     aligned: Share
     left_open: Share
     refusal_rings: Annotated[int, Field(ge=1, le=20)]
@@ -140,6 +130,35 @@ class Software(Section):
         if 86400 % self.poll_seconds:
             raise ValueError(f"poll_seconds {self.poll_seconds:g} must divide a day (86400 s)")
         return self
+
+
+Kind = Literal["lps", "mail_client", "webmail", "robot"]
+
+
+class Product(Section):
+    """An editor's product: its share of its kind, and one set of capabilities.
+
+    A capability is the share of the product's installed base that has it: 0 or 1, or between where
+    versions differ.
+    """
+
+    kind: Kind
+    share: Share
+    imap_plain: Share
+    smtp_plain: Share
+    imap_external: Share
+    smtp_external: Share
+    imap_alone: Share
+    smtp_alone: Share
+    imap_xoauth2: Share
+    smtp_xoauth2: Share
+    port_setting: Share
+    host_setting: Share
+    sni: Share
+    certificate_request_fails: Share
+    certificate_request_prompts: Share
+    tls13: Share
+    resumes: Share
 
 
 class Cps(Section):
@@ -236,7 +255,6 @@ class Network(Section):
     dns_hit: Seconds
     dns_miss: Seconds
     dns_users: Positive
-    connect_timeout: Annotated[float, Field(gt=0, le=600)]
     tls13_server: bool
 
 
@@ -525,7 +543,12 @@ Weights = Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=2000
 class Operators(Section):
     """Which operator holds whose mailboxes: weights, for all populations alike or one by one."""
 
-    mailboxes: Weights | dict[Name, Weights]
+    # Which of the two is meant is plain: faults are then said of it alone, not of both.
+    mailboxes: Annotated[
+        Annotated[Weights, Tag("function-list")]
+        | Annotated[dict[Name, Weights], Tag("function-table")],
+        Discriminator(lambda given: f"function-{'table' if isinstance(given, dict) else 'list'}"),
+    ]
     applications: dict[Name, Weights] = {}  # where a population's robots are, if elsewhere
     certificates: tuple[Whole, ...] = ()
     names: tuple[str, ...] = ()
@@ -567,7 +590,8 @@ class Scenario(Section):
     traffic: Traffic
     populations: dict[Name, Population]
     mailboxes: Mailboxes
-    software: dict[Literal["lps", "mail_client", "webmail", "robot"], Software]
+    software: dict[Kind, Software]
+    products: dict[Name, Product]
     methods: Methods
     policies: Policies
     network: Network
@@ -587,6 +611,17 @@ class Scenario(Section):
     outages: tuple[Outage, ...] = ()
     sweep: SweepTable | None = None
     plan: Plan | None = None
+
+    @model_validator(mode="after")
+    def shares_of_products(self) -> Self:
+        """The products of a kind share all of it."""
+        for kind in self.software:
+            total = sum(each.share for each in self.products.values() if each.kind == kind)
+            if abs(total - 1) > ROUNDING:
+                raise ValueError(
+                    f"products: shares of kind {kind} sum to {total:g}; they must sum to 1"
+                )
+        return self
 
     @model_validator(mode="after")
     def shares_of_messages(self) -> Self:

@@ -12,9 +12,17 @@ import click
 
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
-from sandbox.trust.cli_list import list_policy, read_list
+from sandbox.trust.cli_list import (
+    UNVERIFIED,
+    ca_option,
+    list_policy,
+    partial_option,
+    read_list,
+    unverified_option,
+    warn_unverified,
+)
 from sandbox.trust.cli_pki import folder_option
-from sandbox.trust.list_verify import verify_list
+from sandbox.trust.list_verify import read_unverified, verify_list
 from sandbox.trust.list_xml import ListError
 from sandbox.trust.topology import OperatorRow, topology
 
@@ -35,20 +43,25 @@ def _labels(rows: Sequence[OperatorRow]) -> list[str]:
     return labels
 
 
-def scenario_text(rows: Sequence[OperatorRow], *, generated: date, base: str) -> str:
+def scenario_text(
+    rows: Sequence[OperatorRow], *, generated: date, base: str, verified: bool = True
+) -> str:
     """Return the TOML of a scenario: mailboxes follow the domains of each operator.
 
     Args:
         rows: the operators of a list.
         generated: day of the list.
         base: shipped scenario or file whose period, messages and designs are kept.
+        verified: somebody vouches for the list; else the scenario and its title say that nobody
+            does.
     """
     model = load_scenario(base)
     kept = [(row, label) for row, label in zip(rows, _labels(rows), strict=True) if row.domains]
     lines = [
         f"# Operators and domains of the list of authorised domains of {generated}.",
-        f'title = "Topologie de la liste du {generated}"',
-        f'title_en = "Topology of the list of {generated}"',
+        *([] if verified else [f"# {UNVERIFIED}."]),
+        f'title = "Topologie de la liste{"" if verified else " NON VÉRIFIÉE"} du {generated}"',
+        f'title_en = "Topology of the {"" if verified else "UNVERIFIED "}list of {generated}"',
         f"compare = [{', '.join(f'{name!r}' for name in model.compare)}]".replace("'", '"'),
         "",
         "[period]",
@@ -68,11 +81,9 @@ def scenario_text(rows: Sequence[OperatorRow], *, generated: date, base: str) ->
 
 @click.command("from-list")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Racines et intermédiaires, PEM, DER ou .p7b. / Roots and intermediates.",
-)
+@ca_option
+@partial_option
+@unverified_option
 @folder_option
 @click.option(
     "--base",
@@ -85,16 +96,25 @@ def scenario_text(rows: Sequence[OperatorRow], *, generated: date, base: str) ->
     type=click.Path(dir_okay=False, path_type=Path),
     help="Fichier à écrire ; défaut : la sortie. / File to write; default: output.",
 )
-def from_list(file: Path, ca: Path | None, folder: Path, base: str, out: Path | None) -> None:
+def from_list(
+    file: Path, ca: Path | None, partial_chain: bool, unverified: bool, folder: Path, base: str,
+    out: Path | None,
+) -> None:  # fmt: skip
     """Fait un scénario des opérateurs d'une liste. / Makes a scenario of a list's operators."""
     try:
-        verified = verify_list(read_list(file), list_policy(ca, folder), datetime.now(UTC))
+        if unverified:
+            warn_unverified(file, ca, partial=partial_chain)
+            domains = read_unverified(read_list(file))
+        else:
+            policy = list_policy(ca, folder, partial=partial_chain)
+            domains = verify_list(read_list(file), policy, datetime.now(UTC)).domains
     except ListError as error:
         raise UserError(f"{file}: list refused: {error.code}: {error}") from None
-    rows = topology(verified.domains)
+    rows = topology(domains)
     if not any(row.domains for row in rows):
         raise UserError(f"{file}: the list has no domain; a scenario needs an operator")
-    text = scenario_text(rows, generated=verified.domains.generated.date(), base=base)
+    generated = domains.generated.date()
+    text = scenario_text(rows, generated=generated, base=base, verified=not unverified)
     if out is None:
         click.echo(text, nl=False)
         return

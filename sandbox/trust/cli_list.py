@@ -18,13 +18,22 @@ from sandbox.trust.checking import load_bundle
 from sandbox.trust.cli_pki import folder_option, organisation_from, organisation_options
 from sandbox.trust.dn import DN, parse_dn
 from sandbox.trust.domain_list import DomainLedger
-from sandbox.trust.list_verify import SIGNERS, ListPolicy, verify_list
+from sandbox.trust.list_verify import SIGNERS, ListPolicy, read_unverified, verify_list
 from sandbox.trust.list_xml import MAX_BYTES, ListError
 from sandbox.trust.publisher import ListPublisher
 from sandbox.trust.service import LIST_PATH, list_handler
 from sandbox.trust.topology import topology
 
-__all__ = ["list_", "list_policy", "read_list"]
+__all__ = [
+    "UNVERIFIED",
+    "ca_option",
+    "list_",
+    "list_policy",
+    "partial_option",
+    "read_list",
+    "unverified_option",
+    "warn_unverified",
+]
 
 _HOST = "espacedeconfiance.mssante.test"
 
@@ -49,17 +58,69 @@ def read_list(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
+ca_option = click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Racines et intermédiaires, PEM, DER ou .p7b. / Roots and intermediates.",
+)
+partial_option = click.option(
+    "--partial-chain",
+    is_flag=True,
+    help="Croire ce que donne --ca, même sans racine : un intermédiaire, le signataire."
+    " / Trust what --ca holds, even without a root: an intermediate, the signer.",
+)
+unverified_option = click.option(
+    "--unverified",
+    is_flag=True,
+    help="Lire sans vérifier qui a signé : la topologie, et rien d'autre."
+    " / Read without verifying who signed: for the topology and nothing else.",
+)
+UNVERIFIED = (
+    "LISTE NON VÉRIFIÉE : rien ne dit d'où elle vient / LIST NOT VERIFIED: nobody vouches for it"
+)
+
+
+def warn_unverified(path: Path, ca: Path | None, *, partial: bool) -> None:
+    """Say loudly that a list is read as it is.
+
+    Raises:
+        UserError: verification was asked for too.
+    """
+    if ca is not None or partial:
+        raise UserError("give either --unverified, or --ca to verify the list")
+    click.secho(f"{path}: {UNVERIFIED}", err=True, bold=True)
+
+
 def list_policy(
-    ca: Path | None, folder: Path, signers: tuple[str, ...] = (), max_age: float | None = None
+    ca: Path | None,
+    folder: Path,
+    signers: tuple[str, ...] = (),
+    max_age: float | None = None,
+    *,
+    partial: bool = False,
 ) -> ListPolicy:
     """Return what a list must satisfy: roots of `ca`, else of the authority in `folder`.
 
+    Args:
+        ca: PEM, DER or PKCS#7.
+        folder: of an authority of ours.
+        signers: addresses; the list's own by default.
+        max_age: hours.
+        partial: `ca` need hold no root.
+
     Raises:
-        UserError: neither is there.
+        UserError: neither is there, or `ca` has no root and nobody said that this is meant.
     """
     is_revoked = None
+    if partial and ca is None:
+        raise UserError("--partial-chain: give the certificate to trust with --ca")
     if ca is not None:
         bundle = load_bundle(ca.read_bytes())
+        if not partial and all(each.subject != each.issuer for each in bundle):
+            raise UserError(
+                f"{ca}: holds no root (a certificate that signs itself); add it,"
+                " or say --partial-chain to trust what is there"
+            )
     elif (folder / "ca.json").exists():
         authority = TestCA.open(folder)
         bundle, is_revoked = load_bundle(authority.bundle_pem()), authority.is_revoked
@@ -67,6 +128,7 @@ def list_policy(
         raise UserError(f"{folder}: no authority there; give roots and intermediates with --ca")
     return ListPolicy(
         bundle=bundle,
+        partial=partial,
         signers=frozenset(each.lower() for each in signers) or SIGNERS,
         is_revoked=is_revoked,
         max_age=None if max_age is None else timedelta(hours=max_age),
@@ -75,11 +137,9 @@ def list_policy(
 
 @list_.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Racines et intermédiaires, PEM, DER ou .p7b. / Roots and intermediates.",
-)
+@ca_option
+@partial_option
+@unverified_option
 @folder_option
 @click.option(
     "--signer",
@@ -100,6 +160,8 @@ def verify(
     ctx: click.Context,
     file: Path,
     ca: Path | None,
+    partial_chain: bool,
+    unverified: bool,
     folder: Path,
     signers: tuple[str, ...],
     at: datetime | None,
@@ -112,17 +174,24 @@ def verify(
     Sans --ca, l'autorité de --folder fait foi. / Without --ca, the authority of --folder is used.
     Code 1 : liste refusée. / Exit code 1: the list is refused.
     """
-    policy = list_policy(ca, folder, signers, max_age)
+    if unverified:
+        warn_unverified(file, ca, partial=partial_chain)
+    else:
+        policy = list_policy(ca, folder, signers, max_age, partial=partial_chain)
     now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
+    signer = ""
     try:
-        verified = verify_list(read_list(file), policy, now)
+        if unverified:
+            domains = read_unverified(read_list(file))
+        else:
+            verified = verify_list(read_list(file), policy, now)
+            domains, signer = verified.domains, verified.signer_name
     except ListError as error:
         if as_json:
             click.echo(json.dumps({"verdict": "refused", "code": error.code, "why": str(error)}))
         else:
             click.echo(f"refusée / refused: {error.code}: {error}")
         ctx.exit(1)
-    domains = verified.domains
     if entries:
         for entry in domains.entries:
             values = {
@@ -133,8 +202,8 @@ def verify(
             click.echo(json.dumps(values, ensure_ascii=False))
         return
     summary: dict[str, Any] = {
-        "verdict": "good",
-        "signer": verified.signer_name,
+        "verdict": "unverified" if unverified else "good",
+        "signer": signer,
         "generated": domains.generated.isoformat(),
         "entries": len(domains.entries),
         "domains": len(domains.domains),
@@ -147,7 +216,11 @@ def verify(
         summary["operators"] = [vars(row) for row in rows]
         click.echo(json.dumps(summary, ensure_ascii=False))
         return
-    click.echo(f"signature      bonne / good, {summary['signer']}")
+    click.echo(
+        "signature      NON VÉRIFIÉE / NOT VERIFIED"
+        if unverified
+        else f"signature      bonne / good, {signer}"
+    )
     for name in ("generated", "entries", "domains", "certificates", "organisations", "identifiers"):
         click.echo(f"{name:14} {summary[name]}")
     for row in rows[:10]:

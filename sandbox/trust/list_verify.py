@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from lxml import etree
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidDigest, SignXMLException
@@ -28,7 +29,7 @@ from sandbox.trust.keys import write_private
 from sandbox.trust.list_xml import ListError, parse_document, read_entries
 from sandbox.trust.profiles import PROFILES, ProfileName
 
-__all__ = ["SIGNERS", "ListKeeper", "ListPolicy", "Verified", "verify_list"]
+__all__ = ["SIGNERS", "ListKeeper", "ListPolicy", "Verified", "read_unverified", "verify_list"]
 
 # The signer is named: any organisation of the PKI has a seal that chains to the same roots.
 SIGNERS = frozenset({"alb@mssante.fr", "alb@mssante.test"})
@@ -54,6 +55,8 @@ class ListPolicy:
 
     Attributes:
         bundle: Roots and intermediates.
+        partial: The bundle may hold any certificate of the chain, an intermediate or the signer
+            itself, in place of the root: who gives it vouches for it.
         signers: Addresses, one of which the signer's certificate must have as SAN.
         max_age: Oldest generation accepted; None accepts any age (the period that operators must
             respect is not public).
@@ -61,6 +64,7 @@ class ListPolicy:
     """
 
     bundle: tuple[x509.Certificate, ...]
+    partial: bool = False
     signers: frozenset[str] = SIGNERS
     max_age: timedelta | None = None
     is_revoked: Callable[[x509.Certificate], bool] | None = None
@@ -124,8 +128,29 @@ def _signer_of(signature: etree._Element) -> x509.Certificate:
         raise ListError("signer", "the certificate in KeyInfo cannot be read") from None
 
 
+def _trusted(signer: x509.Certificate, policy: ListPolicy, now: datetime) -> bool:
+    if not policy.partial:
+        return chains_to(signer, (), policy.bundle, now)
+    if signer in policy.bundle:
+        return True
+    if any(_issued(signer, each, now) for each in policy.bundle):
+        return True
+    rooted = any(each.subject == each.issuer for each in policy.bundle)
+    return rooted and chains_to(signer, (), policy.bundle, now)
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> bool:
+    """Tell whether a certificate that was given is an authority, valid now, and issued another."""
+    try:
+        authority = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        certificate.verify_directly_issued_by(issuer)
+    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature):
+        return False
+    return authority and issuer.not_valid_before_utc <= now <= issuer.not_valid_after_utc
+
+
 def _check_signer(signer: x509.Certificate, policy: ListPolicy, now: datetime) -> None:
-    if not chains_to(signer, (), policy.bundle, now):
+    if not _trusted(signer, policy, now):
         raise ListError("untrusted", f"{dn_of(signer)} does not chain to the CA bundle")
     if not signer.not_valid_before_utc <= now <= signer.not_valid_after_utc:
         until = signer.not_valid_after_utc.date()
@@ -187,6 +212,15 @@ def verify_list(data: bytes, policy: ListPolicy, now: datetime) -> Verified:
     if policy.max_age is not None and now - domains.generated > policy.max_age:
         raise ListError("expired", f"generated at {domains.generated}, over {policy.max_age} ago")
     return Verified(domains, signer)
+
+
+def read_unverified(data: bytes) -> DomainList:
+    """Read what a list says, though nobody vouches for it: for its topology, and nothing else.
+
+    Raises:
+        ListError: it is no list.
+    """
+    return read_entries(parse_document(data))
 
 
 class ListKeeper:

@@ -9,20 +9,24 @@ import pytest
 
 from sandbox.analysis.incidents import BACK, back_after, drain_time, incidents_of
 from sandbox.space.candidates import candidates
+from sandbox.space.compatibility import can_connect
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.incidents import NATIONAL_INCIDENTS, Incident, things_that_fail
-from tests.simulation.small import NOBODY, everyone, small_space
+from tests.simulation.small import NOBODY, able, everyone, small_space
 
 LOCAL = [incident for incident in Incident if incident not in NATIONAL_INCIDENTS]
 HUNDRED = NOBODY | everyone(method="totp", software="mail_client") | {
     "populations.liberal.units": 100, "operators.mailboxes": [1.0], "traffic.messages": 500,
-    "software.mail_client.method_url": 1, "software.mail_client.certificate_request_fails": 0,
+    **able("mail_client", host_setting=1, certificate_request_fails=0, sni=1),
 }  # fmt: skip
 
 
 def losses(changes: dict[str, Any], design: str) -> Any:
     space = small_space(changes | {"compare": [design]})
-    return incidents_of(space, candidates(space.scenario)[design])
+    candidate = candidates(space.scenario)[design]
+    return incidents_of(
+        space, candidate, can_connect(space, [(candidate.design, candidate.policy)])
+    )
 
 
 @pytest.mark.parametrize(("connections", "cores", "service", "back_off"), [
@@ -53,8 +57,7 @@ def test_an_endpoint_takes_the_hours_of_those_who_work_behind_it() -> None:
 
 def test_isolation_cuts_one_incident_and_not_the_year() -> None:
     """Eight endpoints fail four times as often as two, and take a quarter each."""
-    given = {"software.mail_client.sasl_external": 1, "software.robot.sasl_external": 1}
-    one, eight = (losses(HUNDRED | given, name)[Incident.ENDPOINT]
+    one, eight = (losses(HUNDRED, name)[Incident.ENDPOINT]
                   for name in ("single-endpoint", "multi-endpoint"))  # fmt: skip
     assert eight.person_hours == pytest.approx(one.person_hours / 4)
     assert eight.yearly_person_hours == pytest.approx(one.yearly_person_hours)
@@ -85,9 +88,10 @@ def test_what_endpoints_have_in_common_fails_with_all_of_them() -> None:
 
 def test_psc_down_spares_who_is_already_logged_in_and_not_who_holds_a_token() -> None:
     ecps = NOBODY | everyone(method="ecps", software="lps") | {
-        "populations.liberal.units": 100, "operators.mailboxes": [1.0], "software.lps.xoauth2": 1,
+        "populations.liberal.units": 100, "operators.mailboxes": [1.0],
         "populations.liberal.opening_hour": 8, "populations.liberal.opening_sd": 0,
-        "software.lps.method_url": 1, "incidents.psc.minutes": 60,
+        **able("lps", host_setting=1, imap_xoauth2=1, smtp_xoauth2=1, sni=1),
+        "incidents.psc.minutes": 60,
     }  # fmt: skip
     proxy = losses(ecps, "multi-endpoint")
     assert proxy[Incident.PSC].person_hours == pytest.approx(0, abs=1e-6)

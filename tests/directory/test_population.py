@@ -33,6 +33,7 @@ from sandbox.directory.population import (
 from sandbox.directory.population.mailboxes import APP, CAB, ORG, PER
 from sandbox.directory.tables import tables
 from sandbox.space.errors import UserError
+from sandbox.space.tables import operator_rows
 
 from .support import SPEC
 
@@ -176,6 +177,19 @@ def test_the_published_quantiles_of_mailboxes_per_domain_are_met(country: Countr
 def test_the_published_concentration_is_met(country: Country, domains: int, share: float) -> None:
     size = country[2].size
     assert size[:domains].sum() / size.sum() == pytest.approx(share, abs=0.005)
+
+
+def test_the_domains_of_the_professions_are_at_the_operator_of_the_professions(
+    country: Country,
+) -> None:
+    rank = [row.kind for row in operator_rows()].index("professions") + 1
+    domains = country[2]
+    held = {
+        operator
+        for operator, profession in zip(domains.operators, domains.profession, strict=True)
+        if profession >= 0
+    }
+    assert held == {f"operateur-{rank}"}
 
 
 def test_operators_hold_domains_in_the_measured_proportion(country: Country) -> None:

@@ -1,18 +1,18 @@
 // A client that we did not write (npm openid-client) goes through every flow; prints JSON.
 import * as client from 'openid-client';
 
-const [issuer, origin, id, secret, person] = process.argv.slice(2);
+const [issuer, origin, id, secret, person, held] = process.argv.slice(2);
 const config = await client.discovery(new URL(issuer), id, { id_token_signed_response_alg: 'RS256' },
   client.ClientSecretBasic(secret));
 const control = (path, body) => fetch(origin + path, {
-  method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${held}` }, body: JSON.stringify(body) });
 const out = { modes: config.serverMetadata().backchannel_token_delivery_modes_supported };
 
 // CIBA, poll: start, approve after the first pending, poll to the end.
 const started = await client.initiateBackchannelAuthentication(config, {
   scope: 'openid scope_all', login_hint: person, binding_message: '42' });
 out.interval = started.interval;
-setTimeout(() => control('/sandbox/decide', { national_id: person }), 300);
+setTimeout(() => control('/sandbox/decide', { national_id: person, decision: 'approve' }), 300);
 const tokens = await client.pollBackchannelAuthenticationGrant(config, started);
 out.acr = tokens.claims().acr;
 out.userinfo = (await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub)).SubjectNameID;
@@ -44,7 +44,7 @@ out.code = code.claims().preferred_username;
 await control('/sandbox/behaviour', { national_id: person, kind: 'manual' });
 out.survived = {};
 const faulty = async (fault, members) => {
-  await fetch(`${origin}/sandbox/faults`, { method: 'DELETE' });
+  await fetch(`${origin}/sandbox/faults`, { method: 'DELETE', headers: { authorization: `Bearer ${held}` } });
   await control('/sandbox/behaviour', { national_id: person, kind: 'approve' });
   await control('/sandbox/faults', { fault, point: 'token', ...members });
   const begun = await client.initiateBackchannelAuthentication(config, { scope: 'openid', login_hint: person });

@@ -13,8 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from sandbox.psc.cli_psc import psc
+from sandbox.psc.requests import TICKET
+from sandbox.psc.store import fingerprint
 from sandbox.space.errors import UserError
-from tests.psc.conftest import CIBA, DOCTOR
+from tests.psc.conftest import CIBA, DOCTOR, Dialogue
 
 BUILT_IN_SECRET = "sandbox-secret-that-is-public-0123456789"
 
@@ -131,3 +133,22 @@ def test_the_ad_brick_serves_and_stops():
         assert "Aucun message" in inbox
         assert "<title>SMS de l&#39;opérateur" in inbox
     assert stop(process) == 0
+
+
+def test_approve_reaches_the_pro_sante_connect_of_a_space(tmp_path, core_server):
+    provider = core_server.provider
+    space = tmp_path / "space"
+    space.mkdir()
+    sheet = {
+        "ca": {"bundle": str(core_server.files.ca)},
+        "psc": {
+            "control": f"{core_server.origin}/sandbox",
+            "control_secret": provider.control_secret,
+        },
+    }
+    (space / "space.json").write_text(json.dumps(sheet), "utf-8")
+    begun = Dialogue(provider).start(login_hint="899700000034")
+    words = ("approve", "899700000034", "--client", "basic", "--dir", str(space), "--json")
+    (decided,) = json.loads(run(tmp_path / "home", *words).output)
+    assert decided["state"] == "approved"
+    assert decided["ticket"] == fingerprint(begun)[:TICKET]

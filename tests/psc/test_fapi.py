@@ -16,6 +16,7 @@ from sandbox.psc.jose import ASYMMETRIC, read_jwt
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.trust import TestCA
+from sandbox.trust.keys import KeyKind
 from tests.psc.conftest import (
     CIBA,
     DOCTOR,
@@ -272,3 +273,12 @@ def test_fapi_serves_an_rsa_certificate_and_only_its_suites():
         context.set_ciphers("ECDHE+CHACHA20")
         with pytest.raises(ssl.SSLError):
             handshake(server, context)
+
+
+def test_f8_a_certificate_of_a_stranger_is_refused_with_an_alert(core_server, tmp_path):
+    stranger = TestCA.open(tmp_path / "another", key_kind=KeyKind.P256)
+    context = trusting(core_server)
+    context.load_cert_chain(*client_certificate(stranger, "lps-mtls", tmp_path))
+    port = urlsplit(core_server.provider.mtls_origin).port
+    with handshake(core_server, context, port) as tls, pytest.raises(ssl.SSLError, match="ALERT"):
+        tls.recv(1)

@@ -28,7 +28,16 @@ def reports(tmp_path_factory):
     with running("psc") as psc, running("core", interval=1) as core:
         children = {
             server.provider.settings.profile: subprocess.Popen(
-                ["node", str(script), server.issuer, server.origin, "lps-poll", SECRET, DOCTOR],
+                [
+                    "node",
+                    str(script),
+                    server.issuer,
+                    server.origin,
+                    "lps-poll",
+                    SECRET,
+                    DOCTOR,
+                    server.provider.control_secret,
+                ],
                 env={**os.environ, "NODE_EXTRA_CA_CERTS": str(server.files.ca)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -24,7 +24,7 @@ def test_a_person_of_the_directory_authenticates_as_herself() -> None:
         activity = annuaire.activities_of(listed)[0]
         structure = annuaire.structure_by_id(activity.structure)
         assert structure is not None
-        assert found.organization == structure.name
+        assert found.activities[0].organization == structure.name
 
 
 def test_who_is_not_in_the_directory_is_unknown() -> None:

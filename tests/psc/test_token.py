@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.psc import settings_for
 from sandbox.psc.ciba import POLL_ORDER, AuthRequest, Decision, State, decide, poll
+from sandbox.space.errors import UserError
 from tests.psc.conftest import CIBA, NOTIFICATION_TOKEN, SECRET, Dialogue, basic, make_provider
 from tests.psc.test_request import refused
 
@@ -222,14 +223,14 @@ def test_t12_one_of_many_overlapping_polls_is_within_the_interval(core):
     assert errors.count("authorization_pending") == 1
 
 
-def test_t12_two_processes_on_one_state_file_redeem_once(tmp_path):
+def test_t12_a_state_file_has_one_provider_so_that_nothing_is_redeemed_twice(tmp_path):
     from sandbox.psc.store import Store
 
-    one = Dialogue(make_provider("core", store=Store(tmp_path / "state.db")))
-    two = Dialogue(make_provider("core", store=Store(tmp_path / "state.db")))
-    auth_req_id = one.start()
-    one.decide()
-    assert [d.poll(auth_req_id).status for d in (one, two)] == [200, 400]
+    held = Store(tmp_path / "state.db")
+    with pytest.raises(UserError, match="autre fournisseur"):
+        Store(tmp_path / "state.db")
+    held.close()
+    Store(tmp_path / "state.db").close()
 
 
 @pytest.mark.parametrize(

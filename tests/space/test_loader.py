@@ -24,7 +24,9 @@ from sandbox.space.tables import shipped
 
 HEAD = 'title = "T"\ntitle_en = "T"\ncompare = ["single-endpoint"]\n'
 PERIOD = "[period]\nstart = 2021-09-06\ndays = 7\n"
-SHIPPED = {"aout-2021", "mai-2025", "demo", "panne-psc", "pare-feu", "bascule-ecps"}
+SHIPPED = {
+    "aout-2021", "mai-2025", "demo", "panne-psc", "pare-feu", "bascule-ecps", "deux-portes",
+}  # fmt: skip
 ENDPOINT = """
 [[designs.mine.endpoints]]
 name = "{name}"
@@ -81,6 +83,12 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
                            ("populations.ehpad", "software_lps", "0.7", "must sum to 1")),
     "messages above one": (HEAD + PERIOD + "[populations.ehpad]\nmessage_share = 0.5\n",
                            ("message_share", "1.48", "must sum to 1")),
+    "products above one": (HEAD + PERIOD + "[products.lps-a]\nshare = 0.9\n",
+                           ("products", "kind lps", "1.6", "must sum to 1")),
+    "a capability nobody knows": (HEAD + PERIOD + "[products.lps-a]\nimap_extern = 1\n",
+                                  ("products.lps-a.imap_extern", "unknown key", "imap_external")),
+    "a capability above one": (HEAD + PERIOD + "[products.lps-a]\nsni = 2\n",
+                               ("products.lps-a.sni", "2", "less than or equal to 1")),
     "negative rate": (HEAD + PERIOD + "[traffic]\nmessages = -1\n",
                       ("traffic.messages", "-1", "greater than or equal to 0")),
     "negative time": (HEAD + PERIOD + "[policies]\nciba_interval = -5\n",

@@ -91,6 +91,9 @@ def test_operators_without_names_are_numbered() -> None:
         ({"mailboxes": {name: [0, 0] for name in FOUR}}, "at least one operator must have some"),
         ({"mailboxes": [1, 1], "applications": {"hospital": [1]}}, "as many as mailboxes"),
         ({"mailboxes": [1, 1], "names": ["one"]}, "as many as mailboxes"),
+        ({"mailboxes": "x"}, r'operators.mailboxes = "x": input should be'),
+        ({"mailboxes": [-1, 2]}, r"operators.mailboxes.0 = -1: input should be greater"),
+        ({"mailboxes": {"liberal": [-1]}}, r"operators.mailboxes.liberal.0 = -1: input should be"),
     ],
 )
 def test_operators_that_cannot_be_are_refused_in_a_line(

@@ -10,6 +10,7 @@ from sandbox.directory.draws import Draws, Ints
 from sandbox.directory.population.spec import PopulationSpec
 from sandbox.directory.population.structures import Structures
 from sandbox.directory.tables import NATIONAL_SLUGS, tables
+from sandbox.space.tables import operator_rows
 
 __all__ = ["Domains", "make_domains", "share_out"]
 
@@ -110,10 +111,11 @@ def make_domains(spec: PopulationSpec, draws: Draws, structures: Structures) -> 
         seen.add(name)
         names.append(name)
 
-    # Domains are dealt to operators in the measured proportions; the national ones to the first.
+    # Domains are dealt to operators in the measured proportions; the national ones to that of the
+    # professions, which is not the one with most domains.
     weights = reference.operator_domains
     shares = share_out(count, weights)
     dealt = np.repeat(np.arange(len(weights)), shares)[draws.order("operator", count)]
-    dealt[:national] = 0
+    dealt[:national] = [row.kind for row in operator_rows()].index("professions")
     operators = [f"operateur-{rank + 1}" for rank in dealt.tolist()]
     return Domains(names, operators, sizes, profession, first, owners)

@@ -22,11 +22,11 @@ from sandbox.operators.auth.openid_tokens import (
     instant,
 )
 from sandbox.operators.auth.psc_client import PscClient, PscError, Timing
+from sandbox.operators.auth.psc_http import UnreadableTokenError
 from sandbox.operators.auth.verifier import Account, Admit
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, Rejected, SaslName, TokenCredentials
 from sandbox.operators.refusals import LoginAnswer, LoginRefusal
-from sandbox.psc.jose import BadTokenError
 from sandbox.space.methods import Method
 
 __all__ = ["TokenLogin", "TokenPolicy", "challenge"]
@@ -92,7 +92,7 @@ class TokenLogin:
                 "psc-failed", channel, reason=error.refusal.name, detail=error.detail
             )
             return self._rejected(error.refusal, credentials, began)
-        except BadTokenError as error:
+        except UnreadableTokenError as error:
             self._journal.note("token-unreadable", channel, detail=str(error))
             return self._rejected(refusals_ciba.TOKEN_UNREADABLE, credentials, began)
         now = self._timing.now()

@@ -5,20 +5,23 @@ Signatures are checked before (`psc_client`); nothing here reads a token's bytes
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from joserfc.errors import ClaimError
+from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
+
 from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.psc.client_auth import certificate_thumbprint
-from sandbox.psc.jose import half_hash
 
-__all__ = ["AccessExpectation", "Asked", "access_problem", "id_token_problem", "identity_of",
-           "instant"]  # fmt: skip
+__all__ = ["AccessExpectation", "Asked", "access_problem", "half_hash", "id_token_problem",
+           "identity_of", "instant"]  # fmt: skip
 
-LEEWAY = 10.0  # seconds that two clocks may differ
+LEEWAY = 10  # seconds that two clocks may differ
 LAST_INSTANT = 1e15
 MAX_IDENTITY = 255
 AUTH_REQ_ID = "urn:openid:params:jwt:claim:auth_req_id"
@@ -44,26 +47,26 @@ def id_token_problem(
 
     OpenID Connect Core §3.1.3.7 (and §3.1.3.8, at_hash); the subject is whom we asked.
     """
-    expiry, issued = instant(claims, "exp"), instant(claims, "iat")
-    authorised = claims.get("azp")
-    hashed = claims.get("at_hash")
-    if claims.get("iss") != asked.issuer:
-        return "iss is not the issuer that was asked"
-    if _audience(claims) != [asked.client_id]:
+    options: dict[str, ClaimsOption] = {
+        "iss": {"essential": True, "value": asked.issuer},
+        "aud": {"essential": True, "value": asked.client_id},
+        "azp": {"value": asked.client_id},
+        "sub": {"essential": True},
+        "exp": {"essential": True},
+        "iat": {"essential": True},
+        "acr": {"essential": True, "value": asked.acr},
+        "at_hash": {"value": half_hash(access_token)},
+        AUTH_REQ_ID: {"value": asked.auth_req_id},
+    }
+    try:
+        JWTClaimsRegistry(now=int(now), leeway=LEEWAY, **options).validate(dict(claims))
+    except ClaimError as error:
+        return f"{error.claim} is missing, or is not this request's"
+    if claims["aud"] not in (asked.client_id, [asked.client_id]):
         return "aud is not this client alone"
-    if authorised is not None and authorised != asked.client_id:
-        return "azp is another client"
-    if expiry is None or expiry <= now - LEEWAY:
-        return "exp is missing or past"
-    if issued is None or not asked.at - LEEWAY <= issued <= now + LEEWAY:
-        return "iat is missing, or not since the request"
-    if claims.get("acr") != asked.acr:
-        return f"acr is not {asked.acr}"
-    if hashed is not None and not _same(hashed, half_hash(access_token)):
-        return "at_hash is of another access token"
-    if claims.get(AUTH_REQ_ID, asked.auth_req_id) != asked.auth_req_id:
-        return "auth_req_id is another request's"
-    if not isinstance(claims.get("sub"), str) or identity_of(claims) != asked.national_id:
+    if claims["iat"] < asked.at - LEEWAY:
+        return "iat is before the request"
+    if identity_of(claims) != asked.national_id:
         return "the subject is not who was asked"
     return None
 
@@ -94,28 +97,53 @@ def access_problem(
     Takes the claims of a JWT (RFC 9068) or an introspection answer (RFC 7662 §2.2). `certificate`
     is the connection's (DER), for tokens bound to one (RFC 8705).
     """
-    expiry, start = instant(claims, "exp"), instant(claims, "nbf")
-    if claims.get("iss") != expected.issuer:
-        return refusals_ciba.TOKEN_ISSUER
-    if claims.get("typ", "Bearer") != "Bearer":
-        return refusals_ciba.TOKEN_TYPE
-    if expiry is None or expiry <= now or ("nbf" in claims and start is None):
-        return refusals_ciba.TOKEN_EXPIRED
-    if start is not None and start > now + LEEWAY:
+    options: dict[str, ClaimsOption] = {
+        "iss": {"essential": True, "value": expected.issuer},
+        "typ": {"value": "Bearer"},
+        "exp": {"essential": True},
+        "acr": {"essential": True, "value": expected.acr},
+        "aud": {"value": expected.audience},
+    }
+    try:
+        _AccessClaims(now=int(now), leeway=0, **options).validate(dict(claims))
+    except ClaimError as error:
+        named = error.claim.split(",")
+        return next(refusal for name, refusal in _BY_CLAIM if name in named)
+    if instant(claims, "exp") is None:
         return refusals_ciba.TOKEN_EXPIRED
     admitted = expected.clients
     authorised = claims.get("azp", claims.get("client_id"))
     if admitted is not None and not (isinstance(authorised, str) and authorised in admitted):
         return refusals_ciba.TOKEN_AUDIENCE
-    if "aud" in claims and expected.audience not in _audience(claims):
-        return refusals_ciba.TOKEN_AUDIENCE
-    if claims.get("acr") != expected.acr:
-        return refusals_ciba.TOKEN_ACR
     if "cnf" in claims and not _bound(claims["cnf"], certificate):
         return refusals_ciba.TOKEN_BINDING
     if identity_of(claims) is None:
         return refusals_ciba.TOKEN_IDENTITY
     return None
+
+
+class _AccessClaims(JWTClaimsRegistry):
+    """An access token lives to the second; only its start may be of a clock that is ahead."""
+
+    def validate_nbf(self, value: object) -> None:
+        """Forgive `LEEWAY`."""
+        JWTClaimsRegistry(now=self.now, leeway=LEEWAY).validate_nbf(value)
+
+    def validate_iat(self, value: object) -> None:
+        """Leave it to who counts from it: it may be missing, or of another clock."""
+
+
+# Which claim is wrong, and the refusal; of several, the first one here is told.
+_BY_CLAIM = (
+    ("iss", refusals_ciba.TOKEN_ISSUER),
+    ("typ", refusals_ciba.TOKEN_TYPE),
+    ("exp", refusals_ciba.TOKEN_EXPIRED),
+    ("nbf", refusals_ciba.TOKEN_EXPIRED),
+    ("aud", refusals_ciba.TOKEN_AUDIENCE),
+    ("acr", refusals_ciba.TOKEN_ACR),
+    ("sub", refusals_ciba.TOKEN_IDENTITY),
+    ("jti", refusals_ciba.TOKEN_IDENTITY),
+)
 
 
 def identity_of(claims: Mapping[str, Any]) -> str | None:
@@ -135,11 +163,6 @@ def identity_of(claims: Mapping[str, Any]) -> str | None:
     return identity
 
 
-def _audience(claims: Mapping[str, Any]) -> list[Any]:
-    value = claims.get("aud")
-    return value if isinstance(value, list) else [value]
-
-
 def instant(claims: Mapping[str, Any], name: str) -> float | None:
     """Return a NumericDate (RFC 7519 §2), or None when it is missing or none."""
     value = claims.get(name)
@@ -155,7 +178,16 @@ def _same(given: Any, expected: str) -> bool:
     return hmac.compare_digest(given, expected)
 
 
+def half_hash(value: str) -> str:
+    """Return at_hash for a SHA-256 algorithm (OpenID Connect Core §3.1.3.6)."""
+    return _unpadded(hashlib.sha256(value.encode()).digest()[:16])
+
+
+def _unpadded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
 def _bound(confirmation: Any, certificate: bytes | None) -> bool:
     if not isinstance(confirmation, dict) or certificate is None:
         return False
-    return _same(confirmation.get(_CONFIRMATION), certificate_thumbprint(certificate))
+    return _same(confirmation.get(_CONFIRMATION), _unpadded(hashlib.sha256(certificate).digest()))

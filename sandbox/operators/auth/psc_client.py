@@ -23,9 +23,16 @@ from sandbox.operators.auth.ciba_polling import (
     unanswered,
 )
 from sandbox.operators.auth.openid_tokens import Asked, id_token_problem, instant
-from sandbox.operators.auth.psc_http import Marks, PscError, PscHttp, Registration, Reply, Timing
+from sandbox.operators.auth.psc_http import (
+    Marks,
+    PscError,
+    PscHttp,
+    Registration,
+    Reply,
+    Timing,
+    UnreadableTokenError,
+)
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.psc.jose import BadTokenError
 from sandbox.psc.settings import CIBA_GRANT
 
 __all__ = ["Approval", "CibaRequest", "Marks", "PscClient", "PscError", "Registration", "Timing"]
@@ -217,7 +224,7 @@ class PscClient:
         ours = self.registration
         try:
             claims = await self._http.signed_claims(tokens["id_token"], (ours.id_token_algorithm,))
-        except BadTokenError as error:
+        except UnreadableTokenError as error:
             raise PscError(refusals_ciba.CIBA_ID_TOKEN, str(error)) from None
         asked = Asked(
             issuer=ours.issuer, client_id=ours.client_id, national_id=request.national_id,

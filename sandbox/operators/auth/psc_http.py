@@ -12,23 +12,24 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote_plus
 
 import httpx
-from joserfc import jws
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, KeySetSerialization
 
 from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.fetched import Fetched
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.clients import is_local
-from sandbox.psc.jose import BadTokenError, key_set, read_jwt
 
 __all__ = ["Marks", "PscError", "PscHttp", "Registration", "Reply", "Timing"]
 
 MAX_BODY = 262_144
+MAX_TOKEN = 16_384
+_UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 METADATA_LIFE = 3_600.0
 KEYS_LIFE = 3_600.0
 # After a refresh that did not bring the key that a stranger's token names.
@@ -93,6 +94,10 @@ class Marks:
     decided: float
 
 
+class UnreadableTokenError(Exception):
+    """A JWT that no key of the provider signed; its text says why, and quotes nothing of it."""
+
+
 class PscError(Exception):
     """No tokens, or no answer: `refusal` says why; `marks` is None when no telephone was rung."""
 
@@ -151,16 +156,21 @@ class PscHttp:
         """Return the claims of a JWT whose signature one of the provider's keys made.
 
         Raises:
-            BadTokenError: no such signature, or an algorithm outside of `algorithms`.
+            UnreadableTokenError: no such signature, or an algorithm outside of `algorithms`.
             PscError: the keys cannot be fetched.
         """
+        if len(token) > MAX_TOKEN:
+            raise UnreadableTokenError("JWT: too large")
         kid = _key_id(token)
         keys = await self._keys.get()
         if not _has(keys, kid) and self._timing.elapsed() >= self._no_refresh_before:
             keys = await self._refreshed_keys(kid)
         if not _has(keys, kid):
-            raise BadTokenError("JWT: kid is in no JWKS")
-        return read_jwt(token, keys, algorithms)[1]
+            raise UnreadableTokenError("JWT: kid is in no JWKS")
+        try:
+            return dict(jwt.decode(token, keys, algorithms=list(algorithms)).claims)
+        except _UNREADABLE as error:
+            raise UnreadableTokenError(f"JWT: {type(error).__name__}") from None
 
     async def _refreshed_keys(self, kid: str | None) -> KeySet:
         """Fetch the keys again for an unknown kid; a vain attempt makes the next one wait."""
@@ -187,9 +197,9 @@ class PscHttp:
     async def _fetch_keys(self) -> KeySet:
         document = _document(await self._call("GET", await self._endpoint("jwks_uri")))
         try:
-            return key_set(document)
-        except BadTokenError as error:
-            raise PscError(refusals_ciba.PSC_MISBEHAVES, str(error)) from None
+            return KeySet.import_key_set(cast(KeySetSerialization, document))
+        except _UNREADABLE as error:
+            raise PscError(refusals_ciba.PSC_MISBEHAVES, f"JWKS: {type(error).__name__}") from None
 
     async def _endpoint(self, name: str) -> str:
         metadata = await self._metadata.get()
@@ -258,8 +268,8 @@ def _seconds(text: str) -> float:
 def _key_id(token: str) -> str | None:
     try:
         kid = jws.extract_compact(token.encode("ascii")).headers().get("kid")
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise BadTokenError("JWT: cannot be read") from None
+    except _UNREADABLE:
+        raise UnreadableTokenError("JWT: cannot be read") from None
     return kid if isinstance(kid, str) else None
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sandbox.operators.auth import refusals
+from sandbox.operators.fault_rules import Strike
+from sandbox.operators.faults import ASKED, CONNECT
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.do import login
 from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
@@ -67,10 +70,14 @@ class Core:
         A certificate that logs in alone is good before the client says anything (PREAUTH, RFC 9051
         §7.1.4); it has been shown already where TLS came first.
         """
+        done = self._struck(CONNECT, self._greeted)
+        return None if isinstance(done, bool) else done
+
+    def _greeted(self) -> bool | Awaiting:
         if self.session.login.alone:
             return self._greet_by_certificate()
         self._welcome("OK")
-        return None
+        return True
 
     def refuse_without_certificate(self) -> None:
         """End a connection to an endpoint that requires a client certificate."""
@@ -145,9 +152,48 @@ class Core:
     # Within --------------------------------------------------------------------------------------
 
     def _begin(self, row: Row[Any], command: Command) -> bool | Awaiting:
-        session = self.session
         self._current = (command.tag, row.moves)
         self._name = command.name
+        return self._struck(command.name, lambda: self._do(row, command))
+
+    def _struck(self, point: str, act: Callable[[], bool | Awaiting]) -> bool | Awaiting:
+        """Do something, unless a fault that was asked for befalls it."""
+        session = self.session
+        mailbox = "" if session.actor is None else session.actor.mailbox
+        strike = session.service.faults.strike(session.channel, point, mailbox=mailbox)
+        if strike is None:
+            return act()
+        session.service.journal.note(
+            "fault", session.channel, command=point, fault=strike.names, mailbox=mailbox
+        )
+        return self._late(strike, act) if strike.seconds else self._befallen(strike, act)
+
+    async def _late(self, strike: Strike, act: Callable[[], bool | Awaiting]) -> None:
+        await asyncio.sleep(strike.seconds)
+        done = self._befallen(strike, act)
+        if not isinstance(done, bool):
+            await done
+
+    def _befallen(self, strike: Strike, act: Callable[[], bool | Awaiting]) -> bool | Awaiting:
+        if strike.rule is None:
+            return act()
+        effect, session = strike.rule.effect, self.session
+        if effect.cuts:
+            session.state = State.LOGOUT
+            return True
+        kind, code, text = effect.imap
+        if effect.closes:
+            session.bye(text)
+            return True
+        reply = Completion(kind, text, code, told=True)
+        session.service.journal.refused(
+            ASKED, session.channel, command=self._name, reply=f"{kind} {text}", fault=strike.names
+        )
+        self._finish(reply)
+        return True
+
+    def _do(self, row: Row[Any], command: Command) -> bool | Awaiting:
+        session = self.session
         if session.state in row.states:
             return self._outcome(lambda: row.do(session, command))
         if session.state is State.NOT_AUTHENTICATED:

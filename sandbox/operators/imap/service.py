@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.imap.framing import Limits
 from sandbox.operators.imap.messages import ParsedMessages
 from sandbox.operators.login import Logins
@@ -95,6 +96,7 @@ class Service:
         logins: who logs in; its journal and its observer are told of the rest too.
         settings: bounds and times.
         room: memory for commands and messages that come in.
+        faults: misbehaviours that were asked for.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Service:
         *,
         settings: Settings | None = None,
         room: Room | None = None,
+        faults: MailFaults | None = None,
     ) -> None:
         self.store = store
         self.logins = logins
@@ -111,6 +114,7 @@ class Service:
         self.journal = logins.journal
         self.settings = settings or Settings()
         self.room = room or Room()
+        self.faults = faults or MailFaults()
         self.clock = logins.clock
         # What a client may send before its login (a token fits in a line, and so does an ID of 30
         # pairs with all their quotes escaped, RFC 2971 §3.3), and after it.

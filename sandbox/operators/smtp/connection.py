@@ -17,7 +17,7 @@ from sandbox.operators.observing import Observer, SessionObserved
 from sandbox.operators.post import PostError
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.dialogue import Dialogue
-from sandbox.operators.smtp.events import Close, Event, Post, StartTls
+from sandbox.operators.smtp.events import Close, Event, Pause, Post, StartTls
 from sandbox.space.methods import Method
 
 __all__ = ["Connection"]
@@ -173,7 +173,11 @@ class Connection(asyncio.Protocol):
                 await self.arrival.secure()  # `connection_made` is called from in there
                 return
             self.arrival.working()
-            await self.answer(event)
+            if isinstance(event, Pause):
+                await asyncio.sleep(event.seconds)
+                self._dialogue.resume()
+            else:
+                await self.answer(event)
         except OSError:
             if not isinstance(event, StartTls):  # else the handshake failed: the peer knows
                 self._broken()

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Channel
 from sandbox.operators.refusals import MailRefusal
@@ -37,6 +38,7 @@ class Setting:
         journal: told of refusals.
         limits: bounds.
         room: memory for messages being received.
+        faults: misbehaviours that were asked for.
         now: seconds that never go back.
     """
 
@@ -44,6 +46,7 @@ class Setting:
     journal: Journal
     limits: Limits = field(default_factory=Limits)
     room: Room = field(default_factory=Room)
+    faults: MailFaults = field(default_factory=MailFaults)
     now: Callable[[], float] = time.monotonic
 
 

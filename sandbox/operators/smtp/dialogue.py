@@ -7,16 +7,27 @@ what to whom.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
+from sandbox.operators.fault_rules import Strike
+from sandbox.operators.faults import ASKED, CONNECT, MESSAGE
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Channel
 from sandbox.operators.post import Header, HeaderError, read_message
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Conversation, Setting
-from sandbox.operators.smtp.events import AskWho, CheckPeer, Close, Outcome, Post, StartTls
+from sandbox.operators.smtp.events import (
+    AskWho,
+    CheckPeer,
+    Close,
+    Outcome,
+    Pause,
+    Post,
+    StartTls,
+)
 from sandbox.operators.smtp.intake import Fault
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.transaction import Transaction, read_mail, read_rcpt
@@ -26,6 +37,7 @@ __all__ = ["Dialogue"]
 LINE = {b"MAIL": 1024, b"RCPT": 1024}  # 512, and what SIZE, BODY, SMTPUTF8 and DSN add
 OTHER_LINE = 512
 MAX_HOPS = 100  # RFC 5321 §6.3
+_PATH = re.compile(r"<([^>]*)>")
 HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,255}")
 NOT_SMTP = {"GET", "POST", "HEAD", "PUT", "DELETE", "CONNECT", "OPTIONS", "PATCH"}
 
@@ -55,6 +67,8 @@ class Dialogue(Conversation):
         self._mail: Transaction | None = None
         self._barred: Reply | None = None
         self._again: tuple[str, str] | None = None
+        self._faults = setting.faults
+        self._after: Callable[[], Outcome] | None = None  # what waits for `resume`
         self._messages = 0
         # MAIL or RCPT was refused: what a client pipelined behind it (RFC 2920) is no disorder.
         self._spoilt = False
@@ -65,7 +79,12 @@ class Dialogue(Conversation):
         """Say hello, or why not: a client is told in words, not by a broken handshake."""
         if self.channel.tls:
             self._bar()
-        self._say(self._barred or Reply(220, "", f"{self.channel.host} ESMTP"))
+        welcome = self._barred or Reply(220, "", f"{self.channel.host} ESMTP")
+        outcome = self._struck(CONNECT, lambda: welcome)
+        if isinstance(outcome, Reply):
+            self._say(outcome)
+        else:
+            self._after = lambda: outcome
 
     def secured(self, channel: Channel, tls_seconds: float) -> None:  # noqa: ARG002
         """TLS is up: all that was said before is forgotten (RFC 3207 §4.2)."""
@@ -85,6 +104,10 @@ class Dialogue(Conversation):
         """Say that the message could not be kept."""
         self._about["detail"] = detail
         self._posted(refusals.STORAGE)
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._waiting = False
 
     def _posted(self, outcome: Reply | MailRefusal) -> None:
         self._reception.stop()
@@ -131,6 +154,9 @@ class Dialogue(Conversation):
     # Commands.
 
     def _work(self) -> Outcome | None:
+        if self._after is not None:
+            after, self._after = self._after, None
+            return after()
         if self._reception.active:
             return self._message()
         if self._again is not None:
@@ -176,7 +202,35 @@ class Dialogue(Conversation):
             self._junk += 1
         if verb in {"EHLO", "HELO", "DATA", "AUTH"} and self._intake:
             return refusals.PIPELINING
-        return self._run(verb, argument.rstrip(" "))
+        argument = argument.rstrip(" ")
+        path = _PATH.search(argument) if verb == "RCPT" else None
+        recipient = path[1] if path else ""
+        # What is no command is refused as it always is: no fault is spent on it.
+        return self._struck(verb, lambda: self._run(verb, argument), recipient)
+
+    def _struck(self, point: str, act: Callable[[], Outcome], recipient: str = "") -> Outcome:
+        """Do something, unless a fault that was asked for befalls it."""
+        mail = self._mail
+        parties = (mail.reverse_path if mail else "", recipient)
+        strike = self._faults.strike(self.channel, point, mailbox=recipient, parties=parties)
+        if strike is None:
+            return act()
+        self._about = {"command": point, "fault": strike.names}
+        self._journal.note("fault", self.channel, **self._who(), **self._about)
+        if not strike.seconds:
+            return self._befallen(strike, act)
+        self._after = lambda: self._befallen(strike, act)
+        return Pause(strike.seconds)
+
+    def _befallen(self, strike: Strike, act: Callable[[], Outcome]) -> Outcome:
+        if strike.rule is None:
+            return act()
+        effect = strike.rule.effect
+        self._spoilt = True
+        self._reception.stop()
+        if effect.cuts:
+            return Close(abrupt=False)
+        return MailRefusal(ASKED, *strike.reply, close=effect.closes)
 
     def _run(self, verb: str, argument: str) -> Outcome:
         self._about = {}
@@ -310,7 +364,13 @@ class Dialogue(Conversation):
         mail, self._mail = self._mail, None
         assert mail is not None
         self._about = {"reverse_path": mail.reverse_path}
-        outcome = content if isinstance(content, MailRefusal) else self._judge(mail, content)
+        if isinstance(content, MailRefusal):
+            self._reception.stop()
+            return content
+        return self._struck(MESSAGE, lambda: self._judged(mail, content))
+
+    def _judged(self, mail: Transaction, content: bytes) -> Outcome:
+        outcome = self._judge(mail, content)
         if not isinstance(outcome, Post):
             self._reception.stop()
         return outcome

@@ -10,7 +10,7 @@ from sandbox.operators.post import Message
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.replies import Reply
 
-__all__ = ["AskWho", "CheckPeer", "Close", "Event", "Outcome", "Post", "StartTls"]
+__all__ = ["AskWho", "CheckPeer", "Close", "Event", "Outcome", "Pause", "Post", "StartTls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,18 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait, then call `resume`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Close; `abrupt` when the client does not expect it and may still be sending."""
 
     abrupt: bool
 
 
-Event = StartTls | AskWho | CheckPeer | Post | Close
+Event = StartTls | AskWho | CheckPeer | Pause | Post | Close
 Outcome = Reply | MailRefusal | Event

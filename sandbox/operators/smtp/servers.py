@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Arrival
 from sandbox.operators.login import Login, Logins
@@ -34,13 +35,17 @@ class _Server:
         journal: Journal,
         observer: Observer | None = None,
         limits: Limits | None = None,
+        faults: MailFaults | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.post = post
         self.journal = journal
         self.observer = observer or Nobody()
         self.clock = clock
-        self.setting = Setting(knows=post.knows, journal=journal, limits=limits or Limits())
+        self.setting = Setting(
+            knows=post.knows, journal=journal, limits=limits or Limits(),
+            faults=faults or MailFaults(),
+        )  # fmt: skip
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def settled(self) -> None:
@@ -57,6 +62,7 @@ class SubmissionServer(_Server):
         logins: who logs in; its journal, observer and clock serve the rest too.
         may_receive: why mail may not go to a domain (`relay.policy.is_listed`), None when it may.
         limits: bounds.
+        faults: misbehaviours that were asked for.
     """
 
     def __init__(
@@ -66,10 +72,11 @@ class SubmissionServer(_Server):
         *,
         may_receive: Callable[[str], MailRefusal | None],
         limits: Limits | None = None,
+        faults: MailFaults | None = None,
     ) -> None:
         super().__init__(
             post, journal=logins.journal, observer=logins.observer, limits=limits,
-            clock=logins.clock,
+            faults=faults, clock=logins.clock,
         )  # fmt: skip
         self.logins = logins
         self.may_receive = may_receive
@@ -86,7 +93,7 @@ class RelayServer(_Server):
         post: what becomes of messages.
         check_peer: what a certificate proves, or why nothing (`relay.policy.check_peer`).
         may_send: why a certificate may not send for a domain (`relay.policy.may_send`).
-        journal, observer, limits, clock: as elsewhere.
+        journal, observer, limits, faults, clock: as elsewhere.
     """
 
     def __init__(
@@ -98,12 +105,15 @@ class RelayServer(_Server):
         journal: Journal,
         observer: Observer | None = None,
         limits: Limits | None = None,
+        faults: MailFaults | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         # A listed operator may name many mailboxes that are gone: one that is cut off in the middle
         # would come back with the same message.
         bounds = limits or Limits(errors=2 * Limits().recipients)
-        super().__init__(post, journal=journal, observer=observer, limits=bounds, clock=clock)
+        super().__init__(
+            post, journal=journal, observer=observer, limits=bounds, faults=faults, clock=clock
+        )
         self.check_peer = check_peer
         self.may_send = may_send
 

@@ -36,7 +36,9 @@ class MailStore:
     arise.
     """
 
-    def __init__(self, file: schema.StoreFile, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, file: schema.StoreFile, clock: Callable[[], float], full: Callable[[], bool]
+    ) -> None:
         self._reader = file.reader
         self._lock: int | None = file.lock
         self._clock = clock
@@ -45,20 +47,27 @@ class MailStore:
             address: _Box(number, inbox) for address, number, inbox in folders.boxes(file.reader)
         }
         self._listeners = Listeners()
-        self._writer = Writer(file.writer, self._publish, file.reserve)
+        self._writer = Writer(file.writer, self._publish, file.reserve, full)
 
     @classmethod
-    async def open(cls, path: Path, *, clock: Callable[[], float] = time.time) -> MailStore:
+    async def open(
+        cls,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        full: Callable[[], bool] = lambda: False,
+    ) -> MailStore:
         """Open a store; make it where there is none.
 
         Args:
             path: of the database; its folder is made private when it is made.
             clock: seconds since 1970.
+            full: whether the disk is to be taken for full.
 
         Raises:
             UserError: not a store, one of another version, or another process has it.
         """
-        return cls(schema.open_file(path), clock)
+        return cls(schema.open_file(path), clock, full)
 
     async def close(self) -> None:
         """Write what waits and close the file; nothing may be asked afterwards."""

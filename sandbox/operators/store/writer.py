@@ -94,6 +94,7 @@ class Writer:
         connection: nobody else's, closed at the end.
         published: called on the event loop with what each commit changed.
         reserve: room for the day that the disk is full.
+        full: whether the disk is to be taken for full.
     """
 
     def __init__(
@@ -101,9 +102,11 @@ class Writer:
         connection: sqlite3.Connection,
         published: Callable[[Changes], None],
         reserve: Reserve,
+        full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._connection = connection
         self._reserve = reserve
+        self._full = full
         self._published = published
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(WAITING)
@@ -226,7 +229,7 @@ class Writer:
     def _apply(self, batch: _Batch) -> None:
         batch.begun, batch.changes = True, Changes()
         try:
-            roomy = self._reserve.held or self._has_free_pages(batch.size)
+            roomy = not self._full() and (self._reserve.held or self._has_free_pages(batch.size))
             self._connection.execute("BEGIN IMMEDIATE")
             for waiting in batch.operations:
                 if waiting.frees or roomy:

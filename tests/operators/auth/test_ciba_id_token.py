@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.operators.auth.openid_tokens import Asked, id_token_problem, identity_of
-from sandbox.psc.jose import half_hash
+from sandbox.operators.auth.openid_tokens import (
+    Asked,
+    half_hash,
+    id_token_problem,
+    identity_of,
+)
 
 NOW = 1_800_000_000.0
 ASKED = Asked(

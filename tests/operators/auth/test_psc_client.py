@@ -21,10 +21,10 @@ from sandbox.operators.auth.psc_client import (
     PscError,
     Timing,
 )
+from sandbox.operators.auth.psc_http import UnreadableTokenError
 from sandbox.psc import FAULTS, Behaviour, Running
 from sandbox.psc.certificates import psc_files
 from sandbox.psc.ciba import State
-from sandbox.psc.jose import BadTokenError
 from sandbox.serve import client_context, server_context
 
 from .ciba_space import (
@@ -378,7 +378,7 @@ def test_an_unknown_kid_makes_one_fetch_for_a_while(psc: Running):
     async def body() -> None:
         async with client_of(psc) as client:
             for _ in range(20):
-                with pytest.raises(BadTokenError):
+                with pytest.raises(UnreadableTokenError):
                     await client.signed_claims(forged, ("RS256",))
 
     before = psc.provider.events.add(psc.provider.now(), "mark").seq

@@ -1,0 +1,183 @@
+"""`mss-sandbox fault | mailbox`: what tests change in a running space, through its control API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+import httpx
+
+from sandbox.live.sheet import read_sheet
+from sandbox.serve import client_context
+from sandbox.space.errors import UserError
+
+__all__ = ["fault", "mailbox"]
+
+Tree = dict[str, Any]
+_SECONDS = 120.0  # a mailbox of many messages takes its time
+
+_folder_option = click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out/space"),
+    show_default=True,
+    help="Dossier de l'espace. / Folder of the space.",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+
+
+def _ask(folder: Path, method: str, path: str, body: Tree | None = None) -> Tree:
+    """Ask a running space something.
+
+    Raises:
+        UserError: it does not run, or refuses.
+    """
+    sheet = read_sheet(folder)
+    control = sheet["control"]
+    try:
+        answer = httpx.request(
+            method,
+            control["url"] + path,
+            headers={"Authorization": f"Bearer {control['secret']}"},
+            json=body,
+            verify=client_context(Path(sheet["ca"]["bundle"])),
+            trust_env=False,
+            timeout=_SECONDS,
+        )
+        said: Tree = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise UserError(f"{control['url']}: {error or 'no answer'}") from None
+    if answer.is_error:
+        raise UserError(str(said.get("error", said)))
+    return said
+
+
+@click.group()
+def fault() -> None:
+    """Défauts du courrier et de l'IGC. / Faults of mail, CRL and OCSP.
+
+    Ceux de Pro Santé Connect : docs/psc.md. / Pro Santé Connect has its own: docs/psc.md.
+    """
+
+
+def _show(said: Tree, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(said, ensure_ascii=False))
+        return
+    click.echo(f"graine / seed {said['seed']}")
+    for rule in said["rules"]:
+        members = " ".join(f"{name}={value}" for name, value in rule.items() if name != "fault")
+        click.echo(f"{rule['fault']}  {members}")
+    if not said["rules"]:
+        click.echo("aucun défaut / no fault")
+
+
+@fault.command("list")
+@click.option("--known", is_flag=True, help="Ceux qui existent. / Those that there are.")
+@_json_option
+@_folder_option
+def list_(known: bool, as_json: bool, folder: Path) -> None:
+    """Dire les défauts en cours. / Show the faults in force."""
+    if known:
+        from sandbox.live.faults import KNOWN
+
+        width = max(map(len, KNOWN))
+        for name, text in KNOWN.items():
+            click.echo(json.dumps({name: text}) if as_json else f"{name:{width}}  {text}")
+        return
+    _show(_ask(folder, "GET", "/faults"), as_json=as_json)
+
+
+def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--operator", help="Opérateur ; défaut : tous. / Operator; default: all."),
+        click.option("--protocol", type=click.Choice(["imap", "smtp", "relay"])),
+        click.option("--command", help="Commande, CONNECT ou MESSAGE. / Command."),
+        click.option("--client", help="Adresse IP du client. / IP address of the client."),
+        click.option("--mailbox", help="BAL du destinataire, ou ouverte. / Recipient's, or open."),
+        click.option("--nth", type=int, help="La Nième fois seulement. / Only the Nth time."),
+        click.option("--per", type=click.Choice(["space", "session"]), help="--nth compte par…"),
+        click.option("--probability", type=float, help="De 0 à 1, tirée. / 0 to 1, drawn."),
+        click.option("--seconds", type=float, help="Durée de slow, 3. / Length of slow, 3."),
+        click.option("--code", type=int, help="De reply, 400 à 599. / Of reply, 400 to 599."),
+        click.option("--seed", type=int, help="Des tirages ; recommence tout. / Restarts counts."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@fault.command("set")
+@click.argument("name")
+@_rule_options
+@_json_option
+@_folder_option
+def set_(name: str, seed: int | None, as_json: bool, folder: Path, **members: Any) -> None:
+    """Mettre le défaut NAME, avec ceux qui sont là. / Add the fault NAME.
+
+    Les noms : mss-sandbox fault list --known. / Their names: the same.
+    """
+    rule = {"fault": name, **{key: value for key, value in members.items() if value is not None}}
+    if seed is None:
+        said = _ask(folder, "POST", "/faults", rule)
+    else:
+        present = _ask(folder, "GET", "/faults")["rules"]
+        said = _ask(folder, "PUT", "/faults", {"seed": seed, "rules": [*present, rule]})
+    _show(said, as_json=as_json)
+
+
+@fault.command()
+@_json_option
+@_folder_option
+def clear(as_json: bool, folder: Path) -> None:
+    """Enlever tous les défauts. / Take all faults away."""
+    _show(_ask(folder, "DELETE", "/faults"), as_json=as_json)
+
+
+@click.group()
+def mailbox() -> None:
+    """Ajouter, remplir ou vider une BAL. / Add, fill or empty a mailbox."""
+
+
+@mailbox.command()
+@click.argument("address")
+@_json_option
+@_folder_option
+def add(address: str, as_json: bool, folder: Path) -> None:
+    """Ouvrir la BAL ADDRESS pour une personne de plus. / Open ADDRESS for one more person.
+
+    Carte, code, eCPS : dans space.json. / Card, code, eCPS: in space.json.
+    """
+    entry = _ask(folder, "POST", "/mailboxes", {"address": address})
+    if as_json:
+        click.echo(json.dumps(entry, ensure_ascii=False))
+        return
+    holder = entry["holders"][0]
+    click.echo(f"{entry['address']}  {holder['name']}  {', '.join(holder['methods'])}")
+
+
+def _messages(address: str) -> str:
+    return f"/mailboxes/{quote(address, safe='@')}/messages"
+
+
+@mailbox.command("fill")
+@click.argument("address")
+@click.argument("count", type=int)
+@_folder_option
+def fill_(address: str, count: int, folder: Path) -> None:
+    """Ajouter COUNT messages à l'INBOX d'ADDRESS. / Add COUNT messages to its INBOX."""
+    said = _ask(folder, "POST", _messages(address), {"count": count})
+    click.echo(f"{said['messages']} messages")
+
+
+@mailbox.command("empty")
+@click.argument("address")
+@_folder_option
+def empty_(address: str, folder: Path) -> None:
+    """Vider tous les dossiers d'ADDRESS. / Remove all messages of ADDRESS."""
+    said = _ask(folder, "DELETE", _messages(address))
+    click.echo(f"{said['removed']} messages enlevés / removed")

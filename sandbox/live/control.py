@@ -1,0 +1,87 @@
+"""The control API of a space: faults and mailboxes, for tests. JSON over HTTPS.
+
+For who holds the secret of `control` in space.json, as `Authorization: Bearer`; another user of the
+machine changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.live.faults import KNOWN, SpaceFaults
+from sandbox.psc.control import explained, read_object
+from sandbox.psc.control_access import ControlAccess
+from sandbox.space.errors import UserError
+
+__all__ = ["Controlled", "control_application"]
+
+
+class Controlled(Protocol):
+    """What of a space the API drives; see `LiveSpace`."""
+
+    faults: SpaceFaults
+
+    def add_account(self, address: str) -> dict[str, Any]:
+        """Open a mailbox for one more person."""
+
+    def fill_mailbox(self, address: str, count: int) -> int:
+        """Put messages into an INBOX."""
+
+    def empty_mailbox(self, address: str) -> int:
+        """Remove all messages."""
+
+
+def control_application(space: Controlled, secret: str) -> Starlette:
+    """Return the API of a space."""
+
+    async def faults(request: Request) -> Response:
+        here = space.faults
+        if request.method == "DELETE":
+            await asyncio.to_thread(here.clear)
+        elif request.method == "POST":
+            here.replace([*here.rules(), await read_object(request)])
+        elif request.method == "PUT":
+            data = await read_object(request)
+            rules, seed = data.get("rules"), data.get("seed", here.mail.seed)
+            if not isinstance(rules, list) or not all(isinstance(each, dict) for each in rules):
+                raise UserError("rules : attendu / expected [ {…} ]")
+            if isinstance(seed, bool) or not isinstance(seed, int):
+                raise UserError("seed : attendu / expected un entier / an integer")
+            here.replace(rules, seed)
+        return JSONResponse({"seed": here.mail.seed, "rules": here.rules(), "known": KNOWN})
+
+    async def mailboxes(request: Request) -> Response:
+        address = (await read_object(request)).get("address")
+        if not isinstance(address, str):
+            raise UserError("address : attendu / expected une adresse / an address")
+        return JSONResponse(await asyncio.to_thread(space.add_account, address), 201)
+
+    async def messages(request: Request) -> Response:
+        address = request.path_params["address"]
+        if request.method == "DELETE":
+            return JSONResponse({"removed": await asyncio.to_thread(space.empty_mailbox, address)})
+        count = (await read_object(request)).get("count")
+        if isinstance(count, bool) or not isinstance(count, int):
+            raise UserError("count : attendu / expected un entier / an integer")
+        return JSONResponse(
+            {"messages": await asyncio.to_thread(space.fill_mailbox, address, count)}
+        )
+
+    access = ControlAccess(secret, "mssante-sandbox")
+    table = (
+        ("/faults", faults, ["GET", "POST", "PUT", "DELETE"]),
+        ("/mailboxes", mailboxes, ["POST"]),
+        ("/mailboxes/{address}/messages", messages, ["POST", "DELETE"]),
+    )
+    return Starlette(
+        routes=[
+            Route(path, access.guard(explained(handler)), methods=methods)
+            for path, handler, methods in table
+        ]
+    )

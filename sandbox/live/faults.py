@@ -1,0 +1,94 @@
+"""All faults of a running space but Pro Santé Connect's: of mail, and of CRL and OCSP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sandbox.operators.fault_rules import MailFaults, MailRule
+from sandbox.operators.faults import FAULTS
+from sandbox.space.errors import UserError
+from sandbox.trust.ocsp import OCSP_FAULTS
+from sandbox.trust.service import CRL_FAULTS, PkiFaults
+
+__all__ = ["KNOWN", "SpaceFaults"]
+
+# Name -> what it does.
+KNOWN: dict[str, str] = {
+    **{name: each.text for name, each in FAULTS.items()},
+    **{f"crl-{name}": text for name, text in CRL_FAULTS.items()},
+    **{f"ocsp-{name}": text for name, text in OCSP_FAULTS.items()},
+}
+_PKI = {"fault", "seconds"}
+
+
+class SpaceFaults:
+    """What misbehaves in a space: added, listed, cleared while it runs.
+
+    Attributes:
+        mail: of operators; see `MailRule` for the members of a rule.
+        pki: `crl-…` and `ocsp-…`: one of each at a time, of the whole service, `seconds` for slow.
+
+    Args:
+        cleared: called when all is well again.
+    """
+
+    def __init__(self, cleared: Callable[[], None] = lambda: None) -> None:
+        self._cleared = cleared
+        self.mail = MailFaults()
+        self.pki = PkiFaults()
+
+    def add(self, fault: str, **members: Any) -> None:
+        """Put a fault in force, beside those that are.
+
+        Raises:
+            UserError: no such fault, or members that cannot be.
+        """
+        self.replace([*self.rules(), {"fault": fault, **members}])
+
+    def clear(self) -> None:
+        """Have all be well again: what waits for a relay is tried at once."""
+        self.replace(())
+        self._cleared()
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return what is in force, as `replace` takes it."""
+        found = [rule.to_dict() for rule in self.mail.rules]
+        for kind in ("crl", "ocsp"):
+            name = getattr(self.pki, kind)
+            if name:
+                found.append({"fault": f"{kind}-{name}", "seconds": self.pki.delay})
+        return found
+
+    def replace(self, rules: Sequence[dict[str, Any]], seed: int | None = None) -> None:
+        """Put these in force in place of all others; counting starts again.
+
+        Raises:
+            UserError: one that cannot be; nothing is changed then.
+        """
+        mail, pki = [], PkiFaults()
+        for rule in rules:
+            kind, _, name = str(rule.get("fault", "")).partition("-")
+            if kind in ("crl", "ocsp"):
+                _add_pki(pki, kind, name, rule)
+            elif rule.get("fault") in KNOWN or "fault" not in rule:
+                mail.append(MailRule.from_dict(rule))
+            else:
+                raise UserError(f"fault {rule['fault']!r} : attendu / expected {', '.join(KNOWN)}")
+        self.mail.replace(mail, seed)
+        self.pki.crl, self.pki.ocsp, self.pki.delay = pki.crl, pki.ocsp, pki.delay
+
+
+def _add_pki(pki: PkiFaults, kind: str, name: str, rule: dict[str, Any]) -> None:
+    unknown = set(rule) - _PKI
+    if unknown:
+        raise UserError(f"{rule['fault']}: {unknown.pop()!r} : attendu / expected seconds")
+    seconds = rule.get("seconds", pki.delay)
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, (int, float))
+        or not 0 <= seconds <= 600
+    ):
+        raise UserError(f"{rule['fault']}: seconds : attendu / expected 0 … 600")
+    setattr(pki, kind, name)
+    pki.delay = float(seconds)

@@ -1,0 +1,86 @@
+"""Mailboxes of a running space, prepared for a test: filled with N messages, emptied."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from sandbox.operators.store import MailStore, StoreError
+from sandbox.space.errors import UserError
+
+__all__ = ["MOST_MESSAGES", "empty", "fill"]
+
+MOST_MESSAGES = 100_000  # in one call
+_AT_ONCE = 256  # appended together: the store writes them in one transaction
+
+
+async def fill(store: MailStore, address: str, count: int) -> int:
+    """Put messages into an INBOX, numbered on from those that are there; return how many it has.
+
+    The same mailbox and numbers give the same messages, a minute apart, the last one now.
+
+    Raises:
+        UserError: no such mailbox here, a count that cannot be, or a full disk.
+    """
+    if not 1 <= count <= MOST_MESSAGES:
+        raise UserError(f"count {count} : attendu / expected 1 … {MOST_MESSAGES}")
+    _known(store, address)
+    inbox = store.folder(address, "INBOX")
+    assert inbox is not None
+    before = len(store.rows(inbox.id))
+    begin = datetime.now(UTC).timestamp() - 60.0 * (count - 1)
+    for start in range(0, count, _AT_ONCE):
+        outcomes = await asyncio.gather(
+            *(
+                store.append(
+                    inbox.id,
+                    _message(address, before + number + 1, begin + 60.0 * number),
+                    frozenset(),
+                    begin + 60.0 * number,
+                )
+                for number in range(start, min(count, start + _AT_ONCE))
+            ),
+            return_exceptions=True,
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, StoreError):
+                raise UserError(f"{address}: {outcome}; {len(store.rows(inbox.id))} messages there")
+            if isinstance(outcome, BaseException):
+                raise outcome
+    return before + count
+
+
+async def empty(store: MailStore, address: str) -> int:
+    """Remove every message of every folder; return how many there were.
+
+    Raises:
+        UserError: no such mailbox here.
+    """
+    _known(store, address)
+    removed = 0
+    for folder in store.folders(address):
+        uids = [row.uid for row in store.rows(folder.id)]
+        if uids:
+            await store.change_flags(folder.id, uids, "+", frozenset({"\\Deleted"}))
+            removed += len(await store.expunge(folder.id, uids))
+    return removed
+
+
+def _known(store: MailStore, address: str) -> None:
+    if not store.has_mailbox(address):
+        raise UserError(f"{address}: no mailbox of this space")
+
+
+def _message(address: str, number: int, at: float) -> bytes:
+    domain = address.rpartition("@")[2]
+    message = EmailMessage(policy=SMTP)
+    message["From"] = f"postmaster@{domain}"
+    message["To"] = address
+    message["Subject"] = f"Message {number}"
+    message["Date"] = format_datetime(datetime.fromtimestamp(int(at), UTC))
+    message["Message-ID"] = f"<rempli-{number}.{address.partition('@')[0]}@{domain}>"
+    message.set_content(f"Message d'essai / test message {number}.\n")
+    return message.as_bytes()

@@ -1,0 +1,224 @@
+"""Which mail fault strikes when.
+
+A rule says which fault, for which operator, protocol, command, client or mailbox, and when: the
+`nth` time that it fits, or a seeded probability. The same seed and the same commands give the same
+misbehaviours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sandbox.operators.faults import CONNECT, FAULTS, MESSAGE, POINTS, Fault
+from sandbox.operators.model import Channel
+from sandbox.psc.behaviour import uniform
+from sandbox.space.errors import UserError
+
+__all__ = ["MailFaults", "MailRule", "Strike"]
+
+LONGEST = 600.0  # seconds
+_COUNTED = 50_000
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "fault": str, "operator": str, "protocol": str, "command": str, "client": str, "mailbox": str,
+    "nth": int, "per": str, "probability": (int, float), "seconds": (int, float), "code": int,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailRule:
+    """One rule. Empty members fit all; `nth` counts from 1, None with `probability` 1 is always.
+
+    Attributes:
+        fault: a key of `FAULTS`.
+        operator: label.
+        protocol: imap, smtp or relay.
+        command: verb, or CONNECT, MESSAGE.
+        client: address of the client.
+        mailbox: of the recipient (RCPT), or that is logged in to (IMAP).
+        nth: of what fits.
+        per: whether `nth` counts in the whole `space` or in each `session`.
+        probability: of a strike.
+        seconds: that `slow` waits.
+        code: of `reply`, 400 to 599.
+    """
+
+    fault: str
+    operator: str = ""
+    protocol: str = ""
+    command: str = ""
+    client: str = ""
+    mailbox: str = ""
+    nth: int | None = None
+    per: str = "space"
+    probability: float = 1.0
+    seconds: float = 3.0
+    code: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that could never strike.
+
+        Raises:
+            UserError: naming the member and what is allowed.
+        """
+        name = self.fault
+        if name not in FAULTS:
+            raise UserError(f"fault {name!r} : attendu / expected {', '.join(FAULTS)}")
+        effect = self.effect
+        if self.protocol and self.protocol not in effect.protocols:
+            raise UserError(
+                f"{name}: protocol {self.protocol!r} : attendu / expected"
+                f" {', '.join(effect.protocols)}"
+            )
+        object.__setattr__(self, "command", self.command.upper())
+        points = dict.fromkeys(
+            point
+            for each in ((self.protocol,) if self.protocol else effect.protocols)
+            for point in POINTS[each]
+            if not effect.points or point in effect.points
+        )
+        if self.command and self.command not in points:
+            raise UserError(
+                f"{name}: command {self.command!r} : attendu / expected {', '.join(points)}"
+            )
+        if self.per not in ("space", "session"):
+            raise UserError(f"{name}: per : attendu / expected space, session")
+        if self.nth is not None and not 1 <= self.nth <= 1_000_000:
+            raise UserError(f"{name}: nth : attendu / expected 1 … 1000000")
+        if not 0 <= self.probability <= 1:
+            raise UserError(f"{name}: probability : attendu / expected 0 … 1")
+        if not (math.isfinite(self.seconds) and 0 <= self.seconds <= LONGEST):
+            raise UserError(f"{name}: seconds : attendu / expected 0 … {LONGEST:.0f}")
+        if self.code is not None and (name != "reply" or not 400 <= self.code <= 599):
+            raise UserError(f"{name}: code : attendu / expected 400 … 599, with reply")
+        chosen = self.command or self.client or self.mailbox or self.nth is not None
+        if effect.disk and (chosen or self.protocol or self.probability < 1):
+            raise UserError(f"{name}: attendu / expected operator alone: a disk knows no command")
+
+    @property
+    def effect(self) -> Fault:
+        """What the fault does."""
+        return FAULTS[self.fault]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> MailRule:
+        """Build from plain data.
+
+        Raises:
+            UserError: an unknown or ill-typed member.
+        """
+        for name, value in data.items():
+            if name not in _TYPES:
+                raise UserError(f"fault: {name!r} : attendu / expected {', '.join(_TYPES)}")
+            if isinstance(value, bool) or not isinstance(value, _TYPES[name]):
+                raise UserError(f"fault: {name} = {value!r} ?")
+        if "fault" not in data:
+            raise UserError("fault: le nom manque / the name is missing")
+        return cls(**data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, without what fits all."""
+        return {k: v for k, v in asdict(self).items() if v not in ("", None)}
+
+    def fits(self, channel: Channel, point: str, mailbox: str) -> bool:
+        """Tell whether something that happens is what the rule is about."""
+        effect = self.effect
+        if self.operator not in ("", channel.operator) or channel.protocol not in effect.protocols:
+            return False
+        if self.protocol not in ("", channel.protocol) or self.client not in ("", channel.client):
+            return False
+        if self.mailbox and self.mailbox.lower() != mailbox.lower():
+            return False
+        if self.command:
+            return self.command == point
+        return point in effect.points if effect.points else point not in (CONNECT, MESSAGE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strike:
+    """What befalls a command: it waits, then it is done, or `rule` says what happens instead."""
+
+    seconds: float
+    rule: MailRule | None
+
+    @property
+    def names(self) -> str:
+        """The fault, for the journal."""
+        return self.rule.fault if self.rule else "slow"
+
+    @property
+    def reply(self) -> tuple[int, str, str]:
+        """Code, enhanced status and text of the SMTP reply."""
+        assert self.rule is not None
+        code, status, text = self.rule.effect.smtp
+        if self.rule.code is None:
+            return code, status, text
+        return self.rule.code, f"{self.rule.code // 100}{status[1:]}", text
+
+
+class MailFaults:
+    """The rules in force and what they have counted.
+
+    Args:
+        seed: of the probabilities.
+        rules: in force.
+    """
+
+    def __init__(self, seed: int = 0, rules: Sequence[MailRule] = ()) -> None:
+        self.seed = seed
+        self.rules = tuple(rules)
+        # Bounded: what was counted longest ago is forgotten first.
+        self._counts: OrderedDict[tuple[object, ...], int] = OrderedDict()
+
+    def replace(self, rules: Sequence[MailRule], seed: int | None = None) -> None:
+        """Put other rules in force; counting starts again."""
+        self._counts = OrderedDict()
+        self.seed = self.seed if seed is None else seed
+        self.rules = tuple(rules)
+
+    def full(self, operator: str) -> bool:
+        """Tell whether an operator's disk is to be taken for full."""
+        return any(each.effect.disk and each.operator in ("", operator) for each in self.rules)
+
+    def strike(
+        self, channel: Channel, point: str, *, mailbox: str = "", parties: tuple[str, ...] = ()
+    ) -> Strike | None:
+        """Count one event and return what befalls it.
+
+        Args:
+            channel: where.
+            point: command, CONNECT or MESSAGE.
+            mailbox: that it is about, as far as it is known.
+            parties: sender and recipient, for greylisting.
+        """
+        seconds, ending = 0.0, None
+        for index, rule in enumerate(self.rules):
+            effect = rule.effect
+            if effect.disk or not rule.fits(channel, point, mailbox):
+                continue
+            scope = channel.session if rule.per == "session" else ""
+            count = self._count(index, scope)
+            if rule.nth is not None and rule.nth != count:
+                continue
+            if rule.probability < 1 and (
+                uniform(self.seed, index, rule.fault, count) >= rule.probability
+            ):
+                continue
+            if effect.once and self._count(index, "once", channel.client, *parties) > 1:
+                continue
+            if effect.delays:
+                seconds += rule.seconds
+            else:
+                ending = ending or rule
+        return Strike(seconds=seconds, rule=ending) if seconds or ending else None
+
+    def _count(self, *key: object) -> int:
+        counts = self._counts
+        count = counts.pop(key, 0) + 1
+        counts[key] = count
+        while len(counts) > _COUNTED:
+            counts.popitem(last=False)
+        return count
