@@ -485,6 +485,29 @@ class Outage(Section):
     minutes: Annotated[float, Field(gt=0, le=366 * 1440)]
 
 
+class IncidentTable(Section):
+    """How often something fails, and for how long."""
+
+    per_year: Annotated[float, Field(ge=0, le=365)]
+    minutes: Annotated[float, Field(gt=0, le=7 * 1440)]
+
+
+class Incidents(Section):
+    """What fails: by kind, how often each thing does; how connections come back."""
+
+    endpoint: IncidentTable
+    host: IncidentTable
+    certificate: IncidentTable
+    name: IncidentTable
+    attack: IncidentTable
+    deployment: IncidentTable
+    psc: IncidentTable
+    sms: IncidentTable
+    directory: IncidentTable
+    spreads: Share
+    back_off: Positive
+
+
 class EndpointTable(Section):
     """One listener of a design that the scenario describes."""
 
@@ -617,6 +640,7 @@ class Scenario(Section):
     processor: Processor
     resources: Resources
     service: ServiceLevel
+    incidents: Incidents
     backends: Backends
     relay: Relay
     costs: Costs
