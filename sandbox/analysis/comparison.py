@@ -16,15 +16,17 @@ from typing import Any
 import pandas as pd
 
 from sandbox.analysis.headroom import Headroom, headroom_of
+from sandbox.analysis.incidents import Loss, incidents_of
 from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS, collect, headline, login_weights
 from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
 from sandbox.analysis.statistics import paired_difference, precise_enough
 from sandbox.observations.observations import Observations
 from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.candidates import Candidate, candidates
-from sandbox.space.compatibility import Compatibility, compatibility
+from sandbox.space.compatibility import Compatibility, can_connect, compatibility
 from sandbox.space.costs import DesignCost, design_cost
 from sandbox.space.errors import UserError
+from sandbox.space.incidents import Incident
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.population import Space, build_space
 from sandbox.space.scenario import Scenario
@@ -73,6 +75,7 @@ class Comparison:
             those who can under every one of the designs.
         costs: by design.
         headroom: by design, how much more traffic it carries.
+        incidents: by design, what each kind of incident costs.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
         sensitivity: None when it was not asked for.
         folder: where the observations are.
@@ -87,6 +90,7 @@ class Comparison:
     compatibility: Mapping[str, Compatibility]
     costs: Mapping[str, DesignCost]
     headroom: Mapping[str, Headroom]
+    incidents: Mapping[str, Mapping[Incident, Loss]]
     sweep: pd.DataFrame | None
     sensitivity: Sensitivity | None
     wall_seconds: float
@@ -282,10 +286,17 @@ def run_comparison(
     except TypeError:
         unknown = ", ".join(set(options) - set(Options.__slots__))
         raise UserError(
-            f"compare: unknown option {unknown}; known: {', '.join(Options.__slots__)}"
+            "option inconnue ; choisir parmi",
+            "unknown option; choose among",
+            where=f"compare: {unknown}",
+            then=", ".join(Options.__slots__),
         ) from None
     if chosen.replications is not None and not 1 <= chosen.replications <= 1000:
-        raise UserError(f"replications {chosen.replications}: must be 1 to 1000, or auto")
+        raise UserError(
+            "attendu 1 à 1000, ou auto",
+            "must be 1 to 1000, or auto",
+            where=f"replications {chosen.replications}",
+        )
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     weighed = candidates(loaded, chosen.designs, chosen.login_policy)
     report = progress or (lambda _stage, _share: None)
@@ -305,6 +316,7 @@ def run_comparison(
             loaded, weighed, seed=chosen.seed, workers=chosen.workers,
             progress=lambda share: report("sensitivity", share),
         )  # fmt: skip
+    able = can_connect(space, [(each.design, each.policy) for each in weighed.values()])
     return Comparison(
         scenario=loaded,
         options=chosen,
@@ -317,6 +329,7 @@ def run_comparison(
             name: design_cost(each.design, loaded, each.policy) for name, each in weighed.items()
         },
         headroom=headroom,
+        incidents={name: incidents_of(space, each, able) for name, each in weighed.items()},
         sweep=sweep,
         sensitivity=sensitivity,
         wall_seconds=time.perf_counter() - begin,

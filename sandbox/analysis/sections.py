@@ -243,14 +243,21 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             tables=[tables_load.phase_table(comparison, summary)], folded=True,
         ),
         Section(
+            "headroom", Text("Combien de trafic en plus", "How much more traffic"),
+            tables=[tables_load.headroom_table(comparison, summary)],
+        ),
+        Section(
+            "incidents", Text("Qui perd quoi dans un incident", "Who loses what in an incident"),
+            tables=[tables_load.incident_table(comparison, summary)],
+        ),
+        Section(
             "load", Text("Charge des endpoints sur la semaine", "Endpoint load over the week"),
             pictures=[_picture("load", Text(
                 "Connexions par minute selon l'heure de la semaine, par endpoint ; même échelle "
                 "logarithmique pour tous les designs.",
                 "Connections a minute by hour of the week, by endpoint; the same log scale for "
                 "all designs."))],
-            tables=[tables_load.headroom_table(comparison, summary),
-                    tables_load.endpoint_table(comparison, summary),
+            tables=[tables_load.endpoint_table(comparison, summary),
                     tables_load.back_end_table(comparison, summary)],
             folded=True,
         ),

@@ -2,6 +2,10 @@
 
 One input at a time goes to the low and to the high end of its range, on a sample of the space, a
 working week, with the same random numbers. What is compared is the order of the designs.
+
+So few people on their share of the servers would wait for the graininess of that share; they have
+whole servers, and nobody waits. What only decides when waiting begins (servers, limits, traffic) is
+therefore not varied here: it moves the headroom.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from sandbox.simulation.build import build_model
 from sandbox.simulation.observe import observe
 from sandbox.space.calendar import DayKind, day_kinds
 from sandbox.space.candidates import Candidate
+from sandbox.space.capacity import capacity_of
 from sandbox.space.compatibility import can_connect, compatibility
 from sandbox.space.errors import UserError
 from sandbox.space.loader import with_inputs
@@ -32,7 +37,8 @@ __all__ = ["Sensitivity", "Swing", "uncertain_inputs", "vary_inputs"]
 SAMPLE = 600  # accesses
 WEEK = 7
 # What says how many there are and when they work moves all designs alike; money is in the costs.
-LEFT_OUT = ("costs.", "migration.", "traffic.", "mailboxes.")
+LEFT_OUT = ("costs.", "migration.", "traffic.", "mailboxes.", "resources.", "service.")
+NATIONAL_SERVERS = ".servers"
 SAME_FOR_ALL = ("units", "deployment", "mailboxes", "active", "present_", "opening_", "closing_")
 RANKED = ("cannot_connect", "failure_share", "user_wait", "machine_latency")
 CHUNK = 8
@@ -80,7 +86,7 @@ def uncertain_inputs(scenario: Scenario) -> list[str]:
             used = key.split(".")[1] in scenario.populations
             used = used and not any(word in leaf for word in SAME_FOR_ALL)
         else:
-            used = not key.startswith(LEFT_OUT)
+            used = not key.startswith(LEFT_OUT) and not key.endswith(NATIONAL_SERVERS)
         ranged = row.low is not None and row.low != row.high
         if used and ranged and row.knowledge == "placeholder":
             keys.append(key)
@@ -114,7 +120,8 @@ def _evaluate(
     kept = can_connect(space, [(each.design, each.policy) for each in weighed.values()])
     runs: dict[str, Observations] = {}
     for name, each in weighed.items():
-        model = build_model(space, each.design, each.policy, only=kept)
+        capacity = capacity_of(scenario, each.design)
+        model = build_model(space, each.design, each.policy, capacity=capacity, only=kept)
         runs[name] = observe(space, each.design, model, fast.run(model), {})
     weights = login_weights(runs.values())
     values = {name: headline(run, weights) for name, run in runs.items()}

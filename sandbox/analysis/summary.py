@@ -10,11 +10,13 @@ from typing import Any
 
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.headroom import Headroom
+from sandbox.analysis.incidents import Loss
 from sandbox.analysis.metrics import METRICS, collect, latency
 from sandbox.analysis.statistics import estimate
 from sandbox.observations.observations import Observations
 from sandbox.space.compatibility import Part
 from sandbox.space.costs import PAYERS, Bill, migration_cost
+from sandbox.space.incidents import Incident
 from sandbox.space.methods import Method
 from sandbox.space.operators import uses_listed_operators
 from sandbox.space.tables import inputs, operator_classes
@@ -113,6 +115,19 @@ def _headroom(found: Headroom) -> dict[str, Any]:
         "breaks": where.part if where else None, "operator": (where.operator or None)
         if where else None,
     }  # fmt: skip
+
+
+def _incidents(losses: Mapping[Incident, Loss]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        str(incident): {
+            "person_hours": round(loss.person_hours, 3),
+            "messages_delayed": round(loss.messages_delayed, 3),
+            "recovery_seconds": round(loss.recovery_seconds, 1),
+        }
+        for incident, loss in losses.items()
+    }
+    total = sum(loss.yearly_person_hours for loss in losses.values())
+    return found | {"yearly_person_hours": round(total, 1)}
 
 
 def _bill(bill: Bill) -> dict[str, Any]:
@@ -215,6 +230,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
             },
             "metrics": metrics,
             "headroom": _headroom(comparison.headroom[name]),
+            "incidents": _incidents(comparison.incidents[name]),
             "compatibility": _compatibility(comparison, name),
             "auth_latency_seconds": {
                 str(method): {

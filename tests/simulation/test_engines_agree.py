@@ -17,6 +17,7 @@ from sandbox.space.errors import UserError
 from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import CAPABILITIES, METHODS, Method
 from tests.simulation.small import (
+    ALL_ABLE,
     ENGINES,
     able,
     assert_same,
@@ -208,6 +209,11 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str, set[Cause]]] = {
             "software.mail_client.timeout": 60,
         }),
         "single-endpoint", {Cause.CLIENT_TIMEOUT, Cause.SLOT_TIMEOUT},
+    ),
+    "limits of a mailbox and of an address": (
+        everyone(method="totp", software="mail_client") | able("mail_client", **ALL_ABLE)
+        | {"resources.user_connections": 7, "resources.address_imap_connections": 9},
+        "multi-endpoint", {Cause.USER_LIMIT, Cause.ADDRESS_LIMIT},
     ),
     "relays that are full": (
         {"traffic.messages": 400, "processor.relay": 3000.0, **slots(4),
