@@ -17,7 +17,7 @@ from sandbox.operators.model import Accepted, Rejected, SaslName
 from sandbox.operators.refusals import LoginAnswer
 from sandbox.space.methods import Method
 
-from .world import CHANNEL, ELSEWHERE, Asked, Try, World, password, told
+from .world import CHANNEL, ELSEWHERE, Asked, World, password, told
 
 CODES_ONLY = replace(CHANNEL, methods=(Method.TOTP,))
 PHONE_ONLY = replace(CHANNEL, methods=(Method.ECPS,))
@@ -303,14 +303,6 @@ def test_no_secret_is_looked_at_without_tls(world: World) -> None:
     clear = replace(CHANNEL, tls="")
     step = password(anne.mailbox, anne.password + anne.code(), clear)
     assert world.play(step) == ["tls-needed"]
-
-
-def test_the_login_command_goes_where_plain_is_offered(world: World) -> None:
-    anne = world.holder()
-    channel = replace(CHANNEL, mechanisms=(SaslName.PLAIN,))
-    step = password(anne.mailbox, anne.password + anne.code(), channel)
-    login = Try(replace(step.credentials, mechanism=SaslName.LOGIN), channel)
-    assert world.play(login) == [anne.mailbox]
 
 
 @pytest.mark.parametrize(

@@ -72,15 +72,16 @@ def counted(handler: Handler, asked: list[str], what: str) -> Handler:
 def served() -> Iterator[Pki]:
     asked: list[str] = []
     # Ports are known once the servers listen; the handlers are set after.
+    handlers: dict[str, Handler] = {}
     files, ocsp = (
-        HttpServer(app=plain_app(lambda _: Response())),
-        HttpServer(app=plain_app(lambda _: Response())),
+        HttpServer(app=plain_app(lambda request: handlers["files"](request))),
+        HttpServer(app=plain_app(lambda request: handlers["ocsp"](request))),
     )
     with running(files, ocsp):
         urls = Urls(files=f"http://127.0.0.1:{files.port}", ocsp=f"http://127.0.0.1:{ocsp.port}")
         ca, faults = TestCA(key_kind=KeyKind.P256, urls=urls), PkiFaults(delay=5)
-        files.handler = counted(files_handler(ca, faults), asked, "crl")
-        ocsp.handler = counted(ocsp_handler(ca, faults), asked, "ocsp")
+        handlers["files"] = counted(files_handler(ca, faults), asked, "crl")
+        handlers["ocsp"] = counted(ocsp_handler(ca, faults), asked, "ocsp")
         yield Pki(ca, faults, asked)
 
 
