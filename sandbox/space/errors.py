@@ -22,7 +22,7 @@ class UserError(Exception):
     """
 
     def __init__(
-        self, french: str, english: str = "", *, where: object = "", then: object = ""
+        self, french: str, english: str, *, where: object = "", then: object = ""
     ) -> None:
         super().__init__(french, english)  # args: an exception is pickled from them
         self.french = french
@@ -32,8 +32,7 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         """Return the line."""
-        both = " / ".join(filter(None, (self.french, self.english)))
-        line = " ".join(filter(None, (both, self.then)))
+        line = " ".join(filter(None, (f"{self.french} / {self.english}", self.then)))
         return " ".join(": ".join(filter(None, (self.where, line))).split())
 
     def at(self, where: object) -> UserError:
