@@ -62,7 +62,7 @@ def execute(
         sheet: of the space.
         started: given what passes a signal on to the command and all that it started.
     """
-    # At a terminal the command has to stay in its foreground group, which Ctrl-C reaches as a whole.
+    # At a terminal the command stays in its foreground group, which Ctrl-C reaches as a whole.
     apart = not os.isatty(0)
     job = subprocess.Popen(  # noqa: S602 - the user's own command line
         command,
