@@ -18,15 +18,15 @@ import numpy as np
 from sandbox.analysis.fit import fit
 from sandbox.observations import schema
 from sandbox.simulation import steps
-from sandbox.simulation.build import causes_of_exclusion
 from sandbox.simulation.dialogues import Dialogues
 from sandbox.simulation.draws import Law
 from sandbox.space import methods
+from sandbox.space.compatibility import barriers
 from sandbox.space.costs import design_cost
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.loader import load_scenario
 from sandbox.space.login_policies import BUILT_IN_POLICIES
-from sandbox.space.methods import METHODS, Feature, Method
+from sandbox.space.methods import CAPABILITIES, METHODS, Feature, Method
 from sandbox.space.population import Accesses, build_space
 from sandbox.space.tables import Input, inputs, operator_classes, operator_rows
 
@@ -111,10 +111,12 @@ def design_table() -> str:
         money = [f"{bill.total / 1e6:.2f}" for bill in (cost.low, cost.central, cost.high)]
         rows.append((
             f"`{name}`", cost.certificates, cost.dns_records, cost.public_addresses,
-            cost.firewall_openings, cost.editor_urls, len(design.endpoints), " / ".join(money),
+            cost.firewall_openings, cost.editor_urls, len(design.endpoints),
+            design.expiring_together, " / ".join(money),
         ))  # fmt: skip
     head = ("design", "certificates", "DNS records", "public addresses", "firewall openings",
-            "places an editor holds", "endpoints", "M€ a year: low / central / high")  # fmt: skip
+            "places an editor holds", "endpoints", "endpoints down when one certificate expires",
+            "M€ a year: low / central / high")  # fmt: skip
     return table(head, rows)
 
 
@@ -131,24 +133,18 @@ def endpoint_table() -> str:
     return table(head, rows)
 
 
-WITH_ALL = sum(
-    int(f)
-    for f in (
-        Feature.EXTERNAL,
-        Feature.XOAUTH2,
-        Feature.ALONE_IMAP,
-        Feature.ALONE_SMTP,
-        Feature.PORT_SETTING,
-        Feature.METHOD_URL,
-    )
-)
+HURTS = (Feature.REQUEST_FAILS, Feature.REQUEST_PROMPTS)
+WITH_ALL = sum(int(each) for each in CAPABILITIES.values() if each not in HURTS)
 LACKS: dict[str, int] = {
-    "no SASL EXTERNAL": WITH_ALL & ~Feature.EXTERNAL,
-    "no XOAUTH2": WITH_ALL & ~Feature.XOAUTH2,
-    "stops at PREAUTH": WITH_ALL & ~Feature.ALONE_IMAP,
-    "insists on AUTH before MAIL": WITH_ALL & ~Feature.ALONE_SMTP,
+    "no EXTERNAL": WITH_ALL & ~(Feature.IMAP_EXTERNAL | Feature.SMTP_EXTERNAL),
+    "no EXTERNAL to send": WITH_ALL & ~Feature.SMTP_EXTERNAL,
+    "no XOAUTH2": WITH_ALL & ~(Feature.IMAP_XOAUTH2 | Feature.SMTP_XOAUTH2),
+    "stops at PREAUTH": WITH_ALL & ~Feature.IMAP_ALONE,
+    "insists on AUTH before MAIL, without EXTERNAL": WITH_ALL
+    & ~(Feature.SMTP_ALONE | Feature.SMTP_EXTERNAL),
     "cannot set a port": WITH_ALL & ~Feature.PORT_SETTING,
-    "holds one URL per operator": WITH_ALL & ~Feature.METHOD_URL,
+    "cannot set a host": WITH_ALL & ~Feature.HOST_SETTING,
+    "sends no server name (SNI)": WITH_ALL & ~Feature.SNI,
     "fails when asked for a certificate": WITH_ALL | Feature.REQUEST_FAILS,
     "site blocks non-standard ports": WITH_ALL | Feature.PORT_BLOCKED,
 }
@@ -163,14 +159,15 @@ def exclusion_table() -> str:
         kind=zeros.astype(np.int8), population=zeros.astype(np.int8),
         operator=zeros.astype(np.int32),
         method=np.array([list(Method).index(m) for _, m in cases], dtype=np.int8),
-        software=zeros.astype(np.int8), rtt=np.ones(count),
+        software=zeros.astype(np.int8),
+        product=zeros.astype(np.int16), rtt=np.ones(count),
         features=np.array([LACKS[lack] for lack, _ in cases], dtype=np.int64),
         mailbox=np.arange(count), site=np.arange(count), identity=np.arange(count),
     )  # fmt: skip
     space = replace(build_space(load_scenario("demo"), scale=0.01), accesses=accesses)
     rows: dict[tuple[str, ...], list[str]] = {}
     for policy in BUILT_IN_POLICIES.values():
-        causes = [causes_of_exclusion(space, design, policy) for design in BUILT_IN.values()]
+        causes = [barriers(space, design, policy) for design in BUILT_IN.values()]
         for lack in LACKS:
             mine = [row for row, (lacked, _) in enumerate(cases) if lacked == lack]
             cells = []

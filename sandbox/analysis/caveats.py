@@ -16,19 +16,19 @@ from sandbox.analysis.wording import (
     say,
 )
 
-__all__ = ["UNCERTAIN", "basis_text", "cost_text", "ranking_text"]
+__all__ = ["UNCERTAIN", "basis_text", "cost_text", "provisional", "ranking_text"]
 
 # What each result rests on: inputs by key, to say how much of it nobody measured or published.
 RESTS_ON: dict[str, tuple[str, ...]] = {
-    "mechanism": ("software.*.sasl_external", "software.*.xoauth2", "populations.*.method_*"),
-    "certificate_request": ("software.*.certificate_request_fails",),
-    "port_setting": ("software.*.port_setting",),
-    "method_url": ("software.*.method_url",),
+    "access": ("products.*", "populations.*.method_*", "populations.*.software_*"),
     "port_blocked": ("populations.*.port_blocked",),
-    "waits": ("methods.*",),
+    "failure_share": ("methods.*", "policies.*", "resources.*"),
+    "user_wait": ("methods.*", "policies.*"),
+    "machine_latency": ("network.*", "processor.*", "resources.*", "backends.*",
+                        "populations.*.rtt"),
     "limits": ("resources.*", "service.*", "processor.*", "backends.psc.*"),
     "costs": ("costs.*",),
-}
+}  # fmt: skip
 UNCERTAIN = ("placeholder", "expert guess")
 MOST_KEYS = 5
 
@@ -75,14 +75,25 @@ def cost_text(summary: Summary) -> Text:
     )  # fmt: skip
 
 
+def provisional(summary: Summary, result: str) -> int:
+    """Return on how many placeholders a result (a key of RESTS_ON) rests."""
+    return sum(
+        row["knowledge"] == "placeholder"
+        and any(fnmatch(row["key"], pattern) for pattern in RESTS_ON[result])
+        for row in summary["assumptions"]
+    )
+
+
 def basis_text(summary: Summary) -> Text:
     """Say which results rest on inputs that nobody measured or published."""
     rows = summary["assumptions"]
-    causes = {c for d in summary["designs"].values() for c in d["cannot_connect"] if c in RESTS_ON}
-    access = tuple(pattern for cause in sorted(causes) for pattern in RESTS_ON[cause])
+    ports = any(
+        "port_blocked" in each["compatibility"]["by_cause"] for each in summary["designs"].values()
+    )
+    access = RESTS_ON["access"] + (RESTS_ON["port_blocked"] if ports else ())
     results = [
         (Text("qui peut se connecter", "who can connect"), access),
-        (Text("les attentes", "waits"), RESTS_ON["waits"]),
+        (Text("les attentes", "waits"), RESTS_ON["user_wait"]),
         (Text("la marge de charge", "headroom"), RESTS_ON["limits"]),
         (Text("les coûts", "costs"), RESTS_ON["costs"]),
     ]

@@ -12,15 +12,15 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sandbox.analysis.influence import influences
-from sandbox.analysis.metrics import EXCLUSIONS, METRICS
-from sandbox.analysis.wording import CAUSES, Text, decimal, difference, percent
+from sandbox.analysis.metrics import COMPARED
+from sandbox.analysis.wording import BARRIERS, CAUSES, Text, decimal, difference, percent
 
 if TYPE_CHECKING:
     from sandbox.analysis.canvas import Canvas
     from sandbox.analysis.comparison import Comparison
 
 __all__ = [
-    "EXCLUSION_COLOURS", "cannot_connect", "connections", "costs", "failure_causes",
+    "BARRIER_COLOURS", "cannot_connect", "connections", "costs", "failure_causes",
     "failure_shares", "failures", "largest", "peak_fill", "sensitivity", "sweep", "swept_metrics",
 ]  # fmt: skip
 
@@ -28,9 +28,9 @@ LARGEST = 10
 MOST_INPUTS = 12
 NAME_WIDTH = 30
 # Tol's light and muted palettes: safe too, and never taken for the colour of a design.
-EXCLUSION_COLOURS = dict(
-    zip(EXCLUSIONS, ("#77AADD", "#99DDFF", "#EEDD88", "#FFAABB", "#EE8866"), strict=True)
-)
+BARRIER_COLOURS = dict(zip(
+    BARRIERS, ("#77AADD", "#99DDFF", "#EEDD88", "#FFAABB", "#EE8866", "#BBCC33"), strict=True
+))  # fmt: skip
 PAYERS = {
     "operators": (Text("opérateurs", "operators"), "#77AADD"),
     "editors": (Text("éditeurs", "editors"), "#EEDD88"),
@@ -67,20 +67,23 @@ def cannot_connect(canvas: Canvas, grid: Any) -> None:
     """Stacked bars: one per design, one colour per cause."""
     axes: Axes = grid[0][0]
     rows = _design_rows(canvas, axes)
-    excluded = canvas.comparison.excluded
+    who = canvas.comparison.compatibility
+    stopped = {name: who[name].whole.by_cause for name in canvas.designs}
     left = np.zeros(len(rows))
-    for cause, colour in EXCLUSION_COLOURS.items():
-        values = np.array([excluded[name].get(cause, 0.0) for name in canvas.designs])
+    for cause, colour in BARRIER_COLOURS.items():
+        values = np.array([stopped[name].get(cause, 0.0) for name in canvas.designs])
         if values.any():
             axes.barh(rows, values, 0.6, left=left, color=colour,
-                      label=CAUSES[cause][canvas.language])  # fmt: skip
+                      label=BARRIERS[cause][canvas.language])  # fmt: skip
             left += values
     for row, total in zip(rows, left, strict=True):
         axes.annotate(percent(total)[canvas.language], (total, row), (4, 0),
                       textcoords="offset points", va="center")  # fmt: skip
     axes.set_xlim(0, max(float(left.max()) * 1.12, 0.001))
     share_axis(axes.xaxis, canvas.language)
-    axes.set_xlabel(Text("part des accès", "share of accesses")[canvas.language])
+    axes.set_xlabel(
+        Text("part des accès, hors webmail", "share of accesses, webmail apart")[canvas.language]
+    )
     if left.any():
         axes.figure.legend(loc="outside upper left", ncols=2)
 
@@ -135,7 +138,7 @@ def banded(axes: Axes, rows: int) -> None:
 
 
 def failure_shares(comparison: Comparison) -> dict[str, dict[str, float]]:
-    """Return, by design, failures by cause over attempts of accesses that can connect."""
+    """Return, by design, failures by cause over attempts."""
     shares = {}
     for name, runs in comparison.runs.items():
         attempts = 0
@@ -143,10 +146,9 @@ def failure_shares(comparison: Comparison) -> dict[str, dict[str, float]]:
         for run in runs:
             frame = run.tables["failures"].query("protocol != 'relay'")
             by_cause = frame.groupby("cause")["count"].sum()
-            lost = by_cause[~by_cause.index.isin(EXCLUSIONS)]
             logins = run.tables["login_totals"].query("measure == 'machine'")
-            attempts += int(logins["count"].sum()) + int(lost.sum())
-            for cause, count in lost.items():
+            attempts += int(logins["count"].sum()) + int(by_cause.sum())
+            for cause, count in by_cause.items():
                 counts[str(cause)] = counts.get(str(cause), 0) + int(count)
         shares[name] = {c: n / attempts for c, n in counts.items() if n}
     return shares
@@ -255,18 +257,18 @@ def sensitivity(canvas: Canvas, grid: Any) -> None:
     if not rows:
         _empty(axes, Text("Aucune entrée incertaine.", "No uncertain input.")[canvas.language])
         return
-    values = np.array([[i.moves[m] / METRICS[m].threshold for m in metrics] for i in rows])
+    values = np.array([[i.moves[m] / COMPARED[m].threshold for m in metrics] for i in rows])
     image = axes.imshow(np.clip(values, 0.1, 1000), cmap="Blues", norm=LogNorm(0.1, 1000),
                         aspect="auto")  # fmt: skip
     for row, item in enumerate(rows):
         for column, metric in enumerate(metrics):
             move = item.moves[metric]
-            text = difference(move, METRICS[metric].unit)[canvas.language]
+            text = difference(move, COMPARED[metric].unit)[canvas.language]
             mark = "⇄ " if metric in item.changed else ""
             axes.text(column, row, mark + text, ha="center", va="center", fontsize=8,
                       weight="bold" if mark else "normal",
                       color="white" if values[row, column] > 30 else "#222222")  # fmt: skip
-    labels = [Text(METRICS[m].french, METRICS[m].english)[canvas.language] for m in metrics]
+    labels = [Text(COMPARED[m].french, COMPARED[m].english)[canvas.language] for m in metrics]
     axes.set_xticks(range(len(metrics)), [wrapped(label, 17) for label in labels], fontsize=8)
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(rows)), [item.key for item in rows])
@@ -291,9 +293,9 @@ def swept_metrics(comparison: Comparison) -> list[str]:
     spread = comparison.sweep.groupby(["metric", "design"])["result"].agg(
         lambda v: v.max() - v.min()
     )
-    return [m for m in METRICS
+    return [m for m in COMPARED
             if m in spread.index.get_level_values(0)
-            and spread[m].max() >= METRICS[m].threshold]  # fmt: skip
+            and spread[m].max() >= COMPARED[m].threshold]  # fmt: skip
 
 
 def sweep(canvas: Canvas, grid: Any) -> None:
@@ -309,7 +311,7 @@ def sweep(canvas: Canvas, grid: Any) -> None:
                      "The sweep moves no metric by more than its threshold.")  # fmt: skip
         _empty(panels[0], still[canvas.language])
     for axes, metric in zip(panels, shown, strict=False):
-        facts = METRICS[metric]
+        facts = COMPARED[metric]
         mine = frame[frame["metric"] == metric]
         for name in canvas.designs:
             line = mine[mine["design"] == name]

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.headroom import Headroom
-from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.metrics import COMPARED, METRICS
 from sandbox.analysis.result import compare as run_comparison
 from sandbox.analysis.statistics import estimate
 from sandbox.space.errors import UserError
@@ -39,7 +39,6 @@ COSTS = {
 }
 SHORT = {
     "cannot_connect": ("exclus", "out"),
-    "undelivered": ("perdus", "lost"),
     "failure_share": ("échecs", "failed"),
     "user_wait": ("attente", "wait"),
     "machine_latency": ("machine", "machine"),
@@ -53,7 +52,11 @@ def _replications(_context: click.Context, _parameter: click.Parameter, value: s
     try:
         return int(value)
     except ValueError:
-        raise UserError(f"--replications {value}: must be a whole number or auto") from None
+        raise UserError(
+            "attendu un nombre entier, ou auto",
+            "must be a whole number or auto",
+            where=f"--replications {value}",
+        ) from None
 
 
 @contextmanager
@@ -107,14 +110,15 @@ def show(comparison: Comparison) -> None:
     scenario = comparison.scenario
     console.print(f"\n[bold]{scenario.title}[/bold] / {scenario.title_en}\n")
     costs = _table("", [*COSTS.values(), ("k€/an", "k€/year")])
-    metrics = _table("", [*(SHORT[name] for name in METRICS), ("marge", "headroom")])
+    metrics = _table("", [*(SHORT[name] for name in COMPARED), ("marge", "headroom")])
     for name in comparison.designs:
         cost = comparison.costs[name]
         costs.add_row(
             name, *(str(getattr(cost, field)) for field in COSTS),
             f"{cost.central.total / 1000:,.0f}".replace(",", " "),
         )  # fmt: skip
-        metrics.add_row(name, *(
+        out = comparison.compatibility[name].whole.cannot_connect
+        metrics.add_row(name, _cell([out], "share"), *(
             _cell([row[metric.name] for row in comparison.metrics[name]], metric.unit)
             for metric in METRICS.values()
         ), _headroom(comparison.headroom[name]))  # fmt: skip
@@ -122,7 +126,7 @@ def show(comparison: Comparison) -> None:
     console.print()
     console.print(metrics)
     console.print()
-    for name, metric in METRICS.items():
+    for name, metric in COMPARED.items():
         console.print(f"[dim]{SHORT[name][0]}: {metric.french} / {metric.english}[/dim]")
     console.print(
         "[dim]marge: trafic d'aujourd'hui multiplié, au premier défaut de service / "
@@ -198,7 +202,7 @@ def compare(
     replications: int | None, seed: int, scale: float, workers: int | None,
     out: Path | None, *, trace: bool, sensitivity: bool,
 ) -> None:  # fmt: skip
-    """Rejoue un scénario sous chaque architecture et les compare.
+    """Rejoue un scénario sous chaque architecture et les compare. / Replays a scenario.
 
     Replays a scenario under each design and compares them. SCENARIO is a shipped name
     (aout-2021, mai-2025, demo, panne-psc, pare-feu, bascule-ecps, deux-portes) or a TOML file.

@@ -16,14 +16,17 @@ from typing import Any
 import pandas as pd
 
 from sandbox.analysis.headroom import Headroom, headroom_of
-from sandbox.analysis.metrics import METRICS, collect, headline, login_weights
+from sandbox.analysis.incidents import Loss, incidents_of
+from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS, collect, headline, login_weights
 from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
 from sandbox.analysis.statistics import paired_difference, precise_enough
 from sandbox.observations.observations import Observations
 from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.candidates import Candidate, candidates
+from sandbox.space.compatibility import Compatibility, can_connect, compatibility
 from sandbox.space.costs import DesignCost, design_cost
 from sandbox.space.errors import UserError
+from sandbox.space.incidents import Incident
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.population import Space, build_space
 from sandbox.space.scenario import Scenario
@@ -68,9 +71,11 @@ class Comparison:
         runs: observations by design, in order of replication.
         metrics: by design, one dict of METRICS per replication.
         space: of the first replication; others have as many mailboxes and other people.
-        excluded: by design, share of accesses that cannot connect, by cause (mean).
+        compatibility: by design, who can connect, computed; what is simulated is the traffic of
+            those who can under every one of the designs.
         costs: by design.
         headroom: by design, how much more traffic it carries.
+        incidents: by design, what each kind of incident costs.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
         sensitivity: None when it was not asked for.
         folder: where the observations are.
@@ -82,9 +87,10 @@ class Comparison:
     candidates: Mapping[str, Candidate]
     runs: Mapping[str, Sequence[Observations]]
     metrics: Mapping[str, Sequence[Mapping[str, float]]]
-    excluded: Mapping[str, Mapping[str, float]]
+    compatibility: Mapping[str, Compatibility]
     costs: Mapping[str, DesignCost]
     headroom: Mapping[str, Headroom]
+    incidents: Mapping[str, Mapping[Incident, Loss]]
     sweep: pd.DataFrame | None
     sensitivity: Sensitivity | None
     wall_seconds: float
@@ -151,9 +157,10 @@ def _interval(ends: tuple[float, float] | None) -> list[float | None] | None:
 def _tasks(
     scenario: Scenario, options: Options, weighed: Candidates, replications: range
 ) -> list[Task]:
+    among = tuple((each.design.name, each.policy.name) for each in weighed.values())
     return [
         Task(scenario, candidate.design.name, candidate.policy.name, replication, options.seed,
-             options.scale, options.engine, options.trace)
+             options.scale, options.engine, options.trace, among)
         for replication in replications
         for candidate in weighed.values()
     ]  # fmt: skip
@@ -165,25 +172,19 @@ def _by_name(weighed: Candidates, found: Sequence[Observations]) -> dict[str, li
     return {name: list(found[place :: len(names)]) for place, name in enumerate(names)}
 
 
-def _exclusions(runs: Mapping[str, Sequence[Observations]]) -> dict[str, dict[str, float]]:
-    """Return, by design, the share of accesses that each cause keeps out: mean of replications."""
-    shares: dict[str, dict[str, float]] = {}
-    for name, replications in runs.items():
-        mine = shares.setdefault(name, {})
-        for run in replications:
-            for cause, share in run.about["excluded"].items():
-                mine[cause] = mine.get(cause, 0.0) + share / len(replications)
-    return shares
+def _compatibilities(
+    scenario: Scenario, weighed: Candidates, scale: float
+) -> dict[str, Compatibility]:
+    return {
+        name: compatibility(scenario, each.design, each.policy, scale=scale)
+        for name, each in weighed.items()
+    }
 
 
-def _headlines(
-    runs: Mapping[str, Sequence[Observations]],
-) -> dict[str, list[dict[str, float]]]:
+def _headlines(runs: Mapping[str, Sequence[Observations]]) -> dict[str, list[dict[str, float]]]:
     weights = login_weights(run for replications in runs.values() for run in replications)
     return {
-        design: [
-            headline(run, sum(run.about["excluded"].values()), weights) for run in replications
-        ]
+        design: [headline(run, weights) for run in replications]
         for design, replications in runs.items()
     }
 
@@ -235,6 +236,8 @@ def _sweep(
             ),
         )  # fmt: skip
         metrics = _headlines(_by_name(weighed, found))
+        for name, who in _compatibilities(point, weighed, options.scale).items():
+            metrics[name][0][CANNOT_CONNECT.name] = who.whole.cannot_connect
         label = sweep.labels[number] if sweep.labels else f"{sweep.values[number]:g}"
         rows += [
             {"key": sweep.key, "value": sweep.values[number], "label": label, "design": design,
@@ -283,10 +286,17 @@ def run_comparison(
     except TypeError:
         unknown = ", ".join(set(options) - set(Options.__slots__))
         raise UserError(
-            f"compare: unknown option {unknown}; known: {', '.join(Options.__slots__)}"
+            "option inconnue ; choisir parmi",
+            "unknown option; choose among",
+            where=f"compare: {unknown}",
+            then=", ".join(Options.__slots__),
         ) from None
     if chosen.replications is not None and not 1 <= chosen.replications <= 1000:
-        raise UserError(f"replications {chosen.replications}: must be 1 to 1000, or auto")
+        raise UserError(
+            "attendu 1 à 1000, ou auto",
+            "must be 1 to 1000, or auto",
+            where=f"replications {chosen.replications}",
+        )
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     weighed = candidates(loaded, chosen.designs, chosen.login_policy)
     report = progress or (lambda _stage, _share: None)
@@ -306,6 +316,7 @@ def run_comparison(
             loaded, weighed, seed=chosen.seed, workers=chosen.workers,
             progress=lambda share: report("sensitivity", share),
         )  # fmt: skip
+    able = can_connect(space, [(each.design, each.policy) for each in weighed.values()])
     return Comparison(
         scenario=loaded,
         options=chosen,
@@ -313,11 +324,12 @@ def run_comparison(
         candidates=weighed,
         runs=runs,
         metrics=metrics,
-        excluded=_exclusions(runs),
+        compatibility=_compatibilities(loaded, weighed, chosen.scale),
         costs={
             name: design_cost(each.design, loaded, each.policy) for name, each in weighed.items()
         },
         headroom=headroom,
+        incidents={name: incidents_of(space, each, able) for name, each in weighed.items()},
         sweep=sweep,
         sensitivity=sensitivity,
         wall_seconds=time.perf_counter() - begin,

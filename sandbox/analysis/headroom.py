@@ -29,7 +29,6 @@ from sandbox.observations.schema import Cause, Protocol
 from sandbox.simulation import fast
 from sandbox.simulation.build import (
     build_model,
-    causes_of_exclusion,
     without_contention,
 )
 from sandbox.simulation.dialogues import group_of
@@ -37,6 +36,7 @@ from sandbox.simulation.model import EndpointStat, Model, PoolStat, Record, Stat
 from sandbox.space.calendar import DayKind, day_kinds
 from sandbox.space.candidates import Candidate
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, capacity_of
+from sandbox.space.compatibility import can_connect
 from sandbox.space.designs import Design
 from sandbox.space.methods import METHODS, Method
 from sandbox.space.population import Space, build_space
@@ -204,9 +204,7 @@ class _Sample:
     def run(self, multiplier: float, capacity: Capacity | None) -> tuple[Space, Model, Record]:
         """Run the morning with so much traffic; without capacity, on servers that never wait."""
         space = self._space(multiplier)
-        survive = np.all(
-            [causes_of_exclusion(space, c.design, c.policy) < 0 for c in self.others], axis=0
-        )
+        survive = can_connect(space, [(each.design, each.policy) for each in self.others])
         model = _morning(
             build_model(space, self.design, self.candidate.policy, capacity=capacity, only=survive)
         )

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.metrics import COMPARED
 from sandbox.analysis.sensitivity import Sensitivity
 
 __all__ = ["Influence", "influences"]
@@ -31,7 +31,7 @@ class Influence:
     @property
     def weight(self) -> float:
         """Largest move, in thresholds of its metric."""
-        return max((move / METRICS[m].threshold for m, move in self.moves.items()), default=0.0)
+        return max((move / COMPARED[m].threshold for m, move in self.moves.items()), default=0.0)
 
 
 def _move(base: Mapping[str, float], other: Mapping[str, float]) -> float:

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from sandbox.observations.observations import Observations
-from sandbox.observations.schema import Cause
 
-__all__ = ["EXCLUSIONS", "METRICS", "Metric", "headline", "latency", "login_weights"]
+__all__ = [
+    "CANNOT_CONNECT", "COMPARED", "METRICS", "Metric", "collect", "headline", "latency",
+    "login_weights",
+]  # fmt: skip
 
-EXCLUSIONS = tuple(c.name.lower() for c in Cause if c <= Cause.PORT_BLOCKED)
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
@@ -39,12 +40,8 @@ class Metric:
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("cannot_connect", "accès qui ne peuvent pas se connecter",
-               "accesses that cannot connect", "share", 0.001),
-        Metric("undelivered", "messages qui n'arrivent pas",
-               "messages that do not arrive", "share", 0.001),
-        Metric("failure_share", "échecs d'authentification (accès compatibles)",
-               "failed logins (compatible accesses)", "share", 0.0005),
+        Metric("failure_share", "échecs d'authentification",
+               "failed logins", "share", 0.0005),
         Metric("user_wait", "attente moyenne d'une personne, à mélange égal",
                "mean wait of a person, same mix", "s", 0.1),
         Metric("machine_latency", "latence machine moyenne, à mélange égal",
@@ -53,6 +50,12 @@ METRICS: dict[str, Metric] = {
                "busiest minute of Pro Santé Connect", "share", 0.02),
     )
 }  # fmt: skip
+# Computed by `space.compatibility`, not simulated: the traffic is that of who can connect.
+CANNOT_CONNECT = Metric(
+    "cannot_connect", "accès qui ne peuvent pas se connecter", "accesses that cannot connect",
+    "share", 0.001,
+)  # fmt: skip
+COMPARED: dict[str, Metric] = {CANNOT_CONNECT.name: CANNOT_CONNECT, **METRICS}
 
 
 def latency(observations: Observations, method: str, measure: str) -> dict[str, float]:
@@ -83,7 +86,8 @@ def _quantile(counts: pd.Series, q: float) -> float:
 def login_weights(runs: Iterable[Observations]) -> dict[str, pd.Series]:
     """Return, by measure, the share of each method in the logins of all designs together.
 
-    Designs exclude different people; means are compared at this common mix.
+    Failures take logins away from one method more than from another; means are compared at this
+    common mix.
     """
     totals = pd.concat([run.tables["login_totals"] for run in runs])
     weights = {}
@@ -103,32 +107,21 @@ def _standardised(observations: Observations, measure: str, weights: pd.Series) 
     return float((means[known.index] * known).sum() / known.sum()) if len(known) else math.nan
 
 
-def headline(
-    observations: Observations, excluded: float, weights: dict[str, pd.Series]
-) -> dict[str, float]:
+def headline(observations: Observations, weights: dict[str, pd.Series]) -> dict[str, float]:
     """Return every metric of METRICS for one replication of one design.
 
     Args:
-        excluded: share of accesses that cannot connect under the design.
         weights: of `login_weights` over all designs compared.
     """
     tables = observations.tables
-    failures, sessions = tables["failures"], tables["sessions"]
-    logins = failures[failures["protocol"] != "relay"]
-    lost = logins[~logins["cause"].isin(EXCLUSIONS)]["count"].sum()
+    failures = tables["failures"]
+    lost = failures[failures["protocol"] != "relay"]["count"].sum()
     # A session tries again: each attempt ends in one login or one failure.
     totals = tables["login_totals"]
     attempts = totals[totals["measure"] == "machine"]["count"].sum() + lost
-    sent = sessions[sessions["protocol"] == "smtp"]["sessions"].sum()
-    submitted = totals[(totals["measure"] == "machine") & (totals["protocol"] == "smtp")]
-    relays = sessions[sessions["protocol"] == "relay"]["sessions"].sum()
-    # A message goes to several people: arrived is what was submitted, as far as its relays arrive.
-    arrived = tables["deliveries"]["count"].sum() / relays if relays else 0.0
     backends = tables["backends"]
     psc = backends.loc[backends["backend"] == "psc", "utilisation_peak"]
     return {
-        "cannot_connect": excluded,
-        "undelivered": float(1 - submitted["count"].sum() / sent * arrived) if sent else 0.0,
         "failure_share": float(lost / attempts) if attempts else math.nan,
         "user_wait": _standardised(observations, "user", weights["user"]),
         "machine_latency": _standardised(observations, "machine", weights["machine"]),

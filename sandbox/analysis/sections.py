@@ -92,6 +92,9 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
         (Text("BAL", "Mailboxes"), count(summary["mailboxes"])),
         (Text("Accès (personne ou application, BAL, logiciel)",
               "Accesses (person or application, mailbox, software)"), count(summary["accesses"])),
+        (Text("Accès simulés : ceux qui peuvent se connecter sous chaque design",
+              "Accesses simulated: those that can connect under every design"),
+         count(summary["accesses_simulated"])),
         (Text("Messages émis, par réplication", "Messages sent, each replication"),
          count(summary["messages"])),
         (Text("Sessions, par réplication", "Sessions, each replication"),
@@ -182,10 +185,10 @@ METHOD_NOTES = [
          "Durations go to log-binned histograms (relative error of 1% at most); means and totals "
          "are exact."),
     Text("« À mélange égal » : moyenne pondérée par la part de chaque méthode dans les connexions "
-         "de tous les designs, pour qu'un design n'ait pas l'air rapide parce qu'il exclut des "
-         "gens.",
-         "“Same mix”: mean weighted by the share of each method in the logins of all designs, so "
-         "that a design does not look quick because it keeps people out."),
+         "de tous les designs ; tous rejouent les mêmes accès, ceux qui peuvent se connecter sous "
+         "chacun.",
+         "“Same mix”: mean weighted by the share of each method in the logins of all designs; all "
+         "replay the same accesses, those that can connect under every one."),
 ]  # fmt: skip
 
 
@@ -199,10 +202,22 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
         ),
         Section(
             "access", Text("Qui ne peut pas se connecter", "Who cannot connect"),
+            [Text(
+                "Calculé, non simulé : chaque produit a un jeu de capacités, chaque site un "
+                "pare-feu, et une personne a une seule méthode. Qui ne peut pas se connecter "
+                "n'envoie rien : ce n'est pas un message perdu, c'est un volume à migrer d'abord. "
+                "Tenir plusieurs noms est un travail d'éditeur et de support, compté dans les "
+                "coûts. Le webmail, chez l'opérateur, n'emploie pas cette interface.",
+                "Computed, not simulated: each product has one set of capabilities, each site one "
+                "firewall, and a person has one method. Who cannot connect sends nothing: not a "
+                "message lost, a volume to migrate first. Holding several names is work for "
+                "editors and support, counted in the costs. Webmail, at the operator's, does not "
+                "use this interface.")],
             pictures=[_picture("cannot_connect", Text(
                 "Part des accès exclus, par design et par cause.",
                 "Share of accesses kept out, by design and cause."))],
-            tables=[tables.exclusion_table(comparison, summary)],
+            tables=[tables.exclusion_table(summary),
+                    *(tables.part_table(summary, key) for key in tables.PARTS)],
         ),
         Section(
             "costs", Text("Ce que cela coûte", "What it costs"),
@@ -228,14 +243,21 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             tables=[tables_load.phase_table(comparison, summary)], folded=True,
         ),
         Section(
+            "headroom", Text("Combien de trafic en plus", "How much more traffic"),
+            tables=[tables_load.headroom_table(comparison, summary)],
+        ),
+        Section(
+            "incidents", Text("Qui perd quoi dans un incident", "Who loses what in an incident"),
+            tables=[tables_load.incident_table(comparison, summary)],
+        ),
+        Section(
             "load", Text("Charge des endpoints sur la semaine", "Endpoint load over the week"),
             pictures=[_picture("load", Text(
                 "Connexions par minute selon l'heure de la semaine, par endpoint ; même échelle "
                 "logarithmique pour tous les designs.",
                 "Connections a minute by hour of the week, by endpoint; the same log scale for "
                 "all designs."))],
-            tables=[tables_load.headroom_table(comparison, summary),
-                    tables_load.endpoint_table(comparison, summary),
+            tables=[tables_load.endpoint_table(comparison, summary),
                     tables_load.back_end_table(comparison, summary)],
             folded=True,
         ),
@@ -249,8 +271,8 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
         Section(
             "failures", Text("Échecs par cause", "Failures by cause"),
             pictures=[_picture("failures", Text(
-                "Échecs des accès qui peuvent se connecter, par cause.",
-                "Failures of accesses that can connect, by cause."))],
+                "Échecs par cause, sur les accès qui peuvent se connecter sous chaque design.",
+                "Failures by cause, of accesses that can connect under every design."))],
             tables=[tables.failure_table(comparison, summary)],
         ),
     ]  # fmt: skip

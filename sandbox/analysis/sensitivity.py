@@ -2,6 +2,10 @@
 
 One input at a time goes to the low and to the high end of its range, on a sample of the space, a
 working week, with the same random numbers. What is compared is the order of the designs.
+
+So few people on their share of the servers would wait for the graininess of that share; they have
+whole servers, and nobody waits. What only decides when waiting begins (servers, limits, traffic) is
+therefore not varied here: it moves the headroom.
 """
 
 from __future__ import annotations
@@ -13,13 +17,15 @@ from datetime import timedelta
 import numpy as np
 from joblib import Parallel, delayed
 
-from sandbox.analysis.metrics import METRICS, headline, login_weights
+from sandbox.analysis.metrics import CANNOT_CONNECT, COMPARED, METRICS, headline, login_weights
 from sandbox.observations.observations import Observations
 from sandbox.simulation import fast
-from sandbox.simulation.build import build_model, causes_of_exclusion
+from sandbox.simulation.build import build_model
 from sandbox.simulation.observe import observe
 from sandbox.space.calendar import DayKind, day_kinds
 from sandbox.space.candidates import Candidate
+from sandbox.space.capacity import capacity_of
+from sandbox.space.compatibility import can_connect, compatibility
 from sandbox.space.errors import UserError
 from sandbox.space.loader import with_inputs
 from sandbox.space.population import build_space
@@ -31,9 +37,10 @@ __all__ = ["Sensitivity", "Swing", "uncertain_inputs", "vary_inputs"]
 SAMPLE = 600  # accesses
 WEEK = 7
 # What says how many there are and when they work moves all designs alike; money is in the costs.
-LEFT_OUT = ("costs.", "migration.", "traffic.", "mailboxes.")
+LEFT_OUT = ("costs.", "migration.", "traffic.", "mailboxes.", "resources.", "service.")
+NATIONAL_SERVERS = ".servers"
 SAME_FOR_ALL = ("units", "deployment", "mailboxes", "active", "present_", "opening_", "closing_")
-RANKED = ("cannot_connect", "undelivered", "failure_share", "user_wait", "machine_latency")
+RANKED = ("cannot_connect", "failure_share", "user_wait", "machine_latency")
 CHUNK = 8
 
 
@@ -79,7 +86,7 @@ def uncertain_inputs(scenario: Scenario) -> list[str]:
             used = key.split(".")[1] in scenario.populations
             used = used and not any(word in leaf for word in SAME_FOR_ALL)
         else:
-            used = not key.startswith(LEFT_OUT)
+            used = not key.startswith(LEFT_OUT) and not key.endswith(NATIONAL_SERVERS)
         ranged = row.low is not None and row.low != row.high
         if used and ranged and row.knowledge == "placeholder":
             keys.append(key)
@@ -110,15 +117,29 @@ def _evaluate(
 ) -> dict[str, dict[str, float]]:
     """Return metric -> design -> value of one replication on a sample."""
     space = build_space(scenario, seed=seed, scale=scale)
+    kept = can_connect(space, [(each.design, each.policy) for each in weighed.values()])
     runs: dict[str, Observations] = {}
-    excluded: dict[str, float] = {}
     for name, each in weighed.items():
-        model = build_model(space, each.design, each.policy)
+        capacity = capacity_of(scenario, each.design)
+        model = build_model(space, each.design, each.policy, capacity=capacity, only=kept)
         runs[name] = observe(space, each.design, model, fast.run(model), {})
-        excluded[name] = float((causes_of_exclusion(space, each.design, each.policy) >= 0).mean())
     weights = login_weights(runs.values())
-    values = {name: headline(run, excluded[name], weights) for name, run in runs.items()}
-    return {metric: {name: values[name][metric] for name in weighed} for metric in RANKED}
+    values = {name: headline(run, weights) for name, run in runs.items()}
+    traffic = {m: {name: values[name][m] for name in weighed} for m in RANKED if m in METRICS}
+    return _access(scenario, weighed) | traffic
+
+
+def _access(scenario: Scenario, weighed: Mapping[str, Candidate]) -> dict[str, dict[str, float]]:
+    """Return who cannot connect, computed, as `_evaluate` returns its metrics."""
+    return {CANNOT_CONNECT.name: {
+        name: compatibility(scenario, each.design, each.policy).whole.cannot_connect
+        for name, each in weighed.items()
+    }}  # fmt: skip
+
+
+def _decides_access_alone(key: str) -> bool:
+    """Tell whether an input only says who can connect: what is compared is who can everywhere."""
+    return key.startswith("products.") or key.endswith(".port_blocked")
 
 
 def _order_differs(base: Mapping[str, float], other: Mapping[str, float], threshold: float) -> bool:
@@ -133,12 +154,14 @@ def _order_differs(base: Mapping[str, float], other: Mapping[str, float], thresh
 
 
 def _swing(
-    scenario: Scenario, weighed: Mapping[str, Candidate], seed: int, scale: float, key: str,
-    end: str,
+    scenario: Scenario, weighed: Mapping[str, Candidate], seed: int, scale: float,
+    base: dict[str, dict[str, float]], key: str, end: str,
 ) -> tuple[str, str, float, dict[str, dict[str, float]] | str]:  # fmt: skip
     value = getattr(inputs()[key], end)
     try:
         changed = with_inputs(scenario, {key: value})
+        if _decides_access_alone(key):
+            return key, end, value, base | _access(changed, weighed)
         return key, end, value, _evaluate(changed, weighed, seed, scale)
     except UserError as error:
         return key, end, value, str(error)
@@ -168,14 +191,14 @@ def vary_inputs(
     parallel = Parallel(
         n_jobs=workers or -1, backend="loky", batch_size=CHUNK, return_as="generator"
     )
-    jobs = (delayed(_swing)(week, weighed, seed, scale, key, end) for key, end in work)
+    jobs = (delayed(_swing)(week, weighed, seed, scale, base, key, end) for key, end in work)
     for number, (key, end, value, found) in enumerate(parallel(jobs)):
         if isinstance(found, str):
             left_out[f"{key} {end}"] = found
         else:
             changes = tuple(
                 metric for metric in RANKED
-                if _order_differs(base[metric], found[metric], METRICS[metric].threshold)
+                if _order_differs(base[metric], found[metric], COMPARED[metric].threshold)
             )  # fmt: skip
             swings.append(Swing(key, end, value, found, changes))
         if progress is not None:

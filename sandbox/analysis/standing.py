@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.wording import Text
 
 __all__ = [
-    "CRITERIA", "FULL", "PARTS", "VIEWS", "WEIGHED", "Summary", "capital", "design_name",
+    "FULL", "PARTS", "VIEWS", "WEIGHED", "Summary", "capital", "design_name",
     "judged_worse", "leaders", "mean_of", "pairs_of", "quoted",
 ]  # fmt: skip
 
 Summary = Mapping[str, Any]
-WEIGHED = ("undelivered", "failure_share", "user_wait", "machine_latency")
+WEIGHED = ("failure_share", "user_wait", "machine_latency")
 VIEWS = ("low", "central", "high")
 PARTS: dict[str | None, Text] = {
     "connections": Text("les connexions simultanées", "connections at once"),
@@ -24,15 +23,6 @@ PARTS: dict[str | None, Text] = {
     "sms": Text("les passerelles SMS", "the SMS gateways"),
     "directory": Text("l'annuaire santé", "the directory"),
     None: Text("rien", "nothing"),
-}
-CRITERIA: dict[str, Text] = {
-    "cannot_connect": Text("accès", "access"),
-    "undelivered": Text("messages perdus", "messages lost"),
-    "failure_share": Text("échecs", "failures"),
-    "user_wait": Text("attente", "wait"),
-    "machine_latency": Text("latence machine", "machine latency"),
-    "headroom": Text("marge de charge", "headroom"),
-    "cost": Text("coût", "cost"),
 }
 FULL = 1.0  # scale
 
@@ -80,40 +70,22 @@ def judged_worse(summary: Summary, metric: str, design: str, best: str) -> bool:
     return False
 
 
-def _unbeaten_costs(summary: Summary) -> set[str]:
-    """Return the designs that no other beats under all three views of the costs."""
-    totals = {
-        name: [design["yearly_cost_euros"][view]["total"] for view in VIEWS]
-        for name, design in summary["designs"].items()
-    }
-    return {
-        name for name, mine in totals.items()
-        if not any(all(o < m for o, m in zip(other, mine, strict=True))
-                   for other in totals.values())
-    }  # fmt: skip
-
-
 def leaders(summary: Summary) -> dict[str, set[str]]:
-    """Return, by criterion, the designs that are best or cannot be told from the best."""
+    """Return, by metric and for headroom, the best designs and those not told from them."""
     names = list(summary["designs"])
     found: dict[str, set[str]] = {}
-    for metric in ("cannot_connect", *WEIGHED):
+    for metric in WEIGHED:
         means = {name: mean_of(summary, name, metric) for name in names}
         known = {name: value for name, value in means.items() if value is not None}
         if not known:
             found[metric] = set(names)
             continue
         best = min(known, key=known.__getitem__)
-        if metric == "cannot_connect":  # a property of the population: no chance in it
-            least = known[best] + METRICS[metric].threshold
-            found[metric] = {name for name, value in known.items() if value < least}
-        else:
-            found[metric] = {
-                name for name in known
-                if name == best or not judged_worse(summary, metric, name, best)
-            }  # fmt: skip
+        found[metric] = {
+            name for name in known
+            if name == best or not judged_worse(summary, metric, name, best)
+        }  # fmt: skip
     headroom = {name: summary["designs"][name]["headroom"] for name in names}
-    best = max(each["low"] for each in headroom.values())
-    found["headroom"] = {name for name, each in headroom.items() if each["high"] >= best}
-    found["cost"] = _unbeaten_costs(summary)
+    best_low = max(each["low"] for each in headroom.values())
+    found["headroom"] = {name for name, each in headroom.items() if each["high"] >= best_low}
     return found

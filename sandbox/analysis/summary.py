@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.headroom import Headroom
+from sandbox.analysis.incidents import Loss
 from sandbox.analysis.metrics import METRICS, collect, latency
 from sandbox.analysis.statistics import estimate
 from sandbox.observations.observations import Observations
+from sandbox.space.compatibility import Part
 from sandbox.space.costs import PAYERS, Bill, migration_cost
+from sandbox.space.incidents import Incident
 from sandbox.space.methods import Method
 from sandbox.space.operators import uses_listed_operators
 from sandbox.space.tables import inputs, operator_classes
@@ -39,7 +43,7 @@ def _latency(runs: list[Observations], method: str, measure: str) -> dict[str, A
 
 
 def _failures(runs: list[Observations]) -> dict[str, float]:
-    """Return failures by cause, as shares of attempts to log in (excluded accesses included)."""
+    """Return failures by cause, as shares of attempts to log in."""
     attempts = 0
     counts: dict[str, int] = {}
     for run in runs:
@@ -49,6 +53,35 @@ def _failures(runs: list[Observations]) -> dict[str, float]:
         for cause, count in frame.groupby("cause")["count"].sum().items():
             counts[str(cause)] = counts.get(str(cause), 0) + int(count)
     return {cause: round(count / attempts, 9) for cause, count in sorted(counts.items())}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "accesses": round(part.accesses, 6),
+        "cannot_connect": round(part.cannot_connect, 9),
+        "by_cause": {cause: round(share, 9) for cause, share in part.by_cause.items()},
+    }
+
+
+def _parts(parts: Mapping[str, Part]) -> dict[str, Any]:
+    return {name: _part(part) for name, part in parts.items()}
+
+
+def _compatibility(comparison: Comparison, name: str) -> dict[str, Any]:
+    """Return who can connect, computed; webmail is counted apart."""
+    found, scenario = comparison.compatibility[name], comparison.scenario
+    share = found.messages_share(scenario)
+    return _part(found.whole) | {
+        "webmail": round(found.webmail, 6),
+        "by_product": _parts(found.by_product),
+        "by_population": _parts(found.by_population),
+        "by_method": _parts(found.by_method),
+        "volume_to_migrate": {
+            "accesses": round(found.whole.accesses * found.whole.cannot_connect, 6),
+            "message_share": round(share, 9),
+            "messages": round(share * scenario.traffic.messages * comparison.options.scale, 3),
+        },
+    }
 
 
 def _endpoints(comparison: Comparison, runs: list[Observations]) -> dict[str, Any]:
@@ -82,6 +115,19 @@ def _headroom(found: Headroom) -> dict[str, Any]:
         "breaks": where.part if where else None, "operator": (where.operator or None)
         if where else None,
     }  # fmt: skip
+
+
+def _incidents(losses: Mapping[Incident, Loss]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        str(incident): {
+            "person_hours": round(loss.person_hours, 3),
+            "messages_delayed": round(loss.messages_delayed, 3),
+            "recovery_seconds": round(loss.recovery_seconds, 1),
+        }
+        for incident, loss in losses.items()
+    }
+    total = sum(loss.yearly_person_hours for loss in losses.values())
+    return found | {"yearly_person_hours": round(total, 1)}
 
 
 def _bill(bill: Bill) -> dict[str, Any]:
@@ -184,9 +230,8 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
             },
             "metrics": metrics,
             "headroom": _headroom(comparison.headroom[name]),
-            "cannot_connect": {
-                cause: round(share, 9) for cause, share in comparison.excluded[name].items()
-            },
+            "incidents": _incidents(comparison.incidents[name]),
+            "compatibility": _compatibility(comparison, name),
             "auth_latency_seconds": {
                 str(method): {
                     measure: _latency(runs, str(method), measure) for measure in MEASURES
@@ -209,6 +254,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
         "replications": len(first),
         "mailboxes": int(comparison.space.mailboxes.sum()),
         "accesses": len(comparison.space.accesses),
+        "accesses_simulated": int(first[0].about["accesses"]),
         "messages": round(sum(sent) / len(sent)),
         "sessions": round(sum(sessions) / len(sessions)),
         "wall_seconds": round(comparison.wall_seconds, 3),

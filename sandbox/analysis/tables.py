@@ -13,6 +13,7 @@ from sandbox.analysis.grid import DESIGN, METHOD, Cell, Table, design_names, hea
 from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.standing import design_name, leaders
 from sandbox.analysis.wording import (
+    BARRIERS,
     CAUSES,
     METHOD_NAMES,
     NOTHING,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
 __all__ = [
-    "cost_table", "exclusion_table", "failure_table", "headline_table", "latency_table",
-    "pair_table",
+    "PARTS", "cost_table", "exclusion_table", "failure_table", "headline_table", "latency_table",
+    "pair_table", "part_table",
 ]  # fmt: skip
 
 
@@ -98,9 +99,9 @@ def headline_table(summary: Mapping[str, Any]) -> Table:
         rows.append([head(Text(metric.french, metric.english)), Cell(useful), *cells])
     return Table(
         Text("Moyennes des réplications [intervalle de Student à 95 %]. ✓ : le meilleur, ou un "
-             "design que rien d'établi et d'utile ne distingue de lui.",
+             "design que rien de net et d'utile ne distingue de lui.",
              "Means over replications [Student's 95% interval]. ✓: the best, or a design that "
-             "nothing established and useful tells from it."),
+             "nothing clear and useful tells from it."),
         [Text("Mesure", "Measure"), Text("Seuil utile", "What matters"), *design_names(summary)],
         rows,
     )  # fmt: skip
@@ -140,29 +141,62 @@ def failure_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
     total = [Cell(percent(sum(shares[design].values()))) for design in comparison.designs]
     rows.append([head(Text("Toutes causes", "All causes")), *total])
     return Table(
-        Text("Échecs, en part des tentatives des accès qui peuvent se connecter.",
-             "Failures, as a share of attempts of accesses that can connect."),
+        Text("Échecs, en part des tentatives des accès qui peuvent se connecter sous chaque "
+             "design.",
+             "Failures, as a share of attempts of accesses that can connect under every design."),
         [Text("Cause", "Cause"), *design_names(summary)], rows,
     )  # fmt: skip
 
 
-def exclusion_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
-    """Accesses that cannot connect."""
-    excluded = comparison.excluded
-    causes = [cause for cause in CAUSES if any(cause in shares for shares in excluded.values())]
+def exclusion_table(summary: Mapping[str, Any]) -> Table:
+    """Accesses that cannot connect, by barrier; then the messages to migrate first."""
+    found = {name: each["compatibility"] for name, each in summary["designs"].items()}
+    causes = [each for each in BARRIERS if any(each in who["by_cause"] for who in found.values())]
     rows = [
-        [head(CAUSES[cause]),
-         *(Cell(percent(excluded[design].get(cause, 0.0))) for design in comparison.designs)]
+        [head(BARRIERS[cause]),
+         *(Cell(percent(who["by_cause"].get(cause, 0.0))) for who in found.values())]
         for cause in causes
     ]  # fmt: skip
-    total = [Cell(percent(sum(excluded[design].values()))) for design in comparison.designs]
-    rows.append([head(Text("Total", "Total")), *total])
+    rows += [
+        [head(Text("Total", "Total")),
+         *(Cell(percent(who["cannot_connect"])) for who in found.values())],
+        [head(Text("Messages à migrer d'abord", "Messages to migrate first")),
+         *(Cell(percent(who["volume_to_migrate"]["message_share"])) for who in found.values())],
+    ]  # fmt: skip
     return Table(
-        Text("Accès (une personne ou une application, sa BAL, son logiciel) qui ne peuvent pas se "
-             "connecter, par cause.",
-             "Accesses (a person or an application, a mailbox, software) that cannot connect, by "
-             "cause."),
+        Text("Accès (une personne ou une application, sa BAL, son logiciel ; webmail à part) qui "
+             "ne peuvent pas se connecter, par cause : calcul exact sur les parts déclarées. Puis "
+             "la part des messages que leurs expéditeurs ne pourraient pas émettre : le volume à "
+             "migrer d'abord.",
+             "Accesses (a person or an application, a mailbox, software; webmail apart) that "
+             "cannot connect, by cause: computed exactly from the declared shares. Then the share "
+             "of messages whose senders could not send: the volume to migrate first."),
         [Text("Cause", "Cause"), *design_names(summary)], rows,
+    )  # fmt: skip
+
+
+PARTS = {
+    "by_product": Text("Produit", "Product"),
+    "by_population": Text("Population", "Population"),
+    "by_method": Text("Méthode", "Method"),
+}
+
+
+def part_table(summary: Mapping[str, Any], key: str) -> Table:
+    """Who cannot connect, by product, population or method (a key of PARTS)."""
+    found = {name: each["compatibility"][key] for name, each in summary["designs"].items()}
+    names = dict.fromkeys(name for parts in found.values() for name in parts)
+    first = next(iter(found.values()))
+    rows = [
+        [head(METHOD_NAMES.get(name, same(name))), Cell(count(round(first[name]["accesses"]))),
+         *(Cell(percent(parts[name]["cannot_connect"])) for parts in found.values())]
+        for name in names
+    ]  # fmt: skip
+    return Table(
+        say("Part des accès qui ne peuvent pas se connecter, par {what}.",
+            "Share of accesses that cannot connect, by {what}.",
+            what=Text(PARTS[key].fr.lower(), PARTS[key].en.lower())),
+        [PARTS[key], Text("Accès", "Accesses"), *design_names(summary)], rows,
     )  # fmt: skip
 
 
@@ -196,7 +230,7 @@ def pair_table(summary: Mapping[str, Any]) -> Table:
              "One family a measure: all its pairs, at 95% together (Bonferroni)."),
         [Text("Mesure", "Measure"), Text("Premier", "First"), Text("Second", "Second"),
          Text("Écart", "Difference"), Text("Intervalle", "Interval"),
-         Text("Établi", "Established"), Text("Au-dessus du seuil", "Above what matters"),
+         Text("Net", "Clear"), Text("Au-dessus du seuil", "Above what matters"),
          Text("Corrélation", "Correlation"),
          Text("Réduction de variance (×)", "Variance reduction (×)")],
         rows, tool="pairs",

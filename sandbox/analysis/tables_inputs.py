@@ -10,7 +10,7 @@ from sandbox.analysis.charts import (
 )
 from sandbox.analysis.grid import Cell, Table, design_names, head, words
 from sandbox.analysis.influence import influences
-from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.metrics import COMPARED
 from sandbox.analysis.wording import (
     KNOWLEDGE,
     NOTHING,
@@ -59,13 +59,13 @@ def sensitivity_table(comparison: Comparison, summary: Mapping[str, Any]) -> Tab
              "Largest move of a gap between two designs when the input goes from end to end. "
              "⇄: the order of designs changes by more than what matters."),
         [Text("Entrée", "Input"), Text("Plage", "Range"), Text("Connaissance", "Knowledge"),
-         *(Text(METRICS[m].french, METRICS[m].english) for m in found.base)],
+         *(Text(COMPARED[m].french, COMPARED[m].english) for m in found.base)],
         rows, tool="sensitivity",
     )  # fmt: skip
 
 
 def _move(value: float, metric: str, *, changed: bool) -> Text:
-    text = difference(value, METRICS[metric].unit)
+    text = difference(value, COMPARED[metric].unit)
     return Text(f"⇄ {text.fr}", f"⇄ {text.en}") if changed else text
 
 
@@ -89,9 +89,9 @@ def sweep_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
         for (_, label), group in mine.groupby(["value", "label"], sort=False):
             results = group.set_index("design")["result"]
             rows.append([
-                head(Text(METRICS[metric].french, METRICS[metric].english)),
+                head(Text(COMPARED[metric].french, COMPARED[metric].english)),
                 words(same(str(label))),
-                *(Cell(measure(float(results[d]), METRICS[metric].unit))
+                *(Cell(measure(float(results[d]), COMPARED[metric].unit))
                   for d in comparison.designs),
             ])  # fmt: skip
     key = str(frame["key"].iloc[0])

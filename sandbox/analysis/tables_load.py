@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
 __all__ = [
-    "back_end_table", "connection_table", "endpoint_table", "headroom_table", "phase_table"
+    "back_end_table", "connection_table", "endpoint_table", "headroom_table", "incident_table",
+    "phase_table"
 ]  # fmt: skip
 
 BACKENDS = {"psc": same("Pro Santé Connect"), "sms": Text("SMS", "SMS"),
@@ -129,6 +130,52 @@ def headroom_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
         [DESIGN, Text("Marge", "Headroom"), Text("Endpoint", "Endpoint"),
          Text("Ce qui casse", "What breaks"), Text("Opérateur", "Operator")],
         rows,
+    )  # fmt: skip
+
+
+INCIDENTS = {
+    "endpoint": Text("un endpoint en panne", "an endpoint down"),
+    "host": Text("une machine en panne", "a host down"),
+    "certificate": Text("un certificat expiré", "a certificate expired"),
+    "name": Text("un nom disparu du DNS", "a name gone from the DNS"),
+    "attack": Text("une adresse attaquée", "an address attacked"),
+    "deployment": Text("une mise en production ratée d'une méthode",
+                       "a bad deployment of one method"),
+    "psc": Text("Pro Santé Connect en panne", "Pro Santé Connect down"),
+    "sms": Text("les passerelles SMS en panne", "the SMS gateways down"),
+    "directory": Text("l'annuaire santé en panne", "the directory down"),
+}  # fmt: skip
+
+
+def incident_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
+    """Person-hours lost, messages delayed and time to come back, by kind of incident."""
+    rows = []
+    for kind, name in INCIDENTS.items():
+        cells = []
+        for design in comparison.designs:
+            found = summary["designs"][design]["incidents"][kind]
+            cells.append(Cell(
+                say("{hours} h ; {messages} messages ; {back}",
+                    "{hours} h; {messages} messages; {back}",
+                    hours=count(found["person_hours"]), messages=count(found["messages_delayed"]),
+                    back=seconds(found["recovery_seconds"])),
+                order=found["person_hours"],
+            ))  # fmt: skip
+        rows.append([head(name), *cells])
+    rows.append([
+        head(Text("une année, tous opérateurs (heures)", "a year, all operators (hours)")),
+        *(Cell(count(summary["designs"][design]["incidents"]["yearly_person_hours"]))
+          for design in comparison.designs),
+    ])  # fmt: skip
+    return Table(
+        Text("Un incident un matin ouvré chez le plus gros opérateur, en moyenne sur ce qui peut "
+             "tomber ainsi : heures de personnes empêchées, messages retardés, temps de retour de "
+             "99 % des connexions après la réparation. Les fréquences et durées sont des "
+             "hypothèses (incidents.*).",
+             "One incident on a working morning at the largest operator, mean over what can fail "
+             "so: hours of people kept out, messages delayed, time until 99% of connections are "
+             "back after the repair. Rates and durations are assumptions (incidents.*)."),
+        [Text("Incident", "Incident"), *design_names(summary)], rows,
     )  # fmt: skip
 
 

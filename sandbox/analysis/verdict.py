@@ -9,22 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.analysis.caveats import cost_text, ranking_text
-from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.caveats import cost_text, provisional, ranking_text
+from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS
 from sandbox.analysis.standing import (
-    CRITERIA,
     FULL,
     PARTS,
     WEIGHED,
     Summary,
     capital,
-    leaders,
     mean_of,
     pairs_of,
     quoted,
 )
 from sandbox.analysis.wording import (
-    CAUSES,
+    BARRIERS,
     Text,
     count,
     decimal,
@@ -54,8 +52,19 @@ def _join(parts: Sequence[Text]) -> Text:
     return Text(" ".join(p.fr for p in parts), " ".join(p.en for p in parts))
 
 
+def _shares(summary: Summary) -> dict[str, float]:
+    """Return, by design, the share of accesses that cannot connect."""
+    return {n: d["compatibility"]["cannot_connect"] for n, d in summary["designs"].items()}
+
+
+def _least(shares: Mapping[str, float]) -> list[str]:
+    """Return the designs that keep fewest out, those that matter no less included."""
+    best = min(shares.values())
+    return [name for name, share in shares.items() if share - best < CANNOT_CONNECT.threshold]
+
+
 def _overall(summary: Summary) -> Line:
-    """Say who leads on how many criteria."""
+    """Say what each login policy does to who can connect, and on what that rests."""
     topic = Text("En bref", "In short")
     names = list(summary["designs"])
     if len(names) == 1:
@@ -64,41 +73,61 @@ def _overall(summary: Summary) -> Line:
             "Un seul design, {d} : rien à comparer.", "One design, {d}: nothing to compare.", d=only
         )
         return Line(topic, alone)
-    found = leaders(summary)
-    scores = {name: sum(name in members for members in found.values()) for name in names}
-    ordered = sorted(names, key=lambda name: -scores[name])
-    top = [name for name in ordered if scores[name] == len(CRITERIA)]
-    if top:
-        opening = say(
-            "Sur {n} critères ({criteria}), aucun autre design ne bat {who}.",
-            "On {n} criteria ({criteria}), no other design beats {who}.",
-            who=enumerate_texts([quoted(summary, name) for name in top]),
-            n=count(len(CRITERIA)), criteria=enumerate_texts(list(CRITERIA.values())),
+    shares = _shares(summary)
+    policies: dict[str, dict[str, float]] = {}
+    for name, design in summary["designs"].items():
+        policies.setdefault(design["login_policy"], {})[name] = shares[name]
+    parts = []
+    for policy, mine in policies.items():
+        best = _least(mine)
+        where = (
+            Text("autant sous chaque design", "as many under each design")
+            if len(best) == len(mine)
+            else say("le moins avec {best}", "fewest with {best}",
+                     best=enumerate_texts([quoted(summary, name) for name in best]))
         )  # fmt: skip
-    else:
-        opening = say(
-            "Aucun design n'est au mieux sur les {n} critères ({criteria}).",
-            "No design is best on all {n} criteria ({criteria}).",
-            n=count(len(CRITERIA)), criteria=enumerate_texts(list(CRITERIA.values())),
-        )  # fmt: skip
-    each = enumerate_texts([
-        say("{d}\u00a0({k})", "{d}\u00a0({k})", d=quoted(summary, name), k=count(scores[name]))
-        for name in ordered
-    ])  # fmt: skip
-    score = say(
-        "Critères où chacun est le meilleur ou à égalité avec lui : {each}.",
-        "Criteria where each is best or level with the best: {each}.", each=each,
+        ends = {low: percent(mine[low]) for low in (min(mine, key=mine.__getitem__),
+                                                    max(mine, key=mine.__getitem__))}  # fmt: skip
+        low, high = next(iter(ends.values())), list(ends.values())[-1]
+        parts.append(say(
+            "Règle {policy}, la même pour tous : {low} à {high} des accès ne peuvent pas se "
+            "connecter, {where}.",
+            "Policy {policy}, the same for all: {low} to {high} of accesses cannot connect, "
+            "{where}.",
+            policy=policy, low=low, high=high, where=where,
+        ))  # fmt: skip
+    orders = {tuple(name.split("/")[0] for name in _least(mine)) for mine in policies.values()}
+    if len(orders) > 1:
+        parts.insert(0, Text(
+            "La règle de connexion change les designs qui excluent le moins : la choisir d'abord.",
+            "The login policy changes which designs keep fewest out: choose it first.",
+        ))  # fmt: skip
+    parts.append(_standing_of_access(summary))
+    return Line(topic, _join(parts))
+
+
+def _standing_of_access(summary: Summary) -> Text:
+    """Say whether who can connect is established, or rests on values that nobody measured."""
+    weak = provisional(summary, "access")
+    if not weak:
+        return Text("C'est établi : aucune valeur provisoire n'y entre.",
+                    "It is established: no placeholder enters it.")  # fmt: skip
+    return say(
+        "Rien de cela n'est établi : {k} valeurs provisoires y entrent (produits, méthodes).",
+        "Nothing of this is established: {k} placeholders enter it (products, methods).",
+        k=count(weak),
     )  # fmt: skip
-    return Line(topic, _join([opening, score]))
 
 
 def _scope(summary: Summary) -> Line:
     replications, scale = summary["replications"], summary["scale"]
     how = (
-        say("{n} réplications ; un écart est dit établi quand son intervalle apparié à 95 % "
-            "(corrigé de Bonferroni) exclut 0",
-            "{n} replications; a difference is called established when its paired 95% interval "
-            "(Bonferroni) leaves out 0", n=count(replications))
+        say("{n} réplications ; un écart est dit net quand son intervalle apparié à 95 % "
+            "(corrigé de Bonferroni) exclut 0, établi s'il ne dépend en outre d'aucune valeur "
+            "provisoire",
+            "{n} replications; a difference is called clear when its paired 95% interval "
+            "(Bonferroni) leaves out 0, established when no placeholder enters it either",
+            n=count(replications))
         if replications > 1
         else Text("une seule réplication : pas d'intervalle, les écarts sont observés, non établis",
                   "one replication only: no interval, differences are observed, not established")
@@ -118,35 +147,40 @@ def _scope(summary: Summary) -> Line:
 
 def _access(summary: Summary) -> Line:
     topic = Text("Qui ne peut pas se connecter", "Who cannot connect")
-    shares = {name: mean_of(summary, name, "cannot_connect") or 0.0 for name in summary["designs"]}
+    shares = _shares(summary)
     lowest, worst = min(shares.values()), max(shares, key=shares.__getitem__)
     if shares[worst] == 0:
         everybody = Text("Tous les accès peuvent se connecter.", "Every access can connect.")
         return Line(topic, everybody)
-    causes = summary["designs"][worst]["cannot_connect"]
+    found = summary["designs"][worst]["compatibility"]
+    causes = found["by_cause"]
     ordered = sorted(causes, key=causes.__getitem__, reverse=True)
     why = enumerate_texts([
-        say("{cause} ({share})", "{cause} ({share})", cause=CAUSES[c], share=percent(causes[c]))
+        say("{cause} ({share})", "{cause} ({share})", cause=BARRIERS[c], share=percent(causes[c]))
         for c in ordered[:2]
     ])  # fmt: skip
-    threshold = METRICS["cannot_connect"].threshold
     if len(shares) == 1:
         span = say("{x} des accès", "{x} of accesses", x=percent(shares[worst]))
-    elif shares[worst] - lowest < threshold:
+    elif shares[worst] - lowest < CANNOT_CONNECT.threshold:
         span = say(
             "{x} des accès, presque autant sous chaque design",
             "{x} of accesses, nearly as many under each design", x=percent(shares[worst]),
         )  # fmt: skip
     else:
-        best = [quoted(summary, name) for name in shares if shares[name] - lowest < threshold]
+        best = [quoted(summary, name) for name in _least(shares)]
         span = say(
             "de {low} des accès ({best}) à {high} ({worst})",
             "from {low} of accesses ({best}) to {high} ({worst})",
             low=percent(lowest), high=percent(shares[worst]),
             best=enumerate_texts(best), worst=quoted(summary, worst),
         )  # fmt: skip
-    why = say("Pourquoi, au plus haut : {why}.", "Why, at the highest: {why}.", why=why)
-    return Line(topic, _join([capital(say("{s}.", "{s}.", s=span)), why]))
+    why = say(
+        "Pourquoi, au plus haut : {why}. Volume à migrer d'abord, alors : {share} des messages.",
+        "Why, at the highest: {why}. Volume to migrate first, then: {share} of messages.",
+        why=why, share=percent(found["volume_to_migrate"]["message_share"]),
+    )  # fmt: skip
+    computed = Text("Calcul exact, webmail à part.", "Computed exactly, webmail apart.")
+    return Line(topic, _join([capital(say("{s}.", "{s}.", s=span)), why, computed]))
 
 
 def _gap(row: Mapping[str, Any], kind: str) -> tuple[str, str, Text]:
@@ -178,8 +212,7 @@ def _metric_line(
         low=measure(mean_of(summary, first, metric), facts.unit), first=quoted(summary, first),
         high=measure(mean_of(summary, second, metric), facts.unit), second=quoted(summary, second),
         gap=gap, threshold=limit(facts.threshold, facts.unit),
-        kind=Text("établi", "established") if widest["significant"]
-        else Text("observé (sans intervalle)", "observed (no interval)"),
+        kind=_kind(summary, metric, clear=bool(widest["significant"])),
         k=count(len(rows)), n=count(len(pairs_of(summary, metric))),
     )]  # fmt: skip
     wider = [r for r in doubtful if abs(r["difference"]) > abs(widest["difference"])]
@@ -188,14 +221,23 @@ def _metric_line(
     return Line(capital(Text(facts.french, facts.english)), _join(parts))
 
 
+def _kind(summary: Summary, metric: str, *, clear: bool) -> Text:
+    """Say how sure a difference is: chance first, then what its inputs are worth."""
+    if not clear:
+        return Text("observé (sans intervalle)", "observed (no interval)")
+    if provisional(summary, metric):
+        return Text("net, mais sur des valeurs provisoires,", "clear, but on placeholders,")
+    return Text("établi", "established")
+
+
 def _doubt(summary: Summary, metric: str, rows: Sequence[Mapping[str, Any]]) -> Text:
     """Say the widest difference that matters but whose interval holds 0."""
     facts = METRICS[metric]
     first, second, gap = _gap(max(rows, key=lambda row: abs(row["difference"])), facts.unit)
     return say(
-        "Non établi malgré un écart de {gap} : {second} contre {first} ; davantage de réplications "
+        "Non net malgré un écart de {gap} : {second} contre {first} ; davantage de réplications "
         "trancheraient.",
-        "Not established in spite of a difference of {gap}: {second} against {first}; more "
+        "Not clear in spite of a difference of {gap}: {second} against {first}; more "
         "replications would tell.",
         gap=gap, first=quoted(summary, first), second=quoted(summary, second),
     )  # fmt: skip

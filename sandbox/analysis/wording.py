@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.observations.schema import Cause, Phase
+from sandbox.space.compatibility import Barrier
 from sandbox.space.methods import METHODS, Method
 
 __all__ = [
@@ -65,23 +66,6 @@ NOTHING = same(DASH)
 CAUSES: dict[str, Text] = {
     cause.name.lower(): text
     for cause, text in {
-        Cause.MECHANISM: Text(
-            "le logiciel n'a pas le mécanisme SASL", "the software lacks the SASL mechanism"
-        ),
-        Cause.CERTIFICATE_REQUEST: Text(
-            "le logiciel échoue quand l'endpoint demande un certificat client",
-            "the software fails when the endpoint asks for a client certificate",
-        ),
-        Cause.PORT_SETTING: Text(
-            "le logiciel ne permet pas de régler le port", "the software cannot set a port"
-        ),
-        Cause.METHOD_URL: Text(
-            "le logiciel ne gère qu'une URL par opérateur",
-            "the software holds one URL per operator",
-        ),
-        Cause.PORT_BLOCKED: Text(
-            "le pare-feu du site bloque le port", "the site's firewall blocks the port"
-        ),
         Cause.SLOTS_EXHAUSTED: Text("file d'attente pleine", "backlog full"),
         Cause.SLOT_TIMEOUT: Text("pas de connexion libre à temps", "no free slot in time"),
         Cause.CLIENT_TIMEOUT: Text("le logiciel abandonne", "the software gives up"),
@@ -106,6 +90,34 @@ CAUSES: dict[str, Text] = {
         Cause.TOKEN_REFUSED: Text("jeton refusé", "access token refused"),
         Cause.NOT_AUTHORIZED: Text("boîte d'un autre", "another's mailbox"),
         Cause.LIMITED: Text("trop de tentatives", "too many attempts"),
+        Cause.MECHANISM: Text("mécanisme non offert ici", "a mechanism not offered here"),
+    }.items()
+}
+
+BARRIERS: dict[str, Text] = {
+    barrier.name.lower(): text
+    for barrier, text in {
+        Barrier.MECHANISM: Text(
+            "le logiciel n'a aucun mécanisme que la règle de connexion lui laisse",
+            "the software has none of the mechanisms that the login policy leaves it",
+        ),
+        Barrier.CERTIFICATE_REQUEST: Text(
+            "le logiciel échoue quand l'endpoint demande un certificat client",
+            "the software fails when the endpoint asks for a client certificate",
+        ),
+        Barrier.PORT_SETTING: Text(
+            "le logiciel ne permet pas de régler le port", "the software cannot set a port"
+        ),
+        Barrier.PORT_BLOCKED: Text(
+            "le pare-feu du site bloque le port", "the site's firewall blocks the port"
+        ),
+        Barrier.HOST_SETTING: Text(
+            "le logiciel ne permet pas de régler l'hôte", "the software cannot set a host"
+        ),
+        Barrier.SERVER_NAME: Text(
+            "le logiciel n'envoie pas de nom de serveur (SNI)",
+            "the software sends no server name (SNI)",
+        ),
     }.items()
 }
 

@@ -26,31 +26,27 @@ class Phase(IntEnum):
 
 
 class Cause(IntEnum):
-    """Why an attempt failed, or an access cannot connect."""
+    """Why an attempt failed; who cannot connect at all is in `space.compatibility`."""
 
-    MECHANISM = 0  # the software lacks the SASL mechanism of this endpoint
-    CERTIFICATE_REQUEST = 1  # the software fails when the endpoint asks for a client certificate
-    PORT_SETTING = 2  # the software cannot set a port
-    METHOD_URL = 3  # the software holds one URL per operator, not one per method
-    PORT_BLOCKED = 4  # the site's firewall blocks the port
-    SLOTS_EXHAUSTED = 5  # the backlog of the endpoint was full
-    SLOT_TIMEOUT = 6  # no slot came before the client's time-out
-    CLIENT_TIMEOUT = 7  # the client gave up while the login was held
-    NO_ANSWER = 8  # the telephone was never answered before the request expired
-    REFUSED = 9  # the person refused
-    CODE_REUSED = 10  # a TOTP code was presented twice
-    CODE_MISTYPED = 11  # a wrong code was typed
-    SMS_LOST = 12  # the SMS never came
-    BACKEND_DOWN = 13  # Pro Santé Connect did not answer
-    PERSON_NEEDED = 14  # a background poll met an expired session and no person to renew it
-    USER_LIMIT = 15  # the mailbox has as many connections from this address as one may have
-    ADDRESS_LIMIT = 16  # the client's address (a hospital's) has as many as one may have
+    SLOTS_EXHAUSTED = 0  # the backlog of the endpoint was full
+    SLOT_TIMEOUT = 1  # no slot came before the client's time-out
+    CLIENT_TIMEOUT = 2  # the client gave up while the login was held
+    NO_ANSWER = 3  # the telephone was never answered before the request expired
+    REFUSED = 4  # the person refused
+    CODE_REUSED = 5  # a TOTP code was presented twice
+    CODE_MISTYPED = 6  # a wrong code was typed
+    SMS_LOST = 7  # the SMS never came
+    BACKEND_DOWN = 8  # Pro Santé Connect did not answer
+    PERSON_NEEDED = 9  # a background poll met an expired session and no person to renew it
+    USER_LIMIT = 10  # the mailbox has as many connections from this address as one may have
+    ADDRESS_LIMIT = 11  # the client's address (a hospital's) has as many as one may have
     # From here on seen on sockets only: in virtual time nobody cheats.
-    CREDENTIALS = 17  # a wrong password, or no such account
-    CERTIFICATE_REFUSED = 18  # the client's certificate is not good, or not for this
-    TOKEN_REFUSED = 19  # the access token is not good, or another person's
-    NOT_AUTHORIZED = 20  # who it is was proved, but the mailbox is another's
-    LIMITED = 21  # too many attempts
+    CREDENTIALS = 12  # a wrong password, or no such account
+    CERTIFICATE_REFUSED = 13  # the client's certificate is not good, or not for this
+    TOKEN_REFUSED = 14  # the access token is not good, or another person's
+    NOT_AUTHORIZED = 15  # who it is was proved, but the mailbox is another's
+    LIMITED = 16  # too many attempts
+    MECHANISM = 17  # a mechanism that the endpoint does not offer
 
 
 SIMULATED = tuple(cause for cause in Cause if cause <= Cause.ADDRESS_LIMIT)

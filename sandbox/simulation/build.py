@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.observations.observations import NAMED_OPERATORS
-from sandbox.observations.schema import Cause
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
 from sandbox.simulation.model import NEVER, PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, capacity_of
-from sandbox.space.designs import PROTOCOLS, Design, Endpoint
+from sandbox.space.compatibility import can_connect, mechanisms_used
+from sandbox.space.designs import Design, Endpoint
+from sandbox.space.errors import UserError
 from sandbox.space.login_policies import LoginPolicy
-from sandbox.space.methods import METHODS, Feature, Mechanism, Method
+from sandbox.space.methods import Mechanism, Method
 from sandbox.space.population import (
     ROBOT,
     SOFTWARE,
@@ -28,7 +30,7 @@ from sandbox.space.population import (
 )
 from sandbox.space.tables import week
 
-__all__ = ["build_model", "causes_of_exclusion", "mechanisms_used", "without_contention"]
+__all__ = ["build_model", "without_contention"]
 
 # An access has one method, so registers of different methods share a column: eight to a cache line.
 REGISTERS = {
@@ -39,67 +41,8 @@ COLUMNS = 8
 LIMITS = ("user", "address.imap", "address.smtp")
 HOUR = 3600
 NO_END = 1 << 30
-LEFT_OUT = 1000  # beyond every cause: an access that takes no part
 CLIENT_CONNECTIONS = 3  # of SMTP at once, at most, of one person's software (Thunderbird's cache)
 ALL_METHODS, ALL_MECHANISMS = tuple(Method), tuple(Mechanism)
-
-
-# What an access must be able to do to log in by a mechanism; PLAIN is asked of nobody.
-SUPPORT = {
-    ("imap", Mechanism.NONE): Feature.ALONE_IMAP,
-    ("smtp", Mechanism.NONE): Feature.ALONE_SMTP,
-    ("imap", Mechanism.EXTERNAL): Feature.EXTERNAL,
-    ("smtp", Mechanism.EXTERNAL): Feature.EXTERNAL,
-    ("imap", Mechanism.XOAUTH2): Feature.XOAUTH2,
-    ("smtp", Mechanism.XOAUTH2): Feature.XOAUTH2,
-}
-
-
-def _has(accesses: Accesses, feature: Feature) -> NDArray[np.bool_]:
-    present: NDArray[np.bool_] = (accesses.features & int(feature)) != 0
-    return present
-
-
-def mechanisms_used(space: Space, design: Design, policy: LoginPolicy) -> NDArray[np.int8]:
-    """Return by which mechanism each access logs in, int8 (protocols, A); -1: by none.
-
-    It is the first that the policy prefers and that the access can do.
-    """
-    accesses = space.accesses
-    used = np.full((len(PROTOCOLS), len(accesses)), -1, dtype=np.int8)
-    for row, protocol in enumerate(PROTOCOLS):
-        for number, method in enumerate(Method):
-            mine = accesses.method == number
-            for mechanism in policy.ways(design.endpoint(protocol, method), method):
-                feature = SUPPORT.get((protocol, mechanism))
-                able = mine if feature is None else mine & _has(accesses, feature)
-                used[row, able & (used[row] < 0)] = ALL_MECHANISMS.index(mechanism)
-    return used
-
-
-def causes_of_exclusion(space: Space, design: Design, policy: LoginPolicy) -> NDArray[np.int16]:
-    """Return why each access cannot use its method under a design: a Cause, or -1 when it can."""
-    accesses = space.accesses
-    causes = np.full(len(accesses), -1, dtype=np.int16)
-
-    def exclude(who: NDArray[np.bool_], cause: Cause) -> None:
-        causes[who & (causes < 0)] = cause
-
-    used = mechanisms_used(space, design, policy)
-    exclude((used[0] < 0) | (used[1] < 0), Cause.MECHANISM)
-    for number, method in enumerate(Method):
-        mine = accesses.method == number
-        for protocol in PROTOCOLS:
-            endpoint = design.endpoint(protocol, method)
-            if endpoint.client_certificate == "optional" and not METHODS[method].client_certificate:
-                exclude(mine & _has(accesses, Feature.REQUEST_FAILS), Cause.CERTIFICATE_REQUEST)
-            if not endpoint.standard_port:
-                exclude(mine & ~_has(accesses, Feature.PORT_SETTING), Cause.PORT_SETTING)
-                exclude(mine & _has(accesses, Feature.PORT_BLOCKED), Cause.PORT_BLOCKED)
-            places = {(e.host, e.port) for e in design.endpoints if e.protocol == protocol}
-            if design.discovery == "urls" and len(places) > 1:
-                exclude(mine & ~_has(accesses, Feature.METHOD_URL), Cause.METHOD_URL)
-    return causes
 
 
 def _serves(endpoint: Endpoint, methods: NDArray[np.int8]) -> NDArray[np.bool_]:
@@ -176,36 +119,27 @@ def _dns_miss(space: Space, endpoint: Endpoint) -> float:
 
 def _classes(
     space: Space, design: Design, policy: LoginPolicy, entries: dict[str, int],
-    only: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.int16], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]
 ]:  # fmt: skip
     """Return the class of each access and, of each class, entries, visits, share left open."""
     accesses, scenario = space.accesses, space.scenario
     used = mechanisms_used(space, design, policy)
-    causes = causes_of_exclusion(space, design, policy)
-    if only is not None:
-        causes[~only] = LEFT_OUT
-    kinds = np.stack([causes, accesses.software, accesses.method, *used])
+    kinds = np.stack([accesses.software, accesses.method, *used])
     values, classes = np.unique(kinds, axis=1, return_inverse=True)
     entry = np.full((values.shape[1], len(Kind)), -1, dtype=np.int64)
     visit, left_open = np.ones(values.shape[1]), np.zeros(values.shape[1])
-    for row, (cause, number, kind, imap, smtp) in enumerate(values.T):
+    for row, (number, kind, imap, smtp) in enumerate(values.T):
         software, method = SOFTWARE[number], ALL_METHODS[kind]
-        if cause < 0:
-            over_imap = f"{software}.{method}.{ALL_MECHANISMS[imap]}"
-            over_smtp = f"{software}.{method}.{ALL_MECHANISMS[smtp]}"
-            entry[row, Kind.OPEN] = entries[f"{over_imap}.open"]
-            entry[row, Kind.SEND] = entries[f"{over_smtp}.send"]
-            visit[row] = scenario.software[software].poll_share
-            if visit[row] > 0:
-                entry[row, Kind.POLL] = entries[f"{over_imap}.poll"]
-                if method is not Method.CERTIFICATE:
-                    entry[row, Kind.ALONE] = entries[f"{over_imap}.alone"]
-            left_open[row] = scenario.software[software].left_open
-        elif cause < LEFT_OUT:
-            name = f"{method}.{Cause(cause).name}"
-            entry[row, Kind.OPEN] = entries[f"excluded.imap.{name}"]
-            entry[row, Kind.SEND] = entries[f"excluded.smtp.{name}"]
+        over_imap = f"{software}.{method}.{ALL_MECHANISMS[imap]}"
+        over_smtp = f"{software}.{method}.{ALL_MECHANISMS[smtp]}"
+        entry[row, Kind.OPEN] = entries[f"{over_imap}.open"]
+        entry[row, Kind.SEND] = entries[f"{over_smtp}.send"]
+        visit[row] = scenario.software[software].poll_share
+        if visit[row] > 0:
+            entry[row, Kind.POLL] = entries[f"{over_imap}.poll"]
+            if method is not Method.CERTIFICATE:
+                entry[row, Kind.ALONE] = entries[f"{over_imap}.alone"]
+        left_open[row] = scenario.software[software].left_open
     return classes.reshape(-1).astype(np.int16), entry, visit, left_open
 
 
@@ -258,9 +192,12 @@ def _limits(space: Space) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
 
 
 def _sends(
-    space: Space, order: NDArray[np.int64]
+    space: Space, whole: Accesses, order: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
-    """Return streams of senders, the senders, and messages by hour, int64 (streams, hours)."""
+    """Return streams of senders, the senders, and messages by hour, int64 (streams, hours).
+
+    Who cannot connect sends nothing: the others of his population send what they always did.
+    """
     scenario, accesses = space.scenario, space.accesses
     streams: list[tuple[int, int]] = []
     senders: list[NDArray[np.int32]] = []
@@ -279,6 +216,8 @@ def _sends(
                 (accesses.software[order] == ROBOT) == machine
             )
             who = np.flatnonzero(mine).astype(np.int32)
+            everybody = (whole.population == number) & ((whole.software == ROBOT) == machine)
+            share *= len(who) / max(1, int(everybody.sum()))
             if share <= 0 or len(who) == 0:
                 continue
             generator = np.random.default_rng([space.seed, space.replication, number, int(machine)])
@@ -310,7 +249,7 @@ def _outages(space: Space) -> NDArray[np.int64]:
 
 
 def _rings(
-    space: Space,
+    space: Space, whole: Accesses, kept: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the order of accesses (rings, then phase), their phase in ns, and the poll streams."""
     accesses, scenario = space.accesses, space.scenario
@@ -320,14 +259,15 @@ def _rings(
     generator = np.random.Generator(
         np.random.Philox(np.random.SeedSequence([space.seed, space.replication, 1000]))
     )
-    # One uniform per identity rank: the same access keeps its phase in every design.
-    phase = (generator.random(len(accesses)) * periods[accesses.software]).astype(np.int64)
+    # One uniform per identity rank: the same access keeps its phase, whoever else is kept.
+    u, on_clock, within = (generator.random(len(whole))[kept] for _ in range(3))
+    phase = (u * periods[accesses.software]).astype(np.int64)
     # Some software looks on the clock (:00, :15): its phase is a few seconds.
     aligned = np.array([scenario.software[name].aligned for name in SOFTWARE])
     spread = scenario.traffic.aligned_spread * NANOSECONDS
     phase = np.where(
-        generator.random(len(accesses)) < aligned[accesses.software],
-        (generator.random(len(accesses)) * np.minimum(spread, periods[accesses.software])),
+        on_clock < aligned[accesses.software],
+        (within * np.minimum(spread, periods[accesses.software])),
         phase,
     ).astype(np.int64)
     order = np.lexsort((phase, accesses.software))
@@ -343,25 +283,43 @@ def build_model(
     space: Space, design: Design, policy: LoginPolicy | None = None, *,
     capacity: Capacity | None = None, only: NDArray[np.bool_] | None = None,
 ) -> Model:  # fmt: skip
-    """Make one design of a space ready to run, under a login policy (None: the scenario's).
+    """Make one design of a space ready to run.
 
     The space's replication decides what is drawn during the run too: other people on other days,
     the same in every design.
 
     Args:
-        capacity: what it runs on, None: what operators of its size have.
-        only: accesses that take part, None: all, bool (A,).
+        policy: how one logs in; None: the scenario's.
+        capacity: what it runs on; None: what operators of its size have.
+        only: bool (A,), whose traffic to run, so that designs run the same; None: all. Who cannot
+            connect under this design and policy has none.
+
+    Raises:
+        UserError: nobody is left.
     """
-    scenario, accesses = space.scenario, space.accesses
+    scenario, whole = space.scenario, space.accesses
     policy = policy or scenario.policy()
+    able = can_connect(space, [(design, policy)])
+    kept = able if only is None else able & only
+    if not kept.any():
+        raise UserError(
+            "personne ne peut se connecter à la fois ainsi et avec ce qui est "
+            "comparé, donc aucun trafic ; comparer moins, ou donner à [products] "
+            "les mécanismes",
+            "nobody can connect under this and what it is compared with, so there "
+            "is no traffic to run; compare fewer, or give [products] the mechanisms",
+            where=f"design {design.name}, login policy {policy.name}",
+        )
     own = capacity or capacity_of(scenario, design, scale=space.scale)
     builder = _Builder(space, design, own)
+    space = replace(space, accesses=whole.only(kept))
+    accesses = space.accesses
     layout = builder.layout()
     miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
-    classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries), only)
-    order, phase, polls = _rings(space)
-    sends, senders, send_counts = _sends(space, order)
+    classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries))
+    order, phase, polls = _rings(space, whole, kept)
+    sends, senders, send_counts = _sends(space, whole, order)
     access_limits, limits = _limits(space)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]

@@ -96,11 +96,6 @@ class Dialogues:
             for method in METHOD_LIST:
                 if (name == "robot") == (method is Method.CERTIFICATE):
                     yield from self._of(name, software, method)
-        for protocol in Protocol:
-            for method in METHOD_LIST:
-                for cause in Cause:
-                    if cause <= Cause.PORT_BLOCKED:
-                        yield self._excluded(protocol, method, cause)
         yield self._relay()
 
     def _of(self, name: str, software: Software, method: Method) -> Iterator[Program]:
@@ -137,18 +132,6 @@ class Dialogues:
             Spawn(send, salt=3, recipient=True),
             "last of batch",
         ]
-
-    def _excluded(self, protocol: Protocol, method: Method, cause: Cause) -> Program:
-        """Who cannot connect: the attempt fails for its cause, at once or at a time-out."""
-        wait: Items = (
-            [Delay(Phase.NETWORK, self.scenario.network.connect_timeout)]
-            if cause is Cause.PORT_BLOCKED
-            else []
-        )
-        return Program(
-            f"excluded.{protocol.name.lower()}.{method}.{cause.name}",
-            group_of(protocol, method), (*wait, Fail(cause), End()),
-        )  # fmt: skip
 
     def _relay(self) -> Program:
         """API MSS-IO: from the sending operator's queue to the recipient's mailbox."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from sandbox.simulation.steps import (
     Release,
     Retry,
     Serve,
+    Spawn,
     Step,
 )
 
@@ -49,6 +50,7 @@ __all__ = [
     "retrial_queue",
     "service_law",
     "slot_queue",
+    "storm_queue",
 ]
 
 HOUR = 3600.0
@@ -123,7 +125,7 @@ def service_law(scv: float, mean: float = 1.0) -> Law:
 
 
 def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog: int,
-           load: float) -> Queue:  # fmt: skip
+           load: float, more: tuple[Program, ...] = ()) -> Queue:  # fmt: skip
     """Return the model of Poisson customers who all run `body(mean service time)`."""
     rate = load * servers
     warm_customers = watch.warm_up * rate
@@ -137,7 +139,7 @@ def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog
         stations={"server": 0}, pools={"slots": 0}, endpoints={"door": 0},
         pool_of={"door": "slots"}, registers={"none": 0}, backends={}, limits={},
     )  # fmt: skip
-    code = compile_programs([Program("customer", 0, body(service))], layout)
+    code = compile_programs([Program("customer", 0, body(service)), *more], layout)
     generator = np.random.default_rng([watch.seed, watch.replication, 1])
     counts = generator.poisson(watch.customers / hours, size=(1, total))
     entry = np.full((1, len(Kind)), -1, dtype=np.int64)
@@ -236,6 +238,30 @@ def impatient_queue(watch: Watch, *, servers: int, load: float, patience: float)
         )
 
     return _queue(body, watch, servers=servers, backlog=PLENTY, load=load)
+
+
+def storm_queue(count: int, *, servers: int, service: float, back_off: float,
+                seed: int = 0) -> Queue:  # fmt: skip
+    """`count` connections dropped together: each comes back after an exponential pause, s.
+
+    Each is served once, for `service` s, at a station of so many servers. The latency of its login
+    is the time until it is back.
+    """
+    back = Program("back", 0, (
+        Delay(None, law=exponential(back_off), purpose=Purpose.BACK_OFF),
+        Serve("server", None, service),
+        Mark(),
+        End(),
+    ))  # fmt: skip
+
+    def body(_: float) -> Body:
+        return (Spawn("back", count), End())
+
+    queue = _queue(body, Watch(1, seed=seed), servers=servers, backlog=0, load=1.0, more=(back,))
+    inputs = queue.model.inputs
+    once = np.zeros_like(inputs.send_counts)
+    once[0, 0] = 1
+    return replace(queue, model=replace(queue.model, inputs=inputs._replace(send_counts=once)))
 
 
 def retrial_queue(watch: Watch, *, load: float, retrial_rate: float) -> Queue:

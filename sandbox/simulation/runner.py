@@ -21,10 +21,11 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from sandbox.observations.observations import Observations
-from sandbox.observations.schema import Cause, Phase
+from sandbox.observations.schema import Phase
 from sandbox.simulation import fast, reference
-from sandbox.simulation.build import build_model, causes_of_exclusion
+from sandbox.simulation.build import build_model
 from sandbox.simulation.observe import observe
+from sandbox.space.compatibility import can_connect
 from sandbox.space.errors import UserError
 from sandbox.space.population import build_space
 from sandbox.space.scenario import Scenario
@@ -42,7 +43,12 @@ FORMAT = 3  # of a finished run on disk; a change makes old ones run again
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One replication of one design of one scenario, under one login policy."""
+    """One replication of one design of one scenario, under one login policy.
+
+    Attributes:
+        among: (design, policy) compared together: the run has the traffic of those who can connect
+            under all of them.
+    """
 
     scenario: Scenario
     design: str
@@ -52,6 +58,7 @@ class Task:
     scale: float
     engine: str
     trace: bool = False
+    among: tuple[tuple[str, str], ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -115,15 +122,6 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _excluded(causes: NDArray[np.int16]) -> dict[str, float]:
-    """Return the share of accesses that each cause keeps out."""
-    return {
-        cause.name.lower(): float((causes == cause).mean())
-        for cause in Cause
-        if (causes == cause).any()
-    }
-
-
 def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
     """Run one task and write its observations."""
     begin = time.perf_counter()
@@ -132,7 +130,8 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
     )
     design = task.scenario.design(task.design)
     policy = task.scenario.policy(task.policy)
-    model = build_model(space, design, policy)
+    others = [(task.scenario.design(d), task.scenario.policy(p)) for d, p in task.among]
+    model = build_model(space, design, policy, only=can_connect(space, others))
     shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
 
     def report(share: float) -> None:
@@ -153,8 +152,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "scale": task.scale,
         "wall_seconds": round(time.perf_counter() - begin, 3),
         "peak_rss_bytes": _peak_memory(),
-        "accesses": len(space.accesses),
-        "excluded": _excluded(causes_of_exclusion(space, design, policy)),
+        "accesses": len(model.inputs.access_class),
         "mailboxes": int(space.mailboxes.sum()),
     }
     observe(space, design, model, record, about).write(task.folder(root))
@@ -198,7 +196,11 @@ def run_tasks(
     done = [finished(task, root) for task in tasks]
     missing = [task for task, result in zip(tasks, done, strict=True) if result is None]
     if missing:
-        raise UserError(f"{root}: {missing[0].design}: its observations are not there; run again")
+        raise UserError(
+            "ses observations manquent ; relancer",
+            "its observations are not there; run again",
+            where=f"{root}: {missing[0].design}",
+        )
     return [result for result in done if result is not None]
 
 

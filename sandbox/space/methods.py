@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-__all__ = ["METHODS", "Feature", "Mechanism", "Method", "MethodFacts"]
+__all__ = ["CAPABILITIES", "METHODS", "Feature", "Mechanism", "Method", "MethodFacts"]
 
 
 class Method(StrEnum):
@@ -30,17 +30,42 @@ class Mechanism(StrEnum):
 class Feature(IntEnum):
     """What mail software can do or suffers from: bits of an access."""
 
-    EXTERNAL = 1
-    XOAUTH2 = 2
-    PORT_SETTING = 4
-    METHOD_URL = 8
-    REQUEST_FAILS = 16
-    REQUEST_PROMPTS = 32
-    TLS13 = 64
-    PORT_BLOCKED = 128  # of the site, not of the software
-    ALONE_IMAP = 256  # goes on when greeted with PREAUTH
-    ALONE_SMTP = 512  # sends MAIL without AUTH
-    RESUMES = 1024  # TLS sessions
+    IMAP_PLAIN = 1 << 0
+    SMTP_PLAIN = 1 << 1
+    IMAP_EXTERNAL = 1 << 2
+    SMTP_EXTERNAL = 1 << 3
+    IMAP_ALONE = 1 << 4  # goes on when greeted with PREAUTH
+    SMTP_ALONE = 1 << 5  # sends MAIL without AUTH
+    IMAP_XOAUTH2 = 1 << 6
+    SMTP_XOAUTH2 = 1 << 7
+    PORT_SETTING = 1 << 8
+    HOST_SETTING = 1 << 9  # another host than the operator's usual one can be set
+    SNI = 1 << 10  # names the host in the TLS handshake
+    REQUEST_FAILS = 1 << 11  # fails when asked for a certificate that it does not need
+    REQUEST_PROMPTS = 1 << 12  # shows a dialogue instead
+    TLS13 = 1 << 13
+    RESUMES = 1 << 14  # TLS sessions
+    PORT_BLOCKED = 1 << 15  # of the site, not of the software
+
+
+# Names of the columns of data/products.csv and of the rows of data/capabilities.csv.
+CAPABILITIES: dict[str, Feature] = {
+    "imap_plain": Feature.IMAP_PLAIN,
+    "smtp_plain": Feature.SMTP_PLAIN,
+    "imap_external": Feature.IMAP_EXTERNAL,
+    "smtp_external": Feature.SMTP_EXTERNAL,
+    "imap_alone": Feature.IMAP_ALONE,
+    "smtp_alone": Feature.SMTP_ALONE,
+    "imap_xoauth2": Feature.IMAP_XOAUTH2,
+    "smtp_xoauth2": Feature.SMTP_XOAUTH2,
+    "port_setting": Feature.PORT_SETTING,
+    "host_setting": Feature.HOST_SETTING,
+    "sni": Feature.SNI,
+    "certificate_request_fails": Feature.REQUEST_FAILS,
+    "certificate_request_prompts": Feature.REQUEST_PROMPTS,
+    "tls13": Feature.TLS13,
+    "resumes": Feature.RESUMES,
+}
 
 
 @dataclass(frozen=True, slots=True)

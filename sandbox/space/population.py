@@ -18,11 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.space.errors import UserError
-from sandbox.space.methods import Feature, Method
+from sandbox.space.methods import CAPABILITIES, Feature, Method
 from sandbox.space.operators import operator_names, operator_weights
 from sandbox.space.scenario import Population, Scenario
 
-__all__ = ["SOFTWARE", "Accesses", "BalKind", "Space", "build_space", "power_of_tenth"]
+__all__ = [
+    "SOFTWARE",
+    "Accesses",
+    "BalKind",
+    "Space",
+    "build_space",
+    "holders_of",
+    "mailbox_counts",
+    "power_of_tenth",
+]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
     "lps", "mail_client", "webmail", "robot",
@@ -47,8 +56,10 @@ class _Stream(IntEnum):
     METHOD = 2
     SOFTWARE = 3
     RTT = 4
-    SITE = 5
-    FEATURE = 6  # and the following, one a feature
+    PRODUCT = 5
+    SITE = 6
+    FIREWALL = 7
+    FEATURE = 8  # and the following, one a feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,7 @@ class Accesses:
     Attributes:
         kind: BalKind of the mailbox; population: number in Space.populations.
         operator: number of the operator; method: number in Method; software: in SOFTWARE.
+        product: number in Space.products.
         rtt: round trip to the operator, s.
         features: bit set of Feature.
         mailbox, site: number of the mailbox, and of the place (one public address) that it is at.
@@ -69,6 +81,7 @@ class Accesses:
     operator: NDArray[np.int32]
     method: NDArray[np.int8]
     software: NDArray[np.int8]
+    product: NDArray[np.int16]
     rtt: NDArray[np.float64]
     features: NDArray[np.int64]
     mailbox: NDArray[np.int64]
@@ -77,6 +90,10 @@ class Accesses:
 
     def __len__(self) -> int:
         return len(self.kind)
+
+    def only(self, kept: NDArray[np.bool_]) -> Accesses:
+        """Return those that `kept`, bool (A,), holds."""
+        return Accesses(*(getattr(self, field)[kept] for field in Accesses.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +122,11 @@ class Space:
     accesses: Accesses
 
     @property
+    def products(self) -> tuple[str, ...]:
+        """Names of the products, in the order of `Accesses.product`."""
+        return tuple(self.scenario.products)
+
+    @property
     def messages(self) -> float:
         """Messages expected in the period."""
         return self.scenario.traffic.messages * self.scale
@@ -127,30 +149,49 @@ def _choose(u: NDArray[np.float64], shares: list[float]) -> NDArray[np.int8]:
     return chosen
 
 
-def _features(scenario: Scenario, people: Population, software: NDArray[np.int8],
+def _products(
+    scenario: Scenario, software: NDArray[np.int8], draw: NDArray[np.float64]
+) -> NDArray[np.int16]:
+    """Return the product of each access, by the shares within its kind of software."""
+    chosen = np.zeros(len(software), dtype=np.int16)
+    for kind, name in enumerate(SOFTWARE):
+        numbers = [n for n, each in enumerate(scenario.products.values()) if each.kind == name]
+        shares = [each.share for each in scenario.products.values() if each.kind == name]
+        mine = software == kind
+        chosen[mine] = np.array(numbers, dtype=np.int16)[_choose(draw[mine], shares)]
+    return chosen
+
+
+def _features(scenario: Scenario, product: NDArray[np.int16], blocked: NDArray[np.bool_],
               draw: NDArray[np.float64]) -> NDArray[np.int64]:  # fmt: skip
-    """Return the feature bits of accesses; `draw` is (features, A)."""
-    fields = {
-        Feature.EXTERNAL: "sasl_external",
-        Feature.XOAUTH2: "xoauth2",
-        Feature.PORT_SETTING: "port_setting",
-        Feature.METHOD_URL: "method_url",
-        Feature.REQUEST_FAILS: "certificate_request_fails",
-        Feature.REQUEST_PROMPTS: "certificate_request_prompts",
-        Feature.TLS13: "tls13",
-        Feature.ALONE_IMAP: "imap_alone",
-        Feature.ALONE_SMTP: "smtp_alone",
-        Feature.RESUMES: "resumes",
-    }
-    bits = np.zeros(len(software), dtype=np.int64)
-    for row, (feature, field) in enumerate(fields.items()):
-        shares = np.array([getattr(scenario.software[name], field) for name in SOFTWARE])
-        bits |= np.where(draw[row] < shares[software], int(feature), 0)
-    outside = software != SOFTWARE.index("webmail")
-    bits |= np.where(outside & (draw[-1] < people.port_blocked), int(Feature.PORT_BLOCKED), 0)
+    """Return the feature bits of accesses; `draw` is (capabilities, A)."""
+    bits = np.where(blocked, int(Feature.PORT_BLOCKED), 0).astype(np.int64)
+    for row, (field, feature) in enumerate(CAPABILITIES.items()):
+        shares = np.array([getattr(each, field) for each in scenario.products.values()])
+        bits |= np.where(draw[row] < shares[product], int(feature), 0)
     if not scenario.network.tls13_server:
         bits &= ~int(Feature.TLS13)
     return bits
+
+
+def mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
+    """Return mailboxes by population and kind, int64 (P, 3), active or not."""
+    counts = np.zeros((len(scenario.populations), len(BalKind)), dtype=np.int64)
+    for number, people in enumerate(scenario.populations.values()):
+        connected = people.units * people.deployment * scale
+        per_unit = (
+            people.personal_mailboxes, people.shared_mailboxes, people.application_mailboxes,
+        )  # fmt: skip
+        for kind, each in zip(BalKind, per_unit, strict=True):
+            counts[number, kind] = round(connected * each)
+            if each > 0 and kind is BalKind.APP and people.machine_share > 0:
+                counts[number, kind] = max(1, counts[number, kind])  # somebody must send
+    return counts
+
+
+def holders_of(scenario: Scenario, kind: BalKind) -> int:
+    """Return the accesses of one mailbox of a kind."""
+    return round(scenario.mailboxes.holders) if kind is BalKind.ORG else 1
 
 
 def _accesses(
@@ -160,15 +201,15 @@ def _accesses(
     """Return the accesses of one population's mailboxes of one kind, by operator."""
     mailboxes = int(operators.sum())
 
-    def draw(stream: int, size: int) -> NDArray[np.float64]:
-        key = np.random.SeedSequence([seed, replication, number, int(kind), stream])
+    def draw(stream: int, size: int, *, of: int = kind) -> NDArray[np.float64]:
+        key = np.random.SeedSequence([seed, replication, number, of, stream])
         return np.random.Generator(np.random.Philox(key)).random(size)
 
     # Which operator a mailbox belongs to must not follow its number: shuffle by one draw each.
     order = np.argsort(draw(_Stream.OPERATOR, mailboxes), kind="stable")
     operator = np.repeat(np.arange(len(operators)), operators)[order]
     kept = np.flatnonzero(draw(_Stream.ACTIVE, mailboxes) < people.active)
-    holders = round(scenario.mailboxes.holders) if kind is BalKind.ORG else 1
+    holders = holders_of(scenario, kind)
     total = mailboxes * holders
     which = (kept[:, None] * holders + np.arange(holders)).reshape(-1)
     if kind is BalKind.APP:
@@ -189,18 +230,26 @@ def _accesses(
     sigma = np.sqrt(np.log1p(people.rtt_cv**2))
     rtt = people.rtt * np.exp(sigma * _normal(z) - sigma**2 / 2)
     rtt = np.where(software == SOFTWARE.index("webmail"), WEBMAIL_RTT, rtt)
-    features = np.stack([draw(_Stream.FEATURE + row, total)[which] for row in range(len(Feature))])
+    product = _products(scenario, software, draw(_Stream.PRODUCT, total)[which])
+    site = _sites(scenario, people, mailboxes, draw(_Stream.SITE, mailboxes))[which // holders]
+    # One firewall a site, whatever the kind of its mailboxes.
+    firewalls = draw(_Stream.FIREWALL, int(site.max(initial=0)) + 1, of=0)
+    blocked = firewalls[site] < people.port_blocked
+    features = np.stack(
+        [draw(_Stream.FEATURE + row, total)[which] for row in range(len(CAPABILITIES))]
+    )
+    outside = software != SOFTWARE.index("webmail")
     return Accesses(
         kind=np.full(len(which), int(kind), dtype=np.int8),
         population=np.full(len(which), number, dtype=np.int8),
         operator=operator[which // holders].astype(np.int32),
         method=method,
         software=software,
+        product=product,
         rtt=rtt,
-        features=_features(scenario, people, software, features),
+        features=_features(scenario, product, blocked & outside, features),
         mailbox=which // holders + base,
-        site=_sites(scenario, people, mailboxes, draw(_Stream.SITE, mailboxes))[which // holders]
-        + base,
+        site=site + base,
         identity=which + base,
     )
 
@@ -246,21 +295,18 @@ def build_space(
         UserError: a seed or scale out of range, or a scale that leaves no mailbox.
     """
     if seed < 0:
-        raise UserError(f"seed {seed}: must be 0 or more")
+        raise UserError("attendu 0 ou plus", "must be 0 or more", where=f"seed {seed}")
     if not 0 < scale <= 100:
-        raise UserError(f"scale {scale}: must be above 0 and at most 100")
+        raise UserError(
+            "attendu au-dessus de 0, au plus 100",
+            "must be above 0 and at most 100",
+            where=f"scale {scale}",
+        )
     parts: list[Accesses] = []
-    counts = np.zeros((len(scenario.populations), len(BalKind)), dtype=np.int64)
+    counts = mailbox_counts(scenario, scale)
     of_operator = np.zeros(scenario.operators.count, dtype=np.int64)
     for number, (name, people) in enumerate(scenario.populations.items()):
-        connected = people.units * people.deployment * scale
-        per_unit = (
-            people.personal_mailboxes, people.shared_mailboxes, people.application_mailboxes,
-        )  # fmt: skip
-        for kind, each in zip(BalKind, per_unit, strict=True):
-            counts[number, kind] = round(connected * each)
-            if each > 0 and kind is BalKind.APP and people.machine_share > 0:
-                counts[number, kind] = max(1, counts[number, kind])  # somebody must send
+        for kind in BalKind:
             if counts[number, kind] == 0:
                 continue
             weights = operator_weights(scenario, name, applications=kind is BalKind.APP)
@@ -268,7 +314,11 @@ def build_space(
             of_operator += operators
             parts.append(_accesses(scenario, people, number, kind, operators, seed, replication))
     if not any(len(part) for part in parts):
-        raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
+        raise UserError(
+            "ne laisse aucune BAL active ; en prendre une plus grande",
+            "leaves no active mailbox; take a larger one",
+            where=f"scale {scale}",
+        )
     accesses = Accesses(*(np.concatenate([getattr(part, field) for part in parts])
                           for field in Accesses.__slots__))  # fmt: skip
     return Space(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sandbox.space.methods import CAPABILITIES
 
 __all__ = [
     "ClassShare",
@@ -127,9 +130,50 @@ def sources() -> dict[str, Source]:
 
 
 @cache
-def inputs() -> dict[str, Input]:
-    """Return every input by key, in the order of the table."""
+def measured_capabilities() -> dict[tuple[str, str], tuple[float, str]]:
+    """Return what was tried on the wire: (software, capability) -> value, version and how."""
     return {
+        (row["software"], row["capability"]): (
+            float(row["value"]), f"{row['software']} {row['version']}: {row['how']}",
+        )
+        for row in _rows("capabilities.csv")
+    }  # fmt: skip
+
+
+def _products() -> Iterator[Input]:
+    """Yield the inputs of `products.csv`: of each product its kind, share and capabilities.
+
+    What was measured of the software itself replaces a guess; what was measured of the library that
+    an editor builds on only says what the product cannot do.
+    """
+    for row in _rows("products.csv"):
+        prefix, source = f"products.{row['product']}.", sources()[row["source"]]
+        kind, guess = row["kind"], row["knowledge"]
+        note = row["note"] or ""
+        yield Input(prefix + "kind", kind, None, None, "kind of software", guess, source, note)
+        yield Input(
+            prefix + "share", float(row["share"]), float(row["low"]), float(row["high"]),
+            "share of its kind", guess, source, note,
+        )  # fmt: skip
+        for name in CAPABILITIES:
+            value = float(row[name])
+            tried = measured_capabilities().get((row["built_on"], name))
+            if tried is not None and (kind == "mail_client" or tried[0] == 0):
+                yield Input(
+                    prefix + name, tried[0], None, None, "share of its installed base",
+                    "measured", sources()["wire"], tried[1],
+                )  # fmt: skip
+            else:
+                ends = (0.0, 1.0) if guess == "placeholder" else (value, value)
+                yield Input(
+                    prefix + name, value, *ends, "share of its installed base", guess, source, note
+                )
+
+
+@cache
+def inputs() -> dict[str, Input]:
+    """Return every input by key, in the order of the tables."""
+    listed = {
         row["key"]: Input(
             key=row["key"],
             value=_number(row["value"]),
@@ -142,6 +186,7 @@ def inputs() -> dict[str, Input]:
         )
         for row in _rows("inputs.csv")
     }
+    return listed | {row.key: row for row in _products()}
 
 
 def defaults() -> Tree:

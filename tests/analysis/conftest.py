@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from sandbox.analysis.comparison import Comparison
-from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.metrics import COMPARED
 from sandbox.analysis.result import compare
 from sandbox.analysis.sensitivity import RANKED, Sensitivity, Swing
+from sandbox.space.compatibility import Compatibility
 
 DESIGNS = ("single-endpoint", "multi-port")
 
@@ -52,7 +53,7 @@ def varied(small: Comparison) -> Comparison:
          "result": value * number if metric == "cannot_connect" else 0.5}
         for value in (0.0, 0.1, 0.2)
         for number, design in enumerate(DESIGNS)
-        for metric in METRICS
+        for metric in COMPARED
     ]  # fmt: skip
     return replace(
         small,
@@ -74,6 +75,7 @@ def alone(small: Comparison) -> Comparison:
         small,
         runs={name: [replace(run, tables=tables)]},
         metrics={name: small.metrics[name][:1]},
-        excluded={name: {}},
+        candidates={name: small.candidates[name]},
+        compatibility={name: Compatibility()},
         costs={name: small.costs[name]},
     )

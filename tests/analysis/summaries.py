@@ -11,14 +11,24 @@ from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.statistics import paired_difference
 
 LEVEL: dict[str, float] = {
-    "cannot_connect": 0.05, "undelivered": 0.01, "failure_share": 0.002, "user_wait": 10.0,
-    "machine_latency": 0.15, "psc_peak": 0.2,
+    "failure_share": 0.002, "user_wait": 10.0, "machine_latency": 0.15, "psc_peak": 0.2,
 }  # fmt: skip
 
 
 def bill(operators: float, editors: float = 0.0, sites: float = 0.0) -> dict[str, float]:
     total = operators + editors + sites
     return {"operators": operators, "editors": editors, "sites": sites, "total": total}
+
+
+def access(causes: Mapping[str, float]) -> dict[str, Any]:
+    """Return what a summary says of who cannot connect."""
+    total = sum(causes.values())
+    return {
+        "accesses": 1000.0, "webmail": 300.0, "cannot_connect": total, "by_cause": dict(causes),
+        "by_product": {}, "by_population": {}, "by_method": {},
+        "volume_to_migrate": {"accesses": 1000 * total, "message_share": total / 2,
+                              "messages": 500 * total},
+    }  # fmt: skip
 
 
 def _headroom(multiplier: float, endpoint: str, breaks: str) -> dict[str, Any]:
@@ -31,6 +41,7 @@ def summary(
     *,
     costs: Mapping[str, tuple[float, float, float]] | None = None,
     causes: Mapping[str, Mapping[str, float]] | None = None,
+    policies: Mapping[str, str] | None = None,
     scale: float = 1.0,
     sensitivity: dict[str, Any] | None = None,
     headroom: Mapping[str, tuple[float, str, str]] | None = None,
@@ -40,6 +51,7 @@ def summary(
 
     Args:
         metrics: design -> metric -> one value a replication; what is missing takes LEVEL.
+        causes: design -> barrier -> share of accesses; policies: design -> login policy.
         costs: design -> low, central, high euros.
         headroom: design -> multiplier, endpoint, what breaks.
     """
@@ -73,7 +85,8 @@ def summary(
             "metrics": {
                 m: {"mean": sum(v) / len(v), "ci95": None} for m, v in series[name].items()},
             "headroom": _headroom(*(headroom or {}).get(name, (2.0, "imap", "connections"))),
-            "cannot_connect": dict((causes or {}).get(name, {"mechanism": 0.05})),
+            "login_policy": (policies or {}).get(name, "external"),
+            "compatibility": access((causes or {}).get(name, {"mechanism": 0.05})),
         }  # fmt: skip
     return {
         "scenario": "essai", "seed": 1, "scale": scale, "engine": "fast",

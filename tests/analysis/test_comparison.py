@@ -13,13 +13,15 @@ import pytest
 
 from sandbox.analysis import comparison
 from sandbox.analysis.comparison import Comparison
-from sandbox.analysis.metrics import METRICS
+from sandbox.analysis.metrics import COMPARED, METRICS
 from sandbox.analysis.result import compare
 from sandbox.analysis.summary import write_summary
 from sandbox.observations.schema import Cause
+from sandbox.space.compatibility import can_connect
 from sandbox.space.errors import UserError
 from sandbox.space.loader import parse_scenario
 from sandbox.space.methods import Method
+from sandbox.space.population import ROBOT, build_space
 from tests.simulation.small import BASE, small_scenario, tree_of
 
 SCALE = 0.2
@@ -89,9 +91,23 @@ def test_robots_have_no_person_who_waits(summary: dict[str, Any]) -> None:
         assert design["auth_latency_seconds"]["certificat"]["machine"]["mean"] > 0
 
 
-def test_messages_are_those_of_the_scenario_at_its_scale(summary: dict[str, Any]) -> None:
+def test_messages_are_those_of_the_scenario_that_can_be_sent(
+    demo: Comparison, summary: dict[str, Any]
+) -> None:
     """Poisson: four standard deviations of the mean of two replications."""
-    expected = 27_000 * SCALE
+    expected = 0.0
+    for replication in range(2):
+        space = build_space(demo.scenario, seed=1, scale=SCALE, replication=replication)
+        kept = can_connect(space, [(c.design, c.policy) for c in demo.candidates.values()])
+        for number, people in enumerate(demo.scenario.populations.values()):
+            for machine in (False, True):
+                part = people.machine_share if machine else 1 - people.machine_share
+                mine = (space.accesses.population == number) & (
+                    (space.accesses.software == ROBOT) == machine
+                )
+                if mine.any():
+                    expected += people.message_share * part * kept[mine].mean() / 2
+    expected *= 27_000 * SCALE
     assert abs(summary["messages"] - expected) < 4 * math.sqrt(expected / 2)
     assert summary["sessions"] > summary["messages"]
 
@@ -140,15 +156,40 @@ def test_the_same_call_gives_the_same_figures_from_what_is_kept(demo: Comparison
     assert again.frame.equals(demo.frame)
 
 
-def test_accesses_that_cannot_connect_are_counted_by_cause(demo: Comparison) -> None:
-    assert demo.excluded["api-lps-2023"].keys() == {"mechanism"}
-    assert demo.excluded["multi-endpoint"].keys() == {"mechanism", "method_url"}
-    assert demo.excluded["multi-port"].keys() == {
-        "mechanism", "method_url", "port_setting", "port_blocked"
-    }  # fmt: skip
-    for design in DESIGNS:
-        shares = [row["cannot_connect"] for row in demo.metrics[design]]
-        assert sum(shares) / len(shares) == pytest.approx(sum(demo.excluded[design].values()))
+def test_who_cannot_connect_is_computed_under_one_rule_for_all(demo: Comparison) -> None:
+    stopped = {name: set(who.whole.by_cause) for name, who in demo.compatibility.items()}
+    everywhere = {"mechanism"}  # EXTERNAL is asked of cards and robots in every design
+    assert stopped == {
+        "single-endpoint": everywhere | {"certificate_request"},
+        "multi-endpoint": everywhere | {"host_setting"},
+        "multi-port": everywhere | {"port_setting", "port_blocked"},
+        "multi-endpoint-sni": everywhere | {"host_setting", "server_name"},
+        "api-lps-2023": everywhere,
+    }
+
+
+def test_every_design_runs_the_same_accesses(demo: Comparison) -> None:
+    """Those that can connect under all of them: nobody's absence makes a design look quick."""
+    for replication in range(2):
+        counts = {runs[replication].about["accesses"] for runs in demo.runs.values()}
+        assert len(counts) == 1
+        assert 0 < counts.pop() < len(demo.space.accesses)
+
+
+def test_who_can_connect_is_in_the_summary_part_by_part(summary: dict[str, Any]) -> None:
+    for design in summary["designs"].values():
+        found = design["compatibility"]
+        assert set(found) == {
+            "accesses", "webmail", "cannot_connect", "by_cause", "by_product", "by_population",
+            "by_method", "volume_to_migrate",
+        }  # fmt: skip
+        assert set(design["metrics"]) == set(METRICS)
+        assert sum(found["by_cause"].values()) == pytest.approx(found["cannot_connect"], abs=1e-6)
+        for parts in ("by_product", "by_population", "by_method"):
+            out = sum(p["accesses"] * p["cannot_connect"] for p in found[parts].values())
+            assert out == pytest.approx(found["volume_to_migrate"]["accesses"], abs=1e-3)
+        volume = found["volume_to_migrate"]
+        assert volume["messages"] == pytest.approx(volume["message_share"] * 27_000 * SCALE, abs=1)
 
 
 def test_a_sweep_gives_a_row_for_each_value_design_and_metric() -> None:
@@ -161,7 +202,7 @@ def test_a_sweep_gives_a_row_for_each_value_design_and_metric() -> None:
     assert found.sweep is not None
     kept_out = found.sweep.query("metric == 'cannot_connect'").set_index("label")["result"]
     assert kept_out["none"] < kept_out["most"]
-    assert len(found.sweep) == 2 * len(METRICS)
+    assert len(found.sweep) == 2 * len(COMPARED)
 
 
 def test_replications_are_added_until_they_suffice(monkeypatch: pytest.MonkeyPatch) -> None:

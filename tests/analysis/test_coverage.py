@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sandbox.analysis.statistics import estimate, paired_difference
-from sandbox.simulation.build import causes_of_exclusion
+from sandbox.space.compatibility import barriers
 from sandbox.space.loader import load_scenario
 from sandbox.space.population import build_space
 
@@ -28,8 +28,8 @@ def shares() -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         for replication in range(REPLICATIONS):
             space = build_space(scenario, seed=seed, scale=SCALE, replication=replication)
             for number, name in enumerate(DESIGNS):
-                causes = causes_of_exclusion(space, scenario.design(name), scenario.policy())
-                found[number, seed, replication] = (causes >= 0).mean()
+                stopped = barriers(space, scenario.design(name), scenario.policy())
+                found[number, seed, replication] = (stopped >= 0).mean()
             found[-1, seed, replication] = space.accesses.rtt.mean()
     return found
 

@@ -265,9 +265,8 @@ def test_observations_survive_parquet(tmp_path: Path) -> None:
 
 def test_the_analysis_reads_a_live_run() -> None:
     run = busy()
-    found = headline(run, 0.0, login_weights([run]))
+    found = headline(run, login_weights([run]))
     assert set(found) == set(METRICS)
     assert found["failure_share"] == pytest.approx(1 / 3)
     assert found["user_wait"] == pytest.approx(3.4)
-    assert found["undelivered"] == 0
     assert math.isnan(found["psc_peak"])  # the queue inside a back end is not seen from here

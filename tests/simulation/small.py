@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +15,17 @@ from sandbox.simulation import fast, reference
 from sandbox.simulation.build import build_model
 from sandbox.simulation.model import Model, Record
 from sandbox.space.loader import parse_scenario
-from sandbox.space.methods import Method
+from sandbox.space.methods import CAPABILITIES, Method
 from sandbox.space.population import Space, build_space
 from sandbox.space.scenario import Scenario
+from sandbox.space.tables import inputs
 
 ENGINES = {"fast": fast.run, "simpy": reference.run}
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
 KINDS = ("OPEN", "POLL", "SEND", "SPAWNED", "ALONE")
 SHARES = ("cps", "totp", "ecps", "sms")
+PRODUCTS = [key.split(".")[1] for key in inputs() if re.fullmatch(r"products\..*\.kind", key)]
 SOFTWARE_SHARES = ("lps", "mail_client", "webmail")
 POPULATIONS = ("liberal", "hospital", "laboratory", "ehpad")
 
@@ -64,6 +67,22 @@ def tree_of(changes: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
+def able(kind: str, **capabilities: float) -> dict[str, Any]:
+    """Return the changes that give every product of a kind some capabilities."""
+    return {
+        f"products.{product}.{name}": value
+        for product in PRODUCTS
+        if inputs()[f"products.{product}.kind"].value == kind
+        for name, value in capabilities.items()
+    }
+
+
+# A product that can do everything and suffers from nothing.
+ALL_ABLE = dict.fromkeys(CAPABILITIES, 1.0) | {
+    "certificate_request_fails": 0.0, "certificate_request_prompts": 0.0, "tls13": 0.5,
+}  # fmt: skip
+
+
 def everyone(*, method: str | None = None, software: str | None = None) -> dict[str, Any]:
     """Return the changes that give all people one method, one kind of software."""
     changes: dict[str, Any] = {}
@@ -102,16 +121,8 @@ def one_person(method: str, software: str, **policies: Any) -> dict[str, Any]:
             "methods.ecps.refused": 0,
             "methods.ecps.forgotten": 0,
             f"software.{software}.left_open": 0,
-            f"software.{software}.resumes": 1,
-            f"software.{software}.sasl_external": 1,
-            f"software.{software}.xoauth2": 1,
-            f"software.{software}.imap_alone": 1,
-            f"software.{software}.smtp_alone": 1,
-            f"software.{software}.method_url": 1,
-            f"software.{software}.port_setting": 1,
-            f"software.{software}.certificate_request_fails": 0,
-            f"software.{software}.certificate_request_prompts": 0,
         }
+        | able(software, **ALL_ABLE)
         | policies
     )
 

@@ -14,9 +14,19 @@ from sandbox.space.designs import BUILT_IN
 from sandbox.space.methods import Method
 from sandbox.space.population import SOFTWARE
 from sandbox.space.tables import week
-from tests.simulation.small import HOUR, NOBODY, SECOND, everyone, run, small_space
+from tests.simulation.small import (
+    ALL_ABLE,
+    HOUR,
+    NOBODY,
+    SECOND,
+    able,
+    everyone,
+    run,
+    small_space,
+)
 
 PERIODS = {"lps": 900, "mail_client": 600, "webmail": 1800, "robot": 300}
+ABLE = {key: value for s in SOFTWARE for key, value in able(s, **ALL_ABLE).items()}
 # Everybody present from 8:00 to 18:00 sharp, every poll opens a session, nobody is excluded.
 SHARP = {
     **{f"populations.{p}.opening_hour": 8 for p in ("liberal", "hospital", "laboratory", "ehpad")},
@@ -25,9 +35,7 @@ SHARP = {
     **{f"populations.{p}.closing_sd": 0 for p in ("liberal", "hospital", "laboratory", "ehpad")},
     **{f"populations.{p}.port_blocked": 0 for p in ("liberal", "hospital", "laboratory", "ehpad")},
     **{f"software.{s}.poll_share": 1 for s in SOFTWARE},
-    **{f"software.{s}.{f}": 1 for s in SOFTWARE
-       for f in ("sasl_external", "xoauth2", "port_setting", "method_url")},
-    **{f"software.{s}.certificate_request_fails": 0 for s in SOFTWARE},
+    **ABLE,
 }  # fmt: skip
 
 
@@ -47,7 +55,7 @@ ROBOTS = {
     "populations.hospital.machine_share": 0,
     "populations.liberal.message_share": 0, "populations.hospital.message_share": 0,
     "populations.ehpad.message_share": 0, "populations.laboratory.message_share": 1,
-    "populations.laboratory.machine_share": 1, "software.robot.sasl_external": 1,
+    "populations.laboratory.machine_share": 1, **able("robot", **ALL_ABLE),
     "software.robot.poll_share": 0,
 }  # fmt: skip
 MANY = NOBODY | everyone(software="lps") | {"populations.liberal.units": 400}
@@ -160,7 +168,7 @@ def counted(changes: dict[str, float], replications: int = 1):
 @pytest.mark.parametrize("index", [1.0, 2.0, 6.0])
 def test_the_messages_of_an_hour_have_the_index_of_dispersion_given(index: float) -> None:
     """Counts of each hour at its rate, with that variance over the mean (1: Poisson)."""
-    changes = {"traffic.messages": 20_000, "traffic.dispersion": index, "traffic.batch": 1}
+    changes = {"traffic.messages": 20_000, "traffic.dispersion": index, "traffic.batch": 1} | ABLE
     counts = counted(changes, 60).sum(axis=1)
     space = small_space(changes)
     expected = sum(

@@ -10,15 +10,17 @@ import pytest
 
 from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation import fast
-from sandbox.simulation.build import build_model, causes_of_exclusion
+from sandbox.simulation.build import build_model
 from sandbox.simulation.model import EndpointStat, PoolStat, StationStat
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import Method
 from tests.simulation.small import (
+    ALL_ABLE,
     NOBODY,
     SECOND,
     Run,
+    able,
     everyone,
     one_person,
     run,
@@ -118,7 +120,7 @@ def test_a_telephone_that_is_not_at_hand_fails_every_request_of_the_day() -> Non
     wanted = {"policies.session_seconds": 0, "policies.retry_limit": 0, "software.lps.aligned": 0}
     everybody = NOBODY | everyone(method="ecps", software="lps") | wanted | {
         "populations.liberal.units": 60, "traffic.messages": 0, "methods.ecps.refused": 0,
-        "software.lps.left_open": 0, "software.lps.method_url": 1,
+        "software.lps.left_open": 0, **able("lps", **ALL_ABLE),
     }  # fmt: skip
 
     def days(forgotten: float, never: float) -> list[float]:
@@ -169,7 +171,7 @@ SHARED = {
     "populations.ehpad.personal_mailboxes": 0, "populations.ehpad.shared_mailboxes": 2,
     "populations.ehpad.message_share": 1, "populations.liberal.message_share": 0,
     "traffic.messages": 0, "software.mail_client.left_open": 0, "methods.totp.mistyped": 0,
-    "software.mail_client.method_url": 1, "operators.mailboxes": [1.0],
+    "operators.mailboxes": [1.0], **able("mail_client", **ALL_ABLE),
 }  # fmt: skip
 
 
@@ -250,9 +252,6 @@ CROWD = (
         "populations.liberal.method_totp": 0.0,
         "populations.liberal.method_ecps": 0.5,
         "populations.liberal.method_sms": 0.0,
-        "software.lps.sasl_external": 1,
-        "software.lps.method_url": 1,
-        "software.lps.certificate_request_fails": 0,
         **slots(4),
         "resources.misjudged": 0,
         "software.lps.aligned": 0,
@@ -262,6 +261,7 @@ CROWD = (
         "policies.session_seconds": 0,
         "backends.psc.timeout": 55,
     }
+    | able("lps", **ALL_ABLE)
 )
 OUTAGE = {"outages": [{"backend": "psc", "start": "2021-09-06T09:00:00", "minutes": 180}]}
 
@@ -288,7 +288,7 @@ def test_names_of_their_own_without_slots_of_their_own_protect_nobody() -> None:
 
 
 def test_tokens_leave_the_slots_free_when_psc_is_down() -> None:
-    found = run(CROWD | OUTAGE | {"software.lps.xoauth2": 1}, policy="xoauth2")
+    found = run(CROWD | OUTAGE, policy="xoauth2")
     assert refused(found, Method.CPS) == refused(found, Method.ECPS) == 0
     assert found.failures(Cause.BACKEND_DOWN) > 0
 
@@ -316,8 +316,8 @@ def test_a_faster_processor_never_makes_logins_wait_longer() -> None:
 # ---------------------------------------------------------------------- names and tickets
 
 
-BUSY = {"traffic.messages": 60, "network.dns_ttl": 86400 * 2, "policies.ticket_seconds": 86400 * 2,
-        "software.lps.tls13": 0}  # fmt: skip
+BUSY = {"traffic.messages": 60, "network.dns_ttl": 86400 * 2, "policies.ticket_seconds": 86400 * 2}
+BUSY |= able("lps", tls13=0)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -372,58 +372,6 @@ def test_starttls_costs_two_round_trips_more_than_implicit_tls() -> None:
 # ---------------------------------------------------------------------- who cannot connect
 
 
-LACKS = {
-    "sasl_external": {"software.lps.sasl_external": 0},
-    "xoauth2": {"software.lps.xoauth2": 0},
-    "imap_alone": {"software.lps.imap_alone": 0},
-    "smtp_alone": {"software.lps.smtp_alone": 0},
-    "smtp_alone, sasl_external": {"software.lps.smtp_alone": 0, "software.lps.sasl_external": 0},
-    "port_setting": {"software.lps.port_setting": 0},
-    "method_url": {"software.lps.method_url": 0},
-    "fails": {"software.lps.certificate_request_fails": 1},
-    "blocked": {"populations.liberal.port_blocked": 1},
-}
-NOBODY_OUT: dict[str, Cause | None] = dict.fromkeys(BUILT_IN)
-ALL_OUT: dict[str, Cause | None] = dict.fromkeys(BUILT_IN, Cause.MECHANISM)
-SEVERAL_PLACES = {name: Cause.METHOD_URL for name in BUILT_IN
-                  if name not in {"single-endpoint", "api-lps-2023"}}  # fmt: skip
-# what is lacking, method, login policy -> by design, why the access is kept out (None: it is not).
-OUT: dict[tuple[str, str, str], dict[str, Cause | None]] = {
-    ("sasl_external", "cps", "external"): ALL_OUT,
-    ("sasl_external", "totp", "external"): NOBODY_OUT,
-    # STARTTLS excludes PREAUTH: there only EXTERNAL is left.
-    ("sasl_external", "cps", "certificate-alone"): NOBODY_OUT | {"api-lps-2023": Cause.MECHANISM},
-    ("imap_alone", "cps", "external"): NOBODY_OUT,
-    ("imap_alone", "cps", "certificate-alone"): ALL_OUT | {"api-lps-2023": None},
-    # Over SMTP who insists on AUTH still finds EXTERNAL.
-    ("smtp_alone", "cps", "certificate-alone"): NOBODY_OUT,
-    ("smtp_alone, sasl_external", "cps", "certificate-alone"): ALL_OUT,
-    ("xoauth2", "ecps", "external"): NOBODY_OUT,
-    ("xoauth2", "ecps", "xoauth2"): ALL_OUT,
-    ("xoauth2", "totp", "xoauth2"): NOBODY_OUT,
-    ("port_setting", "totp", "external"): NOBODY_OUT | {"multi-port": Cause.PORT_SETTING},
-    ("port_setting", "cps", "external"): NOBODY_OUT | {
-        "multi-port": Cause.PORT_SETTING, "multi-port-codes": Cause.PORT_SETTING,
-    },
-    ("method_url", "totp", "external"): NOBODY_OUT | SEVERAL_PLACES,
-    ("fails", "totp", "external"): NOBODY_OUT | {"single-endpoint": Cause.CERTIFICATE_REQUEST},
-    ("fails", "cps", "external"): NOBODY_OUT,
-    ("blocked", "sms", "external"): NOBODY_OUT | {"multi-port": Cause.PORT_BLOCKED},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("design", BUILT_IN)
-@pytest.mark.parametrize(("lack", "method", "policy"), OUT, ids=["-".join(key) for key in OUT])
-def test_who_cannot_connect_and_why(lack: str, method: str, policy: str, design: str) -> None:
-    found = run(one_person(method, "lps", **LACKS[lack]), design, policy=policy)
-    cause = OUT[lack, method, policy][design]
-    causes = causes_of_exclusion(found.space, BUILT_IN[design], BUILT_IN_POLICIES[policy])
-    assert causes.tolist() == [-1 if cause is None else cause]
-    if cause is not None:
-        assert found.failures(cause) == len(found.trace) == 1
-        assert found.record.pools[:, PoolStat.GRANTED].sum() == 0
-
-
 @pytest.mark.parametrize("policy", BUILT_IN_POLICIES)
 def test_designs_that_differ_in_names_only_fail_alike(policy: str) -> None:
     """A name is looked up, and that is all: equal mechanics give equal failures."""
@@ -440,17 +388,11 @@ def test_designs_that_differ_in_names_only_fail_alike(policy: str) -> None:
     np.testing.assert_array_equal(found[0].failures, found[1].failures)
 
 
-def test_a_blocked_port_costs_the_time_of_a_connection_that_never_answers() -> None:
-    found = run(one_person("totp", "lps", **LACKS["blocked"]), "multi-port")
-    waited = found.space.scenario.network.connect_timeout * SECOND
-    assert found.phase(Phase.NETWORK).tolist() == [waited]
-
-
 def test_asking_for_a_certificate_costs_a_dialogue_where_software_shows_one() -> None:
     """Only where the endpoint is shared between methods, and only at a full handshake."""
-    prompted = one_person("totp", "lps", **{"software.lps.certificate_request_prompts": 1,
-                                            "policies.session_seconds": 86400,
-                                            "policies.ticket_seconds": 86400})  # fmt: skip
+    prompted = one_person("totp", "lps", **{"policies.session_seconds": 86400,
+                                            "policies.ticket_seconds": 86400},
+                          **able("lps", certificate_request_prompts=1))  # fmt: skip
     waits = {
         design: (run(prompted, design).of_kind("OPEN")[0, 9 + Phase.PERSON])
         for design in ("single-endpoint", "multi-endpoint")
@@ -470,11 +412,7 @@ def test_asking_for_a_certificate_costs_a_dialogue_where_software_shows_one() ->
 def crowded(request: pytest.FixtureRequest) -> Run:
     """A crowd with too few slots, PSC down, software that waits twenty seconds."""
     design, engine = request.param
-    changes = (
-        CROWD
-        | OUTAGE
-        | {"software.lps.xoauth2": 1, "software.lps.timeout": 20, "populations.liberal.units": 60}
-    )
+    changes = CROWD | OUTAGE | {"software.lps.timeout": 20, "populations.liberal.units": 60}
     return run(changes, design, engine=engine)
 
 

@@ -11,12 +11,12 @@ from sandbox.simulation import fast
 from sandbox.simulation.build import build_model
 from sandbox.simulation.model import PoolStat, StationStat
 from sandbox.space.designs import BUILT_IN, Design
-from tests.simulation.small import NOBODY, everyone, run, slots, small_space
+from tests.simulation.small import ALL_ABLE, NOBODY, able, everyone, run, slots, small_space
 
 BUSY = NOBODY | everyone(software="lps") | slots(40) | {
     "populations.liberal.units": 120, "operators.mailboxes": [1.0], "processor.login": 8.0,
     "software.lps.aligned": 0.5, "policies.retry_limit": 0, "software.lps.timeout": 600,
-    "software.lps.method_url": 1,
+    **able("lps", **ALL_ABLE),
 }  # fmt: skip
 
 

@@ -83,6 +83,12 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
                            ("populations.ehpad", "software_lps", "0.7", "must sum to 1")),
     "messages above one": (HEAD + PERIOD + "[populations.ehpad]\nmessage_share = 0.5\n",
                            ("message_share", "1.48", "must sum to 1")),
+    "products above one": (HEAD + PERIOD + "[products.lps-a]\nshare = 0.9\n",
+                           ("products", "kind lps", "1.6", "must sum to 1")),
+    "a capability nobody knows": (HEAD + PERIOD + "[products.lps-a]\nimap_extern = 1\n",
+                                  ("products.lps-a.imap_extern", "unknown key", "imap_external")),
+    "a capability above one": (HEAD + PERIOD + "[products.lps-a]\nsni = 2\n",
+                               ("products.lps-a.sni", "2", "less than or equal to 1")),
     "negative rate": (HEAD + PERIOD + "[traffic]\nmessages = -1\n",
                       ("traffic.messages", "-1", "greater than or equal to 0")),
     "negative time": (HEAD + PERIOD + "[policies]\nciba_interval = -5\n",
@@ -164,7 +170,7 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
                                   ("operators", "at least one")),
     "names for other operators": (
         HEAD + PERIOD + '[operators]\nmailboxes = [2, 1]\ncertificates = []\nnames = ["a"]\n',
-        ("operators", "names must be as many"),
+        ("operators", "names", "must be as many"),
     ),
     "a population without week": (
         HEAD + PERIOD + "[populations.vets]\nunits = 5\n", ("populations.vets",)

@@ -133,10 +133,11 @@ def test_another_seed_makes_another_space(space: Space) -> None:
     [
         ("populations.liberal.rtt", 0.1, ("rtt",)),
         ("populations.liberal.method_ecps", 0.7, ("method",)),
-        ("software.lps.xoauth2", 1.0, ("features",)),
+        ("products.lps-c.imap_xoauth2", 1.0, ("features",)),
+        ("products.lps-a.share", 0.5, ("product", "features")),
         ("populations.liberal.port_blocked", 0.5, ("features",)),
         ("policies.ciba_interval", 1.0, ()),
-        ("populations.liberal.software_lps", 0.8, ("software", "features", "rtt")),
+        ("populations.liberal.software_lps", 0.8, ("software", "product", "features", "rtt")),
     ],
 )
 def test_a_change_of_one_input_moves_only_what_depends_on_it(
