@@ -8,46 +8,67 @@ from importlib import import_module
 import click
 
 from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
+from sandbox.usage import system_error, usage_error
 
 __all__ = ["main"]
 
 # A package that offers verbs keeps them in modules named `cli_...`, and adds its lines here:
 # module, attribute, first line of its help.
 VERBS: dict[str, tuple[str, str, str]] = {
-    "up": ("sandbox.live.cli_up", "up", "Démarrer l'espace de SCENARIO (demo)."),
-    "send": ("sandbox.live.cli_mail", "send", "Envoyer un message de SENDER à RECIPIENTS."),
-    "inbox": ("sandbox.live.cli_mail", "inbox", "Lister ou lire une boîte par IMAP."),
-    "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive, par IMAP IDLE."),
-    "journal": ("sandbox.live.cli_journal", "journal", "Lire les journaux des opérateurs."),
+    "up": ("sandbox.live.cli_up", "up", "Démarrer l'espace. / Start the space."),
+    "send": ("sandbox.live.cli_mail", "send", "Envoyer un message. / Send a message."),
+    "inbox": (
+        "sandbox.live.cli_mail",
+        "inbox",
+        "Lister ou lire une boîte. / List or read a mailbox.",
+    ),
+    "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive. / Show what arrives."),
+    "journal": ("sandbox.live.cli_journal", "journal", "Lire les journaux. / Read the journals."),
     "fault": (
         "sandbox.live.cli_control",
         "fault",
-        "Défauts du courrier et de l'IGC, à la demande.",
+        "Défauts à la demande. / Faults on demand.",
     ),
-    "mailbox": ("sandbox.live.cli_control", "mailbox", "Ajouter, remplir ou vider une BAL."),
-    "code": ("sandbox.live.cli_mail", "code", "Donner le code à usage unique d'ADDRESS."),
+    "mailbox": (
+        "sandbox.live.cli_control",
+        "mailbox",
+        "Ajouter, remplir, vider une BAL. / Fill a mailbox.",
+    ),
+    "code": (
+        "sandbox.live.cli_mail",
+        "code",
+        "Donner un code à usage unique. / Give a one-time code.",
+    ),
     "compare": (
         "sandbox.analysis.cli_compare",
         "compare",
-        "Rejoue un scénario sous chaque architecture et les compare.",
+        "Comparer les architectures. / Compare the designs.",
     ),
-    "scenario": ("sandbox.space.cli_scenario", "scenario", "Vérifie et décrit les scénarios."),
-    "fit": ("sandbox.analysis.cli_fit", "fit", "Compare le modèle aux chiffres publiés."),
+    "scenario": (
+        "sandbox.space.cli_scenario",
+        "scenario",
+        "Vérifier les scénarios. / Check scenarios.",
+    ),
+    "fit": (
+        "sandbox.analysis.cli_fit",
+        "fit",
+        "Confronter aux chiffres publiés. / Fit published figures.",
+    ),
     "validate": (
         "sandbox.analysis.cli_validate",
         "validate",
-        "Confronte les deux moteurs à la théorie des files.",
+        "Confronter à la théorie. / Check against theory.",
     ),
-    "pki": ("sandbox.trust.cli_pki", "pki", "IGC-Santé de test : émettre, révoquer, publier."),
-    "list": ("sandbox.trust.cli_list", "list_", "Liste des domaines autorisés."),
-    "dns": ("sandbox.trust.cli_dns", "dns", "DNS de l'espace, avec défauts."),
-    "hosts": ("sandbox.trust.cli_dns", "hosts", "Écrire les lignes d'un fichier hosts."),
+    "pki": ("sandbox.trust.cli_pki", "pki", "IGC-Santé de test. / Test certificates."),
+    "list": ("sandbox.trust.cli_list", "list_", "Liste des domaines autorisés. / List of domains."),
+    "dns": ("sandbox.trust.cli_dns", "dns", "DNS de l'espace, avec défauts. / DNS, with faults."),
+    "hosts": ("sandbox.trust.cli_dns", "hosts", "Écrire un fichier hosts. / Write a hosts file."),
     "directory": (
         "sandbox.directory.cli_directory",
         "directory",
-        "Annuaire santé fictif : LDAP, extractions, FHIR.",
+        "Annuaire santé fictif. / Fictitious directory.",
     ),
-    "psc": ("sandbox.psc.cli_psc", "psc", "Émulateur Pro Santé Connect (OpenID, CIBA)."),
+    "psc": ("sandbox.psc.cli_psc", "psc", "Émulateur Pro Santé Connect. / Its emulator."),
 }
 
 # verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
@@ -70,8 +91,10 @@ def _load(module: str, attribute: str) -> click.Command:
         if (error.name or "").partition(".")[0] == "sandbox":
             raise
         raise UserError(
-            f"{attribute} : {error.name} manque / is missing;"
-            " make compare, or pip install 'mssante-sandbox[compare]'"
+            "bibliothèque manquante ; installer avec",
+            "library is missing; install it with",
+            where=f"{attribute}: {error.name}",
+            then="make compare, pip install 'mssante-sandbox[compare]'",
         ) from None
     assert isinstance(command, click.Command)
     return command
@@ -109,6 +132,11 @@ def cli() -> None:
     """L'espace de confiance MSSanté sur un poste. / The MSSanté mail space on one laptop."""
 
 
+def _refuse(error: UserError) -> int:
+    click.echo(f"mss-sandbox: {error}", err=True)
+    return EXIT_USER_ERROR
+
+
 def main() -> None:
     """Run the command line; no traceback reaches a user.
 
@@ -118,17 +146,15 @@ def main() -> None:
         code = cli(standalone_mode=False)
     except click.exceptions.Abort:
         code = EXIT_INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # the help is not an error, though nothing was done
+        code = EXIT_USER_ERROR
     except click.ClickException as error:
-        click.echo(f"mss-sandbox: {error.format_message()}", err=True)
-        code = EXIT_USER_ERROR
+        code = _refuse(usage_error(error))
     except UserError as error:
-        click.echo(f"mss-sandbox: {error}", err=True)
-        code = EXIT_USER_ERROR
+        code = _refuse(error)
     except OSError as error:
-        # A full disk, a folder that cannot be written: the system's own words and the path.
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"mss-sandbox: {where}{error.strerror or error}", err=True)
-        code = EXIT_USER_ERROR
+        code = _refuse(system_error(error))  # a full disk, a folder that cannot be written
     except KeyboardInterrupt:
         click.echo("mss-sandbox: interrompu / interrupted", err=True)
         code = EXIT_INTERRUPTED

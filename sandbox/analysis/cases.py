@@ -34,10 +34,12 @@ class Family(StrEnum):
 
 def _bounded(option: str, value: float | None, low: float, high: float) -> float:
     if value is None:
-        raise UserError(f"{option} : valeur requise pour ce modèle / this model needs a value")
+        raise UserError("valeur requise pour ce modèle", "this model needs a value", where=option)
     if not (math.isfinite(value) and low <= value <= high):
         raise UserError(
-            f"{option} {value:g} : de {low:g} à {high:g} attendu / expected {low:g} to {high:g}"
+            f"attendu de {low:g} à {high:g}",
+            f"expected {low:g} to {high:g}",
+            where=f"{option} {value:g}",
         )
     return value
 
@@ -89,22 +91,24 @@ class Case:
         self._check_options()
         if self.family in (Family.MMC, Family.MG1, Family.RETRIAL) and self.load >= 1:
             raise UserError(
-                f"--load {self.load:g} : sans limite ni impatience la file n'est stable qu'en "
-                "dessous de 1 / without a limit or patience the queue is stable below 1 only"
+                "sans limite ni impatience la file n'est stable qu'en dessous de 1",
+                "without a limit or patience the queue is stable below 1 only",
+                where=f"--load {self.load:g}",
             )
         if self.family is Family.MG1 and self.servers != 1:
             raise UserError(
-                f"--servers {self.servers} : mg1 a un serveur / mg1 has one server; "
-                "mmc en a plusieurs / mmc has several"
+                "mg1 a un serveur ; mmc en a plusieurs",
+                "mg1 has one server; mmc has several",
+                where=f"--servers {self.servers}",
             )
         if self.family is Family.ERLANG_A:
             patience = _bounded("--patience", self.patience, *PATIENCE)
             present = self.servers + max(0.0, self.rate - self.servers) / patience
             if present > MOST_PRESENT:
                 raise UserError(
-                    f"--patience {patience:g} --load {self.load:g} : {present:.0f} clients "
-                    f"présents, {MOST_PRESENT} au plus / {present:.0f} customers present, "
-                    f"{MOST_PRESENT} at most"
+                    f"{present:.0f} clients présents, {MOST_PRESENT} au plus",
+                    f"{present:.0f} customers present, {MOST_PRESENT} at most",
+                    where=f"--patience {patience:g} --load {self.load:g}",
                 )
 
     def _check_options(self) -> None:
@@ -113,19 +117,19 @@ class Case:
             capacity = _bounded("--capacity", self.capacity, 1, MOST_PRESENT)
             if capacity < self.servers:
                 raise UserError(
-                    f"--capacity {self.capacity} : au moins --servers {self.servers} attendu, "
-                    "les clients servis comptent / expected at least --servers "
-                    f"{self.servers}, those in service count"
+                    f"au moins --servers {self.servers} attendu, les clients servis comptent",
+                    f"expected at least --servers {self.servers}, those in service count",
+                    where=f"--capacity {self.capacity}",
                 )
         elif self.capacity is not None:
-            raise UserError("--capacity : pour mmck seulement / for mmck only")
+            raise UserError("pour mmck seulement", "for mmck only", where="--capacity")
         if self.family is Family.MG1:
             if self.scv != 0:
                 _bounded("--scv", self.scv, LEAST_SCV, MOST_SCV)
         elif self.scv is not None:
-            raise UserError("--scv : pour mg1 seulement / for mg1 only")
+            raise UserError("pour mg1 seulement", "for mg1 only", where="--scv")
         if self.family not in (Family.ERLANG_A, Family.RETRIAL) and self.patience is not None:
-            raise UserError("--patience : pour erlang-a seulement / for erlang-a only")
+            raise UserError("pour erlang-a seulement", "for erlang-a only", where="--patience")
 
     def expected(self) -> Expected:
         """Return what theory says."""

@@ -52,7 +52,11 @@ def _replications(_context: click.Context, _parameter: click.Parameter, value: s
     try:
         return int(value)
     except ValueError:
-        raise UserError(f"--replications {value}: must be a whole number or auto") from None
+        raise UserError(
+            "attendu un nombre entier, ou auto",
+            "must be a whole number or auto",
+            where=f"--replications {value}",
+        ) from None
 
 
 @contextmanager
@@ -198,7 +202,7 @@ def compare(
     replications: int | None, seed: int, scale: float, workers: int | None,
     out: Path | None, *, trace: bool, sensitivity: bool,
 ) -> None:  # fmt: skip
-    """Rejoue un scénario sous chaque architecture et les compare.
+    """Rejoue un scénario sous chaque architecture et les compare. / Replays a scenario.
 
     Replays a scenario under each design and compares them. SCENARIO is a shipped name
     (aout-2021, mai-2025, demo, panne-psc, pare-feu, bascule-ecps, deux-portes) or a TOML file.

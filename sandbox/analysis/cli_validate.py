@@ -213,19 +213,20 @@ def validate(
     """
     if customers is not None and not LEAST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
         raise UserError(
-            f"--customers {customers} : de {LEAST_CUSTOMERS} à {MOST_CUSTOMERS} attendu / "
-            f"expected {LEAST_CUSTOMERS} to {MOST_CUSTOMERS}"
+            f"attendu de {LEAST_CUSTOMERS} à {MOST_CUSTOMERS}",
+            f"expected {LEAST_CUSTOMERS} to {MOST_CUSTOMERS}",
+            where=f"--customers {customers}",
         )
     if model is None:
         given = {"servers": servers, "load": load, "capacity": capacity, "patience": patience,
                  "scv": scv}  # fmt: skip
         for name, value in given.items():
             if value is not None:
-                raise UserError(f"--{name} : demande --model / needs --model")
+                raise UserError("demande --model", "needs --model", where=f"--{name}")
         agrees = _every(_engine(engine), customers, seed, as_json=as_json)
     else:
         if load is None:
-            raise UserError("--load : valeur requise avec --model / needed with --model")
+            raise UserError("valeur requise avec --model", "needed with --model", where="--load")
         case = Case(
             Family(model), load, 1 if servers is None else servers, capacity, patience,
             1.0 if scv is None and model == Family.MG1 else scv,

@@ -286,10 +286,17 @@ def run_comparison(
     except TypeError:
         unknown = ", ".join(set(options) - set(Options.__slots__))
         raise UserError(
-            f"compare: unknown option {unknown}; known: {', '.join(Options.__slots__)}"
+            "option inconnue ; choisir parmi",
+            "unknown option; choose among",
+            where=f"compare: {unknown}",
+            then=", ".join(Options.__slots__),
         ) from None
     if chosen.replications is not None and not 1 <= chosen.replications <= 1000:
-        raise UserError(f"replications {chosen.replications}: must be 1 to 1000, or auto")
+        raise UserError(
+            "attendu 1 à 1000, ou auto",
+            "must be 1 to 1000, or auto",
+            where=f"replications {chosen.replications}",
+        )
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     weighed = candidates(loaded, chosen.designs, chosen.login_policy)
     report = progress or (lambda _stage, _share: None)

@@ -119,8 +119,12 @@ def _of_kind(kind: str, weights: NDArray[np.float64]) -> float:
     kinds = [row.kind for row in operator_rows()]
     if len(kinds) != len(weights):
         raise UserError(
-            f"fit: the scenario has {len(weights)} operators of its own; the figures of one"
-            f" operator need the {len(kinds)} of the list of authorised domains"
+            f"le scénario a {len(weights)} opérateurs à lui ; les chiffres d'un "
+            f"seul opérateur veulent les {len(kinds)} de la liste des domaines "
+            "autorisés",
+            f"the scenario has {len(weights)} operators of its own; the figures of "
+            f"one operator need the {len(kinds)} of the list of authorised domains",
+            where="fit",
         )
     return float(weights[[each == kind for each in kinds]].sum())
 
@@ -260,7 +264,9 @@ def fit(name: str | None = None) -> list[Figure]:
     if not rows:
         known = ", ".join(f"{start:%Y-%m} ({each})" for each, start in months.items())
         raise UserError(
-            f"fit: {scenario.name}: no published figure describes a space of {month:%Y-%m};"
-            f" they describe {known}"
+            f"aucun chiffre publié ne décrit un espace de {month:%Y-%m} ; il y en a pour",
+            f"no published figure describes a space of {month:%Y-%m}; they describe",
+            where=f"fit: {scenario.name}",
+            then=known,
         )
     return [_figure(scenario, said) for said in rows]

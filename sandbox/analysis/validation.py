@@ -112,10 +112,11 @@ def plan(case: Case, engine: Engine, customers: int, seed: int) -> Plan:
     work = customers + 2 * replications * warm_up * case.rate
     if work > MOST_WORK[engine]:
         raise UserError(
-            f"{case.title} : {work:.2g} arrivées à simuler ({customers} et {replications} mises "
-            f"en régime), {MOST_WORK[engine]:.2g} au plus avec {engine} / {work:.2g} arrivals to "
-            f"simulate ({customers} and {replications} warm-ups), {MOST_WORK[engine]:.2g} at most "
-            f"on {engine}"
+            f"{work:.2g} arrivées à simuler ({customers} et {replications} mises en "
+            f"régime), {MOST_WORK[engine]:.2g} au plus avec {engine}",
+            f"{work:.2g} arrivals to simulate ({customers} and {replications} "
+            f"warm-ups), {MOST_WORK[engine]:.2g} at most on {engine}",
+            where=case.title,
         )
     return Plan(case, customers, warm_up, seed, replications)
 

@@ -362,7 +362,11 @@ def build_database(spec: PopulationSpec, path: Path) -> None:
         UserError: the file exists already.
     """
     if path.exists() or search_file(path).exists():
-        raise UserError(f"{path}: exists already; remove it or choose another file")
+        raise UserError(
+            "existe déjà ; l'ôter ou choisir un autre fichier",
+            "exists already; remove it or choose another file",
+            where=path,
+        )
     # Millions of rows without cycles: the collector would only walk them over and over.
     collecting = gc.isenabled()
     gc.disable()

@@ -30,7 +30,12 @@ _OUT = click.option(
 
 def _authority(folder: Path) -> TestCA:
     if not (folder / "ca.json").exists():
-        raise UserError(f"{folder}: no authority there; found one with mss-sandbox pki init")
+        raise UserError(
+            "aucune autorité ici ; la fonder avec",
+            "no authority there; found one with",
+            where=folder,
+            then="mss-sandbox pki init",
+        )
     return TestCA.open(folder)
 
 
@@ -46,7 +51,12 @@ def card(national_id: str, database: Path, folder: Path, pin: str, out: Path | N
     with Directory(database) as directory:
         person = directory.person(national_id)
         if person is None:
-            raise UserError(f"{national_id}: nobody in {database} has this identifier")
+            raise UserError(
+                "personne n'a cet identifiant dans cet annuaire",
+                "nobody in this directory has this identifier",
+                where=national_id,
+                then=f"({database})",
+            )
         target = out or Path(person.national_id.replace("/", "-"))
         if "/" in person.national_id:
             files = authority.cpe(employee_of(directory, person)).save(target, pin=pin)

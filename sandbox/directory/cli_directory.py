@@ -54,16 +54,30 @@ def _share(text: str) -> DomainShare:
     rest, _, operator = text.partition("@")
     name, _, weight = rest.partition("=")
     if weight and not (weight.isascii() and weight.isdigit() and len(weight) < 8):
-        raise UserError(f"--domain {text!r}: weight {weight!r} is not a whole number")
+        raise UserError(
+            f"le poids {weight!r} n'est pas un nombre entier",
+            f"weight {weight!r} is not a whole number",
+            where=f"--domain {text!r}",
+        )
     return DomainShare(name.lower(), int(weight or 1), operator)
 
 
 @directory.command()
-@click.option("--out", type=click.Path(path_type=Path), default="annuaire.db", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="annuaire.db",
+    show_default=True,
+    help="Fichier ou dossier à écrire. / File or folder to write.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Graine. / Seed.")
 @click.option("--people", type=int, help="Personnes. / People (3000).")
 @click.option("--mailboxes", type=int, help="BAL. / Mailboxes (1,78 par personne / a person).")
-@click.option("--national", is_flag=True, help="300 000 personnes, 535 357 BAL.")
+@click.option(
+    "--national",
+    is_flag=True,
+    help="300 000 personnes, 535 357 BAL. / 300,000 people, 535,357 mailboxes.",
+)
 @click.option(
     "--day", default="2026-08-25", show_default=True, help="Jour du cliché. / Day, or today."
 )
@@ -74,7 +88,12 @@ def _share(text: str) -> DomainShare:
     metavar="NAME[=WEIGHT][@OPERATOR]",
     help="Domaines à peupler. / Domains to fill.",
 )
-@click.option("--suffix", default="mssante.test", show_default=True)
+@click.option(
+    "--suffix",
+    default="mssante.test",
+    show_default=True,
+    help="Suffixe des domaines. / Suffix of the domains.",
+)
 @click.option("--force", is_flag=True, help="Remplace le fichier. / Replace the file.")
 @_JSON
 def build(
@@ -91,13 +110,21 @@ def build(
 ) -> None:
     """Construit une population. / Build a population."""
     if national and (people is not None or mailboxes is not None):
-        raise UserError("--national fixes the sizes; leave --people and --mailboxes out")
+        raise UserError(
+            "fixe les tailles ; ôter --people et --mailboxes",
+            "fixes the sizes; leave --people and --mailboxes out",
+            where="--national",
+        )
     count = people if people is not None else NATIONAL.people if national else 3_000
     proportional = max(count, count * NATIONAL.mailboxes // NATIONAL.people)
     try:
         photograph = date.today() if day == "today" else date.fromisoformat(day)  # noqa: DTZ011
     except ValueError as error:
-        raise UserError(f"--day {day!r}: a date such as 2026-08-25, or today") from error
+        raise UserError(
+            "une date attendue, comme 2026-08-25, ou today",
+            "a date such as 2026-08-25, or today",
+            where=f"--day {day!r}",
+        ) from error
     spec = PopulationSpec(
         seed=seed,
         people=count,
@@ -150,7 +177,13 @@ def stats(database: Path, as_json: bool) -> None:
 @click.option(
     "--filter", "as_filter", is_flag=True, help="QUERY est un filtre LDAP. / is a filter."
 )
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="Réponses au plus. / Answers at most.",
+)
 @_JSON
 def search(database: Path, query: str, as_filter: bool, limit: int, as_json: bool) -> None:
     """Cherche une BAL ou une structure. / Look a mailbox or a structure up.
@@ -162,7 +195,12 @@ def search(database: Path, query: str, as_filter: bool, limit: int, as_json: boo
         parsed = sansldap.LDAPFilter.from_string(query if as_filter else _filter_of(query))
         wanted = read(parsed)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"filter {query[:80]!r}: {error}") from error
+        raise UserError(
+            "ce n'est pas un filtre LDAP",
+            "not an LDAP filter",
+            where=f"{query[:80]!r}",
+            then=f"({error})",
+        ) from error
     with Directory(database) as opened:
         page = SearchBackend(opened).search(BASE_DN, SUBTREE, wanted, limit)
     if as_json:
@@ -196,7 +234,12 @@ def _filter_of(query: str) -> str:
 @directory.command()
 @_DATABASE
 @click.argument("form", type=click.Choice(["ldif", "correspondance", "libre-acces", "fhir"]))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".",
+    help="Fichier ou dossier à écrire. / File or folder to write.",
+)
 @click.option(
     "--lag", "lags", multiple=True, metavar="VIEW=DURATION", help="Retard d'une vue. / Lag."
 )
@@ -225,25 +268,68 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
 
 @directory.command()
 @_DATABASE
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--ldap-port", type=click.IntRange(0, 65535), default=10389, show_default=True)
-@click.option("--ldaps-port", type=click.IntRange(0, 65535), default=10636, show_default=True)
-@click.option("--http-port", type=click.IntRange(0, 65535), default=10443, show_default=True)
 @click.option(
-    "--ldap", type=click.Choice(["embedded", "slapd"]), default="embedded", show_default=True
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Adresse d'écoute. / Address to listen on.",
 )
-@click.option("--cert", type=click.Path(path_type=Path), help="Certificat PEM (sinon AC de test).")
+@click.option(
+    "--ldap-port",
+    type=click.IntRange(0, 65535),
+    default=10389,
+    show_default=True,
+    help="Port LDAP ; 0 : libre. / LDAP port; 0: a free one.",
+)
+@click.option(
+    "--ldaps-port",
+    type=click.IntRange(0, 65535),
+    default=10636,
+    show_default=True,
+    help="Port LDAPS ; 0 : libre. / LDAPS port; 0: a free one.",
+)
+@click.option(
+    "--http-port",
+    type=click.IntRange(0, 65535),
+    default=10443,
+    show_default=True,
+    help="Port HTTPS ; 0 : libre. / HTTPS port; 0: a free one.",
+)
+@click.option(
+    "--ldap",
+    type=click.Choice(["embedded", "slapd"]),
+    default="embedded",
+    show_default=True,
+    help="Serveur LDAP. / LDAP server.",
+)
+@click.option(
+    "--cert",
+    type=click.Path(path_type=Path),
+    help="Certificat PEM (sinon AC de test). / PEM (else of the test authority).",
+)
 @click.option("--key", type=click.Path(path_type=Path), help="Sa clé. / Its key.")
 @click.option("--plain-http", is_flag=True, help="HTTP sans TLS. / HTTP without TLS.")
-@click.option("--size-limit", type=click.IntRange(1, 10_000), default=500, show_default=True)
-@click.option("--lag", "lags", multiple=True, metavar="VIEW=DURATION", help="extraction=1d, ...")
+@click.option(
+    "--size-limit",
+    type=click.IntRange(1, 10_000),
+    default=500,
+    show_default=True,
+    help="Réponses LDAP au plus. / LDAP answers at most.",
+)
+@click.option(
+    "--lag",
+    "lags",
+    multiple=True,
+    metavar="VIEW=DURATION",
+    help="Retard d'une vue (extraction=1d…). / Lag of a view.",
+)
 @click.option("--api-key", "keys", multiple=True, help="Clé de lecture FHIR. / Reading key.")
 @click.option(
     "--feed-key",
     "feeders",
     multiple=True,
     metavar="OPERATOR=KEY",
-    help="Clé d'alimentation (PATCH).",
+    help="Clé d'alimentation (PATCH). / Feeding key (PATCH).",
 )
 @click.option("--mailbox-type", is_flag=True, help="Sert mailbox-mss-type, annoncé. / announced.")
 @_JSON
@@ -266,7 +352,7 @@ def serve(
 ) -> None:
     """Sert l'annuaire jusqu'à Ctrl-C. / Serve the directory until Ctrl-C."""
     if (cert is None) != (key is None):
-        raise UserError("--cert and --key go together")
+        raise UserError("--cert et --key vont ensemble", "--cert and --key go together")
     trusted = cert
     feeding = dict(_feeder(text) for text in feeders)
     # Without a key given, one is made: the service is never open by accident.
@@ -317,7 +403,11 @@ def serve(
 def _feeder(text: str) -> tuple[str, str]:
     operator, equals, key = text.partition("=")
     if not equals or len(key) < 8:
-        raise UserError("--feed-key: say OPERATOR=KEY, with a key of 8 characters or more")
+        raise UserError(
+            "OPERATOR=KEY attendu, avec une clé de 8 caractères ou plus",
+            "say OPERATOR=KEY, with a key of 8 characters or more",
+            where="--feed-key",
+        )
     return key, operator
 
 

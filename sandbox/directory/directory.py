@@ -60,16 +60,28 @@ class Directory:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         if not self.path.is_file():
             raise UserError(
-                f"{self.path}: no such directory; make one with mss-sandbox directory build"
+                "aucun annuaire ici ; en faire un avec",
+                "no such directory; make one with",
+                where=self.path,
+                then="mss-sandbox directory build",
             )
         try:
             self.meta = dict(self.connection().execute("SELECT key, value FROM meta"))
         except sqlite3.DatabaseError as failure:
             self.close()
-            raise UserError(f"{self.path}: not a directory database ({failure})") from failure
+            raise UserError(
+                "ce n'est pas une base d'annuaire",
+                "not a directory database",
+                where=self.path,
+                then=f"({failure})",
+            ) from failure
         if self.meta.get("schema") != SCHEMA_VERSION or not search_file(self.path).is_file():
             self.close()
-            raise UserError(f"{self.path}: not a directory of this version; build it again")
+            raise UserError(
+                "ce n'est pas un annuaire de cette version ; le reconstruire",
+                "not a directory of this version; build it again",
+                where=self.path,
+            )
 
     @classmethod
     def build(

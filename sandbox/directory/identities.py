@@ -46,7 +46,11 @@ def employee_of(directory: Directory, person: Person) -> Employee:
     unit, _, number = person.national_id.partition("/")
     structure = directory.structure(unit[1:]) if number and unit.startswith("3") else None
     if structure is None:
-        raise UserError(f"{person.national_id}: not the employee of a structure; a CPS fits")
+        raise UserError(
+            "n'est pas salarié d'une structure ; une CPS convient",
+            "not the employee of a structure; a CPS fits",
+            where=person.national_id,
+        )
     return Employee(
         structure=organisation_of(structure),
         internal_id=number,
@@ -64,8 +68,12 @@ def application_of(directory: Directory, address: str) -> Organisation:
     """
     box = directory.mailbox(address)
     if box is None or box.type is not BoxType.APP or box.structure is None:
-        found = "no such mailbox" if box is None else f"a {box.type} mailbox"
-        raise UserError(f"{address}: {found}; a certificate of a legal person needs an APP mailbox")
+        raise UserError(
+            "le certificat d'une personne morale veut une BAL APP",
+            "a certificate of a legal person needs an APP mailbox",
+            where=address,
+            then="(BAL inconnue / no such mailbox)" if box is None else f"({box.type})",
+        )
     return organisation_of(box.structure)
 
 

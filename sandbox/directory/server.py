@@ -48,7 +48,7 @@ class ServerOptions:
     def __post_init__(self) -> None:
         check_loopback(self.host)
         if self.ldaps_port is not None and self.context is None:
-            raise UserError("LDAPS needs a certificate")
+            raise UserError("LDAPS veut un certificat", "LDAPS needs a certificate")
 
 
 class DirectoryServer:

@@ -40,7 +40,11 @@ class Lag:
         for name in ("creations", "removals"):
             value = getattr(self, name)
             if not 0 <= value <= _LONGEST:
-                raise UserError(f"lag {name}: {value} s is not in 0..{_LONGEST} (a year)")
+                raise UserError(
+                    f"hors de 0..{_LONGEST} (un an)",
+                    f"not in 0..{_LONGEST} (a year)",
+                    where=f"lag {name}: {value} s",
+                )
 
     def condition(self, now: int) -> str:
         """Return the SQL condition of visibility, on a mailbox named `m`.
@@ -79,11 +83,19 @@ class ViewLags:
             number, unit = text[:-1], text[-1:]
             if view not in lags or part not in {"", "creations", "removals"}:
                 raise UserError(
-                    f"lag {setting!r}: say VIEW=DURATION or VIEW.creations=DURATION or "
-                    f"VIEW.removals=DURATION, with VIEW one of {', '.join(VIEWS)}"
+                    "VIEW=DURATION, VIEW.creations=DURATION ou VIEW.removals=DURATION "
+                    "attendu, où VIEW est l'un de",
+                    "say VIEW=DURATION, VIEW.creations=DURATION or VIEW.removals=DURATION, "
+                    "with VIEW one of",
+                    where=f"lag {setting!r}",
+                    then=", ".join(VIEWS),
                 )
             if not (number.isascii() and number.isdigit() and len(number) < 10 and unit in units):
-                raise UserError(f"lag {setting!r}: {text!r} is not a duration such as 1d or 90m")
+                raise UserError(
+                    "ce n'est pas une durée comme 1d ou 90m",
+                    "not a duration such as 1d or 90m",
+                    where=f"lag {setting!r}: {text!r}",
+                )
             for name in ("creations", "removals") if not part else (part,):
                 lags[view][name] = int(number) * units[unit]
         return cls(**{view: Lag(**values) for view, values in lags.items()})

@@ -36,8 +36,14 @@ def held_block(block: int | None) -> Iterator[int]:
         finally:
             os.close(lock)
         return
+    if block is None:
+        raise UserError(
+            "toutes tenues par d'autres espaces ; en arrêter un",
+            "all held by other spaces; stop one",
+            where="127.64 … 127.254",
+        )
     raise UserError(
-        "127.64 to 127.254: all held by other spaces"
-        if block is None
-        else f"127.{block}.x.y: another space runs there; give another --loopback"
+        "un autre espace y tourne ; donner un autre --loopback",
+        "another space runs there; give another --loopback",
+        where=f"127.{block}.x.y",
     )

@@ -172,12 +172,18 @@ def add_account(
         if box.person is not None and box.person.rpps and box.person.id not in taken
     ]
     if not free:
-        raise UserError(f"{operator.domain}: everybody in the directory has an account already")
+        raise UserError(
+            "chacun y a déjà un compte ; prendre un autre domaine",
+            "everybody in the directory has an account already; take another domain",
+            where=operator.domain,
+        )
     state = BoxState(address=address, type=BoxType.PER.value, description=ADDED)
     try:
         Feeder(directory, actor="control").insert(Bearer("Practitioner", free[0].id), state)
     except RefusalError as error:
-        raise UserError(str(error)) from None
+        raise UserError(
+            "refusée par l'annuaire", "refused by the directory", where=address, then=f"({error})"
+        ) from None
     return _added(free[0], address, operator.label, seed)
 
 
@@ -206,7 +212,11 @@ def _people(directory: Directory, operator: OperatorPlan) -> Sequence[Person]:
         if box.person is not None and box.person.rpps and box.description != ADDED:
             found.setdefault(box.person.id, box.person)
     if len(found) < PERSONAL:
-        raise UserError(f"{operator.domain}: {len(found)} people with RPPS; {PERSONAL} are needed")
+        raise UserError(
+            f"{len(found)} personnes avec RPPS ; il en faut {PERSONAL}",
+            f"{len(found)} people with RPPS; {PERSONAL} are needed",
+            where=operator.domain,
+        )
     return list(found.values())[:PERSONAL]
 
 

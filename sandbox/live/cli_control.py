@@ -51,9 +51,16 @@ def _ask(folder: Path, method: str, path: str, body: Tree | None = None) -> Tree
         )
         said: Tree = answer.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise UserError(f"{control['url']}: {error or 'no answer'}") from None
+        raise UserError(
+            "l'espace ne répond pas",
+            "the space does not answer",
+            where=control["url"],
+            then=f"({error or type(error).__name__})",
+        ) from None
     if answer.is_error:
-        raise UserError(str(said.get("error", said)))
+        raise UserError(
+            "refusé par l'espace", "refused by the space", then=f"({said.get('error', said)})"
+        )
     return said
 
 
@@ -96,12 +103,14 @@ def list_(known: bool, as_json: bool, folder: Path) -> None:
 def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--operator", help="Opérateur ; défaut : tous. / Operator; default: all."),
-        click.option("--protocol", type=click.Choice(["imap", "smtp", "relay"])),
+        click.option("--protocol", type=click.Choice(["imap", "smtp", "relay"]),
+                     help="Ce protocole seulement. / Only this protocol."),
         click.option("--command", help="Commande, CONNECT ou MESSAGE. / Command."),
         click.option("--client", help="Adresse IP du client. / IP address of the client."),
         click.option("--mailbox", help="BAL du destinataire, ou ouverte. / Recipient's, or open."),
         click.option("--nth", type=int, help="La Nième fois seulement. / Only the Nth time."),
-        click.option("--per", type=click.Choice(["space", "session"]), help="--nth compte par…"),
+        click.option("--per", type=click.Choice(["space", "session"]),
+                     help="Ce que compte --nth. / What --nth counts."),
         click.option("--probability", type=float, help="De 0 à 1, tirée. / 0 to 1, drawn."),
         click.option("--seconds", type=float, help="Durée de slow, 3. / Length of slow, 3."),
         click.option("--code", type=int, help="De reply, 400 à 599. / Of reply, 400 to 599."),

@@ -70,7 +70,12 @@ def _answers(what: Way) -> Iterator[None]:
         click.echo(f"mss-sandbox: {place}: {why(own) or error}", err=True)
         raise SystemExit(1) from None
     except OSError as error:
-        raise UserError(f"{place}: {error.strerror or error}") from None
+        raise UserError(
+            "le serveur ne répond pas",
+            "the server does not answer",
+            where=place,
+            then=f"({error.strerror or error})",
+        ) from None
 
 
 @click.command()
@@ -108,7 +113,9 @@ def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("sender")
 @click.argument("recipients", nargs=-1, required=True)
-@click.option("--subject", "-s", default="Essai / test", show_default=True)
+@click.option(
+    "--subject", "-s", default="Essai / test", show_default=True, help="Objet. / Subject."
+)
 @click.option("--body", "-b", default="", help="Texte ; - : entrée standard. / Text; - for stdin.")
 @click.option(
     "--attach", "-a", "attachments", multiple=True,
@@ -128,7 +135,11 @@ def send(
         message["From"], message["To"] = way.address, ", ".join(recipients)
         message["Subject"] = subject
     except ValueError as error:
-        raise UserError(f"header: {error}") from None
+        raise UserError(
+            "adresse ou objet impossible dans un en-tête",
+            "address or subject that no header can have",
+            then=f"({error})",
+        ) from None
     message["Date"] = formatdate(localtime=True)
     message["Message-ID"] = make_msgid(domain=way.address.rpartition("@")[2])
     message.set_content(sys.stdin.read() if body == "-" else body or "Bonjour. / Hello.\n")
@@ -137,7 +148,11 @@ def send(
         main, _, sub = kind.partition("/")
         message.add_attachment(path.read_bytes(), maintype=main, subtype=sub, filename=path.name)
     if len(message.as_bytes()) > LARGEST:
-        raise UserError(f"message: above {LARGEST // 2**20} MB; send less")
+        raise UserError(
+            f"au-dessus de {LARGEST // 2**20} Mo ; envoyer moins",
+            f"above {LARGEST // 2**20} MB; send less",
+            where="message",
+        )
     with _answers(way), open_smtp(way, _tell) as smtp:
         refused = smtp.send_message(message, way.address, list(recipients))
     for address, (code, text) in refused.items():
@@ -219,7 +234,9 @@ def inbox(
         _, parts = imap.uid("FETCH", str(read), "(BODY[])")
         found = next((part for part in parts if isinstance(part, tuple)), None)
         if found is None:
-            raise UserError(f"{address}: no message {read} in {box}")
+            raise UserError(
+                f"aucun message {read} dans {box}", f"no message {read} in {box}", where=address
+            )
         content: bytes = found[1]
         sys.stdout.buffer.write(content)
 

@@ -137,7 +137,10 @@ def up(
     Les réglages d'un espace qui existe sont gardés. / A space that exists keeps its settings.
     """
     if standard_ports and port_offset not in (None, 0):
-        raise UserError("give either --standard-ports or --port-offset")
+        raise UserError(
+            "donner soit --standard-ports, soit --port-offset",
+            "give either --standard-ports or --port-offset",
+        )
     options = LiveOptions(
         scenario=scenario,
         designs=designs,

@@ -50,16 +50,16 @@ def control_application(space: Controlled, secret: str) -> Starlette:
             data = await read_object(request)
             rules, seed = data.get("rules"), data.get("seed", here.mail.seed)
             if not isinstance(rules, list) or not all(isinstance(each, dict) for each in rules):
-                raise UserError("rules : attendu / expected [ {…} ]")
+                raise UserError("attendu", "expected", where="rules", then="[ {…} ]")
             if isinstance(seed, bool) or not isinstance(seed, int):
-                raise UserError("seed : attendu / expected un entier / an integer")
+                raise UserError("entier attendu", "an integer is expected", where="seed")
             here.replace(rules, seed)
         return JSONResponse({"seed": here.mail.seed, "rules": here.rules(), "known": KNOWN})
 
     async def mailboxes(request: Request) -> Response:
         address = (await read_object(request)).get("address")
         if not isinstance(address, str):
-            raise UserError("address : attendu / expected une adresse / an address")
+            raise UserError("adresse attendue", "an address is expected", where="address")
         return JSONResponse(await asyncio.to_thread(space.add_account, address), 201)
 
     async def messages(request: Request) -> Response:
@@ -68,7 +68,7 @@ def control_application(space: Controlled, secret: str) -> Starlette:
             return JSONResponse({"removed": await asyncio.to_thread(space.empty_mailbox, address)})
         count = (await read_object(request)).get("count")
         if isinstance(count, bool) or not isinstance(count, int):
-            raise UserError("count : attendu / expected un entier / an integer")
+            raise UserError("entier attendu", "an integer is expected", where="count")
         return JSONResponse(
             {"messages": await asyncio.to_thread(space.fill_mailbox, address, count)}
         )

@@ -74,7 +74,12 @@ class SpaceFaults:
             elif rule.get("fault") in KNOWN or "fault" not in rule:
                 mail.append(MailRule.from_dict(rule))
             else:
-                raise UserError(f"fault {rule['fault']!r} : attendu / expected {', '.join(KNOWN)}")
+                raise UserError(
+                    "défaut inconnu, attendu",
+                    "unknown fault, expected",
+                    where=f"fault {rule['fault']!r}",
+                    then=", ".join(KNOWN),
+                )
         self.mail.replace(mail, seed)
         self.pki.crl, self.pki.ocsp, self.pki.delay = pki.crl, pki.ocsp, pki.delay
 
@@ -82,13 +87,18 @@ class SpaceFaults:
 def _add_pki(pki: PkiFaults, kind: str, name: str, rule: dict[str, Any]) -> None:
     unknown = set(rule) - _PKI
     if unknown:
-        raise UserError(f"{rule['fault']}: {unknown.pop()!r} : attendu / expected seconds")
+        raise UserError(
+            "inconnu, attendu",
+            "unknown, expected",
+            where=f"{rule['fault']}: {unknown.pop()!r}",
+            then="seconds",
+        )
     seconds = rule.get("seconds", pki.delay)
     if (
         isinstance(seconds, bool)
         or not isinstance(seconds, (int, float))
         or not 0 <= seconds <= 600
     ):
-        raise UserError(f"{rule['fault']}: seconds : attendu / expected 0 … 600")
+        raise UserError("attendu", "expected", where=f"{rule['fault']}: seconds", then="0 … 600")
     setattr(pki, kind, name)
     pki.delay = float(seconds)

@@ -72,7 +72,9 @@ class SpaceFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(
-                    f"{self.path}: a space runs there already; stop it, or give another --dir"
+                    "un espace y tourne déjà ; l'arrêter, ou donner un autre --dir",
+                    "a space runs there already; stop it, or give another --dir",
+                    where=self.path,
                 ) from None
             # What a killed process left says of addresses where nobody listens.
             self.sheet.unlink(missing_ok=True)
@@ -87,7 +89,11 @@ class SpaceFolder:
             UserError: the folder holds something that is no space.
         """
         if self._present() and not self._settings.exists():
-            raise UserError(f"{self.path}: not a space; --reset removes nothing there")
+            raise UserError(
+                "ce n'est pas un espace ; --reset n'y ôte rien",
+                "not a space; --reset removes nothing there",
+                where=self.path,
+            )
         for each in self.path.iterdir():
             if each.name == ".lock":
                 continue
@@ -114,7 +120,11 @@ class SpaceFolder:
         """
         if not self._settings.exists():
             if self._present():
-                raise UserError(f"{self.path}: not empty and no space; give an empty --dir")
+                raise UserError(
+                    "ni vide, ni un espace ; donner un --dir vide",
+                    "not empty and no space; give an empty --dir",
+                    where=self.path,
+                )
             return Founding(**{**defaults, **given})
         try:
             read = json.loads(self._settings.read_bytes())
@@ -122,12 +132,19 @@ class SpaceFolder:
         except (ValueError, KeyError, TypeError):
             read = kept = None
         if kept is None or read.get("format") != FORMAT:
-            raise UserError(f"{self._settings}: not of this version; start again with --reset")
+            raise UserError(
+                "d'une autre version ; recommencer avec --reset",
+                "not of this version; start again with --reset",
+                where=self._settings,
+            )
         for name, value in given.items():
             if getattr(kept, name) != value:
                 raise UserError(
-                    f"{self.path}: founded with {name} {getattr(kept, name)}, not {value};"
-                    " give another --dir, or --reset"
+                    f"fondé avec {name} {getattr(kept, name)}, pas {value} ; donner un "
+                    "autre --dir, ou --reset",
+                    f"founded with {name} {getattr(kept, name)}, not {value}; give another "
+                    "--dir, or --reset",
+                    where=self.path,
                 )
         return kept
 
@@ -140,7 +157,11 @@ class SpaceFolder:
         try:
             self.path.chmod(0o700)
         except PermissionError:
-            raise UserError(f"{self.path}: another user's folder; give one of your own") from None
+            raise UserError(
+                "dossier d'un autre utilisateur ; donner un des vôtres",
+                "another user's folder; give one of your own",
+                where=self.path,
+            ) from None
         settings = {"format": FORMAT, **asdict(founding)}
         write_private(self._settings, json.dumps(settings, indent=1).encode(), keep=True)
 

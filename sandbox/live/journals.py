@@ -43,7 +43,10 @@ class Journals:
         found = {path.parent.name: path for path in folder.glob("operators/*/journal.jsonl")}
         if not found:
             raise UserError(
-                f"{folder}: no journal there; start a space with mss-sandbox up --dir {folder}"
+                "aucun journal ici ; démarrer un espace avec",
+                "no journal there; start a space with",
+                where=folder,
+                then=f"mss-sandbox up --dir {folder}",
             )
         return cls(found)
 

@@ -205,5 +205,9 @@ class Keys:
         except ValueError:
             known = None
         if not isinstance(known, dict):
-            raise UserError(f"{self._manifest}: unreadable; start again with --reset")
+            raise UserError(
+                "illisible ; recommencer avec --reset",
+                "unreadable; start again with --reset",
+                where=self._manifest,
+            )
         return known

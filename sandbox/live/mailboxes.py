@@ -26,7 +26,7 @@ async def fill(store: MailStore, address: str, count: int) -> int:
         UserError: no such mailbox here, a count that cannot be, or a full disk.
     """
     if not 1 <= count <= MOST_MESSAGES:
-        raise UserError(f"count {count} : attendu / expected 1 … {MOST_MESSAGES}")
+        raise UserError("attendu", "expected", where=f"count {count}", then=f"1 … {MOST_MESSAGES}")
     _known(store, address)
     inbox = store.folder(address, "INBOX")
     assert inbox is not None
@@ -47,7 +47,12 @@ async def fill(store: MailStore, address: str, count: int) -> int:
         )
         for outcome in outcomes:
             if isinstance(outcome, StoreError):
-                raise UserError(f"{address}: {outcome}; {len(store.rows(inbox.id))} messages there")
+                raise UserError(
+                    f"{len(store.rows(inbox.id))} messages gardés, pas plus",
+                    f"{len(store.rows(inbox.id))} messages there, no more",
+                    where=address,
+                    then=f"({outcome})",
+                )
             if isinstance(outcome, BaseException):
                 raise outcome
     return before + count
@@ -71,7 +76,7 @@ async def empty(store: MailStore, address: str) -> int:
 
 def _known(store: MailStore, address: str) -> None:
     if not store.has_mailbox(address):
-        raise UserError(f"{address}: no mailbox of this space")
+        raise UserError("aucune BAL de cet espace", "no mailbox of this space", where=address)
 
 
 def _message(address: str, number: int, at: float) -> bytes:

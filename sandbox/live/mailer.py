@@ -107,19 +107,38 @@ def choose(
     accounts = {each["address"]: each for each in sheet["accounts"]}
     account = accounts.get(address.lower())
     if account is None:
-        raise UserError(f"{address}: no account of this space; see accounts in its space.json")
+        raise UserError(
+            "aucun compte de cet espace ; voir accounts dans son space.json",
+            "no account of this space; see accounts in its space.json",
+            where=address,
+        )
     holders = {each["identity"]: each for each in account["holders"]}
     if holder and holder not in holders:
-        raise UserError(f"{holder}: not a holder of {address} ({', '.join(holders)})")
+        raise UserError(
+            f"n'est pas titulaire de {address} ; choisir parmi",
+            f"not a holder of {address}; choose among",
+            where=holder,
+            then=", ".join(holders),
+        )
     person = holders[holder] if holder else account["holders"][0]
     owned: Tree = person["methods"]
     wanted = Method(method) if method else next(each for each in _PREFERRED if each in owned)
     if wanted not in owned:
-        raise UserError(f"{address}: cannot log in by {wanted}; choose {', '.join(owned)}")
+        raise UserError(
+            f"ne se connecte pas par {wanted} ; choisir parmi",
+            f"cannot log in by {wanted}; choose among",
+            where=address,
+            then=", ".join(owned),
+        )
     operator = next(each for each in sheet["operators"] if each["name"] == account["operator"])
     designs: Tree = operator["designs"]
     if design and design not in designs:
-        raise UserError(f"design {design}: does not run here; choose {', '.join(designs)}")
+        raise UserError(
+            "cette architecture ne tourne pas ici ; choisir parmi",
+            "does not run here; choose among",
+            where=f"design {design}",
+            then=", ".join(designs),
+        )
     endpoints = designs[design or next(iter(designs))]
     endpoint = next(
         each for each in endpoints if each["protocol"] == protocol and wanted in each["methods"]

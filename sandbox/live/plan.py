@@ -312,18 +312,29 @@ def plan_space(
     labels = operator_names(scenario)
     if not 1 <= operators <= min(len(labels), MOST_OPERATORS):
         most = min(len(labels), MOST_OPERATORS)
-        raise UserError(f"operators {operators}: scenario {scenario.name} allows 1 to {most}")
+        raise UserError(
+            f"le scénario {scenario.name} en permet 1 à {most}",
+            f"scenario {scenario.name} allows 1 to {most}",
+            where=f"operators {operators}",
+        )
     if not 0 <= port_offset <= 45_000:
-        raise UserError(f"port offset {port_offset}: must be 0 to 45000")
+        raise UserError(
+            "attendu 0 à 45000", "must be 0 to 45000", where=f"port offset {port_offset}"
+        )
     if not 1 <= block <= 254:
-        raise UserError(f"loopback {block}: must be 1 to 254 (addresses 127.{block}.x.y)")
+        raise UserError(
+            f"attendu 1 à 254 (adresses 127.{block}.x.y)",
+            f"must be 1 to 254 (addresses 127.{block}.x.y)",
+            where=f"loopback {block}",
+        )
     sizes = operator_sizes(scenario)
     largest = sorted(range(len(labels)), key=lambda each: -sizes[each])[:operators]
     for each in largest:
         if not _LABEL.fullmatch(labels[each]):
             raise UserError(
-                f"operators.names: {labels[each]!r} cannot be a DNS label;"
-                " use lower-case letters, digits and dashes"
+                "impossible comme nom DNS ; minuscules, chiffres et tirets",
+                "cannot be a DNS label; use lower-case letters, digits and dashes",
+                where=f"operators.names: {labels[each]!r}",
             )
     chosen, policy = _designs(scenario, designs), scenario.policy(login_policy)
     for design in chosen:

@@ -33,14 +33,25 @@ def begin_of(
     first = datetime.combine(period.start, time.min)
     if outage_now:
         if at is not None:
-            raise UserError("give either --at or --outage-now")
+            raise UserError(
+                "donner soit --at, soit --outage-now", "give either --at or --outage-now"
+            )
         if not scenario.outages:
-            raise UserError(f"scenario {scenario.name}: has no outage; give one under [[outages]]")
+            raise UserError(
+                "aucune panne ; en donner une sous [[outages]]",
+                "has no outage; give one under [[outages]]",
+                where=f"scenario {scenario.name}",
+            )
         return min(each.start for each in scenario.outages).replace(tzinfo=None)
     if at is not None:
         last = first + timedelta(days=period.days)
         if not first <= at < last:
-            raise UserError(f"--at {at}: outside the scenario's period, {first} to {last}")
+            raise UserError(
+                "hors de la période du scénario",
+                "outside the scenario's period",
+                where=f"--at {at}",
+                then=f"({first} … {last})",
+            )
         return at
     later = (wall.weekday() - first.weekday()) % 7
     day = first + timedelta(days=later if later < period.days else 0)

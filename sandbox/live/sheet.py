@@ -279,8 +279,15 @@ def read_sheet(path: Path) -> Tree:
         sheet = json.loads(file.read_bytes())
     except (OSError, ValueError):
         raise UserError(
-            f"{path}: no space runs there; start one with mss-sandbox up --dir {path}"
+            "aucun espace ne tourne ici ; en démarrer un avec",
+            "no space runs there; start one with",
+            where=path,
+            then=f"mss-sandbox up --dir {path}",
         ) from None
     if not isinstance(sheet, dict) or sheet.get("format") != FORMAT:
-        raise UserError(f"{file}: of another version; start the space again")
+        raise UserError(
+            "d'une autre version ; redémarrer l'espace",
+            "of another version; start the space again",
+            where=file,
+        )
     return sheet

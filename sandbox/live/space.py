@@ -232,7 +232,12 @@ class LiveSpace:
             if each.domain == domain:
                 return each
         known = ", ".join(each.domain for each in self.plan.operators)
-        raise UserError(f"{address[:80]}: no domain of this space; choose among {known}")
+        raise UserError(
+            "aucun domaine de cet espace ; choisir parmi",
+            "no domain of this space; choose among",
+            where=f"{address[:80]}",
+            then=known,
+        )
 
     def refresh_list(self) -> None:
         """Have the operators read the list of domains now."""
@@ -464,8 +469,12 @@ def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> No
         loop.run(start(), START_SECONDS)
     except BindError as error:
         raise UserError(
-            f"{error.where}: {error.reason}; is something else listening there?"
-            " give another --loopback, --port-offset, or rights for ports below 1024"
+            "rien ne peut y écouter ; donner un autre "
+            "--loopback ou --port-offset, ou les droits des ports sous 1024",
+            "nothing can listen there; give another --loopback, --port-offset, or "
+            "rights for ports below 1024",
+            where=error.place,
+            then=f"({error.reason})",
         ) from None
 
 
@@ -509,7 +518,12 @@ def live(
     known = {each.name for each in fields(LiveOptions)} - {"scenario", "designs", "folder"}
     for name in members:
         if name not in known:
-            raise UserError(f"live: {name}: unknown; choose among {', '.join(sorted(known))}")
+            raise UserError(
+                "inconnu ; choisir parmi",
+                "unknown; choose among",
+                where=f"live: {name}",
+                then=", ".join(sorted(known)),
+            )
     return LiveSpace(
         LiveOptions(
             scenario=scenario,

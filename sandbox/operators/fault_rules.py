@@ -66,12 +66,19 @@ class MailRule:
         """
         name = self.fault
         if name not in FAULTS:
-            raise UserError(f"fault {name!r} : attendu / expected {', '.join(FAULTS)}")
+            raise UserError(
+                "défaut inconnu, attendu",
+                "unknown fault, expected",
+                where=f"fault {name!r}",
+                then=", ".join(FAULTS),
+            )
         effect = self.effect
         if self.protocol and self.protocol not in effect.protocols:
             raise UserError(
-                f"{name}: protocol {self.protocol!r} : attendu / expected"
-                f" {', '.join(effect.protocols)}"
+                "attendu",
+                "expected",
+                where=f"{name}: protocol {self.protocol!r}",
+                then=", ".join(effect.protocols),
             )
         object.__setattr__(self, "command", self.command.upper())
         points = dict.fromkeys(
@@ -82,21 +89,35 @@ class MailRule:
         )
         if self.command and self.command not in points:
             raise UserError(
-                f"{name}: command {self.command!r} : attendu / expected {', '.join(points)}"
+                "attendu",
+                "expected",
+                where=f"{name}: command {self.command!r}",
+                then=", ".join(points),
             )
         if self.per not in ("space", "session"):
-            raise UserError(f"{name}: per : attendu / expected space, session")
+            raise UserError("attendu", "expected", where=f"{name}: per", then="space, session")
         if self.nth is not None and not 1 <= self.nth <= 1_000_000:
-            raise UserError(f"{name}: nth : attendu / expected 1 … 1000000")
+            raise UserError("attendu", "expected", where=f"{name}: nth", then="1 … 1000000")
         if not 0 <= self.probability <= 1:
-            raise UserError(f"{name}: probability : attendu / expected 0 … 1")
+            raise UserError("attendu", "expected", where=f"{name}: probability", then="0 … 1")
         if not (math.isfinite(self.seconds) and 0 <= self.seconds <= LONGEST):
-            raise UserError(f"{name}: seconds : attendu / expected 0 … {LONGEST:.0f}")
+            raise UserError(
+                "attendu", "expected", where=f"{name}: seconds", then=f"0 … {LONGEST:.0f}"
+            )
         if self.code is not None and (name != "reply" or not 400 <= self.code <= 599):
-            raise UserError(f"{name}: code : attendu / expected 400 … 599, with reply")
+            raise UserError(
+                "attendu, avec reply seulement",
+                "expected, with reply only",
+                where=f"{name}: code",
+                then="400 … 599",
+            )
         chosen = self.command or self.client or self.mailbox or self.nth is not None
         if effect.disk and (chosen or self.protocol or self.probability < 1):
-            raise UserError(f"{name}: attendu / expected operator alone: a disk knows no command")
+            raise UserError(
+                "operator seul attendu : un disque ne connaît pas de commande",
+                "expected operator alone: a disk knows no command",
+                where=name,
+            )
 
     @property
     def effect(self) -> Fault:
@@ -112,11 +133,20 @@ class MailRule:
         """
         for name, value in data.items():
             if name not in _TYPES:
-                raise UserError(f"fault: {name!r} : attendu / expected {', '.join(_TYPES)}")
+                raise UserError(
+                    "inconnu, attendu",
+                    "unknown, expected",
+                    where=f"fault: {name!r}",
+                    then=", ".join(_TYPES),
+                )
             if isinstance(value, bool) or not isinstance(value, _TYPES[name]):
-                raise UserError(f"fault: {name} = {value!r} ?")
+                raise UserError(
+                    "valeur d'un autre type",
+                    "a value of another type",
+                    where=f"fault: {name} = {value!r}",
+                )
         if "fault" not in data:
-            raise UserError("fault: le nom manque / the name is missing")
+            raise UserError("le nom manque", "the name is missing", where="fault")
         return cls(**data)
 
     def to_dict(self) -> dict[str, Any]:

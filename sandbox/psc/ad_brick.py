@@ -65,13 +65,13 @@ def read_channel_request(authorization: str, body: bytes, now: float) -> Channel
     """
     scheme, _, bearer = authorization.partition(" ")
     if scheme.lower() != "bearer" or not bearer.strip():
-        raise UserError("Authorization : attendu / expected Bearer")
+        raise UserError("attendu", "expected", where="Authorization", then="Bearer")
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        raise UserError("JSON illisible / unreadable JSON") from None
+        raise UserError("JSON illisible", "unreadable JSON") from None
     if not isinstance(data, dict) or not isinstance(data.get("login_hint"), str):
-        raise UserError("login_hint : attendu / expected une chaîne / a string")
+        raise UserError("chaîne attendue", "a string is expected", where="login_hint")
     message = data.get("binding_message")
     shown = message if isinstance(message, str) else None
     return ChannelRequest(data["login_hint"], shown, bearer.strip(), _expiry(bearer, now))
@@ -110,7 +110,9 @@ class AdBrick:
         control_secret: str | None = None,
     ) -> None:
         if not is_local(callback):
-            raise UserError(f"{callback} : attendu / expected 127.0.0.0/8, *.mssante.test")
+            raise UserError(
+                "attendu", "expected", where=callback, then="127.0.0.0/8, *.mssante.test"
+            )
         self.callback = callback
         self.people = people
         self.now = now
@@ -160,14 +162,19 @@ class AdBrick:
     async def _decide(self, ticket: str, decision: Decision) -> str:
         asked = self._waiting.pop(ticket, None)
         if asked is None:
-            raise UserError("demande oubliée / forgotten request")
+            raise UserError("demande oubliée", "forgotten request")
         headers = {"Authorization": f"Bearer {asked.bearer}"}
         body = {"status": STATUS[decision]}
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
             try:
                 answer = await client.post(self.callback, json=body, headers=headers)
             except httpx.HTTPError as error:
-                raise UserError(f"Keycloak : {type(error).__name__}") from None
+                raise UserError(
+                    "injoignable",
+                    "cannot be reached",
+                    where="Keycloak",
+                    then=f"({type(error).__name__})",
+                ) from None
         if answer.status_code != 200:
-            raise UserError(f"Keycloak : {answer.status_code}")
+            raise UserError("réponse", "answer", where="Keycloak", then=answer.status_code)
         return STATUS[decision]

@@ -47,7 +47,12 @@ class Behaviour:
             UserError: unknown kind, or a number out of range.
         """
         if self.kind not in KINDS:
-            raise UserError(f"comportement {self.kind!r} : attendu / expected {', '.join(KINDS)}")
+            raise UserError(
+                "comportement inconnu, attendu",
+                "unknown behaviour, expected",
+                where=f"kind {self.kind!r}",
+                then=", ".join(KINDS),
+            )
         wait = self.law.wait
         numbers = {
             "delay": self.delay,
@@ -57,12 +62,12 @@ class Behaviour:
         }
         for name, value in numbers.items():
             if not (math.isfinite(value) and 0 <= value <= 86_400):
-                raise UserError(f"{name} = {value} : attendu / expected 0 … 86400")
+                raise UserError("attendu", "expected", where=f"{name} = {value}", then="0 … 86400")
         if wait.mean <= wait.shift:
-            raise UserError("mean : attendu / expected > shortest")
+            raise UserError("attendu", "expected", where="mean", then="> shortest")
         shares = (self.law.never, self.law.refused, self.wrong_code)
         if any(not 0 <= share <= 1 for share in shares) or self.law.refused + self.wrong_code > 1:
-            raise UserError("never, refuse + wrong_code : attendu / expected 0 … 1")
+            raise UserError("attendu", "expected", where="never, refuse + wrong_code", then="0 … 1")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], law: Answer) -> Behaviour:
@@ -72,11 +77,20 @@ class Behaviour:
             UserError: an unknown or ill-typed member.
         """
         if set(data) - MEMBERS:
-            raise UserError(f"comportement / behaviour : attendu / expected {sorted(MEMBERS)}")
+            raise UserError(
+                "comportement inconnu, attendu",
+                "unknown behaviour, expected",
+                where=sorted(set(data) - MEMBERS),
+                then=", ".join(sorted(MEMBERS)),
+            )
         for name, value in data.items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if (name == "kind") != isinstance(value, str) or (name != "kind" and not number):
-                raise UserError(f"comportement / behaviour : {name} = {value!r} ?")
+                raise UserError(
+                    "nombre attendu (kind : chaîne)",
+                    "a number is expected (kind: a string)",
+                    where=f"{name} = {value!r}",
+                )
         wait = Wait(
             data.get("mean", law.wait.mean),
             data.get("variation", law.wait.variation),

@@ -73,21 +73,93 @@ def _write_private(path: Path, text: str) -> None:
 
 
 @psc.command("serve")
-@click.option("--profile", type=click.Choice(["psc", "core"]), default="psc", show_default=True)
+@click.option(
+    "--profile",
+    type=click.Choice(["psc", "core"]),
+    default="psc",
+    show_default=True,
+    help="Comme PSC, ou CIBA Core entier. / Like PSC, or the whole of CIBA Core.",
+)
 @click.option("--fapi", is_flag=True, help="FAPI-CIBA (profil core). / FAPI-CIBA (core profile).")
-@click.option("--device", type=click.Choice(["phone", "sms"]), default="phone", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8443, show_default=True)
-@click.option("--mtls-port", type=click.IntRange(0, 65535), default=8444, show_default=True)
-@click.option("--wallet-port", type=click.IntRange(0, 65535), default=8446, show_default=True)
-@click.option("--access-life", type=click.IntRange(1, 31_536_000), help="s")
-@click.option("--sso", "sso_session", type=click.IntRange(0, 604_800), help="SSO, s")
-@click.option("--audience", type=click.Choice(["issuer", "endpoints"]), help="RFC 7523, aud")
-@click.option("--host-name", default="localhost", show_default=True)
-@click.option("--interval", type=click.IntRange(0, 21600))
-@click.option("--expires-in", type=click.IntRange(1, 31_536_000))
-@click.option("--behaviour", type=click.Choice(KINDS), default="manual", show_default=True)
-@click.option("--clients", "clients_file", type=click.Path(path_type=Path), help="TOML, JSON.")
-@click.option("--faults", "faults_file", type=click.Path(path_type=Path), help="TOML.")
+@click.option(
+    "--device",
+    type=click.Choice(["phone", "sms"]),
+    default="phone",
+    show_default=True,
+    help="Téléphone avec l'application, ou SMS. / Telephone with the application, or SMS.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8443,
+    show_default=True,
+    help="Port HTTPS ; 0 : libre. / HTTPS port; 0: a free one.",
+)
+@click.option(
+    "--mtls-port",
+    type=click.IntRange(0, 65535),
+    default=8444,
+    show_default=True,
+    help="Port HTTPS avec certificat client. / HTTPS port with client certificate.",
+)
+@click.option(
+    "--wallet-port",
+    type=click.IntRange(0, 65535),
+    default=8446,
+    show_default=True,
+    help="Port des téléphones. / Port of the telephones.",
+)
+@click.option(
+    "--access-life",
+    type=click.IntRange(1, 31_536_000),
+    help="Vie du jeton d'accès, s. / Life of an access token, s.",
+)
+@click.option(
+    "--sso",
+    "sso_session",
+    type=click.IntRange(0, 604_800),
+    help="Vie d'une session, s ; 0 : aucune. / Life of a session, s; 0: none.",
+)
+@click.option(
+    "--audience",
+    type=click.Choice(["issuer", "endpoints"]),
+    help="Ce que vaut aud (RFC 7523). / What aud must be (RFC 7523).",
+)
+@click.option(
+    "--host-name",
+    default="localhost",
+    show_default=True,
+    help="Nom dans les adresses. / Name in addresses.",
+)
+@click.option(
+    "--interval",
+    type=click.IntRange(0, 21600),
+    help="Entre deux interrogations, s. / Between two polls, s.",
+)
+@click.option(
+    "--expires-in",
+    type=click.IntRange(1, 31_536_000),
+    help="Vie d'une demande, s. / Life of a request, s.",
+)
+@click.option(
+    "--behaviour",
+    type=click.Choice(KINDS),
+    default="manual",
+    show_default=True,
+    help="Ce que font les personnes. / What people do.",
+)
+@click.option(
+    "--clients",
+    "clients_file",
+    type=click.Path(path_type=Path),
+    help="Clients, TOML ou JSON. / Clients, TOML or JSON.",
+)
+@click.option(
+    "--faults",
+    "faults_file",
+    type=click.Path(path_type=Path),
+    help="Défauts, TOML. / Faults, TOML.",
+)
 @click.option(
     "--directory",
     "directory_file",
@@ -99,9 +171,11 @@ def _write_private(path: Path, text: str) -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="IGC-Santé de test (pki init). / Test authority for TLS.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Graine des tirages. / Seed of draws."
+)
 @click.option("--fresh", is_flag=True, help="Oublier l'état précédent. / Forget the state.")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line.")
 @_HOME
 def serve_command(
     *,
@@ -139,7 +213,12 @@ def serve_command(
     }
     changes |= {name: value for name, value in given.items() if value is not None}
     if not (host_name == "localhost" or host_name.endswith(".mssante.test")):
-        raise UserError(f"--host-name {host_name} : attendu / expected localhost, *.mssante.test")
+        raise UserError(
+            "attendu",
+            "expected",
+            where=f"--host-name {host_name}",
+            then="localhost, *.mssante.test",
+        )
     fault_seed, faults = load_faults(faults_file) if faults_file else (seed, ())
     clients = BUILT_IN_CLIENTS + (load_clients(clients_file) if clients_file else ())
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -207,15 +286,26 @@ def _call(place: Place, method: str, path: str, body: dict[str, Any] | None = No
             answer = client.request(method, origin + path, json=body)
     except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError):
         raise UserError(
-            f"{home / SHEET}, {space / SPACE_SHEET} : aucun émulateur ne répond ; lancer / none "
-            "answers; run: mss-sandbox psc serve, mss-sandbox up"
+            "aucun émulateur ne répond ; lancer",
+            "none answers; run",
+            where=f"{home / SHEET}, {space / SPACE_SHEET}",
+            then="mss-sandbox psc serve, mss-sandbox up",
         ) from None
     try:
         data = answer.json()
     except ValueError:
-        raise UserError(f"{path} : {answer.status_code}") from None
+        raise UserError(
+            "réponse illisible",
+            "unreadable answer",
+            where=path,
+            then=f"(HTTP {answer.status_code})",
+        ) from None
     if answer.status_code >= 400:
-        raise UserError(str(data.get("error", answer.status_code)))
+        raise UserError(
+            "refusé par l'émulateur",
+            "refused by the emulator",
+            then=f"({data.get('error', answer.status_code)})",
+        )
     return data
 
 
@@ -240,11 +330,17 @@ def _placed(command: Callable[..., None]) -> Callable[..., None]:
 def _deciding(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say which requests are meant."""
     for option in (
-        click.option("--json", "as_json", is_flag=True),
+        click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line."),
         click.option("--all", "which", flag_value="all", help="Toutes. / All of them."),
-        click.option("--oldest", "which", flag_value="oldest", help="La plus ancienne."),
         click.option(
-            "--newest", "which", flag_value="newest", default=True, help="La plus récente."
+            "--oldest", "which", flag_value="oldest", help="La plus ancienne. / The oldest."
+        ),
+        click.option(
+            "--newest",
+            "which",
+            flag_value="newest",
+            default=True,
+            help="La plus récente. / The newest.",
         ),
         click.option("--client", "client_id", help="De ce client seul. / Of that client only."),
         click.argument("national_id", required=False),
@@ -262,7 +358,7 @@ def _decide(place: Place, decision: Decision, *, as_json: bool, **chosen: Any) -
         click.echo(f"{each['national_id']} · {each['binding_message'] or '—'} · {each['state']}")
 
 
-_JSON = click.option("--json", "as_json", is_flag=True)
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line.")
 
 
 @psc.command()
@@ -338,11 +434,23 @@ def events(*, follow: bool, as_json: bool, place: Place) -> None:
 
 
 @psc.command("ad-brick")
-@click.option("--callback", required=True, help="…/protocol/openid-connect/ext/ciba/auth/callback")
-@click.option("--port", type=click.IntRange(0, 65535), default=8445, show_default=True)
-@click.option("--sms-mean", type=float, help="s")
-@click.option("--sms-loss", type=float)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--callback",
+    required=True,
+    help="Keycloak : …/protocol/openid-connect/ext/ciba/auth/callback. / The same of Keycloak.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8445,
+    show_default=True,
+    help="Port HTTPS ; 0 : libre. / HTTPS port; 0: a free one.",
+)
+@click.option("--sms-mean", type=float, help="Délai moyen d'un SMS, s. / Mean delay of an SMS, s.")
+@click.option("--sms-loss", type=float, help="Part des SMS perdus. / Share of SMS lost.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Graine des tirages. / Seed of draws."
+)
 @_JSON
 def ad_brick(
     *, callback: str, port: int, sms_mean: float | None, sms_loss: float | None, seed: int,

@@ -99,36 +99,50 @@ class Client:
             UserError: naming the client, the member, and what is allowed.
         """
 
-        def wrong(member: str, expected: str) -> UserError:
-            return UserError(f"client {self.client_id!r}: {member} : attendu / expected {expected}")
+        def wrong(member: str, then: object, french: str = "", english: str = "") -> UserError:
+            return UserError(
+                french or "attendu", english or "expected",
+                where=f"client {self.client_id!r}: {member}", then=then,
+            )  # fmt: skip
 
         if not self.client_id or not self.client_id.isascii() or len(self.client_id) > 255:
             raise wrong("client_id", "1 … 255 ASCII")
         if self.auth_method not in AUTH_METHODS:
             raise wrong("auth_method", ", ".join(AUTH_METHODS))
         if self.auth_method.startswith("client_secret") and not self.client_secret:
-            raise wrong("client_secret", "un secret / a secret")
+            raise wrong("client_secret", "", "secret attendu", "a secret is expected")
         if self.auth_method == "client_secret_jwt" and (
             len((self.client_secret or "").encode()) < MIN_HMAC_SECRET
         ):
-            raise wrong("client_secret", f"≥ {MIN_HMAC_SECRET} octets / bytes (HS256)")
+            raise wrong(
+                "client_secret",
+                f"{MIN_HMAC_SECRET} (HS256)",
+                "octets attendus, au moins",
+                "bytes expected, at least",
+            )
         if self.auth_method == "private_key_jwt" and not self.jwks:
-            raise wrong("jwks", "un JWKS public / a public JWKS")
+            raise wrong("jwks", "", "JWKS public attendu", "a public JWKS is expected")
         if self.auth_method == "tls_client_auth" and not self.tls_client_auth_subject_dn:
-            raise wrong("tls_client_auth_subject_dn", "un DN RFC 4514 / an RFC 4514 DN")
+            raise wrong(
+                "tls_client_auth_subject_dn", "(RFC 4514)", "DN attendu", "a DN is expected"
+            )
         if self.jwks is not None:
             try:
                 keys = key_set(self.jwks)
             except BadTokenError as error:
-                raise wrong("jwks", f"JWKS ({error})") from None
+                raise wrong(
+                    "jwks", f"({error})", "JWKS public attendu", "a public JWKS is expected"
+                ) from None
             if any(key.is_private for key in keys.keys):
-                raise wrong("jwks", "clés publiques seules / public keys only")
+                raise wrong("jwks", "", "clés publiques seules", "public keys only")
             object.__setattr__(self, "_keys", keys)
         if self.delivery_mode is not None and self.delivery_mode not in MODES:
             raise wrong("delivery_mode", "poll, ping, push")
         if self.delivery_mode in ("ping", "push"):
             if not self.notification_endpoint:
-                raise wrong("notification_endpoint", "une URL / a URL (ping, push)")
+                raise wrong(
+                    "notification_endpoint", "(ping, push)", "URL attendue", "a URL is expected"
+                )
             if not is_local(self.notification_endpoint):
                 raise wrong("notification_endpoint", "127.0.0.0/8, localhost, *.mssante.test")
         for alg, member in (
@@ -141,8 +155,9 @@ class Client:
             if not all(map(_may_redirect, getattr(self, member))):
                 raise wrong(
                     member,
-                    "http(s)://hôte/…, ou un schéma privé à point (RFC 8252 7.1), sans fragment"
-                    " / http(s)://host/…, or a private scheme with a dot, no fragment",
+                    "(RFC 8252 7.1)",
+                    "attendu http(s)://hôte/…, ou un schéma privé à point, sans fragment",
+                    "expected http(s)://host/…, or a private scheme with a dot, no fragment",
                 )
 
     @property
@@ -167,25 +182,47 @@ class Client:
         known = {each.name for each in fields(cls) if each.init}
         unknown = set(data) - known
         if unknown:
-            raise UserError(f"client: {sorted(unknown)} : attendu / expected {sorted(known)}")
+            raise UserError(
+                "inconnu, attendu",
+                "unknown, expected",
+                where=f"client: {sorted(unknown)}",
+                then=", ".join(sorted(known)),
+            )
         if not isinstance(data.get("client_id"), str):
-            raise UserError("client: client_id : attendu / expected une chaîne / a string")
+            raise UserError("chaîne attendue", "a string is expected", where="client: client_id")
         values = dict(data)
         for name in ("user_code_parameter", "certificate_bound_tokens", "require_pkce"):
             if name in values and not isinstance(values[name], bool):
-                raise UserError(f"client {data['client_id']!r}: {name} : attendu / expected bool")
+                raise UserError(
+                    "attendu",
+                    "expected",
+                    where=f"client {data['client_id']!r}: {name}",
+                    then="true, false",
+                )
         for name in _LISTS:
             uris = values.get(name, ())
             if not isinstance(uris, list | tuple) or not all(isinstance(u, str) for u in uris):
-                raise UserError(f"client {data['client_id']!r}: {name} : liste / list")
+                raise UserError(
+                    "liste de chaînes attendue",
+                    "a list of strings is expected",
+                    where=f"client {data['client_id']!r}: {name}",
+                )
             values[name] = tuple(uris)
         if values.get("jwks") is not None and not isinstance(values["jwks"], dict):
-            raise UserError(f"client {data['client_id']!r}: jwks : objet / object")
+            raise UserError(
+                "objet attendu",
+                "an object is expected",
+                where=f"client {data['client_id']!r}: jwks",
+            )
         typed = {*_LISTS, "jwks", "user_code_parameter"}
         typed |= {"certificate_bound_tokens", "require_pkce"}
         for name, value in values.items():
             if name not in typed and value is not None and not isinstance(value, str):
-                raise UserError(f"client {data['client_id']!r}: {name} : chaîne / string")
+                raise UserError(
+                    "chaîne attendue",
+                    "a string is expected",
+                    where=f"client {data['client_id']!r}: {name}",
+                )
         return cls(**values)
 
 
@@ -199,11 +236,15 @@ def load_clients(path: Path) -> tuple[Client, ...]:
         text = path.read_text("utf-8")
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text).get("client")
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
+        raise UserError(
+            "illisible", "cannot be read", where=path, then=f"({error.strerror})"
+        ) from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(
+            "ni TOML, ni JSON", "neither TOML nor JSON", where=path, then=f"({error})"
+        ) from None
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        raise UserError(f"{path}: attendu / expected [[client]] (TOML), [ {{…}} ] (JSON)")
+        raise UserError("attendu", "expected", where=path, then="[[client]] (TOML), [ {…} ] (JSON)")
     return tuple(Client.from_dict(item) for item in data)
 
 

@@ -43,7 +43,11 @@ class Clock:
             UserError: negative, not finite, or more than ten years.
         """
         if not 0 <= seconds <= MAX_JUMP:
-            raise UserError(f"avance de {seconds} s : attendu / expected 0 … {MAX_JUMP:.0f} s")
+            raise UserError(
+                f"avance de {seconds} s, attendu",
+                f"advance of {seconds} s, expected",
+                then=f"0 … {MAX_JUMP:.0f} s",
+            )
         if self._frozen is not None:
             self._frozen += seconds
         else:

@@ -48,15 +48,15 @@ async def read_object(request: Request) -> dict[str, Any]:
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
-        raise UserError("Content-Type : attendu / expected application/json")
+        raise UserError("attendu", "expected", where="Content-Type", then="application/json")
     try:
         data = json.loads(await read_body(request) or b"{}")
     except Refused:
-        raise UserError("corps trop grand / body too large") from None
+        raise UserError("corps trop grand", "body too large") from None
     except (ValueError, RecursionError):
-        raise UserError("JSON illisible / unreadable JSON") from None
+        raise UserError("JSON illisible", "unreadable JSON") from None
     if not isinstance(data, dict):
-        raise UserError("attendu / expected un objet JSON / a JSON object")
+        raise UserError("objet JSON attendu", "a JSON object is expected")
     return data
 
 
@@ -94,14 +94,14 @@ def seen(provider: Provider, request: AuthRequest) -> dict[str, Any]:
 def _number(data: dict[str, Any], name: str, default: float) -> float:
     value = data.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UserError(f"{name} : attendu / expected un nombre / a number")
+        raise UserError("nombre attendu", "a number is expected", where=name)
     return float(value)
 
 
 def _text_or_none(data: dict[str, Any], name: str) -> str | None:
     value = data.get(name)
     if value is not None and not isinstance(value, str):
-        raise UserError(f"{name} : attendu / expected une chaîne / a string")
+        raise UserError("chaîne attendue", "a string is expected", where=name)
     return value
 
 
@@ -163,18 +163,20 @@ class _Control:
         data = await read_object(request)
         if "national_id" not in data or "decision" not in data:
             raise UserError(
-                "national_id (null : n'importe qui) et decision : à dire / national_id (null:"
-                " anyone) and decision must be given"
+                "national_id (null : n'importe qui) et decision : à dire",
+                "national_id (null: anyone) and decision must be given",
             )
         national_id = _text_or_none(data, "national_id")
         client_id = _text_or_none(data, "client_id")
         which = data.get("which", "newest")
         if which not in ("newest", "oldest", "all"):
-            raise UserError("which : attendu / expected newest, oldest, all")
+            raise UserError("attendu", "expected", where="which", then="newest, oldest, all")
         try:
             decision = Decision(str(data["decision"]))
         except ValueError:
-            raise UserError(f"decision : attendu / expected {', '.join(Decision)}") from None
+            raise UserError(
+                "attendu", "expected", where="decision", then=", ".join(Decision)
+            ) from None
         requests = self.provider.requests
         requests.tick()
         waiting = requests.waiting(national_id, client_id)
@@ -215,9 +217,9 @@ class _Control:
             data = await read_object(request)
             rules, seed = data.get("rules"), data.get("seed", faults.seed)
             if not isinstance(rules, list) or not all(isinstance(r, dict) for r in rules):
-                raise UserError("rules : attendu / expected [ {…} ]")
+                raise UserError("attendu", "expected", where="rules", then="[ {…} ]")
             if isinstance(seed, bool) or not isinstance(seed, int):
-                raise UserError("seed : attendu / expected un entier / an integer")
+                raise UserError("entier attendu", "an integer is expected", where="seed")
             faults.replace(tuple(FaultRule.from_dict(rule) for rule in rules), seed)
         elif request.method == "POST":
             added = FaultRule.from_dict(await read_object(request))
@@ -247,7 +249,7 @@ class _Control:
         data = await read_object(request)
         grace = _number(data, "grace", 0.0)
         if not 0 <= grace <= 31_536_000:
-            raise UserError("grace : attendu / expected 0 … 31536000 s")
+            raise UserError("attendu", "expected", where="grace", then="0 … 31536000 s")
         self.provider.rotate_keys(grace)
         return JSONResponse(self.provider.ring.jwks(self.provider.now()))
 
@@ -255,7 +257,7 @@ class _Control:
         data = await read_object(request)
         reachable = data.get("reachable")
         if not isinstance(reachable, bool):
-            raise UserError("reachable : attendu / expected true, false")
+            raise UserError("attendu", "expected", where="reachable", then="true, false")
         self.provider.devices.reachable = reachable
         return JSONResponse({"reachable": reachable})
 

@@ -48,7 +48,7 @@ class Devices:
         if national_id is None:
             self.behaviour = behaviour
         elif self._people.find(national_id) is None:
-            raise UserError(f"personne {national_id!r} inconnue / unknown person")
+            raise UserError("personne inconnue", "unknown person", where=f"{national_id!r}")
         else:
             self.behaviours[national_id] = behaviour
 

@@ -46,20 +46,32 @@ class FaultRule:
             UserError: naming the member and what is allowed.
         """
         if self.fault not in FAULTS:
-            raise UserError(f"fault {self.fault!r} : attendu / expected {', '.join(FAULTS)}")
+            raise UserError(
+                "inconnu, attendu",
+                "unknown, expected",
+                where=f"fault {self.fault!r}",
+                then=", ".join(FAULTS),
+            )
         points = self.effect.points
         if not self.point:
             object.__setattr__(self, "point", points[0])
         if self.point not in points:
-            raise UserError(f"{self.fault}: point {self.point!r} : attendu / expected {points}")
+            raise UserError(
+                "attendu",
+                "expected",
+                where=f"{self.fault}: point {self.point!r}",
+                then=", ".join(points),
+            )
         if self.per not in ("request", "client"):
-            raise UserError(f"{self.fault}: per : attendu / expected request, client")
+            raise UserError(
+                "attendu", "expected", where=f"{self.fault}: per", then="request, client"
+            )
         if self.nth is not None and not 1 <= self.nth <= 1_000_000:
-            raise UserError(f"{self.fault}: nth : attendu / expected 1 … 1000000")
+            raise UserError("attendu", "expected", where=f"{self.fault}: nth", then="1 … 1000000")
         if not 0 <= self.probability <= 1:
-            raise UserError(f"{self.fault}: probability : attendu / expected 0 … 1")
+            raise UserError("attendu", "expected", where=f"{self.fault}: probability", then="0 … 1")
         if not (math.isfinite(self.seconds) and 0 <= self.seconds <= 600):
-            raise UserError(f"{self.fault}: seconds : attendu / expected 0 … 600")
+            raise UserError("attendu", "expected", where=f"{self.fault}: seconds", then="0 … 600")
 
     @property
     def effect(self) -> Fault:
@@ -84,13 +96,22 @@ class FaultRule:
         }
         for name, value in data.items():
             if name not in types:
-                raise UserError(f"fault: {name!r} : attendu / expected {sorted(types)}")
+                raise UserError(
+                    "inconnu, attendu",
+                    "unknown, expected",
+                    where=f"fault: {name!r}",
+                    then=", ".join(sorted(types)),
+                )
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, types[name])
             ):
-                raise UserError(f"fault: {name} = {value!r} ?")
+                raise UserError(
+                    "valeur d'un autre type",
+                    "a value of another type",
+                    where=f"fault: {name} = {value!r}",
+                )
         if "fault" not in data:
-            raise UserError("fault: le nom manque / the name is missing")
+            raise UserError("le nom manque", "the name is missing", where="fault")
         values = {k: v for k, v in data.items() if v is not None}
         return cls(**values)
 
@@ -183,12 +204,14 @@ def load_faults(path: Path) -> tuple[int, tuple[FaultRule, ...]]:
     try:
         data = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
+        raise UserError(
+            "illisible", "cannot be read", where=path, then=f"({error.strerror})"
+        ) from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError("ce n'est pas du TOML", "not TOML", where=path, then=f"({error})") from None
     rules = data.get("fault", [])
     seed = data.get("seed", 0)
     listed = isinstance(rules, list) and all(isinstance(item, dict) for item in rules)
     if not listed or not isinstance(seed, int) or set(data) - {"seed", "fault"}:
-        raise UserError(f"{path}: attendu / expected seed = 0, [[fault]]")
+        raise UserError("attendu", "expected", where=path, then="seed = 0, [[fault]]")
     return seed, tuple(FaultRule.from_dict(item) for item in rules)

@@ -167,8 +167,9 @@ class Foundation:
         }
         if (address, port) in own or address in self._reserved:
             raise UserError(
-                f"client {client_id!r}: notification_endpoint {url[:80]} : un service de l'espace"
-                " même ; donner celui du client / a service of the space itself; give the client's"
+                "un service de l'espace même ; donner celui du client",
+                "a service of the space itself; give the client's",
+                where=f"client {client_id!r}: notification_endpoint {url[:80]}",
             )
 
     def first_use(self, key: str, expires: float) -> bool:

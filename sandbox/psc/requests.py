@@ -236,11 +236,18 @@ class Requests:
             self.tick()
             request = self.find(ticket)
             if request is None:
-                raise UserError(f"demande {ticket!r} inconnue / unknown request")
+                raise UserError("demande inconnue", "unknown request", where=f"{ticket!r}")
             if request.state is not State.PENDING:
-                raise UserError(f"demande {ticket!r} : déjà / already {request.state}")
+                raise UserError(
+                    "cette demande est déjà réglée",
+                    "this request is already settled",
+                    where=f"{ticket!r}",
+                    then=f"({request.state})",
+                )
             if base.devices.behaviour_of(request.subject).kind == "offline":
-                raise UserError(f"{request.subject} : hors réseau / out of network")
+                raise UserError(
+                    "téléphone hors réseau", "telephone out of network", where=request.subject
+                )
             now = base.now()
             return self._settle(request, decide(request, decision, now), now)
 

@@ -126,7 +126,7 @@ class Running:
         """
         waiting = self.provider.requests.waiting(national_id, client_id)
         if not waiting:
-            raise UserError("aucune demande en attente / no pending request")
+            raise UserError("aucune demande en attente", "no pending request")
         return self.provider.requests.decide(waiting[0].ticket, Decision(decision))
 
     def approve(self, national_id: str | None = None) -> AuthRequest:

@@ -203,10 +203,17 @@ def _opened(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         database.close()
         raise UserError(
-            f"{path}: état tenu par un autre fournisseur ? / state held by another provider? "
-            f"({error})"
+            "état tenu par un autre fournisseur ? L'arrêter",
+            "state held by another provider? Stop it",
+            where=path,
+            then=f"({error})",
         ) from None
     except sqlite3.DatabaseError as error:
         database.close()
-        raise UserError(f"{path}: état illisible / unreadable state ({error})") from None
+        raise UserError(
+            "état illisible, ce n'est pas le sien ; prendre un autre dossier",
+            "unreadable state, not of this program; use another folder",
+            where=path,
+            then=f"({error})",
+        ) from None
     return database

@@ -13,10 +13,19 @@ __all__ = ["BindError", "bind", "check_loopback"]
 class BindError(UserError):
     """An address or port that cannot be had; `reason` is the system's."""
 
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(f"{where} : {reason} ; choisir un autre port / choose another port")
-        self.where = where
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(
+            "adresse ou port indisponible ; choisir un autre port",
+            "address or port that cannot be had; choose another port",
+            where=place,
+            then=f"({reason})",
+        )
+        self.place = place
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[BindError], tuple[str, str]]:
+        """Return what a copy is made of."""
+        return BindError, (self.place, self.reason)
 
 
 def check_loopback(host: str) -> None:
@@ -31,8 +40,9 @@ def check_loopback(host: str) -> None:
         loopback = False
     if not loopback:
         raise UserError(
-            f"{host} : le bac à sable n'écoute que sur 127.0.0.0/8"
-            " / this sandbox listens on 127.0.0.0/8 only"
+            "le bac à sable n'écoute que sur 127.0.0.0/8",
+            "this sandbox listens on 127.0.0.0/8 only",
+            where=host,
         )
 
 

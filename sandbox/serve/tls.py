@@ -119,7 +119,9 @@ def client_context(
         else:
             context.load_verify_locations(cadata=authorities)
     except OSError as error:
-        raise UserError(f"{authorities}: no certificates in PEM ({error})") from None
+        raise UserError(
+            "aucun certificat PEM", "no certificates in PEM", where=authorities, then=f"({error})"
+        ) from None
     if chain is not None and key is not None:
         _load(context, chain, key)
     return context
@@ -134,7 +136,12 @@ def _load(context: ssl.SSLContext, chain: Path, key: Path) -> None:
     try:
         context.load_cert_chain(chain, key)
     except OSError as error:  # ssl.SSLError is one
-        raise UserError(f"{chain}, {key}: not a certificate and its key ({error})") from None
+        raise UserError(
+            "ce n'est pas un certificat et sa clé",
+            "not a certificate and its key",
+            where=f"{chain}, {key}",
+            then=f"({error})",
+        ) from None
 
 
 def route_by_name(contexts: Mapping[str, ssl.SSLContext]) -> ssl.SSLContext:

@@ -303,9 +303,12 @@ def build_model(
     kept = able if only is None else able & only
     if not kept.any():
         raise UserError(
-            f"design {design.name}, login policy {policy.name}: nobody can connect under this and"
-            " what it is compared with, so there is no traffic to run; compare fewer, or give"
-            " [products] the mechanisms"
+            "personne ne peut se connecter à la fois ainsi et avec ce qui est "
+            "comparé, donc aucun trafic ; comparer moins, ou donner à [products] "
+            "les mécanismes",
+            "nobody can connect under this and what it is compared with, so there "
+            "is no traffic to run; compare fewer, or give [products] the mechanisms",
+            where=f"design {design.name}, login policy {policy.name}",
         )
     own = capacity or capacity_of(scenario, design, scale=space.scale)
     builder = _Builder(space, design, own)

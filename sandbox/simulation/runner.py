@@ -196,7 +196,11 @@ def run_tasks(
     done = [finished(task, root) for task in tasks]
     missing = [task for task, result in zip(tasks, done, strict=True) if result is None]
     if missing:
-        raise UserError(f"{root}: {missing[0].design}: its observations are not there; run again")
+        raise UserError(
+            "ses observations manquent ; relancer",
+            "its observations are not there; run again",
+            where=f"{root}: {missing[0].design}",
+        )
     return [result for result in done if result is not None]
 
 

@@ -74,8 +74,11 @@ class Endpoint:
         for method in self.methods:
             if METHODS[method].client_certificate is refused:
                 raise UserError(
-                    f"designs: endpoint {self.name}: {method} cannot log in where"
-                    f" client_certificate is {self.client_certificate}; make it optional"
+                    f"{method} ne peut se connecter là où client_certificate vaut "
+                    f"{self.client_certificate} ; mettre optional",
+                    f"{method} cannot log in where client_certificate is "
+                    f"{self.client_certificate}; make it optional",
+                    where=f"designs: endpoint {self.name}",
                 )
 
 
@@ -109,20 +112,31 @@ class Design:
                 serving = [e for e in self.endpoints
                            if e.protocol == protocol and method in e.methods]  # fmt: skip
                 if len(serving) != 1:
-                    found = ", ".join(e.name for e in serving) or "none"
+                    found = ", ".join(e.name for e in serving) or "aucun / none"
                     raise UserError(
-                        f"designs: {self.name}: {protocol} has {found} for method {method};"
-                        " exactly one endpoint must serve it"
+                        "exactement un endpoint doit servir cette méthode",
+                        "exactly one endpoint must serve this method",
+                        where=f"designs: {self.name}: {protocol}, {method}",
+                        then=f"({found})",
                     )
         names = [e.name for e in self.endpoints]
         if len(set(names)) != len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise UserError(f"designs: {self.name}: two endpoints have the name {twice}")
+            raise UserError(
+                "deux endpoints portent le nom",
+                "two endpoints have the name",
+                where=f"designs: {self.name}",
+                then=twice,
+            )
         for endpoint in self.endpoints:
             endpoint.check_client_certificate()
         places = [(e.address, e.port, e.host if self.shared_front else "") for e in self.endpoints]
         if len(set(places)) != len(places):
-            raise UserError(f"designs: {self.name}: two endpoints share one address and port")
+            raise UserError(
+                "deux endpoints partagent une adresse et un port",
+                "two endpoints share one address and port",
+                where=f"designs: {self.name}",
+            )
 
     def endpoint(self, protocol: str, method: Method) -> Endpoint:
         """Return the endpoint that serves a method."""

@@ -1,6 +1,8 @@
 """The one error family that a user can cause: a wrong scenario, command or configuration."""
 
-__all__ = ["EXIT_INTERRUPTED", "EXIT_USER_ERROR", "UserError"]
+from __future__ import annotations
+
+__all__ = ["EXIT_INTERRUPTED", "EXIT_USER_ERROR", "BadValueError", "UserError"]
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 3
@@ -9,6 +11,47 @@ EXIT_INTERRUPTED = 3
 class UserError(Exception):
     """Something that the user can mend.
 
-    Its text is one line: what is wrong, where, and what would be right.
-    The command line prints it and exits with code 2.
+    Its text is one line, `where: french / english then`: what is wrong, where, and what would be
+    right. The command line prints it and exits with code 2.
+
+    Attributes:
+        french: what is wrong and what would be right, in French.
+        english: the same, in English.
+        where: the file, key or value that both speak of; said once.
+        then: what ends both, said once: allowed values, or a library's own words in brackets.
     """
+
+    def __init__(
+        self, french: str, english: str = "", *, where: object = "", then: object = ""
+    ) -> None:
+        super().__init__(french, english)  # args: an exception is pickled from them
+        self.french = french
+        self.english = english
+        self.where = str(where)
+        self.then = str(then)
+
+    def __str__(self) -> str:
+        """Return the line."""
+        both = " / ".join(filter(None, (self.french, self.english)))
+        line = " ".join(filter(None, (both, self.then)))
+        return " ".join(": ".join(filter(None, (self.where, line))).split())
+
+    def at(self, where: object) -> UserError:
+        """Return the same error, said to be inside of `where` (a file, an option)."""
+        inside = ": ".join(filter(None, (str(where), self.where)))
+        return UserError(self.french, self.english, where=inside, then=self.then)
+
+
+class BadValueError(ValueError):
+    """What a model's own check refuses, in both languages.
+
+    A ValueError, so that pydantic adds where the value stands; the loader makes a UserError of it.
+    """
+
+    def __init__(self, french: str, english: str, *, where: str = "", then: str = "") -> None:
+        super().__init__(french, english)
+        self.told = UserError(french, english, where=where, then=then)
+
+    def __str__(self) -> str:
+        """Return the line."""
+        return str(self.told)

@@ -63,13 +63,30 @@ BOTH: tuple[str, ...] = (
     "backends.psc.timeout",
 )
 
-_PEOPLE = "the live space has a small cast; who drives a client decides when it connects"
-_SOFTWARE = "software on the wire is real: it does what it does"
-_DEVICE = "a live card is a file, a live code is computed: who drives the client takes the time"
-_MACHINE = "a live server takes the processor time that it takes"
-_NETWORK = "the live space stands on one machine: names and round trips cost what loopback costs"
-_BACKEND = "live back ends answer as fast as this machine lets them"
-_COSTS = "counted in the cost table; nothing runs on it"
+_PEOPLE = (
+    "l'espace vivant a peu de personnages ; qui conduit un client décide quand il se connecte"
+    " / the live space has a small cast; who drives a client decides when it connects"
+)
+_SOFTWARE = (
+    "sur le fil les logiciels sont vrais / software on the wire is real: it does what it does"
+)
+_DEVICE = (
+    "une carte vivante est un fichier, un code est calculé : qui conduit le client prend le temps"
+    " / a live card is a file, a live code is computed: who drives the client takes the time"
+)
+_MACHINE = (
+    "un serveur vivant prend le temps de processeur qu'il prend"
+    " / a live server takes the processor time that it takes"
+)
+_NETWORK = (
+    "l'espace vivant tient sur une machine : noms et allers-retours coûtent ce que coûte loopback"
+    " / the live space stands on one machine: names and round trips cost what loopback costs"
+)
+_BACKEND = (
+    "les services vivants répondent aussi vite que la machine le permet"
+    " / live back ends answer as fast as this machine lets them"
+)
+_COSTS = "compté dans la table des coûts / counted in the cost table; nothing runs on it"
 
 # Pattern -> why the live space has no use for it.
 SIMULATED: dict[str, str] = {
@@ -94,8 +111,10 @@ SIMULATED: dict[str, str] = {
     "network.dns_users": _NETWORK,
     "processor.*": _MACHINE,
     "resources.*_cores": _MACHINE,
-    "resources.user_connections": "live operators do not count the connections of one mailbox",
-    "resources.address_*": "on loopback all clients have one address",
+    "resources.user_connections": "les opérateurs vivants ne comptent pas les connexions d'une BAL"
+    " / live operators do not count the connections of one mailbox",
+    "resources.address_*": "sur loopback tous les clients ont une adresse"
+    " / on loopback all clients have one address",
     "backends.psc.servers": _BACKEND,
     "backends.psc.authentication": _BACKEND,
     "backends.psc.token": _BACKEND,
@@ -103,11 +122,13 @@ SIMULATED: dict[str, str] = {
     "backends.psc.introspection": _BACKEND,
     "backends.psc.rtt": _NETWORK,
     "backends.sms.*": _BACKEND,
-    "backends.directory.*": "live operators read the directory beside them at each login: no cache",
-    "relay.queue_mean": "a live operator relays at once",
+    "backends.directory.*": "les opérateurs vivants lisent l'annuaire à chaque connexion"
+    " / live operators read the directory beside them at each login: no cache",
+    "relay.queue_mean": "un opérateur vivant relaie aussitôt / a live operator relays at once",
     "relay.rtt": _NETWORK,
     "costs.*": _COSTS,
-    "migration.*": "counted over quarters in the plan of a migration; nothing runs on it",
+    "migration.*": "compté par trimestre dans le plan d'une migration"
+    " / counted over quarters in the plan of a migration; nothing runs on it",
 }
 
 # Keys whose value the wire knows in whole seconds only (CIBA Core §7.3, RFC 6749 §5.1, RFC 1035).
@@ -134,26 +155,54 @@ def value_of(scenario: Scenario, key: str) -> Any:
     return node
 
 
-def _refused(scenario: Scenario) -> Iterator[tuple[str, str]]:
+def _refused(scenario: Scenario) -> Iterator[tuple[str, UserError]]:
     """Yield the keys whose value cannot hold on the wire, and what would."""
     for key in _WHOLE:
         if not float(value_of(scenario, key)).is_integer():
-            yield key, "the wire counts it in whole seconds; give a whole number"
+            yield (
+                key,
+                UserError(
+                    "le fil compte en secondes entières ; donner un nombre entier",
+                    "the wire counts it in whole seconds; give a whole number",
+                ),
+            )
     policies = scenario.policies
     if scenario.resources.placement != "dedicated":
-        yield "resources.placement", "each socket on the wire has slots of its own; put dedicated"
+        yield (
+            "resources.placement",
+            UserError(
+                "chaque socket du fil a ses propres places ; mettre dedicated",
+                "each socket on the wire has slots of its own; put dedicated",
+            ),
+        )
     if policies.totp_step > LONGEST_STEP:
-        yield "policies.totp_step", f"no telephone computes such codes; at most {LONGEST_STEP}"
+        yield (
+            "policies.totp_step",
+            UserError(
+                "aucun téléphone ne calcule de tels codes ; au plus",
+                "no telephone computes such codes; at most",
+                then=LONGEST_STEP,
+            ),
+        )
     if policies.ticket_seconds not in (0, TICKET_SECONDS):
         yield (
             "policies.ticket_seconds",
-            f"OpenSSL gives tickets {TICKET_SECONDS} s; put {TICKET_SECONDS}, or 0 for none",
+            UserError(
+                f"OpenSSL donne aux tickets {TICKET_SECONDS} s ; mettre {TICKET_SECONDS}, ou 0",
+                f"OpenSSL gives tickets {TICKET_SECONDS} s; put {TICKET_SECONDS}, or 0 for none",
+            ),
         )
     if policies.backlog > socket.SOMAXCONN:
-        yield "policies.backlog", f"the system keeps at most {socket.SOMAXCONN} waiting"
+        yield (
+            "policies.backlog",
+            UserError(
+                f"le système en garde au plus {socket.SOMAXCONN} en attente",
+                f"the system keeps at most {socket.SOMAXCONN} waiting",
+            ),
+        )
     for key, most in (("methods.sms.delivery_mean", 3600), ("methods.sms.delivery_cv", 10)):
         if value_of(scenario, key) > most:
-            yield key, f"at most {most}"
+            yield key, UserError("au plus", "at most", then=most)
 
 
 def _matching(key: str, patterns: tuple[str, ...] | dict[str, str]) -> str | None:
@@ -162,7 +211,7 @@ def _matching(key: str, patterns: tuple[str, ...] | dict[str, str]) -> str | Non
 
 def key_groups(scenario: Scenario) -> KeyGroups:
     """Return where each input holds, for the values of a scenario."""
-    refused = dict(_refused(scenario))
+    refused = {key: str(why) for key, why in _refused(scenario)}
     both, simulated = [], {}
     for key in inputs():
         if key in refused:
@@ -181,8 +230,10 @@ def check_live(scenario: Scenario) -> None:
     Raises:
         UserError: naming the key whose value the wire cannot have.
     """
-    for key, reason in _refused(scenario):
+    for key, why in _refused(scenario):
         raise UserError(
-            f"scenario {scenario.name}: {key} = {value_of(scenario, key)}: cannot be brought up:"
-            f" {reason} (it can be simulated)"
+            f"impossible sur le fil (mais simulable) : {why.french}",
+            f"cannot be brought up (it can be simulated): {why.english}",
+            where=f"scenario {scenario.name}: {key} = {value_of(scenario, key)}",
+            then=why.then,
         )

@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from sandbox.space.calendar import day_kinds
-from sandbox.space.errors import UserError
+from sandbox.space.errors import BadValueError, UserError
 from sandbox.space.operators import default_operators, operator_sizes
 from sandbox.space.scenario import Scenario, SweepTable
 from sandbox.space.tables import Tree, defaults, inputs, shipped, week
+from sandbox.space.wording import FRENCH
 
 __all__ = [
     "find_scenario",
@@ -48,8 +49,10 @@ def find_scenario(name: str | Path) -> Path:
     if inside.is_file():
         return inside
     raise UserError(
-        f"scenario {str(name)!r}: no such file, and no shipped scenario of that name"
-        f" ({', '.join(scenario_names())})"
+        "ni un fichier, ni un scénario livré",
+        "no such file, and no shipped scenario of that name",
+        where=f"scenario {str(name)!r}",
+        then=f"({', '.join(scenario_names())})",
     )
 
 
@@ -76,19 +79,30 @@ def _value(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _message(where: str, error: ValidationError) -> str:
-    """Return the first fault in one line: file, key, value, what is allowed."""
+def _refusal(error: ValidationError) -> UserError:
+    """Return the first fault in one line: key, value, what is allowed."""
     fault = error.errors()[0]
     key = _dotted(fault["loc"])
-    text = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
-        return f"{where}: {key}: unknown key; allowed here: {_siblings(fault['loc'])}"
+        return UserError(
+            "clé inconnue ; permises ici", "unknown key; allowed here",
+            where=key, then=_siblings(fault["loc"]),
+        )  # fmt: skip
     if fault["type"] == "missing":
-        return f"{where}: {key}: missing; it has no default, give it a value"
-    if fault["type"] == "value_error":
-        return f"{where}: {key + ': ' if key else ''}{text}"
-    text = text[0].lower() + text[1:]
-    return f"{where}: {key} = {_value(fault['input'])}: {text}"
+        return UserError(
+            "manque ; sans valeur par défaut, en donner une",
+            "missing; it has no default, give it a value",
+            where=key,
+        )
+    context = fault.get("ctx", {})
+    if isinstance(own := context.get("error"), BadValueError):
+        return own.told.at(key)
+    text = fault["msg"]
+    english = text[0].lower() + text[1:]
+    french = FRENCH.get(fault["type"], "valeur refusée").format(**context)
+    return UserError(
+        french.replace("' or '", "' ou '"), english, where=f"{key} = {_value(fault['input'])}"
+    )
 
 
 def _siblings(location: tuple[int | str, ...]) -> str:
@@ -112,7 +126,7 @@ def _siblings(location: tuple[int | str, ...]) -> str:
                 break
         while "$ref" in node:
             node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
-    return ", ".join(node.get("properties", {})) or "nothing"
+    return ", ".join(node.get("properties", {})) or "rien / nothing"
 
 
 def parse_scenario(tree: Mapping[str, Any], where: str) -> Scenario:
@@ -129,7 +143,7 @@ def parse_scenario(tree: Mapping[str, Any], where: str) -> Scenario:
     try:
         scenario = Scenario.model_validate(merged)
     except ValidationError as error:
-        raise UserError(_message(where, error)) from None
+        raise _refusal(error).at(where) from None
     _check(scenario, merged, where)
     return scenario
 
@@ -139,14 +153,16 @@ def _check(scenario: Scenario, tree: Tree, where: str) -> None:
     for name in scenario.populations:
         if name not in week():
             raise UserError(
-                f"{where}: populations.{name}: no weekly shape in data/week.csv; known:"
-                f" {', '.join(week())}"
+                "aucun profil de semaine dans data/week.csv ; connus",
+                "no weekly shape in data/week.csv; known",
+                where=f"{where}: populations.{name}",
+                then=", ".join(week()),
             )
     for name in scenario.compare:
         try:
             scenario.design(name)
         except UserError as error:
-            raise UserError(f"{where}: compare: {error}") from None
+            raise error.at(f"{where}: compare") from None
     try:
         for own in scenario.login_policies:
             scenario.policy(own)
@@ -155,12 +171,15 @@ def _check(scenario: Scenario, tree: Tree, where: str) -> None:
             policy.check(scenario.design(name))
         operator_sizes(scenario)
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise error.at(where) from None
     kinds = day_kinds(scenario.period.start, scenario.period.days)
     if scenario.traffic.messages > 0 and not (kinds == 0).any():
         raise UserError(
-            f"{where}: period: no working day between {scenario.period.start} and"
-            f" {scenario.period.days} day(s) later; choose days that have one"
+            f"aucun jour ouvré du {scenario.period.start} à {scenario.period.days} "
+            "jour(s) plus tard ; choisir des jours qui en ont",
+            f"no working day between {scenario.period.start} and "
+            f"{scenario.period.days} day(s) later; choose days that have one",
+            where=f"{where}: period",
         )
     if scenario.sweep:
         _check_sweep(scenario, scenario.sweep, tree, where)
@@ -169,7 +188,11 @@ def _check(scenario: Scenario, tree: Tree, where: str) -> None:
 def _check_sweep(scenario: Scenario, sweep: SweepTable, tree: Tree, where: str) -> None:
     """Refuse now a value that would be refused after hours of work."""
     if not isinstance(_lookup(tree, sweep.key), int | float):
-        raise UserError(f"{where}: sweep: {sweep.key!r} is not a number of the scenario")
+        raise UserError(
+            "ce n'est pas un nombre du scénario",
+            "not a number of the scenario",
+            where=f"{where}: sweep: {sweep.key!r}",
+        )
     single = scenario.model_copy(update={"sweep": None})
     for value in sweep.values:
         _changed(single, {sweep.key: value}, f"{where}: sweep")
@@ -185,13 +208,21 @@ def _lookup(tree: Tree, key: str) -> object:
 def _read(path: Path) -> Tree:
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise UserError(f"{path}: larger than {LARGEST_FILE} bytes; a scenario is a short file")
+            raise UserError(
+                f"plus de {LARGEST_FILE} octets ; un scénario est un fichier court",
+                f"larger than {LARGEST_FILE} bytes; a scenario is a short file",
+                where=path,
+            )
         with path.open("rb") as file:
             return tomllib.load(file)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not TOML: {error}") from None
+        raise UserError("ce n'est pas du TOML", "not TOML", where=path, then=f"({error})") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 at byte {error.start}") from None
+        raise UserError(
+            f"ce n'est pas de l'UTF-8 à l'octet {error.start}",
+            f"not UTF-8 at byte {error.start}",
+            where=path,
+        ) from None
 
 
 def load_scenario(name: str | Path) -> Scenario:
@@ -223,7 +254,7 @@ def _changed(scenario: Scenario, changes: Mapping[str, float | str], where: str)
         for part in path:
             node = node.get(part) if isinstance(node, dict) else None
         if not isinstance(node, dict) or leaf not in node:
-            raise UserError(f"{where}: {key!r}: no such input")
+            raise UserError("paramètre inconnu", "no such input", where=f"{where}: {key!r}")
         node[leaf] = value
         _rebalance(tree, path, leaf)
     return parse_scenario(tree, where)

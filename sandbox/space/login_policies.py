@@ -47,10 +47,17 @@ class LoginPolicy:
                 able = METHODS[method].mechanisms
                 wrong = [each for each in offered if each not in able]
                 if wrong or not offered:
-                    what = f"{wrong[0]} cannot carry it" if wrong else "no mechanism"
+                    french, english = "aucun mécanisme", "no mechanism"
+                    if wrong:
+                        french, english = (
+                            f"{wrong[0]} ne la porte pas",
+                            f"{wrong[0]} cannot carry it",
+                        )
                     raise UserError(
-                        f"login_policies.{self.name}.{protocol}.{method}: {what};"
-                        f" give one or more of {', '.join(able)}"
+                        f"{french} ; en donner parmi",
+                        f"{english}; give one or more of",
+                        where=f"login_policies.{self.name}.{protocol}.{method}",
+                        then=", ".join(able),
                     )
 
     def ways(self, endpoint: Endpoint, method: Method) -> tuple[Mechanism, ...]:
@@ -82,9 +89,11 @@ class LoginPolicy:
             for method in endpoint.methods:
                 if not self.ways(endpoint, method):
                     raise UserError(
-                        f"login_policies.{self.name}.{endpoint.protocol}.{method}: NONE alone"
-                        f" leaves it without mechanism at endpoint {endpoint.name} of design"
-                        f" {design.name}, which uses STARTTLS; add EXTERNAL"
+                        f"NONE seul la laisse sans mécanisme à l'endpoint {endpoint.name} de "
+                        f"l'architecture {design.name}, en STARTTLS ; ajouter EXTERNAL",
+                        f"NONE alone leaves it without mechanism at endpoint {endpoint.name} of "
+                        f"design {design.name}, which uses STARTTLS; add EXTERNAL",
+                        where=f"login_policies.{self.name}.{endpoint.protocol}.{method}",
                     )
 
 

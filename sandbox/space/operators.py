@@ -118,15 +118,21 @@ def _fitted(
     for name in wanted:
         if name not in names:
             raise UserError(
-                f"operators.fit: {name!r} is not an operator; the first are {', '.join(names[:5])}"
+                "ce n'est pas un opérateur ; les premiers sont",
+                "not an operator; the first are",
+                where=f"operators.fit: {name!r}",
+                then=f"{', '.join(names[:5])}",
             )
     asked = sum(wanted.values())
     fixed = np.array([name in wanted for name in names])
     rest = weights[~fixed].sum()
     if asked > total or (asked < total and rest == 0):
         raise UserError(
-            f"operators.fit: {', '.join(wanted)} cannot hold {asked:.0f} mailboxes of {population};"
-            f" the scenario has {total:.0f}{'' if rest else ' and nobody else to hold the others'}"
+            f"{asked:.0f} BAL de {population} demandées pour {total:.0f} dans le "
+            f"scénario{'' if rest else ', et personne pour tenir les autres'}",
+            f"cannot hold {asked:.0f} mailboxes of {population}; the scenario has "
+            f"{total:.0f}{'' if rest else ' and nobody else to hold the others'}",
+            where=f"operators.fit: {', '.join(wanted)}",
         )
     shares = np.array([wanted.get(name, 0.0) / total if total else 0.0 for name in names])
     others = np.where(fixed, 0.0, weights / rest if rest else 0.0) * (1 - shares.sum())

@@ -295,9 +295,13 @@ def build_space(
         UserError: a seed or scale out of range, or a scale that leaves no mailbox.
     """
     if seed < 0:
-        raise UserError(f"seed {seed}: must be 0 or more")
+        raise UserError("attendu 0 ou plus", "must be 0 or more", where=f"seed {seed}")
     if not 0 < scale <= 100:
-        raise UserError(f"scale {scale}: must be above 0 and at most 100")
+        raise UserError(
+            "attendu au-dessus de 0, au plus 100",
+            "must be above 0 and at most 100",
+            where=f"scale {scale}",
+        )
     parts: list[Accesses] = []
     counts = mailbox_counts(scenario, scale)
     of_operator = np.zeros(scenario.operators.count, dtype=np.int64)
@@ -310,7 +314,11 @@ def build_space(
             of_operator += operators
             parts.append(_accesses(scenario, people, number, kind, operators, seed, replication))
     if not any(len(part) for part in parts):
-        raise UserError(f"scale {scale}: leaves no active mailbox; take a larger one")
+        raise UserError(
+            "ne laisse aucune BAL active ; en prendre une plus grande",
+            "leaves no active mailbox; take a larger one",
+            where=f"scale {scale}",
+        )
     accesses = Accesses(*(np.concatenate([getattr(part, field) for part in parts])
                           for field in Accesses.__slots__))  # fmt: skip
     return Space(

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
-from sandbox.space.errors import UserError
+from sandbox.space.errors import BadValueError, UserError
 from sandbox.space.login_policies import BUILT_IN_POLICIES, LoginPolicy
 from sandbox.space.methods import Mechanism, Method
 
@@ -97,11 +97,16 @@ class Population(Section):
         for prefix in ("method", "software"):
             parts = {k: v for k, v in self if k.startswith(f"{prefix}_")}
             if abs(sum(parts.values()) - 1) > ROUNDING:
-                raise ValueError(
-                    f"{', '.join(parts)} sum to {sum(parts.values()):g}; they must sum to 1"
+                raise BadValueError(
+                    f"la somme est {sum(parts.values()):g} ; elle doit être 1",
+                    f"sum to {sum(parts.values()):g}; they must sum to 1",
+                    where=", ".join(parts),
                 )
         if self.opening_hour >= self.closing_hour:
-            raise ValueError("opening_hour must come before closing_hour")
+            raise BadValueError(
+                "opening_hour doit précéder closing_hour",
+                "opening_hour must come before closing_hour",
+            )
         return self
 
 
@@ -128,7 +133,11 @@ class Software(Section):
     def period_divides_the_day(self) -> Self:
         """Polls keep their phase from one day to the next."""
         if 86400 % self.poll_seconds:
-            raise ValueError(f"poll_seconds {self.poll_seconds:g} must divide a day (86400 s)")
+            raise BadValueError(
+                "doit diviser un jour (86400 s)",
+                "must divide a day (86400 s)",
+                where=f"poll_seconds {self.poll_seconds:g}",
+            )
         return self
 
 
@@ -175,7 +184,9 @@ class Cps(Section):
     def shift_below_mean(self) -> Self:
         """The shift is the least a signature takes."""
         if self.sign_shift >= self.sign_mean:
-            raise ValueError("sign_shift must be below sign_mean")
+            raise BadValueError(
+                "sign_shift doit être sous sign_mean", "sign_shift must be below sign_mean"
+            )
         return self
 
 
@@ -203,7 +214,10 @@ class Ecps(Section):
     def shift_below_mean(self) -> Self:
         """The shift is the least an approval takes."""
         if self.approval_shift >= self.approval_mean:
-            raise ValueError("approval_shift must be below approval_mean")
+            raise BadValueError(
+                "approval_shift doit être sous approval_mean",
+                "approval_shift must be below approval_mean",
+            )
         return self
 
 
@@ -308,7 +322,9 @@ class Resources(Section):
     def classes_grow(self) -> Self:
         """An operator belongs to one class."""
         if not self.small.mailboxes < self.medium.mailboxes < self.large.mailboxes:
-            raise ValueError("small.mailboxes < medium.mailboxes < large.mailboxes must hold")
+            raise BadValueError(
+                "il faut", "needed:", then="small.mailboxes < medium.mailboxes < large.mailboxes"
+            )
         return self
 
 
@@ -432,21 +448,32 @@ class Plan(Section):
     def waves_fit_the_plan(self) -> Self:
         """Editors deliver once, within the plan; a quarter starts with a quarter of the year."""
         if self.start.day != 1 or self.start.month % 3 != 1:
-            raise ValueError(
-                f"start {self.start} is not the first day of a quarter (1 January, April, July or"
-                " October)"
+            raise BadValueError(
+                "pas le premier jour d'un trimestre (1er janvier, avril, juillet, octobre)",
+                "is not the first day of a quarter (1 January, April, July or October)",
+                where=f"start {self.start}",
             )
         total = sum(wave.share for wave in self.waves)
         if total > 1 + ROUNDING:
-            raise ValueError(f"waves: shares sum to {total:g}; they must sum to 1 at most")
+            raise BadValueError(
+                f"la somme des parts est {total:g} ; elle doit être 1 au plus",
+                f"shares sum to {total:g}; they must sum to 1 at most",
+                where="waves",
+            )
         for wave in self.waves:
             if wave.quarter > len(self.ecps):
-                raise ValueError(
-                    f"waves: {wave.editors!r} in quarter {wave.quarter}; the plan has"
-                    f" {len(self.ecps)} (one a value of ecps)"
+                raise BadValueError(
+                    f"trimestre {wave.quarter} ; le plan en a {len(self.ecps)} (un par valeur"
+                    " d'ecps)",
+                    f"in quarter {wave.quarter}; the plan has {len(self.ecps)} (one a value of"
+                    " ecps)",
+                    where=f"waves: {wave.editors!r}",
                 )
         if self.retire is not None and self.retire < self.start:
-            raise ValueError(f"retire {self.retire} is before the plan starts ({self.start})")
+            raise BadValueError(
+                "date avant le début du plan", "is before the plan starts",
+                where=f"retire {self.retire}", then=f"({self.start})",
+            )  # fmt: skip
         return self
 
 
@@ -525,7 +552,9 @@ class SweepTable(Section):
     def one_label_each(self) -> Self:
         """Labels are optional, but then there is one for each value."""
         if self.labels and len(self.labels) != len(self.values):
-            raise ValueError("labels must be as many as values")
+            raise BadValueError(
+                "il faut autant de labels que de values", "labels must be as many as values"
+            )
         return self
 
 
@@ -566,17 +595,30 @@ class Operators(Section):
         """Refuse a space without mailboxes, or lists of different lengths."""
         by_population = self.mailboxes if isinstance(self.mailboxes, dict) else {"": self.mailboxes}
         if not by_population:
-            raise ValueError("mailboxes: weights of no population; give one list at least")
+            raise BadValueError(
+                "poids d'aucune population ; donner au moins une liste",
+                "weights of no population; give one list at least",
+                where="mailboxes",
+            )
         named = {f"mailboxes.{name}".rstrip("."): value for name, value in by_population.items()}
         named |= {f"applications.{name}": value for name, value in self.applications.items()}
         for field, weights in named.items():
             if sum(weights) <= 0:
-                raise ValueError(f"{field}: at least one operator must have some")
+                raise BadValueError(
+                    "un opérateur au moins doit en avoir",
+                    "at least one operator must have some",
+                    where=field,
+                )
         for field, values in (
             named | {"certificates": self.certificates, "names": self.names}
         ).items():
             if values and len(values) != self.count:
-                raise ValueError(f"{field} must be as many as mailboxes ({self.count})")
+                raise BadValueError(
+                    "il en faut autant que de mailboxes",
+                    "must be as many as mailboxes",
+                    where=field,
+                    then=f"({self.count})",
+                )
         return self
 
 
@@ -618,8 +660,10 @@ class Scenario(Section):
         for kind in self.software:
             total = sum(each.share for each in self.products.values() if each.kind == kind)
             if abs(total - 1) > ROUNDING:
-                raise ValueError(
-                    f"products: shares of kind {kind} sum to {total:g}; they must sum to 1"
+                raise BadValueError(
+                    f"la somme des parts du genre {kind} est {total:g} ; elle doit être 1",
+                    f"shares of kind {kind} sum to {total:g}; they must sum to 1",
+                    where="products",
                 )
         return self
 
@@ -628,12 +672,18 @@ class Scenario(Section):
         """The populations send all messages between them."""
         total = sum(p.message_share for p in self.populations.values())
         if abs(total - 1) > ROUNDING:
-            raise ValueError(f"populations: message_share sums to {total:g}; it must sum to 1")
+            raise BadValueError(
+                f"la somme de message_share est {total:g} ; elle doit être 1",
+                f"message_share sums to {total:g}; it must sum to 1",
+                where="populations",
+            )
         for name, people in self.populations.items():
             machine = people.message_share * people.machine_share
             if machine > 0 and people.application_mailboxes * people.units == 0:
-                raise ValueError(
-                    f"populations.{name}: machine_share needs application_mailboxes above 0"
+                raise BadValueError(
+                    "machine_share veut application_mailboxes au-dessus de 0",
+                    "machine_share needs application_mailboxes above 0",
+                    where=f"populations.{name}",
                 )
         return self
 
@@ -644,12 +694,18 @@ class Scenario(Section):
         if isinstance(operators.mailboxes, dict):
             for name in self.populations:
                 if name not in operators.mailboxes:
-                    raise ValueError(f"operators.mailboxes: no weights for population {name}")
+                    raise BadValueError(
+                        f"aucun poids pour la population {name}",
+                        f"no weights for population {name}",
+                        where="operators.mailboxes",
+                    )
         for number, fit in enumerate(operators.fit):
             if fit.population not in self.populations:
-                raise ValueError(
-                    f"operators.fit.{number}: {fit.population!r} is not a population; known:"
-                    f" {', '.join(self.populations)}"
+                raise BadValueError(
+                    "ce n'est pas une population ; connues",
+                    "is not a population; known",
+                    where=f"operators.fit.{number}: {fit.population!r}",
+                    then=", ".join(self.populations),
                 )
         return self
 
@@ -661,9 +717,10 @@ class Scenario(Section):
         for outage in self.outages:
             start = outage.start.replace(tzinfo=None)
             if start >= end or start + timedelta(minutes=outage.minutes) <= begin:
-                raise ValueError(
-                    f"outages: {start} for {outage.minutes:g} min is outside the period;"
-                    f" it must touch {begin} to {end}"
+                raise BadValueError(
+                    f"hors de la période ; doit toucher {begin} à {end}",
+                    f"is outside the period; it must touch {begin} to {end}",
+                    where=f"outages: {start} + {outage.minutes:g} min",
                 )
         return self
 
@@ -682,7 +739,12 @@ class Scenario(Section):
         if name in BUILT_IN:
             return BUILT_IN[name]
         known = ", ".join([*self.designs, *BUILT_IN])
-        raise UserError(f"designs: {name!r} is not known; choose among {known}")
+        raise UserError(
+            "architecture inconnue ; choisir parmi",
+            "not known; choose among",
+            where=f"designs: {name!r}",
+            then=known,
+        )
 
     def policy(self, name: str | None = None) -> LoginPolicy:
         """Return a login policy by name, the scenario's own first; None: the one of a run.
@@ -698,7 +760,12 @@ class Scenario(Section):
         if wanted in BUILT_IN_POLICIES:
             return BUILT_IN_POLICIES[wanted]
         known = ", ".join(self.policies_known)
-        raise UserError(f"login policy {wanted!r} is not known; choose among {known}")
+        raise UserError(
+            "règle de connexion inconnue ; choisir parmi",
+            "not known; choose among",
+            where=f"login policy {wanted!r}",
+            then=known,
+        )
 
     @property
     def policies_known(self) -> tuple[str, ...]:

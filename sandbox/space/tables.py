@@ -137,6 +137,7 @@ def measured_capabilities() -> dict[tuple[str, str], tuple[float, str]]:
             float(row["value"]), f"{row['software']} {row['version']}: {row['how']}",
         )
         for row in _rows("capabilities.csv")
+        if row["value"]  # else it could not be tried
     }  # fmt: skip
 
 
@@ -158,7 +159,8 @@ def _products() -> Iterator[Input]:
         for name in CAPABILITIES:
             value = float(row[name])
             tried = measured_capabilities().get((row["built_on"], name))
-            if tried is not None and (kind == "mail_client" or tried[0] == 0):
+            cannot = tried is not None and tried[0] == 0 and not name.startswith("certificate_")
+            if tried is not None and (kind == "mail_client" or cannot):
                 yield Input(
                     prefix + name, tried[0], None, None, "share of its installed base",
                     "measured", sources()["wire"], tried[1],

@@ -159,7 +159,11 @@ class Authorities:
         try:
             return x509.load_pem_x509_certificate(data), load_key(data)
         except ValueError:
-            raise UserError(f"{path}: unreadable; restore it or start a new folder") from None
+            raise UserError(
+                "illisible ; le restaurer ou prendre un nouveau dossier",
+                "unreadable; restore it or start a new folder",
+                where=path,
+            ) from None
 
     def _start(
         self,

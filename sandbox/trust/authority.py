@@ -128,7 +128,11 @@ class TestCA:
         if not settings.exists():
             # Another process may be founding the same authority just now.
             if any(path.name != "ca.json" and path.name[0] != "." for path in folder.iterdir()):
-                raise UserError(f"{folder}: not empty and no authority; give an empty folder")
+                raise UserError(
+                    "ni vide, ni une autorité ; donner un dossier vide",
+                    "not empty and no authority; give an empty folder",
+                    where=folder,
+                )
             urls = urls or Urls()
             founded = {
                 "files": urls.files,
@@ -148,7 +152,10 @@ class TestCA:
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{settings}: not the settings of an authority ({error}); give another folder"
+                "ce ne sont pas les réglages d'une autorité ; donner un autre dossier",
+                "not the settings of an authority; give another folder",
+                where=settings,
+                then=f"({error})",
             ) from None
 
     def roots_pem(self) -> bytes:

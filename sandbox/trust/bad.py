@@ -334,13 +334,23 @@ def make_bad(ca: TestCA, name: str, plan: LeafPlan, *, other: Organisation | Non
     """
     fault = FAULTS.get(name)
     if fault is None:
-        raise UserError(f"{name!r} is not a fault; choose among {', '.join(FAULTS)}")
+        raise UserError(
+            "ce n'est pas un défaut ; choisir parmi",
+            "not a fault; choose among",
+            where=f"{name!r}",
+            then=", ".join(FAULTS),
+        )
     has_entity = any(
         a.oid == NameOID.ORGANIZATIONAL_UNIT_NAME for rdn in plan.subject.rdns for a in rdn
     )
     has_name = any(isinstance(each, x509.DNSName) for each in plan.alternative_names)
     if (fault.needs_entity and not has_entity) or (fault.needs_name and not has_name):
-        raise UserError(f"fault {name!r} makes no sense for profile {plan.profile.name}")
+        raise UserError(
+            "ce défaut n'a pas de sens pour le profil",
+            "this fault makes no sense for profile",
+            where=f"{name!r}",
+            then=plan.profile.name,
+        )
     changed = fault.plan(ca, plan)
     if other is not None and name == "wrong-entity":
         changed = _unit(lambda _unit_text: other.unit)(ca, plan)

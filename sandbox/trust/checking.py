@@ -82,7 +82,10 @@ def load_bundle(data: bytes) -> tuple[x509.Certificate, ...]:
             continue
         if found:
             return tuple(found)
-    raise UserError("the CA bundle holds no certificate; give PEM, DER or PKCS#7 (.p7b)")
+    raise UserError(
+        "le fichier d'AC ne contient aucun certificat ; donner du PEM, du DER ou du PKCS#7 (.p7b)",
+        "the CA bundle holds no certificate; give PEM, DER or PKCS#7 (.p7b)",
+    )
 
 
 def is_readable(certificate: x509.Certificate) -> bool:
@@ -274,7 +277,10 @@ def chains_to(
     """
     roots = [each for each in bundle if each.subject == each.issuer]
     if not roots:
-        raise UserError("the CA bundle holds no root (a certificate that signs itself); add it")
+        raise UserError(
+            "le fichier d'AC ne contient aucune racine (certificat autosigné) ; l'ajouter",
+            "the CA bundle holds no root (a certificate that signs itself); add it",
+        )
     between = [each for each in (presented or bundle) if each.subject != each.issuer]
     moment = min(max(now, certificate.not_valid_before_utc), certificate.not_valid_after_utc)
     leaf_policy = verification.ExtensionPolicy.permit_all()

@@ -52,7 +52,10 @@ def _zone_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _zone(zone: Path | None, scenario: str | None, design: str, port_offset: int) -> ZoneSpec:
     if (zone is None) == (scenario is None):
-        raise UserError("give either --zone FILE or --scenario NAME")
+        raise UserError(
+            "donner soit --zone FILE, soit --scenario NAME",
+            "give either --zone FILE or --scenario NAME",
+        )
     if zone is not None:
         return load_zone(zone)
     assert scenario is not None
@@ -72,8 +75,19 @@ def dns() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Défauts, TOML, relu quand il change. / Faults, TOML, read again when it changes.",
 )
-@click.option("--address", default="127.0.0.1", show_default=True, help="127.x.y.z")
-@click.option("--port", default=5353, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--address",
+    default="127.0.0.1",
+    show_default=True,
+    help="Adresse d'écoute, 127.x.y.z. / Address to listen on.",
+)
+@click.option(
+    "--port",
+    default=5353,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port DNS ; 0 : libre. / DNS port; 0: a free one.",
+)
 def serve(
     zone: Path | None, scenario: str | None, design: str, port_offset: int, faults: Path | None,
     address: str, port: int,

@@ -109,10 +109,16 @@ def from_list(
             policy = list_policy(ca, folder, partial=partial_chain)
             domains = verify_list(read_list(file), policy, datetime.now(UTC)).domains
     except ListError as error:
-        raise UserError(f"{file}: list refused: {error.code}: {error}") from None
+        raise UserError(
+            "liste refusée", "list refused", where=file, then=f"({error.code}: {error})"
+        ) from None
     rows = topology(domains)
     if not any(row.domains for row in rows):
-        raise UserError(f"{file}: the list has no domain; a scenario needs an operator")
+        raise UserError(
+            "liste sans domaine ; un scénario veut au moins un opérateur",
+            "the list has no domain; a scenario needs an operator",
+            where=file,
+        )
     generated = domains.generated.date()
     text = scenario_text(rows, generated=generated, base=base, verified=not unverified)
     if out is None:

@@ -87,7 +87,10 @@ def warn_unverified(path: Path, ca: Path | None, *, partial: bool) -> None:
         UserError: verification was asked for too.
     """
     if ca is not None or partial:
-        raise UserError("give either --unverified, or --ca to verify the list")
+        raise UserError(
+            "donner soit --unverified, soit --ca pour vérifier la liste",
+            "give either --unverified, or --ca to verify the list",
+        )
     click.secho(f"{path}: {UNVERIFIED}", err=True, bold=True)
 
 
@@ -113,19 +116,30 @@ def list_policy(
     """
     is_revoked = None
     if partial and ca is None:
-        raise UserError("--partial-chain: give the certificate to trust with --ca")
+        raise UserError(
+            "donner le certificat de confiance avec --ca",
+            "give the certificate to trust with --ca",
+            where="--partial-chain",
+        )
     if ca is not None:
         bundle = load_bundle(ca.read_bytes())
         if not partial and all(each.subject != each.issuer for each in bundle):
             raise UserError(
-                f"{ca}: holds no root (a certificate that signs itself); add it,"
-                " or say --partial-chain to trust what is there"
+                "aucune racine (certificat autosigné) ; l'ajouter, ou --partial-chain "
+                "pour faire confiance à ce qui y est",
+                "holds no root (a certificate that signs itself); add it, or say "
+                "--partial-chain to trust what is there",
+                where=ca,
             )
     elif (folder / "ca.json").exists():
         authority = TestCA.open(folder)
         bundle, is_revoked = load_bundle(authority.bundle_pem()), authority.is_revoked
     else:
-        raise UserError(f"{folder}: no authority there; give roots and intermediates with --ca")
+        raise UserError(
+            "aucune autorité ici ; donner racines et intermédiaires avec --ca",
+            "no authority there; give roots and intermediates with --ca",
+            where=folder,
+        )
     return ListPolicy(
         bundle=bundle,
         partial=partial,
@@ -241,7 +255,12 @@ def _names(texts: tuple[str, ...]) -> list[DN]:
     try:
         return [parse_dn(text) for text in texts]
     except ValueError as error:
-        raise UserError(f"{error}; give a name such as CN=...,OU=...,O=...,ST=...,C=FR") from None
+        raise UserError(
+            "donner un DN comme",
+            "give a name such as",
+            where=error,
+            then="CN=...,OU=...,O=...,ST=...,C=FR",
+        ) from None
 
 
 _dn_option = click.option(
@@ -252,7 +271,9 @@ _dn_option = click.option(
 @list_.command()
 @click.argument("domain")
 @_dn_option
-@click.option("--description", default="")
+@click.option(
+    "--description", default="", help="Description de l'opérateur. / Description of the operator."
+)
 @click.option("--responsible", default="", help="Contact responsable. / Person in charge.")
 @click.option("--support", default="", help="Contact du support. / Support contact.")
 @_history_option
@@ -326,8 +347,19 @@ def sign(folder: Path, history_file: Path, out: Any, **values: Any) -> None:
 @organisation_options
 @folder_option
 @_history_option
-@click.option("--address", default="127.0.0.1", show_default=True, help="127.x.y.z")
-@click.option("--port", default=8443, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--address",
+    default="127.0.0.1",
+    show_default=True,
+    help="Adresse d'écoute, 127.x.y.z. / Address to listen on.",
+)
+@click.option(
+    "--port",
+    default=8443,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port HTTPS ; 0 : libre. / HTTPS port; 0: a free one.",
+)
 def serve(folder: Path, history_file: Path, address: str, port: int, **values: Any) -> None:
     """Servir la liste signée en HTTPS. / Serve the signed list over HTTPS."""
     check_loopback(address)

@@ -67,7 +67,9 @@ def organisation_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--org", default="CH DE DEMONSTRATION", help="Raison sociale. / Organisation name."
             ),
             click.option("--department", default="Aude (11)", help="Département. / Department."),
-            click.option("--finess", default=_FINESS, help="FINESS, 9."),
+            click.option(
+                "--finess", default=_FINESS, help="FINESS, 9 caractères. / FINESS, 9 characters."
+            ),
             click.option("--siret", default="", help="SIRET, 14 (au lieu du / instead of FINESS)."),
         )
     ):
@@ -96,13 +98,29 @@ def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--label", default="demo", help="CN d'une organisation. / CN."),
             click.option("--mail", default="", help="Adresse du SAN. / Address of the SAN."),
             click.option(
-                "--id", "national_id", default=_PERSON, help="8+RPPS ou/or 0+ADELI (CPS)."
+                "--id",
+                "national_id",
+                default=_PERSON,
+                help="CPS : 8 et RPPS, ou 0 et ADELI. / CPS: 8 and RPPS, or 0 and ADELI.",
             ),
-            click.option("--profession", default="Médecin", help="Profession ou/or fonction."),
-            click.option("--profession-code", default=10, type=click.IntRange(0, 9999)),
+            click.option(
+                "--profession",
+                default="Médecin",
+                help="Profession ou fonction. / Profession or function.",
+            ),
+            click.option(
+                "--profession-code",
+                default=10,
+                type=click.IntRange(0, 9999),
+                help="Code de la profession. / Code of the profession.",
+            ),
             click.option("--surname", default="DEMO", help="Nom. / Surname."),
             click.option("--given-name", default="Camille", help="Prénom. / First name."),
-            click.option("--internal-id", default="0001", help="Identifiant interne (CPE)."),
+            click.option(
+                "--internal-id",
+                default="0001",
+                help="CPE : identifiant interne. / CPE: internal identifier.",
+            ),
         )
     ):
         command = option(command)
@@ -194,7 +212,11 @@ def pki() -> None:
 def init(folder: Path, key: str, files_url: str, ocsp_url: str, marker: str) -> None:
     """Fonder une autorité avec ses réglages. / Found an authority with settings of its own."""
     if (folder / "ca.json").exists():
-        raise UserError(f"{folder}: an authority is there already; give another folder")
+        raise UserError(
+            "une autorité est déjà là ; donner un autre dossier",
+            "an authority is there already; give another folder",
+            where=folder,
+        )
     for url in (files_url, ocsp_url):
         _address(url)
     urls = Urls(files=files_url.rstrip("/"), ocsp=ocsp_url.rstrip("/"))
@@ -236,7 +258,11 @@ def issue(
     name = ProfileName(profile)
     plans = _plans(ca, name, values)
     if (card or token) and len(plans) != 2:
-        raise UserError("--card and --token are for profiles cps-auth and cps-sign")
+        raise UserError(
+            "pour les profils cps-auth et cps-sign seulement",
+            "for profiles cps-auth and cps-sign only",
+            where="--card, --token",
+        )
     if not (card or token):
         plans = tuple(plan for plan in plans if plan.profile.name is name)
     made = [ca.issue(plan) for plan in plans]
@@ -254,7 +280,11 @@ def issue(
 @click.argument("serial")
 @folder_option
 @click.option(
-    "--reason", type=click.Choice(list(REASONS)), default="unspecified", show_default=True
+    "--reason",
+    type=click.Choice(list(REASONS)),
+    default="unspecified",
+    show_default=True,
+    help="Motif (RFC 5280). / Reason (RFC 5280).",
 )
 @click.option(
     "--release", is_flag=True, help="Lever une suspension. / Release from certificate-hold."
@@ -264,7 +294,11 @@ def revoke(serial: str, folder: Path, reason: str, release: bool) -> None:
     try:
         number = int(serial.replace(":", ""), 16)
     except ValueError:
-        raise UserError(f"{serial!r} is not a hexadecimal serial number; see `pki show`") from None
+        raise UserError(
+            "ce n'est pas un numéro de série hexadécimal ; voir `pki show`",
+            "not a hexadecimal serial number; see `pki show`",
+            where=f"{serial!r}",
+        ) from None
     ca = _existing(folder)
     change = ca.release(number) if release else ca.revoke(number, reason)
     click.echo(f"{number:x}  {change.issuer}  {change.reason or 'released'}  {change.when:%FT%TZ}")
@@ -317,7 +351,9 @@ def _list_faults(ctx: click.Context, _parameter: click.Parameter, value: bool) -
 @click.argument("fault", type=click.Choice(list(FAULTS)))
 @subject_options
 @folder_option
-@click.option("--out", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Dossier des fichiers. / Folder of the files."
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line.")
 def bad(
     fault: str, profile: str, folder: Path, out: Path | None, as_json: bool, **values: Any
@@ -346,7 +382,11 @@ def profiles() -> None:
     "--crl-fault", type=click.Choice(list(CRL_FAULTS)), default=None, help="Défaut CRL. / Fault."
 )
 @click.option(
-    "--delay", type=click.FloatRange(0, 3600), default=5.0, show_default=True, help="slow, s."
+    "--delay",
+    type=click.FloatRange(0, 3600),
+    default=5.0,
+    show_default=True,
+    help="Retard du défaut slow, s. / Delay of fault slow, s.",
 )
 def serve(folder: Path, ocsp_fault: str | None, crl_fault: str | None, delay: float) -> None:
     """Servir CRL, certificats et OCSP. / Serve CRL, certificates and OCSP."""
@@ -368,11 +408,19 @@ def _server(url: str, handler: Handler) -> HttpServer:
 def _address(url: str) -> tuple[str, int]:
     found = re.fullmatch(r"http://(127\.\d{1,3}\.\d{1,3}\.\d{1,3}):(\d{1,5})/?", url)
     if found is None or int(found[2]) > 65535:
-        raise UserError(f"{url!r}: this sandbox serves http://127.x.y.z:port only")
+        raise UserError(
+            "le bac à sable ne sert que http://127.x.y.z:port",
+            "this sandbox serves http://127.x.y.z:port only",
+            where=f"{url!r}",
+        )
     return found[1], int(found[2])
 
 
 def _existing(folder: Path) -> TestCA:
     if not (folder / "ca.json").exists():
-        raise UserError(f"{folder}: no authority there; `pki issue` makes one, --folder names it")
+        raise UserError(
+            "aucune autorité ici ; `pki issue` en crée une, --folder la désigne",
+            "no authority there; `pki issue` makes one, --folder names it",
+            where=folder,
+        )
     return TestCA.open(folder)

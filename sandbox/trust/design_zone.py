@@ -74,7 +74,11 @@ def places(
     """
     labels = list(dict.fromkeys((d.name, e.address) for d in designs for e in d.endpoints))
     if len(labels) >= RELAY:
-        raise UserError(f"designs: {len(labels)} addresses for one operator; at most {RELAY - 1}")
+        raise UserError(
+            f"{len(labels)} adresses pour un opérateur ; {RELAY - 1} au plus",
+            f"{len(labels)} addresses for one operator; at most {RELAY - 1}",
+            where="designs",
+        )
     addresses = {
         label: operator_address(number, index + 1, block=block)
         for index, label in enumerate(labels)
@@ -149,7 +153,11 @@ def zone_of_designs(
         UserError: more operators or addresses than loopback has room for.
     """
     if len(operators) > MOST_OPERATORS:
-        raise UserError(f"zone: {len(operators)} operators; at most {MOST_OPERATORS}")
+        raise UserError(
+            f"{len(operators)} opérateurs ; {MOST_OPERATORS} au plus",
+            f"{len(operators)} operators; at most {MOST_OPERATORS}",
+            where="zone",
+        )
     hosts: dict[str, str] = {}
     domains = []
     for number, operator in enumerate(operators):

@@ -143,11 +143,17 @@ class DomainLedger:
         """
         name, names = _domain(domain), list(certificates)
         if not names:
-            raise UserError(f"{name}: give at least one certificate name")
+            raise UserError(
+                "donner au moins un nom de certificat",
+                "give at least one certificate name",
+                where=name,
+            )
         present = {e.certificate.key for e in self.at(when).entries if e.domain == name}
         for each in names:
             if each.key in present:
-                raise UserError(f"{name} is already authorised for {each}")
+                raise UserError(
+                    "déjà autorisé pour", "already authorised for", where=name, then=each
+                )
         self._write(
             "add",
             name,
@@ -173,7 +179,11 @@ class DomainLedger:
         """
         name, names = self._listed(domain, when), list(certificates)
         if not names:
-            raise UserError(f"{name}: give at least one certificate name")
+            raise UserError(
+                "donner au moins un nom de certificat",
+                "give at least one certificate name",
+                where=name,
+            )
         self._write("migrate", name, when, names, {})
 
     def history(self, domain: str = "") -> tuple[dict[str, Any], ...]:
@@ -218,7 +228,7 @@ class DomainLedger:
     def _listed(self, domain: str, when: datetime) -> str:
         name = _domain(domain)
         if name not in self.at(when).domains:
-            raise UserError(f"{name} is not on the list")
+            raise UserError("absent de la liste", "not on the list", where=name)
         return name
 
     def _write(
@@ -226,7 +236,11 @@ class DomainLedger:
     ) -> None:
         records = self._journal.records()
         if records and datetime.fromisoformat(records[-1]["when"]) > when:
-            raise UserError(f"the history ends at {records[-1]['when']}; {when} is before")
+            raise UserError(
+                f"l'historique va déjà jusqu'à {records[-1]['when']} ; donner une date qui suit",
+                f"the history ends at {records[-1]['when']}; give a later date",
+                where=when,
+            )
         self._journal.append(
             {
                 "event": event,
@@ -241,5 +255,10 @@ class DomainLedger:
 def _domain(text: str) -> str:
     try:
         return normal_domain(text)
-    except ValueError as error:
-        raise UserError(f"{error}; give one such as op1.mssante.test") from None
+    except ValueError:
+        raise UserError(
+            "ce n'est pas un nom de domaine ; en donner un comme",
+            "not a domain name; give one such as",
+            where=f"{text!r}",
+            then="op1.mssante.test",
+        ) from None

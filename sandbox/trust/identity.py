@@ -76,11 +76,16 @@ class Organisation:
 
     def __post_init__(self) -> None:
         if bool(self.finess) == bool(self.siret):
-            raise UserError(f"organisation {self.name!r}: give one of finess or siret")
+            raise UserError(
+                "donner soit finess, soit siret",
+                "give one of finess or siret",
+                where=f"organisation {self.name!r}",
+            )
         if identifier_kind(self.unit) == "other":
             raise UserError(
-                f"organisation {self.name!r}: {self.unit[1:]!r} is not an identifier; "
-                "a FINESS has 9 characters, a SIRET has 14 digits"
+                "ce n'est pas un identifiant ; un FINESS a 9 caractères, un SIRET 14 chiffres",
+                "not an identifier; a FINESS has 9 characters, a SIRET has 14 digits",
+                where=f"organisation {self.name!r}: {self.unit[1:]!r}",
             )
 
     @property
@@ -115,8 +120,11 @@ class Person:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"8[0-9]{11}|0[0-9A-Z]{9}", self.national_id):
             raise UserError(
-                f"{self.national_id!r} is not a national identifier; "
-                "it is 8 and the 11 digits of an RPPS, or 0 and the 9 characters of an ADELI"
+                "ce n'est pas un identifiant national ; c'est 8 et les 11 chiffres d'un RPPS, "
+                "ou 0 et les 9 caractères d'un ADELI",
+                "not a national identifier; it is 8 and the 11 digits of an RPPS, or 0 "
+                "and the 9 characters of an ADELI",
+                where=f"{self.national_id!r}",
             )
 
 
@@ -140,11 +148,18 @@ class Employee:
 
     def __post_init__(self) -> None:
         if not self.structure.finess:
-            raise UserError(f"{self.structure.name!r}: a CPE needs an employer with a FINESS")
+            raise UserError(
+                "une CPE veut un employeur qui a un FINESS",
+                "a CPE needs an employer with a FINESS",
+                where=f"{self.structure.name!r}",
+            )
         if not re.fullmatch(r"[0-9A-Za-z._-]{1,40}", self.internal_id):
             raise UserError(
-                f"{self.internal_id!r} is not an internal identifier; "
-                "use 1 to 40 letters, digits, dots, dashes or underscores"
+                "ce n'est pas un identifiant interne ; 1 à 40 lettres, chiffres, points, tirets "
+                "ou soulignés",
+                "not an internal identifier; use 1 to 40 letters, digits, dots, dashes "
+                "or underscores",
+                where=f"{self.internal_id!r}",
             )
 
     @property

@@ -63,7 +63,10 @@ def alternative_names(
     for name in names:
         if not name or len(name) > 253 or not name.isascii() or any(c in name for c in " /:@"):
             raise UserError(
-                f"{name!r} is not a host name; give a name such as mx1.op1.mssante.test"
+                "ce n'est pas un nom d'hôte ; en donner un comme",
+                "not a host name; give a name such as",
+                where=f"{name!r}",
+                then="mx1.op1.mssante.test",
             )
         general.append(x509.DNSName(name))
     for address in addresses:
@@ -71,7 +74,10 @@ def alternative_names(
             general.append(x509.IPAddress(ipaddress.ip_address(address)))
         except ValueError:
             raise UserError(
-                f"{address!r} is not an IP address; give one such as 127.0.0.1"
+                "ce n'est pas une adresse IP ; en donner une comme",
+                "not an IP address; give one such as",
+                where=f"{address!r}",
+                then="127.0.0.1",
             ) from None
     return tuple(general)
 
@@ -262,7 +268,7 @@ class Issued:
             UserError: the PIN has not 4 to 64 characters.
         """
         if not 4 <= len(pin) <= 64:
-            raise UserError("a PIN has 4 to 64 characters")
+            raise UserError("un code PIN a 4 à 64 caractères", "a PIN has 4 to 64 characters")
         return pkcs12.serialize_key_and_certificates(
             self.common_name.encode(),
             self.key,

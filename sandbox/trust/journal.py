@@ -77,5 +77,9 @@ class Journal:
         except ValueError:
             record = None
         if not isinstance(record, dict):
-            raise UserError(f"{self._path}: line {self._line} is not a JSON object; restore it")
+            raise UserError(
+                f"la ligne {self._line} n'est pas un objet JSON ; restaurer le fichier",
+                f"line {self._line} is not a JSON object; restore the file",
+                where=self._path,
+            )
         return record

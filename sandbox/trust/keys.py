@@ -111,7 +111,10 @@ class KeyPool:
     def fill(self, kind: KeyKind, count: int) -> None:
         """Make `count` keys on all cores and keep them for later `take` calls."""
         if count < 0:
-            raise UserError(f"cannot make {count} keys; give a number from 0")
+            raise UserError(
+                f"{count} clés ne peuvent être faites ; donner un nombre à partir de 0",
+                f"cannot make {count} keys; give a number from 0",
+            )
         if count >= _PARALLEL_FROM[kind]:
             # A slow import, and few commands make many keys.
             joblib: Any = import_module("joblib")

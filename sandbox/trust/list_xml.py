@@ -60,7 +60,11 @@ def _stamp(moment: datetime) -> str:
 def _child(parent: etree._Element, name: str, text: str) -> None:
     element = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
     if _FORBIDDEN.search(text):
-        raise UserError(f"{name}: {text!r} holds a control character; remove it")
+        raise UserError(
+            "contient un caractère de contrôle ; l'ôter",
+            "holds a control character; remove it",
+            where=f"{name}: {text!r}",
+        )
     element.text = text
 
 

@@ -53,7 +53,9 @@ class Planner:
     ) -> LeafPlan:
         """Plan a server certificate: CN the first name, SAN all names (and addresses)."""
         if not names:
-            raise UserError(f"{profile}: give at least one host name")
+            raise UserError(
+                "donner au moins un nom d'hôte", "give at least one host name", where=profile
+            )
         general = alternative_names(names, addresses)
         return self._plan(profile, subjects.org_subject(organisation, names[0]), general)
 

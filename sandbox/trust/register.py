@@ -67,7 +67,10 @@ class Register:
         for name, spec in AUTHORITIES.items():
             if (name, serial) in known and issuer in (None, authority_subject(spec)):
                 return name
-        raise UserError(f"serial {serial:x} was not issued by this authority; see `pki show`")
+        raise UserError(
+            f"le numéro de série {serial:x} n'a pas été émis par cette autorité ; voir `pki show`",
+            f"serial {serial:x} was not issued by this authority; see `pki show`",
+        )
 
     def changes(self, issuer: AuthorityName) -> tuple[Change, ...]:
         """Return the revocations and releases of an authority, oldest first."""
@@ -85,11 +88,20 @@ class Register:
     ) -> Change:
         """Revoke; see `TestCA.revoke`."""
         if reason not in REASONS:
-            raise UserError(f"{reason!r} is not a reason; choose among {', '.join(REASONS)}")
+            raise UserError(
+                "ce n'est pas un motif de révocation ; choisir parmi",
+                "not a reason; choose among",
+                where=f"{reason!r}",
+                then=", ".join(REASONS),
+            )
         name = self.issuer_of(serial, issuer)
         held = self.status(name, serial).revoked
         if held is not None and held.reason != "certificate-hold":
-            raise UserError(f"serial {serial:x} is already revoked ({held.reason})")
+            raise UserError(
+                f"le numéro de série {serial:x} est déjà révoqué",
+                f"serial {serial:x} is already revoked",
+                then=f"({held.reason})",
+            )
         now = self._clock()
         return self._append(name, serial, reason, when or now, now)
 
@@ -99,7 +111,8 @@ class Register:
         held = self.status(name, serial).revoked
         if held is None or held.reason != "certificate-hold":
             raise UserError(
-                f"serial {serial:x} is not on hold; only certificate-hold can be released"
+                f"le numéro de série {serial:x} n'est pas suspendu ; seul certificate-hold se lève",
+                f"serial {serial:x} is not on hold; only certificate-hold can be released",
             )
         now = self._clock()
         return self._append(name, serial, "", now, now)
@@ -119,7 +132,11 @@ class Register:
                 try:
                     key = (AuthorityName(record["issuer"]), int(record["serial"], 16))
                 except (KeyError, TypeError, ValueError):
-                    raise UserError(f"register: {record!r} is not a certificate") from None
+                    raise UserError(
+                        "ce n'est pas un certificat",
+                        "not a certificate",
+                        where=f"register: {record!r}",
+                    ) from None
                 self._by_serial[key] = record
             self._issued_read = len(records)
             return self._by_serial

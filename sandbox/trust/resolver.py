@@ -69,18 +69,36 @@ class DnsFault:
 
     def __post_init__(self) -> None:
         if self.kind not in DNS_FAULTS:
-            raise UserError(f"{self.kind!r} is not a fault; choose among {', '.join(DNS_FAULTS)}")
+            raise UserError(
+                "ce n'est pas un défaut ; choisir parmi",
+                "not a fault; choose among",
+                where=f"{self.kind!r}",
+                then=", ".join(DNS_FAULTS),
+            )
         try:
             dns.name.from_text(self.name)
             if self.record:
                 dns.rdatatype.from_text(self.record)
             inside = ipaddress.IPv4Address(self.address) in LOOPBACK
         except (dns.exception.DNSException, ValueError) as error:
-            raise UserError(f"DNS fault {self.kind}: {error}") from None
+            raise UserError(
+                "nom que ce défaut du DNS ne peut viser",
+                "not a name that a DNS fault can have",
+                where=self.kind,
+                then=f"({error})",
+            ) from None
         if not inside:
-            raise UserError(f"DNS fault: {self.address} is not an address of 127.0.0.0/8")
+            raise UserError(
+                "ce défaut du DNS veut une adresse de 127.0.0.0/8",
+                "this DNS fault needs an address of 127.0.0.0/8",
+                where=self.address,
+            )
         if self.skip < 0 or self.ttl < 0 or self.delay < 0 or (self.times or 0) < 0:
-            raise UserError(f"DNS fault {self.kind}: skip, times, ttl and delay start at 0")
+            raise UserError(
+                "skip, times, ttl et delay : 0 ou plus",
+                "skip, times, ttl and delay start at 0",
+                where=self.kind,
+            )
 
     def matches(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> bool:
         """Tell whether a question is one that this fault strikes."""

@@ -85,7 +85,12 @@ def change_from_record(record: Mapping[str, Any]) -> Change:
             known=datetime.fromisoformat(record["known"]),
         )
     except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"revocation journal: {dict(record)!r} is not a change: {error}") from None
+        raise UserError(
+            "ce n'est pas un changement",
+            "not a change",
+            where=f"revocation journal: {dict(record)!r}",
+            then=f"({error})",
+        ) from None
 
 
 def apply_change(state: dict[int, Change], change: Change) -> None:

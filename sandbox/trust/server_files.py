@@ -46,7 +46,12 @@ def server_files(
     elif (authority / "ca.json").exists():
         ca = TestCA.open(authority)
     else:
-        raise UserError(f"{authority}: no authority there; found one with mss-sandbox pki init")
+        raise UserError(
+            "aucune autorité ici ; la fonder avec",
+            "no authority there; found one with",
+            where=authority,
+            then="mss-sandbox pki init",
+        )
     target = folder / "tls"
     ca.endpoint_server(organisation, names, addresses).save(target)
     bundle = target / "ca.pem"

@@ -33,7 +33,12 @@ def _name(oid: ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
     try:
         return x509.NameAttribute(oid, value)
     except ValueError as error:
-        raise UserError(f"{value!r} cannot stand in a certificate: {error}") from None
+        raise UserError(
+            "ne peut figurer dans un certificat",
+            "cannot stand in a certificate",
+            where=f"{value!r}",
+            then=f"({error})",
+        ) from None
 
 
 def _country() -> x509.RelativeDistinguishedName:
@@ -120,5 +125,10 @@ def mail_name(address: str) -> x509.GeneralName:
     """
     local, at, domain = address.partition("@")
     if not (local and at and domain) or not address.isascii() or " " in address:
-        raise UserError(f"{address!r} is not an address; give one such as name@op1.mssante.test")
+        raise UserError(
+            "ce n'est pas une adresse ; en donner une comme",
+            "not an address; give one such as",
+            where=f"{address!r}",
+            then="name@op1.mssante.test",
+        )
     return x509.RFC822Name(address)

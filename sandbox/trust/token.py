@@ -79,12 +79,22 @@ def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> Token:
     module, tool = softhsm_module(), shutil.which("pkcs11-tool")
     if module is None or tool is None:
         raise UserError(
-            "a PKCS#11 token needs SoftHSM2 and pkcs11-tool; install packages softhsm2 and opensc"
+            "un jeton PKCS#11 veut SoftHSM2 et pkcs11-tool ; installer les paquets "
+            "softhsm2 et opensc",
+            "a PKCS#11 token needs SoftHSM2 and pkcs11-tool; install packages softhsm2 and opensc",
         )
     if not 1 <= len(label.encode()) <= 32:
-        raise UserError(f"{label!r}: a token's label has 1 to 32 characters")
+        raise UserError(
+            "le nom d'un jeton a 1 à 32 caractères",
+            "a token's label has 1 to 32 characters",
+            where=f"{label!r}",
+        )
     if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder}: not empty; give a new folder for the token")
+        raise UserError(
+            "non vide ; donner au jeton un nouveau dossier",
+            "not empty; give a new folder for the token",
+            where=folder,
+        )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = folder.resolve() / "tokens"
     store.mkdir(mode=0o700)
@@ -107,7 +117,9 @@ def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> Token:
         )
         if done.returncode:
             last = (done.stderr.strip() or "no message").splitlines()[-1]
-            raise UserError(f"pkcs11-tool {arguments[0]}: {last}")
+            raise UserError(
+                "échec", "failed", where=f"pkcs11-tool {arguments[0]}", then=f"({last})"
+            )
 
     pin = "env:MSS_CARD_PIN"
     run("--init-token", "--slot-index", "0", "--label", label, "--so-pin", pin)

@@ -113,7 +113,11 @@ class Records:
         for host in spec.hosts:
             for address in host.addresses:
                 if not _loopback(address):
-                    raise UserError(f"{host.name}: {address!r} is not an address of 127.0.0.0/8")
+                    raise UserError(
+                        "ce n'est pas une adresse de 127.0.0.0/8",
+                        "not an address of 127.0.0.0/8",
+                        where=f"{host.name}: {address!r}",
+                    )
                 self._add(host.name, "A", address)
         for domain in spec.domains:
             self._domain(domain)
@@ -147,7 +151,12 @@ class Records:
         try:
             rdata = dns.rdata.from_text("IN", kind, value)
         except (dns.exception.DNSException, ValueError) as error:
-            raise UserError(f"{name} {kind} {value!r}: {error}") from None
+            raise UserError(
+                "enregistrement refusé",
+                "not a record",
+                where=f"{name} {kind} {value!r}",
+                then=f"({error})",
+            ) from None
         kinds = self._sets.setdefault(owner, {})
         present = kinds.setdefault(dns.rdatatype.from_text(kind), [])
         if rdata not in present:
@@ -156,7 +165,9 @@ class Records:
     def _inside(self, name: str) -> dns.name.Name:
         owner = _name(name)
         if not owner.is_subdomain(self.origin):
-            raise UserError(f"{name!r} is outside the zone {self.origin}")
+            raise UserError(
+                "hors de la zone", "outside the zone", where=f"{name!r}", then=self.origin
+            )
         return owner
 
     def _with_ancestors(self) -> frozenset[dns.name.Name]:
@@ -173,7 +184,9 @@ def _name(text: str) -> dns.name.Name:
     try:
         return dns.name.from_text(text.lower())
     except dns.exception.DNSException as error:
-        raise UserError(f"{text!r} is not a DNS name: {error}") from None
+        raise UserError(
+            "ce n'est pas un nom DNS", "not a DNS name", where=f"{text!r}", then=f"({error})"
+        ) from None
 
 
 def _absolute(name: str) -> str:

@@ -32,7 +32,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not TOML: {error}") from None
+        raise UserError("ce n'est pas du TOML", "not TOML", where=path, then=f"({error})") from None
 
 
 def load_zone(path: Path) -> ZoneSpec:
@@ -56,7 +56,9 @@ def load_zone(path: Path) -> ZoneSpec:
         )
         zone = ZoneSpec(hosts=hosts, domains=domains, **data)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a zone: {error}") from None
+        raise UserError(
+            "ce n'est pas une zone", "not a zone", where=path, then=f"({error})"
+        ) from None
     _ = zone.records
     return zone
 
@@ -72,7 +74,9 @@ def load_faults(path: Path) -> tuple[DnsFault, ...]:
     try:
         return tuple(DnsFault(**each) for each in _load(path).get("faults", ()))
     except TypeError as error:
-        raise UserError(f"{path}: not faults: {error}") from None
+        raise UserError(
+            "ce ne sont pas des défauts", "not faults", where=path, then=f"({error})"
+        ) from None
 
 
 def faults_reader(

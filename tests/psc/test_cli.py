@@ -114,7 +114,7 @@ def test_a_port_that_is_taken_is_a_user_error(tmp_path, core_server):
         tmp_path, "serve", "--port", str(core_server.port), "--mtls-port", "0", "--wallet-port", "0"
     )
     assert isinstance(result.exception, UserError)
-    assert "autre port / choose another port" in str(result.exception)
+    assert "choose another port" in str(result.exception)
 
 
 def test_the_ad_brick_refuses_a_keycloak_elsewhere():

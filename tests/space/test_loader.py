@@ -170,7 +170,7 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
                                   ("operators", "at least one")),
     "names for other operators": (
         HEAD + PERIOD + '[operators]\nmailboxes = [2, 1]\ncertificates = []\nnames = ["a"]\n',
-        ("operators", "names must be as many"),
+        ("operators", "names", "must be as many"),
     ),
     "a population without week": (
         HEAD + PERIOD + "[populations.vets]\nunits = 5\n", ("populations.vets",)

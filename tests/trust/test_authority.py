@@ -344,7 +344,7 @@ def test_a_damaged_journal_names_its_file_and_line(tmp_path):
     ca = TestCA.open(tmp_path / "ca", key_kind=KeyKind.P256)
     leaf = ca.operator_server(ORG, [HOST])
     (tmp_path / "ca" / "revoked.jsonl").write_text("[]\n")
-    with pytest.raises(UserError, match=r"revoked\.jsonl: line 1"):
+    with pytest.raises(UserError, match=r"revoked\.jsonl: .*line 1"):
         ca.is_revoked(leaf.certificate)
 
 

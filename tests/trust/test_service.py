@@ -66,7 +66,7 @@ def test_a_handler_that_meets_a_damaged_file_answers_500_and_the_server_stays_up
 
     def handle(_request):
         if broken[0]:
-            raise UserError("revoked.jsonl: line 3 is damaged")
+            raise UserError("ligne 3 abîmée", "line 3 is damaged", where="revoked.jsonl")
         return Response(body=b"ok")
 
     server = HttpServer(app=plain_app(handle))

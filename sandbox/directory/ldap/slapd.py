@@ -52,7 +52,11 @@ def export_ldif(directory: Directory, path: Path) -> int:
 def _program(name: str) -> str:
     path = shutil.which(name, path=f"{Path('/usr/sbin')}:{Path('/sbin')}") or shutil.which(name)
     if path is None:
-        raise UserError(f"{name}: not installed; apt install slapd, or leave --ldap embedded")
+        raise UserError(
+            "non installé ; apt install slapd, ou garder --ldap embedded",
+            "not installed; apt install slapd, or leave --ldap embedded",
+            where=name,
+        )
     return path
 
 
@@ -90,7 +94,11 @@ class Slapd:
     def _configuration(self, folder: Path) -> str:
         root = _first(_PLACES, "schema/core.schema")
         if root is None:
-            raise UserError("slapd: its schema files were not found; reinstall the slapd package")
+            raise UserError(
+                "ses fichiers de schéma sont introuvables ; réinstaller le paquet slapd",
+                "its schema files were not found; reinstall the slapd package",
+                where="slapd",
+            )
         limit = self.size_limit
         lines = [f"include {root}/schema/{name}.schema" for name in _SCHEMAS]
         lines.append(f"include {folder}/mssante.schema")
@@ -121,7 +129,12 @@ class Slapd:
             try:
                 probe.bind((self.host, self.port))
             except OSError as failure:
-                raise UserError(f"slapd: port {self.port} is not free ({failure})") from failure
+                raise UserError(
+                    f"le port {self.port} n'est pas libre",
+                    f"port {self.port} is not free",
+                    where="slapd",
+                    then=f"({failure})",
+                ) from failure
         self._folder = tempfile.TemporaryDirectory(prefix="slapd-")
         folder = Path(self._folder.name)
         try:
@@ -148,21 +161,30 @@ class Slapd:
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
         if done.returncode:
             reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-            raise UserError(f"{Path(command[0]).name}: {' '.join(reason) or 'failed'}")
+            raise UserError(
+                "échec",
+                "failed",
+                where=Path(command[0]).name,
+                then=f"({' '.join(reason) or done.returncode})",
+            )
 
     def _wait(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise UserError(f"slapd: stopped at once on port {self.port}")
+                raise UserError(
+                    f"arrêté aussitôt sur le port {self.port}",
+                    f"stopped at once on port {self.port}",
+                    where="slapd",
+                )
             try:
                 socket.create_connection((self.host, self.port), 1).close()
             except OSError:
                 time.sleep(0.02)
             else:
                 return
-        raise UserError("slapd: not ready in time")
+        raise UserError("démarrage trop long", "not ready in time", where="slapd")
 
     def __exit__(
         self,

@@ -35,10 +35,17 @@ class DomainShare:
     def __post_init__(self) -> None:
         if not _DOMAIN.fullmatch(self.name):
             raise UserError(
-                f"domain {self.name!r}: not a lower-case domain name such as ch-a.mssante.test"
+                "ce n'est pas un nom de domaine en minuscules comme",
+                "not a lower-case domain name such as",
+                where=f"domain {self.name!r}",
+                then="ch-a.mssante.test",
             )
         if not 1 <= self.weight <= 1_000_000:
-            raise UserError(f"domain {self.name!r}: weight {self.weight} is not in 1..1000000")
+            raise UserError(
+                f"poids {self.weight} ; attendu 1..1000000",
+                f"weight {self.weight} is not in 1..1000000",
+                where=f"domain {self.name!r}",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +75,28 @@ class PopulationSpec:
 
     def __post_init__(self) -> None:
         if not 1 <= self.people <= _MOST_PEOPLE:
-            raise UserError(f"people: {self.people} is not in 1..{_MOST_PEOPLE}")
+            raise UserError(
+                "hors de", "not in", where=f"people: {self.people}", then=f"1..{_MOST_PEOPLE}"
+            )
         if not self.people <= self.mailboxes <= _MOST_MAILBOXES:
             raise UserError(
-                f"mailboxes: {self.mailboxes} is not in {self.people}..{_MOST_MAILBOXES} "
-                "(each person has one at least)"
+                f"hors de {self.people}..{_MOST_MAILBOXES} (chacun en a au moins une)",
+                f"not in {self.people}..{_MOST_MAILBOXES} (each person has one at least)",
+                where=f"mailboxes: {self.mailboxes}",
             )
         if not 0 <= self.red_list <= 1000:
-            raise UserError(f"red_list: {self.red_list} is not in 0..1000 (in a thousand)")
+            raise UserError(
+                "hors de 0..1000 (pour mille)",
+                "not in 0..1000 (in a thousand)",
+                where=f"red_list: {self.red_list}",
+            )
         names = [domain.name for domain in self.domains]
         if len(set(names)) != len(names):
-            raise UserError("domains: one name appears twice; give each domain once")
+            raise UserError(
+                "un nom figure deux fois ; donner chaque domaine une fois",
+                "one name appears twice; give each domain once",
+                where="domains",
+            )
 
     @property
     def instant(self) -> int:

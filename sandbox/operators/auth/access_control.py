@@ -55,8 +55,9 @@ class AccessPolicy:
     def __post_init__(self) -> None:
         if not 1 <= self.recheck_seconds <= 86_400:
             raise UserError(
-                f"recheck_seconds {self.recheck_seconds:g}: 1 to 86400 seconds between two looks"
-                " at an open session"
+                "1 à 86400 secondes entre deux contrôles d'une session ouverte",
+                "1 to 86400 seconds between two looks at an open session",
+                where=f"recheck_seconds {self.recheck_seconds:g}",
             )
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pyotp
 
+from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
@@ -42,6 +43,7 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # base32: 5 bits a letter
 _PASSWORD = re.compile(r"[a-z2-7]{5}(-[a-z2-7]{5}){4}")
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}")
 _HELD = (Method.ECPS, Method.SMS)
+_WHAT = Words("de comptes", "accounts")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS access (
   mailbox TEXT NOT NULL, identity TEXT NOT NULL, held TEXT NOT NULL,
@@ -71,7 +73,7 @@ def digest_of(password: str, salt: bytes) -> bytes:
     return hashlib.sha256(salt + password.encode("utf-8", "surrogatepass")).digest()
 
 
-def private_database(path: Path, schema: str, what: str) -> sqlite3.Connection:
+def private_database(path: Path, schema: str, what: Words) -> sqlite3.Connection:
     """Open an SQLite file that only its owner reads; a commit is on disk when it returns.
 
     Raises:
@@ -88,7 +90,12 @@ def private_database(path: Path, schema: str, what: str) -> sqlite3.Connection:
         connection.executescript(schema)
     except sqlite3.DatabaseError as failure:
         connection.close()
-        raise UserError(f"{path}: not a file of {what} ({failure})") from failure
+        raise UserError(
+            f"ce n'est pas un fichier {what.french}",
+            f"not a file of {what.english}",
+            where=path,
+            then=f"({failure})",
+        ) from failure
     return connection
 
 
@@ -126,14 +133,24 @@ class Grant:
         """
         if not _PASSWORD.fullmatch(self.password):
             raise UserError(
-                f"{self.mailbox}: this password was not drawn by the operator;"
-                " five groups of five letters a-z 2-7 joined by dashes are"
+                "ce mot de passe n'a pas été tiré par l'opérateur ; cinq groupes de "
+                "cinq lettres a-z 2-7 joints par des tirets le sont",
+                "this password was not drawn by the operator; five groups of five "
+                "letters a-z 2-7 joined by dashes are",
+                where=self.mailbox,
             )
         if self.totp and not _TOTP_SECRET.fullmatch(self.totp):
-            raise UserError(f"{self.mailbox}: a TOTP secret is 32 to 64 letters A-Z 2-7 (base32)")
+            raise UserError(
+                "un secret TOTP a 32 à 64 lettres A-Z 2-7 (base32)",
+                "a TOTP secret is 32 to 64 letters A-Z 2-7 (base32)",
+                where=self.mailbox,
+            )
         if self.held not in _HELD:
             raise UserError(
-                f"{self.mailbox}: {self.held} holds no login; choose {' or '.join(_HELD)}"
+                "cette méthode ne tient aucune connexion ; choisir parmi",
+                "holds no login; choose among",
+                where=f"{self.mailbox}: {self.held}",
+                then=", ".join(_HELD),
             )
 
 
@@ -172,7 +189,7 @@ class Accounts:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._database = private_database(path, _SCHEMA, "accounts")
+        self._database = private_database(path, _SCHEMA, _WHAT)
 
     def close(self) -> None:
         """Close the file."""

@@ -61,7 +61,9 @@ class AttemptPolicy:
     def __post_init__(self) -> None:
         least = min(self.per_client, self.per_name, self.per_account, self.asked, self.names)
         if least < 1 or self.window < 1:
-            raise UserError("attempt limits: every value is 1 or more")
+            raise UserError(
+                "chaque valeur vaut 1 ou plus", "every value is 1 or more", where="attempt limits"
+            )
 
 
 class LeakyCounter:

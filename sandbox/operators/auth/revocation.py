@@ -49,9 +49,17 @@ class RevocationPolicy:
 
     def __post_init__(self) -> None:
         if not 0 < self.timeout <= 60:
-            raise UserError(f"revocation: timeout {self.timeout:g} is not in 0..60 seconds")
+            raise UserError(
+                "hors de 0..60 secondes",
+                "not in 0..60 seconds",
+                where=f"revocation: timeout {self.timeout:g}",
+            )
         if not 0 <= self.cache_seconds <= 3_600:
-            raise UserError(f"revocation: cache {self.cache_seconds:g} is not in 0..3600 seconds")
+            raise UserError(
+                "hors de 0..3600 secondes",
+                "not in 0..3600 seconds",
+                where=f"revocation: cache {self.cache_seconds:g}",
+            )
 
 
 class Revocation:

@@ -44,11 +44,20 @@ class TotpPolicy:
 
     def __post_init__(self) -> None:
         if not 1 <= self.step_seconds <= 120:
-            raise UserError(f"TOTP: step_seconds {self.step_seconds} is not in 1..120")
+            raise UserError(
+                "hors de", "not in", where=f"TOTP: step_seconds {self.step_seconds}", then="1..120"
+            )
         if not 0 <= self.skew_steps <= _NEAR:
-            raise UserError(f"TOTP: skew_steps {self.skew_steps} is not in 0..{_NEAR}")
+            raise UserError(
+                "hors de", "not in", where=f"TOTP: skew_steps {self.skew_steps}", then=f"0..{_NEAR}"
+            )
         if not 0 <= self.share_seconds <= 86_400:
-            raise UserError(f"TOTP: share_seconds {self.share_seconds:g} is not in 0..86400")
+            raise UserError(
+                "hors de",
+                "not in",
+                where=f"TOTP: share_seconds {self.share_seconds:g}",
+                then="0..86400",
+            )
 
     @property
     def keep_seconds(self) -> float:

@@ -11,10 +11,12 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.observations.reasons import Words
 from sandbox.operators.auth.accounts import private_database
 
 __all__ = ["Use", "UsedCodes"]
 
+_WHAT = Words("de codes utilisés", "used codes")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS used (
   secret INTEGER NOT NULL, step INTEGER NOT NULL, code TEXT NOT NULL, client TEXT NOT NULL,
@@ -56,7 +58,7 @@ class UsedCodes:
 
     def __init__(self, path: Path, *, keep: float, now: float) -> None:
         self._keep = keep
-        self._database = private_database(path, _SCHEMA, "used codes")
+        self._database = private_database(path, _SCHEMA, _WHAT)
         self._forget_on_disk(now)
         rows = self._database.execute(
             "SELECT secret, step, code, client, at FROM used ORDER BY at"

@@ -88,10 +88,17 @@ def open_file(path: Path) -> StoreFile:
             path.chmod(0o600)
         except BlockingIOError:
             raise UserError(
-                f"{path}: another process has this mail store; stop it, or use another folder"
+                "un autre processus tient ce courrier ; l'arrêter, ou prendre un autre dossier",
+                "another process has this mail store; stop it, or use another folder",
+                where=path,
             ) from None
         except OSError as error:
-            raise UserError(f"{path}: no mail store can be here ({error.strerror})") from None
+            raise UserError(
+                "aucun courrier ne peut être gardé ici",
+                "no mail store can be here",
+                where=path,
+                then=f"({error.strerror})",
+            ) from None
         try:
             writer = _connect(path)
             undo.callback(writer.close)
@@ -100,7 +107,12 @@ def open_file(path: Path) -> StoreFile:
             undo.callback(reader.close)
             reader.execute("PRAGMA query_only=ON")
         except sqlite3.DatabaseError as error:
-            raise UserError(f"{path}: not a mail store ({error}); use another folder") from None
+            raise UserError(
+                "ce n'est pas un courrier gardé ; prendre un autre dossier",
+                "not a mail store; use another folder",
+                where=path,
+                then=f"({error})",
+            ) from None
         undo.pop_all()
         reserve = Reserve(Path(f"{path}-reserve"), RESERVE_BYTES)
         return StoreFile(reader, writer, held, reserve)
@@ -128,11 +140,18 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if tables and application != APPLICATION_ID:
-        raise UserError(f"{path}: a database, but not a mail store; use another folder")
+        raise UserError(
+            "une base, mais pas de courrier ; prendre un autre dossier",
+            "a database, but not a mail store; use another folder",
+            where=path,
+        )
     if tables and version != VERSION:
         raise UserError(
-            f"{path}: a mail store of version {version}, this program reads {VERSION}; "
-            "start again with --reset, or use the program that made it"
+            f"courrier de version {version}, ce programme lit la {VERSION} ; "
+            "recommencer avec --reset, ou prendre le programme d'origine",
+            f"a mail store of version {version}, this program reads {VERSION}; "
+            "start again with --reset, or use the program that made it",
+            where=path,
         )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.live.clients.attempts import PEERS
 from tests.live.clients.programs import names_of, needed, run
 from tests.live.clients.world import World
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "connect-your-client.md"
-PROGRAMS = ("curl", "swaks", "openssl", "mbsync", "neomutt", "msmtp", "java", "keytool")
-BLOCK = re.compile(r"^## (?P<title>.+?)$|^```sh\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-JARS = Path(os.environ.get("MSS_PEERS", Path.home() / ".cache/mssante-sandbox/peers"))
+PROGRAMS = (
+    "curl", "swaks", "openssl", "mbsync", "neomutt", "msmtp", "java", "keytool", "offlineimap",
+    "getmail", "fetchmail",
+)  # fmt: skip
+BLOCK = re.compile(r"^###? (?P<title>.+?)$|^```sh\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+LIBRARIES = {  # variables of the page: folders of libraries
+    "JARS": PEERS / "jakarta-mail", "NODE": PEERS / "mail-node", "GO": PEERS / "mail-go",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,11 +68,14 @@ def test_a_block_does_what_the_page_says(
         login = world.login("totp")
         code, password = login.password[-6:], login.password[:-6]
         setting += f"ME='{login.user}' PASSWORD='{password}' CODE={code}\n"
-    if "$JARS" in block.code:
-        jars = JARS / "jakarta-mail"
-        if not list(jars.glob("*.jar")):
-            pytest.skip("Jakarta Mail is not installed (.ci/peers-operators)")
-        setting += f"JARS={jars}\n"
+    for name, folder in LIBRARIES.items():
+        if re.search(rf"\${name}\b", block.code):
+            if not (folder / "complete").exists():
+                pytest.skip(f"{folder.name} is not installed (.ci/peers-operators)")
+            setting += f"{name}={folder}\n"
+    if "go run" in block.code:
+        setting += f"export GOCACHE={LIBRARIES['GO']}/cache GOFLAGS=-mod=mod GOPROXY=off\n"
+        setting += f"export GOMODCACHE={LIBRARIES['GO']}/modules\n"
     outcome = run(
         ["bash", "-euo", "pipefail", "-c", setting + block.code],
         folder=tmp_path, env={"HOME": str(tmp_path)},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.observations.reasons import Words
 from sandbox.operators.auth.accounts import (
     Accounts,
     Grant,
@@ -58,7 +59,9 @@ def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None
 
 
 def test_a_commit_is_on_disk_when_it_returns(tmp_path: Path) -> None:
-    database = private_database(tmp_path / "any.db", "CREATE TABLE t(x)", "things")
+    database = private_database(
+        tmp_path / "any.db", "CREATE TABLE t(x)", Words("de choses", "things")
+    )
     assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     database.close()
 

@@ -1,0 +1,358 @@
+"""Foreign mail software, tried: how each client is told one way in, and what came of it.
+
+An attempt is one mechanism of one protocol at one endpoint, with the client's own time-outs. The
+libraries are driven by the few lines of `foreign/`, which say the same thing in each language.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from tests.live.clients.world import Login
+
+FOREIGN = Path(__file__).parent / "foreign"
+PEERS = Path(os.environ.get("MSS_PEERS", Path.home() / ".cache/mssante-sandbox/peers"))
+PATIENCE = 180.0
+BOTH = ("imap", "smtp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One way in, to try.
+
+    Attributes:
+        protocol: imap or smtp, over implicit TLS.
+        host, address, port: where.
+        mechanism: PLAIN, EXTERNAL, XOAUTH2, OAUTHBEARER, or NONE for a certificate alone.
+        login: who; its certificate is shown whenever it has one.
+        pkcs12, pin: the same certificate in a file of that kind.
+        bundle: certificates of the authorities.
+        names: environment in which host names resolve.
+        recipient: to whom SMTP writes.
+        folder: the client's own.
+        times: how often it connects.
+    """
+
+    protocol: str
+    host: str
+    address: str
+    port: int
+    mechanism: str
+    login: Login
+    pkcs12: str = ""
+    pin: str = ""
+    bundle: str
+    names: Mapping[str, str]
+    recipient: str
+    folder: Path
+    times: int = 1
+
+    @property
+    def secret(self) -> str:
+        return self.login.token or self.login.password
+
+    @property
+    def message(self) -> str:
+        lines = (f"From: {self.login.address}", f"To: {self.recipient}", "Subject: essai", "",
+                 "Bonjour.", "")  # fmt: skip
+        return "\r\n".join(lines)
+
+    def file(self, name: str, text: str) -> str:
+        """Write a file that only its owner reads; return its path."""
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return str(path)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run, and the exit codes that mean that it worked."""
+
+    words: list[str]
+    text: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    good: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an attempt: whether it worked, what was said, for how many seconds it ran."""
+
+    good: bool
+    said: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Client:
+    """Mail software or a library.
+
+    Attributes:
+        software: name in data/capabilities.csv.
+        protocols: imap, smtp or both.
+        needs: programs and files without which it is absent.
+        version: asks it for its version.
+        command: what to run for an attempt; a text where the client has no way to be told.
+    """
+
+    software: str
+    protocols: tuple[str, ...]
+    needs: tuple[str, ...]
+    version: Callable[[], str]
+    command: Callable[[Attempt], Command | str]
+
+    @property
+    def absent(self) -> str:
+        """What of it is not installed, or nothing."""
+        return next((n for n in self.needs if not (shutil.which(n) or Path(n).exists())), "")
+
+    def attempt(self, attempt: Attempt) -> Outcome | str:
+        """Try; or return why it cannot be told."""
+        attempt.folder.mkdir(parents=True, exist_ok=True)
+        command = self.command(attempt)
+        if isinstance(command, str):
+            return command
+        begin = time.monotonic()
+        env = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(attempt.folder), "TERM": "xterm",
+               **attempt.names, **command.env}  # fmt: skip
+        try:
+            done = subprocess.run(
+                command.words, input=command.text, capture_output=True, text=True, check=False,
+                timeout=PATIENCE, cwd=attempt.folder, env=env, errors="replace",
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Outcome(
+                good=False,
+                said=f"still there after {PATIENCE:.0f} s",
+                seconds=time.monotonic() - begin,
+            )
+        said = done.stdout + done.stderr
+        return Outcome(done.returncode in command.good, said, time.monotonic() - begin)
+
+
+def said_by(*words: str, pattern: str = r"\d+(\.\d+)+") -> Callable[[], str]:
+    """Return what reads a version in the first output of a command."""
+
+    def version() -> str:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        found = re.search(pattern, done.stdout + done.stderr)
+        return found[0] if found else "?"
+
+    return version
+
+
+def _curl(a: Attempt) -> Command:
+    words = ["curl", "--silent", "--show-error", "--cacert", a.bundle]
+    if a.login.certificate:
+        words += ["--cert", a.login.certificate, "--key", a.login.key]
+    if a.login.token:
+        words += ["--user", f"{a.login.user}:", "--oauth2-bearer", a.login.token]
+    elif a.mechanism != "NONE":
+        words += ["--user", f"{a.login.user}:{a.login.password}"]
+    if a.mechanism != "NONE":
+        words += ["--login-options", f"AUTH={a.mechanism}"]
+    url = f"{a.protocol}s://{a.host}:{a.port}/"
+    if a.protocol == "imap":
+        return Command([*words, url, "--request", "STATUS INBOX (MESSAGES)"])
+    words += ["--mail-from", a.login.address, "--mail-rcpt", a.recipient, "--upload-file", "-"]
+    return Command([*words, url + "client.mssante.test"], text=a.message)
+
+
+def _mbsync(a: Attempt) -> Command:
+    lines = ["IMAPAccount mss", f"Host {a.host}", f"Port {a.port}", "SSLType IMAPS",
+             f"CertificateFile {a.bundle}"]  # fmt: skip
+    if a.login.certificate:
+        lines += [f"ClientCertificate {a.login.certificate}", f"ClientKey {a.login.key}"]
+    if a.mechanism != "NONE":
+        lines += [f"User {a.login.user}", f"AuthMechs {a.mechanism}"]
+    if a.secret:
+        a.file("secret", a.secret + "\n")
+        lines += [f'PassCmd "cat {a.folder}/secret"']
+    lines += ["", "IMAPStore far", "Account mss", "", "MaildirStore near", f"Path {a.folder}/mail/",
+              f"Inbox {a.folder}/mail/INBOX", "", "Channel mss", "Far :far:", "Near :near:",
+              "Create Near", "Sync Pull", ""]  # fmt: skip
+    (a.folder / "mail").mkdir(exist_ok=True)
+    return Command(["mbsync", "--config", a.file("rc", "\n".join(lines)), "mss"])
+
+
+def _msmtp(a: Attempt) -> Command:
+    lines = ["account mss", f"host {a.host}", f"port {a.port}", "tls on", "tls_starttls off",
+             f"tls_trust_file {a.bundle}", f"from {a.login.address}",
+             f"auth {'off' if a.mechanism == 'NONE' else a.mechanism.lower()}"]  # fmt: skip
+    if a.login.certificate:
+        lines += [f"tls_cert_file {a.login.certificate}", f"tls_key_file {a.login.key}"]
+    if a.mechanism != "NONE":
+        lines += [f"user {a.login.user}"]
+    if a.secret:
+        lines += [f"passwordeval cat {a.file('secret', a.secret)}"]
+    rc = a.file("rc", "\n".join([*lines, ""]))
+    return Command(["msmtp", f"--file={rc}", "--account=mss", a.recipient], text=a.message)
+
+
+def _neomutt(a: Attempt) -> Command:
+    at = a.login.user.replace("@", "%40")
+    lines = [f'set ssl_ca_certificates_file = "{a.bundle}"', f'set imap_user = "{a.login.user}"',
+             f'set folder = "imaps://{a.host}:{a.port}/"', 'set spoolfile = "+INBOX"',
+             f'set smtp_url = "smtps://{at}@{a.host}:{a.port}/"',
+             f'set from = "{a.login.address}"',
+             'set header_cache = "" message_cachedir = "" record = ""',
+             "unset wait_key"]  # fmt: skip
+    if a.login.certificate:
+        both = Path(a.login.certificate).read_text() + Path(a.login.key).read_text()
+        lines.append(f'set ssl_client_cert = "{a.file("card.pem", both)}"')
+    if a.mechanism != "NONE":
+        lines += [f'set {p}_authenticators = "{a.mechanism.lower()}"' for p in BOTH]
+    else:
+        lines[4] = f'set smtp_url = "smtps://{a.host}:{a.port}/"'
+    if a.login.token:
+        command = f"cat {a.file('secret', a.login.token)}"
+        lines += [f'set {p}_oauth_refresh_command = "{command}"' for p in BOTH]
+    elif a.secret:
+        lines += [f'set {p}_pass = "{a.secret}"' for p in BOTH]
+    rc = a.file("rc", "\n".join([*lines, ""]))
+    if a.protocol == "smtp":
+        return Command(["neomutt", "-n", "-F", rc, "-s", "essai", "--", a.recipient], "Bonjour.\n")
+    line = f"neomutt -n -F {rc} -e 'push \"<exit>\"'"
+    return Command(["script", "--quiet", "--return", "--command", line, "/dev/null"])
+
+
+def _offlineimap(a: Attempt) -> Command | str:
+    if a.mechanism in ("OAUTHBEARER", "EXTERNAL"):
+        return f"auth_mechanisms has no {a.mechanism}"
+    lines = ["[general]", "accounts = mss", f"metadata = {a.folder}/state", "[Account mss]",
+             "localrepository = near", "remoterepository = far", "[Repository near]",
+             "type = Maildir", f"localfolders = {a.folder}/mail", "[Repository far]",
+             "type = IMAP", f"remotehost = {a.host}", f"remoteport = {a.port}", "ssl = yes",
+             "readonly = True", f"sslcacertfile = {a.bundle}",
+             f"remoteuser = {a.login.user}"]  # fmt: skip
+    if a.login.certificate:
+        lines += [f"sslclientcert = {a.login.certificate}", f"sslclientkey = {a.login.key}"]
+    if a.mechanism != "NONE":
+        lines += [f"auth_mechanisms = {a.mechanism}"]
+    if a.login.token:
+        lines += [f"oauth2_access_token = {a.login.token}",
+                  "oauth2_request_url = https://127.0.0.1/"]  # fmt: skip
+    else:
+        lines += [f"remotepassfile = {a.file('secret', a.secret or 'x')}"]
+    rc = a.file("rc", "\n".join([*lines, ""]))
+    return Command(["offlineimap", "-o", "-u", "basic", "-c", rc])
+
+
+def _getmail(a: Attempt) -> Command | str:
+    if a.mechanism in ("OAUTHBEARER", "EXTERNAL"):
+        return f"its IMAP retriever has no {a.mechanism}"
+    lines = ["[retriever]", "type = SimpleIMAPSSLRetriever", f"server = {a.host}",
+             f"port = {a.port}", f"username = {a.login.user}", f"ca_certs = {a.bundle}",
+             f'password_command = ("cat", "{a.file("secret", a.secret or "x")}")',
+             f"use_xoauth2 = {a.mechanism == 'XOAUTH2'}"]  # fmt: skip
+    if a.login.certificate:
+        lines += [f"certfile = {a.login.certificate}", f"keyfile = {a.login.key}"]
+    for name in ("cur", "new", "tmp"):
+        (a.folder / "mail" / name).mkdir(parents=True, exist_ok=True)
+    lines += ["[destination]", "type = Maildir", f"path = {a.folder}/mail/", "[options]",
+              "read_all = true", "delete = false", ""]  # fmt: skip
+    a.file("rc", "\n".join(lines))
+    return Command(["getmail", f"--getmaildir={a.folder}", "--rcfile=rc"])
+
+
+def _fetchmail(a: Attempt) -> Command | str:
+    kind = {"PLAIN": "password", "EXTERNAL": "external", "NONE": "any"}.get(a.mechanism, "")
+    if not kind:
+        return f"auth has no {a.mechanism} before version 7"
+    line = (
+        f"poll {a.host} service {a.port} protocol imap auth {kind} username '{a.login.user}'"
+        f" password '{a.secret or 'x'}' ssl sslcertck sslcertfile {a.bundle} keep"
+        f" mda '/bin/cat >/dev/null'"
+    )
+    if a.login.certificate:
+        line += f" sslcert {a.login.certificate} sslkey {a.login.key}"
+    words = ["fetchmail", "--fetchmailrc", a.file("rc", line + "\n"), "--nodetach", "--nosyslog",
+             "-v", "--pidfile", f"{a.folder}/pid"]  # fmt: skip
+    return Command(words, good=(0, 1))  # 1: no mail
+
+
+def _swaks(a: Attempt) -> Command | str:
+    words = ["swaks", "--server", a.host, "--port", str(a.port), "--tls-on-connect",
+             "--tls-verify", "--tls-ca-path", a.bundle, "--from", a.login.address,
+             "--to", a.recipient, "--tls-sni", a.host]  # fmt: skip
+    if a.mechanism == "PLAIN":
+        words += ["--auth", "PLAIN", "--auth-user", a.login.user, "--auth-password", a.secret]
+    elif a.mechanism != "NONE":
+        return f"--auth has no {a.mechanism}"
+    if a.login.certificate:
+        words += ["--tls-cert", a.login.certificate, "--tls-key", a.login.key]
+    return Command(words)
+
+
+def _driver(*words: str, **more: str) -> Callable[[Attempt], Command]:
+    def command(a: Attempt) -> Command:
+        env = {
+            "PROTOCOL": a.protocol, "HOST": a.host, "ADDRESS": a.address, "PORT": str(a.port),
+            "MECHANISM": a.mechanism, "ME": a.login.user, "SECRET": a.secret, "CA": a.bundle,
+            "CERT": a.login.certificate, "KEY": a.login.key, "P12": a.pkcs12, "PIN": a.pin,
+            "FROM": a.login.address, "TO": a.recipient, "SUBJECT": "essai", "MESSAGE": a.message,
+            "TIMES": str(a.times), "SSL_CERT_FILE": a.bundle, **more,
+        }  # fmt: skip
+        return Command([*words], env=env)
+
+    return command
+
+
+@cache
+def _package(name: str) -> str:
+    text = (PEERS / "mail-node/node_modules" / name / "package.json").read_text()
+    found = re.search(r'"version": "([^"]+)"', text)
+    return found[1] if found else "?"
+
+
+def _node(name: str, protocol: str) -> Client:
+    folder = PEERS / "mail-node"
+    return Client(
+        name, (protocol,), ("node", str(folder / "complete")),
+        lambda: _package(name),
+        _driver("node", str(FOREIGN / "node" / f"{name}.mjs"), NODE_FOLDER=str(folder)),
+    )  # fmt: skip
+
+
+JARS = PEERS / "jakarta-mail"
+GO = PEERS / "mail-go" / "mail"
+
+CLIENTS: tuple[Client, ...] = (
+    Client("curl", BOTH, ("curl",), said_by("curl", "--version"), _curl),
+    Client("mbsync", ("imap",), ("mbsync",), said_by("mbsync", "--version"), _mbsync),
+    Client("msmtp", ("smtp",), ("msmtp",), said_by("msmtp", "--version"), _msmtp),
+    Client("neomutt", BOTH, ("neomutt", "script"),
+           said_by("neomutt", "-v", pattern=r"\d{8}"), _neomutt),
+    Client("offlineimap3", ("imap",), ("offlineimap",),
+           said_by("offlineimap", "--version"), _offlineimap),
+    Client("getmail6", ("imap",), ("getmail",), said_by("getmail", "--version"), _getmail),
+    Client("fetchmail", ("imap",), ("fetchmail",), said_by("fetchmail", "--version"), _fetchmail),
+    Client("swaks", ("smtp",), ("swaks",), said_by("swaks", "--version", pattern=r"\d{8}"),
+           _swaks),
+    Client("Python", BOTH, ("python3",), said_by("python3", "--version"),
+           _driver("python3", str(FOREIGN / "mail.py"))),
+    Client("Jakarta Mail", BOTH, ("java", "javac", str(JARS / "complete")),
+           lambda: next(JARS.glob("jakarta.mail-*.jar")).stem.rpartition("-")[2],
+           _driver("java", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*",
+                   str(FOREIGN / "Mail.java"))),
+    _node("imapflow", "imap"),
+    _node("nodemailer", "smtp"),
+    Client("Go", BOTH, (str(GO),),
+           said_by("grep", "go-imap v", str(FOREIGN / "go/go.mod")), _driver(str(GO))),
+    Client("Perl", BOTH, ("perl", "/usr/share/perl5/Mail/IMAPClient.pm",
+                          "/usr/share/perl5/IO/Socket/SSL.pm", "/usr/share/perl5/Authen/SASL.pm"),
+           said_by("perl", "-e", 'printf "%vd", $^V'), _driver("perl", str(FOREIGN / "mail.pl"))),
+    Client("Ruby", BOTH, ("ruby",), said_by("ruby", "--version"),
+           _driver("ruby", str(FOREIGN / "mail.rb"))),
+    Client("PHP", ("smtp",), ("php", "/usr/share/php/libphp-phpmailer/autoload.php"),
+           said_by("php", "--version"), _driver("php", str(FOREIGN / "mail.php"))),
+)  # fmt: skip

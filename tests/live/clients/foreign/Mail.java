@@ -1,0 +1,82 @@
+// Jakarta Mail (Angus): log in, open the inbox or send a message.
+import jakarta.mail.*;
+import jakarta.mail.internet.*;
+import java.io.*;
+import java.security.*;
+import java.security.cert.*;
+import java.util.*;
+import javax.net.ssl.*;
+
+public class Mail {
+  static final Map<String, String> ENV = System.getenv();
+
+  public static void main(String[] arguments) throws Exception {
+    String protocol = ENV.get("PROTOCOL").equals("imap") ? "imaps" : "smtps";
+    String mechanism = ENV.get("MECHANISM"), prefix = "mail." + protocol + ".";
+    Properties settings = new Properties();
+    settings.put(prefix + "ssl.socketFactory", tls().getSocketFactory());
+    settings.put(prefix + "ssl.checkserveridentity", "true");
+    settings.put(prefix + "auth", mechanism.equals("NONE") ? "false" : "true");
+    if (mechanism.equals("EXTERNAL") || mechanism.equals("OAUTHBEARER")) {
+      settings.put(prefix + "sasl.enable", "true");
+      settings.put(prefix + "sasl.mechanisms", mechanism);
+      settings.put(prefix + "sasl.authorizationid", ENV.get("ME"));
+      // Else it goes on with LOGIN, and gives the token for a password.
+      settings.put(prefix + "auth.login.disable", "true");
+      settings.put(prefix + "auth.plain.disable", "true");
+    } else if (!mechanism.equals("NONE")) {
+      settings.put(prefix + "auth.mechanisms", mechanism);
+    }
+    Session session = Session.getInstance(settings);
+    int port = Integer.parseInt(ENV.get("PORT"));
+    boolean alone = mechanism.equals("NONE"); // who is given a name and a password uses them
+    String user = alone ? null : ENV.get("ME"), secret = alone ? null : ENV.get("SECRET");
+    for (int turn = 0; turn < Integer.parseInt(ENV.get("TIMES")); turn++) {
+      if (protocol.equals("imaps")) {
+        try (Store store = session.getStore(protocol)) {
+          store.connect(ENV.get("HOST"), port, ENV.get("ME"), alone ? "-" : secret);
+          Folder inbox = store.getFolder("INBOX");
+          inbox.open(Folder.READ_ONLY);
+          inbox.close();
+        }
+      } else {
+        MimeMessage message = new MimeMessage(session);
+        message.setFrom(ENV.get("FROM"));
+        message.setRecipients(Message.RecipientType.TO, ENV.get("TO"));
+        message.setSubject(ENV.get("SUBJECT"));
+        message.setText("Bonjour.");
+        try (Transport transport = session.getTransport(protocol)) {
+          transport.connect(ENV.get("HOST"), port, user, secret);
+          transport.sendMessage(message, message.getAllRecipients());
+        }
+      }
+    }
+  }
+
+  static SSLContext tls() throws Exception {
+    KeyStore trusted = KeyStore.getInstance("PKCS12");
+    trusted.load(null, null);
+    try (InputStream file = new FileInputStream(ENV.get("CA"))) {
+      int number = 0;
+      for (var each : CertificateFactory.getInstance("X.509").generateCertificates(file)) {
+        trusted.setCertificateEntry("authority-" + number++, each);
+      }
+    }
+    TrustManagerFactory trust = TrustManagerFactory.getInstance("PKIX");
+    trust.init(trusted);
+    KeyManager[] keys = null;
+    if (!ENV.get("P12").isEmpty()) {
+      KeyStore card = KeyStore.getInstance("PKCS12");
+      char[] pin = ENV.get("PIN").toCharArray();
+      try (InputStream file = new FileInputStream(ENV.get("P12"))) {
+        card.load(file, pin);
+      }
+      KeyManagerFactory factory = KeyManagerFactory.getInstance("PKIX");
+      factory.init(card, pin);
+      keys = factory.getKeyManagers();
+    }
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(keys, trust.getTrustManagers(), null);
+    return context;
+  }
+}

@@ -1,0 +1,136 @@
+"""A wire tap: passes bytes on to an endpoint, and reads what a client says in its ClientHello."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+# Extensions of RFC 6066 §3, RFC 5077 §3.2, RFC 8446 §4.2.1 and §4.2.11.
+SERVER_NAME, SESSION_TICKET, VERSIONS, PRE_SHARED_KEY = 0, 35, 43, 41
+TLS13 = b"\x03\x04"
+
+
+@dataclass(frozen=True)
+class Hello:
+    """What a client offered in TLS.
+
+    Attributes:
+        name: server name (SNI), empty where it sent none.
+        tls13: it offered TLS 1.3.
+        resumes: it came with a ticket of an earlier session.
+        port: local port of the connection to the endpoint, as the operator's journal has it.
+    """
+
+    name: str
+    tls13: bool
+    resumes: bool
+    port: int
+
+
+def read_hello(record: bytes) -> tuple[str, bool, bool] | None:
+    """Return (server name, TLS 1.3, resumes) of a TLS record; None where it is no ClientHello."""
+    if record[:1] != b"\x16" or record[5:6] != b"\x01":
+        return None
+    body = record[9:]
+    at = 34  # version, random
+    at += 1 + body[at]  # session
+    at += 2 + int.from_bytes(body[at : at + 2])  # ciphers
+    at += 1 + body[at]  # compression
+    at += 2
+    found: dict[int, bytes] = {}
+    while at + 4 <= len(body):
+        kind, size = int.from_bytes(body[at : at + 2]), int.from_bytes(body[at + 2 : at + 4])
+        found[kind] = body[at + 4 : at + 4 + size]
+        at += 4 + size
+    offered = found.get(VERSIONS, b"")[1:]
+    versions = {offered[i : i + 2] for i in range(0, len(offered), 2)}
+    resumes = PRE_SHARED_KEY in found or bool(found.get(SESSION_TICKET))
+    return found.get(SERVER_NAME, b"")[5:].decode("ascii", "replace"), TLS13 in versions, resumes
+
+
+class Tap:
+    """A door at an address of its own, at the endpoint's port, which leads to the endpoint.
+
+    The port stays: a token is for one host and port (RFC 7628 §3.1).
+
+    Args:
+        address, port: of the endpoint; implicit TLS.
+
+    Attributes:
+        address: where it listens; a client's name of the endpoint has to lead there.
+        hellos: one for each connection that spoke TLS, oldest first.
+        lasted: how long connections that are over were open, s, by `Hello.port`.
+    """
+
+    def __init__(self, address: str, port: int) -> None:
+        self._to = (address, port)
+        self._door, self.address = _door(port)
+        self.hellos: list[Hello] = []
+        self.lasted: dict[int, float] = {}
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, name="tap", daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._door.accept()
+                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        with near, contextlib.suppress(OSError), socket.create_connection(self._to) as far:
+            begin, port = time.monotonic(), far.getsockname()[1]
+            first = _record(near)
+            read = read_hello(first)
+            if read is not None:
+                self.hellos.append(Hello(*read, port=port))
+            far.sendall(first)
+            back = threading.Thread(target=_pass_on, args=(far, near), daemon=True)
+            back.start()
+            _pass_on(near, far)
+            self.lasted[port] = time.monotonic() - begin
+            back.join()
+
+
+def _door(port: int) -> tuple[socket.socket, str]:
+    """Listen at the first loopback address of the taps' block that is free at a port."""
+    for number in range(1, 1 << 14):
+        address = f"127.231.{number >> 8}.{number & 255}"
+        with contextlib.suppress(OSError):
+            return socket.create_server((address, port), backlog=64), address
+    raise OSError(f"no address for a tap at port {port}")
+
+
+def _record(near: socket.socket) -> bytes:
+    """Return the first TLS record, or all that came before the end."""
+    data = b""
+    while len(data) < 5 or len(data) < 5 + int.from_bytes(data[3:5]):
+        more = near.recv(65536)
+        if not more:
+            break
+        data += more
+    return data
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := one.recv(65536):
+            other.sendall(data)
+    with contextlib.suppress(OSError):
+        other.shutdown(socket.SHUT_WR)
