@@ -21,9 +21,7 @@ class UserError(Exception):
         then: what ends both, said once: allowed values, or a library's own words in brackets.
     """
 
-    def __init__(
-        self, french: str, english: str, *, where: object = "", then: object = ""
-    ) -> None:
+    def __init__(self, french: str, english: str, *, where: object = "", then: object = "") -> None:
         super().__init__(french, english)  # args: an exception is pickled from them
         self.french = french
         self.english = english
