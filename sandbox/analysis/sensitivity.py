@@ -37,7 +37,15 @@ __all__ = ["Sensitivity", "Swing", "uncertain_inputs", "vary_inputs"]
 SAMPLE = 600  # accesses
 WEEK = 7
 # What says how many there are and when they work moves all designs alike; money is in the costs.
-LEFT_OUT = ("costs.", "migration.", "traffic.", "mailboxes.", "resources.", "service.")
+LEFT_OUT = (
+    "costs.",
+    "migration.",
+    "traffic.",
+    "mailboxes.",
+    "resources.",
+    "service.",
+    "incidents.",
+)
 NATIONAL_SERVERS = ".servers"
 SAME_FOR_ALL = ("units", "deployment", "mailboxes", "active", "present_", "opening_", "closing_")
 RANKED = ("cannot_connect", "failure_share", "user_wait", "machine_latency")
@@ -81,7 +89,7 @@ def uncertain_inputs(scenario: Scenario) -> list[str]:
     """Return the inputs to vary: placeholders with a range, in use here, that a design can feel."""
     keys = []
     for key, row in inputs().items():
-        section, *_, leaf = key.split(".")
+        section, leaf = key.split(".")[0], key.split(".")[-1]
         if section == "populations":
             used = key.split(".")[1] in scenario.populations
             used = used and not any(word in leaf for word in SAME_FOR_ALL)

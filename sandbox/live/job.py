@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -61,14 +62,26 @@ def execute(
         sheet: of the space.
         started: given what passes a signal on to the command and all that it started.
     """
+    # At a terminal the command stays in its foreground group, which Ctrl-C reaches as a whole.
+    apart = not os.isatty(0)
     job = subprocess.Popen(  # noqa: S602 - the user's own command line
-        command, shell=True, env={**os.environ, **environment(sheet)}, process_group=0
+        command,
+        shell=True,
+        env={**os.environ, **environment(sheet)},
+        process_group=0 if apart else None,
     )
 
     def end(signal_number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(job.pid, signal_number)
+            if apart:
+                os.killpg(job.pid, signal_number)
+            elif signal_number != signal.SIGINT:
+                job.send_signal(signal_number)
 
-    started(end)
-    code = job.wait()
+    try:
+        started(end)
+        code = job.wait()
+    finally:
+        if job.poll() is None:
+            end(signal.SIGTERM)
     return code if code >= 0 else _SIGNALLED - code

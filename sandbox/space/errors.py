@@ -21,9 +21,7 @@ class UserError(Exception):
         then: what ends both, said once: allowed values, or a library's own words in brackets.
     """
 
-    def __init__(
-        self, french: str, english: str = "", *, where: object = "", then: object = ""
-    ) -> None:
+    def __init__(self, french: str, english: str, *, where: object = "", then: object = "") -> None:
         super().__init__(french, english)  # args: an exception is pickled from them
         self.french = french
         self.english = english
@@ -32,8 +30,7 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         """Return the line."""
-        both = " / ".join(filter(None, (self.french, self.english)))
-        line = " ".join(filter(None, (both, self.then)))
+        line = " ".join(filter(None, (f"{self.french} / {self.english}", self.then)))
         return " ".join(": ".join(filter(None, (self.where, line))).split())
 
     def at(self, where: object) -> UserError:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from sandbox.live.job import environment, execute
 from sandbox.live.space import LiveSpace
-from tests.live.test_cli import UP, run
+from tests.live.test_cli import UP, run, start
 
 PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
 OTHER_BLOCK = ("--loopback", "214")
@@ -34,6 +36,19 @@ def test_the_space_stops_with_the_exit_code_of_the_command(tmp_path: Path) -> No
     command = shlex.join([sys.executable, "-c", script])
     result = run(*UP[:-2], *OTHER_BLOCK, "--dir", str(folder), "--exec", command)
     assert result.returncode == 7, result.stderr
+    assert not (folder / "space.json").exists()
+
+
+def test_a_signal_ends_the_command_then_the_space(tmp_path: Path) -> None:
+    folder, begun = tmp_path / "space", tmp_path / "begun"
+    job = f"touch {shlex.quote(str(begun))}; sleep 600; true"
+    process = start(*UP[:-2], *OTHER_BLOCK, "--dir", str(folder), "--exec", job)
+    while not begun.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM
     assert not (folder / "space.json").exists()
 
 
