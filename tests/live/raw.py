@@ -36,11 +36,18 @@ class Raw:
         self._buffer = b""
         self.closed = False
         self._socket = socket.create_connection((at["address"], at["port"]), timeout=SECONDS)
-        smtp = at["protocol"] != "imap"
-        if context is not None and at["tls"] == "implicit":
+        try:
+            self._open(context)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def _open(self, context: ssl.SSLContext | None) -> None:
+        smtp = self._at["protocol"] != "imap"
+        if context is not None and self._at["tls"] == "implicit":
             self.secure(context)
         self.greeting = self.reply() if smtp else self.line()
-        if context is not None and at["tls"] == "starttls":
+        if context is not None and self._at["tls"] == "starttls":
             if smtp:
                 self.smtp("EHLO client.mssante.test", "STARTTLS")
             else:

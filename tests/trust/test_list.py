@@ -606,7 +606,7 @@ def test_history_is_shared_through_its_file(tmp_path):
         (lambda h: h.migrate("y.mssante.test", [DN_B], T0), "not on the list"),
         (lambda h: h.migrate("x.mssante.test", [], T0), "at least one"),
         (lambda h: h.remove("x.mssante.test", T0 - timedelta(days=1)), "not on the list"),
-        (lambda h: h.add("z.mssante.test", [DN_B], T0 - timedelta(days=1)), "is before"),
+        (lambda h: h.add("z.mssante.test", [DN_B], T0 - timedelta(days=1)), "give a later date"),
     ],
 )
 def test_a_change_that_cannot_be_says_why(act, message):

@@ -89,14 +89,33 @@ def rings(world: World) -> int:
 
 
 @pytest.mark.parametrize(
-    ("design", "method"),
-    [("single-endpoint", "ecps"), ("multi-endpoint", "ecps"), ("multi-endpoint", "cps")],
+    ("design", "method", "policy"),
+    [
+        ("single-endpoint", "ecps", "external"),
+        ("multi-endpoint", "ecps", "external"),
+        ("multi-endpoint", "cps", "certificate-alone"),
+    ],
 )
-def test_thunderbird_receives_and_sends(tmp_path: Path, design: str, method: str) -> None:
-    with a_space() as world:
+def test_thunderbird_receives_and_sends(
+    tmp_path: Path, design: str, method: str, policy: str
+) -> None:
+    with a_space(login_policy=policy) as world:
         mailbox = tb.mailbox_of(world.sheet, method, design)
         with started(world, tmp_path, mailbox) as running:
             reads_and_sends(world, running, mailbox.user)
+
+
+def test_where_a_card_needs_external_it_reads_and_sends_nothing(tmp_path: Path) -> None:
+    with a_space(login_policy="external") as world:
+        mailbox = tb.mailbox_of(world.sheet, "cps", "multi-endpoint")
+        with started(world, tmp_path, mailbox) as running:
+            running.until(written_to(world, mailbox.user))
+            with pytest.raises(RuntimeError):
+                running.send(mailbox.user, world.mark())
+        logins, refused = journaled(world, "login"), journaled(world, "refused")
+        ways = {(entry["protocol"], entry["mechanism"]) for entry in logins}
+        reasons = {(entry["protocol"], entry["reason"]) for entry in refused}
+        assert (ways, reasons) == ({("imap", "EXTERNAL")}, {("smtp", "smtp-login-needed")})
 
 
 def test_the_telephone_rings_once_for_all_connections(tmp_path: Path) -> None:
