@@ -202,7 +202,7 @@ def test_a_message_goes_to_as_many_as_the_mean_given() -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
 def test_the_tenth_of_senders_that_send_most_send_their_share(share: float) -> None:
-    found = run(MANY | {"traffic.messages": 4000, "traffic.top_tenth": share})
+    found = run(MANY | {"traffic.messages": 20_000, "traffic.top_tenth": share})
     people = len(found.space.accesses)
     counts = np.sort(np.bincount(found.of_kind("SEND")[:, 0], minlength=people))[::-1]
     sent = counts.sum()
