@@ -190,6 +190,10 @@ UNITS: dict[str, str] = {
     "minutes per person": "minutes par personne", "minutes per site": "minutes par site",
     "minutes a working day": "minutes par jour ouvré",
     "share of sites a quarter": "part des sites par trimestre",
+    "kind of software": "sorte de logiciel",
+    "share of its installed base": "part de son parc",
+    "share of its kind": "part de sa sorte",
+    "incidents a year": "incidents par an", "minutes": "minutes",
 }  # fmt: skip
 
 

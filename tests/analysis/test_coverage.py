@@ -14,7 +14,7 @@ from sandbox.space.population import build_space
 
 SEEDS, REPLICATIONS = 200, 5
 SCALE = 0.1  # some two hundred accesses
-DESIGNS = ("multi-port", "multi-endpoint")
+DESIGNS = ("single-endpoint", "multi-endpoint")
 # Of 200 intervals at 95 %, 181 to 198 hold the truth (binomial, 0.2 % to 99.8 %).
 FEWEST, MOST = 181, 199
 

@@ -81,7 +81,6 @@ def small(changes: dict[str, float]) -> Scenario:
 @pytest.mark.parametrize(("key", "scarce", "part"), [
     ("resources.small.imap_connections", {"resources.small.imap_connections": 100}, "connections"),
     ("resources.small.front_cores", {"processor.login": 0.4}, "front"),
-    ("backends.psc.servers", {"backends.psc.poll": 1.0}, "psc"),
 ])  # fmt: skip
 def test_headroom_names_what_is_scarce_and_grows_with_it(
     key: str, scarce: dict[str, float], part: str
@@ -92,3 +91,11 @@ def test_headroom_names_what_is_scarce_and_grows_with_it(
     many, _ = found(plenty | scarce | {key: 4 * scarce.get(key, 1)})
     assert named == part
     assert many > 1.5 * few
+
+
+def test_what_is_no_longer_scarce_is_no_longer_named() -> None:
+    base = {"resources.small.imap_connections": 4000.0, "backends.psc.poll": 1.0}
+    _, scarce = found(base | {"backends.psc.servers": 1})
+    _, plenty = found(base | {"backends.psc.servers": 4})
+    assert scarce == "psc"
+    assert plenty != "psc"

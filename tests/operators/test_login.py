@@ -131,7 +131,7 @@ def test_an_attempt_that_reaches_no_judge_is_journaled_and_observed_once(
 def test_a_typed_password_goes_by_the_mechanism_that_is_offered(offered: SaslName) -> None:
     step = Place().connection(mechanisms=(offered,)).typed(b"anne", b"good")
     assert isinstance(step, PasswordCredentials)
-    assert (step.mechanism, step.user, step.password) == (offered, "anne", "good")
+    assert (step.mechanism, step.authcid, step.password) == (offered, "anne", "good")
 
 
 def test_a_malformed_response_says_what_is_wrong_with_it() -> None:
