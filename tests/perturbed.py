@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.tables import inputs
 
-__all__ = ["BASE", "SINGLE", "another"]
+__all__ = ["BASE", "SINGLE", "another", "changes"]
 
 # Operators of every size class; who has messages sent by machines has machines.
 BASE = with_inputs(
@@ -42,8 +42,34 @@ OTHERS: dict[str, Any] = {
 
 
 def another(key: str) -> Any:
-    """Return a value of a key that is not its default: an end of its range."""
+    """Return a value of a key that is not its default: an end of its range.
+
+    What was measured, yes or no, has no range: the other answer.
+    """
     row = inputs()[key]
     if key in OTHERS:
         return OTHERS[key]
+    if row.high is None and row.value in {0, 1}:
+        return 1 - row.value
     return row.low if row.value == row.high else row.high
+
+
+def changes(key: str) -> dict[str, Any]:
+    """Return another value of a key, and of those that must change with it.
+
+    The products of a kind share all of it: a product changes kind with one of another kind, and
+    takes its share.
+    """
+    if not (key.startswith("products.") and key.endswith(".kind")):
+        return {key: another(key)}
+    rows, mine = inputs(), key.removesuffix("kind")
+    other = next(
+        row.key.removesuffix("kind")
+        for row in rows.values()
+        if row.unit == rows[key].unit and row.value != rows[key].value
+    )
+    return {
+        f"{to}{leaf}": rows[f"{of}{leaf}"].value
+        for leaf in ("kind", "share")
+        for to, of in ((mine, other), (other, mine))
+    }

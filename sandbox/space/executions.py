@@ -104,6 +104,8 @@ SIMULATED: dict[str, str] = {
     "software.*": _SOFTWARE,
     "products.*": _SOFTWARE,
     "methods.cps.*": _DEVICE,
+    "methods.ecps.forgotten": "un téléphone vivant répond à chaque demande à part, sans journée"
+    " / a live telephone answers each request on its own: it knows no days",
     "methods.totp.*": _DEVICE,
     "policies.retry_*": _PEOPLE,
     "network.dns_hit": _NETWORK,
@@ -127,6 +129,8 @@ SIMULATED: dict[str, str] = {
     "relay.queue_mean": "un opérateur vivant relaie aussitôt / a live operator relays at once",
     "relay.rtt": _NETWORK,
     "costs.*": _COSTS,
+    "incidents.*": "compté sur une année ; sur le fil rien ne tombe sans qu'on l'arrête"
+    " / counted over a year; on the wire nothing fails until somebody makes it",
     "migration.*": "compté par trimestre dans le plan d'une migration"
     " / counted over quarters in the plan of a migration; nothing runs on it",
 }

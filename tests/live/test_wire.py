@@ -14,7 +14,7 @@ from sandbox.space.executions import BOTH, SIMULATED, check_live, key_groups, va
 from sandbox.space.loader import load_scenario, parse_scenario, with_inputs
 from sandbox.space.scenario import Scenario
 from sandbox.space.tables import inputs
-from tests.perturbed import BASE, SINGLE, another
+from tests.perturbed import BASE, SINGLE, changes
 
 DEMO = load_scenario("demo")
 IN_BOTH = key_groups(DEMO).both
@@ -25,8 +25,8 @@ def live_of(scenario: Scenario) -> tuple[Wire, SpacePlan]:
     return wire_of(scenario), plan_space(scenario, ("all",), operators=scenario.operators.count)
 
 
-def set_to(key: str, value: Any) -> tuple[Wire, SpacePlan]:
-    return live_of(with_inputs(BASE, {key: value}))
+def perturbed(key: str) -> tuple[Wire, SpacePlan]:
+    return live_of(with_inputs(BASE, changes(key)))
 
 
 LIVE = live_of(BASE)
@@ -50,12 +50,12 @@ def test_no_row_of_the_declaration_is_empty() -> None:
 
 @pytest.mark.parametrize("key", [key for key in IN_BOTH if key not in SINGLE])
 def test_an_input_of_both_executions_moves_the_wire(key: str) -> None:
-    assert set_to(key, another(key)) != LIVE
+    assert perturbed(key) != LIVE
 
 
 @pytest.mark.parametrize("key", sorted(key_groups(DEMO).simulated))
 def test_an_input_of_the_simulation_alone_moves_nothing_on_the_wire(key: str) -> None:
-    assert set_to(key, another(key)) == LIVE
+    assert perturbed(key) == LIVE
 
 
 # What is set ----------------------------------------------------------------------------------
