@@ -118,7 +118,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         with Process(folder, *OPTIONS, slow=story.lives % 2 == 0) as process:
             sheet = process.ready()
             senders = senders or clients(sheet, story)
-            asyncio.run(life(process, sheet, senders, story, chance.randint(1, 2_000),
+            asyncio.run(life(process, sheet, senders, story, chance.randint(1, 600),
                              chance.uniform(0.0, 0.05)))  # fmt: skip
         story.lives += 1
     read_everything(folder, story)
