@@ -29,6 +29,7 @@ from sandbox.directory.population import NATIONAL, DomainShare, PopulationSpec
 from sandbox.directory.server import DirectoryServer, ServerOptions
 from sandbox.directory.views import ViewLags
 from sandbox.serve import serve_until_interrupted, server_context
+from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
 from sandbox.trust.identity import Organisation
 from sandbox.trust.server_files import server_files
@@ -274,27 +275,9 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
     show_default=True,
     help="Adresse d'écoute. / Address to listen on.",
 )
-@click.option(
-    "--ldap-port",
-    type=click.IntRange(0, 65535),
-    default=10389,
-    show_default=True,
-    help="Port LDAP ; 0 : libre. / LDAP port; 0: a free one.",
-)
-@click.option(
-    "--ldaps-port",
-    type=click.IntRange(0, 65535),
-    default=10636,
-    show_default=True,
-    help="Port LDAPS ; 0 : libre. / LDAPS port; 0: a free one.",
-)
-@click.option(
-    "--http-port",
-    type=click.IntRange(0, 65535),
-    default=10443,
-    show_default=True,
-    help="Port HTTPS ; 0 : libre. / HTTPS port; 0: a free one.",
-)
+@port_option("--ldap-port", 10389, "LDAP")
+@port_option("--ldaps-port", 10636, "LDAPS")
+@port_option("--http-port", 10443, "HTTPS")
 @click.option(
     "--ldap",
     type=click.Choice(["embedded", "slapd"]),

@@ -8,20 +8,18 @@ misbehaviours.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sandbox.operators.faults import CONNECT, FAULTS, MESSAGE, POINTS, Fault
 from sandbox.operators.model import Channel
-from sandbox.psc.behaviour import uniform
+from sandbox.space.chance import Tally, uniform
 from sandbox.space.errors import UserError
 
 __all__ = ["MailFaults", "MailRule", "Strike"]
 
 LONGEST = 600.0  # seconds
-_COUNTED = 50_000
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "fault": str, "operator": str, "protocol": str, "command": str, "client": str, "mailbox": str,
     "nth": int, "per": str, "probability": (int, float), "seconds": (int, float), "code": int,
@@ -200,12 +198,11 @@ class MailFaults:
     def __init__(self, seed: int = 0, rules: Sequence[MailRule] = ()) -> None:
         self.seed = seed
         self.rules = tuple(rules)
-        # Bounded: what was counted longest ago is forgotten first.
-        self._counts: OrderedDict[tuple[object, ...], int] = OrderedDict()
+        self._seen = Tally()
 
     def replace(self, rules: Sequence[MailRule], seed: int | None = None) -> None:
         """Put other rules in force; counting starts again."""
-        self._counts = OrderedDict()
+        self._seen.clear()
         self.seed = self.seed if seed is None else seed
         self.rules = tuple(rules)
 
@@ -230,25 +227,17 @@ class MailFaults:
             if effect.disk or not rule.fits(channel, point, mailbox):
                 continue
             scope = channel.session if rule.per == "session" else ""
-            count = self._count(index, scope)
+            count = self._seen.count(index, scope)
             if rule.nth is not None and rule.nth != count:
                 continue
             if rule.probability < 1 and (
                 uniform(self.seed, index, rule.fault, count) >= rule.probability
             ):
                 continue
-            if effect.once and self._count(index, "once", channel.client, *parties) > 1:
+            if effect.once and self._seen.count(index, "once", channel.client, *parties) > 1:
                 continue
             if effect.delays:
                 seconds += rule.seconds
             else:
                 ending = ending or rule
         return Strike(seconds=seconds, rule=ending) if seconds or ending else None
-
-    def _count(self, *key: object) -> int:
-        counts = self._counts
-        count = counts.pop(key, 0) + 1
-        counts[key] = count
-        while len(counts) > _COUNTED:
-            counts.popitem(last=False)
-        return count

@@ -6,17 +6,17 @@ same seed gives the same answers whatever the order in which people are asked.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
+from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 from sandbox.space.laws import Answer, Wait, ecps_answer, sourced_methods
 
-__all__ = ["KINDS", "Behaviour", "Plan", "plan", "quantile", "uniform"]
+__all__ = ["KINDS", "Behaviour", "Plan", "plan", "quantile"]
 
 KINDS = ("manual", "approve", "refuse", "ignore", "wrong_code", "offline", "draw")
 MEMBERS = {
@@ -110,13 +110,6 @@ class Plan:
 
     delay: float
     decision: str | None
-
-
-def uniform(seed: int, *counters: object) -> float:
-    """Return a number in (0, 1), a function of the seed and the counters alone."""
-    text = "\x1f".join([str(seed), *map(str, counters)])
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return ((int.from_bytes(digest, "big") >> 11) + 0.5) / 2**53
 
 
 def quantile(wait: Wait, u: float) -> float:

@@ -28,6 +28,7 @@ from sandbox.psc.server import ProviderServer, Running
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
 from sandbox.serve import HttpServer, bind, client_context, serve_until_interrupted
+from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
 from sandbox.space.laws import sms_delivery, sourced_methods
 
@@ -88,27 +89,9 @@ def _write_private(path: Path, text: str) -> None:
     show_default=True,
     help="Téléphone avec l'application, ou SMS. / Telephone with the application, or SMS.",
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8443,
-    show_default=True,
-    help="Port HTTPS ; 0 : libre. / HTTPS port; 0: a free one.",
-)
-@click.option(
-    "--mtls-port",
-    type=click.IntRange(0, 65535),
-    default=8444,
-    show_default=True,
-    help="Port HTTPS avec certificat client. / HTTPS port with client certificate.",
-)
-@click.option(
-    "--wallet-port",
-    type=click.IntRange(0, 65535),
-    default=8446,
-    show_default=True,
-    help="Port des téléphones. / Port of the telephones.",
-)
+@port_option("--port", 8443, "HTTPS")
+@port_option("--mtls-port", 8444, "Port avec certificat client. / Port with client certificate.")
+@port_option("--wallet-port", 8446, "Port des téléphones. / Port of the telephones.")
 @click.option(
     "--access-life",
     type=click.IntRange(1, 31_536_000),
@@ -439,13 +422,7 @@ def events(*, follow: bool, as_json: bool, place: Place) -> None:
     required=True,
     help="Keycloak : …/protocol/openid-connect/ext/ciba/auth/callback. / The same of Keycloak.",
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8445,
-    show_default=True,
-    help="Port HTTPS ; 0 : libre. / HTTPS port; 0: a free one.",
-)
+@port_option("--port", 8445, "HTTPS")
 @click.option("--sms-mean", type=float, help="Délai moyen d'un SMS, s. / Mean delay of an SMS, s.")
 @click.option("--sms-loss", type=float, help="Part des SMS perdus. / Share of SMS lost.")
 @click.option(

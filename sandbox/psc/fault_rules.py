@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections import OrderedDict
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.psc.behaviour import uniform
 from sandbox.psc.faults import FAULTS, Fault
 from sandbox.psc.notifications import Notification
 from sandbox.psc.refusals import ProfileName
 from sandbox.psc.replies import Reply
+from sandbox.space.chance import Tally, uniform
 from sandbox.space.errors import UserError
 
 __all__ = ["FaultRule", "Faults", "imposed", "load_faults", "notified", "spoiled"]
@@ -126,30 +125,20 @@ class Faults:
     def __init__(self, seed: int = 0, rules: tuple[FaultRule, ...] = ()) -> None:
         self.seed = seed
         self.rules = rules
-        # Bounded: counters of the oldest requests are forgotten first.
-        self._counts: OrderedDict[tuple[str, str, str], int] = OrderedDict()
-        self._size = 50_000
+        self._seen = Tally()
 
     def replace(self, rules: tuple[FaultRule, ...], seed: int | None = None) -> None:
         """Put other rules in force; counting starts again."""
         self.rules = rules
         self.seed = self.seed if seed is None else seed
-        self._counts.clear()
-
-    def _count(self, point: str, scope: str, key: str) -> int:
-        name = (point, scope, key)
-        count = self._counts.pop(name, 0) + 1
-        self._counts[name] = count
-        while len(self._counts) > self._size:
-            self._counts.popitem(last=False)
-        return count
+        self._seen.clear()
 
     def pick(self, point: str, client_id: str, request: str = "") -> tuple[FaultRule, ...]:
         """Count one occurrence and return the rules that strike it."""
         if not self.rules:
             return ()
-        by_request = self._count(point, "request", f"{client_id}\n{request}")
-        by_client = self._count(point, "client", client_id)
+        by_request = self._seen.count(point, "request", f"{client_id}\n{request}")
+        by_client = self._seen.count(point, "client", client_id)
         struck = []
         for index, rule in enumerate(self.rules):
             if rule.point != point or rule.client_id not in (None, client_id):

@@ -10,8 +10,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.psc.behaviour import quantile, uniform
+from sandbox.psc.behaviour import quantile
 from sandbox.psc.store import Store, fingerprint
+from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 from sandbox.space.laws import Wait, sms_delivery
 from sandbox.space.scenario import Sms

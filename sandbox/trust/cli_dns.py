@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from sandbox.serve import check_loopback, serve_until_interrupted
+from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.operators import operator_names
@@ -81,13 +82,7 @@ def dns() -> None:
     show_default=True,
     help="Adresse d'écoute, 127.x.y.z. / Address to listen on.",
 )
-@click.option(
-    "--port",
-    default=5353,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="Port DNS ; 0 : libre. / DNS port; 0: a free one.",
-)
+@port_option("--port", 5353, "DNS")
 def serve(
     zone: Path | None, scenario: str | None, design: str, port_offset: int, faults: Path | None,
     address: str, port: int,

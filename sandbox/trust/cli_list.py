@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from sandbox.serve import HttpServer, check_loopback, serve_until_interrupted
+from sandbox.serve.options import port_option
 from sandbox.serve.plain import plain_app
 from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
@@ -353,13 +354,7 @@ def sign(folder: Path, history_file: Path, out: Any, **values: Any) -> None:
     show_default=True,
     help="Adresse d'écoute, 127.x.y.z. / Address to listen on.",
 )
-@click.option(
-    "--port",
-    default=8443,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="Port HTTPS ; 0 : libre. / HTTPS port; 0: a free one.",
-)
+@port_option("--port", 8443, "HTTPS")
 def serve(folder: Path, history_file: Path, address: str, port: int, **values: Any) -> None:
     """Servir la liste signée en HTTPS. / Serve the signed list over HTTPS."""
     check_loopback(address)
