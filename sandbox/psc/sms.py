@@ -15,7 +15,7 @@ from sandbox.psc.store import Store, fingerprint
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 from sandbox.space.laws import Wait, sms_delivery
-from sandbox.space.scenario import Sms
+from sandbox.space.sections.people import Sms
 
 __all__ = ["SmsInbox", "SmsLaw"]
 

@@ -35,7 +35,8 @@ from sandbox.simulation.steps import (
 )
 from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
 from sandbox.space.methods import Mechanism, Method
-from sandbox.space.scenario import Scenario, Software
+from sandbox.space.scenario import Scenario
+from sandbox.space.sections.people import Software
 
 __all__ = ["Authentication", "Items"]
 

@@ -43,7 +43,8 @@ from sandbox.simulation.steps import (
 from sandbox.space.designs import Design, Endpoint
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import METHODS, Feature, Mechanism, Method
-from sandbox.space.scenario import Scenario, Software
+from sandbox.space.scenario import Scenario
+from sandbox.space.sections.people import Software
 
 __all__ = ["RELAY_GROUP", "Dialogues", "group_of"]
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from sandbox.space.designs import PROTOCOLS, Design
 from sandbox.space.methods import Method
 from sandbox.space.operators import operator_sizes, operator_weights
-from sandbox.space.scenario import Resources, Scenario, Servers
+from sandbox.space.scenario import Scenario
+from sandbox.space.sections.servers import Resources, Servers
 
 __all__ = [
     "NATIONAL",

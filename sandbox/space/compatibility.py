@@ -29,7 +29,8 @@ from sandbox.space.population import (
     holders_of,
     mailbox_counts,
 )
-from sandbox.space.scenario import Population, Product, Scenario
+from sandbox.space.scenario import Scenario
+from sandbox.space.sections.people import Population, Product
 
 __all__ = [
     "SUPPORT",

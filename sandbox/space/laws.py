@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from sandbox.space.scenario import Ecps, Methods, Sms
+from sandbox.space.sections.people import Ecps, Methods, Sms
 from sandbox.space.tables import defaults
 
 __all__ = ["Answer", "Wait", "ecps_answer", "sms_answer", "sms_delivery", "sourced_methods"]

@@ -15,7 +15,9 @@ from datetime import date
 
 from sandbox.space.costs.accesses import accesses_of
 from sandbox.space.designs import Design
-from sandbox.space.scenario import Plan, Population, Scenario
+from sandbox.space.scenario import Scenario
+from sandbox.space.sections.money import Plan
+from sandbox.space.sections.people import Population
 
 __all__ = ["Quarter", "grown", "quarters", "scenario_at"]
 

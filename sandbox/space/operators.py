@@ -17,7 +17,8 @@ from sandbox.space.errors import UserError
 from sandbox.space.tables import operator_classes, operator_rows
 
 if TYPE_CHECKING:
-    from sandbox.space.scenario import Population, Scenario
+    from sandbox.space.scenario import Scenario
+    from sandbox.space.sections.people import Population
 
 __all__ = [
     "SIZES",

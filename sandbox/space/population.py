@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from sandbox.space.errors import UserError
 from sandbox.space.methods import CAPABILITIES, Feature, Method
 from sandbox.space.operators import operator_names, operator_weights
-from sandbox.space.scenario import Population, Scenario
+from sandbox.space.scenario import Scenario
+from sandbox.space.sections.people import Population
 
 __all__ = [
     "SOFTWARE",

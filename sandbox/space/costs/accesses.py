@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.space.scenario import Population, Scenario
+from sandbox.space.scenario import Scenario
+from sandbox.space.sections.people import Population
 
 __all__ = ["PopulationAccesses", "accesses_of", "sms_of_a_year"]
 

@@ -10,7 +10,8 @@ from sandbox.space.designs import Design
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Mechanism
 from sandbox.space.operators import SIZES, operator_sizes, size_classes
-from sandbox.space.scenario import Costs, Scenario
+from sandbox.space.scenario import Scenario
+from sandbox.space.sections.money import Costs
 from sandbox.space.tables import inputs
 
 __all__ = [

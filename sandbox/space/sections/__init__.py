@@ -1,0 +1,1 @@
+"""The tables of a scenario, by what they are about; `space.scenario` holds them together."""
