@@ -409,9 +409,6 @@ class LiveSpace:
             pool=room.shared,
         )
         _started(stack, shared_loop, [control])
-        for operator in self.operators.values():
-            for door in operator.doors:
-                self.recorder.watch(door)
         self.sheet = build_sheet(
             plan,
             self.wire,

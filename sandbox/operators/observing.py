@@ -71,7 +71,7 @@ class Observer(Protocol):
     """Who listens. Called on the event loop: it must be quick and never raise."""
 
     def watch(self, door: MailDoor) -> None:
-        """Take a socket that listens; its connections come after."""
+        """Take a socket that is about to listen: no connection comes before."""
 
     def login(self, seen: LoginObserved) -> None:
         """Take one attempt to log in."""

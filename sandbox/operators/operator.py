@@ -266,6 +266,7 @@ class Operator:
                 clock=self._clock,
                 pool=self._pool,
             )
+            self._observer.watch(door)
             await door.start()
             self._stack.push_async_callback(door.stop)
             self.doors.append(door)

@@ -54,7 +54,6 @@ class Place:
     """One endpoint of one operator."""
 
     listener: Listener
-    port: int
     slots: Slots
     door: MailDoor
     sessions: int = 0
@@ -140,14 +139,14 @@ class Recorder:
         self._deliveries = Durations()
 
     def watch(self, door: MailDoor) -> None:
-        """Count the connections of a door that has started."""
+        """Count the connections of a door that is about to listen."""
         with self._lock:
             slots = Slots(door.limits.connections)
             for listener in door.listeners:
                 where = listener.place
                 record = self._records.setdefault(where.design, Record())
                 name = _name(where.protocol, where.name)
-                record.places[where.operator, name] = Place(listener, door.port, slots, door)
+                record.places[where.operator, name] = Place(listener, slots, door)
                 record.load.setdefault(name, Minutes())
 
     def connected(self, channel: Channel, at: float) -> None:

@@ -61,8 +61,8 @@ def _endpoints(records: Iterable[Record], utilisation: tuple[float, float]) -> p
         "endpoints",
         (
             (
-                operator, name, place.listener.place.host, place.port, place.sessions, place.peak,
-                place.peak_per_second, place.door.refused,
+                operator, name, place.listener.place.host, place.door.port,
+                place.sessions, place.peak, place.peak_per_second, place.door.refused,
                 0,  # a door has no backlog that a client could leave
                 place.slots.capacity, place.slots.peak, *utilisation,
             )

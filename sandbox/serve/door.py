@@ -362,7 +362,11 @@ class Visitor(asyncio.Protocol):
             self._real = self._door.factory(self)
         self._ready = True
         self.become(stage)
-        self._real.connection_made(transport)
+        try:
+            self._real.connection_made(transport)
+        except BaseException:
+            self.abort()  # nobody waits for a greeting that will not come
+            raise
         if self._early and self._real is not None:
             early, self._early = bytes(self._early), bytearray()
             self._real.data_received(early)

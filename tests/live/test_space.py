@@ -29,6 +29,8 @@ from sandbox.live.mailer import MailError, choose, open_imap, open_smtp
 from sandbox.live.sheet import read_sheet
 from sandbox.live.space import LiveSpace, live
 from sandbox.observations.observations import TABLES
+from sandbox.operators.listener import MailDoor
+from sandbox.operators.recorder import Recorder
 from sandbox.space.errors import UserError
 from sandbox.trust import ListKeeper, ListPolicy, load_bundle
 from sandbox.trust.dn import dn_of
@@ -328,6 +330,25 @@ def test_what_the_servers_saw_has_the_tables_of_a_simulated_run(mss_space: LiveS
 
 
 # Start and stop -------------------------------------------------------------------------------
+
+
+def test_no_connection_comes_before_the_recorder_knows_its_door(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Relays with mail from before a restart connect at once."""
+    watched: dict[str, bool] = {}
+    watch = Recorder.watch
+
+    def looked_at(recorder: Recorder, door: MailDoor) -> None:
+        with socket.socket() as probe:
+            where = f"{door.host}:{door.port}"
+            watched[where] = probe.connect_ex((door.host, door.port)) == 0
+        watch(recorder, door)
+
+    monkeypatch.setattr(Recorder, "watch", looked_at)
+    with live("demo", designs=("single-endpoint",), operators=2) as space:
+        doors = [each for operator in space.operators.values() for each in operator.doors]
+        assert watched == {f"{each.host}:{each.port}": False for each in doors}
 
 
 def test_a_restart_keeps_mail_accounts_and_used_codes(tmp_path: Path) -> None:
