@@ -24,6 +24,7 @@ from sandbox.space import methods
 from sandbox.space.compatibility import barriers
 from sandbox.space.costs import design_cost
 from sandbox.space.designs import BUILT_IN
+from sandbox.space.incidents import Incident, things_that_fail
 from sandbox.space.loader import load_scenario
 from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import CAPABILITIES, METHODS, Feature, Method
@@ -109,10 +110,12 @@ def design_table() -> str:
     for name, design in BUILT_IN.items():
         cost = design_cost(design, scenario)
         money = [f"{bill.total / 1e6:.2f}" for bill in (cost.low, cost.central, cost.high)]
+        expired = things_that_fail(design, Incident.CERTIFICATE, one_host=False)
+        falling = max(len(thing.endpoints) for thing in expired)
         rows.append((
             f"`{name}`", cost.certificates, cost.dns_records, cost.public_addresses,
             cost.firewall_openings, cost.editor_urls, len(design.endpoints),
-            design.expiring_together, " / ".join(money),
+            falling, " / ".join(money),
         ))  # fmt: skip
     head = ("design", "certificates", "DNS records", "public addresses", "firewall openings",
             "places an editor holds", "endpoints", "endpoints down when one certificate expires",

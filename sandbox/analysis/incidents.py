@@ -11,7 +11,6 @@ Nothing here depends on who waits for whom, except the storm: the loss is counte
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +29,7 @@ from sandbox.space.methods import METHODS, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Space
 from sandbox.space.tables import week
 
-__all__ = ["BACK", "Loss", "back_after", "drain_time", "incidents_of"]
+__all__ = ["BACK", "Loss", "back_after", "incidents_of"]
 
 Floats = NDArray[np.float64]
 STRIKES = 10  # o'clock
@@ -54,15 +53,6 @@ class Loss:
     messages_delayed: float
     recovery_seconds: float
     yearly_person_hours: float
-
-
-def drain_time(connections: float, cores: float, service: float, back_off: float) -> float:
-    """Return when `BACK` of the connections are back, s: a fluid, exponential pauses.
-
-    Either the pauses decide, or the cores, which then never rest: `connections` x `service` of
-    work over `cores`.
-    """
-    return max(BACK * connections * service / cores, back_off * -math.log(1 - BACK))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,13 +48,15 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
     )
 
 
-def _purged(state: state_of.State) -> state_of.State:
-    """Drop the voided deadlines from the heap and leave it at most half full."""
+def _purged(state: state_of.State, spare: int) -> state_of.State:
+    """Drop the voided deadlines from the heap; leave it half empty, with room for `spare`."""
     entries = state.heap[: int(state.counters[state_of.N_FAR])]
     session = entries[:, 1] & ((1 << state_of.SLOT_BITS) - 1)
     valid = entries[state.sessions[session, state_of.EVENT] == entries[:, 1]]
     valid = valid[np.lexsort((valid[:, 1], valid[:, 0]))]  # sorted rows are a heap
-    size = len(state.heap) if 2 * len(valid) <= len(state.heap) else 2 * len(state.heap)
+    size = len(state.heap)
+    while size < 2 * len(valid) or size < len(valid) + spare:
+        size *= 2
     heap = np.zeros((size, 2), dtype=np.int64)
     heap[: len(valid)] = valid
     state.counters[state_of.N_FAR] = len(valid)
@@ -79,7 +81,7 @@ def _with_room(state: state_of.State, spare: int) -> state_of.State:
     while state.counters[state_of.VACANT] < spare:
         state = _doubled(state)
     if len(state.heap) - state.counters[state_of.N_FAR] < spare:
-        state = _purged(state)
+        state = _purged(state, spare)
     return state
 
 

@@ -8,7 +8,6 @@ The operator's own CIBA is the deck's second OTP option: it shares the endpoint 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from sandbox.space.errors import UserError
@@ -146,14 +145,6 @@ class Design:
     def certificates(self) -> int:
         """Server certificates that an operator keeps."""
         return len({e.certificate for e in self.endpoints})
-
-    @property
-    def expiring_together(self) -> int:
-        """Endpoints that one expired certificate takes down, the worst of them.
-
-        A certificate with the names of all fails for all: the price of having one.
-        """
-        return max(Counter(e.certificate for e in self.endpoints).values())
 
     @property
     def dns_records(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.analysis.incidents import BACK, back_after, drain_time, incidents_of
+from sandbox.analysis.incidents import BACK, back_after, incidents_of
 from sandbox.space.candidates import candidates
 from sandbox.space.compatibility import can_connect
 from sandbox.space.designs import BUILT_IN
@@ -27,6 +27,15 @@ def losses(changes: dict[str, Any], design: str) -> Any:
     return incidents_of(
         space, candidate, can_connect(space, [(candidate.design, candidate.policy)])
     )
+
+
+def drain_time(connections: float, cores: float, service: float, back_off: float) -> float:
+    """Return when `BACK` of the connections are back, s: a fluid, exponential pauses.
+
+    Either the pauses decide, or the cores, which then never rest: `connections` x `service` of
+    work over `cores`.
+    """
+    return max(BACK * connections * service / cores, back_off * -math.log(1 - BACK))
 
 
 @pytest.mark.parametrize(("connections", "cores", "service", "back_off"), [
@@ -84,6 +93,20 @@ def test_what_endpoints_have_in_common_fails_with_all_of_them() -> None:
     assert count("multi-port", Incident.ATTACK) == 2
     assert count("multi-endpoint", Incident.HOST) == 8
     assert count("multi-endpoint", Incident.HOST, one_host=True) == 1
+
+
+def test_a_certificate_with_all_names_takes_all_endpoints_down() -> None:
+    down = {
+        name: max(
+            len(thing.endpoints)
+            for thing in things_that_fail(design, Incident.CERTIFICATE, one_host=False)
+        )
+        for name, design in BUILT_IN.items()
+    }
+    assert down == {
+        "single-endpoint": 1, "multi-endpoint": 1, "multi-port": 4, "multi-endpoint-sni": 8,
+        "api-lps-2023": 2, "multi-port-codes": 3,
+    }  # fmt: skip
 
 
 def test_psc_down_spares_who_is_already_logged_in_and_not_who_holds_a_token() -> None:

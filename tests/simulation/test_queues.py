@@ -16,6 +16,7 @@ from sandbox.simulation.queues import (
     infinite_queue,
     retrial_queue,
     slot_queue,
+    storm_queue,
 )
 from tests.simulation.engines import assert_engines_agree
 
@@ -151,3 +152,9 @@ def test_a_single_customer_is_served_at_once() -> None:
     record, rows = assert_engines_agree(queue.model)
     assert len(rows) == record.sessions[0]
     assert np.all(record.stations[0, [StationStat.WAITED, StationStat.WAIT]] == 0) or len(rows) > 1
+
+
+def test_a_crowd_larger_than_the_event_list_finds_room_on_both_engines() -> None:
+    """Nine thousand spawned at one instant, where the list starts with fewer places."""
+    _, rows = assert_engines_agree(storm_queue(9000, servers=4, service=0.001, back_off=5.0).model)
+    assert len(rows) == 9001

@@ -68,14 +68,6 @@ def test_designs_on_standard_ports_use_implicit_tls(name: str) -> None:
     }  # fmt: skip
 
 
-def test_a_certificate_with_all_names_takes_all_endpoints_down() -> None:
-    down = {name: design.expiring_together for name, design in BUILT_IN.items()}
-    assert down == {
-        "single-endpoint": 1, "multi-endpoint": 1, "multi-port": 4, "multi-endpoint-sni": 8,
-        "api-lps-2023": 2, "multi-port-codes": 3,
-    }  # fmt: skip
-
-
 def test_codes_stay_on_the_standard_ports_and_certificates_leave_them() -> None:
     design = BUILT_IN["multi-port-codes"]
     for protocol in PROTOCOLS:
