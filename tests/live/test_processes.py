@@ -188,7 +188,7 @@ def test_more_processes_than_operators_are_refused_in_one_line() -> None:
 def test_no_operator_outlives_a_space_that_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "space"
     folder.mkdir()
-    with Process(folder, *OPTIONS, "--loopback", "205") as process:
+    with Process(folder, *OPTIONS, "--loopback", "215") as process:
         children = pids(process.ready())
         assert all(map(is_alive, children))
         process.kill()
@@ -198,8 +198,8 @@ def test_no_operator_outlives_a_space_that_is_killed(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_every_process_and_says_nothing_bad(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.live.killed", "fast", "up", *OPTIONS, "--loopback", "206", "--dir",
-         str(tmp_path / "space"), "--json"],
+        [sys.executable, "-m", "tests.live.killed", "fast", "up", *OPTIONS, "--loopback", "216",
+         "--dir", str(tmp_path / "space"), "--json"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
