@@ -34,17 +34,17 @@ class RevocationPolicy:
     """How evidence is obtained.
 
     Attributes:
-        timeout: seconds for OCSP, and again for the CRL.
         cache_seconds: how long a GOOD answer, or a CRL, is believed without asking; 0 asks each
             time. This is how long a revoked card still opens.
+        timeout: seconds for OCSP, and again for the CRL.
         crl: ask the CRL when OCSP cannot tell.
 
     Raises:
         UserError: a value out of bounds.
     """
 
+    cache_seconds: float
     timeout: float = 2.0
-    cache_seconds: float = 10.0
     crl: bool = True
 
     def __post_init__(self) -> None:
@@ -74,11 +74,11 @@ class Revocation:
     def __init__(
         self,
         bundle: Sequence[x509.Certificate],
-        policy: RevocationPolicy | None = None,
+        policy: RevocationPolicy,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._bundle = tuple(bundle)
-        self._policy = policy or RevocationPolicy()
+        self._policy = policy
         self._clock = clock
         self._http: httpx.AsyncClient | None = None
         self._good: OrderedDict[bytes, float] = OrderedDict()

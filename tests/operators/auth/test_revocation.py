@@ -128,7 +128,9 @@ def test_the_responder_says_good_or_revoked(pki: Pki) -> None:
 def test_an_answer_that_proves_nothing_is_doubt(pki: Pki, fault: str) -> None:
     pki.faults.ocsp = fault
     assert ask(
-        pki, pki.card().auth.certificate, policy=RevocationPolicy(crl=False, timeout=0.5)
+        pki,
+        pki.card().auth.certificate,
+        policy=RevocationPolicy(crl=False, cache_seconds=0, timeout=0.5),
     ) == [UNKNOWN]
 
 
@@ -184,4 +186,4 @@ def test_a_certificate_of_another_authority_makes_nobody_call_anywhere(pki: Pki)
 )
 def test_a_policy_out_of_bounds_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match="revocation"):
-        RevocationPolicy(**wrong)  # type: ignore[arg-type]
+        RevocationPolicy(**{"cache_seconds": 10, **wrong})  # type: ignore[arg-type]
