@@ -82,10 +82,14 @@ class Revocation:
         self._clock = clock
         self._http: httpx.AsyncClient | None = None
         self._good: OrderedDict[bytes, float] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Task[RevocationStatus]] = {}
         self._crls: dict[str, tuple[float, x509.CertificateRevocationList]] = {}
 
     async def close(self) -> None:
-        """Close idle connections."""
+        """Stop asking, close idle connections."""
+        for each in self._asked.values():
+            each.cancel()
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -95,6 +99,15 @@ class Revocation:
         key = certificate.fingerprint(SHA256())
         if self._good.get(key, 0.0) > self._clock():
             return RevocationStatus.GOOD
+        if not self._policy.cache_seconds:
+            return await self._ask(certificate, key)
+        # After a restart all connections of a card come back at once: one question for all.
+        if key not in self._asked:
+            self._asked[key] = asyncio.create_task(self._ask(certificate, key))
+            self._asked[key].add_done_callback(lambda _: self._asked.pop(key))
+        return await asyncio.shield(self._asked[key])
+
+    async def _ask(self, certificate: x509.Certificate, key: bytes) -> RevocationStatus:
         issuer = self._issuer(certificate)
         if issuer is None:
             return RevocationStatus.UNKNOWN

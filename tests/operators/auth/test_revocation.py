@@ -159,6 +159,22 @@ def test_good_is_believed_for_some_seconds_and_no_longer(pki: Pki) -> None:
     assert pki.asked == ["ocsp", "ocsp"]
 
 
+@pytest.mark.parametrize(("policy", "questions"), [(CACHED, 1), (OCSP_ONLY, 5)])
+def test_who_asks_of_one_certificate_together_shares_a_question_where_answers_are_kept(
+    pki: Pki, policy: RevocationPolicy, questions: int
+) -> None:
+    card = pki.card().auth.certificate
+
+    async def work() -> list[RevocationStatus]:
+        revocation = Revocation(pki.bundle(), policy, Clock())
+        answers = await asyncio.gather(*(revocation(card) for _ in range(5)))
+        await revocation.close()
+        return answers
+
+    assert asyncio.run(work()) == [GOOD] * 5
+    assert pki.asked == ["ocsp"] * questions
+
+
 def test_revoked_is_asked_again_so_that_a_released_card_opens(pki: Pki) -> None:
     card = pki.card().auth
     pki.ca.revoke(card, "certificate-hold")
