@@ -116,13 +116,13 @@ def _processes(
     "--revocation-cache",
     type=click.FloatRange(0, 3_600),
     metavar="S",
-    help="Durée où un certificat bon n'est pas revu, 10. / Seconds a good one is not asked about.",
+    help="Durée où un certificat bon n'est pas revu. / Seconds a good one is not asked about.",
 )
 @click.option(
     "--recheck",
     type=click.FloatRange(1, 86_400),
     metavar="S",
-    help="Entre deux contrôles d'une session ouverte, 300. / Between looks at an open session.",
+    help="Entre deux contrôles d'une session ouverte. / Between looks at an open session.",
 )
 @click.option(
     "--processes",
