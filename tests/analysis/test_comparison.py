@@ -219,12 +219,12 @@ def test_a_small_space_is_its_own_first_stage(monkeypatch: pytest.MonkeyPatch) -
 
 def test_samples_of_a_large_space_say_how_many_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "FIRST_STAGE", 3)
-    monkeypatch.setattr(comparison, "FIRST_ACCESSES", 50)
+    monkeypatch.setattr(comparison, "FIRST_ACCESSES", 25)
     monkeypatch.setattr(comparison, "_needed", lambda _metrics, _share: 1)
     found = compare(small_scenario(), workers=1, sensitivity=False)
     stage = found.first_stage
     assert stage is not None
-    assert stage.share == pytest.approx(50 / len(found.space.accesses))
+    assert stage.share == pytest.approx(25 / len(found.space.accesses))
     assert {run.about["replication"] for runs in stage.runs.values() for run in runs} == {
         comparison.FIRST_NUMBER + n for n in range(3)
     }
