@@ -29,8 +29,7 @@ __all__ = [
     "BalKind",
     "Space",
     "build_space",
-    "holders_of",
-    "mailbox_counts",
+    "expected_accesses",
     "power_of_tenth",
 ]
 
@@ -175,7 +174,7 @@ def _features(scenario: Scenario, product: NDArray[np.int16], blocked: NDArray[n
     return bits
 
 
-def mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
+def _mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
     """Return mailboxes by population and kind, int64 (P, 3), active or not."""
     counts = np.zeros((len(scenario.populations), len(BalKind)), dtype=np.int64)
     for number, people in enumerate(scenario.populations.values()):
@@ -190,9 +189,16 @@ def mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
     return counts
 
 
-def holders_of(scenario: Scenario, kind: BalKind) -> int:
+def _holders_of(scenario: Scenario, kind: BalKind) -> int:
     """Return the accesses of one mailbox of a kind."""
     return round(scenario.mailboxes.holders) if kind is BalKind.ORG else 1
+
+
+def expected_accesses(scenario: Scenario, people: Population, kind: BalKind) -> float:
+    """Return the active accesses of a population's mailboxes of a kind, expected."""
+    per_unit = (people.personal_mailboxes, people.shared_mailboxes, people.application_mailboxes)
+    holders = np.rint(scenario.mailboxes.holders) if kind is BalKind.ORG else 1.0
+    return people.units * people.deployment * per_unit[kind] * people.active * holders
 
 
 def _accesses(
@@ -210,7 +216,7 @@ def _accesses(
     order = np.argsort(draw(_Stream.OPERATOR, mailboxes), kind="stable")
     operator = np.repeat(np.arange(len(operators)), operators)[order]
     kept = np.flatnonzero(draw(_Stream.ACTIVE, mailboxes) < people.active)
-    holders = holders_of(scenario, kind)
+    holders = _holders_of(scenario, kind)
     total = mailboxes * holders
     which = (kept[:, None] * holders + np.arange(holders)).reshape(-1)
     if kind is BalKind.APP:
@@ -304,7 +310,7 @@ def build_space(
             where=f"scale {scale}",
         )
     parts: list[Accesses] = []
-    counts = mailbox_counts(scenario, scale)
+    counts = _mailbox_counts(scenario, scale)
     of_operator = np.zeros(scenario.operators.count, dtype=np.int64)
     for number, (name, people) in enumerate(scenario.populations.items()):
         for kind in BalKind:
