@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def factors_of(scenario: Scenario, uncertain: Mapping[str, Uncertain]) -> tuple[
 def columns_of(factors: Sequence[Factor]) -> list[range]:
     """Return the columns of the unit cube that each factor takes."""
     ends = np.cumsum([0, *(each.columns for each in factors)]).tolist()
-    return [range(first, last) for first, last in zip(ends[:-1], ends[1:], strict=True)]
+    return [range(first, last) for first, last in pairwise(ends)]
 
 
 def values_at(factors: Sequence[Factor], u: Floats) -> Values:

@@ -1,4 +1,4 @@
-"""Person-hours that a year of incidents costs under a candidate: expected, for whole arrays of draws.
+"""Person-hours that a year of incidents costs under a candidate, for whole arrays of draws.
 
 What `analysis.incidents` counts on drawn accesses for one operator and sums over all, taken in
 expectation: who works, behind which thing that fails, for how long.

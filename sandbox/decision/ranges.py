@@ -98,7 +98,8 @@ class Uncertain:
         """Return the values at probabilities `u`; experts pool linearly, each counting alike."""
         if self.kind == "choice":
             number = np.minimum((u * len(self.choices)).astype(int), len(self.choices) - 1)
-            return np.array(self.choices, dtype=object)[number]
+            chosen: NDArray[Any] = np.array(self.choices, dtype=object)[number]
+            return chosen
         place = u * len(self.ranges)
         who = np.minimum(place.astype(int), len(self.ranges) - 1)
         found = np.empty_like(u)

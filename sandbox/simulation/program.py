@@ -131,7 +131,7 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
     """
     programs = tuple(programs)
     flat, groups, labels, owner, entries = _flatten(programs)
-    table = np.full((len(flat), WIDTH), -1, dtype=np.int64)
+    rows: list[list[int]] = []  # lists: an array's rows are slow to fill one by one
     laws: dict[tuple[float, float, float, float, float], int] = {}
 
     def law(value: Law | None, probability: float = 0.0) -> int:
@@ -273,9 +273,12 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
                 cells |= {Column.OP: Op.HOLD, Column.EXTRA: int(step.answer)}
             case s.Clear() | s.Settle() | s.Deliver() | s.End():
                 cells[Column.OP] = Op[type(step).__name__.upper()]
-        table[row, list(cells)] = list(cells.values())
+        line = [-1] * WIDTH
+        for column, cell in cells.items():
+            line[column] = int(cell)
+        rows.append(line)
     return Code(
-        table=table,
+        table=np.array(rows, dtype=np.int64).reshape(-1, WIDTH),
         laws=np.array(list(laws) or [(0.0,) * 5], dtype=np.float64),
         entries=entries,
         layout=layout,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,18 +129,16 @@ def _cut(total: Ints, shares: Floats) -> Ints:
     return np.maximum(whole, 1)
 
 
-def one_proxy(resources: Resources, design: Design) -> bool:
+def one_proxy(resources: Resources, design: Design) -> Any:
     """Tell whether all endpoints of every operator stand behind one front."""
-    together: bool = np.asarray(resources.placement == "shared") | design.shared_front
-    return together
+    return np.asarray(resources.placement == "shared") | design.shared_front
 
 
-def servers_shared(resources: Resources, servers: Servers, design: Design) -> bool:
+def servers_shared(resources: Resources, servers: Servers, design: Design) -> Any:
     """Tell whether an operator's endpoints share its cores; arrays over draws give arrays."""
     few = np.less(servers.front_cores, len(design.endpoints))
     alone = len(design.endpoints) == len(PROTOCOLS)
-    shared: bool = one_proxy(resources, design) | few | alone
-    return shared
+    return one_proxy(resources, design) | few | alone
 
 
 def lay_out(
