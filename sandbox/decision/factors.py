@@ -26,7 +26,7 @@ from scipy.special import gammaincinv
 from sandbox.decision.ranges import Uncertain
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Factor", "Values", "columns_of", "factors_of", "scenario_at", "values_at"]
+__all__ = ["Factor", "Values", "at", "columns_of", "factors_of", "scenario_at", "values_at"]
 
 Floats = NDArray[np.float64]
 Values = dict[str, NDArray[Any]]  # by key of an input, one value a draw
@@ -143,6 +143,14 @@ def values_at(factors: Sequence[Factor], u: Floats) -> Values:
         if shift in found and mean in found:
             found[shift] = np.minimum(found[shift], 0.9 * found[mean])
     return found
+
+
+def at(factors: Sequence[Factor], values: Values, draw: int) -> dict[str, Any]:
+    """Return one draw's values, each of the type that the schema gives its input."""
+    kinds = {each.key: each.kind for factor in factors for each in factor.members}
+    types: dict[str, Any] = {"whole": int, "switch": bool, "choice": str}
+    return {key: types.get(kinds.get(key, ""), float)(column[draw])
+            for key, column in values.items()}  # fmt: skip
 
 
 def scenario_at(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
