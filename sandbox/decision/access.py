@@ -65,14 +65,14 @@ def able_cells(scenario: Scenario, crossed: Crossed) -> Iterator[Cell]:
     """
     crossed = tuple(crossed)
     asked = {method: asked_by_all(crossed, method) for method in Method}
-    chance: dict[tuple[str, str, Method], float] = {}
+    chance: dict[tuple[str, BalKind, str, Method], float] = {}
     for name, people in scenario.populations.items():
         for kind in BalKind:
             accesses = expected_accesses(scenario, people, kind)
             for _, label, product, method, share in mix_of(scenario, people, kind):
-                key = (name, label, method)
+                key = (name, kind, label, method)
                 if key not in chance:
-                    shares = shares_of(product, people)
+                    shares = shares_of(scenario, product, people, kind)
                     passing = [each.probability(shares) for each in asked[method]]
                     chance[key] = math.prod(passing)
                 yield Cell(name, kind, label, product.kind, method, accesses * share,

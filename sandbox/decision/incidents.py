@@ -69,7 +69,7 @@ def _token(cells: Sequence[Cell], drawn: Scenario, design: Design, policy: Login
     for cell in cells:
         if cell.population == population and cell.method is Method.ECPS:
             people = drawn.populations[population]
-            shares = shares_of(drawn.products[cell.product], people)
+            shares = shares_of(drawn, drawn.products[cell.product], people, cell.kind)
             left: Any = 1.0
             chosen: Any = 0.0
             for way in ways:

@@ -36,7 +36,15 @@ from sandbox.space.capacity import NATIONAL, RELAY, Capacity
 from sandbox.space.designs import PROTOCOLS, Design
 from sandbox.space.methods import CAPABILITIES, Feature, Method
 from sandbox.space.operators import operator_weights
-from sandbox.space.population import ROBOT, SOFTWARE, WEBMAIL_RTT, Accesses, BalKind, Space
+from sandbox.space.population import (
+    ROBOT,
+    SOFTWARE,
+    WEBMAIL_RTT,
+    Accesses,
+    BalKind,
+    Space,
+    with_own,
+)
 from sandbox.space.scenario import Scenario
 from sandbox.space.tables import week
 
@@ -48,7 +56,7 @@ ACCESSES = 128  # of each method; robots look and send far more often
 ROBOTS = 32
 TRIES = 8  # accesses drawn for one that can connect
 CORES, PLENTY = 256, np.array([NEVER], dtype=np.int64)
-CELL, RTT, BLOCKED, FEATURES = 0, 1, 2, 3  # columns of the sequence
+CELL, RTT, BLOCKED, OWN, FEATURES = 0, 1, 2, 3, 4  # columns of the sequence
 MONDAY = 0
 
 
@@ -142,6 +150,9 @@ def _stratum(
     webmail = software == SOFTWARE.index("webmail")
     closed = np.array([each.port_blocked for each in people])[population]
     bits = _features(scenario, product, (u[:, BLOCKED] < closed) & ~webmail, u[:, FEATURES:])
+    own = np.array([[with_own(scenario, each, k) for k in BalKind] for each in people])
+    has_own = (u[:, OWN] < own[population, kind]) & ~webmail
+    bits |= np.where(has_own, int(Feature.HAS_OWN), 0)
     able = np.ones(len(u), dtype=np.bool_)
     for each in asked_by_all(crossed, method):
         able &= each.met(bits)

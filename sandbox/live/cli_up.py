@@ -101,13 +101,13 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     "--revocation-cache",
     type=click.FloatRange(0, 3_600),
     metavar="S",
-    help="Durée où un certificat bon n'est pas revu, 10. / Seconds a good one is not asked about.",
+    help="Durée où un certificat bon n'est pas revu. / Seconds a good one is not asked about.",
 )
 @click.option(
     "--recheck",
     type=click.FloatRange(1, 86_400),
     metavar="S",
-    help="Entre deux contrôles d'une session ouverte, 300. / Between looks at an open session.",
+    help="Entre deux contrôles d'une session ouverte. / Between looks at an open session.",
 )
 @click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
 @click.option(

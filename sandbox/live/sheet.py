@@ -136,6 +136,8 @@ def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[Place], m
         "totp_share": totp.share_seconds,
         "ticket_seconds": TICKET_SECONDS if wire.tickets else 0,
         "backlog": operator.doors.backlog,
+        "revocation_seconds": operator.access.revocation.cache_seconds,
+        "recheck_seconds": operator.access.recheck_seconds,
         "slots": {each.name: min(each.slots, most) for each in endpoints},
     }
 

@@ -37,7 +37,6 @@ from sandbox.live.services import (
 )
 from sandbox.live.sheet import account_entry, build_sheet, write_sheet
 from sandbox.live.wire import Wire, wire_of
-from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.ciba_ping import PATH
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
@@ -79,10 +78,9 @@ class LiveOptions:
         keys: rsa-2048 (the real profile, the default), or p-256 (the default when temporary).
         behaviour: what people do with telephones (`psc.behaviour.KINDS`); SMS arrive at once
             unless it is draw.
-        access: what operators ask of logins; the scenario's policies by default.
         totp_share: seconds for which one client may use a one-time code again; 0 refuses strictly.
         revocation_cache: seconds for which a certificate that was good is not asked about again,
-            0 to 3600; the operators' policy by default.
+            0 to 3600; the scenario's by default.
         recheck: seconds between two looks at an open session, 1 to 86400; likewise.
         seed: of the directory and the accounts; 1 by default.
         at: the scenario's time at the start, which its outages go by; by default the first day of
@@ -100,7 +98,6 @@ class LiveOptions:
     block: int | None = None
     keys: str | None = None
     behaviour: str = "manual"
-    access: AccessPolicy | None = None
     totp_share: float = 0.0
     revocation_cache: float | None = None
     recheck: float | None = None
@@ -433,9 +430,8 @@ class LiveSpace:
     def _derived(self) -> Wire:
         """Return how servers are set: as the scenario says, then as was asked of this start."""
         options, wire = self._options, wire_of(self.scenario).driven(self._options.behaviour)
-        access = options.access or wire.operator.access
-        totp = replace(access.totp, share_seconds=options.totp_share or access.totp.share_seconds)
-        access = replace(access, totp=totp)
+        access = wire.operator.access
+        access = replace(access, totp=replace(access.totp, share_seconds=options.totp_share))
         if options.revocation_cache is not None:
             evidence = replace(access.revocation, cache_seconds=options.revocation_cache)
             access = replace(access, revocation=evidence)

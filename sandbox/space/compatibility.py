@@ -30,6 +30,7 @@ from sandbox.space.population import (
     BalKind,
     Space,
     expected_accesses,
+    with_own,
 )
 from sandbox.space.scenario import Scenario
 from sandbox.space.sections.people import Population, Product
@@ -74,6 +75,7 @@ class Barrier(IntEnum):
     PORT_BLOCKED = 3  # the site's firewall blocks the port
     HOST_SETTING = 4  # no other host can be set in it
     SERVER_NAME = 5  # it sends no server name (SNI), on which the front routes
+    SHARED_MAILBOX = 6  # greeted PREAUTH, a card opens its person's own mailbox and no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,10 @@ def requirements(design: Design, policy: LoginPolicy, method: Method) -> tuple[R
         hosts = {e.host for e in design.endpoints if e.protocol == protocol}
         if design.discovery == "urls" and len(hosts) > 1:
             found[Requirement(Barrier.HOST_SETTING, (Feature.HOST_SETTING,))] = None
+        # A client that is greeted PREAUTH cannot say which mailbox it wants (RFC 9051 §6.2.2).
+        if protocol == "imap" and Mechanism.NONE in ways:
+            own = Requirement(Barrier.SHARED_MAILBOX, (Feature.HAS_OWN,), wanted=False)
+            found[own] = None
         beside = [e for e in design.endpoints
                   if (e.address, e.port) == (endpoint.address, endpoint.port)]  # fmt: skip
         if len({e.host for e in beside}) > 1:
@@ -287,16 +293,20 @@ def compatibility(
         for kind in BalKind:
             accesses = scale * expected_accesses(scenario, people, kind)
             for software, label, product, method, share in mix_of(scenario, people, kind):
-                shares = shares_of(product, people)
+                shares = shares_of(scenario, product, people, kind)
                 stopped = _stopped(asked[method], shares)
                 found.add(name, software, label, method, accesses * share, stopped)
     return found
 
 
-def shares_of(product: Product, people: Population) -> dict[Feature, float]:
-    """Return the share of a product's accesses in a population that has each feature."""
+def shares_of(
+    scenario: Scenario, product: Product, people: Population, kind: BalKind
+) -> dict[Feature, float]:
+    """Return the share that has each feature of a product's accesses to a kind of mailbox."""
+    outside = product.kind != "webmail"
     shares = {feature: getattr(product, field) for field, feature in CAPABILITIES.items()}
-    shares[Feature.PORT_BLOCKED] = 0.0 if product.kind == "webmail" else people.port_blocked
+    shares[Feature.PORT_BLOCKED] = people.port_blocked if outside else 0.0
+    shares[Feature.HAS_OWN] = with_own(scenario, people, kind) if outside else 0.0
     return shares
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "build_space",
     "expected_accesses",
     "power_of_tenth",
+    "with_own",
 ]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
@@ -60,6 +61,7 @@ class _Stream(IntEnum):
     SITE = 6
     FIREWALL = 7
     FEATURE = 8  # and the following, one a feature
+    OWN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,18 @@ def expected_accesses(scenario: Scenario, people: Population, kind: BalKind) -> 
     return people.units * people.deployment * per_unit[kind] * people.active * holders
 
 
+def with_own(scenario: Scenario, people: Population, kind: BalKind) -> float:
+    """Return the share of accesses to a kind of mailbox whose person has one of her own too.
+
+    Holders of shared mailboxes have personal ones as far as these go round.
+    """
+    if kind is not BalKind.ORG:
+        return 0.0
+    holders = np.maximum(people.shared_mailboxes * np.rint(scenario.mailboxes.holders), 1e-9)
+    share: float = np.minimum(1.0, people.personal_mailboxes / holders)
+    return share
+
+
 def _accesses(
     scenario: Scenario, people: Population, number: int, kind: BalKind,
     operators: NDArray[np.int64], seed: int, replication: int,
@@ -246,6 +260,9 @@ def _accesses(
         [draw(_Stream.FEATURE + row, total)[which] for row in range(len(CAPABILITIES))]
     )
     outside = software != SOFTWARE.index("webmail")
+    features_of = _features(scenario, product, blocked & outside, features)
+    own = draw(_Stream.OWN, total)[which] < with_own(scenario, people, kind)
+    features_of |= np.where(own & outside, int(Feature.HAS_OWN), 0)
     return Accesses(
         kind=np.full(len(which), int(kind), dtype=np.int8),
         population=np.full(len(which), number, dtype=np.int8),
@@ -254,7 +271,7 @@ def _accesses(
         software=software,
         product=product,
         rtt=rtt,
-        features=_features(scenario, product, blocked & outside, features),
+        features=features_of,
         mailbox=which // holders + base,
         site=site + base,
         identity=which + base,
