@@ -83,8 +83,8 @@ spring:
       routes:
       - id: backend
         uri: http://127.0.0.1:{back_end}/
-        predicates: [Path=/send/backend/{{endpoint}}]
-        filters: [SetPath=/{{endpoint}}]
+        predicates: ["Path=/send/backend/{{endpoint}}"]
+        filters: ["SetPath=/{{endpoint}}"]
         metadata: {{token-exchange-endpoint: "http://127.0.0.1:{back_end}/token"}}
 psc:
   discoveryURL: {psc.issuer}/.well-known/wallet-openid-configuration

@@ -75,8 +75,7 @@ func withZitadel(ctx context.Context, a asked) map[string]any {
 	verifier := oauth2.GenerateVerifier()
 	code := visit(rp.AuthURL("s1", party, rp.WithCodeChallenge(oidc.NewSHACodeChallenge(verifier)),
 		func() []oauth2.AuthCodeOption {
-			return []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("login_hint", a.person),
-				oauth2.SetAuthURLParam("nonce", "n1")}
+			return []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("login_hint", a.person)}
 		}))
 	tokens, err := rp.CodeExchange[*oidc.IDTokenClaims](ctx, code, party, rp.WithCodeVerifier(verifier))
 	must(err)
@@ -97,7 +96,7 @@ func withZitadel(ctx context.Context, a asked) map[string]any {
 	back, err := rp.EndSession(ctx, party, tokens.IDToken, a.callback, "s2", "", nil)
 	must(err)
 	return map[string]any{"subject": tokens.IDTokenClaims.Subject == user.Subject,
-		"nonce": tokens.IDTokenClaims.Nonce, "person": user.Claims["SubjectNameID"],
+		"person": user.Claims["SubjectNameID"],
 		"refreshed": fresh.AccessToken != tokens.AccessToken, "before": before,
 		"after": active(fresh.AccessToken), "back": back.String()}
 }
