@@ -112,6 +112,8 @@ class Browser:
         answer = self.client.get(address, params=query)
         for _ in range(20):
             self.seen.append(str(answer.url.copy_with(query=None)))
+            for cookie in self.client.cookies.jar:
+                cookie.secure = False  # as in browsers, the loopback is secure without TLS
             if answer.is_redirect:
                 target = answer.url.join(answer.headers["location"])
                 if str(target).startswith(APPLICATION):
