@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from sandbox.directory import Directory
 from sandbox.live.assembly import Assembly, grants_of
 from sandbox.live.blocks import held_block
-from sandbox.live.cast import CastAccount, add_account, cast_of, open_directory
+from sandbox.live.cast import CastAccount, CastSize, add_account, cast_of, open_directory
 from sandbox.live.control import control_application
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
@@ -88,6 +88,7 @@ class LiveOptions:
         at: the scenario's time at the start, which its outages go by; by default the first day of
             its period that has today's name, at this hour.
         outage_now: start where the scenario's first outage does.
+        cast: who may log in, of a folder that is new.
     """
 
     scenario: str | None = None
@@ -107,6 +108,7 @@ class LiveOptions:
     seed: int | None = None
     at: datetime | None = None
     outage_now: bool = False
+    cast: CastSize = CastSize()
 
 
 class LiveSpace:
@@ -197,7 +199,9 @@ class LiveSpace:
         address = address.lower()
         plan = self._operator_of(address)
         with self._adding:
-            account = add_account(self.directory, plan, address, self._seed)
+            account = add_account(
+                self.directory, plan, address, self._seed, self._options.cast
+            )
             self.keys.ensure(list(_personal(self.directory, (account,)).values()))
             operator = self.operators[plan.label]
             operator.grant(grants_of(account))
@@ -269,10 +273,12 @@ class LiveSpace:
         if free is None:
             stack.enter_context(held_block(founding.block))
         self.folder.keep(founding)
-        self.directory = open_directory(self.folder.path / "annuaire.db", self.plan, founding.seed)
+        self.directory = open_directory(
+            self.folder.path / "annuaire.db", self.plan, founding.seed, options.cast
+        )
         stack.callback(self.directory.close)
         self._seed = founding.seed
-        self.accounts = cast_of(self.directory, self.plan, founding.seed)
+        self.accounts = cast_of(self.directory, self.plan, founding.seed, options.cast)
         self._certify(founding)
         self._serve(stack, founding)
 
