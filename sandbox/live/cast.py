@@ -30,7 +30,7 @@ from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["CastAccount", "CastSize", "Holder", "add_account", "cast_of", "open_directory"]
+__all__ = ["SMALL", "CastAccount", "CastSize", "Holder", "add_account", "cast_of", "open_directory"]
 
 ADDED = "Compte ajouté / added account"  # describes what `add_account` made
 PERSON_METHODS = (Method.CPS, Method.TOTP, Method.ECPS)
@@ -58,6 +58,9 @@ class CastSize:
     def mailboxes(self) -> int:
         """Mailboxes in the directory, of all types."""
         return max(20, 3 * self.people)
+
+
+SMALL = CastSize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,7 @@ class CastAccount:
 
 
 def open_directory(
-    path: Path, plan: SpacePlan, seed: int, size: CastSize = CastSize()  # noqa: B008 - frozen
+    path: Path, plan: SpacePlan, seed: int, size: CastSize = CastSize()
 ) -> Directory:
     """Open the directory of a space; build it, with what the cast needs, when it is absent.
 
@@ -137,7 +140,7 @@ def _build(path: Path, plan: SpacePlan, seed: int, size: CastSize) -> None:
 
 
 def cast_of(
-    directory: Directory, plan: SpacePlan, seed: int, size: CastSize = CastSize()  # noqa: B008
+    directory: Directory, plan: SpacePlan, seed: int, size: CastSize = CastSize()
 ) -> tuple[CastAccount, ...]:
     """Return the accounts of a space, operator after operator: PER, ORG, APP.
 
@@ -181,7 +184,7 @@ def cast_of(
 
 def add_account(
     directory: Directory, operator: OperatorPlan, address: str, seed: int,
-    size: CastSize = CastSize(),  # noqa: B008
+    size: CastSize = CastSize(),
 ) -> CastAccount:  # fmt: skip
     """Give a person of the directory who has no account a further mailbox; it is kept there.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from sandbox.directory import Directory
 from sandbox.live.assembly import Assembly, grants_of
 from sandbox.live.blocks import held_block
-from sandbox.live.cast import CastAccount, CastSize, add_account, cast_of, open_directory
+from sandbox.live.cast import SMALL, CastAccount, CastSize, add_account, cast_of, open_directory
 from sandbox.live.control import control_application
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
@@ -108,7 +108,7 @@ class LiveOptions:
     seed: int | None = None
     at: datetime | None = None
     outage_now: bool = False
-    cast: CastSize = CastSize()
+    cast: CastSize = SMALL
 
 
 class LiveSpace:
@@ -199,9 +199,7 @@ class LiveSpace:
         address = address.lower()
         plan = self._operator_of(address)
         with self._adding:
-            account = add_account(
-                self.directory, plan, address, self._seed, self._options.cast
-            )
+            account = add_account(self.directory, plan, address, self._seed, self._options.cast)
             self.keys.ensure(list(_personal(self.directory, (account,)).values()))
             operator = self.operators[plan.label]
             operator.grant(grants_of(account))

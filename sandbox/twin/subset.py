@@ -22,7 +22,7 @@ def largest_operators(scenario: Scenario, count: int) -> Scenario:
     sizes = operator_sizes(scenario)
     kept = sorted(range(len(names)), key=lambda each: -sizes[each])[:count]
     tree: dict[str, Any] = scenario.model_dump(mode="json")
-    operators = {
+    operators: dict[str, Any] = {
         "names": [names[each] for each in kept],
         "mailboxes": {}, "applications": {}, "certificates": [], "fit": [],
     }  # fmt: skip
