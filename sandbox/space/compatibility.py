@@ -28,6 +28,7 @@ from sandbox.space.population import (
     Space,
     holders_of,
     mailbox_counts,
+    with_own,
 )
 from sandbox.space.scenario import Scenario
 from sandbox.space.sections.people import Population, Product
@@ -70,6 +71,7 @@ class Barrier(IntEnum):
     PORT_BLOCKED = 3  # the site's firewall blocks the port
     HOST_SETTING = 4  # no other host can be set in it
     SERVER_NAME = 5  # it sends no server name (SNI), on which the front routes
+    SHARED_MAILBOX = 6  # greeted PREAUTH, a card opens its person's own mailbox and no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,10 @@ def requirements(design: Design, policy: LoginPolicy, method: Method) -> tuple[R
         hosts = {e.host for e in design.endpoints if e.protocol == protocol}
         if design.discovery == "urls" and len(hosts) > 1:
             found[Requirement(Barrier.HOST_SETTING, (Feature.HOST_SETTING,))] = None
+        # A client that is greeted PREAUTH cannot say which mailbox it wants (RFC 9051 §6.2.2).
+        if protocol == "imap" and Mechanism.NONE in ways:
+            own = Requirement(Barrier.SHARED_MAILBOX, (Feature.HAS_OWN,), wanted=False)
+            found[own] = None
         beside = [e for e in design.endpoints
                   if (e.address, e.port) == (endpoint.address, endpoint.port)]  # fmt: skip
         if len({e.host for e in beside}) > 1:
@@ -284,7 +290,9 @@ def compatibility(
                 shares = {
                     feature: getattr(product, field) for field, feature in CAPABILITIES.items()
                 }
-                shares[Feature.PORT_BLOCKED] = people.port_blocked if software != WEBMAIL else 0.0
+                outside = software != WEBMAIL
+                shares[Feature.PORT_BLOCKED] = people.port_blocked if outside else 0.0
+                shares[Feature.HAS_OWN] = with_own(scenario, people, kind) if outside else 0.0
                 stopped = _stopped(asked[method], shares)
                 found.add(name, software, label, method, accesses * share, stopped)
     return found

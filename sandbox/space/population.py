@@ -32,6 +32,7 @@ __all__ = [
     "holders_of",
     "mailbox_counts",
     "power_of_tenth",
+    "with_own",
 ]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
@@ -61,6 +62,7 @@ class _Stream(IntEnum):
     SITE = 6
     FIREWALL = 7
     FEATURE = 8  # and the following, one a feature
+    OWN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,17 @@ def holders_of(scenario: Scenario, kind: BalKind) -> int:
     return round(scenario.mailboxes.holders) if kind is BalKind.ORG else 1
 
 
+def with_own(scenario: Scenario, people: Population, kind: BalKind) -> float:
+    """Return the share of accesses to a kind of mailbox whose person has one of her own too.
+
+    Holders of shared mailboxes have personal ones as far as these go round.
+    """
+    holders = people.shared_mailboxes * holders_of(scenario, kind)
+    if kind is not BalKind.ORG or holders == 0:
+        return 0.0
+    return min(1.0, people.personal_mailboxes / holders)
+
+
 def _accesses(
     scenario: Scenario, people: Population, number: int, kind: BalKind,
     operators: NDArray[np.int64], seed: int, replication: int,
@@ -240,6 +253,9 @@ def _accesses(
         [draw(_Stream.FEATURE + row, total)[which] for row in range(len(CAPABILITIES))]
     )
     outside = software != SOFTWARE.index("webmail")
+    features_of = _features(scenario, product, blocked & outside, features)
+    own = draw(_Stream.OWN, total)[which] < with_own(scenario, people, kind)
+    features_of |= np.where(own & outside, int(Feature.HAS_OWN), 0)
     return Accesses(
         kind=np.full(len(which), int(kind), dtype=np.int8),
         population=np.full(len(which), number, dtype=np.int8),
@@ -248,7 +264,7 @@ def _accesses(
         software=software,
         product=product,
         rtt=rtt,
-        features=_features(scenario, product, blocked & outside, features),
+        features=features_of,
         mailbox=which // holders + base,
         site=site + base,
         identity=which + base,
