@@ -54,13 +54,16 @@ def post() -> Iterator[tuple[Post, Door]]:
 
 async def _send(door: Door, password: bytes) -> None:
     wire = await Wire.open(door, 20.0)
-    smtp = Smtp(wire)
-    await smtp.greeted()
-    await smtp.hello()
-    await smtp.authenticate("PLAIN", b"\0me\0" + password, at_once=True)
-    await smtp.send("me@x.test", ("a@x.test", "b@x.test"), CONTENT)
-    await smtp.quit()
-    wire.close()
+    try:
+        smtp = Smtp(wire)
+        await smtp.greeted()
+        await smtp.hello()
+        await smtp.authenticate("PLAIN", b"\0me\0" + password, at_once=True)
+        await smtp.send("me@x.test", ("a@x.test", "b@x.test"), CONTENT)
+        await smtp.quit()
+    finally:
+        wire.close()
+        await asyncio.sleep(0)
 
 
 def test_a_message_arrives_as_it_was(post: tuple[Post, Door]) -> None:
