@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from sandbox.observations.observations import NAMED_OPERATORS
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
-from sandbox.simulation.model import NEVER, PEOPLE, Inputs, Kind, Model, as_server_time
+from sandbox.simulation.model import LISTED, NEVER, PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, capacity_of
@@ -282,6 +283,7 @@ def _rings(
 def build_model(
     space: Space, design: Design, policy: LoginPolicy | None = None, *,
     capacity: Capacity | None = None, only: NDArray[np.bool_] | None = None,
+    dns_miss: Mapping[str, float] | None = None,
 ) -> Model:  # fmt: skip
     """Make one design of a space ready to run.
 
@@ -293,6 +295,8 @@ def build_model(
         capacity: what it runs on; None: what operators of its size have.
         only: bool (A,), whose traffic to run, so that designs run the same; None: all. Who cannot
             connect under this design and policy has none.
+        dns_miss: by endpoint, the probability that a resolver has forgotten its name; None: as the
+            accesses of this space share their resolvers.
 
     Raises:
         UserError: nobody is left.
@@ -315,7 +319,7 @@ def build_model(
     space = replace(space, accesses=whole.only(kept))
     accesses = space.accesses
     layout = builder.layout()
-    miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
+    miss = dns_miss or {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
     classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries))
     order, phase, polls = _rings(space, whole, kept)
@@ -349,6 +353,7 @@ def build_model(
         sends=sends,
         senders=senders,
         send_counts=send_counts,
+        listed=np.zeros((0, LISTED), dtype=np.int64),
         sender_exponent=np.array([power_of_tenth(scenario.traffic.top_tenth)]),
         recipients=receives if len(receives) else np.arange(len(accesses), dtype=np.int32),
         servers=np.concatenate(builder.servers),
