@@ -113,6 +113,12 @@ def test_the_live_space_needs_no_scientific_library(verb: str) -> None:
         (["compare", "demo", "--design", "inconnu"], "not known"),
         (["compare", "demo", "--replications", "0"], "must be 1 to 1000"),
         (["compare", "demo", "--replications", "x"], "whole number or auto"),
+        (["compare", "demo", "--backend", "dask"], "needs --scheduler"),
+        (["compare", "demo", "--scheduler", "tcp://127.0.0.1:1"], "goes with --backend dask only"),
+        (
+            ["compare", "demo", "--backend", "dask", "--scheduler", "x", "--workers", "2"],
+            "is for this machine only",
+        ),
         (["compare", "demo", "--scale", "-1"], "range"),
         (["compare", "demo", "--seed", "-1"], "range"),
         (["compare", "demo", "--engine", "quantum"], "not one of"),
