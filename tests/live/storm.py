@@ -1,4 +1,4 @@
-"""A reconnection storm on the live space: connections kept idle, cut by a kill, coming back.
+"""A reconnection storm on the live space: one of three operators killed, its clients coming back.
 
 As a program it prints the figure of docs/model.md: `python -m tests.live.storm [CONNECTIONS]`.
 """
@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -16,14 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.analysis.incidents import BACK, back_after
+from sandbox.live.crew_process import LASTING
 from sandbox.live.mailer import Way, choose
 from tests.live.killed import ENDED, Process, Tree, connect, login
 
 OPTIONS = (
-    "demo", "--operators", "3", "--design", "single-endpoint", "--keys", "p256",
-    "--behaviour", "approve", "--loopback", "208",
+    "demo", "--operators", "3", "--processes", "3", "--design", "single-endpoint",
+    "--keys", "p256", "--behaviour", "approve", "--loopback", "208",
 )  # fmt: skip
-AT_ONCE = 16  # who connect together before the storm: as many as keep the servers busy
+AT_ONCE = 16  # who connect together before the storm: as many as keep the server busy
+BYSTANDERS = 5  # connections to each of the other operators
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Kept:
         way: to the mailbox.
         back_off: mean pause before it tries again, s; exponential.
         chance: draws the pauses.
-        back: when it was idle again, on the monotonic clock.
+        back: when it was idle, on the monotonic clock, each time.
     """
 
     way: Way
@@ -69,11 +72,9 @@ class Kept:
                 pass
         while True:
             await asyncio.sleep(self.chance.expovariate(1 / self.back_off))
-            try:
+            with contextlib.suppress(*ENDED):
                 await self.begin()
-            except ENDED:
-                continue
-            return
+                return
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,11 @@ class Storm:
     Attributes:
         connections: that were cut.
         back_off: mean pause.
-        processor: that one login takes of the servers, before the storm.
-        service: of one login when only the servers bound them, before the storm and after it: on a
-            busy machine it is more than the processor takes.
+        processor: that one login takes of the operator, before the storm.
+        service: of one login when only the operator bounds them, before the storm and after it: on
+            a busy machine it is more than the processor takes.
         returned: when each was back, from the moment that the first could be, sorted.
+        disturbed: connections to other operators that ended.
     """
 
     connections: int
@@ -94,6 +96,7 @@ class Storm:
     processor: float
     service: tuple[float, float]
     returned: tuple[float, ...]
+    disturbed: int
 
     @property
     def measured(self) -> float:
@@ -105,14 +108,10 @@ class Storm:
         return back_after(self.connections, 1, service, self.back_off, seed=1)
 
 
-def spent(process: Process) -> float:
-    """Return the processor time of the servers until now, s."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii").split()
-    ticks = 0
-    for pid in (process.pid, *children):
-        facts = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        ticks += int(facts[11]) + int(facts[12])  # utime, stime
-    return ticks / os.sysconf("SC_CLK_TCK")
+def spent(pid: int) -> float:
+    """Return the processor time of a process until now, s."""
+    facts = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime
 
 
 async def fill(kept: list[Kept]) -> tuple[list[asyncio.StreamReader], float]:
@@ -129,41 +128,59 @@ async def fill(kept: list[Kept]) -> tuple[list[asyncio.StreamReader], float]:
     return readers, (time.monotonic() - begun) / len(kept)
 
 
-def clients(sheet: Tree, count: int, back_off: float) -> list[Kept]:
-    """Share so many connections out over the people and applications of all operators."""
-    ways = [choose(sheet, each["address"], "imap") for each in sheet["accounts"]]
+def clients(sheet: Tree, operator: Tree, count: int, back_off: float) -> list[Kept]:
+    """Share so many connections out over the people and applications of an operator."""
+    ways = [
+        choose(sheet, each["address"], "imap")
+        for each in sheet["accounts"]
+        if each["operator"] == operator["name"]
+    ]
     return [
         Kept(ways[number % len(ways)], back_off, random.Random(number)) for number in range(count)
     ]
 
 
+async def restarted(process: Process, killed: int) -> None:
+    """Wait until the space says that the operator of a killed process is there again."""
+    while (sheet := process.sheet()) is None or sheet["operators"][0]["pid"] == killed:
+        await asyncio.sleep(0.02)
+
+
 async def _storm(folder: Path, connections: int, back_off: float) -> Storm:
     with Process(folder, *OPTIONS) as process:
-        kept = clients(process.ready(), connections, back_off)
-        begun = spent(process)
+        sheet, started = process.ready(), time.monotonic()
+        victim, *others = sheet["operators"]
+        kept = clients(sheet, victim, connections, back_off)
+        spared = [one for each in others for one in clients(sheet, each, BYSTANDERS, back_off)]
+        begun = spent(victim["pid"])
         readers, before = await fill(kept)
-        processor = (spent(process) - begun) / connections
+        processor = (spent(victim["pid"]) - begun) / connections
+        quiet, _ = await fill(spared)
+        watched = [asyncio.create_task(reader.read()) for reader in quiet]
         waiting = [
             asyncio.create_task(each.live(reader))
             for each, reader in zip(kept, readers, strict=True)
         ]
-        process.kill()
-    with Process(folder, *OPTIONS) as process:
-        # Pauses have no memory: whoever is refused meanwhile waits as long as from now on.
-        while process.sheet() is None:
-            await asyncio.sleep(0.02)
+        # Who dies young is not started again.
+        await asyncio.sleep(max(0.0, started + LASTING + 1 - time.monotonic()))
+        os.kill(victim["pid"], signal.SIGKILL)
+        # Pauses have no memory: whoever is refused meanwhile waits as long as from then on.
+        await restarted(process, victim["pid"])
         ready = time.monotonic()
         await asyncio.gather(*waiting)
+        disturbed = sum(each.done() for each in watched)
         assert all(len(each.back) == 2 for each in kept)
         ends = sorted(each.back[-1] for each in kept)
         _, after = await fill(kept)
+        for each in watched:
+            each.cancel()
     begin = min(ready, ends[0])
     returned = tuple(each - begin for each in ends)
-    return Storm(connections, back_off, processor, (before, after), returned)
+    return Storm(connections, back_off, processor, (before, after), returned, disturbed)
 
 
 def storm(folder: Path, connections: int, back_off: float) -> Storm:
-    """Bring three operators up, keep connections, kill, restart, count who is back and when."""
+    """Bring three operators up, keep connections, kill one, count who is back and when."""
     return asyncio.run(_storm(folder, connections, back_off))
 
 
@@ -176,9 +193,10 @@ def _main(connections: int) -> None:
             f"{connections} connections, pauses of {back_off:g} s: {seen.measured:.1f} s measured;"
             f" {low:.1f} to {high:.1f} s predicted from {1000 * min(seen.service):.1f} to"
             f" {1000 * max(seen.service):.1f} ms a login, {seen.predicted(seen.processor):.1f} s"
-            f" from {1000 * seen.processor:.1f} ms of processor"
+            f" from {1000 * seen.processor:.1f} ms of processor; {seen.disturbed} others disturbed",
+            flush=True,
         )
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]) if len(sys.argv) > 1 else 3000)
+    _main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
