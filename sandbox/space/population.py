@@ -29,8 +29,7 @@ __all__ = [
     "BalKind",
     "Space",
     "build_space",
-    "holders_of",
-    "mailbox_counts",
+    "expected_accesses",
     "power_of_tenth",
     "with_own",
 ]
@@ -177,7 +176,7 @@ def _features(scenario: Scenario, product: NDArray[np.int16], blocked: NDArray[n
     return bits
 
 
-def mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
+def _mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
     """Return mailboxes by population and kind, int64 (P, 3), active or not."""
     counts = np.zeros((len(scenario.populations), len(BalKind)), dtype=np.int64)
     for number, people in enumerate(scenario.populations.values()):
@@ -192,9 +191,16 @@ def mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
     return counts
 
 
-def holders_of(scenario: Scenario, kind: BalKind) -> int:
+def _holders_of(scenario: Scenario, kind: BalKind) -> int:
     """Return the accesses of one mailbox of a kind."""
     return round(scenario.mailboxes.holders) if kind is BalKind.ORG else 1
+
+
+def expected_accesses(scenario: Scenario, people: Population, kind: BalKind) -> float:
+    """Return the active accesses of a population's mailboxes of a kind, expected."""
+    per_unit = (people.personal_mailboxes, people.shared_mailboxes, people.application_mailboxes)
+    holders = np.rint(scenario.mailboxes.holders) if kind is BalKind.ORG else 1.0
+    return people.units * people.deployment * per_unit[kind] * people.active * holders
 
 
 def with_own(scenario: Scenario, people: Population, kind: BalKind) -> float:
@@ -202,10 +208,11 @@ def with_own(scenario: Scenario, people: Population, kind: BalKind) -> float:
 
     Holders of shared mailboxes have personal ones as far as these go round.
     """
-    holders = people.shared_mailboxes * holders_of(scenario, kind)
-    if kind is not BalKind.ORG or holders == 0:
+    if kind is not BalKind.ORG:
         return 0.0
-    return min(1.0, people.personal_mailboxes / holders)
+    holders = np.maximum(people.shared_mailboxes * np.rint(scenario.mailboxes.holders), 1e-9)
+    share: float = np.minimum(1.0, people.personal_mailboxes / holders)
+    return share
 
 
 def _accesses(
@@ -223,7 +230,7 @@ def _accesses(
     order = np.argsort(draw(_Stream.OPERATOR, mailboxes), kind="stable")
     operator = np.repeat(np.arange(len(operators)), operators)[order]
     kept = np.flatnonzero(draw(_Stream.ACTIVE, mailboxes) < people.active)
-    holders = holders_of(scenario, kind)
+    holders = _holders_of(scenario, kind)
     total = mailboxes * holders
     which = (kept[:, None] * holders + np.arange(holders)).reshape(-1)
     if kind is BalKind.APP:
@@ -320,7 +327,7 @@ def build_space(
             where=f"scale {scale}",
         )
     parts: list[Accesses] = []
-    counts = mailbox_counts(scenario, scale)
+    counts = _mailbox_counts(scenario, scale)
     of_operator = np.zeros(scenario.operators.count, dtype=np.int64)
     for number, (name, people) in enumerate(scenario.populations.items()):
         for kind in BalKind:
