@@ -24,7 +24,7 @@ from sandbox.psc.notifications import loopback
 from sandbox.psc.outage import Window, outage_at
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
 from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import Reply, refusal_reply
+from sandbox.psc.replies import HttpReply, refusal_reply
 from sandbox.psc.settings import Settings
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import Store, fingerprint
@@ -207,7 +207,7 @@ class Foundation:
 
     def refuse(
         self, refused: Refused, credentials: Credentials | None = None, ticket: str | None = None
-    ) -> Reply:
+    ) -> HttpReply:
         """Log a refusal with its explanation and return the standard's answer."""
         client_id, basic = None, False
         if credentials is not None:

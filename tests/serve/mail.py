@@ -8,7 +8,7 @@ import ssl
 import tempfile
 from pathlib import Path
 
-from sandbox.operators.imap import Service, Settings, serve
+from sandbox.operators.imap import ImapService, ImapSettings, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import MailDoor
 from sandbox.operators.login import Logins
@@ -22,7 +22,7 @@ from sandbox.operators.model import (
 )
 from sandbox.operators.observing import Nobody
 from sandbox.operators.post import PostOffice
-from sandbox.operators.smtp import Limits, SubmissionServer
+from sandbox.operators.smtp import SmtpLimits, SubmissionServer
 from sandbox.operators.store import MailStore
 from sandbox.serve import DoorLimits, Pool
 from tests.operators.listening import a_listener
@@ -73,15 +73,15 @@ class MailServer:
         before_login = min(limits.first_seconds, limits.idle_seconds, 60.0)
         stalled = 120.0 if math.isinf(limits.stalled_seconds) else limits.stalled_seconds
         if self._protocol == "imap":
-            settings = Settings(login_seconds=before_login, stalled_seconds=stalled)
-            protocol = serve(Service(store, logins, settings=settings))
+            settings = ImapSettings(login_seconds=before_login, stalled_seconds=stalled)
+            protocol = serve(ImapService(store, logins, settings=settings))
         else:
             post = PostOffice(store, operator="op1", domains=frozenset({"op1.mssante.test"}),
                               host="localhost", journal=logins.journal,
                               observer=logins.observer)  # fmt: skip
             server = SubmissionServer(
                 post, logins, may_receive=lambda _: None,
-                limits=Limits(login_seconds=before_login),
+                limits=SmtpLimits(login_seconds=before_login),
             )  # fmt: skip
             protocol = server.protocol  # type: ignore[assignment]
         self._door = MailDoor([self._listener], protocol, limits, pool=self._pool)

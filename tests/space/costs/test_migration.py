@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from sandbox.space.costs import PAYERS, migration_cost
-from sandbox.space.costs.migration import Migration
+from sandbox.space.costs.migration import MigrationBill
 from sandbox.space.designs import BUILT_IN
 from tests.space.plan import planned
 
 OPERATORS = 14  # of the demonstration
 
 
-def plan(design: str = "multi-endpoint", inputs: dict[str, float] | None = None) -> Migration:
+def plan(design: str = "multi-endpoint", inputs: dict[str, float] | None = None) -> MigrationBill:
     found = migration_cost(BUILT_IN[design], planned(dict(inputs or {})))
     assert found is not None
     return found
 
 
-def item(found: Migration, name: str) -> list[float]:
+def item(found: MigrationBill, name: str) -> list[float]:
     return [bill.items[name] for bill in found.central]
 
 
