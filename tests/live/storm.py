@@ -44,6 +44,7 @@ class Kept:
     back_off: float
     chance: random.Random
     back: list[float] = field(default_factory=list)
+    _writer: asyncio.StreamWriter | None = None
 
     async def begin(self) -> asyncio.StreamReader:
         """Connect, log in, open the INBOX, wait for news (RFC 2177).
@@ -51,7 +52,9 @@ class Kept:
         Raises:
             ConnectionError: no connection, or no login for now: revocation cannot be told, say.
         """
+        self.end()
         reader, writer = await connect(self.way)
+        self._writer = writer
         asked = f"a AUTHENTICATE EXTERNAL {login(self.way)}", "b SELECT INBOX", "c IDLE"
         await reader.readuntil(b"\n")
         for command in asked:
@@ -59,11 +62,15 @@ class Kept:
             while (line := await reader.readuntil(b"\n")).startswith(b"* "):
                 pass
             if line.startswith(b"a NO [UNAVAILABLE]"):
-                writer.transport.abort()
                 raise ConnectionError(line)
             assert line.startswith((command[:1].encode() + b" OK", b"+ ")), line
         self.back.append(time.monotonic())
         return reader
+
+    def end(self) -> None:
+        """Cut its connection, if it has one."""
+        if self._writer is not None:
+            self._writer.transport.abort()
 
     async def live(self, reader: asyncio.StreamReader) -> None:
         """Wait until the connection ends, then come back; after a refusal, try again."""
@@ -174,6 +181,8 @@ async def _storm(folder: Path, connections: int, back_off: float) -> Storm:
         _, after = await fill(kept)
         for each in watched:
             each.cancel()
+        for one in (*kept, *spared):
+            one.end()
     begin = min(ready, ends[0])
     returned = tuple(each - begin for each in ends)
     return Storm(connections, back_off, processor, (before, after), returned, disturbed)
