@@ -44,6 +44,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "compare",
         "Comparer les architectures. / Compare the designs.",
     ),
+    "replay": (
+        "sandbox.twin.cli_replay",
+        "replay",
+        "Rejouer sur de vraies sockets. / Replay on real sockets.",
+    ),
     "scenario": (
         "sandbox.space.cli_scenario",
         "scenario",
