@@ -47,7 +47,7 @@ from sandbox.operators.auth.psc_client import CibaRequest
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.psc import Client, Clock, Options, Running
+from sandbox.psc import Client, Clock, ProviderOptions, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.server import ProviderServer
@@ -379,7 +379,7 @@ class LiveSpace:
             self._tell(room.warning)
         self._psc = ProviderServer(
             self.wire.psc,
-            Options(
+            ProviderOptions(
                 people=people,
                 clients=clients,
                 behaviour=self.wire.phones,

@@ -32,13 +32,13 @@ from sandbox.psc.tokens import TokenService
 from sandbox.space.errors import UserError
 from sandbox.space.laws import sourced_methods
 
-__all__ = ["FOREVER", "Foundation", "Options"]
+__all__ = ["FOREVER", "Foundation", "ProviderOptions"]
 
 FOREVER = 4e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ProviderOptions:
     """What a provider is made of beside its settings."""
 
     people: People | None = None
@@ -71,11 +71,11 @@ class Foundation:
         *,
         mtls_origin: str | None = None,
         wallet_origin: str | None = None,
-        options: Options | None = None,
+        options: ProviderOptions | None = None,
         store: Store | None = None,
         clock: Clock | None = None,
     ) -> None:
-        options = options or Options()
+        options = options or ProviderOptions()
         # Always taken before the store's own lock: the other order could deadlock.
         self.lock = threading.RLock()
         self.settings = settings

@@ -15,7 +15,7 @@ from sandbox.psc.client_auth import Credentials
 from sandbox.psc.clients import Client
 from sandbox.psc.clock import Clock
 from sandbox.psc.fault_rules import imposed, spoiled
-from sandbox.psc.foundation import Foundation, Options
+from sandbox.psc.foundation import Foundation, ProviderOptions
 from sandbox.psc.jose import ASYMMETRIC, BadTokenError, read_jwt
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import NO_STORE, HttpReply
@@ -23,7 +23,7 @@ from sandbox.psc.requests import Opening, Requests
 from sandbox.psc.settings import Settings
 from sandbox.psc.store import Store
 
-__all__ = ["Options", "Provider"]
+__all__ = ["Provider", "ProviderOptions"]
 
 
 class Provider(Foundation):
@@ -36,7 +36,7 @@ class Provider(Foundation):
         *,
         mtls_origin: str | None = None,
         wallet_origin: str | None = None,
-        options: Options | None = None,
+        options: ProviderOptions | None = None,
         store: Store | None = None,
         clock: Clock | None = None,
     ) -> None:

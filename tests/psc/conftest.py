@@ -17,7 +17,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from sandbox.psc import Client, Clock, Options, Provider, Running, running, settings_for
+from sandbox.psc import Client, Clock, Provider, ProviderOptions, Running, running, settings_for
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.grants import introspect, logout, revoke, token
 from sandbox.psc.jose import KeyRing
@@ -96,7 +96,7 @@ def basic(client_id: str, secret: str = SECRET) -> str:
 
 
 def make_provider(profile: str = "core", **changes: Any) -> Provider:
-    options = changes.pop("options", Options(clients=CLIENTS))
+    options = changes.pop("options", ProviderOptions(clients=CLIENTS))
     if changes.get("store") is None:
         # One generated ring for all tests: RSA keys are slow to make.
         options = replace(options, ring=copy.copy(RING))
@@ -246,13 +246,13 @@ def http(server: Running, **members: Any) -> httpx.Client:
 
 @pytest.fixture(scope="session")
 def core_server() -> Iterator[Running]:
-    with running("core", options=Options(clients=CLIENTS)) as server:
+    with running("core", options=ProviderOptions(clients=CLIENTS)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def psc_server() -> Iterator[Running]:
-    with running("psc", options=Options(clients=CLIENTS)) as server:
+    with running("psc", options=ProviderOptions(clients=CLIENTS)) as server:
         yield server
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.psc import BuiltInPeople, Client, Options, running
+from sandbox.psc import BuiltInPeople, Client, ProviderOptions, running
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.people import BUILT_IN
 from sandbox.psc.sms import SmsLaw
@@ -186,7 +186,7 @@ def emulator() -> Iterator[Emulator]:
         jwks={"keys": [KEY.as_dict(private=False)]},
         request_signing_alg="ES256",
     )
-    options = Options(clients=(*CLIENTS, signed))
+    options = ProviderOptions(clients=(*CLIENTS, signed))
     with running("psc", options=options) as server, http(server) as client:
         yield Emulator(server, client)
 

@@ -16,7 +16,7 @@ from sandbox.operators.auth.ecps_token import TokenLogin, TokenPolicy
 from sandbox.operators.auth.psc_client import Timing
 from sandbox.operators.model import Accepted, Rejected, SaslName, TokenCredentials
 from sandbox.operators.refusals import LoginAnswer
-from sandbox.psc import Behaviour, Options, Running
+from sandbox.psc import Behaviour, ProviderOptions, Running
 from sandbox.psc.ciba import RequestState
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.tokens import TokenGrant
@@ -38,7 +38,7 @@ from .world import CHANNEL, ELSEWHERE, Try, World, password
 
 @pytest.fixture(scope="module")
 def started(annuaire: Directory) -> Iterator[Running]:
-    options = Options(people=DirectoryPeople(annuaire), behaviour=APPROVES)
+    options = ProviderOptions(people=DirectoryPeople(annuaire), behaviour=APPROVES)
     with frozen_provider(options=options) as running_psc:
         yield running_psc
 
