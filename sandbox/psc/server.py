@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.observations.reasons import Reason, Words
 from sandbox.psc.certificates import psc_files
 from sandbox.psc.ciba import AuthRequest, Decision
 from sandbox.psc.clock import Clock
@@ -33,6 +34,25 @@ HOST = "127.0.0.1"
 # FAPI 1.0 part 2, 8.5; BCP 195: what is left of TLS 1.2 with an RSA certificate.
 FAPI_CIPHERS = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
 LONGEST_NAP = 3_600.0
+
+
+# No handshake with it ends, so that it has no answer in HTTP.
+UNTRUSTED = Reason(
+    "certificate-untrusted",
+    "RFC 8446 6.2; RFC 8705 2",
+    Words(
+        "Aucune autorité de l'espace n'a signé le certificat du client : alerte TLS.",
+        "No authority of the space signed the client's certificate: TLS alert.",
+    ),
+    Words(
+        "Présenter un certificat des autorités de l'espace (`ca` de psc.json, pki issue).",
+        "Present a certificate of the space's authorities (`ca` of psc.json, pki issue).",
+    ),
+)
+
+
+def _distrusted(provider: Provider, why: str) -> None:
+    provider.events.explained(provider.now(), UNTRUSTED, detail=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +236,7 @@ class ProviderServer:
                     files.chain, files.key, authorities=files.ca.read_text("ascii"),
                     client_certificate=way.asks,
                     ciphers=FAPI_CIPHERS if self._settings.fapi else CIPHERS,
+                    distrusts=lambda why: _distrusted(provider, why),
                 )  # fmt: skip
                 server = HttpServer(
                     app=answering, bound=way.bound, context=context, pool=self._pool
