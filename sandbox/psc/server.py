@@ -18,7 +18,7 @@ from sandbox.psc.clock import Clock
 from sandbox.psc.control import control_routes
 from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.notifications import Sender
-from sandbox.psc.provider import Options, Provider
+from sandbox.psc.provider import Provider, ProviderOptions
 from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
 from sandbox.psc.web import CertificateRequired, application, service_name
@@ -176,7 +176,7 @@ class ProviderServer:
     def __init__(
         self,
         settings: Settings,
-        options: Options,
+        options: ProviderOptions,
         *,
         files: TlsFiles,
         port: int,
@@ -268,7 +268,7 @@ def running(
     port: int = 0,
     mtls_port: int = 0,
     host_name: str = "localhost",
-    options: Options | None = None,
+    options: ProviderOptions | None = None,
     state: Path | None = None,
     clock: Clock | None = None,
     files: TlsFiles | None = None,
@@ -285,7 +285,7 @@ def running(
     with tempfile.TemporaryDirectory(prefix="psc-") as folder:
         server = ProviderServer(
             settings_for(profile, **changes),
-            options or Options(),
+            options or ProviderOptions(),
             files=files or psc_files(Path(folder), rsa=changes.get("fapi", False)),
             port=port,
             mtls_port=mtls_port,
