@@ -25,7 +25,7 @@ from sandbox.live.crew import Crew, Crewed, CrewPlan
 from sandbox.live.crew_process import CrewProcess
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
-from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
+from sandbox.live.keys import AUTHORITY, Keys, WantedCertificate, application, card, relay, server
 from sandbox.live.own_ciba import own_providers
 from sandbox.live.plan import OFFSET, CertificatePlan, OperatorPlan, SpacePlan, plan_space
 from sandbox.live.room import Room, open_files, share_out
@@ -47,7 +47,7 @@ from sandbox.operators.auth.psc_client import CibaRequest
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.psc import Client, Clock, Options, Running
+from sandbox.psc import Client, Clock, ProviderOptions, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.server import ProviderServer
@@ -295,6 +295,7 @@ class LiveSpace:
             port_offset=founding.port_offset,
             block=founding.block,
         )
+        self._process_count()
         if free is None:
             stack.enter_context(held_block(founding.block))
         self.folder.keep(founding)
@@ -335,7 +336,7 @@ class LiveSpace:
         if not (self.folder.path / "pki" / "ca.json").exists():
             self._tell("Clés et certificats, une fois… / Keys and certificates, once…")
         self.keys = Keys(self.folder.path, urls, KeyKind(founding.keys))
-        wanted: dict[str, Wanted] = {}
+        wanted: dict[str, WantedCertificate] = {}
         for path, place, names in shared_certificates(plan):
             made = CertificatePlan(path=path, names=names, addresses=(place.address,))
             wanted[path] = server(made, AUTHORITY)
@@ -379,7 +380,7 @@ class LiveSpace:
             self._tell(room.warning)
         self._psc = ProviderServer(
             self.wire.psc,
-            Options(
+            ProviderOptions(
                 people=people,
                 clients=clients,
                 behaviour=self.wire.phones,
@@ -446,8 +447,7 @@ class LiveSpace:
 
     def _man(self, stack: contextlib.ExitStack, room: Room) -> None:
         """Start the operators: here, or shared out to processes, the largest first in turn."""
-        plans, asked = self.plan.operators, self._options.processes
-        count = min(os.cpu_count() or 1, len(plans)) if asked == "auto" else asked
+        plans, count = self.plan.operators, self._process_count()
         start = time.time()
         if not count:
             crew = Crew(
@@ -459,10 +459,6 @@ class LiveSpace:
             self._crews.append(stack.enter_context(crew))
             self.operators = crew.operators
             return
-        if not 1 <= count <= len(plans):
-            raise UserError(
-                "attendu", "expected", where=f"processes {count}", then=f"1 … {len(plans)}"
-            )
         crews = [
             CrewProcess(
                 tuple(each.label for each in plans[number::count]),
@@ -477,6 +473,14 @@ class LiveSpace:
             entering = [pool.submit(stack.enter_context, crew) for crew in crews]
         for each in entering:
             each.result()
+
+    def _process_count(self) -> int:
+        """Return how many processes the operators have of their own, 0 for none."""
+        most, asked = len(self.plan.operators), self._options.processes
+        count = min(os.cpu_count() or 1, most) if asked == "auto" else asked
+        if not 0 <= count <= most:
+            raise UserError("attendu", "expected", where=f"processes {count}", then=f"1 … {most}")
+        return count
 
     def _crew_plan(
         self, operators: tuple[OperatorPlan, ...], list_file: str, start: float
@@ -530,11 +534,13 @@ class LiveSpace:
         return replace(wire, operator=replace(wire.operator, access=access))
 
 
-def _personal(directory: Directory, accounts: tuple[CastAccount, ...]) -> dict[str, Wanted]:
+def _personal(
+    directory: Directory, accounts: tuple[CastAccount, ...]
+) -> dict[str, WantedCertificate]:
     """Want the cards and certificates of the cast."""
     from sandbox.directory.identities import application_of, card_holder
 
-    wanted: dict[str, Wanted] = {}
+    wanted: dict[str, WantedCertificate] = {}
     for account in accounts:
         for holder in account.holders:
             path = holder.certificate
