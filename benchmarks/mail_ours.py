@@ -16,6 +16,7 @@ import pyotp
 
 from benchmarks.mail_load import Account, Operator
 from benchmarks.mail_peers import Side, client_context
+from sandbox.space.loader import find_scenario
 
 __all__ = ["by_method", "our_space"]
 
@@ -26,11 +27,9 @@ SERVER = """
 import sys
 from pathlib import Path
 from sandbox.live.space import LiveOptions, LiveSpace
-from sandbox.operators.auth.access_control import AccessPolicy
-from sandbox.operators.auth.totp import TotpPolicy
 options = LiveOptions(
-    scenario="demo", designs=(sys.argv[2],), operators=2, folder=Path(sys.argv[1]), keys="p-256",
-    behaviour="approve", access=AccessPolicy(totp=TotpPolicy(once=False)),
+    scenario=sys.argv[3], designs=(sys.argv[2],), operators=2, folder=Path(sys.argv[1]),
+    keys="p-256", behaviour="approve",
 )
 with LiveSpace(options) as space:
     print("ready", flush=True)
@@ -71,8 +70,11 @@ def by_method(sheet: dict[str, Any], operator: str, method: str) -> Operator:
 def our_space() -> Iterator[tuple[Side, dict[str, Any]]]:
     """Run a space of two operators; give its side (logins by TOTP) and its sheet."""
     with tempfile.TemporaryDirectory(prefix="mss-bench-") as folder:
+        scenario = Path(folder) / "demo.toml"
+        shipped = find_scenario("demo").read_text("utf-8")
+        scenario.write_text(f"{shipped}\n[policies]\ntotp_once = false\n", "utf-8")
         child = subprocess.Popen(
-            [sys.executable, "-c", SERVER, folder, DESIGN],
+            [sys.executable, "-c", SERVER, folder, DESIGN, str(scenario)],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:

@@ -36,6 +36,7 @@ OTHERS: dict[str, Any] = {
     "policies.ticket_seconds": 0,
     "policies.totp_step": 60,
     "policies.totp_once": 0,
+    "policies.totp_window": 0,
     "policies.imap_keepalive": 0,
     "network.tls13_server": 0,
 }

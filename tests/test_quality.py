@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Each package knows only those before it.
 ORDER = [
-    "space", "observations", "simulation", "serve", "trust", "directory", "psc", "operators",
-    "clients", "live", "conformance", "analysis", "console",
+    "space", "workers", "observations", "simulation", "decision", "serve", "trust", "directory",
+    "psc", "operators", "clients", "live", "conformance", "analysis", "console",
 ]  # fmt: skip
 MODULES = sorted((ROOT / "sandbox").rglob("*.py"))
 

@@ -29,7 +29,8 @@ MOST_INPUTS = 12
 NAME_WIDTH = 30
 # Tol's light and muted palettes: safe too, and never taken for the colour of a design.
 BARRIER_COLOURS = dict(zip(
-    BARRIERS, ("#77AADD", "#99DDFF", "#EEDD88", "#FFAABB", "#EE8866", "#BBCC33"), strict=True
+    BARRIERS, ("#77AADD", "#99DDFF", "#EEDD88", "#FFAABB", "#EE8866", "#BBCC33", "#DDDDDD"),
+    strict=True,
 ))  # fmt: skip
 PAYERS = {
     "operators": (Text("opérateurs", "operators"), "#77AADD"),

@@ -20,6 +20,7 @@ from sandbox.analysis.result import compare as run_comparison
 from sandbox.analysis.statistics import estimate
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
+from sandbox.workers.cli_backend import crew_of, workers_options
 
 __all__ = ["compare"]
 
@@ -176,11 +177,7 @@ def show(comparison: Comparison) -> None:
     show_default=True,
     help="Part des BAL et des messages. / Share of mailboxes and messages.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    help="Processus à la fois ; défaut : un par cœur. / Processes; default: one a core.",
-)
+@workers_options
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -199,8 +196,8 @@ def show(comparison: Comparison) -> None:
 )
 def compare(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, engine: str,
-    replications: int | None, seed: int, scale: float, workers: int | None,
-    out: Path | None, *, trace: bool, sensitivity: bool,
+    replications: int | None, seed: int, scale: float, workers: int | None, backend: str,
+    scheduler: str | None, out: Path | None, *, trace: bool, sensitivity: bool,
 ) -> None:  # fmt: skip
     """Rejoue un scénario sous chaque architecture et les compare. / Replays a scenario.
 
@@ -208,6 +205,7 @@ def compare(
     (aout-2021, mai-2025, demo, panne-psc, pare-feu, bascule-ecps, deux-portes) or a TOML file.
     Interrupted, it keeps what is finished: the same command resumes.
     """
+    crew = crew_of(workers, backend, scheduler)
     loaded = load_scenario(scenario)
     folder = out or Path("out") / loaded.name
     try:
@@ -215,8 +213,8 @@ def compare(
             result = run_comparison(
                 loaded, out=folder, progress=progress, designs=designs,
                 login_policy=login_policy, engine=engine,
-                replications=replications, seed=seed, scale=scale, workers=workers,
-                trace=trace, sensitivity=sensitivity,
+                replications=replications, seed=seed, scale=scale, workers=crew.count,
+                scheduler=crew.scheduler, trace=trace, sensitivity=sensitivity,
             )  # fmt: skip
     except KeyboardInterrupt:
         again = shlex.join(["mss-sandbox", *sys.argv[1:]])

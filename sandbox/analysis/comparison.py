@@ -30,6 +30,7 @@ from sandbox.space.incidents import Incident
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.population import Space, build_space
 from sandbox.space.scenario import Scenario
+from sandbox.workers.spread import Workers
 
 __all__ = ["Comparison", "Options", "run_comparison"]
 
@@ -47,7 +48,8 @@ class Options:
         login_policy: a name, `all`, or None for the scenario's.
         replications: how many, None: until the intervals are narrow enough.
         scale: share of mailboxes and messages.
-        workers: processes, None: one a processor.
+        workers: processes of this machine, None: one a processor.
+        scheduler: address of a Dask scheduler, whose workers do it instead of this machine.
         sensitivity: vary the uncertain inputs too.
     """
 
@@ -58,8 +60,14 @@ class Options:
     seed: int = 1
     scale: float = 1.0
     workers: int | None = None
+    scheduler: str | None = None
     trace: bool = False
     sensitivity: bool = True
+
+    @property
+    def crew(self) -> Workers:
+        """Who does the work."""
+        return Workers(self.workers, self.scheduler)
 
 
 @dataclass(frozen=True)
@@ -198,7 +206,7 @@ def _replicate(
     while True:
         found = run_tasks(
             _tasks(scenario, options, weighed, range(count)), root,
-            workers=options.workers,
+            workers=options.crew,
             progress=lambda share: progress("comparison", share),
         )  # fmt: skip
         runs = _by_name(weighed, found)
@@ -230,7 +238,7 @@ def _sweep(
         single = Options(**{**_fields(options), "replications": 1, "trace": False})
         found = run_tasks(
             _tasks(point, single, weighed, range(1)), root / f"sweep-{number:02d}",
-            workers=options.workers,
+            workers=options.crew,
             progress=lambda share, number=number: progress(  # type: ignore[misc]
                 "sweep", (number + share) / len(points)
             ),
@@ -275,7 +283,7 @@ def run_comparison(
             one, which lives as long as the result.
         progress: called with the stage (a key of cli_compare.STAGES) and its share done.
         options: fields of Options: designs, login_policy, engine, replications, seed, scale,
-            workers, trace, sensitivity.
+            workers, scheduler, trace, sensitivity.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.
@@ -308,12 +316,12 @@ def run_comparison(
     sweep = _sweep(loaded, chosen, weighed, root, report)
     headroom = headroom_of(
         loaded, list(weighed.values()), seed=chosen.seed, scale=chosen.scale,
-        workers=chosen.workers, progress=lambda share: report("headroom", share),
+        workers=chosen.crew, progress=lambda share: report("headroom", share),
     )  # fmt: skip
     sensitivity = None
     if chosen.sensitivity and len(weighed) > 1:
         sensitivity = vary_inputs(
-            loaded, weighed, seed=chosen.seed, workers=chosen.workers,
+            loaded, weighed, seed=chosen.seed, workers=chosen.crew,
             progress=lambda share: report("sensitivity", share),
         )  # fmt: skip
     able = can_connect(space, [(each.design, each.policy) for each in weighed.values()])

@@ -21,7 +21,6 @@ from datetime import timedelta
 from typing import TypeVar
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from sandbox.observations.histogram import bin_middle
@@ -41,6 +40,7 @@ from sandbox.space.designs import Design
 from sandbox.space.methods import METHODS, Method
 from sandbox.space.population import Space, build_space
 from sandbox.space.scenario import Scenario
+from sandbox.workers.spread import HERE, Workers, spread
 
 __all__ = ["Breach", "Headroom", "find_knee", "headroom_of"]
 
@@ -292,7 +292,7 @@ def headroom_of(
     *,
     seed: int = 1,
     scale: float = 1.0,
-    workers: int | None = None,
+    workers: Workers = HERE,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Headroom]:
     """Return the headroom of each design, by name.
@@ -308,12 +308,12 @@ def headroom_of(
         for candidate in candidates
         for number in range(SAMPLES)
     ]
-    parallel = Parallel(n_jobs=workers or -1, backend="loky", batch_size=1, return_as="generator")
-    knees = []
-    for knee in parallel(delayed(_Sample.knee)(task) for task in tasks):
-        knees.append(knee)
+
+    def tell(shares: list[float]) -> None:
         if progress is not None:
-            progress(len(knees) / len(tasks))
+            progress(sum(shares) / len(shares))
+
+    knees = spread(_Sample.knee, tasks, workers, progress=tell)
     return {
         candidate.name: _together(knees[number * SAMPLES : (number + 1) * SAMPLES])
         for number, candidate in enumerate(candidates)

@@ -24,7 +24,13 @@ from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.candidates import Candidate
 from sandbox.space.capacity import Capacity, capacity_of
 from sandbox.space.compatibility import mechanisms_used
-from sandbox.space.incidents import NATIONAL_INCIDENTS, Incident, Thing, things_that_fail
+from sandbox.space.incidents import (
+    NATIONAL_INCIDENTS,
+    STRIKES,
+    Incident,
+    Thing,
+    things_that_fail,
+)
 from sandbox.space.methods import METHODS, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Space
 from sandbox.space.tables import week
@@ -32,7 +38,6 @@ from sandbox.space.tables import week
 __all__ = ["BACK", "Loss", "back_after", "incidents_of"]
 
 Floats = NDArray[np.float64]
-STRIKES = 10  # o'clock
 BACK = 0.99  # of dropped connections: the service is normal again
 HOUR = 3600.0
 ALL_METHODS, ALL_MECHANISMS = tuple(Method), tuple(Mechanism)

@@ -53,7 +53,7 @@ def compare(
             one, which lives as long as the result.
         progress: called with the stage (comparison, sweep, sensitivity) and its share done.
         options: fields of comparison.Options: designs, login_policy, engine, replications, seed,
-            scale, workers, trace, sensitivity.
+            scale, workers, scheduler, trace, sensitivity.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from sandbox.analysis.metrics import CANNOT_CONNECT, COMPARED, METRICS, headline, login_weights
 from sandbox.observations.observations import Observations
@@ -31,6 +31,7 @@ from sandbox.space.loader import with_inputs
 from sandbox.space.population import build_space
 from sandbox.space.scenario import Scenario
 from sandbox.space.tables import inputs
+from sandbox.workers.spread import HERE, Workers, spread
 
 __all__ = ["Sensitivity", "Swing", "uncertain_inputs", "vary_inputs"]
 
@@ -49,7 +50,6 @@ LEFT_OUT = (
 NATIONAL_SERVERS = ".servers"
 SAME_FOR_ALL = ("units", "deployment", "mailboxes", "active", "present_", "opening_", "closing_")
 RANKED = ("cannot_connect", "failure_share", "user_wait", "machine_latency")
-CHUNK = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +163,9 @@ def _order_differs(base: Mapping[str, float], other: Mapping[str, float], thresh
 
 def _swing(
     scenario: Scenario, weighed: Mapping[str, Candidate], seed: int, scale: float,
-    base: dict[str, dict[str, float]], key: str, end: str,
+    base: dict[str, dict[str, float]], moved: tuple[str, str],
 ) -> tuple[str, str, float, dict[str, dict[str, float]] | str]:  # fmt: skip
+    key, end = moved
     value = getattr(inputs()[key], end)
     try:
         changed = with_inputs(scenario, {key: value})
@@ -180,7 +181,7 @@ def vary_inputs(
     weighed: Mapping[str, Candidate],
     *,
     seed: int = 1,
-    workers: int | None = None,
+    workers: Workers = HERE,
     progress: Callable[[float], None] | None = None,
 ) -> Sensitivity:
     """Move every uncertain input to both ends of its range and rank the designs again.
@@ -196,11 +197,15 @@ def vary_inputs(
     work = [(key, end) for key in uncertain_inputs(week) for end in ("low", "high")]
     swings: list[Swing] = []
     left_out: dict[str, str] = {}
-    parallel = Parallel(
-        n_jobs=workers or -1, backend="loky", batch_size=CHUNK, return_as="generator"
+
+    def tell(shares: list[float]) -> None:
+        if progress is not None:
+            progress(sum(shares) / len(shares))
+
+    answers = spread(
+        partial(_swing, week, weighed, seed, scale, base), work, workers, progress=tell
     )
-    jobs = (delayed(_swing)(week, weighed, seed, scale, base, key, end) for key, end in work)
-    for number, (key, end, value, found) in enumerate(parallel(jobs)):
+    for key, end, value, found in answers:
         if isinstance(found, str):
             left_out[f"{key} {end}"] = found
         else:
@@ -209,7 +214,5 @@ def vary_inputs(
                 if _order_differs(base[metric], found[metric], COMPARED[metric].threshold)
             )  # fmt: skip
             swings.append(Swing(key, end, value, found, changes))
-        if progress is not None:
-            progress((number + 1) / len(work))
     accesses = len(build_space(week, seed=seed, scale=scale).accesses)
     return Sensitivity(base, tuple(swings), accesses, left_out)

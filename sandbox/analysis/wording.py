@@ -118,6 +118,10 @@ BARRIERS: dict[str, Text] = {
             "le logiciel n'envoie pas de nom de serveur (SNI)",
             "the software sends no server name (SNI)",
         ),
+        Barrier.SHARED_MAILBOX: Text(
+            "accueillie par PREAUTH, une carte ouvre la BAL de sa personne, pas celle du service",
+            "greeted PREAUTH, a card opens its person's own mailbox, not the shared one",
+        ),
     }.items()
 }
 
@@ -153,7 +157,7 @@ KNOWLEDGE: dict[str, Text] = {
 UNITS: dict[str, str] = {
     "seconds": "secondes", "share": "part", "share of accesses": "part des accès",
     "ratio": "rapport", "mailboxes per unit": "BAL par unité", "hour of the day": "heure du jour",
-    "hours": "heures", "0 or 1": "0 ou 1", "connections": "connexions",
+    "hours": "heures", "0 or 1": "0 ou 1", "connections": "connexions", "steps": "pas",
     "share of messages": "part des messages", "share of its messages": "part de ses messages",
     "share of sites": "part des sites", "euros a year": "euros par an", "cores": "cœurs",
     "share of polls that open a session": "part des relèves qui ouvrent une session",

@@ -1,12 +1,12 @@
-"""From the plan to operators: listeners with their TLS, accounts, their own CIBA, their web."""
+"""From the plan to operators: listeners with their TLS, accounts, their web."""
 
 from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 
 from starlette.types import ASGIApp
 
@@ -15,21 +15,22 @@ from sandbox.live.autoconfig import Discovery, autoconfig_handler
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
+from sandbox.live.own_ciba import OWN_CLIENT, own_secret
 from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.room import Room
-from sandbox.live.services import server_context_of, server_files, tls_files
+from sandbox.live.services import server_context_of, server_files
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.accounts import Grant
-from sandbox.operators.auth.ciba_operator import own_registration, sms_fate
+from sandbox.operators.auth.ciba_operator import own_registration
 from sandbox.operators.auth.ciba_ping import with_pings
-from sandbox.operators.auth.psc_client import Registration, Timing
+from sandbox.operators.auth.psc_client import CibaRequest, Registration, Timing
 from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.listener import Listener, endpoint_context
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, OperatorSettings, Providers
-from sandbox.psc import Client, Clock, Options, People
-from sandbox.psc.server import ProviderServer
+from sandbox.operators.refusals import LoginRefusal
+from sandbox.psc import Clock
 from sandbox.psc.settings import PATHS
 from sandbox.serve import HttpServer, Service
 from sandbox.serve.plain import plain_app
@@ -37,9 +38,10 @@ from sandbox.space.methods import Method
 from sandbox.space.places import Place
 from sandbox.trust import DomainList
 
-__all__ = ["Assembly", "grants_of"]
+__all__ = ["Assembly", "Fate", "grants_of"]
 
-OWN_CLIENT = "messagerie"  # how an operator is registered at its own CIBA
+# What an operator's SMS gateway knows of a request that nobody answered.
+Fate = Callable[[str, CibaRequest], Awaitable[LoginRefusal | None]]
 
 
 def grants_of(account: CastAccount) -> list[Grant]:
@@ -65,11 +67,12 @@ class Assembly:
         plan, wire, keys, folder, directory, accounts: of the space.
         domains: the list in force.
         observer: told of logins, sessions, deliveries.
-        people: behind telephones.
         clock: by which tokens live.
-        seed: of what is drawn.
         room: connections at once.
         faults: of mail, that were asked for.
+        issuer: of Pro Santé Connect.
+        own_issuers: of each operator's own CIBA.
+        fate: by operator, what its SMS gateway knows.
     """
 
     plan: SpacePlan
@@ -80,50 +83,21 @@ class Assembly:
     accounts: tuple[CastAccount, ...]
     domains: Callable[[], DomainList]
     observer: Observer
-    people: People
     clock: Clock
-    seed: int
     room: Room
     faults: MailFaults
+    issuer: str
+    own_issuers: Mapping[str, str]
+    fate: Fate
     _bundle: str = field(default="", init=False)
 
-    @cached_property
-    def providers(self) -> dict[str, ProviderServer]:
-        """Each operator's own CIBA, by label."""
-        made = {}
-        for operator in self.plan.operators:
-            client = Client(client_id=OWN_CLIENT, client_secret=self._own_secret(operator))
-            made[operator.label] = ProviderServer(
-                self.wire.own,
-                Options(
-                    people=self.people,
-                    clients=(client,),
-                    behaviour=self.wire.links,
-                    sms=self.wire.sms,
-                    seed=self.seed,
-                    control_secret=self.folder.secret("psc-control"),
-                ),
-                files=tls_files(self.keys, f"{operator.label}/ciba"),
-                port=operator.ciba.port,
-                host_name=operator.ciba.address,
-                address=operator.ciba.address,
-                state=self.folder.path / "psc" / f"{operator.label}.db",
-                clock=self.clock,
-                pool=self.room.shared,
-            )
-        return made
-
-    async def build(self, issuer: str) -> dict[str, Operator]:
-        """Return the operators, not started, on the loop that will run them.
-
-        Args:
-            issuer: of Pro Santé Connect.
-        """
+    async def build(self) -> dict[str, Operator]:
+        """Return the operators, not started, on the loop that will run them."""
         self._bundle = self.keys.bundle.read_text("ascii")
         made: dict[str, Operator] = {}
         try:
             for each in self.plan.operators:
-                made[each.label] = self._operator(each, issuer)
+                made[each.label] = self._operator(each)
         except BaseException:
             for operator in made.values():
                 await operator.stop()
@@ -160,9 +134,6 @@ class Assembly:
     ) -> HttpServer:
         return HttpServer(app=app, host=host, port=port, context=context, pool=self.room.web)
 
-    def _own_secret(self, operator: OperatorPlan) -> str:
-        return self.folder.secret(f"{operator.label}-ciba")
-
     def _discovery(self, operator: OperatorPlan) -> dict[str, Discovery]:
         paths = PATHS["psc"]
         origin = self.plan.psc.url()
@@ -179,9 +150,8 @@ class Assembly:
             for base, design in operator.discovery
         }
 
-    def _operator(self, plan: OperatorPlan, issuer: str) -> Operator:
+    def _operator(self, plan: OperatorPlan) -> Operator:
         chain, key = server_files(self.keys, f"{plan.label}/relay")
-        provider = self.providers[plan.label].running
         settings = OperatorSettings(
             label=plan.label,
             domains=frozenset({plan.domain}),
@@ -202,12 +172,14 @@ class Assembly:
             listed=self.domains,
             providers=Providers(
                 psc=Registration(
-                    issuer=issuer,
+                    issuer=self.issuer,
                     client_id=f"operateur-{plan.label}",
                     client_secret=self.folder.secret(plan.label),
                 ),
-                own=own_registration(provider.issuer, OWN_CLIENT, self._own_secret(plan)),
-                unanswered=sms_fate(provider.provider),
+                own=own_registration(
+                    self.own_issuers[plan.label], OWN_CLIENT, own_secret(self.folder, plan.label)
+                ),
+                unanswered=partial(self.fate, plan.label),
                 timing=Timing(now=self.clock.now, ahead=lambda: self.clock.now() - time.time()),
             ),
             observer=self.observer,

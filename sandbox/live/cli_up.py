@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -22,6 +23,20 @@ from sandbox.trust.keys import KeyKind
 __all__ = ["up"]
 
 _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
+
+
+def _processes(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> int | Literal["auto"]:
+    if value is None:
+        return 0
+    if value == "auto":
+        return "auto"
+    if not value.isdecimal() or not int(value):
+        raise UserError(
+            "attendu", "expected", where=f"--processes {value[:20]}", then="1 … N, auto"
+        )
+    return int(value)
 
 
 @click.command()
@@ -101,13 +116,20 @@ _KEYS = {"rsa": KeyKind.RSA_2048.value, "p256": KeyKind.P256.value}
     "--revocation-cache",
     type=click.FloatRange(0, 3_600),
     metavar="S",
-    help="Durée où un certificat bon n'est pas revu, 10. / Seconds a good one is not asked about.",
+    help="Durée où un certificat bon n'est pas revu. / Seconds a good one is not asked about.",
 )
 @click.option(
     "--recheck",
     type=click.FloatRange(1, 86_400),
     metavar="S",
-    help="Entre deux contrôles d'une session ouverte, 300. / Between looks at an open session.",
+    help="Entre deux contrôles d'une session ouverte. / Between looks at an open session.",
+)
+@click.option(
+    "--processes",
+    metavar="N|auto",
+    callback=_processes,
+    help="Processus que les opérateurs se partagent ; auto : un par cœur."
+    " / Processes that operators are shared out to; auto: one for each core.",
 )
 @click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
 @click.option(
@@ -130,7 +152,7 @@ def up(
     port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
     totp_share: float, revocation_cache: float | None, recheck: float | None,
     seed: int | None, everything: bool, as_json: bool, at: datetime | None, outage_now: bool,
-    job: str | None,
+    job: str | None, processes: int | Literal["auto"],
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -158,16 +180,19 @@ def up(
         seed=seed,
         at=at,
         outage_now=outage_now,
+        processes=processes,
     )
     with _stopped_by_signals() as wait:
         with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:
+            if job is None:
+                wait.listen()  # who reads the sheet may stop us at once
             if as_json:
                 click.echo(json.dumps(space.sheet, ensure_ascii=False))
             elif job is None:
                 click.echo(connection_sheet(space.sheet, space.folder.sheet, everything=everything))
             code = 0 if job is None else execute(job, space.sheet, wait.started)
             if job is None:
-                wait.ready()
+                wait.told()
         click.echo("arrêté / stopped", err=True)
     if code:
         raise SystemExit(code)
@@ -179,11 +204,14 @@ class _Wait:
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
 
-    def ready(self) -> None:
-        """Return when SIGINT or SIGTERM comes."""
+    def listen(self) -> None:
+        """From now on, SIGINT and SIGTERM are an end that `told` waits for."""
         for number in (signal.SIGINT, signal.SIGTERM):
             # A pipe, not a lock: a handler runs in the thread that waits.
             signal.signal(number, lambda *_: os.write(self._writer, b"."))
+
+    def told(self) -> None:
+        """Return when the end has come."""
         os.read(self._reader, 1)
 
     def started(self, end: Callable[[int], None]) -> None:

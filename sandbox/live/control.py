@@ -45,7 +45,8 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         if request.method == "DELETE":
             await asyncio.to_thread(here.clear)
         elif request.method == "POST":
-            here.replace([*here.rules(), await read_object(request)])
+            more = [*here.rules(), await read_object(request)]
+            await asyncio.to_thread(here.replace, more)
         elif request.method == "PUT":
             data = await read_object(request)
             rules, seed = data.get("rules"), data.get("seed", here.mail.seed)
@@ -53,7 +54,7 @@ def control_application(space: Controlled, secret: str) -> Starlette:
                 raise UserError("attendu", "expected", where="rules", then="[ {…} ]")
             if isinstance(seed, bool) or not isinstance(seed, int):
                 raise UserError("entier attendu", "an integer is expected", where="seed")
-            here.replace(rules, seed)
+            await asyncio.to_thread(here.replace, rules, seed)
         return JSONResponse({"seed": here.mail.seed, "rules": here.rules(), "known": KNOWN})
 
     async def mailboxes(request: Request) -> Response:

@@ -31,10 +31,15 @@ class SpaceFaults:
 
     Args:
         cleared: called when all is well again.
+        changed: called when other faults of mail are in force.
     """
 
-    def __init__(self, cleared: Callable[[], None] = lambda: None) -> None:
-        self._cleared = cleared
+    def __init__(
+        self,
+        cleared: Callable[[], None] = lambda: None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._cleared, self._changed = cleared, changed
         self.mail = MailFaults()
         self.pki = PkiFaults()
 
@@ -82,6 +87,7 @@ class SpaceFaults:
                 )
         self.mail.replace(mail, seed)
         self.pki.crl, self.pki.ocsp, self.pki.delay = pki.crl, pki.ocsp, pki.delay
+        self._changed()
 
 
 def _add_pki(pki: PkiFaults, kind: str, name: str, rule: dict[str, Any]) -> None:

@@ -135,6 +135,11 @@ class Keys:
         self.truststore = folder / "truststore.p12"
         self._manifest = self.folder / "manifest.json"
 
+    @classmethod
+    def of(cls, folder: Path) -> Keys:
+        """Open those of a space that was founded, whose settings are its own."""
+        return cls(folder, Urls(), KeyKind.RSA_2048)
+
     def ensure(self, wanted: Sequence[Wanted]) -> int:
         """Issue what is missing, out of date or about to expire; keys are made on all cores.
 

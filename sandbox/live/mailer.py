@@ -122,11 +122,10 @@ def choose(
         )
     person = holders[holder] if holder else account["holders"][0]
     owned: Tree = person["methods"]
-    wanted = Method(method) if method else next(each for each in _PREFERRED if each in owned)
-    if wanted not in owned:
+    if method and method not in owned:
         raise UserError(
-            f"ne se connecte pas par {wanted} ; choisir parmi",
-            f"cannot log in by {wanted}; choose among",
+            f"ne se connecte pas par {method} ; choisir parmi",
+            f"cannot log in by {method}; choose among",
             where=address,
             then=", ".join(owned),
         )
@@ -139,14 +138,35 @@ def choose(
             where=f"design {design}",
             then=", ".join(designs),
         )
-    endpoints = designs[design or next(iter(designs))]
-    endpoint = next(
-        each for each in endpoints if each["protocol"] == protocol and wanted in each["methods"]
-    )
+    places = {
+        wanted: each
+        for each in designs[design or next(iter(designs))]
+        if each["protocol"] == protocol
+        for wanted in each["methods"]
+        if not (account["type"] == "ORG" and _greets(each, Method(wanted)))
+    }
+    if method and method not in places:
+        raise UserError(
+            "accueillie par PREAUTH, une carte ouvre la BAL de sa personne, pas celle-ci ; "
+            "choisir parmi",
+            "greeted PREAUTH, a card opens its person's own mailbox, not this one; choose among",
+            where=address,
+            then=", ".join(each for each in owned if each in places),
+        )
+    wanted = Method(method or next(m for m in _PREFERRED if m in owned and m in places))
     return Way(
         sheet=sheet, address=account["address"], identity=person["identity"], method=wanted,
-        secrets=owned[wanted], endpoint=endpoint,
+        secrets=owned[wanted], endpoint=places[wanted],
     )  # fmt: skip
+
+
+def _greets(endpoint: Tree, method: Method) -> bool:
+    """Tell whether IMAP greets a certificate with PREAUTH there: no mailbox can be named."""
+    return (
+        endpoint["protocol"] == "imap"
+        and "NONE" in endpoint["mechanisms"]
+        and METHODS[method].client_certificate
+    )
 
 
 class _Imap(imaplib.IMAP4):

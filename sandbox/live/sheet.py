@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -136,16 +136,19 @@ def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[Place], m
         "totp_share": totp.share_seconds,
         "ticket_seconds": TICKET_SECONDS if wire.tickets else 0,
         "backlog": operator.doors.backlog,
+        "revocation_seconds": operator.access.revocation.cache_seconds,
+        "recheck_seconds": operator.access.recheck_seconds,
         "slots": {each.name: min(each.slots, most) for each in endpoints},
     }
 
 
 def _operator(
-    operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire: Wire, most: int
+    operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire: Wire, most: int, pid: int
 ) -> Tree:
     own = folder.path / "operators" / operator.label
     return {
         "name": operator.label,
+        "pid": pid,
         "domain": operator.domain,
         "mx": {
             "host": operator.relay.host,
@@ -190,6 +193,7 @@ def build_sheet(
     clients: Sequence[Client],
     fhir: str,
     extractions: str,
+    processes: Mapping[str, int],
 ) -> Tree:
     """Return the sheet of a space that accepts connections.
 
@@ -199,12 +203,13 @@ def build_sheet(
         accounts: who may log in.
         folder: where it lives.
         keys: its authority.
-        most: mail connections that the process can have at once.
+        most: mail connections that a process can have at once.
         issuer: of Pro Santé Connect.
         outages: when it does not answer.
         clients: its clients that have a secret.
         fhir: base URL of the directory's FHIR.
         extractions: URL under which extractions are.
+        processes: that operators are in.
     """
     psc = plan.psc.url()
     return {
@@ -251,7 +256,10 @@ def build_sheet(
             "outages": [{"begin": _utc(begin), "end": _utc(end)} for begin, end in outages],
         },
         "control": {"url": plan.control.url(), "secret": folder.secret("control")},
-        "operators": [_operator(each, plan, folder, wire, most) for each in plan.operators],
+        "operators": [
+            _operator(each, plan, folder, wire, most, processes[each.label])
+            for each in plan.operators
+        ],
         "accounts": [
             account_entry(each, keys.folder, wire.operator.access.totp.step_seconds)
             for each in accounts

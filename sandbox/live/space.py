@@ -2,50 +2,56 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from sandbox.directory import Directory
-from sandbox.live.assembly import Assembly, grants_of
+from sandbox.live.assembly import grants_of
 from sandbox.live.blocks import held_block
 from sandbox.live.cast import CastAccount, add_account, cast_of, open_directory
 from sandbox.live.control import control_application
+from sandbox.live.crew import Crew, Crewed, CrewPlan
+from sandbox.live.crew_process import CrewProcess
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
 from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
-from sandbox.live.mailboxes import empty, fill
+from sandbox.live.own_ciba import own_providers
 from sandbox.live.plan import OFFSET, CertificatePlan, OperatorPlan, SpacePlan, plan_space
-from sandbox.live.room import open_files, share_out
+from sandbox.live.room import Room, open_files, share_out
 from sandbox.live.scenario_time import begin_of, windows_of
 from sandbox.live.services import (
     DirectoryService,
-    ListReader,
     enrol_domains,
-    list_url,
     server_context_of,
     shared_certificates,
     tls_files,
     trust_services,
 )
 from sandbox.live.sheet import account_entry, build_sheet, write_sheet
+from sandbox.live.starting import started
 from sandbox.live.wire import Wire, wire_of
-from sandbox.operators.auth.access_control import AccessPolicy
+from sandbox.operators.auth.ciba_operator import sms_fate
 from sandbox.operators.auth.ciba_ping import PATH
+from sandbox.operators.auth.psc_client import CibaRequest
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
+from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc import Client, Clock, Options, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.server import ProviderServer
-from sandbox.serve import BindError, HttpServer, Loop
+from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
@@ -58,8 +64,6 @@ if TYPE_CHECKING:
 __all__ = ["LiveOptions", "LiveSpace", "live"]
 
 T = TypeVar("T")
-START_SECONDS = 120.0
-STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +83,17 @@ class LiveOptions:
         keys: rsa-2048 (the real profile, the default), or p-256 (the default when temporary).
         behaviour: what people do with telephones (`psc.behaviour.KINDS`); SMS arrive at once
             unless it is draw.
-        access: what operators ask of logins; the scenario's policies by default.
         totp_share: seconds for which one client may use a one-time code again; 0 refuses strictly.
         revocation_cache: seconds for which a certificate that was good is not asked about again,
-            0 to 3600; the operators' policy by default.
+            0 to 3600; the scenario's by default.
         recheck: seconds between two looks at an open session, 1 to 86400; likewise.
         seed: of the directory and the accounts; 1 by default.
         at: the scenario's time at the start, which its outages go by; by default the first day of
             its period that has today's name, at this hour.
         outage_now: start where the scenario's first outage does.
+        processes: that operators are shared out to, 1 to as many as there are operators; auto is
+            one for each core, as far as there are operators; 0 keeps them in this process, with
+            all the rest.
     """
 
     scenario: str | None = None
@@ -100,13 +106,13 @@ class LiveOptions:
     block: int | None = None
     keys: str | None = None
     behaviour: str = "manual"
-    access: AccessPolicy | None = None
     totp_share: float = 0.0
     revocation_cache: float | None = None
     recheck: float | None = None
     seed: int | None = None
     at: datetime | None = None
     outage_now: bool = False
+    processes: int | Literal["auto"] = 0
 
 
 class LiveSpace:
@@ -123,8 +129,7 @@ class LiveSpace:
         accounts: who may log in.
         keys: the authority and its certificates.
         directory: people, structures, mailboxes.
-        operators: by label.
-        recorder: what the servers saw, as the tables of a simulated run.
+        operators: by label, those of this process: none where they have processes of their own.
         faults: of mail, CRL and OCSP, changed at will.
         clock: by which requests and tokens live, at Pro Santé Connect and at operators.
     """
@@ -143,10 +148,13 @@ class LiveSpace:
         self._options = options or LiveOptions()
         self._tell = tell
         self._stack = contextlib.ExitStack()
-        self.faults = SpaceFaults(self._try_relays)
+        self.faults = SpaceFaults(self._try_relays, self._spread_faults)
         self._adding = threading.Lock()
-        self.recorder = Recorder()
+        self._crews: list[Crewed] = []
+        self.operators = {}
+        self.sheet = {}
         self.clock = Clock()
+        self.clock.moved = self._move_clocks
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -169,19 +177,31 @@ class LiveSpace:
 
     def ciba(self, operator: str) -> Running:
         """Return an operator's own CIBA."""
-        return self._assembly.providers[operator].running
+        return self._own[operator].running
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
-        """Run a coroutine on the loop of the operators and return what it gives."""
-        return self._mail_loop.run(work, timeout)
+        """Run a coroutine on the loop of the operators of this process; return what it gives."""
+        (crew,) = self._crews
+        assert isinstance(crew, Crew), "operators have processes of their own"
+        return crew.loop.run(work, timeout)
 
     def observations(self, design: str) -> Observations:
         """Return what operators saw of a design until now, in the tables of a simulated run.
 
+        Where operators have processes of their own, the most connections of a minute at an endpoint
+        of all operators is the sum of each process's most; a process that is down says nothing.
+
         Raises:
             KeyError: the design is not up.
+            UserError: every process is down.
         """
-        return self.recorder.observations(design, scenario=self.plan.scenario, replication=0)
+        found = [seen for crew in self._crews if (seen := crew.seen()) is not None]
+        if not found:
+            raise UserError("les opérateurs redémarrent", "operators are starting again")
+        first, *others = found
+        for each in others:
+            first.merge(each)
+        return first.observations(design, scenario=self.plan.scenario, replication=0)
 
     def add_account(self, address: str) -> dict[str, Any]:
         """Open a mailbox for one more person; return its entry in the sheet.
@@ -199,9 +219,7 @@ class LiveSpace:
         with self._adding:
             account = add_account(self.directory, plan, address, self._seed)
             self.keys.ensure(list(_personal(self.directory, (account,)).values()))
-            operator = self.operators[plan.label]
-            operator.grant(grants_of(account))
-            self.run(operator.open_mailboxes())
+            self._crew_of(plan).grant(plan.label, grants_of(account))
             period = self.wire.operator.access.totp.step_seconds
             entry = account_entry(account, self.keys.folder, period)
             self.accounts = (*self.accounts, account)
@@ -211,20 +229,28 @@ class LiveSpace:
 
     def fill_mailbox(self, address: str, count: int) -> int:
         """Put `count` messages into an INBOX; return how many it has then. See `mailboxes.fill`."""
-        store = self.operators[self._operator_of(address).label].store
-        return self.run(fill(store, address.lower(), count), None)
+        plan = self._operator_of(address)
+        return self._crew_of(plan).fill(plan.label, address.lower(), count)
 
     def empty_mailbox(self, address: str) -> int:
         """Remove all messages of all folders; return how many there were."""
-        store = self.operators[self._operator_of(address).label].store
-        return self.run(empty(store, address.lower()), None)
+        plan = self._operator_of(address)
+        return self._crew_of(plan).empty(plan.label, address.lower())
 
     def _try_relays(self) -> None:
-        async def flush() -> None:
-            for operator in self.operators.values():
-                operator.runner.flush()
+        for crew in self._crews:
+            crew.flush()
 
-        self.run(flush())
+    def _spread_faults(self) -> None:
+        for crew in self._crews:
+            crew.set_faults(self.faults.mail.rules, self.faults.mail.seed)
+
+    def _move_clocks(self, setting: tuple[float, float | None]) -> None:
+        for crew in self._crews:
+            crew.set_clock(setting)
+
+    def _crew_of(self, operator: OperatorPlan) -> Crewed:
+        return next(each for each in self._crews if operator.label in each.labels)
 
     def _operator_of(self, address: str) -> OperatorPlan:
         domain = address.lower().rpartition("@")[2]
@@ -241,7 +267,8 @@ class LiveSpace:
 
     def refresh_list(self) -> None:
         """Have the operators read the list of domains now."""
-        self._mail_loop.run(self._reader.refresh(), STOP_SECONDS)
+        for crew in self._crews:
+            crew.refresh_list()
 
     def _start(self, stack: contextlib.ExitStack) -> None:
         options = self._options
@@ -326,9 +353,8 @@ class LiveSpace:
         (folder.path / "psc").mkdir(exist_ok=True, mode=0o700)
         ledger = DomainLedger(folder.path / "list" / "history.jsonl")
         enrol_domains(ledger, plan.operators, self.keys)
-        shared_loop, self._mail_loop = Loop("space"), Loop("operators")
+        shared_loop = Loop("space")
         stack.callback(shared_loop.close)
-        stack.callback(self._mail_loop.close)
         pinged = self.wire.operator.pinged
         clients = [
             *BUILT_IN_CLIENTS,
@@ -370,18 +396,9 @@ class LiveSpace:
             pool=room.shared,
         )
         annuaire = DirectoryService(self.directory, plan, self.keys, room.directory)
-        self._reader = ListReader(
-            list_url(plan),
-            self.keys.bundle,
-            folder.path / "list" / "current.xml",
-            self.keys.ca.is_revoked,
-            self._tell,
-        )
-        self._assembly = Assembly(
-            plan=plan, wire=self.wire, keys=self.keys, folder=folder,
-            directory=self.directory, accounts=self.accounts, domains=self._reader.domains,
-            observer=self.recorder, people=people, clock=self.clock, seed=founding.seed,
-            room=room, faults=self.faults.mail,
+        self._own = own_providers(
+            plan, self.wire, self.keys, folder, people,
+            seed=founding.seed, clock=self.clock, pool=room.shared,
         )  # fmt: skip
         shared = [
             *trust_services(
@@ -393,14 +410,11 @@ class LiveSpace:
                 pool=room.shared,
             ),
             self._psc,
-            *self._assembly.providers.values(),
+            *self._own.values(),
             annuaire,
         ]
-        _started(stack, shared_loop, shared)
-        self.operators = self._mail_loop.run(self._assembly.build(self._psc.running.issuer))
-        _started(stack, self._mail_loop, [self._reader])
-        web = self._assembly.web(self.operators)
-        _started(stack, self._mail_loop, [*self.operators.values(), *web])
+        started(stack, shared_loop, shared)
+        self._man(stack, room)
         control = HttpServer(
             app=control_application(self, folder.secret("control")),
             host=plan.control.address,
@@ -408,7 +422,7 @@ class LiveSpace:
             context=server_context_of(self.keys, "control"),
             pool=room.shared,
         )
-        _started(stack, shared_loop, [control])
+        started(stack, shared_loop, [control])
         self.sheet = build_sheet(
             plan,
             self.wire,
@@ -421,9 +435,78 @@ class LiveSpace:
             clients=[each for each in clients if each.client_secret],
             fhir=annuaire.server.fhir_url,
             extractions=annuaire.server.extraction_url,
+            processes=self._processes(),
         )
         write_sheet(folder, self.sheet)
         stack.callback(folder.sheet.unlink, missing_ok=True)
+
+    def _man(self, stack: contextlib.ExitStack, room: Room) -> None:
+        """Start the operators: here, or shared out to processes, the largest first in turn."""
+        plans, asked = self.plan.operators, self._options.processes
+        count = min(os.cpu_count() or 1, len(plans)) if asked == "auto" else asked
+        start = time.time()
+        if not count:
+            crew = Crew(
+                self._crew_plan(plans, "current.xml", start),
+                pid=os.getpid(), directory=self.directory, keys=self.keys, room=room,
+                fate=self._fate, tell=self._tell, clock=self.clock, faults=self.faults.mail,
+                recorder=Recorder(start),
+            )  # fmt: skip
+            self._crews.append(stack.enter_context(crew))
+            self.operators = crew.operators
+            return
+        if not 1 <= count <= len(plans):
+            raise UserError(
+                "attendu", "expected", where=f"processes {count}", then=f"1 … {len(plans)}"
+            )
+        crews = [
+            CrewProcess(
+                tuple(each.label for each in plans[number::count]),
+                partial(self._crew_plan, plans[number::count], f"current-{number}.xml", start),
+                fate=self._fate, tell=self._tell, changed=self._rewrite_sheet,
+            )
+            for number in range(count)
+        ]  # fmt: skip
+        self._crews += crews
+        # Each takes a second of processor time to start: together, on all cores.
+        with ThreadPoolExecutor(count) as pool:
+            entering = [pool.submit(stack.enter_context, crew) for crew in crews]
+        for each in entering:
+            each.result()
+
+    def _crew_plan(
+        self, operators: tuple[OperatorPlan, ...], list_file: str, start: float
+    ) -> CrewPlan:
+        return CrewPlan(
+            plan=replace(self.plan, operators=operators),
+            wire=self.wire,
+            accounts=self.accounts,
+            folder=self.folder.path,
+            issuer=self._psc.running.issuer,
+            own_issuers={label: each.running.issuer for label, each in self._own.items()},
+            list_file=list_file,
+            rules=self.faults.mail.rules,
+            faults_seed=self.faults.mail.seed,
+            clock=self.clock.setting,
+            start=start,
+            operators=len(self.plan.operators),
+        )
+
+    async def _fate(self, operator: str, request: CibaRequest) -> LoginRefusal | None:
+        return await sms_fate(self._own[operator].running.provider)(request)
+
+    def _processes(self) -> dict[str, int]:
+        return {label: crew.pid for crew in self._crews for label in crew.labels}
+
+    def _rewrite_sheet(self) -> None:
+        """Say in the sheet which processes run the operators now."""
+        pids = self._processes()
+        with self._adding:
+            if not self.sheet:  # not everything has started yet
+                return
+            operators = [{**each, "pid": pids[each["name"]]} for each in self.sheet["operators"]]
+            self.sheet = {**self.sheet, "operators": operators}
+            write_sheet(self.folder, self.sheet)
 
     def _scenario_time(self) -> datetime:
         wall = datetime.now()  # noqa: DTZ005 - the hours of a scenario are local
@@ -433,46 +516,14 @@ class LiveSpace:
     def _derived(self) -> Wire:
         """Return how servers are set: as the scenario says, then as was asked of this start."""
         options, wire = self._options, wire_of(self.scenario).driven(self._options.behaviour)
-        access = options.access or wire.operator.access
-        totp = replace(access.totp, share_seconds=options.totp_share or access.totp.share_seconds)
-        access = replace(access, totp=totp)
+        access = wire.operator.access
+        access = replace(access, totp=replace(access.totp, share_seconds=options.totp_share))
         if options.revocation_cache is not None:
             evidence = replace(access.revocation, cache_seconds=options.revocation_cache)
             access = replace(access, revocation=evidence)
         if options.recheck is not None:
             access = replace(access, recheck_seconds=options.recheck)
         return replace(wire, operator=replace(wire.operator, access=access))
-
-
-def _started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> None:
-    """Start services together; what started is stopped when the stack unwinds, also after half."""
-
-    async def start() -> None:
-        outcomes = await asyncio.gather(
-            *(each.start() for each in services), return_exceptions=True
-        )
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-
-    async def stop() -> None:
-        outcomes = await asyncio.gather(*(each.stop() for each in services), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-
-    stack.callback(lambda: loop.run(stop(), STOP_SECONDS))
-    try:
-        loop.run(start(), START_SECONDS)
-    except BindError as error:
-        raise UserError(
-            "rien ne peut y écouter ; donner un autre "
-            "--loopback ou --port-offset, ou les droits des ports sous 1024",
-            "nothing can listen there; give another --loopback, --port-offset, or "
-            "rights for ports below 1024",
-            where=error.place,
-            then=f"({error.reason})",
-        ) from None
 
 
 def _personal(directory: Directory, accounts: tuple[CastAccount, ...]) -> dict[str, Wanted]:

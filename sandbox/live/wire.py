@@ -1,7 +1,7 @@
 """From a scenario to how servers are set: the one derivation, from which all of `live` starts them.
 
 Pure. Nothing here has a default: every figure comes from the scenario, hence from
-`data/inputs.csv`. Which keys it uses, `sandbox.space.executions` declares; a test compares.
+`data/inputs.csv`. Which keys it uses, the column `execution` declares there; a test compares.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.ecps_proxy import HoldPolicy
 from sandbox.operators.auth.ecps_token import TokenPolicy
+from sandbox.operators.auth.revocation import RevocationPolicy
 from sandbox.operators.auth.totp import TotpPolicy
 from sandbox.operators.listener import MAIL_LIMITS
 from sandbox.operators.policy import OperatorPolicy
@@ -92,7 +93,13 @@ def _operator(scenario: Scenario) -> OperatorPolicy:
     policies = scenario.policies
     return OperatorPolicy(
         access=AccessPolicy(
-            totp=TotpPolicy(step_seconds=int(policies.totp_step), once=policies.totp_once)
+            totp=TotpPolicy(
+                step_seconds=int(policies.totp_step),
+                skew_steps=policies.totp_window,
+                once=policies.totp_once,
+            ),
+            revocation=RevocationPolicy(cache_seconds=policies.revocation_seconds),
+            recheck_seconds=policies.recheck_seconds,
         ),
         hold=HoldPolicy(
             shared=policies.session_seconds,

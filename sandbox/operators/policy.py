@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.ecps_proxy import HoldPolicy
@@ -35,7 +35,7 @@ class OperatorPolicy:
     pinged: bool
     login_seconds: float
     keepalive: float
-    access: AccessPolicy = field(default_factory=AccessPolicy)
+    access: AccessPolicy
     doors: DoorLimits = MAIL_LIMITS
 
     def bounds(self, listeners: Sequence[Listener]) -> DoorLimits:

@@ -1,4 +1,8 @@
-"""An observer that keeps what it is told in bounded memory and gives it as a run's tables."""
+"""An observer that keeps what it is told in bounded memory and gives it as a run's tables.
+
+Operators may run in several processes, each with a recorder of its own: what one has seen until now
+(`Seen`) is plain data, which goes to another process and is put together with the others'.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +24,7 @@ from sandbox.operators.observing import DeliveryObserved, LoginObserved, Session
 if TYPE_CHECKING:
     from sandbox.observations.observations import Observations
 
-__all__ = ["Durations", "Record", "Recorder"]
+__all__ = ["Durations", "Record", "Recorder", "Seen"]
 
 # As a simulated period has a last minute, which takes what comes after it.
 MINUTES = 31 * 24 * 60
@@ -38,6 +43,12 @@ class Durations:
         self.count += 1
         self.seconds += seconds
         self.bins[bin_index(int(seconds * 1e9))] += 1
+
+    def merge(self, other: Durations) -> None:
+        """Add what others booked."""
+        self.count += other.count
+        self.seconds += other.seconds
+        self.bins.update(other.bins)
 
 
 @dataclass(slots=True)
@@ -78,6 +89,19 @@ class Minutes:
             self.sessions.append(0)
             self.connections.append(self.now)
 
+    def merge(self, other: Minutes) -> None:
+        """Add the minutes of other operators.
+
+        The most at once of both together is not known: their sum is no less.
+        """
+        self.until(len(other.sessions) - 1)
+        for minute, (sessions, connections) in enumerate(
+            zip(other.sessions, other.connections, strict=True)
+        ):
+            self.sessions[minute] += sessions
+            self.connections[minute] += connections
+        self.now += other.now
+
 
 @dataclass(slots=True)
 class Record:
@@ -88,17 +112,69 @@ class Record:
     sessions: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     backends: Counter[str] = field(default_factory=Counter)
-    places: dict[tuple[str, str], Place] = field(default_factory=dict)
     load: dict[str, Minutes] = field(default_factory=dict)
+
+    def merge(self, other: Record) -> None:
+        """Add what was seen of the same design elsewhere."""
+        for login, durations in other.logins.items():
+            self.logins.setdefault(login, Durations()).merge(durations)
+        for phase, durations in other.phases.items():
+            self.phases.setdefault(phase, Durations()).merge(durations)
+        self.sessions.update(other.sessions)
+        self.failures.update(other.failures)
+        self.backends.update(other.backends)
+        for name, load in other.load.items():
+            if name in self.load:
+                self.load[name].merge(load)
+            else:
+                self.load[name] = load
+
+
+@dataclass(slots=True, kw_only=True)
+class Seen:
+    """All that a recorder has seen until an instant; plain data.
+
+    Attributes:
+        wall: seconds since its start.
+        records: by design.
+        endpoints: rows of that table, by design.
+        deliveries: ages.
+    """
+
+    wall: float
+    records: dict[str, Record]
+    endpoints: dict[str, list[tuple[Any, ...]]]
+    deliveries: Durations
+
+    def merge(self, other: Seen) -> None:
+        """Add what another process saw of other operators in the same time."""
+        self.wall = max(self.wall, other.wall)
+        for design, record in other.records.items():
+            self.records.setdefault(design, Record()).merge(record)
+        for design, rows in other.endpoints.items():
+            self.endpoints.setdefault(design, []).extend(rows)
+        self.deliveries.merge(other.deliveries)
+
+    def observations(self, design: str, **about: Any) -> Observations:
+        """Return it as a simulation gives it; see `Recorder.observations`."""
+        # pandas and pyarrow would double the time that a space needs to come up.
+        from sandbox.operators.recorder_tables import observations_of
+
+        return observations_of(
+            (self.records[design], self.records.get("", Record())),
+            [row for each in (design, "") for row in self.endpoints.get(each, ())],
+            self.deliveries,
+            {"design": design, "engine": "live", "wall_seconds": self.wall, **about},
+        )
 
 
 class Processor:
     """Processor time of this process, which all its endpoints share: whole, and busiest minute."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], minute: int = 0) -> None:
         self._clock = clock
         self._start = self._before = clock()
-        self._minute = 0
+        self._minute = minute
         self.peak = 0.0  # seconds in the busiest minute
 
     @property
@@ -121,21 +197,26 @@ class Recorder:
     days. Every call may come from any thread.
 
     Args:
+        start: instant that minutes are counted from, so that several recorders count the same; now
+            by default.
         clock: seconds since 1970.
         processor: processor seconds of this process.
     """
 
     def __init__(
         self,
+        start: float | None = None,
         *,
         clock: Callable[[], float] = time.time,
         processor: Callable[[], float] = time.process_time,
     ) -> None:
         self._clock = clock
-        self._start = clock()
-        self._processor = Processor(processor)
+        self._begun = clock()
+        self.start = self._begun if start is None else start
+        self._processor = Processor(processor, self._minute(self._begun))
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
+        self._places: dict[str, dict[tuple[str, str], Place]] = {}
         self._deliveries = Durations()
 
     def watch(self, door: MailDoor) -> None:
@@ -145,8 +226,9 @@ class Recorder:
             for listener in door.listeners:
                 where = listener.place
                 record = self._records.setdefault(where.design, Record())
+                places = self._places.setdefault(where.design, {})
                 name = _name(where.protocol, where.name)
-                record.places[where.operator, name] = Place(listener, slots, door)
+                places[where.operator, name] = Place(listener, slots, door)
                 record.load.setdefault(name, Minutes())
 
     def connected(self, channel: Channel, at: float) -> None:
@@ -155,7 +237,7 @@ class Recorder:
         with self._lock:
             self._processor.at(minute)
             record = self._records[channel.design]
-            place = record.places[channel.operator, name]
+            place = self._places[channel.design][channel.operator, name]
             place.sessions += 1
             place.now += 1
             place.peak = max(place.peak, place.now)
@@ -180,7 +262,8 @@ class Recorder:
         with self._lock:
             self._processor.at(minute)
             record = self._records[channel.design]
-            place, load = record.places[channel.operator, name], record.load[name]
+            place = self._places[channel.design][channel.operator, name]
+            load = record.load[name]
             load.until(minute)
             place.now -= 1
             place.slots.now -= 1
@@ -224,7 +307,8 @@ class Recorder:
         What a server cannot see is left out (name look-up; the person's own gestures on his side
         of the wire: a login has a `user` measure where the server waited for a person) or nan
         (waiting within back ends). Relay and deliveries belong to no design: each design's run has
-        them all. Utilisation is the whole process's, of one processor.
+        them all. Utilisation is that of the whole process that serves an endpoint, of one
+        processor.
 
         Args:
             design: name of a design that is or was up.
@@ -233,29 +317,31 @@ class Recorder:
         Raises:
             KeyError: the design has no endpoint here.
         """
-        # pandas and pyarrow would double the time that a space needs to come up.
-        from sandbox.operators.recorder_tables import observations_of
+        return self.seen().observations(design, **about)
 
+    def seen(self) -> Seen:
+        """Return what was seen until now."""
         now = self._clock()
         with self._lock:
             minute = self._minute(now)
             self._processor.at(minute)
-            relay = self._records.get("", Record())
-            records = (self._records[design], relay)
-            for record in records:
+            for record in self._records.values():
                 for load in record.load.values():
                     load.until(minute)
-            wall = max(now - self._start, 1e-9)
-            utilisation = self._processor.busy / wall, self._processor.peak / 60
-            return observations_of(
-                records,
-                self._deliveries,
-                utilisation,
-                {"design": design, "engine": "live", "wall_seconds": wall, **about},
+            wall = max(now - self._begun, 1e-9)
+            busy = self._processor.busy / wall, self._processor.peak / 60
+            return Seen(
+                wall=max(now - self.start, 1e-9),
+                records=deepcopy(self._records),
+                endpoints={
+                    design: [_row(*key, place, busy) for key, place in places.items()]
+                    for design, places in self._places.items()
+                },
+                deliveries=deepcopy(self._deliveries),
             )
 
     def _minute(self, at: float) -> int:
-        return min(max(int((at - self._start) // 60), 0), MINUTES - 1)
+        return min(max(int((at - self.start) // 60), 0), MINUTES - 1)
 
     @staticmethod
     def _book(record: Record, channel: Channel, method: str, measure: str, seconds: float) -> None:
@@ -269,3 +355,13 @@ def _name(protocol: str, endpoint: str) -> str:
 
 def _endpoint(channel: Channel) -> str:
     return _name(channel.protocol, channel.endpoint)
+
+
+def _row(operator: str, name: str, place: Place, busy: tuple[float, float]) -> tuple[Any, ...]:
+    """Return a row of the table of endpoints."""
+    return (
+        operator, name, place.listener.place.host, place.door.port,
+        place.sessions, place.peak, place.peak_per_second, place.door.refused,
+        0,  # a door has no backlog that a client could leave
+        place.slots.capacity, place.slots.peak, *busy,
+    )  # fmt: skip

@@ -56,34 +56,18 @@ def _logins(record: Record) -> pd.DataFrame:
     return _histograms("logins", merged)
 
 
-def _endpoints(records: Iterable[Record], utilisation: tuple[float, float]) -> pd.DataFrame:
-    return _rows(
-        "endpoints",
-        (
-            (
-                operator, name, place.listener.place.host, place.door.port,
-                place.sessions, place.peak, place.peak_per_second, place.door.refused,
-                0,  # a door has no backlog that a client could leave
-                place.slots.capacity, place.slots.peak, *utilisation,
-            )
-            for record in records
-            for (operator, name), place in record.places.items()
-        ),
-    )  # fmt: skip
-
-
 def observations_of(
     records: tuple[Record, Record],
+    endpoints: Iterable[Sequence[Any]],
     deliveries: Durations,
-    utilisation: tuple[float, float],
     about: Mapping[str, Any],
 ) -> Observations:
     """Name everything that was recorded.
 
     Args:
         records: of the design and of the relay.
+        endpoints: rows of that table.
         deliveries: ages.
-        utilisation: of this process's processor, whole period and busiest minute.
         about: what to keep with the tables.
     """
     mine, relay = records
@@ -121,7 +105,7 @@ def observations_of(
             "failures",
             ((*k, count) for record in records for k, count in sorted(record.failures.items())),
         ),
-        "endpoints": _endpoints(records, utilisation),
+        "endpoints": _rows("endpoints", endpoints),
         "backends": _rows("backends", backends),
         "load": _load(records),
     }

@@ -98,6 +98,11 @@ def _write_private(path: Path, text: str) -> None:
     help="Vie du jeton d'accès, s. / Life of an access token, s.",
 )
 @click.option(
+    "--acr",
+    type=click.Choice(["eidas1", "eidas2", "eidas3"]),
+    help="Niveau dit par les jetons. / Level that tokens say.",
+)
+@click.option(
     "--sso",
     "sso_session",
     type=click.IntRange(0, 604_800),
@@ -169,6 +174,7 @@ def serve_command(
     mtls_port: int,
     wallet_port: int,
     access_life: int | None,
+    acr: str | None,
     sso_session: int | None,
     audience: str | None,
     host_name: str,
@@ -191,6 +197,7 @@ def serve_command(
         "interval": interval,
         "expires_in": expires_in,
         "access_token_life": access_life,
+        "acr": acr,
         "sso_session": sso_session,
         "audience": audience,
     }

@@ -18,7 +18,12 @@ class Clock:
     """Seconds since the Unix epoch; goes back only by `reset`, to real time.
 
     `frozen_at` starts it stopped at an instant, so that a run is the same to the byte.
+
+    Attributes:
+        moved: called after each change, with what another clock has to `follow`.
     """
+
+    moved: Callable[[tuple[float, float | None]], None] | None = None
 
     def __init__(
         self, frozen_at: float | None = None, real: Callable[[], float] = time.time
@@ -52,22 +57,39 @@ class Clock:
             self._frozen += seconds
         else:
             self._offset += seconds
+        self._tell()
         return self.now()
 
     def freeze(self) -> None:
         """Stop the clock where it is."""
         self._frozen = self.now()
+        self._tell()
 
     def resume(self) -> None:
         """Let the clock run again from where it is."""
         if self._frozen is not None:
             self._offset = self._frozen - self._real()
             self._frozen = None
+            self._tell()
 
     def reset(self) -> float:
         """Go back to real time, running; return it."""
         self._offset, self._frozen = 0.0, None
+        self._tell()
         return self.now()
+
+    @property
+    def setting(self) -> tuple[float, float | None]:
+        """Return by how much it is ahead of real time, and the instant where it is stopped."""
+        return self._offset, self._frozen
+
+    def follow(self, setting: tuple[float, float | None]) -> None:
+        """Show what another clock shows, of another process."""
+        self._offset, self._frozen = setting
+
+    def _tell(self) -> None:
+        if self.moved is not None:
+            self.moved(self.setting)
 
 
 class Agenda:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -282,6 +283,7 @@ def _rings(
 def build_model(
     space: Space, design: Design, policy: LoginPolicy | None = None, *,
     capacity: Capacity | None = None, only: NDArray[np.bool_] | None = None,
+    dns_miss: Mapping[str, float] | None = None,
 ) -> Model:  # fmt: skip
     """Make one design of a space ready to run.
 
@@ -293,6 +295,8 @@ def build_model(
         capacity: what it runs on; None: what operators of its size have.
         only: bool (A,), whose traffic to run, so that designs run the same; None: all. Who cannot
             connect under this design and policy has none.
+        dns_miss: by endpoint, the probability that a resolver has forgotten its name; None: as the
+            accesses of this space share their resolvers.
 
     Raises:
         UserError: nobody is left.
@@ -315,7 +319,7 @@ def build_model(
     space = replace(space, accesses=whole.only(kept))
     accesses = space.accesses
     layout = builder.layout()
-    miss = {e.name: _dns_miss(space, e) for e in design.endpoints}
+    miss = dns_miss or {e.name: _dns_miss(space, e) for e in design.endpoints}
     code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
     classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries))
     order, phase, polls = _rings(space, whole, kept)

@@ -131,7 +131,7 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
     """
     programs = tuple(programs)
     flat, groups, labels, owner, entries = _flatten(programs)
-    table = np.full((len(flat), WIDTH), -1, dtype=np.int64)
+    rows: list[list[int]] = []  # lists: an array's rows are slow to fill one by one
     laws: dict[tuple[float, float, float, float, float], int] = {}
 
     def law(value: Law | None, probability: float = 0.0) -> int:
@@ -150,132 +150,117 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
             except KeyError:
                 raise ValueError(f"program {program.name}: no label {name!r}") from None
 
-        cells: dict[Column, int] = {Column.GROUP: groups[row]}
+        line = [-1] * WIDTH
+        line[Column.GROUP] = groups[row]
         match step:
             case s.Delay():
-                cells |= {
-                    Column.OP: Op.DELAY,
-                    Column.PHASE: -1 if step.phase is None else step.phase,
-                    Column.FIXED: _nanoseconds(step.seconds),
-                    Column.HALF_TRIPS: round(step.round_trips * 2),
-                    Column.LAW: law(step.law),
-                    Column.PURPOSE: step.purpose,
-                }
+                line[Column.OP] = Op.DELAY
+                line[Column.PHASE] = -1 if step.phase is None else step.phase
+                line[Column.FIXED] = _nanoseconds(step.seconds)
+                line[Column.HALF_TRIPS] = round(step.round_trips * 2)
+                line[Column.LAW] = law(step.law)
+                line[Column.PURPOSE] = step.purpose
             case s.Serve():
-                cells |= {
-                    Column.OP: Op.SERVE,
-                    Column.PHASE: -1 if step.phase is None else step.phase,
-                    Column.FIXED: _nanoseconds(step.seconds),
-                    Column.LAW: law(step.law),
-                    Column.PURPOSE: step.purpose,
-                    Column.INDEX: layout.stations[step.station],
-                    Column.SCOPE: step.scope,
-                }
+                line[Column.OP] = Op.SERVE
+                line[Column.PHASE] = -1 if step.phase is None else step.phase
+                line[Column.FIXED] = _nanoseconds(step.seconds)
+                line[Column.LAW] = law(step.law)
+                line[Column.PURPOSE] = step.purpose
+                line[Column.INDEX] = layout.stations[step.station]
+                line[Column.SCOPE] = step.scope
             case s.Acquire() | s.Release():
-                cells |= {
-                    Column.OP: Op.ACQUIRE if isinstance(step, s.Acquire) else Op.RELEASE,
-                    Column.INDEX: layout.pools[layout.pool_of[step.endpoint]],
-                    Column.EXTRA: layout.endpoints[step.endpoint],
-                    Column.SCOPE: step.scope,
-                }
+                line[Column.OP] = Op.ACQUIRE if isinstance(step, s.Acquire) else Op.RELEASE
+                line[Column.INDEX] = layout.pools[layout.pool_of[step.endpoint]]
+                line[Column.EXTRA] = layout.endpoints[step.endpoint]
+                line[Column.SCOPE] = step.scope
                 if isinstance(step, s.Acquire):
-                    cells[Column.TARGET] = label(step.refused)
+                    line[Column.TARGET] = label(step.refused)
             case s.Branch():
-                cells |= {
-                    Column.OP: Op.BRANCH,
-                    Column.LAW: law(None, step.probability),
-                    Column.PURPOSE: step.purpose,
-                    Column.TARGET: label(step.target),
-                }
+                line[Column.OP] = Op.BRANCH
+                line[Column.LAW] = law(None, step.probability)
+                line[Column.PURPOSE] = step.purpose
+                line[Column.TARGET] = label(step.target)
                 if step.probability == 0.0:
-                    cells |= {Column.OP: Op.GOTO, Column.TARGET: row + 1}
+                    line[Column.OP] = Op.GOTO
+                    line[Column.TARGET] = row + 1
             case s.Today():
-                cells |= {
-                    Column.OP: Op.TODAY,
-                    Column.LAW: law(None, step.probability),
-                    Column.PURPOSE: step.purpose,
-                    Column.TARGET: label(step.target),
-                }
+                line[Column.OP] = Op.TODAY
+                line[Column.LAW] = law(None, step.probability)
+                line[Column.PURPOSE] = step.purpose
+                line[Column.TARGET] = label(step.target)
                 if step.probability == 0.0:
-                    cells |= {Column.OP: Op.GOTO, Column.TARGET: row + 1}
+                    line[Column.OP] = Op.GOTO
+                    line[Column.TARGET] = row + 1
             case s.Enter():
-                cells |= {
-                    Column.OP: Op.ENTER,
-                    Column.INDEX: layout.limits[step.limit],
-                    Column.TARGET: label(step.refused),
-                }
+                line[Column.OP] = Op.ENTER
+                line[Column.INDEX] = layout.limits[step.limit]
+                line[Column.TARGET] = label(step.refused)
             case s.Exit():
-                cells |= {Column.OP: Op.EXIT, Column.INDEX: layout.limits[step.limit]}
+                line[Column.OP] = Op.EXIT
+                line[Column.INDEX] = layout.limits[step.limit]
             case s.Has():
-                cells |= {
-                    Column.OP: Op.HAS,
-                    Column.INDEX: step.features,
-                    Column.TARGET: label(step.target),
-                }
+                line[Column.OP] = Op.HAS
+                line[Column.INDEX] = step.features
+                line[Column.TARGET] = label(step.target)
             case s.During():
-                cells |= {
-                    Column.OP: Op.DURING,
-                    Column.INDEX: layout.backends[step.backend],
-                    Column.TARGET: label(step.target),
-                }
+                line[Column.OP] = Op.DURING
+                line[Column.INDEX] = layout.backends[step.backend]
+                line[Column.TARGET] = label(step.target)
             case s.Fresh() | s.Once():
                 once = isinstance(step, s.Once)
-                cells |= {
-                    Column.OP: Op.ONCE if once else Op.FRESH,
-                    Column.INDEX: layout.registers[step.register],
-                    Column.FIXED: _nanoseconds(step.seconds if isinstance(step, s.Once)
-                                               else step.ttl),
-                    Column.TARGET: label(step.target),
-                }  # fmt: skip
+                line[Column.OP] = Op.ONCE if once else Op.FRESH
+                line[Column.INDEX] = layout.registers[step.register]
+                line[Column.FIXED] = _nanoseconds(
+                    step.seconds if isinstance(step, s.Once) else step.ttl
+                )
+                line[Column.TARGET] = label(step.target)
             case s.Stamp():
-                cells |= {Column.OP: Op.STAMP, Column.INDEX: layout.registers[step.register]}
+                line[Column.OP] = Op.STAMP
+                line[Column.INDEX] = layout.registers[step.register]
             case s.Deadline():
-                cells |= {
-                    Column.OP: Op.DEADLINE,
-                    Column.FIXED: _nanoseconds(step.seconds),
-                    Column.LAW: law(step.law),
-                    Column.PURPOSE: step.purpose,
-                    Column.TARGET: label(step.handler),
-                }
+                line[Column.OP] = Op.DEADLINE
+                line[Column.FIXED] = _nanoseconds(step.seconds)
+                line[Column.LAW] = law(step.law)
+                line[Column.PURPOSE] = step.purpose
+                line[Column.TARGET] = label(step.handler)
             case s.Ask():
-                cells |= {
-                    Column.OP: Op.ASK,
-                    Column.FIXED: 0,
-                    Column.LAW: law(step.law, step.never),
-                    Column.PURPOSE: step.purpose,
-                    Column.EXTRA: step.never_purpose,
-                }
+                line[Column.OP] = Op.ASK
+                line[Column.FIXED] = 0
+                line[Column.LAW] = law(step.law, step.never)
+                line[Column.PURPOSE] = step.purpose
+                line[Column.EXTRA] = step.never_purpose
             case s.Pending():
-                cells |= {Column.OP: Op.PENDING, Column.TARGET: label(step.target)}
+                line[Column.OP] = Op.PENDING
+                line[Column.TARGET] = label(step.target)
             case s.Retry():
-                cells |= {
-                    Column.OP: Op.RETRY,
-                    Column.INDEX: step.limit,
-                    Column.TARGET: label(step.target),
-                }
+                line[Column.OP] = Op.RETRY
+                line[Column.INDEX] = step.limit
+                line[Column.TARGET] = label(step.target)
             case s.Spawn():
                 if step.program not in entries:
                     raise ValueError(f"program {program.name}: no program {step.program!r}")
-                cells |= {
-                    Column.OP: Op.SPAWN,
-                    Column.INDEX: entries[step.program],
-                    Column.EXTRA: step.count,
-                    Column.PURPOSE: step.salt,
-                    Column.SCOPE: int(step.recipient),
-                }
+                line[Column.OP] = Op.SPAWN
+                line[Column.INDEX] = entries[step.program]
+                line[Column.EXTRA] = step.count
+                line[Column.PURPOSE] = step.salt
+                line[Column.SCOPE] = int(step.recipient)
             case s.Mark():
-                cells |= {Column.OP: Op.MARK, Column.EXTRA: int(step.attended)}
+                line[Column.OP] = Op.MARK
+                line[Column.EXTRA] = int(step.attended)
             case s.Fail():
-                cells |= {Column.OP: Op.FAIL, Column.PHASE: step.cause}
+                line[Column.OP] = Op.FAIL
+                line[Column.PHASE] = step.cause
             case s.Goto():
-                cells |= {Column.OP: Op.GOTO, Column.TARGET: label(step.target)}
+                line[Column.OP] = Op.GOTO
+                line[Column.TARGET] = label(step.target)
             case s.Hold():
-                cells |= {Column.OP: Op.HOLD, Column.EXTRA: int(step.answer)}
+                line[Column.OP] = Op.HOLD
+                line[Column.EXTRA] = int(step.answer)
             case s.Clear() | s.Settle() | s.Deliver() | s.End():
-                cells[Column.OP] = Op[type(step).__name__.upper()]
-        table[row, list(cells)] = list(cells.values())
+                line[Column.OP] = Op[type(step).__name__.upper()]
+        rows.append(line)
     return Code(
-        table=table,
+        table=np.array(rows, dtype=np.int64).reshape(-1, WIDTH),
         laws=np.array(list(laws) or [(0.0,) * 5], dtype=np.float64),
         entries=entries,
         layout=layout,

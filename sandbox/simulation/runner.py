@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from sandbox.observations.observations import Observations
@@ -29,8 +25,9 @@ from sandbox.space.compatibility import can_connect
 from sandbox.space.errors import UserError
 from sandbox.space.population import build_space
 from sandbox.space.scenario import Scenario
+from sandbox.workers.spread import HERE, Workers, hand_out, report
 
-__all__ = ["ENGINES", "Task", "default_workers", "run_tasks"]
+__all__ = ["ENGINES", "Task", "run_tasks"]
 
 ENGINES = {"fast": fast.run, "simpy": reference.run}
 TRACE_COLUMNS = (
@@ -78,11 +75,6 @@ class Task:
         return root / f"{self.folder(root).name}-trace.parquet"
 
 
-def default_workers() -> int:
-    """Return how many processes this machine runs at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _trace_writer(path: Path) -> tuple[Callable[[NDArray[np.int64]], None], Callable[[], None]]:
     """Return a function that appends rows to a Parquet file, and one that closes it."""
     schema = pa.schema([(name, pa.int64()) for name in TRACE_COLUMNS])
@@ -122,8 +114,8 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
-    """Run one task and write its observations."""
+def _run(task: Task, root: Path) -> Observations:
+    """Run one task and return its observations; a trace goes straight to its file."""
     begin = time.perf_counter()
     space = build_space(
         task.scenario, seed=task.seed, scale=task.scale, replication=task.replication
@@ -132,12 +124,6 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
     policy = task.scenario.policy(task.policy)
     others = [(task.scenario.design(d), task.scenario.policy(p)) for d, p in task.among]
     model = build_model(space, design, policy, only=can_connect(space, others))
-    shares = np.memmap(progress, dtype=np.float64, mode="r+") if progress else None
-
-    def report(share: float) -> None:
-        if shares is not None:
-            shares[place] = share
-
     trace, close = _trace_writer(task.trace_file(root)) if task.trace else (None, lambda: None)
     record = ENGINES[task.engine](model, progress=report, trace=trace)
     close()
@@ -155,7 +141,7 @@ def _run(task: Task, root: Path, progress: Path | None, place: int) -> None:
         "accesses": len(model.inputs.access_class),
         "mailboxes": int(space.mailboxes.sum()),
     }
-    observe(space, design, model, record, about).write(task.folder(root))
+    return observe(space, design, model, record, about)
 
 
 def finished(task: Task, root: Path) -> Observations | None:
@@ -172,27 +158,39 @@ def run_tasks(
     tasks: Iterable[Task],
     root: Path,
     *,
-    workers: int | None = None,
+    workers: Workers = HERE,
     progress: Callable[[float], None] | None = None,
 ) -> list[Observations]:
     """Run what is not done yet and return the observations of all tasks, in their order.
 
     Args:
-        tasks: what to run; the number of workers changes no result.
+        tasks: what to run.
         root: folder of the finished runs, made when missing.
-        workers: processes at once; None: one a processor.
+        workers: who runs them; that changes no result.
         progress: called with the share of all work that is done.
 
     Raises:
         KeyboardInterrupt: stopped; what is finished stays in `root` and is not run again.
-        UserError: a run left no observations.
+        UserError: a run left no observations; traces are asked of a cluster.
     """
     tasks = list(tasks)
     root.mkdir(parents=True, exist_ok=True)
     todo = [task for task in tasks if finished(task, root) is None]
-    workers = min(workers or default_workers(), max(1, len(todo)))
-    if todo:
-        _run_all(todo, root, workers, len(tasks), progress)
+    if workers.scheduler and any(task.trace for task in todo):
+        raise UserError(
+            "une trace s'écrit sur ce poste : la faire avec --backend local",
+            "a trace is written on this machine: make it with --backend local",
+            where="--trace",
+        )
+
+    def keep(place: int, found: Observations) -> None:
+        found.write(todo[place].folder(root))
+
+    def tell(shares: list[float]) -> None:
+        if progress is not None:
+            progress((len(tasks) - len(todo) + sum(shares)) / len(tasks))
+
+    hand_out(partial(_run, root=root), todo, keep, workers, progress=tell)
     done = [finished(task, root) for task in tasks]
     missing = [task for task, result in zip(tasks, done, strict=True) if result is None]
     if missing:
@@ -202,54 +200,3 @@ def run_tasks(
             where=f"{root}: {missing[0].design}",
         )
     return [result for result in done if result is not None]
-
-
-def _run_all(
-    todo: list[Task], root: Path, workers: int, total: int,
-    progress: Callable[[float], None] | None,
-) -> None:  # fmt: skip
-    """Run tasks under joblib, polling the shares of progress that they write in a shared file."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    shares_path = root / ".progress"
-    shares = np.memmap(shares_path, dtype=np.float64, mode="w+", shape=(len(todo),))
-    before = total - len(todo)
-
-    def report() -> None:
-        if progress is not None:
-            progress((before + float(shares.sum())) / total)
-
-    def work() -> Any:
-        jobs = (delayed(_run)(task, root, shares_path, place) for place, task in enumerate(todo))
-        return Parallel(n_jobs=workers, backend="loky", batch_size=1)(jobs)
-
-    try:
-        if workers == 1:
-            for place, task in enumerate(todo):
-                _run(task, root, shares_path, place)
-                report()
-            return
-        with warnings.catch_warnings(), ThreadPoolExecutor(1) as pool:
-            # loky replaces a worker whose memory has grown, as a run makes it do, and says so.
-            # Where warnings are errors that would end the thread that hands out the work.
-            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-            future = pool.submit(work)
-            try:
-                while not future.done():
-                    report()
-                    time.sleep(0.2)
-            except KeyboardInterrupt:
-                _stop_workers()
-                raise
-            future.result()
-        report()
-    finally:
-        with contextlib.suppress(PermissionError):  # Windows keeps a mapped file
-            shares_path.unlink(missing_ok=True)
-
-
-def _stop_workers() -> None:
-    """End joblib's worker processes at once; what they finished is on disk."""
-    from joblib.externals.loky import get_reusable_executor
-
-    get_reusable_executor().shutdown(wait=False, kill_workers=True)

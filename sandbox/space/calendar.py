@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from enum import IntEnum
+from functools import cache
 
 import holidays
 import numpy as np
@@ -22,6 +23,7 @@ class DayKind(IntEnum):
     SUNDAY = 2  # and public holidays
 
 
+@cache
 def day_kinds(start: date, days: int) -> NDArray[np.int8]:
     """Return the kind of each day of the period, int8 (days,); holidays of metropolitan France."""
     dates = [start + timedelta(days=day) for day in range(days)]
@@ -34,7 +36,9 @@ def day_kinds(start: date, days: int) -> NDArray[np.int8]:
         else DayKind.WORKING
         for day in dates
     ]
-    return np.array(kinds, dtype=np.int8)
+    found = np.array(kinds, dtype=np.int8)
+    found.flags.writeable = False  # every caller has the same
+    return found
 
 
 def hourly_weights(

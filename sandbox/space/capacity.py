@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,9 @@ __all__ = [
     "foreseen_use",
     "lay_out",
     "of_operator",
+    "one_proxy",
     "servers_of",
+    "servers_shared",
 ]
 
 RELAY = "mx"  # where mail from other operators comes in
@@ -126,6 +129,18 @@ def _cut(total: Ints, shares: Floats) -> Ints:
     return np.maximum(whole, 1)
 
 
+def one_proxy(resources: Resources, design: Design) -> Any:
+    """Tell whether all endpoints of every operator stand behind one front."""
+    return np.asarray(resources.placement == "shared") | design.shared_front
+
+
+def servers_shared(resources: Resources, servers: Servers, design: Design) -> Any:
+    """Tell whether an operator's endpoints share its cores; arrays over draws give arrays."""
+    few = np.less(servers.front_cores, len(design.endpoints))
+    alone = len(design.endpoints) == len(PROTOCOLS)
+    return one_proxy(resources, design) | few | alone
+
+
 def lay_out(
     scenario: Scenario,
     design: Design,
@@ -151,7 +166,7 @@ def lay_out(
         )).astype(np.int64)
         for protocol in PROTOCOLS
     }  # fmt: skip
-    shared = design.shared_front or resources.placement == "shared"
+    shared = one_proxy(resources, design)
     pool_of, slots, backlogs = {RELAY: RELAY}, {RELAY: connections["smtp"]}, {RELAY: 1}
     for protocol in PROTOCOLS:
         mine = [e for e in design.endpoints if e.protocol == protocol]
@@ -169,8 +184,7 @@ def lay_out(
             slots[endpoint.name] = part
             backlogs[endpoint.name] = 1
     names = [e.name for e in design.endpoints]
-    alone = shared or len(names) == len(PROTOCOLS)
-    shares = np.full(len(mailboxes), True) if alone else front < len(names)  # noqa: FBT003
+    shares = np.array([bool(servers_shared(resources, size, design)) for size in sizes])
     cut = _cut(front.astype(np.int64), _shares_of(
         np.stack([use[name] for name in names]), resources.misjudged
     ))  # fmt: skip

@@ -58,9 +58,13 @@ def check(file: str, *, as_json: bool) -> None:
     click.echo("\nTenu sur le fil et simulé / held on the wire and simulated")
     for key in groups.both:
         click.echo(f"  {key} = {value_of(loaded, key)}")
-    click.echo("\nSimulé seulement / simulated only")
-    for reason, keys in _by_reason(groups.simulated).items():
-        click.echo(f"  {reason}\n    {', '.join(keys)}")
+    for title, reasons in (
+        ("Simulé seulement / simulated only", groups.simulated),
+        ("Sur le fil seulement / on the wire only", groups.live),
+    ):
+        click.echo(f"\n{title}")
+        for reason, keys in _by_reason(reasons).items():
+            click.echo(f"  {reason}\n    {', '.join(keys)}")
     if groups.refused:
         click.echo("\nRefusé par / refused by mss-sandbox up")
     for key, reason in groups.refused.items():

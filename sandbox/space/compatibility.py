@@ -6,6 +6,9 @@ drawn accesses one by one, which says whose traffic a run simulates.
 
 Webmail is the operator's own server: it does not use the editors' interface. It is counted apart,
 and every share below is of the other accesses.
+
+The closed form works alike on a scenario whose figures are arrays over draws, float64 (n,): its
+results are then arrays too.
 """
 
 from __future__ import annotations
@@ -26,8 +29,8 @@ from sandbox.space.population import (
     SOFTWARE,
     BalKind,
     Space,
-    holders_of,
-    mailbox_counts,
+    expected_accesses,
+    with_own,
 )
 from sandbox.space.scenario import Scenario
 from sandbox.space.sections.people import Population, Product
@@ -43,7 +46,9 @@ __all__ = [
     "compatibility",
     "counted",
     "mechanisms_used",
+    "mix_of",
     "requirements",
+    "shares_of",
 ]
 
 WEBMAIL = SOFTWARE.index("webmail")
@@ -70,6 +75,7 @@ class Barrier(IntEnum):
     PORT_BLOCKED = 3  # the site's firewall blocks the port
     HOST_SETTING = 4  # no other host can be set in it
     SERVER_NAME = 5  # it sends no server name (SNI), on which the front routes
+    SHARED_MAILBOX = 6  # greeted PREAUTH, a card opens its person's own mailbox and no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,10 @@ def requirements(design: Design, policy: LoginPolicy, method: Method) -> tuple[R
         hosts = {e.host for e in design.endpoints if e.protocol == protocol}
         if design.discovery == "urls" and len(hosts) > 1:
             found[Requirement(Barrier.HOST_SETTING, (Feature.HOST_SETTING,))] = None
+        # A client that is greeted PREAUTH cannot say which mailbox it wants (RFC 9051 §6.2.2).
+        if protocol == "imap" and Mechanism.NONE in ways:
+            own = Requirement(Barrier.SHARED_MAILBOX, (Feature.HAS_OWN,), wanted=False)
+            found[own] = None
         beside = [e for e in design.endpoints
                   if (e.address, e.port) == (endpoint.address, endpoint.port)]  # fmt: skip
         if len({e.host for e in beside}) > 1:
@@ -175,13 +185,15 @@ class Part:
         """Count accesses, of which each barrier stops a share."""
         self.accesses += accesses
         for barrier, share in stopped.items():
-            if share > 0:
-                self.stopped[barrier] += accesses * share
+            self.stopped[barrier] += accesses * share
 
     @property
     def cannot_connect(self) -> float:
         """Share of them that cannot connect; 0 of none."""
-        return sum(self.stopped.values()) / self.accesses if self.accesses else 0.0
+        if not np.all(self.accesses):
+            return 0.0
+        share: float = np.minimum(sum(self.stopped.values()) / self.accesses, 1.0)
+        return share
 
     @property
     def by_cause(self) -> dict[str, float]:
@@ -189,6 +201,7 @@ class Part:
         return {
             barrier.name.lower(): self.stopped[barrier] / self.accesses
             for barrier in sorted(self.stopped)
+            if np.any(self.stopped[barrier])
         }
 
 
@@ -238,15 +251,15 @@ class Compatibility:
 
 def _stopped(asked: Iterable[Requirement], shares: Mapping[Feature, float]) -> dict[Barrier, float]:
     """Return the chance that each barrier is the first to stop an access."""
-    left, found = 1.0, dict.fromkeys(Barrier, 0.0)
+    left, found = 1.0, dict[Barrier, float]()
     for each in asked:
         passing = each.probability(shares)
-        found[each.barrier] += left * (1.0 - passing)
+        found[each.barrier] = found.get(each.barrier, 0.0) + left * (1.0 - passing)
         left *= passing
     return found
 
 
-def _mix(
+def mix_of(
     scenario: Scenario, people: Population, kind: BalKind
 ) -> Iterator[tuple[int, str, Product, Method, float]]:
     """Yield software, product, method and their share of the accesses of a kind of mailbox."""
@@ -276,18 +289,25 @@ def compatibility(
     """
     found = Compatibility()
     asked = {method: requirements(design, policy, method) for method in Method}
-    counts = mailbox_counts(scenario, scale)
-    for row, (name, people) in enumerate(scenario.populations.items()):
+    for name, people in scenario.populations.items():
         for kind in BalKind:
-            accesses = float(counts[row, kind]) * people.active * holders_of(scenario, kind)
-            for software, label, product, method, share in _mix(scenario, people, kind):
-                shares = {
-                    feature: getattr(product, field) for field, feature in CAPABILITIES.items()
-                }
-                shares[Feature.PORT_BLOCKED] = people.port_blocked if software != WEBMAIL else 0.0
+            accesses = scale * expected_accesses(scenario, people, kind)
+            for software, label, product, method, share in mix_of(scenario, people, kind):
+                shares = shares_of(scenario, product, people, kind)
                 stopped = _stopped(asked[method], shares)
                 found.add(name, software, label, method, accesses * share, stopped)
     return found
+
+
+def shares_of(
+    scenario: Scenario, product: Product, people: Population, kind: BalKind
+) -> dict[Feature, float]:
+    """Return the share that has each feature of a product's accesses to a kind of mailbox."""
+    outside = product.kind != "webmail"
+    shares = {feature: getattr(product, field) for field, feature in CAPABILITIES.items()}
+    shares[Feature.PORT_BLOCKED] = people.port_blocked if outside else 0.0
+    shares[Feature.HAS_OWN] = with_own(scenario, people, kind) if outside else 0.0
+    return shares
 
 
 def counted(space: Space, design: Design, policy: LoginPolicy) -> Compatibility:

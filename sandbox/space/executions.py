@@ -1,7 +1,7 @@
-"""Where each input of a scenario holds: in both executions, or in virtual time alone.
+"""Where each input of a scenario holds: in both executions, in virtual time or on the wire alone.
 
-The tables are the declaration; tests check it against what either execution is built from. What is
-not in them holds nowhere, and a test fails.
+The column `execution` of `data/inputs.csv` declares it: `both`, or a word for why one execution has
+no use for it, spelt out here. Tests check it against what either execution is built from.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from sandbox.space.errors import UserError
 from sandbox.space.scenario import Scenario
-from sandbox.space.tables import inputs
+from sandbox.space.tables import BOTH, inputs
 
 __all__ = [
-    "BOTH",
+    "LIVE",
     "SIMULATED",
     "TICKET_SECONDS",
     "KeyGroups",
@@ -29,110 +28,44 @@ __all__ = [
 TICKET_SECONDS = 7200  # OpenSSL's default, which Python's ssl cannot change
 LONGEST_STEP = 120  # s; telephones know 30
 
-# Keys, or patterns of keys, that the simulation and the live space both obey.
-BOTH: tuple[str, ...] = (
-    "login_policy",
-    "methods.ecps.*",
-    "methods.sms.*",
-    "policies.session_seconds",
-    "policies.totp_once",
-    "policies.totp_step",
-    "policies.token_seconds",
-    "policies.psc_session_seconds",
-    "policies.imap_keepalive",
-    "policies.peace_seconds",
-    "policies.ciba_interval",
-    "policies.ciba_expiry",
-    "policies.ciba_mode",
-    "policies.token_check",
-    "policies.prelogin_timeout",
-    "policies.ticket_seconds",
-    "policies.backlog",
-    "populations.*.units",
-    "populations.*.deployment",
-    "populations.*.*_mailboxes",
-    "populations.*.active",
-    "populations.*.method_*",
-    "mailboxes.holders",
-    "resources.placement",
-    "resources.misjudged",
-    "resources.*.mailboxes",
-    "resources.*.*_connections",
-    "network.dns_ttl",
-    "network.tls13_server",
-    "backends.psc.timeout",
-)
-
-_PEOPLE = (
-    "l'espace vivant a peu de personnages ; qui conduit un client décide quand il se connecte"
-    " / the live space has a small cast; who drives a client decides when it connects"
-)
-_SOFTWARE = (
-    "sur le fil les logiciels sont vrais / software on the wire is real: it does what it does"
-)
-_DEVICE = (
-    "une carte vivante est un fichier, un code est calculé : qui conduit le client prend le temps"
-    " / a live card is a file, a live code is computed: who drives the client takes the time"
-)
-_MACHINE = (
-    "un serveur vivant prend le temps de processeur qu'il prend"
-    " / a live server takes the processor time that it takes"
-)
-_NETWORK = (
-    "l'espace vivant tient sur une machine : noms et allers-retours coûtent ce que coûte loopback"
-    " / the live space stands on one machine: names and round trips cost what loopback costs"
-)
-_BACKEND = (
-    "les services vivants répondent aussi vite que la machine le permet"
-    " / live back ends answer as fast as this machine lets them"
-)
-_COSTS = "compté dans la table des coûts / counted in the cost table; nothing runs on it"
-
-# Pattern -> why the live space has no use for it.
+# Why an input is simulated only, by the word that stands in the column `execution`.
 SIMULATED: dict[str, str] = {
-    "traffic.*": _PEOPLE,
-    "populations.*.message_share": _PEOPLE,
-    "populations.*.machine_share": _PEOPLE,
-    "populations.*.present_*": _PEOPLE,
-    "populations.*.opening_*": _PEOPLE,
-    "populations.*.closing_*": _PEOPLE,
-    "populations.*.rtt*": _NETWORK,
-    "populations.*.port_blocked": _NETWORK,
-    "populations.*.software_*": _PEOPLE,
-    "mailboxes.site_top_tenth": _PEOPLE,
-    "service.*": "what a comparison asks of the service; nothing runs on it",
-    "software.*": _SOFTWARE,
-    "products.*": _SOFTWARE,
-    "methods.cps.*": _DEVICE,
-    "methods.ecps.forgotten": "un téléphone vivant répond à chaque demande à part, sans journée"
+    "people": "l'espace vivant a peu de personnages ; qui conduit un client décide quand il se"
+    " connecte / the live space has a small cast; who drives a client decides when it connects",
+    "software": "sur le fil les logiciels sont vrais"
+    " / software on the wire is real: it does what it does",
+    "device": "une carte vivante est un fichier, un code est calculé : qui conduit le client prend"
+    " le temps / a live card is a file, a live code is computed: who drives the client takes the"
+    " time",
+    "days": "un téléphone vivant répond à chaque demande à part, sans journée"
     " / a live telephone answers each request on its own: it knows no days",
-    "methods.totp.*": _DEVICE,
-    "policies.retry_*": _PEOPLE,
-    "network.dns_hit": _NETWORK,
-    "network.dns_miss": _NETWORK,
-    "network.dns_users": _NETWORK,
-    "processor.*": _MACHINE,
-    "resources.*_cores": _MACHINE,
-    "resources.user_connections": "les opérateurs vivants ne comptent pas les connexions d'une BAL"
-    " / live operators do not count the connections of one mailbox",
-    "resources.address_*": "sur loopback tous les clients ont une adresse"
+    "machine": "un serveur vivant prend le temps de processeur qu'il prend"
+    " / a live server takes the processor time that it takes",
+    "network": "l'espace vivant tient sur une machine : noms et allers-retours coûtent ce que coûte"
+    " loopback"
+    " / the live space stands on one machine: names and round trips cost what loopback costs",
+    "loopback": "sur loopback tous les clients ont une adresse"
     " / on loopback all clients have one address",
-    "backends.psc.servers": _BACKEND,
-    "backends.psc.authentication": _BACKEND,
-    "backends.psc.token": _BACKEND,
-    "backends.psc.poll": _BACKEND,
-    "backends.psc.introspection": _BACKEND,
-    "backends.psc.rtt": _NETWORK,
-    "backends.sms.*": _BACKEND,
-    "backends.directory.*": "les opérateurs vivants lisent l'annuaire à chaque connexion"
+    "mailbox": "les opérateurs vivants ne comptent pas les connexions d'une BAL"
+    " / live operators do not count the connections of one mailbox",
+    "backend": "les services vivants répondent aussi vite que la machine le permet"
+    " / live back ends answer as fast as this machine lets them",
+    "cache": "les opérateurs vivants lisent l'annuaire à chaque connexion"
     " / live operators read the directory beside them at each login: no cache",
-    "relay.queue_mean": "un opérateur vivant relaie aussitôt / a live operator relays at once",
-    "relay.rtt": _NETWORK,
-    "costs.*": _COSTS,
-    "incidents.*": "compté sur une année ; sur le fil rien ne tombe sans qu'on l'arrête"
+    "relay": "un opérateur vivant relaie aussitôt / a live operator relays at once",
+    "level": "ce qu'une comparaison demande au service ; rien n'en dépend sur le fil"
+    " / what a comparison asks of the service; nothing runs on it",
+    "costs": "compté dans la table des coûts / counted in the cost table; nothing runs on it",
+    "year": "compté sur une année ; sur le fil rien ne tombe sans qu'on l'arrête"
     " / counted over a year; on the wire nothing fails until somebody makes it",
-    "migration.*": "compté par trimestre dans le plan d'une migration"
+    "quarters": "compté par trimestre dans le plan d'une migration"
     " / counted over quarters in the plan of a migration; nothing runs on it",
+}
+# Why an input holds on the wire only.
+LIVE: dict[str, str] = {
+    "clocks": "les horloges simulées sont justes / simulated clocks are right",
+    "revocation": "rien n'est révoqué pendant une simulation"
+    " / nothing is revoked while a simulation runs",
 }
 
 # Keys whose value the wire knows in whole seconds only (CIBA Core §7.3, RFC 6749 §5.1, RFC 1035).
@@ -144,10 +77,17 @@ _WHOLE = (
 
 @dataclass(frozen=True, slots=True)
 class KeyGroups:
-    """Each key of `data/inputs.csv` once: names, or names with the reason."""
+    """Each input once: names, or names with the reason.
+
+    Attributes:
+        both: both executions obey it.
+        simulated, live: only one does.
+        refused: its value cannot hold on the wire.
+    """
 
     both: tuple[str, ...]
     simulated: dict[str, str]
+    live: dict[str, str]
     refused: dict[str, str]
 
 
@@ -209,23 +149,16 @@ def _refused(scenario: Scenario) -> Iterator[tuple[str, UserError]]:
             yield key, UserError("au plus", "at most", then=most)
 
 
-def _matching(key: str, patterns: tuple[str, ...] | dict[str, str]) -> str | None:
-    return next((each for each in patterns if fnmatchcase(key, each)), None)
-
-
 def key_groups(scenario: Scenario) -> KeyGroups:
     """Return where each input holds, for the values of a scenario."""
     refused = {key: str(why) for key, why in _refused(scenario)}
-    both, simulated = [], {}
-    for key in inputs():
-        if key in refused:
-            continue
-        pattern = _matching(key, SIMULATED)
-        if pattern is not None:
-            simulated[key] = SIMULATED[pattern]
-        elif _matching(key, BOTH) is not None:
-            both.append(key)
-    return KeyGroups(tuple(both), simulated, refused)
+    others = {key: row.execution for key, row in inputs().items() if key not in refused}
+    return KeyGroups(
+        both=tuple(key for key, word in others.items() if word == BOTH),
+        simulated={key: SIMULATED[word] for key, word in others.items() if word in SIMULATED},
+        live={key: LIVE[word] for key, word in others.items() if word in LIVE},
+        refused=refused,
+    )
 
 
 def check_live(scenario: Scenario) -> None:

@@ -14,7 +14,9 @@ from enum import StrEnum
 from sandbox.space.designs import Design, Endpoint
 from sandbox.space.methods import Method
 
-__all__ = ["NATIONAL_INCIDENTS", "Incident", "Thing", "things_that_fail"]
+__all__ = ["NATIONAL_INCIDENTS", "STRIKES", "Incident", "Thing", "things_that_fail"]
+
+STRIKES = 10  # o'clock on a working day
 
 
 class Incident(StrEnum):

@@ -46,6 +46,7 @@ class Feature(IntEnum):
     TLS13 = 1 << 13
     RESUMES = 1 << 14  # TLS sessions
     PORT_BLOCKED = 1 << 15  # of the site, not of the software
+    HAS_OWN = 1 << 16  # a shared mailbox, whose holder has one of her own: a card opens that
 
 
 # Names of the columns of data/products.csv and of the rows of data/capabilities.csv.

@@ -8,6 +8,7 @@ scenario takes the operators of the list of authorised domains, grouped in class
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,15 +23,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SIZES",
+    "SizeTable",
     "default_operators",
     "expected_mailboxes",
     "operator_names",
     "operator_sizes",
     "operator_weights",
-    "size_classes",
+    "size_table",
     "uses_listed_operators",
 ]
 
+Floats = NDArray[np.float64]
 SIZES = ("small", "medium", "large", "national")
 HEAD = 5  # establishments by size follow 1 / (HEAD + rank), a flattened Zipf law (guess)
 
@@ -141,18 +144,44 @@ def _fitted(
     return fitted
 
 
-def size_classes(scenario: Scenario) -> list[str]:
-    """Return the size class of each operator, of SIZES, by the mailboxes expected there."""
-    resources = scenario.resources
-    limits = [getattr(resources, size).mailboxes for size in SIZES[:-1]]
-    return [SIZES[int(np.searchsorted(limits, held))] for held in operator_sizes(scenario)]
+def operator_sizes(scenario: Scenario) -> Floats:
+    """Return the mailboxes expected at each operator, of all kinds, shape (operators,).
 
-
-def operator_sizes(scenario: Scenario) -> NDArray[np.float64]:
-    """Return the mailboxes expected at each operator, of all kinds, shape (operators,)."""
-    sizes = np.zeros(scenario.operators.count)
+    Of a scenario whose figures are arrays over draws, (n, operators).
+    """
+    sizes: Floats = np.zeros(scenario.operators.count)
     for name, people in scenario.populations.items():
         robots = people.units * people.deployment * people.application_mailboxes
-        sizes += expected_mailboxes(people) * operator_weights(scenario, name)
-        sizes += robots * operator_weights(scenario, name, applications=True)
+        held = np.multiply.outer(expected_mailboxes(people), operator_weights(scenario, name))
+        sizes = sizes + held
+        weights = operator_weights(scenario, name, applications=True)
+        sizes = sizes + np.multiply.outer(robots, weights)
     return sizes
+
+
+@dataclass(frozen=True, slots=True)
+class SizeTable:
+    """Operators by size class; where figures are arrays over draws, so is each entry.
+
+    Attributes:
+        counts: how many; mailboxes: that they hold together.
+        members: who they are, bool (operators,).
+    """
+
+    counts: dict[str, float]
+    mailboxes: dict[str, float]
+    members: dict[str, NDArray[np.bool_]]
+
+
+def size_table(scenario: Scenario) -> SizeTable:
+    """Return the operators of each size class and what they hold."""
+    held, resources = operator_sizes(scenario), scenario.resources
+    number = np.zeros(held.shape, dtype=np.int8)
+    for size in SIZES[:-1]:
+        number += (getattr(resources, size).mailboxes < held.T).T
+    members = {size: number == place for place, size in enumerate(SIZES)}
+    return SizeTable(
+        counts={size: mine.sum(axis=-1) for size, mine in members.items()},
+        mailboxes={size: (held * mine).sum(axis=-1) for size, mine in members.items()},
+        members=members,
+    )

@@ -29,9 +29,9 @@ __all__ = [
     "BalKind",
     "Space",
     "build_space",
-    "holders_of",
-    "mailbox_counts",
+    "expected_accesses",
     "power_of_tenth",
+    "with_own",
 ]
 
 SOFTWARE: tuple[Literal["lps", "mail_client", "webmail", "robot"], ...] = (
@@ -61,6 +61,7 @@ class _Stream(IntEnum):
     SITE = 6
     FIREWALL = 7
     FEATURE = 8  # and the following, one a feature
+    OWN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def _features(scenario: Scenario, product: NDArray[np.int16], blocked: NDArray[n
     return bits
 
 
-def mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
+def _mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
     """Return mailboxes by population and kind, int64 (P, 3), active or not."""
     counts = np.zeros((len(scenario.populations), len(BalKind)), dtype=np.int64)
     for number, people in enumerate(scenario.populations.values()):
@@ -190,9 +191,28 @@ def mailbox_counts(scenario: Scenario, scale: float = 1.0) -> NDArray[np.int64]:
     return counts
 
 
-def holders_of(scenario: Scenario, kind: BalKind) -> int:
+def _holders_of(scenario: Scenario, kind: BalKind) -> int:
     """Return the accesses of one mailbox of a kind."""
     return round(scenario.mailboxes.holders) if kind is BalKind.ORG else 1
+
+
+def expected_accesses(scenario: Scenario, people: Population, kind: BalKind) -> float:
+    """Return the active accesses of a population's mailboxes of a kind, expected."""
+    per_unit = (people.personal_mailboxes, people.shared_mailboxes, people.application_mailboxes)
+    holders = np.rint(scenario.mailboxes.holders) if kind is BalKind.ORG else 1.0
+    return people.units * people.deployment * per_unit[kind] * people.active * holders
+
+
+def with_own(scenario: Scenario, people: Population, kind: BalKind) -> float:
+    """Return the share of accesses to a kind of mailbox whose person has one of her own too.
+
+    Holders of shared mailboxes have personal ones as far as these go round.
+    """
+    if kind is not BalKind.ORG:
+        return 0.0
+    holders = np.maximum(people.shared_mailboxes * np.rint(scenario.mailboxes.holders), 1e-9)
+    share: float = np.minimum(1.0, people.personal_mailboxes / holders)
+    return share
 
 
 def _accesses(
@@ -210,7 +230,7 @@ def _accesses(
     order = np.argsort(draw(_Stream.OPERATOR, mailboxes), kind="stable")
     operator = np.repeat(np.arange(len(operators)), operators)[order]
     kept = np.flatnonzero(draw(_Stream.ACTIVE, mailboxes) < people.active)
-    holders = holders_of(scenario, kind)
+    holders = _holders_of(scenario, kind)
     total = mailboxes * holders
     which = (kept[:, None] * holders + np.arange(holders)).reshape(-1)
     if kind is BalKind.APP:
@@ -240,6 +260,9 @@ def _accesses(
         [draw(_Stream.FEATURE + row, total)[which] for row in range(len(CAPABILITIES))]
     )
     outside = software != SOFTWARE.index("webmail")
+    features_of = _features(scenario, product, blocked & outside, features)
+    own = draw(_Stream.OWN, total)[which] < with_own(scenario, people, kind)
+    features_of |= np.where(own & outside, int(Feature.HAS_OWN), 0)
     return Accesses(
         kind=np.full(len(which), int(kind), dtype=np.int8),
         population=np.full(len(which), number, dtype=np.int8),
@@ -248,7 +271,7 @@ def _accesses(
         software=software,
         product=product,
         rtt=rtt,
-        features=_features(scenario, product, blocked & outside, features),
+        features=features_of,
         mailbox=which // holders + base,
         site=site + base,
         identity=which + base,
@@ -304,7 +327,7 @@ def build_space(
             where=f"scale {scale}",
         )
     parts: list[Accesses] = []
-    counts = mailbox_counts(scenario, scale)
+    counts = _mailbox_counts(scenario, scale)
     of_operator = np.zeros(scenario.operators.count, dtype=np.int64)
     for number, (name, people) in enumerate(scenario.populations.items()):
         for kind in BalKind:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import BadValueError, UserError
@@ -89,6 +89,16 @@ class SweepTable(Section):
                 "il faut autant de labels que de values", "labels must be as many as values"
             )
         return self
+
+
+def _ordered(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise BadValueError("plage renversée ; il faut [bas, haut]",
+                            "range is reversed; needed: [low, high]")  # fmt: skip
+    return span
+
+
+Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
 
 class OperatorFit(Section):
@@ -187,6 +197,7 @@ class Scenario(Section):
     login_policies: dict[Name, LoginPolicyTable] = Field(default_factory=dict)
     outages: tuple[Outage, ...] = ()
     sweep: SweepTable | None = None
+    ranges: dict[str, Span] = Field(default_factory=dict)  # of a decision, by dotted key
     plan: Plan | None = None
 
     @model_validator(mode="after")

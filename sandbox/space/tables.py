@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sandbox.space.methods import CAPABILITIES
 
 __all__ = [
+    "BOTH",
     "ClassShare",
     "Input",
     "OperatorRow",
@@ -30,6 +31,9 @@ __all__ = [
 ]
 
 Tree = dict[str, Any]
+BOTH = "both"  # executions
+SOFTWARE = "software"  # that of the wire is real
+BASE = "share of its installed base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Input:
         key: its place in a scenario, dotted.
         value: default; a number, or a word.
         low, high: plausible range, None for words.
+        execution: `both`, or why one execution has no use for it, a key of `executions`.
         knowledge: measured, published, expert guess or placeholder.
     """
 
@@ -57,6 +62,7 @@ class Input:
     low: float | None
     high: float | None
     unit: str
+    execution: str
     knowledge: str
     source: Source
     note: str
@@ -151,10 +157,12 @@ def _products() -> Iterator[Input]:
         prefix, source = f"products.{row['product']}.", sources()[row["source"]]
         kind, guess = row["kind"], row["knowledge"]
         note = row["note"] or ""
-        yield Input(prefix + "kind", kind, None, None, "kind of software", guess, source, note)
+        yield Input(
+            prefix + "kind", kind, None, None, "kind of software", SOFTWARE, guess, source, note
+        )
         yield Input(
             prefix + "share", float(row["share"]), float(row["low"]), float(row["high"]),
-            "share of its kind", guess, source, note,
+            "share of its kind", SOFTWARE, guess, source, note,
         )  # fmt: skip
         for name in CAPABILITIES:
             value = float(row[name])
@@ -162,14 +170,12 @@ def _products() -> Iterator[Input]:
             cannot = tried is not None and tried[0] == 0 and not name.startswith("certificate_")
             if tried is not None and (kind == "mail_client" or cannot):
                 yield Input(
-                    prefix + name, tried[0], None, None, "share of its installed base",
+                    prefix + name, tried[0], None, None, BASE, SOFTWARE,
                     "measured", sources()["wire"], tried[1],
                 )  # fmt: skip
             else:
                 ends = (0.0, 1.0) if guess == "placeholder" else (value, value)
-                yield Input(
-                    prefix + name, value, *ends, "share of its installed base", guess, source, note
-                )
+                yield Input(prefix + name, value, *ends, BASE, SOFTWARE, guess, source, note)
 
 
 @cache
@@ -182,6 +188,7 @@ def inputs() -> dict[str, Input]:
             low=float(row["low"]) if row["low"] else None,
             high=float(row["high"]) if row["high"] else None,
             unit=row["unit"],
+            execution=row["execution"],
             knowledge=row["knowledge"],
             source=sources()[row["source"]],
             note=row["note"] or "",

@@ -16,7 +16,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from resource import RLIMIT_NOFILE, setrlimit
 from typing import Any
 
 from sandbox.cli import main
@@ -40,15 +42,19 @@ class Process:
         folder: where the space lives.
         options: of the command line.
         slow: on a slow disk.
+        files: descriptors that it may have, and no more if it asks; None as this process.
     """
 
-    def __init__(self, folder: Path, *options: str, slow: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *options: str, slow: bool = False, files: int | None = None
+    ) -> None:
         self.folder = folder
         self._log = (folder.parent / "up.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, "slow" if slow else "fast", "up", *options,
              "--dir", str(folder)],
             cwd=ROOT, stdout=self._log, stderr=self._log,
+            preexec_fn=files and partial(setrlimit, RLIMIT_NOFILE, (files, files)),
         )  # fmt: skip
 
     def __enter__(self) -> Process:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,6 +25,7 @@ from sandbox.operators.listener import Arrival
 from sandbox.operators.smtp.connection import Connection
 from tests.live.killed import Process
 from tests.live.strangers import (
+    PATIENCE,
     Tree,
     client_hello,
     connections,
@@ -193,21 +195,27 @@ USUAL_FILES = 1_024  # that a process may open on most machines, connections inc
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Iterator[Process]:
-    """A space that was started with the usual limits; this process then has more."""
+def many_files() -> Iterator[None]:
+    """This process may have as many connections as the crowd."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 6 * EACH + 1_000
     if hard != resource.RLIM_INFINITY and hard < wanted:
         pytest.skip(f"{hard} open files allowed, {wanted} needed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
+def process(tmp_path: Path, many_files: None) -> Iterator[Process]:
+    """A space that was started with the usual limits."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (USUAL_FILES, hard))
-    try:
-        options = ("demo", "--operators", "1", "--design", "single-endpoint", "--design",
-                   "api-lps-2023", "--keys", "p256", "--loopback", "206")  # fmt: skip
-        with Process(tmp_path / "space", *options) as process:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-            yield process
-    finally:
+    options = ("demo", "--operators", "1", "--design", "single-endpoint", "--design",
+               "api-lps-2023", "--keys", "p256", "--loopback", "206")  # fmt: skip
+    with Process(tmp_path / "space", *options) as process:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        yield process
 
 
 def use(sheet: Tree, subject: str) -> None:
@@ -264,6 +272,35 @@ def test_thousands_of_strangers_harm_nobody_and_leave_nothing(process: Process) 
             time.sleep(0.1)
         use(sheet, f"after {number}")
         assert peak(process.pid) - before < ROOM
+
+
+SILENT = 1_600  # more than the descriptors of a process that has the usual ones and no more
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells descriptors")
+@pytest.mark.usefixtures("many_files")
+def test_mail_has_descriptors_left_when_strangers_take_all_that_other_doors_may(
+    tmp_path: Path,
+) -> None:
+    options = ("demo", "--operators", "1", "--design", "single-endpoint", "--keys", "p256",
+               "--loopback", "217")  # fmt: skip
+    with Process(tmp_path / "space", *options, files=USUAL_FILES) as process:
+        sheet = process.ready()
+        operator = sheet["operators"][0]
+        doors = [
+            urlsplit(url)
+            for url in (sheet["directory"]["ldap"], sheet["directory"]["ldaps"],
+                        sheet["directory"]["fhir"], sheet["psc"]["issuer"], operator["ciba"],
+                        operator["enrolment"], sheet["list"]["url"], sheet["ca"]["ocsp"])
+        ]  # fmt: skip
+        with contextlib.ExitStack() as crowd:
+            for number in range(SILENT):
+                door = doors[number % len(doors)]
+                crowd.enter_context(socket.create_connection((door.hostname, door.port), PATIENCE))
+            open_now = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+            assert USUAL_FILES // 3 < open_now < USUAL_FILES
+            for number in range(5):
+                use(sheet, f"meanwhile {number}")
 
 
 def alive() -> Counter[str]:

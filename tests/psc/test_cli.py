@@ -50,6 +50,10 @@ def test_serve_approve_refuse_advance_events_and_stop(tmp_path):
         "0",
         "--wallet-port",
         "0",
+        "--access-life",
+        "60",
+        "--acr",
+        "eidas3",
         "--json",
         "--home",
         str(tmp_path),
@@ -70,6 +74,8 @@ def test_serve_approve_refuse_advance_events_and_stop(tmp_path):
             form = {"grant_type": CIBA, "auth_req_id": begun["auth_req_id"]}
             tokens = client.post(found["token_endpoint"], data=form, auth=auth)
             assert tokens.status_code == 200
+            assert tokens.json()["expires_in"] == 60
+            assert found["acr_values_supported"] == ["eidas3"]
         assert isinstance(run(tmp_path, "refuse").exception, UserError)
         assert run(tmp_path, "advance", "30").exit_code == 0
         assert "demande approuvée" in run(tmp_path, "events").output

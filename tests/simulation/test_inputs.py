@@ -39,6 +39,11 @@ def unmoved() -> list[list[bytes]]:
     return list(models(BASE))
 
 
+@pytest.mark.parametrize("key", key_groups(BASE).live)
+def test_an_input_of_the_wire_alone_moves_nothing_in_the_simulation(key: str) -> None:
+    assert list(models(with_inputs(BASE, {key: another(key)}))) == unmoved()
+
+
 @pytest.mark.parametrize("key", key_groups(BASE).both)
 def test_an_input_of_both_executions_moves_the_simulation(key: str) -> None:
     row = inputs()[key]

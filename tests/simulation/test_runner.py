@@ -11,12 +11,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from sandbox.observations.observations import Observations
 from sandbox.simulation import runner
 from sandbox.simulation.runner import TRACE_COLUMNS, Task, finished, run_tasks
 from sandbox.space.loader import with_inputs
+from sandbox.workers.spread import Workers
 from tests.simulation.small import run, small_scenario
 
 SCENARIO = small_scenario()
+ONE = Workers(1)
 DESIGNS = ("single-endpoint", "multi-endpoint", "multi-port")
 
 
@@ -38,21 +41,21 @@ def digests(root: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("done")
-    run_tasks(tasks(), root, workers=1)
+    run_tasks(tasks(), root, workers=ONE)
     return root
 
 
 def test_a_run_that_lost_its_trace_is_run_again(tmp_path: Path) -> None:
     task = tasks(trace=True)[0]
-    run_tasks([task], tmp_path, workers=1)
+    run_tasks([task], tmp_path, workers=ONE)
     task.trace_file(tmp_path).unlink()
     assert finished(task, tmp_path) is None
-    run_tasks([task], tmp_path, workers=1)
+    run_tasks([task], tmp_path, workers=ONE)
     assert task.trace_file(tmp_path).is_file()
 
 
 def test_the_number_of_workers_changes_no_byte(done: Path, tmp_path: Path) -> None:
-    run_tasks(tasks(), tmp_path, workers=2)
+    run_tasks(tasks(), tmp_path, workers=Workers(2))
     assert len(digests(done)) == 10 * len(DESIGNS)
     assert digests(tmp_path) == digests(done)
 
@@ -62,16 +65,16 @@ def test_a_worker_that_is_replaced_is_no_news(tmp_path: Path) -> None:
         if share < 1:
             warnings.warn("A worker stopped while some jobs were given", UserWarning, stacklevel=1)
 
-    assert len(run_tasks(tasks(), tmp_path, workers=2, progress=meanwhile)) == len(DESIGNS)
+    assert len(run_tasks(tasks(), tmp_path, workers=Workers(2), progress=meanwhile)) == len(DESIGNS)
 
 
 def test_the_engine_changes_no_byte(done: Path, tmp_path: Path) -> None:
-    run_tasks(tasks(engine="simpy"), tmp_path, workers=1)
+    run_tasks(tasks(engine="simpy"), tmp_path, workers=ONE)
     assert digests(tmp_path) == digests(done)
 
 
 def test_answers_come_in_the_order_of_the_tasks(done: Path) -> None:
-    found = run_tasks(list(reversed(tasks())), done, workers=1)
+    found = run_tasks(list(reversed(tasks())), done, workers=ONE)
     assert [run.about["design"] for run in found] == list(reversed(DESIGNS))
 
 
@@ -81,9 +84,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ran: list[str] = []
     original = runner._run
 
-    def counting(task: Task, *rest: object) -> None:
+    def counting(task: Task, root: Path) -> Observations:
         ran.append(task.design)
-        original(task, *rest)  # type: ignore[arg-type]
+        return original(task, root)
 
     monkeypatch.setattr(runner, "_run", counting)
     return ran
@@ -94,22 +97,22 @@ def test_an_interrupted_run_keeps_what_is_finished_and_resumes(
 ) -> None:
     original = runner._run
 
-    def interrupted(task: Task, *rest: object) -> None:
+    def interrupted(task: Task, root: Path) -> Observations:
         if task.design == DESIGNS[1]:
             raise KeyboardInterrupt
-        original(task, *rest)  # type: ignore[arg-type]
+        return original(task, root)
 
     monkeypatch.setattr(runner, "_run", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_tasks(tasks(), tmp_path, workers=1)
+        run_tasks(tasks(), tmp_path, workers=ONE)
     assert [finished(task, tmp_path) is not None for task in tasks()] == [True, False, False]
     monkeypatch.setattr(runner, "_run", original)
-    run_tasks(tasks(), tmp_path, workers=1)
+    run_tasks(tasks(), tmp_path, workers=ONE)
     assert counted == list(DESIGNS)
 
 
 def test_what_is_finished_is_not_run_again(done: Path, counted: list[str]) -> None:
-    run_tasks(tasks(), done, workers=1)
+    run_tasks(tasks(), done, workers=ONE)
     assert counted == []
 
 
@@ -137,9 +140,9 @@ def test_a_title_is_no_reason_to_run_again(done: Path) -> None:
 def test_a_run_that_lost_a_file_is_run_again(
     broken: str, tmp_path: Path, counted: list[str]
 ) -> None:
-    run_tasks(tasks()[:1], tmp_path, workers=1)
+    run_tasks(tasks()[:1], tmp_path, workers=ONE)
     (tmp_path / f"{DESIGNS[0]}.external-r000" / broken).unlink()
-    run_tasks(tasks()[:1], tmp_path, workers=1)
+    run_tasks(tasks()[:1], tmp_path, workers=ONE)
     assert counted == [DESIGNS[0]] * 2
 
 
@@ -147,9 +150,9 @@ def test_a_run_that_lost_a_file_is_run_again(
 def test_a_run_whose_file_is_damaged_is_run_again(
     broken: str, tmp_path: Path, counted: list[str]
 ) -> None:
-    run_tasks(tasks()[:1], tmp_path, workers=1)
+    run_tasks(tasks()[:1], tmp_path, workers=ONE)
     (tmp_path / f"{DESIGNS[0]}.external-r000" / broken).write_bytes(b"\xff half")
-    run_tasks(tasks()[:1], tmp_path, workers=1)
+    run_tasks(tasks()[:1], tmp_path, workers=ONE)
     assert counted == [DESIGNS[0]] * 2
 
 
@@ -168,17 +171,17 @@ def test_nothing_half_written_is_taken_for_a_run(
 
     monkeypatch.setattr(pq, "write_table", full)
     with pytest.raises(OSError, match="No space left"):
-        run_tasks(tasks()[:1], tmp_path, workers=1)
+        run_tasks(tasks()[:1], tmp_path, workers=ONE)
     assert not (tmp_path / f"{DESIGNS[0]}.external-r000").exists()
     assert finished(tasks()[0], tmp_path) is None
     monkeypatch.setattr(pq, "write_table", original)
-    assert len(run_tasks(tasks()[:1], tmp_path, workers=1)) == 1
+    assert len(run_tasks(tasks()[:1], tmp_path, workers=ONE)) == 1
     assert [path.name for path in tmp_path.iterdir()] == [f"{DESIGNS[0]}.external-r000"]
 
 
 @pytest.mark.parametrize("engine", ["fast", "simpy"])
 def test_the_trace_holds_every_session_of_the_engine(engine: str, tmp_path: Path) -> None:
-    run_tasks(tasks(trace=True, engine=engine)[:1], tmp_path, workers=1)
+    run_tasks(tasks(trace=True, engine=engine)[:1], tmp_path, workers=ONE)
     table = pq.read_table(tmp_path / f"{DESIGNS[0]}.external-r000-trace.parquet")
     assert table.column_names == list(TRACE_COLUMNS)
     rows = np.stack([table[name].to_numpy() for name in TRACE_COLUMNS], axis=1)
@@ -188,6 +191,6 @@ def test_the_trace_holds_every_session_of_the_engine(engine: str, tmp_path: Path
 
 def test_progress_rises_to_the_whole(tmp_path: Path) -> None:
     shares: list[float] = []
-    run_tasks(tasks(), tmp_path, workers=1, progress=shares.append)
+    run_tasks(tasks(), tmp_path, workers=ONE, progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)

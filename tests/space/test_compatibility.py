@@ -26,7 +26,7 @@ from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import CAPABILITIES, Feature, Method
-from sandbox.space.population import SOFTWARE, Space, build_space
+from sandbox.space.population import SOFTWARE, BalKind, Space, build_space
 from sandbox.space.scenario import Scenario
 from tests.simulation.small import able, one_person, small_scenario, small_space
 
@@ -95,6 +95,24 @@ def test_what_stops_an_access(lack: str, method: str, policy: str) -> None:
     assert found == {name: [each] for name, each in STOPPED[lack, method, policy].items()}
 
 
+@pytest.mark.parametrize("own", [0, 1])
+@pytest.mark.parametrize("policy", BUILT_IN_POLICIES)
+def test_a_card_greeted_preauth_opens_its_person_s_own_mailbox_and_not_the_shared_one(
+    policy: str, own: int
+) -> None:
+    """Of a shared mailbox with one holder, who has one of her own or has not."""
+    space = small_space(one_person("cps", "lps") | {
+        "populations.liberal.shared_mailboxes": 1, "populations.liberal.personal_mailboxes": own,
+        "mailboxes.holders": 1,
+    })  # fmt: skip
+    shared = space.accesses.kind == BalKind.ORG
+    for name, design in BUILT_IN.items():
+        found = barriers(space, design, BUILT_IN_POLICIES[policy])
+        kept_out = policy == "certificate-alone" and own and name != "api-lps-2023"  # STARTTLS
+        assert set(found[shared]) == {Barrier.SHARED_MAILBOX if kept_out else -1}, name
+        assert set(found[~shared]) <= {-1}
+
+
 # ---------------------------------------------------------------------- closed form = drawn
 
 
@@ -161,6 +179,8 @@ def certain(scenario: Scenario) -> Scenario:
         values = product.model_dump(exclude={"kind", "share"})
         changes |= {f"products.{name}.{key}": round(value) for key, value in values.items()}
     changes |= {f"populations.{name}.port_blocked": 0.0 for name in scenario.populations}
+    # All holders of shared mailboxes in hospitals have one of their own, nobody else has.
+    changes |= {"mailboxes.holders": 1, "populations.ehpad.personal_mailboxes": 0}
     return with_inputs(scenario, changes)
 
 
@@ -174,19 +194,23 @@ def test_on_the_same_accesses_both_are_exactly_equal(design: Any, policy: Any) -
     )
     for name, part in drawn.by_product.items():
         mine = space.accesses.product == space.products.index(name)
+        own = (space.accesses.features & int(Feature.HAS_OWN)) != 0
         stopped = sum(
-            float((mine & (space.accesses.method == number)).sum())
-            * _cannot(space.scenario, name, number, design, policy)
+            float((mine & (space.accesses.method == number) & (own == has)).sum())
+            * _cannot(space.scenario, name, number, design, policy, own=has)
             for number in range(5)
+            for has in (False, True)
         )
         assert part.accesses * part.cannot_connect == stopped
     assert set(drawn.by_product) <= set(expected.by_product)
 
 
-def _cannot(scenario: Scenario, product: str, method: int, design: Any, policy: Any) -> float:
+def _cannot(
+    scenario: Scenario, product: str, method: int, design: Any, policy: Any, *, own: bool
+) -> float:
     values = scenario.products[product]
     shares = {feature: getattr(values, field) for field, feature in CAPABILITIES.items()}
-    shares[Feature.PORT_BLOCKED] = 0.0
+    shares |= {Feature.PORT_BLOCKED: 0.0, Feature.HAS_OWN: float(own)}
     asked = requirements(design, policy, tuple(Method)[method])
     return 1.0 - math.prod(each.probability(shares) for each in asked)
 

@@ -34,22 +34,22 @@ class AccessPolicy:
 
     Attributes:
         totp: codes.
-        attempts: failures allowed.
         revocation: evidence for certificates.
-        accept_unknown: let in a certificate of which neither OCSP nor CRL can tell.
         recheck_seconds: between two looks at whether an open session may stay open: certificate
             good and not revoked, mailbox still its holder's.
+        attempts: failures allowed.
+        accept_unknown: let in a certificate of which neither OCSP nor CRL can tell.
         refusal_seconds: see `Authenticator`.
 
     Raises:
         UserError: a session that is looked at more than once a second, or never.
     """
 
-    totp: TotpPolicy = field(default_factory=TotpPolicy)
+    totp: TotpPolicy
+    revocation: RevocationPolicy
+    recheck_seconds: float
     attempts: AttemptPolicy = field(default_factory=AttemptPolicy)
-    revocation: RevocationPolicy = field(default_factory=RevocationPolicy)
     accept_unknown: bool = False
-    recheck_seconds: float = 300.0
     refusal_seconds: float = 0.1
 
     def __post_init__(self) -> None:
@@ -94,13 +94,12 @@ class AccessControl:
         domains: Callable[[], frozenset[str]],
         bundle: bytes,
         journal: Journal,
-        policy: AccessPolicy | None = None,
+        policy: AccessPolicy,
         held: Mapping[Method, HeldVerifier] | None = None,
         tokens: TokenVerifier | None = None,
         revocation: AskRevocation | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        policy = policy or AccessPolicy()
         authorities = load_bundle(bundle)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.policy = policy

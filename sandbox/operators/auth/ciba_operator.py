@@ -32,7 +32,7 @@ def own_registration(issuer: str, client_id: str, client_secret: str) -> Registr
 def sms_fate(provider: Provider) -> Unanswered:
     """Return the question for the gateway's reports: was the SMS of a request never delivered?"""
 
-    def fate(request: CibaRequest) -> LoginRefusal | None:
+    async def fate(request: CibaRequest) -> LoginRefusal | None:
         person = provider.people.find(request.national_id)
         found = provider.requests.find(fingerprint(request.auth_req_id)[:TICKET])
         if person is None or found is None:

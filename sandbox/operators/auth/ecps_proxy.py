@@ -12,7 +12,7 @@ too).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sandbox.operators.auth import refusals_ciba
@@ -39,7 +39,11 @@ from sandbox.space.methods import Method
 __all__ = ["CibaProxy", "HoldPolicy", "Unanswered"]
 
 # Why nobody answered a request, where the operator can tell; else None.
-Unanswered = Callable[[CibaRequest], LoginRefusal | None]
+Unanswered = Callable[[CibaRequest], Awaitable[LoginRefusal | None]]
+
+
+async def _unknown(_: CibaRequest) -> LoginRefusal | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,7 @@ class CibaProxy:
         method: Method = Method.ECPS,
         timing: Timing | None = None,
         limits: ApprovalLimits | None = None,
-        unanswered: Unanswered = lambda _: None,
+        unanswered: Unanswered = _unknown,
     ) -> None:
         self._client = client
         self._policy = policy
@@ -132,7 +136,7 @@ class CibaProxy:
             )
         except PscError as error:
             if requests and error.refusal.name in ("ciba-no-answer", "ciba-held-too-long"):
-                error.refusal = self._unanswered(requests[0]) or error.refusal
+                error.refusal = await self._unanswered(requests[0]) or error.refusal
             if error.detail:
                 self._journal.note(
                     "ciba-failed", channel, reason=error.refusal.name, detail=error.detail

@@ -34,17 +34,17 @@ class RevocationPolicy:
     """How evidence is obtained.
 
     Attributes:
-        timeout: seconds for OCSP, and again for the CRL.
         cache_seconds: how long a GOOD answer, or a CRL, is believed without asking; 0 asks each
             time. This is how long a revoked card still opens.
+        timeout: seconds for OCSP, and again for the CRL.
         crl: ask the CRL when OCSP cannot tell.
 
     Raises:
         UserError: a value out of bounds.
     """
 
+    cache_seconds: float
     timeout: float = 2.0
-    cache_seconds: float = 10.0
     crl: bool = True
 
     def __post_init__(self) -> None:
@@ -74,18 +74,22 @@ class Revocation:
     def __init__(
         self,
         bundle: Sequence[x509.Certificate],
-        policy: RevocationPolicy | None = None,
+        policy: RevocationPolicy,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._bundle = tuple(bundle)
-        self._policy = policy or RevocationPolicy()
+        self._policy = policy
         self._clock = clock
         self._http: httpx.AsyncClient | None = None
         self._good: OrderedDict[bytes, float] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Task[RevocationStatus]] = {}
         self._crls: dict[str, tuple[float, x509.CertificateRevocationList]] = {}
 
     async def close(self) -> None:
-        """Close idle connections."""
+        """Stop asking, close idle connections."""
+        for each in self._asked.values():
+            each.cancel()
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -95,6 +99,15 @@ class Revocation:
         key = certificate.fingerprint(SHA256())
         if self._good.get(key, 0.0) > self._clock():
             return RevocationStatus.GOOD
+        if not self._policy.cache_seconds:
+            return await self._ask(certificate, key)
+        # After a restart all connections of a card come back at once: one question for all.
+        if key not in self._asked:
+            self._asked[key] = asyncio.create_task(self._ask(certificate, key))
+            self._asked[key].add_done_callback(lambda _: self._asked.pop(key))
+        return await asyncio.shield(self._asked[key])
+
+    async def _ask(self, certificate: x509.Certificate, key: bytes) -> RevocationStatus:
         issuer = self._issuer(certificate)
         if issuer is None:
             return RevocationStatus.UNKNOWN

@@ -37,9 +37,9 @@ class TotpPolicy:
         UserError: a value out of bounds.
     """
 
-    step_seconds: int = 30
-    skew_steps: int = 1
-    once: bool = True
+    step_seconds: int
+    skew_steps: int
+    once: bool
     share_seconds: float = 0.0
 
     def __post_init__(self) -> None:

@@ -1,8 +1,14 @@
-"""How many accesses there are, by method, expected: what installation, support and SMS cost."""
+"""How many accesses there are, by method, expected: what installation, support and SMS cost.
+
+Works alike on a scenario whose figures are arrays over draws.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from sandbox.space.scenario import Scenario
 from sandbox.space.sections.people import Population
@@ -34,7 +40,9 @@ class PopulationAccesses:
 def accesses_of(scenario: Scenario, people: Population) -> PopulationAccesses:
     """Return the accesses of a population, expected."""
     units = people.units * people.deployment * people.active
-    boxes = people.personal_mailboxes + people.shared_mailboxes * round(scenario.mailboxes.holders)
+    boxes = people.personal_mailboxes + people.shared_mailboxes * np.rint(
+        scenario.mailboxes.holders
+    )
     persons = units * boxes
     return PopulationAccesses(
         people=persons,
@@ -50,14 +58,15 @@ def _logins_a_day(scenario: Scenario, people: Population) -> float:
     """Return how often a person proves who she is on a day: once a session that is honoured."""
     opened = (people.closing_hour - people.opening_hour) * HOUR
     honoured = scenario.policies.session_seconds
-    if honoured > 0:
-        return max(1.0, opened / honoured)
-    looks = 0.0
+    looks: Any = 0.0
     for name in ("lps", "mail_client", "webmail"):
         software = scenario.software[name]
         share: float = getattr(people, f"software_{name}")
-        looks += share * (1 + software.poll_share * opened / software.poll_seconds)
-    return looks
+        looks = looks + share * (1 + software.poll_share * opened / software.poll_seconds)
+    found: float = np.where(
+        np.greater(honoured, 0), np.maximum(1.0, opened / np.maximum(honoured, 1e-9)), looks
+    )[()]
+    return found
 
 
 def sms_of_a_year(scenario: Scenario) -> float:

@@ -1,15 +1,20 @@
-"""What a design costs: objects to keep, and money a year with a low, a central and a high view."""
+"""What a design costs: objects to keep, and money a year with a low, a central and a high view.
+
+A bill works alike on a scenario whose figures are arrays over draws.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
 
 from sandbox.space.costs.accesses import accesses_of, sms_of_a_year
 from sandbox.space.costs.bill import Bill, Entry
 from sandbox.space.designs import Design
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Mechanism
-from sandbox.space.operators import SIZES, operator_sizes, size_classes
+from sandbox.space.operators import SIZES, SizeTable, size_table
 from sandbox.space.scenario import Scenario
 from sandbox.space.sections.money import Costs
 from sandbox.space.tables import inputs
@@ -21,6 +26,7 @@ __all__ = [
     "mechanisms_to_build",
     "objects_of_operator",
     "view_of",
+    "yearly_bill",
 ]
 
 # What an editor builds for each mechanism: the input that says how many days.
@@ -86,14 +92,12 @@ def days_of_editors(design: Design, policy: LoginPolicy, costs: Costs) -> dict[s
     }
 
 
-def _of_operators(design: Design, scenario: Scenario, costs: Costs) -> list[Entry]:
-    counts = dict.fromkeys(SIZES, 0)
-    boxes = dict.fromkeys(SIZES, 0.0)
-    for size, held in zip(size_classes(scenario), operator_sizes(scenario), strict=True):
-        counts[size] += 1
-        boxes[size] += float(held)
-    every = sum(boxes.values())
-    sms = any(people.method_sms > 0 for people in scenario.populations.values())
+def _of_operators(
+    design: Design, scenario: Scenario, costs: Costs, sizes: SizeTable
+) -> list[Entry]:
+    counts, boxes = sizes.counts, sizes.mailboxes
+    every: float = np.maximum(sum(boxes.values()), 1e-9)
+    sms = sum(people.method_sms for people in scenario.populations.values()) > 0
     installed = [accesses_of(scenario, people) for people in scenario.populations.values()]
     calls = costs.calls_installed + costs.wrong_place * max(0, design.editor_urls - 1)
     called = sum(each.installed + each.robots for each in installed) * calls / costs.amortisation
@@ -104,8 +108,8 @@ def _of_operators(design: Design, scenario: Scenario, costs: Costs) -> list[Entr
     }
     entries = []
     for size in SIZES:
-        share = boxes[size] / every if every else 0.0
-        ciba: float = getattr(costs, f"ciba_{size}_year") if sms else 0.0
+        share = boxes[size] / every
+        ciba: float = getattr(costs, f"ciba_{size}_year") * sms
         entries += [
             Entry("operators", item, counts[size] * euros, size)
             for item, euros in (objects | {"ciba": ciba}).items()
@@ -137,15 +141,21 @@ def _of_sites(design: Design, scenario: Scenario, costs: Costs) -> list[Entry]:
     ]
 
 
-def _bill(design: Design, policy: LoginPolicy, scenario: Scenario) -> Bill:
-    costs = scenario.costs
+def yearly_bill(
+    design: Design, policy: LoginPolicy, scenario: Scenario, sizes: SizeTable | None = None
+) -> Bill:
+    """Return what a design under a login policy costs the whole space a year.
+
+    Args:
+        sizes: operators by size class, where the caller has them.
+    """
+    costs, sizes = scenario.costs, sizes or size_table(scenario)
     entries = [
-        *_of_operators(design, scenario, costs),
+        *_of_operators(design, scenario, costs, sizes),
         *_of_editors(design, policy, costs),
         *_of_sites(design, scenario, costs),
     ]
-    sizes = size_classes(scenario)
-    return Bill(tuple(entries), {size: sizes.count(size) for size in SIZES})
+    return Bill(tuple(entries), {size: int(np.mean(sizes.counts[size])) for size in SIZES})
 
 
 def view_of(scenario: Scenario, end: str) -> Scenario:
@@ -186,7 +196,7 @@ def design_cost(
         firewall_openings=design.firewall_openings,
         editor_urls=design.editor_urls,
         national_certificates=design.certificates * scenario.operators.count,
-        low=_bill(design, rule, view_of(scenario, "low")),
-        central=_bill(design, rule, scenario),
-        high=_bill(design, rule, view_of(scenario, "high")),
+        low=yearly_bill(design, rule, view_of(scenario, "low")),
+        central=yearly_bill(design, rule, scenario),
+        high=yearly_bill(design, rule, view_of(scenario, "high")),
     )

@@ -10,7 +10,7 @@ from sandbox.space.costs.design import days_of_editors, objects_of_operator, vie
 from sandbox.space.designs import BUILT_IN, Design
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.migration import Quarter, quarters
-from sandbox.space.operators import size_classes
+from sandbox.space.operators import size_table
 from sandbox.space.scenario import Scenario
 
 __all__ = ["Migration", "QuarterBill", "migration_cost"]
@@ -59,8 +59,8 @@ def _operators(
     costs, count = scenario.costs, scenario.operators.count
     moved = max(0.0, now.new - (before.new if before else 0.0))
     calls = costs.calls_installed + costs.wrong_place * max(0, design.editor_urls - 1)
-    sizes = size_classes(scenario)
-    ciba = sum(getattr(costs, f"ciba_{size}_year") for size in sizes)
+    counts = size_table(scenario).counts
+    ciba = sum(int(number) * getattr(costs, f"ciba_{size}_year") for size, number in counts.items())
     sms = sms_of_a_year(now.scenario)
     return {
         "new doors": count * objects_of_operator(design, costs) / QUARTERS,

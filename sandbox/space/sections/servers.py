@@ -35,6 +35,7 @@ class Policies(Section):
     session_seconds: Seconds
     totp_once: bool
     totp_step: Annotated[float, Field(ge=1, le=600)]
+    totp_window: Annotated[int, Field(ge=0, le=4)]
     token_seconds: Annotated[float, Field(gt=0, le=86400)]
     psc_session_seconds: Annotated[float, Field(gt=0, le=30 * 86400)]
     ciba_interval: Annotated[float, Field(gt=0, le=60)]
@@ -48,6 +49,8 @@ class Policies(Section):
     retry_limit: Annotated[int, Field(ge=0, le=20)]
     retry_pause: Annotated[float, Field(gt=0, le=3600)]
     backlog: Annotated[int, Field(ge=1, le=1_000_000)]
+    revocation_seconds: Annotated[float, Field(ge=0, le=3600)]
+    recheck_seconds: Annotated[float, Field(ge=1, le=86400)]
 
 
 class Network(Section):

@@ -18,13 +18,23 @@ from sandbox.directory.identities import (
 )
 from sandbox.observations.schema import Cause
 from sandbox.operators.auth import refusals
-from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.model import Accepted, CertificateCredentials, Rejected, SaslName
 from sandbox.operators.refusals import LoginAnswer, LoginRefusal
 from sandbox.space.methods import Method
 from sandbox.trust import Organisation, RevocationStatus, make_bad
 
-from .world import CHANNEL, ELSEWHERE, HERE, TokenOf, Try, World, certificate, password, token
+from .world import (
+    CHANNEL,
+    ELSEWHERE,
+    HERE,
+    POLICY,
+    TokenOf,
+    Try,
+    World,
+    certificate,
+    password,
+    token,
+)
 
 FAULTS = {
     "expired": "certificate-expired",
@@ -216,7 +226,7 @@ def test_an_operator_may_choose_to_let_in_when_revocation_cannot_be_told(world: 
     world.revoked = RevocationStatus.UNKNOWN
     box = world.personal()
     step = certificate(card(world, bearer(box)))
-    assert world.play(step, policy=AccessPolicy(accept_unknown=True)) == [box.address]
+    assert world.play(step, policy=replace(POLICY, accept_unknown=True)) == [box.address]
 
 
 # Applications -----------------------------------------------------------------------------------

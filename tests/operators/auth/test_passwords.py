@@ -10,14 +10,13 @@ from types import SimpleNamespace
 import pytest
 
 from sandbox.operators.auth import refusals
-from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.accounts import new_password
 from sandbox.operators.auth.limits import AttemptPolicy
 from sandbox.operators.model import Accepted, Rejected, SaslName
 from sandbox.operators.refusals import LoginAnswer
 from sandbox.space.methods import Method
 
-from .world import CHANNEL, ELSEWHERE, Asked, World, password, told
+from .world import CHANNEL, ELSEWHERE, POLICY, Asked, World, password, told
 
 CODES_ONLY = replace(CHANNEL, methods=(Method.TOTP,))
 PHONE_ONLY = replace(CHANNEL, methods=(Method.ECPS,))
@@ -227,7 +226,7 @@ def test_no_password_opens_an_application_mailbox(world: World) -> None:
 def test_whatever_is_wrong_the_client_is_told_the_same(world: World) -> None:
     anne = world.holder()
     shared = world.holder(world.organisational(holders=2))
-    policy = AccessPolicy(attempts=AttemptPolicy(per_client=1_000, per_name=1_000))
+    policy = replace(POLICY, attempts=AttemptPolicy(per_client=1_000, per_name=1_000))
     results = world.results(
         password(anne.mailbox, WRONG),
         password(anne.mailbox, anne.password + anne.wrong_code()),
@@ -260,7 +259,7 @@ def test_a_refusal_takes_the_same_time_whatever_was_found(
     steps = [password(user, WRONG) for user in (anne.mailbox, "nobody@op1.mssante.test", "x")]
 
     async def work() -> None:
-        async with world.operator(AccessPolicy(refusal_seconds=60.0)) as control:
+        async with world.operator(replace(POLICY, refusal_seconds=60.0)) as control:
             for step in steps:
                 await control.authenticator.authenticate(step.credentials, step.channel)
 

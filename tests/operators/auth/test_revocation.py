@@ -128,7 +128,9 @@ def test_the_responder_says_good_or_revoked(pki: Pki) -> None:
 def test_an_answer_that_proves_nothing_is_doubt(pki: Pki, fault: str) -> None:
     pki.faults.ocsp = fault
     assert ask(
-        pki, pki.card().auth.certificate, policy=RevocationPolicy(crl=False, timeout=0.5)
+        pki,
+        pki.card().auth.certificate,
+        policy=RevocationPolicy(crl=False, cache_seconds=0, timeout=0.5),
     ) == [UNKNOWN]
 
 
@@ -155,6 +157,22 @@ def test_good_is_believed_for_some_seconds_and_no_longer(pki: Pki) -> None:
     card = pki.card().auth.certificate
     assert ask(pki, card, card, card, policy=CACHED, wait=6) == [GOOD, GOOD, GOOD]
     assert pki.asked == ["ocsp", "ocsp"]
+
+
+@pytest.mark.parametrize(("policy", "questions"), [(CACHED, 1), (OCSP_ONLY, 5)])
+def test_who_asks_of_one_certificate_together_shares_a_question_where_answers_are_kept(
+    pki: Pki, policy: RevocationPolicy, questions: int
+) -> None:
+    card = pki.card().auth.certificate
+
+    async def work() -> list[RevocationStatus]:
+        revocation = Revocation(pki.bundle(), policy, Clock())
+        answers = await asyncio.gather(*(revocation(card) for _ in range(5)))
+        await revocation.close()
+        return answers
+
+    assert asyncio.run(work()) == [GOOD] * 5
+    assert pki.asked == ["ocsp"] * questions
 
 
 def test_revoked_is_asked_again_so_that_a_released_card_opens(pki: Pki) -> None:
@@ -184,4 +202,4 @@ def test_a_certificate_of_another_authority_makes_nobody_call_anywhere(pki: Pki)
 )
 def test_a_policy_out_of_bounds_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match="revocation"):
-        RevocationPolicy(**wrong)  # type: ignore[arg-type]
+        RevocationPolicy(**{"cache_seconds": 10, **wrong})  # type: ignore[arg-type]

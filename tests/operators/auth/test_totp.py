@@ -8,17 +8,15 @@ from dataclasses import replace
 import pytest
 
 from sandbox.observations.schema import Cause
-from sandbox.operators.auth.access_control import AccessPolicy
-from sandbox.operators.auth.totp import TotpPolicy
 from sandbox.operators.model import Rejected
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-from .world import CHANNEL, Holder, Restart, Try, Wait, World, password, told
+from .world import CHANNEL, Holder, Restart, Try, Wait, World, codes, password, told
 
 OTHER_CLIENT = replace(CHANNEL, client="127.0.0.2")
-SHARING = AccessPolicy(totp=TotpPolicy(share_seconds=20))
-LAX = AccessPolicy(totp=TotpPolicy(once=False))
+SHARING = codes(share_seconds=20)
+LAX = codes(once=False)
 
 
 def login(holder: Holder, code: str, channel: object = CHANNEL) -> Try:
@@ -65,14 +63,14 @@ def test_a_shared_code_is_still_shared_when_the_operator_restarts(world: World) 
 def test_sharing_for_longer_than_the_window_is_a_session(world: World) -> None:
     anne = world.holder()
     code = login(anne, anne.code())
-    session = AccessPolicy(totp=TotpPolicy(share_seconds=28_800))
+    session = codes(share_seconds=28_800)
     got = world.play(code, Wait(28_000), code, Wait(1_000), code, policy=session)
     assert got == [anne.mailbox, anne.mailbox, "code-wrong"]
 
 
 def test_a_session_is_only_for_the_code_that_opened_it(world: World) -> None:
     anne = world.holder()
-    session = AccessPolicy(totp=TotpPolicy(share_seconds=28_800))
+    session = codes(share_seconds=28_800)
     code, wrong = login(anne, anne.code()), login(anne, anne.wrong_code())
     assert world.play(code, Wait(600), wrong, policy=session) == [anne.mailbox, "code-wrong"]
 
@@ -138,7 +136,7 @@ def test_a_code_of_another_moment_is_told_as_such(world: World, steps: int) -> N
 
 def test_without_skew_only_the_code_of_now_is_good(world: World) -> None:
     anne = world.holder()
-    strict = AccessPolicy(totp=TotpPolicy(skew_steps=0))
+    strict = codes(skew_steps=0)
     got = world.play(login(anne, anne.code(-1)), login(anne, anne.code()), policy=strict)
     assert got == ["code-out-of-time", anne.mailbox]
 
@@ -167,4 +165,4 @@ def test_a_code_of_an_account_without_telephone_is_refused(world: World) -> None
 )
 def test_a_policy_out_of_bounds_is_refused_in_one_line(wrong: dict[str, int]) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
-        TotpPolicy(**wrong)  # type: ignore[arg-type]
+        codes(**wrong)

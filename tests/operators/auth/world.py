@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.directory import Directory, DomainShare, Mailbox, Person, PopulationSpec
+from sandbox.live.wire import wire_of
 from sandbox.operators.auth.access_control import AccessControl, AccessPolicy
 from sandbox.operators.auth.accounts import Grant, new_password, new_totp_secret
 from sandbox.operators.auth.verifier import HeldVerifier, TokenVerifier
@@ -30,6 +31,7 @@ from sandbox.operators.model import (
     TokenCredentials,
 )
 from sandbox.operators.refusals import LoginRefusal
+from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
 from sandbox.trust import RevocationStatus, TestCA
 
@@ -45,6 +47,15 @@ CHANNEL = Channel(
     protocol="imap", methods=tuple(Method), mechanisms=tuple(SaslName), client="127.0.0.1",
     tls="TLSv1.3",
 )  # fmt: skip
+
+
+# What the shipped inputs say; a refusal takes no time here.
+POLICY = replace(wire_of(load_scenario("demo")).operator.access, refusal_seconds=0.0)
+
+
+def codes(**changed: Any) -> AccessPolicy:
+    """Return the policy with another one for codes."""
+    return replace(POLICY, totp=replace(POLICY.totp, **changed))
 
 
 class Clock:
@@ -206,7 +217,7 @@ class World:
             domains=lambda: frozenset({HERE}),
             bundle=self.ca.bundle_pem(),
             journal=self.journal,
-            policy=policy or AccessPolicy(refusal_seconds=0.0),
+            policy=policy or POLICY,
             held=held,
             tokens=tokens,
             revocation=self._revocation,

@@ -9,12 +9,11 @@ import pyotp
 import pytest
 
 from sandbox.directory.identities import application_of, card_holder
-from sandbox.operators.auth.access_control import AccessPolicy
 from sandbox.operators.auth.accounts import new_password
 from sandbox.operators.auth.limits import AttemptPolicy
 from sandbox.operators.enrolment.enrolment import MOST_TELEPHONES
 from sandbox.operators.model import Accepted
-from tests.operators.auth.world import Holder, World, password, told
+from tests.operators.auth.world import POLICY, Holder, World, password, told
 
 from .site import Site, opened, run
 
@@ -210,7 +209,7 @@ def test_unknown_mailbox_and_wrong_password_look_the_same(world: World, anne: Ho
 
 
 def test_attempts_to_sign_in_are_those_of_mail_software(world: World, anne: Holder) -> None:
-    policy = AccessPolicy(attempts=AttemptPolicy(per_name=2), refusal_seconds=0.0)
+    policy = replace(POLICY, attempts=AttemptPolicy(per_name=2))
 
     async def work() -> None:
         async with opened(world, policy=policy) as site:
@@ -224,7 +223,7 @@ def test_attempts_to_sign_in_are_those_of_mail_software(world: World, anne: Hold
 
 
 def test_confirmations_are_limited(world: World, anne: Holder) -> None:
-    policy = AccessPolicy(attempts=AttemptPolicy(per_account=2), refusal_seconds=0.0)
+    policy = replace(POLICY, attempts=AttemptPolicy(per_account=2))
 
     async def work() -> None:
         async with opened(world, policy=policy) as site:

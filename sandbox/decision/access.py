@@ -1,0 +1,79 @@
+"""Whose traffic counts: those who can connect under every candidate, expected, by what they are.
+
+The closed forms of `space` say who cannot connect under one candidate; a comparison of incidents
+or waits needs those who can under all of them at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sandbox.space.compatibility import Requirement, mix_of, requirements, shares_of
+from sandbox.space.designs import Design
+from sandbox.space.login_policies import LoginPolicy
+from sandbox.space.methods import Method
+from sandbox.space.population import BalKind, expected_accesses
+from sandbox.space.scenario import Scenario
+
+__all__ = ["Cell", "able_cells", "asked_by_all"]
+
+Crossed = Iterable[tuple[Design, LoginPolicy]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The accesses of one population, kind of mailbox, product and method.
+
+    Attributes:
+        accesses: how many; able: of these, who can connect under every candidate. Numbers, or
+            arrays over draws.
+    """
+
+    population: str
+    kind: BalKind
+    product: str
+    software: str
+    method: Method
+    accesses: float
+    able: float
+
+
+def asked_by_all(crossed: Crossed, method: Method) -> tuple[Requirement, ...]:
+    """Return what candidates ask together of who uses a method.
+
+    One that asks for any of some mechanisms is met by who meets one that asks for fewer of them.
+    """
+    asked = {each for design, policy in crossed for each in requirements(design, policy, method)}
+    kept = [
+        each for each in asked
+        if not any(
+            other is not each and other.wanted and each.wanted
+            and set(other.features) < set(each.features)
+            for other in asked
+        )
+    ]  # fmt: skip
+    return tuple(sorted(kept, key=lambda each: (each.barrier, each.features)))
+
+
+def able_cells(scenario: Scenario, crossed: Crossed) -> Iterator[Cell]:
+    """Yield every cell of a scenario; figures may be arrays over draws.
+
+    Requirements that still share a feature (two orders of mechanisms of a scenario's own policies)
+    are taken as independent.
+    """
+    crossed = tuple(crossed)
+    asked = {method: asked_by_all(crossed, method) for method in Method}
+    chance: dict[tuple[str, BalKind, str, Method], float] = {}
+    for name, people in scenario.populations.items():
+        for kind in BalKind:
+            accesses = expected_accesses(scenario, people, kind)
+            for _, label, product, method, share in mix_of(scenario, people, kind):
+                key = (name, kind, label, method)
+                if key not in chance:
+                    shares = shares_of(scenario, product, people, kind)
+                    passing = [each.probability(shares) for each in asked[method]]
+                    chance[key] = math.prod(passing)
+                yield Cell(name, kind, label, product.kind, method, accesses * share,
+                           accesses * share * chance[key])  # fmt: skip

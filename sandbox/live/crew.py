@@ -1,0 +1,213 @@
+"""Some operators on one event loop, with their web and their copy of the list of domains.
+
+A space has one crew on a loop of its own process, or several, each in a process of its own
+(`crew_process`): who asks a crew for something does not see which.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sandbox.directory import Directory
+from sandbox.live.assembly import Assembly, Fate
+from sandbox.live.cast import CastAccount
+from sandbox.live.folder import SpaceFolder
+from sandbox.live.keys import Keys
+from sandbox.live.mailboxes import empty, fill
+from sandbox.live.plan import SpacePlan
+from sandbox.live.room import Room
+from sandbox.live.services import ListReader, list_url
+from sandbox.live.starting import STOP_SECONDS, started
+from sandbox.live.wire import Wire
+from sandbox.operators.auth.accounts import Grant
+from sandbox.operators.fault_rules import MailFaults, MailRule
+from sandbox.operators.operator import Operator
+from sandbox.operators.recorder import Recorder, Seen
+from sandbox.psc import Clock
+from sandbox.serve import Loop
+
+__all__ = ["Crew", "CrewPlan", "Crewed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrewPlan:
+    """What a crew is made of; plain data.
+
+    Attributes:
+        plan: of the space, with the operators of this crew alone.
+        wire: how servers are set.
+        accounts: who may log in.
+        folder: of the space.
+        issuer: of Pro Santé Connect.
+        own_issuers: of each operator's own CIBA.
+        list_file: where its copy of the list of domains is kept.
+        rules, faults_seed: mail faults in force.
+        clock: setting of the space's clock.
+        start: instant that minutes of observations are counted from.
+        operators: of the whole space, for the share of descriptors.
+    """
+
+    plan: SpacePlan
+    wire: Wire
+    accounts: tuple[CastAccount, ...]
+    folder: Path
+    issuer: str
+    own_issuers: dict[str, str]
+    list_file: str
+    rules: tuple[MailRule, ...]
+    faults_seed: int
+    clock: tuple[float, float | None]
+    start: float
+    operators: int
+
+
+class Crewed(Protocol):
+    """What a space asks of a crew."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its operators."""
+
+    @property
+    def pid(self) -> int:
+        """The process that they are in."""
+
+    def grant(self, label: str, grants: Sequence[Grant]) -> None:
+        """Open what the directory has new at an operator, and give accesses there."""
+
+    def fill(self, label: str, address: str, count: int) -> int:
+        """Put messages into an INBOX."""
+
+    def empty(self, label: str, address: str) -> int:
+        """Remove all messages of a mailbox."""
+
+    def flush(self) -> None:
+        """Try at once what waits for a relay."""
+
+    def refresh_list(self) -> None:
+        """Read the list of domains now."""
+
+    def set_faults(self, rules: Sequence[MailRule], seed: int) -> None:
+        """Put mail faults in force in place of all others."""
+
+    def set_clock(self, setting: tuple[float, float | None]) -> None:
+        """Follow the space's clock."""
+
+    def seen(self) -> Seen | None:
+        """Return what its servers saw; None when its process is down."""
+
+
+class Crew:
+    """A crew in this process, while its `with` block lasts.
+
+    Args:
+        made: what it is made of.
+        pid: of this process.
+        directory: people, structures, mailboxes.
+        keys: certificates of the space.
+        room: connections at once.
+        fate: what the operators' SMS gateways know of a request.
+        tell: told what goes wrong.
+        clock, faults, recorder: of this process.
+
+    Attributes:
+        operators: by label.
+        loop: that runs them.
+    """
+
+    operators: dict[str, Operator]
+
+    def __init__(
+        self,
+        made: CrewPlan,
+        *,
+        pid: int,
+        directory: Directory,
+        keys: Keys,
+        room: Room,
+        fate: Fate,
+        tell: Callable[[str], None],
+        clock: Clock,
+        faults: MailFaults,
+        recorder: Recorder,
+    ) -> None:
+        self.pid = pid
+        self.loop = Loop("operators")
+        self.recorder = recorder
+        self._clock, self._faults = clock, faults
+        self._stack = contextlib.ExitStack()
+        self._made = made
+        self._reader = ListReader(
+            list_url(made.plan),
+            keys.bundle,
+            made.folder / "list" / made.list_file,
+            keys.ca.is_revoked,
+            tell,
+        )
+        self._assembly = Assembly(
+            plan=made.plan, wire=made.wire, keys=keys, folder=SpaceFolder(made.folder),
+            directory=directory, accounts=made.accounts, domains=self._reader.domains,
+            observer=recorder, clock=clock, room=room, faults=faults, issuer=made.issuer,
+            own_issuers=made.own_issuers, fate=fate,
+        )  # fmt: skip
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its operators."""
+        return tuple(each.label for each in self._made.plan.operators)
+
+    def __enter__(self) -> Crew:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.loop.close)
+            self.operators = self.loop.run(self._assembly.build())
+            started(stack, self.loop, [self._reader])
+            web = self._assembly.web(self.operators)
+            started(stack, self.loop, [*self.operators.values(), *web])
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def grant(self, label: str, grants: Sequence[Grant]) -> None:
+        """See `Crewed`."""
+        operator = self.operators[label]
+        operator.grant(grants)
+        self.loop.run(operator.open_mailboxes(), 30.0)
+
+    def fill(self, label: str, address: str, count: int) -> int:
+        """See `mailboxes.fill`."""
+        return self.loop.run(fill(self.operators[label].store, address, count))
+
+    def empty(self, label: str, address: str) -> int:
+        """See `mailboxes.empty`."""
+        return self.loop.run(empty(self.operators[label].store, address))
+
+    def flush(self) -> None:
+        """See `Crewed`."""
+
+        async def flush() -> None:
+            for operator in self.operators.values():
+                operator.runner.flush()
+
+        self.loop.run(flush(), 30.0)
+
+    def refresh_list(self) -> None:
+        """See `Crewed`."""
+        self.loop.run(self._reader.refresh(), STOP_SECONDS)
+
+    def set_faults(self, rules: Sequence[MailRule], seed: int) -> None:
+        """See `Crewed`."""
+        self._faults.replace(rules, seed)
+
+    def set_clock(self, setting: tuple[float, float | None]) -> None:
+        """See `Crewed`."""
+        self._clock.follow(setting)
+
+    def seen(self) -> Seen:
+        """See `Crewed`."""
+        return self.recorder.seen()
