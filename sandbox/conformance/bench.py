@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
+import re
 import secrets
 import ssl
 import threading
@@ -14,7 +14,7 @@ from email.policy import SMTP as WIRE
 
 import pyotp
 
-from sandbox.conformance.connection import Connection, Cut, Silent, Transcript, Unreachable
+from sandbox.conformance.connection import Connection, Transcript, Unreachable
 from sandbox.conformance.findings import Unsure
 from sandbox.conformance.imap import Answer, Imap
 from sandbox.conformance.lab import ANSWER_SECONDS, Lab
@@ -25,6 +25,7 @@ __all__ = ["Bench", "Codes", "Session", "Shared"]
 
 # What needs nobody first: a certificate can be shown twice in a minute, a code cannot.
 _PREFERRED = (*CERTIFICATE_METHODS, "password", "ecps", "ciba-operateur", "totp")
+_NEWEST = 30  # messages that are looked through
 _CODE_SECONDS = 95.0  # three steps and a little: every account has a new code by then
 
 
@@ -56,10 +57,11 @@ class Session:
 
 @dataclass
 class Shared:
-    """What checks leave to each other: codes that were given, ways in that were refused, TLS."""
+    """What checks leave to each other: codes given, ways in refused, doors that answer, TLS."""
 
     codes: Codes = field(default_factory=Codes)
     closed: set[Session] = field(default_factory=set)
+    alive: set[Door] = field(default_factory=set)
     contexts: dict[Pair | None, ssl.SSLContext] = field(default_factory=dict)
 
 
@@ -83,7 +85,7 @@ class Bench:
         self.patience = patience
         self.transcript = Transcript()
         self._codes, self._closed = shared.codes, shared.closed
-        self._contexts = shared.contexts
+        self._contexts, self._alive = shared.contexts, shared.alive
         self._open: list[Connection] = []
         self._marks = itertools.count(1)
         self._run = secrets.token_hex(4)
@@ -103,22 +105,35 @@ class Bench:
         context.load_verify_locations(self.subject.roots)
         return context
 
-    def anyone(self) -> ssl.SSLContext:
-        """Return TLS of a client that looks at nothing: the certificate is another check's."""
+    def anyone(self, door: Door) -> ssl.SSLContext:
+        """Return TLS of a client that looks at nothing, and shows what the door requires."""
+        return self._made(self.usual(door))
+
+    @staticmethod
+    def _made(pair: Pair | None) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         context.set_ciphers("DEFAULT:@SECLEVEL=0")  # a weak key too has to be seen
+        if pair is not None:
+            context.load_cert_chain(pair.certificate, pair.key)
         return context
 
     def showing(self, pair: Pair | None) -> ssl.SSLContext:
-        """Return `anyone` with a client certificate, the same each time."""
+        """Return TLS with this client certificate or none, the same each time."""
         if pair not in self._contexts:
-            context = self.anyone()
-            if pair is not None:
-                context.load_cert_chain(pair.certificate, pair.key)
-            self._contexts[pair] = context
+            self._contexts[pair] = self._made(pair)
         return self._contexts[pair]
+
+    def usual(self, door: Door) -> Pair | None:
+        """Return a client certificate that a door requires; None where it requires none."""
+        if door.client_certificate != "required":
+            return None
+        if door.protocol == "relay":
+            near = self.subject.neighbour
+            return near.relay if near else None
+        ways = [way for each in self.subject.accounts for way in each.ways]
+        return next((way.pair for way in ways if way.method in door.methods and way.pair), None)
 
     def clear(self, door: Door, seconds: float = ANSWER_SECONDS) -> Connection:
         """Connect in clear."""
@@ -143,6 +158,20 @@ class Bench:
         smtp.connection.secure(context, door.host)
         return smtp.connection
 
+    def greeted(self, door: Door) -> Connection:
+        """Connect where the greeting comes next: in clear, or over TLS."""
+        if door.tls == "starttls":
+            return self.clear(door)
+        return self.tls(door, self.showing(self.usual(door)))
+
+    def answers(self, door: Door) -> None:
+        """Be unsure of a door that says nothing of its protocol: its silence refuses nothing."""
+        if door not in self._alive:
+            line = self.greeted(door).line()
+            if not re.match(rb"[*+] " if door.protocol == "imap" else rb"\d{3}[ -]", line):
+                raise Unsure("autre protocole", "another protocol")
+            self._alive.add(door)
+
     def smtp_in_clear(self, door: Door) -> Smtp:
         """Connect to a door with STARTTLS, in clear, past EHLO."""
         smtp = Smtp(self.clear(door))
@@ -156,17 +185,19 @@ class Bench:
         imap.greeting = imap.response()
         return imap
 
-    def smtp(self, door: Door, pair: Pair | None = None) -> Smtp:
-        """Connect past EHLO over TLS."""
-        smtp = Smtp(self.tls(door, self.showing(pair)))
+    def smtp(self, door: Door, pair: Pair | None = None, *, bare: bool = False) -> Smtp:
+        """Connect past EHLO over TLS, with what the door requires but for `bare`."""
+        shown = pair if pair or bare else self.usual(door)
+        smtp = Smtp(self.tls(door, self.showing(shown)))
         if door.tls == "implicit":
             smtp.greeting = smtp.reply().reached(220)
         smtp.hello().reached()
         return smtp
 
-    def imap(self, door: Door, pair: Pair | None = None) -> Imap:
-        """Connect past the greeting over TLS."""
-        imap = Imap(self.tls(door, self.showing(pair)))
+    def imap(self, door: Door, pair: Pair | None = None, *, bare: bool = False) -> Imap:
+        """Connect past the greeting over TLS, with what the door requires but for `bare`."""
+        shown = pair if pair or bare else self.usual(door)
+        imap = Imap(self.tls(door, self.showing(shown)))
         if door.tls == "implicit":
             imap.greeting = imap.response()
         return imap
@@ -294,26 +325,26 @@ class Bench:
         message.set_content(text)
         return message.as_bytes().rstrip(b"\r\n")
 
-    def find(self, imap: Imap, mark: str, patience: float | None = None) -> bytes | None:
-        """Wait for a message whose text holds a mark; return it, None when it does not come."""
-        end = self.lab.now() + (self.patience if patience is None else patience)
+    def find(self, imap: Imap, mark: str) -> bytes | None:
+        """Wait for a message that holds a mark; return it, None when it does not come.
+
+        Newest messages are read: what SEARCH TEXT looks at in a report is a server's own choice.
+        """
+        end = self.lab.now() + self.patience
+        seen: set[bytes] = set()
         while True:
             imap.say("SELECT INBOX").reached()
-            found = imap.say(f'UID SEARCH TEXT "{mark}"').reached().find(rb"^\* SEARCH(.*)")
-            uids = found[1].split() if found else []
-            if uids:
-                uid = uids[-1].decode()
-                answer = imap.say(f"UID FETCH {uid} (BODY.PEEK[])").reached()
-                return answer.literal()
+            found = imap.say("UID SEARCH ALL").reached().find(rb"^\* SEARCH(.*)")
+            for uid in reversed((found[1].split() if found else [])[-_NEWEST:]):
+                if uid in seen:
+                    continue
+                seen.add(uid)
+                content = imap.say(b"UID FETCH " + uid + b" (BODY.PEEK[])").reached().literal()
+                if mark.encode() in content:
+                    return content
             if self.lab.now() >= end:
                 return None
             self.lab.sleep(0.3)
-
-    @contextlib.contextmanager
-    def cut_is_refusal(self) -> Iterator[None]:
-        """Take a connection that is closed, or never answered, for a refusal."""
-        with contextlib.suppress(Cut, Silent):
-            yield
 
 
 def _secrets(subject: Subject) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -15,6 +16,7 @@ __all__ = ["Connection", "Cut", "Pipe", "Silent", "TlsRefused", "Transcript", "U
 _LINE = 64 * 1024  # the longest line that is read; beyond, the server is talking nonsense
 _SHOWN = 160  # characters of a line that are kept as evidence
 _KEPT = 14  # lines
+_LONGEST = 20_000  # characters that are searched for secrets
 _MASK = "***"
 
 
@@ -63,7 +65,7 @@ class Transcript:
     """What was said in a check, with secrets masked."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque(maxlen=_KEPT)
         self._secrets: set[str] = set()
 
     def hide(self, secrets: Iterable[str]) -> None:
@@ -73,12 +75,12 @@ class Transcript:
     def note(self, who: str, line: bytes | str) -> None:
         """Keep a line: `C` said it, or `S`, or `#` for what happened."""
         text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
-        self._lines.append(f"{who}: {text.rstrip()}")
+        self._lines.append(f"{who}: {text.rstrip()[:_LONGEST]}")
 
     @property
     def evidence(self) -> tuple[str, ...]:
         """The last lines."""
-        return tuple(self._shown(each) for each in self._lines[-_KEPT:])
+        return tuple(self._shown(each) for each in self._lines)
 
     def _shown(self, line: str) -> str:
         for secret in sorted(self._secrets, key=len, reverse=True):

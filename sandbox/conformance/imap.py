@@ -12,6 +12,7 @@ from sandbox.conformance.findings import Fail, Unsure
 __all__ = ["Answer", "Imap"]
 
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
+_LINES = 1_000  # responses to one command
 _MOST = 8 * 1024 * 1024  # octets of one literal that are read
 
 
@@ -86,14 +87,14 @@ class Imap:
         self._number += 1
         tag = f"c{self._number}"
         text = command.encode() if isinstance(command, str) else command
-        self.connection.transcript.note("C", f"{tag} {shown}" if shown else f"{tag} ".encode() + text)
+        self.connection.transcript.note("C", tag.encode() + b" " + (shown.encode() or text))
         self.connection.send(tag.encode() + b" " + text + b"\r\n")
         return self.until(tag)
 
     def until(self, tag: str) -> Answer:
         """Read up to the tagged line, or a continuation."""
         data: list[bytes] = []
-        while True:
+        for _ in range(_LINES):
             line = self.response()
             head, _, rest = line.partition(b" ")
             if head == b"+":
@@ -102,6 +103,7 @@ class Imap:
                 kind, _, text = rest.decode("utf-8", "replace").strip().partition(" ")
                 return Answer(kind.upper(), text, tuple(data))
             data.append(line)
+        raise Unsure("le serveur ne répond pas à la commande", "the command is never answered")
 
     def more(self, line: bytes, shown: str = "") -> Answer:
         """Answer a continuation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,7 +22,7 @@ _LAST = "kept-after-crash"  # nothing is asked of an operator while it is being 
 
 
 def judge_operator(
-    subject: Subject, lab: Lab, *, patience: float = PATIENCE,
+    subject: Subject, lab: Lab, *, patience: float = PATIENCE, only: Collection[str] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Report:  # fmt: skip
     """Judge an operator by every requirement that binds one and has a check.
@@ -33,10 +33,12 @@ def judge_operator(
         subject: who.
         lab: the world.
         patience: seconds to wait for a message.
+        only: requirements to judge by, all of them when empty.
         tell: told of each that is done.
     """
     shared, at = Shared(), datetime.now(UTC).isoformat(timespec="seconds")
-    rows = [each for each in requirements() if not each.unchecked and each.binds != "software"]
+    asked = [each for each in requirements() if each.binds != "software"]
+    rows = [each for each in asked if not each.unchecked and (not only or each.id in only)]
 
     def one(row: Requirement) -> Finding:
         check = CHECKS[row.id]
@@ -55,9 +57,9 @@ def judge_operator(
     findings += [one(row) for row in last]
     order = {row.id: number for number, row in enumerate(rows)}
     not_checked = tuple(
-        (row.id, row.clause, row.unchecked)
-        for row in requirements()
-        if row.unchecked and row.binds != "software"
+        (row.id, row.clause, row.unchecked or "non demandé / not asked for")
+        for row in asked
+        if row not in rows
     )
     return Report(
         subject=subject.name, version=version("mssante-sandbox"), at=at,
@@ -73,6 +75,7 @@ def _at(
     bench = Bench(subject, lab, shared, patience)
     result, why = Result.PASS, ""
     try:
+        bench.answers(door)
         check.run(bench, door)
     except Stop as stop:
         result, why = stop.result, f"{door.name} : {stop}"

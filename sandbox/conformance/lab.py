@@ -172,7 +172,9 @@ class Sockets:
             raise Unreachable("aucune commande pour le tuer / no command to kill it")
         for command in (self._subject.crash, self._subject.start):
             try:
-                done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+                done = subprocess.run(  # noqa: S603 - what the user's own file says
+                    command, capture_output=True, timeout=120, check=False
+                )
             except (OSError, subprocess.TimeoutExpired) as error:
                 raise Unreachable(f"{command[0]}: {error}") from None
             if done.returncode:

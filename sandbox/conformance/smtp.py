@@ -11,6 +11,7 @@ from sandbox.conformance.findings import Fail, Unsure
 __all__ = ["Reply", "Smtp"]
 
 ME = "controle.mssante.test"
+_LINES = 200  # of one reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,13 @@ class Smtp:
     def reply(self) -> Reply:
         """Read a reply (RFC 5321 §4.2)."""
         lines: list[str] = []
-        while True:
+        for _ in range(_LINES):
             line = self.connection.line().decode("utf-8", "replace").rstrip("\r\n")
             code = int(line[:3]) if line[:3].isascii() and line[:3].isdigit() else 0
             lines.append(line[4:])
             if line[3:4] != "-" or not code:
                 return Reply(code, tuple(lines))
+        raise Unsure("réponse sans fin", "a reply without an end")
 
     def say(self, line: str, shown: str = "") -> Reply:
         """Say a line, shown otherwise where it proves somebody; return the reply."""

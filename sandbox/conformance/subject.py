@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["CERTIFICATE_METHODS", "METHODS", "Account", "Door", "Neighbour", "Pair", "Subject", "Way"]
+__all__ = [
+    "CERTIFICATE_METHODS",
+    "METHODS",
+    "Account",
+    "Door",
+    "Neighbour",
+    "Pair",
+    "Subject",
+    "Way",
+]
 
 CERTIFICATE_METHODS = ("cps", "certificat")
 # The methods of the space; a password alone is none of them, and lets a foreign server be judged.
@@ -114,7 +123,6 @@ class Subject:
         bad: by fault (expired, revoked, untrusted), a client certificate of the first account;
             with `relay-` before it, or `relay-unlisted`, one of an operator.
         dns: address and port to ask.
-        psc: how a token is had: what `mailer.access_token` reads; nothing without.
         crash, start: commands that kill the operator and start it again.
     """
 
@@ -127,7 +135,6 @@ class Subject:
     neighbour: Neighbour | None = None
     bad: Mapping[str, Pair] = field(default_factory=dict)
     dns: tuple[str, int] | None = None
-    psc: Mapping[str, object] = field(default_factory=dict)
     crash: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
 

@@ -114,7 +114,9 @@ class Operator:
             return
         if self.broken("relay-in") and sender and not sender.endswith(self.domain):
             return
-        head = b"" if self.broken("delivery-return-path") else f"Return-Path: <{sender}>\r\n".encode()
+        head = f"Return-Path: <{sender}>\r\n".encode()
+        if self.broken("delivery-return-path"):
+            head = b""
         if self.broken("dsn-null-sender") and not sender:
             head = b"Return-Path: <postmaster@x.test>\r\n"
         box = self.boxes[recipient]
@@ -206,7 +208,8 @@ class Session:
             return
         first, self._begun = not self._begun, True
         if first and data[:1] != b"\x16" and self.broken("tls-implicit"):
-            self.out += b"* OK in clear\r\n" if self.door.protocol == "imap" else b"220 in clear\r\n"
+            greeting = {"imap": b"* OK in clear\r\n"}.get(self.door.protocol, b"220 in clear\r\n")
+            self.out += greeting
             return
         self._in.write(data)
         try:

@@ -37,7 +37,8 @@ class ImapSession(Session):
         if self.broken("imap-starttls-once") and self.door.tls == "starttls":
             words.append("STARTTLS")
         for each in self.door.mechanisms:
-            if each == "EXTERNAL" and (self.certificate is None or self.broken("mechanisms-offered")):
+            hidden = self.certificate is None or self.broken("mechanisms-offered")
+            if each == "EXTERNAL" and hidden:
                 continue
             words.append(f"AUTH={each}")
         return " ".join(words)

@@ -49,7 +49,9 @@ class SmtpSession(Session):
 
     def work(self) -> bool:
         if self.data is not None:
-            ends = [b"\r\n.\r\n"] + ([b"\n.\n", b"\r\n.\n"] if self.broken("smtp-smuggling") else [])
+            ends = [b"\r\n.\r\n"]
+            if self.broken("smtp-smuggling"):
+                ends += [b"\n.\n", b"\r\n.\n"]
             found = [(self.buffer.find(end), end) for end in ends if end in self.buffer]
             if not found:
                 return False
@@ -89,9 +91,11 @@ class SmtpSession(Session):
         offers = ["op1.mssante.test"]
         if not self.broken("smtp-size-offered"):
             offers.append(f"SIZE {self.limit}")
-        for requirement, word in (("smtp-8bitmime-offered", "8BITMIME"), ("smtp-dsn-offered", "DSN"),
-                                  ("smtp-enhanced-codes", "ENHANCEDSTATUSCODES")):  # fmt: skip
-            if not self.broken(requirement) or requirement == "smtp-enhanced-codes":
+        offers.append("ENHANCEDSTATUSCODES")
+        for requirement, word in (
+            ("smtp-8bitmime-offered", "8BITMIME"), ("smtp-dsn-offered", "DSN"),
+        ):  # fmt: skip
+            if not self.broken(requirement):
                 offers.append(word)
         starttls = "relay-starttls" if self.relay else "smtp-starttls-offered"
         if (not self.secured and not self.broken(starttls)) or (
@@ -101,8 +105,8 @@ class SmtpSession(Session):
             offers.append("STARTTLS")
         if not self.relay:
             if self.secured:
-                names = [e for e in self.door.mechanisms if e != "EXTERNAL" or (
-                    self.certificate is not None and not self.broken("mechanisms-offered"))]  # fmt: skip
+                shown = self.certificate is not None and not self.broken("mechanisms-offered")
+                names = [each for each in self.door.mechanisms if each != "EXTERNAL" or shown]
                 offers.append(f"AUTH {' '.join(names)}")
             elif self.broken("smtp-auth-not-offered-in-clear"):
                 offers.append("AUTH PLAIN")
@@ -278,7 +282,7 @@ class SmtpSession(Session):
         sender, recipients, envid = self.sender or "", self.recipients, self.envid
         self.forget()
         if not self.broken("delivery-received"):
-            content = b"Received: from x by op1.mssante.test; Thu, 26 Nov 2026 10:00:00 +0100\r\n" + content
+            content = b"Received: from x by y; Thu, 26 Nov 2026 10:00:00 +0100\r\n" + content
         if self.broken("delivery-message-id"):
             content = re.sub(rb"(?i)Message-ID: <[^>]*>", b"Message-ID: <other@op1.test>", content)
         for recipient, options in recipients.items():

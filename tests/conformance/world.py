@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +24,11 @@ OWN, NEAR = "op1.mssante.test", "op2.mssante.test"
 HOST = "mail.op1.mssante.test"
 ONE = Organisation(name="OPERATEUR UN", department="Paris (75)", finess="750000018")
 TWO = Organisation(name="OPERATEUR DEUX", department="Paris (75)", finess="119999993")
-SECRETS = {"anne": "JBSWY3DPEHPK3PXP" * 2, "bob": "KRSXG5CTMVRXEZLU" * 2, "carl": "MFRGGZDFMZTWQ2LK" * 2}
+SECRETS = {
+    "anne": "JBSWY3DPEHPK3PXP" * 2,
+    "bob": "KRSXG5CTMVRXEZLU" * 2,
+    "carl": "MFRGGZDFMZTWQ2LK" * 2,
+}
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 IMPLICIT = ("cps", "certificat", "totp", "ciba-operateur")
 
@@ -108,13 +113,19 @@ UNTRUSTED = ("certificate-untrusted-refused", "relay-certificate-untrusted")
 EXPIRED = ("certificate-expired-refused", "relay-certificate-expired")
 
 
+def _subject(issued: Issued) -> str:
+    return issued.certificate.subject.rfc4514_string()
+
+
 def _context(pki: Pki, breaks: str, door: Door) -> ssl.SSLContext:
     relay = door.protocol == "relay"
     pair = pki.server("" if relay else SERVERS.get(breaks, ""))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ECDHE+AESGCM:@SECLEVEL=0")
     if breaks == "tls-old-versions" and not relay:
-        context.minimum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1_1
         context.set_ciphers("ALL:!aNULL:@SECLEVEL=0")
     elif breaks == "tls-weak-suites" and not relay:
         context.set_ciphers("ECDHE+AESGCM:aNULL:@SECLEVEL=0")
@@ -170,15 +181,13 @@ class Memory:
 
     def __post_init__(self) -> None:
         pki = self.pki
-        names = {name: card.certificate.subject.rfc4514_string() for name, card in pki.cards.items()}
+        names = {name: _subject(card) for name, card in pki.cards.items()}
         holders = {
             f"{name}@{OWN}": Holder(f"{name}@{OWN}", f"pass-{name}", SECRETS[name], names[name],
                                     token=f"token-{name}")
             for name in ("anne", "bob")
         }  # fmt: skip
-        holders[f"app@{OWN}"] = Holder(
-            f"app@{OWN}", "-", "", pki.app.certificate.subject.rfc4514_string()
-        )
+        holders[f"app@{OWN}"] = Holder(f"app@{OWN}", "-", "", _subject(pki.app))
         holders[f"carl@{OWN}"] = Holder(f"carl@{OWN}", "pass-carl", SECRETS["carl"], rings=True)
         contexts = {each.name: _context(pki, self.breaks, each) for each in (*DOORS, RELAY)}
         near_holder = Holder(f"dora@{NEAR}", "pass-dora", SECRETS["carl"])
@@ -187,7 +196,7 @@ class Memory:
                              pki.ca.is_revoked, self.now)  # fmt: skip
         self.operator = Operator(
             OWN, self.breaks, holders, contexts, pki.ca.is_revoked, self.now,
-            listed={pki.relay_of_two.certificate.subject.rfc4514_string(): {NEAR}},
+            listed={_subject(pki.relay_of_two): {NEAR}},
             deliver_out=self._out,
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ ODD = b".\r\n..a\r\n\xc3\xa9 fin\r\n"  # what a transport might change
 
 @check("imap-greeting", imaps)
 def _(bench: Bench, door: Door) -> None:
-    imap = Imap(bench.clear(door) if door.tls == "starttls" else bench.tls(door, bench.showing(None)))
+    imap = Imap(bench.greeted(door))
     line = imap.response()
     if not re.match(rb"\* (OK|PREAUTH|BYE)\b", line, re.IGNORECASE):
         raise refuse(line[:60], "accueil illisible", "unreadable greeting")

@@ -9,8 +9,20 @@ from sandbox.conformance.bench import Bench
 from sandbox.conformance.findings import Fail
 from sandbox.conformance.subject import Door, Subject
 
-__all__ = ["CHECKS", "Check", "check", "clients", "each_protocol", "imaps", "once", "relays", "refuse", "serving",
-           "smtps", "starttls"]  # fmt: skip
+__all__ = [
+    "CHECKS",
+    "Check",
+    "check",
+    "clients",
+    "each_protocol",
+    "imaps",
+    "once",
+    "refuse",
+    "relays",
+    "serving",
+    "smtps",
+    "starttls",
+]
 
 Run = Callable[[Bench, Door], None]
 Doors = Callable[[Subject], Iterable[Door]]
@@ -80,11 +92,12 @@ def starttls(protocol: str) -> Doors:
     return doors
 
 
-def serving(*methods: str) -> Doors:
-    """Those that serve one of these methods."""
+def serving(*methods: str, without: str = "") -> Doors:
+    """Those that serve one of these methods, and not another."""
 
     def doors(subject: Subject) -> Iterable[Door]:
-        return (each for each in subject.doors if set(methods) & set(each.methods))
+        found = (each for each in subject.doors if set(methods) & set(each.methods))
+        return (each for each in found if without not in each.methods)
 
     return doors
 

@@ -167,8 +167,12 @@ def _(bench: Bench, door: Door) -> None:
 def _(bench: Bench, _door: Door) -> None:
     """Every service that has a door has a record that leads to one."""
     doors = {(each.host.lower(), each.port) for each in bench.subject.doors}
-    labels = {("imap", "implicit"): "_imaps", ("imap", "starttls"): "_imap",
-              ("smtp", "implicit"): "_submissions", ("smtp", "starttls"): "_submission"}  # fmt: skip
+    labels = {
+        ("imap", "implicit"): "_imaps",
+        ("imap", "starttls"): "_imap",
+        ("smtp", "implicit"): "_submissions",
+        ("smtp", "starttls"): "_submission",
+    }
     wanted = {labels[each.protocol, each.tls] for each in bench.subject.doors}
     found: dict[str, list[str]] = {
         label: _records(bench, f"{label}._tcp.{bench.subject.domain}", "SRV") for label in wanted

@@ -17,13 +17,18 @@ LEAST = 25 * 1024 * 1024
 # Ways to write a recipient elsewhere; the last two name a relay route (RFC 5321 §4.1.1.3).
 ELSEWHERE = (
     "x@example.org", "x%example.org@{domain}", '"x@example.org"@{domain}', "example.org!x",
-    "x@example.org.", "x@[192.0.2.1]", "@{domain}:x@example.org", "@example.org,@{domain}:x@example.org",
+    "x@example.org.", "x@[192.0.2.1]", "@{domain}:x@example.org",
+    "@example.org,@{domain}:x@example.org",
 )  # fmt: skip
 
 
 @check("smtp-greeting", smtps)
 def _(bench: Bench, door: Door) -> None:
-    smtp = Smtp(bench.clear(door) if door.tls == "starttls" else bench.tls(door, bench.showing(None)))
+    smtp = Smtp(
+        bench.clear(door)
+        if door.tls == "starttls"
+        else bench.tls(door, bench.showing(bench.usual(door)))
+    )
     reply = smtp.reply().wants(220)
     host = (reply.lines[0].split() or [""])[0]
     if "." not in host and not host.startswith("["):
@@ -32,7 +37,7 @@ def _(bench: Bench, door: Door) -> None:
 
 @check("smtp-ehlo", smtps)
 def _(bench: Bench, door: Door) -> None:
-    smtp = Smtp(bench.tls(door, bench.showing(None)))
+    smtp = Smtp(bench.tls(door, bench.showing(bench.usual(door))))
     if door.tls == "implicit":
         smtp.reply().reached(220)
     smtp.hello().wants(250)
