@@ -32,7 +32,7 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import keep
-from benchmarks.mail_load import Imap, Operator, Smtp, chain, idle, message, rate
+from benchmarks.mail_load import Account, Imap, Operator, Smtp, chain, idle, message, rate
 from benchmarks.mail_ours import METHODS, by_method, our_space
 from benchmarks.mail_peers import Side, greenmail, postfix_dovecot
 from benchmarks.processes import cpu_seconds, memory_bytes
@@ -43,7 +43,15 @@ Figures = dict[str, float]
 
 
 async def logins(operator: Operator, pids: tuple[int, ...], seconds: float) -> Figures:
-    """Log in and out by IMAP, a connection each."""
+    """Log in and out by IMAP, a connection each; the first login of an account is not counted.
+
+    By eCPS it waits for the telephone and for the poll after it.
+    """
+
+    async def warm(account: Account) -> None:
+        await (await Imap.login(operator, account)).logout()
+
+    await asyncio.gather(*map(warm, operator.accounts))
 
     async def act(worker: int) -> None:
         accounts = operator.accounts
@@ -155,11 +163,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--idle", type=int, default=5000, help="idle IMAP sessions; 0: none")
     parser.add_argument("--peer-idle", type=int, default=500, help="the same of the peers")
+    parser.add_argument("--processes", type=int, default=0, help="of ours, as `up` has it")
     parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
-        ours, sheet = stack.enter_context(our_space())
+        ours, sheet = stack.enter_context(our_space(options.processes))
         sides = [ours]
         for peer in () if options.without_peers else (postfix_dovecot, greenmail):
             try:

@@ -72,7 +72,9 @@ def colours(designs: tuple[str, ...]) -> dict[str, str]:
 @contextmanager
 def _sheet(width: float, height: float) -> Iterator[Picture]:
     with mpl.rc_context(STYLE):
-        figure = Picture(figsize=(width, height), layout="constrained")
+        figure = Picture(figsize=(width, height))
+        # SVG's text is wider than what the layout measures: without margin its ends are cut.
+        figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
         FigureCanvasAgg(figure)
         yield figure
 

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from sandbox.directory import Directory
 from sandbox.live.assembly import grants_of
 from sandbox.live.blocks import held_block
-from sandbox.live.cast import CastAccount, add_account, cast_of, open_directory
+from sandbox.live.cast import SMALL, CastAccount, CastSize, add_account, cast_of, open_directory
 from sandbox.live.control import control_application
 from sandbox.live.crew import Crew, Crewed, CrewPlan
 from sandbox.live.crew_process import CrewProcess
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
-from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
+from sandbox.live.keys import AUTHORITY, Keys, WantedCertificate, application, card, relay, server
 from sandbox.live.own_ciba import own_providers
 from sandbox.live.plan import OFFSET, CertificatePlan, OperatorPlan, SpacePlan, plan_space
 from sandbox.live.room import Room, open_files, share_out
@@ -47,7 +47,7 @@ from sandbox.operators.auth.psc_client import CibaRequest
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.psc import Client, Clock, Options, Running
+from sandbox.psc import Client, Clock, ProviderOptions, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.server import ProviderServer
@@ -91,6 +91,7 @@ class LiveOptions:
         at: the scenario's time at the start, which its outages go by; by default the first day of
             its period that has today's name, at this hour.
         outage_now: start where the scenario's first outage does.
+        cast: who may log in, of a folder that is new.
         processes: that operators are shared out to, 1 to as many as there are operators; auto is
             one for each core, as far as there are operators; 0 keeps them in this process, with
             all the rest.
@@ -112,6 +113,7 @@ class LiveOptions:
     seed: int | None = None
     at: datetime | None = None
     outage_now: bool = False
+    cast: CastSize = SMALL
     processes: int | Literal["auto"] = 0
 
 
@@ -217,7 +219,7 @@ class LiveSpace:
         address = address.lower()
         plan = self._operator_of(address)
         with self._adding:
-            account = add_account(self.directory, plan, address, self._seed)
+            account = add_account(self.directory, plan, address, self._seed, self._options.cast)
             self.keys.ensure(list(_personal(self.directory, (account,)).values()))
             self._crew_of(plan).grant(plan.label, grants_of(account))
             period = self.wire.operator.access.totp.step_seconds
@@ -296,10 +298,12 @@ class LiveSpace:
         if free is None:
             stack.enter_context(held_block(founding.block))
         self.folder.keep(founding)
-        self.directory = open_directory(self.folder.path / "annuaire.db", self.plan, founding.seed)
+        self.directory = open_directory(
+            self.folder.path / "annuaire.db", self.plan, founding.seed, options.cast
+        )
         stack.callback(self.directory.close)
         self._seed = founding.seed
-        self.accounts = cast_of(self.directory, self.plan, founding.seed)
+        self.accounts = cast_of(self.directory, self.plan, founding.seed, options.cast)
         self._certify(founding)
         self._serve(stack, founding)
 
@@ -331,7 +335,7 @@ class LiveSpace:
         if not (self.folder.path / "pki" / "ca.json").exists():
             self._tell("Clés et certificats, une fois… / Keys and certificates, once…")
         self.keys = Keys(self.folder.path, urls, KeyKind(founding.keys))
-        wanted: dict[str, Wanted] = {}
+        wanted: dict[str, WantedCertificate] = {}
         for path, place, names in shared_certificates(plan):
             made = CertificatePlan(path=path, names=names, addresses=(place.address,))
             wanted[path] = server(made, AUTHORITY)
@@ -375,7 +379,7 @@ class LiveSpace:
             self._tell(room.warning)
         self._psc = ProviderServer(
             self.wire.psc,
-            Options(
+            ProviderOptions(
                 people=people,
                 clients=clients,
                 behaviour=self.wire.phones,
@@ -526,11 +530,13 @@ class LiveSpace:
         return replace(wire, operator=replace(wire.operator, access=access))
 
 
-def _personal(directory: Directory, accounts: tuple[CastAccount, ...]) -> dict[str, Wanted]:
+def _personal(
+    directory: Directory, accounts: tuple[CastAccount, ...]
+) -> dict[str, WantedCertificate]:
     """Want the cards and certificates of the cast."""
     from sandbox.directory.identities import application_of, card_holder
 
-    wanted: dict[str, Wanted] = {}
+    wanted: dict[str, WantedCertificate] = {}
     for account in accounts:
         for holder in account.holders:
             path = holder.certificate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -149,7 +150,9 @@ class Revocation:
         self, certificate: x509.Certificate, issuer: x509.Certificate
     ) -> RevocationStatus:
         lists = await asyncio.gather(*(self._list(url) for url in _crl_urls(certificate)))
-        return crl_status(certificate, issuer, [each for each in lists if each], self._now())
+        # A CRL that revokes nobody is false.
+        found = [each for each in lists if each is not None]
+        return crl_status(certificate, issuer, found, self._now())
 
     async def _list(self, url: str) -> x509.CertificateRevocationList | None:
         until, kept = self._crls.get(url, (0.0, None))
@@ -169,7 +172,12 @@ class Revocation:
         """Return the body of a 200 within time and size; POST of an OCSP request, or GET."""
         if self._http is None:
             # The environment's proxies are for the world, not for a loopback responder.
-            self._http = httpx.AsyncClient(trust_env=False, timeout=self._policy.timeout)
+            # No TLS there: without a context of ours, httpx would read the system's authorities.
+            self._http = httpx.AsyncClient(
+                trust_env=False,
+                timeout=self._policy.timeout,
+                verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            )
         headers = {"Content-Type": "application/ocsp-request"} if body is not None else {}
         method = "GET" if body is None else "POST"
         data = bytearray()
