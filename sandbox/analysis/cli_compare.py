@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from sandbox.analysis.bars import bars
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import COMPARED, METRICS
@@ -58,24 +57,6 @@ def _replications(_context: click.Context, _parameter: click.Parameter, value: s
             "must be a whole number or auto",
             where=f"--replications {value}",
         ) from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Show one bar a stage on standard error."""
-    bars = Progress(
-        TextColumn("{task.description:<26}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True),
-    )  # fmt: skip
-    with bars:
-        tasks = {}
-
-        def report(stage: str, share: float) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(STAGES[stage], total=1.0)
-            bars.update(tasks[stage], completed=share)
-
-        yield report
 
 
 def _cell(values: list[float], unit: str) -> str:
@@ -209,7 +190,7 @@ def compare(
     loaded = load_scenario(scenario)
     folder = out or Path("out") / loaded.name
     try:
-        with _progress() as progress:
+        with bars(STAGES) as progress:
             result = run_comparison(
                 loaded, out=folder, progress=progress, designs=designs,
                 login_policy=login_policy, engine=engine,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sandbox.decision.criteria import CRITERIA
 
-__all__ = ["Choice", "Standing", "choose", "points_of", "scales_of"]
+__all__ = ["FULL", "Choice", "Standing", "choose", "points_of", "scales_of", "weights_of"]
 
 Floats = NDArray[np.float64]
 FULL = 100.0
@@ -69,6 +69,12 @@ class Choice:
     losses: Floats
 
 
+def weights_of(criteria: int, count: int, seed: int) -> Floats:
+    """Return weights drawn alike from all that sum to 1, float64 (count, criteria)."""
+    found: Floats = np.random.default_rng([seed, 7]).dirichlet(np.ones(criteria), count)
+    return found
+
+
 def _above_best(values: Floats) -> Floats:
     """Return how far each candidate is from the best of its draw; 0 where nobody is known."""
     gaps = values - np.nanmin(np.where(np.isnan(values), np.inf, values), axis=1, keepdims=True)
@@ -97,8 +103,8 @@ def points_of(metrics: Mapping[str, Floats], scales: Mapping[str, float]) -> Flo
 def _wilson(share: float, count: int) -> tuple[float, float]:
     z = 1.959963984540054
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * np.sqrt(
-        share * (1 - share) / count + z * z / (4 * count * count)
+    half = (
+        z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     )
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
@@ -123,7 +129,7 @@ def choose(
     points = points_of(metrics, scales)
     together = points.mean(axis=2)
     losses: Floats = together - together.min(axis=1, keepdims=True)
-    weights = np.random.default_rng([seed, 7]).dirichlet(np.ones(points.shape[2]), WEIGHTS)
+    weights = weights_of(points.shape[2], WEIGHTS, seed)
     best = np.zeros(losses.shape)
     favour = np.zeros((len(names), points.shape[2]))
     for first in range(0, len(points), CHUNK):

@@ -7,14 +7,18 @@ draws that it was not fitted to; where it predicts no better than the mean, the 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LassoCV
 from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 __all__ = ["LEAST_RUNS", "Emulator", "fit_emulator"]
 
@@ -29,54 +33,36 @@ class Emulator:
     """Predicts differences from the candidates' mean.
 
     Attributes:
+        models: criterion -> one a candidate: a regression, or a constant.
         error: criterion -> root mean square error of a difference, cross-validated, in its unit.
         explained: criterion -> share of the variance of differences that it predicts (R2).
     """
 
-    columns: Sequence[int]
-    categories: Floats
     models: Mapping[str, Sequence[Any]]
     error: Mapping[str, float]
     explained: Mapping[str, float]
-    _edges: Floats = field(default_factory=lambda: np.zeros(0))
 
-    def predict(self, u: Floats) -> dict[str, Floats]:
+    def predict(self, features: Floats) -> dict[str, Floats]:
         """Return each criterion's differences from the candidates' mean, (n, candidates)."""
-        features = _features(u, self.columns, self.categories)
-        return {
-            name: np.stack(
-                [np.full(len(u), each) if isinstance(each, float) else each.predict(features)
-                 for each in models], axis=1)
-            for name, models in self.models.items()
-        }  # fmt: skip
+        known: dict[int, Floats] = {}
+        found = {}
+        for name, models in self.models.items():
+            for each in models:
+                if id(each) not in known:
+                    known[id(each)] = (
+                        np.full(len(features), each) if isinstance(each, float)
+                        else each.predict(features)
+                    )  # fmt: skip
+            found[name] = np.stack([known[id(each)] for each in models], axis=1)
+        return found
 
 
-def _features(u: Floats, columns: Sequence[int], categories: Floats) -> Floats:
-    """Return centred columns, their squares, and each category of the policy with its products.
-
-    `categories` holds the column of the policy and the number of its values; empty: not drawn.
-    """
-    x = 2.0 * u[:, list(columns)] - 1.0
-    parts = [x, x * x - 1.0 / 3.0]
-    if len(categories):
-        column, count = int(categories[0]), int(categories[1])
-        place = np.minimum((u[:, column] * count).astype(int), count - 1)
-        for value in range(count):
-            mine = (place == value).astype(float)[:, None]
-            parts += [mine, mine * x]
-    return np.concatenate(parts, axis=1)
-
-
-def fit_emulator(
-    u: Floats, metrics: Mapping[str, Floats], columns: Sequence[int], categories: Sequence[float]
-) -> Emulator:
-    """Learn the differences of `metrics`, float64 (n, candidates), at points `u`."""
-    kinds = np.array(categories, dtype=np.float64)
-    features = _features(u, columns, kinds)
+def fit_emulator(features: Floats, metrics: Mapping[str, Floats]) -> Emulator:
+    """Learn the differences of `metrics`, float64 (n, candidates), from features, (n, any)."""
     models: dict[str, list[Any]] = {}
     error, explained = {}, {}
     for name, values in metrics.items():
-        mean = values.mean(axis=1, keepdims=True)
+        mean = np.nan_to_num(values).mean(axis=1, keepdims=True)
         differences = np.where(np.isfinite(values), values - mean, 0.0)
         models[name], squares, total = [], 0.0, 0.0
         known: dict[bytes, tuple[Any, float]] = {}
@@ -90,7 +76,7 @@ def fit_emulator(
             total += float(((column - column.mean()) ** 2).sum())
         error[name] = float(np.sqrt(squares / differences.size))
         explained[name] = 1.0 - squares / total if total > NO_VARIANCE else 1.0
-    return Emulator(list(columns), kinds, models, error, explained)
+    return Emulator(models, error, explained)
 
 
 def _fit(features: Floats, values: Floats) -> tuple[Any, float]:
@@ -109,4 +95,7 @@ def _fit(features: Floats, values: Floats) -> tuple[Any, float]:
 
 
 def _lasso(features: Floats, values: Floats) -> Any:
-    return LassoCV(cv=FOLDS, alphas=30, max_iter=5000, tol=1e-3).fit(features, values)
+    model = make_pipeline(StandardScaler(), LassoCV(cv=FOLDS, alphas=30, max_iter=2000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(features, values)

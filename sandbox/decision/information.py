@@ -8,7 +8,6 @@ nothing, where judging on the same draws would always find something.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,34 +49,48 @@ def basis(factor: Factor | None, u: Floats) -> Floats:
     return np.column_stack([np.ones(len(u)), grown])
 
 
-def _folds(count: int) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
-    place = np.arange(count)
-    for fold in range(FOLDS):
-        yield place % FOLDS != fold, np.flatnonzero(place % FOLDS == fold)
-
-
-def evppi(features: Floats, losses: Sequence[Floats]) -> list[Gain]:
-    """Return what knowing the factor behind `features` gains on each of several losses.
+def evppi(features: Floats, losses: Floats, weights: Floats) -> list[Gain]:
+    """Return what knowing the factor behind `features` gains.
 
     Args:
         features: of `basis`, float64 (draws, any).
-        losses: float64 (draws, candidates) each; less is better.
+        losses: by criterion, float64 (draws, candidates, criteria); less is better.
+        weights: of the criteria, float64 (any, criteria).
+
+    Returns:
+        the mean over the weights, then the gain on each criterion alone.
     """
-    width = losses[0].shape[1]
-    joined = np.concatenate(losses, axis=1)
+    draws, candidates, criteria = losses.shape
+    joined = losses.reshape(draws, -1)
     predicted = np.zeros(joined.shape)
-    for train, test in _folds(len(joined)):
-        weights, *_ = np.linalg.lstsq(features[train], joined[train], rcond=None)
-        predicted[test] = features[test] @ weights
-    gains = []
-    for place, mine in enumerate(losses):
-        chosen = predicted[:, place * width : (place + 1) * width].argmin(axis=1)
-        base = int(mine.mean(axis=0).argmin())
-        gain = mine[:, base] - mine[np.arange(len(mine)), chosen]
-        gains.append(Gain(float(gain.mean()), float(Z * gain.std() / np.sqrt(len(gain)))))
-    return gains
+    # Normal equations: few well-scaled columns, many draws; what all folds share is summed once.
+    folds = [np.arange(fold, draws, FOLDS) for fold in range(FOLDS)]
+    grams = [features[mine].T @ features[mine] for mine in folds]
+    sides = [features[mine].T @ joined[mine] for mine in folds]
+    gram, side = np.sum(grams, axis=0), np.sum(sides, axis=0)
+    for part, own, answer in zip(folds, grams, sides, strict=True):
+        found = np.linalg.pinv(gram - own, hermitian=True) @ (side - answer)
+        predicted[part] = features[part] @ found
+    expected = predicted.reshape(draws, candidates, criteria)
+    together = np.mean([_saved(losses @ each, expected @ each) for each in weights], axis=0)
+    alone = [_saved(losses[:, :, k], expected[:, :, k]) for k in range(criteria)]
+    return [_gain(each) for each in (together, *alone)]
 
 
-def perfect_information(losses: Floats) -> float:
-    """Return what knowing everything would gain: the regret of the best choice made now."""
-    return float(losses.mean(axis=0).min() - losses.min(axis=1).mean())
+def _saved(losses: Floats, expected: Floats) -> Floats:
+    """Return what each draw saves when the candidate expected to be best is chosen."""
+    base = int(losses.mean(axis=0).argmin())
+    found: Floats = losses[:, base] - losses[np.arange(len(losses)), expected.argmin(axis=1)]
+    return found
+
+
+def _gain(saved: Floats) -> Gain:
+    return Gain(float(saved.mean()), float(Z * saved.std() / np.sqrt(len(saved))))
+
+
+def perfect_information(losses: Floats, weights: Floats) -> float:
+    """Return what knowing everything would gain, mean over the weights; losses as of `evppi`."""
+    gains = [
+        (losses @ each).mean(axis=0).min() - (losses @ each).min(axis=1).mean() for each in weights
+    ]
+    return float(np.mean(gains))

@@ -1,13 +1,14 @@
 """The decision map: under which conditions which candidate, as a small tree (CART).
 
 The tree is grown on what a reader can go and measure: the inputs, and what editors' products can do
-weighed by their shares ("share of robots that speak EXTERNAL"). It is judged on draws that it has
+weighed by their shares ("share of robots that speak EXTERNAL"), and on the weights that a reader
+gives to the criteria. It is judged on draws that it has
 not seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +19,10 @@ from sandbox.decision.factors import Factor, Values, scenario_at
 from sandbox.space.methods import CAPABILITIES
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Condition", "DecisionMap", "Rule", "features_of", "grow"]
+__all__ = ["WEIGHT", "Condition", "DecisionMap", "Rule", "features_of", "grow"]
 
 Floats = NDArray[np.float64]
+WEIGHT = "weight."  # before the name of a criterion
 DEPTH = 3
 LEAST_SHARE = 0.05  # of the draws in a leaf
 LEAST_GAIN = 0.004  # of impurity: a split that says less is not made
@@ -107,7 +109,10 @@ def _leaves(tree: DecisionTreeClassifier, names: Sequence[tuple[str, str]]) -> I
             return
         key, category = names[grown.feature[node]]
         limit = float(grown.threshold[node])
-        for child, above in ((grown.children_left[node], False), (grown.children_right[node], True)):
+        for child, above in (
+            (grown.children_left[node], False),
+            (grown.children_right[node], True),
+        ):
             yield from walk(int(child), (*path, Condition(key, limit, above, category)))
 
     yield from walk(0, ())

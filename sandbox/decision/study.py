@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from sandbox.decision.choice import Choice, choose, points_of, scales_of
+from sandbox.decision.choice import FULL, Choice, choose, points_of, scales_of, weights_of
 from sandbox.decision.criteria import CLOSED, CRITERIA, SIMULATED
 from sandbox.decision.emulator import Emulator, fit_emulator
 from sandbox.decision.evaluation import Evaluation
@@ -30,7 +30,8 @@ from sandbox.decision.factors import Factor, columns_of
 from sandbox.decision.indices import KEPT, OTHERS, Index, screen, sobol
 from sandbox.decision.information import Gain, basis, evppi, perfect_information
 from sandbox.decision.observations import Measure, measure_of
-from sandbox.decision.rules import DecisionMap, features_of, grow
+from sandbox.decision.rules import WEIGHT, DecisionMap, features_of, grow
+from sandbox.decision.traffic import ACCESSES
 from sandbox.space.errors import UserError
 from sandbox.workers.spread import HERE, Workers, hand_out
 
@@ -47,6 +48,8 @@ BASE_POINTS = 512  # of Sobol' indices, a power of two
 REPEATS = 6  # other samples of accesses, to know the sampling error
 FIRST = 5  # to measure
 LEAST_RUNS = 8
+FORMAT = 1  # of kept draws; a change makes old ones run again
+FEW_WEIGHTS = 16  # over which what a factor is worth is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Driver:
     Attributes:
         effect: Morris' mean absolute elementary effect on the gap, points.
         index: Sobol' indices; None where screening left it.
-        gain: what knowing it is worth together, points; by criterion, in its unit.
+        gain: what knowing it is worth over all weights, points; by criterion, in its unit.
     """
 
     factor: Factor
@@ -120,7 +123,7 @@ def _fingerprint(evaluation: Evaluation, points: Floats) -> str:
     """Tell whether kept draws answer this study."""
     scenario = evaluation.scenario.model_dump(mode="json", exclude={"title", "title_en"})
     text = json.dumps(
-        [scenario, repr(evaluation.factors), {p: list(c) for p, c in evaluation.by_policy.items()}],
+        [FORMAT, ACCESSES, evaluation.base.seed, scenario, repr(evaluation.factors), {p: list(c) for p, c in evaluation.by_policy.items()}],
         sort_keys=True,
     )  # fmt: skip
     return hashlib.sha256(text.encode() + points.tobytes()).hexdigest()[:16]
@@ -157,12 +160,9 @@ def _simulated(
             for name in SIMULATED}  # fmt: skip
 
 
-def _policy_column(evaluation: Evaluation) -> list[float]:
-    """Return the column that the login policy takes and how many there are; empty: not drawn."""
-    for factor, columns in zip(evaluation.factors, columns_of(evaluation.factors), strict=True):
-        if factor.key == "login_policy":
-            return [columns.start, len(factor.members[0].choices)]
-    return []
+def _features(evaluation: Evaluation, u: Floats) -> Floats:
+    """Return what the emulator reads: values, categories, abilities by kind of software."""
+    return features_of(evaluation.scenario, evaluation.factors, evaluation.values(u), len(u))[1]
 
 
 def _sampling(evaluation: Evaluation) -> dict[str, float]:
@@ -178,7 +178,7 @@ def _sampling(evaluation: Evaluation) -> dict[str, float]:
 
 def _whole(evaluation: Evaluation, emulator: Emulator, u: Floats) -> dict[str, Floats]:
     """Return every criterion at points; those of the engine as differences from their mean."""
-    found = evaluation.closed(u) | emulator.predict(u)
+    found = evaluation.closed(u) | emulator.predict(_features(evaluation, u))
     return {name: found[name] for name in CRITERIA}
 
 
@@ -218,7 +218,7 @@ def study(
         mine = points[:count]
         engine = _simulated(evaluation, mine, folder, workers,
                             lambda share, count=count: tell("engine", share * count / most))  # type: ignore[misc]  # fmt: skip
-        emulator = fit_emulator(mine, engine, evaluation.engine_columns, _policy_column(evaluation))
+        emulator = fit_emulator(_features(evaluation, mine), engine)
         if runs or count >= most:
             break
         scales = scales_of(evaluation.closed(mine) | engine)
@@ -233,16 +233,19 @@ def study(
     scales = scales_of(metrics)
     choice = choose(evaluation.names, metrics, scales, seed)
     tell("draws", 0.3)
-    decision_map = _map(evaluation, emulator, scales, u, choice.losses, seed)
+    decision_map = _map(evaluation, emulator, scales, u, seed)
     tell("draws", 0.5)
-    gains = _gains(evaluation.factors, u, choice.losses, metrics,
-                   lambda share: tell("draws", 0.5 + 0.5 * share))  # fmt: skip
+    lost = points_of(metrics, scales)
+    weights = weights_of(len(CRITERIA), FEW_WEIGHTS, seed)
+    gains = _gains(
+        evaluation.factors, u, lost, weights, lambda share: tell("draws", 0.5 + 0.5 * share)
+    )
 
     best, rival = (evaluation.names.index(n) for n in (choice.recommended, choice.rival))
 
     def gap(at: Floats) -> Floats:
-        lost = points_of(_whole(evaluation, emulator, at), scales).mean(axis=2)
-        found: Floats = lost[:, rival] - lost[:, best]
+        there = points_of(_whole(evaluation, emulator, at), scales).mean(axis=2)
+        found: Floats = there[:, rival] - there[:, best]
         return found
 
     effects = screen(evaluation.factors, gap, seed)
@@ -251,8 +254,13 @@ def study(
     indices = sobol(evaluation.factors, gap, kept, BASE_POINTS, seed)
     tell("indices", 1.0)
     drivers = [
-        Driver(f, effects[f.key], indices.get(f.key), gains[f.key][0],
-               dict(zip(CRITERIA, gains[f.key][1:], strict=True)))
+        Driver(
+            f, effects[f.key], indices.get(f.key), gains[f.key][0],
+            {
+                name: Gain(gain.mean * scales[name] / FULL, gain.half * scales[name] / FULL)
+                for name, gain in zip(CRITERIA, gains[f.key][1:], strict=True)
+            },
+        )
         for f in evaluation.factors
     ]  # fmt: skip
     drivers.sort(key=lambda d: (-d.gain.clear, -d.effect, d.factor.key))
@@ -260,8 +268,11 @@ def study(
     return Decision(
         evaluation=evaluation, runs=count, draws=draws, choice=choice, scales=scales,
         drivers=tuple(drivers), others=indices.get(OTHERS, Index(0.0, 0.0, 0.0, 0.0)),
-        perfect=perfect_information(choice.losses),
-        perfect_by_criterion={n: perfect_information(v) for n, v in metrics.items()},
+        perfect=perfect_information(lost, weights),
+        perfect_by_criterion={
+            name: perfect_information(lost[:, :, [k]], np.ones((1, 1))) * scales[name] / FULL
+            for k, name in enumerate(CRITERIA)
+        },
         map=decision_map, emulator=emulator, sampling=_sampling(evaluation),
         measure_first=tuple(
             measure_of(d.factor, d.gain, values) for d in drivers[:FIRST] if d.gain.clear > 0
@@ -290,38 +301,39 @@ def _by_policy(
         return {}
     best = choice.losses <= choice.losses.min(axis=1, keepdims=True) + 1e-9
     part = best / best.sum(axis=1, keepdims=True)
-    return {
-        str(policy): dict(zip(names, map(float, part[values["login_policy"] == policy].mean(axis=0)),
-                              strict=True))
-        for policy in dict.fromkeys(values["login_policy"])
-    }  # fmt: skip
+    found = {}
+    for policy in dict.fromkeys(values["login_policy"]):
+        mine = part[values["login_policy"] == policy].mean(axis=0)
+        found[str(policy)] = dict(zip(names, map(float, mine), strict=True))
+    return found
 
 
 def _map(
-    evaluation: Evaluation, emulator: Emulator, scales: Mapping[str, float], u: Floats,
-    losses: Floats, seed: int,
-) -> DecisionMap:  # fmt: skip
-    other = _points(evaluation, FRESH, seed, 2)
-    lost = points_of(_whole(evaluation, emulator, other), scales).mean(axis=2)
-    lost = lost - lost.min(axis=1, keepdims=True)
+    evaluation: Evaluation, emulator: Emulator, scales: Mapping[str, float], u: Floats, seed: int
+) -> DecisionMap:
+    """Grow the map on the draws, each under weights of its own, and judge it on fresh ones."""
     sides = []
-    for at in (u, other):
+    for stream, at in enumerate((u, _points(evaluation, FRESH, seed, 2))):
         labels, features = features_of(
             evaluation.scenario, evaluation.factors, evaluation.values(at), len(at)
         )
-        sides.append(features)
-    return grow(evaluation.names, labels, (sides[0], losses), (sides[1], lost))
+        weights = weights_of(len(CRITERIA), len(at), seed + 1 + stream)
+        points = points_of(_whole(evaluation, emulator, at), scales)
+        lost = np.einsum("dck,dk->dc", points, weights)
+        features = np.column_stack([features, weights])
+        sides.append((features, lost - lost.min(axis=1, keepdims=True)))
+    labels += [(f"{WEIGHT}{name}", "") for name in CRITERIA]
+    return grow(evaluation.names, labels, *sides)
 
 
 def _gains(
-    factors: Sequence[Factor], u: Floats, losses: Floats, metrics: Mapping[str, Floats],
+    factors: Sequence[Factor], u: Floats, losses: Floats, weights: Floats,
     progress: Callable[[float], None],
 ) -> dict[str, list[Gain]]:  # fmt: skip
-    """Return what knowing each factor is worth: together, then by criterion."""
-    outcomes = [losses, *metrics.values()]
+    """Return what knowing each factor is worth, points: over all weights, then by criterion."""
     found = {}
     for place, (each, columns) in enumerate(zip(factors, columns_of(factors), strict=True)):
         mine = u[:, columns.start : columns.stop]
-        found[each.key] = evppi(basis(each, mine), outcomes)
+        found[each.key] = evppi(basis(each, mine), losses, weights)
         progress((place + 1) / len(factors))
     return found
