@@ -13,6 +13,7 @@ from rich.table import Table
 
 from sandbox.analysis.bars import bars
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import COMPARED, METRICS
 from sandbox.analysis.result import compare as run_comparison
@@ -27,7 +28,7 @@ STAGES = {
     "comparison": "Comparaison / Comparison",
     "sweep": "Balayage / Sweep",
     "headroom": "Marge / Headroom",
-    "sensitivity": "Sensibilité / Sensitivity",
+    "decision": "Décision / Decision",
 }
 # Columns of the two tables: attribute or metric, then its short name in French and English.
 COSTS = {
@@ -115,6 +116,12 @@ def show(comparison: Comparison) -> None:
         "headroom: today's traffic times this, when the service first breaks[/dim]"
     )
 
+    if comparison.decision is not None:
+        for line in decision_lines(comparison.decision)[:2]:
+            console.print(f"\n[bold]{line.topic.fr} / {line.topic.en}[/bold]")
+            console.print(line.text.fr, markup=False)
+            console.print(line.text.en, markup=False, style="dim")
+
 
 @click.command()
 @click.argument("scenario", default="aout-2021")
@@ -170,15 +177,15 @@ def show(comparison: Comparison) -> None:
     help="Écrire chaque session en Parquet. / Write every session as Parquet.",
 )
 @click.option(
-    "--sensitivity/--no-sensitivity",
+    "--decision/--no-decision",
     default=True,
     show_default=True,
-    help="Varier les hypothèses fragiles. / Vary the weak assumptions.",
+    help="Tirer les hypothèses fragiles, peser le choix. / Draw the weak assumptions.",
 )
 def compare(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, engine: str,
     replications: int | None, seed: int, scale: float, workers: int | None, backend: str,
-    scheduler: str | None, out: Path | None, *, trace: bool, sensitivity: bool,
+    scheduler: str | None, out: Path | None, *, trace: bool, decision: bool,
 ) -> None:  # fmt: skip
     """Rejoue un scénario sous chaque architecture et les compare. / Replays a scenario.
 
@@ -195,7 +202,7 @@ def compare(
                 loaded, out=folder, progress=progress, designs=designs,
                 login_policy=login_policy, engine=engine,
                 replications=replications, seed=seed, scale=scale, workers=crew.count,
-                scheduler=crew.scheduler, trace=trace, sensitivity=sensitivity,
+                scheduler=crew.scheduler, trace=trace, decision=decision,
             )  # fmt: skip
     except KeyboardInterrupt:
         again = shlex.join(["mss-sandbox", *sys.argv[1:]])

@@ -18,8 +18,9 @@ import pandas as pd
 from sandbox.analysis.headroom import Headroom, headroom_of
 from sandbox.analysis.incidents import Loss, incidents_of
 from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS, collect, headline, login_weights
-from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
 from sandbox.analysis.statistics import paired_difference, precise_enough
+from sandbox.decision.evaluation import prepare
+from sandbox.decision.study import STAGES, Decision, study
 from sandbox.observations.observations import Observations
 from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.candidates import Candidate, candidates
@@ -37,6 +38,7 @@ __all__ = ["Comparison", "Options", "run_comparison"]
 Candidates = Mapping[str, Candidate]
 MOST_REPLICATIONS = 50
 FIRST_BATCH = 8
+DECISION_RUNS, DECISION_DRAWS = 48, 2048  # of the small study; `decide` makes a longer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Options:
         scale: share of mailboxes and messages.
         workers: processes of this machine, None: one a processor.
         scheduler: address of a Dask scheduler, whose workers do it instead of this machine.
-        sensitivity: vary the uncertain inputs too.
+        decision: draw the uncertain inputs too, a small study of `decide`.
     """
 
     designs: tuple[str, ...] = ()
@@ -62,7 +64,7 @@ class Options:
     workers: int | None = None
     scheduler: str | None = None
     trace: bool = False
-    sensitivity: bool = True
+    decision: bool = True
 
     @property
     def crew(self) -> Workers:
@@ -85,7 +87,7 @@ class Comparison:
         headroom: by design, how much more traffic it carries.
         incidents: by design, what each kind of incident costs.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
-        sensitivity: None when it was not asked for.
+        decision: what a small study says; None when it was not asked for, or of one design.
         folder: where the observations are.
     """
 
@@ -100,7 +102,7 @@ class Comparison:
     headroom: Mapping[str, Headroom]
     incidents: Mapping[str, Mapping[Incident, Loss]]
     sweep: pd.DataFrame | None
-    sensitivity: Sensitivity | None
+    decision: Decision | None
     wall_seconds: float
     peak_rss_bytes: int
     folder: Path
@@ -283,7 +285,7 @@ def run_comparison(
             one, which lives as long as the result.
         progress: called with the stage (a key of cli_compare.STAGES) and its share done.
         options: fields of Options: designs, login_policy, engine, replications, seed, scale,
-            workers, scheduler, trace, sensitivity.
+            workers, scheduler, trace, decision.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.
@@ -318,11 +320,17 @@ def run_comparison(
         loaded, list(weighed.values()), seed=chosen.seed, scale=chosen.scale,
         workers=chosen.crew, progress=lambda share: report("headroom", share),
     )  # fmt: skip
-    sensitivity = None
-    if chosen.sensitivity and len(weighed) > 1:
-        sensitivity = vary_inputs(
-            loaded, weighed, seed=chosen.seed, workers=chosen.crew,
-            progress=lambda share: report("sensitivity", share),
+    decision = None
+    if chosen.decision and len(weighed) > 1:
+        evaluation = prepare(
+            loaded, designs=chosen.designs, policy=chosen.login_policy, seed=chosen.seed
+        )
+        decision = study(
+            evaluation, runs=DECISION_RUNS, draws=DECISION_DRAWS, seed=chosen.seed,
+            folder=folder / "draws", workers=chosen.crew,
+            progress=lambda stage, share: report(
+                "decision", (STAGES.index(stage) + share) / len(STAGES)
+            ),
         )  # fmt: skip
     able = can_connect(space, [(each.design, each.policy) for each in weighed.values()])
     return Comparison(
@@ -339,7 +347,7 @@ def run_comparison(
         headroom=headroom,
         incidents={name: incidents_of(space, each, able) for name, each in weighed.items()},
         sweep=sweep,
-        sensitivity=sensitivity,
+        decision=decision,
         wall_seconds=time.perf_counter() - begin,
         peak_rss_bytes=max(run.about["peak_rss_bytes"] for rows in runs.values() for run in rows),
         folder=folder,

@@ -35,7 +35,8 @@ class DecisionResult:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What `decision.json` holds: see docs/decision.md."""
-        return summarise_decision(self.found, self.wall_seconds)
+        found = summarise_decision(self.found)
+        return {**found, "wall_seconds": round(self.wall_seconds, 1)}
 
     @property
     def designs(self) -> pd.DataFrame:

@@ -120,13 +120,12 @@ def _measures(decision: Decision) -> Sequence[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def summarise_decision(decision: Decision, wall_seconds: float) -> dict[str, Any]:
-    """Return what `decision.json` holds."""
+def summarise_decision(decision: Decision) -> dict[str, Any]:
+    """Return what `decision.json` holds, but the time that it took."""
     choice = decision.choice
     return {
         "scenario": decision.evaluation.scenario.name,
         "runs": decision.runs,
-        "wall_seconds": round(wall_seconds, 1),
         "draws": decision.draws,
         "recommended": choice.recommended,
         "rival": choice.rival,

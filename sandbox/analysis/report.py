@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sandbox.analysis.canvas import LANGUAGES
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.decision_charts import decision_images
+from sandbox.analysis.decision_page import decision_sections
+from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.plots import Plots
 from sandbox.analysis.report_page import page_of, write_page
 from sandbox.analysis.sections import Section, sections
@@ -19,6 +22,7 @@ from sandbox.analysis.wording import Text
 __all__ = ["render_page", "write_report"]
 
 
+FIRST = 4  # lines and sections of a decision: what, how sure, what would change it, what to measure
 WORDS = {
     "kind": Text("MSSanté : comment offrir les méthodes d'authentification sur IMAP et SMTP",
                  "MSSanté: how to offer authentication methods on IMAP and SMTP"),
@@ -52,7 +56,10 @@ def render_page(
     """Return the page; `images` are addresses of the figures by (name, language)."""
     scenario = comparison.scenario
     title = Text(scenario.title, scenario.title_en)
-    return page_of(title, WORDS, verdict(summarise(comparison)), parts, images)
+    lines = verdict(summarise(comparison))
+    if comparison.decision is not None:
+        lines = [*decision_lines(comparison.decision)[:FIRST], *lines]
+    return page_of(title, WORDS, lines, parts, images)
 
 
 def write_report(comparison: Comparison, folder: Path) -> Path:
@@ -68,5 +75,9 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
         for path in Plots(comparison, language).save(folder / "figures"):
             if path.suffix == ".svg":
                 images.add(path)
-    page = render_page(comparison, images.found, sections(comparison, summarise(comparison)))
+    parts = sections(comparison, summarise(comparison))
+    if comparison.decision is not None:
+        parts = [*decision_sections(comparison.decision)[:FIRST], *parts]
+        images.found.update(decision_images(comparison.decision))
+    page = render_page(comparison, images.found, parts)
     return write_page(page, folder / "report.html")

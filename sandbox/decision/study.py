@@ -35,9 +35,10 @@ from sandbox.decision.traffic import ACCESSES
 from sandbox.space.errors import UserError
 from sandbox.workers.spread import HERE, Workers, hand_out
 
-__all__ = ["AUTO", "MOST_RUNS", "Decision", "Driver", "study"]
+__all__ = ["AUTO", "DRAWS", "STAGES", "Decision", "Driver", "study"]
 
 Floats = NDArray[np.float64]
+STAGES = ("engine", "draws", "indices")
 AUTO = 0  # runs: as many as the emulator needs
 BATCH, MOST_RUNS = 64, 4096
 AUTO_MOST = 384
@@ -123,7 +124,8 @@ def _fingerprint(evaluation: Evaluation, points: Floats) -> str:
     """Tell whether kept draws answer this study."""
     scenario = evaluation.scenario.model_dump(mode="json", exclude={"title", "title_en"})
     text = json.dumps(
-        [FORMAT, ACCESSES, evaluation.base.seed, scenario, repr(evaluation.factors), {p: list(c) for p, c in evaluation.by_policy.items()}],
+        [FORMAT, ACCESSES, evaluation.base.seed, scenario, repr(evaluation.factors),
+         {policy: list(weighed) for policy, weighed in evaluation.by_policy.items()}],
         sort_keys=True,
     )  # fmt: skip
     return hashlib.sha256(text.encode() + points.tobytes()).hexdigest()[:16]
@@ -199,7 +201,7 @@ def study(
         draws: cheap ones, on which probabilities and gains are taken.
         folder: keeps the whole draws; the same call goes on there.
         workers: who runs the engine; that changes no result.
-        progress: called with the stage (engine, draws, indices) and its share done.
+        progress: called with the stage (of STAGES) and its share done.
 
     Raises:
         UserError: runs out of range.

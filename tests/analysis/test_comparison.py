@@ -32,7 +32,7 @@ DESIGNS = ("single-endpoint", "multi-endpoint", "multi-port", "multi-endpoint-sn
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     return compare(
         "demo", out=tmp_path_factory.mktemp("demo"), replications=2, scale=SCALE, workers=1,
-        sensitivity=False,
+        decision=False,
     )  # fmt: skip
 
 
@@ -153,9 +153,7 @@ def test_the_frame_and_the_table_hold_every_metric(demo: Comparison) -> None:
 
 
 def test_the_same_call_gives_the_same_figures_from_what_is_kept(demo: Comparison) -> None:
-    again = compare(
-        "demo", out=demo.folder, replications=2, scale=SCALE, workers=1, sensitivity=False
-    )
+    again = compare("demo", out=demo.folder, replications=2, scale=SCALE, workers=1, decision=False)
     assert again.frame.equals(demo.frame)
 
 
@@ -201,7 +199,7 @@ def test_a_sweep_gives_a_row_for_each_value_design_and_metric() -> None:
                   "labels": ["none", "most"]},
         "compare": ["multi-port"],
     }  # fmt: skip
-    found = compare(parse_scenario(tree, "swept"), replications=1, workers=1, sensitivity=False)
+    found = compare(parse_scenario(tree, "swept"), replications=1, workers=1, decision=False)
     assert found.sweep is not None
     kept_out = found.sweep.query("metric == 'cannot_connect'").set_index("label")["result"]
     assert kept_out["none"] < kept_out["most"]
@@ -217,7 +215,7 @@ def test_replications_are_added_until_they_suffice(monkeypatch: pytest.MonkeyPat
         return len(series[0]) == 10
 
     monkeypatch.setattr(comparison, "precise_enough", enough)
-    found = compare(small_scenario(), replications=None, workers=1, sensitivity=False)
+    found = compare(small_scenario(), replications=None, workers=1, decision=False)
     assert judged == [8, 9, 10]
     assert {len(runs) for runs in found.runs.values()} == {10}
 
@@ -238,7 +236,7 @@ def test_an_option_that_cannot_be_is_refused(options: dict[str, Any], words: str
 
 
 def test_a_temporary_folder_lives_as_long_as_the_result() -> None:
-    found = compare(small_scenario(), replications=1, workers=1, sensitivity=False)
+    found = compare(small_scenario(), replications=1, workers=1, decision=False)
     folder = Path(found.folder)
     assert (folder / "observations").is_dir()
     del found
