@@ -1,6 +1,4 @@
-"""A whole study, small: the same on any number of workers, honest when short, moved by ranges."""
-
-"ranges."
+"""A whole study, small: same on any number of workers, honest when short, moved by ranges."""
 
 from __future__ import annotations
 
