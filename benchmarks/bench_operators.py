@@ -155,11 +155,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--idle", type=int, default=5000, help="idle IMAP sessions; 0: none")
     parser.add_argument("--peer-idle", type=int, default=500, help="the same of the peers")
+    parser.add_argument("--processes", type=int, default=0, help="of ours, as `up` has it")
     parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
-        ours, sheet = stack.enter_context(our_space())
+        ours, sheet = stack.enter_context(our_space(options.processes))
         sides = [ours]
         for peer in () if options.without_peers else (postfix_dovecot, greenmail):
             try:

@@ -29,7 +29,7 @@ from pathlib import Path
 from sandbox.live.space import LiveOptions, LiveSpace
 options = LiveOptions(
     scenario=sys.argv[3], designs=(sys.argv[2],), operators=2, folder=Path(sys.argv[1]),
-    keys="p-256", behaviour="approve",
+    keys="p-256", behaviour="approve", processes=int(sys.argv[4]),
 )
 with LiveSpace(options) as space:
     print("ready", flush=True)
@@ -67,21 +67,21 @@ def by_method(sheet: dict[str, Any], operator: str, method: str) -> Operator:
 
 
 @contextlib.contextmanager
-def our_space() -> Iterator[tuple[Side, dict[str, Any]]]:
+def our_space(processes: int = 0) -> Iterator[tuple[Side, dict[str, Any]]]:
     """Run a space of two operators; give its side (logins by TOTP) and its sheet."""
     with tempfile.TemporaryDirectory(prefix="mss-bench-") as folder:
-        scenario = Path(folder) / "demo.toml"
+        space, scenario = Path(folder) / "space", Path(folder) / "demo.toml"
         shipped = find_scenario("demo").read_text("utf-8")
         scenario.write_text(f"{shipped}\n[policies]\ntotp_once = false\n", "utf-8")
         child = subprocess.Popen(
-            [sys.executable, "-c", SERVER, folder, DESIGN, str(scenario)],
+            [sys.executable, "-c", SERVER, str(space), DESIGN, str(scenario), str(processes)],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
             assert child.stdout is not None
             if child.stdout.readline() != "ready\n":
                 raise RuntimeError("the space did not come up")
-            sheet = json.loads((Path(folder) / "space.json").read_bytes())
+            sheet = json.loads((space / "space.json").read_bytes())
             first, second = (each["name"] for each in sheet["operators"])
             sender, receiver = (by_method(sheet, name, "totp") for name in (first, second))
             yield Side("ours", sender, receiver, (child.pid,)), sheet

@@ -49,6 +49,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "decide",
         "Que choisir, que mesurer d'abord. / What to choose and measure.",
     ),
+    "replay": (
+        "sandbox.twin.cli_replay",
+        "replay",
+        "Rejouer sur de vraies sockets. / Replay on real sockets.",
+    ),
     "scenario": (
         "sandbox.space.cli_scenario",
         "scenario",

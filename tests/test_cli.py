@@ -1,4 +1,4 @@
-"""The command line as a user meets it: separate processes, exit codes, one line per error."""
+"""The command line as a user meets it: exit codes, one line per error."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.cli import SUBVERBS, VERBS
+from tests.command import PROGRAM, mss
 
-COMMAND = [sys.executable, "-c", "from sandbox.cli import main; main()"]
 SMALL = """
 title = "petit"
 title_en = "small"
@@ -37,12 +37,6 @@ units = 4
 [populations.ehpad]
 units = 4
 """
-
-
-def mss(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=300, cwd=cwd
-    )
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +165,10 @@ def test_both_engines_write_the_same_summary(small: Path, tmp_path: Path) -> Non
     assert fast == simpy
 
 
-def test_an_interrupted_comparison_exits_3_and_the_same_command_resumes(tmp_path: Path) -> None:
-    command = [*COMMAND, "compare", "demo", "--replications", "40", "--no-decision",
+def test_an_interrupted_comparison_exits_3_and_the_same_command_resumes(
+    small: Path, tmp_path: Path
+) -> None:
+    command = [*PROGRAM, "compare", str(small), "--replications", "400", "--no-decision",
                "--workers", "1", "--out", str(tmp_path)]  # fmt: skip
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -188,7 +184,7 @@ def test_an_interrupted_comparison_exits_3_and_the_same_command_resumes(tmp_path
     assert not (tmp_path / "summary.json").exists()
     kept = {path: path.stat().st_mtime_ns for path in finished.glob("*-r000/about.json")}
     assert kept
-    result = mss("compare", "demo", "--replications", "1", "--no-decision",
+    result = mss("compare", str(small), "--replications", "1", "--no-decision",
                  "--out", str(tmp_path))  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
@@ -224,7 +220,7 @@ def test_scenario_check_and_schema(small: Path) -> None:
     facts = json.loads(mss("scenario", "check", str(small), "--json").stdout)
     assert facts["operators"] == 2
     assert "populations.liberal.units" in facts["keys_given"]
-    assert set(facts["keys"]) == {"both", "simulated", "refused"}
+    assert set(facts["keys"]) == {"both", "simulated", "live", "refused"}
     assert "policies.ciba_interval" in facts["keys"]["both"]
     assert facts["keys"]["simulated"]["costs.day_rate"]
     schema = json.loads(mss("scenario", "schema").stdout)

@@ -20,7 +20,7 @@ from sandbox.analysis.result import compare as run_comparison
 from sandbox.analysis.statistics import estimate
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
-from sandbox.workers.cli_backend import crew_of, workers_options
+from sandbox.workers.options import crew_of, workers_options
 
 __all__ = ["compare"]
 

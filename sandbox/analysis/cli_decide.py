@@ -11,7 +11,7 @@ from sandbox.analysis.bars import bars
 from sandbox.analysis.decide import decide as run_decision
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
-from sandbox.workers.cli_backend import crew_of, workers_options
+from sandbox.workers.options import crew_of, workers_options
 
 __all__ = ["decide"]
 

@@ -8,7 +8,7 @@ import shutil
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -33,7 +33,7 @@ from sandbox.space.population import Space, build_space
 from sandbox.space.scenario import Scenario
 from sandbox.workers.spread import Workers
 
-__all__ = ["Comparison", "Options", "run_comparison"]
+__all__ = ["Comparison", "Options", "compare_runs", "run_comparison"]
 
 Candidates = Mapping[str, Candidate]
 MOST_REPLICATIONS = 50
@@ -313,13 +313,9 @@ def run_comparison(
     keep = _Folder() if out is None else None
     folder = keep.path if keep else Path(str(out))
     root = folder / "observations"
-    space = build_space(loaded, seed=chosen.seed, scale=chosen.scale)
     runs, metrics = _replicate(loaded, chosen, weighed, root, report)
     sweep = _sweep(loaded, chosen, weighed, root, report)
-    headroom = headroom_of(
-        loaded, list(weighed.values()), seed=chosen.seed, scale=chosen.scale,
-        workers=chosen.crew, progress=lambda share: report("headroom", share),
-    )  # fmt: skip
+    found = _weighed(loaded, chosen, weighed, runs, metrics, report, folder, begin)
     decision = None
     if chosen.decision and len(weighed) > 1:
         evaluation = prepare(
@@ -332,24 +328,64 @@ def run_comparison(
                 "decision", (STAGES.index(stage) + share) / len(STAGES)
             ),
         )  # fmt: skip
+    wall = time.perf_counter() - begin
+    return replace(found, sweep=sweep, decision=decision, wall_seconds=wall, _keep=keep)
+
+
+def compare_runs(
+    scenario: Scenario,
+    options: Options,
+    runs: Mapping[str, Sequence[Observations]],
+    folder: Path,
+    progress: Callable[[str, float], None] | None = None,
+) -> Comparison:
+    """Weigh designs by runs that were made elsewhere: on sockets.
+
+    What is computed or simulated beside the runs of a comparison (who can connect, costs, headroom,
+    incidents) is so here too.
+
+    Args:
+        scenario: whose designs.
+        options: as they were made.
+        runs: by candidate, replication after replication.
+        folder: where the observations are.
+        progress: as in `run_comparison`.
+    """
+    weighed = candidates(scenario, options.designs, options.login_policy)
+    begin = time.perf_counter()
+    report = progress or (lambda _stage, _share: None)
+    return _weighed(scenario, options, weighed, runs, _headlines(runs), report, folder, begin)
+
+
+def _weighed(
+    scenario: Scenario, options: Options, weighed: Candidates,
+    runs: Mapping[str, Sequence[Observations]],
+    metrics: Mapping[str, Sequence[Mapping[str, float]]],
+    report: Callable[[str, float], None], folder: Path, begin: float,
+) -> Comparison:  # fmt: skip
+    """Add to runs what is told of designs without them."""
+    space = build_space(scenario, seed=options.seed, scale=options.scale)
+    headroom = headroom_of(
+        scenario, list(weighed.values()), seed=options.seed, scale=options.scale,
+        workers=options.crew, progress=lambda share: report("headroom", share),
+    )  # fmt: skip
     able = can_connect(space, [(each.design, each.policy) for each in weighed.values()])
     return Comparison(
-        scenario=loaded,
-        options=chosen,
+        scenario=scenario,
+        options=options,
         space=space,
         candidates=weighed,
         runs=runs,
         metrics=metrics,
-        compatibility=_compatibilities(loaded, weighed, chosen.scale),
+        compatibility=_compatibilities(scenario, weighed, options.scale),
         costs={
-            name: design_cost(each.design, loaded, each.policy) for name, each in weighed.items()
+            name: design_cost(each.design, scenario, each.policy) for name, each in weighed.items()
         },
         headroom=headroom,
         incidents={name: incidents_of(space, each, able) for name, each in weighed.items()},
-        sweep=sweep,
-        decision=decision,
+        sweep=None,
+        decision=None,
         wall_seconds=time.perf_counter() - begin,
         peak_rss_bytes=max(run.about["peak_rss_bytes"] for rows in runs.values() for run in rows),
         folder=folder,
-        _keep=keep,
     )

@@ -91,6 +91,7 @@ CAUSES: dict[str, Text] = {
         Cause.NOT_AUTHORIZED: Text("boîte d'un autre", "another's mailbox"),
         Cause.LIMITED: Text("trop de tentatives", "too many attempts"),
         Cause.MECHANISM: Text("mécanisme non offert ici", "a mechanism not offered here"),
+        Cause.CONNECTION_LOST: Text("connexion refusée ou coupée", "connection refused or cut"),
     }.items()
 }
 

@@ -224,8 +224,10 @@ class Directory:
         (see `structure_of`).
         """
         box = self.mailbox(address)
-        if box is None:
-            return []
+        return [] if box is None else self.holders_of(box)
+
+    def holders_of(self, box: Mailbox) -> list[Person]:
+        """Return the people who may open a mailbox that was looked up; see `holders`."""
         if box.person is not None:
             return [box.person]
         rows = self.connection().execute(

@@ -30,14 +30,37 @@ from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["CastAccount", "Holder", "add_account", "cast_of", "open_directory"]
+__all__ = ["SMALL", "CastAccount", "CastSize", "Holder", "add_account", "cast_of", "open_directory"]
 
-PERSONAL = 4  # accounts of people at each operator
-PEOPLE = 14  # in the directory, for each operator
-MAILBOXES = 20
 ADDED = "Compte ajouté / added account"  # describes what `add_account` made
 PERSON_METHODS = (Method.CPS, Method.TOTP, Method.ECPS)
 SMS_METHODS = (Method.CPS, Method.TOTP, Method.SMS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CastSize:
+    """How many play at each operator.
+
+    Attributes:
+        people: with a personal account, 4 or more.
+        by_sms: of these, the last ones: they answer by the link of an SMS, the others by e-CPS.
+    """
+
+    people: int = 4
+    by_sms: int = 1
+
+    @property
+    def listed(self) -> int:
+        """People in the directory: some have no RPPS, hence no card, some no mailbox there."""
+        return max(14, 2 * self.people)
+
+    @property
+    def mailboxes(self) -> int:
+        """Mailboxes in the directory, of all types."""
+        return max(20, 3 * self.people)
+
+
+SMALL = CastSize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +98,9 @@ class CastAccount:
     holders: tuple[Holder, ...]
 
 
-def open_directory(path: Path, plan: SpacePlan, seed: int) -> Directory:
+def open_directory(
+    path: Path, plan: SpacePlan, seed: int, size: CastSize = CastSize()
+) -> Directory:
     """Open the directory of a space; build it, with what the cast needs, when it is absent.
 
     Raises:
@@ -86,20 +111,20 @@ def open_directory(path: Path, plan: SpacePlan, seed: int) -> Directory:
         aside = path.with_name(f"{path.name}.building")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(mode=0o700)
-        _build(aside / path.name, plan, seed)
+        _build(aside / path.name, plan, seed, size)
         search_file(aside / path.name).replace(search_file(path))
         (aside / path.name).replace(path)
         aside.rmdir()
     return Directory(path)
 
 
-def _build(path: Path, plan: SpacePlan, seed: int) -> None:
+def _build(path: Path, plan: SpacePlan, seed: int, size: CastSize) -> None:
     """Build a directory, and feed it with what the population lacks for the cast."""
-    size = len(plan.operators)
+    operators = len(plan.operators)
     spec = PopulationSpec(
         seed=seed,
-        people=PEOPLE * size,
-        mailboxes=MAILBOXES * size,
+        people=size.listed * operators,
+        mailboxes=size.mailboxes * operators,
         suffix=plan.suffix,
         domains=tuple(DomainShare(each.domain, operator=each.label) for each in plan.operators),
         red_list=0,
@@ -108,13 +133,15 @@ def _build(path: Path, plan: SpacePlan, seed: int) -> None:
         feeder = Feeder(directory, actor="cast")
         for operator in plan.operators:
             shared = _boxes(directory, operator, BoxType.ORG)[0]
-            feeder.name_holders(shared.address, _people(directory, operator)[:2])
+            feeder.name_holders(shared.address, _people(directory, operator, 2))
             if not _boxes(directory, operator, BoxType.APP):
                 state = BoxState(address=f"app-lgc@{operator.domain}", type=BoxType.APP.value)
                 feeder.insert(Bearer.of(shared), state)
 
 
-def cast_of(directory: Directory, plan: SpacePlan, seed: int) -> tuple[CastAccount, ...]:
+def cast_of(
+    directory: Directory, plan: SpacePlan, seed: int, size: CastSize = CastSize()
+) -> tuple[CastAccount, ...]:
     """Return the accounts of a space, operator after operator: PER, ORG, APP.
 
     Raises:
@@ -122,9 +149,9 @@ def cast_of(directory: Directory, plan: SpacePlan, seed: int) -> tuple[CastAccou
     """
     found: list[CastAccount] = []
     for operator in plan.operators:
-        people = _people(directory, operator)
+        people = _people(directory, operator, size.people)
         for number, person in enumerate(people):
-            methods = SMS_METHODS if number == PERSONAL - 1 else PERSON_METHODS
+            methods = PERSON_METHODS if number < size.people - size.by_sms else SMS_METHODS
             holder = _holder(person, person.mail, methods, operator.label, seed)
             found.append(
                 CastAccount(
@@ -156,14 +183,15 @@ def cast_of(directory: Directory, plan: SpacePlan, seed: int) -> tuple[CastAccou
 
 
 def add_account(
-    directory: Directory, operator: OperatorPlan, address: str, seed: int
-) -> CastAccount:
+    directory: Directory, operator: OperatorPlan, address: str, seed: int,
+    size: CastSize = CastSize(),
+) -> CastAccount:  # fmt: skip
     """Give a person of the directory who has no account a further mailbox; it is kept there.
 
     Raises:
         UserError: the address cannot be, or everybody has an account.
     """
-    taken = {person.id for person in _people(directory, operator)}
+    taken = {person.id for person in _people(directory, operator, size.people)}
     boxes = _boxes(directory, operator, BoxType.PER)
     taken |= {box.person.id for box in boxes if box.person and box.description == ADDED}
     free = [
@@ -205,19 +233,19 @@ def _boxes(directory: Directory, operator: OperatorPlan, kind: BoxType) -> list[
     ]
 
 
-def _people(directory: Directory, operator: OperatorPlan) -> Sequence[Person]:
+def _people(directory: Directory, operator: OperatorPlan, count: int) -> Sequence[Person]:
     """Return the people of the cast: with an RPPS, so with a CPS, each with his own mailbox."""
     found: dict[int, Person] = {}
     for box in _boxes(directory, operator, BoxType.PER):
         if box.person is not None and box.person.rpps and box.description != ADDED:
             found.setdefault(box.person.id, box.person)
-    if len(found) < PERSONAL:
+    if len(found) < count:
         raise UserError(
-            f"{len(found)} personnes avec RPPS ; il en faut {PERSONAL}",
-            f"{len(found)} people with RPPS; {PERSONAL} are needed",
+            f"{len(found)} personnes avec RPPS ; il en faut {count}",
+            f"{len(found)} people with RPPS; {count} are needed",
             where=operator.domain,
         )
-    return list(found.values())[:PERSONAL]
+    return list(found.values())[:count]
 
 
 def _holder(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from sandbox.directory import Directory
 from sandbox.live.assembly import grants_of
 from sandbox.live.blocks import held_block
-from sandbox.live.cast import CastAccount, add_account, cast_of, open_directory
+from sandbox.live.cast import SMALL, CastAccount, CastSize, add_account, cast_of, open_directory
 from sandbox.live.control import control_application
 from sandbox.live.crew import Crew, Crewed, CrewPlan
 from sandbox.live.crew_process import CrewProcess
@@ -91,6 +91,7 @@ class LiveOptions:
         at: the scenario's time at the start, which its outages go by; by default the first day of
             its period that has today's name, at this hour.
         outage_now: start where the scenario's first outage does.
+        cast: who may log in, of a folder that is new.
         processes: that operators are shared out to, 1 to as many as there are operators; auto is
             one for each core, as far as there are operators; 0 keeps them in this process, with
             all the rest.
@@ -112,6 +113,7 @@ class LiveOptions:
     seed: int | None = None
     at: datetime | None = None
     outage_now: bool = False
+    cast: CastSize = SMALL
     processes: int | Literal["auto"] = 0
 
 
@@ -217,7 +219,7 @@ class LiveSpace:
         address = address.lower()
         plan = self._operator_of(address)
         with self._adding:
-            account = add_account(self.directory, plan, address, self._seed)
+            account = add_account(self.directory, plan, address, self._seed, self._options.cast)
             self.keys.ensure(list(_personal(self.directory, (account,)).values()))
             self._crew_of(plan).grant(plan.label, grants_of(account))
             period = self.wire.operator.access.totp.step_seconds
@@ -296,10 +298,12 @@ class LiveSpace:
         if free is None:
             stack.enter_context(held_block(founding.block))
         self.folder.keep(founding)
-        self.directory = open_directory(self.folder.path / "annuaire.db", self.plan, founding.seed)
+        self.directory = open_directory(
+            self.folder.path / "annuaire.db", self.plan, founding.seed, options.cast
+        )
         stack.callback(self.directory.close)
         self._seed = founding.seed
-        self.accounts = cast_of(self.directory, self.plan, founding.seed)
+        self.accounts = cast_of(self.directory, self.plan, founding.seed, options.cast)
         self._certify(founding)
         self._serve(stack, founding)
 

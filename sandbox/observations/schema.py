@@ -47,6 +47,7 @@ class Cause(IntEnum):
     NOT_AUTHORIZED = 15  # who it is was proved, but the mailbox is another's
     LIMITED = 16  # too many attempts
     MECHANISM = 17  # a mechanism that the endpoint does not offer
+    CONNECTION_LOST = 18  # refused or cut: nobody listens there, or no longer
 
 
 SIMULATED = tuple(cause for cause in Cause if cause <= Cause.ADDRESS_LIMIT)

@@ -221,6 +221,8 @@ class MailFaults:
             mailbox: that it is about, as far as it is known.
             parties: sender and recipient, for greylisting.
         """
+        if not self.rules:
+            return None
         seconds, ending = 0.0, None
         for index, rule in enumerate(self.rules):
             effect = rule.effect

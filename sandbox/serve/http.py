@@ -31,6 +31,7 @@ __all__ = ["DROP", "HTTP_LIMITS", "PEER_CERTIFICATE", "HttpServer", "LoopbackOnl
 PEER_CERTIFICATE = "sandbox.serve.certificate"
 DROP = "sandbox.serve.drop"
 _MAX_HEAD = 16 * 1024
+_MAX_HELD = 64 * 1024  # bytes of an answer that wait for its end
 _MAX_AHEAD = 1_000  # requests that a client may send before it has read the first answer
 _GRACE = 0.3  # s that answers under way have when a server stops
 HTTP_LIMITS = DoorLimits(
@@ -147,6 +148,43 @@ class HttpServer:
         self._door = None
 
 
+class _Together:
+    """A transport that sends head and body of an answer in one go, where uvicorn writes two.
+
+    Each write would be a call of the system (and a TLS record that its client wakes up for).
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._held: list[bytes] = []
+        self._size = 0
+        self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        """Send data at the end of the answer, in the next turn of the loop, or when it is much."""
+        if not self._held:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._held.append(data)
+        self._size += len(data)
+        if self._size > _MAX_HELD:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is held."""
+        if self._held:
+            held, self._held, self._size = self._held, [], 0
+            if not self._transport.is_closing():
+                self._transport.write(b"".join(held))
+
+    def close(self) -> None:
+        """Send what is held, then close."""
+        self.flush()
+        self._transport.close()
+
+
 class _Http(HttpToolsProtocol):
     """uvicorn's protocol, which tells the door what it is at, and bounds heads."""
 
@@ -158,6 +196,11 @@ class _Http(HttpToolsProtocol):
         self._dated = 0
         self._unanswered: deque[RequestResponseCycle] = deque()
         visitor.aborting = self._forget
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; what is written goes out together."""
+        self._out = _Together(cast(asyncio.Transport, transport))
+        super().connection_made(cast(asyncio.Transport, self._out))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a head has its limit."""
@@ -203,6 +246,7 @@ class _Http(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The next request may come, or has."""
+        self._out.flush()
         if self._unanswered:
             self._unanswered.popleft()
         super().on_response_complete()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Loop", "Service", "running", "serve_until_interrupted"]
+__all__ = ["Loop", "Service", "loop_factory", "running", "serve_until_interrupted"]
 
 T = TypeVar("T")
 _SECONDS = 30.0  # to start services, and to stop them
@@ -25,7 +25,8 @@ class Service(Protocol):
         """Answer no more when this returns."""
 
 
-def _factory() -> Callable[[], asyncio.AbstractEventLoop]:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes event loops here."""
     try:
         import uvloop
     except ImportError:  # not on Windows
@@ -38,7 +39,7 @@ class Loop:
     """Runs coroutines in a thread of its own, named `name`."""
 
     def __init__(self, name: str) -> None:
-        self._runner = asyncio.Runner(loop_factory=_factory())
+        self._runner = asyncio.Runner(loop_factory=loop_factory())
         self._loop = self._runner.get_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
@@ -107,5 +108,5 @@ def serve_until_interrupted(services: Sequence[Service], announce: Callable[[], 
             announce()
             await stop.wait()
 
-    with asyncio.Runner(loop_factory=_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(main())

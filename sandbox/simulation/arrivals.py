@@ -10,6 +10,10 @@ software is left open after that, alone, until midnight.
 **Messages.** The number of messages of each hour is Poisson (non-homogeneous Poisson process,
 piecewise constant rate: counts, then order statistics). Their instants come one by one as the
 order statistics of uniforms; sender (by a power law of its rank) and recipient are drawn with them.
+
+**A list.** `between` writes down the sessions that these streams start in a window. A model that is
+given such a list instead of streams starts those sessions and no others: the same list is replayed
+on sockets.
 """
 
 from __future__ import annotations
@@ -22,10 +26,10 @@ from numpy.typing import NDArray
 
 from sandbox.simulation.draws import mix, normal_quantile, uniform
 from sandbox.simulation.jit import force_inline, jit
-from sandbox.simulation.model import NEVER, Inputs, Kind, PollStream, SendStream
+from sandbox.simulation.model import LISTED, NEVER, Inputs, Kind, PollStream, SendStream
 from sandbox.simulation.steps import Purpose
 
-__all__ = ["Arrival", "Cursors", "new_cursors", "pop_arrival"]
+__all__ = ["Arrival", "Cursors", "between", "new_cursors", "pop_arrival"]
 
 Ints = NDArray[np.int64]
 
@@ -33,6 +37,7 @@ DAY = 86_400_000_000_000
 HOUR = 3_600_000_000_000
 OPEN, POLL, SEND, ALONE = int(Kind.OPEN), int(Kind.POLL), int(Kind.SEND), int(Kind.ALONE)
 PERIOD, FIRST, COUNT, ALWAYS = (int(column) for column in PollStream)
+BLOCK = 1 << 12  # rows of a list that are taken together
 SEND_FIRST, SEND_COUNT = (int(column) for column in SendStream)
 P_OPEN, P_CLOSE, P_PRESENT = int(Purpose.OPEN), int(Purpose.CLOSE), int(Purpose.PRESENT)
 P_VISIT, P_GAP, P_LEFT_OPEN = int(Purpose.VISIT), int(Purpose.GAP), int(Purpose.LEFT_OPEN)
@@ -44,12 +49,13 @@ HOUR_NOW, LEFT, NUMBER = 0, 1, 2
 
 
 class Cursors(NamedTuple):
-    """Where each stream stands. Streams: the poll streams, then the send streams."""
+    """Where each stream stands: the poll streams, the send streams, the list if there is one."""
 
     next: Ints  # (streams,) instant of the next arrival, NEVER when exhausted
     polls: Ints  # (poll streams, 4)
     sends: Ints  # (send streams, 3)
     position: NDArray[np.float64]  # (send streams,) place within the hour, 0 to 1
+    listed: Ints  # (1,) next row of the list
     open: Ints  # (A,) first poll of the day
     away: Ints  # (A,) nobody there from here on
     close: Ints  # (A,) no poll from here on
@@ -221,10 +227,17 @@ def pop_arrival(inputs: Inputs, cursors: Cursors, stream: int) -> None:
     if stream < len(inputs.polls):
         _take_poll(inputs, cursors, stream, t)
         _next_poll(inputs, cursors, stream)
-    else:
+    elif stream < len(inputs.polls) + len(inputs.sends):
         send = stream - len(inputs.polls)
         _take_send(inputs, cursors, send, t)
         _next_send(inputs, cursors, send)
+    else:
+        row = cursors.listed[0]
+        for column in range(LISTED):
+            cursors.pending[column] = inputs.listed[row, column]
+        cursors.listed[0] = row + 1
+        last = row + 1 == len(inputs.listed)
+        cursors.next[stream] = NEVER if last else inputs.listed[row + 1, LISTED - 1]
 
 
 @jit
@@ -239,15 +252,54 @@ def _start(inputs: Inputs, cursors: Cursors) -> None:
 def new_cursors(inputs: Inputs) -> Cursors:
     """Return the streams of `inputs`, each at its first arrival."""
     accesses = len(inputs.access_class)
+    streams = len(inputs.polls) + len(inputs.sends)
     cursors = Cursors(
-        next=np.full(len(inputs.polls) + len(inputs.sends), NEVER, dtype=np.int64),
+        next=np.full(streams + (len(inputs.listed) > 0), NEVER, dtype=np.int64),
         polls=np.zeros((len(inputs.polls), 4), dtype=np.int64),
         sends=np.zeros((len(inputs.sends), 3), dtype=np.int64),
         position=np.zeros(len(inputs.sends), dtype=np.float64),
+        listed=np.zeros(1, dtype=np.int64),
         open=np.zeros(accesses, dtype=np.int64),
         away=np.zeros(accesses, dtype=np.int64),
         close=np.zeros(accesses, dtype=np.int64),
         pending=np.zeros(6, dtype=np.int64),
     )
     _start(inputs, cursors)
+    if len(inputs.listed):
+        cursors.next[streams] = inputs.listed[0, LISTED - 1]
     return cursors
+
+
+@jit
+def _take_until(inputs: Inputs, cursors: Cursors, begin: int, end: int, rows: Ints) -> int:
+    """Take arrivals in order until `end`, or `rows` is full; keep those from `begin` on."""
+    count = 0
+    while count < len(rows) and len(cursors.next) > 0:
+        stream = 0
+        for other in range(1, len(cursors.next)):
+            if cursors.next[other] < cursors.next[stream]:
+                stream = other
+        t = cursors.next[stream]
+        if t >= end:
+            break
+        pop_arrival(inputs, cursors, stream)
+        if t >= begin:
+            for column in range(LISTED):
+                rows[count, column] = cursors.pending[column]
+            count += 1
+    return count
+
+
+def between(inputs: Inputs, begin: int, end: int) -> Ints:
+    """Return the sessions that start in a window, in order: (sessions, LISTED).
+
+    Args:
+        inputs: whose streams.
+        begin, end: of the window, ns; `begin` is in it.
+    """
+    cursors = new_cursors(inputs)
+    found: list[Ints] = []
+    while not found or len(found[-1]) == BLOCK:
+        rows = np.zeros((BLOCK, LISTED), dtype=np.int64)
+        found.append(rows[: _take_until(inputs, cursors, begin, end, rows)])
+    return np.concatenate(found)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sandbox.observations.observations import NAMED_OPERATORS
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
-from sandbox.simulation.model import NEVER, PEOPLE, Inputs, Kind, Model, as_server_time
+from sandbox.simulation.model import LISTED, NEVER, PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, capacity_of
@@ -353,6 +353,7 @@ def build_model(
         sends=sends,
         senders=senders,
         send_counts=send_counts,
+        listed=np.zeros((0, LISTED), dtype=np.int64),
         sender_exponent=np.array([power_of_tenth(scenario.traffic.top_tenth)]),
         recipients=receives if len(receives) else np.arange(len(accesses), dtype=np.int32),
         servers=np.concatenate(builder.servers),

@@ -19,6 +19,7 @@ from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation.program import Code
 
 __all__ = [
+    "LISTED",
     "NEVER",
     "PACE_BITS",
     "PEOPLE",
@@ -39,6 +40,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 NEVER = 1 << 62
+LISTED = 6  # columns of a list of arrivals: access, kind, key, until, peer, instant
 PACE_BITS = 16  # server_time is a fixed-point number
 MINUTE = 60 * 1_000_000_000
 
@@ -138,6 +140,7 @@ class Inputs(NamedTuple):
     sends: Ints  # (streams, SendStream)
     senders: NDArray[np.int32]  # accesses that send, by stream
     send_counts: Ints  # (streams, H): messages in each hour
+    listed: Ints  # (sessions, LISTED) that start beside those of the streams, in order
     sender_exponent: Floats  # (1,) of the power law of senders, 1: all alike
     recipients: NDArray[np.int32]  # accesses that receive
     servers: Ints  # (stations,)

@@ -23,7 +23,7 @@ from sandbox.simulation.draws import (
     lognormal,
     mix,
 )
-from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
+from sandbox.simulation.model import LISTED, PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, Program, compile_programs
 from sandbox.simulation.steps import (
     Acquire,
@@ -167,6 +167,7 @@ def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog
         sends=np.array([[0, 1]], dtype=np.int64),
         senders=np.zeros(1, dtype=np.int32),
         send_counts=counts.astype(np.int64),
+        listed=np.zeros((0, LISTED), dtype=np.int64),
         sender_exponent=np.ones(1),
         recipients=np.zeros(1, dtype=np.int32),
         servers=np.array([servers], dtype=np.int64),

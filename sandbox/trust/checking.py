@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
@@ -32,6 +34,9 @@ __all__ = [
     "load_bundle",
     "read_certificate",
 ]
+
+
+_MOST_KEPT = 1_000
 
 
 class Finding(StrEnum):
@@ -152,8 +157,9 @@ def _strong(certificate: x509.Certificate) -> bool:
     return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size >= 256
 
 
+@lru_cache(maxsize=_MOST_KEPT)
 def read_certificate(der: bytes) -> x509.Certificate:
-    """Read a certificate that a peer sent.
+    """Read a certificate that a peer sent; the last ones are kept, for who comes again.
 
     Raises:
         ValueError: some part of it cannot be read, or RFC 5280 forbids it.
@@ -174,6 +180,9 @@ def read_certificate(der: bytes) -> x509.Certificate:
 class CertificateChecker:
     """Checks certificates against a bundle.
 
+    A chain that was followed to a root is not followed again while it lasts: signatures do not
+    change. Everything else is looked at each time.
+
     Attributes:
         bundle: Roots and intermediates. Roots are those that sign themselves.
         marker: The environment expected; None accepts both.
@@ -187,6 +196,9 @@ class CertificateChecker:
     marker: Marker | None = Marker.TEST
     revocation: Callable[[x509.Certificate], RevocationStatus] | None = None
     knows_structure: Callable[[str], bool] | None = None
+    _followed: dict[bytes, tuple[datetime, datetime]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def check(
         self,
@@ -251,7 +263,22 @@ class CertificateChecker:
     def _chains(
         self, certificate: x509.Certificate, presented: Sequence[x509.Certificate], now: datetime
     ) -> bool:
-        return chains_to(certificate, presented, self.bundle, now)
+        if presented:
+            return chains_to(certificate, presented, self.bundle, now)
+        key = certificate.fingerprint(SHA256())
+        begin, end = self._followed.get(key, (now, now))
+        if begin < now < end:
+            return True
+        chain = _chain(certificate, (), self.bundle, now)
+        if chain is None:
+            return False
+        if len(self._followed) >= _MOST_KEPT:
+            self._followed.clear()
+        self._followed[key] = (
+            max(each.not_valid_before_utc for each in chain),
+            min(each.not_valid_after_utc for each in chain),
+        )
+        return True
 
     def _revocation(self, certificate: x509.Certificate) -> list[Finding]:
         if self.revocation is None:
@@ -275,6 +302,16 @@ def chains_to(
     The leaf's own dates are judged apart, so they are not counted twice: an expired leaf is
     checked on its last day.
     """
+    return _chain(certificate, presented, bundle, now) is not None
+
+
+def _chain(
+    certificate: x509.Certificate,
+    presented: Sequence[x509.Certificate],
+    bundle: Sequence[x509.Certificate],
+    now: datetime,
+) -> list[x509.Certificate] | None:
+    """Return the certificates from a leaf to a root; None when none leads there."""
     roots = [each for each in bundle if each.subject == each.issuer]
     if not roots:
         raise UserError(
@@ -299,7 +336,6 @@ def chains_to(
         .build_client_verifier()
     )
     try:
-        verifier.verify(certificate, between)
+        return verifier.verify(certificate, between).chain
     except verification.VerificationError:
-        return False
-    return True
+        return None

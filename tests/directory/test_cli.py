@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -13,13 +12,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.directory import Directory
+from tests.command import PROGRAM, Finished, mss
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from sandbox.cli import main; main()", "directory"]
-    return subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, timeout=120, check=False
-    )
+def run(*arguments: str) -> Finished:
+    return mss("directory", *arguments)
 
 
 def test_build_then_stats_then_search(tmp_path: Path) -> None:
@@ -96,10 +93,9 @@ def test_export_writes_a_view_to_a_file(database: Path, tmp_path: Path, form: st
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_says_where_and_stops_cleanly(database: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-u", "-c", "from sandbox.cli import main; main()", "directory"]
     ports = ["--ldap-port", "0", "--ldaps-port", "0", "--http-port", "0"]
     with subprocess.Popen(
-        [*command, "serve", str(database), *ports, "--plain-http", "--json"],
+        [*PROGRAM, "directory", "serve", str(database), *ports, "--plain-http", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -115,5 +111,5 @@ def test_serve_says_where_and_stops_cleanly(database: Path, number: signal.Signa
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.status == 200
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")

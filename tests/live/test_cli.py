@@ -6,7 +6,6 @@ import base64
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +17,8 @@ from sandbox.live.cli_mail import shown
 from sandbox.live.mailer import choose
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
+from tests.command import PROGRAM, Finished, mss
 
-PROGRAM = "from sandbox.cli import main; main()"
 ROOT = Path(__file__).parents[2]
 UP = (
     "up", "demo", "--design", "single-endpoint", "--design", "api-lps-2023", "--operators", "1",
@@ -29,16 +28,13 @@ UP = (
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT, text=True,
+        [*PROGRAM, *arguments], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT, text=True, capture_output=True,
-        check=False,
-    )  # fmt: skip
+def run(*arguments: str) -> Finished:
+    return mss(*arguments, cwd=ROOT)
 
 
 def wait_for_sheet(folder: Path, process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -59,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield found
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
         assert process.returncode == 0
 
 
@@ -205,7 +201,7 @@ def test_a_signal_ends_a_space_cleanly_even_with_clients_there(
     endpoint = sheet["operators"][0]["designs"]["single-endpoint"][0]
     with socket.create_connection((endpoint["address"], endpoint["port"])):
         process.send_signal(number)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "curl --cacert" in out
     assert not (tmp_path / "space.json").exists()

@@ -15,7 +15,7 @@ from sandbox.live.mailer import choose, open_imap
 from sandbox.live.space import LiveOptions, LiveSpace
 from tests.live.killed import Ledger, Process, Seen, Sender, Tree, fetched, read
 
-MESSAGES = 10_000
+MESSAGES = 5_000
 STARTS_KILLED = 4  # the first while it founds the space
 OPTIONS = (
     "demo", "--operators", "2", "--design", "single-endpoint", "--keys", "p256",
@@ -118,7 +118,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         with Process(folder, *OPTIONS, slow=story.lives % 2 == 0) as process:
             sheet = process.ready()
             senders = senders or clients(sheet, story)
-            asyncio.run(life(process, sheet, senders, story, chance.randint(1, 2_000),
+            asyncio.run(life(process, sheet, senders, story, chance.randint(1, 1_000),
                              chance.uniform(0.0, 0.05)))  # fmt: skip
         story.lives += 1
     read_everything(folder, story)

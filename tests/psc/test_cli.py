@@ -32,7 +32,7 @@ def mss(*words: str) -> subprocess.Popen[str]:
 
 def stop(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert errors == ""
     return process.returncode
 
@@ -89,7 +89,7 @@ def test_serve_approve_refuse_advance_events_and_stop(tmp_path):
 
 def test_without_a_server_the_error_is_one_line_that_says_what_to_run(tmp_path):
     process = mss("approve", "--home", str(tmp_path))
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert errors.count("\n") == 1
     assert "mss-sandbox psc serve" in errors

@@ -25,7 +25,7 @@ from sandbox.simulation.draws import (
     lognormal,
     mix,
 )
-from sandbox.simulation.model import PEOPLE, Inputs, Kind, Model, as_server_time
+from sandbox.simulation.model import LISTED, PEOPLE, Inputs, Kind, Model, as_server_time
 from sandbox.simulation.program import Layout, Program, compile_programs
 from sandbox.simulation.steps import Label, Purpose, Scope, Step
 
@@ -353,6 +353,7 @@ def models(draw: st.DrawFn) -> Model:
         sends=np.array([(0, senders)] if senders else [], dtype=np.int64).reshape(-1, 2),
         senders=np.arange(first, first + senders, dtype=np.int32),
         send_counts=counts,
+        listed=np.zeros((0, LISTED), dtype=np.int64),
         sender_exponent=np.array([generator.choice([1.0, 3.3])]),
         recipients=np.arange(accesses, dtype=np.int32),
         servers=servers,

@@ -295,7 +295,7 @@ def test_two_processes_that_found_one_folder_found_one_authority(tmp_path):
     for process in processes:
         process.stdin.write("\n")
         process.stdin.flush()
-    bundles = [process.communicate(timeout=30)[0] for process in processes]
+    bundles = [process.communicate(timeout=120)[0] for process in processes]
     assert bundles[0].count("BEGIN") == 7
     assert bundles[0] == bundles[1]
 

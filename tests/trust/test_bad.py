@@ -1,6 +1,7 @@
 """Each fault: our checker says one thing, the right one; real tools agree where they can see it."""
 
 import secrets
+from datetime import timedelta
 from urllib.request import Request, urlopen
 
 import pytest
@@ -106,6 +107,24 @@ def test_a_damaged_certificate_always_has_a_finding(ca, good, data):
     assert checker.check(
         damaged, good.presented, profile=ProfileName.OPERATOR_SERVER, now=now(), name=HOST
     )
+
+
+@pytest.mark.parametrize("name", ["good", "impostor", "weak-key"])
+def test_a_certificate_seen_before_is_judged_as_a_new_one_at_any_time(ca, good, name):
+    issued = good if name == "good" else make_bad(ca, name, server_plan(ca), other=OTHER)
+    bundle = load_bundle(ca.bundle_pem())
+    seen, root = CertificateChecker(bundle=bundle), bundle[0]
+    for at in (
+        now(),
+        now(),
+        root.not_valid_before_utc - timedelta(days=1),
+        issued.certificate.not_valid_after_utc + timedelta(days=1),
+        root.not_valid_after_utc + timedelta(days=1),
+        now(),
+    ):
+        new = CertificateChecker(bundle=bundle)
+        asked = {"profile": ProfileName.OPERATOR_SERVER, "now": at}
+        assert seen.check(issued.certificate, **asked) == new.check(issued.certificate, **asked)
 
 
 def test_a_good_certificate_has_no_finding(ca, good):

@@ -157,7 +157,7 @@ class Holdings:
             return box
         if box.type is BoxType.APP:
             return refusals.APPLICATION_MAILBOX
-        holders = self._directory.holders(box.address)
+        holders = self._directory.holders_of(box)
         if person is None:
             if len(holders) != 1:
                 return refusals.HOLDER_NOT_NAMED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -169,7 +170,12 @@ class Revocation:
         """Return the body of a 200 within time and size; POST of an OCSP request, or GET."""
         if self._http is None:
             # The environment's proxies are for the world, not for a loopback responder.
-            self._http = httpx.AsyncClient(trust_env=False, timeout=self._policy.timeout)
+            # No TLS there: without a context of ours, httpx would read the system's authorities.
+            self._http = httpx.AsyncClient(
+                trust_env=False,
+                timeout=self._policy.timeout,
+                verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            )
         headers = {"Content-Type": "application/ocsp-request"} if body is not None else {}
         method = "GET" if body is None else "POST"
         data = bytearray()

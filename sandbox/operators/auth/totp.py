@@ -109,14 +109,11 @@ class Codes:
         """
         now = self._clock()
         here = int(now) // self.policy.step_seconds
-        found: tuple[Secret, int] | None = None
-        for secret in secrets or (self._nobody,):
-            generator = self._generator(secret)
-            for step in range(max(0, here - _NEAR), here + _NEAR + 1):
-                good = hmac.compare_digest(generator.generate_otp(step), code)
-                # Nearest to now, if by chance two steps have one code.
-                if good and (found is None or abs(step - here) < abs(found[1] - here)):
-                    found = (secret, step)
+        tried = secrets or (self._nobody,)
+        # Of another moment only what is no code of now.
+        found = self._found(tried, code, here, self.policy.skew_steps) or self._found(
+            tried, code, here, _NEAR
+        )
         if not secrets:
             return Match(refusals.CODE_NOT_ENROLLED)
         if found is not None and abs(found[1] - here) <= self.policy.skew_steps:
@@ -134,6 +131,19 @@ class Codes:
         """
         if match.use is not None:
             await self._used.add(match.use)
+
+    def _found(
+        self, secrets: Sequence[Secret], code: str, here: int, reach: int
+    ) -> tuple[Secret, int] | None:
+        """Return whose code it is and of which step; the nearest, if by chance of two."""
+        found: tuple[Secret, int] | None = None
+        for secret in secrets:
+            generator = self._generator(secret)
+            for step in range(max(0, here - reach), here + reach + 1):
+                good = hmac.compare_digest(generator.generate_otp(step), code)
+                if good and (found is None or abs(step - here) < abs(found[1] - here)):
+                    found = (secret, step)
+        return found
 
     def _generator(self, secret: Secret) -> pyotp.TOTP:
         return pyotp.TOTP(secret.secret, digits=DIGITS, interval=self.policy.step_seconds)

@@ -6,11 +6,13 @@ import contextlib
 import imaplib
 import itertools
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +22,7 @@ from sandbox.live.plan import plan_space
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.operators.model import SaslName
 from sandbox.space.errors import UserError
-from sandbox.space.loader import load_scenario
+from sandbox.space.loader import find_scenario, load_scenario
 from sandbox.space.methods import METHODS, Method
 from sandbox.space.places import Place
 
@@ -222,13 +224,25 @@ class World:
 
 
 @contextlib.contextmanager
+def asking_each_second() -> Iterator[str]:
+    """The demonstration where one asks for a token each second: no test waits for five."""
+    demo = find_scenario("demo").read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "demo.toml"
+        path.write_text(f"{demo}\n[policies]\nciba_interval = 1\n", encoding="utf-8")
+        yield str(path)
+
+
+@contextlib.contextmanager
 def running_world(**changes: Any) -> Iterator[World]:
     """Run a space of two operators, in every design unless `changes` say otherwise."""
     usual: dict[str, Any] = {
         "designs": ("all",), "operators": 2, "behaviour": "approve", "revocation_cache": 0.0
     }  # fmt: skip
-    options = LiveOptions(**(usual | changes))
-    with LiveSpace(options) as space:
+    with (
+        asking_each_second() as scenario,
+        LiveSpace(LiveOptions(**(usual | {"scenario": scenario} | changes))) as space,
+    ):
         world = World(space)
         stop = threading.Event()
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
 WRITERS = 32
 MESSAGES = 10_000
-LIVES = 40
+LIVES = 20
 
 
 def run(path: Path, begin: list[int], chance: random.Random) -> list[tuple[int, int]]:

@@ -1,0 +1,240 @@
+"""What clients are told to do: plain data, so that a plan can be kept, compared and split.
+
+Seconds everywhere, from the start of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.space.methods import Mechanism, Method
+
+__all__ = ["Account", "Door", "Intent", "Letter", "Plan", "Round", "Rules", "Software"]
+
+Tree = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where one protocol is spoken, how TLS begins there, and the mechanism used."""
+
+    endpoint: str
+    host: str
+    address: str
+    port: int
+    tls: str
+    mechanism: Mechanism
+
+    @classmethod
+    def of(cls, tree: Tree) -> Door:
+        """Build it from plain data."""
+        return cls(**{**tree, "mechanism": Mechanism(tree["mechanism"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Software:
+    """How an account's software behaves.
+
+    Attributes:
+        name: lps, mail_client, webmail or robot.
+        timeout: of its sockets.
+        rings: mechanisms that it tries in turn when it is refused.
+        keeps: whether it keeps its IMAP connections.
+        resumes: TLS sessions.
+        tls13: beside TLS 1.2.
+    """
+
+    name: str
+    timeout: float
+    rings: int
+    keeps: bool
+    resumes: bool
+    tls13: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who logs in, where, and what with.
+
+    Attributes:
+        number: of the access in the space.
+        operator: label.
+        address: mailbox.
+        method: that is used.
+        secrets: what `space.json` gives for it.
+        identity: of the holder, by whom telephones know each other.
+        card: certificate and key of the holder, for checking what arrived; for CPS also the login.
+        telephone: behaviour URL of who rings it, empty where nobody does.
+        software: behaves so.
+        imap, smtp: where.
+    """
+
+    number: int
+    operator: str
+    address: str
+    method: Method
+    secrets: Tree
+    identity: str
+    telephone: str
+    software: Software
+    imap: Door
+    smtp: Door
+
+    @classmethod
+    def of(cls, tree: Tree) -> Account:
+        """Build it from plain data."""
+        return cls(
+            **{
+                **tree,
+                "method": Method(tree["method"]),
+                "software": Software(**tree["software"]),
+                "imap": Door.of(tree["imap"]),
+                "smtp": Door.of(tree["smtp"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What a person and her devices do at one attempt of a session.
+
+    Attributes:
+        typing: a code, before the connection.
+        mistyped: it will be a wrong one.
+        pin: typing it, when the card is locked.
+        sign: the card's computation.
+        answer: of the telephone, from the request; None: never.
+        refused: the answer is a refusal.
+        pause: before the next attempt.
+    """
+
+    typing: float = 0.0
+    mistyped: bool = False
+    pin: float = 0.0
+    sign: float = 0.0
+    answer: float | None = 0.0
+    refused: bool = False
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One message to send: its number in the run and its recipients, one or more mailboxes."""
+
+    number: int
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One session that will be.
+
+    Attributes:
+        number: in the plan.
+        at: when it starts.
+        account: number of the access.
+        kind: open, poll, send or alone.
+        until: when software that keeps its connections closes them.
+        rounds: its attempts, one or more: the further ones by a person who waits, or by software
+            that is refused.
+        tries: how many attempts a person makes who waits.
+        letter: what is sent.
+        extras: further connections that its software opens once it is in, one round each.
+        then: what is sent after it, in a session of its own.
+    """
+
+    number: int
+    at: float
+    account: int
+    kind: str
+    until: float
+    rounds: tuple[Round, ...]
+    tries: int = 1
+    letter: Letter | None = None
+    extras: tuple[Round, ...] = ()
+    then: Intent | None = None
+
+    @property
+    def protocol(self) -> str:
+        """Smtp where something is sent, else imap."""
+        return "smtp" if self.kind == "send" else "imap"
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person waits for it."""
+        return self.tries > 1 or self.kind == "open"
+
+    @classmethod
+    def of(cls, tree: Tree) -> Intent:
+        """Build it from plain data."""
+        letter, then = tree["letter"], tree["then"]
+        return cls(
+            **{
+                **tree,
+                "rounds": tuple(Round(**each) for each in tree["rounds"]),
+                "extras": tuple(Round(**each) for each in tree["extras"]),
+                "letter": letter and Letter(number=letter["number"],
+                                            recipients=tuple(letter["recipients"])),
+                "then": then and cls.of(then),
+            }
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What clients know of the policies of operators and of Pro Santé Connect, s.
+
+    Attributes:
+        session: an operator honours a login again without the person.
+        pin: a card stays unlocked.
+        step: of one-time codes.
+        ticket: a TLS session may be resumed; 0: never.
+        interval: between two polls of a token.
+        expiry: of a request to a telephone.
+    """
+
+    session: float
+    pin: float
+    step: int
+    ticket: float
+    interval: float
+    expiry: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run, or one process's part of it.
+
+    Attributes:
+        run: told apart from other runs in the messages.
+        seconds: within which sessions start.
+        accounts: who.
+        intents: what, by instant.
+        rules: of the space.
+        authorities: file of PEM that servers chain to.
+        psc: of Pro Santé Connect: discovery, client_id, client_secret.
+        control: secret of those who drive telephones.
+    """
+
+    run: str
+    seconds: float
+    accounts: tuple[Account, ...]
+    intents: tuple[Intent, ...]
+    rules: Rules
+    authorities: str
+    psc: Tree
+    control: str
+
+    @classmethod
+    def of(cls, tree: Tree) -> Plan:
+        """Build it from plain data."""
+        return cls(
+            **{
+                **tree,
+                "accounts": tuple(Account.of(each) for each in tree["accounts"]),
+                "intents": tuple(Intent.of(each) for each in tree["intents"]),
+                "rules": Rules(**tree["rules"]),
+            }
+        )

@@ -1,0 +1,139 @@
+"""Opens every mailbox after a run: what was accepted has to be there, once, whole, and no other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.clients.imap import Imap, RefusedError
+from sandbox.clients.letters import Ledger
+from sandbox.clients.plan import Door, Intent, Plan
+from sandbox.clients.wire import LostError, Wire
+from sandbox.serve import client_context
+from sandbox.serve.loop import loop_factory
+from sandbox.space.methods import Mechanism, Method
+
+__all__ = ["Checked", "check_mailboxes"]
+
+PATIENCE = 30.0  # s without anything new after which what is missing is lost
+_AT_ONCE = 8
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What became of the messages that operators took.
+
+    Attributes:
+        accepted: messages times recipients.
+        lost: not in the recipient's mailbox.
+        duplicated: there more than once.
+        spoiled: not what was sent.
+        strangers: in somebody else's mailbox.
+        unread: mailboxes that could not be opened, so that nothing is known of them.
+    """
+
+    accepted: int
+    lost: int
+    duplicated: int
+    spoiled: int
+    strangers: int
+    unread: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether every message is where it has to be, once, as it was."""
+        return not (self.lost or self.duplicated or self.spoiled or self.strangers or self.unread)
+
+
+def check_mailboxes(sheet: Mapping[str, Any], plan: Plan, accepted: set[int]) -> Checked:
+    """Open the mailboxes of the plan's accounts by card or certificate and look what is there."""
+    sent = {
+        intent.letter.number: intent.letter.recipients
+        for each in plan.intents
+        for intent in _chain(each)
+        if intent.letter is not None and intent.letter.number in accepted
+    }
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_check(sheet, plan, sent))
+
+
+def _chain(intent: Intent) -> list[Intent]:
+    found = [intent]
+    while found[-1].then is not None:
+        found.append(found[-1].then)
+    return found
+
+
+async def _check(
+    sheet: Mapping[str, Any], plan: Plan, sent: Mapping[int, tuple[str, ...]]
+) -> Checked:
+    boxes = sorted({each.address for each in plan.accounts})
+    best, since = -1, time.monotonic()
+    while True:
+        ledger, unread = Ledger(plan.run, sent), 0
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(box: str, ledger: Ledger = ledger, limit: asyncio.Semaphore = limit) -> bool:
+            async with limit:
+                with contextlib.suppress(LostError, TimeoutError, RefusedError, OSError):
+                    ledger.found(box, await _contents(sheet, plan, box))
+                    return True
+            return False
+
+        read = await asyncio.gather(*(look(box) for box in boxes))
+        unread = read.count(False)
+        missing = len(ledger.missing)
+        arrived = sum(map(len, sent.values())) - missing
+        if arrived > best:
+            best, since = arrived, time.monotonic()
+        if not missing or unread == len(boxes) or time.monotonic() - since > PATIENCE:
+            return Checked(
+                accepted=sum(map(len, sent.values())), lost=missing,
+                duplicated=ledger.duplicated, spoiled=ledger.spoiled,
+                strangers=ledger.strangers, unread=unread,
+            )  # fmt: skip
+        await asyncio.sleep(0.5)
+
+
+async def _contents(sheet: Mapping[str, Any], plan: Plan, address: str) -> list[bytes]:
+    """Return all that is in a mailbox."""
+    account = next(each for each in sheet["accounts"] if each["address"] == address)
+    methods = account["holders"][0]["methods"]
+    method = Method.CPS if Method.CPS.value in methods else Method.CERTIFICATE
+    secrets = methods[method.value]
+    operator = next(each for each in sheet["operators"] if each["name"] == account["operator"])
+    endpoint = next(
+        each
+        for places in operator["designs"].values()
+        for each in places
+        if each["protocol"] == "imap" and method.value in each["methods"]
+    )
+    alone = "EXTERNAL" not in endpoint["mechanisms"]
+    door = Door(
+        endpoint=endpoint["name"], mechanism=Mechanism.NONE if alone else Mechanism.EXTERNAL,
+        **{key: endpoint[key] for key in ("host", "address", "port", "tls")},
+    )  # fmt: skip
+    context = client_context(
+        Path(plan.authorities), Path(secrets["certificate"]), Path(secrets["key"])
+    )
+    wire = await Wire.open(door, _SECONDS)
+    try:
+        imap = Imap(wire)
+        if door.tls == "starttls":
+            await imap.greeted()
+            await imap.starttls()
+            await wire.secure(context, door.host)
+        else:
+            await wire.secure(context, door.host)
+            await imap.greeted()
+        if not imap.ready:
+            await imap.authenticate("EXTERNAL", secrets["authzid"].encode(), at_once=True)
+        return await imap.look(peek=True)
+    finally:
+        wire.close()

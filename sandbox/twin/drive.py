@@ -1,0 +1,243 @@
+"""Runs a plan in processes of clients, and collects what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sandbox.clients.outcome import Outcome
+from sandbox.clients.plan import Plan
+from sandbox.space.errors import UserError
+
+__all__ = ["Driven", "Watch", "drive"]
+
+START_SECONDS = 1.0  # from the order to start to the start of the run
+READY_SECONDS = 300.0
+STOP_SECONDS = 20.0
+RECENT = 10.0  # s over which rates are shown
+
+
+@dataclass(slots=True)
+class Driven:
+    """What came of a run.
+
+    Attributes:
+        intended, started: sessions of the plan.
+        outcomes: of all sessions, also of those that others opened.
+        late: of starts after their instants, s.
+        share: of one processor that the busiest process of clients used.
+        stopped: before all was over.
+    """
+
+    intended: int
+    outcomes: list[Outcome] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
+    share: float = 0.0
+    stopped: bool = False
+
+    @property
+    def started(self) -> int:
+        """Sessions of the plan that started."""
+        return len({each.intent for each in self.outcomes if each.intent >= 0})
+
+    @property
+    def lateness_p99(self) -> float:
+        """99th percentile of how late they started, s; 0 of none."""
+        return float(np.quantile(self.late, 0.99)) if self.late else 0.0
+
+    @property
+    def accepted(self) -> set[int]:
+        """Numbers of the messages that operators took."""
+        return {each.accepted for each in self.outcomes if each.accepted is not None}
+
+
+class Watch:
+    """What a run looks like while it lasts; written by readers, read by a display."""
+
+    def __init__(self, intended: int) -> None:
+        self.intended = intended
+        self.sessions = 0
+        self.open: dict[int, int] = {}
+        self.started: dict[int, int] = {}
+        self.begin = time.monotonic()
+        self.failures: Counter[str] = Counter()
+        self.logins: dict[tuple[str, str], deque[float]] = {}
+        self._ended: deque[float] = deque()
+
+    def take(self, outcome: Outcome, method: str) -> None:
+        """Take one outcome."""
+        self.sessions += 1
+        self._ended.append(time.monotonic())
+        for cause in outcome.failures:
+            self.failures[cause.name.lower()] += 1
+        if outcome.login is not None:
+            machine = outcome.login - outcome.intended - outcome.person
+            recent = self.logins.setdefault((outcome.protocol, method), deque(maxlen=500))
+            recent.append(machine)
+
+    @property
+    def rate(self) -> float:
+        """Sessions a second that ended lately."""
+        now = time.monotonic()
+        while self._ended and now - self._ended[0] > RECENT:
+            self._ended.popleft()
+        return len(self._ended) / min(RECENT, max(now - self.begin, 1.0))
+
+
+class _Process:
+    """One process of clients, and the thread that reads what it says."""
+
+    def __init__(self, number: int, part: Plan, folder: Path) -> None:
+        path = folder / f"plan-{number}.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(part)), encoding="utf-8")
+        self.number = number
+        self.over: dict[str, Any] | None = None
+        self.failed = ""
+        self._child = subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, "-m", "sandbox.clients.process", str(path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def ready(self) -> bool:
+        """Wait until it can start; whether it will."""
+        assert self._child.stdout is not None
+        answer = json.loads(self._child.stdout.readline() or "{}")
+        self.failed = str(answer.get("failed", ""))
+        return bool(answer.get("ready"))
+
+    def begin(self, instant: float, take: Callable[[int, dict[str, Any]], None]) -> None:
+        """Start at an instant of the monotonic clock; `take` what it says."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(f"{instant!r}\n")
+        self._child.stdin.flush()
+
+        def read() -> None:
+            assert self._child.stdout is not None
+            for line in self._child.stdout:
+                said = json.loads(line)
+                if "over" in said:
+                    self.over = said
+                else:
+                    take(self.number, said)
+
+        self._thread = threading.Thread(target=read, daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether it still says something."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Have it end now; what it has comes."""
+        with contextlib.suppress(OSError):
+            assert self._child.stdin is not None
+            self._child.stdin.close()
+
+    def end(self) -> None:
+        """Wait for its end, or cut it."""
+        self.stop()
+        try:
+            self._child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+
+
+def _parts(plan: Plan, count: int) -> Iterator[Plan]:
+    """Deal accounts out to processes: all sessions of an account are in one."""
+    for number in range(count):
+        accounts = tuple(each for at, each in enumerate(plan.accounts) if at % count == number)
+        mine = {each.number for each in accounts}
+        intents = tuple(each for each in plan.intents if each.account in mine)
+        yield replace(plan, accounts=accounts, intents=intents)
+
+
+def drive(
+    plan: Plan, *, processes: int = 1, show: Callable[[Watch], None] = lambda _: None,
+) -> Driven:  # fmt: skip
+    """Run a plan and return what came of it; Ctrl-C ends it early and keeps what there is.
+
+    Args:
+        plan: what.
+        processes: of clients; each is one event loop.
+        show: called twice a second.
+
+    Raises:
+        UserError: clients cannot start.
+    """
+    watch = Watch(len(plan.intents))
+    methods = {each.number: str(each.method) for each in plan.accounts}
+    driven = Driven(len(plan.intents))
+    lock = threading.Lock()
+
+    def take(number: int, said: dict[str, Any]) -> None:
+        with lock:
+            if "outcome" in said:
+                outcome = Outcome.of(said["outcome"])
+                driven.outcomes.append(outcome)
+                watch.take(outcome, methods[outcome.account])
+            else:
+                watch.open[number], watch.started[number] = said["open"], said["started"]
+
+    with tempfile.TemporaryDirectory(prefix="mssante-replay-") as folder:
+        children = [
+            _Process(number, part, Path(folder))
+            for number, part in enumerate(_parts(plan, processes))
+        ]
+        try:
+            for child in children:
+                if not child.ready():
+                    raise UserError(
+                        "les clients ne démarrent pas", "clients do not start",
+                        where="replay", then=f"({child.failed})" if child.failed else "",
+                    )  # fmt: skip
+            instant = time.monotonic() + START_SECONDS
+            watch.begin = instant
+            for child in children:
+                child.begin(instant, take)
+            driven.stopped = _wait(children, watch, show)
+        finally:
+            for child in children:
+                child.end()
+    for child in children:
+        said = child.over
+        if said is None:
+            driven.stopped = True
+            continue
+        driven.late += said["late"]
+        driven.share = max(driven.share, said["processor"] / max(said["wall"], 1e-9))
+        driven.stopped |= said["stopped"]
+    driven.outcomes.sort(key=lambda each: (each.intended, each.intent, each.account))
+    return driven
+
+
+def _wait(children: list[_Process], watch: Watch, show: Callable[[Watch], None]) -> bool:
+    """Wait until all are done; whether that was before their time."""
+    try:
+        while any(child.running for child in children):
+            time.sleep(0.5)
+            show(watch)
+    except KeyboardInterrupt:
+        for child in children:
+            child.stop()
+        end = time.monotonic() + STOP_SECONDS
+        while any(child.running for child in children) and time.monotonic() < end:
+            time.sleep(0.1)
+        return True
+    return False

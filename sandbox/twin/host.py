@@ -1,0 +1,182 @@
+"""A live space in a process of its own, so that clients and servers do not share an event loop.
+
+As a program (`python -m sandbox.twin.host`): a line of JSON says what to bring up, `{"ready": …}`
+answers it; each further line names a folder, into which what the servers saw is written, and is
+answered with the processor time spent. The end of standard input ends the space.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from sandbox.live.cast import CastSize
+from sandbox.live.sheet import read_sheet
+from sandbox.observations.observations import Observations
+from sandbox.space.errors import UserError
+
+__all__ = ["Hosted", "Order", "hosted", "main"]
+
+STOP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to bring up.
+
+    Attributes:
+        scenario: name or path.
+        designs: names, side by side.
+        login_policy: a name.
+        operators: the largest ones.
+        cast: who may log in.
+        folder: where the space lives.
+        seed: of its directory.
+        share: seconds for which a one-time code that was used lets its client in again.
+        at: scenario's time at the start, ISO 8601; None: as `up` takes it.
+    """
+
+    scenario: str
+    designs: tuple[str, ...]
+    login_policy: str
+    operators: int
+    cast: CastSize
+    folder: str
+    seed: int = 1
+    share: float = 0.0
+    at: str | None = None
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A space that runs in another process.
+
+    Attributes:
+        sheet: its `space.json`.
+        process: that it runs in.
+    """
+
+    sheet: dict[str, Any]
+    process: subprocess.Popen[str]
+
+    def processor(self) -> float:
+        """Return the processor seconds that it has spent until now."""
+        return float(self._asked("")["processor"])
+
+    def observed(self, design: str, folder: Path) -> Observations:
+        """Return what its servers saw of a design since its start."""
+        self._asked(json.dumps([design, str(folder)]))
+        return Observations.read(folder)
+
+    def _asked(self, line: str) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            return _answer(self.process)
+        except (OSError, EOFError):
+            raise UserError(
+                "l'espace s'est arrêté", "the space has stopped", where=self.sheet["folder"]
+            ) from None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
+
+def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise EOFError
+    return cast("dict[str, Any]", json.loads(line))
+
+
+@contextlib.contextmanager
+def hosted(order: Order) -> Iterator[Hosted]:
+    """Bring a space up for the length of a `with` block.
+
+    Raises:
+        UserError: it cannot be brought up.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", "sandbox.twin.host"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,  # Ctrl-C is for whoever drives, who then ends it
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(asdict(order)) + "\n")
+        process.stdin.flush()
+        try:
+            answer = _answer(process)
+        except EOFError:
+            raise UserError(
+                "l'espace ne démarre pas", "the space does not start", where=order.folder
+            ) from None
+        if "refused" in answer:
+            french, english, where, then = answer["refused"]
+            raise UserError(french, english, where=where, then=then)
+        try:
+            yield Hosted(read_sheet(Path(order.folder)), process)
+        finally:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _options(tree: dict[str, Any]) -> Any:
+    from sandbox.live.space import LiveOptions
+
+    at = tree["at"]
+    return LiveOptions(
+        scenario=tree["scenario"], designs=tuple(tree["designs"]),
+        login_policy=tree["login_policy"], operators=tree["operators"],
+        folder=Path(tree["folder"]), keys="p-256", block=_free_block(),
+        cast=CastSize(**tree["cast"]), seed=tree["seed"], totp_share=tree["share"],
+        at=None if at is None else datetime.fromisoformat(at),
+    )  # fmt: skip
+
+
+def _free_block() -> int:
+    """Return the second part of addresses that nobody has."""
+    from sandbox.live.blocks import held_block
+
+    with held_block(None) as block:
+        return block
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    from sandbox.live.space import LiveSpace
+
+    def say(**what: Any) -> None:
+        sys.stdout.write(json.dumps(what) + "\n")
+        sys.stdout.flush()
+
+    order = json.loads(sys.stdin.readline())
+    try:
+        with LiveSpace(_options(order)) as space:
+            say(ready=True)
+            for line in sys.stdin:
+                if line.strip():
+                    design, folder = json.loads(line)
+                    space.observations(design).write(Path(folder))
+                say(processor=time.process_time())
+    except UserError as error:
+        say(refused=[error.french, error.english, error.where, error.then])
+
+
+if __name__ == "__main__":
+    main()

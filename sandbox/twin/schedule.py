@@ -1,0 +1,376 @@
+"""From the simulation's sessions to a plan for clients: one source of instants and draws.
+
+Everything that a person or a device does is drawn as the engines draw it, by the same keys and
+purposes; so a session that the simulation starts at 08:47:03.2, whose person answers 9.1 s later,
+starts then on the wire and is answered then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sandbox.clients.plan import Account, Door, Intent, Letter, Plan, Round, Rules, Software
+from sandbox.live.cast import CastSize
+from sandbox.simulation.build import build_model
+from sandbox.simulation.draws import (
+    NANOSECONDS,
+    Law,
+    exponential,
+    lognormal,
+    mix,
+    sample,
+    uniform,
+)
+from sandbox.simulation.kernel import ROUNDS
+from sandbox.simulation.model import Kind, Model
+from sandbox.simulation.steps import Purpose
+from sandbox.simulation.window import windowed
+from sandbox.space.candidates import Candidate
+from sandbox.space.compatibility import MECHANISMS, can_connect, mechanisms_used
+from sandbox.space.errors import UserError
+from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
+from sandbox.space.methods import Feature, Method
+from sandbox.space.population import ROBOT, SOFTWARE, Accesses, Space, build_space
+from sandbox.space.scenario import Scenario
+
+__all__ = ["Schedule", "Window", "schedule_of"]
+
+KINDS = {Kind.OPEN: "open", Kind.POLL: "poll", Kind.SEND: "send", Kind.ALONE: "alone"}
+ALL_METHODS = tuple(Method)
+# How a program's Spawn derives keys: what it is for, then the number of the session.
+EXTRA, RELAYED, NEXT, FURTHER = 1, 2, 3, 4
+KINDS_OF_ACCOUNT = (str(Method.CERTIFICATE), str(Method.SMS), str(Method.ECPS))  # first it has
+MOST_RECIPIENTS = 20  # of one message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which minutes: `begin` from the start of the period and `seconds`, how many times faster."""
+
+    begin: float
+    seconds: float
+    speed: float = 1.0
+
+    @property
+    def lasts(self) -> float:
+        """Seconds within which sessions start."""
+        return self.seconds / self.speed
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The sessions of some minutes under one design.
+
+    Attributes:
+        scenario: whose operators are those of the live space.
+        space: its people.
+        candidate: design and login policy.
+        window: which minutes.
+        model: those minutes, ready to be simulated.
+    """
+
+    scenario: Scenario
+    space: Space
+    candidate: Candidate
+    window: Window
+    model: Model
+
+    # ------------------------------------------------------------------ who
+
+    @cached_property
+    def accesses(self) -> Accesses:
+        """The accesses in the order of the model."""
+        place = {int(each): row for row, each in enumerate(self.space.accesses.identity)}
+        rows = [place[int(each)] for each in self.model.inputs.access_identity]
+        whole = self.space.accesses
+        return Accesses(*(getattr(whole, name)[rows] for name in Accesses.__slots__))
+
+    @cached_property
+    def active(self) -> list[int]:
+        """Numbers of the accesses that have sessions."""
+        return sorted({int(row[0]) for row in self.model.inputs.listed})
+
+    def method(self, access: int) -> Method:
+        """Return how an access logs in."""
+        return ALL_METHODS[int(self.accesses.method[access])]
+
+    @property
+    def cast(self) -> CastSize:
+        """How many accounts a live space needs at each operator."""
+        people: Counter[tuple[int, bool]] = Counter()
+        for access in self.active:
+            method = self.method(access)
+            if method is not Method.CERTIFICATE:
+                people[int(self.accesses.operator[access]), method is Method.SMS] += 1
+        most = [max((n for (_, by), n in people.items() if by is sms), default=1)
+                for sms in (False, True)]  # fmt: skip
+        return CastSize(people=max(4, sum(most)), by_sms=most[1])
+
+    # ------------------------------------------------------------------ what
+
+    def plan(self, sheet: Mapping[str, Any], run: str) -> Plan:
+        """Return the plan for a space that is up.
+
+        Args:
+            sheet: its `space.json`.
+            run: told apart from other runs in the messages.
+
+        Raises:
+            UserError: the space has not the accounts, operators or design.
+        """
+        accounts = _Accounts(self, sheet).accounts
+        draws = _Draws(self, accounts)
+        listed = self.model.inputs.listed
+        intents = tuple(draws.intent(number, row) for number, row in enumerate(listed))
+        policies, cps = self.scenario.policies, self.scenario.methods.cps
+        psc = sheet["psc"]
+        client = next(each for each in psc["clients"] if each["client_id"] == "lps-poll")
+        return Plan(
+            run=run,
+            seconds=self.window.lasts,
+            accounts=tuple(accounts.values()),
+            intents=intents,
+            rules=Rules(
+                session=policies.session_seconds,
+                pin=cps.pin_seconds,
+                step=int(policies.totp_step),
+                ticket=policies.ticket_seconds,
+                interval=policies.ciba_interval,
+                expiry=policies.ciba_expiry,
+            ),
+            authorities=sheet["ca"]["bundle"],
+            psc={"discovery": psc["discovery"], **client},
+            control=psc["control_secret"],
+        )
+
+
+def schedule_of(
+    scenario: Scenario, candidate: Candidate, among: Sequence[Candidate], window: Window, *,
+    seed: int = 1, scale: float = 1.0, replication: int = 0,
+) -> Schedule:  # fmt: skip
+    """Return the sessions of some minutes: those of who can connect under all candidates.
+
+    Raises:
+        UserError: nobody starts a session then.
+    """
+    space = build_space(scenario, seed=seed, scale=scale, replication=replication)
+    only = can_connect(space, [(each.design, each.policy) for each in among])
+    whole = build_model(space, candidate.design, candidate.policy, only=only)
+    model = windowed(whole, window.begin, window.seconds, speed=window.speed)
+    if not len(model.inputs.listed):
+        raise UserError(
+            "aucune session ne commence alors ; donner une autre heure, plus de temps "
+            "ou un plus grand --scale",
+            "no session starts then; give another hour, more time or a larger --scale",
+            where=f"scenario {scenario.name}",
+        )
+    return Schedule(scenario, space, candidate, window, model)
+
+
+class _Accounts:
+    """Gives each access an account of the live space."""
+
+    def __init__(self, schedule: Schedule, sheet: Mapping[str, Any]) -> None:
+        self._schedule = schedule
+        self._operators = {each["name"]: each for each in sheet["operators"]}
+        self._psc = f"{sheet['psc']['control']}/behaviour"
+        self._free: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        for account in reversed(sheet["accounts"]):
+            methods = account["holders"][0]["methods"]
+            kind = next(name for name in KINDS_OF_ACCOUNT if name in methods)
+            if account["type"] in ("PER", "APP"):
+                self._free[account["operator"], kind].append(account)
+
+    @property
+    def accounts(self) -> dict[int, Account]:
+        """By number of the access."""
+        schedule = self._schedule
+        used = mechanisms_used(schedule.space, schedule.candidate.design, schedule.candidate.policy)
+        place = {int(each): row for row, each in enumerate(schedule.space.accesses.identity)}
+        rows = {
+            access: place[int(schedule.accesses.identity[access])] for access in schedule.active
+        }
+        return {access: self._account(access, used[:, rows[access]]) for access in schedule.active}
+
+    def _account(self, access: int, used: np.ndarray[Any, Any]) -> Account:
+        schedule, accesses = self._schedule, self._schedule.accesses
+        operator = schedule.space.operators[int(accesses.operator[access])]
+        method = schedule.method(access)
+        account = self._taken(operator, method)
+        holder = account["holders"][0]
+        features = int(accesses.features[access])
+        name = SOFTWARE[int(accesses.software[access])]
+        software = schedule.scenario.software[name]
+        own = f"{self._operators[operator]['ciba']}/sandbox/behaviour"
+        return Account(
+            number=access,
+            operator=operator,
+            address=account["address"],
+            method=method,
+            secrets=holder["methods"][method.value],
+            identity=holder["identity"],
+            telephone={Method.ECPS: self._psc, Method.SMS: own}.get(method, ""),
+            software=Software(
+                name=name,
+                timeout=software.timeout,
+                rings=software.refusal_rings,
+                keeps=bool(software.keeps_connection),
+                resumes=bool(features & Feature.RESUMES),
+                tls13=bool(features & Feature.TLS13),
+            ),
+            imap=self._door(operator, "imap", method, int(used[0])),
+            smtp=self._door(operator, "smtp", method, int(used[1])),
+        )
+
+    def _taken(self, operator: str, method: Method) -> dict[str, Any]:
+        """Return an account that nobody else has; robots share their operator's one."""
+        robot = method is Method.CERTIFICATE
+        kind = str(method) if method in (Method.CERTIFICATE, Method.SMS) else str(Method.ECPS)
+        free = self._free[operator, kind]
+        if not free:
+            raise UserError(
+                f"pas assez de comptes qui se connectent par {kind}",
+                f"not enough accounts that log in by {kind}",
+                where=operator,
+            )
+        return free[-1] if robot else free.pop()
+
+    def _door(self, operator: str, protocol: str, method: Method, mechanism: int) -> Door:
+        design = self._schedule.candidate.design.name
+        endpoint = next(
+            each
+            for each in self._operators[operator]["designs"][design]
+            if each["protocol"] == protocol and method.value in each["methods"]
+        )
+        return Door(
+            endpoint=endpoint["name"],
+            mechanism=MECHANISMS[mechanism],
+            **{key: endpoint[key] for key in ("host", "address", "port", "tls")},
+        )
+
+
+class _Draws:
+    """Writes intents: each draw by the key and purpose that the engines draw it by."""
+
+    def __init__(self, schedule: Schedule, accounts: Mapping[int, Account]) -> None:
+        self._schedule, self._accounts = schedule, accounts
+        self._inputs = schedule.model.inputs
+        scenario = schedule.scenario
+        methods = scenario.methods
+        self._tries = 1 + int(scenario.policies.retry_limit)
+        self._typing = lognormal(methods.totp.typing_mean, methods.totp.typing_cv)
+        self._pin = lognormal(methods.cps.pin_mean, methods.cps.pin_cv)
+        self._sign = lognormal(methods.cps.sign_mean, methods.cps.sign_cv, methods.cps.sign_shift)
+        self._ecps = ecps_answer(methods.ecps)
+        self._sms = _law(sms_delivery(methods.sms).then(sms_answer(methods.sms).wait))
+        self._by_operator: dict[int, list[Account]] = defaultdict(list)
+        for number, account in accounts.items():
+            if account.method is not Method.CERTIFICATE:
+                self._by_operator[int(schedule.accesses.operator[number])].append(account)
+        self._letters = 0
+
+    def intent(self, number: int, row: np.ndarray[Any, Any]) -> Intent:
+        """Return what one listed session will be."""
+        access, kind, key, until, _, at = (int(each) for each in row)
+        return self._intent(number, access, Kind(kind), key, until / NANOSECONDS, at / NANOSECONDS)
+
+    def _intent(
+        self, number: int, access: int, kind: Kind, key: int, until: float, at: float
+    ) -> Intent:
+        software = self._accounts[access].software
+        robot = software.name == SOFTWARE[ROBOT]
+        waits = not robot and kind in (Kind.OPEN, Kind.SEND)
+        tries = self._tries if waits else 1
+        count = tries + software.rings - 1
+        connections = int(self._schedule.scenario.software[software.name].imap_connections)  # type: ignore[index]
+        extras = connections - 1 if kind is Kind.OPEN else 0
+        letter, then = None, None
+        if kind is Kind.SEND:
+            letter = self._letter(key)
+            last = uniform(key, Purpose.BATCH) < 1.0 / self._schedule.scenario.traffic.batch
+            if robot and not last:
+                then = self._intent(number, access, kind, mix(key, NEXT << 8), until, at)
+        return Intent(
+            number=number,
+            at=at,
+            account=access,
+            kind=KINDS[kind],
+            until=until,
+            rounds=tuple(
+                self._round(access, key, each, away=kind is Kind.ALONE) for each in range(count)
+            ),
+            tries=tries,
+            letter=letter,
+            extras=tuple(
+                self._round(access, mix(key, (EXTRA << 8) + each), 0, away=False)
+                for each in range(extras)
+            ),
+            then=then,
+        )
+
+    def _round(self, access: int, key: int, number: int, *, away: bool) -> Round:
+        scenario = self._schedule.scenario
+        method = self._accounts[access].method
+
+        def drawn(law: Law, purpose: Purpose) -> float:
+            step = int(purpose) + ROUNDS * number
+            return float(sample(int(law.kind), law.a, law.b, law.c, key, step)) / NANOSECONDS
+
+        def chance(purpose: Purpose) -> float:
+            return float(uniform(key, int(purpose) + ROUNDS * number))
+
+        values: dict[str, Any] = {
+            "pause": drawn(exponential(scenario.policies.retry_pause), Purpose.BACK_OFF)
+        }
+        if method is Method.TOTP:
+            values["typing"] = drawn(self._typing, Purpose.TYPE_CODE)
+            values["mistyped"] = chance(Purpose.MISTYPE) < scenario.methods.totp.mistyped
+        elif method is Method.CPS:
+            values["pin"] = drawn(self._pin, Purpose.CARD_PIN)
+            values["sign"] = drawn(self._sign, Purpose.CARD_SIGN)
+        elif method is Method.ECPS:
+            never = away or chance(Purpose.NEVER) < self._ecps.never or self._forgotten(access)
+            values["answer"] = None if never else drawn(_law(self._ecps.wait), Purpose.APPROVAL)
+            values["refused"] = chance(Purpose.REFUSAL) < self._ecps.refused
+        elif method is Method.SMS:
+            never = away or chance(Purpose.SMS_LOST) < scenario.methods.sms.lost
+            values["answer"] = None if never else drawn(self._sms, Purpose.SMS_CLICK)
+        return Round(**values)
+
+    def _forgotten(self, access: int) -> bool:
+        identity = int(self._inputs.access_identity[access])
+        key = mix(mix(int(self._inputs.run_key[0]), identity), 0)  # the window is its first day
+        return (
+            float(uniform(key, Purpose.FORGOTTEN)) < self._schedule.scenario.methods.ecps.forgotten
+        )
+
+    def _letter(self, key: int) -> Letter:
+        """Return the message that a session sends: the relays that the simulation spawns."""
+        boxes = [self._mailbox(key)]
+        relay = mix(key, RELAYED << 8)
+        share = 1.0 / self._schedule.scenario.traffic.recipients
+        while uniform(relay, Purpose.RECIPIENTS) >= share and len(boxes) < MOST_RECIPIENTS:
+            relay = mix(relay, FURTHER << 8)
+            boxes.append(self._mailbox(relay))
+        self._letters += 1
+        return Letter(number=self._letters, recipients=tuple(dict.fromkeys(boxes)))
+
+    def _mailbox(self, key: int) -> str:
+        """Return whose mailbox a key draws: one that is there, at the operator that it draws."""
+        people = self._inputs.recipients
+        other = int(people[int(uniform(key, Purpose.RECIPIENT) * len(people))])
+        if other in self._accounts:
+            return self._accounts[other].address
+        operator = int(self._inputs.access_operator[other])
+        there = self._by_operator[operator] or list(self._accounts.values())
+        return there[other % len(there)].address
+
+
+def _law(wait: Wait) -> Law:
+    return lognormal(wait.mean, wait.variation, wait.shift)

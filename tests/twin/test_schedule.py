@@ -1,0 +1,158 @@
+"""What clients are told is what the simulation does: the same sessions, instants and draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.clients.plan import Intent, Plan
+from sandbox.live.plan import plan_space
+from sandbox.observations.schema import Phase
+from sandbox.simulation import fast
+from sandbox.space.loader import load_scenario
+from sandbox.space.methods import METHODS, Method
+from sandbox.twin.schedule import Schedule
+from sandbox.twin.subset import largest_operators
+from tests.simulation.engines import run_traced
+from tests.twin.small import DESIGNS, schedules, write_scenario
+
+NANOSECONDS = 1_000_000_000
+KINDS = ("open", "poll", "send", "spawned", "alone")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_scenario(tmp_path_factory.mktemp("twin"))
+
+
+@pytest.fixture(scope="module")
+def found(path: Path) -> dict[str, Schedule]:
+    return schedules(path)
+
+
+def sheet_for(schedule: Schedule) -> dict[str, Any]:
+    """Return as much of a sheet as a plan takes: enough accounts at each operator."""
+    design = schedule.candidate.design
+    operators, accounts = [], []
+    for operator in schedule.space.operators:
+        places = [
+            {"name": e.name, "host": e.host, "address": "127.0.0.1", "port": e.port,
+             "tls": e.tls, "protocol": e.protocol, "methods": [str(m) for m in e.methods]}
+            for e in design.endpoints
+        ]  # fmt: skip
+        ciba = "https://127.0.0.1"
+        operators.append({"name": operator, "ciba": ciba, "designs": {design.name: places}})
+        size = schedule.cast
+        kinds = [Method.ECPS] * (size.people - size.by_sms) + [Method.SMS] * size.by_sms
+        for number, kind in enumerate([*kinds, Method.CERTIFICATE]):
+            methods = (Method.CPS, Method.TOTP, kind) if kind is not Method.CERTIFICATE else (kind,)
+            accounts.append({
+                "address": f"p{number}@{operator}.test", "operator": operator,
+                "type": "APP" if kind is Method.CERTIFICATE else "PER",
+                "holders": [{"identity": f"{operator}-{number}",
+                             "methods": {str(m): {"username": "u"} for m in methods}}],
+            })  # fmt: skip
+    return {
+        "operators": operators, "accounts": accounts, "ca": {"bundle": "ca.pem"},
+        "psc": {"control": "https://127.0.0.1", "control_secret": "", "discovery": "",
+                "clients": [{"client_id": "lps-poll", "client_secret": ""}]},
+    }  # fmt: skip
+
+
+def plan_of(schedule: Schedule) -> Plan:
+    return schedule.plan(sheet_for(schedule), "run")
+
+
+def chain(intent: Intent) -> Iterator[Intent]:
+    while True:
+        yield intent
+        if intent.then is None:
+            return
+        intent = intent.then
+
+
+def test_sessions_start_when_the_simulation_starts_them(found: dict[str, Schedule]) -> None:
+    schedule = found["single-endpoint"]
+    _, rows = run_traced(fast, schedule.model)
+    started = sorted((int(r[3]), int(r[0]), KINDS[r[1]]) for r in rows if KINDS[r[1]] != "spawned")
+    told = sorted(
+        (round(each.at * NANOSECONDS), each.account, each.kind)
+        for each in plan_of(schedule).intents
+    )
+    assert told == started
+    assert len(told) > 30
+
+
+def test_people_take_the_time_that_the_simulation_draws(found: dict[str, Schedule]) -> None:
+    schedule = found["single-endpoint"]
+    plan = plan_of(schedule)
+    methods = {each.number: each.method for each in plan.accounts}
+    _, rows = run_traced(fast, schedule.model)
+    person = {(int(r[0]), int(r[3])): int(r[9 + Phase.PERSON]) for r in rows if r[7] == 0}
+    first, checked = set(), set()
+    for intent in plan.intents:
+        method, key = methods[intent.account], (intent.account, round(intent.at * NANOSECONDS))
+        if intent.account in first or intent.kind == "alone" or key not in person:
+            continue
+        first.add(intent.account)
+        what = intent.rounds[0]
+        expected = {Method.TOTP: what.typing, Method.CPS: what.pin, Method.SMS: what.answer}
+        if method in expected:
+            assert person[key] / NANOSECONDS == pytest.approx(expected[method], abs=1e-6)
+            checked.add(method)
+    assert {Method.TOTP, Method.CPS} <= checked
+
+
+def test_the_simulation_sends_as_many_messages(found: dict[str, Schedule]) -> None:
+    schedule = found["single-endpoint"]
+    record, _ = run_traced(fast, schedule.model)
+    letters = [e.letter for i in plan_of(schedule).intents for e in chain(i) if e.letter]
+    relays = int(record.delivery[0])
+    assert sum(len(each.recipients) for each in letters) <= relays  # one mailbox drawn twice: once
+    assert sum(len(each.recipients) for each in letters) >= 0.8 * relays > 0
+
+
+def test_every_design_has_the_same_sessions(found: dict[str, Schedule]) -> None:
+    told = {
+        name: [(i.at, i.kind, [asdict(r) for r in i.rounds]) for i in plan_of(each).intents]
+        for name, each in found.items()
+    }
+    for name in DESIGNS[1:]:
+        assert told[name] == told[DESIGNS[0]]
+
+
+def test_the_same_seed_gives_the_same_plan(path: Path, found: dict[str, Schedule]) -> None:
+    again = schedules(path)["multi-endpoint"]
+    assert plan_of(again) == plan_of(found["multi-endpoint"])
+
+
+def test_a_plan_survives_json(found: dict[str, Schedule]) -> None:
+    import json
+
+    plan = plan_of(found["single-endpoint"])
+    assert Plan.of(json.loads(json.dumps(asdict(plan)))) == plan
+
+
+def test_accounts_are_of_one_access_each_except_those_of_robots(
+    found: dict[str, Schedule],
+) -> None:
+    people = [
+        each.address
+        for each in plan_of(found["single-endpoint"]).accounts
+        if not METHODS[each.method].client_certificate or each.method is Method.CPS
+    ]
+    assert len(people) == len(set(people))
+
+
+def test_the_operators_are_those_that_a_live_space_has(path: Path) -> None:
+    full = load_scenario(path)
+    live = plan_space(full, ("single-endpoint",), operators=2)
+    small = largest_operators(full, 2)
+    assert small.operators.names == tuple(each.label for each in live.operators)
+    weights = small.operators.mailboxes["liberal"]  # type: ignore[call-overload,index]
+    np.testing.assert_allclose(np.array(weights) / sum(weights), [0.6, 0.4])
