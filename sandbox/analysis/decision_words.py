@@ -127,18 +127,16 @@ def _ability(leaf: str) -> Text:
     return ABILITIES[leaf]
 
 
-def _share_of(key: str) -> Text | None:
-    """Return `... who can`, of a product or of a kind of software; None: something else."""
+def _share_of(key: str) -> tuple[Text, Text] | None:
+    """Return of whom a key tells the share, and what they do; None: it tells something else."""
     *path, leaf = key.split(".")
-    name = leaf.removeprefix("imap_").removeprefix("smtp_")
-    if name not in ABILITIES:
+    if leaf.removeprefix("imap_").removeprefix("smtp_") not in ABILITIES:
         return None
     if path[0] == "products":
-        return say("du parc de {p} {what}", "of the installed base of {p} {what}", p=path[1],
-                   what=_ability(leaf))  # fmt: skip
+        who = say("des installations de {p}", "of {p} installations", p=path[1])
+        return who, _ability(leaf)
     if path[0] in KINDS:
-        kind = KINDS[path[0]]
-        return say("des {kind} {what}", "of {kind} {what}", kind=kind, what=_ability(leaf))
+        return say("des {kind}", "of {kind}", kind=KINDS[path[0]]), _ability(leaf)
     return None
 
 
@@ -146,7 +144,7 @@ def factor_name(key: str) -> Text:
     """Return what a factor is, in words where a share of software is meant, else its key."""
     share = _share_of(key)
     if share is not None:
-        return say("part {s}", "share {s}", s=share)
+        return say("part {w} qui {a}", "share {w} that {a}", w=share[0], a=share[1])
     path = key.split(".")
     if key == "login_policy":
         return Text("règle de connexion", "login policy")
@@ -178,8 +176,10 @@ def condition_text(each: Condition) -> Text:
     if share is not None:
         bound = decimal(100 * each.value)
         if each.above:
-            return say("plus de {x} % {s}", "more than {x}% {s}", x=bound, s=share)
-        return say("au plus {x} % {s}", "at most {x}% {s}", x=bound, s=share)
+            return say("plus de {x} % {w} {a}", "more than {x}% {w} {a}", x=bound, w=share[0],
+                       a=share[1])  # fmt: skip
+        return say("au plus {x} % {w} {a}", "at most {x}% {w} {a}", x=bound, w=share[0],
+                   a=share[1])  # fmt: skip
     row = inputs().get(each.key)
     what = unit(row.unit) if row else same("")
     digits = 0 if abs(each.value) >= 100 else 1 if abs(each.value) >= 10 else 3

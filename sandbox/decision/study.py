@@ -45,7 +45,7 @@ AUTO_MOST = 384
 GOOD_ENOUGH = 1.0  # points: root mean square error of the emulator at which `auto` stops
 CHUNK = 4  # draws of one task
 DRAWS, FRESH = 4096, 2048
-BASE_POINTS = 512  # of Sobol' indices, a power of two
+LEAST_POINTS = 64  # of Sobol' indices; an eighth of the draws, a power of two
 REPEATS = 6  # other samples of accesses, to know the sampling error
 FIRST = 5  # to measure
 LEAST_RUNS = 8
@@ -178,6 +178,10 @@ def _sampling(evaluation: Evaluation) -> dict[str, float]:
     return {name: float(np.nanmax(np.std(each, axis=0, ddof=1))) for name, each in rows.items()}
 
 
+def _base_points(draws: int) -> int:
+    return max(LEAST_POINTS, 1 << int(np.log2(max(draws // 8, 1))))
+
+
 def _whole(evaluation: Evaluation, emulator: Emulator, u: Floats) -> dict[str, Floats]:
     """Return every criterion at points; those of the engine as differences from their mean."""
     found = evaluation.closed(u) | emulator.predict(_features(evaluation, u))
@@ -253,7 +257,7 @@ def study(
     effects = screen(evaluation.factors, gap, seed)
     tell("indices", 0.5)
     kept = list(effects)[:KEPT]
-    indices = sobol(evaluation.factors, gap, kept, BASE_POINTS, seed)
+    indices = sobol(evaluation.factors, gap, kept, _base_points(draws), seed)
     tell("indices", 1.0)
     drivers = [
         Driver(
