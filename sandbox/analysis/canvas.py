@@ -73,7 +73,9 @@ def colours(designs: tuple[str, ...]) -> dict[str, str]:
 def sheet(width: float, height: float) -> Iterator[Picture]:
     """Yield an empty figure in the style of the reports; sides in inches."""
     with mpl.rc_context(STYLE):
-        figure = Picture(figsize=(width, height), layout="constrained")
+        figure = Picture(figsize=(width, height))
+        # SVG's text is wider than what the layout measures: without margin its ends are cut.
+        figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
         FigureCanvasAgg(figure)
         yield figure
 

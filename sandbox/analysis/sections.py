@@ -223,7 +223,8 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             pictures=[_picture("costs", Text(
                 "Coût annuel central par payeur, et étendue des hypothèses.",
                 "Central yearly cost by payer, and the span of assumptions."))],
-            tables=[tables.cost_table(summary, comparison), tables_costs.item_table(summary),
+            tables=[tables.object_table(summary, comparison), tables.cost_table(summary),
+                    tables_costs.item_table(summary),
                     tables_costs.size_table(summary)],
         ),
         Section(

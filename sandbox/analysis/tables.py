@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PARTS", "cost_table", "exclusion_table", "failure_table", "headline_table", "latency_table",
-    "pair_table", "part_table",
+    "object_table", "pair_table", "part_table",
 ]  # fmt: skip
 
 
@@ -44,36 +44,43 @@ def _with_interval(value: Text, ends: Sequence[Text] | None) -> Text:
     return value if ends is None else say("{v} {e}", "{v} {e}", v=value, e=interval(*ends))
 
 
-def cost_table(summary: Mapping[str, Any], comparison: Comparison) -> Table:
-    """Objects of one operator, then money of the whole space."""
-    rows = []
-    for name, design in summary["designs"].items():
-        bills = design["yearly_cost_euros"]
-        objects = [design[key] for key in ("certificates", "dns_records", "public_addresses",
-                                           "firewall_openings", "editor_urls")]  # fmt: skip
-        total = _with_interval(
-            euros(bills["central"]["total"]), [euros(bills[v]["total"]) for v in ("low", "high")]
-        )
-        rows.append([
+def object_table(summary: Mapping[str, Any], comparison: Comparison) -> Table:
+    """What one operator, one site and one editor keep under each design."""
+    keys = ("certificates", "dns_records", "public_addresses", "firewall_openings", "editor_urls")
+    rows = [
+        [
             head(design_name(summary, name)),
-            *(Cell(count(value)) for value in objects),
+            *(Cell(count(design[key])) for key in keys),
             Cell(count(comparison.costs[name].national_certificates)),
-            *(Cell(_with_interval(euros(bills["central"][payer]),
-                                  [euros(bills[view][payer]) for view in ("low", "high")]))
-              for payer in ("operators", "editors", "sites")),
-            Cell(total),
-        ])  # fmt: skip
+        ]
+        for name, design in summary["designs"].items()
+    ]
     return Table(
-        Text("Objets à tenir par un opérateur ; euros par an pour tout l'espace de confiance, "
-             "central [bas ; haut].",
-             "Objects that one operator keeps; euros a year for the whole trust space, "
-             "central [low; high]."),
+        Text("Objets à tenir par un opérateur.", "Objects that one operator keeps."),
         [DESIGN, Text("Certificats", "Certificates"), Text("Entrées DNS", "DNS records"),
          Text("Adresses publiques", "Public addresses"),
          Text("Ports à ouvrir par site", "Ports to open per site"),
          Text("URL par éditeur et opérateur", "URLs per editor and operator"),
-         Text("Certificats, tous opérateurs", "Certificates, all operators"),
-         Text("Opérateurs", "Operators"), Text("Éditeurs", "Editors"),
+         Text("Certificats, tous opérateurs", "Certificates, all operators")],
+        rows,
+    )  # fmt: skip
+
+
+def cost_table(summary: Mapping[str, Any]) -> Table:
+    """Money of the whole space by payer, and all of it, with the low and the high view."""
+    rows = []
+    for name, design in summary["designs"].items():
+        bills = design["yearly_cost_euros"]
+        rows.append([
+            head(design_name(summary, name)),
+            *(Cell(_with_interval(euros(bills["central"][payer]),
+                                  [euros(bills[view][payer]) for view in ("low", "high")]))
+              for payer in ("operators", "editors", "sites", "total")),
+        ])  # fmt: skip
+    return Table(
+        Text("Euros par an pour tout l'espace de confiance, central [bas ; haut].",
+             "Euros a year for the whole trust space, central [low; high]."),
+        [DESIGN, Text("Opérateurs", "Operators"), Text("Éditeurs", "Editors"),
          Text("Sites (pare-feu)", "Sites (firewalls)"), Text("Total par an", "Total a year")],
         rows,
     )  # fmt: skip

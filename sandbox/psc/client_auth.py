@@ -79,11 +79,13 @@ def authenticate(
     has_basic = credentials.authorization[:6].lower() == "basic "
     has_assertion = "client_assertion" in form or "client_assertion_type" in form
     has_post = "client_secret" in form
-    if has_basic + has_assertion + has_post > 1:
+    # Keycloak hears a secret that is said twice alike, as some clients do to be sure.
+    may_repeat = settings.profile == "psc" and has_basic and has_post
+    if has_basic + has_assertion + has_post > 1 + may_repeat:
         raise Refused(refusals_request.CLIENT_TWICE)
     if has_basic:
         name, secret = _basic(credentials.authorization)
-        if form.get("client_id", name) != name:
+        if form.get("client_id", name) != name or form.get("client_secret", secret) != secret:
             raise Refused(refusals_request.CLIENT_TWICE)
         client = _by_secret(clients, name, secret, "client_secret_basic", settings)
     elif has_post:

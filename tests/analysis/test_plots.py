@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from sandbox.analysis import charts, charts_time
 from sandbox.analysis.canvas import OWN, colours, render
@@ -27,6 +31,30 @@ def test_a_figure_speaks_the_language_asked_for(varied: Comparison, name: str) -
     assert french != english
     assert "Un seul endpoint" in french
     assert "Un seul endpoint" not in english
+
+
+@pytest.mark.parametrize("name", ["cannot_connect", "costs", "phases"])
+def test_no_word_of_a_figure_is_cut(small: Comparison, name: str) -> None:
+    figure = getattr(Plots(small), name)()
+    render(figure, "svg")
+    width, height = figure.bbox.width, figure.bbox.height
+    pen = RendererSVG(width, height, io.StringIO())
+    for axes in figure.axes:
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label, *shown_labels(axes)):
+            if text.get_visible() and text.get_text():
+                box = text.get_window_extent(pen)
+                assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= 0, text.get_text()
+
+
+def shown_labels(axes: Axes) -> list[Text]:
+    """The tick labels within the limits."""
+    found = []
+    for axis, (one, other) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        low, high = sorted((one, other))
+        for place, label in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=False):
+            if low <= place <= high and axes.axison:
+                found.append(label)
+    return found
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])

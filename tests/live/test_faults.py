@@ -245,17 +245,52 @@ def test_mail_waits_for_a_relay_and_arrives_after_it(space: LiveSpace, fault: st
     until_arrived(space, subject)
 
 
-@pytest.mark.parametrize("name", ["ocsp-try-later", "ocsp-unreachable"])
+OCSP = [name for name in KNOWN if name.startswith("ocsp-")]
+CRL = [name for name in KNOWN if name.startswith("crl-")]
+SILENT = {"ocsp": "crl-unreachable", "crl": "ocsp-unreachable"}  # the other source, out of the way
+
+
+def by_card(space: LiveSpace) -> None:
+    """Log in with a card."""
+    with open_imap(choose(space.sheet, person(space), "imap", method="cps"), lambda _: None):
+        pass
+
+
+def last_refusal(space: LiveSpace) -> str:
+    journal = next(iter(space.operators.values())).journal
+    return [str(each["reason"]) for each in journal.since() if each["event"] == "refused"][-1]
+
+
+@pytest.mark.parametrize("name", [*OCSP, *CRL])
 def test_a_card_is_refused_while_its_revocation_cannot_be_known(
     space: LiveSpace, name: str
 ) -> None:
     space.faults.add(name)
-    space.faults.add("crl-unreachable")
+    space.faults.add(SILENT[name.partition("-")[0]])
     with pytest.raises(MailError):
-        imap(space)
+        by_card(space)
+    assert last_refusal(space) == "revocation-unknown"
     space.faults.clear()
-    with imap(space) as client:
-        assert client.noop()[0] == "OK"
+    by_card(space)
+
+
+@pytest.mark.parametrize("name", [name for name in OCSP if name != "ocsp-slow"])
+def test_a_card_opens_by_the_crl_while_ocsp_misbehaves(space: LiveSpace, name: str) -> None:
+    space.faults.add(name)
+    by_card(space)
+
+
+@pytest.mark.parametrize("name", CRL)
+def test_a_card_opens_by_ocsp_while_the_crl_misbehaves(space: LiveSpace, name: str) -> None:
+    space.faults.add(name)
+    by_card(space)
+
+
+@pytest.mark.parametrize("kind", ["crl", "ocsp"])
+def test_what_is_slow_and_comes_in_time_is_believed(space: LiveSpace, kind: str) -> None:
+    space.faults.add(f"{kind}-slow", seconds=0.2)
+    space.faults.add(SILENT[kind], seconds=0.2)
+    by_card(space)
 
 
 # The control API and the command line.

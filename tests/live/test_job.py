@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 from sandbox.live.job import environment, execute
 from sandbox.live.space import LiveSpace
+from tests.live.clients.attempts import PEERS
 from tests.live.test_cli import UP, run, start
 
 PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
 OTHER_BLOCK = ("--loopback", "214")
 
 
+def blocks(language: str) -> list[str]:
+    """The page's fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
+
+
 def block(language: str) -> str:
-    """A fenced block of the page."""
-    found = re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
-    assert len(found) == 1, language
-    return str(found[0])
+    """The only one."""
+    (found,) = blocks(language)
+    return found
 
 
 def test_the_space_stops_with_the_exit_code_of_the_command(tmp_path: Path) -> None:
@@ -72,11 +82,90 @@ def test_the_pytest_example_passes(mss_space: LiveSpace) -> None:
     example(mss_space)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_the_node_example_passes(mss_space: LiveSpace, tmp_path: Path) -> None:
-    script = tmp_path / "greeting.mjs"
-    script.write_text(block("js"), "utf-8")
-    assert execute(f"node {shlex.quote(str(script))}", mss_space.sheet, lambda _: None) == 0
+# The examples for forges, as a runner has them: a Python, and an editor's project.
+
+
+def shell(command: str, folder: Path, env: dict[str, str]) -> None:
+    """Run a step as both forges do: by bash, which stops at the first error."""
+    done = subprocess.run(
+        ["bash", "-e", "-c", command], cwd=folder, env=env, text=True, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a step: `pip` installs this project into a Python of its own.
+
+    What it depends on is found among our packages, so that nothing is downloaded.
+    """
+    folder = tmp_path_factory.mktemp("runner")
+    venv.create(folder / "python", symlinks=True, with_pip=True)
+    programs = folder / "python" / "bin"
+    (site,) = (folder / "python" / "lib").glob("python*/site-packages")
+    (site / "ours.pth").write_text(sysconfig.get_path("purelib"))
+    (programs / "pytest").write_text(f'#!/bin/sh\nexec {programs}/python -m pytest "$@"\n')
+    (programs / "pytest").chmod(0o755)
+    subprocess.run(
+        [programs / "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
+         "--wheel-dir", folder, PAGE.parents[1]],
+        check=True,
+    )  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    return {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "MSS_SANDBOX": str(wheel),
+        "RUNNER_TEMP": str(folder),
+        "PIP_NO_INDEX": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PYTEST_ADDOPTS": "-p no:cacheprovider",
+    }
+
+
+def test_the_github_example_passes(runner: dict[str, str], tmp_path: Path) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed (.ci/peers-operators)")
+    (tmp_path / "package.json").write_text('{"scripts": {"test": "node greeting.mjs"}}', "utf-8")
+    (tmp_path / "greeting.mjs").write_text(block("js"), "utf-8")
+    workflow, _ = blocks("yaml")
+    (job,) = yaml.safe_load(workflow)["jobs"].values()
+    assert set(job["env"]) == {"MSS_SANDBOX"}
+    for step in job["steps"]:
+        if "run" in step:
+            alone = step["run"].replace("sandbox up", "sandbox up --loopback 215 --operators 1")
+            shell(alone, tmp_path, runner)
+    assert not (Path(runner["RUNNER_TEMP"]) / "space" / "space.json").exists()
+
+
+def test_the_gitlab_example_passes_and_reports(runner: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_mail.py").write_text(block("python"), "utf-8")
+    _, pipeline = blocks("yaml")
+    (job,) = yaml.safe_load(pipeline).values()
+    for line in job["script"]:
+        shell(line, tmp_path, runner)
+    report = ET.parse(tmp_path / job["artifacts"]["reports"]["junit"])
+    (suite,) = report.iter("testsuite")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "0")
+
+
+JUNIT = PEERS / "junit" / "junit.jar"
+
+
+def test_the_junit_example_passes(mss_space: LiveSpace, tmp_path: Path) -> None:
+    if shutil.which("javac") is None or not JUNIT.is_file():
+        pytest.skip("JUnit is not installed (.ci/peers-operators)")
+    (tmp_path / "MailTest.java").write_text(block("java"), "utf-8")
+    jar, classes = shlex.quote(str(JUNIT)), shlex.quote(str(tmp_path / "classes"))
+    code = execute(
+        f"javac -cp {jar} -d {classes} {shlex.quote(str(tmp_path / 'MailTest.java'))} && "
+        f"java -jar {jar} execute -cp {classes} --scan-classpath --details=summary "
+        "--fail-if-no-tests",
+        mss_space.sheet, lambda _: None,
+    )  # fmt: skip
+    assert code == 0
 
 
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="no Java here")

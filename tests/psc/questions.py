@@ -251,6 +251,10 @@ QUESTIONS: dict[str, tuple[str, Callable[[Side], list[Any]]]] = {
     "no client authentication": ("R2", ask(None)),
     "unknown client": ("R2", ask("nobody")),
     "wrong secret": ("R2", ask("basic:wrong")),
+    "the secret in the header and in the form": (
+        "R2",
+        ask(client_id="basic", client_secret=SECRET),
+    ),
     "good assertion": ("R2", by_assertion()),
     "assertion for another audience": ("R2", by_assertion(aud="https://elsewhere.mssante.test")),
     "assertion expired": ("R2", by_assertion(exp=1)),

@@ -1,7 +1,9 @@
-"""Relying parties that we did not write: Authlib and Apache's mod_auth_openidc."""
+"""Relying parties that we did not write: Authlib, go-oidc, zitadel/oidc, mod_auth_openidc."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import socket
 import ssl
@@ -10,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -80,6 +83,38 @@ def test_authlib_logs_in_reads_its_tokens_refreshes_and_revokes(provider, authli
     assert revoked.status_code == 200
     assert client.get(metadata["userinfo_endpoint"]).status_code == 401
     client.close()
+
+
+# --- Go -----------------------------------------------------------------------------------------
+
+RELYING = PEERS / "relying-go" / "relying"
+
+
+def by_go(provider: Running, library: str) -> dict[str, Any]:
+    """Log in with a Go library; return what it learnt."""
+    if not os.access(RELYING, os.X_OK):
+        pytest.skip("no Go relying parties: run .ci/peers-psc")
+    done = subprocess.run(
+        [str(RELYING), library, provider.issuer, "basic", SECRET, CALLBACK, DOCTOR],
+        env={"SSL_CERT_FILE": str(provider.files.ca)}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_go_oidc_logs_in_reads_who_it_is_and_refreshes(provider):
+    told = by_go(provider, "go-oidc")
+    assert told == {"subject": True, "nonce": "n1", "person": DOCTOR, "refreshed": True}
+
+
+# To refresh it says its secret twice, which RFC 6749 2.3 forbids; a Keycloak takes it.
+@pytest.mark.parametrize("provider", ["psc"], indirect=True)
+def test_zitadel_logs_in_introspects_revokes_and_logs_out(provider):
+    told = by_go(provider, "zitadel")
+    assert told.pop("back") == f"{CALLBACK}?state=s2"
+    assert told == {"subject": True, "person": DOCTOR, "refreshed": True,
+                    "before": True, "after": False}  # fmt: skip
 
 
 # --- Apache --------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,14 +20,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from joserfc import jws
 
-from sandbox.psc import BuiltInPeople, Client, Options, running
+from sandbox.psc import Behaviour, BuiltInPeople, Client, Options, Running, running
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.people import BUILT_IN
 from sandbox.psc.sms import SmsLaw
 from sandbox.serve import HttpServer, bind
 from sandbox.serve import running as serving
-from tests.psc.conftest import CLIENTS, SECRET, http
+from tests.psc.conftest import CLIENTS, DOCTOR, SECRET, http
+from tests.psc.keycloak_broker import APPLICATION, Browser, broker_client, broker_realm
 from tests.psc.peers import keycloak_home
 from tests.psc.questions import DIFFERENCES, FORM, KEY, QUESTIONS, realm
 
@@ -128,7 +131,16 @@ def brick_and_port() -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def keycloak(brick_and_port, tmp_path_factory) -> Iterator[tuple[Keycloak, str]]:
+def identity_provider(brick_and_port) -> Iterator[Running]:
+    """The emulator as an editor's Keycloak has it for its identity provider; telephones approve."""
+    _, port = brick_and_port
+    options = Options(clients=(broker_client(port),), behaviour=Behaviour(kind="approve"))
+    with running("psc", options=options) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def keycloak(brick_and_port, identity_provider, tmp_path_factory) -> Iterator[tuple[Keycloak, str]]:
     origin, port = brick_and_port
     home = keycloak_home()
     folder = tmp_path_factory.mktemp("keycloak")
@@ -137,7 +149,11 @@ def keycloak(brick_and_port, tmp_path_factory) -> Iterator[tuple[Keycloak, str]]
         shutil.copytree(home / name, folder / name)
     shutil.copytree(home / "lib", folder / "lib", copy_function=os.link)
     (folder / "data" / "import").mkdir(parents=True)
-    (folder / "data" / "import" / "realm.json").write_text(json.dumps(realm()), "utf-8")
+    with http(identity_provider) as client:
+        metadata = client.get(f"{identity_provider.issuer}/.well-known/openid-configuration").json()
+    for each in (realm(), broker_realm(metadata)):
+        path = folder / "data" / "import" / f"{each['realm']}-realm.json"
+        path.write_text(json.dumps(each), "utf-8")
     shutil.copy(home / "version.txt", folder)
     log = (folder / "log.txt").open("wb")
     process = subprocess.Popen(
@@ -150,6 +166,7 @@ def keycloak(brick_and_port, tmp_path_factory) -> Iterator[tuple[Keycloak, str]]
             "--http-host=127.0.0.1",
             f"--http-port={port}",
             "--import-realm",
+            f"--truststore-paths={identity_provider.files.ca}",
             f"{CHANNEL}={origin}/channel",
         ],
         stdout=log,
@@ -275,3 +292,25 @@ def test_the_documented_table_is_what_was_measured(answers):
     if version not in documented:
         pytest.skip(f"docs/psc-keycloak.md was measured with another version than {version}")
     assert documented == text
+
+
+def test_a_keycloak_with_the_settings_of_ans_s_plug_in_logs_people_in_and_out(
+    keycloak, identity_provider
+):
+    """The provider's answers are judged by Keycloak: signature, nonce, audience, userinfo."""
+    side, _ = keycloak
+    origin = side.issuer.partition("/auth/")[0]
+    context = ssl.create_default_context(cafile=str(identity_provider.files.ca))
+    with httpx.Client(verify=context, trust_env=False, timeout=60) as client:
+        known = f"{identity_provider.issuer}/.well-known/openid-configuration"
+        metadata = client.get(known).json()
+        browser = Browser(origin, client)
+        tokens = browser.log_in()
+        claims = json.loads(jws.extract_compact(tokens["id_token"].encode()).payload)
+        assert claims["preferred_username"] == DOCTOR
+        assert metadata["authorization_endpoint"] in browser.seen
+        browser.seen.clear()
+        back = browser.log_out(tokens["id_token"])
+    assert (str(back.copy_with(query=None)), back.params["state"]) == (APPLICATION, "s1")
+    assert browser.seen[1] == metadata["end_session_endpoint"]
+    assert browser.seen[2].endswith("/broker/psc/endpoint/logout_response")

@@ -150,7 +150,9 @@ class Revocation:
         self, certificate: x509.Certificate, issuer: x509.Certificate
     ) -> RevocationStatus:
         lists = await asyncio.gather(*(self._list(url) for url in _crl_urls(certificate)))
-        return crl_status(certificate, issuer, [each for each in lists if each], self._now())
+        # A CRL that revokes nobody is false.
+        found = [each for each in lists if each is not None]
+        return crl_status(certificate, issuer, found, self._now())
 
     async def _list(self, url: str) -> x509.CertificateRevocationList | None:
         until, kept = self._crls.get(url, (0.0, None))
