@@ -18,7 +18,7 @@ from sandbox.analysis.decision_words import (
 )
 from sandbox.analysis.grid import Cell, Table, head, words
 from sandbox.analysis.report_page import page_of, write_page
-from sandbox.analysis.sections import Picture, Section
+from sandbox.analysis.sections import ReportPicture, ReportSection
 from sandbox.analysis.tables_inputs import decimal_plain
 from sandbox.analysis.wording import (
     KNOWLEDGE,
@@ -56,8 +56,8 @@ WORDS = {
 }  # fmt: skip
 
 
-def _picture(name: str, caption: Text) -> Picture:
-    return Picture(name, caption, say(
+def _picture(name: str, caption: Text) -> ReportPicture:
+    return ReportPicture(name, caption, say(
         "Figure : {c} Les mêmes nombres sont dans les tableaux.",
         "Figure: {c} The same numbers are in the tables.", c=caption))  # fmt: skip
 
@@ -287,26 +287,26 @@ def _errors(decision: Decision) -> Text:
                p=Text(" ; ".join(p.fr for p in parts), "; ".join(p.en for p in parts)))  # fmt: skip
 
 
-def decision_sections(decision: Decision) -> list[Section]:
+def decision_sections(decision: Decision) -> list[ReportSection]:
     """Return the sections below the first screen."""
     return [
-        Section("standing", Text("Qui gagne, et de combien", "Who wins, and by how much"),
+        ReportSection("standing", Text("Qui gagne, et de combien", "Who wins, and by how much"),
                 pictures=[_picture("winners", Text(
                     "Probabilité d'être le meilleur, par critère et ensemble.",
                     "Probability of being best, by criterion and together."))],
                 tables=[_standing_table(decision), _criterion_table(decision)]),
-        Section("map", Text("Sous quelles conditions", "Under which conditions"),
+        ReportSection("map", Text("Sous quelles conditions", "Under which conditions"),
                 tables=[_map_table(decision)]),
-        Section("measure", Text("Que mesurer d'abord", "What to measure first"),
+        ReportSection("measure", Text("Que mesurer d'abord", "What to measure first"),
                 tables=[_measure_table(decision)] if decision.measure_first else []),
-        Section("drivers", Text("Ce qui décide", "What decides"),
+        ReportSection("drivers", Text("Ce qui décide", "What decides"),
                 pictures=[_picture("tornado", Text(
                     "Ce qui fait varier l'écart entre les deux premiers.",
                     "What makes the gap between the first two vary."))],
                 tables=[_driver_table(decision)]),
-        Section("ranges", Text("Hypothèses : ce qui est tiré", "Assumptions: what is drawn"),
+        ReportSection("ranges", Text("Hypothèses : ce qui est tiré", "Assumptions: what is drawn"),
                 tables=[_range_table(decision)], folded=True),
-        Section("method", Text("Comprendre", "Understand"), [*METHOD, _errors(decision)]),
+        ReportSection("method", Text("Comprendre", "Understand"), [*METHOD, _errors(decision)]),
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from sandbox.analysis.decision_page import decision_sections
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.plots import Plots
 from sandbox.analysis.report_page import page_of, write_page
-from sandbox.analysis.sections import Section, sections
+from sandbox.analysis.sections import ReportSection, sections
 from sandbox.analysis.summary import summarise
 from sandbox.analysis.verdict import verdict
 from sandbox.analysis.wording import Text
@@ -51,7 +51,7 @@ class _Images:
 
 
 def render_page(
-    comparison: Comparison, images: dict[tuple[str, str], str], parts: Sequence[Section]
+    comparison: Comparison, images: dict[tuple[str, str], str], parts: Sequence[ReportSection]
 ) -> str:
     """Return the page; `images` are addresses of the figures by (name, language)."""
     scenario = comparison.scenario

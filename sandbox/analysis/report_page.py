@@ -14,7 +14,7 @@ from markupsafe import Markup
 from sandbox.analysis.wording import Text, same
 
 if TYPE_CHECKING:
-    from sandbox.analysis.sections import Section
+    from sandbox.analysis.sections import ReportSection
 
 __all__ = ["Line", "page_of", "write_page"]
 
@@ -43,7 +43,7 @@ def _both(text: Text | str) -> Markup:
 
 
 def page_of(
-    title: Text, words: Mapping[str, Text], lines: Sequence[Line], parts: Sequence[Section],
+    title: Text, words: Mapping[str, Text], lines: Sequence[Line], parts: Sequence[ReportSection],
     images: Mapping[tuple[str, str], str],
 ) -> str:  # fmt: skip
     """Return the page.

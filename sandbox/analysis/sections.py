@@ -24,11 +24,11 @@ from sandbox.analysis.wording import (
 if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
-__all__ = ["Picture", "Section", "command", "sections"]
+__all__ = ["ReportPicture", "ReportSection", "command", "sections"]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ReportPicture:
     """A figure: its name, its caption, and what one who cannot see it is told."""
 
     name: str
@@ -37,7 +37,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A section.
 
     Attributes:
@@ -50,7 +50,7 @@ class Section:
     anchor: str
     title: Text
     paragraphs: Sequence[Text] = ()
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[ReportPicture] = ()
     tables: Sequence[Table] = ()
     code: str = ""
     folded: bool = False
@@ -70,15 +70,27 @@ def command(comparison: Comparison) -> str:
     return shlex.join(parts)
 
 
-def _picture(name: str, caption: Text) -> Picture:
-    return Picture(name, caption, say(
+def _picture(name: str, caption: Text) -> ReportPicture:
+    return ReportPicture(name, caption, say(
         "Figure : {caption} Les mêmes nombres sont dans les tableaux de cette section.",
         "Figure: {caption} The same numbers are in the tables of this section.",
         caption=caption,
     ))  # fmt: skip
 
 
-def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
+def _first_stage(summary: Mapping[str, Any]) -> list[tuple[Text, Text]]:
+    stage = summary["first_stage"]
+    if stage is None:
+        return []
+    return [(
+        Text("Premier temps, qui dit leur dispersion et leur nombre",
+             "First stage, which says their spread and their number"),
+        say("{n} réplications, {share} de l'espace", "{n} replications, {share} of the space",
+            n=count(stage["replications"]), share=limit(stage["share"], "share")),
+    )]  # fmt: skip
+
+
+def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> ReportSection:
     scenario, options = comparison.scenario, comparison.options
     period = scenario.period
     facts: list[tuple[Text, Text]] = [
@@ -99,6 +111,7 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
         (Text("Sessions, par réplication", "Sessions, each replication"),
          count(summary["sessions"])),
         (Text("Réplications", "Replications"), count(summary["replications"])),
+        *_first_stage(summary),
         (Text("Règle de connexion", "Login policy"), enumerate_texts([
             say("{label} ({name})", "{label} ({name})", name=policy.name,
                 label=Text(policy.label, policy.english))
@@ -147,7 +160,7 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
     table = Table(Text("Ce qui a été simulé.", "What was simulated."),
                   [Text("Grandeur", "Quantity"), Text("Valeur", "Value")],
                   [[head(name), words(value)] for name, value in facts])  # fmt: skip
-    return Section("simulated", Text("Ce qui a été simulé", "What was simulated"), paragraphs,
+    return ReportSection("simulated", Text("Ce qui a été simulé", "What was simulated"), paragraphs,
                    tables=[table])  # fmt: skip
 
 
@@ -162,16 +175,20 @@ METHOD_NOTES = [
          "Common random numbers: each draw is a function of seed, entity and step. The same event "
          "has the same draw under each design; the correlation and variance reduction reached are "
          "in the table of paired differences."),
-    Text("Les intervalles sont de Student, sur les réplications ; jamais sur des sessions "
-         "corrélées. Les quantiles sont calculés par réplication, puis moyennés.",
-         "Intervals are Student's, over replications; never over correlated sessions. Quantiles "
+    Text("Les intervalles sont de Student, sur les réplications, ou de Stein quand un premier "
+         "temps a dit combien il en fallait ; jamais sur des sessions corrélées. Les quantiles "
+         "sont calculés par réplication, puis moyennés.",
+         "Intervals are Student's, over replications, or Stein's when a first stage said how many "
+         "it took; never over correlated sessions. Quantiles "
          "are taken in each replication, then averaged."),
     Text("Chaque réplication tire d'autres personnes (qui a quel logiciel, quel pare-feu) et "
          "d'autres jours, les mêmes sous chaque design : les intervalles disent le hasard de "
-         "l'échantillon. L'incertitude des entrées n'y est jamais mêlée : la sensibilité et les "
-         "vues basse et haute des coûts la montrent.",
+         "l'échantillon (trop étroits pour ce qui tient à quelques grands sites, d'où un calcul "
+         "sans intervalle de qui peut se connecter). L'incertitude des entrées n'y est jamais "
+         "mêlée : la décision et les vues basse et haute des coûts la montrent.",
          "Each replication draws other people (who has which software, which firewall) and other "
-         "days, the same under each design: intervals tell the chance of sampling. The "
+         "days, the same under each design: intervals tell the chance of sampling (too narrow for "
+         "what hangs on few large sites: who can connect is computed, without interval). The "
          "uncertainty of inputs is never mixed in: the decision and the low and high views of "
          "costs show it."),
     Text("Familles de comparaisons : pour chaque mesure, toutes les paires de designs, jugées "
@@ -191,15 +208,15 @@ METHOD_NOTES = [
 ]  # fmt: skip
 
 
-def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section]:
+def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportSection]:
     """Return the sections, in the order of the questions of a decision."""
     found = [
         _simulated(comparison, summary),
-        Section(
+        ReportSection(
             "results", Text("Mesures principales", "Headline measures"),
             tables=[tables.headline_table(summary)],
         ),
-        Section(
+        ReportSection(
             "access", Text("Qui ne peut pas se connecter", "Who cannot connect"),
             [Text(
                 "Calculé, non simulé : chaque produit a un jeu de capacités, chaque site un "
@@ -218,7 +235,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             tables=[tables.exclusion_table(summary),
                     *(tables.part_table(summary, key) for key in tables.PARTS)],
         ),
-        Section(
+        ReportSection(
             "costs", Text("Ce que cela coûte", "What it costs"),
             pictures=[_picture("costs", Text(
                 "Coût annuel central par payeur, et étendue des hypothèses.",
@@ -227,7 +244,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
                     tables_costs.item_table(summary),
                     tables_costs.size_table(summary)],
         ),
-        Section(
+        ReportSection(
             "latency", Text("Combien de temps on attend", "How long people wait"),
             pictures=[_picture("latency", Text(
                 "Durée d'une connexion par méthode : p50, p95 et p99, machine puis personne.",
@@ -235,22 +252,22 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             tables=[tables.latency_table(summary, which, MEASURES[which]) for which in MEASURES],
             folded=True,
         ),
-        Section(
+        ReportSection(
             "phases", Text("Où passe le temps", "Where time goes"),
             pictures=[_picture("phases", Text(
                 "Temps moyen par phase et par méthode ; la personne à part, à droite.",
                 "Mean time by phase and method; the person apart, on the right."))],
             tables=[tables_load.phase_table(comparison, summary)], folded=True,
         ),
-        Section(
+        ReportSection(
             "headroom", Text("Combien de trafic en plus", "How much more traffic"),
             tables=[tables_load.headroom_table(comparison, summary)],
         ),
-        Section(
+        ReportSection(
             "incidents", Text("Qui perd quoi dans un incident", "Who loses what in an incident"),
             tables=[tables_load.incident_table(comparison, summary)],
         ),
-        Section(
+        ReportSection(
             "load", Text("Charge des endpoints sur la semaine", "Endpoint load over the week"),
             pictures=[_picture("load", Text(
                 "Connexions par minute selon l'heure de la semaine, par endpoint ; même échelle "
@@ -261,14 +278,14 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
                     tables_load.back_end_table(comparison, summary)],
             folded=True,
         ),
-        Section(
+        ReportSection(
             "connections", Text("Connexions simultanées", "Connections at once"),
             pictures=[_picture("connections", Text(
                 "Remplissage de l'endpoint le plus chargé des plus gros opérateurs.",
                 "Fill of the fullest endpoint of the largest operators."))],
             tables=[tables_load.connection_table(comparison, summary)], folded=True,
         ),
-        Section(
+        ReportSection(
             "failures", Text("Échecs par cause", "Failures by cause"),
             pictures=[_picture("failures", Text(
                 "Échecs par cause, sur les accès qui peuvent se connecter sous chaque design.",
@@ -277,7 +294,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
         ),
     ]  # fmt: skip
     if comparison.sweep is not None:
-        found.append(Section(
+        found.append(ReportSection(
             "sweep", say("Balayage de {key}", "Sweep of {key}",
                          key=str(comparison.sweep["key"].iloc[0])),
             pictures=[_picture("sweep", Text(
@@ -286,7 +303,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             tables=[tables_inputs.sweep_table(comparison, summary)],
         ))  # fmt: skip
     if summary["migration"]:
-        found.append(Section(
+        found.append(ReportSection(
             "migration", Text("Y aller, trimestre par trimestre", "Getting there, by quarter"),
             [Text("Valeurs attendues, sans tirage : les éditeurs livrent par vagues, les sites "
                   "suivent, les anciennes portes restent ouvertes jusqu'à leur retrait.",
@@ -296,13 +313,13 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
                     tables_costs.migration_table(summary)],
         ))  # fmt: skip
     if len(comparison.designs) > 1:
-        found.append(Section("pairs", Text("Écarts appariés", "Paired differences"),
+        found.append(ReportSection("pairs", Text("Écarts appariés", "Paired differences"),
                              tables=[tables.pair_table(summary)], folded=True))  # fmt: skip
-    found.append(Section("assumptions", Text("Hypothèses", "Assumptions"), [Text(
+    found.append(ReportSection("assumptions", Text("Hypothèses", "Assumptions"), [Text(
         "Les notes et les titres de source sont dans la langue de la table d'entrée (anglais).",
         "Notes are those of the inputs' table.",
     )], tables=[tables_inputs.assumption_table(summary)]))  # fmt: skip
-    found.append(Section(
+    found.append(ReportSection(
         "method", Text("Refaire et comprendre", "Reproduce and understand"),
         [Text("La même commande, la même version et la même graine redonnent les mêmes nombres.",
               "The same command, version and seed give the same numbers again."), *METHOD_NOTES],
