@@ -234,7 +234,7 @@ def load_scenario(name: str | Path) -> Scenario:
         UserError: no such file, not TOML, or a value that is not allowed.
     """
     path = find_scenario(name)
-    tree = {"name": path.stem} | _read(path)
+    tree: Tree = {"name": path.stem} | _read(path)
     if isinstance(file := tree.get("calibration"), str):
         tree["calibration"] = _calibration(path.parent / file, f"{path}: calibration")
     return parse_scenario(tree, str(path))
