@@ -14,8 +14,9 @@ from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import Ledger
 from sandbox.clients.plan import Door, Intent, Plan
 from sandbox.clients.wire import LostError, Wire
-from sandbox.serve import Loop, client_context
+from sandbox.serve import client_context
 from sandbox.space.methods import Mechanism, Method
+from sandbox.twin.aside import aside
 
 __all__ = ["Checked", "check_mailboxes"]
 
@@ -58,9 +59,7 @@ def check_mailboxes(sheet: Mapping[str, Any], plan: Plan, accepted: set[int]) ->
         for intent in _chain(each)
         if intent.letter is not None and intent.letter.number in accepted
     }
-    # A thread's loop, so that notebooks, which run in one, can call this.
-    with contextlib.closing(Loop("mailboxes")) as loop:
-        return loop.run(_check(sheet, plan, sent))
+    return aside(lambda: _check(sheet, plan, sent))
 
 
 def _chain(intent: Intent) -> list[Intent]:

@@ -7,7 +7,6 @@ own, over blocks of equal steps; wall time is what the client sees.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import tempfile
 import time
@@ -23,8 +22,8 @@ from sandbox.clients.smtp import Smtp
 from sandbox.clients.telephone import Telephones
 from sandbox.clients.wire import Wire
 from sandbox.live.cast import CastSize
-from sandbox.serve import Loop
 from sandbox.space.methods import Mechanism, Method
+from sandbox.twin.aside import aside
 from sandbox.twin.calibration import STEPS, Calibration, Measured, machine_of, measured
 from sandbox.twin.host import Hosted, Order, hosted
 
@@ -58,9 +57,8 @@ def calibrate(
             scenario=scenario, designs=(DESIGN,), login_policy="external", operators=2,
             cast=CastSize(people=people), folder=f"{folder}/space", share=_SHARE,
         )  # fmt: skip
-        # A thread's loop, so that notebooks, which run in one, can call this.
-        with hosted(order) as host, contextlib.closing(Loop("calibrate")) as loop:
-            steps = loop.run(_Bench(host, blocks, each, show).all())
+        with hosted(order) as host:
+            steps = aside(_Bench(host, blocks, each, show).all)
     return Calibration(machine_of(), 1, steps)
 
 
