@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.live.cli_mail import shown
+from sandbox.live.cli_mail import harmless, shown
 from sandbox.live.mailer import choose
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
@@ -221,3 +221,12 @@ def test_what_a_stranger_wrote_is_shown_and_not_obeyed() -> None:
 @pytest.mark.parametrize("value", [b"=?nonsense?q?x?=", b"=?utf-8?b?x?=", b"\xff\xfe", b""])
 def test_what_cannot_be_decoded_does_not_hide_the_other_messages(value: bytes) -> None:
     assert "subject" in shown(b"Subject: " + value + b"\r\n\r\n")
+
+
+def test_a_message_that_is_read_at_a_terminal_moves_no_cursor() -> None:
+    content = b"Subject: x\r\n\r\n\x1b]0;title\x07\tBonjour \xc3\xa9 \xe2\x80\xae\x9b2J\r\n"
+    text = harmless(content)
+    assert text.splitlines()[:2] == ["Subject: x", ""]
+    assert text.endswith("\n")
+    assert "\tBonjour é " in text
+    assert all(each.isprintable() for each in text.replace("\n", "").replace("\t", ""))
