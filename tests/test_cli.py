@@ -96,7 +96,7 @@ def test_a_verb_that_needs_the_scientific_libraries_says_what_to_install() -> No
     assert "mssante-sandbox[compare]" in result.stderr
 
 
-@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"compare", "validate"}))
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"compare", "replay", "validate"}))
 def test_the_live_space_needs_no_scientific_library(verb: str) -> None:
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT_SCIENCE, verb, "--help"],
