@@ -49,6 +49,16 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "replay",
         "Rejouer sur de vraies sockets. / Replay on real sockets.",
     ),
+    "calibrate": (
+        "sandbox.twin.cli_calibrate",
+        "calibrate",
+        "Mesurer cette machine. / Measure this machine.",
+    ),
+    "twin": (
+        "sandbox.twin.cli_twin",
+        "twin",
+        "Confronter simulation et sockets. / Simulation against sockets.",
+    ),
     "scenario": (
         "sandbox.space.cli_scenario",
         "scenario",

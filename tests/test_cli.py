@@ -79,6 +79,7 @@ def test_help_loads_no_scientific_library() -> None:
 
 
 # What `pip install mssante-sandbox[compare]` brings and the light installation lacks.
+SIMULATING = {"calibrate", "compare", "replay", "twin", "validate"}  # verbs that need it
 SCIENTIFIC = ("joblib", "matplotlib", "numba", "pandas", "pyarrow", "scipy", "simpy")
 WITHOUT_SCIENCE = (
     f"import sys; sys.modules.update(dict.fromkeys({SCIENTIFIC}))\n"
@@ -96,7 +97,7 @@ def test_a_verb_that_needs_the_scientific_libraries_says_what_to_install() -> No
     assert "mssante-sandbox[compare]" in result.stderr
 
 
-@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"compare", "replay", "validate"}))
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - SIMULATING))
 def test_the_live_space_needs_no_scientific_library(verb: str) -> None:
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT_SCIENCE, verb, "--help"],
@@ -112,6 +113,12 @@ def test_the_live_space_needs_no_scientific_library(verb: str) -> None:
         (["compare", "demo", "--design", "inconnu"], "not known"),
         (["compare", "demo", "--replications", "0"], "must be 1 to 1000"),
         (["compare", "demo", "--replications", "x"], "whole number or auto"),
+        (["compare", "demo", "--backend", "dask"], "needs --scheduler"),
+        (["compare", "demo", "--scheduler", "tcp://127.0.0.1:1"], "goes with --backend dask only"),
+        (
+            ["compare", "demo", "--backend", "dask", "--scheduler", "x", "--workers", "2"],
+            "is for this machine only",
+        ),
         (["compare", "demo", "--scale", "-1"], "range"),
         (["compare", "demo", "--seed", "-1"], "range"),
         (["compare", "demo", "--engine", "quantum"], "not one of"),

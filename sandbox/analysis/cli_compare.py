@@ -17,7 +17,7 @@ from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import COMPARED, METRICS
 from sandbox.analysis.result import compare as run_comparison
-from sandbox.analysis.statistics import estimate
+from sandbox.analysis.statistics import Estimate, estimate
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.workers.options import crew_of, workers_options
@@ -78,9 +78,8 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
         yield report
 
 
-def _cell(values: list[float], unit: str) -> str:
+def _cell(found: Estimate, unit: str) -> str:
     """Return mean and, under it, half-width of the interval."""
-    found = estimate(values)
     factor, suffix = {"share": (100, "%"), "s": (1, "s")}[unit]
     value, half = found.mean * factor, found.half_width * factor
     digits = 3 if unit == "s" and value < 1 else 2 if value < 10 else 1
@@ -119,8 +118,8 @@ def show(comparison: Comparison) -> None:
             f"{cost.central.total / 1000:,.0f}".replace(",", " "),
         )  # fmt: skip
         out = comparison.compatibility[name].whole.cannot_connect
-        metrics.add_row(name, _cell([out], "share"), *(
-            _cell([row[metric.name] for row in comparison.metrics[name]], metric.unit)
+        metrics.add_row(name, _cell(estimate([out]), "share"), *(
+            _cell(comparison.estimate(name, metric.name), metric.unit)
             for metric in METRICS.values()
         ), _headroom(comparison.headroom[name]))  # fmt: skip
     console.print(costs)
@@ -158,10 +157,10 @@ def show(comparison: Comparison) -> None:
 )
 @click.option(
     "--replications",
-    default="3",
+    default="auto",
     show_default=True,
     callback=_replications,
-    help="Nombre de réplications, ou auto. / How many, or auto.",
+    help="Nombre de réplications, ou ce qu'il en faut. / How many, or as many as it takes.",
 )
 @click.option(
     "--seed",

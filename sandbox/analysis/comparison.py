@@ -19,7 +19,13 @@ from sandbox.analysis.headroom import Headroom, headroom_of
 from sandbox.analysis.incidents import Loss, incidents_of
 from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS, collect, headline, login_weights
 from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
-from sandbox.analysis.statistics import paired_difference, precise_enough
+from sandbox.analysis.statistics import (
+    Estimate,
+    PairedDifference,
+    estimate,
+    paired_difference,
+    replications_needed,
+)
 from sandbox.observations.observations import Observations
 from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.candidates import Candidate, candidates
@@ -35,8 +41,10 @@ from sandbox.workers.spread import Workers
 __all__ = ["Comparison", "Options", "compare_runs", "run_comparison"]
 
 Candidates = Mapping[str, Candidate]
-MOST_REPLICATIONS = 50
-FIRST_BATCH = 8
+FIRST_STAGE = 8  # replications that say how many more are needed
+FIRST_ACCESSES = 3000  # of each, or the whole space if it is smaller
+FIRST_NUMBER = 10_000  # of the first stage's replications: other people than the others'
+MOST_REPLICATIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class Options:
     Attributes:
         designs: names; empty: those that the scenario compares.
         login_policy: a name, `all`, or None for the scenario's.
-        replications: how many, None: until the intervals are narrow enough.
+        replications: how many, None: as many as it takes to know differences that matter.
         scale: share of mailboxes and messages.
         workers: processes of this machine, None: one a processor.
         scheduler: address of a Dask scheduler, whose workers do it instead of this machine.
@@ -56,7 +64,7 @@ class Options:
     designs: tuple[str, ...] = ()
     login_policy: str | None = None
     engine: str = "fast"
-    replications: int | None = 3
+    replications: int | None = None
     seed: int = 1
     scale: float = 1.0
     workers: int | None = None
@@ -71,6 +79,20 @@ class Options:
 
 
 @dataclass(frozen=True)
+class FirstStage:
+    """Replications that said how many more were needed, and say how wide the intervals are.
+
+    Attributes:
+        share: of the space that each has; 1: they are the first replications themselves.
+        runs, metrics: as in `Comparison`.
+    """
+
+    share: float
+    runs: Mapping[str, Sequence[Observations]]
+    metrics: Mapping[str, Sequence[Mapping[str, float]]]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What the designs of a scenario give, replication by replication.
 
@@ -78,6 +100,7 @@ class Comparison:
         candidates: designs under their login policy, by name; `design` below is such a name.
         runs: observations by design, in order of replication.
         metrics: by design, one dict of METRICS per replication.
+        first_stage: None when the number of replications was given.
         space: of the first replication; others have as many mailboxes and other people.
         compatibility: by design, who can connect, computed; what is simulated is the traffic of
             those who can under every one of the designs.
@@ -95,6 +118,7 @@ class Comparison:
     candidates: Mapping[str, Candidate]
     runs: Mapping[str, Sequence[Observations]]
     metrics: Mapping[str, Sequence[Mapping[str, float]]]
+    first_stage: FirstStage | None
     compatibility: Mapping[str, Compatibility]
     costs: Mapping[str, DesignCost]
     headroom: Mapping[str, Headroom]
@@ -110,6 +134,24 @@ class Comparison:
     def designs(self) -> tuple[str, ...]:
         """Names, in the order compared."""
         return tuple(self.runs)
+
+    def estimate(self, design: str, metric: str) -> Estimate:
+        """Return the mean of a metric over replications, and its interval."""
+        first = self.first_stage
+        return estimate(
+            collect(self.metrics[design], metric),
+            pilot=collect(first.metrics[design], metric) if first else (),
+            share=first.share if first else 1.0,
+        )
+
+    def estimate_of(self, design: str, value: Callable[[Observations], float]) -> Estimate:
+        """Return the mean over replications of what `value` finds in each, and its interval."""
+        first = self.first_stage
+        return estimate(
+            [value(run) for run in self.runs[design]],
+            pilot=[value(run) for run in first.runs[design]] if first else (),
+            share=first.share if first else 1.0,
+        )
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -135,10 +177,8 @@ class Comparison:
         rows = []
         for metric in METRICS.values():
             for first, second in pairs:
-                found = paired_difference(
-                    collect(self.metrics[first], metric.name),
-                    collect(self.metrics[second], metric.name),
-                    comparisons=len(pairs),
+                found = _difference(
+                    self.metrics, self.first_stage, first, second, metric.name, len(pairs)
                 )
                 rows.append({
                     "metric": metric.name, "first": first, "second": second,
@@ -151,6 +191,17 @@ class Comparison:
                     "variance_reduction": _plain(found.variance_reduction),
                 })  # fmt: skip
         return rows
+
+
+def _difference(
+    metrics: Mapping[str, Sequence[Mapping[str, float]]], stage: FirstStage | None,
+    first: str, second: str, metric: str, comparisons: int,
+) -> PairedDifference:  # fmt: skip
+    a, b = (collect(metrics[name], metric) for name in (first, second))
+    if stage is None:
+        return paired_difference(a, b, comparisons=comparisons)
+    c, d = (collect(stage.metrics[name], metric) for name in (first, second))
+    return paired_difference(a, b, comparisons=comparisons, pilot=(c, d), share=stage.share)
 
 
 def _plain(value: float) -> float | None:
@@ -189,36 +240,73 @@ def _compatibilities(
     }
 
 
-def _headlines(runs: Mapping[str, Sequence[Observations]]) -> dict[str, list[dict[str, float]]]:
-    weights = login_weights(run for replications in runs.values() for run in replications)
+def _headlines(
+    runs: Mapping[str, Sequence[Observations]],
+    mix: Mapping[str, Sequence[Observations]] | None = None,
+) -> dict[str, list[dict[str, float]]]:
+    """Return the metrics of each run, at the mix of methods of `mix` (None: of all runs)."""
+    weights = login_weights(run for some in (mix or runs).values() for run in some)
     return {
         design: [headline(run, weights) for run in replications]
         for design, replications in runs.items()
     }
 
 
+def _needed(metrics: Mapping[str, Sequence[Mapping[str, float]]], share: float) -> int:
+    """Return how many replications tell every difference of designs that matters."""
+    pairs = list(itertools.combinations(metrics, 2))
+    needed = [1]
+    for metric in METRICS.values():
+        for first, second in pairs:
+            a, b = (collect(metrics[name], metric.name) for name in (first, second))
+            needed.append(replications_needed(
+                [y - x for x, y in zip(a, b, strict=True)], metric.threshold,
+                share=share, comparisons=len(pairs),
+            ))  # fmt: skip
+    return min(max(needed), MOST_REPLICATIONS)
+
+
 def _replicate(
     scenario: Scenario, options: Options, weighed: Candidates, root: Path,
     progress: Callable[[str, float], None],
-) -> tuple[dict[str, list[Observations]], dict[str, list[dict[str, float]]]]:  # fmt: skip
-    """Run all replications, or as many as the stopping rule asks for."""
-    count = options.replications or FIRST_BATCH
-    while True:
-        found = run_tasks(
-            _tasks(scenario, options, weighed, range(count)), root,
-            workers=options.crew,
+) -> tuple[
+    dict[str, list[Observations]], dict[str, list[dict[str, float]]], FirstStage | None
+]:  # fmt: skip
+    """Run all replications, or as many as the first stage says (Stein 1945).
+
+    The first stage is a few samples of the space, beside its first replication; of a small space it
+    is the first replications themselves.
+    """
+
+    def run(tasks: list[Task]) -> list[Observations]:
+        return run_tasks(
+            tasks, root, workers=options.crew,
             progress=lambda share: progress("comparison", share),
         )  # fmt: skip
-        runs = _by_name(weighed, found)
-        metrics = _headlines(runs)
-        series = [
-            collect(rows, metric)
-            for rows in metrics.values()
-            for metric in ("user_wait", "machine_latency")
-        ]
-        if options.replications or precise_enough(series) or count >= MOST_REPLICATIONS:
-            return runs, metrics
-        count += 1
+
+    def whole(replications: range) -> list[Task]:
+        return _tasks(scenario, options, weighed, replications)
+
+    if options.replications:
+        runs = _by_name(weighed, run(whole(range(options.replications))))
+        return runs, _headlines(runs), None
+    accesses = len(build_space(scenario, seed=options.seed, scale=options.scale).accesses)
+    share = min(1.0, FIRST_ACCESSES / max(1, accesses))
+    if share < 1:
+        small = Options(**{**_fields(options), "scale": options.scale * share, "trace": False})
+        numbers = range(FIRST_NUMBER, FIRST_NUMBER + FIRST_STAGE)
+        begun = whole(range(1))
+        found = run([*begun, *_tasks(scenario, small, weighed, numbers)])
+        runs, first = (
+            _by_name(weighed, part) for part in (found[: len(begun)], found[len(begun) :])
+        )
+    else:
+        runs = first = _by_name(weighed, run(whole(range(FIRST_STAGE))))
+    needed = _needed(_headlines(first, runs), share)
+    if needed > len(next(iter(runs.values()))):
+        runs = _by_name(weighed, run(whole(range(needed))))
+    stage = FirstStage(share, first, _headlines(first, runs))
+    return runs, _headlines(runs), stage
 
 
 def _sweep(
@@ -311,7 +399,7 @@ def run_comparison(
     keep = _Folder() if out is None else None
     folder = keep.path if keep else Path(str(out))
     root = folder / "observations"
-    runs, metrics = _replicate(loaded, chosen, weighed, root, report)
+    runs, metrics, first_stage = _replicate(loaded, chosen, weighed, root, report)
     sweep = _sweep(loaded, chosen, weighed, root, report)
     found = _weighed(loaded, chosen, weighed, runs, metrics, report, folder, begin)
     sensitivity = None
@@ -321,7 +409,10 @@ def run_comparison(
             progress=lambda share: report("sensitivity", share),
         )  # fmt: skip
     wall = time.perf_counter() - begin
-    return replace(found, sweep=sweep, sensitivity=sensitivity, wall_seconds=wall, _keep=keep)
+    return replace(
+        found, first_stage=first_stage, sweep=sweep, sensitivity=sensitivity, wall_seconds=wall,
+        _keep=keep,
+    )  # fmt: skip
 
 
 def compare_runs(
@@ -369,6 +460,7 @@ def _weighed(
         candidates=weighed,
         runs=runs,
         metrics=metrics,
+        first_stage=None,
         compatibility=_compatibilities(scenario, weighed, options.scale),
         costs={
             name: design_cost(each.design, scenario, each.policy) for name, each in weighed.items()

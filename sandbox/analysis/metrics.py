@@ -13,7 +13,7 @@ from sandbox.observations.observations import Observations
 
 __all__ = [
     "CANNOT_CONNECT", "COMPARED", "METRICS", "Metric", "collect", "headline", "latency",
-    "login_weights",
+    "login_weights", "mean_latency",
 ]  # fmt: skip
 
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
@@ -67,11 +67,16 @@ def latency(observations: Observations, method: str, measure: str) -> dict[str, 
     mine = logins[(logins["method"] == method) & (logins["measure"] == measure)]
     counts = mine.groupby("seconds")["count"].sum()
     result = {name: _quantile(counts, q) for name, q in QUANTILES.items()}
+    result["mean"] = mean_latency(observations, method, measure)
+    return result
+
+
+def mean_latency(observations: Observations, method: str, measure: str) -> float:
+    """Return the mean of the logins of a method, s, as `latency` does."""
     totals = observations.tables["login_totals"]
     mine = totals[(totals["method"] == method) & (totals["measure"] == measure)]
     count = mine["count"].sum()
-    result["mean"] = float(mine["total_seconds"].sum() / count) if count else math.nan
-    return result
+    return float(mine["total_seconds"].sum() / count) if count else math.nan
 
 
 def _quantile(counts: pd.Series, q: float) -> float:

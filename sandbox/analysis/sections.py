@@ -79,6 +79,18 @@ def _picture(name: str, caption: Text) -> Picture:
     ))  # fmt: skip
 
 
+def _first_stage(summary: Mapping[str, Any]) -> list[tuple[Text, Text]]:
+    stage = summary["first_stage"]
+    if stage is None:
+        return []
+    return [(
+        Text("Premier temps, qui dit leur dispersion et leur nombre",
+             "First stage, which says their spread and their number"),
+        say("{n} réplications, {share} de l'espace", "{n} replications, {share} of the space",
+            n=count(stage["replications"]), share=limit(stage["share"], "share")),
+    )]  # fmt: skip
+
+
 def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
     scenario, options = comparison.scenario, comparison.options
     period = scenario.period
@@ -100,6 +112,7 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
         (Text("Sessions, par réplication", "Sessions, each replication"),
          count(summary["sessions"])),
         (Text("Réplications", "Replications"), count(summary["replications"])),
+        *_first_stage(summary),
         (Text("Règle de connexion", "Login policy"), enumerate_texts([
             say("{label} ({name})", "{label} ({name})", name=policy.name,
                 label=Text(policy.label, policy.english))
@@ -163,9 +176,11 @@ METHOD_NOTES = [
          "Common random numbers: each draw is a function of seed, entity and step. The same event "
          "has the same draw under each design; the correlation and variance reduction reached are "
          "in the table of paired differences."),
-    Text("Les intervalles sont de Student, sur les réplications ; jamais sur des sessions "
-         "corrélées. Les quantiles sont calculés par réplication, puis moyennés.",
-         "Intervals are Student's, over replications; never over correlated sessions. Quantiles "
+    Text("Les intervalles sont de Student, sur les réplications, ou de Stein quand un premier "
+         "temps a dit combien il en fallait ; jamais sur des sessions corrélées. Les quantiles "
+         "sont calculés par réplication, puis moyennés.",
+         "Intervals are Student's, over replications, or Stein's when a first stage said how many "
+         "it took; never over correlated sessions. Quantiles "
          "are taken in each replication, then averaged."),
     Text("Chaque réplication tire d'autres personnes (qui a quel logiciel, quel pare-feu) et "
          "d'autres jours, les mêmes sous chaque design : les intervalles disent le hasard de "

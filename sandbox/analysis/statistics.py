@@ -1,4 +1,4 @@
-"""Intervals over replications: Student's, paired, with Bonferroni; and when to stop replicating."""
+"""Intervals over replications: Student's or Stein's, paired, with Bonferroni; how many it takes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-__all__ = ["Estimate", "PairedDifference", "estimate", "paired_difference", "precise_enough"]
+__all__ = ["Estimate", "PairedDifference", "estimate", "paired_difference", "replications_needed"]
 
 LEVEL = 0.95
-FEWEST = 3
-RELATIVE_HALF_WIDTH = 0.05
-LOOK_AHEAD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,57 +52,81 @@ class PairedDifference:
     variance_reduction: float
 
 
-def estimate(values: Sequence[float], *, level: float = LEVEL) -> Estimate:
-    """Return the mean and Student's interval over replications (one value each)."""
+def estimate(
+    values: Sequence[float], *, level: float = LEVEL,
+    pilot: Sequence[float] = (), share: float = 1.0,
+) -> Estimate:  # fmt: skip
+    """Return the mean over replications (one value each) and its interval.
+
+    Without a pilot it is Student's. With one it is Stein's (1945): the spread is that of the first
+    stage, which alone decided how many replications there are, and the interval holds the truth as
+    often as it says however many they were.
+
+    Args:
+        pilot: the values of the first stage.
+        share: size of the space in the first stage, of that in `values`; variance goes with its
+            inverse, as that of any mean over independent people does.
+    """
     data = np.asarray([v for v in values if not math.isnan(v)], dtype=float)
+    first = np.asarray([v for v in pilot if not math.isnan(v)], dtype=float)
     n = len(data)
     if n == 0:
         return Estimate(math.nan, math.nan, 0)
-    if n == 1:
-        return Estimate(float(data[0]), math.nan, 1)
-    t = float(stats.t.ppf((1 + level) / 2, n - 1))
-    return Estimate(float(data.mean()), t * float(data.std(ddof=1)) / math.sqrt(n), n)
+    spread = first if len(pilot) else data
+    if len(spread) < 2:
+        return Estimate(float(data.mean()), math.nan, n)
+    size = n / share if len(pilot) else n
+    half = _quantile(len(spread), level) * float(spread.std(ddof=1)) / math.sqrt(size)
+    return Estimate(float(data.mean()), half, n)
+
+
+def _quantile(n: int, level: float) -> float:
+    """Return Student's quantile for an interval from n values."""
+    return float(stats.t.ppf((1 + level) / 2, n - 1))
+
+
+def replications_needed(
+    pilot: Sequence[float], threshold: float, *, share: float = 1.0, comparisons: int = 1
+) -> int:
+    """Return how many replications bring the half-width under what matters (Stein 1945).
+
+    Args:
+        pilot, share: as in `estimate`.
+        threshold: the largest half-width wanted, in the unit of the values.
+        comparisons: how many differences are judged together (Bonferroni).
+    """
+    level = 1 - (1 - LEVEL) / comparisons
+    one = estimate([0.0], level=level, pilot=pilot, share=share).half_width
+    return 1 if math.isnan(one) else max(1, math.ceil((one / threshold) ** 2))
 
 
 def paired_difference(
-    first: Sequence[float], second: Sequence[float], *, comparisons: int = 1
-) -> PairedDifference:
+    first: Sequence[float], second: Sequence[float], *, comparisons: int = 1,
+    pilot: tuple[Sequence[float], Sequence[float]] = ((), ()), share: float = 1.0,
+) -> PairedDifference:  # fmt: skip
     """Compare two designs over the same replications.
 
     Args:
         comparisons: how many differences are judged together (Bonferroni).
+        pilot: the values of both in the first stage; see `estimate`.
+        share: as in `estimate`.
     """
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     both = ~(np.isnan(a) | np.isnan(b))
     a, b = a[both], b[both]
-    difference = estimate((b - a).tolist(), level=1 - (1 - LEVEL) / comparisons)
+    c, d = (np.asarray(values, dtype=float) for values in pilot)
+    difference = estimate(
+        (b - a).tolist(), level=1 - (1 - LEVEL) / comparisons, pilot=(d - c).tolist(), share=share
+    )
     significant: bool | None = None
     if not math.isnan(difference.half_width):
         significant = abs(difference.mean) > difference.half_width
     correlation = reduction = math.nan
+    if len(c):
+        a, b = c[~(np.isnan(c) | np.isnan(d))], d[~(np.isnan(c) | np.isnan(d))]
     if len(a) > 1 and a.std() > 0 and b.std() > 0:
         correlation = float(np.corrcoef(a, b)[0, 1])
         paired = float((b - a).var(ddof=1))
         if paired > 0:
             reduction = float(a.var(ddof=1) + b.var(ddof=1)) / paired
     return PairedDifference(difference, significant, correlation, reduction)
-
-
-def precise_enough(series: Sequence[Sequence[float]]) -> bool:
-    """Tell whether replications suffice for every series (one value per replication each).
-
-    The half-width must be within 5 % of the mean at some number of replications, 3 or more, and
-    have stayed so for 5 more (Hoad, Robinson and Davies 2010).
-    """
-    return all(_stays_precise(values) for values in series)
-
-
-def _stays_precise(values: Sequence[float]) -> bool:
-    n = len(values)
-    if n < FEWEST + LOOK_AHEAD:
-        return False
-    for count in range(n - LOOK_AHEAD, n + 1):
-        found = estimate(values[:count])
-        if found.half_width > RELATIVE_HALF_WIDTH * abs(found.mean):
-            return False
-    return True

@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.incidents import Loss
-from sandbox.analysis.metrics import METRICS, collect, latency
+from sandbox.analysis.metrics import METRICS, latency, mean_latency
 from sandbox.analysis.statistics import estimate
 from sandbox.observations.observations import Observations
 from sandbox.space.compatibility import Part
@@ -32,11 +32,13 @@ def _plain(value: float) -> float | None:
     return None if math.isnan(value) or math.isinf(value) else round(value, 9)
 
 
-def _latency(runs: list[Observations], method: str, measure: str) -> dict[str, Any]:
+def _latency(comparison: Comparison, design: str, method: str, measure: str) -> dict[str, Any]:
     """Return quantiles and mean, each a mean over replications, and the mean's interval."""
-    rows = [latency(run, method, measure) for run in runs]
+    rows = [latency(run, method, measure) for run in comparison.runs[design]]
     found = {name: estimate([row[name] for row in rows]) for name in QUANTILES}
-    interval = found["mean"].interval
+    interval = comparison.estimate_of(
+        design, lambda run: mean_latency(run, method, measure)
+    ).interval
     return {name: _plain(value.mean) for name, value in found.items()} | {
         "ci95": None if interval is None else [_plain(end) for end in interval]
     }
@@ -210,7 +212,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
         candidate = comparison.candidates[name]
         metrics = {}
         for metric in METRICS:
-            found = estimate(collect(comparison.metrics[name], metric))
+            found = comparison.estimate(name, metric)
             ends = found.interval
             metrics[metric] = {
                 "mean": _plain(found.mean),
@@ -234,7 +236,8 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
             "compatibility": _compatibility(comparison, name),
             "auth_latency_seconds": {
                 str(method): {
-                    measure: _latency(runs, str(method), measure) for measure in MEASURES
+                    measure: _latency(comparison, name, str(method), measure)
+                    for measure in MEASURES
                 }
                 for method in Method
             },
@@ -245,13 +248,16 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
     sent = [
         int(run.tables["sessions"].query("protocol == 'smtp'")["sessions"].sum()) for run in first
     ]
-    sensitivity = comparison.sensitivity
+    sensitivity, stage = comparison.sensitivity, comparison.first_stage
     return {
         "scenario": comparison.scenario.name,
         "seed": comparison.options.seed,
         "scale": comparison.options.scale,
         "engine": comparison.options.engine,
         "replications": len(first),
+        "first_stage": None if stage is None else {
+            "replications": len(next(iter(stage.runs.values()))), "share": stage.share,
+        },
         "mailboxes": int(comparison.space.mailboxes.sum()),
         "accesses": len(comparison.space.accesses),
         "accesses_simulated": int(first[0].about["accesses"]),

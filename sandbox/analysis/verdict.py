@@ -121,14 +121,20 @@ def _standing_of_access(summary: Summary) -> Text:
 
 def _scope(summary: Summary) -> Line:
     replications, scale = summary["replications"], summary["scale"]
+    stage = summary["first_stage"]
+    small = stage is not None and stage["share"] < FULL
     how = (
-        say("{n} réplications ; un écart est dit net quand son intervalle apparié à 95 % "
+        say("{n} réplications{small} ; un écart est dit net quand son intervalle apparié à 95 % "
             "(corrigé de Bonferroni) exclut 0, établi s'il ne dépend en outre d'aucune valeur "
             "provisoire",
-            "{n} replications; a difference is called clear when its paired 95% interval "
+            "{n} replications{small}; a difference is called clear when its paired 95% interval "
             "(Bonferroni) leaves out 0, established when no placeholder enters it either",
-            n=count(replications))
-        if replications > 1
+            n=count(replications), small=say(
+                " (et {k} d'un échantillon de {share}, qui en donnent la dispersion)",
+                " (and {k} of a sample of {share}, which tell their spread)",
+                k=count(stage["replications"]), share=limit(stage["share"], "share"),
+            ) if small else Text("", ""))
+        if replications > 1 or small
         else Text("une seule réplication : pas d'intervalle, les écarts sont observés, non établis",
                   "one replication only: no interval, differences are observed, not established")
     )  # fmt: skip

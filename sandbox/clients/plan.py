@@ -139,7 +139,8 @@ class Intent:
         until: when software that keeps its connections closes them.
         rounds: its attempts, one or more: the further ones by a person who waits, or by software
             that is refused.
-        tries: how many attempts a person makes who waits.
+        tries: how many attempts are made.
+        attended: whether a person waits for it.
         letter: what is sent.
         extras: further connections that its software opens once it is in, one round each.
         then: what is sent after it, in a session of its own.
@@ -152,6 +153,7 @@ class Intent:
     until: float
     rounds: tuple[Round, ...]
     tries: int = 1
+    attended: bool = False
     letter: Letter | None = None
     extras: tuple[Round, ...] = ()
     then: Intent | None = None
@@ -160,11 +162,6 @@ class Intent:
     def protocol(self) -> str:
         """Smtp where something is sent, else imap."""
         return "smtp" if self.kind == "send" else "imap"
-
-    @property
-    def attended(self) -> bool:
-        """Whether a person waits for it."""
-        return self.tries > 1 or self.kind == "open"
 
     @classmethod
     def of(cls, tree: Tree) -> Intent:

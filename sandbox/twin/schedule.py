@@ -306,6 +306,7 @@ class _Draws:
                 self._round(access, key, each, away=kind is Kind.ALONE) for each in range(count)
             ),
             tries=tries,
+            attended=waits,
             letter=letter,
             extras=tuple(
                 self._round(access, mix(key, (EXTRA << 8) + each), 0, away=False)

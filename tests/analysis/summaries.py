@@ -90,7 +90,8 @@ def summary(
         }  # fmt: skip
     return {
         "scenario": "essai", "seed": 1, "scale": scale, "engine": "fast",
-        "replications": replications, "messages": 1000, "sessions": 5000, "designs": designs,
+        "first_stage": None, "replications": replications, "messages": 1000, "sessions": 5000,
+        "designs": designs,
         "paired": paired, "sensitivity": copy.deepcopy(sensitivity),
         "assumptions": assumptions if assumptions is not None else [
             {"key": "costs.day_rate", "knowledge": "published"},

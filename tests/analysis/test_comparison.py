@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -208,18 +207,33 @@ def test_a_sweep_gives_a_row_for_each_value_design_and_metric() -> None:
     assert len(found.sweep) == 2 * len(COMPARED)
 
 
-def test_replications_are_added_until_they_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first batch of eight, then one by one, each time judged on all of them."""
-    judged: list[int] = []
+def test_a_small_space_is_its_own_first_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "FIRST_STAGE", 3)
+    monkeypatch.setattr(comparison, "_needed", lambda _metrics, _share: 4)
+    found = compare(small_scenario(), workers=1, sensitivity=False)
+    assert found.first_stage is not None
+    assert found.first_stage.share == 1
+    assert {len(runs) for runs in found.first_stage.runs.values()} == {3}
+    assert {len(runs) for runs in found.runs.values()} == {4}
 
-    def enough(series: Sequence[Sequence[float]]) -> bool:
-        judged.append(len(series[0]))
-        return len(series[0]) == 10
 
-    monkeypatch.setattr(comparison, "precise_enough", enough)
-    found = compare(small_scenario(), replications=None, workers=1, sensitivity=False)
-    assert judged == [8, 9, 10]
-    assert {len(runs) for runs in found.runs.values()} == {10}
+def test_samples_of_a_large_space_say_how_many_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "FIRST_STAGE", 3)
+    monkeypatch.setattr(comparison, "FIRST_ACCESSES", 25)
+    monkeypatch.setattr(comparison, "_needed", lambda _metrics, _share: 1)
+    found = compare(small_scenario(), workers=1, sensitivity=False)
+    stage = found.first_stage
+    assert stage is not None
+    assert stage.share == pytest.approx(25 / len(found.space.accesses))
+    assert {run.about["replication"] for runs in stage.runs.values() for run in runs} == {
+        comparison.FIRST_NUMBER + n for n in range(3)
+    }
+    assert {len(runs) for runs in found.runs.values()} == {1}
+    summary = found.summary
+    assert summary["first_stage"] == {"replications": 3, "share": stage.share}
+    for design in summary["designs"].values():
+        low, high = design["metrics"]["machine_latency"]["ci95"]
+        assert low < design["metrics"]["machine_latency"]["mean"] < high
 
 
 @pytest.mark.parametrize(

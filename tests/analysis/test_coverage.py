@@ -59,3 +59,19 @@ def test_the_same_people_in_both_designs_make_differences_surer() -> None:
 
 def test_exclusion_has_an_interval() -> None:
     assert all(estimate(row).half_width > 0 for row in shares()[0].tolist())
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_samples_tell_how_a_larger_space_varies(design: str) -> None:
+    """A first stage of five at a tenth, one replication of four tenths, other people."""
+    scenario, found = load_scenario("demo"), np.empty(SEEDS)
+    for seed in range(SEEDS):
+        space = build_space(scenario, seed=seed, scale=4 * SCALE, replication=REPLICATIONS)
+        found[seed] = (barriers(space, scenario.design(design), scenario.policy()) >= 0).mean()
+    pilots = shares()[DESIGNS.index(design)]
+    intervals = [
+        estimate([value], pilot=pilot, share=0.25)
+        for value, pilot in zip(found.tolist(), pilots.tolist(), strict=True)
+    ]
+    held = sum(abs(each.mean - found.mean()) <= each.half_width for each in intervals)
+    assert FEWEST <= held <= MOST

@@ -16,6 +16,7 @@ from sandbox.simulation.queues import Watch, slot_queue
 from sandbox.space.candidates import candidates
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.scenario import Scenario
+from sandbox.workers.spread import Workers
 
 
 @pytest.mark.parametrize("knee", [0.07, 0.4, 1.0, 1.7, 9.3, 31.0])
@@ -62,7 +63,7 @@ def test_the_knee_of_an_m_m_c_is_where_erlang_puts_it(servers: int, wait: float)
 def found(changes: dict[str, float], design: str = "multi-endpoint") -> tuple[float, str | None]:
     scenario = small(changes)
     weighed = list(candidates(scenario, [design]).values())
-    result = headroom_of(scenario, weighed, seed=3, workers=1)[design]
+    result = headroom_of(scenario, weighed, seed=3, workers=Workers(1))[design]
     return result.multiplier, result.breach.part if result.breach else None
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from sandbox.analysis.statistics import estimate, paired_difference, precise_enough
+from sandbox.analysis.statistics import estimate, paired_difference, replications_needed
 
 NAN = math.nan
 
@@ -87,27 +86,48 @@ def test_a_difference_is_significant_when_its_interval_leaves_out_zero(
     assert paired_difference(first, second).significant is significant
 
 
-def steady(n: int, spread: float) -> list[float]:
-    """Return n values around 100 that go up and down by `spread`."""
-    return [100 + spread * (-1) ** k for k in range(n)]
+SHARE, PILOT, SPREAD = 0.25, 8, 2.0
 
 
-@pytest.mark.parametrize(
-    ("series", "enough"),
-    [
-        ([steady(7, 0.1)], False),  # three, and five more: eight
-        ([steady(8, 0.1)], True),
-        ([steady(8, 20)], False),
-        ([steady(8, 0.1), steady(8, 20)], False),  # every series counts
-        ([[*steady(7, 0.1), 300.0]], False),  # the last one upsets it
-        ([[500.0, *steady(11, 0.1)]], False),  # a wild start is not forgotten
-        ([steady(60, 10)], True),
-        ([[0.0] * 8], True),  # nothing ever happens: known exactly
-    ],
-    ids=str,
-)
-def test_replications_stop_when_the_interval_has_stayed_within_five_percent(
-    series: Sequence[Sequence[float]], enough: bool
-) -> None:
-    """Hoad, Robinson and Davies (2010), simulation.md §2.3 rule 5."""
-    assert precise_enough(series) is enough
+def stein(rng: np.random.Generator, threshold: float) -> tuple[float, float]:
+    """Return mean and half-width of what two stages find around 10."""
+    pilot = rng.normal(10, SPREAD / math.sqrt(SHARE), size=PILOT).tolist()
+    needed = replications_needed(pilot, threshold, share=SHARE)
+    values = rng.normal(10, SPREAD, size=needed).tolist()
+    found = estimate(values, pilot=pilot, share=SHARE)
+    assert found.replications == needed
+    return found.mean, found.half_width
+
+
+@pytest.mark.parametrize("threshold", [0.5, 2.0, 20.0])
+def test_two_stages_cover_as_often_as_they_say_within_the_threshold(threshold: float) -> None:
+    """Stein (1945): as many replications as the first stage asks for, from one to hundreds."""
+    rng = np.random.default_rng(1)
+    found = [stein(rng, threshold) for _ in range(2000)]
+    assert max(half for _, half in found) <= threshold
+    covered = sum(abs(mean - 10) <= half for mean, half in found) / 2000
+    assert abs(covered - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 2000)
+
+
+def test_a_stage_that_never_varies_asks_for_one() -> None:
+    assert replications_needed([3.0] * PILOT, 0.1) == 1
+
+
+def test_a_stage_without_values_asks_for_one_and_gives_no_interval() -> None:
+    assert replications_needed([NAN] * PILOT, 0.1) == 1
+    assert estimate([3.0], pilot=[NAN] * PILOT).interval is None
+
+
+def test_more_comparisons_ask_for_more() -> None:
+    pilot = [1.0, 2.0, 3.0, 4.0]
+    assert replications_needed(pilot, 0.5, comparisons=6) > replications_needed(pilot, 0.5)
+
+
+def test_a_paired_difference_takes_its_spread_from_the_first_stage() -> None:
+    found = paired_difference([10.0], [11.0], pilot=(FIRST, SECOND), share=SHARE)
+    whole = paired_difference(FIRST, SECOND)
+    assert found.difference.mean == 1.0
+    assert found.difference.half_width == pytest.approx(
+        whole.difference.half_width * math.sqrt(len(FIRST) * SHARE)
+    )
+    assert found.correlation == whole.correlation

@@ -6,6 +6,7 @@ import base64
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from sandbox.live.cli_mail import harmless, shown
 from sandbox.live.mailer import choose
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
-from tests.command import PROGRAM, Finished, mss
+from tests.command import Finished, mss
+from tests.test_cli import WITHOUT_SCIENCE
 
 ROOT = Path(__file__).parents[2]
 UP = (
@@ -28,7 +30,7 @@ UP = (
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*PROGRAM, *arguments], cwd=ROOT, text=True,
+        [sys.executable, "-c", WITHOUT_SCIENCE, *arguments], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 

@@ -1,0 +1,150 @@
+"""What this machine takes for each step of a login and of mail, as measured; and its file."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from sandbox.space.errors import UserError
+
+__all__ = ["STEPS", "Calibration", "Measured", "machine_of", "measured", "read_calibration"]
+
+# Every step that is measured: what it is.
+STEPS: dict[str, str] = {
+    "tls_full": "TCP, full TLS handshake, greeting",
+    "tls_resumed": "TCP, resumed TLS handshake, greeting",
+    "tls_mutual": "TCP, full TLS handshake with the client's certificate, greeting",
+    "login_totp": "the same as tls_full, PLAIN with password and code, LOGOUT",
+    "login_certificate": "the same as tls_mutual, EXTERNAL: OCSP or cache, directory, LOGOUT",
+    "login_ecps": "the same as tls_full, PLAIN held by CIBA; the telephone answers at once, LOGOUT",
+    "read": "the same as login_totp, and a look into INBOX with one new message",
+    "submit": "login_totp over SMTP, and one message of 10 kB to a mailbox of the same operator",
+    "relay": "the same, to a mailbox of another operator: relayed and stored there",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Durations of one step, s.
+
+    Attributes:
+        processor: mean processor time of the servers; low, high: its 95 % interval.
+        wall: mean time that a client sees on an idle server.
+        p50, p95: of that time.
+        variation: its coefficient of variation.
+        count: how often.
+    """
+
+    processor: float
+    low: float
+    high: float
+    wall: float
+    p50: float
+    p95: float
+    variation: float
+    count: int
+
+
+def measured(processor: Sequence[float], wall: Sequence[float]) -> Measured:
+    """Return the figures of a step.
+
+    Args:
+        processor: mean of each block, s; blocks are alike and follow one another.
+        wall: of each single time, s.
+    """
+    blocks, times = np.array(processor), np.array(wall)
+    half = 0.0
+    if len(blocks) > 1:
+        error = blocks.std(ddof=1) / np.sqrt(len(blocks))
+        half = float(stats.t.ppf(0.975, len(blocks) - 1) * error)
+    mean = float(blocks.mean())
+    return Measured(
+        processor=mean,
+        low=max(0.0, mean - half),
+        high=mean + half,
+        wall=float(times.mean()),
+        p50=float(np.quantile(times, 0.5)),
+        p95=float(np.quantile(times, 0.95)),
+        variation=float(times.std() / times.mean()),
+        count=len(times),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was measured on a machine.
+
+    Attributes:
+        machine: processor, cores, python, load_average, date.
+        servers: event loops that the servers of a space share, hence how many of them work at once.
+        steps: by name, those of STEPS.
+    """
+
+    machine: Mapping[str, Any]
+    servers: int
+    steps: Mapping[str, Measured]
+
+    def write(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        lines = ["# mss-sandbox calibrate; seconds", "", "[machine]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in self.machine.items()]
+        lines += ["", "[structure]", f"servers = {self.servers}"]
+        for name, step in self.steps.items():
+            lines += ["", f"# {STEPS[name]}", f"[steps.{name}]"]
+            lines += [f"{key} = {_toml(getattr(step, key))}" for key in Measured.__slots__]
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        partial.replace(path)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.9f}"
+    return str(value) if isinstance(value, int) else '"' + str(value).replace('"', "'") + '"'
+
+
+def machine_of() -> dict[str, Any]:
+    """Return which machine this is, and how busy."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    return {
+        "processor": processor,
+        "cores": os.cpu_count() or 1,
+        "python": platform.python_version(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+    }
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read what `write` wrote.
+
+    Raises:
+        UserError: no such file, or not a whole calibration.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        steps = {name: Measured(**tree["steps"][name]) for name in STEPS}
+        found = Calibration(tree["machine"], int(tree["structure"]["servers"]), steps)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
+        raise UserError(
+            "ce n'est pas une calibration entière ; en faire une avec",
+            "not a whole calibration; make one with",
+            where=path,
+            then=f"mss-sandbox calibrate --out {path}",
+        ) from None
+    if found.servers < 1 or any(not s.wall > 0 for s in steps.values()):
+        raise UserError("des durées de 0", "durations of 0", where=path)
+    return found

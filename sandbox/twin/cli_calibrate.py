@@ -1,0 +1,63 @@
+"""`mss-sandbox calibrate`: what this machine takes for each step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.twin.calibration import STEPS, Calibration
+from sandbox.twin.measuring import calibrate as run_calibration
+
+__all__ = ["calibrate"]
+
+
+def show(found: Calibration) -> None:
+    """Print the steps, in milliseconds."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("étape / step", no_wrap=True)
+    for heading in ("processeur\nprocessor", "±", "mur / wall\nmean", "p50", "p95"):
+        table.add_column(heading, justify="right")
+    for name in STEPS:
+        step = found.steps[name]
+        half = (step.high - step.low) / 2
+        values = (step.processor, half, step.wall, step.p50, step.p95)
+        table.add_row(name, *(f"{1000 * value:.2f}" for value in values))
+    console = Console(width=80, highlight=False)
+    machine = found.machine
+    console.print(
+        f"{machine['processor']}, {machine['cores']} cœurs / cores, Python {machine['python']},"
+        f" charge / load {machine['load_average']}; ms"
+    )
+    console.print(table)
+
+
+@click.command()
+@click.argument("scenario", default="demo")
+@click.option(
+    "--blocks",
+    type=click.IntRange(2, 100),
+    default=8,
+    show_default=True,
+    help="Blocs de cinq mesures, par étape. / Blocks of five, for each step.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("calibration.toml"),
+    show_default=True,
+    help="Fichier écrit. / File written.",
+)
+def calibrate(scenario: str, blocks: int, out: Path) -> None:
+    """Mesure chaque étape sur cette machine. / Measures each step on this machine.
+
+    Brings up a space that does nothing else, and measures what TLS, logins and mail take: processor
+    of the servers and time of the client, with intervals. Leave the machine alone meanwhile.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    found = run_calibration(scenario, blocks=blocks, show=lambda name: click.echo(name, err=True))
+    found.write(out)
+    show(found)
+    click.echo(f"\n{out}")

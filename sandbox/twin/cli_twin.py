@@ -1,0 +1,135 @@
+"""`mss-sandbox twin`: how far the simulation is from what really happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.space.errors import EXIT_INTERRUPTED
+from sandbox.space.loader import load_scenario
+from sandbox.twin.calibration import read_calibration
+from sandbox.twin.display import showing
+from sandbox.twin.measuring import calibrate
+from sandbox.twin.minutes import duration_of, instant_of
+from sandbox.twin.replay import Wanted
+from sandbox.twin.schedule import Window
+from sandbox.twin.twins import Twin, run_twin
+
+__all__ = ["twin"]
+
+VERDICTS = {
+    "within": "la simulation prédit dans les buts / within the goals",
+    "outside": "hors des buts, voir missed / outside the goals, see missed",
+    "undecided": "trop peu de connexions pour juger / too few logins to tell",
+}
+
+
+def _show(found: Twin) -> None:
+    """Print predicted and measured, ms; what is beyond the goals is marked."""
+    console = Console(width=90, highlight=False)
+    for level in found.levels:
+        limit = "  clients !" if level.clients_were_the_limit else ""
+        console.print(f"\n[bold]charge / load {level.load:.0%}[/bold]{limit}")
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in ("", "n", "", "prédit\npredicted", "mesuré\nmeasured", "±", "écart\nerror"):
+            table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+        for row in level.rows:
+            if row.predicted is None or row.measured is None:
+                continue
+            half = "" if row.ci95 is None else f"{500 * (row.ci95[1] - row.ci95[0]):.1f}"
+            error = "" if row.relative_error is None else f"{row.relative_error:+.0%}"
+            table.add_row(
+                f"{row.design} {row.method} {row.measure}", str(row.count), row.statistic,
+                f"{1000 * row.predicted:.1f}", f"{1000 * row.measured:.1f}", half,
+                error + (" !" if row.missed else "" if row.judged else " ?"),
+            )  # fmt: skip
+        console.print(table)
+    console.print("\n[dim]ms ; ! : hors du but / beyond the goal ; ? : trop peu / too few[/dim]")
+    console.print(f"{found.verdict}: {VERDICTS[found.verdict]}")
+
+
+@click.command()
+@click.argument("scenario", default="demo")
+@click.option(
+    "--design",
+    "designs",
+    multiple=True,
+    help="Architecture, répétable. / Design, repeatable.",
+)
+@click.option("--login-policy", metavar="NAME", help="Règle de connexion. / Login policy.")
+@click.option(
+    "--levels",
+    type=click.IntRange(1, 20),
+    default=4,
+    show_default=True,
+    help="Charges, jusqu'à 80 % de la saturation. / Loads, up to 80 % of saturation.",
+)
+@click.option(
+    "--from", "begin", default="lundi 08:45", show_default=True,
+    help="Première minute. / First minute.",
+)  # fmt: skip
+@click.option(
+    "--for", "length", default="1h", show_default=True,
+    help="Combien de temps du scénario. / How long.",
+)  # fmt: skip
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=0.3,
+    show_default=True,
+    help="Part des BAL et des messages. / Share of mailboxes and messages.",
+)
+@click.option("--operators", type=click.IntRange(1), default=2, show_default=True,
+              help="Opérateurs vivants. / Live operators.")  # fmt: skip
+@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True,
+              help="Processus de clients. / Processes of clients.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True,
+              help="Graine. / Seed.")  # fmt: skip
+@click.option(
+    "--calibration",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Fichier de calibrate ; sans lui, mesurée d'abord. / Without it, measured first.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Dossier de sortie ; défaut : out/SCÉNARIO-twin. / Output folder.",
+)
+def twin(
+    scenario: str, designs: tuple[str, ...], login_policy: str | None, levels: int, begin: str,
+    length: str, scale: float, operators: int, processes: int, seed: int,
+    calibration: Path | None, out: Path | None,
+) -> None:  # fmt: skip
+    """Confronte la simulation aux sockets. / Compares the simulation with real sockets.
+
+    The same minutes of a scenario in virtual time and on sockets, at several loads; the simulation
+    knows the machine by its calibration alone. Writes twin.json. Exit codes: 0 within the goals (10
+    % on mean and p50, 15 % on p95), 1 outside, 3 interrupted.
+    """
+    loaded = load_scenario(scenario)
+    folder = out or Path("out") / f"{loaded.name}-twin"
+    wanted = Wanted(
+        scenario=str(Path(scenario).absolute()) if Path(scenario).is_file() else scenario,
+        designs=designs or (loaded.compare[0],), login_policy=login_policy,
+        operators=min(operators, loaded.operators.count),
+        window=Window(begin=instant_of(begin, loaded), seconds=duration_of(length)),
+        scale=scale, seed=seed, processes=processes,
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    if calibration is None:
+        known = calibrate(wanted.scenario, show=lambda name: click.echo(name, err=True))
+        known.write(folder / "calibration.toml")
+    else:
+        known = read_calibration(calibration)
+    with showing() as show:
+        found = run_twin(wanted, known, levels=levels, out=folder, show=show)
+    path = found.write(folder)
+    _show(found)
+    click.echo(f"\n{path}")
+    if found.interrupted:
+        raise click.exceptions.Exit(EXIT_INTERRUPTED)
+    if found.verdict != "within":
+        raise click.exceptions.Exit(1)
