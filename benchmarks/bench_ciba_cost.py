@@ -4,7 +4,8 @@ The rows `backends.psc.*` and `processor.password` of data/inputs.csv come from 
 flows goes through one call at a time (authentication request, pending poll, approval, token,
 refresh, introspection), after a warm-up, and the processor time of the Java process is read around
 each. No password is in it: the person proves herself on her telephone.
-Run: python benchmarks/bench_ciba_cost.py (needs .ci/peers-psc; hashes: perl's crypt of the libc).
+Run: python benchmarks/bench_ciba_cost.py (needs .ci/peers-psc; hashes: perl's crypt of the libc,
+and argon2id where argon2-cffi is installed, which nothing else here needs).
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ SETTINGS = {
     "bcrypt, cost 12": "$2b$12$abcdefghijklmnopqrstuu",
     "yescrypt, cost 5 (Debian's default)": "$y$j9T$saltsaltsaltsalt$",
 }
+# Passes, KiB, lanes: what OWASP asks at least; the second choice of RFC 9106.
+ARGON2 = {
+    "argon2id, 19 MiB, 2 passes": (2, 19_456, 1),
+    "argon2id, 64 MiB, 3 passes": (3, 65_536, 4),
+}
 HASH = (
     'my $n = 0; my @b = times; while ((times)[0] - $b[0] < 1) { crypt("secret", $ARGV[0]); $n++ } \
         printf "%.9f %s\\n", ((times)[0] - $b[0]) / $n, substr(crypt("secret", $ARGV[0]), 0, 4)'
@@ -62,6 +68,24 @@ def hash_costs() -> dict[str, float]:
         seconds, start = run.stdout.split()
         if setting.startswith(start[:3]):
             found[name] = float(seconds)
+    return found | argon2_costs()
+
+
+def argon2_costs() -> dict[str, float]:
+    """Return processor seconds of one verification by argon2id, all lanes together."""
+    try:
+        from argon2.low_level import Type, hash_secret, verify_secret
+    except ImportError:
+        print("argon2id: argon2-cffi is not installed")
+        return {}
+    found = {}
+    for name, (passes, kibibytes, lanes) in ARGON2.items():
+        made = hash_secret(b"secret", b"saltsaltsalt", passes, kibibytes, lanes, 32, Type.ID)
+        count, begun = 0, time.process_time()
+        while time.process_time() - begun < 1:
+            verify_secret(made, b"secret", Type.ID)
+            count += 1
+        found[name] = (time.process_time() - begun) / count
     return found
 
 

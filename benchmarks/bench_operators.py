@@ -32,7 +32,7 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import keep
-from benchmarks.mail_load import Imap, Operator, Smtp, chain, idle, message, rate
+from benchmarks.mail_load import Account, Imap, Operator, Smtp, chain, idle, message, rate
 from benchmarks.mail_ours import METHODS, by_method, our_space
 from benchmarks.mail_peers import Side, greenmail, postfix_dovecot
 from benchmarks.processes import cpu_seconds, memory_bytes
@@ -43,7 +43,15 @@ Figures = dict[str, float]
 
 
 async def logins(operator: Operator, pids: tuple[int, ...], seconds: float) -> Figures:
-    """Log in and out by IMAP, a connection each."""
+    """Log in and out by IMAP, a connection each; the first login of an account is not counted.
+
+    By eCPS it waits for the telephone and for the poll after it.
+    """
+
+    async def warm(account: Account) -> None:
+        await (await Imap.login(operator, account)).logout()
+
+    await asyncio.gather(*map(warm, operator.accounts))
 
     async def act(worker: int) -> None:
         accounts = operator.accounts

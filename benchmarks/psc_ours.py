@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from sandbox.psc import BuiltInPeople, Options, Person, Provider, settings_for
+from sandbox.psc import BuiltInPeople, Person, Provider, ProviderOptions, settings_for
 from sandbox.psc.control import control_routes
 from sandbox.psc.store import Store
 from sandbox.psc.web import application
@@ -26,7 +26,7 @@ def main(port: int, profile: str, state: str = "") -> None:
     provider = Provider(
         settings_for(profile, interval=1),
         f"http://127.0.0.1:{port}",
-        options=Options(clients=CLIENTS, people=people, control_secret=SECRET),
+        options=ProviderOptions(clients=CLIENTS, people=people, control_secret=SECRET),
         store=Store(Path(state) if state else None),
     )
     server = HttpServer(app=application(provider, control_routes(provider)), port=port)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from sandbox.analysis.cases import CASES, Case, Family
 from sandbox.analysis.identities import Identity, identities
-from sandbox.analysis.validation import Engine, Plan, Result, measure, plan
+from sandbox.analysis.validation import CaseResult, Engine, RunPlan, measure, plan
 from sandbox.space.errors import UserError
 
 __all__ = ["validate"]
@@ -44,11 +44,11 @@ NAMES = {
 }
 
 
-def _ci(result: Result, quantity: str) -> tuple[float, float]:
+def _ci(result: CaseResult, quantity: str) -> tuple[float, float]:
     return result.estimates[quantity].interval(LEVEL)
 
 
-def _payload(planned: Plan, result: Result, *, agrees: bool) -> dict[str, Any]:
+def _payload(planned: RunPlan, result: CaseResult, *, agrees: bool) -> dict[str, Any]:
     """Return the result of one model, with the documented keys."""
     case = result.case
     parameters = {
@@ -94,7 +94,7 @@ def _table(title: str, columns: tuple[tuple[str, int], ...], *, header: bool = T
     return table
 
 
-def _add(table: Table, result: Result, comparisons: int) -> None:
+def _add(table: Table, result: CaseResult, comparisons: int) -> None:
     for quantity in result.expected:
         low, high = _ci(result, quantity)
         values = (result.expected[quantity], result.estimates[quantity].value, low, high)
@@ -104,7 +104,7 @@ def _add(table: Table, result: Result, comparisons: int) -> None:
         )  # fmt: skip
 
 
-def _all_agree(results: list[Result], comparisons: int) -> bool:
+def _all_agree(results: list[CaseResult], comparisons: int) -> bool:
     return all(
         result.agrees(quantity, comparisons) for result in results for quantity in result.expected
     )

@@ -2,10 +2,10 @@
 
 The servers are those of today. The traffic is multiplied by having as many more people; only those
 who can connect under every design compared count, so that a design gains nothing by keeping people
-out. One working day runs from its quiet night to eleven: software is opened, mail clients connect,
-looks on the clock meet the morning's messages. The multiplier at which the level first breaks at
-some endpoint is found by bisection on a logarithmic scale, for a few samples of the space whose
-capacities are scaled with it; they differ by the sampling error.
+out. One working day runs from its quiet night to noon, past its busiest hour: software is opened,
+mail clients connect, looks on the clock meet the morning's messages. The multiplier at which the
+level first breaks at some endpoint is found by bisection on a logarithmic scale, for a few samples
+of the space whose capacities are scaled with it; they differ by the sampling error.
 
 The level breaks at an endpoint when the 95th percentile of its machine latency exceeds by
 `service.added_latency` what it is on servers that never wait, or when more than `service.refused`
@@ -46,7 +46,7 @@ __all__ = ["Breach", "Headroom", "find_knee", "headroom_of"]
 
 SAMPLE = 12_000  # accesses of one sample at today's traffic
 SAMPLES = 3
-UNTIL = 11  # o'clock
+UNTIL = 12  # o'clock; the busiest hour of a working day is over (docs/model.md)
 LOWEST, HIGHEST = 1 / 16, 32.0  # multipliers tried
 STEPS = 4  # bisections of a factor of two: 4.4 %
 Found = TypeVar("Found")

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from sandbox.analysis.canvas import LANGUAGES
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.plots import Plots
-from sandbox.analysis.sections import Section, sections
+from sandbox.analysis.sections import ReportSection, sections
 from sandbox.analysis.summary import summarise
 from sandbox.analysis.verdict import verdict
 from sandbox.analysis.wording import Text, same
@@ -65,7 +65,7 @@ def _both(text: Text | str) -> Markup:
 
 
 def render_page(
-    comparison: Comparison, images: dict[tuple[str, str], str], parts: Sequence[Section]
+    comparison: Comparison, images: dict[tuple[str, str], str], parts: Sequence[ReportSection]
 ) -> str:
     """Return the page; `images` are addresses of the figures by (name, language)."""
     environment = Environment(

@@ -25,11 +25,11 @@ from sandbox.analysis.wording import (
 if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
-__all__ = ["Picture", "Section", "command", "sections"]
+__all__ = ["ReportPicture", "ReportSection", "command", "sections"]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ReportPicture:
     """A figure: its name, its caption, and what one who cannot see it is told."""
 
     name: str
@@ -38,7 +38,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A section.
 
     Attributes:
@@ -51,7 +51,7 @@ class Section:
     anchor: str
     title: Text
     paragraphs: Sequence[Text] = ()
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[ReportPicture] = ()
     tables: Sequence[Table] = ()
     code: str = ""
     folded: bool = False
@@ -71,8 +71,8 @@ def command(comparison: Comparison) -> str:
     return shlex.join(parts)
 
 
-def _picture(name: str, caption: Text) -> Picture:
-    return Picture(name, caption, say(
+def _picture(name: str, caption: Text) -> ReportPicture:
+    return ReportPicture(name, caption, say(
         "Figure : {caption} Les mêmes nombres sont dans les tableaux de cette section.",
         "Figure: {caption} The same numbers are in the tables of this section.",
         caption=caption,
@@ -91,7 +91,7 @@ def _first_stage(summary: Mapping[str, Any]) -> list[tuple[Text, Text]]:
     )]  # fmt: skip
 
 
-def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
+def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> ReportSection:
     scenario, options = comparison.scenario, comparison.options
     period = scenario.period
     facts: list[tuple[Text, Text]] = [
@@ -161,7 +161,7 @@ def _simulated(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
     table = Table(Text("Ce qui a été simulé.", "What was simulated."),
                   [Text("Grandeur", "Quantity"), Text("Valeur", "Value")],
                   [[head(name), words(value)] for name, value in facts])  # fmt: skip
-    return Section("simulated", Text("Ce qui a été simulé", "What was simulated"), paragraphs,
+    return ReportSection("simulated", Text("Ce qui a été simulé", "What was simulated"), paragraphs,
                    tables=[table])  # fmt: skip
 
 
@@ -184,10 +184,12 @@ METHOD_NOTES = [
          "are taken in each replication, then averaged."),
     Text("Chaque réplication tire d'autres personnes (qui a quel logiciel, quel pare-feu) et "
          "d'autres jours, les mêmes sous chaque design : les intervalles disent le hasard de "
-         "l'échantillon. L'incertitude des entrées n'y est jamais mêlée : la sensibilité et les "
-         "vues basse et haute des coûts la montrent.",
+         "l'échantillon (trop étroits pour ce qui tient à quelques grands sites, d'où un calcul "
+         "sans intervalle de qui peut se connecter). L'incertitude des entrées n'y est jamais "
+         "mêlée : la sensibilité et les vues basse et haute des coûts la montrent.",
          "Each replication draws other people (who has which software, which firewall) and other "
-         "days, the same under each design: intervals tell the chance of sampling. The "
+         "days, the same under each design: intervals tell the chance of sampling (too narrow for "
+         "what hangs on few large sites: who can connect is computed, without interval). The "
          "uncertainty of inputs is never mixed in: sensitivity and the low and high views of "
          "costs show it."),
     Text("Familles de comparaisons : pour chaque mesure, toutes les paires de designs, jugées "
@@ -207,15 +209,15 @@ METHOD_NOTES = [
 ]  # fmt: skip
 
 
-def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section]:
+def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportSection]:
     """Return the sections, in the order of the questions of a decision."""
     found = [
         _simulated(comparison, summary),
-        Section(
+        ReportSection(
             "results", Text("Mesures principales", "Headline measures"),
             tables=[tables.headline_table(summary)],
         ),
-        Section(
+        ReportSection(
             "access", Text("Qui ne peut pas se connecter", "Who cannot connect"),
             [Text(
                 "Calculé, non simulé : chaque produit a un jeu de capacités, chaque site un "
@@ -234,7 +236,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             tables=[tables.exclusion_table(summary),
                     *(tables.part_table(summary, key) for key in tables.PARTS)],
         ),
-        Section(
+        ReportSection(
             "costs", Text("Ce que cela coûte", "What it costs"),
             pictures=[_picture("costs", Text(
                 "Coût annuel central par payeur, et étendue des hypothèses.",
@@ -243,7 +245,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
                     tables_costs.item_table(summary),
                     tables_costs.size_table(summary)],
         ),
-        Section(
+        ReportSection(
             "latency", Text("Combien de temps on attend", "How long people wait"),
             pictures=[_picture("latency", Text(
                 "Durée d'une connexion par méthode : p50, p95 et p99, machine puis personne.",
@@ -251,22 +253,22 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             tables=[tables.latency_table(summary, which, MEASURES[which]) for which in MEASURES],
             folded=True,
         ),
-        Section(
+        ReportSection(
             "phases", Text("Où passe le temps", "Where time goes"),
             pictures=[_picture("phases", Text(
                 "Temps moyen par phase et par méthode ; la personne à part, à droite.",
                 "Mean time by phase and method; the person apart, on the right."))],
             tables=[tables_load.phase_table(comparison, summary)], folded=True,
         ),
-        Section(
+        ReportSection(
             "headroom", Text("Combien de trafic en plus", "How much more traffic"),
             tables=[tables_load.headroom_table(comparison, summary)],
         ),
-        Section(
+        ReportSection(
             "incidents", Text("Qui perd quoi dans un incident", "Who loses what in an incident"),
             tables=[tables_load.incident_table(comparison, summary)],
         ),
-        Section(
+        ReportSection(
             "load", Text("Charge des endpoints sur la semaine", "Endpoint load over the week"),
             pictures=[_picture("load", Text(
                 "Connexions par minute selon l'heure de la semaine, par endpoint ; même échelle "
@@ -277,14 +279,14 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
                     tables_load.back_end_table(comparison, summary)],
             folded=True,
         ),
-        Section(
+        ReportSection(
             "connections", Text("Connexions simultanées", "Connections at once"),
             pictures=[_picture("connections", Text(
                 "Remplissage de l'endpoint le plus chargé des plus gros opérateurs.",
                 "Fill of the fullest endpoint of the largest operators."))],
             tables=[tables_load.connection_table(comparison, summary)], folded=True,
         ),
-        Section(
+        ReportSection(
             "failures", Text("Échecs par cause", "Failures by cause"),
             pictures=[_picture("failures", Text(
                 "Échecs par cause, sur les accès qui peuvent se connecter sous chaque design.",
@@ -293,7 +295,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
         ),
     ]  # fmt: skip
     if comparison.sweep is not None:
-        found.append(Section(
+        found.append(ReportSection(
             "sweep", say("Balayage de {key}", "Sweep of {key}",
                          key=str(comparison.sweep["key"].iloc[0])),
             pictures=[_picture("sweep", Text(
@@ -302,7 +304,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
             tables=[tables_inputs.sweep_table(comparison, summary)],
         ))  # fmt: skip
     if summary["migration"]:
-        found.append(Section(
+        found.append(ReportSection(
             "migration", Text("Y aller, trimestre par trimestre", "Getting there, by quarter"),
             [Text("Valeurs attendues, sans tirage : les éditeurs livrent par vagues, les sites "
                   "suivent, les anciennes portes restent ouvertes jusqu'à leur retrait.",
@@ -313,13 +315,13 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
         ))  # fmt: skip
     found.append(_sensitivity(comparison, summary))
     if len(comparison.designs) > 1:
-        found.append(Section("pairs", Text("Écarts appariés", "Paired differences"),
+        found.append(ReportSection("pairs", Text("Écarts appariés", "Paired differences"),
                              tables=[tables.pair_table(summary)], folded=True))  # fmt: skip
-    found.append(Section("assumptions", Text("Hypothèses", "Assumptions"), [Text(
+    found.append(ReportSection("assumptions", Text("Hypothèses", "Assumptions"), [Text(
         "Les notes et les titres de source sont dans la langue de la table d'entrée (anglais).",
         "Notes are those of the inputs' table.",
     )], tables=[tables_inputs.assumption_table(summary)]))  # fmt: skip
-    found.append(Section(
+    found.append(ReportSection(
         "method", Text("Refaire et comprendre", "Reproduce and understand"),
         [Text("La même commande, la même version et la même graine redonnent les mêmes nombres.",
               "The same command, version and seed give the same numbers again."), *METHOD_NOTES],
@@ -328,11 +330,11 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[Section
     return found
 
 
-def _sensitivity(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
+def _sensitivity(comparison: Comparison, summary: Mapping[str, Any]) -> ReportSection:
     title = Text("Sensibilité aux valeurs incertaines", "Sensitivity to uncertain inputs")
     found = comparison.sensitivity
     if found is None:
-        return Section("sensitivity", title, [Text(
+        return ReportSection("sensitivity", title, [Text(
             "Non calculée pour ce rapport : le classement n'a pas été éprouvé.",
             "Not computed for this report: the ranking was not put to the test.")])  # fmt: skip
     tried = {swing.key for swing in found.swings}
@@ -349,7 +351,7 @@ def _sensitivity(comparison: Comparison, summary: Mapping[str, Any]) -> Section:
         paragraphs.append(say(
             "Bornes impossibles à essayer : {k}.", "Ends that could not be tried: {k}.",
             k=", ".join(sorted(found.left_out))))  # fmt: skip
-    return Section("sensitivity", title, paragraphs, [_picture("sensitivity", Text(
+    return ReportSection("sensitivity", title, paragraphs, [_picture("sensitivity", Text(
         "Les douze entrées qui déplacent le plus les écarts entre designs.",
         "The twelve inputs that move the gaps between designs most."))],
         [tables_inputs.sensitivity_table(comparison, summary)], folded=True)  # fmt: skip

@@ -18,7 +18,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from sandbox.analysis.cases import Case, Family
-from sandbox.analysis.estimates import Estimate
+from sandbox.analysis.estimates import RatioEstimate
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast, reference
 from sandbox.simulation.draws import NANOSECONDS
@@ -26,7 +26,7 @@ from sandbox.simulation.model import Model, PoolStat, Record, StationStat
 from sandbox.simulation.queues import Watch
 from sandbox.space.errors import UserError
 
-__all__ = ["FALSE_ALARM", "REPLICATIONS", "Engine", "Plan", "Result", "measure", "plan"]
+__all__ = ["FALSE_ALARM", "REPLICATIONS", "CaseResult", "Engine", "RunPlan", "measure", "plan"]
 
 RELAXATIONS = 8.0  # warm-up, in relaxation times: e^-8 of the empty start is left
 FALSE_ALARM = 0.001  # odds that a whole table of correct results contains one disagreement
@@ -54,7 +54,7 @@ MOST_WORK = {Engine.FAST: 400_000_000, Engine.SIMPY: 6_000_000}
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """How one case is watched.
 
     Attributes:
@@ -79,7 +79,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CaseResult:
     """One case on one engine.
 
     Attributes:
@@ -92,7 +92,7 @@ class Result:
     engine: Engine
     customers: int
     expected: dict[str, float]
-    estimates: dict[str, Estimate]
+    estimates: dict[str, RatioEstimate]
 
     def agrees(self, quantity: str, comparisons: int) -> bool:
         """Tell whether theory lies in the interval, one of so many made together (Bonferroni)."""
@@ -101,7 +101,7 @@ class Result:
         return low - rounding <= self.expected[quantity] <= high + rounding
 
 
-def plan(case: Case, engine: Engine, customers: int, seed: int) -> Plan:
+def plan(case: Case, engine: Engine, customers: int, seed: int) -> RunPlan:
     """Return how to watch a case.
 
     Raises:
@@ -118,7 +118,7 @@ def plan(case: Case, engine: Engine, customers: int, seed: int) -> Plan:
             f"warm-ups), {MOST_WORK[engine]:.2g} at most on {engine}",
             where=case.title,
         )
-    return Plan(case, customers, warm_up, seed, replications)
+    return RunPlan(case, customers, warm_up, seed, replications)
 
 
 def _totals(engine: Engine, case: Case, watch: Watch) -> Floats:
@@ -152,7 +152,7 @@ def _totals(engine: Engine, case: Case, watch: Watch) -> Floats:
     ])  # fmt: skip
 
 
-def _estimates(expected: dict[str, float], rows: Floats) -> dict[str, Estimate]:
+def _estimates(expected: dict[str, float], rows: Floats) -> dict[str, RatioEstimate]:
     """Return the estimate of each expected quantity from totals, shape (replications, 8)."""
     arrivals, admitted, wait, waited, blocked, gave_up, area, time = rows.T
     waiters = float(waited.sum())
@@ -160,22 +160,22 @@ def _estimates(expected: dict[str, float], rows: Floats) -> dict[str, Estimate]:
     # With few waits their number decides the mean; each adds the mean wait of those who wait.
     each = expected["wait_mean"] / max(expected.get("wait_probability", 1.0), 1e-300)
 
-    def share(count: Floats, total: Floats) -> Estimate:
+    def share(count: Floats, total: Floats) -> RatioEstimate:
         events = float(count.sum())
-        return Estimate(count, total, min(events, float(total.sum()) - events), most=1.0)
+        return RatioEstimate(count, total, min(events, float(total.sum()) - events), most=1.0)
 
     waits_apply = "wait_probability" in expected
     every = {
-        "wait_mean": Estimate(wait, admitted, waiters if waits_apply else math.inf, each),
-        "wait_probability": Estimate(waited, admitted, few, most=1.0),
+        "wait_mean": RatioEstimate(wait, admitted, waiters if waits_apply else math.inf, each),
+        "wait_probability": RatioEstimate(waited, admitted, few, most=1.0),
         "block_probability": share(blocked, arrivals),
         "abandon_probability": share(gave_up, arrivals),
-        "queue_length_mean": Estimate(area, time, waiters if waits_apply else math.inf, each),
+        "queue_length_mean": RatioEstimate(area, time, waiters if waits_apply else math.inf, each),
     }
     return {name: every[name] for name in expected}
 
 
-def measure(planned: Plan, engine: Engine, workers: int | None = None) -> Result:
+def measure(planned: RunPlan, engine: Engine, workers: int | None = None) -> CaseResult:
     """Run a planned case on an engine, its replications on `workers` cores (None: all)."""
     case = planned.case
     pool = Parallel(
@@ -186,7 +186,7 @@ def measure(planned: Plan, engine: Engine, workers: int | None = None) -> Result
     totals = pool(delayed(_totals)(engine, case, watch) for watch in planned.watches())
     rows = np.array(totals)
     expected = case.expected().items()
-    return Result(
+    return CaseResult(
         case=case, engine=engine, customers=int(rows[:, 0].sum()), expected=expected,
         estimates=_estimates(expected, rows),
     )  # fmt: skip

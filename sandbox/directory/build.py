@@ -22,8 +22,8 @@ from sandbox.directory.draws import Draws, Ints
 from sandbox.directory.population import (
     Activities,
     Domains,
-    Mailboxes,
-    People,
+    DrawnMailboxes,
+    DrawnPeople,
     PopulationSpec,
     Structures,
     make_domains,
@@ -106,7 +106,7 @@ class _Names:
 
 
 def _people_rows(
-    spec: PopulationSpec, draws: Draws, people: People, structures: Structures, names: _Names
+    spec: PopulationSpec, draws: Draws, people: DrawnPeople, structures: Structures, names: _Names
 ) -> list[tuple[Any, ...]]:
     registers = {"RPPS": "8", "ADELI": "0", "STRUCTURE": "3"}
     professions = tables().professions
@@ -183,7 +183,11 @@ def _structure_rows(
 
 
 def _addresses(
-    mailboxes: Mailboxes, people: People, structures: Structures, domains: Domains, names: _Names
+    mailboxes: DrawnMailboxes,
+    people: DrawnPeople,
+    structures: Structures,
+    domains: Domains,
+    names: _Names,
 ) -> list[str]:
     """Write the address of each mailbox; `twin` keeps namesakes of one domain apart."""
     services = [service.slug for service in tables().services]
@@ -218,7 +222,7 @@ def _addresses(
 
 
 def _mailbox_rows(
-    mailboxes: Mailboxes, addresses: list[str], structures: Structures
+    mailboxes: DrawnMailboxes, addresses: list[str], structures: Structures
 ) -> Iterable[tuple[Any, ...]]:
     services = [service.label for service in tables().services]
     kinds = mailboxes.kind.tolist()
@@ -250,7 +254,9 @@ def _mailbox_rows(
     )
 
 
-def _holders(draws: Draws, mailboxes: Mailboxes, activities: Activities) -> list[tuple[int, int]]:
+def _holders(
+    draws: Draws, mailboxes: DrawnMailboxes, activities: Activities
+) -> list[tuple[int, int]]:
     """Give ORG mailboxes one to three holders, among the people who work in the structure."""
     order = np.argsort(activities.structure, kind="stable")
     places = activities.structure[order]
@@ -300,7 +306,7 @@ def _write(
     structures: Structures,
     people_rows: list[tuple[Any, ...]],
     domains: Domains,
-    mailboxes: Mailboxes,
+    mailboxes: DrawnMailboxes,
     activities: Activities,
     addresses: list[str],
 ) -> None:

@@ -92,10 +92,10 @@ class BoxState:
         )
 
 
-Change = Callable[["Writer"], None]
+Change = Callable[["FeedWriter"], None]
 
 
-class Writer:
+class FeedWriter:
     """Changes to the mailboxes of one bearer, inside one transaction."""
 
     def __init__(
@@ -286,7 +286,7 @@ class Feeder:
             RefusalError: a rule forbids one of them; nothing is changed.
         """
         with self._directory.transaction() as connection:
-            writer = Writer(self._directory, connection, bearer, self._actor, self._operator)
+            writer = FeedWriter(self._directory, connection, bearer, self._actor, self._operator)
             row = connection.execute(
                 f"SELECT version, updated FROM {bearer.table} WHERE id = ?",
                 (bearer.id,),
@@ -401,7 +401,7 @@ class Feeder:
             boxes = list(directory.mailboxes("m.domain = ?", (row[0],)))
             now = directory.now()
             for bearer in dict.fromkeys(Bearer.of(box) for box in boxes):
-                writer = Writer(directory, connection, bearer, self._actor, "")
+                writer = FeedWriter(directory, connection, bearer, self._actor, "")
                 version, updated = connection.execute(
                     f"SELECT version, updated FROM {bearer.table} WHERE id = ?",
                     (bearer.id,),

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from sandbox.directory.directory import Directory
 from sandbox.directory.extractions import Archive, correspondence, libre_acces
-from sandbox.directory.fhir import FhirOptions, FhirService, Request
+from sandbox.directory.fhir import FhirOptions, FhirRequest, FhirService
 
 __all__ = ["EXTRACTION_PATH", "FHIR_PATH", "make_app"]
 
@@ -90,7 +90,7 @@ def make_app(directory: Directory, options: FhirOptions | None = None) -> Starle
                 return _fault(415, "not-supported", f"PATCH takes {_MEDIA} (a Parameters resource)")
         except ValueError:
             return _fault(400, "invalid", "the parameters cannot be read: too many, or not UTF-8")
-        asked = Request(
+        asked = FhirRequest(
             method=request.method,
             path=request.path_params.get("path", ""),
             parameters=tuple(parameters),

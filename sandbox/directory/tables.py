@@ -15,7 +15,7 @@ from faker.providers.person.fr_FR import Provider as Names
 
 from sandbox.directory.draws import Ints
 
-__all__ = ["Department", "Profession", "Sector", "Service", "Tables", "fold", "slug", "tables"]
+__all__ = ["CareService", "Department", "Profession", "Sector", "Tables", "fold", "slug", "tables"]
 
 # Operators whose domains are national, one per profession or for everybody (domain.md §1.7, §7.3).
 NATIONAL_SLUGS = ("medecin", "infirmier", "pro", "masseur-kinesitherapeute", "pharmacien")
@@ -68,7 +68,7 @@ class Sector:
 
 
 @dataclass(frozen=True)
-class Service:
+class CareService:
     """A service that holds an organisational mailbox."""
 
     label: str
@@ -87,7 +87,7 @@ class Tables:
     professions: tuple[Profession, ...]
     specialties: tuple[tuple[str, str, int], ...]
     sectors: tuple[Sector, ...]
-    services: tuple[Service, ...]
+    services: tuple[CareService, ...]
     streets: tuple[tuple[str, str], ...]
     female: tuple[str, ...]
     male: tuple[str, ...]
@@ -180,7 +180,7 @@ def tables() -> Tables:
             )
             for r in _rows("directory/sectors.csv")
         ),
-        services=tuple(Service(r["label"], r["slug"]) for r in _rows("directory/services.csv")),
+        services=tuple(CareService(r["label"], r["slug"]) for r in _rows("directory/services.csv")),
         streets=_streets(families),
         female=tuple(dict.fromkeys(Names.first_names_female)),
         male=tuple(dict.fromkeys(Names.first_names_male)),

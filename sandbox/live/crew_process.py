@@ -116,8 +116,9 @@ class CrewProcess:
         return int(self._ask("empty", label, address, timeout=_FILL_SECONDS))
 
     def flush(self) -> None:
-        """See `Crewed`."""
-        self._ask("flush")
+        """See `Crewed`; one that is down tries everything when it starts."""
+        with contextlib.suppress(UserError):
+            self._ask("flush")
 
     def refresh_list(self) -> None:
         """See `Crewed`."""
@@ -214,7 +215,8 @@ class CrewProcess:
                 with self._lock:
                     self._end()
             return
-        self._changed()
+        if not self._stopping:
+            self._changed()
 
 
 def _path() -> str:

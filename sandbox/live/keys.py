@@ -23,7 +23,7 @@ __all__ = [
     "PIN",
     "TRUSTSTORE_PASSWORD",
     "Keys",
-    "Wanted",
+    "WantedCertificate",
     "application",
     "card",
     "relay",
@@ -42,7 +42,7 @@ _RENEWED_BEFORE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedCertificate:
     """A certificate to have.
 
     Attributes:
@@ -65,28 +65,28 @@ class Wanted:
         return hashlib.sha256(repr(self.about).encode()).hexdigest()
 
 
-def server(plan: CertificatePlan, organisation: Organisation) -> Wanted:
+def server(plan: CertificatePlan, organisation: Organisation) -> WantedCertificate:
     """Want the certificate of a server: names, and addresses for software without a resolver."""
-    return Wanted(
+    return WantedCertificate(
         path=plan.path,
         about=("server", organisation, plan.names, plan.addresses),
         issue=lambda ca: ca.endpoint_server(organisation, plan.names, plan.addresses),
     )
 
 
-def relay(operator: OperatorPlan) -> Wanted:
+def relay(operator: OperatorPlan) -> WantedCertificate:
     """Want the certificate of an operator's relay, which the list of domains names."""
     names, addresses = (operator.relay.host,), (operator.relay.address,)
-    return Wanted(
+    return WantedCertificate(
         path=f"{operator.label}/relay",
         about=("relay", operator.organisation, names, addresses),
         issue=lambda ca: ca.operator_server(operator.organisation, names, addresses),
     )
 
 
-def card(path: str, person: Person) -> Wanted:
+def card(path: str, person: Person) -> WantedCertificate:
     """Want the CPS of a person."""
-    return Wanted(
+    return WantedCertificate(
         path=path,
         about=("card", person, PIN),
         issue=lambda ca: ca.cps(person, pin=PIN),
@@ -94,9 +94,9 @@ def card(path: str, person: Person) -> Wanted:
     )
 
 
-def application(path: str, organisation: Organisation, address: str) -> Wanted:
+def application(path: str, organisation: Organisation, address: str) -> WantedCertificate:
     """Want the ORG AUTH_CLI certificate of an application mailbox."""
-    return Wanted(
+    return WantedCertificate(
         path=path,
         about=("application", organisation, address),
         issue=lambda ca: ca.org_client(organisation, address),
@@ -140,7 +140,7 @@ class Keys:
         """Open those of a space that was founded, whose settings are its own."""
         return cls(folder, Urls(), KeyKind.RSA_2048)
 
-    def ensure(self, wanted: Sequence[Wanted]) -> int:
+    def ensure(self, wanted: Sequence[WantedCertificate]) -> int:
         """Issue what is missing, out of date or about to expire; keys are made on all cores.
 
         Returns:
@@ -162,9 +162,9 @@ class Keys:
         write_private(self._manifest, json.dumps(known, indent=1).encode())
         return len(missing)
 
-    def want_list_signer(self) -> Wanted:
+    def want_list_signer(self) -> WantedCertificate:
         """Want the certificate that signs the list of domains."""
-        return Wanted(
+        return WantedCertificate(
             path=LIST_SIGNER,
             about=("list", AUTHORITY),
             issue=lambda ca: ca.list_signing(AUTHORITY, "alb.mssante.test", "alb@mssante.test"),
@@ -183,7 +183,7 @@ class Keys:
             presented=chain[:-1],
         )
 
-    def _issue(self, wanted: Wanted) -> dict[str, str]:
+    def _issue(self, wanted: WantedCertificate) -> dict[str, str]:
         made = wanted.issue(self.ca)
         target = self.folder / wanted.path
         if isinstance(made, Card):
@@ -195,7 +195,7 @@ class Keys:
         ends = min(each.certificate.not_valid_after_utc for each in leaves)
         return {"digest": wanted.digest, "not_after": ends.isoformat()}
 
-    def _good(self, record: Any, wanted: Wanted, soon: datetime) -> bool:
+    def _good(self, record: Any, wanted: WantedCertificate, soon: datetime) -> bool:
         return (
             isinstance(record, dict)
             and record.get("digest") == wanted.digest

@@ -7,7 +7,7 @@ from sandbox.live.keys import Keys
 from sandbox.live.plan import SpacePlan
 from sandbox.live.services import tls_files
 from sandbox.live.wire import Wire
-from sandbox.psc import Client, Clock, Options, People
+from sandbox.psc import Client, Clock, People, ProviderOptions
 from sandbox.psc.server import ProviderServer
 from sandbox.serve import Pool
 
@@ -29,7 +29,7 @@ def own_providers(
     return {
         operator.label: ProviderServer(
             wire.own,
-            Options(
+            ProviderOptions(
                 people=people,
                 clients=(
                     Client(client_id=OWN_CLIENT, client_secret=own_secret(folder, operator.label)),

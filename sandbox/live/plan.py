@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from sandbox.operators.model import SaslName
 from sandbox.space.capacity import RELAY as MX
-from sandbox.space.capacity import Part, of_operator
+from sandbox.space.capacity import CapacityPart, of_operator
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
 from sandbox.space.login_policies import LoginPolicy
@@ -216,7 +216,7 @@ def _organisation(label: str, number: int) -> Organisation:
 
 def _operator(
     label: str, number: int, designs: Sequence[Design],
-    parts: Mapping[str, Mapping[str, Part]], suffix: str, offset: int, block: int,
+    parts: Mapping[str, Mapping[str, CapacityPart]], suffix: str, offset: int, block: int,
 ) -> OperatorPlan:  # fmt: skip
     endpoints = tuple(
         replace(place, slots=parts[place.design][place.name].slots)

@@ -25,7 +25,7 @@ from sandbox.live.crew import Crew, Crewed, CrewPlan
 from sandbox.live.crew_process import CrewProcess
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
-from sandbox.live.keys import AUTHORITY, Keys, Wanted, application, card, relay, server
+from sandbox.live.keys import AUTHORITY, Keys, WantedCertificate, application, card, relay, server
 from sandbox.live.own_ciba import own_providers
 from sandbox.live.plan import OFFSET, CertificatePlan, OperatorPlan, SpacePlan, plan_space
 from sandbox.live.room import Room, open_files, share_out
@@ -47,7 +47,7 @@ from sandbox.operators.auth.psc_client import CibaRequest
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.psc import Client, Clock, Options, Running
+from sandbox.psc import Client, Clock, ProviderOptions, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.server import ProviderServer
@@ -335,7 +335,7 @@ class LiveSpace:
         if not (self.folder.path / "pki" / "ca.json").exists():
             self._tell("Clés et certificats, une fois… / Keys and certificates, once…")
         self.keys = Keys(self.folder.path, urls, KeyKind(founding.keys))
-        wanted: dict[str, Wanted] = {}
+        wanted: dict[str, WantedCertificate] = {}
         for path, place, names in shared_certificates(plan):
             made = CertificatePlan(path=path, names=names, addresses=(place.address,))
             wanted[path] = server(made, AUTHORITY)
@@ -379,7 +379,7 @@ class LiveSpace:
             self._tell(room.warning)
         self._psc = ProviderServer(
             self.wire.psc,
-            Options(
+            ProviderOptions(
                 people=people,
                 clients=clients,
                 behaviour=self.wire.phones,
@@ -530,11 +530,13 @@ class LiveSpace:
         return replace(wire, operator=replace(wire.operator, access=access))
 
 
-def _personal(directory: Directory, accounts: tuple[CastAccount, ...]) -> dict[str, Wanted]:
+def _personal(
+    directory: Directory, accounts: tuple[CastAccount, ...]
+) -> dict[str, WantedCertificate]:
     """Want the cards and certificates of the cast."""
     from sandbox.directory.identities import application_of, card_holder
 
-    wanted: dict[str, Wanted] = {}
+    wanted: dict[str, WantedCertificate] = {}
     for account in accounts:
         for holder in account.holders:
             path = holder.certificate

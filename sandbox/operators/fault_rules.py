@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sandbox.operators.faults import CONNECT, FAULTS, MESSAGE, POINTS, Fault
+from sandbox.operators.faults import CONNECT, FAULTS, MESSAGE, POINTS, MailFault
 from sandbox.operators.model import Channel
 from sandbox.space.chance import Tally, uniform
 from sandbox.space.errors import UserError
@@ -118,7 +118,7 @@ class MailRule:
             )
 
     @property
-    def effect(self) -> Fault:
+    def effect(self) -> MailFault:
         """What the fault does."""
         return FAULTS[self.fault]
 

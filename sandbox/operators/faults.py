@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sandbox.observations.reasons import Reason, Words
 
-__all__ = ["ASKED", "CONNECT", "FAULTS", "MESSAGE", "POINTS", "Fault"]
+__all__ = ["ASKED", "CONNECT", "FAULTS", "MESSAGE", "POINTS", "MailFault"]
 
 # Where a fault strikes besides commands: a new connection, the end of a message. A rule that
 # means one of these says so.
@@ -43,7 +43,7 @@ ASKED = Reason(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class MailFault:
     """One way for a mail server to misbehave.
 
     Attributes:
@@ -75,48 +75,48 @@ class Fault:
 _ALL = ("imap", "smtp", "relay")
 _TEXT = "A fault was asked for"
 
-FAULTS: dict[str, Fault] = {
-    "reply": Fault(
+FAULTS: dict[str, MailFault] = {
+    "reply": MailFault(
         text="une réponse SMTP, 451 ou `code`, au lieu de celle de la commande"
         " / an SMTP reply, 451 or `code`, in place of the command's",
         protocols=("smtp", "relay"),
         smtp=(451, "4.3.0", _TEXT),
     ),
-    "no": Fault(
+    "no": MailFault(
         text="NO [UNAVAILABLE] à une commande IMAP / to an IMAP command (RFC 5530)",
         protocols=("imap",),
         imap=("NO", "UNAVAILABLE", _TEXT),
     ),
-    "bad": Fault(
+    "bad": MailFault(
         text="BAD à une commande IMAP / to an IMAP command (RFC 9051 §7.1.3)",
         protocols=("imap",),
         imap=("BAD", "", _TEXT),
     ),
-    "closing": Fault(
+    "closing": MailFault(
         text="421 ou BYE, puis fermeture / 421 or BYE, then the connection closes",
         protocols=_ALL,
         smtp=(421, "4.3.2", "Shutting down: a fault was asked for"),
         imap=("BYE", "", "Shutting down: a fault was asked for"),
         closes=True,
     ),
-    "cut": Fault(
+    "cut": MailFault(
         text="la connexion finit sans un mot / the connection ends without a word",
         protocols=_ALL,
         cuts=True,
     ),
-    "slow": Fault(
+    "slow": MailFault(
         text="la commande attend `seconds` / the command waits `seconds`",
         protocols=_ALL,
         delays=True,
     ),
-    "quota": Fault(
+    "quota": MailFault(
         text="boîte pleine : 452 4.2.2, ou NO [OVERQUOTA] / the mailbox is full (RFC 9208)",
         protocols=_ALL,
         points=("RCPT", "APPEND", "COPY", "MOVE"),
         smtp=(452, "4.2.2", "Mailbox full"),
         imap=("NO", "OVERQUOTA", "Mailbox full"),
     ),
-    "greylisting": Fault(
+    "greylisting": MailFault(
         text="450 4.7.1 la première fois pour un client, un expéditeur et un destinataire"
         " / the first time for a client, a sender and a recipient (RFC 6647)",
         protocols=("smtp", "relay"),
@@ -124,13 +124,13 @@ FAULTS: dict[str, Fault] = {
         smtp=(450, "4.7.1", "Greylisted, try again later"),
         once=True,
     ),
-    "relay-down": Fault(
+    "relay-down": MailFault(
         text="le relais raccroche aussitôt / the relay hangs up at once",
         protocols=("relay",),
         points=(CONNECT,),
         cuts=True,
     ),
-    "full-disk": Fault(
+    "full-disk": MailFault(
         text="le magasin n'accepte que ce qui fait de la place : 451 4.3.0, NO [UNAVAILABLE]"
         " / the store takes only what makes room",
         protocols=_ALL,

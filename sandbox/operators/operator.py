@@ -20,7 +20,7 @@ from sandbox.operators.auth.psc_client import PscClient, Registration, Timing
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
 from sandbox.operators.fault_rules import MailFaults
-from sandbox.operators.imap import Service, Settings, serve
+from sandbox.operators.imap import ImapService, ImapSettings, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Arrival, Listener, MailDoor
 from sandbox.operators.login import Logins
@@ -34,7 +34,7 @@ from sandbox.operators.relay.policy import check_peer, is_listed, may_send
 from sandbox.operators.relay.runner import Runner
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.smtp import RelayServer, SubmissionServer
-from sandbox.operators.smtp.limits import Limits
+from sandbox.operators.smtp.limits import SmtpLimits
 from sandbox.operators.store import MailStore
 from sandbox.serve import Pool, client_context
 from sandbox.space.methods import Method
@@ -225,7 +225,7 @@ class Operator:
             post,
             logins,
             may_receive=lambda domain: is_listed(self._listed(), domain),
-            limits=Limits(login_seconds=self._policy.login_seconds),
+            limits=SmtpLimits(login_seconds=self._policy.login_seconds),
             faults=self._faults,
         )
         relay = RelayServer(
@@ -237,10 +237,10 @@ class Operator:
             faults=self._faults,
             clock=self._clock,
         )
-        imap = Service(
+        imap = ImapService(
             self.store,
             logins,
-            settings=Settings(
+            settings=ImapSettings(
                 login_seconds=self._policy.login_seconds,
                 keepalive_seconds=self._policy.keepalive,
             ),

@@ -24,7 +24,7 @@ from sandbox.operators.observing import DeliveryObserved, LoginObserved, Session
 if TYPE_CHECKING:
     from sandbox.observations.observations import Observations
 
-__all__ = ["Durations", "Record", "Recorder", "Seen"]
+__all__ = ["DesignTally", "Durations", "Recorder", "Seen"]
 
 # As a simulated period has a last minute, which takes what comes after it.
 MINUTES = 31 * 24 * 60
@@ -61,7 +61,7 @@ class Slots:
 
 
 @dataclass(slots=True)
-class Place:
+class EndpointTally:
     """One endpoint of one operator."""
 
     listener: Listener
@@ -104,7 +104,7 @@ class Minutes:
 
 
 @dataclass(slots=True)
-class Record:
+class DesignTally:
     """What was seen of one design; design "" is the relay."""
 
     logins: dict[tuple[str, str, str, str], Durations] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Record:
     backends: Counter[str] = field(default_factory=Counter)
     load: dict[str, Minutes] = field(default_factory=dict)
 
-    def merge(self, other: Record) -> None:
+    def merge(self, other: DesignTally) -> None:
         """Add what was seen of the same design elsewhere."""
         for login, durations in other.logins.items():
             self.logins.setdefault(login, Durations()).merge(durations)
@@ -142,7 +142,7 @@ class Seen:
     """
 
     wall: float
-    records: dict[str, Record]
+    records: dict[str, DesignTally]
     endpoints: dict[str, list[tuple[Any, ...]]]
     deliveries: Durations
 
@@ -150,7 +150,7 @@ class Seen:
         """Add what another process saw of other operators in the same time."""
         self.wall = max(self.wall, other.wall)
         for design, record in other.records.items():
-            self.records.setdefault(design, Record()).merge(record)
+            self.records.setdefault(design, DesignTally()).merge(record)
         for design, rows in other.endpoints.items():
             self.endpoints.setdefault(design, []).extend(rows)
         self.deliveries.merge(other.deliveries)
@@ -161,14 +161,14 @@ class Seen:
         from sandbox.operators.recorder_tables import observations_of
 
         return observations_of(
-            (self.records[design], self.records.get("", Record())),
+            (self.records[design], self.records.get("", DesignTally())),
             [row for each in (design, "") for row in self.endpoints.get(each, ())],
             self.deliveries,
             {"design": design, "engine": "live", "wall_seconds": self.wall, **about},
         )
 
 
-class Processor:
+class ProcessorTally:
     """Processor time of this process, which all its endpoints share: whole, and busiest minute."""
 
     def __init__(self, clock: Callable[[], float], minute: int = 0) -> None:
@@ -213,10 +213,10 @@ class Recorder:
         self._clock = clock
         self._begun = clock()
         self.start = self._begun if start is None else start
-        self._processor = Processor(processor, self._minute(self._begun))
+        self._processor = ProcessorTally(processor, self._minute(self._begun))
         self._lock = threading.Lock()
-        self._records: dict[str, Record] = {}
-        self._places: dict[str, dict[tuple[str, str], Place]] = {}
+        self._records: dict[str, DesignTally] = {}
+        self._places: dict[str, dict[tuple[str, str], EndpointTally]] = {}
         self._deliveries = Durations()
 
     def watch(self, door: MailDoor) -> None:
@@ -225,10 +225,10 @@ class Recorder:
             slots = Slots(door.limits.connections)
             for listener in door.listeners:
                 where = listener.place
-                record = self._records.setdefault(where.design, Record())
+                record = self._records.setdefault(where.design, DesignTally())
                 places = self._places.setdefault(where.design, {})
                 name = _name(where.protocol, where.name)
-                places[where.operator, name] = Place(listener, slots, door)
+                places[where.operator, name] = EndpointTally(listener, slots, door)
                 record.load.setdefault(name, Minutes())
 
     def connected(self, channel: Channel, at: float) -> None:
@@ -344,7 +344,9 @@ class Recorder:
         return min(max(int((at - self.start) // 60), 0), MINUTES - 1)
 
     @staticmethod
-    def _book(record: Record, channel: Channel, method: str, measure: str, seconds: float) -> None:
+    def _book(
+        record: DesignTally, channel: Channel, method: str, measure: str, seconds: float
+    ) -> None:
         key = channel.operator, channel.protocol, method, measure
         record.logins.setdefault(key, Durations()).add(seconds)
 
@@ -357,7 +359,9 @@ def _endpoint(channel: Channel) -> str:
     return _name(channel.protocol, channel.endpoint)
 
 
-def _row(operator: str, name: str, place: Place, busy: tuple[float, float]) -> tuple[Any, ...]:
+def _row(
+    operator: str, name: str, place: EndpointTally, busy: tuple[float, float]
+) -> tuple[Any, ...]:
     """Return a row of the table of endpoints."""
     return (
         operator, name, place.listener.place.host, place.door.port,

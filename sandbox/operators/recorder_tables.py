@@ -13,7 +13,7 @@ import pandas as pd
 from sandbox.observations.histogram import bin_middle
 from sandbox.observations.observations import NAMED_OPERATORS, TABLES, Observations, table
 from sandbox.observations.schema import Protocol
-from sandbox.operators.recorder import Durations, Record
+from sandbox.operators.recorder import DesignTally, Durations
 from sandbox.space.methods import Method
 
 __all__ = ["observations_of"]
@@ -44,7 +44,7 @@ def _histograms(name: str, labelled: Mapping[tuple[str, ...], Counter[int]]) -> 
     )
 
 
-def _logins(record: Record) -> pd.DataFrame:
+def _logins(record: DesignTally) -> pd.DataFrame:
     by_operator: Counter[str] = Counter()
     for (operator, _, _, measure), durations in record.logins.items():
         by_operator[operator] += durations.count if measure == "machine" else 0
@@ -57,7 +57,7 @@ def _logins(record: Record) -> pd.DataFrame:
 
 
 def observations_of(
-    records: tuple[Record, Record],
+    records: tuple[DesignTally, DesignTally],
     endpoints: Iterable[Sequence[Any]],
     deliveries: Durations,
     about: Mapping[str, Any],
@@ -112,7 +112,7 @@ def observations_of(
     return Observations(dict(about), tables)
 
 
-def _load(records: Iterable[Record]) -> pd.DataFrame:
+def _load(records: Iterable[DesignTally]) -> pd.DataFrame:
     loads = [(name, load) for record in records for name, load in record.load.items()]
     minutes = [len(load.sessions) for _, load in loads]
     return table("load", {

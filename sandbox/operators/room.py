@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Room"]
+__all__ = ["ByteRoom"]
 
 
-class Room:
+class ByteRoom:
     """Memory that all messages being received share.
 
     Args:

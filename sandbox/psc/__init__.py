@@ -19,7 +19,7 @@ from sandbox.psc.clock import Clock
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS
 from sandbox.psc.people import BuiltInPeople, People, Person
-from sandbox.psc.provider import Options, Provider
+from sandbox.psc.provider import Provider, ProviderOptions
 from sandbox.psc.refusals import table
 from sandbox.psc.server import Running, running
 from sandbox.psc.settings import Settings, settings_for
@@ -32,10 +32,10 @@ __all__ = [
     "Client",
     "Clock",
     "FaultRule",
-    "Options",
     "People",
     "Person",
     "Provider",
+    "ProviderOptions",
     "Running",
     "Settings",
     "running",

@@ -20,7 +20,7 @@ from sandbox.psc.people import People, Person
 from sandbox.psc.refusals import ProfileName, Refused
 from sandbox.psc.settings import SCOPES, Settings
 
-__all__ = ["ORDER", "Context", "Wanted", "check_request"]
+__all__ = ["ORDER", "RequestContext", "Wanted", "check_request"]
 
 KEYCLOAK_BINDING = re.compile(r"[a-zA-Z0-9._+/!?#-]{1,50}", re.ASCII)
 MAX_BINDING = 64
@@ -70,7 +70,7 @@ ORDER: dict[ProfileName, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class RequestContext:
     """What the checks know."""
 
     settings: Settings
@@ -97,7 +97,7 @@ class Wanted:
     warnings: list[str] = field(default_factory=list)
 
 
-def check_request(form: Mapping[str, str], context: Context) -> Wanted:
+def check_request(form: Mapping[str, str], context: RequestContext) -> Wanted:
     """Run the checks of the profile in order.
 
     Raises:
@@ -113,7 +113,7 @@ def check_request(form: Mapping[str, str], context: Context) -> Wanted:
     return wanted
 
 
-def _allowed(wanted: Wanted, context: Context) -> None:
+def _allowed(wanted: Wanted, context: RequestContext) -> None:
     del wanted
     if context.client.delivery_mode is None:
         raise Refused(refusals_request.NOT_CIBA)
@@ -121,7 +121,7 @@ def _allowed(wanted: Wanted, context: Context) -> None:
         raise Refused(refusals_request.PUSH_IN_FAPI)
 
 
-def _signed(wanted: Wanted, context: Context) -> None:
+def _signed(wanted: Wanted, context: RequestContext) -> None:
     settings, client = context.settings, context.client
     token = wanted.form.get("request")
     if token is None:
@@ -160,7 +160,7 @@ def _signed(wanted: Wanted, context: Context) -> None:
     }
 
 
-def _request_problem(claims: dict[str, Any], context: Context) -> str | None:
+def _request_problem(claims: dict[str, Any], context: RequestContext) -> str | None:
     now = context.now
     if claims.get("iss") != context.client.client_id:
         return "iss must be the client_id"
@@ -191,7 +191,7 @@ def _request_problem(claims: dict[str, Any], context: Context) -> str | None:
     return None
 
 
-def _scope(wanted: Wanted, context: Context) -> None:
+def _scope(wanted: Wanted, context: RequestContext) -> None:
     scope = wanted.form.get("scope")
     if scope is None:
         raise Refused(refusals_request.SCOPE_MISSING)
@@ -209,7 +209,7 @@ def _hints(wanted: Wanted) -> list[str]:
     return [name for name in names if name in wanted.form]
 
 
-def _hint_count(wanted: Wanted, context: Context) -> None:
+def _hint_count(wanted: Wanted, context: RequestContext) -> None:
     del context
     given = _hints(wanted)
     if not given:
@@ -218,7 +218,7 @@ def _hint_count(wanted: Wanted, context: Context) -> None:
         raise Refused(refusals_request.HINT_MANY, ", ".join(given))
 
 
-def _hint(wanted: Wanted, context: Context) -> None:
+def _hint(wanted: Wanted, context: RequestContext) -> None:
     form = wanted.form
     if context.settings.login_hint_only:
         if "login_hint" not in form:
@@ -242,7 +242,7 @@ def _hint(wanted: Wanted, context: Context) -> None:
     wanted.person = person
 
 
-def _from_hint_token(token: str, context: Context) -> str:
+def _from_hint_token(token: str, context: RequestContext) -> str:
     """Read a login_hint_token: a JWT signed by the client, `sub` = national id (our convention)."""
     keys = context.client.keys
     if keys is None:
@@ -263,7 +263,7 @@ def _from_hint_token(token: str, context: Context) -> str:
     return subject
 
 
-def _binding(wanted: Wanted, context: Context) -> None:
+def _binding(wanted: Wanted, context: RequestContext) -> None:
     message = wanted.form.get("binding_message")
     if message is None:
         if context.settings.fapi:
@@ -280,7 +280,7 @@ def _binding(wanted: Wanted, context: Context) -> None:
     wanted.binding_message = message
 
 
-def _notification(wanted: Wanted, context: Context) -> None:
+def _notification(wanted: Wanted, context: RequestContext) -> None:
     token = wanted.form.get("client_notification_token")
     if context.client.delivery_mode == "poll":
         if token is not None and context.settings.profile == "psc":
@@ -298,7 +298,7 @@ def _notification(wanted: Wanted, context: Context) -> None:
     wanted.notification_token = token
 
 
-def _user_code(wanted: Wanted, context: Context) -> None:
+def _user_code(wanted: Wanted, context: RequestContext) -> None:
     code = wanted.form.get("user_code")
     if not context.settings.user_code:
         if code is not None:
@@ -317,7 +317,7 @@ def _user_code(wanted: Wanted, context: Context) -> None:
         raise Refused(refusals_request.USER_CODE_WRONG)
 
 
-def _expiry(wanted: Wanted, context: Context) -> None:
+def _expiry(wanted: Wanted, context: RequestContext) -> None:
     text = wanted.form.get("requested_expiry")
     if text is None:
         return
@@ -332,7 +332,7 @@ def _expiry(wanted: Wanted, context: Context) -> None:
     wanted.requested_expiry = int(text)
 
 
-def _channel(wanted: Wanted, context: Context) -> None:
+def _channel(wanted: Wanted, context: RequestContext) -> None:
     del context
     channel = wanted.form.get("channel", "MOBILE")
     if channel not in ("CARD", "MOBILE"):
@@ -340,13 +340,13 @@ def _channel(wanted: Wanted, context: Context) -> None:
     wanted.channel = channel
 
 
-def _policy(wanted: Wanted, context: Context) -> None:
+def _policy(wanted: Wanted, context: RequestContext) -> None:
     del context
     if wanted.person is not None and wanted.person.blocked:
         raise Refused(refusals_request.POLICY_REFUSED)
 
 
-_CHECKS: dict[str, Callable[[Wanted, Context], None]] = {
+_CHECKS: dict[str, Callable[[Wanted, RequestContext], None]] = {
     "allowed": _allowed,
     "signed": _signed,
     "scope": _scope,

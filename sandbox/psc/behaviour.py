@@ -16,7 +16,7 @@ from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 from sandbox.space.laws import Answer, Wait, ecps_answer, sourced_methods
 
-__all__ = ["KINDS", "Behaviour", "Plan", "plan", "quantile"]
+__all__ = ["KINDS", "AnswerPlan", "Behaviour", "plan", "quantile"]
 
 KINDS = ("manual", "approve", "refuse", "ignore", "wrong_code", "offline", "draw")
 MEMBERS = {
@@ -105,7 +105,7 @@ class Behaviour:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AnswerPlan:
     """What will happen: `decision` after `delay` seconds, or nothing (None)."""
 
     delay: float
@@ -121,21 +121,21 @@ def quantile(wait: Wait, u: float) -> float:
     return wait.shift + math.exp(body + math.sqrt(sigma2) * NormalDist().inv_cdf(u))
 
 
-def plan(behaviour: Behaviour, seed: int, person: str, ordinal: int) -> Plan:
+def plan(behaviour: Behaviour, seed: int, person: str, ordinal: int) -> AnswerPlan:
     """Say what a person will do with their `ordinal`-th request."""
     match behaviour.kind:
         case "approve" | "refuse" | "wrong_code":
-            return Plan(behaviour.delay, behaviour.kind)
+            return AnswerPlan(behaviour.delay, behaviour.kind)
         case "draw":
             law = behaviour.law
             if uniform(seed, person, ordinal, "never") < law.never:
-                return Plan(0.0, None)
+                return AnswerPlan(0.0, None)
             delay = round(quantile(law.wait, uniform(seed, person, ordinal, "delay")), 3)
             fate = uniform(seed, person, ordinal, "fate")
             if fate < law.refused:
-                return Plan(delay, "refuse")
+                return AnswerPlan(delay, "refuse")
             if fate < law.refused + behaviour.wrong_code:
-                return Plan(delay, "wrong_code")
-            return Plan(delay, "approve")
+                return AnswerPlan(delay, "wrong_code")
+            return AnswerPlan(delay, "approve")
         case _:
-            return Plan(0.0, None)
+            return AnswerPlan(0.0, None)

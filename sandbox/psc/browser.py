@@ -10,18 +10,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sandbox.psc import refusals_request, refusals_token
-from sandbox.psc.ciba import AuthRequest, State
+from sandbox.psc.ciba import AuthRequest, RequestState
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.clients import Client
 from sandbox.psc.jose import BadTokenError
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused, WireError
-from sandbox.psc.replies import NO_STORE, Reply
+from sandbox.psc.replies import NO_STORE, HttpReply
 from sandbox.psc.requests import Opening
 from sandbox.psc.settings import RESPONSE_MODES, SCOPES
 from sandbox.psc.store import fingerprint
 
-__all__ = ["Outcome", "Page", "Redirect", "push_request", "show", "start"]
+__all__ = ["HtmlPage", "Outcome", "Redirect", "push_request", "show", "start"]
 
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 LOGIN_LIFE = 300
@@ -39,7 +39,7 @@ class Redirect:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HtmlPage:
     """Show a page: `login` asks who it is, `wait` waits for the phone, `form_post` sends on..."""
 
     name: str
@@ -48,10 +48,10 @@ class Page:
     session: str | None = None
 
 
-Outcome = Page | Redirect
+Outcome = HtmlPage | Redirect
 
 
-def push_request(provider: Provider, credentials: Credentials) -> Reply:
+def push_request(provider: Provider, credentials: Credentials) -> HttpReply:
     """Answer RFC 9126."""
     try:
         client = provider.authenticate(credentials)
@@ -61,7 +61,7 @@ def push_request(provider: Provider, credentials: Credentials) -> Reply:
             provider.refuse(refused, credentials)
             answer = WireError(401, "invalid_request", "Authentication failed.")
             body = {"error": answer.error, "error_description": answer.description}
-            return Reply(answer.status, body, NO_STORE)
+            return HttpReply(answer.status, body, NO_STORE)
         return provider.refuse(refused, credentials)
     form = {
         name: value
@@ -81,7 +81,7 @@ def push_request(provider: Provider, credentials: Credentials) -> Reply:
     until = provider.now() + life
     record = {"form": form, "client_id": client.client_id, "exp": until}
     provider.store.put("par", fingerprint(uri), record, expires=until)
-    return Reply(201, {"request_uri": uri, "expires_in": life}, NO_STORE)
+    return HttpReply(201, {"request_uri": uri, "expires_in": life}, NO_STORE)
 
 
 def start(provider: Provider, query: Mapping[str, str], cookie: str = "") -> Outcome:
@@ -98,7 +98,7 @@ def start(provider: Provider, query: Mapping[str, str], cookie: str = "") -> Out
     except Refused as refused:
         # Nobody to send the error back to: it is shown (RFC 6749 4.1.2.1).
         provider.refuse(refused)
-        return Page("error", {"reason": refused.refusal.reason}, 400)
+        return HtmlPage("error", {"reason": refused.refusal.reason}, 400)
     record: dict[str, Any] = {
         "client_id": client.client_id,
         "redirect_uri": redirect_uri,
@@ -123,7 +123,7 @@ def start(provider: Provider, query: Mapping[str, str], cookie: str = "") -> Out
     hint = hinted or form.get("login_hint")
     if hint:
         return show(provider, handle, national_id=hint)
-    return Page("login", {"handle": handle, "client": client.client_id, "error": None})
+    return HtmlPage("login", {"handle": handle, "client": client.client_id, "error": None})
 
 
 def _hinted(provider: Provider, form: Mapping[str, str]) -> str | None:
@@ -212,7 +212,7 @@ def _answer(provider: Provider, record: Mapping[str, Any], parameters: dict[str,
     url = record["redirect_uri"]
     match record["response_mode"]:
         case "form_post":
-            return Page("form_post", {"action": url, "fields": kept})
+            return HtmlPage("form_post", {"action": url, "fields": kept})
         case "fragment":
             return Redirect(f"{url}#{urlencode(kept)}")
         case _:
@@ -267,13 +267,13 @@ def show(
     key = fingerprint(handle)
     record = provider.store.get("login", key)
     if record is None or provider.now() >= record["exp"]:
-        return Page("error", {"reason": refusals_token.REQUEST_URI_INVALID.reason}, 400)
+        return HtmlPage("error", {"reason": refusals_token.REQUEST_URI_INVALID.reason}, 400)
     client = provider.clients.get(record["client_id"])
     if client is None:
-        return Page("error", {"reason": refusals_request.CLIENT_UNKNOWN.reason}, 400)
+        return HtmlPage("error", {"reason": refusals_request.CLIENT_UNKNOWN.reason}, 400)
     if record["ticket"] is None:
         if national_id is None:
-            return Page("login", {"handle": handle, "client": client.client_id, "error": None})
+            return HtmlPage("login", {"handle": handle, "client": client.client_id, "error": None})
         person = provider.people.find(national_id.strip())
         if person is None or not person.enabled or person.blocked:
             provider.refuse(Refused(refusals_request.UNKNOWN_USER))
@@ -282,7 +282,7 @@ def show(
                 "client": client.client_id,
                 "error": refusals_request.UNKNOWN_USER.reason,
             }
-            return Page("login", values, 200)
+            return HtmlPage("login", values, 200)
         code = f"{secrets.randbelow(100):02d}"
         opening = Opening(
             client=client,
@@ -300,13 +300,17 @@ def show(
         provider.store.put("login", key, record, expires=record["exp"])
     provider.tick()
     decided = provider.requests.find(record["ticket"])
-    if decided is None or decided.state in (State.DENIED, State.EXPIRED, State.FAILED):
+    if decided is None or decided.state in (
+        RequestState.DENIED,
+        RequestState.EXPIRED,
+        RequestState.FAILED,
+    ):
         provider.store.delete("login", key)
         refused = Refused(refusals_token.BROWSER_DENIED)
         provider.refuse(refused)
         return _error(provider, record, refused)
-    if decided.state is not State.APPROVED:
-        return Page("wait", {"handle": handle, "code": record["code"], "request": decided})
+    if decided.state is not RequestState.APPROVED:
+        return HtmlPage("wait", {"handle": handle, "code": record["code"], "request": decided})
     provider.store.delete("login", key)
     session, cookie = _open_session(provider, decided)
     return replace(_code(provider, record, session), session=cookie)

@@ -15,10 +15,10 @@ from sandbox.psc import refusals_token
 from sandbox.psc.refusals import ProfileName, Refusal
 from sandbox.psc.settings import Settings
 
-__all__ = ["POLL_ORDER", "AuthRequest", "Decision", "State", "decide", "expire", "poll"]
+__all__ = ["POLL_ORDER", "AuthRequest", "Decision", "RequestState", "decide", "expire", "poll"]
 
 
-class State(StrEnum):
+class RequestState(StrEnum):
     """Where a request stands."""
 
     PENDING = "pending"
@@ -71,7 +71,7 @@ class AuthRequest:
     auth_req_id: str | None = None
     notification_token: str | None = None
     nonce: str | None = None
-    state: State = State.PENDING
+    state: RequestState = RequestState.PENDING
     last_poll: float | None = None
     polls: int = 0
     fast_polls: int = 0
@@ -89,7 +89,7 @@ class AuthRequest:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> AuthRequest:
         """Build from the store's plain data."""
-        return cls(**{**data, "state": State(data["state"])})
+        return cls(**{**data, "state": RequestState(data["state"])})
 
 
 def _too_fast(request: AuthRequest, now: float, settings: Settings) -> bool:
@@ -100,7 +100,11 @@ def _too_fast(request: AuthRequest, now: float, settings: Settings) -> bool:
     else:
         since = request.last_poll
     # A pinged client may come at once (T11): `notified` lifts the throttle, once decided.
-    if settings.profile == "core" and request.notified and request.state is not State.PENDING:
+    if (
+        settings.profile == "core"
+        and request.notified
+        and request.state is not RequestState.PENDING
+    ):
         return False
     return now < since + request.interval - settings.poll_tolerance
 
@@ -116,26 +120,26 @@ def poll(
     seen = replace(request, polls=request.polls + 1)
     for check in POLL_ORDER[settings.profile]:
         match check:
-            case "redeemed" if request.state is State.REDEEMED:
+            case "redeemed" if request.state is RequestState.REDEEMED:
                 return seen, refusals_token.ID_REDEEMED
-            case "closed" if request.state is State.CLOSED:
+            case "closed" if request.state is RequestState.CLOSED:
                 return seen, refusals_token.ABUSIVE
-            case "expired" if request.state is State.EXPIRED or now >= request.expires_at:
+            case "expired" if request.state is RequestState.EXPIRED or now >= request.expires_at:
                 return seen, refusals_token.EXPIRED
-            case "denied" if request.state is State.DENIED:
+            case "denied" if request.state is RequestState.DENIED:
                 return seen, refusals_token.DENIED
-            case "failed" if request.state is State.FAILED:
+            case "failed" if request.state is RequestState.FAILED:
                 return seen, refusals_token.TRANSACTION_FAILED
             case "throttle" if _too_fast(request, now, settings):
                 return _throttled(seen, now, settings)
-            case "pending" if request.state is State.PENDING:
+            case "pending" if request.state is RequestState.PENDING:
                 return replace(seen, last_poll=now), refusals_token.POLL_PENDING
             case _:
                 continue
-    if request.state is not State.APPROVED:
+    if request.state is not RequestState.APPROVED:
         # psc has no "closed" or "failed" row: Keycloak knows neither and says denied.
         return seen, refusals_token.DENIED
-    return replace(seen, state=State.REDEEMED, last_poll=now), None
+    return replace(seen, state=RequestState.REDEEMED, last_poll=now), None
 
 
 def _throttled(
@@ -147,31 +151,31 @@ def _throttled(
         return replace(request, fast_polls=fast), refusals_token.SLOW_DOWN
     # A pinged request stays good however often it was polled: its ping is still to come.
     if request.mode == "poll" and settings.patience and fast > settings.patience:
-        return replace(request, fast_polls=fast, state=State.CLOSED), refusals_token.ABUSIVE
+        return replace(request, fast_polls=fast, state=RequestState.CLOSED), refusals_token.ABUSIVE
     wait = request.interval + settings.slow_down_step
     return replace(request, fast_polls=fast, interval=wait, last_poll=now), refusals_token.SLOW_DOWN
 
 
 def decide(request: AuthRequest, decision: Decision, now: float) -> AuthRequest:
     """Apply what the device says; a request that is no longer pending is returned unchanged."""
-    if request.state is not State.PENDING or now >= request.expires_at:
+    if request.state is not RequestState.PENDING or now >= request.expires_at:
         return request
     match decision:
         case Decision.APPROVE:
-            return replace(request, state=State.APPROVED, decided_at=now)
+            return replace(request, state=RequestState.APPROVED, decided_at=now)
         case Decision.REFUSE:
-            return replace(request, state=State.DENIED, decided_at=now)
+            return replace(request, state=RequestState.DENIED, decided_at=now)
         case Decision.FAIL:
-            return replace(request, state=State.FAILED, decided_at=now)
+            return replace(request, state=RequestState.FAILED, decided_at=now)
         case Decision.WRONG_CODE:
             wrong = replace(request, wrong_codes=request.wrong_codes + 1)
             if wrong.wrong_codes >= MAX_WRONG_CODES:
-                return replace(wrong, state=State.DENIED, decided_at=now)
+                return replace(wrong, state=RequestState.DENIED, decided_at=now)
             return wrong
 
 
 def expire(request: AuthRequest, now: float) -> AuthRequest:
     """Mark a pending request whose time is over; anything else is returned unchanged."""
-    if request.state is State.PENDING and now >= request.expires_at:
-        return replace(request, state=State.EXPIRED, decided_at=now)
+    if request.state is RequestState.PENDING and now >= request.expires_at:
+        return replace(request, state=RequestState.EXPIRED, decided_at=now)
     return request

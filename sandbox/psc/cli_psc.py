@@ -23,7 +23,7 @@ from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.fault_rules import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.people import BUILT_IN, BuiltInPeople
-from sandbox.psc.provider import Options
+from sandbox.psc.provider import ProviderOptions
 from sandbox.psc.server import ProviderServer, Running
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
@@ -218,7 +218,7 @@ def serve_command(
             state.with_name(state.name + suffix).unlink(missing_ok=True)
     server = ProviderServer(
         settings_for(profile, **changes),
-        Options(
+        ProviderOptions(
             clients=clients,
             people=DirectoryPeople(Directory(directory_file)) if directory_file else None,
             behaviour=Behaviour(kind=behaviour),

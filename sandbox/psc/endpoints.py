@@ -1,6 +1,6 @@
 """The endpoints that programs call, straight on ASGI: no routing, no request objects, few layers.
 
-A table of paths and methods leads to functions from a `Call` to a `Reply`; pages are `web`'s.
+A table of paths and methods leads to functions from a `Call` to a `HttpReply`; pages are `web`'s.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sandbox.psc.fault_rules import imposed, spoiled
 from sandbox.psc.forms import MAX_BODY, parse_form
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import Reply
+from sandbox.psc.replies import HttpReply
 from sandbox.serve.http import DROP, PEER_CERTIFICATE
 
 __all__ = ["Call", "Endpoints", "send_reply"]
@@ -68,7 +68,7 @@ class Call:
         return parse_form(self.header(b"content-type"), self.body)
 
 
-Handler = Callable[[Call], Reply]
+Handler = Callable[[Call], HttpReply]
 
 
 async def _body(receive: Receive) -> bytes:
@@ -84,7 +84,7 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def send_reply(
-    reply: Reply, scope: Scope, send: Send, extra: Mapping[str, str] | None = None
+    reply: HttpReply, scope: Scope, send: Send, extra: Mapping[str, str] | None = None
 ) -> None:
     """Send a reply and `extra` headers, after its delay; one that hangs cuts the connection."""
     if reply.delay:
@@ -116,7 +116,7 @@ class Endpoints:
         self._provider = provider
         self._cors = provider.settings.profile == "psc"
         paths = provider.settings.paths
-        answers: dict[str, Callable[[Provider, Credentials], Reply]] = {
+        answers: dict[str, Callable[[Provider, Credentials], HttpReply]] = {
             "token": grants.token,
             "introspection": grants.introspect,
             "revocation": grants.revoke,
@@ -155,17 +155,17 @@ class Endpoints:
         if handler is not None:
             reply = handler(call)
         elif method == "OPTIONS" and self._cors and b"origin" in call.headers:
-            reply = Reply(200, None, {"Access-Control-Allow-Methods": ", ".join(methods)})
+            reply = HttpReply(200, None, {"Access-Control-Allow-Methods": ", ".join(methods)})
         else:
             allowed = [*methods, "HEAD"] if "GET" in methods else methods
-            reply = Reply(405, None, {"Allow": ", ".join(allowed)})
+            reply = HttpReply(405, None, {"Allow": ", ".join(allowed)})
         extra = self._shared(call, path) if self._cors and b"origin" in call.headers else {}
         if self._provider.settings.fapi:
             extra["x-fapi-interaction-id"] = _interaction(call)
         await send_reply(reply, scope, send, extra)
 
-    def _posted(self, answer: Callable[[Provider, Credentials], Reply]) -> Handler:
-        def handler(call: Call) -> Reply:
+    def _posted(self, answer: Callable[[Provider, Credentials], HttpReply]) -> Handler:
+        def handler(call: Call) -> HttpReply:
             try:
                 form = call.form()
             except Refused as refused:
@@ -175,7 +175,7 @@ class Endpoints:
 
         return handler
 
-    def _userinfo(self, call: Call) -> Reply:
+    def _userinfo(self, call: Call) -> HttpReply:
         authorization = call.header(b"authorization")
         form: dict[str, str] = {}
         if call.method == "POST" and call.body:
@@ -185,19 +185,19 @@ class Endpoints:
                 return self._provider.refuse(refused)
         return grants.userinfo(self._provider, authorization, form, call.certificate)
 
-    def _published(self, point: str, body: dict[str, Any]) -> Reply:
+    def _published(self, point: str, body: dict[str, Any]) -> HttpReply:
         struck = self._provider.strike(point, "")
         forced = imposed(struck, self._provider.settings.profile)
-        return forced or spoiled(Reply(200, body, {"Cache-Control": "no-store"}), struck)
+        return forced or spoiled(HttpReply(200, body, {"Cache-Control": "no-store"}), struck)
 
-    def _metadata(self, _call: Call) -> Reply:
+    def _metadata(self, _call: Call) -> HttpReply:
         provider = self._provider
         document = discovery(
             provider.settings, provider.origin, provider.mtls_origin, provider.wallet_origin
         )
         return self._published("discovery", document)
 
-    def _jwks(self, _call: Call) -> Reply:
+    def _jwks(self, _call: Call) -> HttpReply:
         return self._published("jwks", self._provider.ring.jwks(self._provider.now()))
 
     def _shared(self, call: Call, path: str) -> dict[str, str]:

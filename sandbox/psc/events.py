@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sandbox.observations.reasons import Reason
 from sandbox.psc.refusals import Refused
 
 __all__ = ["Event", "EventLog"]
@@ -63,20 +64,23 @@ class EventLog:
         self, at: float, refused: Refused, client_id: str | None = None, ticket: str | None = None
     ) -> Event:
         """Append the explanation of a refusal."""
-        reason = refused.refusal.reason
+        return self.explained(
+            at, refused.refusal.reason, client_id=client_id, ticket=ticket,
+            rows=refused.refusal.rows, detail=refused.detail or None,
+        )  # fmt: skip
+
+    def explained(self, at: float, reason: Reason, **members: Any) -> Event:
+        """Append a refusal for a reason."""
         return self.add(
             at,
             "refusal",
-            client_id=client_id,
-            ticket=ticket,
             text_fr=reason.what.french,
             text_en=reason.what.english,
             reason=reason.name,
-            rows=refused.refusal.rows,
             clause=reason.clause,
             remedy_fr=reason.remedy.french,
             remedy_en=reason.remedy.english,
-            detail=refused.detail or None,
+            **members,
         )
 
     def since(self, seq: int = 0, limit: int = 1000) -> list[Event]:

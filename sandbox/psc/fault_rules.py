@@ -16,7 +16,7 @@ from typing import Any
 from sandbox.psc.faults import FAULTS, Fault
 from sandbox.psc.notifications import Notification
 from sandbox.psc.refusals import ProfileName
-from sandbox.psc.replies import Reply
+from sandbox.psc.replies import HttpReply
 from sandbox.space.chance import Tally, uniform
 from sandbox.space.errors import UserError
 
@@ -155,7 +155,7 @@ class Faults:
         return tuple(struck)
 
 
-def imposed(struck: tuple[FaultRule, ...], profile: ProfileName) -> Reply | None:
+def imposed(struck: tuple[FaultRule, ...], profile: ProfileName) -> HttpReply | None:
     """Return the answer that a fault imposes whatever the state, or None."""
     for rule in struck:
         if rule.effect.impose is not None:
@@ -163,7 +163,7 @@ def imposed(struck: tuple[FaultRule, ...], profile: ProfileName) -> Reply | None
     return None
 
 
-def spoiled(reply: Reply, struck: tuple[FaultRule, ...]) -> Reply:
+def spoiled(reply: HttpReply, struck: tuple[FaultRule, ...]) -> HttpReply:
     """Apply the faults that change an answer: members dropped or added, delay."""
     for rule in struck:
         effect = rule.effect

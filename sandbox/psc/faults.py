@@ -14,7 +14,7 @@ from sandbox.psc import refusals_request, refusals_token
 from sandbox.psc.jose import ASYMMETRIC, half_hash
 from sandbox.psc.notifications import Notification
 from sandbox.psc.refusals import ProfileName, Refusal, Refused
-from sandbox.psc.replies import NO_STORE, Reply, refusal_reply
+from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
 
 __all__ = ["FAULTS", "POINTS", "Fault"]
 
@@ -51,7 +51,7 @@ class Fault:
 
     points: tuple[str, ...]
     text: str
-    impose: Callable[[str, float, ProfileName], Reply] | None = None
+    impose: Callable[[str, float, ProfileName], HttpReply] | None = None
     body: Callable[[Body], Body] | None = None
     delays: bool = False
     interval: int | None = None
@@ -67,31 +67,31 @@ class Fault:
 
 def _error(
     refusal: Refusal, at_backchannel: Refusal | None = None
-) -> Callable[[str, float, ProfileName], Reply]:
+) -> Callable[[str, float, ProfileName], HttpReply]:
     """Borrow the answer of a refusal."""
 
-    def impose(point: str, _seconds: float, profile: ProfileName) -> Reply:
+    def impose(point: str, _seconds: float, profile: ProfileName) -> HttpReply:
         other = at_backchannel if point == "backchannel" else None
         return refusal_reply(Refused(other or refusal), profile)
 
     return impose
 
 
-def _unavailable(_point: str, seconds: float, _profile: ProfileName) -> Reply:
+def _unavailable(_point: str, seconds: float, _profile: ProfileName) -> HttpReply:
     retry = {**NO_STORE, "Retry-After": str(max(1, round(seconds)))}
-    return Reply(503, {"error": "temporarily_unavailable"}, retry)
+    return HttpReply(503, {"error": "temporarily_unavailable"}, retry)
 
 
-def _server_error(_point: str, _seconds: float, _profile: ProfileName) -> Reply:
-    return Reply(500, "<html><body><h1>500 Internal Server Error</h1></body></html>", _HTML)
+def _server_error(_point: str, _seconds: float, _profile: ProfileName) -> HttpReply:
+    return HttpReply(500, "<html><body><h1>500 Internal Server Error</h1></body></html>", _HTML)
 
 
-def _not_json(_point: str, _seconds: float, _profile: ProfileName) -> Reply:
-    return Reply(200, "<!doctype html><p>OK", _HTML)
+def _not_json(_point: str, _seconds: float, _profile: ProfileName) -> HttpReply:
+    return HttpReply(200, "<!doctype html><p>OK", _HTML)
 
 
-def _silence(_point: str, seconds: float, _profile: ProfileName) -> Reply:
-    return Reply(503, None, {}, delay=seconds, hang=True)
+def _silence(_point: str, seconds: float, _profile: ProfileName) -> HttpReply:
+    return HttpReply(503, None, {}, delay=seconds, hang=True)
 
 
 def _without(member: str) -> Callable[[Body], Body]:

@@ -24,7 +24,7 @@ from sandbox.psc.notifications import loopback
 from sandbox.psc.outage import Window, outage_at
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
 from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import Reply, refusal_reply
+from sandbox.psc.replies import HttpReply, refusal_reply
 from sandbox.psc.settings import Settings
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import Store, fingerprint
@@ -32,13 +32,13 @@ from sandbox.psc.tokens import TokenService
 from sandbox.space.errors import UserError
 from sandbox.space.laws import sourced_methods
 
-__all__ = ["FOREVER", "Foundation", "Options"]
+__all__ = ["FOREVER", "Foundation", "ProviderOptions"]
 
 FOREVER = 4e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ProviderOptions:
     """What a provider is made of beside its settings."""
 
     people: People | None = None
@@ -71,11 +71,11 @@ class Foundation:
         *,
         mtls_origin: str | None = None,
         wallet_origin: str | None = None,
-        options: Options | None = None,
+        options: ProviderOptions | None = None,
         store: Store | None = None,
         clock: Clock | None = None,
     ) -> None:
-        options = options or Options()
+        options = options or ProviderOptions()
         # Always taken before the store's own lock: the other order could deadlock.
         self.lock = threading.RLock()
         self.settings = settings
@@ -207,7 +207,7 @@ class Foundation:
 
     def refuse(
         self, refused: Refused, credentials: Credentials | None = None, ticket: str | None = None
-    ) -> Reply:
+    ) -> HttpReply:
         """Log a refusal with its explanation and return the standard's answer."""
         client_id, basic = None, False
         if credentials is not None:

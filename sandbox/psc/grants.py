@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.psc import refusals_token
-from sandbox.psc.ciba import AuthRequest, State, poll
+from sandbox.psc.ciba import AuthRequest, RequestState, poll
 from sandbox.psc.client_auth import Credentials, certificate_thumbprint
 from sandbox.psc.clients import Client
 from sandbox.psc.fault_rules import FaultRule, imposed, spoiled
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refusal, Refused
-from sandbox.psc.replies import NO_STORE, Reply, refusal_reply
+from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
 from sandbox.psc.requests import TICKET
 from sandbox.psc.settings import CIBA_GRANT
 from sandbox.psc.store import fingerprint
-from sandbox.psc.tokens import Grant
+from sandbox.psc.tokens import TokenGrant
 
 __all__ = ["introspect", "logout", "revoke", "token", "userinfo"]
 
@@ -59,7 +59,7 @@ class _Turn:
         return person
 
 
-def token(provider: Provider, credentials: Credentials) -> Reply:
+def token(provider: Provider, credentials: Credentials) -> HttpReply:
     """Answer the token endpoint (RFC 6749 3.2, CIBA Core 10.1)."""
     form = credentials.form
     grant_type = form.get("grant_type")
@@ -76,7 +76,7 @@ def token(provider: Provider, credentials: Credentials) -> Reply:
         return provider.refuse(refused, credentials)
 
 
-def _known(grant_type: str | None) -> Callable[[_Turn], Reply]:
+def _known(grant_type: str | None) -> Callable[[_Turn], HttpReply]:
     if not grant_type:
         raise Refused(refusals_token.GRANT_MISSING)
     if grant_type not in _GRANTS:
@@ -85,8 +85,8 @@ def _known(grant_type: str | None) -> Callable[[_Turn], Reply]:
 
 
 def _issue(
-    turn: _Turn, grant: Grant, faults: tuple[FaultRule, ...], ticket: str | None = None
-) -> Reply:
+    turn: _Turn, grant: TokenGrant, faults: tuple[FaultRule, ...], ticket: str | None = None
+) -> HttpReply:
     provider = turn.provider
     body = provider.tokens.issue(grant, turn.now, faults)
     provider.events.add(
@@ -97,10 +97,10 @@ def _issue(
         text_fr=f"Jetons pour {grant.person.national_id}.",
         text_en=f"Tokens for {grant.person.national_id}.",
     )
-    return spoiled(Reply(200, body, NO_STORE), faults)
+    return spoiled(HttpReply(200, body, NO_STORE), faults)
 
 
-def _ciba(turn: _Turn) -> Reply:
+def _ciba(turn: _Turn) -> HttpReply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
     if client.delivery_mode is None:
         raise Refused(refusals_token.GRANT_NOT_CIBA)
@@ -128,7 +128,7 @@ def _ciba(turn: _Turn) -> Reply:
         if verdict is None:
             person = turn.person_of(after.subject, refusals_token.ID_UNKNOWN)
         provider.requests.save(after)
-        if request.state is State.PENDING and after.state is State.CLOSED:
+        if request.state is RequestState.PENDING and after.state is RequestState.CLOSED:
             provider.requests.closed()
         if verdict is None:
             grant = provider.requests.grant(client, person, after, turn.now, thumbprint)
@@ -138,7 +138,7 @@ def _ciba(turn: _Turn) -> Reply:
 
 def _refused_poll(
     turn: _Turn, request: AuthRequest, verdict: Refusal, struck: tuple[FaultRule, ...]
-) -> Reply:
+) -> HttpReply:
     refused = Refused(verdict, f"poll {request.polls + 1}, interval {request.interval} s")
     provider = turn.provider
     if verdict is not refusals_token.POLL_PENDING:
@@ -157,7 +157,7 @@ def _refused_poll(
     return spoiled(refusal_reply(refused, provider.settings.profile), struck)
 
 
-def _authorization_code(turn: _Turn) -> Reply:
+def _authorization_code(turn: _Turn) -> HttpReply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
     code = form.get("code")
     if not code:
@@ -180,7 +180,7 @@ def _authorization_code(turn: _Turn) -> Reply:
             replayed = False
             _check_code(record, form)
             person = turn.person_of(record["national_id"], refusals_token.CODE_INVALID)
-            grant = Grant(
+            grant = TokenGrant(
                 client=client,
                 person=person,
                 scope=record["scope"],
@@ -212,7 +212,7 @@ def _check_code(record: dict[str, Any], form: Any) -> None:
         raise Refused(refusals_token.PKCE, "no code_challenge was sent")
 
 
-def _refresh(turn: _Turn) -> Reply:
+def _refresh(turn: _Turn) -> HttpReply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
     refresh = form.get("refresh_token")
     if not refresh:
@@ -237,7 +237,7 @@ def _refresh(turn: _Turn) -> Reply:
         if provider.settings.profile == "core":
             # Rotation; Keycloak's default leaves the old refresh token good.
             provider.store.delete("refresh", fingerprint(refresh))
-        grant = Grant(
+        grant = TokenGrant(
             client=client,
             person=person,
             scope=scope,
@@ -249,14 +249,14 @@ def _refresh(turn: _Turn) -> Reply:
         return _issue(turn, grant, struck)
 
 
-_GRANTS: dict[str, Callable[[_Turn], Reply]] = {
+_GRANTS: dict[str, Callable[[_Turn], HttpReply]] = {
     CIBA_GRANT: _ciba,
     "authorization_code": _authorization_code,
     "refresh_token": _refresh,
 }
 
 
-def introspect(provider: Provider, credentials: Credentials) -> Reply:
+def introspect(provider: Provider, credentials: Credentials) -> HttpReply:
     """Answer RFC 7662."""
     try:
         client = provider.authenticate(credentials)
@@ -274,10 +274,10 @@ def introspect(provider: Provider, credentials: Credentials) -> Reply:
         "refresh", value, now
     )
     person = provider.people.find(record["national_id"]) if record else None
-    return spoiled(Reply(200, provider.tokens.introspect(value, person, now), NO_STORE), struck)
+    return spoiled(HttpReply(200, provider.tokens.introspect(value, person, now), NO_STORE), struck)
 
 
-def revoke(provider: Provider, credentials: Credentials) -> Reply:
+def revoke(provider: Provider, credentials: Credentials) -> HttpReply:
     """Answer RFC 7009: 200 also for a token that is unknown or of another client."""
     try:
         client = provider.authenticate(credentials)
@@ -292,17 +292,17 @@ def revoke(provider: Provider, credentials: Credentials) -> Reply:
     )
     if record is not None and record["client_id"] == client.client_id:
         provider.tokens.revoke(value, now)
-        return Reply(200, None, NO_STORE)
+        return HttpReply(200, None, NO_STORE)
     if provider.settings.profile == "psc":
         # Keycloak says so, with status 200 all the same.
         body = {"error": "invalid_token", "error_description": "Invalid token"}
-        return Reply(200, body, NO_STORE)
-    return Reply(200, None, NO_STORE)
+        return HttpReply(200, body, NO_STORE)
+    return HttpReply(200, None, NO_STORE)
 
 
 def userinfo(
     provider: Provider, authorization: str, form: Mapping[str, str], certificate: bytes | None
-) -> Reply:
+) -> HttpReply:
     """Answer OpenID Connect Core 5.3, with PSC's claims; a form may hold the token (RFC 6750 2)."""
     if authorization and "access_token" in form:
         return provider.refuse(Refused(refusals_token.BEARER_TWICE))
@@ -312,7 +312,7 @@ def userinfo(
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "bearer" or not value.strip():
         provider.events.refusal(provider.now(), Refused(refusals_token.BEARER_MISSING))
-        return Reply(401, None, {**NO_STORE, "WWW-Authenticate": f'Bearer realm="{realm}"'})
+        return HttpReply(401, None, {**NO_STORE, "WWW-Authenticate": f'Bearer realm="{realm}"'})
     record = provider.tokens.read("access", value.strip(), provider.now())
     person = provider.people.find(record["national_id"]) if record else None
     bound = record["thumbprint"] if record else None
@@ -326,16 +326,16 @@ def userinfo(
             f'Bearer realm="{realm}", error="{answer.error}", '
             f'error_description="{answer.description}"'
         )
-        return Reply(401, None, {**NO_STORE, "WWW-Authenticate": challenge})
+        return HttpReply(401, None, {**NO_STORE, "WWW-Authenticate": challenge})
     struck = provider.strike("userinfo", record["client_id"])
     forced = imposed(struck, provider.settings.profile)
     if forced is not None:
         return forced
     body = provider.tokens.userinfo(person, record["scope"])
-    return spoiled(Reply(200, body, NO_STORE), struck)
+    return spoiled(HttpReply(200, body, NO_STORE), struck)
 
 
-def logout(provider: Provider, credentials: Credentials) -> Reply:
+def logout(provider: Provider, credentials: Credentials) -> HttpReply:
     """End a session by its refresh token (Keycloak's back-channel form); 204."""
     try:
         client = provider.authenticate(credentials)
@@ -349,4 +349,4 @@ def logout(provider: Provider, credentials: Credentials) -> Reply:
         return provider.refuse(refused, credentials)
     if record is not None:
         provider.tokens.end_session(record["sid"])
-    return Reply(204, None, NO_STORE)
+    return HttpReply(204, None, NO_STORE)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from sandbox.psc import refusals_request, refusals_token
-from sandbox.psc.browser import Outcome, Page, Redirect
+from sandbox.psc.browser import HtmlPage, Outcome, Redirect
 from sandbox.psc.clients import Client
 from sandbox.psc.jose import BadTokenError
 from sandbox.psc.provider import Provider
@@ -25,12 +25,14 @@ def end_session(provider: Provider, query: Mapping[str, str], cookie: str = "") 
         target = _target(client, query)
     except Refused as refused:
         provider.refuse(refused)
-        return Page("error", {"reason": refused.refusal.reason}, 400)
+        return HtmlPage("error", {"reason": refused.refusal.reason}, 400)
     key = fingerprint(cookie)
     session = provider.store.get("session", key) if cookie else None
     if session is not None and sid is None and query.get("confirmed") != "yes":
         asked = {name: query[name] for name in _ASKED if name in query}
-        return Page("leave", {"action": provider.settings.paths["end_session"], "fields": asked})
+        return HtmlPage(
+            "leave", {"action": provider.settings.paths["end_session"], "fields": asked}
+        )
     if session is not None and sid in (None, session["sid"]):
         sid = session["sid"]
     if sid is not None:
@@ -38,7 +40,7 @@ def end_session(provider: Provider, query: Mapping[str, str], cookie: str = "") 
         provider.store.delete_tag("session", sid)
     gone = "" if session is not None else None
     if target is None:
-        return Page("bye", {}, session=gone)
+        return HtmlPage("bye", {}, session=gone)
     state = {"state": query["state"]} if "state" in query else {}
     joined = f"{'&' if '?' in target else '?'}{urlencode(state)}" if state else ""
     return Redirect(f"{target}{joined}", session=gone)

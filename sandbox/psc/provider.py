@@ -9,21 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.psc import refusals_request, refusals_token
-from sandbox.psc.backchannel import Context, Wanted, check_request
+from sandbox.psc.backchannel import RequestContext, Wanted, check_request
 from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.clients import Client
 from sandbox.psc.clock import Clock
 from sandbox.psc.fault_rules import imposed, spoiled
-from sandbox.psc.foundation import Foundation, Options
+from sandbox.psc.foundation import Foundation, ProviderOptions
 from sandbox.psc.jose import ASYMMETRIC, BadTokenError, read_jwt
 from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import NO_STORE, Reply
+from sandbox.psc.replies import NO_STORE, HttpReply
 from sandbox.psc.requests import Opening, Requests
 from sandbox.psc.settings import Settings
 from sandbox.psc.store import Store
 
-__all__ = ["Options", "Provider"]
+__all__ = ["Provider", "ProviderOptions"]
 
 
 class Provider(Foundation):
@@ -36,7 +36,7 @@ class Provider(Foundation):
         *,
         mtls_origin: str | None = None,
         wallet_origin: str | None = None,
-        options: Options | None = None,
+        options: ProviderOptions | None = None,
         store: Store | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -53,12 +53,12 @@ class Provider(Foundation):
 
     # --- backchannel authentication ---------------------------------------------------------
 
-    def backchannel(self, credentials: Credentials) -> Reply:
+    def backchannel(self, credentials: Credentials) -> HttpReply:
         """Answer an authentication request (CIBA Core 7)."""
         with self.lock:
             try:
                 client = self.authenticate(credentials)
-                context = Context(
+                context = RequestContext(
                     self.settings,
                     client,
                     self.people,
@@ -83,7 +83,7 @@ class Provider(Foundation):
                 interval = rule.effect.interval or interval
             return spoiled(self._acknowledge(client, wanted, interval), struck)
 
-    def _acknowledge(self, client: Client, wanted: Wanted, interval: int) -> Reply:
+    def _acknowledge(self, client: Client, wanted: Wanted, interval: int) -> HttpReply:
         """Open the request and answer CIBA Core 7.3."""
         settings = self.settings
         assert wanted.person is not None
@@ -110,7 +110,7 @@ class Provider(Foundation):
             body["expires_in"] = settings.expires_in
         if interval > 0 and client.delivery_mode != "push":
             body["interval"] = interval
-        return Reply(200, body, NO_STORE)
+        return HttpReply(200, body, NO_STORE)
 
     def read_own_id_token(self, token: str) -> dict[str, Any]:
         """Verify an ID token of ours, expired or not (id_token_hint).

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.psc import refusals_token
-from sandbox.psc.ciba import AuthRequest, Decision, State, decide, expire
+from sandbox.psc.ciba import AuthRequest, Decision, RequestState, decide, expire
 from sandbox.psc.clients import Client
 from sandbox.psc.clock import Agenda
 from sandbox.psc.fault_rules import FaultRule, notified, spoiled
 from sandbox.psc.foundation import Foundation
 from sandbox.psc.notifications import Notification, notification
 from sandbox.psc.people import Person
-from sandbox.psc.replies import Reply
+from sandbox.psc.replies import HttpReply
 from sandbox.psc.store import fingerprint
-from sandbox.psc.tokens import Grant
+from sandbox.psc.tokens import TokenGrant
 from sandbox.space.errors import UserError
 
 __all__ = ["TICKET", "Opening", "Requests"]
@@ -29,13 +29,13 @@ __all__ = ["TICKET", "Opening", "Requests"]
 TICKET = 16
 PURGE_EVERY = 2_000
 STATES_FR = {
-    State.PENDING: "code faux, encore un essai",
-    State.APPROVED: "demande approuvée",
-    State.DENIED: "demande refusée",
-    State.FAILED: "opération échouée",
-    State.EXPIRED: "demande expirée",
-    State.REDEEMED: "jetons livrés",
-    State.CLOSED: "demande close",
+    RequestState.PENDING: "code faux, encore un essai",
+    RequestState.APPROVED: "demande approuvée",
+    RequestState.DENIED: "demande refusée",
+    RequestState.FAILED: "opération échouée",
+    RequestState.EXPIRED: "demande expirée",
+    RequestState.REDEEMED: "jetons livrés",
+    RequestState.CLOSED: "demande close",
 }
 
 
@@ -68,7 +68,7 @@ class Requests:
         self._pending = 0
         for data in base.store.all("ciba", limit=base.settings.max_pending * 2):
             request = AuthRequest.from_dict(data)
-            if request.state is State.PENDING:
+            if request.state is RequestState.PENDING:
                 self._pending += 1
                 self._schedule(request)
 
@@ -96,7 +96,7 @@ class Requests:
         return [
             request
             for request in self.of(national_id)
-            if request.state is State.PENDING and client_id in (None, request.client_id)
+            if request.state is RequestState.PENDING and client_id in (None, request.client_id)
         ]
 
     def next_due(self) -> float | None:
@@ -214,7 +214,7 @@ class Requests:
         with self._base.lock:
             for at, ticket in self._agenda.until(self._base.now()):
                 request = self.find(ticket)
-                if request is None or request.state is not State.PENDING:
+                if request is None or request.state is not RequestState.PENDING:
                     continue
                 if request.planned is not None and request.planned_at == at:
                     decision = Decision(request.planned)
@@ -237,7 +237,7 @@ class Requests:
             request = self.find(ticket)
             if request is None:
                 raise UserError("demande inconnue", "unknown request", where=f"{ticket!r}")
-            if request.state is not State.PENDING:
+            if request.state is not RequestState.PENDING:
                 raise UserError(
                     "cette demande est déjà réglée",
                     "this request is already settled",
@@ -254,16 +254,16 @@ class Requests:
     def _settle(self, before: AuthRequest, after: AuthRequest, at: float) -> AuthRequest:
         """Store a request's new state and tell the client, once (P2)."""
         base = self._base
-        decided = after.state is not State.PENDING
+        decided = after.state is not RequestState.PENDING
         tell = decided and after.mode in ("ping", "push") and not after.notified
         # Ping tells that a decision is there; an expiry is for polling to discover.
-        tell = tell and not (after.mode == "ping" and after.state is State.EXPIRED)
+        tell = tell and not (after.mode == "ping" and after.state is RequestState.EXPIRED)
         sent: tuple[Notification, ...] = ()
         with base.store.transaction():
             if tell:
                 sent, after = self._tell(replace(after, notified=True), at)
             self.save(after)
-        if decided and before.state is State.PENDING:
+        if decided and before.state is RequestState.PENDING:
             self._pending -= 1
         base.events.add(
             at,
@@ -299,17 +299,17 @@ class Requests:
         """Return what push adds to the notification: the tokens, or the error."""
         base = self._base
         failed = any(rule.effect.fails for rule in struck)
-        if request.state is State.APPROVED and not failed:
+        if request.state is RequestState.APPROVED and not failed:
             person = base.people.find(request.subject)
             assert person is not None
             issued = base.tokens.issue(self.grant(client, person, request, at, None), at, struck)
-            delivered = spoiled(Reply(200, issued), struck).body
+            delivered = spoiled(HttpReply(200, issued), struck).body
             assert isinstance(delivered, dict)
-            return delivered, replace(request, state=State.REDEEMED)
+            return delivered, replace(request, state=RequestState.REDEEMED)
         refusal = refusals_token.TRANSACTION_FAILED
-        if not failed and request.state is State.DENIED:
+        if not failed and request.state is RequestState.DENIED:
             refusal = refusals_token.DENIED
-        elif not failed and request.state is State.EXPIRED:
+        elif not failed and request.state is RequestState.EXPIRED:
             refusal = refusals_token.EXPIRED
         answer = refusal.core
         return {"error": answer.error, "error_description": answer.description}, request
@@ -317,9 +317,9 @@ class Requests:
     @staticmethod
     def grant(
         client: Client, person: Person, request: AuthRequest, now: float, thumbprint: str | None
-    ) -> Grant:
+    ) -> TokenGrant:
         """Return the grant of an approved request."""
-        return Grant(
+        return TokenGrant(
             client=client,
             person=person,
             scope=request.scope,

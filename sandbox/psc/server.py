@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.observations.reasons import Reason, Words
 from sandbox.psc.certificates import psc_files
 from sandbox.psc.ciba import AuthRequest, Decision
 from sandbox.psc.clock import Clock
 from sandbox.psc.control import control_routes
 from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.notifications import Sender
-from sandbox.psc.provider import Options, Provider
+from sandbox.psc.provider import Provider, ProviderOptions
 from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
 from sandbox.psc.web import CertificateRequired, application, service_name
@@ -33,6 +34,25 @@ HOST = "127.0.0.1"
 # FAPI 1.0 part 2, 8.5; BCP 195: what is left of TLS 1.2 with an RSA certificate.
 FAPI_CIPHERS = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
 LONGEST_NAP = 3_600.0
+
+
+# No handshake with it ends, so that it has no answer in HTTP.
+UNTRUSTED = Reason(
+    "certificate-untrusted",
+    "RFC 8446 6.2; RFC 8705 2",
+    Words(
+        "Aucune autorité de l'espace n'a signé le certificat du client : alerte TLS.",
+        "No authority of the space signed the client's certificate: TLS alert.",
+    ),
+    Words(
+        "Présenter un certificat des autorités de l'espace (`ca` de psc.json, pki issue).",
+        "Present a certificate of the space's authorities (`ca` of psc.json, pki issue).",
+    ),
+)
+
+
+def _distrusted(provider: Provider, why: str) -> None:
+    provider.events.explained(provider.now(), UNTRUSTED, detail=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +176,7 @@ class ProviderServer:
     def __init__(
         self,
         settings: Settings,
-        options: Options,
+        options: ProviderOptions,
         *,
         files: TlsFiles,
         port: int,
@@ -216,6 +236,7 @@ class ProviderServer:
                     files.chain, files.key, authorities=files.ca.read_text("ascii"),
                     client_certificate=way.asks,
                     ciphers=FAPI_CIPHERS if self._settings.fapi else CIPHERS,
+                    distrusts=lambda why: _distrusted(provider, why),
                 )  # fmt: skip
                 server = HttpServer(
                     app=answering, bound=way.bound, context=context, pool=self._pool
@@ -247,7 +268,7 @@ def running(
     port: int = 0,
     mtls_port: int = 0,
     host_name: str = "localhost",
-    options: Options | None = None,
+    options: ProviderOptions | None = None,
     state: Path | None = None,
     clock: Clock | None = None,
     files: TlsFiles | None = None,
@@ -264,7 +285,7 @@ def running(
     with tempfile.TemporaryDirectory(prefix="psc-") as folder:
         server = ProviderServer(
             settings_for(profile, **changes),
-            options or Options(),
+            options or ProviderOptions(),
             files=files or psc_files(Path(folder), rsa=changes.get("fapi", False)),
             port=port,
             mtls_port=mtls_port,

@@ -17,13 +17,13 @@ from sandbox.psc.people import Person, claims
 from sandbox.psc.settings import Settings
 from sandbox.psc.store import Store, fingerprint
 
-__all__ = ["Grant", "TokenService"]
+__all__ = ["TokenGrant", "TokenService"]
 
 OFFLINE_LIFE = 2_592_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class TokenGrant:
     """What tokens are issued for. `thumbprint` is the certificate they are bound to (F8)."""
 
     client: Client
@@ -47,7 +47,9 @@ class TokenService:
         self.store = store
         self.ring = ring
 
-    def issue(self, grant: Grant, now: float, faults: tuple[FaultRule, ...] = ()) -> dict[str, Any]:
+    def issue(
+        self, grant: TokenGrant, now: float, faults: tuple[FaultRule, ...] = ()
+    ) -> dict[str, Any]:
         """Issue the token response of a grant and record its tokens."""
         settings, client = self.settings, grant.client
         iat = int(now)
@@ -111,7 +113,7 @@ class TokenService:
             body["id_token"] = self._id_token(grant, now, access, refresh, faults)
         return body
 
-    def _session(self, grant: Grant) -> dict[str, Any]:
+    def _session(self, grant: TokenGrant) -> dict[str, Any]:
         """Return how tokens name session and person: as ANS shows them, in `psc`."""
         if self.settings.profile == "core":
             return {"sid": grant.sid}
@@ -121,7 +123,7 @@ class TokenService:
             "SubjectNameID": grant.person.national_id,
         }
 
-    def _refresh(self, grant: Grant, iat: int, exp: int, *, offline: bool) -> str:
+    def _refresh(self, grant: TokenGrant, iat: int, exp: int, *, offline: bool) -> str:
         """Return a refresh token: a handle, or Keycloak's JWT that only it can read."""
         handle = secrets.token_urlsafe(32)
         if self.settings.profile == "core":
@@ -144,7 +146,7 @@ class TokenService:
 
     def _id_token(
         self,
-        grant: Grant,
+        grant: TokenGrant,
         now: float,
         access: str,
         refresh: str,

@@ -26,7 +26,7 @@ from sandbox.psc.outage import Outages
 from sandbox.psc.people import Person
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import Reply
+from sandbox.psc.replies import HttpReply
 from sandbox.serve.http import DROP, PEER_CERTIFICATE
 
 __all__ = [
@@ -164,7 +164,7 @@ def _browser_routes(provider: Provider) -> list[Route]:
 class _Replied(Response):
     """A reply of the core, among the pages."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: HttpReply) -> None:
         super().__init__()
         self._reply = reply
 

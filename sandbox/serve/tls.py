@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,12 @@ class Tls:
     certificate: bytes | None
 
 
+class _Context(ssl.SSLContext):
+    """Says why it did not trust a client's certificate, which the client hears as an alert."""
+
+    distrusts: Callable[[str], None] | None = None
+
+
 class _Alerting(ssl.SSLObject):
     """Lets the alert of a handshake that failed leave before the connection goes (RFC 8446 §6.2).
 
@@ -49,6 +55,9 @@ class _Alerting(ssl.SSLObject):
             raise
         except ssl.SSLError as error:
             self._failure = error
+            told = getattr(self.context, "distrusts", None)
+            if told is not None and isinstance(error, ssl.SSLCertVerificationError):
+                told(error.verify_message)
             raise ssl.SSLWantReadError from error
 
 
@@ -61,6 +70,7 @@ def server_context(
     ciphers: str = CIPHERS,
     tls13: bool = True,
     tickets: bool = True,
+    distrusts: Callable[[str], None] | None = None,
 ) -> ssl.SSLContext:
     """Return the context of a server: TLS 1.2 or later, no renegotiation.
 
@@ -73,12 +83,14 @@ def server_context(
         ciphers: suites of TLS 1.2, as OpenSSL writes them.
         tls13: offered beside TLS 1.2.
         tickets: given, so that sessions are resumed.
+        distrusts: told, in OpenSSL's words, why a client's certificate was not trusted.
 
     Raises:
         UserError: a file is missing, or they do not fit together.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _Context(ssl.PROTOCOL_TLS_SERVER)
     context.sslobject_class = _Alerting
+    context.distrusts = distrusts
     _harden(context, ciphers)
     # A handshake that a client asks for again and again costs it little and us much.
     context.options |= ssl.OP_NO_RENEGOTIATION

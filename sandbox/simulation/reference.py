@@ -51,7 +51,7 @@ class DeadlineCame(Exception):  # noqa: N818 (an event of the dialogue, not an e
 
 
 @dataclass(slots=True)
-class Session:
+class RunningSession:
     """One run of a program.
 
     Attributes:
@@ -111,18 +111,18 @@ class Run:
             access, kind, key, until, peer, _ = (int(value) for value in cursors.pending)
             entry = int(self.inputs.entry[self.inputs.access_class[access], kind])
             if entry >= 0:
-                self.start(Session(access, kind, key, self.now, until, peer), entry)
+                self.start(RunningSession(access, kind, key, self.now, until, peer), entry)
             if progress is not None:
                 progress(min(1.0, self.now / horizon))
 
-    def start(self, session: Session, entry: int) -> None:
+    def start(self, session: RunningSession, entry: int) -> None:
         """Start a session at the first row of its program."""
         self.record.sessions[self.code.table[entry, Column.GROUP]] += 1
         self.env.process(self.live(session, entry))
 
     # ------------------------------------------------------------------ the interpreter
 
-    def live(self, session: Session, entry: int) -> Waiting:
+    def live(self, session: RunningSession, entry: int) -> Waiting:
         """Interpret a program to its end."""
         row = entry
         while not isinstance(self.code.steps[row], s.End):
@@ -138,7 +138,7 @@ class Run:
             ]  # fmt: skip
             self.trace(np.array([values], dtype=np.int64).reshape(1, TRACE_FIELDS))
 
-    def step(self, session: Session, row: int) -> Generator[simpy.Event, Any, int]:
+    def step(self, session: RunningSession, row: int) -> Generator[simpy.Event, Any, int]:
         """Do one step and return the row of the next."""
         cells = self.code.table[row]
         target = int(cells[Column.TARGET])
@@ -217,7 +217,7 @@ class Run:
                 for number in range(count):
                     key = mix(session.key, (salt << 8) + number)
                     peer = self.recipient(key) if recipient else session.peer
-                    child = Session(
+                    child = RunningSession(
                         session.access, int(Kind.SPAWNED), key, now, session.until, peer
                     )
                     self.start(child, int(cells[Column.INDEX]))
@@ -234,7 +234,7 @@ class Run:
 
     # ------------------------------------------------------------------ time
 
-    def wait(self, session: Session, phase: Phase | None, duration: int) -> Waiting:
+    def wait(self, session: RunningSession, phase: Phase | None, duration: int) -> Waiting:
         """Let `duration` ns pass, or what the deadline leaves of them."""
         begin = self.now
         if session.deadline is None:
@@ -243,7 +243,9 @@ class Run:
             yield session.deadline | self.env.timeout(duration)
         self.book(session, phase, begin)
 
-    def serve(self, session: Session, phase: Phase | None, station: int, service: int) -> Waiting:
+    def serve(
+        self, session: RunningSession, phase: Phase | None, station: int, service: int
+    ) -> Waiting:
         """Queue for a server and be served; the work is done even when the client leaves."""
         begin = self.now
         if session.deadline is None:
@@ -262,7 +264,9 @@ class Run:
             book_service(self.record, station, start, start - asked, service)
             yield self.env.timeout(service)
 
-    def acquire(self, session: Session, row: int, owner: int) -> Generator[simpy.Event, Any, bool]:
+    def acquire(
+        self, session: RunningSession, row: int, owner: int
+    ) -> Generator[simpy.Event, Any, bool]:
         """Take a slot of a pool; return False when its backlog is full."""
         pool = int(self.code.table[row, Column.INDEX]) + owner
         endpoint = int(self.code.table[row, Column.EXTRA]) + owner
@@ -304,7 +308,7 @@ class Run:
             book_queue(self.record, pool, len(slots.queue), self.now)
         slots.release(slots.users[0])
 
-    def book(self, session: Session, phase: Phase | None, begin: int) -> None:
+    def book(self, session: RunningSession, phase: Phase | None, begin: int) -> None:
         """Book the time since `begin`; go to the handler when the deadline has come."""
         if phase is not None:
             session.phases[phase] += self.now - begin
@@ -313,11 +317,11 @@ class Run:
 
     # ------------------------------------------------------------------ draws, people, books
 
-    def purpose(self, session: Session, row: int) -> int:
+    def purpose(self, session: RunningSession, row: int) -> int:
         """Return the purpose of a draw: a retry draws anew."""
         return int(self.code.table[row, Column.PURPOSE]) + ROUNDS * session.round
 
-    def duration(self, session: Session, row: int) -> int:
+    def duration(self, session: RunningSession, row: int) -> int:
         """Return the fixed part of a step plus its draw, ns."""
         fixed, law = int(self.code.table[row, Column.FIXED]), self.code.table[row, Column.LAW]
         if law < 0:
@@ -325,7 +329,7 @@ class Run:
         kind, a, b, c, _ = self.code.laws[law]
         return fixed + sample(int(kind), a, b, c, session.key, self.purpose(session, row))
 
-    def ask(self, session: Session, row: int) -> None:
+    def ask(self, session: RunningSession, row: int) -> None:
         """Ask the person; she answers later, or never."""
         cells = self.code.table[row]
         kind, a, b, c, never = self.code.laws[cells[Column.LAW]]
@@ -341,13 +345,13 @@ class Run:
         other = people[int(uniform(key, s.Purpose.RECIPIENT) * len(people))]
         return int(self.inputs.access_operator[other])
 
-    def owner(self, session: Session, scope: s.Scope) -> int:
+    def owner(self, session: RunningSession, scope: s.Scope) -> int:
         """Return whose resource a step means."""
         if scope is s.Scope.HOME:
             return int(self.inputs.access_operator[session.access])
         return session.peer if scope is s.Scope.PEER else 0
 
-    def mark(self, session: Session, group: int, *, attended: bool) -> None:
+    def mark(self, session: RunningSession, group: int, *, attended: bool) -> None:
         """Book a successful login and its phases."""
         operator = int(self.inputs.access_operator[session.access])
         session.login = self.now

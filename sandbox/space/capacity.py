@@ -30,8 +30,8 @@ __all__ = [
     "NATIONAL",
     "RELAY",
     "Capacity",
+    "CapacityPart",
     "Cores",
-    "Part",
     "as_cores",
     "capacity_of",
     "foreseen_use",
@@ -89,7 +89,7 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CapacityPart:
     """What one endpoint of one operator has: its pool's connections at once and waiting, cores."""
 
     pool: str
@@ -240,14 +240,14 @@ def capacity_of(scenario: Scenario, design: Design, *, scale: float = 1.0) -> Ca
     return lay_out(scenario, design, operator_sizes(scenario), use, scale=scale)
 
 
-def of_operator(scenario: Scenario, design: Design, operator: int) -> dict[str, Part]:
+def of_operator(scenario: Scenario, design: Design, operator: int) -> dict[str, CapacityPart]:
     """Return what each endpoint of one operator has, `mx` included, for one that runs it.
 
     Endpoints of one pool show the whole pool each: together they have it once.
     """
     found = capacity_of(scenario, design)
     return {
-        name: Part(
+        name: CapacityPart(
             pool=pool,
             slots=int(found.slots[pool][operator]),
             backlog=int(found.backlog[pool][operator]),

@@ -15,11 +15,12 @@ from datetime import date
 
 from sandbox.space.costs.accesses import accesses_of
 from sandbox.space.designs import Design
+from sandbox.space.population import SOFTWARE
 from sandbox.space.scenario import Scenario
 from sandbox.space.sections.money import Plan
 from sandbox.space.sections.people import Population
 
-__all__ = ["Quarter", "grown", "quarters", "scenario_at"]
+__all__ = ["Quarter", "delivered_shares", "grown", "quarters", "scenario_at"]
 
 MONTHS = 3
 DAYS_A_YEAR = 365.25
@@ -92,12 +93,27 @@ def scenario_at(scenario: Scenario, when: date, ecps: float) -> Scenario:
     })  # fmt: skip
 
 
-def _updated(scenario: Scenario, plan: Plan, number: int) -> float:
+def delivered_shares(scenario: Scenario, plan: Plan) -> list[float]:
+    """Return the share of installed accesses, robots with them, of the products of each wave."""
+    kinds = dict.fromkeys(SOFTWARE, 0.0)
+    for people in scenario.populations.values():
+        mine = accesses_of(scenario, people)
+        kinds["lps"] += mine.people * people.software_lps
+        kinds["mail_client"] += mine.people * people.software_mail_client
+        kinds["robot"] += mine.robots
+    products, whole = scenario.products, sum(kinds.values())
+    return [
+        sum(kinds[products[name].kind] * products[name].share for name in wave.products) / whole
+        for wave in plan.waves
+    ]
+
+
+def _updated(scenario: Scenario, plan: Plan, shares: list[float], number: int) -> float:
     """Return the share of installed accesses whose site has updated by the middle of a quarter."""
     mean = scenario.migration.update_quarters
     return sum(
-        wave.share * -math.expm1(-(number - wave.quarter + 0.5) / mean)
-        for wave in plan.waves
+        share * -math.expm1(-(number - wave.quarter + 0.5) / mean)
+        for wave, share in zip(plan.waves, shares, strict=True)
         if wave.quarter <= number
     )
 
@@ -108,12 +124,13 @@ def quarters(design: Design, scenario: Scenario) -> list[Quarter]:
     if plan is None:
         return []
     opened = scenario.migration.opened_quarter
+    shares = delivered_shares(scenario, plan)
     cohorts: list[float] = []  # shares that update, by quarter
     found = []
     for number, ecps in enumerate(plan.ecps, start=1):
         start = _start(plan, number)
         then = scenario_at(scenario, start, ecps)
-        cohorts.append(_updated(scenario, plan, number) - sum(cohorts))
+        cohorts.append(_updated(scenario, plan, shares, number) - sum(cohorts))
         # Who updated k quarters ago is still blocked with probability (1 - opened) ^ k.
         waiting = sum(
             cohort * (1 - opened) ** (number - born) for born, cohort in enumerate(cohorts, 1)
@@ -131,7 +148,11 @@ def quarters(design: Design, scenario: Scenario) -> list[Quarter]:
         retired = plan.retire is not None and start >= plan.retire
         found.append(Quarter(
             number=number, start=start, scenario=then,
-            delivered=sum(wave.share for wave in plan.waves if wave.quarter == number),
+            delivered=sum(
+                share
+                for wave, share in zip(plan.waves, shares, strict=True)
+                if wave.quarter == number
+            ),
             updated=cohorts[-1], installed=installed, new=new,
             old=0.0 if retired else installed - new,
             cut=installed - new if retired else 0.0, blocked=blocked, retired=retired,

@@ -256,6 +256,21 @@ class Scenario(Section):
         return self
 
     @model_validator(mode="after")
+    def waves_deliver_products(self) -> Self:
+        """What a plan delivers is software of the editors, the operators' webmail apart."""
+        known = [name for name, each in self.products.items() if each.kind != "webmail"]
+        for wave in self.plan.waves if self.plan else ():
+            for name in wave.products:
+                if name not in known:
+                    raise BadValueError(
+                        "n'est pas un produit d'éditeur ; connus",
+                        "is not a product of an editor; known",
+                        where=f"plan.waves: {name!r}",
+                        then=", ".join(known),
+                    )
+        return self
+
+    @model_validator(mode="after")
     def outages_are_in_the_period(self) -> Self:
         """Refuse an outage that would change nothing."""
         begin = datetime.combine(self.period.start, time.min)

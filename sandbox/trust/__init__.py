@@ -22,7 +22,7 @@ from sandbox.trust.checking import (
     read_certificate,
 )
 from sandbox.trust.dn import DN, dn_of, parse_dn
-from sandbox.trust.domain_list import DomainLedger, DomainList, Entry
+from sandbox.trust.domain_list import DomainLedger, DomainList, ListEntry
 from sandbox.trust.hierarchy import AuthorityName, Urls
 from sandbox.trust.identity import Employee, Organisation, Person
 from sandbox.trust.issuing import Issued
@@ -30,7 +30,7 @@ from sandbox.trust.keys import KeyKind
 from sandbox.trust.list_verify import ListKeeper, ListPolicy, verify_list
 from sandbox.trust.list_xml import ListError, sign_list
 from sandbox.trust.profiles import Marker, ProfileName
-from sandbox.trust.topology import OperatorRow, topology
+from sandbox.trust.topology import ListedOperator, topology
 from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = [
@@ -42,17 +42,17 @@ __all__ = [
     "DomainLedger",
     "DomainList",
     "Employee",
-    "Entry",
     "Finding",
     "Host",
     "Issued",
     "KeyKind",
+    "ListEntry",
     "ListError",
     "ListKeeper",
     "ListPolicy",
+    "ListedOperator",
     "MailDomain",
     "Marker",
-    "OperatorRow",
     "Organisation",
     "Person",
     "ProfileName",

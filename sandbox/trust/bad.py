@@ -21,11 +21,11 @@ from sandbox.trust.issuing import Issued, LeafPlan, resign
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.profiles import Marker
 
-__all__ = ["FAULTS", "Fault", "make_bad"]
+__all__ = ["FAULTS", "CertificateFault", "make_bad"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class CertificateFault:
     """One way for a certificate to be bad.
 
     Attributes:
@@ -161,79 +161,79 @@ def _stale_crl(ca: TestCA, plan: LeafPlan) -> LeafPlan:
 
 _UNKNOWN = Finding.REVOCATION_UNKNOWN
 
-FAULTS: dict[str, Fault] = {
+FAULTS: dict[str, CertificateFault] = {
     fault.name: fault
     for fault in (
-        Fault(
+        CertificateFault(
             name="expired",
             label="expiré hier / expired yesterday",
             finding=Finding.EXPIRED,
             plan=_dates(-366, -1),
         ),
-        Fault(
+        CertificateFault(
             name="not-yet-valid",
             label="valable demain / valid from tomorrow",
             finding=Finding.NOT_YET_VALID,
             plan=_dates(1, 366),
         ),
-        Fault(
+        CertificateFault(
             name="revoked",
             label="révoqué, clé compromise / revoked, key compromised",
             finding=Finding.REVOKED,
             after=_revoked,
         ),
-        Fault(
+        CertificateFault(
             name="wrong-hierarchy",
             label="signé par une autre autorité de l'IGC / signed by another IGC authority",
             finding=Finding.WRONG_HIERARCHY,
             plan=_other_hierarchy,
         ),
-        Fault(
+        CertificateFault(
             name="impostor",
             label="mêmes noms, autres clés d'autorité / same names, other authority keys",
             finding=Finding.UNTRUSTED,
             after=_impostor,
         ),
-        Fault(
+        CertificateFault(
             name="broken-chain",
             label="mauvais intermédiaire présenté / the wrong intermediate is presented",
             finding=Finding.UNTRUSTED,
             after=_without_intermediate,
         ),
-        Fault(
+        CertificateFault(
             name="wrong-usage",
             label="usages d'un autre profil / usages of another profile",
             finding=Finding.WRONG_USAGE,
             plan=_other_usage,
         ),
-        Fault(
+        CertificateFault(
             name="unknown-entity",
             label="FINESS inconnu de l'annuaire / FINESS unknown to the directory",
             finding=Finding.UNKNOWN_ENTITY,
             plan=_unit(_unassigned),
             needs_entity=True,
         ),
-        Fault(
+        CertificateFault(
             name="wrong-entity",
             label="identifiant d'une autre structure / identifier of another structure",
             finding=Finding.WRONG_ENTITY,
             plan=_unit(_neighbour),
             needs_entity=True,
         ),
-        Fault(
+        CertificateFault(
             name="wrong-name",
             label="autre nom d'hôte / another host name",
             finding=Finding.WRONG_NAME,
             plan=_other_name,
             needs_name=True,
         ),
-        Fault(
+        CertificateFault(
             name="wrong-environment",
             label="marqueur de l'autre environnement / marker of the other environment",
             finding=Finding.WRONG_ENVIRONMENT,
             plan=_other_environment,
         ),
-        Fault(
+        CertificateFault(
             name="weak-key",
             label="RSA 1024 bits",
             finding=Finding.WEAK_KEY,
@@ -241,73 +241,73 @@ FAULTS: dict[str, Fault] = {
                 plan, key_kind=KeyKind.RSA_1024, usages=plan.profile.usages
             ),
         ),
-        Fault(
+        CertificateFault(
             name="stale-crl",
             label="sa CRL est périmée / its CRL is past nextUpdate",
             finding=_UNKNOWN,
             plan=_stale_crl,
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-unsigned",
             label="OCSP non signé / OCSP not signed",
             finding=_UNKNOWN,
             plan=_ocsp("unsigned"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-wrong-signer",
             label="OCSP signé sans le droit / OCSP signed without the right",
             finding=_UNKNOWN,
             plan=_ocsp("wrong-signer"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-wrong-certid",
             label="OCSP pour un autre certificat / OCSP about another certificate",
             finding=_UNKNOWN,
             plan=_ocsp("wrong-certid"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-wrong-nonce",
             label="OCSP avec un autre nonce / OCSP with another nonce",
             finding=_UNKNOWN,
             plan=_ocsp("wrong-nonce"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-stale",
             label="OCSP périmé / OCSP past nextUpdate",
             finding=_UNKNOWN,
             plan=_ocsp("stale"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-not-yet",
             label="OCSP daté de demain / OCSP dated tomorrow",
             finding=_UNKNOWN,
             plan=_ocsp("not-yet"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-unknown",
             label="OCSP : certificat inconnu / OCSP: certificate unknown",
             finding=_UNKNOWN,
             plan=_ocsp("unknown"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-try-later",
             label="OCSP : tryLater",
             finding=_UNKNOWN,
             plan=_ocsp("try-later"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-garbage",
             label="OCSP illisible / OCSP unreadable",
             finding=_UNKNOWN,
             plan=_ocsp("garbage"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-unreachable",
             label="OCSP injoignable / OCSP unreachable",
             finding=_UNKNOWN,
             plan=_ocsp("unreachable"),
         ),
-        Fault(
+        CertificateFault(
             name="ocsp-slow",
             label="OCSP lent / OCSP slow",
             finding=None,

@@ -24,14 +24,14 @@ from sandbox.trust.cli_list import (
 from sandbox.trust.cli_pki import folder_option
 from sandbox.trust.list_verify import read_unverified, verify_list
 from sandbox.trust.list_xml import ListError
-from sandbox.trust.topology import OperatorRow, topology
+from sandbox.trust.topology import ListedOperator, topology
 
 __all__ = ["from_list", "scenario_text"]
 
 LONGEST_LABEL = 40
 
 
-def _labels(rows: Sequence[OperatorRow]) -> list[str]:
+def _labels(rows: Sequence[ListedOperator]) -> list[str]:
     """Return a DNS label for each operator, unique, from its name."""
     seen: dict[str, int] = {}
     labels = []
@@ -44,7 +44,7 @@ def _labels(rows: Sequence[OperatorRow]) -> list[str]:
 
 
 def scenario_text(
-    rows: Sequence[OperatorRow], *, generated: date, base: str, verified: bool = True
+    rows: Sequence[ListedOperator], *, generated: date, base: str, verified: bool = True
 ) -> str:
     """Return the TOML of a scenario: mailboxes follow the domains of each operator.
 

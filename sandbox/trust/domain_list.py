@@ -16,9 +16,9 @@ from typing import Any
 
 from sandbox.space.errors import UserError
 from sandbox.trust.dn import DN, parse_dn
-from sandbox.trust.journal import Journal
+from sandbox.trust.journal import AuthorityJournal
 
-__all__ = ["DomainLedger", "DomainList", "Entry", "normal_domain"]
+__all__ = ["DomainLedger", "DomainList", "ListEntry", "normal_domain"]
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -39,7 +39,7 @@ def normal_domain(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class ListEntry:
     """One authorised pair (domain, operator certificate).
 
     Attributes:
@@ -69,7 +69,7 @@ class DomainList:
     """
 
     generated: datetime
-    entries: tuple[Entry, ...]
+    entries: tuple[ListEntry, ...]
 
     @cached_property
     def domains(self) -> frozenset[str]:
@@ -124,7 +124,7 @@ class DomainLedger:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._journal = Journal(path)
+        self._journal = AuthorityJournal(path)
 
     def add(
         self,
@@ -193,7 +193,7 @@ class DomainLedger:
 
     def at(self, when: datetime) -> DomainList:
         """Return the list as it stood at a moment."""
-        state: dict[str, list[Entry]] = {}
+        state: dict[str, list[ListEntry]] = {}
         for record in self._journal.records():
             moment = datetime.fromisoformat(record["when"])
             if moment > when:
@@ -203,7 +203,7 @@ class DomainLedger:
                 state.pop(record["domain"], None)
                 continue
             new = [
-                Entry(domain=record["domain"], certificate=parse_dn(text), updated=moment)
+                ListEntry(domain=record["domain"], certificate=parse_dn(text), updated=moment)
                 for text in record["certificates"]
             ]
             if record["event"] == "add":

@@ -10,12 +10,12 @@ from typing import Any
 
 from sandbox.space.errors import UserError
 
-__all__ = ["Journal"]
+__all__ = ["AuthorityJournal"]
 
 Record = dict[str, Any]
 
 
-class Journal:
+class AuthorityJournal:
     """Records in the order in which they were written.
 
     A record that another process appends is seen by the next `records()`: that is how

@@ -21,7 +21,7 @@ from signxml.signer import XMLSigner
 
 from sandbox.space.errors import UserError
 from sandbox.trust.dn import parse_dn
-from sandbox.trust.domain_list import DomainList, Entry, normal_domain
+from sandbox.trust.domain_list import DomainList, ListEntry, normal_domain
 from sandbox.trust.issuing import Issued
 
 __all__ = ["NAMESPACE", "ListError", "build_xml", "parse_document", "read_entries", "sign_list"]
@@ -166,13 +166,13 @@ def read_entries(root: etree._Element) -> DomainList:
     return DomainList(generated, tuple(_entry(n, e) for n, e in enumerate(elements, 1)))
 
 
-def _entry(number: int, element: etree._Element) -> Entry:
+def _entry(number: int, element: etree._Element) -> ListEntry:
     texts = _texts(element)
     name, description, certificate, responsible, support, updated = (
         texts.get(field, "") for field in _FIELDS
     )
     try:
-        return Entry(
+        return ListEntry(
             domain=normal_domain(name),
             certificate=parse_dn(certificate),
             description=description,

@@ -19,7 +19,7 @@ from sandbox.trust.hierarchy import AuthorityName
 from sandbox.trust.keys import PrivateKey
 from sandbox.trust.revocation import REASONS, Change
 
-__all__ = ["MAX_REQUEST", "OCSP_FAULTS", "IssuerIndex", "Responder", "Status", "respond"]
+__all__ = ["MAX_REQUEST", "OCSP_FAULTS", "CertificateStatus", "IssuerIndex", "Responder", "respond"]
 
 MAX_REQUEST = 16 * 1024
 _VALIDITY = timedelta(hours=4)
@@ -62,7 +62,7 @@ class Responder:
 
 
 @dataclass(frozen=True)
-class Status:
+class CertificateStatus:
     """What is known of a serial number: was it issued, is it revoked."""
 
     issued: bool
@@ -124,7 +124,7 @@ def respond(
     data: bytes,
     *,
     index: IssuerIndex,
-    status: Callable[[AuthorityName, int], Status],
+    status: Callable[[AuthorityName, int], CertificateStatus],
     now: datetime,
     fault: str = "",
 ) -> bytes:
@@ -158,7 +158,7 @@ def respond(
         return _refusal(ocsp.OCSPResponseStatus.UNAUTHORIZED)
     known = status(responder.name, serial)
     if fault == "unknown":
-        known = Status(issued=False)
+        known = CertificateStatus(issued=False)
     at = now.astimezone(UTC).replace(microsecond=0)
     if fault == "stale":
         at -= timedelta(days=30)

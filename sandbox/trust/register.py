@@ -12,8 +12,8 @@ from cryptography import x509
 from sandbox.space.errors import UserError
 from sandbox.trust.hierarchy import AUTHORITIES, AuthorityName, authority_subject
 from sandbox.trust.issuing import subject_text
-from sandbox.trust.journal import Journal
-from sandbox.trust.ocsp import Status
+from sandbox.trust.journal import AuthorityJournal
+from sandbox.trust.ocsp import CertificateStatus
 from sandbox.trust.revocation import REASONS, Change, apply_change, change_from_record
 
 __all__ = ["Register"]
@@ -29,8 +29,8 @@ class Register:
 
     def __init__(self, folder: Path | None, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._issued = Journal(folder / "issued.jsonl" if folder else None)
-        self._revoked = Journal(folder / "revoked.jsonl" if folder else None)
+        self._issued = AuthorityJournal(folder / "issued.jsonl" if folder else None)
+        self._revoked = AuthorityJournal(folder / "revoked.jsonl" if folder else None)
         self._by_serial: dict[tuple[AuthorityName, int], dict[str, str]] = {}
         self._issued_read = 0
         self._changes: dict[AuthorityName, list[Change]] = {name: [] for name in AUTHORITIES}
@@ -77,11 +77,11 @@ class Register:
         self._refresh()
         return tuple(self._changes[issuer])
 
-    def status(self, issuer: AuthorityName, serial: int) -> Status:
+    def status(self, issuer: AuthorityName, serial: int) -> CertificateStatus:
         """Return what is known now of a serial number."""
         self._refresh()
         revoked = self._state[issuer].get(serial)
-        return Status(issued=(issuer, serial) in self._known(), revoked=revoked)
+        return CertificateStatus(issued=(issuer, serial) in self._known(), revoked=revoked)
 
     def revoke(
         self, serial: int, reason: str, when: datetime | None, issuer: x509.Name | None = None

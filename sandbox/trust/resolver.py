@@ -25,7 +25,7 @@ import dns.rrset
 from sandbox.space.errors import UserError
 from sandbox.trust.zone import LOOPBACK, ZoneSpec
 
-__all__ = ["DNS_FAULTS", "Answer", "DnsFault", "Resolver"]
+__all__ = ["DNS_FAULTS", "DnsAnswer", "DnsFault", "Resolver"]
 
 # What goes wrong -> what a client sees, French then English.
 DNS_FAULTS: dict[str, str] = {
@@ -108,7 +108,7 @@ class DnsFault:
 
 
 @dataclass(frozen=True)
-class Answer:
+class DnsAnswer:
     """What to send: the reply's bytes, or None to stay silent; seconds to wait first."""
 
     data: bytes | None
@@ -141,7 +141,7 @@ class Resolver:
         """The faults in force, the first that matches a question wins."""
         return tuple(self._faults)
 
-    def answer(self, data: bytes, transport: Literal["udp", "tcp"]) -> Answer:
+    def answer(self, data: bytes, transport: Literal["udp", "tcp"]) -> DnsAnswer:
         """Answer one query.
 
         Args:
@@ -153,20 +153,20 @@ class Resolver:
             identifier, with silence otherwise; a response is met with silence (no loops).
         """
         if len(data) < 12:
-            return Answer(None)
+            return DnsAnswer(None)
         if data[2] & 0x80:
-            return Answer(None)
+            return DnsAnswer(None)
         if data[2] & 0x78:
             # Another opcode: its sections mean something else, so only the header is answered.
-            return Answer(data[:2] + bytes([0x80 | (data[2] & 0x78), 4]) + bytes(8))
+            return DnsAnswer(data[:2] + bytes([0x80 | (data[2] & 0x78), 4]) + bytes(8))
         try:
             query = dns.message.from_wire(data, ignore_trailing=False)
         except (dns.exception.DNSException, ValueError):
             # Identifier, QR, RCODE 1 (FORMERR), no section.
-            return Answer(data[:2] + b"\x80\x01" + bytes(8))
+            return DnsAnswer(data[:2] + b"\x80\x01" + bytes(8))
         refusal = self._refusal(query)
         if refusal is not None:
-            return Answer(_wire(_error(query, refusal), transport, query))
+            return DnsAnswer(_wire(_error(query, refusal), transport, query))
         question = query.question[0]
         self.queries[dns.rdatatype.to_text(question.rdtype)] = (
             self.queries.get(dns.rdatatype.to_text(question.rdtype), 0) + 1
@@ -199,21 +199,21 @@ class Resolver:
 
     def _reply(
         self, query: dns.message.Message, transport: Literal["udp", "tcp"], fault: DnsFault | None
-    ) -> Answer:
+    ) -> DnsAnswer:
         match fault.kind if fault else "":
             case "timeout":
-                return Answer(None)
+                return DnsAnswer(None)
             case "servfail":
-                return Answer(_wire(_error(query, dns.rcode.SERVFAIL), transport, query))
+                return DnsAnswer(_wire(_error(query, dns.rcode.SERVFAIL), transport, query))
             case "refused":
-                return Answer(_wire(_error(query, dns.rcode.REFUSED), transport, query))
+                return DnsAnswer(_wire(_error(query, dns.rcode.REFUSED), transport, query))
             case "truncated" if transport == "udp":
                 cut = _response(query)
                 cut.flags |= dns.flags.TC
-                return Answer(cut.to_wire())
+                return DnsAnswer(cut.to_wire())
         response = self._resolve(query, fault)
         delay = fault.delay if fault and fault.kind == "slow" else 0.0
-        return Answer(_wire(response, transport, query), delay)
+        return DnsAnswer(_wire(response, transport, query), delay)
 
     def _resolve(self, query: dns.message.Message, fault: DnsFault | None) -> dns.message.Message:
         records = self.zone.records

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sandbox.trust.dn import DN
-from sandbox.trust.domain_list import DomainList, Entry
+from sandbox.trust.domain_list import DomainList, ListEntry
 from sandbox.trust.identity import identifier_kind, plain_identifier
 
-__all__ = ["OperatorRow", "topology"]
+__all__ = ["ListedOperator", "topology"]
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperatorRow:
+class ListedOperator:
     """An operator, as a list shows it.
 
     Attributes:
@@ -37,7 +37,7 @@ class OperatorRow:
     certificates: tuple[str, ...]
 
 
-def _owner(entries: list[Entry]) -> str:
+def _owner(entries: list[ListEntry]) -> str:
     """Return the OU of the operator that runs a domain: the most recent entry, then the first.
 
     On the real list 419 of 4,944 domains appear under several organisations.
@@ -46,14 +46,14 @@ def _owner(entries: list[Entry]) -> str:
     return next(e.certificate.get("OU") for e in entries if (e.updated or _NEVER) == newest)
 
 
-def topology(domains: DomainList) -> tuple[OperatorRow, ...]:
+def topology(domains: DomainList) -> tuple[ListedOperator, ...]:
     """Return the operators of a list, the one with most domains first.
 
     An operator is a structure identifier (OU): names vary in spelling, identifiers do not. Every
     domain has one operator, so the domains of all rows add up to those of the list.
     """
-    by_domain: dict[str, list[Entry]] = {}
-    by_unit: dict[str, list[Entry]] = {}
+    by_domain: dict[str, list[ListEntry]] = {}
+    by_unit: dict[str, list[ListEntry]] = {}
     for entry in domains.entries:
         by_domain.setdefault(entry.domain, []).append(entry)
         by_unit.setdefault(entry.certificate.get("OU"), []).append(entry)
@@ -62,13 +62,13 @@ def topology(domains: DomainList) -> tuple[OperatorRow, ...]:
     return tuple(sorted(rows, key=lambda row: (-len(row.domains), row.identifier)))
 
 
-def _row(unit: str, entries: list[Entry], owners: dict[str, str]) -> OperatorRow:
+def _row(unit: str, entries: list[ListEntry], owners: dict[str, str]) -> ListedOperator:
     names = Counter(entry.certificate.get("O") for entry in entries)
     listed = {entry.domain for entry in entries}
     distinct: dict[tuple[tuple[str, str], ...], DN] = {
         entry.certificate.key: entry.certificate for entry in entries
     }
-    return OperatorRow(
+    return ListedOperator(
         name=min(names, key=lambda name: (-names[name], name)),
         identifier=plain_identifier(unit),
         identifier_kind=identifier_kind(unit),

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from sandbox.analysis.headroom import PERCENTILE, find_knee, headroom_of
+from sandbox.analysis.headroom import PERCENTILE, UNTIL, find_knee, headroom_of
 from sandbox.analysis.theory import erlang_c
 from sandbox.observations.histogram import bin_middle
 from sandbox.simulation import fast
 from sandbox.simulation.queues import Watch, slot_queue
+from sandbox.space.calendar import DayKind
 from sandbox.space.candidates import candidates
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.scenario import Scenario
+from sandbox.space.tables import week
 from sandbox.workers.spread import Workers
 
 
@@ -36,6 +38,14 @@ def test_what_is_always_broken_has_the_lowest() -> None:
 
 def test_what_is_named_is_what_breaks_just_above_the_knee() -> None:
     assert find_knee(lambda x: None if x < 2.9 else "near" if x < 3.1 else "far")[1] == "near"
+
+
+@pytest.mark.parametrize("name", ["demo", "aout-2021", "mai-2025"])
+def test_the_hours_that_run_hold_the_busiest_of_a_working_day(name: str) -> None:
+    people = load_scenario(name).populations
+    messages = sum(each.message_share * week()[key][DayKind.WORKING] / week()[key].sum()
+                   for key, each in people.items())  # fmt: skip
+    assert int(np.argmax(messages)) < UNTIL
 
 
 @pytest.mark.parametrize(("servers", "wait"), [(4, 1.0), (10, 0.5), (64, 0.1)])

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from sandbox import cli
 from sandbox.analysis import cli_validate, identities, theory, validation
 from sandbox.analysis.cases import CASES, Case, Family
-from sandbox.analysis.estimates import Estimate
+from sandbox.analysis.estimates import RatioEstimate
 from sandbox.analysis.validation import Engine, measure, plan
 from sandbox.space.errors import UserError
 
@@ -107,7 +107,7 @@ def test_an_engine_that_is_five_percent_wrong_is_found_out(quantity: str) -> Non
 
 
 def test_an_event_that_was_never_seen_may_still_be_rare() -> None:
-    none = Estimate(np.zeros(30), np.full(30, 1000.0), 0.0, most=1.0)
+    none = RatioEstimate(np.zeros(30), np.full(30, 1000.0), 0.0, most=1.0)
     low, high = none.interval(0.05)
     assert low == 0
     assert high == pytest.approx(-math.log(0.025) / 30_000)  # exact for a Poisson count of 0
@@ -115,7 +115,7 @@ def test_an_event_that_was_never_seen_may_still_be_rare() -> None:
 
 def test_the_interval_of_a_ratio_is_student_s() -> None:
     above = np.array([1.0, 2.0, 3.0])
-    low, high = Estimate(above, np.ones(3), 1000.0).interval(0.05)
+    low, high = RatioEstimate(above, np.ones(3), 1000.0).interval(0.05)
     half = 4.302653 * 1.0 / math.sqrt(3)  # t, 2 degrees of freedom
     assert (low, high) == pytest.approx((0.0, 2 + half), abs=1e-5)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.directory import Directory, FhirOptions, Mailbox
-from sandbox.directory.fhir import FhirService, Request, Response
+from sandbox.directory.fhir import FhirRequest, FhirResponse, FhirService
 from sandbox.directory.fhir.systems import MAILBOX
 
 from .support import Clock
@@ -55,8 +55,10 @@ def metadata(kind: str, address: str, name: str) -> str:
     )
 
 
-def patch(service: FhirService, path: str, body: bytes, key: str = KEY, **more: Any) -> Response:
-    return service.handle(Request("PATCH", path, body=body, key=key, **more))
+def patch(
+    service: FhirService, path: str, body: bytes, key: str = KEY, **more: Any
+) -> FhirResponse:
+    return service.handle(FhirRequest("PATCH", path, body=body, key=key, **more))
 
 
 def org_box(directory: Directory) -> Mailbox:
@@ -127,7 +129,7 @@ def test_the_red_list_is_set_through_its_path(fed: Directory, service: FhirServi
     changed = fed.mailbox(box.address)
     assert changed is not None
     assert changed.red_list
-    seen = service.handle(Request("GET", organization(box), key="lecture"))
+    seen = service.handle(FhirRequest("GET", organization(box), key="lecture"))
     assert box.address not in json.dumps(seen.body)
 
 
@@ -171,11 +173,11 @@ def test_history_keeps_each_version(fed: Directory, service: FhirService, clock:
     path = metadata("Organization", box.address, "description")
     operation = {"type": "replace", "path": path, "value": text}
     patch(service, organization(box), parameters(operation))
-    body = service.handle(Request("GET", f"{organization(box)}/_history", key=KEY)).body
+    body = service.handle(FhirRequest("GET", f"{organization(box)}/_history", key=KEY)).body
     versions = [e["resource"]["meta"]["versionId"] for e in body["entry"]]
     assert versions == ["2", "1"]
     assert ["Deuxième" in json.dumps(e, ensure_ascii=False) for e in body["entry"]] == [True, False]
-    first = service.handle(Request("GET", f"{organization(box)}/_history/1", key=KEY))
+    first = service.handle(FhirRequest("GET", f"{organization(box)}/_history/1", key=KEY))
     assert first.body == body["entry"][1]["resource"]
 
 
@@ -199,7 +201,7 @@ def test_only_a_feeding_key_may_patch(
 
 
 def test_history_is_not_for_readers(fed: Directory, service: FhirService) -> None:
-    answer = service.handle(Request("GET", "Practitioner/pp-1/_history", key="lecture"))
+    answer = service.handle(FhirRequest("GET", "Practitioner/pp-1/_history", key="lecture"))
     assert answer.status == 403
 
 

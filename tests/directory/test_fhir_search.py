@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.directory import Directory, FhirOptions
-from sandbox.directory.fhir import FhirService, Request, Response
+from sandbox.directory.fhir import FhirRequest, FhirResponse, FhirService
 from sandbox.directory.fhir.parameters import SEARCH
 from sandbox.directory.fhir.systems import TYPE_BAL, nos
 from sandbox.directory.tables import fold
@@ -24,8 +24,8 @@ def service(directory: Directory) -> FhirService:
     return FhirService(directory, FhirOptions(mailbox_type=True))
 
 
-def ask(service: FhirService, kind: str, *parameters: tuple[str, str]) -> Response:
-    return service.handle(Request("GET", kind, parameters))
+def ask(service: FhirService, kind: str, *parameters: tuple[str, str]) -> FhirResponse:
+    return service.handle(FhirRequest("GET", kind, parameters))
 
 
 def everything(service: FhirService, kind: str, *parameters: tuple[str, str]) -> list[Json]:
@@ -296,7 +296,7 @@ def test_red_list_and_responsible_are_not_published(service: FhirService) -> Non
 
 
 def test_the_capability_statement_names_what_is_searched(directory: Directory) -> None:
-    body = FhirService(directory).handle(Request("GET", "metadata")).body
+    body = FhirService(directory).handle(FhirRequest("GET", "metadata")).body
     [rest] = body["rest"]
     for resource in rest["resource"]:
         declared = {p["name"] for p in resource["searchParam"]}
@@ -304,14 +304,14 @@ def test_the_capability_statement_names_what_is_searched(directory: Directory) -
 
 
 def test_the_root_of_the_gateway_serves_nothing(service: FhirService) -> None:
-    assert service.handle(Request("POST", "", body=b"{}")).status == 404
+    assert service.handle(FhirRequest("POST", "", body=b"{}")).status == 404
 
 
 def test_a_logical_id_reads_one_resource(service: FhirService) -> None:
-    answer = service.handle(Request("GET", "Practitioner/pp-1"))
+    answer = service.handle(FhirRequest("GET", "Practitioner/pp-1"))
     assert (answer.status, answer.body["id"]) == (200, "pp-1")
 
 
 @pytest.mark.parametrize("identifier", ["pp-0", "pp-01", "pp-999999", "st-1", "x", "pp-1;", "pp-"])
 def test_an_id_that_names_nothing_is_not_found(service: FhirService, identifier: str) -> None:
-    assert service.handle(Request("GET", f"Practitioner/{identifier}")).status == 404
+    assert service.handle(FhirRequest("GET", f"Practitioner/{identifier}")).status == 404

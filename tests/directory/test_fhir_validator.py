@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.directory import Directory, FhirOptions
-from sandbox.directory.fhir import FhirService, Request
+from sandbox.directory.fhir import FhirRequest, FhirService
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 JARS = Path(os.environ.get("MSS_FHIR_VALIDATOR", _CACHE / "mssante-sandbox" / "fhir-validator"))
@@ -46,7 +46,7 @@ def verdicts(
     service = FhirService(directory, FhirOptions(feeders={KEY: ""}))
     folder = tmp_path_factory.mktemp("fhir")
     for name, (path, parameters) in QUERIES.items():
-        body = service.handle(Request("GET", path, parameters, key=KEY)).body
+        body = service.handle(FhirRequest("GET", path, parameters, key=KEY)).body
         (folder / f"{name}.json").write_text(json.dumps(body), encoding="utf-8")
     wrong = {"resourceType": "Practitioner", "active": "oui", "nam": []}
     (folder / "wrong.json").write_text(json.dumps(wrong), encoding="utf-8")

@@ -22,8 +22,8 @@ from sandbox.directory.draws import Draws, running_count
 from sandbox.directory.population import (
     Activities,
     Domains,
-    Mailboxes,
-    People,
+    DrawnMailboxes,
+    DrawnPeople,
     Structures,
     make_domains,
     make_mailboxes,
@@ -37,7 +37,7 @@ from sandbox.space.tables import operator_rows
 
 from .support import SPEC
 
-Country = tuple[Structures, People, Domains, Mailboxes, Activities]
+Country = tuple[Structures, DrawnPeople, Domains, DrawnMailboxes, Activities]
 
 EXPECTED = [
     ("899737792061", "Joseph", "Morel", "joseph.morel@ch-a.mssante.test"),

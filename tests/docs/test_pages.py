@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,13 @@ def test_the_checklist_has_its_twenty_items() -> None:
     ]  # fmt: skip
     for part in range(1, 6):
         assert f"**2.5.{part} " in page
+
+
+def test_the_changes_of_this_version_are_told_first() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == version
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.live.keys import AUTHORITY, Keys, Wanted, server
+from sandbox.live.keys import AUTHORITY, Keys, WantedCertificate, server
 from sandbox.live.plan import CertificatePlan
 from sandbox.space.errors import UserError
 from sandbox.trust import CertificateChecker, KeyKind, ProfileName, Urls, load_bundle
@@ -22,7 +22,7 @@ def keys_in(folder: Path) -> Keys:
     return Keys(folder, Urls(), KeyKind.P256)
 
 
-def wanted() -> Wanted:
+def wanted() -> WantedCertificate:
     return server(PLAN, AUTHORITY)
 
 

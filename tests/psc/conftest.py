@@ -17,11 +17,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from sandbox.psc import Client, Clock, Options, Provider, Running, running, settings_for
+from sandbox.psc import Client, Clock, Provider, ProviderOptions, Running, running, settings_for
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.grants import introspect, logout, revoke, token
 from sandbox.psc.jose import KeyRing
-from sandbox.psc.replies import Reply
+from sandbox.psc.replies import HttpReply
 from sandbox.trust import Organisation, TestCA
 
 SECRET = "sandbox-secret-that-is-public-0123456789"
@@ -96,7 +96,7 @@ def basic(client_id: str, secret: str = SECRET) -> str:
 
 
 def make_provider(profile: str = "core", **changes: Any) -> Provider:
-    options = changes.pop("options", Options(clients=CLIENTS))
+    options = changes.pop("options", ProviderOptions(clients=CLIENTS))
     if changes.get("store") is None:
         # One generated ring for all tests: RSA keys are slow to make.
         options = replace(options, ring=copy.copy(RING))
@@ -117,13 +117,13 @@ class Dialogue:
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
 
-    def request(self, client_id: str = "basic", **form: Any) -> Reply:
+    def request(self, client_id: str = "basic", **form: Any) -> HttpReply:
         """A valid authentication request; a value None leaves a parameter out."""
         full = {"scope": "openid", "login_hint": DOCTOR, "binding_message": "42", **form}
         kept = {name: str(value) for name, value in full.items() if value is not None}
         return self.provider.backchannel(Credentials(basic(client_id), kept))
 
-    def raw(self, authorization: str, certificate: bytes | None = None, **form: str) -> Reply:
+    def raw(self, authorization: str, certificate: bytes | None = None, **form: str) -> HttpReply:
         return self.provider.backchannel(Credentials(authorization, form, certificate))
 
     def start(self, client_id: str = "basic", **form: Any) -> str:
@@ -131,19 +131,21 @@ class Dialogue:
         assert reply.status == 200, reply.body
         return reply.body["auth_req_id"]
 
-    def poll(self, auth_req_id: str | None, client_id: str = "basic", **form: str) -> Reply:
+    def poll(self, auth_req_id: str | None, client_id: str = "basic", **form: str) -> HttpReply:
         sent = {"grant_type": CIBA, **form}
         if auth_req_id is not None:
             sent["auth_req_id"] = auth_req_id
         return token(self.provider, Credentials(basic(client_id), sent))
 
-    def token(self, client_id: str = "basic", certificate: bytes | None = None, **f: str) -> Reply:
+    def token(
+        self, client_id: str = "basic", certificate: bytes | None = None, **f: str
+    ) -> HttpReply:
         return token(self.provider, Credentials(basic(client_id), f, certificate))
 
     def decide(self, decision: str = "approve") -> None:
-        from sandbox.psc.ciba import Decision, State
+        from sandbox.psc.ciba import Decision, RequestState
 
-        pending = [r for r in self.provider.requests.of() if r.state is State.PENDING]
+        pending = [r for r in self.provider.requests.of() if r.state is RequestState.PENDING]
         self.provider.requests.decide(pending[0].ticket, Decision(decision))
 
     def tokens(self, client_id: str = "basic", **form: Any) -> dict[str, Any]:
@@ -158,10 +160,10 @@ class Dialogue:
     def introspect(self, value: str) -> dict[str, Any]:
         return introspect(self.provider, Credentials(basic("basic"), {"token": value})).body
 
-    def revoke(self, value: str, client_id: str = "basic") -> Reply:
+    def revoke(self, value: str, client_id: str = "basic") -> HttpReply:
         return revoke(self.provider, Credentials(basic(client_id), {"token": value}))
 
-    def logout(self, value: str) -> Reply:
+    def logout(self, value: str) -> HttpReply:
         return logout(self.provider, Credentials(basic("basic"), {"refresh_token": value}))
 
     def assertion(self, client_id: str, *, alg: str = "ES256", key: Any = None, **changes: Any):
@@ -202,7 +204,7 @@ class Dialogue:
         key = key or (EC_KEY if alg == "ES256" else RSA_KEY)
         return jwt.encode({"alg": alg}, claims, key, algorithms=[alg])
 
-    def signed(self, *, outside: Any = None, **request: Any) -> Reply:
+    def signed(self, *, outside: Any = None, **request: Any) -> HttpReply:
         """Send a signed request."""
         signed = self.request_object(**request)
         form = {"request": signed, **self.assertion("signed"), **(outside or {})}
@@ -244,13 +246,13 @@ def http(server: Running, **members: Any) -> httpx.Client:
 
 @pytest.fixture(scope="session")
 def core_server() -> Iterator[Running]:
-    with running("core", options=Options(clients=CLIENTS)) as server:
+    with running("core", options=ProviderOptions(clients=CLIENTS)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def psc_server() -> Iterator[Running]:
-    with running("psc", options=Options(clients=CLIENTS)) as server:
+    with running("psc", options=ProviderOptions(clients=CLIENTS)) as server:
         yield server
 
 

@@ -44,12 +44,12 @@ class Browser:
 
     def answered(self, outcome: browser.Outcome) -> browser.Outcome:
         """Go through the login page and the telephone, where they show."""
-        if isinstance(outcome, browser.Page) and outcome.name == "login":
+        if isinstance(outcome, browser.HtmlPage) and outcome.name == "login":
             self.prompts += 1
             outcome = browser.show(self.provider, outcome.values["handle"], national_id=DOCTOR)
-        elif isinstance(outcome, browser.Page) and outcome.name == "wait":
+        elif isinstance(outcome, browser.HtmlPage) and outcome.name == "wait":
             self.prompts += 1
-        if isinstance(outcome, browser.Page) and outcome.name == "wait":
+        if isinstance(outcome, browser.HtmlPage) and outcome.name == "wait":
             self.dialogue.decide()
             outcome = browser.show(self.provider, outcome.values["handle"])
         if outcome.session is not None:
@@ -59,7 +59,7 @@ class Browser:
     @staticmethod
     def received(outcome: browser.Outcome) -> dict[str, str]:
         """Return the parameters that reach the redirection address."""
-        if isinstance(outcome, browser.Page):
+        if isinstance(outcome, browser.HtmlPage):
             assert outcome.name == "form_post", outcome
             assert outcome.values["action"].startswith(REDIRECT)
             return dict(outcome.values["fields"])

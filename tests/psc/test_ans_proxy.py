@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from sandbox.psc import Behaviour, Options, Running, running
+from sandbox.psc import Behaviour, ProviderOptions, Running, running
 from sandbox.trust import TestCA
 from tests.psc.conftest import CLIENTS, DOCTOR, SECRET, client_certificate, http
 from tests.psc.peers import PEERS
@@ -114,7 +114,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     if shutil.which("java") is None or shutil.which("keytool") is None:
         pytest.skip("no Java: run .ci/peers-psc")
     folder = tmp_path_factory.mktemp("proxy")
-    options = Options(clients=CLIENTS, behaviour=Behaviour(kind="approve"))
+    options = ProviderOptions(clients=CLIENTS, behaviour=Behaviour(kind="approve"))
     with running("psc", options=options) as psc, HTTPServer(("127.0.0.1", 0), BackEnd) as back_end:
         found = Proxy(f"http://127.0.0.1:{free_port()}", psc)
         BackEnd.forms = found.forms

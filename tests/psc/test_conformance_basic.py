@@ -227,7 +227,7 @@ def test_oidcc_codereuse(lps, seconds):
 def test_oidcc_ensure_registered_redirect_uri(lps):
     """An address that was not registered: a page, never a redirection."""
     out = lps.ask(redirect_uri="https://evil.mssante.test/callback")
-    assert isinstance(out, browser.Page)
+    assert isinstance(out, browser.HtmlPage)
     assert (out.name, out.status) == ("error", 400)
 
 
@@ -269,7 +269,7 @@ def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_unsupp
 def test_oidcc_ensure_request_object_with_redirect_uri(lps):
     """A request object never leads anywhere that the query does not."""
     out = lps.ask(request="eyJhbGciOiJub25lIn0.e30.", redirect_uri="https://evil.mssante.test/")
-    assert isinstance(out, browser.Page)
+    assert isinstance(out, browser.HtmlPage)
     assert out.status == 400
 
 

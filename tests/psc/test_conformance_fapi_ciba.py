@@ -26,7 +26,7 @@ from sandbox.psc.endpoints import Endpoints
 from sandbox.psc.grants import token, userinfo
 from sandbox.psc.jose import ASYMMETRIC, read_jwt
 from sandbox.psc.notifications import Sender
-from sandbox.psc.replies import Reply
+from sandbox.psc.replies import HttpReply
 from tests.psc.conftest import CIBA, DOCTOR, EC_KEY, NOTIFICATION_TOKEN, Dialogue, make_provider
 from tests.psc.test_request import refused
 
@@ -80,7 +80,7 @@ class Suite:
 
     def send(
         self, name: str = "lps-1", *, form: dict[str, str] | None = None, **request: Any
-    ) -> Reply:
+    ) -> HttpReply:
         """Send a signed request; `form` replaces the client's authentication."""
         told = {"client_notification_token": NOTIFICATION_TOKEN} if self.mode == "ping" else {}
         key = EC_KEY if name == "lps-1" else OTHER_KEY
@@ -98,12 +98,12 @@ class Suite:
 
     def call(
         self, name: str = "lps-1", *, form: dict[str, str] | None = None, **members: str
-    ) -> Reply:
+    ) -> HttpReply:
         """Call the token endpoint."""
         outside = self.authentication(name) if form is None else form
         return token(self.provider, Credentials("", {**members, **outside}, certificate_of(name)))
 
-    def poll(self, auth_req_id: str, name: str = "lps-1", **members: Any) -> Reply:
+    def poll(self, auth_req_id: str, name: str = "lps-1", **members: Any) -> HttpReply:
         return self.call(name, grant_type=CIBA, auth_req_id=auth_req_id, **members)
 
     def tokens(self, name: str = "lps-1", **request: Any) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def test_oidcc_rp_initiated_logout_no_id_token_hint(lps):
     """Without a hint nobody knows whose address it is: no redirection there."""
     lps.tokens()
     out = left(lps, post_logout_redirect_uri=REDIRECT, state="s")
-    assert isinstance(out, browser.Page)
+    assert isinstance(out, browser.HtmlPage)
     assert out.status == 400
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from sandbox.psc import Behaviour, Options, Running, running
+from sandbox.psc import Behaviour, ProviderOptions, Running, running
 from tests.psc.conftest import BASE, DOCTOR, SECRET
 from tests.psc.peers import PEERS
 from tests.psc.test_keycloak_differential import free_port
@@ -28,7 +28,7 @@ CALLBACK = "https://localhost/callback"
 
 @pytest.fixture(scope="module", params=["psc", "core"])
 def provider(request) -> Iterator[Running]:
-    options = Options(clients=(BASE,), behaviour=Behaviour(kind="approve"))
+    options = ProviderOptions(clients=(BASE,), behaviour=Behaviour(kind="approve"))
     with running(request.param, options=options, sso_session=600) as server:
         yield server
 

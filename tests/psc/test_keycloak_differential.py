@@ -22,7 +22,7 @@ import httpx
 import pytest
 from joserfc import jws
 
-from sandbox.psc import Behaviour, BuiltInPeople, Client, Options, Running, running
+from sandbox.psc import Behaviour, BuiltInPeople, Client, ProviderOptions, Running, running
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.people import BUILT_IN
 from sandbox.psc.sms import SmsLaw
@@ -134,7 +134,7 @@ def brick_and_port() -> Iterator[tuple[str, int]]:
 def identity_provider(brick_and_port) -> Iterator[Running]:
     """The emulator as an editor's Keycloak has it for its identity provider; telephones approve."""
     _, port = brick_and_port
-    options = Options(clients=(broker_client(port),), behaviour=Behaviour(kind="approve"))
+    options = ProviderOptions(clients=(broker_client(port),), behaviour=Behaviour(kind="approve"))
     with running("psc", options=options) as server:
         yield server
 
@@ -203,7 +203,7 @@ def emulator() -> Iterator[Emulator]:
         jwks={"keys": [KEY.as_dict(private=False)]},
         request_signing_alg="ES256",
     )
-    options = Options(clients=(*CLIENTS, signed))
+    options = ProviderOptions(clients=(*CLIENTS, signed))
     with running("psc", options=options) as server, http(server) as client:
         yield Emulator(server, client)
 

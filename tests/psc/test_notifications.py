@@ -11,7 +11,7 @@ from queue import Queue
 
 import pytest
 
-from sandbox.psc import FaultRule, Options, running
+from sandbox.psc import FaultRule, ProviderOptions, running
 from sandbox.psc.jose import ASYMMETRIC, half_hash, read_jwt
 from tests.psc.conftest import CIBA, CLIENTS, DOCTOR, NOTIFICATION_TOKEN, SECRET, http
 from tests.psc.test_request import refused
@@ -126,7 +126,7 @@ class Receiver:
 
 @pytest.mark.parametrize("status", [204, 200, 302, 401, 500])
 def test_p2_on_the_wire_nothing_is_followed_or_repeated_and_polling_still_works(status):
-    with running("core", options=Options(clients=CLIENTS)) as psc:
+    with running("core", options=ProviderOptions(clients=CLIENTS)) as psc:
         receiver = Receiver(psc.files, status)
         logged = threading.Event()
 

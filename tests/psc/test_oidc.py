@@ -222,7 +222,7 @@ def test_a_code_lives_a_minute(core):
 )
 def test_errors_with_nobody_to_tell_are_shown_not_redirected(core, changes):
     outcome = go(core, **changes)
-    assert isinstance(outcome, browser.Page)
+    assert isinstance(outcome, browser.HtmlPage)
     assert outcome.status == 400
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.psc import Behaviour, Clock, Options, Provider, settings_for
+from sandbox.psc import Behaviour, Clock, Provider, ProviderOptions, settings_for
 from sandbox.psc.store import Store, fingerprint
 from sandbox.space.errors import UserError
 from tests.psc.conftest import CLIENTS, DOCTOR, PHARMACIST, START, Dialogue, make_provider
@@ -19,7 +19,7 @@ def restart(path, **changes) -> Dialogue:
     provider = Provider(
         settings_for("core", **changes),
         "https://localhost:9",
-        options=Options(clients=CLIENTS),
+        options=ProviderOptions(clients=CLIENTS),
         store=Store(path),
         clock=Clock(START),
     )

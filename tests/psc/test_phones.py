@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from sandbox.psc import Behaviour, Client, Options, running
+from sandbox.psc import Behaviour, Client, ProviderOptions, running
 from sandbox.psc.behaviour import KINDS, plan
 from sandbox.psc.requests import TICKET
 from sandbox.psc.sms import SmsInbox, SmsLaw
@@ -81,7 +81,8 @@ def test_the_same_seed_draws_the_same_and_another_does_not():
 
 def test_a_draw_does_not_depend_on_who_else_is_asked():
     alone, crowded = (
-        Dialogue(make_provider("core", options=Options(clients=CLIENTS, seed=3))) for _ in range(2)
+        Dialogue(make_provider("core", options=ProviderOptions(clients=CLIENTS, seed=3)))
+        for _ in range(2)
     )
     for dialogue in (alone, crowded):
         dialogue.provider.behave(Behaviour(kind="draw"))
@@ -211,7 +212,7 @@ def test_a_notification_endpoint_at_the_space_s_own_services_is_refused(api, cor
     for origin in (core_server.origin, core_server.provider.mtls_origin):
         own = {**client, "notification_endpoint": f"{origin}/sandbox/decide"}
         assert api("POST", "/sandbox/clients", own).status_code == 400
-    reserved = Options(clients=(), reserved=frozenset({"127.9.0.1"}))
+    reserved = ProviderOptions(clients=(), reserved=frozenset({"127.9.0.1"}))
     provider = make_provider(options=reserved)
     with pytest.raises(UserError, match="l'espace"):
         provider.register(
@@ -325,7 +326,7 @@ def test_the_phones_page_carries_no_inline_script_and_a_policy(core_server, core
 
 @pytest.fixture
 def operator():
-    options = Options(clients=CLIENTS, sms=SmsLaw())
+    options = ProviderOptions(clients=CLIENTS, sms=SmsLaw())
     with running("core", device="sms", options=options) as server, http(server) as client:
         yield server, client
 
@@ -351,7 +352,7 @@ def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
 
 
 def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():
-    options = Options(
+    options = ProviderOptions(
         clients=CLIENTS,
         sms=SmsLaw(wait=Wait(10, 0)),
         behaviour=Behaviour(kind="approve"),
@@ -367,7 +368,9 @@ def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():
 
 
 def test_nobody_answers_an_sms_that_was_lost():
-    options = Options(clients=CLIENTS, sms=SmsLaw(loss=1), behaviour=Behaviour(kind="approve"))
+    options = ProviderOptions(
+        clients=CLIENTS, sms=SmsLaw(loss=1), behaviour=Behaviour(kind="approve")
+    )
     with running("core", device="sms", options=options) as server, http(server) as client:
         begin(server, client)
         server.advance(60)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox.psc import settings_for
-from sandbox.psc.ciba import POLL_ORDER, AuthRequest, Decision, State, decide, poll
+from sandbox.psc.ciba import POLL_ORDER, AuthRequest, Decision, RequestState, decide, poll
 from sandbox.space.errors import UserError
 from tests.psc.conftest import CIBA, NOTIFICATION_TOKEN, SECRET, Dialogue, basic, make_provider
 from tests.psc.test_request import refused
@@ -257,14 +257,14 @@ REQUEST = AuthRequest(
 
 
 @pytest.mark.parametrize("profile", POLL_ORDER)
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", RequestState)
 def test_every_state_has_an_answer_and_only_approval_gives_tokens(profile, state):
     after, verdict = poll(replace(REQUEST, state=state), 10.0, settings_for(profile))
-    assert (verdict is None) is (state is State.APPROVED)
+    assert (verdict is None) is (state is RequestState.APPROVED)
     assert after.polls == 1
 
 
-@pytest.mark.parametrize("state", [s for s in State if s is not State.PENDING])
+@pytest.mark.parametrize("state", [s for s in RequestState if s is not RequestState.PENDING])
 @pytest.mark.parametrize("decision", Decision)
 def test_a_decision_after_the_end_changes_nothing(state, decision):
     ended = replace(REQUEST, state=state)

@@ -232,7 +232,7 @@ def test_engines_agree_where_things_go_wrong(name: str, monkeypatch: pytest.Monk
     steps: set[Op] = set()
     original = reference.Run.step
 
-    def counted(self: reference.Run, session: reference.Session, row: int) -> Any:
+    def counted(self: reference.Run, session: reference.RunningSession, row: int) -> Any:
         steps.add(Op[type(self.code.steps[row]).__name__.upper()])
         return original(self, session, row)
 

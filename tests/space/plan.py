@@ -6,10 +6,16 @@ from typing import Any
 
 from sandbox.space.loader import load_scenario, parse_scenario
 from sandbox.space.scenario import Scenario
+from sandbox.space.tables import inputs
 
+# All software of editors: what a site installs, and robots.
+PRODUCTS = [
+    key.split(".")[1] for key, row in inputs().items()
+    if key.startswith("products.") and key.endswith(".kind") and row.value != "webmail"
+]  # fmt: skip
 PLAN: dict[str, Any] = {
     "start": "2022-01-01", "ecps": [0.2] * 8, "psc_ciba": "2022-01-01", "retire": "2023-07-01",
-    "waves": [{"editors": "tous", "share": 1.0, "quarter": 2}],
+    "waves": [{"editors": "tous", "products": PRODUCTS, "quarter": 2}],
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sandbox.space.costs.accesses import accesses_of
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
-from sandbox.space.migration import Quarter, grown, quarters
+from sandbox.space.migration import Quarter, delivered_shares, grown, quarters
 from tests.space.plan import planned
 
 POPULATIONS = ("liberal", "hospital", "laboratory", "ehpad")
@@ -109,15 +109,40 @@ def test_quarters_have_names() -> None:
     assert [q.label for q in found][:5] == ["2022-Q1", "2022-Q2", "2022-Q3", "2022-Q4", "2023-Q1"]
 
 
-def wave(share: float, quarter: int) -> dict[str, Any]:
-    return {"editors": "tous", "share": share, "quarter": quarter}
+def wave(quarter: int, *products: str) -> dict[str, Any]:
+    return {"editors": "tous", "products": products, "quarter": quarter}
+
+
+def test_a_wave_delivers_the_accesses_of_its_products() -> None:
+    """People with an LPS alone; robots of two products, which are all there are."""
+    scenario = planned(
+        {f"populations.{name}.software_lps": 1.0 for name in POPULATIONS}
+        | {f"populations.{name}.software_mail_client": 0.0 for name in POPULATIONS}
+        | {f"populations.{name}.software_webmail": 0.0 for name in POPULATIONS},
+        waves=[wave(1, "lps-a"), wave(2, "thunderbird"), wave(3, "robot-a", "robot-b")],
+    )
+    people = sum(accesses_of(scenario, each).people for each in scenario.populations.values())
+    robots = sum(accesses_of(scenario, each).robots for each in scenario.populations.values())
+    assert scenario.plan is not None
+    assert delivered_shares(scenario, scenario.plan) == pytest.approx([
+        scenario.products["lps-a"].share * people / (people + robots), 0.0,
+        robots / (people + robots),
+    ])  # fmt: skip
+    found = quarters(MULTI_ENDPOINT, scenario)
+    assert [quarter.delivered for quarter in found][:4] == pytest.approx([
+        *delivered_shares(scenario, scenario.plan), 0.0,
+    ])  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        ({"waves": [wave(0.7, 1), wave(0.7, 2)]}, "shares sum to 1.4; they must sum to 1 at most"),
-        ({"waves": [wave(0.5, 9)]}, "'tous': .*in quarter 9; the plan has 8"),
+        ({"waves": [wave(1, "lps-a"), wave(2, "lps-a")]}, "lps-a is delivered by another wave"),
+        (
+            {"waves": [wave(1, "webmail")]},
+            "'webmail': .*is not a product of an editor; known lps-a",
+        ),
+        ({"waves": [wave(9, "lps-a")]}, "'tous': .*in quarter 9; the plan has 8"),
         ({"waves": []}, "plan.waves"),
         ({"start": "2022-02-01"}, "not the first day of a quarter"),
         ({"retire": "2021-01-01"}, "retire 2021-01-01: .*is before the plan starts"),

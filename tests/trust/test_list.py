@@ -24,8 +24,8 @@ from sandbox.trust import (
     AuthorityName,
     DomainLedger,
     DomainList,
-    Entry,
     KeyKind,
+    ListEntry,
     ListError,
     ListKeeper,
     ListPolicy,
@@ -66,8 +66,8 @@ def policy(ca):
 
 def small(generated=None):
     entries = (
-        Entry(domain="a.mssante.test", certificate=DN_A, description="A", updated=T0),
-        Entry(domain="b.mssante.test", certificate=DN_B),
+        ListEntry(domain="a.mssante.test", certificate=DN_A, description="A", updated=T0),
+        ListEntry(domain="b.mssante.test", certificate=DN_B),
     )
     return DomainList((generated or now()).replace(microsecond=0), entries)
 
@@ -163,8 +163,8 @@ def test_the_topology_of_a_list_gives_each_domain_to_one_operator(real_size, pol
 
 
 def test_a_shared_domain_goes_to_the_operator_listed_last():
-    older = Entry(domain="x.test", certificate=DN_A, updated=T0)
-    newer = Entry(domain="x.test", certificate=DN_B, updated=T0 + timedelta(days=1))
+    older = ListEntry(domain="x.test", certificate=DN_A, updated=T0)
+    newer = ListEntry(domain="x.test", certificate=DN_B, updated=T0 + timedelta(days=1))
     for order in ((older, newer), (newer, older)):
         rows = {row.name: row for row in topology(DomainList(T0, order))}
         assert (rows["B"].domains, rows["B"].shared) == (("x.test",), ())
@@ -174,8 +174,8 @@ def test_a_shared_domain_goes_to_the_operator_listed_last():
 
 def test_an_operator_takes_its_most_frequent_spelling():
     odd = parse_dn("CN=mx2.a.mssante.test,OU=1119999993,O=A (ancien nom),ST=Aude (11),C=FR")
-    entries = [Entry(domain=f"{n}.test", certificate=DN_A) for n in "xy"]
-    entries.append(Entry(domain="z.test", certificate=odd))
+    entries = [ListEntry(domain=f"{n}.test", certificate=DN_A) for n in "xy"]
+    entries.append(ListEntry(domain="z.test", certificate=odd))
     (row,) = topology(DomainList(T0, tuple(entries)))
     assert (row.name, len(row.certificates), row.domains) == (
         "A",
@@ -213,7 +213,7 @@ def add_entry(root):
 
 def wrap_by_reference(root):
     """The classic: the signed tree moved aside, the reference made to follow it."""
-    evil = build_xml(DomainList(now(), (Entry(domain="pirate.test", certificate=DN_B),)))
+    evil = build_xml(DomainList(now(), (ListEntry(domain="pirate.test", certificate=DN_B),)))
     signature = root[2]
     root.remove(signature)
     root.set("Id", "original")
@@ -226,13 +226,13 @@ def wrap_by_reference(root):
 
 def wrap_whole(root):
     """The signed list, untouched, inside another one."""
-    evil = build_xml(DomainList(now(), (Entry(domain="pirate.test", certificate=DN_B),)))
+    evil = build_xml(DomainList(now(), (ListEntry(domain="pirate.test", certificate=DN_B),)))
     evil.append(root)
     return evil
 
 
 def wrap_in_object(root):
-    evil = build_xml(DomainList(now(), (Entry(domain="pirate.test", certificate=DN_B),)))
+    evil = build_xml(DomainList(now(), (ListEntry(domain="pirate.test", certificate=DN_B),)))
     signature = copy.deepcopy(root[2])
     etree.SubElement(signature, f"{DS}Object").append(root[1])
     evil.append(signature)
@@ -558,8 +558,8 @@ def test_a_reader_without_a_list_has_none(policy, tmp_path):
 
 
 def test_a_certificate_speaks_for_its_domains_only(ca, good):
-    mine = Entry(domain="op1.mssante.test", certificate=dn_of(good.certificate))
-    domains = DomainList(T0, (mine, Entry(domain="b.mssante.test", certificate=DN_B)))
+    mine = ListEntry(domain="op1.mssante.test", certificate=dn_of(good.certificate))
+    domains = DomainList(T0, (mine, ListEntry(domain="b.mssante.test", certificate=DN_B)))
     name = parse_dn(str(dn_of(good.certificate)).replace(",", ",  "))
     assert domains.authorises("OP1.mssante.test.", name)
     assert not domains.authorises("b.mssante.test", name)
@@ -617,7 +617,7 @@ def test_a_change_that_cannot_be_says_why(act, message):
 
 
 def test_a_control_character_cannot_enter_the_list(signer):
-    bad = DomainList(T0, (Entry(domain="x.test", certificate=DN_A, description="a\x00b"),))
+    bad = DomainList(T0, (ListEntry(domain="x.test", certificate=DN_A, description="a\x00b"),))
     with pytest.raises(UserError, match="control character"):
         sign_list(bad, signer)
 

@@ -8,11 +8,11 @@ from datetime import date
 from sandbox.space.loader import parse_scenario
 from sandbox.space.population import build_space
 from sandbox.trust.cli_from_list import scenario_text
-from sandbox.trust.topology import OperatorRow
+from sandbox.trust.topology import ListedOperator
 
 
-def row(name: str, domains: int, certificates: int) -> OperatorRow:
-    return OperatorRow(
+def row(name: str, domains: int, certificates: int) -> ListedOperator:
+    return ListedOperator(
         name=name, identifier="119999993", identifier_kind="FINESS",
         domains=tuple(f"d{n}.mssante.test" for n in range(domains)), shared=(),
         certificates=tuple(f"CN={n}" for n in range(certificates)),

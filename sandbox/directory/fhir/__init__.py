@@ -4,6 +4,6 @@
 the whole of it without HTTP: a request value in, a response value out.
 """
 
-from sandbox.directory.fhir.service import FhirOptions, FhirService, Request, Response
+from sandbox.directory.fhir.service import FhirOptions, FhirRequest, FhirResponse, FhirService
 
-__all__ = ["FhirOptions", "FhirService", "Request", "Response"]
+__all__ = ["FhirOptions", "FhirRequest", "FhirResponse", "FhirService"]

@@ -19,7 +19,7 @@ from sandbox.directory.fhir import systems
 from sandbox.directory.rows import TYPES
 from sandbox.directory.tables import fold, tables
 
-__all__ = ["ID_PREFIXES", "SEARCH", "Clause", "ParameterError", "Searchable", "row_of"]
+__all__ = ["ID_PREFIXES", "SEARCH", "Clause", "FhirParameterError", "Searchable", "row_of"]
 
 Clause = tuple[str, tuple[Any, ...]]
 _LAST = "\U0010ffff"
@@ -31,19 +31,19 @@ _INSTANT = re.compile(
 )
 
 
-class ParameterError(ValueError):
+class FhirParameterError(ValueError):
     """A search parameter, a modifier or a value that the server does not accept."""
 
 
 @dataclass(frozen=True)
-class Context:
+class ParameterContext:
     """What a clause may need: the condition of visibility, and how many domains hold a text."""
 
     visible: str
     count_domains: Callable[[str], int]
 
 
-Maker = Callable[[str, str, Context], Clause]
+Maker = Callable[[str, str, ParameterContext], Clause]
 
 
 @dataclass(frozen=True)
@@ -70,22 +70,22 @@ def row_of(kind: str, identifier: str) -> int:
 
 
 def _logical_id(kind: str) -> Maker:
-    def make(_modifier: str, value: str, _context: Context) -> Clause:
+    def make(_modifier: str, value: str, _context: ParameterContext) -> Clause:
         return "r.id = ?", (row_of(kind, value.removeprefix(f"{kind}/")),)
 
     return make
 
 
 def _reference(kind: str, column: str) -> Maker:
-    def make(_modifier: str, value: str, _context: Context) -> Clause:
+    def make(_modifier: str, value: str, _context: ParameterContext) -> Clause:
         return f"r.{column} = ?", (row_of(kind, value.rpartition("/")[2]),)
 
     return make
 
 
-def _active(_modifier: str, value: str, _context: Context) -> Clause:
+def _active(_modifier: str, value: str, _context: ParameterContext) -> Clause:
     if value not in {"true", "false"}:
-        raise ParameterError(f"active={value!r}: true or false")
+        raise FhirParameterError(f"active={value!r}: true or false")
     return ("1" if value == "true" else "0"), ()
 
 
@@ -93,7 +93,7 @@ def _span(text: str) -> tuple[str, int, int]:
     """Return the prefix, the beginning and the end of what a date names (FHIR R4 §3.1.1.4.6)."""
     match = _INSTANT.fullmatch(text)
     if match is None:
-        raise ParameterError(
+        raise FhirParameterError(
             f"_lastUpdated={text[:40]!r}: a date with gt, ge, eq, lt or le before it"
         )
     prefix, year, month, day, hour, minute, second, zone = match.groups()
@@ -126,11 +126,11 @@ def _span(text: str) -> tuple[str, int, int]:
             )
             after = moment + step
     except (ValueError, OverflowError) as error:
-        raise ParameterError(f"_lastUpdated={text[:40]!r}: {error}") from error
+        raise FhirParameterError(f"_lastUpdated={text[:40]!r}: {error}") from error
     return prefix or "eq", int(moment.timestamp()), int(after.timestamp())
 
 
-def _last_updated(_modifier: str, value: str, _context: Context) -> Clause:
+def _last_updated(_modifier: str, value: str, _context: ParameterContext) -> Clause:
     prefix, begin, end = _span(value)
     match prefix:
         case "gt":
@@ -151,7 +151,7 @@ def _token(value: str) -> tuple[str | None, str]:
     return (system, code) if bar else (None, value)
 
 
-def _person_identifier(_modifier: str, value: str, _context: Context) -> Clause:
+def _person_identifier(_modifier: str, value: str, _context: ParameterContext) -> Clause:
     system, code = _token(value)
     forms = {systems.IDNPS: code, systems.RPPS: f"8{code}", systems.ADELI: f"0{code}"}
     if system is None:
@@ -164,7 +164,7 @@ def _person_identifier(_modifier: str, value: str, _context: Context) -> Clause:
     return "r.national_id = ?", (forms[system],)
 
 
-def _structure_identifier(_modifier: str, value: str, _context: Context) -> Clause:
+def _structure_identifier(_modifier: str, value: str, _context: ParameterContext) -> Clause:
     system, code = _token(value)
     forms = {
         systems.IDNST: ("r.national_id = ?", code),
@@ -182,7 +182,7 @@ def _structure_identifier(_modifier: str, value: str, _context: Context) -> Clau
     return sql, (parameter,)
 
 
-def _activity_identifier(_modifier: str, value: str, _context: Context) -> Clause:
+def _activity_identifier(_modifier: str, value: str, _context: ParameterContext) -> Clause:
     system, code = _token(value)
     match = re.fullmatch(r"A(\d{12})", code, re.ASCII)
     if system not in {None, systems.ACTIVITY} or match is None:
@@ -191,7 +191,7 @@ def _activity_identifier(_modifier: str, value: str, _context: Context) -> Claus
 
 
 def _kind_of_identifier(kinds: dict[str, str]) -> Maker:
-    def make(_modifier: str, value: str, _context: Context) -> Clause:
+    def make(_modifier: str, value: str, _context: ParameterContext) -> Clause:
         _system, code = _token(value)
         return kinds.get(code, "0"), ()
 
@@ -204,10 +204,10 @@ def _string(key: str, exact: Callable[[str], str] | None = None) -> Maker:
     `:exact` compares what is displayed when `exact` names its SQL, the folded text otherwise.
     """
 
-    def make(modifier: str, value: str, _context: Context) -> Clause:
+    def make(modifier: str, value: str, _context: ParameterContext) -> Clause:
         folded = fold(value)
         if not folded:
-            raise ParameterError("an empty text to search for")
+            raise FhirParameterError("an empty text to search for")
         if modifier == "contains":
             return f"instr({key}, ?) > 0", (folded,)
         if modifier == "exact":
@@ -219,10 +219,10 @@ def _string(key: str, exact: Callable[[str], str] | None = None) -> Maker:
     return make
 
 
-def _given(modifier: str, value: str, _context: Context) -> Clause:
+def _given(modifier: str, value: str, _context: ParameterContext) -> Clause:
     folded = fold(value)
     if not folded:
-        raise ParameterError("an empty text to search for")
+        raise FhirParameterError("an empty text to search for")
     if modifier == "exact":
         return "r.cn_key >= ? AND r.cn_key < ? AND r.given = ?", (f"{folded} ", f"{folded}!", value)
     if modifier == "contains":
@@ -232,7 +232,7 @@ def _given(modifier: str, value: str, _context: Context) -> Clause:
     return "r.cn_key >= ? AND r.cn_key < ?", (folded, folded + _LAST)
 
 
-def _name(modifier: str, value: str, context: Context) -> Clause:
+def _name(modifier: str, value: str, context: ParameterContext) -> Clause:
     """Search any part of a name."""
     family, parameters = _string("r.surname_key", lambda mark: f"r.surname = {mark}")(
         modifier, value, context
@@ -245,7 +245,7 @@ def _codes(rows: list[int], column: str) -> Clause:
     return (f"r.{column} IN ({','.join(map(str, rows))})", ()) if rows else ("0", ())
 
 
-def _qualification(_modifier: str, value: str, _context: Context) -> Clause:
+def _qualification(_modifier: str, value: str, _context: ParameterContext) -> Clause:
     system, code = _token(value)
     reference = tables()
     clauses = []
@@ -259,7 +259,7 @@ def _qualification(_modifier: str, value: str, _context: Context) -> Clause:
     return f"({' OR '.join(clauses) or '0'})", ()
 
 
-def _role(_modifier: str, value: str, _context: Context) -> Clause:
+def _role(_modifier: str, value: str, _context: ParameterContext) -> Clause:
     system, code = _token(value)
     if system in {None, systems.MODE} and code in {"L", "S"}:
         return "r.mode = ?", (code,)
@@ -268,7 +268,7 @@ def _role(_modifier: str, value: str, _context: Context) -> Clause:
     return "0", ()
 
 
-def _organization_type(_modifier: str, value: str, _context: Context) -> Clause:
+def _organization_type(_modifier: str, value: str, _context: ParameterContext) -> Clause:
     system, code = _token(value)
     if system in {None, systems.SECTOR}:
         rows = [i for i, s in enumerate(tables().sectors) if s.code == code]
@@ -281,7 +281,7 @@ def _organization_type(_modifier: str, value: str, _context: Context) -> Clause:
 
 
 def _place(field_name: str) -> Maker:
-    def make(modifier: str, value: str, _context: Context) -> Clause:
+    def make(modifier: str, value: str, _context: ParameterContext) -> Clause:
         wanted = fold(value)
 
         def holds(text: str) -> bool:
@@ -306,10 +306,10 @@ def _mailbox(kind: str) -> Maker:
     column = bearer.column
     own = bearer.condition.replace(f"m.{column} = ?", "1")
 
-    def make(modifier: str, value: str, context: Context) -> Clause:
+    def make(modifier: str, value: str, context: ParameterContext) -> Clause:
         text = value.lower()
         if not text:
-            raise ParameterError("an empty address to search for")
+            raise FhirParameterError("an empty address to search for")
         shown = f"({own}) AND {context.visible}"
         found = f"r.id IN (SELECT m.{column} FROM mailbox m WHERE {shown} AND {{}})"
         if modifier == "exact":
@@ -340,7 +340,7 @@ def _mailbox_type(kind: str) -> Maker:
     bearer = Bearer(kind, 0)
     own = bearer.condition.replace(f"m.{bearer.column} = ?", f"m.{bearer.column} = r.id")
 
-    def make(_modifier: str, value: str, context: Context) -> Clause:
+    def make(_modifier: str, value: str, context: ParameterContext) -> Clause:
         system, code = _token(value)
         kinds = [i for i, known in enumerate(TYPES) if known.value == code]
         # The IG writes the system of the messaging type in its examples: both are understood.

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sandbox.directory.feeding import BoxState, Change, RefusalError, Writer
+from sandbox.directory.feeding import BoxState, Change, FeedWriter, RefusalError
 from sandbox.directory.fhir import systems
 from sandbox.directory.fhir.resources import Json
 
@@ -108,7 +108,7 @@ def _attribute(name: str, value: Any, where: str) -> Callable[[BoxState], BoxSta
 
 
 def _edit(address: str, edit: Callable[[BoxState], BoxState]) -> Change:
-    def change(writer: Writer) -> None:
+    def change(writer: FeedWriter) -> None:
         state = next((s for s in writer.states() if s.address == address), None)
         if state is None:
             raise RefusalError(

@@ -15,15 +15,15 @@ from sandbox.directory.fhir.parameters import (
     ID_PREFIXES,
     SEARCH,
     Clause,
-    Context,
-    ParameterError,
+    FhirParameterError,
+    ParameterContext,
     row_of,
 )
 from sandbox.directory.fhir.patch import PatchError, changes_of
 from sandbox.directory.fhir.resources import Json, instant, subset
 from sandbox.directory.fhir.store import ResourceStore
 
-__all__ = ["FhirOptions", "FhirService", "Request", "Response"]
+__all__ = ["FhirOptions", "FhirRequest", "FhirResponse", "FhirService"]
 
 _PAGE = 50
 _MOST_PARAMETERS = 40
@@ -52,7 +52,7 @@ class FhirOptions:
 
 
 @dataclass(frozen=True)
-class Request:
+class FhirRequest:
     """A request: method, path under the base, parameters, body, key, If-Match, base URL."""
 
     method: str
@@ -65,7 +65,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Response:
+class FhirResponse:
     """A response: status, JSON body, headers."""
 
     status: int
@@ -81,9 +81,9 @@ class FaultError(Exception):
         super().__init__(text)
 
 
-def _outcome(fault: FaultError) -> Response:
+def _outcome(fault: FaultError) -> FhirResponse:
     issue = {"severity": "error", "code": fault.code, "diagnostics": fault.text}
-    return Response(fault.status, {"resourceType": "OperationOutcome", "issue": [issue]})
+    return FhirResponse(fault.status, {"resourceType": "OperationOutcome", "issue": [issue]})
 
 
 class FhirService:
@@ -99,13 +99,13 @@ class FhirService:
         self._options = options or FhirOptions()
         self._store = ResourceStore(directory)
 
-    def handle(self, request: Request) -> Response:
+    def handle(self, request: FhirRequest) -> FhirResponse:
         """Answer a request; a fault is an OperationOutcome, never an exception."""
         try:
             return self._route(request)
         except FaultError as fault:
             return _outcome(fault)
-        except ParameterError as error:
+        except FhirParameterError as error:
             return _outcome(FaultError(400, "invalid", str(error)))
         except PatchError as error:
             status, code = (400, "structure") if error.malformed else (422, "not-supported")
@@ -123,13 +123,13 @@ class FhirService:
                 found = operator
         return found
 
-    def _route(self, request: Request) -> Response:
+    def _route(self, request: FhirRequest) -> FhirResponse:
         pieces = [piece for piece in request.path.split("/") if piece]
         if request.method == "GET" and pieces == ["metadata"]:
             statement = capability_statement(
                 self._directory, mailbox_type=self._options.mailbox_type
             )
-            return Response(200, statement)
+            return FhirResponse(200, statement)
         feeder = self._operator(request.key)
         if self._options.keys and feeder is None:
             accepted = [
@@ -165,7 +165,7 @@ class FhirService:
 
     # Search --------------------------------------------------------------------------------------
 
-    def _search(self, kind: str, request: Request) -> Response:
+    def _search(self, kind: str, request: FhirRequest) -> FhirResponse:
         parameters = request.parameters
         if len(parameters) > _MOST_PARAMETERS:
             raise FaultError(400, "too-costly", f"more than {_MOST_PARAMETERS} parameters")
@@ -202,7 +202,7 @@ class FhirService:
         ]
         if entries:
             body["entry"] = entries
-        return Response(200, body)
+        return FhirResponse(200, body)
 
     def _paging(self, single: Mapping[str, str]) -> tuple[int, int]:
         """Return the size of the page and the row after which it begins."""
@@ -225,7 +225,7 @@ class FhirService:
         """Return the condition of a search: parameters are ANDed, values between commas ORed."""
         searchable = SEARCH[kind]
         visible = self._directory.lags.fhir.condition(self._directory.now())
-        context = Context(visible, self._count_domains)
+        context = ParameterContext(visible, self._count_domains)
         conditions, values = ["1"], []
         for full, text in parameters:
             name, _, modifier = full.partition(":")
@@ -301,26 +301,26 @@ class FhirService:
         return self._store.get("PractitionerRole", [row[0] for row in found.fetchall()])
 
     @staticmethod
-    def _url(request: Request, kind: str, parameters: tuple[tuple[str, str], ...] | Any) -> str:
+    def _url(request: FhirRequest, kind: str, parameters: tuple[tuple[str, str], ...] | Any) -> str:
         query = urlencode(parameters, quote_via=quote)
         return f"{request.base}/{kind}{f'?{query}' if query else ''}"
 
     @staticmethod
-    def _entry(request: Request, resource: Json, mode: str) -> Json:
+    def _entry(request: FhirRequest, resource: Json, mode: str) -> Json:
         url = f"{request.base}/{resource['resourceType']}/{resource['id']}"
         return {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
 
     # Read, history -------------------------------------------------------------------------------
 
-    def _read(self, kind: str, identifier: str) -> Response:
+    def _read(self, kind: str, identifier: str) -> FhirResponse:
         found = self._store.get(kind, [row_of(kind, identifier)])
         if not found:
             raise FaultError(404, "not-found", f"{kind}/{identifier[:60]} is unknown")
         return self._one(found[0])
 
     @staticmethod
-    def _one(resource: Json) -> Response:
-        return Response(200, resource, {"ETag": f'W/"{resource["meta"]["versionId"]}"'})
+    def _one(resource: Json) -> FhirResponse:
+        return FhirResponse(200, resource, {"ETag": f'W/"{resource["meta"]["versionId"]}"'})
 
     def _versions(
         self, kind: str, identifier: str, feeder: str | None
@@ -334,8 +334,8 @@ class FhirService:
         return versions
 
     def _history(
-        self, kind: str, identifier: str, request: Request, feeder: str | None
-    ) -> Response:
+        self, kind: str, identifier: str, request: FhirRequest, feeder: str | None
+    ) -> FhirResponse:
         versions = self._versions(kind, identifier, feeder)
         url = f"{request.base}/{kind}/{identifier}"
         entries = [
@@ -361,9 +361,9 @@ class FhirService:
             "total": len(entries),
             "entry": entries,
         }
-        return Response(200, body)
+        return FhirResponse(200, body)
 
-    def _vread(self, kind: str, identifier: str, version: str, feeder: str | None) -> Response:
+    def _vread(self, kind: str, identifier: str, version: str, feeder: str | None) -> FhirResponse:
         for number, _, resource in self._versions(kind, identifier, feeder):
             if str(number) == version:
                 return self._one(resource)
@@ -373,7 +373,9 @@ class FhirService:
 
     # Feeding -------------------------------------------------------------------------------------
 
-    def _patch(self, kind: str, rest: list[str], request: Request, feeder: str | None) -> Response:
+    def _patch(
+        self, kind: str, rest: list[str], request: FhirRequest, feeder: str | None
+    ) -> FhirResponse:
         if feeder is None:
             raise FaultError(403, "forbidden", "PATCH is for feeders: use a feeding key")
         row = row_of(kind, rest[0]) if rest else self._conditional(kind, request.parameters)

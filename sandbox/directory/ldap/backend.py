@@ -20,7 +20,7 @@ from sandbox.directory.ldap.filters import Filter, matches
 from sandbox.directory.ldap.plans import plan_mailboxes, plan_structures
 from sandbox.directory.rows import MAILBOX_SELECT, STRUCTURE_SELECT, mailbox_of, structure_of
 
-__all__ = ["BASE", "ONE", "SUBTREE", "Page", "SearchBackend", "normal_dn"]
+__all__ = ["BASE", "ONE", "SUBTREE", "EntryPage", "SearchBackend", "normal_dn"]
 
 BASE, ONE, SUBTREE = range(3)
 _CONTAINERS, _MAILBOXES, _STRUCTURES = range(3)
@@ -33,7 +33,7 @@ def normal_dn(dn: str) -> str:
 
 
 @dataclass(frozen=True)
-class Page:
+class EntryPage:
     """What a search found.
 
     Attributes:
@@ -110,7 +110,7 @@ class SearchBackend:
         *,
         start: tuple[int, int] | None = None,
         paged: bool = False,
-    ) -> Page:
+    ) -> EntryPage:
         """Find entries.
 
         Args:
@@ -124,7 +124,7 @@ class SearchBackend:
         singles, parts = self._parts(base, scope)
         found = [] if start else [entry for entry in singles if matches(wanted, entry)]
         if len(found) > limit:
-            return Page(found[:limit], exceeded=True)
+            return EntryPage(found[:limit], exceeded=True)
         first, after = start or (_MAILBOXES, 0)
         examined = 0
         for part in parts:
@@ -133,14 +133,14 @@ class SearchBackend:
             last = after if part == first else 0
             for row, entry in self._candidates(part, wanted, last, ordered=paged):
                 if examined >= self._examine:
-                    return Page(found, next=(part, last), gave_up=not paged)
+                    return EntryPage(found, next=(part, last), gave_up=not paged)
                 if matches(wanted, entry):
                     if len(found) == limit:
-                        return Page(found, next=(part, last), exceeded=not paged)
+                        return EntryPage(found, next=(part, last), exceeded=not paged)
                     found.append(entry)
                 examined += 1
                 last = row
-        return Page(found)
+        return EntryPage(found)
 
     def _candidates(
         self, part: int, wanted: Filter, after: int, *, ordered: bool

@@ -25,7 +25,7 @@ __all__ = [
     "SHARE",
     "Condition",
     "Found",
-    "Plan",
+    "SearchPlan",
     "both",
     "by_column",
     "by_rows",
@@ -41,7 +41,7 @@ _ALIASES = {"mailbox": "m", "person": "p", "structure": "s"}
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """How to find candidates.
 
     Attributes:
@@ -66,15 +66,15 @@ class Plan:
         return f"({self.drive}) AND ({self.check})", self.drive_with + self.check_with
 
 
-EVERYTHING = Plan()
-NOTHING = Plan(check="0", rank=ONE, drive="0")
+EVERYTHING = SearchPlan()
+NOTHING = SearchPlan(check="0", rank=ONE, drive="0")
 
 
-def either(plans: Iterable[Plan]) -> Plan:
+def either(plans: Iterable[SearchPlan]) -> SearchPlan:
     """Plan an OR: an index drives it when one drives each part."""
     plans = list(plans)
     drives = all(plan.drive for plan in plans)
-    return Plan(
+    return SearchPlan(
         " OR ".join(f"({plan.drive})" for plan in plans) if drives else "",
         tuple(value for plan in plans for value in plan.drive_with) if drives else (),
         " OR ".join(f"({plan.check})" for plan in plans) or "0",
@@ -83,7 +83,7 @@ def either(plans: Iterable[Plan]) -> Plan:
     )
 
 
-def both(plans: Sequence[Plan]) -> Plan:
+def both(plans: Sequence[SearchPlan]) -> SearchPlan:
     """Plan an AND: its most selective part drives, the others check."""
     if not plans:
         return EVERYTHING
@@ -91,7 +91,7 @@ def both(plans: Sequence[Plan]) -> Plan:
     checks = [plan for plan in plans if plan.check != "1" and not (plan is leader and plan.drive)]
     check = " AND ".join(f"({plan.check})" for plan in checks) or "1"
     with_ = tuple(value for plan in checks for value in plan.check_with)
-    return Plan(leader.drive, leader.drive_with, check, with_, leader.rank)
+    return SearchPlan(leader.drive, leader.drive_with, check, with_, leader.rank)
 
 
 @dataclass(frozen=True)
@@ -113,18 +113,18 @@ class Condition:
     drives: bool = True
     checks: bool = True
 
-    def plan(self, view: str) -> Plan:
+    def plan(self, view: str) -> SearchPlan:
         """Return the plan of this condition among the entries of a view."""
         check, check_with = (self.sql, self.values) if self.checks else ("1", ())
         if not self.drives:
-            return Plan(check=check, check_with=check_with)
+            return SearchPlan(check=check, check_with=check_with)
         drive = self.sql
         if self.owner != view:
             alias = _ALIASES[self.owner]
             drive = (
                 f"m.{self.owner} IN (SELECT {alias}.id FROM {self.owner} {alias} WHERE {self.sql})"
             )
-        return Plan(drive, self.values, check, check_with, self.rank)
+        return SearchPlan(drive, self.values, check, check_with, self.rank)
 
 
 Makes = tuple[Callable[[str], Condition], ...]
@@ -150,7 +150,7 @@ class Found:
         )
 
 
-def plan_of(view: str, makes: Makes, text: str) -> Plan:
+def plan_of(view: str, makes: Makes, text: str) -> SearchPlan:
     """Plan what an attribute's conditions say of a text, among mailboxes or among structures."""
     conditions = [make(text) for make in makes]
     if view == "structure":

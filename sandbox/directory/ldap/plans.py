@@ -10,7 +10,7 @@ from sandbox.directory.ldap.attributes import (
     STRUCTURE_CLASSES,
     Attribute,
 )
-from sandbox.directory.ldap.conditions import EVERYTHING, NOTHING, Plan, both, either, plan_of
+from sandbox.directory.ldap.conditions import EVERYTHING, NOTHING, SearchPlan, both, either, plan_of
 from sandbox.directory.ldap.filters import (
     And,
     Equals,
@@ -29,17 +29,17 @@ _MAILBOXES = {each.name.lower(): each for each in ATTRIBUTES if each.mailbox is 
 _STRUCTURES = {each.name.lower(): each for each in ATTRIBUTES if each.structure is not None}
 
 
-def plan_mailboxes(wanted: Filter) -> Plan:
+def plan_mailboxes(wanted: Filter) -> SearchPlan:
     """Plan a search among mailboxes."""
     return _plan(wanted, lambda leaf: _leaf(leaf, "mailbox", _MAILBOXES, MAILBOX_CLASSES))
 
 
-def plan_structures(wanted: Filter) -> Plan:
+def plan_structures(wanted: Filter) -> SearchPlan:
     """Plan a search among structures."""
     return _plan(wanted, lambda leaf: _leaf(leaf, "structure", _STRUCTURES, STRUCTURE_CLASSES))
 
 
-def _plan(wanted: Filter, leaf: Callable[[Present | Equals | Substring], Plan]) -> Plan:
+def _plan(wanted: Filter, leaf: Callable[[Present | Equals | Substring], SearchPlan]) -> SearchPlan:
     match wanted:
         case And(parts=parts):
             return both([_plan(part, leaf) for part in parts])
@@ -58,7 +58,7 @@ def _leaf(
     view: str,
     known: dict[str, Attribute],
     classes: tuple[str, ...],
-) -> Plan:
+) -> SearchPlan:
     attribute = known.get(wanted.attribute)
     if attribute is None:
         return NOTHING  # no entry of this view has it

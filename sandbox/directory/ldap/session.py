@@ -17,7 +17,7 @@ from enum import Enum, auto
 import sansldap
 
 from sandbox.directory.ldap import ber
-from sandbox.directory.ldap.backend import BASE, Page, SearchBackend
+from sandbox.directory.ldap.backend import BASE, EntryPage, SearchBackend
 from sandbox.directory.ldap.entries import BASE_DN, Entry
 from sandbox.directory.ldap.filters import Filter, FilterTooLargeError, matches, read
 from sandbox.directory.ldap.schema import ATTRIBUTE_TYPES, OBJECT_CLASSES
@@ -267,7 +267,7 @@ class LdapSession:
             yield self._entry(number, entry, request)
         yield self._done(request, page, paged=paged)
 
-    def _done(self, request: sansldap.SearchRequest, page: Page, *, paged: bool) -> bytes:
+    def _done(self, request: sansldap.SearchRequest, page: EntryPage, *, paged: bool) -> bytes:
         number = request.message_id
         if paged:
             cookie = self._seal(page.next, request) if page.next else b""

@@ -5,8 +5,8 @@ Arrays of integers in, arrays out; text appears only when the store writes it. E
 """
 
 from sandbox.directory.population.domains import Domains, make_domains
-from sandbox.directory.population.mailboxes import Activities, Mailboxes, make_mailboxes
-from sandbox.directory.population.people import People, make_people
+from sandbox.directory.population.mailboxes import Activities, DrawnMailboxes, make_mailboxes
+from sandbox.directory.population.people import DrawnPeople, make_people
 from sandbox.directory.population.spec import NATIONAL, DomainShare, PopulationSpec
 from sandbox.directory.population.structures import Structures, make_structures
 
@@ -15,8 +15,8 @@ __all__ = [
     "Activities",
     "DomainShare",
     "Domains",
-    "Mailboxes",
-    "People",
+    "DrawnMailboxes",
+    "DrawnPeople",
     "PopulationSpec",
     "Structures",
     "make_domains",

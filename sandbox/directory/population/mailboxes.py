@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from sandbox.directory.draws import Draws, Ints, running_count
 from sandbox.directory.population.domains import Domains, share_out
-from sandbox.directory.population.people import People
+from sandbox.directory.population.people import DrawnPeople
 from sandbox.directory.population.spec import PopulationSpec
 from sandbox.directory.population.structures import Structures
 from sandbox.directory.tables import tables
 
-__all__ = ["APP", "CAB", "ORG", "PER", "Activities", "Mailboxes", "make_mailboxes"]
+__all__ = ["APP", "CAB", "ORG", "PER", "Activities", "DrawnMailboxes", "make_mailboxes"]
 
 PER, ORG, APP, CAB = range(4)
 
@@ -41,7 +41,7 @@ class Activities:
 
 
 @dataclass(frozen=True)
-class Mailboxes:
+class DrawnMailboxes:
     """Columns, one row a mailbox, -1 where a reference is absent.
 
     `created` and `deleted` are seconds since 1970, `deleted` 0 while the mailbox lives. `twin`
@@ -86,7 +86,7 @@ def _kinds(domains: Domains, total: int) -> Ints:
     return np.repeat(np.tile(np.arange(4), len(domains)), table.ravel())
 
 
-def _holders(draws: Draws, people: People, domain: Ints, of: Ints, living: int) -> Ints:
+def _holders(draws: Draws, people: DrawnPeople, domain: Ints, of: Ints, living: int) -> Ints:
     """Give each personal mailbox a person: those of the profession first, then who has none.
 
     The first `living` mailboxes are dealt first, so that each person holds one that lives.
@@ -110,7 +110,9 @@ def _holders(draws: Draws, people: People, domain: Ints, of: Ints, living: int) 
     return holder
 
 
-def _attach(draws: Draws, people: People, domains: Domains, domain: Ints, holder: Ints) -> Ints:
+def _attach(
+    draws: Draws, people: DrawnPeople, domains: Domains, domain: Ints, holder: Ints
+) -> Ints:
     """Return the structure of each personal mailbox, or -1 for the RPPS alone."""
     count = len(domain)
     staff = np.array([p.register == "STRUCTURE" for p in tables().professions])
@@ -126,7 +128,7 @@ def _attach(draws: Draws, people: People, domains: Domains, domain: Ints, holder
     return structure
 
 
-def _activities(people: People, person: Ints, structure: Ints) -> tuple[Activities, Ints]:
+def _activities(people: DrawnPeople, person: Ints, structure: Ints) -> tuple[Activities, Ints]:
     """Return all activities, the home one of each person first, and that of each mailbox."""
     span = int(max(people.home.max(), structure.max(initial=0))) + 1
     home = np.arange(len(people), dtype=np.int64) * span + people.home
@@ -143,8 +145,12 @@ def _activities(people: People, person: Ints, structure: Ints) -> tuple[Activiti
 
 
 def make_mailboxes(
-    spec: PopulationSpec, draws: Draws, structures: Structures, people: People, domains: Domains
-) -> tuple[Mailboxes, Activities]:
+    spec: PopulationSpec,
+    draws: Draws,
+    structures: Structures,
+    people: DrawnPeople,
+    domains: Domains,
+) -> tuple[DrawnMailboxes, Activities]:
     """Make the mailboxes of a population, and the activities that they hang on."""
     kind = _kinds(domains, spec.mailboxes)
     domain = np.repeat(np.arange(len(domains), dtype=np.int64), domains.size)
@@ -198,7 +204,7 @@ def make_mailboxes(
     created = spec.instant - age - 1
     created[spec.mailboxes :] = np.minimum(created[spec.mailboxes :], since - _DAY)
     return (
-        Mailboxes(
+        DrawnMailboxes(
             kind=kind,
             domain=domain,
             person=person,

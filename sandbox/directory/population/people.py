@@ -13,7 +13,7 @@ from sandbox.directory.population.spec import PopulationSpec
 from sandbox.directory.population.structures import Structures
 from sandbox.directory.tables import tables
 
-__all__ = ["People", "make_people"]
+__all__ = ["DrawnPeople", "make_people"]
 
 # RPPS of the test cards of ANS begin with 997: nobody's number, and easy to recognise.
 _TEST_RPPS = 997
@@ -22,7 +22,7 @@ _MILITARY = 8
 
 
 @dataclass(frozen=True)
-class People:
+class DrawnPeople:
     """Columns, one row a person.
 
     `second_family` is -1 without a double name; `specialty` is -1 outside physicians; `number` is
@@ -67,7 +67,7 @@ def place(structures: Structures, eligible: Ints, department: Ints, draws: Ints)
     return chosen
 
 
-def make_people(spec: PopulationSpec, draws: Draws, structures: Structures) -> People:
+def make_people(spec: PopulationSpec, draws: Draws, structures: Structures) -> DrawnPeople:
     """Make the people of a population (shares: data/directory/professions.csv)."""
     reference = tables()
     count = spec.people
@@ -110,7 +110,7 @@ def make_people(spec: PopulationSpec, draws: Draws, structures: Structures) -> P
     number[adeli] = complete(digits[department[adeli]] * 1_000_000 + serial, 8)
     staff = register == "STRUCTURE"
     number[staff] = 1 + running_count(home[staff])
-    return People(
+    return DrawnPeople(
         profession=profession,
         specialty=np.where(physician, specialty, -1),
         department=department,

@@ -26,14 +26,23 @@ from typing import Any
 from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.refusals import LoginRefusal
 
-__all__ = ["Answer", "Approved", "Ended", "Kind", "Polling", "read_answer", "start", "unanswered"]
+__all__ = [
+    "AnswerKind",
+    "Approved",
+    "Ended",
+    "PollAnswer",
+    "Polling",
+    "read_answer",
+    "start",
+    "unanswered",
+]
 
 DEFAULT_INTERVAL = 5.0  # CIBA Core §7.3
 SLOW_DOWN_STEP = 5.0  # CIBA Core §11
 MOST_LOST = 3
 
 
-class Kind(StrEnum):
+class AnswerKind(StrEnum):
     """What a token endpoint answers to a poll."""
 
     TOKENS = "tokens"
@@ -45,10 +54,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class PollAnswer:
     """One answer. `retry_after` is seconds, 0 when not said; `tokens` the token response."""
 
-    kind: Kind
+    kind: AnswerKind
     refusal: LoginRefusal | None = None
     detail: str = ""
     retry_after: float = 0.0
@@ -88,21 +97,21 @@ class Polling:
     until: float
     lost: int = 0
 
-    def after(self, answer: Answer, now: float) -> Polling | Approved | Ended:
+    def after(self, answer: PollAnswer, now: float) -> Polling | Approved | Ended:
         """Return what to do after an answer that came at `now`."""
         match answer.kind:
-            case Kind.TOKENS:
+            case AnswerKind.TOKENS:
                 return Approved(answer.tokens)
-            case Kind.PENDING:
+            case AnswerKind.PENDING:
                 return _wait(self, now)
-            case Kind.SLOW_DOWN:
+            case AnswerKind.SLOW_DOWN:
                 slower = replace(self, interval=self.interval + SLOW_DOWN_STEP)
                 return _wait(slower, now)
-            case Kind.OVERLOADED:
+            case AnswerKind.OVERLOADED:
                 return _retry(self, now, max(self.interval, answer.retry_after), answer.detail)
-            case Kind.LOST:
+            case AnswerKind.LOST:
                 return _retry(self, now, self.interval * 2 ** (self.lost + 1), answer.detail)
-            case Kind.REFUSED:
+            case AnswerKind.REFUSED:
                 assert answer.refusal is not None
                 return Ended(answer.refusal, answer.detail)
 
@@ -141,36 +150,44 @@ def start(now: float, *, expires_in: float, interval: float | None, hold: float)
 
 
 _ERRORS = {
-    "authorization_pending": Answer(kind=Kind.PENDING),
-    "slow_down": Answer(kind=Kind.SLOW_DOWN),
-    "access_denied": Answer(kind=Kind.REFUSED, refusal=refusals_ciba.CIBA_REFUSED),
-    "expired_token": Answer(kind=Kind.REFUSED, refusal=refusals_ciba.CIBA_NO_ANSWER),
-    "invalid_client": Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_REGISTRATION),
-    "unauthorized_client": Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_REGISTRATION),
+    "authorization_pending": PollAnswer(kind=AnswerKind.PENDING),
+    "slow_down": PollAnswer(kind=AnswerKind.SLOW_DOWN),
+    "access_denied": PollAnswer(kind=AnswerKind.REFUSED, refusal=refusals_ciba.CIBA_REFUSED),
+    "expired_token": PollAnswer(kind=AnswerKind.REFUSED, refusal=refusals_ciba.CIBA_NO_ANSWER),
+    "invalid_client": PollAnswer(kind=AnswerKind.REFUSED, refusal=refusals_ciba.PSC_REGISTRATION),
+    "unauthorized_client": PollAnswer(
+        kind=AnswerKind.REFUSED, refusal=refusals_ciba.PSC_REGISTRATION
+    ),
 }
 _MEMBERS = ("access_token", "token_type", "id_token")
 
 
-def read_answer(status: int, body: Mapping[str, Any] | None, retry_after: float = 0.0) -> Answer:
+def read_answer(
+    status: int, body: Mapping[str, Any] | None, retry_after: float = 0.0
+) -> PollAnswer:
     """Return what a token endpoint's HTTP answer means; `body` None: not a JSON object."""
     if status in (429, 502, 503, 504):
         # Retry-After comes from a stranger: what is not finite is as if it were not said.
         wait = retry_after if math.isfinite(retry_after) and retry_after > 0 else 0.0
-        return Answer(kind=Kind.OVERLOADED, retry_after=wait, detail=f"HTTP {status}")
+        return PollAnswer(kind=AnswerKind.OVERLOADED, retry_after=wait, detail=f"HTTP {status}")
     if body is None or status >= 500:
-        return Answer(kind=Kind.LOST, detail=f"HTTP {status}")
+        return PollAnswer(kind=AnswerKind.LOST, detail=f"HTTP {status}")
     if status == 200:
         missing = [name for name in _MEMBERS if not isinstance(body.get(name), str)]
         if missing:
             detail = f"the token response lacks {missing[0]}"
-            return Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_MISBEHAVES, detail=detail)
+            return PollAnswer(
+                kind=AnswerKind.REFUSED, refusal=refusals_ciba.PSC_MISBEHAVES, detail=detail
+            )
         if body["token_type"].lower() != "bearer":
             detail = "the token type is not Bearer"
-            return Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_MISBEHAVES, detail=detail)
-        return Answer(kind=Kind.TOKENS, tokens=body)
+            return PollAnswer(
+                kind=AnswerKind.REFUSED, refusal=refusals_ciba.PSC_MISBEHAVES, detail=detail
+            )
+        return PollAnswer(kind=AnswerKind.TOKENS, tokens=body)
     error = body.get("error")
     known = _ERRORS.get(error) if isinstance(error, str) else None
     if known is not None:
         return known
     detail = f"HTTP {status} {str(error)[:40]!r}"
-    return Answer(kind=Kind.REFUSED, refusal=refusals_ciba.PSC_MISBEHAVES, detail=detail)
+    return PollAnswer(kind=AnswerKind.REFUSED, refusal=refusals_ciba.PSC_MISBEHAVES, detail=detail)

@@ -13,10 +13,10 @@ from typing import Any, Self
 from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.auth.ciba_ping import Pings
 from sandbox.operators.auth.ciba_polling import (
-    Answer,
+    AnswerKind,
     Approved,
     Ended,
-    Kind,
+    PollAnswer,
     Polling,
     read_answer,
     start,
@@ -25,10 +25,10 @@ from sandbox.operators.auth.ciba_polling import (
 from sandbox.operators.auth.openid_tokens import Asked, id_token_problem, instant
 from sandbox.operators.auth.psc_http import (
     Marks,
+    ProviderReply,
     PscError,
     PscHttp,
     Registration,
-    Reply,
     Timing,
     UnreadableTokenError,
 )
@@ -147,7 +147,7 @@ class PscClient:
             match step:
                 case Polling():
                     polling = step
-                    if answer.kind is Kind.PENDING:
+                    if answer.kind is AnswerKind.PENDING:
                         pending_at = sent
                 case Ended():
                     raise PscError(step.refusal, step.detail, Marks(rung, elapsed()))
@@ -210,12 +210,12 @@ class PscClient:
             expires_in=expires_in, interval=interval,
         )  # fmt: skip
 
-    async def _poll(self, request: CibaRequest) -> Answer:
+    async def _poll(self, request: CibaRequest) -> PollAnswer:
         form = {"grant_type": CIBA_GRANT, "auth_req_id": request.auth_req_id}
         try:
             reply = await self._http.post("token_endpoint", form)
         except PscError as error:
-            return Answer(kind=Kind.LOST, detail=error.detail)
+            return PollAnswer(kind=AnswerKind.LOST, detail=error.detail)
         return read_answer(reply.status, reply.body, reply.retry_after)
 
     async def _verified(
@@ -256,7 +256,7 @@ class PscClient:
         return await self._http.signed_claims(token, algorithms)
 
 
-def _refused_request(reply: Reply) -> tuple[LoginRefusal, str]:
+def _refused_request(reply: ProviderReply) -> tuple[LoginRefusal, str]:
     """Return why an authentication request was not acknowledged (CIBA Core §13)."""
     said = reply.body or {}
     error, text = said.get("error"), str(said.get("error_description", ""))

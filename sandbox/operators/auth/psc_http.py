@@ -25,7 +25,7 @@ from sandbox.operators.auth.fetched import Fetched
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.clients import is_local
 
-__all__ = ["Marks", "PscError", "PscHttp", "Registration", "Reply", "Timing"]
+__all__ = ["Marks", "ProviderReply", "PscError", "PscHttp", "Registration", "Timing"]
 
 MAX_BODY = 262_144
 MAX_TOKEN = 16_384
@@ -109,7 +109,7 @@ class PscError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ProviderReply:
     """An HTTP answer; `retry_after` is seconds, 0 when not said."""
 
     status: int
@@ -207,7 +207,7 @@ class PscHttp:
             raise PscError(refusals_ciba.PSC_MISBEHAVES, f"discovery lacks {name}")
         return metadata[name]
 
-    async def patient_post(self, endpoint: str, form: Mapping[str, str]) -> Reply:
+    async def patient_post(self, endpoint: str, form: Mapping[str, str]) -> ProviderReply:
         """Post, and once more when asked to come back soon (RFC 9110 §10.2.3); see `post`."""
         reply = await self.post(endpoint, form)
         if reply.status == 503 and 0 < reply.retry_after <= MOST_PATIENCE:
@@ -215,7 +215,7 @@ class PscHttp:
             reply = await self.post(endpoint, form)
         return reply
 
-    async def post(self, endpoint: str, form: Mapping[str, str]) -> Reply:
+    async def post(self, endpoint: str, form: Mapping[str, str]) -> ProviderReply:
         """Post a form as the registered client to an endpoint of the metadata.
 
         Raises:
@@ -223,7 +223,9 @@ class PscHttp:
         """
         return await self._call("POST", await self._endpoint(endpoint), form)
 
-    async def _call(self, method: str, url: str, form: Mapping[str, str] | None = None) -> Reply:
+    async def _call(
+        self, method: str, url: str, form: Mapping[str, str] | None = None
+    ) -> ProviderReply:
         auth = None if form is None else self._basic
         body = bytearray()
         try:
@@ -238,13 +240,13 @@ class PscHttp:
                         raise PscError(refusals_ciba.PSC_MISBEHAVES, "the answer is too large")
         except (httpx.HTTPError, TimeoutError) as error:
             raise PscError(refusals_ciba.PSC_UNREACHABLE, type(error).__name__) from None
-        return Reply(
+        return ProviderReply(
             response.status_code, _json_object(bytes(body)),
             _seconds(response.headers.get("Retry-After", "")),
         )  # fmt: skip
 
 
-def _document(reply: Reply) -> dict[str, Any]:
+def _document(reply: ProviderReply) -> dict[str, Any]:
     if reply.status != 200:
         raise PscError(refusals_ciba.PSC_UNREACHABLE, f"HTTP {reply.status}")
     if reply.body is None:

@@ -11,6 +11,6 @@ behind a `Door`: flow control, time-outs, the login that is held while a telepho
 """
 
 from sandbox.operators.imap.server import ImapProtocol, serve
-from sandbox.operators.imap.service import Service, Settings
+from sandbox.operators.imap.service import ImapService, ImapSettings
 
-__all__ = ["ImapProtocol", "Service", "Settings", "serve"]
+__all__ = ["ImapProtocol", "ImapService", "ImapSettings", "serve"]

@@ -17,8 +17,8 @@ from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.refusals import reason_of
 from sandbox.operators.imap.responses import Completion, No, tagged
-from sandbox.operators.imap.service import Service
-from sandbox.operators.imap.session import Outcome, Session, State, Work
+from sandbox.operators.imap.service import ImapService
+from sandbox.operators.imap.session import Outcome, Session, SessionState, Work
 from sandbox.operators.imap.table import Row, Unparsed, read
 from sandbox.operators.model import Channel
 from sandbox.operators.store import StoreError
@@ -48,7 +48,7 @@ class Core:
         at: start of the connection, seconds since 1970.
     """
 
-    def __init__(self, service: Service, channel: Channel, at: float) -> None:
+    def __init__(self, service: ImapService, channel: Channel, at: float) -> None:
         self.session = Session(service, channel, at)
         self.receiver = Receiver(service.stranger)
         self._current = ("*", True)  # tag, and whether message numbers may move with the reply
@@ -57,7 +57,7 @@ class Core:
     @property
     def closed(self) -> bool:
         """The connection ends once what was said is sent."""
-        return self.session.state is State.LOGOUT
+        return self.session.state is SessionState.LOGOUT
 
     def output(self) -> list[bytes]:
         """Take what is to be sent."""
@@ -179,7 +179,7 @@ class Core:
             return act()
         effect, session = strike.rule.effect, self.session
         if effect.cuts:
-            session.state = State.LOGOUT
+            session.state = SessionState.LOGOUT
             return True
         kind, code, text = effect.imap
         if effect.closes:
@@ -196,11 +196,13 @@ class Core:
         session = self.session
         if session.state in row.states:
             return self._outcome(lambda: row.do(session, command))
-        if session.state is State.NOT_AUTHENTICATED:
+        if session.state is SessionState.NOT_AUTHENTICATED:
             text = "Log in first"
         else:
             text = (
-                "Select a mailbox first" if row.states == {State.SELECTED} else "You are logged in"
+                "Select a mailbox first"
+                if row.states == {SessionState.SELECTED}
+                else "You are logged in"
             )
         self._finish(Completion("BAD", text))
         return True

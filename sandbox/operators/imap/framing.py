@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Broken", "GoAhead", "Input", "Limits", "Literal", "Receiver"]
+__all__ = ["Broken", "ClientInput", "FramingLimits", "GoAhead", "Literal", "Receiver"]
 
 _LITERAL = re.compile(rb"(~?)\{([0-9]{1,20})(\+?)\}$")
 _TAG = re.compile(rb"([^\x00-\x20(){%*\"\\+\x7f-\xff]{1,64}) ")
@@ -16,7 +16,7 @@ _APPEND = re.compile(rb"[^ ]+ APPEND ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class FramingLimits:
     """How much one command may bring, in bytes.
 
     Attributes:
@@ -43,7 +43,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class ClientInput:
     """A whole command: pieces of text, each but the last followed by a literal."""
 
     parts: tuple[bytes | Literal, ...]
@@ -90,7 +90,7 @@ class Receiver:
         "limits",
     )
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: FramingLimits) -> None:
         self.limits = limits
         self._buffer = bytearray()
         self._seen = 0  # of the buffer, known to hold no line end
@@ -124,7 +124,7 @@ class Receiver:
         """Return the next line without its end, outside any command; None when it is not there."""
         return self._cut_line()
 
-    def command(self) -> Input | GoAhead | Broken | None:
+    def command(self) -> ClientInput | GoAhead | Broken | None:
         """Return the next command or what it needs; None when more bytes have to come."""
         while True:
             if self._literal is not None:
@@ -159,7 +159,7 @@ class Receiver:
             return Broken(self._tag(line), "Lines end with CR LF")
         return line[:-1]
 
-    def _take_line(self, line: bytes) -> Input | Broken | None:
+    def _take_line(self, line: bytes) -> ClientInput | Broken | None:
         announced = _LITERAL.search(line)
         if announced is None:
             if self._refused is not None:
@@ -167,7 +167,7 @@ class Receiver:
                 self._reset()
                 return refused
             self._parts.append(line)
-            done = Input(tuple(self._parts))
+            done = ClientInput(tuple(self._parts))
             self._reset()
             return done
         self._parts.append(line[: announced.start()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from sandbox.operators.imap.mime import Part, parse_message
+from sandbox.operators.imap.mime import BodyPart, parse_message
 from sandbox.operators.imap.structure import body_structure, envelope
 
 __all__ = ["Parsed", "ParsedMessages"]
@@ -20,7 +20,7 @@ class Parsed:
     __slots__ = ("_body", "_envelope", "_structure", "cost", "message")
 
     def __init__(self, content: bytes) -> None:
-        self.message: Part = parse_message(content)
+        self.message: BodyPart = parse_message(content)
         self._envelope: bytes | None = None
         self._structure: bytes | None = None
         self._body: bytes | None = None

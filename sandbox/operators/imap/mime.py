@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sandbox.operators.imap.header import Field, content_value, first, header_end, parse_fields
 
-__all__ = ["Part", "parse_message"]
+__all__ = ["BodyPart", "parse_message"]
 
 _DEPTH = 32
 _PARTS = 2_000
@@ -27,7 +27,7 @@ Parameters = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class BodyPart:
     """A part, or a message. Types are lower case; offsets are into the whole content.
 
     Attributes:
@@ -50,7 +50,7 @@ class Part:
     body: int
     end: int
     lines: int
-    parts: tuple[Part, ...] = ()
+    parts: tuple[BodyPart, ...] = ()
 
     @property
     def is_multipart(self) -> bool:
@@ -62,7 +62,7 @@ class Part:
         """It holds a message whose parts are counted below it (message/rfc822 and /global)."""
         return self.type == b"message" and bool(self.parts)
 
-    def walk(self) -> Iterator[Part]:
+    def walk(self) -> Iterator[BodyPart]:
         """Give this part and all below it."""
         yield self
         for part in self.parts:
@@ -80,13 +80,13 @@ class _Splitter:
         self.headers_left = _HEADERS
         self.fields_left = _FIELDS
 
-    def part(self, start: int, end: int, depth: int, default: tuple[bytes, bytes]) -> Part:
+    def part(self, start: int, end: int, depth: int, default: tuple[bytes, bytes]) -> BodyPart:
         content = self.content
         body = header_end(content, start, end)
         fields = self._fields(start, body)
         kind, subtype, parameters = _content_type(fields, default)
         encoding = _encoding(fields)
-        parts: tuple[Part, ...] = ()
+        parts: tuple[BodyPart, ...] = ()
         if kind == b"multipart":
             inner = (b"message", b"rfc822") if subtype == b"digest" else (b"text", b"plain")
             boundary = dict(parameters).get(b"boundary", b"")
@@ -101,7 +101,7 @@ class _Splitter:
                 parts = (self.part(body, end, depth - 1, (b"text", b"plain")),)
             else:
                 kind, subtype = b"application", b"octet-stream"
-        return Part(
+        return BodyPart(
             type=kind,
             subtype=subtype,
             parameters=parameters,
@@ -153,7 +153,7 @@ class _Splitter:
         return ranges
 
 
-def parse_message(content: bytes) -> Part:
+def parse_message(content: bytes) -> BodyPart:
     """Return the message as a part; every byte string is some message."""
     return _Splitter(content).part(0, len(content), _DEPTH, (b"text", b"plain"))
 

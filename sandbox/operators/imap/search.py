@@ -10,16 +10,16 @@ from sandbox.operators.imap import keys
 from sandbox.operators.imap.header import decoded, first, in_charset
 from sandbox.operators.imap.keys import Key
 from sandbox.operators.imap.messages import Parsed, ParsedMessages
-from sandbox.operators.imap.mime import Part
+from sandbox.operators.imap.mime import BodyPart
 from sandbox.operators.imap.responses import No
 from sandbox.operators.imap.sections import decode_body
 from sandbox.operators.imap.sequence import SequenceSet
 from sandbox.operators.mail import MessageRow
 
-__all__ = ["Candidate", "Test", "compile_key", "reads_content"]
+__all__ = ["SearchCandidate", "Test", "compile_key", "reads_content"]
 
 
-class Candidate:
+class SearchCandidate:
     """One message that is asked about; read when a key needs it, once.
 
     Args:
@@ -68,7 +68,7 @@ class Candidate:
             found = self._read[value] = decoded(value).casefold()
         return found
 
-    def text(self, part: Part) -> str:
+    def text(self, part: BodyPart) -> str:
         """Return the body of a part as it is compared, likewise."""
         found = self._read.get(part.body)
         if found is None:
@@ -76,7 +76,7 @@ class Candidate:
         return found
 
 
-Test = Callable[[Candidate], bool]
+Test = Callable[[SearchCandidate], bool]
 Resolve = Callable[[SequenceSet, bool], Sequence[int]]
 
 
@@ -176,7 +176,7 @@ def _dated(key: keys.Dated) -> Test:
     )
 
 
-def _sent(message: Part) -> dt.date | None:
+def _sent(message: BodyPart) -> dt.date | None:
     """Return the day in the Date field, whatever its time and zone."""
     value = first(message.fields, b"date")
     found = email.utils.parsedate((value or b"").decode("latin-1"))
@@ -188,14 +188,14 @@ def _sent(message: Part) -> dt.date | None:
         return None
 
 
-def _in_header(candidate: Candidate, name: bytes, text: str) -> bool:
+def _in_header(candidate: SearchCandidate, name: bytes, text: str) -> bool:
     return any(
         field.name == name and text in candidate.words(field.value)
         for field in candidate.parsed.message.fields
     )
 
 
-def _containing(candidate: Candidate, text: str, *, headers: bool) -> bool:
+def _containing(candidate: SearchCandidate, text: str, *, headers: bool) -> bool:
     message = candidate.parsed.message
     for part in message.walk():
         if (headers or part is not message) and any(
@@ -207,7 +207,7 @@ def _containing(candidate: Candidate, text: str, *, headers: bool) -> bool:
     return False
 
 
-def _text(content: bytes, part: Part) -> str:
+def _text(content: bytes, part: BodyPart) -> str:
     try:
         body = decode_body(content, part)
     except No:

@@ -7,7 +7,7 @@ import re
 
 from sandbox.operators.imap.commands import SectionItem
 from sandbox.operators.imap.header import select
-from sandbox.operators.imap.mime import Part
+from sandbox.operators.imap.mime import BodyPart
 from sandbox.operators.imap.responses import No
 
 __all__ = ["decode_body", "find_part", "octets"]
@@ -17,7 +17,7 @@ _TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
-def find_part(message: Part, path: tuple[int, ...]) -> Part | None:
+def find_part(message: BodyPart, path: tuple[int, ...]) -> BodyPart | None:
     """Return the part that numbers name; None where there is none.
 
     A message that is not multipart has one part, 1: its body.
@@ -38,7 +38,7 @@ def find_part(message: Part, path: tuple[int, ...]) -> Part | None:
     return part
 
 
-def octets(content: bytes, message: Part, item: SectionItem) -> bytes | None:
+def octets(content: bytes, message: BodyPart, item: SectionItem) -> bytes | None:
     """Return what a section names, before any `<origin.length>`; None where there is none.
 
     Raises:
@@ -64,7 +64,7 @@ def octets(content: bytes, message: Part, item: SectionItem) -> bytes | None:
     return select(part.fields, item.fields, among=item.kind == "HEADER.FIELDS")
 
 
-def decode_body(content: bytes, part: Part) -> bytes:
+def decode_body(content: bytes, part: BodyPart) -> bytes:
     """Return a part's body without its transfer encoding.
 
     Raises:

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sandbox.operators.fault_rules import MailFaults
-from sandbox.operators.imap.framing import Limits
+from sandbox.operators.imap.framing import FramingLimits
 from sandbox.operators.imap.messages import ParsedMessages
 from sandbox.operators.login import Logins
-from sandbox.operators.room import Room
+from sandbox.operators.room import ByteRoom
 from sandbox.operators.store import MailStore
 
-__all__ = ["LargeContents", "Recent", "Service", "Settings"]
+__all__ = ["ImapService", "ImapSettings", "LargeContents", "RecentMessages"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ImapSettings:
     """Bounds and times of sessions.
 
     Attributes:
@@ -71,7 +71,7 @@ class LargeContents:
         return content
 
 
-class Recent:
+class RecentMessages:
     r"""Which messages a session was told of as \Recent: a message is so in one session alone.
 
     The store keeps what was so at a SELECT; this, what came to folders that were open.
@@ -88,7 +88,7 @@ class Recent:
         return found
 
 
-class Service:
+class ImapService:
     """What a session needs of its operator.
 
     Args:
@@ -104,27 +104,27 @@ class Service:
         store: MailStore,
         logins: Logins,
         *,
-        settings: Settings | None = None,
-        room: Room | None = None,
+        settings: ImapSettings | None = None,
+        room: ByteRoom | None = None,
         faults: MailFaults | None = None,
     ) -> None:
         self.store = store
         self.logins = logins
         self.observer = logins.observer
         self.journal = logins.journal
-        self.settings = settings or Settings()
-        self.room = room or Room()
+        self.settings = settings or ImapSettings()
+        self.room = room or ByteRoom()
         self.faults = faults or MailFaults()
         self.clock = logins.clock
         # What a client may send before its login (a token fits in a line, and so does an ID of 30
         # pairs with all their quotes escaped, RFC 2971 §3.3), and after it.
-        self.stranger = Limits(line=65_536, literal=65_536, unasked=4_096, message=0)
-        self.holder = Limits(
+        self.stranger = FramingLimits(line=65_536, literal=65_536, unasked=4_096, message=0)
+        self.holder = FramingLimits(
             line=65_536,
             literal=65_536,
             unasked=262_144,
             message=self.settings.message_limit,
         )
         self.parsed = ParsedMessages(store.content)
-        self.recent = Recent()
+        self.recent = RecentMessages()
         self.large = LargeContents(store.content)

@@ -9,17 +9,17 @@ from typing import Any
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.names import encode_name
 from sandbox.operators.imap.responses import Completion, astring, tagged
-from sandbox.operators.imap.service import Service
+from sandbox.operators.imap.service import ImapService
 from sandbox.operators.imap.view import View
 from sandbox.operators.login import Login
 from sandbox.operators.mail import MessageRow
 from sandbox.operators.model import Actor, Channel, SaslName
 from sandbox.operators.store import StoreError
 
-__all__ = ["Continuation", "Outcome", "Session", "State", "Work"]
+__all__ = ["Continuation", "Outcome", "Session", "SessionState", "Work"]
 
 
-class State(Enum):
+class SessionState(Enum):
     """RFC 9051 §3."""
 
     NOT_AUTHENTICATED = "not authenticated"
@@ -77,11 +77,11 @@ class Session:
         wake: called when the selected folder changed; set by the server.
     """
 
-    def __init__(self, service: Service, channel: Channel, at: float) -> None:
+    def __init__(self, service: ImapService, channel: Channel, at: float) -> None:
         self.service = service
         self.login = Login(service.logins, channel, at)
         self.out: list[bytes] = []
-        self.state = State.NOT_AUTHENTICATED
+        self.state = SessionState.NOT_AUTHENTICATED
         self.enabled: frozenset[str] = frozenset()
         self.condstore = False
         self.view: View | None = None
@@ -147,10 +147,10 @@ class Session:
 
     def bye(self, text: str) -> None:
         """Say BYE; the connection ends."""
-        if self.state is not State.LOGOUT:
+        if self.state is not SessionState.LOGOUT:
             self.send(tagged("*", Completion("BYE", text)))
             self.leave()
-            self.state = State.LOGOUT
+            self.state = SessionState.LOGOUT
 
     def name(self, folder: str) -> bytes:
         """Write a folder's name as this session reads it."""
@@ -176,8 +176,8 @@ class Session:
         self._stop_listening()
         self._stop_listening = _nothing
         self.view = None
-        if self.state is State.SELECTED:
-            self.state = State.AUTHENTICATED
+        if self.state is SessionState.SELECTED:
+            self.state = SessionState.AUTHENTICATED
 
     def _changed(self, folder: int) -> None:
         if self.view is not None and folder == self.view.folder.id:

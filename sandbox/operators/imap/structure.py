@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sandbox.operators.imap.addresses import parse_addresses
 from sandbox.operators.imap.header import Field, content_value, first
-from sandbox.operators.imap.mime import Part
+from sandbox.operators.imap.mime import BodyPart
 from sandbox.operators.imap.responses import nstring, string
 
 __all__ = ["body_structure", "envelope"]
@@ -46,7 +46,7 @@ def _addresses(fields: Sequence[Field], name: bytes, default: bytes = b"NIL") ->
     return b"(" + b"".join(written) + b")" if written else default
 
 
-def body_structure(part: Part, *, extended: bool) -> bytes:
+def body_structure(part: BodyPart, *, extended: bool) -> bytes:
     """Write a part and those below it; `extended` for BODYSTRUCTURE, without for BODY."""
     if part.is_multipart:
         inner = b"".join(body_structure(each, extended=extended) for each in part.parts)
@@ -74,7 +74,7 @@ def body_structure(part: Part, *, extended: bool) -> bytes:
     return b"(" + b" ".join(written) + b")"
 
 
-def _extension(part: Part) -> list[bytes]:
+def _extension(part: BodyPart) -> list[bytes]:
     """Disposition, language, location."""
     disposition = b"NIL"
     value = first(part.fields, b"content-disposition")

@@ -9,18 +9,20 @@ from typing import Any, Generic, TypeVar
 
 from sandbox.operators.imap import do, parse
 from sandbox.operators.imap.commands import Command
-from sandbox.operators.imap.framing import Input
+from sandbox.operators.imap.framing import ClientInput
 from sandbox.operators.imap.grammar import Cursor, Malformed
-from sandbox.operators.imap.session import Outcome, Session, State
+from sandbox.operators.imap.session import Outcome, Session, SessionState
 
 __all__ = ["COMMANDS", "Row", "Unparsed", "read"]
 
 C = TypeVar("C", bound=Command)
 
-_ANY = frozenset((State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED))
-_BEFORE = frozenset((State.NOT_AUTHENTICATED,))
-_AFTER = frozenset((State.AUTHENTICATED, State.SELECTED))
-_SELECTED = frozenset((State.SELECTED,))
+_ANY = frozenset(
+    (SessionState.NOT_AUTHENTICATED, SessionState.AUTHENTICATED, SessionState.SELECTED)
+)
+_BEFORE = frozenset((SessionState.NOT_AUTHENTICATED,))
+_AFTER = frozenset((SessionState.AUTHENTICATED, SessionState.SELECTED))
+_SELECTED = frozenset((SessionState.SELECTED,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Row(Generic[C]):
         moves: EXPUNGE may be told with its reply (RFC 9051 §7.5.1).
     """
 
-    states: frozenset[State]
+    states: frozenset[SessionState]
     parse: Callable[[Cursor, str, str], C]
     do: Callable[[Session, C], Outcome]
     moves: bool = True
@@ -93,7 +95,7 @@ class Unparsed(Exception):  # noqa: N818 - the answer to a client, not an accide
         self.error = error
 
 
-def read(received: Input, *, utf8: bool = False) -> tuple[Row[Any], Command]:
+def read(received: ClientInput, *, utf8: bool = False) -> tuple[Row[Any], Command]:
     """Return a command's row and its value.
 
     Args:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.relay import troubles
-from sandbox.operators.relay.replies import ProtocolError, Reply
+from sandbox.operators.relay.replies import PeerReply, ProtocolError
 from sandbox.operators.relay.troubles import Trouble, of_reply
 
 __all__ = [
     "Capabilities",
-    "Transaction",
+    "PeerTransaction",
     "capabilities",
     "obstacle",
     "wire_form",
@@ -38,7 +38,7 @@ class Capabilities:
         return keyword in self.keywords
 
 
-def capabilities(reply: Reply) -> Capabilities:
+def capabilities(reply: PeerReply) -> Capabilities:
     """Read the reply to EHLO; what cannot be understood is not offered."""
     keywords, size = set(), 0
     for line in reply.lines[1:]:
@@ -74,7 +74,7 @@ def wire_form(content: bytes) -> bytes:
 
 
 @dataclass(slots=True)
-class Transaction:
+class PeerTransaction:
     """One message to some recipients: MAIL, RCPT, DATA.
 
     Attributes:
@@ -97,11 +97,11 @@ class Transaction:
     content_sent: bool = False
     closing: bool = False
     dirty: bool = False
-    final: Reply | None = None
+    final: PeerReply | None = None
     _expected: deque[str] = field(default_factory=deque)
     _waiting: deque[tuple[str, bytes]] = field(default_factory=deque)
-    _mail: Reply | None = None
-    _rcpt: list[Reply] = field(default_factory=list)
+    _mail: PeerReply | None = None
+    _rcpt: list[PeerReply] = field(default_factory=list)
 
     @property
     def is_done(self) -> bool:
@@ -118,7 +118,7 @@ class Transaction:
         self._waiting.append(("DATA", b"DATA\r\n"))
         return self._next()
 
-    def receive(self, reply: Reply) -> bytes:
+    def receive(self, reply: PeerReply) -> bytes:
         """Take a reply and return what to send now, which may be nothing.
 
         Raises:
@@ -161,7 +161,7 @@ class Transaction:
                 break
         return flight
 
-    def _data(self, reply: Reply) -> bytes:
+    def _data(self, reply: PeerReply) -> bytes:
         if reply.code != 354:
             self._finish(reply)
             self.dirty = not self.closing
@@ -173,7 +173,7 @@ class Transaction:
         self.content_sent = True
         return wire_form(self.content)
 
-    def _abandon(self, reply: Reply) -> bytes:
+    def _abandon(self, reply: PeerReply) -> bytes:
         """End a transaction whose next command would be in vain."""
         self._waiting.clear()
         self._expected.clear()
@@ -181,7 +181,7 @@ class Transaction:
         self.dirty = not self.closing
         return b""
 
-    def _finish(self, refusal: Reply | None) -> None:
+    def _finish(self, refusal: PeerReply | None) -> None:
         mail = self._mail
         for index, _ in enumerate(self.envelope.recipients):
             rcpt = self._rcpt[index] if index < len(self._rcpt) else None

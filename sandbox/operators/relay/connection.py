@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from sandbox.operators.mail import Envelope
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay import refusals, troubles
-from sandbox.operators.relay.client import Capabilities, Transaction, capabilities, obstacle
-from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
+from sandbox.operators.relay.client import Capabilities, PeerTransaction, capabilities, obstacle
+from sandbox.operators.relay.replies import PeerReply, ProtocolError, ReplyReader
 from sandbox.operators.relay.troubles import Trouble, of_refusal, of_reply
 from sandbox.trust import DN, Finding
 
-__all__ = ["Connection", "Judge", "Peer", "Timeouts", "TroubleError"]
+__all__ = ["Judge", "Peer", "PeerConnection", "Timeouts", "TroubleError"]
 
 # What the other side's certificate (DER) proves when asked for a host; a rule when nothing.
 Judge = Callable[[bytes | None, str], Awaitable[DN | MailRefusal]]
@@ -82,7 +82,7 @@ class Peer:
     port: int
 
 
-class Connection:
+class PeerConnection:
     """An open connection whose server has proved its name.
 
     Attributes:
@@ -97,7 +97,7 @@ class Connection:
         self.sent = 0
         self._timeouts = timeouts
         self._replies = ReplyReader()
-        self._ready: deque[Reply] = deque()
+        self._ready: deque[PeerReply] = deque()
         self._offered = Capabilities()
         self._dirty = False
         self._closing = False
@@ -107,7 +107,7 @@ class Connection:
     @classmethod
     async def open(
         cls, peer: Peer, *, name: str, context: ssl.SSLContext, judge: Judge, timeouts: Timeouts
-    ) -> Connection:
+    ) -> PeerConnection:
         """Connect, start TLS, and check who is there.
 
         Args:
@@ -169,13 +169,13 @@ class Connection:
         self._must(reply)
         return capabilities(reply)
 
-    async def deliver(self, envelope: Envelope, content: bytes) -> Transaction:
+    async def deliver(self, envelope: Envelope, content: bytes) -> PeerTransaction:
         """Send one message to the recipients of an envelope and return what became of it.
 
         Raises:
             TroubleError: the connection ended before that was known.
         """
-        transaction = Transaction(envelope, content, self._offered, reset=self._dirty)
+        transaction = PeerTransaction(envelope, content, self._offered, reset=self._dirty)
         hindrance = obstacle(envelope, content, self._offered)
         if hindrance is not None:
             transaction.results = [hindrance] * len(envelope.recipients)
@@ -228,7 +228,7 @@ class Connection:
         """Cut the connection."""
         self._writer.transport.abort()
 
-    async def _command(self, line: bytes) -> Reply:
+    async def _command(self, line: bytes) -> PeerReply:
         await self._send(line)
         return await self._reply(self._timeouts.reply)
 
@@ -242,7 +242,7 @@ class Connection:
         except OSError:
             raise TroubleError(troubles.CONNECTION_LOST) from None
 
-    async def _reply(self, seconds: float) -> Reply:
+    async def _reply(self, seconds: float) -> PeerReply:
         while not self._ready:
             try:
                 async with asyncio.timeout(seconds):
@@ -258,6 +258,6 @@ class Connection:
                 raise TroubleError(troubles.CONNECTION_LOST) from None
         return self._ready.popleft()
 
-    def _must(self, reply: Reply) -> None:
+    def _must(self, reply: PeerReply) -> None:
         if not reply.is_positive:
             raise TroubleError(of_reply(max(reply.code, 400), reply.text))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sandbox.operators.journal import Journal
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.relay import troubles
-from sandbox.operators.relay.connection import Connection, Judge, Peer, TroubleError
+from sandbox.operators.relay.connection import Judge, Peer, PeerConnection, TroubleError
 from sandbox.operators.relay.names import Exchanger, Names, NoRouteError
 from sandbox.operators.relay.policy import is_listed, may_receive
 from sandbox.operators.relay.settings import RelaySettings
@@ -17,10 +17,10 @@ from sandbox.operators.relay.troubles import of_refusal
 from sandbox.trust import DomainList
 from sandbox.trust.domain_list import normal_domain
 
-__all__ = ["Pool"]
+__all__ = ["ConnectionPool"]
 
 
-class Pool:
+class ConnectionPool:
     """Finds a connection for a domain.
 
     Args:
@@ -51,9 +51,9 @@ class Pool:
         self._context = context
         self._judge = judge
         self._journal = journal
-        self._idle: dict[str, list[tuple[Connection, asyncio.TimerHandle]]] = {}
+        self._idle: dict[str, list[tuple[PeerConnection, asyncio.TimerHandle]]] = {}
 
-    async def connection(self, domain: str, seed: str) -> Connection:
+    async def connection(self, domain: str, seed: str) -> PeerConnection:
         """Return a connection to a host that may receive mail of a domain.
 
         Hosts are tried in the order of their preference; a failure is permanent only when every
@@ -82,11 +82,11 @@ class Pool:
                 failures.append(error)
         raise min(failures, key=lambda each: each.trouble.is_permanent)
 
-    def allows(self, connection: Connection, domain: str) -> bool:
+    def allows(self, connection: PeerConnection, domain: str) -> bool:
         """Tell whether an open connection is still good for mail of a domain: lists change."""
         return may_receive(self._listed(), connection.dn, domain) is None
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: PeerConnection) -> None:
         """Keep a connection for the next message; close it when none comes or it is worn."""
         worn = connection.sent >= self._settings.per_connection
         if worn or not connection.is_usable:
@@ -115,7 +115,7 @@ class Pool:
             raise TroubleError(troubles.LOOP)
         return better
 
-    async def _at(self, exchanger: Exchanger, domain: str) -> Connection:
+    async def _at(self, exchanger: Exchanger, domain: str) -> PeerConnection:
         kept = self._take(exchanger.host)
         if kept is not None:
             return self._allowed(kept, domain)
@@ -123,7 +123,7 @@ class Pool:
         for address in await self._names.addresses(exchanger.host):
             peer = Peer(host=exchanger.host, address=address, port=self._settings.port)
             try:
-                opened = await Connection.open(
+                opened = await PeerConnection.open(
                     peer,
                     name=self._settings.host,
                     context=self._context,
@@ -136,7 +136,7 @@ class Pool:
             return self._allowed(opened, domain)
         raise last
 
-    def _allowed(self, connection: Connection, domain: str) -> Connection:
+    def _allowed(self, connection: PeerConnection, domain: str) -> PeerConnection:
         refused = may_receive(self._listed(), connection.dn, domain)
         if refused is None:
             return connection
@@ -144,7 +144,7 @@ class Pool:
         self.release(connection)
         raise self._refusal(refused, domain, host=connection.peer.host, dn=str(connection.dn))
 
-    def _take(self, host: str) -> Connection | None:
+    def _take(self, host: str) -> PeerConnection | None:
         pairs = self._idle.get(host, [])
         while pairs:
             connection, timer = pairs.pop()
@@ -154,7 +154,7 @@ class Pool:
             connection.abort()
         return None
 
-    def _expire(self, connection: Connection) -> None:
+    def _expire(self, connection: PeerConnection) -> None:
         pairs = self._idle.get(connection.peer.host, [])
         pairs[:] = [pair for pair in pairs if pair[0] is not connection]
         connection.say_goodbye()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sandbox.operators.journal import Journal
 from sandbox.operators.post import PostOffice
-from sandbox.operators.relay.connection import Connection
-from sandbox.operators.relay.settlement import Decision, Settlement
+from sandbox.operators.relay.connection import PeerConnection
+from sandbox.operators.relay.settlement import Settled, Settlement
 from sandbox.operators.store import MailStore
 
 __all__ = ["Attempt", "Register"]
@@ -19,7 +19,7 @@ class Attempt:
 
     at: float
     seconds: float
-    connection: Connection | None
+    connection: PeerConnection | None
 
 
 class Register:
@@ -49,7 +49,7 @@ class Register:
         for notice in notices:
             self._post.delivered(notice.local, len(notice.content))
 
-    def _tell(self, decision: Decision, attempt: Attempt) -> None:
+    def _tell(self, decision: Settled, attempt: Attempt) -> None:
         item, trouble = decision.fate.item, decision.fate.trouble
         details: dict[str, object] = {
             "queue_id": item.queue_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ProtocolError", "Reply", "ReplyReader"]
+__all__ = ["PeerReply", "ProtocolError", "ReplyReader"]
 
 # RFC 5321 §4.5.3.1.5 allows 512 octets; some give more, none needs this much.
 MAX_LINE = 2048
@@ -16,7 +16,7 @@ class ProtocolError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class PeerReply:
     """A reply: code and the texts of its lines."""
 
     code: int
@@ -49,7 +49,7 @@ class ReplyReader:
         """Whether nothing of a further reply has come."""
         return not self._buffer and not self._lines
 
-    def feed(self, data: bytes) -> list[Reply]:
+    def feed(self, data: bytes) -> list[PeerReply]:
         """Return the replies that are now complete.
 
         Raises:
@@ -67,7 +67,7 @@ class ReplyReader:
             raise ProtocolError("a reply's line has no end")
         return replies
 
-    def _line(self, line: bytes) -> Reply | None:
+    def _line(self, line: bytes) -> PeerReply | None:
         digits, mark = line[:3], line[3:4]
         if (
             len(line) > MAX_LINE
@@ -84,6 +84,6 @@ class ReplyReader:
             raise ProtocolError("a reply has no end")
         if mark == b"-":
             return None
-        reply = Reply(code, tuple(self._lines))
+        reply = PeerReply(code, tuple(self._lines))
         self._lines = []
         return reply

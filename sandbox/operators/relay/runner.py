@@ -19,10 +19,10 @@ from sandbox.operators.mail import Queued
 from sandbox.operators.post import PostOffice
 from sandbox.operators.post.trace import without_return_path
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.relay.connection import Connection, TroubleError
+from sandbox.operators.relay.connection import PeerConnection, TroubleError
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import Revocation, check_peer
-from sandbox.operators.relay.pool import Pool
+from sandbox.operators.relay.pool import ConnectionPool
 from sandbox.operators.relay.register import Attempt, Register
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
@@ -88,7 +88,7 @@ class Runner:
         self._revocation = revocation
         self._journal = journal
         self._clock = clock
-        self._pool = Pool(
+        self._pool = ConnectionPool(
             settings,
             names=names,
             listed=listed,
@@ -216,7 +216,7 @@ class Runner:
 
     async def _work(self, lane: _Lane) -> None:
         async with self._slots:
-            connection: Connection | None = None
+            connection: PeerConnection | None = None
             try:
                 while lane.pending and not self._stopping.is_set():
                     bundle = lane.pending.popleft()
@@ -235,8 +235,8 @@ class Runner:
                     self._pool.release(connection)
 
     async def _connection(
-        self, lane: _Lane, bundle: list[Queued], held: Connection | None
-    ) -> Connection:
+        self, lane: _Lane, bundle: list[Queued], held: PeerConnection | None
+    ) -> PeerConnection:
         """Return the connection in hand, or another where it is of no more use."""
         if held is not None:
             worn = held.sent >= self._settings.per_connection or not held.is_usable
@@ -247,7 +247,7 @@ class Runner:
         return await self._pool.connection(lane.domain, f"{first.queue_id} {first.attempts}")
 
     async def _attempt(
-        self, lane: _Lane, bundle: list[Queued], connection: Connection, started: float
+        self, lane: _Lane, bundle: list[Queued], connection: PeerConnection, started: float
     ) -> None:
         """Make one attempt for a bundle."""
         first = bundle[0]
@@ -288,7 +288,9 @@ class Runner:
             fates = [Fate(item=item, trouble=error.trouble, remote=error.host) for item in each]
             self._settle(fates, started, None)
 
-    def _settle(self, fates: Sequence[Fate], started: float, connection: Connection | None) -> None:
+    def _settle(
+        self, fates: Sequence[Fate], started: float, connection: PeerConnection | None
+    ) -> None:
         """Record what came of it while the lane goes on; the rows stay taken until then."""
         seconds = time.perf_counter() - started
         attempt = Attempt(at=self._clock(), seconds=seconds, connection=connection)

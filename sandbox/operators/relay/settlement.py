@@ -11,7 +11,7 @@ from sandbox.operators.relay import troubles
 from sandbox.operators.relay.backoff import Backoff
 from sandbox.operators.relay.troubles import Trouble
 
-__all__ = ["Decision", "Fate", "Settlement", "bundles", "settlement"]
+__all__ = ["Fate", "Settled", "Settlement", "bundles", "settlement"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Fate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Settled:
     """What is made of a fate: delivered, deferred until `next_attempt`, or failed."""
 
     fate: Fate
@@ -49,7 +49,7 @@ class Settlement:
         notices: notifications that are due.
     """
 
-    decisions: tuple[Decision, ...]
+    decisions: tuple[Settled, ...]
     notices: tuple[tuple[Envelope, bytes], ...]
 
     @property
@@ -102,7 +102,7 @@ def settlement(
         reporter: who reports.
         now: seconds since 1970.
     """
-    decisions: list[Decision] = []
+    decisions: list[Settled] = []
     outcomes: dict[Action, list[Outcome]] = {}
     for fate in fates:
         decision, outcome = _decide(fate, backoff, now)
@@ -127,25 +127,25 @@ def settlement(
     return Settlement(decisions=tuple(decisions), notices=tuple(notices))
 
 
-def _decide(fate: Fate, backoff: Backoff, now: float) -> tuple[Decision, Outcome | None]:
+def _decide(fate: Fate, backoff: Backoff, now: float) -> tuple[Settled, Outcome | None]:
     item, trouble = fate.item, fate.trouble
     if trouble is None:
-        passed = Decision(fate=fate, event="relay-delivered")
+        passed = Settled(fate=fate, event="relay-delivered")
         # RFC 3461 §5.2.2: who hands over to a server without DSN says that nothing will follow.
         return passed, None if fate.reports else _outcome(fate, Action.RELAYED, now)
     if trouble.is_permanent:
-        return Decision(fate=fate, event="relay-failed"), _outcome(fate, Action.FAILED, now)
+        return Settled(fate=fate, event="relay-failed"), _outcome(fate, Action.FAILED, now)
     verdict = backoff.verdict(item, now)
     if verdict.next_attempt is None:
         failed = _outcome(fate, Action.FAILED, now)
         expired = troubles.EXPIRED
-        return Decision(fate=fate, event="relay-failed"), replace(
+        return Settled(fate=fate, event="relay-failed"), replace(
             failed,
             status=expired.status,
             french=f"{expired.reason.what.french} {failed.french}",
             english=f"{expired.reason.what.english} {failed.english}",
         )
-    waiting = Decision(fate=fate, event="relay-deferred", next_attempt=verdict.next_attempt)
+    waiting = Settled(fate=fate, event="relay-deferred", next_attempt=verdict.next_attempt)
     if not verdict.warn:
         return waiting, None
     until = item.accepted_at + backoff.lifetime

@@ -18,11 +18,11 @@ from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Channel
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.room import Room
+from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.events import Close, Event, Outcome
 from sandbox.operators.smtp.intake import Intake
-from sandbox.operators.smtp.limits import Limits
+from sandbox.operators.smtp.limits import SmtpLimits
 from sandbox.operators.smtp.reception import Reception
 from sandbox.operators.smtp.replies import Reply
 
@@ -44,8 +44,8 @@ class Setting:
 
     knows: Callable[[str], bool | None]
     journal: Journal
-    limits: Limits = field(default_factory=Limits)
-    room: Room = field(default_factory=Room)
+    limits: SmtpLimits = field(default_factory=SmtpLimits)
+    room: ByteRoom = field(default_factory=ByteRoom)
     faults: MailFaults = field(default_factory=MailFaults)
     now: Callable[[], float] = time.monotonic
 

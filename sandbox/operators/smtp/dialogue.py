@@ -28,7 +28,7 @@ from sandbox.operators.smtp.events import (
     Post,
     StartTls,
 )
-from sandbox.operators.smtp.intake import Fault
+from sandbox.operators.smtp.intake import IntakeFault
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.transaction import Transaction, read_mail, read_rcpt
 
@@ -173,14 +173,14 @@ class Dialogue(Conversation):
             return None
         if self._ended is not None:
             return self._ended
-        if isinstance(line, Fault):
+        if isinstance(line, IntakeFault):
             return self._faulty(line)
         return self._line(line)
 
-    def _faulty(self, fault: Fault) -> Outcome:
-        if fault is Fault.BARE:
+    def _faulty(self, fault: IntakeFault) -> Outcome:
+        if fault is IntakeFault.BARE:
             return refusals.BARE_LINE_ENDING
-        why = "Command line too long" if fault is Fault.LONG else "NUL in a command"
+        why = "Command line too long" if fault is IntakeFault.LONG else "NUL in a command"
         return Reply(500, "5.5.2", why)
 
     def _line(self, line: bytes) -> Outcome:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["LINE", "Data", "Fault", "Intake"]
+__all__ = ["LINE", "Data", "Intake", "IntakeFault"]
 
 LINE = 1000  # of a message, with CRLF (RFC 5321 §4.5.3.1.6)
 END = b"\r\n.\r\n"
 
 
-class Fault(Enum):
+class IntakeFault(Enum):
     """What is wrong with a line or a message."""
 
     BARE = "a CR or LF that is not part of CRLF"
@@ -29,7 +29,7 @@ class Data:
     """A whole message, without transparency dots; or the fault for which it was thrown away."""
 
     content: bytes
-    fault: Fault | None = None
+    fault: IntakeFault | None = None
 
 
 class Intake:
@@ -41,7 +41,7 @@ class Intake:
         self._checked = 0
         self._line_start = 0
         self._size = 0
-        self._fault: Fault | None = None
+        self._fault: IntakeFault | None = None
 
     def __len__(self) -> int:
         return len(self._buffer)
@@ -59,7 +59,7 @@ class Intake:
         """Return the first bytes, at most `length`, and leave them."""
         return bytes(self._buffer[:length])
 
-    def line(self, limit: int) -> bytes | Fault | None:
+    def line(self, limit: int) -> bytes | IntakeFault | None:
         """Return the next line without its CRLF, what is wrong with it, or None: not there yet.
 
         Args:
@@ -76,10 +76,10 @@ class Intake:
         del self._buffer[: end + 1]
         if self._skipping or len(raw) > limit:
             self._skipping = False
-            return Fault.LONG
+            return IntakeFault.LONG
         if not raw.endswith(b"\r\n") or raw.find(b"\r") < end - 1:
-            return Fault.BARE
-        return Fault.NUL if b"\0" in raw else raw[:-2]
+            return IntakeFault.BARE
+        return IntakeFault.NUL if b"\0" in raw else raw[:-2]
 
     def start_message(self) -> None:
         """From now on, a message comes."""
@@ -102,8 +102,8 @@ class Intake:
         found = buffer.find(END, max(0, self._checked - len(END)))
         end = found + 2 if found >= 0 else len(buffer) - buffer.endswith(b"\r")
         self._check(end)
-        if self._fault is Fault.BARE:
-            return Data(b"", Fault.BARE)
+        if self._fault is IntakeFault.BARE:
+            return Data(b"", IntakeFault.BARE)
         if found < 0:
             if self._fault is not None or self._size > limit + LINE:
                 self._drop(end)
@@ -111,7 +111,7 @@ class Intake:
         content = b"" if self._fault else _transparent(buffer, end)
         del buffer[: end + 3]
         if self._fault is None and len(content) > limit:
-            return Data(b"", Fault.LARGE)
+            return Data(b"", IntakeFault.LARGE)
         return Data(content, self._fault)
 
     def _check(self, end: int) -> None:
@@ -119,25 +119,25 @@ class Intake:
         buffer, start = self._buffer, self._checked
         pairs = buffer.count(b"\r\n", start, end)
         if buffer.count(b"\r", start, end) != pairs or buffer.count(b"\n", start, end) != pairs:
-            self._fault = Fault.BARE
+            self._fault = IntakeFault.BARE
             return
         self._size += end - start
         self._checked = max(end, start)
         if self._fault is None and buffer.find(b"\0", start, end) >= 0:
-            self._fault = Fault.NUL
+            self._fault = IntakeFault.NUL
         position = self._line_start
         while end - position > LINE and self._fault is None:
             # A transparency dot is not counted.
             width = LINE + (buffer[position] == ord("."))
             last = buffer.rfind(b"\n", position, position + width)
             if last < 0:
-                self._fault = Fault.LONG
+                self._fault = IntakeFault.LONG
             position = last + 1
         self._line_start = position
 
     def _drop(self, end: int) -> None:
         """Forget what has been looked at, but for what an end of message may begin with."""
-        self._fault = self._fault or Fault.LARGE
+        self._fault = self._fault or IntakeFault.LARGE
         gone = max(0, end - len(END) + 1)
         del self._buffer[:gone]
         self._checked -= gone

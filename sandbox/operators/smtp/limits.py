@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Limits"]
+__all__ = ["SmtpLimits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class SmtpLimits:
     """Bounds of one connection; seconds are those of RFC 5321 §4.5.3.2 unless said.
 
     Attributes:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.room import Room
+from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp import refusals
-from sandbox.operators.smtp.intake import Fault, Intake
+from sandbox.operators.smtp.intake import Intake, IntakeFault
 
 __all__ = ["Reception"]
 
 _UNFIT = {
-    Fault.BARE: refusals.BARE_LINE_ENDING,
-    Fault.NUL: refusals.NUL,
-    Fault.LONG: refusals.LINE_LENGTH,
-    Fault.LARGE: refusals.SIZE,
+    IntakeFault.BARE: refusals.BARE_LINE_ENDING,
+    IntakeFault.NUL: refusals.NUL,
+    IntakeFault.LONG: refusals.LINE_LENGTH,
+    IntakeFault.LARGE: refusals.SIZE,
 }
 
 
@@ -26,7 +26,7 @@ class Reception:
         limit: octets of one message.
     """
 
-    def __init__(self, intake: Intake, room: Room, limit: int) -> None:
+    def __init__(self, intake: Intake, room: ByteRoom, limit: int) -> None:
         self.active = False
         self._intake = intake
         self._room = room
@@ -61,7 +61,7 @@ class Reception:
         self.active = False
         if data.fault is None:
             return data.content
-        starved = self._no_room and data.fault is Fault.LARGE
+        starved = self._no_room and data.fault is IntakeFault.LARGE
         return refusals.ROOM if starved else _UNFIT[data.fault]
 
     def stop(self) -> None:

@@ -17,7 +17,7 @@ from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.connection import Connection
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.events import AskWho, CheckPeer, Event, Post
-from sandbox.operators.smtp.limits import Limits
+from sandbox.operators.smtp.limits import SmtpLimits
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.submission import Submission
 from sandbox.trust.dn import DN
@@ -34,7 +34,7 @@ class _Server:
         *,
         journal: Journal,
         observer: Observer | None = None,
-        limits: Limits | None = None,
+        limits: SmtpLimits | None = None,
         faults: MailFaults | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -43,7 +43,7 @@ class _Server:
         self.observer = observer or Nobody()
         self.clock = clock
         self.setting = Setting(
-            knows=post.knows, journal=journal, limits=limits or Limits(),
+            knows=post.knows, journal=journal, limits=limits or SmtpLimits(),
             faults=faults or MailFaults(),
         )  # fmt: skip
         self.tasks: set[asyncio.Task[None]] = set()
@@ -71,7 +71,7 @@ class SubmissionServer(_Server):
         logins: Logins,
         *,
         may_receive: Callable[[str], MailRefusal | None],
-        limits: Limits | None = None,
+        limits: SmtpLimits | None = None,
         faults: MailFaults | None = None,
     ) -> None:
         super().__init__(
@@ -104,13 +104,13 @@ class RelayServer(_Server):
         may_send: Callable[[DN, str], MailRefusal | None],
         journal: Journal,
         observer: Observer | None = None,
-        limits: Limits | None = None,
+        limits: SmtpLimits | None = None,
         faults: MailFaults | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         # A listed operator may name many mailboxes that are gone: one that is cut off in the middle
         # would come back with the same message.
-        bounds = limits or Limits(errors=2 * Limits().recipients)
+        bounds = limits or SmtpLimits(errors=2 * SmtpLimits().recipients)
         super().__init__(
             post, journal=journal, observer=observer, limits=bounds, faults=faults, clock=clock
         )

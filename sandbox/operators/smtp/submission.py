@@ -28,7 +28,7 @@ from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import AskWho, Outcome
-from sandbox.operators.smtp.intake import Fault
+from sandbox.operators.smtp.intake import IntakeFault
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.transaction import Transaction, read_mail
 
@@ -164,7 +164,7 @@ class Submission(Dialogue):
             return self._answer(self.login.proceed(line))
         return super()._line(line)
 
-    def _faulty(self, fault: Fault) -> Outcome:
+    def _faulty(self, fault: IntakeFault) -> Outcome:
         self.login.give_up()
         self._refused = None
         return super()._faulty(fault)

@@ -9,7 +9,7 @@ from unicodedata import category
 from sandbox.operators.mail import Folder
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.messages import clear, move_all
-from sandbox.operators.store.writer import Transaction
+from sandbox.operators.store.writer import StoreTransaction
 
 __all__ = [
     "boxes",
@@ -73,7 +73,7 @@ def boxes(connection: sqlite3.Connection) -> list[tuple[str, int, int]]:
     ).fetchall()
 
 
-def provision(transaction: Transaction, addresses: Iterable[str], now: float) -> None:
+def provision(transaction: StoreTransaction, addresses: Iterable[str], now: float) -> None:
     """Create the mailboxes that are not there yet, with their folders, all subscribed."""
     connection = transaction.connection
     for address in addresses:
@@ -94,7 +94,7 @@ def provision(transaction: Transaction, addresses: Iterable[str], now: float) ->
 
 
 def create(
-    transaction: Transaction, mailbox: int, name: str, special_use: str, now: float
+    transaction: StoreTransaction, mailbox: int, name: str, special_use: str, now: float
 ) -> Folder:
     """Create a folder and the superiors that it lacks (RFC 9051 §6.3.4).
 
@@ -118,7 +118,7 @@ def create(
     return _folder(found[0])
 
 
-def delete(transaction: Transaction, folder: int) -> None:
+def delete(transaction: StoreTransaction, folder: int) -> None:
     """Delete a folder and its messages; its subscription stays (RFC 9051 §6.3.7).
 
     One with inferiors is refused, as HASCHILDREN allows (RFC 9051 §7.1): every superior exists.
@@ -136,7 +136,7 @@ def delete(transaction: Transaction, folder: int) -> None:
     transaction.changes.folders.add((mailbox, folder))
 
 
-def rename(transaction: Transaction, folder: int, name: str, now: float) -> None:
+def rename(transaction: StoreTransaction, folder: int, name: str, now: float) -> None:
     """Rename a folder and its inferiors; INBOX gives its messages and stays (RFC 9051 §6.3.6).
 
     Raises:
@@ -165,7 +165,7 @@ def rename(transaction: Transaction, folder: int, name: str, now: float) -> None
         transaction.changes.folders.add((mailbox, identifier))
 
 
-def subscribe(transaction: Transaction, mailbox: int, name: str, *, on: bool) -> None:
+def subscribe(transaction: StoreTransaction, mailbox: int, name: str, *, on: bool) -> None:
     """Put a name on the list that LSUB shows, or take it off (RFC 9051 §6.3.7, §6.3.8).
 
     Raises:
@@ -187,7 +187,7 @@ def subscribe(transaction: Transaction, mailbox: int, name: str, *, on: bool) ->
     connection.execute("INSERT OR IGNORE INTO subscription VALUES(?,?)", (mailbox, name))
 
 
-def claim_recent(transaction: Transaction, folder: int) -> int:
+def claim_recent(transaction: StoreTransaction, folder: int) -> int:
     r"""Return the lowest UID that is `\Recent`; what is there now is so to the caller alone.
 
     Raises:

@@ -12,7 +12,7 @@ from sandbox.operators.mail import MessageRow
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.flags import DELETED, canonical, combine, decode, encode
 from sandbox.operators.store.listing import COLUMNS, Columns, message_row
-from sandbox.operators.store.writer import Transaction
+from sandbox.operators.store.writer import StoreTransaction
 
 __all__ = [
     "add_content",
@@ -33,7 +33,7 @@ MAX_COPIED = 100_000
 _AMONG = "uid IN (SELECT value FROM json_each(?))"
 
 
-def add_content(transaction: Transaction, data: bytes) -> int:
+def add_content(transaction: StoreTransaction, data: bytes) -> int:
     """Store a content, once for all who are to get it; return its key."""
     key = transaction.connection.execute("INSERT INTO content(data) VALUES(?)", (data,)).lastrowid
     assert key is not None
@@ -46,7 +46,7 @@ def email_id(data: bytes) -> str:
 
 
 def insert(
-    transaction: Transaction, folder: int, content: int, size: int, identifier: str,
+    transaction: StoreTransaction, folder: int, content: int, size: int, identifier: str,
     flags: frozenset[str], internal_date: float,
 ) -> int:  # fmt: skip
     """Put a stored content into a folder; return its UID.
@@ -63,7 +63,11 @@ def insert(
 
 
 def append(
-    transaction: Transaction, folder: int, data: bytes, flags: frozenset[str], internal_date: float
+    transaction: StoreTransaction,
+    folder: int,
+    data: bytes,
+    flags: frozenset[str],
+    internal_date: float,
 ) -> int:
     """Add a message to a folder (RFC 9051 §6.3.12); return its UID.
 
@@ -76,7 +80,7 @@ def append(
 
 
 def change_flags(
-    transaction: Transaction, folder: int, uids: Sequence[int], action: str,
+    transaction: StoreTransaction, folder: int, uids: Sequence[int], action: str,
     flags: frozenset[str], unchanged_since: int | None,
 ) -> tuple[list[MessageRow], list[int]]:  # fmt: skip
     """Add, remove or replace flags; what differs gets the folder's next modification sequence.
@@ -117,7 +121,7 @@ def change_flags(
     return [message_row(row) for row in kept], spared
 
 
-def expunge(transaction: Transaction, folder: int, uids: Sequence[int] | None) -> list[int]:
+def expunge(transaction: StoreTransaction, folder: int, uids: Sequence[int] | None) -> list[int]:
     r"""Remove the messages that are `\Deleted`, among some UIDs where given; return their UIDs.
 
     Raises:
@@ -135,7 +139,7 @@ def expunge(transaction: Transaction, folder: int, uids: Sequence[int] | None) -
 
 
 def copy(
-    transaction: Transaction, folder: int, uids: Sequence[int], target: int
+    transaction: StoreTransaction, folder: int, uids: Sequence[int], target: int
 ) -> list[tuple[int, int]]:
     """Copy messages with flags and date (RFC 9051 §6.4.7); return pairs of UIDs, old and new.
 
@@ -152,7 +156,7 @@ def copy(
 
 
 def move(
-    transaction: Transaction, folder: int, uids: Sequence[int], target: int
+    transaction: StoreTransaction, folder: int, uids: Sequence[int], target: int
 ) -> list[tuple[int, int]]:
     """Move messages (RFC 6851); return pairs of UIDs, old and new.
 
@@ -165,19 +169,19 @@ def move(
     return pairs
 
 
-def move_all(transaction: Transaction, folder: int, target: int) -> None:
+def move_all(transaction: StoreTransaction, folder: int, target: int) -> None:
     """Move every message of a folder."""
     found = _all(transaction, folder)
     _copy(transaction, folder, found, target)
     _remove(transaction, folder, found)
 
 
-def clear(transaction: Transaction, folder: int) -> None:
+def clear(transaction: StoreTransaction, folder: int) -> None:
     """Remove every message of a folder, deleted or not."""
     _remove(transaction, folder, _all(transaction, folder))
 
 
-def sweep(transaction: Transaction, contents: Iterable[int]) -> None:
+def sweep(transaction: StoreTransaction, contents: Iterable[int]) -> None:
     """Remove those contents that no folder and no queue row refers to any more."""
     transaction.connection.execute(
         "DELETE FROM content WHERE id IN (SELECT value FROM json_each(?)) "
@@ -198,7 +202,7 @@ def content_of(connection: sqlite3.Connection, key: int) -> bytes:
     raise StoreError("missing", f"message {key}")
 
 
-def _advance(transaction: Transaction, folder: int, count: int) -> tuple[int, int]:
+def _advance(transaction: StoreTransaction, folder: int, count: int) -> tuple[int, int]:
     """Take UIDs and a modification sequence; return the first of the UIDs, and the sequence."""
     taken = transaction.connection.execute(
         "UPDATE folder SET uid_next = uid_next + ?, highest_modseq = highest_modseq + 1 "
@@ -218,7 +222,9 @@ def _modseq(connection: sqlite3.Connection, folder: int) -> int:
     raise StoreError("missing", f"folder {folder}")
 
 
-def _found(transaction: Transaction, folder: int, uids: Sequence[int]) -> list[tuple[int, int]]:
+def _found(
+    transaction: StoreTransaction, folder: int, uids: Sequence[int]
+) -> list[tuple[int, int]]:
     _modseq(transaction.connection, folder)
     return transaction.connection.execute(
         f"SELECT uid, content FROM message WHERE folder = ? AND {_AMONG} ORDER BY uid",
@@ -226,14 +232,14 @@ def _found(transaction: Transaction, folder: int, uids: Sequence[int]) -> list[t
     ).fetchall()
 
 
-def _all(transaction: Transaction, folder: int) -> list[tuple[int, int]]:
+def _all(transaction: StoreTransaction, folder: int) -> list[tuple[int, int]]:
     return transaction.connection.execute(
         "SELECT uid, content FROM message WHERE folder = ? ORDER BY uid", (folder,)
     ).fetchall()
 
 
 def _copy(
-    transaction: Transaction, folder: int, found: list[tuple[int, int]], target: int
+    transaction: StoreTransaction, folder: int, found: list[tuple[int, int]], target: int
 ) -> list[tuple[int, int]]:
     _modseq(transaction.connection, target)
     if not found:
@@ -248,7 +254,7 @@ def _copy(
     return list(zip(uids, range(first, first + len(uids)), strict=True))
 
 
-def _remove(transaction: Transaction, folder: int, found: list[tuple[int, int]]) -> None:
+def _remove(transaction: StoreTransaction, folder: int, found: list[tuple[int, int]]) -> None:
     if not found:
         return
     transaction.connection.execute(

@@ -13,7 +13,7 @@ from itertools import islice
 from sandbox.operators.mail import Envelope, Queued, Recipient
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.messages import add_content, email_id, insert, sweep
-from sandbox.operators.store.writer import Transaction
+from sandbox.operators.store.writer import StoreTransaction
 
 __all__ = ["Incoming", "accept", "due", "next_due", "queued", "settle"]
 
@@ -44,7 +44,7 @@ class Incoming:
 
 
 def accept(
-    transaction: Transaction, message: Incoming, key: str, now: float, queue_id: str = ""
+    transaction: StoreTransaction, message: Incoming, key: str, now: float, queue_id: str = ""
 ) -> str:
     """Put a message into INBOXes and queue, but where its key is known.
 
@@ -76,7 +76,7 @@ def accept(
 
 
 def settle(
-    transaction: Transaction,
+    transaction: StoreTransaction,
     done: Sequence[int],
     deferred: Sequence[tuple[int, float, str]],
     notify: Sequence[Incoming],
@@ -139,7 +139,7 @@ def queued(connection: sqlite3.Connection) -> list[Queued]:
     return [_queued(row) for row in connection.execute(f"{_SELECT} ORDER BY id")]
 
 
-def _place(transaction: Transaction, message: Incoming, queue_id: str, now: float) -> None:
+def _place(transaction: StoreTransaction, message: Incoming, queue_id: str, now: float) -> None:
     content = add_content(transaction, message.content)
     identifier = email_id(message.content) if message.inboxes else ""
     size = len(message.content)

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.reserve import Reserve
 
-__all__ = ["HEAVY", "Changes", "Transaction", "Writer"]
+__all__ = ["HEAVY", "Changes", "StoreTransaction", "Writer"]
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Changes:
 
 
 @dataclass(slots=True)
-class Transaction:
+class StoreTransaction:
     """What an operation works on: it may raise StoreError at any point."""
 
     connection: sqlite3.Connection
@@ -70,7 +70,7 @@ class Transaction:
 
 @dataclass(slots=True)
 class _Waiting:
-    operation: Callable[[Transaction], Any]
+    operation: Callable[[StoreTransaction], Any]
     size: int
     frees: bool
     future: asyncio.Future[Any]
@@ -119,7 +119,7 @@ class Writer:
         self._thread.start()
 
     async def run(
-        self, operation: Callable[[Transaction], T], size: int = 0, *, frees: bool = False
+        self, operation: Callable[[StoreTransaction], T], size: int = 0, *, frees: bool = False
     ) -> T:
         """Have an operation done; return its result once it is durable.
 
@@ -247,7 +247,7 @@ class Writer:
 
     def _apply_one(self, waiting: _Waiting, changes: Changes) -> None:
         connection = self._connection
-        transaction = Transaction(connection)
+        transaction = StoreTransaction(connection)
         connection.execute("SAVEPOINT operation")
         try:
             waiting.outcome = waiting.operation(transaction)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["PAYERS", "Bill", "Entry"]
+__all__ = ["PAYERS", "Bill", "BillEntry"]
 
 PAYERS = ("operators", "editors", "sites")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BillEntry:
     """One line.
 
     Attributes:
@@ -35,10 +35,10 @@ class Bill:
         counts: how many operators each size class has.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[BillEntry, ...]
     counts: dict[str, int]
 
-    def _sum(self, chosen: Callable[[Entry], bool]) -> float:
+    def _sum(self, chosen: Callable[[BillEntry], bool]) -> float:
         return sum(entry.euros for entry in self.entries if chosen(entry))
 
     @property

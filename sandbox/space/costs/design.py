@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sandbox.space.costs.accesses import accesses_of, sms_of_a_year
-from sandbox.space.costs.bill import Bill, Entry
+from sandbox.space.costs.bill import Bill, BillEntry
 from sandbox.space.designs import Design
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Mechanism
@@ -94,7 +94,7 @@ def days_of_editors(design: Design, policy: LoginPolicy, costs: Costs) -> dict[s
 
 def _of_operators(
     design: Design, scenario: Scenario, costs: Costs, sizes: SizeTable
-) -> list[Entry]:
+) -> list[BillEntry]:
     counts, boxes = sizes.counts, sizes.mailboxes
     every: float = np.maximum(sum(boxes.values()), 1e-9)
     sms = sum(people.method_sms for people in scenario.populations.values()) > 0
@@ -111,22 +111,23 @@ def _of_operators(
         share = boxes[size] / every
         ciba: float = getattr(costs, f"ciba_{size}_year") * sms
         entries += [
-            Entry("operators", item, counts[size] * euros, size)
+            BillEntry("operators", item, counts[size] * euros, size)
             for item, euros in (objects | {"ciba": ciba}).items()
         ]
         entries += [
-            Entry("operators", item, share * euros, size) for item, euros in by_mailboxes.items()
+            BillEntry("operators", item, share * euros, size)
+            for item, euros in by_mailboxes.items()
         ]
     return entries
 
 
-def _of_editors(design: Design, policy: LoginPolicy, costs: Costs) -> list[Entry]:
+def _of_editors(design: Design, policy: LoginPolicy, costs: Costs) -> list[BillEntry]:
     day = costs.editors * costs.day_rate / costs.amortisation
     days = days_of_editors(design, policy, costs)
-    return [Entry("editors", item, each * day) for item, each in days.items()]
+    return [BillEntry("editors", item, each * day) for item, each in days.items()]
 
 
-def _of_sites(design: Design, scenario: Scenario, costs: Costs) -> list[Entry]:
+def _of_sites(design: Design, scenario: Scenario, costs: Costs) -> list[BillEntry]:
     requests = minutes = 0.0
     for people in scenario.populations.values():
         # A site asks once for all the ports of its operator.
@@ -136,8 +137,8 @@ def _of_sites(design: Design, scenario: Scenario, costs: Costs) -> list[Entry]:
     if not design.firewall_openings:
         requests = 0.0
     return [
-        Entry("sites", "firewalls", requests * costs.firewall_opening / costs.amortisation),
-        Entry("sites", "enrolment", minutes / 60 * costs.person_hour / costs.amortisation),
+        BillEntry("sites", "firewalls", requests * costs.firewall_opening / costs.amortisation),
+        BillEntry("sites", "enrolment", minutes / 60 * costs.person_hour / costs.amortisation),
     ]
 
 

@@ -13,7 +13,7 @@ from sandbox.space.migration import Quarter, quarters
 from sandbox.space.operators import size_table
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Migration", "QuarterBill", "migration_cost"]
+__all__ = ["MigrationBill", "QuarterBill", "migration_cost"]
 
 OLD_DOORS = BUILT_IN["single-endpoint"]  # what an operator keeps for those who have not moved
 QUARTERS = 4  # a year
@@ -32,7 +32,7 @@ class QuarterBill:
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class MigrationBill:
     """A plan under one design and login policy.
 
     Attributes:
@@ -115,7 +115,7 @@ def _bills(design: Design, policy: LoginPolicy, scenario: Scenario) -> list[Quar
 
 def migration_cost(
     design: Design, scenario: Scenario, policy: LoginPolicy | None = None
-) -> Migration | None:
+) -> MigrationBill | None:
     """Return what a scenario's plan costs under a design; None when it has no plan."""
     if scenario.plan is None:
         return None
@@ -124,4 +124,4 @@ def migration_cost(
         sum(sum(bill.items.values()) for bill in _bills(design, rule, view_of(scenario, end)))
         for end in ("low", "high")
     )
-    return Migration(tuple(_bills(design, rule, scenario)), low, high)
+    return MigrationBill(tuple(_bills(design, rule, scenario)), low, high)

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from sandbox.space.errors import BadValueError
-from sandbox.space.sections.base import ROUNDING, NotNegative, Positive, Section, Share
+from sandbox.space.sections.base import Name, NotNegative, Positive, Section, Share
 
 __all__ = [
     "Costs",
@@ -64,7 +64,7 @@ class Wave(Section):
     """Editors that deliver together."""
 
     editors: str
-    share: Share  # of the accesses on software of their own
+    products: Annotated[tuple[Name, ...], Field(min_length=1)]
     quarter: Annotated[int, Field(ge=1)]
 
 
@@ -93,14 +93,16 @@ class Plan(Section):
                 "is not the first day of a quarter (1 January, April, July or October)",
                 where=f"start {self.start}",
             )
-        total = sum(wave.share for wave in self.waves)
-        if total > 1 + ROUNDING:
-            raise BadValueError(
-                f"la somme des parts est {total:g} ; elle doit être 1 au plus",
-                f"shares sum to {total:g}; they must sum to 1 at most",
-                where="waves",
-            )
+        delivered: set[str] = set()
         for wave in self.waves:
+            for product in wave.products:
+                if product in delivered:
+                    raise BadValueError(
+                        f"{product} est déjà livré par une autre vague",
+                        f"{product} is delivered by another wave already",
+                        where=f"waves: {wave.editors!r}",
+                    )
+                delivered.add(product)
             if wave.quarter > len(self.ecps):
                 raise BadValueError(
                     f"trimestre {wave.quarter} ; le plan en a {len(self.ecps)} (un par valeur"

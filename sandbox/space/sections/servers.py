@@ -12,7 +12,7 @@ from sandbox.space.sections.base import Positive, Seconds, Section, Share
 
 __all__ = [
     "Backends",
-    "DirectoryService",
+    "DirectoryBackend",
     "IncidentTable",
     "Incidents",
     "Network",
@@ -145,7 +145,7 @@ class SmsGateway(Section):
     send: Positive
 
 
-class DirectoryService(Section):
+class DirectoryBackend(Section):
     """The annuaire santé, national."""
 
     servers: Annotated[int, Field(ge=1, le=10_000)]
@@ -159,7 +159,7 @@ class Backends(Section):
 
     psc: Psc
     sms: SmsGateway
-    directory: DirectoryService
+    directory: DirectoryBackend
 
 
 class Relay(Section):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sandbox.operators.auth.psc_client import PscClient, Registration, Timing
 from sandbox.operators.model import Channel, SaslName
-from sandbox.psc import Behaviour, Clock, FaultRule, Options, Running, running
+from sandbox.psc import Behaviour, Clock, FaultRule, ProviderOptions, Running, running
 from sandbox.psc.people import BUILT_IN
 from sandbox.serve import client_context
 from sandbox.space.methods import Method
@@ -40,7 +40,7 @@ def run(body: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def frozen_provider(profile: str = "psc", **changes: Any) -> Iterator[Running]:
-    options = changes.pop("options", Options(behaviour=APPROVES))
+    options = changes.pop("options", ProviderOptions(behaviour=APPROVES))
     with running(profile, clock=Clock(START), options=options, **changes) as psc:
         yield psc
 

@@ -18,7 +18,7 @@ from sandbox.operators.auth.psc_client import PscClient, Timing
 from sandbox.operators.auth.verifier import Account
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, PasswordCredentials, Rejected, SaslName
-from sandbox.psc import BuiltInPeople, Client, Options, Running
+from sandbox.psc import BuiltInPeople, Client, ProviderOptions, Running
 from sandbox.psc.people import BUILT_IN
 from sandbox.psc.sms import SmsLaw
 from sandbox.serve import client_context
@@ -47,7 +47,7 @@ NUMBER = PEOPLE[DOCTOR].phone_number
 @contextmanager
 def own_provider(lost: float = 0.0) -> Iterator[Running]:
     scenario = with_inputs(load_scenario("demo"), {"methods.sms.lost": lost})
-    options = Options(
+    options = ProviderOptions(
         people=BuiltInPeople(BUILT_IN),
         clients=(Client(client_id=CLIENT, client_secret=SECRET),),
         sms=SmsLaw.of(scenario.methods.sms),

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from sandbox.operators.auth.ciba_polling import (
     MOST_LOST,
-    Answer,
+    AnswerKind,
     Approved,
     Ended,
-    Kind,
+    PollAnswer,
     Polling,
     read_answer,
     start,
 )
 
-PENDING = Answer(kind=Kind.PENDING)
-SLOW_DOWN = Answer(kind=Kind.SLOW_DOWN)
-LOST = Answer(kind=Kind.LOST, detail="ReadTimeout")
+PENDING = PollAnswer(kind=AnswerKind.PENDING)
+SLOW_DOWN = PollAnswer(kind=AnswerKind.SLOW_DOWN)
+LOST = PollAnswer(kind=AnswerKind.LOST, detail="ReadTimeout")
 TOKENS = {"access_token": "a", "token_type": "Bearer", "id_token": "i"}
 
 
@@ -58,17 +58,17 @@ def test_slow_down_adds_five_seconds_to_this_and_every_later_wait():
 
 
 def test_retry_after_is_honoured_when_longer_than_the_interval():
-    overloaded = Answer(kind=Kind.OVERLOADED, retry_after=12.0, detail="HTTP 503")
+    overloaded = PollAnswer(kind=AnswerKind.OVERLOADED, retry_after=12.0, detail="HTTP 503")
     assert goes_on(waiting().after(overloaded, 105.0)).next_at == 117.0
 
 
 def test_retry_after_never_shortens_the_interval():
-    overloaded = Answer(kind=Kind.OVERLOADED, retry_after=1.0, detail="HTTP 503")
+    overloaded = PollAnswer(kind=AnswerKind.OVERLOADED, retry_after=1.0, detail="HTTP 503")
     assert goes_on(waiting().after(overloaded, 105.0)).next_at == 110.0
 
 
 def test_a_retry_after_beyond_the_expiry_gives_up_at_once():
-    overloaded = Answer(kind=Kind.OVERLOADED, retry_after=600.0, detail="HTTP 503")
+    overloaded = PollAnswer(kind=AnswerKind.OVERLOADED, retry_after=600.0, detail="HTTP 503")
     assert ended(waiting().after(overloaded, 105.0)) == "psc-unreachable"
 
 
@@ -94,23 +94,25 @@ def test_the_operators_own_limit_is_told_apart_from_the_expiry():
 
 
 def test_tokens_are_an_approval():
-    assert waiting().after(Answer(kind=Kind.TOKENS, tokens=TOKENS), 105.0) == Approved(TOKENS)
+    assert waiting().after(PollAnswer(kind=AnswerKind.TOKENS, tokens=TOKENS), 105.0) == Approved(
+        TOKENS
+    )
 
 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (200, TOKENS, Kind.TOKENS),
-        (400, {"error": "authorization_pending"}, Kind.PENDING),
-        (400, {"error": "slow_down"}, Kind.SLOW_DOWN),
-        (503, {"error": "temporarily_unavailable"}, Kind.OVERLOADED),
-        (429, None, Kind.OVERLOADED),
-        (500, None, Kind.LOST),
-        (500, {"error": "server_error"}, Kind.LOST),
-        (200, None, Kind.LOST),
+        (200, TOKENS, AnswerKind.TOKENS),
+        (400, {"error": "authorization_pending"}, AnswerKind.PENDING),
+        (400, {"error": "slow_down"}, AnswerKind.SLOW_DOWN),
+        (503, {"error": "temporarily_unavailable"}, AnswerKind.OVERLOADED),
+        (429, None, AnswerKind.OVERLOADED),
+        (500, None, AnswerKind.LOST),
+        (500, {"error": "server_error"}, AnswerKind.LOST),
+        (200, None, AnswerKind.LOST),
     ],
 )
-def test_what_an_answer_means(status: int, body: dict[str, Any] | None, kind: Kind):
+def test_what_an_answer_means(status: int, body: dict[str, Any] | None, kind: AnswerKind):
     assert read_answer(status, body).kind is kind
 
 
@@ -142,7 +144,12 @@ def test_a_retry_after_that_is_no_time_is_not_said(retry_after: float):
 
 
 ANSWERS = st.sampled_from(
-    [PENDING, SLOW_DOWN, LOST, Answer(kind=Kind.OVERLOADED, retry_after=7.0, detail="HTTP 503")]
+    [
+        PENDING,
+        SLOW_DOWN,
+        LOST,
+        PollAnswer(kind=AnswerKind.OVERLOADED, retry_after=7.0, detail="HTTP 503"),
+    ]
 )
 
 
@@ -151,14 +158,14 @@ ANSWERS = st.sampled_from(
     st.floats(1, 30), st.floats(30, 300), st.floats(1, 300),
 )  # fmt: skip
 def test_whatever_comes_polls_keep_their_distance_and_the_wait_ends(
-    script: list[tuple[Answer, float]], interval: float, expires_in: float, hold: float
+    script: list[tuple[PollAnswer, float]], interval: float, expires_in: float, hold: float
 ):
     polling = start(0.0, expires_in=expires_in, interval=interval, hold=hold)
     lost = 0
     for answer, latency in [*script, *[(PENDING, 5.0)] * 300]:
         came = polling.next_at + latency
         step = polling.after(answer, came)
-        lost = lost + 1 if answer.kind in (Kind.LOST, Kind.OVERLOADED) else 0
+        lost = lost + 1 if answer.kind in (AnswerKind.LOST, AnswerKind.OVERLOADED) else 0
         if isinstance(step, Ended):
             break
         assert isinstance(step, Polling)

@@ -16,10 +16,10 @@ from sandbox.operators.auth.ecps_token import TokenLogin, TokenPolicy
 from sandbox.operators.auth.psc_client import Timing
 from sandbox.operators.model import Accepted, Rejected, SaslName, TokenCredentials
 from sandbox.operators.refusals import LoginAnswer
-from sandbox.psc import Behaviour, Options, Running
-from sandbox.psc.ciba import State
+from sandbox.psc import Behaviour, ProviderOptions, Running
+from sandbox.psc.ciba import RequestState
 from sandbox.psc.from_directory import DirectoryPeople
-from sandbox.psc.tokens import Grant
+from sandbox.psc.tokens import TokenGrant
 from sandbox.space.methods import Method
 
 from .ciba_space import (
@@ -38,7 +38,7 @@ from .world import CHANNEL, ELSEWHERE, Try, World, password
 
 @pytest.fixture(scope="module")
 def started(annuaire: Directory) -> Iterator[Running]:
-    options = Options(people=DirectoryPeople(annuaire), behaviour=APPROVES)
+    options = ProviderOptions(people=DirectoryPeople(annuaire), behaviour=APPROVES)
     with frozen_provider(options=options) as running_psc:
         yield running_psc
 
@@ -77,7 +77,7 @@ def token_of(psc: Running, identity: str) -> str:
     provider = psc.provider
     person = provider.people.find(identity)
     assert person is not None
-    grant = Grant(
+    grant = TokenGrant(
         client=provider.clients["lps-poll"], person=person, scope="openid scope_all",
         auth_time=provider.now(), sid=f"session-{identity}",
     )  # fmt: skip
@@ -100,7 +100,7 @@ def test_a_password_and_a_telephone_open_the_mailbox(world: World, psc: Running)
     assert isinstance(result, Accepted)
     assert (result.actor.mailbox, result.actor.identity) == (anne.mailbox, anne.identity)
     assert result.person > 0
-    assert psc.provider.requests.of(anne.identity)[0].state is State.REDEEMED
+    assert psc.provider.requests.of(anne.identity)[0].state is RequestState.REDEEMED
 
 
 def test_each_holder_of_an_organisational_mailbox_is_asked_and_traced(

@@ -24,7 +24,7 @@ from sandbox.operators.refusals import LoginAnswer, LoginRefusal, login_refusal
 from sandbox.psc import Running
 from sandbox.psc.client_auth import certificate_thumbprint
 from sandbox.psc.settings import SCOPES
-from sandbox.psc.tokens import Grant
+from sandbox.psc.tokens import TokenGrant
 from sandbox.serve import client_context
 
 from .ciba_space import (
@@ -76,7 +76,7 @@ def policy(request: pytest.FixtureRequest) -> TokenPolicy:
 def issue(psc: Running, person: str = DOCTOR, **changes: Any) -> dict[str, Any]:
     """A token response, as the software of a practice got it from Pro Santé Connect."""
     provider = psc.provider
-    grant = Grant(
+    grant = TokenGrant(
         client=provider.clients["lps-poll"], person=PEOPLE[person], scope="openid scope_all",
         auth_time=provider.now(), sid=f"session-{provider.now()}", **changes,
     )  # fmt: skip

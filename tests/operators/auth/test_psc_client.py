@@ -24,7 +24,7 @@ from sandbox.operators.auth.psc_client import (
 from sandbox.operators.auth.psc_http import UnreadableTokenError
 from sandbox.psc import FAULTS, Behaviour, Running
 from sandbox.psc.certificates import psc_files
-from sandbox.psc.ciba import State
+from sandbox.psc.ciba import RequestState
 from sandbox.serve import client_context, server_context
 
 from .ciba_space import (
@@ -413,4 +413,4 @@ def test_a_request_never_shows_its_secret_id(psc: Running):
         assert requests[0].auth_req_id not in shown[0]
 
     run(body())
-    assert psc.provider.requests.of(DOCTOR)[0].state is State.REDEEMED
+    assert psc.provider.requests.of(DOCTOR)[0].state is RequestState.REDEEMED

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.operators.imap import Settings, serve
+from sandbox.operators.imap import ImapSettings, serve
 from sandbox.operators.listener import Listener, MailDoor, endpoint_context
 from sandbox.operators.model import SaslName
 from sandbox.trust import KeyKind, Organisation, TestCA
@@ -84,7 +84,7 @@ MECHANISMS = (SaslName.PLAIN, SaslName.LOGIN, SaslName.XOAUTH2, SaslName.EXTERNA
 async def live(
     path: Path,
     keys: Keys,
-    settings: Settings | None = None,
+    settings: ImapSettings | None = None,
     *,
     tls: str = "implicit",
     certificate: str = "optional",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.observations.schema import Cause
-from sandbox.operators.imap import Service, Settings
+from sandbox.operators.imap import ImapService, ImapSettings
 from sandbox.operators.imap.core import Core
 from sandbox.operators.journal import Journal
 from sandbox.operators.login import Logins
@@ -112,7 +112,7 @@ def channel(**changes: Any) -> Channel:
 class World:
     """One operator."""
 
-    service: Service
+    service: ImapService
     gate: Gate
     seen: Seen
     journal: Journal
@@ -204,13 +204,13 @@ def lines(answer: bytes) -> list[str]:
 
 
 @asynccontextmanager
-async def world(path: Path, settings: Settings | None = None) -> AsyncIterator[World]:
+async def world(path: Path, settings: ImapSettings | None = None) -> AsyncIterator[World]:
     store = await MailStore.open(path / "mail.sqlite", clock=lambda: NOW)
     gate, seen, journal = Gate(), Seen(), Journal(clock=lambda: NOW)
     try:
         await store.provision([BOX])
         logins = Logins(judge=gate, journal=journal, observer=seen, clock=lambda: NOW)
-        service = Service(store, logins, settings=settings)
+        service = ImapService(store, logins, settings=settings)
         yield World(service, gate, seen, journal)
     finally:
         await store.close()
@@ -218,7 +218,7 @@ async def world(path: Path, settings: Settings | None = None) -> AsyncIterator[W
 
 
 def talk(
-    path: Path, work: Callable[[World], Awaitable[None]], settings: Settings | None = None
+    path: Path, work: Callable[[World], Awaitable[None]], settings: ImapSettings | None = None
 ) -> None:
     """Run a test's own work in a world of its own."""
 

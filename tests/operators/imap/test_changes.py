@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.operators.imap import Settings
+from sandbox.operators.imap import ImapSettings
 from tests.operators.imap.dialogue import BOX, World, talk
 
 ONE = b"Subject: one\r\n\r\nx\r\n"
@@ -82,7 +82,7 @@ def test_a_message_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) -
         ]
         assert await client.run(b"c APPEND INBOX {401+}") == ["* BYE Literal too big"]
 
-    talk(tmp_path, work, Settings(message_limit=100))
+    talk(tmp_path, work, ImapSettings(message_limit=100))
 
 
 def test_store(tmp_path: Path) -> None:

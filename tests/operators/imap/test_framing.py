@@ -12,17 +12,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.operators.imap.framing import Broken, GoAhead, Input, Limits, Literal, Receiver
+from sandbox.operators.imap.framing import (
+    Broken,
+    ClientInput,
+    FramingLimits,
+    GoAhead,
+    Literal,
+    Receiver,
+)
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.sequence import SequenceSet, compact, parse_set
 from sandbox.operators.imap.table import Unparsed, read
 from tests.operators.imap.dialogue import world
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.bin"))
-LIMITS = Limits(line=200, literal=100, unasked=40, message=500)
+LIMITS = FramingLimits(line=200, literal=100, unasked=40, message=500)
 
 
-def events(chunks: Sequence[bytes], limits: Limits = LIMITS) -> list[object]:
+def events(chunks: Sequence[bytes], limits: FramingLimits = LIMITS) -> list[object]:
     """Return what comes out of a stream, up to what ends it."""
     receiver = Receiver(limits)
     found: list[object] = []
@@ -37,15 +44,15 @@ def events(chunks: Sequence[bytes], limits: Limits = LIMITS) -> list[object]:
     return found
 
 
-def commands(data: bytes, limits: Limits = LIMITS) -> list[object]:
+def commands(data: bytes, limits: FramingLimits = LIMITS) -> list[object]:
     return [event for event in events([data], limits) if not isinstance(event, GoAhead)]
 
 
 def test_lines_and_literals() -> None:
     assert events([b"a NOOP\r\nb LOGIN {3}\r\nx{y {2+}\r\n\r\n\r\nc N"]) == [
-        Input((b"a NOOP",)),
+        ClientInput((b"a NOOP",)),
         GoAhead(),
-        Input((b"b LOGIN ", Literal(b"x{y"), b" ", Literal(b"\r\n"), b"")),
+        ClientInput((b"b LOGIN ", Literal(b"x{y"), b" ", Literal(b"\r\n"), b"")),
     ]
 
 
@@ -79,13 +86,13 @@ def test_after_a_refused_literal_the_next_command_is_understood() -> None:
     assert commands(b"a X {30+}\r\n" + b"x" * 30 + b"{40+}\r\n" + b"y" * 40 + b" {35+}\r\n" +
                     b"z" * 35 + b"\r\nb NOOP\r\n") == [
         Broken("a", "Literal too big"),
-        Input((b"b NOOP",)),
+        ClientInput((b"b NOOP",)),
     ]  # fmt: skip
 
 
 def test_literals_of_one_command_count_together() -> None:
     line = b"a X" + b" {40+}\r\n" + b"x" * 40 + b" {40+}\r\n" + b"x" * 40
-    assert commands(line + b"\r\n")[0] == Input(
+    assert commands(line + b"\r\n")[0] == ClientInput(
         (b"a X ", Literal(b"x" * 40), b" ", Literal(b"x" * 40), b"")
     )
     assert commands(line + b" {21}\r\n") == [Broken("a", "Literal too big")]
@@ -113,7 +120,7 @@ def check(data: bytes, places: Sequence[int]) -> None:
     assert events(cut(data, places)) == whole
     assert events([data[at : at + 1] for at in range(len(data))]) == whole
     for event in whole:
-        if isinstance(event, Input):
+        if isinstance(event, ClientInput):
             for utf8 in (False, True):
                 with suppress(Unparsed):  # the one way to fail
                     assert read(event, utf8=utf8)[1].tag

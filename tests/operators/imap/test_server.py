@@ -13,9 +13,9 @@ import pytest
 import uvloop
 
 from sandbox.observations.schema import Cause
-from sandbox.operators.imap import Settings
+from sandbox.operators.imap import ImapSettings
 from sandbox.operators.model import CertificateCredentials, SaslName
-from sandbox.operators.room import Room
+from sandbox.operators.room import ByteRoom
 from tests.operators.imap.conftest import HOST, Keys, Live, live
 from tests.operators.imap.dialogue import NOW
 
@@ -134,7 +134,7 @@ def test_what_is_sent_in_clear_behind_starttls_is_thrown_away(tmp_path: Path, ke
 
 def test_a_held_login_is_kept_alive_then_answered(tmp_path: Path, keys: Keys) -> None:
     async def work() -> None:
-        async with live(tmp_path, keys, Settings(keepalive_seconds=0.02)) as here:
+        async with live(tmp_path, keys, ImapSettings(keepalive_seconds=0.02)) as here:
             here.world.gate.open.clear()
             reader, writer = await here.connect()
             await reader.readline()
@@ -189,7 +189,7 @@ def test_who_pours_commands_into_a_held_login_is_cut(tmp_path: Path, keys: Keys)
 
 def test_a_silent_stranger_is_told_and_closed(tmp_path: Path, keys: Keys) -> None:
     async def work() -> None:
-        async with live(tmp_path, keys, Settings(login_seconds=0.1)) as here:
+        async with live(tmp_path, keys, ImapSettings(login_seconds=0.1)) as here:
             reader, writer = await here.connect()
             assert (await reader.read()).endswith(b"* BYE Nothing was heard for too long\r\n")
             writer.close()
@@ -199,7 +199,7 @@ def test_a_silent_stranger_is_told_and_closed(tmp_path: Path, keys: Keys) -> Non
 
 def test_a_silent_holder_is_told_and_closed(tmp_path: Path, keys: Keys) -> None:
     async def work() -> None:
-        async with live(tmp_path, keys, Settings(login_seconds=0.1, idle_seconds=0.3)) as here:
+        async with live(tmp_path, keys, ImapSettings(login_seconds=0.1, idle_seconds=0.3)) as here:
             reader, writer = await logged_in(here)
             assert (await reader.read()) == b"* BYE Nothing was heard for too long\r\n"
             writer.close()
@@ -211,7 +211,7 @@ def test_who_stops_in_the_middle_of_a_message_is_told_and_closed(
     tmp_path: Path, keys: Keys
 ) -> None:
     async def work() -> None:
-        settings = Settings(login_seconds=0.1, idle_seconds=600, stalled_seconds=0.2)
+        settings = ImapSettings(login_seconds=0.1, idle_seconds=600, stalled_seconds=0.2)
         async with live(tmp_path, keys, settings) as here:
             reader, writer = await logged_in(here)
             writer.write(b"b APPEND INBOX {100+}\r\nFrom: ")
@@ -312,7 +312,7 @@ def test_a_client_that_takes_nothing_is_cut(tmp_path: Path, keys: Keys) -> None:
     large = b"Subject: large\r\n\r\n" + b"0123456789abcde\n" * 600_000
 
     async def work() -> None:
-        async with live(tmp_path, keys, Settings(stalled_seconds=0.2)) as here:
+        async with live(tmp_path, keys, ImapSettings(stalled_seconds=0.2)) as here:
             await here.world.append(large)
             _, writer = await logged_in(here)
             writer.write(b"b SELECT INBOX\r\n" + b"c FETCH 1 BODY.PEEK[]\r\n" * 9)
@@ -404,7 +404,7 @@ def test_a_flood_of_commands_does_not_keep_others_waiting(tmp_path: Path, keys: 
 def test_messages_under_way_share_a_bounded_room(tmp_path: Path, keys: Keys) -> None:
     async def work() -> None:
         async with live(tmp_path, keys) as here:
-            room = here.world.service.room = Room(600_000)
+            room = here.world.service.room = ByteRoom(600_000)
             half = b"b APPEND INBOX {500000+}\r\n" + b"x" * 400_000
             slow = await logged_in(here)
             slow[1].write(half)

@@ -26,10 +26,10 @@ from sandbox.serve import client_context
 from sandbox.trust import (
     CertificateChecker,
     DomainList,
-    Entry,
     Host,
     Issued,
     KeyKind,
+    ListEntry,
     MailDomain,
     Organisation,
     RevocationStatus,
@@ -99,7 +99,7 @@ def listed(pki: Pki, *, without: str = "") -> DomainList:
     return DomainList(
         datetime.now(UTC),
         tuple(
-            Entry(domain=domain, certificate=dn_of(issued.certificate))
+            ListEntry(domain=domain, certificate=dn_of(issued.certificate))
             for domain, issued in pairs
             if domain != without
         ),

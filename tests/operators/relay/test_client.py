@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.relay.client import (
     Capabilities,
-    Transaction,
+    PeerTransaction,
     capabilities,
     obstacle,
     wire_form,
 )
-from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
+from sandbox.operators.relay.replies import PeerReply, ProtocolError, ReplyReader
 
 CONTENT = b"Subject: x\r\n\r\nhello\r\n"
 B = Recipient(address="b@op2.mssante.test")
@@ -30,7 +30,7 @@ def envelope(*recipients: Recipient, smtputf8: bool = False, sender: str = "a@op
     )
 
 
-def talk(transaction: Transaction, *script: bytes) -> list[bytes]:
+def talk(transaction: PeerTransaction, *script: bytes) -> list[bytes]:
     """Give the server's lines one by one; return what the client sent, without empty ones."""
     sent = [transaction.start()]
     reader = ReplyReader()
@@ -40,13 +40,13 @@ def talk(transaction: Transaction, *script: bytes) -> list[bytes]:
     return [each for each in sent if each]
 
 
-def said(transaction: Transaction) -> list[str]:
+def said(transaction: PeerTransaction) -> list[str]:
     assert transaction.is_done
     return [each.said if each else "accepted" for each in transaction.results]
 
 
 def test_with_pipelining_the_envelope_goes_in_one_flight() -> None:
-    transaction = Transaction(envelope(B, C), CONTENT, Capabilities(frozenset({"PIPELINING"})))
+    transaction = PeerTransaction(envelope(B, C), CONTENT, Capabilities(frozenset({"PIPELINING"})))
     sent = talk(transaction, b"250 ok", b"250 ok", b"250 ok", b"354 go", b"250 2.0.0 taken")
     assert sent == [
         (
@@ -60,7 +60,7 @@ def test_with_pipelining_the_envelope_goes_in_one_flight() -> None:
 
 
 def test_without_pipelining_each_command_waits_for_its_reply() -> None:
-    transaction = Transaction(envelope(), CONTENT, BARE)
+    transaction = PeerTransaction(envelope(), CONTENT, BARE)
     sent = talk(transaction, b"250 ok", b"250 ok", b"354 go", b"250 taken")
     assert sent == [
         b"MAIL FROM:<a@op1.mssante.test>\r\n",
@@ -73,7 +73,7 @@ def test_without_pipelining_each_command_waits_for_its_reply() -> None:
 
 @pytest.mark.parametrize("offered", [ALL, BARE])
 def test_each_recipient_has_its_own_fate(offered: Capabilities) -> None:
-    transaction = Transaction(envelope(B, C), CONTENT, offered)
+    transaction = PeerTransaction(envelope(B, C), CONTENT, offered)
     sent = talk(transaction, b"250 ok", b"550 5.1.1 unknown", b"250 ok", b"354 go", b"250 taken")
     assert sent[-1] == CONTENT + b".\r\n"
     assert said(transaction) == ["550 5.1.1 unknown", "accepted"]
@@ -89,7 +89,7 @@ def test_each_recipient_has_its_own_fate(offered: Capabilities) -> None:
 def test_without_any_recipient_nothing_is_sent_and_the_next_transaction_resets(
     offered: Capabilities, script: list[bytes]
 ) -> None:
-    transaction = Transaction(envelope(B, C), CONTENT, offered)
+    transaction = PeerTransaction(envelope(B, C), CONTENT, offered)
     sent = talk(transaction, *script)
     assert all(CONTENT not in each for each in sent)
     assert said(transaction) == ["550 5.1.1 unknown", "450 4.2.0 later"]
@@ -97,7 +97,7 @@ def test_without_any_recipient_nothing_is_sent_and_the_next_transaction_resets(
 
 
 def test_a_server_that_wants_data_for_nobody_gets_an_empty_message() -> None:
-    transaction = Transaction(envelope(), CONTENT, ALL)
+    transaction = PeerTransaction(envelope(), CONTENT, ALL)
     sent = talk(transaction, b"250 ok", b"550 5.1.1 unknown", b"354 go", b"250 ok")
     assert sent[-1] == b".\r\n"
     assert said(transaction) == ["550 5.1.1 unknown"]
@@ -112,27 +112,27 @@ def test_a_server_that_wants_data_for_nobody_gets_an_empty_message() -> None:
     ],
 )
 def test_a_refused_sender_is_the_fate_of_all(offered: Capabilities, script: list[bytes]) -> None:
-    transaction = Transaction(envelope(B, C), CONTENT, offered)
+    transaction = PeerTransaction(envelope(B, C), CONTENT, offered)
     talk(transaction, *script)
     assert said(transaction) == ["550 5.7.1 not you"] * 2
 
 
 @pytest.mark.parametrize("final", [b"451 4.3.0 later", b"554 5.6.0 no"])
 def test_what_is_said_after_the_content_is_the_fate_of_the_accepted(final: bytes) -> None:
-    transaction = Transaction(envelope(B, C), CONTENT, ALL)
+    transaction = PeerTransaction(envelope(B, C), CONTENT, ALL)
     talk(transaction, b"250 ok", b"550 5.1.1 unknown", b"250 ok", b"354 go", final)
     assert said(transaction) == ["550 5.1.1 unknown", final.decode()]
 
 
 def test_a_refused_data_command_is_the_fate_of_the_accepted() -> None:
-    transaction = Transaction(envelope(B, C), CONTENT, ALL)
+    transaction = PeerTransaction(envelope(B, C), CONTENT, ALL)
     talk(transaction, b"250 ok", b"250 ok", b"452 4.2.2 full", b"451 4.3.1 no room")
     assert said(transaction) == ["451 4.3.1 no room", "452 4.2.2 full"]
     assert transaction.dirty
 
 
 def test_too_many_recipients_is_temporary() -> None:
-    transaction = Transaction(envelope(B, C), CONTENT, ALL)
+    transaction = PeerTransaction(envelope(B, C), CONTENT, ALL)
     talk(transaction, b"250 ok", b"250 ok", b"552 5.5.3 too many", b"354 go", b"250 ok")
     assert transaction.results[0] is None
     assert transaction.results[1] is not None
@@ -141,24 +141,24 @@ def test_too_many_recipients_is_temporary() -> None:
 
 @pytest.mark.parametrize("offered", [ALL, BARE])
 def test_a_server_that_leaves_is_not_asked_further(offered: Capabilities) -> None:
-    transaction = Transaction(envelope(B, C), CONTENT, offered)
+    transaction = PeerTransaction(envelope(B, C), CONTENT, offered)
     talk(transaction, b"250 ok", b"421 4.3.2 going down")
     assert said(transaction) == ["421 4.3.2 going down"] * 2
     assert transaction.closing
 
 
 def test_a_transaction_left_open_is_reset_first() -> None:
-    transaction = Transaction(envelope(), CONTENT, ALL, reset=True)
+    transaction = PeerTransaction(envelope(), CONTENT, ALL, reset=True)
     sent = talk(transaction, b"250 reset", b"250 ok", b"250 ok", b"354 go", b"250 taken")
     assert sent[0].startswith(b"RSET\r\nMAIL FROM:")
     assert said(transaction) == ["accepted"]
 
 
 def test_a_reply_to_nothing_is_an_error() -> None:
-    transaction = Transaction(envelope(), CONTENT, ALL)
+    transaction = PeerTransaction(envelope(), CONTENT, ALL)
     talk(transaction, b"250 ok", b"250 ok", b"354 go", b"250 taken")
     with pytest.raises(ProtocolError):
-        transaction.receive(Reply(250, ("again",)))
+        transaction.receive(PeerReply(250, ("again",)))
 
 
 PARAMETERS = Recipient(
@@ -169,7 +169,7 @@ PARAMETERS = Recipient(
 def test_extensions_are_used_where_they_are_offered() -> None:
     content = "Subject: é\r\n\r\né\r\n".encode()
     asked = envelope(PARAMETERS, smtputf8=True, ret="HDRS", envid="E+2B1")
-    first = Transaction(asked, content, ALL).start()
+    first = PeerTransaction(asked, content, ALL).start()
     assert (
         first
         == (
@@ -182,7 +182,7 @@ def test_extensions_are_used_where_they_are_offered() -> None:
 
 def test_extensions_that_are_not_offered_are_not_used() -> None:
     asked = envelope(PARAMETERS, smtputf8=True, ret="HDRS", envid="E+2B1")
-    sent = talk(Transaction(asked, CONTENT, BARE), b"250 ok")
+    sent = talk(PeerTransaction(asked, CONTENT, BARE), b"250 ok")
     assert sent == [b"MAIL FROM:<a@op1.mssante.test>\r\n", b"RCPT TO:<b@op2.mssante.test>\r\n"]
 
 
@@ -211,7 +211,9 @@ def test_a_message_that_a_server_cannot_take_is_known_before(
 
 
 def test_capabilities_are_read_from_the_reply_to_ehlo() -> None:
-    offered = capabilities(Reply(250, ("mx", "pipelining", "SIZE 25000000", "AUTH PLAIN", "SIZE")))
+    offered = capabilities(
+        PeerReply(250, ("mx", "pipelining", "SIZE 25000000", "AUTH PLAIN", "SIZE"))
+    )
     assert "PIPELINING" in offered
     assert "AUTH" in offered
     assert "DSN" not in offered
@@ -242,12 +244,12 @@ def test_content_ends_only_where_it_ends(content: bytes, wire: bytes) -> None:
 def test_whatever_the_replies_content_goes_only_to_who_accepted_and_asked(
     codes: list[int], offered: Capabilities
 ) -> None:
-    transaction = Transaction(envelope(B, C), CONTENT, offered)
+    transaction = PeerTransaction(envelope(B, C), CONTENT, offered)
     sent, taken = [transaction.start()], []
     for code in codes:
         if transaction.is_done:
             break
-        sent.append(transaction.receive(Reply(code, ("x",))))
+        sent.append(transaction.receive(PeerReply(code, ("x",))))
         taken.append(code)
     whole = wire_form(CONTENT)
     assert sent.count(whole) <= 1

@@ -17,10 +17,10 @@ from sandbox.trust import (
     FAULTS,
     CertificateChecker,
     DomainList,
-    Entry,
     Finding,
     Issued,
     KeyKind,
+    ListEntry,
     Organisation,
     RevocationStatus,
     TestCA,
@@ -39,10 +39,10 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LISTED = DomainList(
     NOW,
     (
-        Entry(domain="op1.mssante.test", certificate=ONE),
-        Entry(domain="shared.mssante.test", certificate=ONE),
-        Entry(domain="shared.mssante.test", certificate=TWO),
-        Entry(domain="op2.mssante.test", certificate=TWO),
+        ListEntry(domain="op1.mssante.test", certificate=ONE),
+        ListEntry(domain="shared.mssante.test", certificate=ONE),
+        ListEntry(domain="shared.mssante.test", certificate=TWO),
+        ListEntry(domain="op2.mssante.test", certificate=TWO),
     ),
 )
 HOST = "mx.op1.mssante.test"

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.operators.relay.replies import ProtocolError, Reply, ReplyReader
+from sandbox.operators.relay.replies import PeerReply, ProtocolError, ReplyReader
 
 DIALOGUE = (
     b"220 mx ready\r\n250-mx\r\n250-PIPELINING\r\n250 SIZE 100\r\n354\r\n550 5.1.1 no \xc3\xa9\r\n"
 )
 REPLIES = [
-    Reply(220, ("mx ready",)),
-    Reply(250, ("mx", "PIPELINING", "SIZE 100")),
-    Reply(354, ("",)),
-    Reply(550, ("5.1.1 no é",)),
+    PeerReply(220, ("mx ready",)),
+    PeerReply(250, ("mx", "PIPELINING", "SIZE 100")),
+    PeerReply(354, ("",)),
+    PeerReply(550, ("5.1.1 no é",)),
 ]
 
 
@@ -69,4 +69,4 @@ def test_whatever_comes_gives_replies_or_a_protocol_error(data: bytes) -> None:
 
 @pytest.mark.parametrize(("code", "positive"), [(250, True), (354, False), (451, False)])
 def test_a_reply_is_positive_when_the_command_was_done(code: int, positive: bool) -> None:
-    assert Reply(code, ("x",)).is_positive is positive
+    assert PeerReply(code, ("x",)).is_positive is positive

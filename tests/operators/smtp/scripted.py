@@ -28,11 +28,11 @@ from sandbox.operators.refusals import (
     login_refusal,
     mail_refusal,
 )
-from sandbox.operators.room import Room
+from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.smtp.events import AskWho, CheckPeer, Close, Event, Post, StartTls
-from sandbox.operators.smtp.limits import Limits
+from sandbox.operators.smtp.limits import SmtpLimits
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.submission import Submission
 from sandbox.space.methods import Method
@@ -100,13 +100,13 @@ class Script:
         dialogue: Callable[[Channel, Setting], Dialogue],
         *,
         where: Channel | None = None,
-        limits: Limits | None = None,
-        room: Room | None = None,
+        limits: SmtpLimits | None = None,
+        room: ByteRoom | None = None,
     ) -> None:
         self.clock = Clock()
         self.journal = Journal()
-        setting = Setting(knows=knows, journal=self.journal, limits=limits or Limits(),
-                          room=room or Room(), now=self.clock)  # fmt: skip
+        setting = Setting(knows=knows, journal=self.journal, limits=limits or SmtpLimits(),
+                          room=room or ByteRoom(), now=self.clock)  # fmt: skip
         self.dialogue = dialogue(where or channel(), setting)
         self.posts: list[tuple[Envelope, bytes]] = []
         self.logins: list[Credentials] = []

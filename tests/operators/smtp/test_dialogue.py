@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.room import Room
+from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.events import Post
-from sandbox.operators.smtp.limits import Limits
+from sandbox.operators.smtp.limits import SmtpLimits
 from sandbox.operators.smtp.replies import Reply
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, deliver, submission
 from tests.vocabulary import refusals_in
@@ -209,7 +209,7 @@ def test_a_nul_is_refused() -> None:
 
 @pytest.mark.parametrize("over", [1, 5_000, 50_000])
 def test_size_counts_what_comes(over: int) -> None:
-    script = submission(limits=Limits(message_bytes=10_000))
+    script = submission(limits=SmtpLimits(message_bytes=10_000))
     head = f"From: {ALICE}\r\n\r\n".encode()
     fits = head + b"x\r\n" * ((10_000 - len(head)) // 3)
     fits += b"y" * (10_000 - len(fits) - 2) + b"\r\n" if len(fits) < 9_998 else b""
@@ -220,7 +220,7 @@ def test_size_counts_what_comes(over: int) -> None:
 
 
 def test_an_endless_message_takes_no_memory() -> None:
-    script = submission(limits=Limits(message_bytes=10_000))
+    script = submission(limits=SmtpLimits(message_bytes=10_000))
     script.say(f"MAIL FROM:<{ALICE}>\nRCPT TO:<{FAR}>\nDATA")
     for _ in range(200):
         script.say(b"x" * 898 + b"\r\n")
@@ -229,7 +229,7 @@ def test_an_endless_message_takes_no_memory() -> None:
 
 
 def test_messages_being_received_share_a_room() -> None:
-    room = Room(20_000)
+    room = ByteRoom(20_000)
     first, second = submission(room=room), submission(room=room)
     for each in (first, second):
         each.say(f"MAIL FROM:<{ALICE}>\nRCPT TO:<{FAR}>\nDATA")
@@ -241,7 +241,7 @@ def test_messages_being_received_share_a_room() -> None:
 
 
 def test_a_client_that_goes_away_gives_its_room_back() -> None:
-    room = Room(20_000)
+    room = ByteRoom(20_000)
     script = submission(room=room)
     script.say(f"MAIL FROM:<{ALICE}>\nRCPT TO:<{FAR}>\nDATA")
     script.say(MESSAGE + b"x\r\n" * 6_000)
@@ -260,7 +260,7 @@ def test_a_loop_is_cut() -> None:
 
 
 def test_recipients_beyond_the_limit_are_put_off() -> None:
-    script = submission(limits=Limits(recipients=2))
+    script = submission(limits=SmtpLimits(recipients=2))
     script.say(f"MAIL FROM:<{ALICE}>")
     found = [script.codes(f"RCPT TO:<r{i}@op2.mssante.test>")[0] for i in range(3)]
     assert found == ["250 2.1.5", "250 2.1.5", "452 4.5.3"]
@@ -269,26 +269,26 @@ def test_recipients_beyond_the_limit_are_put_off() -> None:
 
 
 def test_messages_beyond_the_limit_end_the_connection() -> None:
-    script = submission(limits=Limits(messages=1))
+    script = submission(limits=SmtpLimits(messages=1))
     assert deliver(script).startswith("250 ")
     assert deliver(script).startswith("421 4.7.0 ")
 
 
 def test_errors_end_the_connection() -> None:
-    script = submission(limits=Limits(errors=3))
+    script = submission(limits=SmtpLimits(errors=3))
     found = [script.codes("FOO")[-1] for _ in range(3)]
     assert found == ["500 5.5.2", "500 5.5.2", "421 4.7.0"]
     assert script.closed is not None
 
 
 def test_commands_that_lead_nowhere_end_the_connection() -> None:
-    script = submission(limits=Limits(junk=5))
+    script = submission(limits=SmtpLimits(junk=5))
     said = [script.codes("NOOP")[-1] for _ in range(4)]
     assert said[-1] == "421 4.7.0"
 
 
 def test_after_the_end_nothing_is_heard() -> None:
-    script = submission(limits=Limits(errors=1))
+    script = submission(limits=SmtpLimits(errors=1))
     script.say("FOO")
     assert script.say("NOOP\nNOOP") == []
     assert script.dialogue.buffered == 0
@@ -319,7 +319,7 @@ def test_time_does_not_run_out_while_a_message_is_stored() -> None:
 
 
 def test_a_connection_ends_after_its_time_even_when_busy() -> None:
-    script = submission(limits=Limits(connection_seconds=400))
+    script = submission(limits=SmtpLimits(connection_seconds=400))
     script.clock.at += 250
     script.say("NOOP")
     assert script.dialogue.deadline == 1400.0

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.operators.post.headers import HeaderError, read_header
-from sandbox.operators.smtp.limits import Limits
+from sandbox.operators.smtp.limits import SmtpLimits
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, Script, plain, relay, submission
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
@@ -33,7 +33,7 @@ BYTES = st.lists(PIECES | st.binary(max_size=12), max_size=30).map(b"".join)
 CHUNKS = st.lists(
     st.lists(PIECES | st.binary(max_size=12), min_size=1, max_size=4).map(b"".join), max_size=30
 )
-LIMITS = Limits(message_bytes=2_000, errors=50, junk=50)
+LIMITS = SmtpLimits(message_bytes=2_000, errors=50, junk=50)
 
 
 def feed(script: Script, chunks: Iterable[bytes]) -> None:

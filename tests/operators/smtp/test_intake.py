@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.operators.smtp.intake import Data, Fault, Intake
+from sandbox.operators.smtp.intake import Data, Intake, IntakeFault
 
 
-def lines(*parts: bytes, limit: int = 20) -> list[bytes | Fault]:
+def lines(*parts: bytes, limit: int = 20) -> list[bytes | IntakeFault]:
     intake, found = Intake(), []
     for part in parts:
         intake.feed(part)
@@ -33,15 +33,15 @@ def test_lines_come_out_as_they_become_whole() -> None:
 
 @pytest.mark.parametrize("line", [b"a\n", b"a\rb\r\n", b"a\r\r\n", b"\n", b"\r\n\n"])
 def test_a_bare_cr_or_lf_is_a_fault(line: bytes) -> None:
-    assert lines(line)[-1] is Fault.BARE
+    assert lines(line)[-1] is IntakeFault.BARE
 
 
 def test_a_nul_is_a_fault() -> None:
-    assert lines(b"a\0\r\n") == [Fault.NUL]
+    assert lines(b"a\0\r\n") == [IntakeFault.NUL]
 
 
 def test_the_limit_counts_crlf() -> None:
-    assert lines(b"x" * 18 + b"\r\n", b"x" * 19 + b"\r\n") == [b"x" * 18, Fault.LONG]
+    assert lines(b"x" * 18 + b"\r\n", b"x" * 19 + b"\r\n") == [b"x" * 18, IntakeFault.LONG]
 
 
 def test_an_endless_line_is_told_once_and_takes_no_memory() -> None:
@@ -51,7 +51,7 @@ def test_an_endless_line_is_told_once_and_takes_no_memory() -> None:
         assert intake.line(20) is None
         assert len(intake) == 0
     intake.feed(b"\r\nnext\r\n")
-    assert [intake.line(20), intake.line(20)] == [Fault.LONG, b"next"]
+    assert [intake.line(20), intake.line(20)] == [IntakeFault.LONG, b"next"]
 
 
 def test_an_empty_message_is_a_message() -> None:
@@ -70,16 +70,16 @@ def test_an_end_of_message_may_come_in_parts() -> None:
 
 
 def test_a_bare_ending_is_told_before_the_end_of_the_message() -> None:
-    assert message(b"a\r\nb\nc")[0] == Data(b"", Fault.BARE)
+    assert message(b"a\r\nb\nc")[0] == Data(b"", IntakeFault.BARE)
 
 
 def test_a_cr_at_the_end_of_a_part_waits_for_its_lf() -> None:
     assert message(b"a\r", b"\nb\r\n.\r", b"\n") == (Data(b"a\r\nb\r\n"), b"")
-    assert message(b"a\r", b"b")[0] == Data(b"", Fault.BARE)
+    assert message(b"a\r", b"b")[0] == Data(b"", IntakeFault.BARE)
 
 
-@pytest.mark.parametrize("fault", [(b"\0", Fault.NUL), (b"x" * 1000, Fault.LONG)])
-def test_other_faults_are_told_at_the_end_of_the_message(fault: tuple[bytes, Fault]) -> None:
+@pytest.mark.parametrize("fault", [(b"\0", IntakeFault.NUL), (b"x" * 1000, IntakeFault.LONG)])
+def test_other_faults_are_told_at_the_end_of_the_message(fault: tuple[bytes, IntakeFault]) -> None:
     octets, kind = fault
     assert message(b"a" + octets + b"\r\nb")[0] is None
     assert message(b"a" + octets + b"\r\nb\r\n.\r\nQUIT") == (Data(b"", kind), b"QUIT")
@@ -88,7 +88,7 @@ def test_other_faults_are_told_at_the_end_of_the_message(fault: tuple[bytes, Fau
 def test_the_limit_counts_no_transparency_dots() -> None:
     sent = b"..\r\n" * 100
     assert message(sent + b".\r\n", limit=300)[0] == Data(b".\r\n" * 100)
-    assert message(sent + b".\r\n", limit=299)[0] == Data(b"", Fault.LARGE)
+    assert message(sent + b".\r\n", limit=299)[0] == Data(b"", IntakeFault.LARGE)
 
 
 def test_each_octet_of_a_large_message_is_looked_at_once() -> None:

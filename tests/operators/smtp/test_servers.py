@@ -32,7 +32,7 @@ from sandbox.operators.model import (
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, Nobody, SessionObserved
 from sandbox.operators.post.office import PostOffice
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.smtp import Limits, RelayServer, SubmissionServer
+from sandbox.operators.smtp import RelayServer, SmtpLimits, SubmissionServer
 from sandbox.operators.smtp.dialogue import Dialogue
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
@@ -155,7 +155,7 @@ async def place(
     certificate: str = "none",
     mechanisms: tuple[SaslName, ...] = PASSWORD,
     relay: bool = False,
-    limits: Limits | None = None,
+    limits: SmtpLimits | None = None,
 ) -> AsyncIterator[Place]:
     store = await MailStore.open(folder / "op1.db")
     await store.provision([ALICE, BOB])
@@ -328,7 +328,7 @@ def test_an_abrupt_end_does_not_take_the_reply_away(keys: Path, tmp_path: Path) 
 
 def test_a_silent_client_is_cut(keys: Path, tmp_path: Path) -> None:
     async def work() -> None:
-        async with place(keys, tmp_path, limits=Limits(login_seconds=0.2)) as at:
+        async with place(keys, tmp_path, limits=SmtpLimits(login_seconds=0.2)) as at:
             reader, writer = await connect(at)
             assert (await reader.readline()).startswith(b"421 4.4.2 ")
             writer.close()

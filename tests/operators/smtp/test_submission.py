@@ -9,7 +9,7 @@ import pytest
 from sandbox.operators.model import Accepted, CertificateCredentials, Rejected, SaslName
 from sandbox.operators.refusals import LoginAnswer
 from sandbox.operators.smtp.events import AskWho, Post
-from sandbox.operators.smtp.limits import Limits
+from sandbox.operators.smtp.limits import SmtpLimits
 from tests.operators.smtp.scripted import (
     ALICE,
     BAD_PASSWORD,
@@ -145,7 +145,7 @@ def test_a_wrong_password_gets_535_and_may_be_followed_by_the_right_one() -> Non
 
 
 def test_too_many_refused_logins_end_the_connection() -> None:
-    script = submission(logged_in=False, limits=Limits(logins=2))
+    script = submission(logged_in=False, limits=SmtpLimits(logins=2))
     script.say("EHLO poste")
     script.say(f"AUTH PLAIN {plain('bad')}")
     assert script.codes(f"AUTH PLAIN {plain('bad')}") == ["421 4.7.0"]
@@ -390,7 +390,7 @@ def test_an_unknown_mailbox_here_is_told_after_the_login() -> None:
 
 
 def test_a_search_for_mailboxes_ends_the_connection() -> None:
-    script = submission(limits=Limits(errors=3))
+    script = submission(limits=SmtpLimits(errors=3))
     script.say(f"MAIL FROM:<{ALICE}>")
     found = [script.codes(f"RCPT TO:<n{i}@op1.mssante.test>")[-1] for i in range(3)]
     assert found == ["550 5.1.1", "550 5.1.1", "421 4.7.0"]
@@ -457,7 +457,7 @@ def test_a_message_being_stored_when_the_token_ends_is_answered_first() -> None:
 
 
 def test_a_client_has_to_log_in_before_long() -> None:
-    script = submission(logged_in=False, limits=Limits(login_seconds=60))
+    script = submission(logged_in=False, limits=SmtpLimits(login_seconds=60))
     script.clock.at += 59
     script.say("NOOP")
     assert script.dialogue.deadline == 1060.0

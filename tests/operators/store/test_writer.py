@@ -109,7 +109,7 @@ async def test_a_full_disk_is_told_to_all_and_nothing_is_there(
 async def test_a_commit_that_fails_is_told_to_all_and_nothing_is_there(store: MailStore) -> None:
     inbox = folder(store).id
 
-    def orphan(transaction: writer.Transaction) -> None:
+    def orphan(transaction: writer.StoreTransaction) -> None:
         # A violation that only the commit finds stands for an error of the disk at that instant.
         transaction.connection.execute("PRAGMA defer_foreign_keys=ON")
         transaction.connection.execute("INSERT INTO folder(mailbox, name, special_use, "

@@ -7,7 +7,7 @@ from functools import partial
 
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.responses import Completion
-from sandbox.operators.imap.session import Outcome, Session, State
+from sandbox.operators.imap.session import Outcome, Session, SessionState
 from sandbox.operators.login import Challenge, Denied, Step
 from sandbox.operators.model import Accepted, Credentials, Rejected
 from sandbox.operators.refusals import LoginAnswer
@@ -29,7 +29,7 @@ async def by_certificate(session: Session) -> bool:
     """Log in by the certificate alone, before the greeting; tell whether it is good."""
     verdict = await session.login.judge(session.login.certificate())
     if isinstance(verdict, Accepted):
-        session.state = State.AUTHENTICATED
+        session.state = SessionState.AUTHENTICATED
     return isinstance(verdict, Accepted)
 
 
@@ -53,7 +53,7 @@ async def _judge(session: Session, credentials: Credentials) -> Completion | Non
     finally:
         session.holding = False
     if isinstance(verdict, Accepted):
-        session.state = State.AUTHENTICATED
+        session.state = SessionState.AUTHENTICATED
         return Completion("OK", "Logged in", f"CAPABILITY {session.capabilities()}")
     return _reject(session, verdict)
 

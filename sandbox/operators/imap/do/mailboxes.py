@@ -8,7 +8,7 @@ from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.names import DELIMITER
 from sandbox.operators.imap.responses import Completion, No
-from sandbox.operators.imap.session import Outcome, Session, State
+from sandbox.operators.imap.session import Outcome, Session, SessionState
 from sandbox.operators.imap.view import View
 from sandbox.operators.mail import Folder
 from sandbox.operators.store import StoreError
@@ -77,7 +77,7 @@ def _open(session: Session, folder: Folder, first: int, *, read_only: bool) -> C
     )  # fmt: skip
     view = View(folder, rows, read_only=read_only, recent=recent)
     session.view = view
-    session.state = State.SELECTED
+    session.state = SessionState.SELECTED
     session.watch()
     session.tell_flags(view)
     session.tell(f"{len(rows)} EXISTS")

@@ -8,7 +8,7 @@ from functools import partial
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.responses import Completion
-from sandbox.operators.imap.search import Candidate, Test, compile_key, reads_content
+from sandbox.operators.imap.search import SearchCandidate, Test, compile_key, reads_content
 from sandbox.operators.imap.sequence import compact
 from sandbox.operators.imap.session import Outcome, Session
 from sandbox.operators.imap.view import View
@@ -55,11 +55,11 @@ async def _in_turns(
     return _tell(session, view, command, found)
 
 
-def _candidates(session: Session, view: View) -> Iterator[Candidate]:
+def _candidates(session: Session, view: View) -> Iterator[SearchCandidate]:
     service = session.service
     for index, row in enumerate(view.rows):
         if row.uid not in view.gone:
-            yield Candidate(
+            yield SearchCandidate(
                 row,
                 index,
                 recent=view.is_recent(row),
