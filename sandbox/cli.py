@@ -39,6 +39,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "code",
         "Donner un code à usage unique. / Give a one-time code.",
     ),
+    "check": (
+        "sandbox.conformance.cli_check",
+        "check",
+        "Juger un opérateur. / Judge an operator.",
+    ),
     "compare": (
         "sandbox.analysis.cli_compare",
         "compare",
