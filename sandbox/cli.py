@@ -49,6 +49,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "compare",
         "Comparer les architectures. / Compare the designs.",
     ),
+    "decide": (
+        "sandbox.analysis.cli_decide",
+        "decide",
+        "Que choisir, que mesurer d'abord. / What to choose and measure.",
+    ),
     "replay": (
         "sandbox.twin.cli_replay",
         "replay",

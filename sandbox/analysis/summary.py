@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.decision_summary import summarise_decision
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.incidents import Loss
 from sandbox.analysis.metrics import METRICS, latency, mean_latency
@@ -248,7 +249,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
     sent = [
         int(run.tables["sessions"].query("protocol == 'smtp'")["sessions"].sum()) for run in first
     ]
-    sensitivity, stage = comparison.sensitivity, comparison.first_stage
+    decision, stage = comparison.decision, comparison.first_stage
     return {
         "scenario": comparison.scenario.name,
         "seed": comparison.options.seed,
@@ -269,18 +270,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
         "paired": comparison.paired,
         "sweep": [] if comparison.sweep is None else comparison.sweep.to_dict("records"),
         "migration": _migration(comparison),
-        "sensitivity": None if sensitivity is None else {
-            "accesses": sensitivity.accesses,
-            "base": sensitivity.base,
-            "inputs_varied": len({swing.key for swing in sensitivity.swings}),
-            "ranking_changes": [
-                {"key": swing.key, "end": swing.end, "value": swing.value,
-                 "metrics": list(swing.changes)}
-                for swing in sensitivity.swings
-                if swing.changes
-            ],
-            "left_out": sensitivity.left_out,
-        },
+        "decision": None if decision is None else summarise_decision(decision),
         "assumptions": assumptions(comparison),
     }  # fmt: skip
 
