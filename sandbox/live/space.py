@@ -295,6 +295,7 @@ class LiveSpace:
             port_offset=founding.port_offset,
             block=founding.block,
         )
+        self._process_count()
         if free is None:
             stack.enter_context(held_block(founding.block))
         self.folder.keep(founding)
@@ -446,8 +447,7 @@ class LiveSpace:
 
     def _man(self, stack: contextlib.ExitStack, room: Room) -> None:
         """Start the operators: here, or shared out to processes, the largest first in turn."""
-        plans, asked = self.plan.operators, self._options.processes
-        count = min(os.cpu_count() or 1, len(plans)) if asked == "auto" else asked
+        plans, count = self.plan.operators, self._process_count()
         start = time.time()
         if not count:
             crew = Crew(
@@ -459,10 +459,6 @@ class LiveSpace:
             self._crews.append(stack.enter_context(crew))
             self.operators = crew.operators
             return
-        if not 1 <= count <= len(plans):
-            raise UserError(
-                "attendu", "expected", where=f"processes {count}", then=f"1 … {len(plans)}"
-            )
         crews = [
             CrewProcess(
                 tuple(each.label for each in plans[number::count]),
@@ -477,6 +473,14 @@ class LiveSpace:
             entering = [pool.submit(stack.enter_context, crew) for crew in crews]
         for each in entering:
             each.result()
+
+    def _process_count(self) -> int:
+        """Return how many processes the operators have of their own, 0 for none."""
+        most, asked = len(self.plan.operators), self._options.processes
+        count = min(os.cpu_count() or 1, most) if asked == "auto" else asked
+        if not 0 <= count <= most:
+            raise UserError("attendu", "expected", where=f"processes {count}", then=f"1 … {most}")
+        return count
 
     def _crew_plan(
         self, operators: tuple[OperatorPlan, ...], list_file: str, start: float
