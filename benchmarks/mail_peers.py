@@ -25,7 +25,7 @@ from pathlib import Path
 from benchmarks.mail_load import Account, Operator
 from sandbox.trust import KeyKind, Organisation, TestCA
 
-__all__ = ["Side", "greenmail", "postfix_dovecot"]
+__all__ = ["PASSWORD", "Peer", "Side", "greenmail", "peers", "postfix_dovecot"]
 
 PASSWORD = "bench"  # noqa: S105 - of mailboxes that live for the length of a benchmark
 ORGANISATION = Organisation(name="OPERATEUR", department="Paris (75)", finess="750000018")
@@ -220,7 +220,7 @@ def _accounts(domain: str, count: int, context: ssl.SSLContext) -> tuple[Account
     )
 
 
-class _Operator:
+class Peer:
     """One Postfix with its Dovecot."""
 
     def __init__(self, root: Path, label: str) -> None:
@@ -230,7 +230,7 @@ class _Operator:
         self.submission, self.mx, self.imap = free_port(), free_port(), free_port()
         self.pids: list[int] = []
 
-    def lay_out(self, ca: TestCA, other: _Operator) -> None:
+    def lay_out(self, ca: TestCA, other: Peer) -> None:
         """Write certificates and configuration."""
         user = pwd.getpwnam("nobody")
         for name in ("queue", "data", "dovecot", "mail", "postfix"):
@@ -283,11 +283,8 @@ class _Operator:
 
 
 @contextlib.contextmanager
-def postfix_dovecot(accounts: int) -> Iterator[Side]:
-    """Run two operators made of Postfix and Dovecot.
-
-    Args:
-        accounts: mailboxes of each.
+def peers() -> Iterator[tuple[TestCA, Peer, Peer, str]]:
+    """Run two operators made of Postfix and Dovecot; yield their authority, them, and versions.
 
     Raises:
         RuntimeError: they are not installed, of another version, or this is not root.
@@ -307,16 +304,29 @@ def postfix_dovecot(accounts: int) -> Iterator[Side]:
         root = Path(name)
         root.chmod(0o755)
         ca = TestCA(key_kind=KeyKind.P256)
-        both = [_Operator(root, label) for label in ("a", "b")]
+        both = [Peer(root, label) for label in ("a", "b")]
         with contextlib.ExitStack() as stack:
             for mine, other in (both, both[::-1]):
                 mine.lay_out(ca, other)
                 stack.callback(mine.stop)
                 mine.start()
-            context = client_context(ca.bundle_pem())
-            sender, receiver = (each.operator(accounts, context) for each in both)
-            pids = tuple(pid for each in both for pid in each.pids)
-            yield Side(f"Postfix {postfix} + Dovecot {dovecot}", sender, receiver, pids)
+            yield ca, both[0], both[1], f"Postfix {postfix} + Dovecot {dovecot}"
+
+
+@contextlib.contextmanager
+def postfix_dovecot(accounts: int) -> Iterator[Side]:
+    """Run two operators made of Postfix and Dovecot.
+
+    Args:
+        accounts: mailboxes of each.
+
+    Raises:
+        RuntimeError: as `peers`.
+    """
+    with peers() as (ca, *both, name):
+        context = client_context(ca.bundle_pem())
+        sender, receiver = (each.operator(accounts, context) for each in both)
+        yield Side(name, sender, receiver, tuple(pid for each in both for pid in each.pids))
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.methods import METHODS, Method
 
-__all__ = ["MailError", "Way", "choose", "open_imap", "open_smtp"]
+__all__ = ["MailError", "Way", "access_token", "choose", "open_imap", "open_smtp"]
 
 Tree = dict[str, Any]
 _CONNECT_SECONDS = 10.0
@@ -242,7 +242,7 @@ def _initial(way: Way, tell: Callable[[str], None]) -> tuple[str, bytes]:
     if METHODS[way.method].client_certificate:
         return "EXTERNAL", secrets["authzid"].encode()
     if way.method is Method.ECPS and "PLAIN" not in way.endpoint["mechanisms"]:
-        token = _access_token(way, tell)
+        token = access_token(way.sheet, way.identity, tell)
         return "XOAUTH2", f"user={secrets['username']}\x01auth=Bearer {token}\x01\x01".encode()
     password = secrets["password"]
     if way.method is Method.TOTP:
@@ -256,11 +256,15 @@ def _initial(way: Way, tell: Callable[[str], None]) -> tuple[str, bytes]:
     return "PLAIN", f"\0{secrets['username']}\0{password}".encode()
 
 
-def _access_token(way: Way, tell: Callable[[str], None]) -> str:
-    """Have Pro Santé Connect ring the person's telephone, poll, return the access token."""
-    psc = way.sheet["psc"]
+def access_token(sheet: Tree, identity: str, tell: Callable[[str], None]) -> str:
+    """Have Pro Santé Connect ring a person's telephone, poll, return the access token.
+
+    Raises:
+        MailError: the person, or Pro Santé Connect, said no.
+    """
+    psc = sheet["psc"]
     secret = next(e["client_secret"] for e in psc["clients"] if e["client_id"] == _CLIENT)
-    context = client_context(Path(way.sheet["ca"]["bundle"]))
+    context = client_context(Path(sheet["ca"]["bundle"]))
     with httpx.Client(
         verify=context, trust_env=False, auth=(_CLIENT, secret), timeout=_CONNECT_SECONDS
     ) as http:
@@ -269,7 +273,7 @@ def _access_token(way: Way, tell: Callable[[str], None]) -> str:
             places["backchannel_authentication_endpoint"],
             data={
                 "scope": "openid scope_all",
-                "login_hint": way.identity,
+                "login_hint": identity,
                 "binding_message": "42",
                 "acr_values": "eidas1",
                 "channel": "MOBILE",
@@ -277,7 +281,7 @@ def _access_token(way: Way, tell: Callable[[str], None]) -> str:
         ).json()
         if "auth_req_id" not in asked:
             raise MailError(f"Pro Santé Connect: {asked.get('error_description', asked)}")
-        tell(f"Téléphone / telephone: {psc['phones']} ({way.identity})")
+        tell(f"Téléphone / telephone: {psc['phones']} ({identity})")
         while True:
             answer = http.post(
                 places["token_endpoint"],

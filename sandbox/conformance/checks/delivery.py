@@ -1,0 +1,203 @@
+"""What becomes of a message: delivered, intact, traced, told of, still there after a crash."""
+
+from __future__ import annotations
+
+import re
+
+from sandbox.conformance.bench import Bench
+from sandbox.conformance.checks.register import check, once
+from sandbox.conformance.checks.submission import NOWHERE
+from sandbox.conformance.connection import Cut, Silent, Unreachable
+from sandbox.conformance.findings import Fail, NotHere, Unsure
+from sandbox.conformance.subject import Account, Door
+
+__all__: list[str] = []
+
+TEXT = ".\r\n..deux points\r\nAccents : é è ç œ €\r\nFin"
+RESTART_SECONDS = 120.0
+
+
+def _send(
+    bench: Bench, recipient: str, mark: str, text: str = "Bonjour.\n", mail: str = "",
+    rcpt: str = "",
+) -> Account:  # fmt: skip
+    smtp, account = bench.sender()
+    smtp.say(f"MAIL FROM:<{account.address}>{mail}").reached(250)
+    smtp.say(f"RCPT TO:<{recipient}>{rcpt}").reached(250)
+    smtp.content(bench.message(account.address, recipient, mark, text)).reached(250)
+    return account
+
+
+@check("delivery-local", once)
+def _(bench: Bench, _door: Door) -> None:
+    mark, recipient = bench.mark(), bench.who_reads()
+    _send(bench, recipient.address, mark)
+    if bench.find(bench.reader_of(recipient), mark) is None:
+        raise Fail("message accepté (250), jamais remis", "taken (250), never delivered")
+
+
+def _received(bench: Bench) -> bytes:
+    """Send a message with dots and accents in 8 bits to a mailbox; return what came."""
+    mark, recipient = bench.mark(), bench.who_reads()
+    smtp, account = bench.sender()
+    eight = "8BITMIME" in smtp.offers
+    smtp.say(f"MAIL FROM:<{account.address}>{' BODY=8BITMIME' if eight else ''}").reached(250)
+    smtp.say(f"RCPT TO:<{recipient.address}>").reached(250)
+    smtp.content(
+        f"From: <{account.address}>\r\nTo: <{recipient.address}>\r\nSubject: {mark}\r\n"
+        f"Message-ID: <{mark}@{bench.subject.domain}>\r\nDate: Thu, 26 Nov 2026 10:00:00 +0100\r\n"
+        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Transfer-Encoding: 8bit\r\n\r\n{TEXT}".encode()
+    ).reached(250)
+    content = bench.find(bench.reader_of(recipient), mark)
+    if content is None:
+        raise Unsure("le message n'est pas venu", "the message did not come")
+    return content
+
+
+@check("delivery-intact", once)
+def _(bench: Bench, _door: Door) -> None:
+    body = _received(bench).partition(b"\r\n\r\n")[2].rstrip(b"\r\n")
+    if body != TEXT.encode():
+        raise Fail("points ou accents altérés en route", "dots or accents changed on the way")
+
+
+@check("delivery-received", once)
+def _(bench: Bench, _door: Door) -> None:
+    head = _received(bench).partition(b"\r\n\r\n")[0].lower()
+    if b"\r\nreceived:" not in b"\r\n" + head:
+        raise Fail("aucun Received", "no Received field")
+
+
+@check("delivery-return-path", once)
+def _(bench: Bench, _door: Door) -> None:
+    head = _received(bench).partition(b"\r\n\r\n")[0].lower()
+    if b"\r\nreturn-path:" not in b"\r\n" + head:
+        raise Fail("aucun Return-Path à la remise", "no Return-Path at delivery")
+
+
+@check("delivery-message-id", once)
+def _(bench: Bench, _door: Door) -> None:
+    head = _received(bench).partition(b"\r\n\r\n")[0].lower()
+    if b"\r\nmessage-id: <controle-" not in head:
+        raise Fail("Message-ID changé", "Message-ID changed")
+
+
+@check("delivery-out", once)
+def _(bench: Bench, _door: Door) -> None:
+    near = bench.subject.neighbour
+    if near is None or near.account is None:
+        raise Unsure("aucune BAL d'un voisin donnée", "no mailbox of a neighbour was given")
+    mark = bench.mark()
+    _send(bench, near.account.address, mark)
+    if bench.find(bench.reader_of(near.account, near.doors), mark) is None:
+        raise Fail("message jamais arrivé chez le voisin", "it never came to the neighbour")
+
+
+# Delivery status notifications (RFC 3461, RFC 3464).
+
+
+def _notified(bench: Bench, recipient: str, rcpt: str) -> tuple[bytes, str, str] | None:
+    """Return the notification about a message, its envelope id and mark; None where none came."""
+    mark = bench.mark()
+    envelope = f"env-{mark}"
+    smtp, account = bench.sender()
+    if "DSN" not in smtp.offers:
+        raise NotHere("DSN non annoncé", "DSN is not offered")
+    smtp.say(f"MAIL FROM:<{account.address}> RET=HDRS ENVID={envelope}").reached(250)
+    reply = smtp.say(f"RCPT TO:<{recipient}> {rcpt}")
+    if reply.refused:
+        raise NotHere("refusé d'emblée", "refused at once")
+    smtp.content(bench.message(account.address, recipient, mark)).reached(250)
+    content = bench.find(bench.reader_of(account), envelope)
+    return None if content is None else (content, envelope, mark)
+
+
+@check("dsn-success", once)
+def _(bench: Bench, _door: Door) -> None:
+    sender = bench.sender()[1]
+    others = [each for each in bench.subject.accounts if each.address != sender.address]
+    if not others:
+        raise Unsure("il faut deux comptes", "two accounts are needed")
+    got = _notified(bench, others[0].address, "NOTIFY=SUCCESS")
+    if got is None:
+        raise Fail("aucun avis de remise", "no notification of delivery")
+    # Relayed or expanded: handed on to what gives no notifications (RFC 3464 §2.3.3).
+    if not re.search(rb"\r\naction: (delivered|relayed|expanded)", got[0].lower()):
+        raise Fail("avis sans Action: delivered", "a notification without Action: delivered")
+
+
+def _failed(bench: Bench) -> bytes:
+    near = bench.subject.neighbour
+    if near is None:
+        raise Unsure("aucun voisin donné", "no neighbour was given")
+    got = _notified(bench, f"{NOWHERE}@{near.domain}", "NOTIFY=FAILURE")
+    if got is None:
+        raise Fail("aucun avis d'échec", "no notification of failure")
+    return got[0].lower()
+
+
+@check("dsn-failure", once)
+def _(bench: Bench, _door: Door) -> None:
+    if b"\r\naction: failed" not in _failed(bench):
+        raise Fail("avis sans Action: failed", "a notification without Action: failed")
+
+
+@check("dsn-form", once)
+def _(bench: Bench, _door: Door) -> None:
+    try:
+        content = _failed(bench)
+    except Fail:
+        raise Unsure("aucun avis à lire", "no notification to read") from None
+    for part in (b"multipart/report", b"report-type=", b"message/delivery-status",
+                 b"\r\nfinal-recipient:", b"\r\nstatus: 5."):  # fmt: skip
+        if part not in content:
+            name = part.decode().strip()
+            raise Fail(f"avis sans {name}", f"a notification without {name}")
+
+
+@check("dsn-null-sender", once)
+def _(bench: Bench, _door: Door) -> None:
+    try:
+        content = _failed(bench)
+    except Fail:
+        raise Unsure("aucun avis à lire", "no notification to read") from None
+    if b"return-path:" not in content:
+        raise Unsure("avis sans Return-Path", "a notification without Return-Path")
+    if b"return-path: <>" not in content:
+        raise Fail("l'avis a un émetteur : il pourrait tourner en rond",
+                   "the notification has a sender: it could go in a circle")  # fmt: skip
+
+
+@check("kept-after-crash", once)
+def _(bench: Bench, _door: Door) -> None:
+    """Everything that 250 promised is there after a kill."""
+    recipient = bench.who_reads()
+    marks = [bench.mark() for _ in range(5)]
+    for mark in marks:
+        _send(bench, recipient.address, mark)
+    try:
+        bench.lab.crash()
+    except Unreachable as error:
+        raise Unsure(f"non tué ({error})", f"not killed ({error})") from None
+    end = bench.lab.now() + RESTART_SECONDS
+    while True:
+        try:
+            imap = bench.reader_of(recipient)
+            break
+        except (Unreachable, Cut, Silent, Unsure):
+            if bench.lab.now() > end:
+                raise Unsure("n'est pas revenu", "it did not come back") from None
+            bench.lab.sleep(0.5)
+    lost = [mark for mark in marks if bench.find(imap, mark) is None]
+    if lost and not _still_delivers(bench, recipient):
+        raise Unsure("rien n'est remis, même sans arrêt", "nothing is delivered, crash or not")
+    if lost:
+        raise Fail(f"{len(lost)} messages sur {len(marks)} perdus",
+                   f"{len(lost)} messages of {len(marks)} lost")  # fmt: skip
+
+
+def _still_delivers(bench: Bench, recipient: Account) -> bool:
+    mark = bench.mark()
+    _send(bench, recipient.address, mark)
+    return bench.find(bench.reader_of(recipient), mark) is not None

@@ -1,0 +1,117 @@
+"""Where checks say which requirement they are of, and at which doors they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sandbox.conformance.bench import Bench
+from sandbox.conformance.findings import Fail
+from sandbox.conformance.subject import Door, Subject
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "check",
+    "clients",
+    "each_protocol",
+    "imaps",
+    "once",
+    "refuse",
+    "relays",
+    "serving",
+    "smtps",
+    "starttls",
+]
+
+Run = Callable[[Bench, Door], None]
+Doors = Callable[[Subject], Iterable[Door]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The check of a requirement.
+
+    Attributes:
+        id: of the requirement.
+        doors: where it is asked.
+        run: asks it at one door; raises what it found.
+    """
+
+    id: str
+    doors: Doors
+    run: Run
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(id_: str, doors: Doors) -> Callable[[Run], Run]:
+    """Make a function the check of a requirement."""
+
+    def register(run: Run) -> Run:
+        assert id_ not in CHECKS, id_
+        CHECKS[id_] = Check(id_, doors, run)
+        return run
+
+    return register
+
+
+def clients(subject: Subject) -> Iterable[Door]:
+    """All doors of clients."""
+    return subject.doors
+
+
+def imaps(subject: Subject) -> Iterable[Door]:
+    """Those of IMAP."""
+    return (each for each in subject.doors if each.protocol == "imap")
+
+
+def smtps(subject: Subject) -> Iterable[Door]:
+    """Those of submission."""
+    return (each for each in subject.doors if each.protocol == "smtp")
+
+
+def relays(subject: Subject) -> Iterable[Door]:
+    """That of other operators."""
+    return () if subject.relay is None else (subject.relay,)
+
+
+def once(subject: Subject) -> Iterable[Door]:
+    """The operator as a whole: the check finds its door itself."""
+    return subject.doors[:1]
+
+
+def starttls(protocol: str) -> Doors:
+    """Those of a protocol that begin in clear."""
+
+    def doors(subject: Subject) -> Iterable[Door]:
+        found = (*subject.doors, *relays(subject))
+        return (each for each in found if each.protocol == protocol and each.tls == "starttls")
+
+    return doors
+
+
+def serving(*methods: str, without: str = "") -> Doors:
+    """Those that serve one of these methods, and not another."""
+
+    def doors(subject: Subject) -> Iterable[Door]:
+        found = (each for each in subject.doors if set(methods) & set(each.methods))
+        return (each for each in found if without not in each.methods)
+
+    return doors
+
+
+def each_protocol(doors: Doors, mechanism: str) -> Doors:
+    """The first of these, of each protocol, that takes a mechanism: failures are counted."""
+
+    def first(subject: Subject) -> Iterable[Door]:
+        found = [each for each in doors(subject) if mechanism in each.mechanisms]
+        return {each.protocol: each for each in reversed(found)}.values()
+
+    return first
+
+
+def refuse(heard: object, french: str, english: str) -> Fail:
+    """Return the failure that something was taken which had to be refused."""
+    return Fail(f"{french} : « {heard} »", f'{english}: "{heard}"')

@@ -1,0 +1,92 @@
+"""Runs the checks of an operator, several at a time, and gives a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from sandbox.conformance.bench import Bench, Shared
+from sandbox.conformance.checks import CHECKS, Check
+from sandbox.conformance.connection import Cut, Silent, TlsRefused, Unreachable
+from sandbox.conformance.findings import Finding, Report, Result, Stop
+from sandbox.conformance.lab import Lab
+from sandbox.conformance.requirements import Requirement, requirements
+from sandbox.conformance.subject import Door, Subject
+
+__all__ = ["PATIENCE", "judge_operator"]
+
+PATIENCE = 10.0  # s that a message may take; a person would wait longer, a control may not
+_LAST = "kept-after-crash"  # nothing is asked of an operator while it is being killed
+
+
+def judge_operator(
+    subject: Subject, lab: Lab, *, patience: float = PATIENCE, only: Collection[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
+) -> Report:  # fmt: skip
+    """Judge an operator by every requirement that binds one and has a check.
+
+    One-time codes wait for their hour, so they are tried beside the rest.
+
+    Args:
+        subject: who.
+        lab: the world.
+        patience: seconds to wait for a message.
+        only: requirements to judge by, all of them when empty.
+        tell: told of each that is done.
+    """
+    shared, at = Shared(), datetime.now(UTC).isoformat(timespec="seconds")
+    asked = [each for each in requirements() if each.binds != "software"]
+    rows = [each for each in asked if not each.unchecked and (not only or each.id in only)]
+
+    def one(row: Requirement) -> Finding:
+        check = CHECKS[row.id]
+        doors = list(check.doors(subject))
+        found = [_at(row, check, door, subject, lab, shared, patience) for door in doors]
+        finding = Finding.worst(row.id, row.clause, found)
+        tell(f"{finding.result.value:15}{finding.id}  {finding.why}"[:200])
+        return finding
+
+    waiting = [row for row in rows if "totp" in row.id]
+    last = [row for row in rows if row.id == _LAST]
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(lambda: [one(row) for row in waiting])
+        findings = [one(row) for row in rows if row not in waiting and row not in last]
+        findings += beside.result()
+    findings += [one(row) for row in last]
+    order = {row.id: number for number, row in enumerate(rows)}
+    not_checked = tuple(
+        (row.id, row.clause, row.unchecked or "non demandé / not asked for")
+        for row in asked
+        if row not in rows
+    )
+    return Report(
+        subject=subject.name, version=version("mssante-sandbox"), at=at,
+        findings=tuple(sorted(findings, key=lambda each: order[each.id])), not_checked=not_checked,
+    )  # fmt: skip
+
+
+def _at(
+    row: Requirement, check: Check, door: Door, subject: Subject, lab: Lab, shared: Shared,
+    patience: float,
+) -> Finding:  # fmt: skip
+    """Ask one check at one door."""
+    bench = Bench(subject, lab, shared, patience)
+    result, why = Result.PASS, ""
+    try:
+        bench.answers(door)
+        check.run(bench, door)
+    except Stop as stop:
+        result, why = stop.result, f"{door.name} : {stop}"
+    except Unreachable as error:
+        result, why = Result.INCONCLUSIVE, f"injoignable / unreachable : {error}"
+    except Cut:
+        result, why = Result.INCONCLUSIVE, f"{door.name} : connexion coupée / connection cut"
+    except Silent:
+        result, why = Result.INCONCLUSIVE, f"{door.name} : pas de réponse / no answer"
+    except TlsRefused as error:
+        result, why = Result.INCONCLUSIVE, f"{door.name} : TLS : {error}"
+    finally:
+        bench.close()
+    return Finding(row.id, row.clause, result, why, bench.transcript.evidence)

@@ -1,0 +1,220 @@
+"""An operator of ours, from the sheet of a running space: doors, accounts, bad certificates."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography import x509
+
+from sandbox.conformance.connection import Unreachable
+from sandbox.conformance.lab import Sockets
+from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.directory import Directory
+from sandbox.directory.identities import application_of, card_holder
+from sandbox.live.blocks import held_block
+from sandbox.live.mailer import MailError, access_token
+from sandbox.live.sheet import read_sheet
+from sandbox.space.errors import UserError
+from sandbox.trust import Organisation, TestCA, make_bad
+from sandbox.trust.issuing import LeafPlan
+from sandbox.trust.keys import KeyKind
+from sandbox.trust.profiles import ProfileName
+
+__all__ = ["DESIGNS", "from_sheet", "running_space"]
+
+Tree = dict[str, Any]
+DESIGNS = ("single-endpoint", "multi-endpoint", "api-lps-2023")  # tried where none is named
+START_SECONDS = 120.0
+_STRANGER = Organisation(name="TIERS NON LISTE", department="Paris (75)", finess="119999993")
+
+
+@contextlib.contextmanager
+def running_space(designs: Sequence[str], tell: Callable[[str], None]) -> Iterator[Tree]:
+    """Run a space of two operators in processes of its own; yield its sheet.
+
+    Raises:
+        UserError: it does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="mssante-check-") as name:
+        with held_block(None) as block:
+            pass  # free now, and for the space to hold
+        folder, log = Path(name) / "space", Path(name) / "log"
+        words = [
+            sys.executable, "-c", "from sandbox.cli import main; main()", "up",
+            "--dir", str(folder),
+            "--operators", "2", "--processes", "1", "--keys", "p256", "--behaviour", "approve",
+            "--revocation-cache", "0", "--loopback", str(block),
+            *(word for design in designs for word in ("--design", design)),
+        ]  # fmt: skip
+        tell("démarrage d'un espace / starting a space")
+        with log.open("wb") as output, subprocess.Popen(  # noqa: S603 - our own program
+            words, stdout=output, stderr=output, start_new_session=True
+        ) as process:  # fmt: skip
+            try:
+                yield _ready(process, folder, log)
+            finally:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(30.0)
+                except subprocess.TimeoutExpired:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _ready(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Tree:
+    end = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(UserError):
+            return read_sheet(folder)
+        time.sleep(0.1)
+    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    raise UserError("l'espace ne démarre pas", "the space does not start", then=f"({said[-1:]})")
+
+
+def from_sheet(
+    sheet: Tree, folder: Path, *, operator: str = "", designs: Sequence[str] = (),
+    kill: bool = False,
+) -> tuple[Subject, Sockets]:  # fmt: skip
+    """Return an operator of a running space and the way to it.
+
+    Args:
+        sheet: of the space.
+        folder: where bad certificates are written.
+        operator: its name; the first by default.
+        designs: whose doors are tried; all that run by default.
+        kill: whether its process may be killed, where it has one of its own.
+
+    Raises:
+        UserError: there is no such operator or design.
+    """
+    operators = {each["name"]: each for each in sheet["operators"]}
+    name = operator or next(iter(operators))
+    if name not in operators:
+        raise UserError(
+            "aucun opérateur de ce nom ; choisir parmi", "no such operator; choose among",
+            where=name, then=", ".join(operators),
+        )  # fmt: skip
+    own = operators[name]
+    for each in designs:
+        if each not in own["designs"]:
+            raise UserError(
+                "cette architecture ne tourne pas ici ; choisir parmi",
+                "does not run here; choose among",
+                where=f"design {each}", then=", ".join(own["designs"]),
+            )  # fmt: skip
+    accounts = tuple(_account(each) for each in sheet["accounts"] if each["operator"] == name)
+    others = [each for key, each in operators.items() if key != name]
+    subject = Subject(
+        name=f"{name} ({own['domain']})", domain=own["domain"],
+        doors=tuple(_door(design, each) for design in designs or own["designs"]
+                    for each in own["designs"][design]),
+        accounts=accounts, roots=Path(sheet["ca"]["roots"]), relay=_relay(own),
+        neighbour=_neighbour(sheet, others[0]) if others else None,
+        bad=_bad(sheet, name, others, folder),
+        dns=(sheet["dns"]["address"], sheet["dns"]["port"]),
+    )  # fmt: skip
+
+    def token(way: Way) -> str:
+        try:
+            return access_token(sheet, way.person, lambda _: None)
+        except (MailError, httpx.HTTPError) as error:
+            raise Unreachable(f"Pro Santé Connect: {error}") from None
+
+    def crash() -> None:
+        if not kill or own.get("pid", sheet["pid"]) == sheet["pid"]:
+            raise Unreachable("pas de processus à lui / no process of its own")
+        os.kill(own["pid"], signal.SIGKILL)
+
+    return subject, Sockets(subject, token=token, crash=crash)
+
+
+def _door(design: str, each: Tree) -> Door:
+    return Door(
+        name=f"{design}/{each['name']}", protocol=each["protocol"], host=each["host"],
+        address=each["address"], port=each["port"], tls=each["tls"],
+        client_certificate=each["client_certificate"], methods=tuple(each["methods"]),
+        mechanisms=tuple(each["mechanisms"]),
+    )  # fmt: skip
+
+
+def _relay(operator: Tree) -> Door:
+    mx = operator["mx"]
+    return Door(
+        name="mx", protocol="relay", host=mx["host"], address=mx["address"], port=mx["port"],
+        tls="starttls", client_certificate="required", mechanisms=(),
+    )  # fmt: skip
+
+
+def _account(account: Tree) -> Account:
+    """Return a mailbox with the ways of its first holder."""
+    ways = []
+    for method, way in account["holders"][0]["methods"].items():
+        pair = Pair(Path(way["certificate"]), Path(way["key"])) if "certificate" in way else None
+        ways.append(Way(
+            method=method, username=way.get("username", account["address"]),
+            password=way.get("password", ""), secret=way.get("secret", ""),
+            period=way.get("period", 30), digits=way.get("digits", 6), pair=pair,
+            person=account["holders"][0]["identity"],
+        ))  # fmt: skip
+    return Account(address=account["address"], ways=tuple(ways))
+
+
+def _relay_pair(sheet: Tree, operator: str) -> Pair:
+    folder = Path(sheet["folder"]) / "certificates" / operator / "relay"
+    return Pair(folder / "chain.pem", folder / "key.pem")
+
+
+def _neighbour(sheet: Tree, other: Tree) -> Neighbour:
+    accounts = [_account(each) for each in sheet["accounts"] if each["operator"] == other["name"]]
+    design = next(iter(other["designs"]))
+    return Neighbour(
+        domain=other["domain"], relay=_relay_pair(sheet, other["name"]), account=accounts[0],
+        doors=tuple(_door(design, each) for each in other["designs"][design]),
+    )  # fmt: skip
+
+
+def _bad(sheet: Tree, name: str, others: list[Tree], folder: Path) -> dict[str, Pair]:
+    """Make certificates that say what good ones say, with one fault each."""
+    ca = TestCA.open(Path(sheet["ca"]["authority"]))
+    impostor = TestCA(urls=ca.urls, key_kind=KeyKind.P256)
+    plans: dict[str, LeafPlan] = {}
+    with Directory(Path(sheet["directory"]["database"])) as directory:
+        for account in (each for each in sheet["accounts"] if each["operator"] == name):
+            methods, identity = account["holders"][0]["methods"], account["holders"][0]["identity"]
+            if "cps" in methods and "cps" not in plans:
+                person = directory.person(identity)
+                if person is not None:
+                    plans["cps"] = ca.plans.cps(card_holder(person))[0]
+            if "certificat" in methods and "certificat" not in plans:
+                organisation = application_of(directory, account["address"])
+                plans["certificat"] = ca.plans.org_client(organisation, account["address"])
+    made: dict[str, Pair] = {}
+    if others:
+        good = x509.load_pem_x509_certificate(
+            _relay_pair(sheet, others[0]["name"]).certificate.read_bytes()
+        )
+        host = others[0]["mx"]["host"]
+        plan = ca.plans.server(ProfileName.OPERATOR_SERVER, _STRANGER, [host])
+        plans["relay"] = replace(plan, subject=good.subject)
+        made["relay-unlisted"] = _saved(ca.issue(plan), folder, "relay-unlisted")
+    for kind, plan in plans.items():
+        for fault in ("expired", "revoked"):
+            made[f"{kind}-{fault}"] = _saved(make_bad(ca, fault, plan), folder, f"{kind}-{fault}")
+        made[f"{kind}-untrusted"] = _saved(impostor.issue(plan), folder, f"{kind}-untrusted")
+    return made
+
+
+def _saved(issued: Any, folder: Path, name: str) -> Pair:
+    issued.save(folder / name)
+    return Pair(folder / name / "chain.pem", folder / name / "key.pem")

@@ -1,0 +1,160 @@
+"""What a report says, and what it never says: bad luck is not a verdict, secrets are not told."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+
+import pytest
+from lxml import etree
+
+from sandbox.conformance.connection import Pipe, Silent
+from sandbox.conformance.findings import EXIT, Finding, Report, Result
+from sandbox.conformance.judge import judge_operator
+from sandbox.conformance.reports import as_html, as_junit
+from sandbox.conformance.requirements import requirements
+from sandbox.conformance.subject import Door, Subject
+from tests.conformance.mutants import found
+from tests.conformance.world import Memory, Pki
+
+pytestmark = pytest.mark.usefixtures("small")
+FEW = ("smtp-ehlo", "imap-revision", "login-totp", "login-token", "password-refusal-code")
+
+
+@dataclass
+class Said:
+    """A server that says one thing over and over, whatever it is told; nothing: it hangs up."""
+
+    words: bytes
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def read(self) -> bytes:
+        return self.words
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Deaf(Said):
+    """A server that never answers."""
+
+    def read(self) -> bytes:
+        raise Silent
+
+
+@dataclass
+class Odd(Memory):
+    """Where all doors open on one pipe."""
+
+    pipe: Pipe | None = None
+
+    def open(self, door: Door, *, seconds: float = 0.0) -> Pipe:
+        del door, seconds
+        assert self.pipe is not None
+        return self.pipe
+
+
+def finding(result: Result) -> Finding:
+    return Finding(result.value, "clause", result, "pourquoi / why", ("C: x", "S: y"))
+
+
+def report(*results: Result) -> Report:
+    return Report("op", "1", "2026-11-26T22:00:00+00:00", tuple(map(finding, results)), ())
+
+
+@pytest.mark.parametrize(
+    ("results", "verdict", "code"),
+    [
+        ((Result.PASS, Result.NOT_APPLICABLE), Result.PASS, 0),
+        ((Result.PASS, Result.INCONCLUSIVE, Result.FAIL), Result.FAIL, 1),
+        ((Result.PASS, Result.INCONCLUSIVE), Result.INCONCLUSIVE, 4),
+        ((Result.NOT_APPLICABLE,), Result.INCONCLUSIVE, 4),
+        ((), Result.INCONCLUSIVE, 4),
+    ],
+)
+def test_the_verdict_is_the_worst_and_nothing_tried_is_no_pass(
+    results: tuple[Result, ...], verdict: Result, code: int
+) -> None:
+    assert report(*results).verdict is verdict
+    assert EXIT[verdict] == code
+
+
+def test_who_cannot_be_reached_is_neither_good_nor_bad(pki: Pki, subject: Subject) -> None:
+    off = frozenset(each.name for each in (*subject.doors, subject.relay) if each)
+    judged = judge_operator(subject, Memory(pki, off=off))
+    assert judged.verdict is Result.INCONCLUSIVE
+    assert found(judged, Result.FAIL) == set()
+    assert found(judged, Result.PASS) == set()
+
+
+@pytest.mark.parametrize(
+    "pipe", [Said(b""), Deaf(b""), Said(b"HTTP/1.1 400 Bad Request\r\n"), Said(b"\x00\xff" * 99)],
+    ids=["hangs up", "silent", "another protocol", "noise"],
+)  # fmt: skip
+def test_a_session_that_is_cut_or_is_no_mail_is_no_verdict(
+    pki: Pki, subject: Subject, pipe: Pipe
+) -> None:
+    judged = judge_operator(subject, Odd(pki, pipe=pipe))
+    assert judged.verdict is Result.INCONCLUSIVE
+    assert found(judged, Result.PASS) | found(judged, Result.FAIL) == set()
+
+
+def test_one_door_that_is_shut_is_named(pki: Pki, subject: Subject) -> None:
+    judged = judge_operator(subject, Memory(pki, off=frozenset({"imap.psc"})), only=FEW)
+    (one,) = [each for each in judged.findings if each.id == "imap-revision"]
+    assert one.result is Result.INCONCLUSIVE
+    assert "imap.psc" in one.why
+
+
+@pytest.mark.parametrize("breaks", ["", "login-totp", "login-token"])
+def test_no_report_holds_a_secret(pki: Pki, subject: Subject, breaks: str) -> None:
+    judged = judge_operator(subject, Memory(pki, breaks), only=FEW)
+    texts = [json.dumps(judged.as_json()), as_html(judged), as_junit(judged)]
+    secrets = [way.password for each in subject.accounts for way in each.ways if way.password]
+    secrets += ["token-anne", "token-bob"]
+    coded = [base64.b64encode(each.encode()).decode().rstrip("=")[4:-4] for each in secrets]
+    for text in texts:
+        assert not [each for each in (*secrets, *coded) if each in text]
+
+
+def test_json_is_the_contract(pki: Pki, subject: Subject) -> None:
+    told = judge_operator(subject, Memory(pki, "smtp-ehlo"), only=FEW).as_json()
+    assert list(told) == ["subject", "version", "verdict", "checks", "not_checked"]
+    assert told["verdict"] == "fail"
+    for each in told["checks"]:
+        assert list(each) == ["id", "clause", "result", "why", "evidence"]
+    asked = {each["id"] for each in (*told["checks"], *told["not_checked"])}
+    assert asked == {row.id for row in requirements() if row.binds != "software"}
+
+
+def test_junit_tells_failures_from_what_could_not_be_seen() -> None:
+    root = etree.fromstring(as_junit(report(*Result)).encode())
+    (suite,) = root
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "4", "failures": "1", "errors": "1", "skipped": "1",
+    }  # fmt: skip
+    kinds = {case.get("name"): [each.tag for each in case] for case in suite}
+    assert kinds == {
+        "pass": [], "fail": ["failure"], "inconclusive": ["error"], "not-applicable": ["skipped"],
+    }  # fmt: skip
+
+
+def test_html_needs_no_other_file_and_shows_what_a_server_said_as_text(
+    pki: Pki, subject: Subject
+) -> None:
+    judged = judge_operator(subject, Memory(pki), only=FEW)
+    (first, *rest) = judged.findings
+    nasty = Finding(first.id, first.clause, Result.FAIL, "<b>", ("S: <script>alert(1)</script>",))
+    page = as_html(Report("op", "1", judged.at, (nasty, *rest), judged.not_checked))
+    assert "<script" not in page
+    assert "src=" not in page
+    assert "href=" not in page
+
+
+def test_findings_are_the_same_twice(pki: Pki, subject: Subject) -> None:
+    first, second = (judge_operator(subject, Memory(pki), only=FEW) for _ in range(2))
+    assert [(f.id, f.result) for f in first.findings] == [(f.id, f.result) for f in second.findings]
