@@ -7,6 +7,8 @@ One description of the space, two executions (virtual time, real sockets), one a
     result.table            # metrics by design, a DataFrame
     result.plot.latency()   # a matplotlib figure
     result.report("out/")   # report.html, summary.json, figures
+    found = sandbox.decide("aout-2021")   # what to choose, how surely, what to measure first
+    found.inputs            # what drives the choice, a DataFrame
     with sandbox.live("demo") as space:   # real servers, real TLS
         space.sheet         # where everything is, who may log in
 
@@ -21,6 +23,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sandbox.analysis.decide import DecisionResult, decide
     from sandbox.analysis.result import Result, compare
     from sandbox.live import live
     from sandbox.space.errors import UserError
@@ -29,24 +32,28 @@ if TYPE_CHECKING:
     from sandbox.space.scenario import Scenario
 
 __all__ = [
+    "DecisionResult",
     "Result",
     "Scenario",
     "Space",
     "UserError",
     "build_space",
     "compare",
+    "decide",
     "live",
     "load_scenario",
 ]
 
 # Loaded when first used: the command line must not wait for what it does not need.
 _HOMES = {
+    "DecisionResult": "sandbox.analysis.decide",
     "Result": "sandbox.analysis.result",
     "Scenario": "sandbox.space.scenario",
     "Space": "sandbox.space.population",
     "UserError": "sandbox.space.errors",
     "build_space": "sandbox.space.population",
     "compare": "sandbox.analysis.result",
+    "decide": "sandbox.analysis.decide",
     "load_scenario": "sandbox.space.loader",
 }
 

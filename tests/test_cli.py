@@ -139,7 +139,7 @@ def test_bad_input_is_one_line_and_exit_2(
 
 def test_compare_writes_what_the_readme_says(small: Path, tmp_path: Path) -> None:
     result = mss(
-        "compare", str(small), "--replications", "2", "--out", str(tmp_path), "--no-sensitivity",
+        "compare", str(small), "--replications", "2", "--out", str(tmp_path), "--no-decision",
         "--trace",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -159,7 +159,7 @@ def test_both_engines_write_the_same_summary(small: Path, tmp_path: Path) -> Non
     for engine in ("fast", "simpy"):
         result = mss(
             "compare", str(small), "--engine", engine, "--replications", "1",
-            "--out", str(tmp_path / engine), "--no-sensitivity",
+            "--out", str(tmp_path / engine), "--no-decision",
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
     fast, simpy = (
@@ -175,7 +175,7 @@ def test_both_engines_write_the_same_summary(small: Path, tmp_path: Path) -> Non
 def test_an_interrupted_comparison_exits_3_and_the_same_command_resumes(
     small: Path, tmp_path: Path
 ) -> None:
-    command = [*PROGRAM, "compare", str(small), "--replications", "400", "--no-sensitivity",
+    command = [*PROGRAM, "compare", str(small), "--replications", "400", "--no-decision",
                "--workers", "1", "--out", str(tmp_path)]  # fmt: skip
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -191,7 +191,7 @@ def test_an_interrupted_comparison_exits_3_and_the_same_command_resumes(
     assert not (tmp_path / "summary.json").exists()
     kept = {path: path.stat().st_mtime_ns for path in finished.glob("*-r000/about.json")}
     assert kept
-    result = mss("compare", str(small), "--replications", "1", "--no-sensitivity",
+    result = mss("compare", str(small), "--replications", "1", "--no-decision",
                  "--out", str(tmp_path))  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
@@ -200,7 +200,7 @@ def test_an_interrupted_comparison_exits_3_and_the_same_command_resumes(
 def test_a_folder_that_cannot_be_written_is_one_line(small: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     result = mss("compare", str(small), "--out", str(tmp_path / "taken" / "out"),
-                 "--no-sensitivity")  # fmt: skip
+                 "--no-decision")  # fmt: skip
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
 
@@ -214,7 +214,7 @@ def test_a_full_disk_leaves_no_half_written_run(small: Path, tmp_path: Path) -> 
     )
     result = subprocess.run(
         [sys.executable, "-c", script, "compare", str(small), "--workers", "1", "--replications",
-         "1", "--no-sensitivity", "--out", str(tmp_path)],
+         "1", "--no-decision", "--out", str(tmp_path)],
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert result.returncode == 2, result.stderr

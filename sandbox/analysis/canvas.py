@@ -17,7 +17,7 @@ from sandbox.analysis.wording import Text
 if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
-__all__ = ["LANGUAGES", "OWN", "Canvas", "Picture", "colours", "render"]
+__all__ = ["LANGUAGES", "OWN", "Canvas", "Picture", "colours", "render", "sheet"]
 
 LANGUAGES = ("fr", "en")
 # Okabe and Ito's palette, told apart by colour-blind readers; a design keeps its colour in every
@@ -70,7 +70,8 @@ def colours(designs: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextmanager
-def _sheet(width: float, height: float) -> Iterator[Picture]:
+def sheet(width: float, height: float) -> Iterator[Picture]:
+    """Yield an empty figure in the style of the reports; sides in inches."""
     with mpl.rc_context(STYLE):
         figure = Picture(figsize=(width, height))
         # SVG's text is wider than what the layout measures: without margin its ends are cut.
@@ -110,7 +111,7 @@ class Canvas:
         *, legend: bool = True, **sharing: Any,
     ) -> Figure:  # fmt: skip
         """Return a figure of rows by columns that `job` has drawn on."""
-        with _sheet(*size) as figure:
+        with sheet(*size) as figure:
             axes: Any = figure.subplots(rows, columns, squeeze=False, **sharing)
             if legend:
                 self.legend(figure)

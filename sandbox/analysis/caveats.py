@@ -12,7 +12,7 @@ from sandbox.analysis.wording import (
     enumerate_texts,
     euros,
     interval,
-    same,
+    percent,
     say,
 )
 
@@ -30,7 +30,6 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
     "costs": ("costs.*",),
 }  # fmt: skip
 UNCERTAIN = ("placeholder", "expert guess")
-MOST_KEYS = 5
 
 
 def cost_text(summary: Summary) -> Text:
@@ -122,42 +121,24 @@ def basis_text(summary: Summary) -> Text:
 
 
 def ranking_text(summary: Summary) -> Text:
-    """Say whether the order of designs survives the uncertain inputs, and what rests on them."""
-    found = summary["sensitivity"]
+    """Say how likely the choice stands when the uncertain inputs move together, and their state."""
+    found = summary["decision"]
     basis = basis_text(summary)
     if len(summary["designs"]) == 1:
         return basis
     if found is None:
         return say(
-            "Sensibilité non calculée : on ne sait pas si le classement résiste aux entrées "
-            "incertaines. {basis}",
-            "Sensitivity was not computed: whether the ranking survives uncertain inputs is "
-            "unknown. {basis}", basis=basis,
+            "Les entrées incertaines n'ont pas été tirées : on ne sait pas si le classement leur "
+            "résiste. {basis}",
+            "The uncertain inputs were not drawn: whether the ranking survives them is unknown. "
+            "{basis}", basis=basis,
         )  # fmt: skip
-    metrics: dict[str, set[str]] = {}
-    for change in found["ranking_changes"]:
-        metrics.setdefault(change["key"], set()).update(change["metrics"])
-    keys = sorted(metrics, key=lambda key: (-len(metrics[key]), key))
-    weak = sum(r["knowledge"] in UNCERTAIN for r in summary["assumptions"])
-    tested = say(
-        "{n} entrées poussées une à une à leurs bornes, pour {all} incertaines (échantillon de {a} "
-        "accès, une semaine)",
-        "{n} inputs moved one by one to both ends, out of {all} uncertain (sample of {a} accesses, "
-        "one week)",
-        n=count(found["inputs_varied"]), a=count(found["accesses"]), all=count(weak),
-    )  # fmt: skip
-    if not keys:
-        return say(
-            "Oui pour ce qui a été essayé : {t}, aucune ne change l'ordre des designs de plus que "
-            "le seuil utile. {basis}",
-            "Yes for what was tried: {t}, none changes the order of designs by more than what "
-            "matters. {basis}", t=tested, basis=basis,
-        )  # fmt: skip
-    shown = ", ".join(keys[:MOST_KEYS]) + (", …" if len(keys) > MOST_KEYS else "")
+    name = found["recommended"]
     return say(
-        "Pas partout : {t}, {k} changent l'ordre de deux designs sur au moins une mesure "
-        "({keys}). Les mesurer avant de décider sur ces mesures. {basis}",
-        "Not everywhere: {t}, {k} change the order of two designs on at least one measure "
-        "({keys}). Measure them before deciding on these. {basis}",
-        t=tested, k=count(len(keys)), keys=same(shown), basis=basis,
+        "{d} est le meilleur avec une probabilité de {p} quand toutes les entrées incertaines "
+        "bougent ensemble ({n} tirages, toutes pondérations des critères). {basis}",
+        "{d} is best with probability {p} when all uncertain inputs move together ({n} draws, all "
+        "weights of the criteria). {basis}",
+        d=quoted(summary, name), p=percent(found["designs"][name]["probability_best"]),
+        n=count(found["draws"]), basis=basis,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What each figure draws, on axes that `Canvas.draw` prepares: shares, money, fill, sensitivity."""
+"""What each figure draws, on axes that `Canvas.draw` prepares: shares, money, fill, a sweep."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from sandbox.analysis.influence import influences
 from sandbox.analysis.metrics import COMPARED
-from sandbox.analysis.wording import BARRIERS, CAUSES, Text, decimal, difference, percent
+from sandbox.analysis.wording import BARRIERS, CAUSES, Text, decimal, percent
 
 if TYPE_CHECKING:
     from sandbox.analysis.canvas import Canvas
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BARRIER_COLOURS", "cannot_connect", "connections", "costs", "failure_causes",
-    "failure_shares", "failures", "largest", "peak_fill", "sensitivity", "sweep", "swept_metrics",
+    "failure_shares", "failures", "largest", "peak_fill", "sweep", "swept_metrics",
 ]  # fmt: skip
 
 LARGEST = 10
@@ -246,41 +244,6 @@ def connections(canvas: Canvas, grid: Any) -> None:
     axes.set_xlabel(Text(
         "connexions simultanées au plus haut / connexions possibles (endpoint le plus rempli)",
         "peak connections / connection slots (fullest endpoint)")[canvas.language])  # fmt: skip
-
-
-def sensitivity(canvas: Canvas, grid: Any) -> None:
-    """Matrix: inputs by metrics; colour is the move in thresholds, a mark a change of order."""
-    axes: Axes = grid[0][0]
-    found = canvas.comparison.sensitivity
-    assert found is not None
-    metrics = list(found.base)
-    rows = influences(found)[:MOST_INPUTS]
-    if not rows:
-        _empty(axes, Text("Aucune entrée incertaine.", "No uncertain input.")[canvas.language])
-        return
-    values = np.array([[i.moves[m] / COMPARED[m].threshold for m in metrics] for i in rows])
-    image = axes.imshow(np.clip(values, 0.1, 1000), cmap="Blues", norm=LogNorm(0.1, 1000),
-                        aspect="auto")  # fmt: skip
-    for row, item in enumerate(rows):
-        for column, metric in enumerate(metrics):
-            move = item.moves[metric]
-            text = difference(move, COMPARED[metric].unit)[canvas.language]
-            mark = "⇄ " if metric in item.changed else ""
-            axes.text(column, row, mark + text, ha="center", va="center", fontsize=8,
-                      weight="bold" if mark else "normal",
-                      color="white" if values[row, column] > 30 else "#222222")  # fmt: skip
-    labels = [Text(COMPARED[m].french, COMPARED[m].english)[canvas.language] for m in metrics]
-    axes.set_xticks(range(len(metrics)), [wrapped(label, 17) for label in labels], fontsize=8)
-    axes.xaxis.tick_top()
-    axes.set_yticks(range(len(rows)), [item.key for item in rows])
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02)
-    bar.set_label(Text("déplacement de l'écart, en seuils utiles",
-                       "move of the gap, in thresholds")[canvas.language])  # fmt: skip
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(v, canvas.language)))
-    axes.set_xlabel(Text("⇄ : l'ordre des designs change", "⇄: the order of designs changes")[
-        canvas.language])  # fmt: skip
 
 
 def _plain(value: float, language: str) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from sandbox.analysis.bars import bars
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import COMPARED, METRICS
 from sandbox.analysis.result import compare as run_comparison
@@ -28,7 +28,7 @@ STAGES = {
     "comparison": "Comparaison / Comparison",
     "sweep": "Balayage / Sweep",
     "headroom": "Marge / Headroom",
-    "sensitivity": "Sensibilité / Sensitivity",
+    "decision": "Décision / Decision",
 }
 # Columns of the two tables: attribute or metric, then its short name in French and English.
 COSTS = {
@@ -58,24 +58,6 @@ def _replications(_context: click.Context, _parameter: click.Parameter, value: s
             "must be a whole number or auto",
             where=f"--replications {value}",
         ) from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Show one bar a stage on standard error."""
-    bars = Progress(
-        TextColumn("{task.description:<26}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True),
-    )  # fmt: skip
-    with bars:
-        tasks = {}
-
-        def report(stage: str, share: float) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(STAGES[stage], total=1.0)
-            bars.update(tasks[stage], completed=share)
-
-        yield report
 
 
 def _cell(found: Estimate, unit: str) -> str:
@@ -133,6 +115,12 @@ def show(comparison: Comparison) -> None:
         "headroom: today's traffic times this, when the service first breaks[/dim]"
     )
 
+    if comparison.decision is not None:
+        for line in decision_lines(comparison.decision)[:2]:
+            console.print(f"\n[bold]{line.topic.fr} / {line.topic.en}[/bold]")
+            console.print(line.text.fr, markup=False)
+            console.print(line.text.en, markup=False, style="dim")
+
 
 @click.command()
 @click.argument("scenario", default="aout-2021")
@@ -188,15 +176,15 @@ def show(comparison: Comparison) -> None:
     help="Écrire chaque session en Parquet. / Write every session as Parquet.",
 )
 @click.option(
-    "--sensitivity/--no-sensitivity",
+    "--decision/--no-decision",
     default=True,
     show_default=True,
-    help="Varier les hypothèses fragiles. / Vary the weak assumptions.",
+    help="Tirer les hypothèses fragiles, peser le choix. / Draw the weak assumptions.",
 )
 def compare(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, engine: str,
     replications: int | None, seed: int, scale: float, workers: int | None, backend: str,
-    scheduler: str | None, out: Path | None, *, trace: bool, sensitivity: bool,
+    scheduler: str | None, out: Path | None, *, trace: bool, decision: bool,
 ) -> None:  # fmt: skip
     """Rejoue un scénario sous chaque architecture et les compare. / Replays a scenario.
 
@@ -208,12 +196,12 @@ def compare(
     loaded = load_scenario(scenario)
     folder = out or Path("out") / loaded.name
     try:
-        with _progress() as progress:
+        with bars(STAGES) as progress:
             result = run_comparison(
                 loaded, out=folder, progress=progress, designs=designs,
                 login_policy=login_policy, engine=engine,
                 replications=replications, seed=seed, scale=scale, workers=crew.count,
-                scheduler=crew.scheduler, trace=trace, sensitivity=sensitivity,
+                scheduler=crew.scheduler, trace=trace, decision=decision,
             )  # fmt: skip
     except KeyboardInterrupt:
         again = shlex.join(["mss-sandbox", *sys.argv[1:]])

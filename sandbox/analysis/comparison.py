@@ -18,7 +18,6 @@ import pandas as pd
 from sandbox.analysis.headroom import Headroom, headroom_of
 from sandbox.analysis.incidents import Loss, incidents_of
 from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS, collect, headline, login_weights
-from sandbox.analysis.sensitivity import Sensitivity, vary_inputs
 from sandbox.analysis.statistics import (
     Estimate,
     PairedDifference,
@@ -26,6 +25,8 @@ from sandbox.analysis.statistics import (
     paired_difference,
     replications_needed,
 )
+from sandbox.decision.evaluation import prepare
+from sandbox.decision.study import STAGES, Decision, study
 from sandbox.observations.observations import Observations
 from sandbox.simulation.runner import Task, run_tasks
 from sandbox.space.candidates import Candidate, candidates
@@ -45,6 +46,7 @@ FIRST_STAGE = 8  # replications that say how many more are needed
 FIRST_ACCESSES = 3000  # of each, or the whole space if it is smaller
 FIRST_NUMBER = 10_000  # of the first stage's replications: other people than the others'
 MOST_REPLICATIONS = 12
+DECISION_RUNS, DECISION_DRAWS = 48, 2048  # of the small study; `decide` makes a longer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Options:
         scale: share of mailboxes and messages.
         workers: processes of this machine, None: one a processor.
         scheduler: address of a Dask scheduler, whose workers do it instead of this machine.
-        sensitivity: vary the uncertain inputs too.
+        decision: draw the uncertain inputs too, a small study of `decide`.
     """
 
     designs: tuple[str, ...] = ()
@@ -70,7 +72,7 @@ class Options:
     workers: int | None = None
     scheduler: str | None = None
     trace: bool = False
-    sensitivity: bool = True
+    decision: bool = True
 
     @property
     def crew(self) -> Workers:
@@ -108,7 +110,7 @@ class Comparison:
         headroom: by design, how much more traffic it carries.
         incidents: by design, what each kind of incident costs.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
-        sensitivity: None when it was not asked for.
+        decision: what a small study says; None when it was not asked for, or of one design.
         folder: where the observations are.
     """
 
@@ -124,7 +126,7 @@ class Comparison:
     headroom: Mapping[str, Headroom]
     incidents: Mapping[str, Mapping[Incident, Loss]]
     sweep: pd.DataFrame | None
-    sensitivity: Sensitivity | None
+    decision: Decision | None
     wall_seconds: float
     peak_rss_bytes: int
     folder: Path
@@ -371,7 +373,7 @@ def run_comparison(
             one, which lives as long as the result.
         progress: called with the stage (a key of cli_compare.STAGES) and its share done.
         options: fields of Options: designs, login_policy, engine, replications, seed, scale,
-            workers, scheduler, trace, sensitivity.
+            workers, scheduler, trace, decision.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.
@@ -402,15 +404,21 @@ def run_comparison(
     runs, metrics, first_stage = _replicate(loaded, chosen, weighed, root, report)
     sweep = _sweep(loaded, chosen, weighed, root, report)
     found = _weighed(loaded, chosen, weighed, runs, metrics, report, folder, begin)
-    sensitivity = None
-    if chosen.sensitivity and len(weighed) > 1:
-        sensitivity = vary_inputs(
-            loaded, weighed, seed=chosen.seed, workers=chosen.crew,
-            progress=lambda share: report("sensitivity", share),
+    decision = None
+    if chosen.decision and len(weighed) > 1:
+        evaluation = prepare(
+            loaded, designs=chosen.designs, policy=chosen.login_policy, seed=chosen.seed
+        )
+        decision = study(
+            evaluation, runs=DECISION_RUNS, draws=DECISION_DRAWS, seed=chosen.seed,
+            folder=folder / "draws", workers=chosen.crew,
+            progress=lambda stage, share: report(
+                "decision", (STAGES.index(stage) + share) / len(STAGES)
+            ),
         )  # fmt: skip
     wall = time.perf_counter() - begin
     return replace(
-        found, first_stage=first_stage, sweep=sweep, sensitivity=sensitivity, wall_seconds=wall,
+        found, first_stage=first_stage, sweep=sweep, decision=decision, wall_seconds=wall,
         _keep=keep,
     )  # fmt: skip
 
@@ -468,7 +476,7 @@ def _weighed(
         headroom=headroom,
         incidents={name: incidents_of(space, each, able) for name, each in weighed.items()},
         sweep=None,
-        sensitivity=None,
+        decision=None,
         wall_seconds=time.perf_counter() - begin,
         peak_rss_bytes=max(run.about["peak_rss_bytes"] for rows in runs.values() for run in rows),
         folder=folder,

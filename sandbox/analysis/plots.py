@@ -61,16 +61,6 @@ class Plots(Canvas):
         height = 1.2 + len(rows) * (0.18 + 0.11 * len(self.designs))
         return self.draw(charts.connections, 1, 1, (9.5, height))
 
-    def sensitivity(self) -> Figure:
-        """The inputs that move the differences between designs most, by metric.
-
-        Raises:
-            ValueError: the comparison has no sensitivity.
-        """
-        if self.comparison.sensitivity is None:
-            raise ValueError("sensitivity: the comparison was made with sensitivity=False")
-        return self.draw(charts.sensitivity, 1, 1, (9.5, 5.2), legend=False)
-
     def sweep(self) -> Figure:
         """Each metric over the values of the scenario's sweep.
 
@@ -91,8 +81,6 @@ class Plots(Canvas):
             "phases": self.phases, "load": self.load, "connections": self.connections,
             "failures": self.failures,
         }  # fmt: skip
-        if self.comparison.sensitivity is not None:
-            found["sensitivity"] = self.sensitivity
         if self.comparison.sweep is not None:
             found["sweep"] = self.sweep
         return found

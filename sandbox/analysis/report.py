@@ -5,23 +5,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from sandbox.analysis.canvas import LANGUAGES
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.decision_charts import decision_images
+from sandbox.analysis.decision_page import decision_sections
+from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.plots import Plots
+from sandbox.analysis.report_page import page_of, write_page
 from sandbox.analysis.sections import ReportSection, sections
 from sandbox.analysis.summary import summarise
 from sandbox.analysis.verdict import verdict
-from sandbox.analysis.wording import Text, same
+from sandbox.analysis.wording import Text
 
 __all__ = ["render_page", "write_report"]
 
 
+FIRST = 4  # lines and sections of a decision: what, how sure, what would change it, what to measure
 WORDS = {
     "kind": Text("MSSanté : comment offrir les méthodes d'authentification sur IMAP et SMTP",
                  "MSSanté: how to offer authentication methods on IMAP and SMTP"),
@@ -49,40 +50,16 @@ class _Images:
         self.found[name, language or "fr"] = f"data:image/svg+xml;base64,{data}"
 
 
-def _part(name: str) -> str:
-    return (files("sandbox.analysis") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _both(text: Text | str) -> Markup:
-    """Return escaped markup that shows the chosen language."""
-    if isinstance(text, str):
-        text = same(text)
-    if text.fr == text.en:
-        return Markup("{}").format(text.fr)
-    return Markup(
-        '<span class="fr" lang="fr">{}</span><span class="en" lang="en">{}</span>'
-    ).format(text.fr, text.en)
-
-
 def render_page(
     comparison: Comparison, images: dict[tuple[str, str], str], parts: Sequence[ReportSection]
 ) -> str:
     """Return the page; `images` are addresses of the figures by (name, language)."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["both"] = _both
     scenario = comparison.scenario
     title = Text(scenario.title, scenario.title_en)
-    return environment.from_string(_part("report.html.j2")).render(
-        title=title,
-        lines=verdict(summarise(comparison)),
-        sections=parts,
-        images=images,
-        text=WORDS,
-        style=Markup(_part("report.css")),  # noqa: S704 (our own file)
-        script=Markup(_part("report.js")),  # noqa: S704 (our own file)
-    )
+    lines = verdict(summarise(comparison))
+    if comparison.decision is not None:
+        lines = [*decision_lines(comparison.decision)[:FIRST], *lines]
+    return page_of(title, WORDS, lines, parts, images)
 
 
 def write_report(comparison: Comparison, folder: Path) -> Path:
@@ -98,7 +75,9 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
         for path in Plots(comparison, language).save(folder / "figures"):
             if path.suffix == ".svg":
                 images.add(path)
-    page = render_page(comparison, images.found, sections(comparison, summarise(comparison)))
-    partial = folder / "report.html.partial"
-    partial.write_text(page, encoding="utf-8")
-    return partial.replace(folder / "report.html")
+    parts = sections(comparison, summarise(comparison))
+    if comparison.decision is not None:
+        parts = [*decision_sections(comparison.decision)[:FIRST], *parts]
+        images.found.update(decision_images(comparison.decision))
+    page = render_page(comparison, images.found, parts)
+    return write_page(page, folder / "report.html")

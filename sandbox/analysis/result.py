@@ -51,9 +51,9 @@ def compare(
         scenario: name of a shipped scenario, path of a file, or a loaded scenario.
         out: folder that keeps the observations; the same call resumes there. None: a temporary
             one, which lives as long as the result.
-        progress: called with the stage (comparison, sweep, sensitivity) and its share done.
+        progress: called with the stage (comparison, sweep, headroom, decision) and its share done.
         options: fields of comparison.Options: designs, login_policy, engine, replications, seed,
-            scale, workers, scheduler, trace, sensitivity.
+            scale, workers, scheduler, trace, decision.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.

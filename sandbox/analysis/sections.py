@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.analysis import tables, tables_costs, tables_inputs, tables_load
-from sandbox.analysis.caveats import UNCERTAIN
 from sandbox.analysis.grid import Table, head, words
 from sandbox.analysis.wording import (
     MEASURES,
@@ -186,11 +185,11 @@ METHOD_NOTES = [
          "d'autres jours, les mêmes sous chaque design : les intervalles disent le hasard de "
          "l'échantillon (trop étroits pour ce qui tient à quelques grands sites, d'où un calcul "
          "sans intervalle de qui peut se connecter). L'incertitude des entrées n'y est jamais "
-         "mêlée : la sensibilité et les vues basse et haute des coûts la montrent.",
+         "mêlée : la décision et les vues basse et haute des coûts la montrent.",
          "Each replication draws other people (who has which software, which firewall) and other "
          "days, the same under each design: intervals tell the chance of sampling (too narrow for "
          "what hangs on few large sites: who can connect is computed, without interval). The "
-         "uncertainty of inputs is never mixed in: sensitivity and the low and high views of "
+         "uncertainty of inputs is never mixed in: the decision and the low and high views of "
          "costs show it."),
     Text("Familles de comparaisons : pour chaque mesure, toutes les paires de designs, jugées "
          "ensemble à 95 % (Bonferroni). Les mesures sont des familles distinctes : sur vingt, "
@@ -313,7 +312,6 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportS
             tables=[tables_costs.migration_totals(summary),
                     tables_costs.migration_table(summary)],
         ))  # fmt: skip
-    found.append(_sensitivity(comparison, summary))
     if len(comparison.designs) > 1:
         found.append(ReportSection("pairs", Text("Écarts appariés", "Paired differences"),
                              tables=[tables.pair_table(summary)], folded=True))  # fmt: skip
@@ -328,30 +326,3 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportS
         code=command(comparison),
     ))  # fmt: skip
     return found
-
-
-def _sensitivity(comparison: Comparison, summary: Mapping[str, Any]) -> ReportSection:
-    title = Text("Sensibilité aux valeurs incertaines", "Sensitivity to uncertain inputs")
-    found = comparison.sensitivity
-    if found is None:
-        return ReportSection("sensitivity", title, [Text(
-            "Non calculée pour ce rapport : le classement n'a pas été éprouvé.",
-            "Not computed for this report: the ranking was not put to the test.")])  # fmt: skip
-    tried = {swing.key for swing in found.swings}
-    weak = {r["key"] for r in summary["assumptions"] if r["knowledge"] in UNCERTAIN}
-    paragraphs = [say(
-        "{k} entrées vont à leurs deux bornes, une à la fois, sur un échantillon de {n} accès et "
-        "une semaine, mêmes tirages. Les effets conjoints ne sont pas explorés, et {rest} entrées "
-        "incertaines (avis d'expert et valeurs provisoires) ne sont pas essayées.",
-        "{k} inputs go to both ends of their range, one at a time, on a sample of {n} accesses and "
-        "one week, same draws. Joint effects are not explored, and {rest} uncertain inputs (expert "
-        "guesses and placeholders) are not tried.",
-        k=count(len(tried)), n=count(found.accesses), rest=count(len(weak - tried)))]  # fmt: skip
-    if found.left_out:
-        paragraphs.append(say(
-            "Bornes impossibles à essayer : {k}.", "Ends that could not be tried: {k}.",
-            k=", ".join(sorted(found.left_out))))  # fmt: skip
-    return ReportSection("sensitivity", title, paragraphs, [_picture("sensitivity", Text(
-        "Les douze entrées qui déplacent le plus les écarts entre designs.",
-        "The twelve inputs that move the gaps between designs most."))],
-        [tables_inputs.sensitivity_table(comparison, summary)], folded=True)  # fmt: skip

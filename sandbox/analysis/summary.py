@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.decision_summary import summarise_decision
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.incidents import Loss
 from sandbox.analysis.metrics import METRICS, latency, mean_latency
@@ -175,8 +176,8 @@ def _migration(comparison: Comparison) -> dict[str, Any]:
 
 def assumptions(comparison: Comparison) -> list[dict[str, Any]]:
     """Return every input with the value used, its range, its state of knowledge, its source."""
-    tree = comparison.scenario.model_dump(mode="json")
-    rows = []
+    tree, calibrated = comparison.scenario.model_dump(mode="json"), comparison.scenario.calibration
+    rows: list[dict[str, Any]] = []
     for key, row in inputs().items():
         node: Any = tree
         for part in key.split("."):
@@ -189,6 +190,8 @@ def assumptions(comparison: Comparison) -> list[dict[str, Any]]:
             "unit": row.unit, "knowledge": row.knowledge if value == row.value else "scenario",
             "source": row.source.title, "url": row.source.url, "note": row.note,
         })  # fmt: skip
+        if calibrated is not None and calibrated.inputs.get(key) == value:
+            rows[-1] |= {"knowledge": "calibrated", "source": calibrated.machine, "url": ""}
     if uses_listed_operators(comparison.scenario):
         rows += [
             {
@@ -248,7 +251,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
     sent = [
         int(run.tables["sessions"].query("protocol == 'smtp'")["sessions"].sum()) for run in first
     ]
-    sensitivity, stage = comparison.sensitivity, comparison.first_stage
+    decision, stage = comparison.decision, comparison.first_stage
     return {
         "scenario": comparison.scenario.name,
         "seed": comparison.options.seed,
@@ -269,18 +272,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
         "paired": comparison.paired,
         "sweep": [] if comparison.sweep is None else comparison.sweep.to_dict("records"),
         "migration": _migration(comparison),
-        "sensitivity": None if sensitivity is None else {
-            "accesses": sensitivity.accesses,
-            "base": sensitivity.base,
-            "inputs_varied": len({swing.key for swing in sensitivity.swings}),
-            "ranking_changes": [
-                {"key": swing.key, "end": swing.end, "value": swing.value,
-                 "metrics": list(swing.changes)}
-                for swing in sensitivity.swings
-                if swing.changes
-            ],
-            "left_out": sensitivity.left_out,
-        },
+        "decision": None if decision is None else summarise_decision(decision),
         "assumptions": assumptions(comparison),
     }  # fmt: skip
 

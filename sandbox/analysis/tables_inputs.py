@@ -1,4 +1,4 @@
-"""Tables of inputs: sensitivity, sweep, every assumption."""
+"""Tables of inputs: sweep, every assumption."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from sandbox.analysis.charts import (
     swept_metrics,
 )
 from sandbox.analysis.grid import Cell, Table, design_names, head, words
-from sandbox.analysis.influence import influences
 from sandbox.analysis.metrics import COMPARED
 from sandbox.analysis.wording import (
     KNOWLEDGE,
     NOTHING,
     Text,
     decimal,
-    difference,
     measure,
     same,
     say,
@@ -27,46 +25,8 @@ if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
 __all__ = [
-    "assumption_table", "sensitivity_table", "sweep_table"
+    "assumption_table", "decimal_plain", "sweep_table"
 ]  # fmt: skip
-
-MOST_INPUTS = 12
-
-
-def sensitivity_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
-    """Inputs that change a ranking, and the most influential."""
-    found = comparison.sensitivity
-    assert found is not None
-    facts = {row["key"]: row for row in summary["assumptions"]}
-    ranked = influences(found)
-    shown = [item for number, item in enumerate(ranked) if item.changed or number < MOST_INPUTS]
-    rows = []
-    for item in shown:
-        row = facts.get(item.key, {"unit": "", "knowledge": "placeholder", "note": ""})
-        ends = [decimal_plain(item.ends.get(end)) for end in ("low", "high")]
-        rows.append([
-            Cell(same(item.key), "head", note=row["note"]),
-            words(say("{low} à {high} {unit}", "{low} to {high} {unit}", low=ends[0], high=ends[1],
-                      unit=unit(row["unit"]))),
-            words(KNOWLEDGE[row["knowledge"]]),
-            *(Cell(_move(item.moves[metric], metric, changed=metric in item.changed),
-                   order=item.moves[metric], tag="full" if metric in item.changed else "")
-              for metric in found.base),
-        ])  # fmt: skip
-    return Table(
-        Text("Plus grand déplacement d'un écart entre deux designs quand l'entrée va d'une borne à "
-             "l'autre. ⇄ : l'ordre des designs change de plus que le seuil utile.",
-             "Largest move of a gap between two designs when the input goes from end to end. "
-             "⇄: the order of designs changes by more than what matters."),
-        [Text("Entrée", "Input"), Text("Plage", "Range"), Text("Connaissance", "Knowledge"),
-         *(Text(COMPARED[m].french, COMPARED[m].english) for m in found.base)],
-        rows, tool="sensitivity",
-    )  # fmt: skip
-
-
-def _move(value: float, metric: str, *, changed: bool) -> Text:
-    text = difference(value, COMPARED[metric].unit)
-    return Text(f"⇄ {text.fr}", f"⇄ {text.en}") if changed else text
 
 
 def decimal_plain(value: float | str | None) -> Text:

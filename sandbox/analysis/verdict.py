@@ -6,11 +6,11 @@ Reads only what `summary.json` holds, so that a reader can check every line agai
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox.analysis.caveats import cost_text, provisional, ranking_text
 from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS
+from sandbox.analysis.report_page import Line
 from sandbox.analysis.standing import (
     FULL,
     PARTS,
@@ -37,15 +37,7 @@ from sandbox.analysis.wording import (
     signed,
 )
 
-__all__ = ["Line", "verdict"]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line: what it is about, and what the numbers say."""
-
-    topic: Text
-    text: Text
+__all__ = ["verdict"]
 
 
 def _join(parts: Sequence[Text]) -> Text:

@@ -12,7 +12,7 @@ class Criterion:
     """One thing that less of is better.
 
     Attributes:
-        unit: share, s, euros a year or person-hours a year.
+        unit: share, s, s a day (of a person who works), euros a year or person-hours a year.
         threshold: a smaller difference means nothing to a decision, in the unit.
         simulated: by the engine; else in closed form, exactly.
     """
@@ -31,7 +31,7 @@ CRITERIA: dict[str, Criterion] = {
         Criterion("yearly_cost", "euros a year", 10_000.0, simulated=False),
         Criterion("incident_hours", "person-hours a year", 100.0, simulated=False),
         Criterion("failure_share", "share", 0.0005, simulated=True),
-        Criterion("user_wait", "s", 0.1, simulated=True),
+        Criterion("person_wait", "s a day", 0.5, simulated=True),
         Criterion("machine_latency", "s", 0.005, simulated=True),
     )
 }

@@ -52,7 +52,7 @@ __all__ = ["ACCESSES", "Base", "base_of", "dialogue_class", "simulate"]
 
 Floats = NDArray[np.float64]
 METHODS = tuple(Method)
-ACCESSES = 128  # of each method; robots look and send far more often
+ACCESSES = 256  # of each method; robots look and send far more often
 ROBOTS = 32
 TRIES = 8  # accesses drawn for one that can connect
 CORES, PLENTY = 256, np.array([NEVER], dtype=np.int64)
@@ -284,22 +284,26 @@ def simulate(
         model = build_model(space, each.design, each.policy, capacity=_capacity(each.design),
                             dns_miss=miss)  # fmt: skip
         runs[kind] = fast.run(model)
-    return _metrics([runs[kind] for kind in alike], worth)
+    people = sum(able[n] for n, cell in enumerate(cells) if cell.software != "robot")
+    return _metrics([runs[kind] for kind in alike], worth, float(people))
 
 
-def _metrics(records: Sequence[Record], worth: Floats) -> dict[str, Floats]:
-    """Return shares of failures and mean times at the common mix of methods of all candidates."""
+def _metrics(records: Sequence[Record], worth: Floats, people: float) -> dict[str, Floats]:
+    """Return shares of failures, what a person waits a day, machine latency at a common mix.
+
+    What a person waits is a sum, not a mean over logins: a dialogue that a design adds to logins
+    that nobody waited for would lower such a mean.
+    """
     rows = np.array([[group_of(p, m) for m in METHODS] for p in Protocol])
     logins = np.stack([r.login_count[0][rows].sum(axis=0) for r in records]) * worth[:, None]
     times = np.stack([r.login_time[0][rows].sum(axis=0) for r in records]) * worth[:, None] / 1e9
     failed = np.stack([r.failures[rows].sum(axis=(0, 2)) for r in records]) * worth
-    attempts = logins[:, :, 0].sum(axis=1) + failed.sum(axis=1)
-    found = {"failure_share": failed.sum(axis=1) / np.maximum(attempts, 1e-12)}
-    for column, name in ((1, "user_wait"), (0, "machine_latency")):
-        mine = logins[:, :, column]
-        known = (mine > 0).all(axis=0)
-        mix = mine.sum(axis=0) * known
-        means = times[:, :, column] / np.maximum(mine, 1e-12)
-        found[name] = (means * mix).sum(axis=1) / mix.sum() if mix.sum() > 0 else np.full(
-            len(records), math.nan)  # fmt: skip
-    return found
+    machine = logins[:, :, 0]
+    attempts = machine.sum(axis=1) + failed.sum(axis=1)
+    mix = machine.sum(axis=0) * (machine > 0).all(axis=0)
+    means = times[:, :, 0] / np.maximum(machine, 1e-12)
+    return {
+        "failure_share": failed.sum(axis=1) / np.maximum(attempts, 1e-12),
+        "person_wait": times[:, :, 1].sum(axis=1) / max(people, 1e-12),
+        "machine_latency": (means * mix).sum(axis=1) / max(float(mix.sum()), 1e-12),
+    }

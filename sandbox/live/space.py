@@ -182,10 +182,20 @@ class LiveSpace:
         return self._own[operator].running
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
-        """Run a coroutine on the loop of the operators of this process; return what it gives."""
-        (crew,) = self._crews
-        assert isinstance(crew, Crew), "operators have processes of their own"
-        return crew.loop.run(work, timeout)
+        """Run a coroutine on the loop of the operators of this process; return what it gives.
+
+        Raises:
+            UserError: they have processes of their own.
+        """
+        for crew in self._crews:
+            if isinstance(crew, Crew):
+                return crew.loop.run(work, timeout)
+        work.close()
+        raise UserError(
+            "les opérateurs ont leurs propres processus",
+            "operators have processes of their own",
+            where="run",
+        )
 
     def observations(self, design: str) -> Observations:
         """Return what operators saw of a design until now, in the tables of a simulated run.

@@ -132,7 +132,7 @@ class Replay:
         names = tuple(dict.fromkeys(name.partition("/")[0] for name in self.found))
         options = Options(
             designs=names, login_policy=wanted.login_policy, engine="live", replications=1,
-            seed=wanted.seed, scale=wanted.scale, sensitivity=False,
+            seed=wanted.seed, scale=wanted.scale, decision=False,
         )  # fmt: skip
         runs = {name: [each.observations] for name, each in self.found.items()}
         compared = compare_runs(self.scenario, options, runs, folder)

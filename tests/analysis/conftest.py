@@ -10,8 +10,11 @@ import pytest
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.metrics import COMPARED
 from sandbox.analysis.result import compare
-from sandbox.analysis.sensitivity import RANKED, Sensitivity, Swing
+from sandbox.decision.evaluation import prepare
+from sandbox.decision.study import Decision, study
 from sandbox.space.compatibility import Compatibility
+from sandbox.space.loader import load_scenario
+from sandbox.workers.spread import Workers
 
 DESIGNS = ("single-endpoint", "multi-port")
 
@@ -24,29 +27,24 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
         designs=DESIGNS,
         replications=2,
         scale=0.25,
-        sensitivity=False,
+        decision=False,
         workers=1,
         out=tmp_path_factory.mktemp("small"),
     )
 
 
-def _swing(key: str, end: str, wait: float, changes: tuple[str, ...]) -> Swing:
-    results = {m: dict.fromkeys(DESIGNS, 0.1) for m in RANKED}
-    results["user_wait"] = {DESIGNS[0]: 10.0, DESIGNS[1]: 10.0 + wait}
-    return Swing(key, end, 0.5, results, changes)
+@pytest.fixture(scope="session")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Decision:
+    """A decision between the two designs on a few factors."""
+    whole = prepare(load_scenario("demo"), designs=DESIGNS)
+    names = ("login_policy", "products.lps", "incidents.deployment", "costs.endpoint_year")
+    kept = [each for each in whole.factors if each.key.startswith(names)]
+    return study(replace(whole, factors=tuple(kept)), runs=8, draws=512, workers=Workers(1))
 
 
 @pytest.fixture(scope="session")
-def varied(small: Comparison) -> Comparison:
-    """The small comparison with a sensitivity and a sweep, made by hand."""
-    base = {m: dict.fromkeys(DESIGNS, 0.1) for m in RANKED}
-    base["user_wait"] = {DESIGNS[0]: 10.0, DESIGNS[1]: 11.0}
-    swings = (
-        _swing("policies.session_seconds", "low", 1.5, ()),
-        _swing("policies.session_seconds", "high", 4.0, ()),
-        _swing("network.dns_miss", "low", -1.0, ("user_wait",)),
-        _swing("network.dns_miss", "high", 1.0, ()),
-    )
+def varied(small: Comparison, decided: Decision) -> Comparison:
+    """The small comparison with a decision, and a sweep made by hand."""
     rows = [
         {"key": "populations.liberal.port_blocked", "value": value, "label": f"{value:.0%}",
          "design": design, "metric": metric,
@@ -57,7 +55,7 @@ def varied(small: Comparison) -> Comparison:
     ]  # fmt: skip
     return replace(
         small,
-        sensitivity=Sensitivity(base, swings, 400, {"costs.editors low": "impossible"}),
+        decision=decided,
         sweep=pd.DataFrame(rows),
     )
 

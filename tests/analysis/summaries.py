@@ -43,7 +43,7 @@ def summary(
     causes: Mapping[str, Mapping[str, float]] | None = None,
     policies: Mapping[str, str] | None = None,
     scale: float = 1.0,
-    sensitivity: dict[str, Any] | None = None,
+    decision: dict[str, Any] | None = None,
     headroom: Mapping[str, tuple[float, str, str]] | None = None,
     assumptions: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def summary(
         "scenario": "essai", "seed": 1, "scale": scale, "engine": "fast",
         "first_stage": None, "replications": replications, "messages": 1000, "sessions": 5000,
         "designs": designs,
-        "paired": paired, "sensitivity": copy.deepcopy(sensitivity),
+        "paired": paired, "decision": copy.deepcopy(decision),
         "assumptions": assumptions if assumptions is not None else [
             {"key": "costs.day_rate", "knowledge": "published"},
             {"key": "methods.ecps.never", "knowledge": "placeholder"},

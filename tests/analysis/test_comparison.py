@@ -31,7 +31,7 @@ DESIGNS = ("single-endpoint", "multi-endpoint", "multi-port", "multi-endpoint-sn
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     return compare(
         "demo", out=tmp_path_factory.mktemp("demo"), replications=2, scale=SCALE, workers=1,
-        sensitivity=False,
+        decision=False,
     )  # fmt: skip
 
 
@@ -152,9 +152,7 @@ def test_the_frame_and_the_table_hold_every_metric(demo: Comparison) -> None:
 
 
 def test_the_same_call_gives_the_same_figures_from_what_is_kept(demo: Comparison) -> None:
-    again = compare(
-        "demo", out=demo.folder, replications=2, scale=SCALE, workers=1, sensitivity=False
-    )
+    again = compare("demo", out=demo.folder, replications=2, scale=SCALE, workers=1, decision=False)
     assert again.frame.equals(demo.frame)
 
 
@@ -200,7 +198,7 @@ def test_a_sweep_gives_a_row_for_each_value_design_and_metric() -> None:
                   "labels": ["none", "most"]},
         "compare": ["multi-port"],
     }  # fmt: skip
-    found = compare(parse_scenario(tree, "swept"), replications=1, workers=1, sensitivity=False)
+    found = compare(parse_scenario(tree, "swept"), replications=1, workers=1, decision=False)
     assert found.sweep is not None
     kept_out = found.sweep.query("metric == 'cannot_connect'").set_index("label")["result"]
     assert kept_out["none"] < kept_out["most"]
@@ -210,7 +208,7 @@ def test_a_sweep_gives_a_row_for_each_value_design_and_metric() -> None:
 def test_a_small_space_is_its_own_first_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "FIRST_STAGE", 3)
     monkeypatch.setattr(comparison, "_needed", lambda _metrics, _share: 4)
-    found = compare(small_scenario(), workers=1, sensitivity=False)
+    found = compare(small_scenario(), workers=1, decision=False)
     assert found.first_stage is not None
     assert found.first_stage.share == 1
     assert {len(runs) for runs in found.first_stage.runs.values()} == {3}
@@ -221,7 +219,7 @@ def test_samples_of_a_large_space_say_how_many_it_takes(monkeypatch: pytest.Monk
     monkeypatch.setattr(comparison, "FIRST_STAGE", 3)
     monkeypatch.setattr(comparison, "FIRST_ACCESSES", 25)
     monkeypatch.setattr(comparison, "_needed", lambda _metrics, _share: 1)
-    found = compare(small_scenario(), workers=1, sensitivity=False)
+    found = compare(small_scenario(), workers=1, decision=False)
     stage = found.first_stage
     assert stage is not None
     assert stage.share == pytest.approx(25 / len(found.space.accesses))
@@ -252,7 +250,7 @@ def test_an_option_that_cannot_be_is_refused(options: dict[str, Any], words: str
 
 
 def test_a_temporary_folder_lives_as_long_as_the_result() -> None:
-    found = compare(small_scenario(), replications=1, workers=1, sensitivity=False)
+    found = compare(small_scenario(), replications=1, workers=1, decision=False)
     folder = Path(found.folder)
     assert (folder / "observations").is_dir()
     del found

@@ -15,7 +15,6 @@ from matplotlib.text import Text
 from sandbox.analysis import charts, charts_time
 from sandbox.analysis.canvas import OWN, colours, render
 from sandbox.analysis.comparison import Comparison
-from sandbox.analysis.influence import influences
 from sandbox.analysis.plots import Plots
 from sandbox.space.designs import BUILT_IN
 
@@ -26,11 +25,11 @@ def words(figure: Figure) -> str:
     return " ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "sensitivity", "sweep"])
+@pytest.mark.parametrize("name", [*FIGURES, "sweep"])
 def test_a_figure_speaks_the_language_asked_for(varied: Comparison, name: str) -> None:
     french, english = (words(getattr(Plots(varied, lang), name)()) for lang in ("fr", "en"))
     assert french != english
-    assert "Un seul endpoint" in french or name == "sensitivity"
+    assert "Un seul endpoint" in french
     assert "Un seul endpoint" not in english
 
 
@@ -84,7 +83,7 @@ def test_saving_writes_each_figure_as_png_and_svg(alone: Comparison, tmp_path: P
     assert all(path.stat().st_size > 1000 for path in paths)
 
 
-@pytest.mark.parametrize("name", ["sensitivity", "sweep"])
+@pytest.mark.parametrize("name", ["sweep"])
 def test_a_figure_of_what_was_not_computed_is_refused(small: Comparison, name: str) -> None:
     with pytest.raises(ValueError, match=name):
         getattr(Plots(small), name)()
@@ -145,17 +144,6 @@ def test_the_week_begins_on_monday_and_holds_every_connection(small: Comparison)
     # The demonstration begins on a Sunday: its first minutes are hour 144 of the week.
     first = sum(float(frame[frame["minute"] < 60]["sessions"].sum()) for frame in load) / len(load)
     assert float(profile.loc[144].sum()) * 60 == pytest.approx(first)
-
-
-def test_inputs_that_change_the_ranking_come_first_then_those_that_move_most(
-    varied: Comparison,
-) -> None:
-    assert varied.sensitivity is not None
-    first, second = influences(varied.sensitivity)
-    assert (first.key, first.changed) == ("network.dns_miss", frozenset({"user_wait"}))
-    assert first.moves["user_wait"] == pytest.approx(2.0)
-    assert second.moves["user_wait"] == pytest.approx(3.0)
-    assert second.ends == {"low": 0.5, "high": 0.5}
 
 
 def test_a_sweep_shows_only_the_metrics_that_it_moves(varied: Comparison) -> None:

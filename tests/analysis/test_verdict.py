@@ -165,23 +165,11 @@ def test_designs_whose_samples_overlap_share_the_lead_in_headroom() -> None:
     assert leaders(found)["headroom"] == {"a", "b"}
 
 
-def test_a_ranking_that_no_input_changes_holds_for_what_was_tried() -> None:
-    tried = {"accesses": 1500, "inputs_varied": 109, "ranking_changes": []}
-    said = line(summary({"a": {}, "b": {}}, sensitivity=tried), "Le classement tient-il")
-    assert said.startswith("Oui pour ce qui a été essayé : 109 entrées")
-    assert "pour 1 incertaines" in said
-
-
-def test_a_ranking_that_inputs_change_names_them_most_metrics_first() -> None:
-    changes = [
-        {"key": "x.one", "end": "low", "value": 0.0, "metrics": ["user_wait"]},
-        {"key": "y.two", "end": "low", "value": 0.0, "metrics": ["user_wait", "failure_share"]},
-        {"key": "x.one", "end": "high", "value": 1.0, "metrics": ["user_wait"]},
-    ]
-    tried = {"accesses": 1500, "inputs_varied": 109, "ranking_changes": changes}
-    said = line(summary({"a": {}, "b": {}}, sensitivity=tried), "Le classement tient-il")
-    assert "2 changent l'ordre" in said
-    assert "(y.two, x.one)" in said
+def test_the_ranking_is_as_likely_as_the_draws_say() -> None:
+    drawn = {"recommended": "b", "draws": 2048, "designs": {"b": {"probability_best": 0.62}}}
+    said = line(summary({"a": {}, "b": {}}, decision=drawn), "Le classement tient-il")
+    assert "probabilité de 62,0" in said
+    assert "2\u202f048 tirages" in said
 
 
 def test_a_ranking_that_was_not_tried_is_unknown() -> None:

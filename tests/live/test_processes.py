@@ -79,6 +79,12 @@ def test_each_operator_has_a_process_of_its_own(space: LiveSpace) -> None:
     assert all(map(is_alive, pids(space.sheet)))
 
 
+def test_nothing_of_an_operator_is_in_the_process_of_the_space(space: LiveSpace) -> None:
+    assert space.operators == {}
+    with pytest.raises(UserError, match="operators have processes of their own"):
+        space.run(asyncio.sleep(0))
+
+
 def test_mail_goes_from_one_to_the_other_and_both_are_observed(space: LiveSpace) -> None:
     sheet = space.sheet
     (sender, *_), (recipient, *_) = addresses(sheet, 0), addresses(sheet, 1)

@@ -1,0 +1,109 @@
+"""`mss-sandbox decide`: which design, how sure, what to measure first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from sandbox.analysis.bars import bars
+from sandbox.analysis.decide import decide as run_decision
+from sandbox.analysis.decision_words import decision_lines
+from sandbox.space.errors import EXIT_INTERRUPTED, UserError
+from sandbox.workers.options import crew_of, workers_options
+
+__all__ = ["decide"]
+
+STAGES = {
+    "engine": "Moteur / Engine",
+    "draws": "Tirages / Draws",
+    "indices": "Indices / Indices",
+}
+
+
+def _runs(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:
+    if value == "auto":
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise UserError(
+            "attendu un nombre entier, ou auto",
+            "must be a whole number or auto",
+            where=f"--runs {value}",
+        ) from None
+
+
+@click.command()
+@click.argument("scenario", default="aout-2021")
+@click.option(
+    "--runs",
+    default="auto",
+    show_default=True,
+    callback=_runs,
+    help="Tirages complets, moteur compris, ou auto. / Whole draws, engine included, or auto.",
+)
+@click.option(
+    "--design",
+    "designs",
+    multiple=True,
+    help="Architecture à comparer, répétable. / Design to compare, repeatable.",
+)
+@click.option(
+    "--policy",
+    metavar="NAME|all",
+    help="Règle de connexion ; all : la choisir aussi ; défaut : tirée. / Login policy; all: choose"
+    " it too; default: drawn.",
+)
+@click.option(
+    "--ranges",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV de plages (key, low, high, mode, law, expert). / CSV of ranges.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Graine de tous les tirages. / Seed of all draws.",
+)
+@workers_options
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Dossier de sortie ; défaut : out/SCÉNARIO. / Output folder.",
+)
+def decide(
+    scenario: str, runs: int | None, designs: tuple[str, ...], policy: str | None,
+    ranges: Path | None, seed: int, workers: int | None, backend: str, scheduler: str | None,
+    out: Path | None,
+) -> None:  # fmt: skip
+    """Dit que choisir, avec quelle chance d'avoir raison. / Says what to choose, how surely.
+
+    Toutes les entrées que personne n'a mesurées sont tirées ensemble. / Draws every input that
+    nobody measured jointly, weighs the designs, says under which conditions each is best and what
+    to measure first. Interrupted, it keeps finished draws: the same command resumes.
+    """
+    crew = crew_of(workers, backend, scheduler)
+    folder = out or Path("out") / Path(scenario).stem
+    try:
+        with bars(STAGES) as progress:
+            result = run_decision(
+                scenario, designs=designs, policy=policy, ranges=ranges, runs=runs, seed=seed,
+                workers=crew.count, scheduler=crew.scheduler, out=folder, progress=progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        click.echo(
+            "mss-sandbox: interrompu, les tirages finis sont gardés ; la même commande reprend"
+            " / interrupted, finished draws are kept; the same command resumes",
+            err=True,
+        )
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+    console = Console(width=max(80, min(Console().width, 100)), highlight=False)
+    for line in decision_lines(result.found):
+        console.print(f"\n[bold]{line.topic.fr} / {line.topic.en}[/bold]")
+        console.print(line.text.fr, markup=False)
+        console.print(line.text.en, markup=False, style="dim")
+    path = result.report(folder)
+    click.echo(f"\n{path}")

@@ -1,0 +1,320 @@
+"""`decision.html`: a decision on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sandbox.analysis.decision_charts import decision_images
+from sandbox.analysis.decision_words import (
+    CRITERION_NAMES,
+    amount,
+    candidate_name,
+    decision_lines,
+    factor_name,
+    gap_text,
+    measure_text,
+    points,
+    rule_text,
+)
+from sandbox.analysis.grid import Cell, Table, head, words
+from sandbox.analysis.report_page import page_of, write_page
+from sandbox.analysis.sections import ReportPicture, ReportSection
+from sandbox.analysis.tables_inputs import decimal_plain
+from sandbox.analysis.wording import (
+    KNOWLEDGE,
+    NOTHING,
+    Text,
+    count,
+    interval,
+    percent,
+    same,
+    say,
+    unit,
+)
+from sandbox.decision.criteria import CRITERIA
+from sandbox.decision.factors import Factor
+from sandbox.decision.study import Decision, Driver
+
+__all__ = ["decision_sections", "write_decision"]
+
+MOST = 25
+WORDS = {
+    "kind": Text("MSSanté : que choisir pour offrir les méthodes d'authentification, et que "
+                 "mesurer d'abord",
+                 "MSSanté: what to choose to offer the authentication methods, and what to measure "
+                 "first"),
+    "verdict": Text("La décision", "The decision"),
+    "contents": Text("Sommaire", "Contents"),
+    "numbers": Text("Les nombres :", "The numbers:"),
+    "filter": Text("Filtrer :", "Filter:"),
+    "made": Text("Écrit par mss-sandbox decide : chaque phrase et chaque figure viennent des "
+    "nombres "
+                 "de decision.json.",
+                 "Written by mss-sandbox decide: every sentence and figure comes from the numbers "
+                 "of "
+                 "decision.json."),
+}  # fmt: skip
+
+
+def _picture(name: str, caption: Text) -> ReportPicture:
+    return ReportPicture(name, caption, say(
+        "Figure : {c} Les mêmes nombres sont dans les tableaux.",
+        "Figure: {c} The same numbers are in the tables.", c=caption))  # fmt: skip
+
+
+def _standing_table(decision: Decision) -> Table:
+    rows = []
+    for name in decision.names:
+        each, choice = decision.choice.together[name], decision.choice
+        central = choice.central_weights[name]
+        heavy = sorted(central, key=lambda k: -central[k])[:2]
+        rows.append([
+            head(candidate_name(decision, name)),
+            Cell(percent(each.probability), order=each.probability,
+                 tag="best" if name == choice.recommended else ""),
+            Cell(interval(percent(each.interval[0]), percent(each.interval[1]))),
+            Cell(percent(choice.equal_weights[name]), order=choice.equal_weights[name]),
+            Cell(points(each.regret), order=each.regret),
+            Cell(points(each.regret_p95), order=each.regret_p95),
+            Cell(percent(choice.near[name]), order=choice.near[name]),
+            words(say("{a}, {b}", "{a}, {b}", a=CRITERION_NAMES[heavy[0]],
+                      b=CRITERION_NAMES[heavy[1]]) if heavy else NOTHING),
+        ])  # fmt: skip
+    return Table(
+        Text("Probabilité d'être le meilleur, regret (points sur 100), robustesse : part des "
+             "tirages "
+             "à 5 points du meilleur au plus.",
+             "Probability of being best, regret (points out of 100), robustness: share of draws "
+             "within 5 points of the best."),
+        [Text("Architecture", "Design"), Text("Meilleure", "Best"), Text("IC 95 %", "95% interval"),
+         Text("à poids égaux", "at equal weights"), Text("Regret moyen", "Mean regret"),
+         Text("Regret, 95 %", "Regret, 95%"), Text("Proche du meilleur", "Near the best"),
+         Text("Pour qui donne du poids à", "For whom gives weight to")],
+        rows,
+    )  # fmt: skip
+
+
+def _criterion_table(decision: Decision) -> Table:
+    rows = []
+    for criterion, standings in decision.choice.by_criterion.items():
+        for name in decision.names:
+            each = standings[name]
+            rows.append([
+                head(CRITERION_NAMES[criterion]), words(candidate_name(decision, name)),
+                Cell(amount(decision.means[criterion][name], criterion)),
+                Cell(percent(each.probability), order=each.probability),
+                Cell(gap_text(each.regret, criterion), order=each.regret),
+                Cell(gap_text(each.regret_p95, criterion), order=each.regret_p95),
+            ])  # fmt: skip
+    return Table(
+        Text("Par critère : moyenne des tirages, probabilité d'être le meilleur, regret dans "
+             "l'unité "
+             "du critère.",
+             "By criterion: mean over draws, probability of being best, regret in the unit of the "
+             "criterion."),
+        [Text("Critère", "Criterion"), Text("Architecture", "Design"), Text("Moyenne", "Mean"),
+         Text("Meilleure", "Best"), Text("Regret moyen", "Mean regret"),
+         Text("Regret, 95 %", "Regret, 95%")],
+        rows, tool="criteria",
+    )  # fmt: skip
+
+
+def _map_table(decision: Decision) -> Table:
+    rows = [
+        [head(rule_text(rule)), words(candidate_name(decision, rule.candidate)),
+         Cell(percent(rule.probability), order=rule.probability),
+         Cell(percent(rule.coverage), order=rule.coverage)]
+        for rule in decision.map.rules
+    ]  # fmt: skip
+    return Table(
+        say("Carte : sous quelles conditions choisir quoi. Sur {n} tirages neufs elle a raison "
+            "(à un point près) dans {a} des cas ; toujours le même choix, {w}.",
+            "Map: under which conditions to choose what. On {n} fresh draws it is right (within a "
+            "point) in {a} of cases; always the same choice, {w}.",
+            n=count(decision.map.fresh), a=percent(decision.map.accuracy),
+            w=percent(decision.map.without)),
+        [Text("Si", "If"), Text("alors", "then"), Text("Raison", "Right"),
+         Text("Part des tirages", "Share of draws")],
+        rows,
+    )  # fmt: skip
+
+
+def _index(driver: Driver, field: str) -> Text:
+    index = driver.index
+    if index is None or not index.known:
+        return NOTHING
+    middle, half = getattr(index, field), getattr(index, f"{field}_half")
+    return say("{v} ± {h}", "{v} ± {h}", v=percent(middle), h=percent(half))
+
+
+def _driver_table(decision: Decision) -> Table:
+    by_index = sorted(decision.drivers, key=lambda d: -(d.index.total if d.index else 0.0))
+    shown = list(dict.fromkeys([
+        *(d.factor.key for d in decision.drivers[:MOST]),
+        *(d.factor.key for d in by_index[:MOST] if d.index),
+    ]))[:MOST]  # fmt: skip
+    facts = {d.factor.key: d for d in decision.drivers}
+    rows = []
+    for key in shown:
+        each = facts[key]
+        widest = max(
+            CRITERIA,
+            key=lambda c, d=each: (  # type: ignore[misc]
+                d.by_criterion[c].clear / CRITERIA[c].threshold
+            ),
+        )
+        own = each.by_criterion[widest].clear
+        rows.append([
+            Cell(factor_name(key), "head", note=key if factor_name(key).en != key else ""),
+            words(KNOWLEDGE[each.factor.members[0].knowledge]),
+            Cell(_index(each, "first"), order=each.index.first if each.index else None),
+            Cell(_index(each, "total"), order=each.index.total if each.index else None),
+            Cell(points(each.gain.clear), order=each.gain.clear),
+            words(say("{x} ({c})", "{x} ({c})", x=gap_text(own, widest),
+                      c=CRITERION_NAMES[widest]) if own > 0 else NOTHING),
+        ])  # fmt: skip
+    return Table(
+        Text("Ce qui déplace l'écart entre les deux premiers (indices de Sobol', intervalle à 95 "
+             "%) et "
+             "ce que vaut de le savoir (EVPPI). Un tiret : écarté au criblage (Morris), ou "
+             "intervalle "
+             "trop large pour un nombre.",
+             "What moves the gap between the first two (Sobol' indices, 95% interval) and what "
+             "knowing "
+             "it is worth (EVPPI). A dash: screened out (Morris), or an interval too wide for a "
+             "number."),
+        [Text("Entrée", "Input"), Text("Connaissance", "Knowledge"),
+         Text("Indice 1er ordre", "First index"), Text("Indice total", "Total index"),
+         Text("Vaut, ensemble", "Worth, together"),
+         Text("Vaut, où elle compte le plus", "Worth, where it counts most")],
+        rows, tool="drivers",
+    )  # fmt: skip
+
+
+def _measure_table(decision: Decision) -> Table:
+    rows = [
+        [head(same(str(place + 1))), words(measure_text(each)),
+         Cell(points(each.gain.mean), order=each.gain.mean),
+         Cell(interval(points(each.gain.mean - each.gain.half),
+                       points(each.gain.mean + each.gain.half)))]
+        for place, each in enumerate(decision.measure_first)
+    ]  # fmt: skip
+    return Table(
+        Text("Mesurer d'abord ; le nombre d'observations laisse un dixième de la variance.",
+             "Measure first; the number of observations leaves a tenth of the variance."),
+        [Text("Rang", "Rank"), Text("Quoi, combien, où", "What, how many, where"),
+         Text("Gain attendu", "Expected gain"), Text("IC 95 %", "95% interval")],
+        rows,
+    )  # fmt: skip
+
+
+def _law(factor: Factor, place: int) -> Text:
+    member = factor.members[place]
+    if member.choices:
+        return same(" | ".join(member.choices))
+    parts = []
+    for each in member.ranges:
+        law = ("Dirichlet" if factor.family else {"pert": "PERT", "uniform": "uniforme"}[each.law],
+               "Dirichlet" if factor.family else {"pert": "PERT", "uniform": "uniform"}[each.law
+               ])  # fmt: skip
+        who = f" ({each.expert})" if each.expert else ""
+        parts.append(say("{l} {low} – {mode} – {high}{who}", "{l} {low} – {mode} – {high}{who}",
+                         l=Text(*law), low=decimal_plain(each.low), mode=decimal_plain(each.mode),
+                         high=decimal_plain(each.high), who=who))  # fmt: skip
+    return Text(" ; ".join(p.fr for p in parts), "; ".join(p.en for p in parts))
+
+
+def _range_table(decision: Decision) -> Table:
+    rows = [
+        [Cell(same(member.key), "head"), words(_law(factor, place)), words(unit(member.unit)),
+         Cell(KNOWLEDGE[member.knowledge], "words", tag=member.knowledge.replace(" ", "-")),
+         words(same(factor.key) if len(factor.keys) > 1 else NOTHING)]
+        for factor in decision.evaluation.factors
+        for place, member in enumerate(factor.members)
+    ]  # fmt: skip
+    return Table(
+        Text("Ce qui est tiré : loi, bas – le plus vraisemblable – haut, et avec quoi cela bouge.",
+             "What is drawn: law, low – most likely – high, and what it moves with."),
+        [Text("Entrée", "Input"), Text("Loi et plage", "Law and range"), Text("Unité", "Unit"),
+         Text("Connaissance", "Knowledge"), Text("Tirée avec", "Drawn with")],
+        rows, tool="ranges",
+    )  # fmt: skip
+
+
+METHOD = (
+    Text("Les entrées que personne n'a mesurées ni publiées sont tirées ensemble (suite de "
+         "Sobol'). "
+         "Qui peut se connecter, le coût et les heures d'incident sont calculés exactement pour "
+         "tout "
+         "l'espace ; attentes et échecs viennent du moteur, sur un jour ouvré et un échantillon "
+         "stratifié par méthode, puis d'un émulateur dont l'erreur est donnée.",
+         "Inputs that nobody measured or published are drawn together (Sobol' sequence). Who can "
+         "connect, money and hours of incidents are computed exactly for the whole space; waits "
+         "and "
+         "failures come from the engine, on a working day and a sample stratified by method, then "
+         "from an emulator whose error is given."),
+    Text("Cent points sont l'écart entre la pire et la meilleure architecture sous lequel restent "
+         "95 "
+         "tirages sur cent, dix fois le plus petit écart utile au moins. Les poids des critères "
+         "sont "
+         "explorés, non supposés (SMAA).",
+         "A hundred points are the gap between the worst and the best design that 95 draws in a "
+         "hundred stay below, ten times the least useful gap at least. Weights of criteria are "
+         "explored, not assumed (SMAA)."),
+    Text("La valeur d'une information est le regret évité en choisissant après l'avoir "
+         "(régression, "
+         "Strong, Oakley et Brennan 2014), jugée sur des tirages que la régression n'a pas vus.",
+         "The value of an information is the regret avoided by choosing after having it "
+         "(regression, "
+         "Strong, Oakley and Brennan 2014), judged on draws that the regression has not seen."),
+    Text("Personne n'attend personne dans ces tirages : la saturation est dans la marge de "
+         "compare, "
+         "non ici.",
+         "Nobody waits for anybody in these draws: saturation is in the headroom of compare, not "
+         "here."),
+)  # fmt: skip
+
+
+def _errors(decision: Decision) -> Text:
+    parts = [
+        say("{c} : émulateur {e}, échantillon {s}", "{c}: emulator {e}, sample {s}",
+            c=CRITERION_NAMES[name], e=gap_text(decision.emulator.error[name], name),
+            s=gap_text(decision.sampling[name], name))
+        for name in decision.emulator.error
+    ]  # fmt: skip
+    return say("Erreurs (écart type d'un écart entre architectures) : {p}.",
+               "Errors (standard deviation of a gap between designs): {p}.",
+               p=Text(" ; ".join(p.fr for p in parts), "; ".join(p.en for p in parts)))  # fmt: skip
+
+
+def decision_sections(decision: Decision) -> list[ReportSection]:
+    """Return the sections below the first screen."""
+    return [
+        ReportSection("standing", Text("Qui gagne, et de combien", "Who wins, and by how much"),
+                pictures=[_picture("winners", Text(
+                    "Probabilité d'être le meilleur, par critère et ensemble.",
+                    "Probability of being best, by criterion and together."))],
+                tables=[_standing_table(decision), _criterion_table(decision)]),
+        ReportSection("map", Text("Sous quelles conditions", "Under which conditions"),
+                tables=[_map_table(decision)]),
+        ReportSection("measure", Text("Que mesurer d'abord", "What to measure first"),
+                tables=[_measure_table(decision)] if decision.measure_first else []),
+        ReportSection("drivers", Text("Ce qui décide", "What decides"),
+                pictures=[_picture("tornado", Text(
+                    "Ce qui fait varier l'écart entre les deux premiers.",
+                    "What makes the gap between the first two vary."))],
+                tables=[_driver_table(decision)]),
+        ReportSection("ranges", Text("Hypothèses : ce qui est tiré", "Assumptions: what is drawn"),
+                tables=[_range_table(decision)], folded=True),
+        ReportSection("method", Text("Comprendre", "Understand"), [*METHOD, _errors(decision)]),
+    ]  # fmt: skip
+
+
+def write_decision(decision: Decision, folder: Path) -> Path:
+    """Write `folder`/decision.html; return its path."""
+    scenario = decision.evaluation.scenario
+    page = page_of(
+        Text(scenario.title, scenario.title_en), WORDS, decision_lines(decision),
+        decision_sections(decision), decision_images(decision),
+    )  # fmt: skip
+    return write_page(page, folder / "decision.html")

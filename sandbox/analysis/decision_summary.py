@@ -1,0 +1,151 @@
+"""`decision.json`: what programs read of a decision (docs/decision.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sandbox.analysis.decision_words import rule_text
+from sandbox.decision.choice import Standing
+from sandbox.decision.criteria import CRITERIA
+from sandbox.decision.factors import Factor
+from sandbox.decision.information import Gain
+from sandbox.decision.study import Decision, Driver
+
+__all__ = ["summarise_decision"]
+
+POINTS = "points"
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) or math.isinf(value) else round(value, 9)
+
+
+def _ends(middle: float, half: float) -> list[float | None]:
+    return [_plain(middle - half), _plain(middle + half)]
+
+
+def _standing(each: Standing) -> dict[str, Any]:
+    return {
+        "probability_best": _plain(each.probability),
+        "ci95": [_plain(end) for end in each.interval],
+        "regret_mean": _plain(each.regret),
+        "regret_p95": _plain(each.regret_p95),
+    }
+
+
+def _designs(decision: Decision) -> dict[str, Any]:
+    choice, found = decision.choice, {}
+    weighed = next(iter(decision.evaluation.by_policy.values()))
+    for name in decision.names:
+        found[name] = {
+            "label": weighed[name].label,
+            "english": weighed[name].english,
+            **_standing(choice.together[name]),
+            "unit": POINTS,
+            "probability_best_equal_weights": _plain(choice.equal_weights[name]),
+            "near_best": _plain(choice.near[name]),
+            "central_weights": {k: _plain(v) for k, v in choice.central_weights[name].items()},
+            "by_criterion": {
+                criterion: {
+                    "unit": CRITERIA[criterion].unit,
+                    "mean": _plain(decision.means[criterion][name]),
+                    **_standing(standings[name]),
+                }
+                for criterion, standings in choice.by_criterion.items()
+            },
+        }
+    return found
+
+
+def _gain(gain: Gain, unit: str) -> dict[str, Any]:
+    return {"evppi": _plain(gain.clear), "evppi_ci95": _ends(gain.mean, gain.half), "unit": unit}
+
+
+def _ranges(factor: Factor) -> list[dict[str, Any]]:
+    rows = []
+    for member in factor.members:
+        row: dict[str, Any] = {"key": member.key, "value": member.value, "unit": member.unit,
+                               "knowledge": member.knowledge}  # fmt: skip
+        if member.choices:
+            row["choices"] = list(member.choices)
+        row["ranges"] = [
+            {"low": r.low, "mode": r.mode, "high": r.high,
+             "law": "dirichlet" if factor.family else r.law, "expert": r.expert}
+            for r in member.ranges
+        ]  # fmt: skip
+        rows.append(row)
+    return rows
+
+
+def _input(driver: Driver) -> dict[str, Any]:
+    index = driver.index if driver.index is not None and driver.index.known else None
+    return {
+        "key": driver.factor.key,
+        "first": None if index is None else _plain(index.first),
+        "first_ci95": None if index is None else _ends(index.first, index.first_half),
+        "total": None if index is None else _plain(index.total),
+        "ci95": None if index is None else _ends(index.total, index.total_half),
+        **_gain(driver.gain, POINTS),
+        "elementary_effect": _plain(driver.effect),
+        "by_criterion": {
+            name: _gain(gain, CRITERIA[name].unit)
+            for name, gain in driver.by_criterion.items()
+            if gain.clear > 0
+        },
+        "inputs": _ranges(driver.factor),
+    }
+
+
+def _map(decision: Decision) -> list[dict[str, Any]]:
+    return [
+        {
+            "if": rule_text(rule).en, "if_fr": rule_text(rule).fr, "then": rule.candidate,
+            "probability": _plain(rule.probability), "coverage": _plain(rule.coverage),
+            "conditions": [
+                {"key": c.key, "above": c.above, "value": _plain(c.value), "category": c.category}
+                for c in rule.conditions
+            ],
+        }
+        for rule in decision.map.rules
+    ]  # fmt: skip
+
+
+def _measures(decision: Decision) -> Sequence[dict[str, Any]]:
+    return [
+        {"key": each.key, **_gain(each.gain, POINTS), "where": each.where,
+         "observations": each.observations, "observed": each.observed}
+        for each in decision.measure_first
+    ]  # fmt: skip
+
+
+def summarise_decision(decision: Decision) -> dict[str, Any]:
+    """Return what `decision.json` holds, but the time that it took."""
+    choice = decision.choice
+    return {
+        "scenario": decision.evaluation.scenario.name,
+        "runs": decision.runs,
+        "draws": decision.draws,
+        "recommended": choice.recommended,
+        "rival": choice.rival,
+        "designs": _designs(decision),
+        "by_login_policy": decision.by_policy,
+        "inputs": [_input(driver) for driver in decision.drivers],
+        "other_inputs": {"first": _plain(decision.others.first),
+                         "total": _plain(decision.others.total),
+                         "ci95": _ends(decision.others.total, decision.others.total_half)},
+        "map": _map(decision),
+        "map_accuracy": {"map": _plain(decision.map.accuracy),
+                         "always_the_same": _plain(decision.map.without),
+                         "fresh_draws": decision.map.fresh},
+        "measure_first": list(_measures(decision)),
+        "perfect_information": {
+            POINTS: _plain(decision.perfect),
+            "by_criterion": {k: _plain(v) for k, v in decision.perfect_by_criterion.items()},
+        },
+        "hundred_points": {k: _plain(v) for k, v in decision.scales.items()},
+        "emulator": {"error": {k: _plain(v) for k, v in decision.emulator.error.items()},
+                     "explained": {k: _plain(v) for k, v in decision.emulator.explained.items()}},
+        "sampling_error": {k: _plain(v) for k, v in decision.sampling.items()},
+    }  # fmt: skip

@@ -1,0 +1,75 @@
+"""A page of a report: one HTML file that needs nothing else, French first, English at a button."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from sandbox.analysis.wording import Text, same
+
+if TYPE_CHECKING:
+    from sandbox.analysis.sections import ReportSection
+
+__all__ = ["Line", "page_of", "write_page"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the first screen: what it is about, and what the numbers say."""
+
+    topic: Text
+    text: Text
+
+
+def _part(name: str) -> str:
+    return (files("sandbox.analysis") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _both(text: Text | str) -> Markup:
+    """Return escaped markup that shows the chosen language."""
+    if isinstance(text, str):
+        text = same(text)
+    if text.fr == text.en:
+        return Markup("{}").format(text.fr)
+    return Markup(
+        '<span class="fr" lang="fr">{}</span><span class="en" lang="en">{}</span>'
+    ).format(text.fr, text.en)
+
+
+def page_of(
+    title: Text, words: Mapping[str, Text], lines: Sequence[Line], parts: Sequence[ReportSection],
+    images: Mapping[tuple[str, str], str],
+) -> str:  # fmt: skip
+    """Return the page.
+
+    Args:
+        words: kind, verdict, contents, numbers, filter, made.
+        lines: of the first screen.
+        images: addresses of the figures by (name, language).
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["both"] = _both
+    return environment.from_string(_part("report.html.j2")).render(
+        title=title,
+        lines=lines,
+        sections=parts,
+        images=images,
+        text=words,
+        style=Markup(_part("report.css")),  # noqa: S704 (our own file)
+        script=Markup(_part("report.js")),  # noqa: S704 (our own file)
+    )
+
+
+def write_page(page: str, path: Path) -> Path:
+    """Write a page; it appears whole or not at all."""
+    partial = path.with_suffix(".html.partial")
+    partial.write_text(page, encoding="utf-8")
+    return partial.replace(path)

@@ -1,0 +1,97 @@
+"""What knowing an input is worth (EVPPI), from one sample of draws: no nested loop.
+
+Regression of the losses on one factor says which candidate would be chosen once it is known
+(Strong, Oakley and Brennan 2014, doi 10.1177/0272989X13505910). The regression is made on four
+fifths of the draws and its choices are judged on the fifth: a factor that says nothing is worth
+nothing, where judging on the same draws would always find something.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import SplineTransformer
+
+from sandbox.decision.factors import Factor
+
+__all__ = ["Gain", "basis", "evppi", "perfect_information"]
+
+Floats = NDArray[np.float64]
+FOLDS = 5
+KNOTS = 7
+Z = 1.959963984540054
+CLEAR = 3.3  # standard errors: one dummy in a thousand is above
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """An expected gain and the half-width of its 95 % interval, in the unit of the losses."""
+
+    mean: float
+    half: float
+
+    @property
+    def clear(self) -> float:
+        """The gain; 0 below 3.3 standard errors: some three hundred factors are tried at once."""
+        return self.mean if self.mean > CLEAR / Z * self.half else 0.0
+
+
+def basis(factor: Factor | None, u: Floats) -> Floats:
+    """Return what losses are regressed on: splines of each column, or one column a category."""
+    member = factor.members[0] if factor and not factor.family else None
+    if member is not None and member.kind in {"choice", "switch"}:
+        _, category = np.unique(member.quantile(u[:, 0]).astype(str), return_inverse=True)
+        found: Floats = np.eye(int(category.max()) + 1)[category]
+        return found
+    splines = SplineTransformer(KNOTS, 3, knots="uniform", include_bias=False)
+    grown: Floats = splines.fit_transform(u)
+    return np.column_stack([np.ones(len(u)), grown])
+
+
+def evppi(features: Floats, losses: Floats, weights: Floats) -> list[Gain]:
+    """Return what knowing the factor behind `features` gains.
+
+    Args:
+        features: of `basis`, float64 (draws, any).
+        losses: by criterion, float64 (draws, candidates, criteria); less is better.
+        weights: of the criteria, float64 (any, criteria).
+
+    Returns:
+        the mean over the weights, then the gain on each criterion alone.
+    """
+    draws, candidates, criteria = losses.shape
+    joined = losses.reshape(draws, -1)
+    predicted = np.zeros(joined.shape)
+    # Normal equations: few well-scaled columns, many draws; what all folds share is summed once.
+    folds = [np.arange(fold, draws, FOLDS) for fold in range(FOLDS)]
+    grams = [features[mine].T @ features[mine] for mine in folds]
+    sides = [features[mine].T @ joined[mine] for mine in folds]
+    gram, side = np.sum(grams, axis=0), np.sum(sides, axis=0)
+    for part, own, answer in zip(folds, grams, sides, strict=True):
+        found = np.linalg.pinv(gram - own, hermitian=True) @ (side - answer)
+        predicted[part] = features[part] @ found
+    expected = predicted.reshape(draws, candidates, criteria)
+    together = np.mean([_saved(losses @ each, expected @ each) for each in weights], axis=0)
+    alone = [_saved(losses[:, :, k], expected[:, :, k]) for k in range(criteria)]
+    return [_gain(each) for each in (together, *alone)]
+
+
+def _saved(losses: Floats, expected: Floats) -> Floats:
+    """Return what each draw saves when the candidate expected to be best is chosen."""
+    base = int(losses.mean(axis=0).argmin())
+    found: Floats = losses[:, base] - losses[np.arange(len(losses)), expected.argmin(axis=1)]
+    return found
+
+
+def _gain(saved: Floats) -> Gain:
+    return Gain(float(saved.mean()), float(Z * saved.std() / np.sqrt(len(saved))))
+
+
+def perfect_information(losses: Floats, weights: Floats) -> float:
+    """Return what knowing everything would gain, mean over the weights; losses as of `evppi`."""
+    gains = [
+        (losses @ each).mean(axis=0).min() - (losses @ each).min(axis=1).mean() for each in weights
+    ]
+    return float(np.mean(gains))

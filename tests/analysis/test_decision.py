@@ -1,0 +1,112 @@
+"""What `decide` tells: the contract of its JSON, a first screen that answers, a page that is "
+"whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sandbox.analysis.decide import DecisionResult
+from sandbox.analysis.decision_words import condition_text, decision_lines, factor_name
+from sandbox.analysis.decision_words import decision_lines as lines_of
+from sandbox.decision.criteria import CRITERIA
+from sandbox.decision.rules import Condition
+from sandbox.decision.study import Decision
+from tests.analysis.test_report import Page
+
+
+@pytest.fixture(scope="module")
+def written(decided: Decision, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return DecisionResult(decided, 1.0).report(tmp_path_factory.mktemp("decision"))
+
+
+@pytest.fixture(scope="module")
+def page(written: Path) -> Page:
+    return Page(written.read_text(encoding="utf-8"))
+
+
+def test_the_summary_has_what_the_contract_says(written: Path, decided: Decision) -> None:
+    found = json.loads((written.parent / "decision.json").read_text(encoding="utf-8"))
+    assert {"scenario", "runs", "wall_seconds", "designs", "inputs", "map", "measure_first"} <= set(
+        found
+    )
+    assert list(found["designs"]) == list(decided.names)
+    for design in found["designs"].values():
+        assert {"probability_best", "regret_mean", "by_criterion"} <= set(design)
+        assert list(design["by_criterion"]) == list(CRITERIA)
+    for row in found["inputs"]:
+        assert {"key", "first", "total", "ci95", "evppi", "unit"} <= set(row)
+    for rule in found["map"]:
+        assert {"if", "then", "probability", "coverage"} <= set(rule)
+
+
+def test_an_index_without_a_narrow_interval_is_no_number(decided: Decision) -> None:
+    rows = DecisionResult(decided, 1.0).summary["inputs"]
+    for row, driver in zip(rows, decided.drivers, strict=True):
+        if driver.index is None or not driver.index.known:
+            assert row["total"] is None
+            assert row["ci95"] is None
+
+
+QUESTIONS = {  # of the deck, and what a reader must find
+    "Que choisir ?": ("«",),  # endpoint unique, endpoints ou ports ?
+    "Quelle chance d'avoir raison ?": ("probabilité", "%", "regret"),
+    "Qui ne peut pas se connecter ?": ("Un seul endpoint", "Un port"),  # SASL, pare-feu
+    "Combien cela coûte-t-il ?": ("€",),  # certificats, DNS, adresses
+    "Que mesurer ensuite ?": ("gagner", "point"),
+}
+
+
+def test_the_first_screen_answers_the_questions_of_the_deck(decided: Decision, page: Page) -> None:
+    said = {line.topic.fr: line.text.fr for line in decision_lines(decided)}
+    shown = " ".join(page.text)
+    for question, words in QUESTIONS.items():
+        assert question in shown
+        for word in words:
+            assert word in said[question], question
+
+
+def test_every_line_is_in_both_languages(decided: Decision) -> None:
+    for line in lines_of(decided):
+        assert line.text.fr != line.text.en
+        assert "{" not in line.text.fr + line.text.en
+
+
+def test_every_tag_of_the_page_is_closed(page: Page) -> None:
+    assert page.open == []
+    assert len(list(page.all("img"))) == 4  # two figures, two languages
+
+
+def test_frames_hold_the_same_numbers(decided: Decision) -> None:
+    found = DecisionResult(decided, 1.0)
+    best = found.designs["probability_best"]
+    assert best.sum() == pytest.approx(1.0)
+    assert len(found.inputs) == len(decided.drivers)
+    assert set(found.criteria.index.get_level_values(0)) == set(CRITERIA)
+    assert list(found.map.columns) == ["if", "then", "probability", "coverage"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        (Condition("robot.imap_external", 0.55, above=True),
+         "more than 55% of application software speak EXTERNAL over IMAP"),
+        (Condition("weight.yearly_cost", 0.2, above=False), "“yearly cost” weighs at most 20%"),
+        (Condition("login_policy", 0.5, above=True, category="xoauth2"),
+         "login policy = xoauth2"),
+        (Condition("login_policy", 0.5, above=False, category="xoauth2"),
+         "login policy other than xoauth2"),
+        (Condition("costs.editors", 150.0, above=True), "costs.editors above 150 (editors)"),
+    ],
+)  # fmt: skip
+def test_a_condition_is_said_in_words(condition: Condition, said: str) -> None:
+    assert condition_text(condition).en == said
+
+
+def test_a_factor_has_a_name_that_a_reader_knows() -> None:
+    assert factor_name("products.lps-a.sni").fr == (
+        "part des installations de lps-a qui envoient le nom du serveur (SNI)"
+    )
+    assert factor_name("populations.liberal.method_*").en == "split of methods (liberal)"

@@ -1,0 +1,132 @@
+"""Indices, gains and maps against functions whose answers are known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sandbox.decision.factors import Factor
+from sandbox.decision.indices import OTHERS, screen, sobol
+from sandbox.decision.information import basis, evppi, perfect_information
+from sandbox.decision.ranges import Range, Uncertain
+from sandbox.decision.rules import grow
+
+
+def factor(name: str) -> Factor:
+    return Factor(name, (Uncertain(name, "number", 0.5, (Range(0, 0.5, 1, "uniform"),), (), "",
+                                   "placeholder"),))  # fmt: skip
+
+
+def ishigami(u: np.ndarray) -> np.ndarray:
+    """Ishigami and Homma (1990), a = 7, b = 0.1."""
+    x = math.pi * (2 * u - 1)
+    value: np.ndarray = (
+        np.sin(x[:, 0]) + 7 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
+    )
+    return value
+
+
+def test_sobol_indices_of_the_ishigami_function_are_within_their_intervals() -> None:
+    a, b = 7.0, 0.1
+    variance = a**2 / 8 + b * math.pi**4 / 5 + b**2 * math.pi**8 / 18 + 0.5
+    first = [0.5 * (1 + b * math.pi**4 / 5) ** 2 / variance, a**2 / 8 / variance, 0.0]
+    crossed = 8 * b**2 * math.pi**8 / 225 / variance
+    total = [first[0] + crossed, first[1], crossed]
+    factors = [factor(name) for name in "abc"]
+    found = sobol(factors, ishigami, ["a", "b", "c"], 1024, seed=1)
+    for name, one, all_of_it in zip("abc", first, total, strict=True):
+        index = found[name]
+        assert index.known
+        assert abs(index.first - one) <= 1.5 * index.first_half + 0.01
+        assert abs(index.total - all_of_it) <= 1.5 * index.total_half + 0.01
+
+
+def test_sobol_indices_of_the_g_function_and_of_all_others_together() -> None:
+    """Saltelli and Sobol' (1995); the last factors are asked for as one group."""
+    a = np.array([0.0, 1.0, 4.5, 9.0, 99.0])
+
+    def g(u: np.ndarray) -> np.ndarray:
+        value: np.ndarray = ((np.abs(4 * u - 2) + a) / (1 + a)).prod(axis=1)
+        return value
+
+    partial = 1 / (3 * (1 + a) ** 2)
+    variance = (1 + partial).prod() - 1
+    factors = [factor(name) for name in "vwxyz"]
+    found = sobol(factors, g, ["v", "w"], 2048, seed=1)
+    assert set(found) == {"v", "w", OTHERS}
+    for place, name in enumerate("vw"):
+        expected = partial[place] / variance
+        assert abs(found[name].first - expected) <= 1.5 * found[name].first_half + 0.01
+    rest = ((1 + partial[2:]).prod() - 1) / variance
+    assert abs(found[OTHERS].first - rest) <= 1.5 * found[OTHERS].first_half + 0.01
+
+
+def test_a_planted_driver_is_screened_first_and_a_dummy_last() -> None:
+    factors = [factor(name) for name in ("dummy", "weak", "driver")]
+    effects = screen(factors, lambda u: 10 * u[:, 2] + u[:, 1], seed=1)
+    assert list(effects) == ["driver", "weak", "dummy"]
+    assert effects["dummy"] == 0
+
+
+def test_few_points_give_an_interval_that_says_so() -> None:
+    noise = np.random.default_rng(1)
+    factors = [factor(name) for name in "abc"]
+    found = sobol(factors, lambda u: noise.random(len(u)), ["a"], 8, seed=1)
+    assert not found["a"].known
+
+
+N = 8192
+ONE = np.ones((1, 1))  # one criterion
+
+
+@pytest.fixture(scope="module")
+def normal() -> tuple[np.ndarray, np.ndarray]:
+    """Two standard normal inputs, and their probabilities."""
+    from scipy.special import ndtri
+
+    u = np.random.default_rng(3).random((N, 2))
+    return u, ndtri(u)
+
+
+def test_what_knowing_an_input_is_worth_is_the_closed_form(
+    normal: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Losses 0 and x + y: knowing x saves E max(0, -x) = 1 / sqrt(2 pi); all, sqrt(2) times it."""
+    u, x = normal
+    losses = np.stack([np.zeros(N), x.sum(axis=1)], axis=1)
+    gain, alone = evppi(basis(factor("x"), u[:, :1]), losses[:, :, None], ONE)
+    assert gain == alone
+    expected = 1 / math.sqrt(2 * math.pi)
+    assert abs(gain.mean - expected) <= gain.half + 0.01
+    assert perfect_information(losses[:, :, None], ONE) == pytest.approx(
+        math.sqrt(2) * expected, abs=0.03
+    )
+
+
+def test_knowing_a_dummy_is_worth_nothing(normal: tuple[np.ndarray, np.ndarray]) -> None:
+    u, x = normal
+    dummy = np.random.default_rng(9).random((N, 1))
+    losses = np.stack([np.zeros(N), 0.3 + x[:, 0]], axis=1)
+    gain, _ = evppi(basis(factor("dummy"), dummy), losses[:, :, None], ONE)
+    assert gain.clear == 0.0
+    known, _ = evppi(basis(factor("x"), u[:, :1]), losses[:, :, None], ONE)
+    assert known.clear > 0.1
+
+
+def test_the_map_finds_a_planted_rule_and_predicts_fresh_draws() -> None:
+    generator = np.random.default_rng(2)
+
+    def draws(count: int) -> tuple[np.ndarray, np.ndarray]:
+        x = generator.random((count, 30))
+        second = np.where((x[:, 4] > 0.55) & (x[:, 9] > 0.5), 0.0, 20.0)
+        return x, np.stack([20.0 - second, second], axis=1)
+
+    labels = [(f"k{n}", "") for n in range(30)]
+    found = grow(["one", "two"], labels, draws(3000), draws(1500))
+    assert found.accuracy >= 0.9
+    two = next(rule for rule in found.rules if rule.candidate == "two")
+    assert {condition.key for condition in two.conditions} == {"k4", "k9"}
+    limit = next(c.value for c in two.conditions if c.key == "k4")
+    assert limit == pytest.approx(0.55, abs=0.02)

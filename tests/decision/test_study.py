@@ -1,0 +1,123 @@
+"""A whole study, small: same on any number of workers, honest when short, moved by ranges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sandbox.decision.choice import choose, points_of, scales_of
+from sandbox.decision.criteria import CRITERIA
+from sandbox.decision.evaluation import Evaluation, prepare
+from sandbox.decision.ranges import Range
+from sandbox.decision.study import Decision, study
+from sandbox.space.errors import UserError
+from sandbox.space.scenario import Scenario
+from sandbox.workers.spread import Workers
+
+DESIGNS = ("single-endpoint", "multi-endpoint")
+SMALL = {"runs": 8, "draws": 256}
+
+
+@pytest.fixture(scope="module")
+def two(demo: Scenario) -> Evaluation:
+    """Two designs and few factors: a study in seconds."""
+    whole = prepare(demo, designs=DESIGNS, policy="external")
+    kept = [
+        f for f in whole.factors if f.key.startswith(("costs.e", "products.robot", "methods.t"))
+    ]
+    return replace(whole, factors=tuple(kept))
+
+
+@pytest.fixture(scope="module")
+def found(two: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Decision:
+    return study(two, **SMALL, folder=tmp_path_factory.mktemp("draws"), workers=Workers(1))
+
+
+def test_any_number_of_workers_gives_the_same(two: Evaluation, found: Decision) -> None:
+    other = study(two, **SMALL, workers=Workers(2))
+    assert other.choice.together == found.choice.together
+    assert [d.gain for d in other.drivers] == [d.gain for d in found.drivers]
+    assert [d.index for d in other.drivers] == [d.index for d in found.drivers]
+    assert other.map == found.map
+
+
+def test_kept_draws_are_not_done_again(
+    two: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study(two, **SMALL, folder=tmp_path, workers=Workers(1))
+    calls: list[int] = []
+    real = Evaluation.simulated
+
+    def counting(self: Evaluation, u: np.ndarray) -> dict[str, np.ndarray]:
+        calls.append(len(u))
+        return real(self, u)
+
+    monkeypatch.setattr(Evaluation, "simulated", counting)
+    study(two, **SMALL, folder=tmp_path, workers=Workers(1))
+    assert set(calls) == {1}  # those of the sampling error alone
+
+
+def test_probabilities_sum_to_one_over_candidates(found: Decision) -> None:
+    for standings in (found.choice.together, *found.choice.by_criterion.values()):
+        assert sum(each.probability for each in standings.values()) == pytest.approx(1.0)
+
+
+def test_the_cheapest_is_surer_when_the_other_costs_more(demo: Scenario) -> None:
+    """A sceptic's test: widening what one design pays more of moves its probability."""
+    shares = []
+    for high in (101.0, 60_000.0):
+        given = [("costs.endpoint_year", Range(100.0, 100.0, high, "uniform"))]
+        evaluation = prepare(demo, designs=DESIGNS, policy="external", ranges=given)
+        u = np.random.default_rng(1).random((256, evaluation.columns))
+        cost = evaluation.closed(u)["yearly_cost"]
+        shares.append(float((cost[:, 1] - cost[:, 0]).mean()))
+    assert shares[1] > 5 * shares[0]
+
+
+def test_too_few_runs_give_no_emulator_and_say_the_error(found: Decision) -> None:
+    assert all(value >= 0 for value in found.emulator.error.values())
+    assert all(isinstance(m, float) for models in found.emulator.models.values() for m in models)
+
+
+@pytest.mark.parametrize("runs", [1, 5000])
+def test_runs_out_of_range_are_refused(two: Evaluation, runs: int) -> None:
+    with pytest.raises(UserError, match="must be 8 to 4096"):
+        study(two, runs=runs)
+
+
+def test_one_candidate_is_nothing_to_decide(demo: Scenario) -> None:
+    with pytest.raises(UserError, match="nothing to decide"):
+        prepare(demo, designs=("single-endpoint",), policy="external")
+
+
+def planted(values: np.ndarray) -> dict[str, np.ndarray]:
+    """All criteria equal but the cost."""
+    same = np.zeros((len(values), 2))
+    return {name: np.stack([values, 1e6 - values], axis=1) if name == "yearly_cost" else same
+            for name in CRITERIA}  # fmt: skip
+
+
+def test_a_candidate_is_best_as_often_as_it_is() -> None:
+    values = np.random.default_rng(1).random(4000) * 1e6  # cheaper half the time
+    metrics = planted(values)
+    choice = choose(("a", "b"), metrics, scales_of(metrics), seed=1)
+    low, high = choice.together["a"].interval
+    assert low <= 0.5 <= high
+    assert choice.together["a"].regret == pytest.approx(choice.together["b"].regret, rel=0.1)
+
+
+def test_a_hundred_points_are_never_less_than_ten_gaps_that_matter() -> None:
+    tiny = planted(np.full(100, 5e5 - 1.0))
+    scales = scales_of(tiny)
+    assert scales["yearly_cost"] == 10 * CRITERIA["yearly_cost"].threshold
+    assert points_of(tiny, scales).max() < 0.01
+
+
+def test_equals_share_the_chance_of_being_best() -> None:
+    metrics = planted(np.full(100, 5e5))
+    choice = choose(("a", "b"), metrics, scales_of(metrics), seed=1)
+    assert choice.together["a"].probability == pytest.approx(0.5)
+    assert choice.by_criterion["cannot_connect"]["a"].probability == pytest.approx(0.5)
