@@ -91,7 +91,7 @@ def test_nothing_fails_but_what_is_against_a_clause(judged: Report) -> None:
 
 
 def test_what_was_not_given_is_inconclusive(judged: Report) -> None:
-    # Its Postfix may lose Dovecot's authentication for a moment (454), which tells nothing of names.
+    # Its Postfix may lose Dovecot's authentication for a moment: a 454 tells nothing of names.
     assert found(judged, Result.INCONCLUSIVE) - {"login-no-enumeration"} == UNSURE
 
 
