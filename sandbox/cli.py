@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from sandbox.space.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
-from sandbox.usage import system_error, usage_error
+from sandbox.usage import missing_library, system_error, usage_error
 
 __all__ = ["main"]
 
@@ -105,22 +105,8 @@ SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
 
 
 def _load(module: str, attribute: str) -> click.Command:
-    """Import a verb.
-
-    Raises:
-        UserError: it needs a library that the light installation leaves out.
-    """
-    try:
-        command = getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "sandbox":
-            raise
-        raise UserError(
-            "bibliothèque manquante ; installer avec",
-            "library is missing; install it with",
-            where=f"{attribute}: {error.name}",
-            then="make compare, pip install 'mssante-sandbox[compare]'",
-        ) from None
+    """Import a verb."""
+    command = getattr(import_module(module), attribute)
     assert isinstance(command, click.Command)
     return command
 
@@ -178,6 +164,10 @@ def main() -> None:
         code = _refuse(usage_error(error))
     except UserError as error:
         code = _refuse(error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "sandbox":
+            raise
+        code = _refuse(missing_library(error))  # the light installation leaves some out
     except OSError as error:
         code = _refuse(system_error(error))  # a full disk, a folder that cannot be written
     except KeyboardInterrupt:

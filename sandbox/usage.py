@@ -9,7 +9,7 @@ from click.exceptions import MissingParameter, NoSuchCommand, NoSuchOption
 
 from sandbox.space.errors import UserError
 
-__all__ = ["system_error", "usage_error"]
+__all__ = ["missing_library", "system_error", "usage_error"]
 
 # The system's own words are in its language; these are the errors that a user can cause.
 _SYSTEM: dict[int, str] = {
@@ -28,6 +28,16 @@ _SYSTEM: dict[int, str] = {
     errno.EPERM: "opération interdite",
     errno.EROFS: "disque en lecture seule",
 }
+
+
+def missing_library(error: ModuleNotFoundError) -> UserError:
+    """Return what to install, where a verb needs a library that is not there."""
+    return UserError(
+        "bibliothèque manquante ; installer avec",
+        "library is missing; install it with",
+        where=error.name or "",
+        then="make compare, pip install 'mssante-sandbox[compare]'",
+    )
 
 
 def system_error(error: OSError) -> UserError:

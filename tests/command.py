@@ -31,7 +31,7 @@ class Finished:
 
 def mss(*arguments: str, cwd: Path | None = None) -> Finished:
     """Run `mss-sandbox ARGUMENTS` to its end, in folder `cwd`."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with (
         mock.patch.object(sys, "argv", ["mss-sandbox", *arguments]),
         contextlib.chdir(cwd or Path.cwd()),
@@ -43,4 +43,8 @@ def mss(*arguments: str, cwd: Path | None = None) -> Finished:
         except SystemExit as end:
             code = end.code
     assert isinstance(code, int)
-    return Finished(code, out.getvalue(), err.getvalue())
+    said = []
+    for each in (out, err):
+        each.seek(0)
+        said.append(each.buffer.read().decode("utf-8", "replace"))
+    return Finished(code, *said)

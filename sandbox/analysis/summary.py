@@ -176,8 +176,8 @@ def _migration(comparison: Comparison) -> dict[str, Any]:
 
 def assumptions(comparison: Comparison) -> list[dict[str, Any]]:
     """Return every input with the value used, its range, its state of knowledge, its source."""
-    tree = comparison.scenario.model_dump(mode="json")
-    rows = []
+    tree, calibrated = comparison.scenario.model_dump(mode="json"), comparison.scenario.calibration
+    rows: list[dict[str, Any]] = []
     for key, row in inputs().items():
         node: Any = tree
         for part in key.split("."):
@@ -190,6 +190,8 @@ def assumptions(comparison: Comparison) -> list[dict[str, Any]]:
             "unit": row.unit, "knowledge": row.knowledge if value == row.value else "scenario",
             "source": row.source.title, "url": row.source.url, "note": row.note,
         })  # fmt: skip
+        if calibrated is not None and calibrated.inputs.get(key) == value:
+            rows[-1] |= {"knowledge": "calibrated", "source": calibrated.machine, "url": ""}
     if uses_listed_operators(comparison.scenario):
         rows += [
             {

@@ -153,6 +153,7 @@ KNOWLEDGE: dict[str, Text] = {
     "expert guess": Text("avis d'expert", "expert guess"),
     "published": Text("publié", "published"),
     "measured": Text("mesuré", "measured"),
+    "calibrated": Text("calibré sur une machine", "calibrated on a machine"),
 }
 
 UNITS: dict[str, str] = {

@@ -9,8 +9,10 @@ it has is written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import resource
 import sys
 import threading
 import time
@@ -77,6 +79,9 @@ def main() -> None:
     """Run the plan that the first argument names."""
     from sandbox.serve.loop import loop_factory
 
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # each session is a descriptor
+    with contextlib.suppress(ValueError, OSError):  # macOS may allow fewer than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     plan = Plan.of(json.loads(Path(sys.argv[1]).read_bytes()))
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_main(plan))

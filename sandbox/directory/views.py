@@ -54,11 +54,6 @@ class Lag:
         """
         return CONDITION.format(c=int(now) - self.creations, r=int(now) - self.removals)
 
-    def shows(self, created: int, deleted: int, red: int, now: int) -> bool:
-        """Tell whether a mailbox with these instants is seen at `now`: the condition in Python."""
-        by, since = now - self.creations, now - self.removals
-        return created <= by and (not deleted or deleted > since) and (not red or red > since)
-
 
 @dataclass(frozen=True)
 class ViewLags:

@@ -26,7 +26,7 @@ from sandbox.operators.imap.header import decoded, first, parse_fields
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["code", "inbox", "send", "shown", "watch"]
+__all__ = ["code", "harmless", "inbox", "send", "shown", "watch"]
 
 _SHOWN = ("date", "from", "to", "subject")
 _FIELDS = 100  # of those, which the server sends alone
@@ -175,6 +175,12 @@ def shown(header: bytes) -> dict[str, str]:
     }
 
 
+def harmless(content: bytes) -> str:
+    """Return a message as a terminal may have it: its lines, and no character that is obeyed."""
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
+    return "".join(x if x.isprintable() or x in "\n\t" else "\ufffd" for x in text)
+
+
 def _rows(imap: imaplib.IMAP4, criterion: str) -> Iterator[dict[str, Any]]:
     """Yield uid, flags and headers of messages, oldest first."""
     _, found = imap.uid("SEARCH", criterion)
@@ -238,7 +244,10 @@ def inbox(
                 f"aucun message {read} dans {box}", f"no message {read} in {box}", where=address
             )
         content: bytes = found[1]
-        sys.stdout.buffer.write(content)
+        if sys.stdout.isatty():
+            click.echo(harmless(content), nl=False)
+        else:
+            sys.stdout.buffer.write(content)
 
 
 @click.command()

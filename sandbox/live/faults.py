@@ -73,16 +73,17 @@ class SpaceFaults:
         """
         mail, pki = [], PkiFaults()
         for rule in rules:
-            kind, _, name = str(rule.get("fault", "")).partition("-")
+            fault = rule.get("fault", "")
+            kind, _, name = str(fault).partition("-")
             if kind in ("crl", "ocsp"):
                 _add_pki(pki, kind, name, rule)
-            elif rule.get("fault") in KNOWN or "fault" not in rule:
+            elif not fault or not isinstance(fault, str) or fault in KNOWN:
                 mail.append(MailRule.from_dict(rule))
             else:
                 raise UserError(
                     "défaut inconnu, attendu",
                     "unknown fault, expected",
-                    where=f"fault {rule['fault']!r}",
+                    where=f"fault {fault!r}",
                     then=", ".join(KNOWN),
                 )
         self.mail.replace(mail, seed)

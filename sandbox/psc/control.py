@@ -200,13 +200,20 @@ class _Control:
         provider = self.provider
         if request.method == "POST":
             data = await read_object(request)
-            if data.get("reset") is True:
+            for name in data:
+                if name not in ("advance", "freeze", "reset"):
+                    raise UserError(
+                        "inconnu, attendu", "unknown, expected", where=name,
+                        then="advance, freeze, reset",
+                    )  # fmt: skip
+                if name != "advance" and not isinstance(data[name], bool):
+                    raise UserError("attendu", "expected", where=name, then="true, false")
+            seconds = _number(data, "advance", 0.0)
+            if data.get("reset"):
                 provider.reset_clock()
-            if data.get("freeze") is True:
-                provider.clock.freeze()
-            elif data.get("freeze") is False:
-                provider.clock.resume()
-            provider.advance(_number(data, "advance", 0.0))
+            if "freeze" in data:
+                (provider.clock.freeze if data["freeze"] else provider.clock.resume)()
+            provider.advance(seconds)
         return JSONResponse({"now": provider.now(), "frozen": provider.clock.frozen})
 
     async def faults(self, request: Request) -> Response:

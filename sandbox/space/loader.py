@@ -139,6 +139,8 @@ def parse_scenario(tree: Mapping[str, Any], where: str) -> Scenario:
     own = tree.get("operators")
     if isinstance(own, Mapping) and "mailboxes" in own:
         del base["operators"]  # a scenario with operators of its own has no others
+    if isinstance(calibrated := tree.get("calibration"), Mapping):
+        _calibrate(base, calibrated, where)
     merged = _merge(base, tree)
     try:
         scenario = Scenario.model_validate(merged)
@@ -232,7 +234,41 @@ def load_scenario(name: str | Path) -> Scenario:
         UserError: no such file, not TOML, or a value that is not allowed.
     """
     path = find_scenario(name)
-    return parse_scenario({"name": path.stem} | _read(path), str(path))
+    tree: Tree = {"name": path.stem} | _read(path)
+    if isinstance(file := tree.get("calibration"), str):
+        tree["calibration"] = _calibration(path.parent / file, f"{path}: calibration")
+    return parse_scenario(tree, str(path))
+
+
+def _calibration(path: Path, where: str) -> Tree:
+    """Return what a scenario keeps of a file of `mss-sandbox calibrate`.
+
+    Raises:
+        UserError: there is none, or it is another file.
+    """
+    try:
+        found = _read(path)
+        machine, costs = found["machine"], dict(found["inputs"])
+        words = (machine["processor"], f"Python {machine['python']}", machine["date"])
+    except (OSError, KeyError, TypeError, ValueError):
+        raise UserError(
+            "pas de calibration ici ; en faire une avec", "no calibration there; make one with",
+            where=f"{where}: {path}", then=f"mss-sandbox calibrate --out {path}",
+        ) from None  # fmt: skip
+    return {"machine": ", ".join(map(str, words)), "inputs": costs}
+
+
+def _calibrate(base: Tree, calibrated: Mapping[str, Any], where: str) -> None:
+    """Lay measured inputs over the sourced ones."""
+    costs = calibrated.get("inputs")
+    for key, value in costs.items() if isinstance(costs, Mapping) else ():
+        if not isinstance(_lookup(base, key), int | float):
+            raise UserError("paramètre inconnu", "no such input", where=f"{where}: {key!r}")
+        *path, leaf = key.split(".")
+        node: Any = base
+        for part in path:
+            node = node[part]
+        node[leaf] = value
 
 
 def with_inputs(scenario: Scenario, changes: Mapping[str, float | str]) -> Scenario:
@@ -324,6 +360,9 @@ def json_schema() -> Tree:
         schema["$defs"][table]["required"] = [
             key for key in schema["$defs"][table]["properties"] if key not in {"labels", "retire"}
         ]
+    schema["properties"]["calibration"] = {
+        "type": "string", "description": "file of mss-sandbox calibrate, beside the scenario",
+    }  # fmt: skip
     schema["required"] = ["title", "title_en", "period", "compare"]
     schema["x-inputs"] = {
         key: {"default": row.value, "low": row.low, "high": row.high, "unit": row.unit,

@@ -101,6 +101,16 @@ def _ordered(span: tuple[float, float]) -> tuple[float, float]:
 Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
 
+class CalibrationTable(Section):
+    """Inputs that were measured on a machine, by dotted key; a file names the file that has them.
+
+    What a scenario gives itself counts more.
+    """
+
+    machine: str
+    inputs: dict[str, float]
+
+
 class OperatorFit(Section):
     """An operator whose mailboxes of one population are known: its weight follows."""
 
@@ -199,6 +209,7 @@ class Scenario(Section):
     sweep: SweepTable | None = None
     ranges: dict[str, Span] = Field(default_factory=dict)  # of a decision, by dotted key
     plan: Plan | None = None
+    calibration: CalibrationTable | None = None
 
     @model_validator(mode="after")
     def shares_of_products(self) -> Self:

@@ -111,10 +111,6 @@ class DomainList:
         """Return the domains that a certificate may speak for."""
         return self._by_certificate.get(certificate.key, frozenset())
 
-    def certificates_of(self, domain: str) -> tuple[DN, ...]:
-        """Return the names of the certificates of a domain."""
-        return tuple(e.certificate for e in self.entries if e.domain == domain)
-
 
 class DomainLedger:
     """The history of the list: additions, removals and migrations, never erased.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 from collections import defaultdict, deque
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -66,8 +66,30 @@ def load_key(data: bytes) -> PrivateKey:
     return key
 
 
-def _make_pem(kind: str) -> bytes:
-    return pem(make_key(KeyKind(kind)))
+# Plain processes: they run whatever program asks, and need no library that the live space lacks.
+_MAKE = """
+import sys
+from sandbox.trust.keys import KeyKind, make_key, pem
+for _ in range(int(sys.argv[2])):
+    sys.stdout.buffer.write(pem(make_key(KeyKind(sys.argv[1]))))
+"""
+_END = b"-----END PRIVATE KEY-----\n"
+
+
+def _made_on_all_cores(kind: KeyKind, count: int) -> list[bytes]:
+    """Return keys in PEM, at most `count`: a process that fails leaves out its share."""
+    cores = os.cpu_count() or 1
+    shares = [count // cores + (number < count % cores) for number in range(cores)]
+    with contextlib.ExitStack() as running:
+        processes = []
+        for share in filter(None, shares):
+            words = [sys.executable, "-c", _MAKE, kind.value, str(share)]
+            pipe = subprocess.PIPE
+            process = running.enter_context(subprocess.Popen(words, stdout=pipe))  # noqa: S603 - ours
+            running.callback(process.kill)  # of no effect on one that has ended
+            processes.append(process)
+        outputs = [process.communicate()[0] for process in processes]
+    return [each + _END for output in outputs for each in output.split(_END)[:-1]]
 
 
 def write_private(path: Path, data: bytes, *, keep: bool = False) -> None:
@@ -115,13 +137,8 @@ class KeyPool:
                 f"{count} clés ne peuvent être faites ; donner un nombre à partir de 0",
                 f"cannot make {count} keys; give a number from 0",
             )
-        if count >= _PARALLEL_FROM[kind]:
-            # A slow import, and few commands make many keys.
-            joblib: Any = import_module("joblib")
-            tasks = (joblib.delayed(_make_pem)(kind.value) for _ in range(count))
-            made: list[bytes] = joblib.Parallel(n_jobs=-1)(tasks)
-        else:
-            made = [_make_pem(kind.value) for _ in range(count)]
+        made = _made_on_all_cores(kind, count) if count >= _PARALLEL_FROM[kind] else []
+        made += [pem(make_key(kind)) for _ in range(count - len(made))]
         if self._folder is None:
             with self._lock:
                 self._memory[kind].extend(load_key(each) for each in made)

@@ -93,14 +93,21 @@ class Calibration:
     servers: int
     steps: Mapping[str, Measured]
 
-    def write(self, path: Path) -> None:
-        """Write it, whole or not at all."""
+    def write(self, path: Path, inputs: Mapping[str, float]) -> None:
+        """Write it, whole or not at all.
+
+        Args:
+            path: of the file.
+            inputs: that follow from it, by dotted key: what a scenario takes of it.
+        """
         lines = ["# mss-sandbox calibrate; seconds", "", "[machine]"]
         lines += [f"{key} = {_toml(value)}" for key, value in self.machine.items()]
         lines += ["", "[structure]", f"servers = {self.servers}"]
         for name, step in self.steps.items():
             lines += ["", f"# {STEPS[name]}", f"[steps.{name}]"]
             lines += [f"{key} = {_toml(getattr(step, key))}" for key in Measured.__slots__]
+        lines += ["", '# What a scenario takes: calibration = "this file"', "[inputs]"]
+        lines += [f'"{key}" = {_toml(value)}' for key, value in inputs.items()]
         partial = path.with_name(path.name + ".partial")
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
         partial.replace(path)

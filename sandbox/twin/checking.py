@@ -15,8 +15,8 @@ from sandbox.clients.letters import Ledger
 from sandbox.clients.plan import Door, Intent, Plan
 from sandbox.clients.wire import LostError, Wire
 from sandbox.serve import client_context
-from sandbox.serve.loop import loop_factory
 from sandbox.space.methods import Mechanism, Method
+from sandbox.twin.aside import aside
 
 __all__ = ["Checked", "check_mailboxes"]
 
@@ -59,8 +59,7 @@ def check_mailboxes(sheet: Mapping[str, Any], plan: Plan, accepted: set[int]) ->
         for intent in _chain(each)
         if intent.letter is not None and intent.letter.number in accepted
     }
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_check(sheet, plan, sent))
+    return aside(lambda: _check(sheet, plan, sent))
 
 
 def _chain(intent: Intent) -> list[Intent]:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sandbox.twin.calibration import STEPS, Calibration
 from sandbox.twin.measuring import calibrate as run_calibration
+from sandbox.twin.structure import inputs_of
 
 __all__ = ["calibrate"]
 
@@ -58,6 +59,6 @@ def calibrate(scenario: str, blocks: int, out: Path) -> None:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     found = run_calibration(scenario, blocks=blocks, show=lambda name: click.echo(name, err=True))
-    found.write(out)
+    found.write(out, inputs_of(found))
     show(found)
     click.echo(f"\n{out}")

@@ -16,6 +16,7 @@ from sandbox.twin.measuring import calibrate
 from sandbox.twin.minutes import duration_of, instant_of
 from sandbox.twin.replay import Wanted
 from sandbox.twin.schedule import Window
+from sandbox.twin.structure import inputs_of
 from sandbox.twin.twins import Twin, run_twin
 
 __all__ = ["twin"]
@@ -121,7 +122,7 @@ def twin(
     folder.mkdir(parents=True, exist_ok=True)
     if calibration is None:
         known = calibrate(wanted.scenario, show=lambda name: click.echo(name, err=True))
-        known.write(folder / "calibration.toml")
+        known.write(folder / "calibration.toml", inputs_of(known))
     else:
         known = read_calibration(calibration)
     with showing() as show:

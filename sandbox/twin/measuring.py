@@ -22,8 +22,8 @@ from sandbox.clients.smtp import Smtp
 from sandbox.clients.telephone import Telephones
 from sandbox.clients.wire import Wire
 from sandbox.live.cast import CastSize
-from sandbox.serve.loop import loop_factory
 from sandbox.space.methods import Mechanism, Method
+from sandbox.twin.aside import aside
 from sandbox.twin.calibration import STEPS, Calibration, Measured, machine_of, measured
 from sandbox.twin.host import Hosted, Order, hosted
 
@@ -40,13 +40,15 @@ Act = Callable[[], Awaitable[None]]
 
 
 def calibrate(
-    scenario: str = "demo", *, blocks: int = 8, show: Callable[[str], None] = lambda _: None
-) -> Calibration:
+    scenario: str = "demo", *, blocks: int = 8, each: int = EACH,
+    show: Callable[[str], None] = lambda _: None,
+) -> Calibration:  # fmt: skip
     """Measure this machine.
 
     Args:
         scenario: whose policies hold.
         blocks: of each step.
+        each: steps of a block.
         show: told of each step.
     """
     people = blocks + WARM + 4  # a telephone rings once for each person
@@ -55,16 +57,16 @@ def calibrate(
             scenario=scenario, designs=(DESIGN,), login_policy="external", operators=2,
             cast=CastSize(people=people), folder=f"{folder}/space", share=_SHARE,
         )  # fmt: skip
-        with hosted(order) as host, asyncio.Runner(loop_factory=loop_factory()) as runner:
-            steps = runner.run(_Bench(host, blocks, show).all())
+        with hosted(order) as host:
+            steps = aside(_Bench(host, blocks, each, show).all)
     return Calibration(machine_of(), 1, steps)
 
 
 class _Bench:
     """Every step, on one space."""
 
-    def __init__(self, host: Hosted, blocks: int, show: Callable[[str], None]) -> None:
-        self._host, self._blocks, self._show = host, blocks, show
+    def __init__(self, host: Hosted, blocks: int, each: int, show: Callable[[str], None]) -> None:
+        self._host, self._blocks, self._each, self._show = host, blocks, each, show
         sheet = host.sheet
         self._rules = Rules(
             session=_SHARE, pin=_SHARE, step=30, ticket=7_200.0, interval=5.0, expiry=120.0
@@ -138,7 +140,7 @@ class _Bench:
         for block in range(self._blocks + WARM):
             spent, times = 0.0, []
             # A held login takes a polling interval: one a block.
-            for _ in range(1 if name == "login_ecps" else EACH):
+            for _ in range(1 if name == "login_ecps" else self._each):
                 if before is not None:
                     await before()
                 await asyncio.sleep(SETTLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def test_each_operator_has_people_a_shared_mailbox_and_an_application(
     kinds = [BoxType.PER] * 4 + [BoxType.ORG, BoxType.APP]
     for operator in plan.operators:
         assert [each.type for each in cast if each.operator == operator.label] == kinds
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_the_people_of_the_quick_start_are_there(cast: tuple[CastAccount, ...], page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text("utf-8")
+    named = set(re.findall(r"[\w.-]+@op001\.mssante\.test", text))
+    assert len(named) == 2
+    assert named <= {each.address for each in cast}
 
 
 def test_every_method_is_somebody_s_at_every_operator(

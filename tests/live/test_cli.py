@@ -6,6 +6,7 @@ import base64
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.live.cli_mail import shown
+from sandbox.live.cli_mail import harmless, shown
 from sandbox.live.mailer import choose
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
-from tests.command import PROGRAM, Finished, mss
+from tests.command import Finished, mss
+from tests.test_cli import WITHOUT_SCIENCE
 
 ROOT = Path(__file__).parents[2]
 UP = (
@@ -28,7 +30,7 @@ UP = (
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*PROGRAM, *arguments], cwd=ROOT, text=True,
+        [sys.executable, "-c", WITHOUT_SCIENCE, *arguments], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -221,3 +223,12 @@ def test_what_a_stranger_wrote_is_shown_and_not_obeyed() -> None:
 @pytest.mark.parametrize("value", [b"=?nonsense?q?x?=", b"=?utf-8?b?x?=", b"\xff\xfe", b""])
 def test_what_cannot_be_decoded_does_not_hide_the_other_messages(value: bytes) -> None:
     assert "subject" in shown(b"Subject: " + value + b"\r\n\r\n")
+
+
+def test_a_message_that_is_read_at_a_terminal_moves_no_cursor() -> None:
+    content = b"Subject: x\r\n\r\n\x1b]0;title\x07\tBonjour \xc3\xa9 \xe2\x80\xae\x9b2J\r\n"
+    text = harmless(content)
+    assert text.splitlines()[:2] == ["Subject: x", ""]
+    assert text.endswith("\n")
+    assert "\tBonjour é " in text
+    assert all(each.isprintable() for each in text.replace("\n", "").replace("\t", ""))

@@ -105,6 +105,9 @@ def test_every_point_is_a_command_of_its_protocol() -> None:
         ({"fault": "full-disk", "nth": 2}, "operator"),
         ({"fault": "ocsp-stale", "nth": 2}, "seconds"),
         ({"fault": "crl-nonsense"}, "crl"),
+        ({"fault": {"quota": 1}}, "type"),
+        ({"fault": ["quota"]}, "type"),
+        ({"fault": ""}, "quota"),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_and_changes_nothing(

@@ -274,6 +274,8 @@ def test_the_api_sets_behaviours_clients_keys_and_device(api, core_server):
         ("POST", "/sandbox/clock", {"advance": -1}),
         ("POST", "/sandbox/clock", {"advance": "x"}),
         ("POST", "/sandbox/clock", [1]),
+        ("POST", "/sandbox/clock", {"freeze": "yes"}),
+        ("POST", "/sandbox/clock", {"rewind": 1}),
         ("POST", "/sandbox/faults", {"fault": "unknown"}),
         ("PUT", "/sandbox/faults", {"rules": "x"}),
         ("PUT", "/sandbox/faults", {"rules": [], "seed": "x"}),

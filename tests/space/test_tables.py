@@ -15,7 +15,7 @@ KNOWLEDGE = {"measured", "published", "expert guess", "placeholder"}
 # What a scenario holds beside inputs: what it is about, not how the world is.
 WITHOUT_INPUT = {
     "name", "title", "title_en", "period", "compare", "designs", "outages", "sweep", "operators",
-    "plan",
+    "plan", "calibration",
 }  # fmt: skip
 ROWS = list(inputs().values())
 

@@ -350,7 +350,7 @@ def test_a_damaged_journal_names_its_file_and_line(tmp_path):
 
 def test_keys_of_a_pool_are_taken_once_each_by_concurrent_takers(tmp_path):
     pools = [KeyPool(tmp_path), KeyPool(tmp_path)]
-    pools[0].fill(KeyKind.RSA_2048, 24)  # enough to be made by worker processes
+    pools[0].fill(KeyKind.RSA_2048, 24)  # enough to be made by several processes
     taken, lock = [], threading.Lock()
 
     def take(pool):

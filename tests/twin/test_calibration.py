@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from sandbox.analysis.summary import assumptions
 from sandbox.space.errors import UserError
+from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.tables import inputs
 from sandbox.twin.calibration import STEPS, Calibration, Measured, measured, read_calibration
 from sandbox.twin.structure import inputs_of
+from tests.twin.small import write_scenario
 
 MILLISECONDS = {
     "tls_full": 1.0, "tls_resumed": 0.6, "tls_mutual": 1.4, "login_totp": 3.0,
     "login_certificate": 4.0, "login_ecps": 8.0, "read": 4.5, "submit": 5.0, "relay": 8.0,
 }  # fmt: skip
+
+
+MACHINE = {"processor": 'a "fast" one', "cores": 2, "python": "3.11.7", "date": "2026-11-26"}
 
 
 def calibration(*, times: float = 1.0, beyond: float = 0.002, servers: int = 1) -> Calibration:
@@ -24,7 +31,7 @@ def calibration(*, times: float = 1.0, beyond: float = 0.002, servers: int = 1) 
         processor = times * value / 1000
         wall = processor + beyond
         steps[name] = Measured(processor, processor, processor, wall, wall, wall, 0.2, 40)
-    return Calibration({"processor": 'a "fast" one', "cores": 2}, servers, steps)
+    return Calibration(MACHINE, servers, steps)
 
 
 def test_every_step_is_measured() -> None:
@@ -33,7 +40,7 @@ def test_every_step_is_measured() -> None:
 
 def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
     made = calibration()
-    made.write(tmp_path / "calibration.toml")
+    made.write(tmp_path / "calibration.toml", inputs_of(made))
     read = read_calibration(tmp_path / "calibration.toml")
     assert read.steps["relay"].processor == pytest.approx(0.008)
     assert (read.servers, read.machine["cores"]) == (1, 2)
@@ -50,6 +57,55 @@ def test_another_file_is_refused_with_what_makes_one(tmp_path: Path, text: str) 
 def test_a_missing_file_is_refused_with_what_makes_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mss-sandbox calibrate"):
         read_calibration(tmp_path / "none.toml")
+
+
+def scenario_file(folder: Path, line: str = 'calibration = "calibration.toml"') -> Path:
+    made = calibration()
+    made.write(folder / "calibration.toml", inputs_of(made))
+    path = write_scenario(folder)
+    path.write_text(f"{line}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+    return path
+
+
+def test_a_scenario_takes_it_by_one_line(tmp_path: Path) -> None:
+    found = load_scenario(scenario_file(tmp_path))
+    assert found.processor.tls_full == pytest.approx(0.001)
+    assert found.calibration is not None
+    assert "a 'fast' one" in found.calibration.machine
+
+
+def test_the_report_says_what_is_calibrated_and_on_which_machine(tmp_path: Path) -> None:
+    comparison = SimpleNamespace(scenario=load_scenario(scenario_file(tmp_path)))
+    rows = {row["key"]: row for row in assumptions(comparison)}  # type: ignore[arg-type]
+    assert rows["processor.tls_full"]["knowledge"] == "calibrated"
+    assert rows["processor.tls_full"]["source"].startswith("a 'fast' one")
+    assert rows["traffic.recipients"]["knowledge"] != "calibrated"
+
+
+def test_what_a_scenario_gives_itself_counts_more(tmp_path: Path) -> None:
+    path = scenario_file(tmp_path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("[processor]\ntls_full = 0.5\n")
+    assert load_scenario(path).processor.tls_full == 0.5
+
+
+def test_a_changed_input_of_a_calibrated_scenario_is_changed(tmp_path: Path) -> None:
+    found = with_inputs(load_scenario(scenario_file(tmp_path)), {"processor.login": 0.25})
+    assert (found.processor.login, found.processor.tls_full) == (0.25, pytest.approx(0.001))
+
+
+@pytest.mark.parametrize("file", ["none.toml", "petit.toml"])
+def test_a_scenario_that_names_no_calibration_is_refused(tmp_path: Path, file: str) -> None:
+    path = scenario_file(tmp_path, f'calibration = "{file}"')
+    with pytest.raises(UserError, match="mss-sandbox calibrate"):
+        load_scenario(path)
+
+
+def test_an_input_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
+    path = scenario_file(tmp_path)
+    calibration().write(tmp_path / "calibration.toml", {"processor.typo": 1.0})
+    with pytest.raises(UserError, match=r"processor\.typo"):
+        load_scenario(path)
 
 
 def test_the_inputs_that_it_gives_exist() -> None:
