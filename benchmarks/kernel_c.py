@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC", "-std=c11")
-FIELDS = (
+# The C kernel is the anchor: the layout of sessions is the one that it was written with.
+ROW = (
     "PC", "ACCESS", "KEY", "START", "UNTIL", "LIMIT", "HANDLER", "READY", "ASKED", "EVENT", "NEXT",
     "PREV", "ROUND", "PEER", "KIND", "POOL", "SINCE", "LOGIN", "CAUSE", "DUE", "LINK", "PHASE0",
 )  # fmt: skip
+ROW_FIELDS = len(ROW) - 1 + len(Phase)
 COUNTERS = {
     "N_NEAR": "N_NEAR", "N_FAR": "N_FAR", "N_SCHEDULED": "SCHEDULED", "N_VACANT": "VACANT",
     "N_TRACED": "TRACED", "N_NOW": "NOW", "N_FIRST_BUCKET": "FIRST_BUCKET",
@@ -48,7 +50,7 @@ def constants() -> dict[str, int]:
     """Return every number that Python and C must share, from the Python side."""
     numbers = {f"OP_{op.name}": int(op) for op in Op}
     numbers |= {f"C_{column.name}": int(column) for column in Column}
-    numbers |= {f"F_{name}": getattr(state_of, name) for name in FIELDS}
+    numbers |= {f"F_{name}": number for number, name in enumerate(ROW)}
     numbers |= {name: getattr(state_of, attribute) for name, attribute in COUNTERS.items()}
     numbers |= {f"PHASE_{phase.name}": int(phase) for phase in Phase}
     numbers |= {f"KIND_{kind.name}": int(kind) for kind in model.Kind}
@@ -59,7 +61,7 @@ def constants() -> dict[str, int]:
     numbers |= {f"POOL_{stat.name}": int(stat) for stat in model.PoolStat}
     numbers |= {f"STATION_{stat.name}": int(stat) for stat in model.StationStat}
     return numbers | {
-        "COLUMNS": len(Column), "FIELDS": state_of.FIELDS, "PHASES": len(Phase),
+        "COLUMNS": len(Column), "FIELDS": ROW_FIELDS, "PHASES": len(Phase),
         "KINDS": len(model.Kind), "POLL_COLUMNS": len(model.PollStream),
         "SEND_COLUMNS": len(model.SendStream), "ENDPOINT_COLUMNS": len(model.EndpointStat),
         "POOL_COLUMNS": len(model.PoolStat), "STATION_COLUMNS": len(model.StationStat),
@@ -98,7 +100,7 @@ def c_kernel(library: ctypes.CDLL) -> Iterator[None]:
     def run_until(
         inputs: model.Inputs, state: state_of.State, record: model.Record, instant: int, spare: int
     ) -> int:
-        arrays = [*inputs, *state.cursors, *state[1:], *record]
+        arrays = [*inputs, *state.cursors, *state[1:-1], *record]
         assert all(array.flags.c_contiguous for array in arrays)
         pointers = (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
         sizes = Sizes(
@@ -114,7 +116,8 @@ def c_kernel(library: ctypes.CDLL) -> Iterator[None]:
         )
         return answer
 
-    with mock.patch.object(kernel, "run_until", run_until):
+    row = {"FIELDS": ROW_FIELDS, "EVENT": ROW.index("EVENT")}  # what the caller of the kernel reads
+    with mock.patch.object(kernel, "run_until", run_until), mock.patch.multiple(state_of, **row):
         yield
 
 

@@ -29,7 +29,7 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
     counters[state_of.VACANT] = FIRST_ROWS
     return state_of.State(
         cursors=new_cursors(inputs),
-        sessions=np.zeros((FIRST_ROWS, state_of.FIELDS), dtype=np.int64),
+        sessions=state_of.aligned((FIRST_ROWS, state_of.FIELDS), np.int64),
         vacant=np.arange(FIRST_ROWS - 1, -1, -1, dtype=np.int32),
         bucket=np.full(state_of.BUCKETS, -1, dtype=np.int32),
         occupied=np.zeros(state_of.WORDS, dtype=np.int64),
@@ -40,11 +40,12 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
         queue_length=np.zeros(pools, dtype=np.int64),
         queue_head=np.full(pools, -1, dtype=np.int64),
         queue_tail=np.full(pools, -1, dtype=np.int64),
-        registers=np.full(
-            (len(inputs.access_class), int(inputs.registers[0])), -NEVER, dtype=np.int64
+        registers=state_of.aligned(
+            (len(inputs.access_class), int(inputs.registers[0])), np.int64, -NEVER
         ),
         entered=np.zeros(len(inputs.limits), dtype=np.int64),
         trace=np.zeros((TRACE_ROWS if traced else 0, state_of.TRACE_FIELDS), dtype=np.int64),
+        steps=state_of.packed(inputs.code),
     )
 
 
@@ -72,7 +73,8 @@ def _doubled(state: state_of.State) -> state_of.State:
     vacant[:rows] = np.arange(2 * rows - 1, rows - 1, -1)
     vacant[rows : rows + free] = state.vacant[:free]
     state.counters[state_of.VACANT] = rows + free
-    sessions = np.concatenate([state.sessions, np.zeros_like(state.sessions)])
+    sessions = state_of.aligned((2 * rows, state_of.FIELDS), np.int64)
+    sessions[:rows] = state.sessions
     return state._replace(sessions=sessions, vacant=vacant)
 
 

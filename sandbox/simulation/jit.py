@@ -14,7 +14,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-__all__ = ["bit_length", "force_inline", "jit"]
+__all__ = ["bit_length", "force_inline", "jit", "prefetch"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,6 +27,7 @@ OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy",
 # time. No index of this package is ever negative, so its functions (and no others) are compiled
 # without the tests. numba has no option for it; a numba without this function only loses the gain.
 OURS = "sandbox10simulation"  # how the names of this package are mangled
+ARRAY: Any = arrayobj.make_array
 FIX_INDEX: Any = getattr(arrayobj, "fix_integer_index", None)
 
 
@@ -92,3 +93,31 @@ COUNT_ZEROS: Any = _leading_zeros
 def bit_length(value: int) -> int:
     """Return the number of bits that a non-negative 64-bit integer needs (0 for 0)."""
     return 64 - int(COUNT_ZEROS(value))
+
+
+@intrinsic  # type: ignore[untyped-decorator,unused-ignore]  # numba's own protocol
+def _prefetch(_context: Any, array: Any, _index: Any) -> Any:
+    """Ask the caches for the start of a row: one machine instruction, which never fails."""
+
+    def build(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        rows = ARRAY(signature.args[0])(ctx, builder, args[0])
+        word, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        step = builder.extract_value(rows.strides, 0)
+        start = builder.ptrtoint(rows.data, step.type)
+        address = builder.inttoptr(builder.add(start, builder.mul(args[1], step)), pointer)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
+        ask = builder.module.declare_intrinsic("llvm.prefetch", (pointer,), kind)
+        # To write (1), to be kept in all caches (3), data (1).
+        builder.call(ask, [address, word(1), word(3), word(1)])
+        return ctx.get_dummy_value()
+
+    return types.void(array, types.intp), build
+
+
+FETCH: Any = _prefetch
+
+
+@force_inline
+def prefetch(array: Any, index: int) -> None:
+    """Ask the caches for the start of a row of an array, to have it when it is used."""
+    FETCH(array, index)

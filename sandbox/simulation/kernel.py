@@ -7,24 +7,26 @@ which its servers fall free say when the next arrival starts. Steps that read no
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.observations.schema import Phase
-from sandbox.simulation.arrivals import DAY, pop_arrival
+from sandbox.simulation.arrivals import DAY, INDEX, pop_arrival
 from sandbox.simulation.draws import mix, sample, uniform
 from sandbox.simulation.events import pop_late, pop_near, schedule, schedule_late
-from sandbox.simulation.jit import force_inline, jit
+from sandbox.simulation.jit import force_inline, jit, prefetch
 from sandbox.simulation.model import (
     NEVER,
     PACE_BITS,
     EndpointStat,
     Inputs,
     Kind,
+    PollStream,
     PoolStat,
     Record,
 )
-from sandbox.simulation.program import Column
 from sandbox.simulation.recorder import (
     book_connection,
     book_delivery,
@@ -73,9 +75,6 @@ __all__ = ["run_until"]
 
 Ints = NDArray[np.int64]
 
-OP, PHASE, TARGET, FIXED, HALF_TRIPS, LAW, PURPOSE, INDEX, SCOPE, EXTRA, GROUP = (
-    int(column) for column in Column
-)
 (
     DELAY, HOLD, SERVE, ACQUIRE, RELEASE, BRANCH, HAS, DURING, FRESH, STAMP, ONCE, DEADLINE, CLEAR,
     ASK, PENDING, SETTLE, RETRY, SPAWN, MARK, DELIVER, FAIL, GOTO, END, TODAY, ENTER, EXIT,
@@ -87,6 +86,7 @@ LOST_WAIT, PEAK = int(PoolStat.LOST_WAIT), int(PoolStat.PEAK)
 E_REFUSED, E_ABANDONED = int(EndpointStat.REFUSED), int(EndpointStat.ABANDONED)
 SPAWNED = int(Kind.SPAWNED)
 P_RECIPIENT = int(Purpose.RECIPIENT)
+P_FIRST, P_INDEX = int(PollStream.FIRST), INDEX
 ROUNDS = 64  # purposes are below this: a retry's draws lie beyond those of the first attempt
 DONE, GROW, FLUSH = 0, 1, 2  # answers of run_until
 
@@ -213,7 +213,8 @@ def _hand_over(inputs: Inputs, state: State, record: Record, pool: int, t: int) 
     record.pools[pool, WAITED] += 1
     record.pools[pool, WAIT] += wait
     pc = row[session, PC]
-    endpoint = inputs.code[pc, EXTRA] + _owner(inputs, state, session, inputs.code[pc, SCOPE])
+    step = state.steps[pc]
+    endpoint = step.extra + _owner(inputs, state, session, step.scope)
     book_connection(record, endpoint, inputs.endpoint_role[endpoint], t)
     row[session, PC] = pc + 1
     schedule(state, session, t)
@@ -223,14 +224,14 @@ def _hand_over(inputs: Inputs, state: State, record: Record, pool: int, t: int) 
 def _abandon(inputs: Inputs, state: State, record: Record, session: int, t: int) -> None:
     """The deadline came while the session waited for a slot: it goes on at the handler."""
     row = state.sessions
-    pool, pc = row[session, POOL], row[session, PC]
+    pool, step = row[session, POOL], state.steps[row[session, PC]]
     book_queue(record, pool, state.queue_length[pool], t)
     _unlink(state, pool, session)
     wait = t - row[session, SINCE]
     row[session, PHASE0 + SLOT] += wait
     record.pools[pool, ABANDONED] += 1
     record.pools[pool, LOST_WAIT] += wait
-    endpoint = inputs.code[pc, EXTRA] + _owner(inputs, state, session, inputs.code[pc, SCOPE])
+    endpoint = step.extra + _owner(inputs, state, session, step.scope)
     record.endpoints[endpoint, E_ABANDONED] += 1
     row[session, PC], row[session, LIMIT] = row[session, HANDLER], NEVER
 
@@ -246,15 +247,15 @@ def _owner(inputs: Inputs, state: State, session: int, scope: int) -> int:
 
 
 @force_inline
-def _duration(inputs: Inputs, state: State, session: int, pc: int) -> int:
+def _duration(inputs: Inputs, state: State, session: int, step: Any) -> int:
     """Return the fixed part of a step plus its draw, ns; a retry draws anew."""
-    law = inputs.code[pc, LAW]
+    law = step.law
     if law < 0:
-        return int(inputs.code[pc, FIXED])
-    return int(inputs.code[pc, FIXED]) + sample(
+        return int(step.fixed)
+    return int(step.fixed) + sample(
         int(inputs.laws[law, 0]), inputs.laws[law, 1], inputs.laws[law, 2],
         inputs.laws[law, 3], state.sessions[session, KEY],
-        inputs.code[pc, PURPOSE] + ROUNDS * state.sessions[session, ROUND],
+        step.purpose + ROUNDS * state.sessions[session, ROUND],
     )  # fmt: skip
 
 
@@ -268,15 +269,15 @@ def _settle(state: State, session: int, t: int) -> None:
 
 
 @force_inline
-def _mark(inputs: Inputs, state: State, record: Record, session: int, pc: int, t: int) -> None:
+def _mark(inputs: Inputs, state: State, record: Record, session: int, step: Any, t: int) -> None:
     """Book a successful login and its phases."""
     row = state.sessions
     operator = inputs.access_operator[row[session, ACCESS]]
-    group = inputs.code[pc, GROUP]
+    group = step.group
     latency, person = t - row[session, START], row[session, PHASE0 + PERSON]
     book_login(
         record, inputs.operator_bin[operator], operator, group, latency, person,
-        inputs.code[pc, EXTRA] == 1 or person > 0,
+        step.extra == 1 or person > 0,
     )  # fmt: skip
     for phase in range(PHASES):
         book_phase(record, group, phase, row[session, PHASE0 + phase])
@@ -284,19 +285,19 @@ def _mark(inputs: Inputs, state: State, record: Record, session: int, pc: int, t
 
 
 @force_inline
-def _spawn(inputs: Inputs, state: State, record: Record, session: int, pc: int, t: int) -> None:
+def _spawn(inputs: Inputs, state: State, record: Record, session: int, step: Any, t: int) -> None:
     """Start the sessions that a Spawn step asks for."""
     row = state.sessions
-    for number in range(inputs.code[pc, EXTRA]):
-        key = mix(row[session, KEY], (inputs.code[pc, PURPOSE] << 8) + number)
-        entry, peer = inputs.code[pc, INDEX], row[session, PEER]
-        if inputs.code[pc, SCOPE] == 1:
+    for number in range(step.extra):
+        key = mix(row[session, KEY], (step.purpose << 8) + number)
+        entry, peer = step.index, row[session, PEER]
+        if step.scope == 1:
             other = int(uniform(key, P_RECIPIENT) * len(inputs.recipients))
             peer = inputs.access_operator[inputs.recipients[other]]
         child = _new_session(
             state, row[session, ACCESS], SPAWNED, key, t, row[session, UNTIL], peer, entry
         )
-        record.sessions[inputs.code[entry, GROUP]] += 1
+        record.sessions[state.steps[entry].group] += 1
         schedule(state, child, t)
 
 
@@ -309,32 +310,33 @@ def _day_key(inputs: Inputs, access: int, t: int) -> int:
 @force_inline
 def _advance(inputs: Inputs, state: State, record: Record, session: int, now: int) -> None:
     """Run a session from `now` until it must wait for its turn, a slot, or its end."""
-    code, row = inputs.code, state.sessions
+    steps, row = state.steps, state.sessions
     t = now
     pc = row[session, PC]
     while True:
-        op = code[pc, OP]
+        step = steps[pc]
+        op = step.op
         if op <= SERVE:
             wait = 0
             if op == HOLD:
-                until = row[session, READY] if code[pc, EXTRA] == 1 else row[session, UNTIL]
+                until = row[session, READY] if step.extra == 1 else row[session, UNTIL]
                 spent = max(0, until - t)
             else:
-                spent = _duration(inputs, state, session, pc)
+                spent = _duration(inputs, state, session, step)
                 if op == SERVE:
                     if t > now:
                         break
-                    station = code[pc, INDEX] + _owner(inputs, state, session, code[pc, SCOPE])
+                    station = step.index + _owner(inputs, state, session, step.scope)
                     spent = (spent * inputs.server_time[station]) >> PACE_BITS
                     start = _serve(inputs, state, station, t, spent)
                     wait = start - t
                     book_service(record, station, start, wait, spent)
                 else:
-                    trips = code[pc, HALF_TRIPS]
+                    trips = step.half_trips
                     if trips > 0:
                         spent += trips * inputs.access_rtt[row[session, ACCESS]] // 2
             end = t + wait + spent
-            phase = code[pc, PHASE]
+            phase = step.phase
             pc += 1
             if end >= row[session, LIMIT]:  # the deadline cuts the step
                 end = row[session, LIMIT]
@@ -344,19 +346,19 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                 row[session, PHASE0 + phase] += end - t
             t = end
         elif op == MARK:
-            _mark(inputs, state, record, session, pc, t)
+            _mark(inputs, state, record, session, step, t)
             pc += 1
         elif op == BRANCH:
-            draw = uniform(row[session, KEY], code[pc, PURPOSE] + ROUNDS * row[session, ROUND])
-            pc = code[pc, TARGET] if draw < inputs.laws[code[pc, LAW], 4] else pc + 1
+            draw = uniform(row[session, KEY], step.purpose + ROUNDS * row[session, ROUND])
+            pc = step.target if draw < inputs.laws[step.law, 4] else pc + 1
         elif op == GOTO:
-            pc = code[pc, TARGET]
+            pc = step.target
         elif op == HAS:
-            has = inputs.access_features[row[session, ACCESS]] & code[pc, INDEX]
-            pc = code[pc, TARGET] if has != 0 else pc + 1
+            has = inputs.access_features[row[session, ACCESS]] & step.index
+            pc = step.target if has != 0 else pc + 1
         elif op == DEADLINE:
-            row[session, LIMIT] = t + _duration(inputs, state, session, pc)
-            row[session, HANDLER] = code[pc, TARGET]
+            row[session, LIMIT] = t + _duration(inputs, state, session, step)
+            row[session, HANDLER] = step.target
             pc += 1
         elif op == CLEAR:
             row[session, LIMIT] = NEVER
@@ -365,32 +367,32 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             target = pc + 1
             for window in range(len(inputs.outages)):
                 if (
-                    inputs.outages[window, 0] == code[pc, INDEX]
+                    inputs.outages[window, 0] == step.index
                     and inputs.outages[window, 1] <= t < inputs.outages[window, 2]
                 ):
-                    target = code[pc, TARGET]
+                    target = step.target
             pc = target
         elif op == ASK:
             row[session, ASKED] = t
-            row[session, READY] = t + _duration(inputs, state, session, pc)
-            purpose = code[pc, EXTRA] + ROUNDS * row[session, ROUND]
-            if uniform(row[session, KEY], purpose) < inputs.laws[code[pc, LAW], 4]:
+            row[session, READY] = t + _duration(inputs, state, session, step)
+            purpose = step.extra + ROUNDS * row[session, ROUND]
+            if uniform(row[session, KEY], purpose) < inputs.laws[step.law, 4]:
                 row[session, READY] = NEVER
             pc += 1
         elif op == PENDING:
-            pc = code[pc, TARGET] if t < row[session, READY] else pc + 1
+            pc = step.target if t < row[session, READY] else pc + 1
         elif op == SETTLE:
             _settle(state, session, t)
             pc += 1
         elif op == RETRY:
-            if row[session, ROUND] < code[pc, INDEX]:
+            if row[session, ROUND] < step.index:
                 row[session, ROUND] += 1
-                pc = code[pc, TARGET]
+                pc = step.target
             else:
                 pc += 1
         elif op == FAIL:
-            record.failures[code[pc, GROUP], code[pc, PHASE]] += 1
-            row[session, CAUSE] = code[pc, PHASE]
+            record.failures[step.group, step.phase] += 1
+            row[session, CAUSE] = step.phase
             pc += 1
         elif op == DELIVER:
             book_delivery(record, t - row[session, START])
@@ -399,17 +401,17 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             _leave(state, session, t)
             return
         elif op == TODAY:
-            draw = uniform(_day_key(inputs, row[session, ACCESS], t), code[pc, PURPOSE])
-            pc = code[pc, TARGET] if draw < inputs.laws[code[pc, LAW], 4] else pc + 1
-        elif op >= ENTER and inputs.access_limits[row[session, ACCESS], code[pc, INDEX]] < 0:
+            draw = uniform(_day_key(inputs, row[session, ACCESS], t), step.purpose)
+            pc = step.target if draw < inputs.laws[step.law, 4] else pc + 1
+        elif op >= ENTER and inputs.access_limits[row[session, ACCESS], step.index] < 0:
             pc += 1  # this access counts against no such limit
         else:  # what reads or writes something shared waits for its instant
             if t > now:
                 break
             if op == ACQUIRE:
-                owner = _owner(inputs, state, session, code[pc, SCOPE])
-                pool = code[pc, INDEX] + owner
-                endpoint = code[pc, EXTRA] + owner
+                owner = _owner(inputs, state, session, step.scope)
+                pool = step.index + owner
+                endpoint = step.extra + owner
                 if state.in_use[pool] < inputs.pool_slots[pool]:
                     state.in_use[pool] += 1
                     record.pools[pool, GRANTED] += 1
@@ -419,36 +421,36 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                 elif state.queue_length[pool] >= inputs.pool_backlog[pool]:
                     record.pools[pool, REFUSED] += 1
                     record.endpoints[endpoint, E_REFUSED] += 1
-                    pc = code[pc, TARGET]
+                    pc = step.target
                 else:
                     row[session, PC] = pc
                     _enqueue(state, record, pool, session, t)
                     return
             elif op == RELEASE:
-                owner = _owner(inputs, state, session, code[pc, SCOPE])
-                endpoint = code[pc, EXTRA] + owner
+                owner = _owner(inputs, state, session, step.scope)
+                endpoint = step.extra + owner
                 book_disconnection(record, endpoint, inputs.endpoint_role[endpoint], t)
-                _hand_over(inputs, state, record, code[pc, INDEX] + owner, t)
+                _hand_over(inputs, state, record, step.index + owner, t)
                 pc += 1
             elif op == FRESH:
-                stamp = state.registers[row[session, ACCESS], code[pc, INDEX]]
-                pc = code[pc, TARGET] if t - stamp < code[pc, FIXED] else pc + 1
+                stamp = state.registers[row[session, ACCESS], step.index]
+                pc = step.target if t - stamp < step.fixed else pc + 1
             elif op == STAMP:
-                state.registers[row[session, ACCESS], code[pc, INDEX]] = t
+                state.registers[row[session, ACCESS], step.index] = t
                 pc += 1
             elif op == ONCE:
-                window = t // code[pc, FIXED]
-                access, register = row[session, ACCESS], code[pc, INDEX]
+                window = t // step.fixed
+                access, register = row[session, ACCESS], step.index
                 if state.registers[access, register] == window:
-                    pc = code[pc, TARGET]
+                    pc = step.target
                 else:
                     state.registers[access, register] = window
                     pc += 1
             elif op == SPAWN:
-                _spawn(inputs, state, record, session, pc, t)
+                _spawn(inputs, state, record, session, step, t)
                 pc += 1
             else:  # ENTER, EXIT
-                counter = inputs.access_limits[row[session, ACCESS], code[pc, INDEX]]
+                counter = inputs.access_limits[row[session, ACCESS], step.index]
                 if op == EXIT:
                     state.entered[counter] -= 1
                     pc += 1
@@ -456,9 +458,20 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                     state.entered[counter] += 1
                     pc += 1
                 else:
-                    pc = code[pc, TARGET]
+                    pc = step.target
     row[session, PC] = pc
     schedule(state, session, t)
+
+
+@force_inline
+def _fetch_next(inputs: Inputs, state: State, stream: int) -> None:
+    """Ask the caches for what the next poll of a stream will read; it is some way off in memory."""
+    if stream < len(inputs.polls):
+        access = inputs.polls[stream, P_FIRST] + state.cursors.polls[stream, P_INDEX] - 1
+        prefetch(state.registers, access)
+        prefetch(inputs.access_rtt, access)
+        prefetch(inputs.access_features, access)
+        prefetch(inputs.access_operator, access)
 
 
 @force_inline
@@ -516,6 +529,7 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
             now = arrival
             counters[NOW] = now
             pop_arrival(inputs, state.cursors, stream)
+            _fetch_next(inputs, state, stream)
             stream = _first_stream(streams)
             pending = state.cursors.pending
             entry = inputs.entry[inputs.access_class[pending[0]], pending[1]]
@@ -525,5 +539,5 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
                 state, pending[0], pending[1], pending[2], now, pending[3], pending[4],
                 entry,
             )  # fmt: skip
-            record.sessions[inputs.code[entry, GROUP]] += 1
+            record.sessions[state.steps[entry].group] += 1
         _advance(inputs, state, record, session, now)

@@ -2,29 +2,67 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.observations.schema import Phase
 from sandbox.simulation.arrivals import Cursors
+from sandbox.simulation.program import Column
 
-__all__ = ["FIELDS", "TRACE_FIELDS", "State"]
+__all__ = ["FIELDS", "TRACE_FIELDS", "State", "aligned", "packed"]
 
 Ints = NDArray[np.int64]
 
 PHASES = len(Phase)
 
-# Fields of a session's row.
-PC, ACCESS, KEY, START, UNTIL, LIMIT, HANDLER, READY, ASKED, EVENT, NEXT, PREV, ROUND, PEER, KIND, \
-    POOL, SINCE, LOGIN, CAUSE, DUE, LINK, PHASE0 = range(22)  # fmt: skip
-FIELDS = PHASE0 + PHASES
+# Fields of a session's row: four cache lines. The first is all that the event list reads, and what
+# a session needs to go on; then its phases; then what few steps ask for.
+EVENT, DUE, LINK, POOL, PC, ACCESS, KEY, LIMIT, \
+    ROUND, PEER, PHASE0 = range(11)  # fmt: skip
+START, UNTIL, HANDLER, READY, ASKED, KIND, LOGIN, CAUSE, \
+    SINCE, NEXT, PREV = range(PHASE0 + PHASES, PHASE0 + PHASES + 11)  # fmt: skip
+FIELDS = 32
 TRACE_FIELDS = 9 + PHASES
 SLOT_BITS = 24  # sessions in flight at most: 16.7 million
 BUCKET_BITS = 20  # a bucket holds 2**20 ns
 BUCKETS = 1 << 13
 WORDS = BUCKETS >> 6
+
+
+# A step in half a cache line: Code.table has eight bytes for each cell.
+STEP = np.dtype([
+    ("op", "i1"), ("phase", "i1"), ("scope", "i1"), ("group", "i1"), ("target", "i4"),
+    ("fixed", "i8"), ("index", "i4"), ("extra", "i4"), ("law", "i2"), ("purpose", "i2"),
+    ("half_trips", "i4"),
+])  # fmt: skip
+LINE = 64  # bytes
+
+
+def packed(table: Ints) -> NDArray[np.void]:
+    """Return Code.table as rows of STEP.
+
+    Raises:
+        ValueError: a cell does not fit.
+    """
+    steps = aligned((len(table),), STEP)
+    for column in Column:
+        name = column.name.lower()
+        steps[name] = table[:, column]
+        if not np.array_equal(steps[name], table[:, column]):
+            raise ValueError(f"steps: {name} beyond {STEP[name]}")
+    return steps
+
+
+def aligned(shape: tuple[int, ...], kind: Any, value: int = 0) -> NDArray[Any]:
+    """Return an array that starts with a cache line, so that no row shares one."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    room = np.empty(size + LINE, dtype=np.uint8)
+    start = -room.ctypes.data % LINE
+    found: NDArray[Any] = room[start : start + size].view(kind).reshape(shape)
+    found[...] = value
+    return found
 
 
 class State(NamedTuple):
@@ -50,6 +88,7 @@ class State(NamedTuple):
     registers: Ints  # (accesses, registers)
     entered: Ints  # (counters,) connections that count against each limit
     trace: Ints  # (rows, TRACE_FIELDS); no rows: not traced
+    steps: NDArray[np.void]  # of STEP: the programs
 
 
 N_NEAR, N_FAR, SCHEDULED, VACANT, TRACED, NOW, FIRST_BUCKET = range(7)

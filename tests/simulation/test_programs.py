@@ -7,6 +7,7 @@ import pytest
 from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation.draws import exponential
 from sandbox.simulation.program import Column, Layout, Program, compile_programs
+from sandbox.simulation.state import packed
 from sandbox.simulation.steps import (
     Acquire,
     Delay,
@@ -93,3 +94,17 @@ def test_equal_laws_share_a_row() -> None:
     body = [Delay(None, law=exponential(mean)) for mean in (1.0, 2.0, 1.0)]
     code = compile_programs([program(*body, End())], LAYOUT)
     assert list(code.table[:3, Column.LAW]) == [0, 1, 0]
+
+
+def test_steps_are_packed_without_loss() -> None:
+    code = compile_programs([program(Delay(Phase.NETWORK, 86_400.0, round_trips=3), End())], LAYOUT)
+    steps = packed(code.table)
+    for column in Column:
+        assert steps[column.name.lower()].tolist() == code.table[:, column].tolist()
+
+
+def test_a_cell_that_does_not_fit_is_refused() -> None:
+    table = compile_programs([program(End())], LAYOUT).table.copy()
+    table[0, Column.TARGET] = 1 << 40
+    with pytest.raises(ValueError, match="steps: target beyond int32"):
+        packed(table)
