@@ -54,8 +54,12 @@ def check() -> None:
 )
 @click.option("--kill", is_flag=True, help="Le tuer, pour la durabilité. / Kill it, to see.")
 @click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="XML.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="HTML.")
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Rapport JUnit. / JUnit."
+)
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Page HTML. / HTML page."
+)
 def operator(
     space: Path | None, operator: str, designs: tuple[str, ...], only: tuple[str, ...],
     patience: float, kill: bool, as_json: bool, junit: Path | None, html: Path | None,

@@ -76,6 +76,7 @@ class _Neighbour(_Part):
     relay: _Pair | None = None
     account: _Account | None = None
     endpoints: list[_Endpoint] = Field(default=[])
+    strict: bool = False
 
 
 class _Dns(_Part):
@@ -141,7 +142,7 @@ def _neighbour(base: Path, near: _Neighbour | None) -> Neighbour | None:
         account = Account(address=near.account.address, ways=(_way(base, near.account),))
     return Neighbour(
         domain=near.domain, relay=_pair(base, near.relay), account=account,
-        doors=tuple(map(_door, near.endpoints)),
+        doors=tuple(map(_door, near.endpoints)), strict=near.strict,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from sandbox.conformance.lab import Sockets
 from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
 from sandbox.directory import Directory
 from sandbox.directory.identities import application_of, card_holder
-from sandbox.live.blocks import held_block
+from sandbox.live.blocks import TEMPORARY, held_block
 from sandbox.live.mailer import MailError, access_token
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
@@ -47,8 +48,7 @@ def running_space(designs: Sequence[str], tell: Callable[[str], None]) -> Iterat
         UserError: it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="mssante-check-") as name:
-        with held_block(None) as block:
-            pass  # free now, and for the space to hold
+        block = _free_block()
         folder, log = Path(name) / "space", Path(name) / "log"
         words = [
             sys.executable, "-c", "from sandbox.cli import main; main()", "up",
@@ -70,6 +70,19 @@ def running_space(designs: Sequence[str], tell: Callable[[str], None]) -> Iterat
                 except subprocess.TimeoutExpired:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _free_block() -> int:
+    """Return loopback addresses that no space holds; any, since ours takes them a moment later.
+
+    Raises:
+        UserError: all are held.
+    """
+    for block in secrets.SystemRandom().sample(TEMPORARY, len(TEMPORARY)):
+        with contextlib.suppress(UserError), held_block(block):
+            return block
+    with held_block(None) as block:
+        return block
 
 
 def _ready(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Tree:

@@ -99,13 +99,15 @@ class Neighbour:
 
     Attributes:
         relay: its certificate, which the list names for its domain.
-        account: one of its mailboxes; `doors` where that is read and sent from.
+        account: one of its mailboxes; `doors` where that is read.
+        strict: it refuses mail to mailboxes that it has not.
     """
 
     domain: str
     relay: Pair | None = None
     account: Account | None = None
     doors: tuple[Door, ...] = ()
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

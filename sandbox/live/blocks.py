@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sandbox.space.errors import UserError
 
-__all__ = ["held_block"]
+__all__ = ["TEMPORARY", "held_block"]
 
 TEMPORARY = range(64, 255)  # blocks of spaces that name none, far from those that people choose
 

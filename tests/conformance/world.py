@@ -30,7 +30,8 @@ SECRETS = {
     "carl": "MFRGGZDFMZTWQ2LK" * 2,
 }
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
-IMPLICIT = ("cps", "certificat", "totp", "ciba-operateur")
+IMPLICIT = ("cps", "certificat", "totp")
+PSC = ("ecps", "ciba-operateur")
 
 
 def _door(name: str, protocol: str, port: int, tls: str, methods: tuple[str, ...],
@@ -44,8 +45,8 @@ def _door(name: str, protocol: str, port: int, tls: str, methods: tuple[str, ...
 DOORS = (
     _door("imap", "imap", 993, "implicit", IMPLICIT, ("PLAIN", "EXTERNAL")),
     _door("smtp", "smtp", 465, "implicit", IMPLICIT, ("PLAIN", "EXTERNAL")),
-    _door("imap.psc", "imap", 143, "starttls", ("ecps",), ("PLAIN", "XOAUTH2")),
-    _door("smtp.psc", "smtp", 587, "starttls", ("ecps",), ("PLAIN", "XOAUTH2")),
+    _door("imap.psc", "imap", 143, "starttls", PSC, ("PLAIN", "XOAUTH2")),
+    _door("smtp.psc", "smtp", 587, "starttls", PSC, ("PLAIN", "XOAUTH2")),
 )
 RELAY = _door("mx", "relay", 25, "starttls", (), ())
 NEAR_DOORS = (_door("near.imap", "imap", 1993, "implicit", IMPLICIT, ("PLAIN", "EXTERNAL")),)

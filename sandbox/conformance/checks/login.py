@@ -243,7 +243,11 @@ def _(bench: Bench, door: Door) -> None:
         raise refuse(heard, "mauvais code accepté", "a wrong code opens")
 
 
-@check("totp-missing-refused", each_protocol(serving("totp", without="ecps"), "PLAIN"))
+# Where a password alone may ring a telephone, it is no code that is missing.
+RINGS = ("ecps", "ciba-operateur")
+
+
+@check("totp-missing-refused", each_protocol(serving("totp", without=RINGS), "PLAIN"))
 def _(bench: Bench, door: Door) -> None:
     _, way = _who(bench, "totp")
     good, heard = _coded(bench, door, way, "")

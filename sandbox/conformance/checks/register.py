@@ -92,12 +92,12 @@ def starttls(protocol: str) -> Doors:
     return doors
 
 
-def serving(*methods: str, without: str = "") -> Doors:
-    """Those that serve one of these methods, and not another."""
+def serving(*methods: str, without: tuple[str, ...] = ()) -> Doors:
+    """Those that serve one of these methods, and none of others."""
 
     def doors(subject: Subject) -> Iterable[Door]:
         found = (each for each in subject.doors if set(methods) & set(each.methods))
-        return (each for each in found if without not in each.methods)
+        return (each for each in found if not set(without) & set(each.methods))
 
     return doors
 
