@@ -55,7 +55,7 @@ __all__ = [
 
 HOUR = 3600.0
 PLENTY = 1 << 40  # a backlog that never fills
-RETRIALS = 1 << 40
+RETRIALS = (1 << 31) - 1  # as many as a step can say
 GAP = 1.0  # s between arrivals, unless sums of nanoseconds would overflow: ties have odds of 1e-9
 LARGEST_SUM = 2.0**60  # ns x customers: what an integer of 64 bits holds, with room to spare
 
