@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.analysis import canvas
 from sandbox.cli import SUBVERBS, VERBS
 from tests.command import PROGRAM, mss
 
@@ -37,6 +38,12 @@ units = 4
 [populations.ehpad]
 units = 4
 """
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw PNG figures small: nobody looks at them here."""
+    monkeypatch.setattr(canvas, "DPI", 40)
 
 
 @pytest.fixture(scope="module")
