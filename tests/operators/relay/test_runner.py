@@ -702,7 +702,7 @@ def test_a_crash_between_acceptance_there_and_record_here_sends_the_same_again(
 
             here.store.settle = crash  # type: ignore[method-assign, assignment]
             await here.send(BOB, CARL)
-            await until(lambda: peer.delivered)
+            await until(lambda: peer.delivered and here.runner._records)
             for record in tuple(here.runner._records):
                 record.cancel()
             await asyncio.gather(*here.runner._records, return_exceptions=True)
