@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"^## A first mail\n+```sh\n(.+?)^```", re.M | re.S)
+BLOCK = re.compile(r"^## A first mail\n(?:(?!##|```).*\n)*```sh\n((?:(?!```).*\n)+)", re.M)
 GOAL = 60.0  # s, from the clone to the mail that is read, when nothing has to be downloaded
 PATIENCE = 1_800.0  # s, for a slow line
 
