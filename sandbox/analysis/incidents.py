@@ -164,6 +164,9 @@ def _asking(
     return hours * found.astype(np.float64)
 
 
+CROWD = 10_000  # connections: the engine looks at each, and so many tell when most are back
+
+
 def back_after(
     connections: float, cores: float, service: float, back_off: float, seed: int
 ) -> float:
@@ -172,7 +175,9 @@ def back_after(
     Args:
         service: processor seconds of one login; back_off: mean pause, s.
     """
-    count = round(connections)
+    # A crowd beyond that drains as a part of it does on as many cores the fewer.
+    share = min(1.0, CROWD / max(connections, 1.0))
+    count, cores = round(connections * share), cores * share
     if count < 1:
         return 0.0
     servers = max(1, round(cores))

@@ -42,6 +42,7 @@ def drain_time(connections: float, cores: float, service: float, back_off: float
     (20_000, 2, 0.01, 5.0),  # the cores decide: 99 s of work
     (5000, 8, 0.02, 0.5),
     (20_000, 64, 0.0005, 30.0),  # the pauses decide
+    (2_000_000, 32, 0.002, 5.0),  # the largest operator of a country
 ])  # fmt: skip
 def test_a_storm_drains_as_the_fluid_does(
     connections: int, cores: int, service: float, back_off: float
