@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from sandbox.twin.calibration import machine_of
 
 __all__ = ["arguments", "describe", "keep", "scenario_model"]
 
 
 def describe() -> dict[str, Any]:
     """Return processor, load and versions."""
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        processor = names[0].partition(":")[2].strip() if names else processor
-    return {
-        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "load_average": [round(value, 2) for value in os.getloadavg()],
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("numba", "numpy", "simpy")},
-    }
+    return machine_of() | {name: version(name) for name in ("numba", "numpy", "simpy")}
 
 
 def arguments(description: str, **defaults: float | str) -> argparse.Namespace:

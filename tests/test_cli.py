@@ -262,3 +262,10 @@ def test_a_verb_is_found_in_a_module_of_its_name() -> None:
         for path in (Path(__file__).parents[1] / "sandbox").glob("*/cli_*.py")
     }
     assert written == modules
+
+
+@pytest.mark.parametrize("verb", ["replay", "twin"])
+def test_sockets_have_one_login_policy_at_a_time(verb: str) -> None:
+    result = mss(verb, "demo", "--login-policy", "all")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "give one" in result.stderr

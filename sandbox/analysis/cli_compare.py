@@ -8,18 +8,25 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from sandbox.analysis.bars import bars
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.console import report_console, say_lines
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import COMPARED, METRICS
 from sandbox.analysis.result import compare as run_comparison
 from sandbox.analysis.statistics import Estimate, estimate
-from sandbox.space.errors import UserError
+from sandbox.space.errors import EXIT_INTERRUPTED
 from sandbox.space.loader import load_scenario
+from sandbox.space.options import (
+    count_option,
+    designs_option,
+    folder_option,
+    scale_option,
+    seed_option,
+)
 from sandbox.workers.options import crew_of, workers_options
 
 __all__ = ["compare"]
@@ -45,19 +52,6 @@ SHORT = {
     "machine_latency": ("machine", "machine"),
     "psc_peak": ("PSC", "PSC"),
 }
-
-
-def _replications(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:
-    if value == "auto":
-        return None
-    try:
-        return int(value)
-    except ValueError:
-        raise UserError(
-            "attendu un nombre entier, ou auto",
-            "must be a whole number or auto",
-            where=f"--replications {value}",
-        ) from None
 
 
 def _cell(found: Estimate, unit: str) -> str:
@@ -88,7 +82,7 @@ def _headroom(found: Headroom) -> str:
 
 def show(comparison: Comparison) -> None:
     """Print costs and metrics, one design a row: two tables that fit 80 columns."""
-    console = Console(width=max(80, min(Console().width, 100)), highlight=False)
+    console = report_console()
     scenario = comparison.scenario
     console.print(f"\n[bold]{scenario.title}[/bold] / {scenario.title_en}\n")
     costs = _table("", [*COSTS.values(), ("k€/an", "k€/year")])
@@ -116,20 +110,12 @@ def show(comparison: Comparison) -> None:
     )
 
     if comparison.decision is not None:
-        for line in decision_lines(comparison.decision)[:2]:
-            console.print(f"\n[bold]{line.topic.fr} / {line.topic.en}[/bold]")
-            console.print(line.text.fr, markup=False)
-            console.print(line.text.en, markup=False, style="dim")
+        say_lines(console, decision_lines(comparison.decision)[:2])
 
 
 @click.command()
 @click.argument("scenario", default="aout-2021")
-@click.option(
-    "--design",
-    "designs",
-    multiple=True,
-    help="Architecture à comparer, répétable. / Design to compare, repeatable.",
-)
+@designs_option
 @click.option(
     "--login-policy",
     metavar="NAME|all",
@@ -143,33 +129,14 @@ def show(comparison: Comparison) -> None:
     show_default=True,
     help="Moteur : rapide ou de référence. / Fast engine, or the reference.",
 )
-@click.option(
+@count_option(
     "--replications",
-    default="auto",
-    show_default=True,
-    callback=_replications,
-    help="Nombre de réplications, ou ce qu'il en faut. / How many, or as many as it takes.",
+    "Nombre de réplications, ou ce qu'il en faut. / How many, or as many as it takes.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="Graine de tous les tirages. / Seed of all draws.",
-)
-@click.option(
-    "--scale",
-    type=click.FloatRange(0, 100, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Part des BAL et des messages. / Share of mailboxes and messages.",
-)
+@seed_option
+@scale_option(1.0)
 @workers_options
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Dossier de sortie ; défaut : out/SCÉNARIO. / Output folder.",
-)
+@folder_option()
 @click.option(
     "--trace",
     is_flag=True,
@@ -210,7 +177,7 @@ def compare(
             f" / interrupted, finished runs are kept; resume with the same command",
             err=True,
         )
-        raise click.exceptions.Exit(3) from None
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
     show(result)
     path = result.report(folder)
     click.echo(f"\n{path}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from sandbox.analysis.bars import bars
+from sandbox.analysis.console import report_console, say_lines
 from sandbox.analysis.decide import decide as run_decision
 from sandbox.analysis.decision_words import decision_lines
-from sandbox.space.errors import EXIT_INTERRUPTED, UserError
+from sandbox.space.errors import EXIT_INTERRUPTED
+from sandbox.space.options import count_option, designs_option, folder_option, seed_option
 from sandbox.workers.options import crew_of, workers_options
 
 __all__ = ["decide"]
@@ -22,34 +23,12 @@ STAGES = {
 }
 
 
-def _runs(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:
-    if value == "auto":
-        return None
-    try:
-        return int(value)
-    except ValueError:
-        raise UserError(
-            "attendu un nombre entier, ou auto",
-            "must be a whole number or auto",
-            where=f"--runs {value}",
-        ) from None
-
-
 @click.command()
 @click.argument("scenario", default="aout-2021")
-@click.option(
-    "--runs",
-    default="auto",
-    show_default=True,
-    callback=_runs,
-    help="Tirages complets, moteur compris, ou auto. / Whole draws, engine included, or auto.",
+@count_option(
+    "--runs", "Tirages complets, moteur compris, ou auto. / Whole draws, engine included, or auto."
 )
-@click.option(
-    "--design",
-    "designs",
-    multiple=True,
-    help="Architecture à comparer, répétable. / Design to compare, repeatable.",
-)
+@designs_option
 @click.option(
     "--policy",
     metavar="NAME|all",
@@ -61,19 +40,9 @@ def _runs(_context: click.Context, _parameter: click.Parameter, value: str) -> i
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV de plages (key, low, high, mode, law, expert). / CSV of ranges.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="Graine de tous les tirages. / Seed of all draws.",
-)
+@seed_option
 @workers_options
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Dossier de sortie ; défaut : out/SCÉNARIO. / Output folder.",
-)
+@folder_option()
 def decide(
     scenario: str, runs: int | None, designs: tuple[str, ...], policy: str | None,
     ranges: Path | None, seed: int, workers: int | None, backend: str, scheduler: str | None,
@@ -100,10 +69,6 @@ def decide(
             err=True,
         )
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
-    console = Console(width=max(80, min(Console().width, 100)), highlight=False)
-    for line in decision_lines(result.found):
-        console.print(f"\n[bold]{line.topic.fr} / {line.topic.en}[/bold]")
-        console.print(line.text.fr, markup=False)
-        console.print(line.text.en, markup=False, style="dim")
+    say_lines(report_console(), decision_lines(result.found))
     path = result.report(folder)
     click.echo(f"\n{path}")

@@ -157,12 +157,8 @@ def _driver_table(decision: Decision) -> Table:
     rows = []
     for key in shown:
         each = facts[key]
-        widest = max(
-            CRITERIA,
-            key=lambda c, d=each: (  # type: ignore[misc]
-                d.by_criterion[c].clear / CRITERIA[c].threshold
-            ),
-        )
+        gains = {c: each.by_criterion[c].clear / CRITERIA[c].threshold for c in CRITERIA}
+        widest = max(gains, key=gains.__getitem__)
         own = each.by_criterion[widest].clear
         rows.append([
             Cell(factor_name(key), "head", note=key if factor_name(key).en != key else ""),

@@ -14,7 +14,7 @@ from email.policy import SMTP as WIRE
 
 import pyotp
 
-from sandbox.conformance.connection import Connection, Transcript, Unreachable
+from sandbox.conformance.connection import Connection, Transcript, UnreachableError
 from sandbox.conformance.findings import Unsure
 from sandbox.conformance.imap import Answer, Imap
 from sandbox.conformance.lab import ANSWER_SECONDS, Lab
@@ -243,7 +243,7 @@ class Bench:
     def _token(self, way: Way) -> str:
         try:
             token = self.lab.token(way)
-        except Unreachable as error:
+        except UnreachableError as error:
             raise Unsure(f"pas de jeton ({error})", f"no token ({error})") from None
         self.transcript.hide([token])
         return token

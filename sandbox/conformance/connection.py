@@ -11,7 +11,15 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-__all__ = ["Connection", "Cut", "Pipe", "Silent", "TlsRefused", "Transcript", "Unreachable"]
+__all__ = [
+    "Connection",
+    "CutError",
+    "Pipe",
+    "SilentError",
+    "TlsRefusedError",
+    "Transcript",
+    "UnreachableError",
+]
 
 _LINE = 64 * 1024  # the longest line that is read; beyond, the server is talking nonsense
 _SHOWN = 160  # characters of a line that are kept as evidence
@@ -20,19 +28,19 @@ _LONGEST = 20_000  # characters that are searched for secrets
 _MASK = "***"
 
 
-class Unreachable(Exception):  # noqa: N818 - why a check cannot tell
+class UnreachableError(Exception):
     """No connection."""
 
 
-class Cut(Exception):  # noqa: N818
+class CutError(Exception):
     """The server closed the connection where an answer was due."""
 
 
-class Silent(Exception):  # noqa: N818
+class SilentError(Exception):
     """The server said nothing for too long."""
 
 
-class TlsRefused(Exception):  # noqa: N818
+class TlsRefusedError(Exception):
     """The TLS handshake failed."""
 
     def __init__(self, reason: str, *, by_us: bool) -> None:
@@ -47,14 +55,14 @@ class Pipe(Protocol):
         """Send.
 
         Raises:
-            Cut: it is closed.
+            CutError: it is closed.
         """
 
     def read(self) -> bytes:
         """Return what came; nothing at the end.
 
         Raises:
-            Silent: nothing comes.
+            SilentError: nothing comes.
         """
 
     def close(self) -> None:
@@ -112,12 +120,12 @@ class Connection:
         """Do the TLS handshake.
 
         Raises:
-            TlsRefused: it failed, on our side or theirs.
-            Cut, Silent: it did not end.
+            TlsRefusedError: it failed, on our side or theirs.
+            CutError, SilentError: it did not end.
         """
         left, self._buffer = self._buffer, b""
         if left:
-            raise TlsRefused("clear text where TLS was due", by_us=True)
+            raise TlsRefusedError("clear text where TLS was due", by_us=True)
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         while True:
             try:
@@ -128,11 +136,11 @@ class Connection:
                 self._more()
             except ssl.SSLCertVerificationError as error:
                 self._alert()
-                raise TlsRefused(error.verify_message, by_us=True) from None
+                raise TlsRefusedError(error.verify_message, by_us=True) from None
             except ssl.SSLError as error:
                 self._alert()
                 reason = error.reason or str(error)
-                raise TlsRefused(reason, by_us="ALERT" not in reason) from None
+                raise TlsRefusedError(reason, by_us="ALERT" not in reason) from None
         self._flush()
         self._tls = tls
         self.transcript.note("#", self.settled)
@@ -151,7 +159,7 @@ class Connection:
         return self._tls.getpeercert(binary_form=True)
 
     def _alert(self) -> None:
-        with contextlib.suppress(Cut):
+        with contextlib.suppress(CutError):
             self._flush()
 
     def _flush(self) -> None:
@@ -164,7 +172,7 @@ class Connection:
         if data:
             self._incoming.write(data)
             return
-        raise Cut
+        raise CutError
 
     def send(self, data: bytes) -> None:
         """Send bytes; who calls notes them."""
@@ -178,13 +186,13 @@ class Connection:
         """Return what comes next.
 
         Raises:
-            Cut: the server closed.
-            Silent: nothing comes.
+            CutError: the server closed.
+            SilentError: nothing comes.
         """
         if self._tls is None:
             data = self._pipe.read()
             if not data:
-                raise Cut
+                raise CutError
             return data
         while True:
             try:
@@ -194,23 +202,23 @@ class Connection:
                 self._flush_quietly()
                 continue
             except ssl.SSLZeroReturnError:
-                raise Cut from None
+                raise CutError from None
             except ssl.SSLError as error:
                 # A certificate is refused after the handshake in TLS 1.3 (RFC 8446 §4.4.2.4).
-                raise TlsRefused(error.reason or str(error), by_us=False) from None
+                raise TlsRefusedError(error.reason or str(error), by_us=False) from None
             if not data:
-                raise Cut
+                raise CutError
             return data
 
     def _flush_quietly(self) -> None:
-        with contextlib.suppress(Cut):
+        with contextlib.suppress(CutError):
             self._flush()
 
     def line(self) -> bytes:
         """Return the next line with its end.
 
         Raises:
-            Cut, Silent: none comes.
+            CutError, SilentError: none comes.
         """
         while b"\n" not in self._buffer and len(self._buffer) < _LINE:
             self._buffer += self.receive()

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from sandbox.conformance.bench import Bench, Shared
 from sandbox.conformance.checks import CHECKS, Check
-from sandbox.conformance.connection import Cut, Silent, TlsRefused, Unreachable
+from sandbox.conformance.connection import CutError, SilentError, TlsRefusedError, UnreachableError
 from sandbox.conformance.findings import Finding, Report, Result, Stop
 from sandbox.conformance.lab import Lab
 from sandbox.conformance.requirements import Requirement, requirements
@@ -79,13 +79,13 @@ def _at(
         check.run(bench, door)
     except Stop as stop:
         result, why = stop.result, f"{door.name} : {stop}"
-    except Unreachable as error:
+    except UnreachableError as error:
         result, why = Result.INCONCLUSIVE, f"injoignable / unreachable : {error}"
-    except Cut:
+    except CutError:
         result, why = Result.INCONCLUSIVE, f"{door.name} : connexion coupée / connection cut"
-    except Silent:
+    except SilentError:
         result, why = Result.INCONCLUSIVE, f"{door.name} : pas de réponse / no answer"
-    except TlsRefused as error:
+    except TlsRefusedError as error:
         result, why = Result.INCONCLUSIVE, f"{door.name} : TLS : {error}"
     finally:
         bench.close()

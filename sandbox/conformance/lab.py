@@ -13,7 +13,7 @@ import dns.exception
 import dns.resolver
 import httpx
 
-from sandbox.conformance.connection import Cut, Pipe, Silent, Unreachable
+from sandbox.conformance.connection import CutError, Pipe, SilentError, UnreachableError
 from sandbox.conformance.subject import Door, Subject, Way
 
 __all__ = ["Lab", "Sockets"]
@@ -30,7 +30,7 @@ class Lab(Protocol):
         """Connect.
 
         Raises:
-            Unreachable: no connection.
+            UnreachableError: no connection.
         """
 
     def now(self) -> float:
@@ -43,28 +43,28 @@ class Lab(Protocol):
         """Return what a URL holds.
 
         Raises:
-            Unreachable: nothing.
+            UnreachableError: nothing.
         """
 
     def lookup(self, name: str, kind: str) -> list[str]:
         """Return records as text; none where there are none.
 
         Raises:
-            Unreachable: nobody answers.
+            UnreachableError: nobody answers.
         """
 
     def token(self, way: Way) -> str:
         """Return an access token of Pro Santé Connect for a person.
 
         Raises:
-            Unreachable: none is given.
+            UnreachableError: none is given.
         """
 
     def crash(self) -> None:
         """Kill the operator and start it again; returns when it was started.
 
         Raises:
-            Unreachable: it cannot be killed, or does not start.
+            UnreachableError: it cannot be killed, or does not start.
         """
 
 
@@ -75,7 +75,7 @@ class _Socket:
         try:
             self._socket = socket.create_connection((door.address, door.port), CONNECT_SECONDS)
         except OSError as error:
-            raise Unreachable(
+            raise UnreachableError(
                 f"{door.name} ({door.address}:{door.port}): {error.strerror or error}"
             ) from None
         self._socket.settimeout(seconds)
@@ -84,15 +84,15 @@ class _Socket:
         try:
             self._socket.sendall(data)
         except TimeoutError:
-            raise Silent from None
+            raise SilentError from None
         except OSError:
-            raise Cut from None
+            raise CutError from None
 
     def read(self) -> bytes:
         try:
             return self._socket.recv(65_536)
         except TimeoutError:
-            raise Silent from None
+            raise SilentError from None
         except OSError:
             return b""
 
@@ -136,15 +136,15 @@ class Sockets:
             with httpx.Client(trust_env=False, timeout=CONNECT_SECONDS) as http:
                 answer = http.get(url).raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{url}: {type(error).__name__}") from None
+            raise UnreachableError(f"{url}: {type(error).__name__}") from None
         if len(answer.content) > LARGEST:
-            raise Unreachable(f"{url}: > {LARGEST} octets")
+            raise UnreachableError(f"{url}: > {LARGEST} octets")
         return answer.content
 
     def lookup(self, name: str, kind: str) -> list[str]:
         """As `Lab`, of the subject's DNS."""
         if self._subject.dns is None:
-            raise Unreachable("DNS")
+            raise UnreachableError("DNS")
         address, port = self._subject.dns
         resolver = dns.resolver.Resolver(configure=False)
         resolver.nameservers, resolver.port, resolver.lifetime = [address], port, CONNECT_SECONDS
@@ -153,14 +153,14 @@ class Sockets:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except dns.exception.DNSException as error:
-            raise Unreachable(f"DNS {address}:{port}: {type(error).__name__}") from None
+            raise UnreachableError(f"DNS {address}:{port}: {type(error).__name__}") from None
 
     def token(self, way: Way) -> str:
         """As `Lab`."""
         if way.token:
             return way.token
         if self._token is None:
-            raise Unreachable("Pro Santé Connect")
+            raise UnreachableError("Pro Santé Connect")
         return self._token(way)
 
     def crash(self) -> None:
@@ -169,13 +169,13 @@ class Sockets:
             self._crash()
             return
         if not (self._subject.crash and self._subject.start):
-            raise Unreachable("aucune commande pour le tuer / no command to kill it")
+            raise UnreachableError("aucune commande pour le tuer / no command to kill it")
         for command in (self._subject.crash, self._subject.start):
             try:
                 done = subprocess.run(  # noqa: S603 - what the user's own file says
                     command, capture_output=True, timeout=120, check=False
                 )
             except (OSError, subprocess.TimeoutExpired) as error:
-                raise Unreachable(f"{command[0]}: {error}") from None
+                raise UnreachableError(f"{command[0]}: {error}") from None
             if done.returncode:
-                raise Unreachable(f"{command[0]}: {done.returncode}")
+                raise UnreachableError(f"{command[0]}: {done.returncode}")

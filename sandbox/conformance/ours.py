@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 from cryptography import x509
 
-from sandbox.conformance.connection import Unreachable
+from sandbox.conformance.connection import UnreachableError
 from sandbox.conformance.lab import Sockets
 from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
 from sandbox.directory import Directory
@@ -142,11 +142,11 @@ def from_sheet(
         try:
             return access_token(sheet, way.person, lambda _: None)
         except (MailError, httpx.HTTPError) as error:
-            raise Unreachable(f"Pro Santé Connect: {error}") from None
+            raise UnreachableError(f"Pro Santé Connect: {error}") from None
 
     def crash() -> None:
         if not kill or own.get("pid", sheet["pid"]) == sheet["pid"]:
-            raise Unreachable("pas de processus à lui / no process of its own")
+            raise UnreachableError("pas de processus à lui / no process of its own")
         os.kill(own["pid"], signal.SIGKILL)
 
     return subject, Sockets(subject, token=token, crash=crash)

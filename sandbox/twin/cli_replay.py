@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from sandbox.space.errors import EXIT_INTERRUPTED, UserError
+from sandbox.space.errors import EXIT_INTERRUPTED
 from sandbox.space.loader import load_scenario
 from sandbox.twin.display import showing
-from sandbox.twin.minutes import duration_of, instant_of
-from sandbox.twin.replay import OPERATORS, Replay, Wanted
+from sandbox.twin.options import minutes_options, wanted_of
+from sandbox.twin.replay import Replay
 from sandbox.twin.replay import replay as run_replay
-from sandbox.twin.schedule import Window
 
 __all__ = ["replay"]
 
@@ -39,66 +38,13 @@ def _told(found: Replay) -> None:
 
 @click.command()
 @click.argument("scenario", default="demo")
-@click.option(
-    "--design",
-    "designs",
-    multiple=True,
-    help="Architecture à rejouer, répétable. / Design to replay, repeatable.",
-)
-@click.option("--login-policy", metavar="NAME", help="Règle de connexion. / Login policy.")
-@click.option(
-    "--from",
-    "begin",
-    default="lundi 08:45",
-    show_default=True,
-    help="Première minute, dans la période du scénario. / First minute.",
-)
-@click.option(
-    "--for",
-    "length",
-    default="10m",
-    show_default=True,
-    help="Combien de temps du scénario : 90s, 10m, 1h. / How long.",
-)
+@minutes_options("-replay", length="10m", scale=0.1)
 @click.option(
     "--speed",
     type=click.FloatRange(0.1, 1000),
     default=1.0,
     show_default=True,
     help="Les sessions commencent X fois plus vite. / Sessions start X times faster.",
-)
-@click.option(
-    "--scale",
-    type=click.FloatRange(0, 100, min_open=True),
-    default=0.1,
-    show_default=True,
-    help="Part des BAL et des messages. / Share of mailboxes and messages.",
-)
-@click.option(
-    "--operators",
-    type=click.IntRange(1),
-    default=OPERATORS,
-    show_default=True,
-    help="Opérateurs vivants, les plus grands. / Live operators, the largest.",
-)
-@click.option(
-    "--processes",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Processus de clients. / Processes of clients.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="Graine de tous les tirages. / Seed of all draws.",
-)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Dossier de sortie ; défaut : out/SCÉNARIO-replay. / Output folder.",
 )
 def replay(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, begin: str, length: str,
@@ -111,16 +57,11 @@ def replay(
     Ctrl-C keeps what there is (exit code 3).
     """
     loaded = load_scenario(scenario)
-    window = Window(begin=instant_of(begin, loaded), seconds=duration_of(length), speed=speed)
-    if login_policy == "all":
-        raise UserError("en donner une", "give one", where="--login-policy all")
-    folder = out or Path("out") / f"{loaded.name}-replay"
-    wanted = Wanted(
-        scenario=str(Path(scenario).absolute()) if Path(scenario).is_file() else scenario,
-        designs=designs, login_policy=login_policy,
-        operators=min(operators, loaded.operators.count), window=window,
-        scale=scale, seed=seed, processes=processes,
+    wanted = wanted_of(
+        loaded, scenario, designs, login_policy, begin, length, scale, operators, processes, seed,
+        speed,
     )  # fmt: skip
+    folder = out or Path("out") / f"{loaded.name}-replay"
     folder.mkdir(parents=True, exist_ok=True)
     with showing() as show:
         found = run_replay(wanted, out=folder, show=show)

@@ -13,9 +13,7 @@ from sandbox.space.loader import load_scenario
 from sandbox.twin.calibration import read_calibration
 from sandbox.twin.display import showing
 from sandbox.twin.measuring import calibrate
-from sandbox.twin.minutes import duration_of, instant_of
-from sandbox.twin.replay import Wanted
-from sandbox.twin.schedule import Window
+from sandbox.twin.options import minutes_options, wanted_of
 from sandbox.twin.structure import inputs_of
 from sandbox.twin.twins import Twin, run_twin
 
@@ -54,13 +52,7 @@ def _show(found: Twin) -> None:
 
 @click.command()
 @click.argument("scenario", default="demo")
-@click.option(
-    "--design",
-    "designs",
-    multiple=True,
-    help="Architecture, répétable. / Design, repeatable.",
-)
-@click.option("--login-policy", metavar="NAME", help="Règle de connexion. / Login policy.")
+@minutes_options("-twin", length="1h", scale=0.3)
 @click.option(
     "--levels",
     type=click.IntRange(1, 20),
@@ -69,35 +61,9 @@ def _show(found: Twin) -> None:
     help="Charges, jusqu'à 80 % de la saturation. / Loads, up to 80 % of saturation.",
 )
 @click.option(
-    "--from", "begin", default="lundi 08:45", show_default=True,
-    help="Première minute. / First minute.",
-)  # fmt: skip
-@click.option(
-    "--for", "length", default="1h", show_default=True,
-    help="Combien de temps du scénario. / How long.",
-)  # fmt: skip
-@click.option(
-    "--scale",
-    type=click.FloatRange(0, 100, min_open=True),
-    default=0.3,
-    show_default=True,
-    help="Part des BAL et des messages. / Share of mailboxes and messages.",
-)
-@click.option("--operators", type=click.IntRange(1), default=2, show_default=True,
-              help="Opérateurs vivants. / Live operators.")  # fmt: skip
-@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True,
-              help="Processus de clients. / Processes of clients.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True,
-              help="Graine. / Seed.")  # fmt: skip
-@click.option(
     "--calibration",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Fichier de calibrate ; sans lui, mesurée d'abord. / Without it, measured first.",
-)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Dossier de sortie ; défaut : out/SCÉNARIO-twin. / Output folder.",
 )
 def twin(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, levels: int, begin: str,
@@ -111,14 +77,11 @@ def twin(
     % on mean and p50, 15 % on p95), 1 outside, 3 interrupted.
     """
     loaded = load_scenario(scenario)
-    folder = out or Path("out") / f"{loaded.name}-twin"
-    wanted = Wanted(
-        scenario=str(Path(scenario).absolute()) if Path(scenario).is_file() else scenario,
-        designs=designs or (loaded.compare[0],), login_policy=login_policy,
-        operators=min(operators, loaded.operators.count),
-        window=Window(begin=instant_of(begin, loaded), seconds=duration_of(length)),
-        scale=scale, seed=seed, processes=processes,
+    wanted = wanted_of(
+        loaded, scenario, designs or (loaded.compare[0],), login_policy, begin, length, scale,
+        operators, processes, seed,
     )  # fmt: skip
+    folder = out or Path("out") / f"{loaded.name}-twin"
     folder.mkdir(parents=True, exist_ok=True)
     if calibration is None:
         known = calibrate(wanted.scenario, show=lambda name: click.echo(name, err=True))

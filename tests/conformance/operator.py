@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 
-from sandbox.conformance.connection import Cut, Silent
+from sandbox.conformance.connection import CutError, SilentError
 from sandbox.conformance.subject import Door
 
 CRLF = b"\r\n"
@@ -139,7 +139,7 @@ class Wire:
 
     def write(self, data: bytes) -> None:
         if self._session.closed:
-            raise Cut
+            raise CutError
         with self._session.operator.lock:
             self._session.feed(data)
 
@@ -148,7 +148,7 @@ class Wire:
             data, self._session.out = bytes(self._session.out), bytearray()
         if data or self._session.closed:
             return data
-        raise Silent
+        raise SilentError
 
     def close(self) -> None:
         with self._session.operator.lock:

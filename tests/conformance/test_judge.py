@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from lxml import etree
 
-from sandbox.conformance.connection import Pipe, Silent
+from sandbox.conformance.connection import Pipe, SilentError
 from sandbox.conformance.findings import EXIT, Finding, Report, Result
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.reports import as_html, as_junit
@@ -43,7 +43,7 @@ class Deaf(Said):
     """A server that never answers."""
 
     def read(self) -> bytes:
-        raise Silent
+        raise SilentError
 
 
 @dataclass

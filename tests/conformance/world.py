@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sandbox.conformance.connection import Pipe, Unreachable
+from sandbox.conformance.connection import Pipe, UnreachableError
 from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
 from sandbox.trust import Issued, KeyKind, Organisation, Person, TestCA, make_bad
 from sandbox.trust.hierarchy import AuthorityName
@@ -211,7 +211,7 @@ class Memory:
     def open(self, door: Door, *, seconds: float = 0.0) -> Pipe:
         del seconds
         if door.name in self.off:
-            raise Unreachable(f"{door.name}: refused")
+            raise UnreachableError(f"{door.name}: refused")
         operator = self.near if door.name.startswith("near") else self.operator
         kind: type[Session] = ImapSession if door.protocol == "imap" else SmtpSession
         return operator.connect(door, kind)
@@ -226,7 +226,7 @@ class Memory:
         for name in AuthorityName:
             if url == self.pki.ca.urls.crl(name):
                 return self.pki.ca.crl(name).public_bytes(Encoding.DER)
-        raise Unreachable(url)
+        raise UnreachableError(url)
 
     def lookup(self, name: str, kind: str) -> list[str]:
         if kind == "MX":

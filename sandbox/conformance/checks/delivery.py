@@ -7,7 +7,7 @@ import re
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, once
 from sandbox.conformance.checks.submission import NOWHERE
-from sandbox.conformance.connection import Cut, Silent, Unreachable
+from sandbox.conformance.connection import CutError, SilentError, UnreachableError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
 from sandbox.conformance.subject import Account, Door
 
@@ -180,14 +180,14 @@ def _(bench: Bench, _door: Door) -> None:
         _send(bench, recipient.address, mark)
     try:
         bench.lab.crash()
-    except Unreachable as error:
+    except UnreachableError as error:
         raise Unsure(f"non tué ({error})", f"not killed ({error})") from None
     end = bench.lab.now() + RESTART_SECONDS
     while True:
         try:
             imap = bench.reader_of(recipient)
             break
-        except (Unreachable, Cut, Silent, Unsure):
+        except (UnreachableError, CutError, SilentError, Unsure):
             if bench.lab.now() > end:
                 raise Unsure("n'est pas revenu", "it did not come back") from None
             bench.lab.sleep(0.5)

@@ -6,7 +6,7 @@ import re
 
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, imaps, once, refuse
-from sandbox.conformance.connection import Cut, Silent
+from sandbox.conformance.connection import CutError, SilentError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
 from sandbox.conformance.imap import Answer, Imap
 from sandbox.conformance.subject import Account, Door
@@ -236,6 +236,6 @@ def _(bench: Bench, _door: Door) -> None:
     try:
         while not re.match(rb"\* \d+ EXISTS", imap.response(), re.IGNORECASE):
             pass
-    except (Silent, Cut):
+    except (SilentError, CutError):
         raise Fail("IDLE n'annonce pas un message", "IDLE does not tell of a message") from None
     imap.more(b"DONE").wants("OK")

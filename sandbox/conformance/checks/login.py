@@ -11,7 +11,7 @@ import pyotp
 
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, clients, each_protocol, refuse, serving
-from sandbox.conformance.connection import Cut, TlsRefused, Unreachable
+from sandbox.conformance.connection import CutError, TlsRefusedError, UnreachableError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
 from sandbox.conformance.imap import Answer
 from sandbox.conformance.smtp import Reply
@@ -46,7 +46,7 @@ def _opens(bench: Bench, door: Door, mechanism: str, response: bytes, pair: Pair
         reply = smtp.say(f"MAIL FROM:<{response.decode()}>")
         if reply.good:
             reply = smtp.say(f"RCPT TO:<{response.decode()}>")
-    except (Cut, TlsRefused) as error:
+    except (CutError, TlsRefusedError) as error:
         return False, type(error).__name__
     except Unsure as refused:
         return False, str(refused)  # at EHLO, for want of a certificate
@@ -102,7 +102,7 @@ def _(bench: Bench, door: Door) -> None:
 def _token(bench: Bench, way: Way) -> str:
     try:
         return bench.lab.token(way)
-    except Unreachable as error:
+    except UnreachableError as error:
         raise Unsure(f"pas de jeton ({error})", f"no token ({error})") from None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, once, refuse, relays
 from sandbox.conformance.checks.submission import ELSEWHERE, NOWHERE
-from sandbox.conformance.connection import Cut, TlsRefused, Unreachable
+from sandbox.conformance.connection import CutError, TlsRefusedError, UnreachableError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
 from sandbox.conformance.smtp import Smtp
 from sandbox.conformance.subject import Door, Neighbour, Pair
@@ -41,7 +41,7 @@ def _takes(bench: Bench, door: Door, pair: Pair | None, sender: str, recipient: 
             return ""
         reply = smtp.say(f"RCPT TO:<{recipient}>")
         return "" if reply.refused or smtp.say("DATA").code != 354 else str(reply)
-    except (Cut, TlsRefused):
+    except (CutError, TlsRefusedError):
         return ""
 
 
@@ -150,7 +150,7 @@ def _records(bench: Bench, name: str, kind: str) -> list[str]:
         raise Unsure("aucun DNS donné", "no DNS was given")
     try:
         return bench.lab.lookup(name, kind)
-    except Unreachable as error:
+    except UnreachableError as error:
         raise Unsure(f"le DNS ne répond pas ({error})", f"no DNS answer ({error})") from None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, once, refuse, smtps
-from sandbox.conformance.connection import Cut, Silent
+from sandbox.conformance.connection import CutError, SilentError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
 from sandbox.conformance.smtp import Smtp
 from sandbox.conformance.subject import Door
@@ -92,8 +92,8 @@ def _(bench: Bench, door: Door) -> None:
     smtp.say("QUIT").wants(221)
     try:
         smtp.connection.line()
-    except (Cut, Silent) as error:
-        if isinstance(error, Silent):
+    except (CutError, SilentError) as error:
+        if isinstance(error, SilentError):
             raise Fail("221 sans fermer la connexion", "221, and the connection stays") from None
 
 
@@ -221,7 +221,7 @@ def _(bench: Bench, _door: Door) -> None:
     head = bench.message(account.address, account.address, mark)
     try:
         reply = smtp.content(head + b"\r\n" + b"x" * 76 + (b"\r\n" + b"x" * 76) * (limit // 78))
-    except (Cut, Silent):
+    except (CutError, SilentError):
         return
     if reply.good:
         raise refuse(reply, "message trop gros accepté", "message over the limit taken")
@@ -247,7 +247,7 @@ def _(bench: Bench, _door: Door) -> None:
             first = smtp.reply()
             smtp.put("QUIT")
             second = smtp.reply()
-        except (Cut, Silent):
+        except (CutError, SilentError):
             continue
         if first.good and second.code != 221:
             raise refuse(second, f"{end!r} termine un message", f"{end!r} ends a message")

@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, clients, starttls
-from sandbox.conformance.connection import Cut, Silent, TlsRefused, Unreachable
+from sandbox.conformance.connection import CutError, SilentError, TlsRefusedError, UnreachableError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
 from sandbox.conformance.imap import Imap
 from sandbox.conformance.smtp import Smtp
@@ -29,7 +29,7 @@ def _settled(bench: Bench, door: Door, context: ssl.SSLContext) -> str | None:
     """Return what was settled, None where the handshake failed."""
     try:
         connection = bench.tls(door, context)
-    except (TlsRefused, Cut):
+    except (TlsRefusedError, CutError):
         return None
     return connection.settled
 
@@ -47,11 +47,11 @@ def _(bench: Bench, door: Door) -> None:
         raise Unsure("TLS 1.1 absent d'ici", "this machine has no TLS 1.1") from None
     try:
         settled = bench.tls(door, context).settled
-    except TlsRefused as error:
+    except TlsRefusedError as error:
         if "NO_PROTOCOLS" in str(error) or "NO_CIPHERS" in str(error):
             raise Unsure("TLS 1.1 absent d'ici", "this machine has no TLS 1.1") from None
         return
-    except Cut:
+    except CutError:
         return
     raise Fail(f"version ancienne acceptée ({settled})", f"old version taken ({settled})")
 
@@ -76,7 +76,7 @@ def _(bench: Bench, door: Door) -> None:
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
     try:
         bench.tls(door, context)
-    except TlsRefused as error:
+    except TlsRefusedError as error:
         raise Fail(f"aucune suite ECDHE avec AEAD en TLS 1.2 ({error})",
                    f"no ECDHE suite with AEAD in TLS 1.2 ({error})") from None  # fmt: skip
 
@@ -85,7 +85,7 @@ def _(bench: Bench, door: Door) -> None:
 def _(bench: Bench, door: Door) -> None:
     try:
         bench.tls(door, bench.trusting())
-    except TlsRefused as error:
+    except TlsRefusedError as error:
         if "expired" in str(error) or "not yet valid" in str(error):
             raise NotHere("voir tls-validity", "see tls-validity") from None
         if "purpose" in str(error) or "too weak" in str(error):
@@ -156,7 +156,7 @@ def _(bench: Bench, door: Door) -> None:
     urls = [name.value for point in points for name in point.full_name or ()]
     try:
         data = bench.lab.fetch(urls[0])
-    except (Unreachable, IndexError) as error:
+    except (UnreachableError, IndexError) as error:
         raise Unsure(f"CRL inaccessible ({error})", f"CRL out of reach ({error})") from None
     try:
         load = x509.load_pem_x509_crl if data.startswith(b"-----") else x509.load_der_x509_crl
@@ -177,7 +177,7 @@ def _(bench: Bench, door: Door) -> None:
     connection.send(b"a CAPABILITY\r\n" if door.protocol == "imap" else b"EHLO x\r\n")
     try:
         line = connection.line()
-    except (Cut, Silent, TlsRefused):
+    except (CutError, SilentError, TlsRefusedError):
         return
     if line.startswith((b"* ", b"a OK", b"220", b"250")):
         raise Fail("le serveur parle en clair", "the server speaks in clear")
@@ -252,7 +252,7 @@ def _(bench: Bench, door: Door) -> None:
         smtp.connection.secure(bench.showing(bench.usual(door)), door.host)
         smtp.put("QUIT")
         reply = smtp.reply()
-    except (Cut, Silent, TlsRefused):
+    except (CutError, SilentError, TlsRefusedError):
         return
     if reply.code != 221:
         raise Fail(f"commande injectée exécutée : « {reply} »", f'injected command run: "{reply}"')
@@ -267,7 +267,7 @@ def _(bench: Bench, door: Door) -> None:
             return
         imap.connection.secure(bench.showing(bench.usual(door)), door.host)
         answer = imap.say("LOGOUT")
-    except (Cut, Silent, TlsRefused):
+    except (CutError, SilentError, TlsRefusedError):
         return
     if any(each.startswith(b"injected ") for each in answer.data):
         raise Fail("commande injectée exécutée", "injected command run")

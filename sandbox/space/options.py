@@ -1,0 +1,70 @@
+"""Command-line options of every verb that executes a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sandbox.space.errors import UserError
+
+__all__ = ["count_option", "designs_option", "folder_option", "scale_option", "seed_option"]
+
+Decorator = Callable[[Any], Any]
+
+designs_option: Decorator = click.option(
+    "--design",
+    "designs",
+    multiple=True,
+    help="Architecture, répétable. / Design, repeatable.",
+)
+seed_option: Decorator = click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Graine de tous les tirages. / Seed of all draws.",
+)
+
+
+def scale_option(default: float) -> Decorator:
+    """Return the option of the share of mailboxes and messages that is executed."""
+    return click.option(
+        "--scale",
+        type=click.FloatRange(0, 100, min_open=True),
+        default=default,
+        show_default=True,
+        help="Part des BAL et des messages. / Share of mailboxes and messages.",
+    )
+
+
+def folder_option(suffix: str = "") -> Decorator:
+    """Return the option of the folder that is written, by default that of the scenario's name."""
+    return click.option(
+        "--out",
+        type=click.Path(file_okay=False, path_type=Path),
+        help=f"Dossier de sortie ; défaut : out/SCÉNARIO{suffix}. / Output folder.",
+    )
+
+
+def count_option(name: str, text: str) -> Decorator:
+    """Return the option of a number of things, or `auto`, which is None.
+
+    The command raises UserError where it is neither.
+    """
+    return click.option(name, default="auto", show_default=True, callback=_count, help=text)
+
+
+def _count(_context: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    if value == "auto":
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise UserError(
+            "attendu un nombre entier, ou auto",
+            "must be a whole number or auto",
+            where=f"{parameter.opts[0]} {value}",
+        ) from None

@@ -1,0 +1,77 @@
+"""Command-line options of the verbs that take minutes of a scenario to real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sandbox.space.errors import UserError
+from sandbox.space.options import designs_option, folder_option, scale_option, seed_option
+from sandbox.space.scenario import Scenario
+from sandbox.twin.minutes import duration_of, instant_of
+from sandbox.twin.replay import OPERATORS, Wanted
+from sandbox.twin.schedule import Window
+
+__all__ = ["minutes_options", "wanted_of"]
+
+
+def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any], Any]:
+    """Give a command what `wanted_of` reads; `length` and `scale` are its defaults."""
+    options = (
+        designs_option,
+        click.option("--login-policy", metavar="NAME", help="Règle de connexion. / Login policy."),
+        click.option(
+            "--from", "begin", default="lundi 08:45", show_default=True,
+            help="Première minute, dans la période du scénario. / First minute.",
+        ),
+        click.option(
+            "--for", "length", default=length, show_default=True,
+            help="Combien de temps du scénario : 90s, 10m, 1h. / How long.",
+        ),
+        scale_option(scale),
+        click.option(
+            "--operators", type=click.IntRange(1), default=OPERATORS, show_default=True,
+            help="Opérateurs vivants, les plus grands. / Live operators, the largest.",
+        ),
+        click.option(
+            "--processes", type=click.IntRange(1, 64), default=1, show_default=True,
+            help="Processus de clients. / Processes of clients.",
+        ),
+        seed_option,
+        folder_option(suffix),
+    )  # fmt: skip
+
+    def give(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return give
+
+
+def wanted_of(
+    loaded: Scenario, scenario: str, designs: tuple[str, ...], login_policy: str | None,
+    begin: str, length: str, scale: float, operators: int, processes: int, seed: int,
+    speed: float = 1.0,
+) -> Wanted:  # fmt: skip
+    """Return what to replay.
+
+    Args:
+        loaded: the scenario, read.
+        scenario: its name or path, as given.
+
+    Raises:
+        UserError: every policy at once, or minutes that the scenario does not have.
+    """
+    if login_policy == "all":
+        raise UserError("en donner une", "give one", where="--login-policy all")
+    return Wanted(
+        scenario=str(Path(scenario).absolute()) if Path(scenario).is_file() else scenario,
+        designs=designs, login_policy=login_policy,
+        operators=min(operators, loaded.operators.count),
+        window=Window(begin=instant_of(begin, loaded), seconds=duration_of(length), speed=speed),
+        scale=scale, seed=seed, processes=processes,
+    )  # fmt: skip
