@@ -48,11 +48,9 @@ WORDS = {
     "numbers": Text("Les nombres :", "The numbers:"),
     "filter": Text("Filtrer :", "Filter:"),
     "made": Text("Écrit par mss-sandbox decide : chaque phrase et chaque figure viennent des "
-    "nombres "
-                 "de decision.json.",
+                 "nombres de decision.json.",
                  "Written by mss-sandbox decide: every sentence and figure comes from the numbers "
-                 "of "
-                 "decision.json."),
+                 "of decision.json."),
 }  # fmt: skip
 
 
@@ -82,8 +80,7 @@ def _standing_table(decision: Decision) -> Table:
         ])  # fmt: skip
     return Table(
         Text("Probabilité d'être le meilleur, regret (points sur 100), robustesse : part des "
-             "tirages "
-             "à 5 points du meilleur au plus.",
+             "tirages à 5 points du meilleur au plus.",
              "Probability of being best, regret (points out of 100), robustness: share of draws "
              "within 5 points of the best."),
         [Text("Architecture", "Design"), Text("Meilleure", "Best"), Text("IC 95 %", "95% interval"),
@@ -108,8 +105,7 @@ def _criterion_table(decision: Decision) -> Table:
             ])  # fmt: skip
     return Table(
         Text("Par critère : moyenne des tirages, probabilité d'être le meilleur, regret dans "
-             "l'unité "
-             "du critère.",
+             "l'unité du critère.",
              "By criterion: mean over draws, probability of being best, regret in the unit of the "
              "criterion."),
         [Text("Critère", "Criterion"), Text("Architecture", "Design"), Text("Moyenne", "Mean"),
@@ -171,14 +167,11 @@ def _driver_table(decision: Decision) -> Table:
         ])  # fmt: skip
     return Table(
         Text("Ce qui déplace l'écart entre les deux premiers (indices de Sobol', intervalle à 95 "
-             "%) et "
-             "ce que vaut de le savoir (EVPPI). Un tiret : écarté au criblage (Morris), ou "
-             "intervalle "
-             "trop large pour un nombre.",
+             "%) et ce que vaut de le savoir (EVPPI). Un tiret : écarté au criblage (Morris), ou "
+             "intervalle trop large pour un nombre.",
              "What moves the gap between the first two (Sobol' indices, 95% interval) and what "
-             "knowing "
-             "it is worth (EVPPI). A dash: screened out (Morris), or an interval too wide for a "
-             "number."),
+             "knowing it is worth (EVPPI). A dash: screened out (Morris), or an interval too wide "
+             "for a number."),
         [Text("Entrée", "Input"), Text("Connaissance", "Knowledge"),
          Text("Indice 1er ordre", "First index"), Text("Indice total", "Total index"),
          Text("Vaut, ensemble", "Worth, together"),
@@ -239,33 +232,28 @@ def _range_table(decision: Decision) -> Table:
 
 METHOD = (
     Text("Les entrées que personne n'a mesurées ni publiées sont tirées ensemble (suite de "
-         "Sobol'). "
-         "Qui peut se connecter, le coût et les heures d'incident sont calculés exactement pour "
-         "tout "
-         "l'espace ; attentes et échecs viennent du moteur, sur un jour ouvré et un échantillon "
-         "stratifié par méthode, puis d'un émulateur dont l'erreur est donnée.",
+         "Sobol'). Qui peut se connecter, le coût et les heures d'incident sont calculés "
+         "exactement pour tout l'espace ; attentes et échecs viennent du moteur, sur un jour "
+         "ouvré et un échantillon stratifié par méthode, puis d'un émulateur dont l'erreur est "
+         "donnée.",
          "Inputs that nobody measured or published are drawn together (Sobol' sequence). Who can "
          "connect, money and hours of incidents are computed exactly for the whole space; waits "
-         "and "
-         "failures come from the engine, on a working day and a sample stratified by method, then "
-         "from an emulator whose error is given."),
+         "and failures come from the engine, on a working day and a sample stratified by method, "
+         "then from an emulator whose error is given."),
     Text("Cent points sont l'écart entre la pire et la meilleure architecture sous lequel restent "
-         "95 "
-         "tirages sur cent, dix fois le plus petit écart utile au moins. Les poids des critères "
-         "sont "
-         "explorés, non supposés (SMAA).",
+         "95 tirages sur cent, dix fois le plus petit écart utile au moins. Les poids des "
+         "critères sont explorés, non supposés (SMAA).",
          "A hundred points are the gap between the worst and the best design that 95 draws in a "
          "hundred stay below, ten times the least useful gap at least. Weights of criteria are "
          "explored, not assumed (SMAA)."),
     Text("La valeur d'une information est le regret évité en choisissant après l'avoir "
-         "(régression, "
-         "Strong, Oakley et Brennan 2014), jugée sur des tirages que la régression n'a pas vus.",
+         "(régression, Strong, Oakley et Brennan 2014), jugée sur des tirages que la régression "
+         "n'a pas vus.",
          "The value of an information is the regret avoided by choosing after having it "
-         "(regression, "
-         "Strong, Oakley and Brennan 2014), judged on draws that the regression has not seen."),
+         "(regression, Strong, Oakley and Brennan 2014), judged on draws that the regression has "
+         "not seen."),
     Text("Personne n'attend personne dans ces tirages : la saturation est dans la marge de "
-         "compare, "
-         "non ici.",
+         "compare, non ici.",
          "Nobody waits for anybody in these draws: saturation is in the headroom of compare, not "
          "here."),
 )  # fmt: skip

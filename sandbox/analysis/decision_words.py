@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sandbox.analysis.report_page import Line
 from sandbox.analysis.wording import (
     HARD,
+    INCIDENTS,
     Text,
     count,
     decimal,
@@ -140,12 +141,30 @@ def _share_of(key: str) -> tuple[Text, Text] | None:
     return None
 
 
+OF_INCIDENTS = {
+    "spreads": Text("part des mises en production ratées qui touchent d'autres méthodes",
+                    "share of bad deployments that reach other methods"),
+    "back_off": Text("pause avant de se reconnecter", "pause before connecting again"),
+}  # fmt: skip
+
+
+def _incident_name(path: Sequence[str]) -> Text:
+    if path[1] in OF_INCIDENTS:
+        return OF_INCIDENTS[path[1]]
+    name = INCIDENTS[path[1]]
+    if path[2] == "minutes":
+        return say("durée : {i}", "how long: {i}", i=name)
+    return say("fréquence : {i}", "how often: {i}", i=name)
+
+
 def factor_name(key: str) -> Text:
-    """Return what a factor is, in words where a share of software is meant, else its key."""
+    """Return what a factor is: in words for shares of software and incidents, else its key."""
     share = _share_of(key)
     if share is not None:
         return say("part {w} qui {a}", "share {w} that {a}", w=share[0], a=share[1])
     path = key.split(".")
+    if path[0] == "incidents":
+        return _incident_name(path)
     if key == "login_policy":
         return Text("règle de connexion", "login policy")
     if key == "populations.*.message_share":

@@ -15,6 +15,7 @@ from sandbox.analysis.charts_time import mean_phases, methods_used
 from sandbox.analysis.grid import DESIGN, METHOD, Cell, Table, design_names, head, words
 from sandbox.analysis.standing import PARTS, design_name
 from sandbox.analysis.wording import (
+    INCIDENTS,
     METHOD_NAMES,
     NOTHING,
     PHASES,
@@ -131,20 +132,6 @@ def headroom_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
          Text("Ce qui casse", "What breaks"), Text("Opérateur", "Operator")],
         rows,
     )  # fmt: skip
-
-
-INCIDENTS = {
-    "endpoint": Text("un endpoint en panne", "an endpoint down"),
-    "host": Text("une machine en panne", "a host down"),
-    "certificate": Text("un certificat expiré", "a certificate expired"),
-    "name": Text("un nom disparu du DNS", "a name gone from the DNS"),
-    "attack": Text("une adresse attaquée", "an address attacked"),
-    "deployment": Text("une mise en production ratée d'une méthode",
-                       "a bad deployment of one method"),
-    "psc": Text("Pro Santé Connect en panne", "Pro Santé Connect down"),
-    "sms": Text("les passerelles SMS en panne", "the SMS gateways down"),
-    "directory": Text("l'annuaire santé en panne", "the directory down"),
-}  # fmt: skip
 
 
 def incident_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:

@@ -13,6 +13,7 @@ from sandbox.space.methods import METHODS, Method
 
 __all__ = [
     "CAUSES",
+    "INCIDENTS",
     "KNOWLEDGE",
     "MEASURES",
     "METHOD_NAMES",
@@ -62,6 +63,19 @@ def same(text: str) -> Text:
 
 
 NOTHING = same(DASH)
+
+INCIDENTS: dict[str, Text] = {
+    "endpoint": Text("un endpoint en panne", "an endpoint down"),
+    "host": Text("une machine en panne", "a host down"),
+    "certificate": Text("un certificat expiré", "a certificate expired"),
+    "name": Text("un nom disparu du DNS", "a name gone from the DNS"),
+    "attack": Text("une adresse attaquée", "an address attacked"),
+    "deployment": Text("une mise en production ratée d'une méthode",
+                       "a bad deployment of one method"),
+    "psc": Text("Pro Santé Connect en panne", "Pro Santé Connect down"),
+    "sms": Text("les passerelles SMS en panne", "the SMS gateways down"),
+    "directory": Text("l'annuaire santé en panne", "the directory down"),
+}  # fmt: skip
 
 CAUSES: dict[str, Text] = {
     cause.name.lower(): text

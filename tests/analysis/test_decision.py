@@ -1,5 +1,4 @@
-"""What `decide` tells: the contract of its JSON, a first screen that answers, a page that is "
-"whole."""
+"""What `decide` tells: the contract of its JSON, a first screen that answers, a whole page."""
 
 from __future__ import annotations
 
@@ -14,6 +13,7 @@ from sandbox.analysis.decision_words import decision_lines as lines_of
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.rules import Condition
 from sandbox.decision.study import Decision
+from sandbox.space.tables import inputs
 from tests.analysis.test_report import Page
 
 
@@ -110,3 +110,10 @@ def test_a_factor_has_a_name_that_a_reader_knows() -> None:
         "part des installations de lps-a qui envoient le nom du serveur (SNI)"
     )
     assert factor_name("populations.liberal.method_*").en == "split of methods (liberal)"
+
+
+@pytest.mark.parametrize("key", [key for key in inputs() if key.startswith("incidents.")])
+def test_an_incident_is_named_in_words(key: str) -> None:
+    name = factor_name(key)
+    assert key not in (name.fr, name.en)
+    assert name.fr != name.en
