@@ -14,7 +14,7 @@ from sandbox.twin.calibration import STEPS, Calibration
 from sandbox.twin.measuring import calibrate as run_calibration
 from sandbox.twin.structure import inputs_of
 
-__all__ = ["calibrate"]
+__all__ = ["calibrate", "measure"]
 
 
 def show(found: Calibration) -> None:
@@ -35,6 +35,23 @@ def show(found: Calibration) -> None:
         f" charge / load {machine['load_average']}; ms"
     )
     console.print(table)
+
+
+def measure(scenario: str, out: Path, *, blocks: int = 8) -> Calibration:
+    """Measure this machine and write the file; Ctrl-C leaves it as it was (exit code 3)."""
+    try:
+        found = run_calibration(
+            scenario, blocks=blocks, show=lambda name: click.echo(name, err=True)
+        )
+    except KeyboardInterrupt:
+        click.echo(
+            "mss-sandbox: interrompu ; une calibration est entière ou n'est pas, rien n'est écrit"
+            " / interrupted; a calibration is whole or none, nothing is written",
+            err=True,
+        )
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+    found.write(out, inputs_of(found))
+    return found
 
 
 @click.command()
@@ -60,18 +77,6 @@ def calibrate(scenario: str, blocks: int, out: Path) -> None:
     of the servers and time of the client, with intervals. Leave the machine alone meanwhile.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with stopped_by_sigterm():
-            found = run_calibration(
-                scenario, blocks=blocks, show=lambda name: click.echo(name, err=True)
-            )
-    except KeyboardInterrupt:
-        click.echo(
-            "mss-sandbox: interrompu ; une calibration est entière ou n'est pas, rien n'est écrit"
-            " / interrupted; a calibration is whole or none, nothing is written",
-            err=True,
-        )
-        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
-    found.write(out, inputs_of(found))
-    show(found)
+    with stopped_by_sigterm():
+        show(measure(scenario, out, blocks=blocks))
     click.echo(f"\n{out}")

@@ -68,8 +68,8 @@ def replay(
         click.echo(f"\n{found.write(folder)}")
     if not found.whole:
         click.echo(
-            f"mss-sandbox: incomplet, ce qui est fait est dans {folder}"
-            " / incomplete, what is done is kept there",
+            f"mss-sandbox: incomplet, observations et résumé sont dans {folder}, sans rapport"
+            " / incomplete: observations and summary are kept there, without report",
             err=True,
         )
         raise click.exceptions.Exit(EXIT_INTERRUPTED)

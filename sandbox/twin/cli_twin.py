@@ -12,10 +12,9 @@ from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED
 from sandbox.space.loader import load_scenario
 from sandbox.twin.calibration import read_calibration
+from sandbox.twin.cli_calibrate import measure
 from sandbox.twin.display import showing
-from sandbox.twin.measuring import calibrate
 from sandbox.twin.options import minutes_options, wanted_of
-from sandbox.twin.structure import inputs_of
 from sandbox.twin.twins import Twin, run_twin
 
 __all__ = ["twin"]
@@ -91,8 +90,7 @@ def twin(
     known = None if calibration is None else read_calibration(calibration)
     with stopped_by_sigterm():
         if known is None:
-            known = calibrate(wanted.scenario, show=lambda name: click.echo(name, err=True))
-            known.write(folder / "calibration.toml", inputs_of(known))
+            known = measure(wanted.scenario, folder / "calibration.toml")
         with showing() as show:
             found = run_twin(wanted, known, levels=levels, out=folder, show=show, tell=_tell)
     path = found.write(folder)

@@ -175,7 +175,15 @@ class Replay:
         return not self.interrupted and all(each.whole for each in self.found.values())
 
     def write(self, folder: Path) -> Path:
-        """Write what `compare` writes, with what a replay adds to its summary."""
+        """Write what `compare` writes, with what a replay adds to its summary.
+
+        Of one that did not go to its end, only what it adds: whoever stopped it waits for nothing.
+
+        Returns:
+            the report, or the summary where there is none.
+        """
+        if not self.whole:
+            return _written(folder / "summary.json", self.summary)
         wanted = self.wanted
         names = tuple(dict.fromkeys(name.partition("/")[0] for name in self.found))
         options = Options(
@@ -186,12 +194,7 @@ class Replay:
         compared = compare_runs(self.scenario, options, runs, folder)
         result = Result(**{name: getattr(compared, name) for name in Result.__dataclass_fields__})
         path = result.report(folder)
-        text = json.dumps(
-            summarise(result) | self.summary, ensure_ascii=False, indent=1, allow_nan=False
-        )
-        partial = folder / "summary.json.partial"
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(folder / "summary.json")
+        _written(folder / "summary.json", summarise(result) | self.summary)
         return path
 
     @property
@@ -219,6 +222,14 @@ class Replay:
             },
             "replay": rows,
         }
+
+
+def _written(path: Path, tree: Mapping[str, Any]) -> Path:
+    """Write JSON, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
+    partial.write_text(text + "\n", encoding="utf-8")
+    return partial.replace(path)
 
 
 def _order(wanted: Wanted, schedule: Schedule, folder: Path) -> Order:
@@ -267,7 +278,10 @@ def replay_one(
             seconds = time.monotonic() - up
             seen = _Seen()
             try:
-                seen.take(host, schedule, plan, driven.accepted, folder / "seen")
+                seen.take(
+                    host, schedule, plan, driven.accepted, folder / "seen",
+                    check=not driven.stopped,
+                )  # fmt: skip
             except KeyboardInterrupt:  # what clients saw is kept
                 driven.stopped = True
             gone = not host.alive
@@ -300,13 +314,16 @@ class _Seen:
     processor: float = math.nan
 
     def take(
-        self, host: Hosted, schedule: Schedule, plan: Plan, accepted: set[int], folder: Path
-    ) -> None:
-        """Ask them, and open all mailboxes."""
+        self, host: Hosted, schedule: Schedule, plan: Plan, accepted: set[int], folder: Path, *,
+        check: bool,
+    ) -> None:  # fmt: skip
+        """Ask them, and `check`: open all mailboxes."""
         design = schedule.candidate.design.name
         with contextlib.suppress(UserError):  # they have ended
             self.processor = host.processor()
             self.servers = host.observed(design, folder)
+            if not check:
+                return
             self.checked = check_mailboxes(host.sheet, plan, accepted)
             # What was under way has been delivered since; the check's own logins are not ours.
             arrived = host.observed(design, folder).tables["deliveries"]

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.observations.observations import Observations
 from sandbox.observations.schema import Cause
-from sandbox.twin.drive import Watch
+from sandbox.twin.drive import Driven, Watch, drive
 from sandbox.twin.host import Hosted, Order, hosted
 from sandbox.twin.replay import Replayed, Wanted, replay_one
 from sandbox.twin.schedule import Schedule
 from tests.twin.small import schedules, write_scenario
 
 PROGRAM = [sys.executable, "-c", "from sandbox.cli import main; main()"]
-MINUTES = ["--design", "single-endpoint", "--from", "lundi 08:40", "--for", "30m",
+MINUTES = ["--design", "single-endpoint", "--from", "lundi 08:40", "--for", "10m",
            "--operators", "2", "--scale", "1"]  # fmt: skip
 PATIENCE = 120.0
 
@@ -35,19 +37,30 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def schedule(path: Path) -> Schedule:
-    return schedules(path, speed=100.0)["single-endpoint"]
+    return schedules(path)["single-endpoint"]
 
 
-def replayed(
-    schedule: Schedule, path: Path, show: Callable[[Watch], None],
-    during: Callable[[Hosted], None] | None = None,
-) -> Replayed:  # fmt: skip
-    wanted = Wanted(scenario=str(path), operators=2, window=schedule.window)
-    return replay_one(wanted, schedule, show=show, during=during)
+@pytest.fixture(scope="module")
+def host(path: Path, schedule: Schedule, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    order = Order(
+        scenario=str(path), designs=("single-endpoint",),
+        login_policy=schedule.candidate.policy.name, operators=2, cast=schedule.cast,
+        folder=str(tmp_path_factory.mktemp("space") / "space"), share=86_400.0,
+    )  # fmt: skip
+    with hosted(order) as space:
+        yield space
+
+
+def of(driven: Driven, *, gone: bool = False) -> Replayed:
+    """Return the replay of which clients saw that."""
+    return Replayed(
+        driven=driven, checked=None, observations=Observations({}, {}), processor=1.0, seconds=1.0,
+        gone=gone,
+    )  # fmt: skip
 
 
 def test_a_client_that_is_killed_is_told_and_what_it_saw_is_kept(
-    schedule: Schedule, path: Path
+    host: Hosted, schedule: Schedule
 ) -> None:
     killed: list[int] = []
 
@@ -56,14 +69,33 @@ def test_a_client_that_is_killed_is_told_and_what_it_saw_is_kept(
             killed.append(watch.processes[0])
             os.kill(watch.processes[0], signal.SIGKILL)
 
-    found = replayed(schedule, path, kill)
+    driven = drive(schedule.plan(host.sheet, "killed"), show=kill)
     assert killed
+    assert driven.crashed == ["signal 9"]
+    assert not driven.stopped
+    assert 0 < driven.started < driven.intended
+    found = of(driven)
     assert not found.whole
-    assert found.driven.crashed == ["signal 9"]
-    assert not found.driven.stopped
-    assert 0 < found.driven.started < found.driven.intended
-    assert found.checked is not None
+    assert found.summary["clients_crashed"] == 1
     assert any("signal 9" in line for line in found.troubles)
+
+
+def test_clients_without_descriptors_say_so_and_blame_no_server(
+    host: Hosted, schedule: Schedule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = subprocess.Popen
+
+    def limited(*words: Any, **options: Any) -> Any:
+        def few() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+
+        return original(*words, **options, preexec_fn=few)
+
+    monkeypatch.setattr(subprocess, "Popen", limited)
+    driven = drive(schedule.plan(host.sheet, "few"))
+    assert len(driven.crashed) == 1
+    assert "ulimit -n 24" in driven.crashed[0]
+    assert Cause.CONNECTION_LOST not in {c for e in driven.outcomes for c in e.failures}
 
 
 def test_servers_that_are_killed_are_told_and_what_clients_saw_is_kept(
@@ -76,37 +108,15 @@ def test_servers_that_are_killed_are_told_and_what_clients_saw_is_kept(
             space[0].process.kill()
             space[0].process.wait()
 
-    found = replayed(schedule, path, kill, during=space.append)
+    wanted = Wanted(scenario=str(path), operators=2, window=schedule.window)
+    found = replay_one(wanted, schedule, show=kill, during=space.append)
     assert not found.whole
     assert found.gone
     assert found.summary["lost"] is None
+    assert found.driven.started == found.driven.intended  # an open loop waits for nobody
     lost = sum(Cause.CONNECTION_LOST in each.failures for each in found.driven.outcomes)
     assert lost > 0
     assert any(f"{lost} sessions" in line for line in found.troubles)
-
-
-def test_clients_without_descriptors_say_so_and_blame_no_server(
-    schedule: Schedule, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import resource
-
-    def few(_: Hosted) -> None:  # what is started from here on, has few
-        monkeypatch.setattr(subprocess, "Popen", limited)
-
-    limited_by = (24, 24)
-    original = subprocess.Popen
-
-    def limited(*words: Any, **options: Any) -> Any:
-        def limit() -> None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limited_by)
-
-        return original(*words, **options, preexec_fn=limit)
-
-    found = replayed(schedule, path, lambda _: None, during=few)
-    assert found.driven.crashed
-    assert "ulimit -n 24" in found.driven.crashed[0]
-    assert {c for e in found.driven.outcomes for c in e.failures} <= {Cause.BACKEND_DOWN}
-    assert not found.whole
 
 
 def test_a_clock_that_is_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,22 +196,15 @@ def test_a_calibration_that_is_stopped_exits_3_and_writes_nothing(
 
 
 def test_clients_whose_reader_is_gone_end_without_a_word(
-    schedule: Schedule, path: Path, tmp_path: Path
+    host: Hosted, schedule: Schedule, tmp_path: Path
 ) -> None:
     """The pipe that they write to is closed, as when whoever drives them is killed."""
-    plan_file = tmp_path / "plan.json"
-    order = Order(
-        scenario=str(path), designs=("single-endpoint",),
-        login_policy=schedule.candidate.policy.name, operators=2, cast=schedule.cast,
-        folder=str(tmp_path / "space"),
-    )  # fmt: skip
-    with hosted(order) as host:
-        plan = schedule.plan(host.sheet, "orphan")
-        plan_file.write_text(json.dumps(asdict(plan)), encoding="utf-8")
-        child = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.clients.process", str(plan_file)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(asdict(schedule.plan(host.sheet, "orphan"))), encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-m", "sandbox.clients.process", str(file)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stderr is not None
