@@ -233,7 +233,7 @@ def _document(
         if not evaluate(f"boolean({rule.xpath})"):
             yield Fault(rule.id, where)
     if schema is not None and not schema.validate(header.root):
-        yield Fault("xml-schema", where, str(schema.error_log.last_error)[:160])
+        yield Fault("xml-schema", where, str(schema.error_log).partition("\n")[0][:160])
     identity = header.identity
     if identity.matricule and not is_matricule(identity.matricule):
         test = identity.system in _OF_TESTS

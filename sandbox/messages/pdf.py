@@ -83,7 +83,7 @@ def _pdf(title: str, lines: Sequence[str], at: datetime, page: bytes) -> bytes:
             keep_aspect_ratio=True,
         )
     # The library dates its metadata now: equal arguments would not give equal bytes.
-    dated = rf"\1{at.isoformat(timespec='seconds')}".encode()
+    dated = rf"\g<1>{at.isoformat(timespec='seconds')}".encode()
     return _DATED.sub(dated, bytes(made.output()))
 
 
