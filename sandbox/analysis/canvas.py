@@ -64,7 +64,8 @@ def render(figure: Figure, kind: str) -> bytes:
             svg: Any = FigureCanvasSVG(figure)
             svg.print_svg(target, metadata={"Date": None, "Creator": None})
         else:
-            FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})
+            agg: Any = FigureCanvasAgg(figure)
+            agg.print_png(target, metadata={"Software": None})
     return target.getvalue()
 
 
