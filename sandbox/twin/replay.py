@@ -12,7 +12,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from datetime import time as midnight
 from pathlib import Path
@@ -256,6 +256,7 @@ def replay_one(
     show: Callable[[Watch], None] = lambda _: None,
     during: Callable[[Hosted], None] | None = None,
     out: Path | None = None,
+    patience: float | None = None,
 ) -> Replayed:
     """Replay one design's minutes on a space of its own.
 
@@ -265,12 +266,15 @@ def replay_one(
         show: called twice a second.
         during: called once the space is up, before clients start: to change it.
         out: folder for the observations; None: they are not written.
+        patience: seconds after the minutes, at which what is still open is cut; None: it ends.
     """
     name = schedule.candidate.name.replace("/", ".")
     with tempfile.TemporaryDirectory(prefix="mssante-replay-") as path:
         folder = Path(path)
         with hosted(_order(wanted, schedule, folder / "space")) as host:
-            plan = schedule.plan(host.sheet, f"{name}-{wanted.seed}")
+            plan = replace(
+                schedule.plan(host.sheet, f"{name}-{wanted.seed}"), patience=patience
+            )
             if during is not None:
                 during(host)
             up, before = time.monotonic(), host.processor()
