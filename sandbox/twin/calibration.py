@@ -16,7 +16,15 @@ from scipy import stats
 
 from sandbox.space.errors import UserError
 
-__all__ = ["STEPS", "Calibration", "Measured", "machine_of", "measured", "read_calibration"]
+__all__ = [
+    "OPTIONAL",
+    "STEPS",
+    "Calibration",
+    "Measured",
+    "machine_of",
+    "measured",
+    "read_calibration",
+]
 
 # Every step that is measured: what it is. Each begins where the one before it ends.
 STEPS: dict[str, str] = {
@@ -104,7 +112,7 @@ class Calibration:
     Attributes:
         machine: processor, cores, python, load_average, date.
         servers: event loops that the servers of a space share, hence how many of them work at once.
-        steps: by name, those of STEPS.
+        steps: by name, those of STEPS; of OPTIONAL, those that could be measured.
     """
 
     machine: Mapping[str, Any]
@@ -161,7 +169,11 @@ def read_calibration(path: Path) -> Calibration:
     """
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
-        steps = {name: Measured(**tree["steps"][name]) for name in STEPS}
+        steps = {
+            name: Measured(**tree["steps"][name])
+            for name in STEPS
+            if name in tree["steps"] or name not in OPTIONAL
+        }
         found = Calibration(tree["machine"], int(tree["structure"]["servers"]), steps)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
         raise UserError(

@@ -13,6 +13,7 @@ processor (a station of its own), what passes beside both processors, the server
 | SASL | the greeting comes with the handshake's end; the other exchanges share the login's work |
 | first code, first sight of a certificate | what it takes beside a login that was seen before |
 | Pro Santé Connect | request, poll and answer, each as measured |
+| a login while another rings the same person | waits for that one's answer |
 | the operator's own CIBA | polled as Pro Santé Connect is: on the wire nobody tells the operator |
 | mail | its exchanges, then the end of the connection |
 | relay | the mean over messages that stay and that leave, and that their recipients fetch them |
@@ -41,6 +42,9 @@ __all__ = ["by_exchanges"]
 
 NANOSECONDS = 1_000_000_000
 KNOWN = 7  # register of a certificate that was found good; `peace` of those who have none
+RINGING = 3  # register of a telephone that rings; `token` and codes of those who have none
+RUNG = (Method.ECPS, Method.SMS)
+JOINED = 0.1  # s between two looks at whether it was answered
 HANDSHAKE = 3  # exchanges of TCP, TLS 1.3 and the greeting
 MAIL = 3  # exchanges of mail work after the login
 METHOD_LIST = tuple(Method)
@@ -96,7 +100,7 @@ def by_exchanges(
         ),
         grant=model.code.layout.registers["grant"],
         far=float(1.0 - (shares**2).sum()), interval=scenario.policies.ciba_interval,
-        known=scenario.policies.revocation_seconds,
+        known=scenario.policies.revocation_seconds, expiry=scenario.policies.ciba_expiry,
     )  # fmt: skip
     table, moved = writer.written(sorted(model.code.entries.values()))
     entry = np.where(inputs.entry >= 0, moved[np.maximum(inputs.entry, 0)], -1)
@@ -133,6 +137,7 @@ class _Writer:
     far: float
     interval: float
     known: float
+    expiry: float
     grant: int
     _acquired: bool = False
     _handshakes: int = 0
@@ -175,6 +180,8 @@ class _Writer:
             yield from self._service(row, phase)
         elif op == Op.STAMP and self._grants(row):
             yield from self._first_time(row)
+        elif op == Op.FRESH and self._grants(row) and self._method(row) in RUNG:
+            yield from self._joined(row)
         elif op == Op.HOLD and row[Column.EXTRA] == 1 and self._method(row) is Method.SMS:
             yield from self._polled(row)
         else:
@@ -237,6 +244,16 @@ class _Writer:
             more = cost["ciba_answer"].beyond(cost["ciba_poll"])
             yield self._served(row, Phase.BACKEND, more.server)
         yield row
+
+    def _joined(self, row: Row) -> Iterator[Row]:
+        """Who comes while another login of the same mailbox rings waits for that one's answer."""
+        yield row
+        yield self._row(row, op=Op.FRESH, index=RINGING, seconds=self.expiry, skip=2)
+        yield self._row(row, op=Op.GOTO, skip=4)
+        yield self._row(row, op=Op.DELAY, phase=Phase.PERSON, seconds=JOINED)
+        yield row
+        yield self._row(row, op=Op.GOTO, skip=-4)
+        yield self._row(row, op=Op.STAMP, index=RINGING)
 
     def _polled(self, row: Row) -> Iterator[Row]:
         """In place of being told the answer: polls until it is there."""

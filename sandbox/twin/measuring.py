@@ -32,22 +32,23 @@ from sandbox.twin.aside import aside
 from sandbox.twin.calibration import STEPS, Calibration, machine_of, measured
 from sandbox.twin.host import Hosted, Order, hosted
 
-__all__ = ["calibrate"]
+__all__ = ["BLOCKS", "calibrate"]
 
 DESIGN = "single-endpoint"
+BLOCKS = 6
 EACH = 5  # sessions of a block
 WARM = 1  # blocks that do not count: the first of anything is slower
 SETTLE = 0.15  # s before and after a step, in which what it left is done: relays, commits
 GAP = 0.01  # s between two sessions
 REST_SECONDS = 2.0  # over which the servers at rest are watched
 HELD = 10  # logins that are held at once
-HELD_BLOCKS = 3
+HELD_BLOCKS = 2
 PATIENCE = 60.0
 _SHARE = 86_400.0
 
 
 def calibrate(
-    scenario: str = "demo", *, blocks: int = 8, each: int = EACH,
+    scenario: str = "demo", *, blocks: int = BLOCKS, each: int = EACH,
     show: Callable[[str], None] = lambda _: None,
 ) -> Calibration:  # fmt: skip
     """Measure this machine.

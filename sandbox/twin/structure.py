@@ -1,4 +1,4 @@
-"""What a calibration is worth in a simulation: a scenario's inputs, and the model of a live space."""
+"""What follows from a calibration: inputs of a scenario, and the model of a live space."""
 
 from __future__ import annotations
 

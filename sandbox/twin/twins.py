@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from sandbox.live.cast import CastSize
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
 from sandbox.simulation.model import Kind, StationStat
@@ -29,7 +31,7 @@ from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.drive import Watch
 from sandbox.twin.observed import machine_seconds
-from sandbox.twin.replay import Replayed, Wanted, replay_one
+from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one
 from sandbox.twin.schedule import ALL_METHODS, Schedule, Window, schedule_of
 from sandbox.twin.structure import calibrated_model, calibrated_scenario
 from sandbox.twin.subset import largest_operators
@@ -41,7 +43,7 @@ HIGHEST = 0.8  # of saturation
 FEW = 20  # logins below which nothing is judged
 BATCHES = 10
 TAIL = 10.0  # s after the last start, at which both executions are cut
-LONGEST = 40.0  # s within which the sessions of a load start; fewer minutes are taken for that
+LONGEST = 30.0  # s within which the sessions of a load start; fewer minutes are taken for that
 Floats = NDArray[np.float64]
 Samples = Mapping[tuple[str, str], Floats]  # (method, measure): seconds, in order of start
 
@@ -347,6 +349,13 @@ class _Pair:
     def _predicted(self, schedule: Schedule) -> Run:
         return predicted(schedule, self.calibration, clients=self.wanted.processes)
 
+    def cast(self, loads: Sequence[float]) -> CastSize:
+        """Return who has to play for all loads."""
+        sizes = [self.schedule(self.minutes_at(load)).cast for load in loads]
+        by_sms = max(each.by_sms for each in sizes)
+        others = max(each.people - each.by_sms for each in sizes)
+        return CastSize(people=others + by_sms, by_sms=by_sms)
+
     @property
     def saturation(self) -> float:
         """Sessions a second that the servers are predicted to bear."""
@@ -354,13 +363,15 @@ class _Pair:
         sessions = len(self.schedule(replace(window, speed=1.0)).model.inputs.listed)
         return sessions / self.busy(window) * self.calibration.servers
 
-    def at(self, load: float) -> Pairing:
+    def at(self, load: float, ground: Ground) -> Pairing:
         """Run both at a load."""
         schedule = self.schedule(self.minutes_at(load))
         simulated = self._predicted(schedule)
         wanted = replace(self.wanted, window=schedule.window)
         out = None if self.out is None else self.out / f"load-{load:.2f}"
-        replayed = replay_one(wanted, schedule, show=self.show, out=out, patience=TAIL)
+        replayed = replay_one(
+            wanted, schedule, show=self.show, out=out, patience=TAIL, ground=ground
+        )
         methods = {number: str(schedule.method(number)) for number in schedule.active}
         seen = measured_of(replayed, methods)
         return Pairing(self.candidate.name, schedule.window.lasts, simulated, seen, replayed)
@@ -427,27 +438,28 @@ def run_twin(
         for name, each in weighed.items()
     ]  # fmt: skip
     saturation = {pair.candidate.name: pair.saturation for pair in pairs}
+    loads = [HIGHEST * (number + 1) / levels for number in range(levels)]
     done: list[Level] = []
-    for number in range(levels):
-        load = HIGHEST * (number + 1) / levels
-        found: list[Pairing] = []
-        whole = True
-        for pair in pairs:
-            name = pair.candidate.name
-            tell(f"{name}: charge {load:.0%}… / load")
-            try:
-                found.append(pair.at(load))
-            except KeyboardInterrupt:
+    with tempfile.TemporaryDirectory(prefix="mssante-twin-") as folder:
+        grounds = [Ground(Path(folder) / str(n), pair.cast(loads)) for n, pair in enumerate(pairs)]
+        for load in loads:
+            found: list[Pairing] = []
+            for pair, ground in zip(pairs, grounds, strict=True):
+                name = pair.candidate.name
+                tell(f"{name}: charge {load:.0%}… / load")
+                try:
+                    found.append(pair.at(load, ground))
+                except KeyboardInterrupt:
+                    return Twin(done, saturation, calibration, interrupted=True)
+                for line in found[-1].replayed.troubles:
+                    tell(f"{name}: {line}")
+                if not found[-1].replayed.whole:
+                    break
+            done.append(Level(
+                load, tuple(row for each in found for row in each.rows),
+                any(each.replayed.generator_was_the_limit for each in found),
+                tuple(figure for each in found for figure in each.figures),
+            ))  # fmt: skip
+            if not found[-1].replayed.whole:
                 return Twin(done, saturation, calibration, interrupted=True)
-            for line in found[-1].replayed.troubles:
-                tell(f"{name}: {line}")
-            if not (whole := found[-1].replayed.whole):
-                break
-        done.append(Level(
-            load, tuple(row for each in found for row in each.rows),
-            any(each.replayed.generator_was_the_limit for each in found),
-            tuple(figure for each in found for figure in each.figures),
-        ))  # fmt: skip
-        if not whole:
-            return Twin(done, saturation, calibration, interrupted=True)
     return Twin(done, saturation, calibration)
