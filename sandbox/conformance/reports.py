@@ -30,7 +30,7 @@ def as_junit(report: Report) -> str:
     )  # fmt: skip
     tags = {Result.FAIL: "failure", Result.INCONCLUSIVE: "error", Result.NOT_APPLICABLE: "skipped"}
     for each in report.findings:
-        case = ET.SubElement(suite, "testcase", classname="operator", name=each.id, time="0")
+        case = ET.SubElement(suite, "testcase", classname=report.kind, name=each.id, time="0")
         if each.result in tags:
             told = ET.SubElement(case, tags[each.result], message=f"[{each.clause}] {each.why}")
             if each.result is not Result.NOT_APPLICABLE:
