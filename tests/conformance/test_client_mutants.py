@@ -45,7 +45,12 @@ ELSEWHERE = {
     "client-code-once": CODE,
 }  # fmt: skip
 # Where nothing can be told of one thing without another: what then is inconclusive, and only that.
-DEPENDENT: dict[str, set[str]] = {}
+DEPENDENT = {
+    "client-sends": {
+        "client-accents", "client-display-name", "client-eight-bit", "client-fields", "client-nil",
+        "client-text", "login-token",
+    },
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
