@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-import sandbox
 from sandbox.conformance.bench import Codes
 from sandbox.conformance.client import session
 from sandbox.conformance.client.checks import login
@@ -21,7 +20,6 @@ from sandbox.conformance.findings import Report, Result
 from sandbox.live.space import LiveSpace
 from tests.conformance.mutants import found
 from tests.conformance.software import INSISTS, Software
-from tests.live.clients.world import asking_each_second
 
 MUTANTS = tuple(row.id for row in client_requirements() if not row.unchecked)
 
@@ -51,16 +49,6 @@ DEPENDENT = {
         "client-text", "login-token",
     },
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSpace]:
-    designs = ("single-endpoint", "api-lps-2023")
-    with (
-        asking_each_second() as scenario,
-        sandbox.live(scenario, designs=designs, operators=1, behaviour="approve") as running,
-    ):
-        yield running
 
 
 @pytest.fixture(autouse=True)

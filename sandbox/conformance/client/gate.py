@@ -239,7 +239,9 @@ class _Passage:
     def run(self) -> None:
         while True:
             both = (self._near, self._far)
-            ready = [each for each in both if isinstance(each, ssl.SSLSocket) and each.pending()]
+            ready: list[socket.socket] = [
+                each for each in both if isinstance(each, ssl.SSLSocket) and each.pending()
+            ]
             ready = ready or select.select(both, (), (), IDLE_SECONDS)[0]
             if not ready:
                 return

@@ -81,6 +81,8 @@ with tempfile.TemporaryDirectory() as place:
         message["Message-ID"] = email.utils.make_msgid(domain="op001.mssante.test")
         if "in_reply_to" in asked:
             message["In-Reply-To"] = asked["in_reply_to"]
+        if "end_of_exchange" in asked:
+            message["X-MSS-MES"] = "FIN"
         message.set_content(asked["text"], cte="quoted-printable")
         if "attachment" in asked:
             data = pathlib.Path(asked["attachment"]).read_bytes()
