@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,11 +16,16 @@ from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
 from sandbox.conformance.client.steps import Profile
 from sandbox.conformance.findings import EXIT, Report, Result
 from sandbox.conformance.judge import PATIENCE
-from sandbox.conformance.reports import as_html, as_junit
+from sandbox.conformance.reports import as_attestation, as_badge, as_html, as_junit
+from sandbox.conformance.reports import as_json as json_of
 from sandbox.conformance.requirements import Requirement, requirements
 from sandbox.space.errors import UserError
 
 __all__ = ["check"]
+
+_FORMS: dict[str, Callable[[Report], str]] = {
+    "junit": as_junit, "html": as_html, "badge": as_badge, "attestation": as_attestation,
+}  # fmt: skip
 
 
 @click.group()
@@ -32,6 +36,10 @@ def check() -> None:
 def _reports(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where its report goes."""
     for option in (
+        click.option("--attestation", type=click.Path(dir_okay=False, path_type=Path),
+                     help="Une page à montrer. / One page to show."),
+        click.option("--badge", type=click.Path(dir_okay=False, path_type=Path),
+                     help="Vignette SVG. / SVG badge."),
         click.option("--html", type=click.Path(dir_okay=False, path_type=Path),
                      help="Page HTML. / HTML page."),
         click.option("--junit", type=click.Path(dir_okay=False, path_type=Path),
@@ -44,16 +52,12 @@ def _reports(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _told(report: Report, *, as_json: bool, junit: Path | None, html: Path | None) -> NoReturn:
+def _told(report: Report, *, as_json: bool, files: Mapping[str, Path | None]) -> NoReturn:
     """Write a report and leave with its code."""
-    if junit is not None:
-        junit.write_text(as_junit(report), encoding="utf-8")
-    if html is not None:
-        html.write_text(as_html(report), encoding="utf-8")
-    if as_json:
-        click.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=1))
-    else:
-        _summary(report)
+    for name, path in files.items():
+        if path is not None:
+            path.write_text(_FORMS[name](report), encoding="utf-8")
+    click.echo(json_of(report)) if as_json else _summary(report)
     raise SystemExit(EXIT[report.verdict])
 
 
@@ -97,7 +101,7 @@ def _known(only: Sequence[str], asked: Iterable[Requirement]) -> None:
 @_reports
 def operator(
     space: Path | None, operator: str, designs: tuple[str, ...], only: tuple[str, ...],
-    patience: float, kill: bool, as_json: bool, junit: Path | None, html: Path | None,
+    patience: float, kill: bool, as_json: bool, **files: Path | None,
 ) -> None:  # fmt: skip
     """Juger un opérateur, le nôtre ou un autre. / Judge an operator, ours or another.
 
@@ -109,7 +113,7 @@ def operator(
         space, operator=operator, designs=designs, only=only, patience=patience, kill=kill,
         tell=_progress,
     )  # fmt: skip
-    _told(report, as_json=as_json, junit=junit, html=html)
+    _told(report, as_json=as_json, files=files)
 
 
 @check.command()
@@ -154,7 +158,7 @@ def operator(
 def client(
     space: Path | None, name: str, profile: str, method: str, operator: str, design: str,
     script: str | None, patience: float, only: tuple[str, ...], as_json: bool,
-    junit: Path | None, html: Path | None,
+    **files: Path | None,
 ) -> None:  # fmt: skip
     """Juger un logiciel de messagerie, étape par étape. / Judge mail software, step by step.
 
@@ -172,7 +176,7 @@ def client(
         profile=profile, method=method, operator=operator, design=design, only=only,
         patience=patience, tell=_progress,
     )  # fmt: skip
-    _told(report, as_json=as_json, junit=junit, html=html)
+    _told(report, as_json=as_json, files=files)
 
 
 def _progress(line: str) -> None:

@@ -82,6 +82,7 @@ class Software:
 
     def __init__(self, breaks: str = "", *, token: bool = True) -> None:
         self.breaks, self.token = breaks, token
+        self._open: list[Connection] = []
 
     def perform(self, step: Step, action: Action, needs: Tree) -> Done:
         del step
@@ -96,6 +97,9 @@ class Software:
         except (FailedError, Stop, TlsRefusedError, CutError, SilentError, OSError) as error:
             lies = self.breaks == "client-refusal-told" and needs["step"] == "elsewhere"
             return Done(worked=lies or self.loses(needs), said=(repr(error),))
+        finally:
+            for each in self._open:
+                each.close()
         return Done(worked=True)
 
     def loses(self, needs: Tree) -> bool:
@@ -146,6 +150,7 @@ class Software:
     def _opened(self, needs: Tree, protocol: str) -> tuple[Connection, Tree]:
         place = needs[protocol]
         connection = Connection(Wire(place["address"], place["port"]), Transcript())
+        self._open.append(connection)
         if place["tls"] == "implicit":
             self._secure(connection, needs, place)
         return connection, place
