@@ -6,13 +6,17 @@ script reads them.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import socket
 import ssl
+import time
 import warnings
 import zipfile
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from pathlib import Path
@@ -36,10 +40,12 @@ from sandbox.conformance.connection import (
 from sandbox.conformance.findings import Stop
 from sandbox.conformance.imap import Imap
 from sandbox.conformance.smtp import Smtp
+from sandbox.messages.compose import compose, health_letter
+from sandbox.messages.documents import document_types
+from sandbox.messages.ins import Identity
 
 Tree = Mapping[str, Any]
 INSISTS = 3
-PDF = b"%PDF-1.4\n%%EOF\n"
 
 
 class FailedError(Exception):
@@ -292,10 +298,8 @@ class Software:
         message = EmailMessage(policy=WIRE.clone(max_line_length=78))
         message["From"] = sender if breaks == "client-display-name" else f"Dr_Anne_ESSAI <{sender}>"
         message["To"] = asked["to"]
-        if "document" in asked and breaks != "client-subject":
-            patient = asked["patient"]
-            day = "/".join(reversed(patient["birth_date"].split("-")))
-            subject = f"XDM/1.0/DDM+Compte rendu {patient['surname']} {patient['given_name']} {day}"
+        if "document" in asked:
+            return self._with_document(asked)
         message["Subject"] = subject
         if breaks != "client-fields":
             message["Date"] = "Thu, 26 Nov 2026 10:00:00 +0100"
@@ -316,8 +320,6 @@ class Software:
             data = data[:-1] if breaks == "client-big" else data
             message.add_attachment(data, maintype="application", subtype="octet-stream",
                                    filename="gros.bin")  # fmt: skip
-        if "document" in asked:
-            self._document(message, asked)
         content = message.as_bytes().rstrip(b"\r\n")
         if breaks == "client-lines" and "notify" in asked:
             content += b"\r\n" + b"x" * 1_200
@@ -325,22 +327,49 @@ class Software:
             content = content.replace(b"Bonjour,\r\n", b"Bonjour,\n")
         return content
 
-    def _document(self, message: EmailMessage, asked: Tree) -> None:
-        breaks, patient = self.breaks, asked["patient"]
-        if breaks != "client-code-cda":
-            message["X-MSS-CODECDA"] = "11502-2"
-        message["X-MSS-INS"] = "N" if breaks == "client-header-ins" else "O"
-        archive = io.BytesIO()
-        ins = "" if breaks == "client-ins" else f"{patient['ins']}^^^&{patient['oid']}&ISO"
-        with zipfile.ZipFile(archive, "w") as file:
-            if breaks != "client-xdm":
-                file.write(asked["document"], "IHE_XDM/SUBSET01/DOC0001.XML")
-            file.writestr("IHE_XDM/SUBSET01/METADATA.XML", f"<patientId>{ins}</patientId>")
-        message.add_attachment(archive.getvalue(), maintype="application", subtype="zip",
-                               filename="IHE_XDM.ZIP")  # fmt: skip
-        name = f"20261126_CR_{patient['surname']}_{patient['given_name']}_0001.pdf"
-        name = "document.pdf" if breaks == "client-pdf" else name
-        message.add_attachment(PDF, maintype="application", subtype="pdf", filename=name)
+    def _with_document(self, asked: Tree) -> bytes:
+        """Write the message of a document about the patient given."""
+        breaks, told = self.breaks, asked["patient"]
+        patient = Identity(
+            matricule=told["ins"], system=told["oid"], birth_name=told["birth_name"],
+            first_name=told["first_name"], birth_date=date.fromisoformat(told["birth_date"]),
+            sex=told["sex"],
+        )  # fmt: skip
+        letter = health_letter(
+            sender=asked["from"], recipients=[asked["to"]], patient=patient,
+            kind=document_types()["11502-2"], number=1, at=datetime.now(UTC), size=24_000,
+            message_id=f"<document.{time.time_ns()}@{asked['from'].partition('@')[2]}>",
+            nil="DEV935997",
+        )  # fmt: skip
+        message = message_from_bytes(compose(letter), policy=WIRE)
+        assert isinstance(message, EmailMessage)
+        if breaks == "client-subject":
+            message.replace_header("Subject", "Compte rendu")
+        if breaks == "client-code-cda":
+            message.replace_header("X-MSS-CODECDA", "11490-0")
+        if breaks == "client-header-ins":
+            message.replace_header("X-MSS-INS", "N")
+        for part in message.walk():
+            if breaks == "client-pdf" and part.get_content_subtype() == "pdf":
+                part.set_param("filename", "document.pdf", "Content-Disposition")
+            if part.get_filename() == "IHE_XDM.ZIP":
+                content = part.get_payload(decode=True)
+                assert isinstance(content, bytes)
+                part.set_payload(base64.encodebytes(self._archive(content, patient.matricule)))
+        return message.as_bytes().rstrip(b"\r\n")
+
+    def _archive(self, content: bytes, matricule: str) -> bytes:
+        """Return an archive without its README, or with another patient in its metadata."""
+        made = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w") as new:
+            for each in old.namelist():
+                data = old.read(each)
+                if each == "README.TXT" and self.breaks == "client-xdm":
+                    continue
+                if each.endswith("METADATA.XML") and self.breaks == "client-ins":
+                    data = data.replace(matricule.encode(), matricule[::-1].encode())
+                new.writestr(each, data)
+        return made.getvalue()
 
     # Finding the servers --------------------------------------------------------------------------
 

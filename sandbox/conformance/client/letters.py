@@ -1,13 +1,24 @@
-"""What software is given to send, and what it has to make of it: texts, a patient, a document."""
+"""What software is given to send, and what it has to make of it: a text, a patient, a document."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
-__all__ = ["NIR_OID", "PATIENT", "TEXT", "Patient", "cda", "subject_of"]
+from sandbox.messages.cda import make_cda
+from sandbox.messages.compose import health_letter
+from sandbox.messages.documents import document_types
+from sandbox.messages.ins import Identity, InsSystem
+from sandbox.messages.patients import patient
 
-NIR_OID = "1.2.250.1.213.1.4.8"  # of an INS that is a NIR
+__all__ = ["PATIENT", "TEXT", "as_needs", "cda", "subject_of"]
+
 TEXT = "Bonjour,\n\nŒdème résorbé, 37 °C ce matin.\n.\n..\nÀ bientôt.\n"
+CODE = "11502-2"  # laboratory report
+# Of nobody: born in no commune. Under the OID of a NIR, so that its INS counts as qualified.
+PATIENT = replace(patient(1, 1), system=InsSystem.NIR)
+_SIZE = 24_000  # octets of the document
 
 
 def subject_of(mark: str) -> str:
@@ -15,50 +26,21 @@ def subject_of(mark: str) -> str:
     return f"Résultat d'analyse – {mark}"
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
-    """A patient who is nobody, with a qualified INS."""
-
-    ins: str
-    oid: str
-    surname: str
-    given_name: str
-    birth_date: str
-    sex: str
+def as_needs(identity: Identity) -> dict[str, Any]:
+    """Return a patient as software is told of him."""
+    born = identity.birth_date
+    return {
+        "ins": identity.matricule, "oid": str(identity.system), "birth_name": identity.birth_name,
+        "first_name": identity.first_name, "birth_date": born.isoformat() if born else "",
+        "sex": identity.sex,
+    }  # fmt: skip
 
 
-def _patient() -> Patient:
-    root = "2600299999999"  # sex, year, month, then a place and a rank that nobody has
-    key = f"{97 - int(root) % 97:02d}"
-    return Patient(root + key, NIR_OID, "EXEMPLAIRE", "JEANNE", "1960-02-11", "F")
-
-
-PATIENT = _patient()
-
-
-def cda(patient: Patient, title: str) -> bytes:
-    """Return the smallest CDA R2 that says who, what and when: a laboratory report (11502-2)."""
-    birth = patient.birth_date.replace("-", "")
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-<ClinicalDocument xmlns="urn:hl7-org:v3">
-  <typeId root="2.16.840.1.113883.1.3" extension="POCD_HD000040"/>
-  <id root="1.2.250.1.999.1.1" extension="{title}"/>
-  <code code="11502-2" codeSystem="2.16.840.1.113883.6.1"
-    displayName="CR d'examens biologiques"/>
-  <title>{title}</title>
-  <effectiveTime value="20261126101500+0100"/>
-  <confidentialityCode code="N" codeSystem="2.16.840.1.113883.5.25"/>
-  <languageCode code="fr-FR"/>
-  <recordTarget><patientRole>
-    <id root="{patient.oid}" extension="{patient.ins}"/>
-    <patient>
-      <name>
-        <family qualifier="BR">{patient.surname}</family><given>{patient.given_name}</given>
-      </name>
-      <administrativeGenderCode code="{patient.sex}" codeSystem="2.16.840.1.113883.5.1"/>
-      <birthTime value="{birth}"/>
-    </patient>
-  </patientRole></recordTarget>
-  <component><nonXMLBody><text>Glyc\u00e9mie : 0,92 g/L.</text></nonXMLBody></component>
-</ClinicalDocument>
-""".encode()
+def cda(sender: str, number: int) -> bytes:
+    """Return a document about the patient, with its PDF inside (CDA R2 level 1)."""
+    letter = health_letter(
+        sender=sender, recipients=[sender], patient=PATIENT, kind=document_types()[CODE],
+        number=number, at=datetime.now(UTC), size=_SIZE, message_id="",
+    )  # fmt: skip
+    ((document, pdf),) = letter.documents
+    return make_cda(document, pdf)

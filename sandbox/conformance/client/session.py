@@ -7,7 +7,7 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from sandbox.conformance.client.steps import STEPS, Action, Profile, Step, appli
 from sandbox.conformance.client.world import World
 from sandbox.conformance.ours import account_of, door_of
 from sandbox.conformance.subject import CERTIFICATE_METHODS, Account, Door, Pair, Way
+from sandbox.messages.ins import PATIENT_LABEL, patient_address
 from sandbox.psc.behaviour import quantile
 from sandbox.space.errors import UserError
 from sandbox.space.laws import ecps_answer, sourced_methods
@@ -187,7 +188,7 @@ class Session:
     def _stance(self, step: Step, gate: Gate) -> Stance:
         door, method = gate.door, self.record.method
         cards = method in CERTIFICATE_METHODS and door.client_certificate != "none"
-        alias = (f"patient.{self._sheet['suffix']}", self._cast.colleague)
+        alias = (f"{PATIENT_LABEL}.{self._sheet['suffix']}", self._cast.colleague)
         return Stance(
             pair=self._certificate(gate, step.server), asks=step.asks or cards, old=step.old,
             strips=step.strips, cuts=step.cuts if door.protocol == "imap" else 0,
@@ -364,13 +365,13 @@ class Session:
                     path.write_bytes(secrets.token_bytes(BIG))
                 message["attachment"] = str(path)
             case "patient":
-                patient = letters.PATIENT
-                message |= {"to": f"{patient.ins}@patient.{self._sheet['suffix']}",
-                            "patient": asdict(patient), "end_of_exchange": True}  # fmt: skip
+                address = patient_address(letters.PATIENT.matricule, self._sheet["suffix"])
+                message |= {"to": address, "patient": letters.as_needs(letters.PATIENT),
+                            "end_of_exchange": True}  # fmt: skip
             case "document":
                 path = self._folder / "document.xml"
-                path.write_bytes(letters.cda(letters.PATIENT, f"CR {mark}"))
-                message |= {"document": str(path), "patient": asdict(letters.PATIENT)}
+                path.write_bytes(letters.cda(message["from"], 1))
+                message |= {"document": str(path), "patient": letters.as_needs(letters.PATIENT)}
             case _:
                 pass
         return message
