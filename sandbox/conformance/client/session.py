@@ -258,6 +258,7 @@ class Session:
             if step.phone == "down":
                 stack.callback(world.psc_as, world.psc_down())
             if self.record.method == "ecps" and (step.phone or self._driver.alone):
+                stack.callback(world.telephone_as_before)
                 delay = slow_answer() if step.phone == "wait" else 0.0
                 world.telephone("refuse" if step.phone == "refuse" else "approve", delay)
             yield
@@ -330,10 +331,10 @@ class Session:
     def _access_token(self, step: Step) -> str:
         """Return a token for software that shows one itself; none while telephones misbehave."""
         offered = {each for door in self._cast.doors.values() for each in door.mechanisms}
-        if self.record.method != "ecps" or step.phone or not offered & set(TOKENS):
+        alone = self._driver.alone  # else who acts gets his own, by his own software
+        if self.record.method != "ecps" or step.phone or not (alone and offered & set(TOKENS)):
             return ""
-        if self._driver.alone:
-            self._world.telephone("approve")
+        self._world.telephone("approve")
         self._token = self._world.token()
         return self._token
 

@@ -37,7 +37,7 @@ class World:
     def close(self) -> None:
         """Put everything back."""
         if self._person:
-            self.telephone(self._kind)
+            self.telephone_as_before()
         self._http.close()
 
     def _ask(self, method: str, url: str, secret: str, body: Tree | None = None) -> Tree:
@@ -72,6 +72,10 @@ class World:
         """Have the person's telephone do something from now on."""
         body = {"kind": kind, "national_id": self._person}
         self._psc("POST", "/behaviour", body | ({"delay": delay} if delay else {}))
+
+    def telephone_as_before(self) -> None:
+        """Have it do again what it did when the session began."""
+        self.telephone(self._kind)
 
     def psc_down(self) -> Tree:
         """Have Pro Santé Connect answer nobody; return what there was before, for `psc_as`."""

@@ -9,7 +9,7 @@ from sandbox.conformance.findings import Fail, NotHere, Unsure
 __all__: list[str] = []
 
 # What may be said to a server that is not trusted: nothing that says who one is.
-_HARMLESS = {"EHLO", "HELO", "CAPABILITY", "STARTTLS", "NOOP", "QUIT", "LOGOUT"}
+_HARMLESS = {"EHLO", "HELO", "CAPABILITY", "STARTTLS", "ID", "NOOP", "QUIT", "LOGOUT"}
 # ECDHE with AEAD in TLS 1.2 (RFC 5289, RFC 7905), and all of TLS 1.3 (RFC 8446 §B.4).
 _STRONG = {0xC02B, 0xC02C, 0xC02F, 0xC030, 0xCCA8, 0xCCA9, 0x1301, 0x1302, 0x1303}
 # No encryption, nobody authenticated, RC4, DES and export, 3DES: RFC 9325 §4.1, ANSSI.
