@@ -45,20 +45,20 @@ def as_badge(report: Report) -> str:
     left = f"MSSanté · {report.subject}"[:60]
     right = f"{LABELS[report.verdict].partition(' / ')[0]} {passed}/{asked} · {report.at[:10]}"
     first, second = (round(len(text) * _LETTER + 12) for text in (left, right))
-    svg = ET.Element(
-        "svg", xmlns="http://www.w3.org/2000/svg", width=str(first + second), height="20",
-        role="img", **{"aria-label": f"{left} : {right}"},
-    )  # fmt: skip
+    svg = ET.Element("svg", {
+        "xmlns": "http://www.w3.org/2000/svg", "width": str(first + second), "height": "20",
+        "role": "img", "aria-label": f"{left} : {right}",
+    })  # fmt: skip
     ET.SubElement(svg, "title").text = f"{left} : {right} (mss-sandbox {report.version})"
     style = {"font-family": "system-ui, sans-serif", "font-size": "11", "fill": "#fff"}
     for at, width, colour, text in (
         (0, first, "#444", left), (first, second, _COLOURS[report.verdict], right),
     ):  # fmt: skip
-        ET.SubElement(svg, "rect", x=str(at), width=str(width), height="20", fill=colour)
-        line = ET.SubElement(
-            svg, "text", x=str(at + 6), y="14", textLength=str(width - 12),
-            lengthAdjust="spacingAndGlyphs", **style,
-        )  # fmt: skip
+        ET.SubElement(
+            svg, "rect", {"x": str(at), "width": str(width), "height": "20", "fill": colour}
+        )
+        place = {"x": str(at + 6), "y": "14", "textLength": str(width - 12)}
+        line = ET.SubElement(svg, "text", {**style, **place, "lengthAdjust": "spacingAndGlyphs"})
         line.text = text
     return ET.tostring(svg, encoding="unicode") + "\n"
 
