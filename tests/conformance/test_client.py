@@ -31,7 +31,7 @@ def test_software_that_never_comes_is_neither_good_nor_bad(space: LiveSpace) -> 
 
 def test_a_program_that_hangs_is_ended_and_says_nothing(space: LiveSpace, tmp_path: Path) -> None:
     record = played(
-        space.sheet, tmp_path, Script("sleep 600", 0.2), profile=Profile.ROBOT, method="cps",
+        space.sheet, tmp_path, Script("sh -c 'sleep 600'", 0.2), profile=Profile.ROBOT, method="cps",
         only={"receive"},
     )  # fmt: skip
     (only,) = record.played["receive"]
@@ -40,7 +40,9 @@ def test_a_program_that_hangs_is_ended_and_says_nothing(space: LiveSpace, tmp_pa
 
 def test_a_program_reads_what_to_do(space: LiveSpace, tmp_path: Path) -> None:
     script = tmp_path / "script"
-    script.write_text(f'#!/bin/sh\necho "$1 $MSS_STEP" >> {tmp_path}/told\nexit 77\n')
+    script.write_text(
+        f'#!/bin/sh\nprintf "%s %s\\n" "$1" "$MSS_STEP" >> {tmp_path}/told\nexit 77\n'
+    )
     script.chmod(0o700)
     record = played(
         space.sheet, tmp_path, Script(str(script), 30.0), profile=Profile.MAIL_CLIENT,
