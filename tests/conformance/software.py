@@ -280,7 +280,7 @@ class Software:
             and "patient" in asked
             and "document" not in asked
         ):
-            to = f"{asked['patient']['surname']}.{to}"
+            to = f"autre.{to}"
         reply = smtp.say(f"RCPT TO:<{to}>{notify}")
         if reply.refused:
             return reply

@@ -30,10 +30,10 @@ def test_software_that_never_comes_is_neither_good_nor_bad(space: LiveSpace) -> 
 
 
 def test_a_program_that_hangs_is_ended_and_says_nothing(space: LiveSpace, tmp_path: Path) -> None:
+    script = Script("sh -c 'sleep 600'", 0.2)
     record = played(
-        space.sheet, tmp_path, Script("sh -c 'sleep 600'", 0.2), profile=Profile.ROBOT, method="cps",
-        only={"receive"},
-    )  # fmt: skip
+        space.sheet, tmp_path, script, profile=Profile.ROBOT, method="cps", only={"receive"}
+    )
     (only,) = record.played["receive"]
     assert (only.done.hung, only.done.worked) == (True, None)
 
