@@ -27,10 +27,10 @@ from click.testing import CliRunner
 import sandbox
 from benchmarks.mail_peers import PASSWORD as OF_PEERS
 from benchmarks.mail_peers import Peer, Place
-from sandbox.cli import main
 from sandbox.conformance.lab import Sockets
 from sandbox.conformance.ours import account_of, door_of
 from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.live.cli_up import up
 from sandbox.live.joining import Joining, read_joining
 from sandbox.live.mailer import choose, open_imap, open_smtp
 from sandbox.live.space import LiveSpace
@@ -235,8 +235,10 @@ def test_what_is_wrong_in_a_file_is_said(tmp_path: Path, text: str, said: str) -
 def test_a_name_of_the_space_cannot_be_taken(tmp_path: Path) -> None:
     path = tmp_path / "join.toml"
     path.write_text('name = "op001"')
+    folder = tmp_path / "space"
     result = CliRunner().invoke(
-        main, ["up", "--dir", str(tmp_path / "space"), "--join", str(path), "--keys", "p256"]
+        up, ["--dir", str(folder), "--join", str(path), "--keys", "p256", "--loopback", "213"]
     )
-    assert result.exit_code == 2
-    assert "join op001" in result.output
+    assert isinstance(result.exception, UserError)
+    assert "join op001" in str(result.exception)
+    assert not (folder / "settings.json").exists()

@@ -90,7 +90,7 @@ def _(look: Look) -> None:
                 raise Unsure("aucune connexion réussie", "no login succeeded")
 
 
-@check("client-code-once", "receive", "send", methods=("totp",))
+@check("client-code-once", "receive", methods=("totp",))
 def _(look: Look) -> None:
     shown: dict[str, str] = {}
     for id_, played in look.record.all():
