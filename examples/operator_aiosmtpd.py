@@ -43,6 +43,11 @@ class Operator:
         context.load_cert_chain(pair["certificate"], pair["key"])
         return context
 
+    def has(self, address: str) -> bool:
+        """Tell whether it keeps mail of an address: its mailboxes, and postmaster."""
+        own = self.own
+        return address.lower() in {*own["mailboxes"], f"postmaster@{own['domain']}"}
+
     def deliver(self, address: str, content: bytes) -> None:
         """Keep a message."""
         mailbox.Maildir(self.folder / address.lower()).add(content)
@@ -75,7 +80,7 @@ class FromOperators:
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, address: str, options: Any
     ) -> str:
-        if address.lower() not in self.operator.own["mailboxes"]:
+        if not self.operator.has(address):
             return "550 5.1.1 No such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
@@ -107,7 +112,7 @@ class FromClients(FromOperators):
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         for each in envelope.rcpt_tos:
-            if each.lower() in self.operator.own["mailboxes"]:
+            if self.operator.has(each):
                 self.operator.deliver(each, envelope.content)
                 continue
             try:  # at once, while the client waits: a mock has no queue to lose
@@ -127,7 +132,7 @@ def main(sheet_file: str, name: str, folder: str) -> None:
         login = told[-1]
         good = isinstance(login, LoginPassword) and login.password == PASSWORD
         known = good and login.login.decode().lower() in operator.own["mailboxes"]
-        return AuthResult(success=known, auth_data=login if known else None, handled=True)
+        return AuthResult(success=known, auth_data=login if known else None, handled=False)
 
     peers = operator.context("relay", ssl.Purpose.CLIENT_AUTH)
     peers.verify_mode = ssl.CERT_REQUIRED

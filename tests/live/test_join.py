@@ -27,6 +27,8 @@ from click.testing import CliRunner
 import sandbox
 from benchmarks.mail_peers import PASSWORD as OF_PEERS
 from benchmarks.mail_peers import Peer, Place
+from sandbox.conformance.findings import Result
+from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.lab import Sockets
 from sandbox.conformance.ours import account_of, door_of
 from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
@@ -35,6 +37,7 @@ from sandbox.live.joining import Joining, read_joining
 from sandbox.live.mailer import choose, open_imap, open_smtp
 from sandbox.live.space import LiveSpace
 from sandbox.space.errors import UserError
+from tests.conformance.mutants import found
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "operator_aiosmtpd.py"
@@ -204,6 +207,29 @@ def subject(space: LiveSpace) -> Subject:
         ),
         dns=(sheet["dns"]["address"], sheet["dns"]["port"]),
     )  # fmt: skip
+
+
+# What fails, as the dialogue of the report shows, and why it is a failure.
+FAILS = {
+    # aiosmtpd has neither ENHANCEDSTATUSCODES (RFC 6409 §7) nor DSN (ECO.2.3.1).
+    "smtp-enhanced-codes", "smtp-dsn-offered",
+    # aiosmtpd takes `MAIL FROM:<a@b` without its `>` (RFC 5321 §4.1.1.11).
+    "smtp-syntax",
+    # The example asks for a certificate of the space, and not whose domain the list says it is.
+    "relay-sender-domain",
+    # The space publishes no SRV of what joins: where its clients connect is its own affair.
+    "dns-srv",
+}  # fmt: skip
+
+
+def test_it_is_judged_and_what_fails_is_against_a_clause(space: LiveSpace, mail: Path) -> None:
+    del mail
+    known = subject(space)
+    report = judge_operator(known, Sockets(known), patience=10.0)
+    assert found(report, Result.FAIL) == FAILS
+    passed = found(report, Result.PASS)
+    assert passed >= {"delivery-out", "relay-starttls", "relay-open", "relay-certificate-missing"}
+    assert not {each for each in passed if each.startswith("imap-")}
 
 
 def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
