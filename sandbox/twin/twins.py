@@ -25,13 +25,12 @@ from sandbox.simulation.model import Kind, StationStat
 from sandbox.simulation.state import TRACE_FIELDS
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.capacity import capacity_of
-from sandbox.space.loader import load_scenario
 from sandbox.space.population import ROBOT
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.drive import Watch
 from sandbox.twin.observed import machine_seconds
-from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one
+from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one, scenario_of
 from sandbox.twin.schedule import ALL_METHODS, Schedule, Window, schedule_of
 from sandbox.twin.structure import calibrated_model, calibrated_scenario
 from sandbox.twin.subset import largest_operators
@@ -427,7 +426,7 @@ def run_twin(
         UserError: something that cannot be.
     """
     scenario = calibrated_scenario(
-        largest_operators(load_scenario(wanted.scenario), wanted.operators), calibration
+        largest_operators(scenario_of(wanted), wanted.operators), calibration
     )
     weighed = candidates(scenario, wanted.designs, wanted.login_policy)
     pairs = [
