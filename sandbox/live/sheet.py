@@ -194,6 +194,7 @@ def build_sheet(
     fhir: str,
     extractions: str,
     processes: Mapping[str, int],
+    console: bool,
 ) -> Tree:
     """Return the sheet of a space that accepts connections.
 
@@ -210,8 +211,14 @@ def build_sheet(
         fhir: base URL of the directory's FHIR.
         extractions: URL under which extractions are.
         processes: that operators are in.
+        console: whether it is served.
     """
     psc = plan.psc.url()
+    pages = plan.console.url(scheme="http")
+    shown = {
+        "console": f"{pages}/?secret={folder.secret('control')}",
+        "console_api": f"{pages}/api",
+    }
     return {
         "format": FORMAT,
         "pid": os.getpid(),
@@ -256,6 +263,7 @@ def build_sheet(
             "outages": [{"begin": _utc(begin), "end": _utc(end)} for begin, end in outages],
         },
         "control": {"url": plan.control.url(), "secret": folder.secret("control")},
+        **(shown if console else {}),
         "operators": [
             _operator(each, plan, folder, wire, most, processes[each.label])
             for each in plan.operators

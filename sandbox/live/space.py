@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from sandbox.directory import Directory
 from sandbox.live.assembly import grants_of
@@ -45,11 +45,12 @@ from sandbox.operators.auth.ciba_operator import sms_fate
 from sandbox.operators.auth.ciba_ping import PATH
 from sandbox.operators.auth.psc_client import CibaRequest
 from sandbox.operators.operator import Operator
-from sandbox.operators.recorder import Recorder
+from sandbox.operators.recorder import Recorder, Seen
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc import Client, Clock, ProviderOptions, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
+from sandbox.psc.provider import Provider
 from sandbox.psc.server import ProviderServer
 from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
@@ -59,11 +60,26 @@ from sandbox.trust.keys import write_private
 from sandbox.trust.zone import Host, hosts_lines
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from sandbox.observations.observations import Observations
 
-__all__ = ["LiveOptions", "LiveSpace", "live"]
+__all__ = ["Console", "ConsoleMaker", "LiveOptions", "LiveSpace", "live"]
 
 T = TypeVar("T")
+# From a space that is up and the secret of its control API; closed when the space stops.
+ConsoleMaker: TypeAlias = Callable[["LiveSpace", str], "Console"]
+
+
+class Console(Protocol):
+    """A console: what answers, and what it keeps busy meanwhile."""
+
+    @property
+    def app(self) -> ASGIApp:
+        """What answers HTTP."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +139,7 @@ class LiveSpace:
     Args:
         options: what to bring up.
         tell: told what takes long.
+        console: makes what is served at the console's address; None serves nothing there.
 
     Attributes:
         sheet: the content of `space.json`.
@@ -145,10 +162,15 @@ class LiveSpace:
     operators: dict[str, Operator]
 
     def __init__(
-        self, options: LiveOptions | None = None, tell: Callable[[str], None] = lambda _: None
+        self,
+        options: LiveOptions | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        console: ConsoleMaker | None = None,
     ) -> None:
         self._options = options or LiveOptions()
         self._tell = tell
+        self._console = console
         self._stack = contextlib.ExitStack()
         self.faults = SpaceFaults(self._try_relays, self._spread_faults)
         self._adding = threading.Lock()
@@ -181,6 +203,11 @@ class LiveSpace:
         """Return an operator's own CIBA."""
         return self._own[operator].running
 
+    def providers(self) -> dict[str, Provider]:
+        """Return Pro Santé Connect under the empty name, each operator's own CIBA under its own."""
+        own = {label: each.running.provider for label, each in self._own.items()}
+        return {"": self._psc.running.provider, **own}
+
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
         """Run a coroutine on the loop of the operators of this process; return what it gives.
 
@@ -207,13 +234,21 @@ class LiveSpace:
             KeyError: the design is not up.
             UserError: every process is down.
         """
+        return self.seen().observations(design, scenario=self.plan.scenario, replication=0)
+
+    def seen(self) -> Seen:
+        """Return what operators saw until now, as they count it.
+
+        Raises:
+            UserError: every process is down.
+        """
         found = [seen for crew in self._crews if (seen := crew.seen()) is not None]
         if not found:
             raise UserError("les opérateurs redémarrent", "operators are starting again")
         first, *others = found
         for each in others:
             first.merge(each)
-        return first.observations(design, scenario=self.plan.scenario, replication=0)
+        return first
 
     def add_account(self, address: str) -> dict[str, Any]:
         """Open a mailbox for one more person; return its entry in the sheet.
@@ -451,9 +486,21 @@ class LiveSpace:
             fhir=annuaire.server.fhir_url,
             extractions=annuaire.server.extraction_url,
             processes=self._processes(),
+            console=self._console is not None,
         )
+        if self._console is not None:
+            self._show(stack, self._console)
         write_sheet(folder, self.sheet)
         stack.callback(folder.sheet.unlink, missing_ok=True)
+
+    def _show(self, stack: contextlib.ExitStack, make: ConsoleMaker) -> None:
+        """Serve the console on a loop of its own: what people look at delays nobody's mail."""
+        console = make(self, self.folder.secret("control"))
+        stack.callback(console.close)
+        loop = Loop("console")
+        stack.callback(loop.close)
+        at = self.plan.console
+        started(stack, loop, [HttpServer(app=console.app, host=at.address, port=at.port)])
 
     def _man(self, stack: contextlib.ExitStack, room: Room) -> None:
         """Start the operators: here, or shared out to processes, the largest first in turn."""

@@ -1,4 +1,4 @@
-"""`mss-sandbox up`: the whole space until Ctrl-C."""
+"""`mss-sandbox up`: the whole space and its console, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import contextlib
 import json
 import os
 import signal
+import webbrowser
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from sandbox.console.console import SpaceConsole
 from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.job import execute
 from sandbox.live.space import LiveOptions, LiveSpace
@@ -146,13 +149,19 @@ def _processes(
     help="Lancer CMD avec les adresses dans son environnement, puis arrêter ; son code est rendu."
     " / Run CMD with the addresses in its environment, then stop; its code is given back.",
 )
+@click.option(
+    "--open",
+    "browse",
+    is_flag=True,
+    help="Ouvrir la console dans le navigateur. / Open the console in the browser.",
+)
 def up(
     scenario: str | None, designs: tuple[str, ...], login_policy: str | None,
     operators: int | None, folder: Path, reset: bool, standard_ports: bool,
     port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
     totp_share: float, revocation_cache: float | None, recheck: float | None,
     seed: int | None, everything: bool, as_json: bool, at: datetime | None, outage_now: bool,
-    job: str | None, processes: int | Literal["auto"],
+    job: str | None, processes: int | Literal["auto"], browse: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -183,7 +192,10 @@ def up(
         processes=processes,
     )
     with _stopped_by_signals() as wait:
-        with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:
+        tell = partial(click.echo, err=True)
+        with LiveSpace(options, tell, console=SpaceConsole) as space:
+            if browse and not webbrowser.open(space.sheet["console"]):
+                tell("aucun navigateur à ouvrir / no browser to open")
             if job is None:
                 wait.listen()  # who reads the sheet may stop us at once
             if as_json:
