@@ -14,6 +14,9 @@ from starlette.types import ASGIApp
 from sandbox.console.access import Guard
 from sandbox.console.answers import answered
 from sandbox.console.api import WatchApi, description
+from sandbox.console.mail import Mailboxes
+from sandbox.console.mail_api import MailApi
+from sandbox.console.mail_pages import MailPages
 from sandbox.console.pages import Pages
 from sandbox.console.people_api import PeopleApi
 from sandbox.console.stream import Streams
@@ -25,15 +28,17 @@ __all__ = ["SpaceConsole", "application"]
 _STATIC = Path(__file__).with_name("static")
 
 
-def application(watch: Watch, secret: str) -> ASGIApp:
+def application(watch: Watch, boxes: Mailboxes, secret: str) -> ASGIApp:
     """Return what answers HTTP for a console.
 
     Args:
         watch: of the space.
+        boxes: its mail.
         secret: that opens it.
     """
     seen, people = WatchApi(watch, Streams(watch)), PeopleApi(watch)
-    operations = (*seen.operations, *people.operations)
+    mail = MailApi(watch, boxes)
+    operations = (*seen.operations, *people.operations, *mail.operations)
     operations = (*operations, description(operations))
     api = Starlette(
         routes=[
@@ -42,11 +47,12 @@ def application(watch: Watch, secret: str) -> ASGIApp:
         exception_handlers={404: _missing, 405: _missing},
     )
     pages = Pages(watch, seen, operations)
+    letters = MailPages(watch, boxes, mail)
     app = Starlette(
         routes=[
             Mount("/api", app=api),
             Mount("/static", app=StaticFiles(directory=_STATIC)),
-            *pages.routes,
+            *pages.routes({**pages.table, **letters.table}),
         ],
         exception_handlers={404: pages.missing},
     )
@@ -72,13 +78,15 @@ class SpaceConsole:
     """
 
     def __init__(self, space: LiveSpace, secret: str) -> None:
-        journals = {
-            each.label: space.folder.path / "operators" / each.label / "journal.jsonl"
+        folders = {
+            each.label: space.folder.path / "operators" / each.label
             for each in space.plan.operators
         }
+        journals = {label: path / "journal.jsonl" for label, path in folders.items()}
+        boxes = Mailboxes({label: path / "mail.db" for label, path in folders.items()})
         watched: Watched = space
         self._watch = Watch(watched, journals)
-        self._app = application(self._watch, secret)
+        self._app = application(self._watch, boxes, secret)
 
     @property
     def app(self) -> ASGIApp:

@@ -136,7 +136,7 @@ class Ledger:
         self._most = most
         self._trails: OrderedDict[str, Trail] = OrderedDict()
         self._queues: OrderedDict[tuple[str, str], array[int]] = OrderedDict()
-        self._owners: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._owners: OrderedDict[str, list[str]] = OrderedDict()
         self._arrivals: OrderedDict[str, list[Arrival]] = OrderedDict()
         self.entries = 0
 
@@ -163,7 +163,9 @@ class Ledger:
                 self._trails.popitem(last=False)
         _book(trail, entry, place)
         if queue_id:
-            _bounded(self._owners, (operator, queue_id), key, _KEPT_MESSAGES)
+            owners: list[str] = _bounded(self._owners, queue_id, [], _KEPT_MESSAGES)
+            if key not in owners:
+                owners.append(key)
             if entry.get("protocol") == "relay":
                 self._arrived(entry, key, queue_id)
 
@@ -205,9 +207,9 @@ class Ledger:
         """Return the places of what an operator did with a message that it had taken."""
         return list(self._queues.get((operator, queue_id), ()))
 
-    def owner(self, operator: str, queue_id: str) -> str:
-        """Return the key of the connection that handed a message over; empty when unknown."""
-        return self._owners.get((operator, queue_id), "")
+    def owners(self, queue_id: str) -> list[str]:
+        """Return the keys of the connections that handed a message over under an identifier."""
+        return list(self._owners.get(queue_id, ()))
 
     def arrival(
         self, recipient: str, reverse_path: str, begin: float, end: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -29,7 +29,7 @@ from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["Pages"]
+__all__ = ["Pages", "Shown"]
 
 _PAGE = 50  # connections on a page of the list
 _LANGUAGES, _THEMES = ("fr", "en"), ("auto", "light", "dark")
@@ -57,12 +57,25 @@ def _seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 60 else f"{value // 60:.0f} min {value % 60:.0f} s"
 
 
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%d/%m/%Y %H:%M")
+
+
+def _octets(size: int) -> str:
+    if size < 1_000:
+        return f"{size} o"
+    return f"{size / 1e3:.0f} ko" if size < 1_000_000 else f"{size / 1e6:.1f} Mo"
+
+
 def _qr(uri: str) -> Markup:
     drawn = segno.make(uri, error="m").svg_inline(omitsize=True, border=2, light="#fff")
     return Markup(drawn)  # noqa: S704 - the library's own drawing; the text is in its modules
 
 
-_TEMPLATES.filters |= {"clock": _clock, "instant": _instant, "seconds": _seconds, "qr": _qr}
+_TEMPLATES.filters |= {
+    "clock": _clock, "instant": _instant, "moment": _moment, "octets": _octets, "qr": _qr,
+    "seconds": _seconds,
+}  # fmt: skip
 
 Shown = Callable[[Request], Awaitable[tuple[str, dict[str, Any]]]]
 _Handler = Callable[[Request], Awaitable[Response]]
@@ -81,17 +94,20 @@ class Pages:
         self._watch, self._seen, self._operations = watch, seen, operations
 
     @property
-    def routes(self) -> list[Route]:
-        """Address and handler of each."""
-        table: tuple[tuple[str, Shown], ...] = (
-            ("/", self.space),
-            ("/why", self.connections),
-            ("/why/{key}", self.connection),
-            ("/phones", self.phones),
-            ("/phones/{identity:path}", self.person),
-            ("/api-page", self.api),
-        )
-        return [Route(path, self._page(handler)) for path, handler in table]
+    def table(self) -> dict[str, Shown]:
+        """Who shows what, by address."""
+        return {
+            "/": self.space,
+            "/why": self.connections,
+            "/why/{key}": self.connection,
+            "/phones": self.phones,
+            "/phones/{identity:path}": self.person,
+            "/api-page": self.api,
+        }
+
+    def routes(self, table: Mapping[str, Shown]) -> list[Route]:
+        """Return what answers, for a table of addresses."""
+        return [Route(path, self._page(handler)) for path, handler in table.items()]
 
     async def missing(self, request: Request, error: Exception) -> Response:
         """Say that there is no such page."""

@@ -6,6 +6,7 @@ axe-core finds fault with.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from itertools import product
@@ -22,7 +23,8 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's Chromium (.ci/peers-console)"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-PAGES = ("/", "/phones", "/why", "/api-page")
+PAGES = ("/", "/phones", "/mail", "/mail/compose", "/why", "/api-page")
+SHOTS = os.environ.get("CONSOLE_SHOTS", "")  # a folder: a picture of every page is kept there
 SECONDS = 20_000.0  # that the browser waits for what it is told to see, ms
 
 
@@ -86,14 +88,43 @@ def seen(space: LiveSpace, api: Any) -> str:
     return str(found[0]["key"])
 
 
+HOSTILE = (
+    '<p id="seen">Bonjour</p><script>top.location="/stolen"</script><img src=x onerror="alert(1)">'
+    '<img src="http://192.0.2.1/beacon.png"><meta http-equiv="refresh" content="0;url=//192.0.2.1">'
+    '<link rel="preconnect" href="http://192.0.2.1"><a href="javascript:alert(1)">ici</a>'
+    '<form action="http://192.0.2.1"><input name=a></form><iframe src="http://192.0.2.1"></iframe>'
+    '<style>@import url("http://192.0.2.1/a.css"); p {background: url("http://192.0.2.1/b")}</style>'
+    '<svg onload="alert(1)"><animate onbegin="alert(1)"></svg><base href="http://192.0.2.1/">'
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(space: LiveSpace, api: Any) -> str:
+    """Return the mailbox whose first message is what a stranger might write."""
+    to = account(space, "totp")["address"]
+    answer = api.post(
+        "/messages",
+        json={"address": account(space, "cps", "op002")["address"], "to": to,
+              "subject": "<b>Compte rendu</b> \u202etxt.exe", "text": "Bonjour.", "html": HOSTILE},
+    ).json()  # fmt: skip
+    assert answer["ok"], answer
+    until(api, f"/mailboxes/{to}/messages", "messages")
+    return str(to)
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="needs axe-core (.ci/peers-console)")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_is_for_everybody(page: Any, space: LiveSpace, seen: str, theme: str) -> None:
     person = account(space, "totp")["holders"][0]["identity"]
-    for path, language in product((*PAGES, f"/why/{seen}", f"/phones/{person}"), ("fr", "en")):
+    box = f"/mail/{account(space, 'totp')['address']}"
+    shown = (*PAGES, f"/why/{seen}", f"/phones/{person}", box, f"{box}/1")
+    for path, language in product(shown, ("fr", "en")):
         page.goto(f"{base(space)}{path}?theme={theme}&lang={language}")
         assert page.locator("html").get_attribute("lang") == language
         assert judged(page) == [], (path, language)
+        if SHOTS:
+            name = f"{path.strip('/').replace('/', '-') or 'space'}-{language}-{theme}"
+            page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= 1280, (path, width)
 
@@ -157,3 +188,45 @@ def test_the_keyboard_reaches_the_content_first(page: Any, space: LiveSpace) -> 
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_hostile_mail_runs_nothing_and_asks_nobody(
+    page: Any, space: LiveSpace, hostile: str
+) -> None:
+    """The page fixture fails on any request elsewhere and on any error of a script."""
+    page.on("dialog", lambda dialog: dialog.dismiss() or pytest.fail(dialog.message))
+    page.goto(f"{base(space)}/mail/{hostile}/1?lang=fr&theme=light")
+    frame = page.frame_locator("iframe.html")
+    sync_api.expect(frame.locator("#seen, p").first).to_have_text("Bonjour")
+    assert (
+        frame.locator("script, form, iframe, link, meta[http-equiv], base, svg, [href]").count()
+        == 0
+    )
+    sync_api.expect(page.get_by_role("heading", level=1)).to_have_text(
+        "<b>Compte rendu</b> \ufffdtxt.exe"
+    )
+    assert "/stolen" not in page.url
+
+
+def test_a_message_is_sent_found_and_followed(page: Any, space: LiveSpace) -> None:
+    sender, to = account(space, "cps")["address"], account(space, "totp", "op002")["address"]
+    page.goto(f"{base(space)}/mail/compose?lang=fr&theme=light&address={sender}")
+    page.get_by_label("À", exact=True).fill(to)
+    page.get_by_label("Objet").fill("Résultats du 27")
+    page.get_by_role("button", name="Envoyer").click()
+    sync_api.expect(page.locator("#attempt")).to_contain_text("Accepté")
+    page.goto(f"{base(space)}/mail/{to}?search=r%C3%A9sultats")
+    page.get_by_role("link", name="Résultats du 27").first.click()
+    sync_api.expect(page.locator(".trace li")).to_have_count(2)
+    page.locator(".trace a").first.click()
+    sync_api.expect(page.locator(".step.relay").last).to_contain_text("Remis à l'autre opérateur")
+
+
+def test_a_mistake_is_sent_to_its_story(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/mail/compose?lang=fr&theme=light")
+    page.get_by_label("De").select_option(account(space, "totp")["address"])
+    page.get_by_label("Méthode").select_option("totp")
+    page.get_by_label("Se tromper").check()
+    page.get_by_role("button", name="Se connecter seulement").click()
+    page.get_by_role("link", name="pourquoi ?").click()
+    sync_api.expect(page.locator(".step.refused").first).to_contain_text("wrong-password")

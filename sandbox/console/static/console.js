@@ -14,9 +14,20 @@
     clearTimeout(hiding);
     hiding = setTimeout(() => { toast.className = "toast"; }, bad ? 9000 : 3000);
   }
-  async function act(form) {
-    const [method, path] = form.dataset.api.split(" ");
+  function tell(place, told) {
+    place.textContent = `${told.ok ? place.dataset.good : place.dataset.bad} : ${told.told}`;
+    if (!told.connection) return;
+    const link = document.createElement("a");
+    link.href = `/why/${encodeURIComponent(told.connection)}`;
+    link.textContent = place.dataset.why;
+    place.append(" ", link);
+  }
+  async function act(form, instead) {
+    const [method, path] = (instead || form.dataset.api).split(" ");
     const data = Object.fromEntries([...new FormData(form)].filter(([, value]) => typeof value === "string"));
+    for (const box of all("input[type=checkbox]", form)) data[box.name] = box.checked;
+    for (const box of all("input[type=number]", form)) { if (box.value === "") delete data[box.name]; else data[box.name] = Number(box.value); }
+    if (instead) for (const name of ["to", "subject", "text"]) delete data[name];
     const buttons = all("button", form);
     buttons.forEach((each) => { each.disabled = true; });
     try {
@@ -25,9 +36,9 @@
         body: method === "GET" ? undefined : JSON.stringify(data),
       });
       const told = await answer.json();
-      if (answer.ok) say(form.dataset.said || body.dataset.done);
+      if (answer.ok && form.dataset.shows) tell($(`#${form.dataset.shows}`), told);
+      else if (answer.ok) say(body.dataset.done);
       else say(told.error[document.documentElement.lang] || told.error.fr, true);
-      form.dispatchEvent(new CustomEvent("answered", { bubbles: true, detail: { ok: answer.ok, told } }));
     } catch {
       say(body.dataset.lost, true);
     } finally {
@@ -36,7 +47,7 @@
     }
   }
   document.addEventListener("submit", (event) => {
-    if (event.target.dataset.api) { event.preventDefault(); act(event.target); }
+    if (event.target.dataset.api) { event.preventDefault(); act(event.target, event.submitter && event.submitter.dataset.instead); }
   });
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
