@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from sandbox.console.access import Guard
 from sandbox.console.answers import answered
 from sandbox.console.api import WatchApi, description
+from sandbox.console.breakage_api import BreakageApi
 from sandbox.console.mail import Mailboxes
 from sandbox.console.mail_api import MailApi
 from sandbox.console.mail_pages import MailPages
@@ -37,8 +38,10 @@ def application(watch: Watch, boxes: Mailboxes, secret: str) -> ASGIApp:
         secret: that opens it.
     """
     seen, people = WatchApi(watch, Streams(watch)), PeopleApi(watch)
-    mail = MailApi(watch, boxes)
-    operations = (*seen.operations, *people.operations, *mail.operations)
+    mail, breakage = MailApi(watch, boxes), BreakageApi(watch.breakage)
+    operations = (
+        *seen.operations, *people.operations, *mail.operations, *breakage.operations,
+    )  # fmt: skip
     operations = (*operations, description(operations))
     api = Starlette(
         routes=[

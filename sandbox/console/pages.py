@@ -20,6 +20,7 @@ from starlette.routing import Route
 from sandbox.console import people, why
 from sandbox.console.answers import count_of
 from sandbox.console.api import WatchApi, query_of
+from sandbox.console.breakage import INCIDENTS, NUMBERS, SERVICES, known
 from sandbox.console.ledger import Outcome
 from sandbox.console.operations import Operation
 from sandbox.console.people_api import PSC
@@ -102,6 +103,7 @@ class Pages:
             "/why/{key}": self.connection,
             "/phones": self.phones,
             "/phones/{identity:path}": self.person,
+            "/faults": self.faults,
             "/api-page": self.api,
         }
 
@@ -180,6 +182,20 @@ class Pages:
         rings = await asyncio.to_thread(people.ringing, providers)
         messages = await asyncio.to_thread(people.inbox, providers, named)
         return {"rings": rings, "messages": messages, "named": named, "psc": PSC}
+
+    async def faults(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Show what is broken, and what can be."""
+        del request
+        watch = self._watch
+        return "faults", {
+            "rules": watch.breakage.rules(),
+            "seed": watch.breakage.seed,
+            "incidents": INCIDENTS,
+            "services": SERVICES,
+            "known": known(),
+            "numbers": NUMBERS,
+            "operators": [each["name"] for each in watch.space.sheet["operators"]],
+        }
 
     async def api(self, request: Request) -> tuple[str, dict[str, Any]]:
         """Show what a script can do."""

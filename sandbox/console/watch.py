@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from sandbox.console.breakage import Breakage
 from sandbox.console.feed import Feed
 from sandbox.console.live_view import Pulse, pulse
 from sandbox.live.faults import SpaceFaults
 from sandbox.operators.recorder import Seen
 from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
+from sandbox.trust.resolver import Resolver
 
 __all__ = ["Watch", "Watched"]
 
@@ -26,6 +28,7 @@ class Watched(Protocol):
     """What of a space the console looks at and drives; see `LiveSpace`."""
 
     faults: SpaceFaults
+    resolver: Resolver
     sheet: dict[str, Any]
 
     def seen(self) -> Seen:
@@ -47,6 +50,7 @@ class Watch:
 
     Attributes:
         feed: what was written down.
+        breakage: what misbehaves on demand.
         pulse: of the last second, None before the first.
         pulses: of the last minutes.
         seen: the tallies that it was made of.
@@ -55,6 +59,7 @@ class Watch:
     def __init__(self, space: Watched, journals: Mapping[str, Path]) -> None:
         self.space = space
         self.feed = Feed(journals, space.providers)
+        self.breakage = Breakage(space)
         self.pulse: Pulse | None = None
         self.pulses: deque[Pulse] = deque(maxlen=_KEPT)
         self.seen: Seen | None = None
@@ -76,8 +81,7 @@ class Watch:
         """Return what changes when something has come: of journals, telephones and faults."""
         providers = self.space.providers()
         phones = [each.events.last for each in providers.values()]
-        faults = [*self.space.faults.rules(), *(rule for each in providers.values()
-                                                for rule in each.faults.rules)]  # fmt: skip
+        faults = self.breakage.rules()
         return {"journal": self.feed.version, "phones": sum(phones), "faults": str(faults)}
 
     def _beat(self) -> None:

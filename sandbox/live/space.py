@@ -57,6 +57,7 @@ from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
 from sandbox.trust.keys import write_private
+from sandbox.trust.resolver import Resolver
 from sandbox.trust.zone import Host, hosts_lines
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ class LiveSpace:
         directory: people, structures, mailboxes.
         operators: by label, those of this process: none where they have processes of their own.
         faults: of mail, CRL and OCSP, changed at will.
+        resolver: answers DNS, with faults of its own.
         clock: by which requests and tokens live, at Pro Santé Connect and at operators.
     """
 
@@ -160,6 +162,7 @@ class LiveSpace:
     keys: Keys
     directory: Directory
     operators: dict[str, Operator]
+    resolver: Resolver
 
     def __init__(
         self,
@@ -445,6 +448,7 @@ class LiveSpace:
             clock=self.clock,
             pool=room.shared,
         )
+        self.resolver = Resolver(replace(plan.zone, ttl=self.wire.dns_ttl))
         annuaire = DirectoryService(self.directory, plan, self.keys, room.directory)
         self._own = own_providers(
             plan, self.wire, self.keys, folder, people,
@@ -456,7 +460,7 @@ class LiveSpace:
                 self.keys,
                 ledger,
                 self.faults.pki,
-                dns_ttl=self.wire.dns_ttl,
+                resolver=self.resolver,
                 pool=room.shared,
             ),
             self._psc,

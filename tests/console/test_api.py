@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -145,13 +146,71 @@ def test_what_cannot_be_is_said_in_both_languages(api: httpx.Client) -> None:
         assert set(answer.json()["error"]) == {"fr", "en"}
 
 
+@pytest.fixture
+def mended(api: httpx.Client) -> Iterator[None]:
+    """Leave nothing broken."""
+    yield
+    assert api.delete("/faults").json()["faults"] == []
+
+
+def test_a_fault_of_any_service_is_in_force_until_all_is_mended(
+    api: httpx.Client, mended: None
+) -> None:
+    rules: tuple[dict[str, Any], ...] = (
+        {"service": "mail", "fault": "quota", "mailbox": "a@op001.mssante.test"},
+        {"service": "pki", "fault": "ocsp-stale"},
+        {"service": "psc", "fault": "slow", "point": "token", "seconds": 2},
+        {"service": "psc", "fault": "down"},
+        {"service": "sms", "fault": "lost", "operator": "op001"},
+        {"service": "dns", "fault": "servfail"},
+    )
+    for rule in rules:
+        answer = api.post("/faults", json=rule)
+        assert answer.status_code == 200, answer.text
+        (found,) = (
+            each
+            for each in answer.json()["faults"]
+            if (each["service"], each["fault"]) == (rule["service"], rule["fault"])
+        )
+        assert rule.items() <= found.items()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"service": "post", "fault": "quota"},
+        {"service": "mail", "fault": "down"},
+        {"service": "pki", "fault": "ocsp-stale", "operator": "op001"},
+        {"service": "psc", "fault": "down", "seconds": 3},
+        {"service": "sms", "fault": "lost", "operator": "op999"},
+        {"service": "dns", "fault": "slow", "delay": "3"},
+        {"service": "mail", "fault": "reply", "nth": 1.5},
+    ],
+)
+def test_a_fault_that_cannot_be_changes_nothing(api: httpx.Client, rule: dict[str, Any]) -> None:
+    answer = api.post("/faults", json=rule)
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]) == {"fr", "en"}
+    assert api.get("/faults").json()["faults"] == []
+
+
+def test_pro_sante_connect_falls_and_is_mended(
+    space: LiveSpace, api: httpx.Client, mended: None
+) -> None:
+    assert api.post("/incidents/psc-down", json={}).status_code == 200
+    provider = space.providers()[""]
+    assert provider.outage() is not None
+    api.delete("/faults")
+    assert provider.outage() is None
+
+
 @settings(
     max_examples=60, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(data=st.data())
 def test_whatever_is_asked_the_answer_is_one_that_is_described(
-    api: httpx.Client, data: st.DataObject
+    api: httpx.Client, mended: None, data: st.DataObject
 ) -> None:
     document = _document(str(api.base_url), api)
     schema = schemathesis.openapi.from_dict(document)

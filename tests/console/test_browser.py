@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's Chromium (.ci/peers-console)"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-PAGES = ("/", "/phones", "/mail", "/mail/compose", "/why", "/api-page")
+PAGES = ("/", "/phones", "/mail", "/mail/compose", "/why", "/faults", "/api-page")
 SHOTS = os.environ.get("CONSOLE_SHOTS", "")  # a folder: a picture of every page is kept there
 SECONDS = 20_000.0  # that the browser waits for what it is told to see, ms
 
@@ -230,3 +230,16 @@ def test_a_mistake_is_sent_to_its_story(page: Any, space: LiveSpace) -> None:
     page.get_by_role("button", name="Se connecter seulement").click()
     page.get_by_role("link", name="pourquoi ?").click()
     sync_api.expect(page.locator(".step.refused").first).to_contain_text("wrong-password")
+
+
+def test_an_incident_is_staged_and_all_is_mended_in_one_click(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/faults?lang=fr&theme=light")
+    page.get_by_role("button", name="Jouer Lundi 9 h : Pro Santé Connect tombe").click()
+    sync_api.expect(page.locator("#force li")).to_contain_text("down")
+    form = page.locator("form", has=page.locator('input[value="mail"]'))
+    form.get_by_label("Défaut").select_option("reply")
+    form.get_by_label("nth").fill("3")
+    form.get_by_role("button", name="Casser").click()
+    sync_api.expect(page.locator("#force li")).to_have_count(2)
+    page.get_by_role("button", name="Tout réparer").click()
+    sync_api.expect(page.locator("#force .empty, #force.empty, #force p.empty")).to_be_visible()
