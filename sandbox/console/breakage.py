@@ -215,7 +215,7 @@ class Breakage:
         ]  # fmt: skip
         found += [
             {"service": "dns", "fault": each.kind, "name": each.name}
-            for each in space.resolver.faults()
+            for each in space.resolver.faults
         ]
         return found
 
@@ -245,7 +245,7 @@ class Breakage:
         if service in ("mail", "pki"):
             space.faults.replace([*space.faults.rules(), rule])
         elif service == "dns":
-            space.resolver.set_faults([*space.resolver.faults(), _dns(rule)])
+            space.resolver.set_faults([*space.resolver.faults, _dns(rule)])
         elif service == "sms":
             self._lose(rule)
         elif fault == DOWN:

@@ -21,6 +21,7 @@ from sandbox.console.mail_pages import MailPages
 from sandbox.console.pages import Pages
 from sandbox.console.people_api import PeopleApi
 from sandbox.console.stream import Streams
+from sandbox.console.trust_pages import Trust, Trusted
 from sandbox.console.watch import Watch, Watched
 from sandbox.live.space import LiveSpace
 
@@ -29,18 +30,21 @@ __all__ = ["SpaceConsole", "application"]
 _STATIC = Path(__file__).with_name("static")
 
 
-def application(watch: Watch, boxes: Mailboxes, secret: str) -> ASGIApp:
+def application(watch: Watch, boxes: Mailboxes, trusted: Trusted, secret: str) -> ASGIApp:
     """Return what answers HTTP for a console.
 
     Args:
         watch: of the space.
         boxes: its mail.
+        trusted: what is trusted there.
         secret: that opens it.
     """
     seen, people = WatchApi(watch, Streams(watch)), PeopleApi(watch)
     mail, breakage = MailApi(watch, boxes), BreakageApi(watch.breakage)
+    trust = Trust(trusted)
     operations = (
         *seen.operations, *people.operations, *mail.operations, *breakage.operations,
+        *trust.operations,
     )  # fmt: skip
     operations = (*operations, description(operations))
     api = Starlette(
@@ -55,7 +59,7 @@ def application(watch: Watch, boxes: Mailboxes, secret: str) -> ASGIApp:
         routes=[
             Mount("/api", app=api),
             Mount("/static", app=StaticFiles(directory=_STATIC)),
-            *pages.routes({**pages.table, **letters.table}),
+            *pages.routes({**pages.table, **letters.table, **trust.table}),
         ],
         exception_handlers={404: pages.missing},
     )
@@ -89,7 +93,7 @@ class SpaceConsole:
         boxes = Mailboxes({label: path / "mail.db" for label, path in folders.items()})
         watched: Watched = space
         self._watch = Watch(watched, journals)
-        self._app = application(self._watch, boxes, secret)
+        self._app = application(self._watch, boxes, space, secret)
 
     @property
     def app(self) -> ASGIApp:

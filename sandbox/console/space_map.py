@@ -131,7 +131,7 @@ def _around(height: int) -> list[Node]:
     step = (WIDTH - 40 - width) // (len(below) - 1)
     nodes += [
         Node(key=key, kind="service", x=20 + index * step, y=height - NODE - 10, width=width,
-             title=title, text=text)
+             title=title, text=text, link="/trust")
         for index, (key, title, text) in enumerate(below)
     ]  # fmt: skip
     return nodes

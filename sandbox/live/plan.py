@@ -380,5 +380,5 @@ def plan_space(
         psc_mtls=service("psc", 6, 444),
         psc_wallet=service("psc", 6, 446),
         control=service("commande", 7, 443),
-        console=service("console", 8, 80),
+        console=service("console", 8, 8080),  # 80 and the offset is a port that browsers refuse
     )

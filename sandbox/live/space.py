@@ -56,6 +56,7 @@ from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
+from sandbox.trust.authority import TestCA
 from sandbox.trust.keys import write_private
 from sandbox.trust.resolver import Resolver
 from sandbox.trust.zone import Host, hosts_lines
@@ -152,6 +153,7 @@ class LiveSpace:
         operators: by label, those of this process: none where they have processes of their own.
         faults: of mail, CRL and OCSP, changed at will.
         resolver: answers DNS, with faults of its own.
+        ledger: history of the list of domains.
         clock: by which requests and tokens live, at Pro Santé Connect and at operators.
     """
 
@@ -163,6 +165,7 @@ class LiveSpace:
     directory: Directory
     operators: dict[str, Operator]
     resolver: Resolver
+    ledger: DomainLedger
 
     def __init__(
         self,
@@ -205,6 +208,11 @@ class LiveSpace:
     def ciba(self, operator: str) -> Running:
         """Return an operator's own CIBA."""
         return self._own[operator].running
+
+    @property
+    def ca(self) -> TestCA:
+        """The test authority."""
+        return self.keys.ca
 
     def providers(self) -> dict[str, Provider]:
         """Return Pro Santé Connect under the empty name, each operator's own CIBA under its own."""
@@ -404,7 +412,7 @@ class LiveSpace:
         write_private(folder.path / "hosts", hosts.encode())
         (folder.path / "list").mkdir(exist_ok=True, mode=0o700)
         (folder.path / "psc").mkdir(exist_ok=True, mode=0o700)
-        ledger = DomainLedger(folder.path / "list" / "history.jsonl")
+        ledger = self.ledger = DomainLedger(folder.path / "list" / "history.jsonl")
         enrol_domains(ledger, plan.operators, self.keys)
         shared_loop = Loop("space")
         stack.callback(shared_loop.close)

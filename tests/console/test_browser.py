@@ -23,7 +23,16 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's Chromium (.ci/peers-console)"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-PAGES = ("/", "/phones", "/mail", "/mail/compose", "/why", "/faults", "/api-page")
+PAGES = (
+    "/",
+    "/phones",
+    "/mail",
+    "/mail/compose",
+    "/why",
+    "/trust?who=martin",
+    "/faults",
+    "/api-page",
+)
 SHOTS = os.environ.get("CONSOLE_SHOTS", "")  # a folder: a picture of every page is kept there
 SECONDS = 20_000.0  # that the browser waits for what it is told to see, ms
 
@@ -119,12 +128,12 @@ def test_every_page_is_for_everybody(page: Any, space: LiveSpace, seen: str, the
     box = f"/mail/{account(space, 'totp')['address']}"
     shown = (*PAGES, f"/why/{seen}", f"/phones/{person}", box, f"{box}/1")
     for path, language in product(shown, ("fr", "en")):
-        page.goto(f"{base(space)}{path}?theme={theme}&lang={language}")
+        page.goto(f"{base(space)}{path}{'&' if '?' in path else '?'}theme={theme}&lang={language}")
         assert page.locator("html").get_attribute("lang") == language
         assert judged(page) == [], (path, language)
         if SHOTS:
-            name = f"{path.strip('/').replace('/', '-') or 'space'}-{language}-{theme}"
-            page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+            name = path.partition("?")[0].strip("/").replace("/", "-") or "space"
+            page.screenshot(path=f"{SHOTS}/{name}-{language}-{theme}.png", full_page=True)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= 1280, (path, width)
 
@@ -243,3 +252,27 @@ def test_an_incident_is_staged_and_all_is_mended_in_one_click(page: Any, space: 
     sync_api.expect(page.locator("#force li")).to_have_count(2)
     page.get_by_role("button", name="Tout réparer").click()
     sync_api.expect(page.locator("#force .empty, #force.empty, #force p.empty")).to_be_visible()
+
+
+def test_a_card_is_revoked_and_refused(page: Any, space: LiveSpace, api: Any) -> None:
+    who = next(each for each in space.sheet["accounts"] if each["type"] == "APP")
+    name = who["holders"][0]["identity"]
+    page.goto(f"{base(space)}/trust?lang=fr&theme=light&certificate={name}")
+    page.get_by_role("button", name="Révoquer").first.click()
+    sync_api.expect(page.locator("#certificates .tag.bad")).to_have_count(1)
+    told = api.post("/logins", json={"address": who["address"], "method": "certificat"}).json()
+    assert not told["ok"]
+    story = api.get(f"/connections/{told['connection']}").json()
+    reasons = [step["refused"]["reason"] for step in story["steps"] if "refused" in step]
+    assert reasons == ["certificate-revoked"]
+    page.get_by_role("button", name="Lever").first.click()
+    sync_api.expect(page.locator("#certificates .tag.bad")).to_have_count(0)
+    assert api.post("/logins", json={"address": who["address"]}).json()["ok"]
+
+
+def test_a_domain_is_withdrawn_and_put_back(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/trust?lang=fr&theme=light")
+    page.get_by_role("button", name="Retirer op002.mssante.test").click()
+    sync_api.expect(page.locator("#domains .tag.bad")).to_have_count(1)
+    page.get_by_role("button", name="Remettre op002.mssante.test").click()
+    sync_api.expect(page.locator("#domains .tag.bad")).to_have_count(0)
