@@ -15,6 +15,7 @@ from sandbox.console.access import Guard
 from sandbox.console.answers import answered
 from sandbox.console.api import WatchApi, description
 from sandbox.console.breakage_api import BreakageApi
+from sandbox.console.designs import Designs
 from sandbox.console.mail import Mailboxes
 from sandbox.console.mail_api import MailApi
 from sandbox.console.mail_pages import MailPages
@@ -30,21 +31,24 @@ __all__ = ["SpaceConsole", "application"]
 _STATIC = Path(__file__).with_name("static")
 
 
-def application(watch: Watch, boxes: Mailboxes, trusted: Trusted, secret: str) -> ASGIApp:
+def application(
+    space: Trusted, watch: Watch, boxes: Mailboxes, designs: Designs, secret: str
+) -> ASGIApp:
     """Return what answers HTTP for a console.
 
     Args:
-        watch: of the space.
+        space: that is shown.
+        watch: of it.
         boxes: its mail.
-        trusted: what is trusted there.
+        designs: side by side.
         secret: that opens it.
     """
     seen, people = WatchApi(watch, Streams(watch)), PeopleApi(watch)
     mail, breakage = MailApi(watch, boxes), BreakageApi(watch.breakage)
-    trust = Trust(trusted)
+    trust = Trust(space)
     operations = (
         *seen.operations, *people.operations, *mail.operations, *breakage.operations,
-        *trust.operations,
+        *trust.operations, *designs.operations,
     )  # fmt: skip
     operations = (*operations, description(operations))
     api = Starlette(
@@ -59,7 +63,7 @@ def application(watch: Watch, boxes: Mailboxes, trusted: Trusted, secret: str) -
         routes=[
             Mount("/api", app=api),
             Mount("/static", app=StaticFiles(directory=_STATIC)),
-            *pages.routes({**pages.table, **letters.table, **trust.table}),
+            *pages.routes({**pages.table, **letters.table, **trust.table, **designs.table}),
         ],
         exception_handlers={404: pages.missing},
     )
@@ -93,7 +97,8 @@ class SpaceConsole:
         boxes = Mailboxes({label: path / "mail.db" for label, path in folders.items()})
         watched: Watched = space
         self._watch = Watch(watched, journals)
-        self._app = application(self._watch, boxes, space, secret)
+        self._designs = Designs(self._watch, space)
+        self._app = application(space, self._watch, boxes, self._designs, secret)
 
     @property
     def app(self) -> ASGIApp:
@@ -102,4 +107,5 @@ class SpaceConsole:
 
     def close(self) -> None:
         """Look no more."""
+        self._designs.close()
         self._watch.close()

@@ -53,6 +53,7 @@ class Watch:
         breakage: what misbehaves on demand.
         pulse: of the last second, None before the first.
         pulses: of the last minutes.
+        compared: how often a comparison began or ended.
         seen: the tallies that it was made of.
     """
 
@@ -61,6 +62,7 @@ class Watch:
         self.feed = Feed(journals, space.providers)
         self.breakage = Breakage(space)
         self.pulse: Pulse | None = None
+        self.compared = 0
         self.pulses: deque[Pulse] = deque(maxlen=_KEPT)
         self.seen: Seen | None = None
         self._over = threading.Event()
@@ -82,7 +84,10 @@ class Watch:
         providers = self.space.providers()
         phones = [each.events.last for each in providers.values()]
         faults = self.breakage.rules()
-        return {"journal": self.feed.version, "phones": sum(phones), "faults": str(faults)}
+        return {
+            "journal": self.feed.version, "phones": sum(phones), "faults": str(faults),
+            "comparison": self.compared,
+        }  # fmt: skip
 
     def _beat(self) -> None:
         while not self._over.wait(_SECOND):

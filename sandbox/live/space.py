@@ -55,6 +55,7 @@ from sandbox.psc.server import ProviderServer
 from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
+from sandbox.space.scenario import Scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls
 from sandbox.trust.authority import TestCA
 from sandbox.trust.keys import write_private
@@ -145,6 +146,8 @@ class LiveSpace:
 
     Attributes:
         sheet: the content of `space.json`.
+        source: name or file of its scenario.
+        scenario: what it was made from.
         plan: names, addresses, ports.
         wire: how servers are set.
         accounts: who may log in.
@@ -158,6 +161,8 @@ class LiveSpace:
     """
 
     sheet: dict[str, Any]
+    source: str
+    scenario: Scenario
     plan: SpacePlan
     wire: Wire
     accounts: tuple[CastAccount, ...]
@@ -340,7 +345,8 @@ class LiveSpace:
             self.folder.reset()
         free = stack.enter_context(held_block(None)) if temporary and not options.block else None
         founding = self._founding(temporary=temporary, block=free)
-        self.scenario = load_scenario(founding.scenario)
+        self.source = founding.scenario
+        self.scenario = load_scenario(self.source)
         self.wire = self._derived()
         self._scenario_time()  # what cannot be is refused before anything starts
         self.plan = plan_space(

@@ -146,6 +146,22 @@ def test_what_cannot_be_is_said_in_both_languages(api: httpx.Client) -> None:
         assert set(answer.json()["error"]) == {"fr", "en"}
 
 
+def test_the_room_changes_a_choice_and_the_figures_follow(
+    space: LiveSpace, api: httpx.Client
+) -> None:
+    asked = {"policy": "external", "blocked": 0.5, "servers": 2}
+    assert api.post("/comparison", json=asked).json()["word"] == "running"
+    end = time.monotonic() + 5 * PATIENCE
+    while (state := api.get("/comparison").json())["word"] == "running":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert state["word"] == "done", state["error"]
+    assert state["asked"] == asked
+    for figures in state["designs"].values():
+        assert 0 <= figures["cannot_connect"] <= 1
+        assert figures["user_wait"]["mean"] > 0
+
+
 @pytest.fixture
 def mended(api: httpx.Client) -> Iterator[None]:
     """Leave nothing broken."""

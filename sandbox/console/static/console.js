@@ -68,7 +68,7 @@
     source = new EventSource("/api/events");
     source.onopen = () => show(true);
     source.onerror = () => show(false);
-    for (const name of ["journal", "phones", "faults"]) {
+    for (const name of ["journal", "phones", "faults", "comparison"]) {
       source.addEventListener(name, () => body.dispatchEvent(new CustomEvent(`live:${name}`)));
     }
     source.addEventListener("pulse", (event) => beat(JSON.parse(event.data)));
