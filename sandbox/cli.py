@@ -16,6 +16,11 @@ __all__ = ["main"]
 # module, attribute, first line of its help.
 VERBS: dict[str, tuple[str, str, str]] = {
     "up": ("sandbox.console.cli_up", "up", "Démarrer l'espace. / Start the space."),
+    "demo": (
+        "sandbox.console.cli_demo",
+        "demo",
+        "La question en dix étapes. / The question in ten steps.",
+    ),
     "send": ("sandbox.live.cli_mail", "send", "Envoyer un message. / Send a message."),
     "inbox": (
         "sandbox.live.cli_mail",

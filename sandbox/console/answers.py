@@ -11,9 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.space.errors import UserError
 
-__all__ = ["Handler", "MissingError", "answered", "count_of", "read_object", "text_of"]
+__all__ = ["Handler", "MissingError", "Shown", "answered", "count_of", "read_object", "text_of"]
 
 Handler = Callable[[Request], Awaitable[Response]]
+# Of a page: the name of its template, and what it shows.
+Shown = Callable[[Request], Awaitable[tuple[str, dict[str, Any]]]]
 MAX_BODY = 40 * 2**20  # a message of 25 MB in base64, and some
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import webbrowser
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +12,7 @@ from typing import Literal
 import click
 
 from sandbox.console.console import SpaceConsole
+from sandbox.console.stopping import stopped_by_signals
 from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.job import execute
 from sandbox.live.space import LiveOptions, LiveSpace
@@ -191,7 +188,7 @@ def up(
         outage_now=outage_now,
         processes=processes,
     )
-    with _stopped_by_signals() as wait:
+    with stopped_by_signals() as wait:
         tell = partial(click.echo, err=True)
         with LiveSpace(options, tell, console=SpaceConsole) as space:
             if browse and not webbrowser.open(space.sheet["console"]):
@@ -208,46 +205,3 @@ def up(
         click.echo("arrêté / stopped", err=True)
     if code:
         raise SystemExit(code)
-
-
-class _Wait:
-    """Turns SIGTERM into an interruption while the space starts, and both into an end after."""
-
-    def __init__(self) -> None:
-        self._reader, self._writer = os.pipe()
-
-    def listen(self) -> None:
-        """From now on, SIGINT and SIGTERM are an end that `told` waits for."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # A pipe, not a lock: a handler runs in the thread that waits.
-            signal.signal(number, lambda *_: os.write(self._writer, b"."))
-
-    def told(self) -> None:
-        """Return when the end has come."""
-        os.read(self._reader, 1)
-
-    def started(self, end: Callable[[int], None]) -> None:
-        """From now on, SIGINT and SIGTERM go to `end`, which has a job to stop."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda received, _: end(received))
-
-    def close(self) -> None:
-        os.close(self._reader)
-        os.close(self._writer)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[_Wait]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGTERM, _interrupt)
-    wait = _Wait()
-    try:
-        yield wait
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        wait.close()

@@ -15,6 +15,8 @@ from sandbox.console.access import Guard
 from sandbox.console.answers import answered
 from sandbox.console.api import WatchApi, description
 from sandbox.console.breakage_api import BreakageApi
+from sandbox.console.demo import Player
+from sandbox.console.demo_api import DemoApi
 from sandbox.console.designs import Designs
 from sandbox.console.mail import Mailboxes
 from sandbox.console.mail_api import MailApi
@@ -32,23 +34,23 @@ _STATIC = Path(__file__).with_name("static")
 
 
 def application(
-    space: Trusted, watch: Watch, boxes: Mailboxes, designs: Designs, secret: str
+    space: Trusted, watch: Watch, mail: MailApi, designs: Designs, player: Player, secret: str
 ) -> ASGIApp:
     """Return what answers HTTP for a console.
 
     Args:
         space: that is shown.
         watch: of it.
-        boxes: its mail.
+        mail: of the space.
         designs: side by side.
+        player: of the demonstration.
         secret: that opens it.
     """
     seen, people = WatchApi(watch, Streams(watch)), PeopleApi(watch)
-    mail, breakage = MailApi(watch, boxes), BreakageApi(watch.breakage)
-    trust = Trust(space)
+    breakage, trust, demo = BreakageApi(watch.breakage), Trust(space), DemoApi(player)
     operations = (
         *seen.operations, *people.operations, *mail.operations, *breakage.operations,
-        *trust.operations, *designs.operations,
+        *trust.operations, *designs.operations, *demo.operations,
     )  # fmt: skip
     operations = (*operations, description(operations))
     api = Starlette(
@@ -57,8 +59,7 @@ def application(
         ],
         exception_handlers={404: _missing, 405: _missing},
     )
-    pages = Pages(watch, seen, operations)
-    letters = MailPages(watch, boxes, mail)
+    pages, letters = Pages(watch, seen, operations, player), MailPages(watch, mail)
     app = Starlette(
         routes=[
             Mount("/api", app=api),
@@ -86,6 +87,9 @@ class SpaceConsole:
     Args:
         space: that it shows.
         secret: that opens it.
+
+    Attributes:
+        player: of the demonstration.
     """
 
     def __init__(self, space: LiveSpace, secret: str) -> None:
@@ -98,7 +102,9 @@ class SpaceConsole:
         watched: Watched = space
         self._watch = Watch(watched, journals)
         self._designs = Designs(self._watch, space)
-        self._app = application(space, self._watch, boxes, self._designs, secret)
+        mail = MailApi(self._watch, boxes)
+        self.player = Player(self._watch, self._designs, mail.key_of)
+        self._app = application(space, self._watch, mail, self._designs, self.player, secret)
 
     @property
     def app(self) -> ASGIApp:
@@ -107,5 +113,6 @@ class SpaceConsole:
 
     def close(self) -> None:
         """Look no more."""
+        self.player.stop()
         self._designs.close()
         self._watch.close()

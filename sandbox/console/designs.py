@@ -9,10 +9,9 @@ from typing import Any, Protocol
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.console.answers import read_object
+from sandbox.console.answers import Shown, read_object
 from sandbox.console.comparing import Comparing, asked_of
 from sandbox.console.operations import Operation
-from sandbox.console.pages import Shown
 from sandbox.console.traffic import MOST_RATE, Traffic, TrafficOrder
 from sandbox.console.watch import Watch
 from sandbox.live.plan import SpacePlan

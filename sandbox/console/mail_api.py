@@ -47,7 +47,7 @@ class MailApi:
     """
 
     def __init__(self, watch: Watch, boxes: Mailboxes) -> None:
-        self._watch, self._boxes = watch, boxes
+        self._watch, self.boxes = watch, boxes
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -114,7 +114,7 @@ class MailApi:
         """See the table."""
         del request
         accounts = self._watch.space.sheet["accounts"]
-        found = await asyncio.to_thread(self._boxes.boxes, accounts)
+        found = await asyncio.to_thread(self.boxes.boxes, accounts)
         return JSONResponse({"mailboxes": [asdict(each) for each in found]})
 
     async def messages(self, request: Request) -> Response:
@@ -125,7 +125,7 @@ class MailApi:
             count_of(request, "limit", 100, _MOST),
         )
         rows = await asyncio.to_thread(
-            self._boxes.rows, self.operator_of(address), address, folder, search, limit
+            self.boxes.rows, self.operator_of(address), address, folder, search, limit
         )
         return JSONResponse({"messages": [asdict(each) for each in rows]})
 
@@ -185,7 +185,7 @@ class MailApi:
         number = request.path_params["uid"]
         uid = int(number) if number.isascii() and number.isdigit() and len(number) < 11 else 0
         return await asyncio.to_thread(
-            self._boxes.content, self.operator_of(address), address, folder, uid
+            self.boxes.content, self.operator_of(address), address, folder, uid
         )
 
     def operator_of(self, address: str) -> str:
@@ -202,18 +202,23 @@ class MailApi:
             "aucune BAL de cet espace", "no mailbox of this space", where=address[:80]
         )
 
+    def key_of(self, attempt: Attempt) -> str:
+        """Return the key of an attempt's connection, once the journal has it; empty for none."""
+        query = Query(operator=attempt.operator, port=attempt.port)
+        end = time.monotonic() + _SEEN
+        while attempt.port and time.monotonic() < end:
+            found = why.found(self._watch.feed, query, 1)
+            if found:
+                return found[0].key
+            time.sleep(0.05)
+        return ""
+
     def _place(self, request: Request) -> tuple[str, str]:
         return request.path_params["address"].lower(), request.query_params.get("folder", "INBOX")
 
     async def _answer(self, attempt: Attempt) -> Response:
         """Say what became of it, with the connection that tells why."""
-        key, end = "", time.monotonic() + _SEEN
-        query = Query(operator=attempt.operator, port=attempt.port)
-        while attempt.port and not key and time.monotonic() < end:
-            found = await asyncio.to_thread(why.found, self._watch.feed, query, 1)
-            key = found[0].key if found else ""
-            if not key:
-                await asyncio.sleep(0.05)
+        key = await asyncio.to_thread(self.key_of, attempt)
         return JSONResponse(
             {"ok": attempt.ok, "told": attempt.told, "connection": key,
              "message_id": attempt.message_id}

@@ -9,12 +9,11 @@ from typing import Any
 from starlette.requests import Request
 
 from sandbox.console import why
+from sandbox.console.answers import Shown
 from sandbox.console.feed import Feed
 from sandbox.console.ledger import Query, Trail
 from sandbox.console.letter import letter
-from sandbox.console.mail import Mailboxes
 from sandbox.console.mail_api import MailApi
-from sandbox.console.pages import Shown
 from sandbox.console.watch import Watch
 from sandbox.operators.imap.header import header_end, parse_fields
 from sandbox.space.methods import Method
@@ -31,12 +30,11 @@ class MailPages:
 
     Args:
         watch: of the space.
-        boxes: that look into the stores.
         api: that finds messages.
     """
 
-    def __init__(self, watch: Watch, boxes: Mailboxes, api: MailApi) -> None:
-        self._watch, self._boxes, self._api = watch, boxes, api
+    def __init__(self, watch: Watch, api: MailApi) -> None:
+        self._watch, self._boxes, self._api = watch, api.boxes, api
 
     @property
     def table(self) -> dict[str, Shown]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -18,9 +18,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from sandbox.console import people, why
-from sandbox.console.answers import count_of
+from sandbox.console.answers import Handler, Shown, count_of
 from sandbox.console.api import WatchApi, query_of
 from sandbox.console.breakage import INCIDENTS, NUMBERS, SERVICES, known
+from sandbox.console.demo import STEPS, Player
 from sandbox.console.ledger import Outcome
 from sandbox.console.operations import Operation
 from sandbox.console.people_api import PSC
@@ -30,7 +31,7 @@ from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["Pages", "Shown"]
+__all__ = ["Pages"]
 
 _PAGE = 50  # connections on a page of the list
 _LANGUAGES, _THEMES = ("fr", "en"), ("auto", "light", "dark")
@@ -78,9 +79,6 @@ _TEMPLATES.filters |= {
     "seconds": _seconds,
 }  # fmt: skip
 
-Shown = Callable[[Request], Awaitable[tuple[str, dict[str, Any]]]]
-_Handler = Callable[[Request], Awaitable[Response]]
-
 
 class Pages:
     """All pages.
@@ -89,10 +87,14 @@ class Pages:
         watch: of the space.
         seen: what the API says of connections.
         operations: of the API, for its page.
+        player: of the demonstration.
     """
 
-    def __init__(self, watch: Watch, seen: WatchApi, operations: tuple[Operation, ...]) -> None:
+    def __init__(
+        self, watch: Watch, seen: WatchApi, operations: tuple[Operation, ...], player: Player
+    ) -> None:
         self._watch, self._seen, self._operations = watch, seen, operations
+        self._player = player
 
     @property
     def table(self) -> dict[str, Shown]:
@@ -202,7 +204,7 @@ class Pages:
         base = f"{request.url.scheme}://{request.headers['host']}/api"
         return "api", {"operations": self._operations, "base": base}
 
-    def _page(self, handler: Shown) -> _Handler:
+    def _page(self, handler: Shown) -> Handler:
         @wraps(handler)
         async def answer(request: Request) -> Response:
             try:
@@ -231,7 +233,8 @@ class Pages:
         sheet = self._watch.space.sheet
         text = _TEMPLATES.get_template(f"{name}.html").render(
             t=t, w=w, page=name, path=request.url.path, scenario=sheet.get("scenario", ""),
-            waiting=sum(self._watch.waiting().values()), **chosen, **values,
+            waiting=sum(self._watch.waiting().values()), demo=self._player.state, steps=STEPS,
+            **chosen, **values,
         )  # fmt: skip
         answer = HTMLResponse(text, status)
         for key, value in chosen.items():

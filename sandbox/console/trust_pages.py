@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from sandbox.console import trust
-from sandbox.console.answers import MissingError, read_object, text_of
+from sandbox.console.answers import MissingError, Shown, read_object, text_of
 from sandbox.console.operations import Operation, text
-from sandbox.console.pages import Shown
 from sandbox.console.people import carried
 from sandbox.directory import Directory
 from sandbox.observations.reasons import Words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,6 +54,7 @@ class Watch:
         pulse: of the last second, None before the first.
         pulses: of the last minutes.
         compared: how often a comparison began or ended.
+        played: gives what changes with the demonstration.
         seen: the tallies that it was made of.
     """
 
@@ -63,6 +64,7 @@ class Watch:
         self.breakage = Breakage(space)
         self.pulse: Pulse | None = None
         self.compared = 0
+        self.played: Callable[[], int] = lambda: 0
         self.pulses: deque[Pulse] = deque(maxlen=_KEPT)
         self.seen: Seen | None = None
         self._over = threading.Event()
@@ -86,7 +88,7 @@ class Watch:
         faults = self.breakage.rules()
         return {
             "journal": self.feed.version, "phones": sum(phones), "faults": str(faults),
-            "comparison": self.compared,
+            "comparison": self.compared, "demo": self.played(),
         }  # fmt: skip
 
     def _beat(self) -> None:

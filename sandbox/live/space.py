@@ -154,6 +154,7 @@ class LiveSpace:
         keys: the authority and its certificates.
         directory: people, structures, mailboxes.
         operators: by label, those of this process: none where they have processes of their own.
+        console: what its maker gave, None for none.
         faults: of mail, CRL and OCSP, changed at will.
         resolver: answers DNS, with faults of its own.
         ledger: history of the list of domains.
@@ -182,6 +183,7 @@ class LiveSpace:
         self._options = options or LiveOptions()
         self._tell = tell
         self._console = console
+        self.console: Console | None = None
         self._stack = contextlib.ExitStack()
         self.faults = SpaceFaults(self._try_relays, self._spread_faults)
         self._adding = threading.Lock()
@@ -513,7 +515,7 @@ class LiveSpace:
 
     def _show(self, stack: contextlib.ExitStack, make: ConsoleMaker) -> None:
         """Serve the console on a loop of its own: what people look at delays nobody's mail."""
-        console = make(self, self.folder.secret("control"))
+        console = self.console = make(self, self.folder.secret("control"))
         stack.callback(console.close)
         loop = Loop("console")
         stack.callback(loop.close)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from sandbox.console.console import SpaceConsole
 from sandbox.live.space import LiveSpace
 from tests.console.conftest import AXE, CHROMIUM, account
 from tests.console.test_api import PATIENCE, log_in, until
@@ -295,3 +297,31 @@ def test_a_little_traffic_moves_every_design(page: Any, space: LiveSpace) -> Non
         sync_api.expect(logins).not_to_have_text("0")
     page.get_by_role("button", name="Arrêter le trafic").click()
     sync_api.expect(page.locator("#toast")).to_contain_text("Fait")
+
+
+def test_the_demonstration_plays_its_ten_steps_by_itself(page: Any, space: LiveSpace) -> None:
+    """The page follows from step to step; each act does what its step says."""
+    player = cast("SpaceConsole", space.console).player
+    page.goto(f"{base(space)}/?lang=fr&theme=light")
+    player.play(pace=1.0)
+    told: dict[int, bool | None] = {}
+    watching = threading.Event()
+
+    def look() -> None:
+        while not watching.wait(0.02):
+            told[player.state.step] = player.state.ok
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "9", timeout=120_000)
+    player.wait()
+    watching.set()
+    looking.join()
+    assert {step: ok for step, ok in told.items() if step >= 0 and ok is not None} == {
+        0: True, 1: True, 2: True, 3: True, 4: True, 5: True, 6: False, 7: True,
+    }  # fmt: skip
+    assert base(space) + "/api-page" == page.url
+    page.get_by_role("button", name="Avant").click()
+    sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "8")
+    page.get_by_role("button", name="Quitter").click()
+    sync_api.expect(page.locator("#demo")).to_be_hidden()

@@ -26,6 +26,7 @@
     const [method, path] = (instead || form.dataset.api).split(" ");
     const data = Object.fromEntries([...new FormData(form)].filter(([, value]) => typeof value === "string"));
     for (const box of all("input[type=checkbox]", form)) data[box.name] = box.checked;
+    for (const box of all("[data-number]", form)) data[box.name] = Number(box.value);
     for (const box of all("input[type=number]", form)) { if (box.value === "") delete data[box.name]; else data[box.name] = Number(box.value); }
     if (instead) for (const name of ["to", "subject", "text"]) delete data[name];
     const buttons = all("button", form);
@@ -56,6 +57,19 @@
     say(body.dataset.done);
   });
 
+  // The demonstration: the bar is drawn anew, and the page follows where it goes.
+  let asking = false;
+  async function follow() {
+    if (asking) return;
+    asking = true;
+    try {
+      const told = await (await fetch("/api/demo")).json();
+      const bar = $("#demo"), here = bar.dataset.step ? Number(bar.dataset.step) : -1;
+      if (told.step !== here) { location.assign(told.page); return; }
+      htmx.ajax("GET", location.pathname + location.search, { target: "#demo", select: "#demo", swap: "outerHTML" });
+    } finally { asking = false; }
+  }
+
   // The event stream: one a page, none while nobody looks (a browser has six for each host).
   let source = null;
   function show(on) {
@@ -71,6 +85,7 @@
     for (const name of ["journal", "phones", "faults", "comparison"]) {
       source.addEventListener(name, () => body.dispatchEvent(new CustomEvent(`live:${name}`)));
     }
+    source.addEventListener("demo", follow);
     source.addEventListener("pulse", (event) => beat(JSON.parse(event.data)));
   }
   document.addEventListener("visibilitychange", () => {
