@@ -173,6 +173,10 @@ class Player:
         watch: of the space.
         designs: that run traffic and comparisons.
         key_of: finds the story of an attempt.
+
+    Attributes:
+        state: where it is.
+        outcomes: what became of each step's act, since the start.
     """
 
     def __init__(self, watch: Watch, designs: Designs, key_of: Callable[[Attempt], str]) -> None:
@@ -181,6 +185,7 @@ class Player:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self.state = Played()
+        self.outcomes: dict[int, bool] = {}
         watch.played = lambda: self.state.version
 
     def go(self, step: int) -> Played:
@@ -213,7 +218,7 @@ class Player:
             self._tell(ok=True)
         elif act == "outage":
             self._watch.breakage.add([{"service": "psc", "fault": "down"}])
-            self._log_in("ecps")
+            self._log_in("ecps", newest=True)
         elif act == "mend":
             self.mend()
             self._tell(ok=True)
@@ -271,13 +276,15 @@ class Player:
                     return
             self._over.wait(0.2)
 
-    def _log_in(self, method: str) -> None:
+    def _log_in(self, method: str, *, newest: bool = False) -> None:
+        """Log in as the first who has a method, or the last: one approval opens more sessions."""
         sheet: dict[str, Any] = self._watch.space.sheet
-        address = next(
+        addresses = [
             account["address"]
             for account in sheet["accounts"]
             if method in account["holders"][0]["methods"] and account["type"] != "ORG"
-        )
+        ]
+        address = addresses[-1 if newest else 0]
         attempt = log_in(sheet, {"address": address, "method": method})
         self._tell(ok=attempt.ok, told=attempt.told, connection=self._key_of(attempt))
 
@@ -288,3 +295,5 @@ class Player:
                 for name in ("step", "ok", "told", "connection", "auto")
             }
             self.state = Played(**{**values, **changes}, version=self.state.version + 1)
+            if self.state.ok is not None:
+                self.outcomes[self.state.step] = self.state.ok

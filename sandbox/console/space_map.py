@@ -99,7 +99,7 @@ def space_map(sheet: Mapping[str, Any]) -> SpaceMap:
     nodes.append(
         Node(
             key="relay", kind="relay", x=1040, y=middle - NODE // 2, width=120,
-            title=Words("Relais", "Relay"), text=Words("SMTP, TLS mutuel", "SMTP, mutual TLS"),
+            title=Words("Relais", "Relay"), text=Words("TLS mutuel", "mutual TLS"),
             link="/why?protocol=relay",
         )
     )  # fmt: skip

@@ -158,14 +158,14 @@ def timeline(
     steps += _provided(heard)
     steps.sort(key=lambda step: step.at)
     if entries and entries[0].get("tls"):
-        steps.insert(0, _handshake(entries[0], came_from))
+        steps.insert(0, _handshake(entries[0], min(step.at for step in steps), came_from))
     return Timeline(trail=trail, steps=tuple(steps))
 
 
-def _handshake(entry: Entry, came_from: str) -> Step:
+def _handshake(entry: Entry, at: float, came_from: str) -> Step:
     place = f"{entry.get('client')}:{entry.get('client_port')}"
     return Step(
-        at=float(entry["at"]), layer=Layer.TLS, event="tls",
+        at=at, layer=Layer.TLS, event="tls",
         text=Words("Connexion chiffrée", "Encrypted connection"),
         details=(("tls", str(entry["tls"])), ("client", place),
                  ("endpoint", f"{entry.get('design') or 'MX'} · {entry.get('endpoint')}")),

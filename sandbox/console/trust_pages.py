@@ -24,7 +24,7 @@ from sandbox.trust.revocation import REASONS
 
 __all__ = ["Trust", "Trusted"]
 
-_SHOWN = 200  # certificates and records on a page
+_SHOWN = 20  # certificates and records on a page
 
 
 class Trusted(Protocol):

@@ -55,7 +55,7 @@ def test_a_wrong_password_is_explained(space: LiveSpace, api: httpx.Client) -> N
             open_imap(way, lambda _: None)
     finally:
         way.secrets["password"] = kept
-    (found,) = until(api, f"/connections?person={who['address']}&outcome=refused", "connections")
+    found = until(api, f"/connections?person={who['address']}&outcome=refused", "connections")[0]
     told = api.get(f"/connections/{found['key']}").json()
     refused = next(step["refused"] for step in told["steps"] if "refused" in step)
     assert refused["reason"] == found["reason"]

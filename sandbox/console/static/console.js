@@ -131,7 +131,7 @@
       const ink = style.getPropertyValue("--soft").trim(), line = style.getPropertyValue("--line").trim();
       const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, font: "12px Inter, sans-serif" };
       this.plot = new uPlot({
-        width: this.place.clientWidth, height: 190, cursor: { y: false },
+        width: this.place.clientWidth, height: 190, cursor: { y: false }, legend: { live: false },
         scales: { y: { range: (plot, low, high) => [0, Math.max(high || 0, 1) * 1.1] } },
         axes: [{ ...axis, values: [[60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] }, { ...axis, size: 44 }],
         series: [{}, ...names.map((name, number) => ({ label: name, stroke: colour(number), width: 2, points: { show: false }, spanGaps: true }))],
