@@ -21,7 +21,7 @@ from sandbox.space.scenario import Scenario
 
 __all__ = ["Asked", "Comparing", "State", "asked_of"]
 
-MESSAGES = 6_000  # that the comparison replays, about: seconds, not minutes
+MESSAGES = 3_000  # that the comparison replays, about: seconds, not minutes
 _SECONDS = 600.0
 _MOST_SERVERS = 100_000
 

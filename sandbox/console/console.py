@@ -102,7 +102,7 @@ class SpaceConsole:
         watched: Watched = space
         self._watch = Watch(watched, journals)
         self._designs = Designs(self._watch, space)
-        mail = MailApi(self._watch, boxes)
+        mail = self._mail = MailApi(self._watch, boxes)
         self.player = Player(self._watch, self._designs, mail.key_of)
         self._app = application(space, self._watch, mail, self._designs, self.player, secret)
 
@@ -114,5 +114,6 @@ class SpaceConsole:
     def close(self) -> None:
         """Look no more."""
         self.player.stop()
+        self._mail.close()
         self._designs.close()
         self._watch.close()

@@ -19,7 +19,7 @@ __all__ = ["Feed", "PscEvent"]
 Entry = dict[str, Any]
 LOOK = 0.2  # s between two looks at the journals
 _TAIL = 64 * 2**20  # bytes of each journal that are read at the start
-_AT_ONCE = 8 * 2**20  # bytes of a journal read in one go
+_AT_ONCE = 2**20  # bytes of a journal read in one go
 _KEPT_TICKETS = 20_000
 _RECENT = 200
 

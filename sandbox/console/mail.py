@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.console.answers import MissingError
-from sandbox.console.letter import Letter, harmless, letter
+from sandbox.console.letter import harmless, letter
 from sandbox.live.cli_mail import LARGEST, shown
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.operators.mail import Folder, MessageRow
@@ -25,6 +25,7 @@ from sandbox.space.errors import UserError
 __all__ = ["Attempt", "Box", "Mailboxes", "Row", "compose", "log_in", "send"]
 
 _SEARCHED = 2_000  # newest messages of a folder that a search reads
+_SEARCHED_BYTES = 1_000_000  # of each, where its text is looked for
 _HEAD = 64 * 1024  # bytes of a message of which a list shows the header
 
 
@@ -116,9 +117,8 @@ class Mailboxes:
         with self._look(operator) as look:
             place = _folder(look, address, folder)
             for row in look.newest(place.id, _SEARCHED if search else limit):
-                content = look.content(row.message)
-                line = _row(row, content)
-                if not search or _has(line, content, search.lower()):
+                line = _row(row, look.head(row.message, _HEAD))
+                if not search or _has(line, look, row, search.lower()):
                     found.append(line)
                 if len(found) >= limit:
                     break
@@ -159,19 +159,19 @@ def _folder(look: Look, address: str, name: str) -> Folder:
     raise MissingError("aucun dossier de ce nom", "no folder of that name", where=name[:80])
 
 
-def _row(row: MessageRow, content: bytes) -> Row:
-    heads = shown(content[:_HEAD])
+def _row(row: MessageRow, head: bytes) -> Row:
+    heads = shown(head)
     return Row(
         uid=row.uid, at=row.internal_date, size=row.size, seen="\\Seen" in row.flags,
         sender=heads["from"], to=heads["to"], subject=heads["subject"],
     )  # fmt: skip
 
 
-def _has(line: Row, content: bytes, search: str) -> bool:
+def _has(line: Row, look: Look, row: MessageRow, search: str) -> bool:
     if search in f"{line.sender} {line.to} {line.subject}".lower():
         return True
-    found: Letter = letter(content)
-    return search in found.text.lower()
+    # Of a large message the text comes first, attachments after it.
+    return search in letter(look.head(row.message, _SEARCHED_BYTES)).text.lower()
 
 
 def compose(sender: str, data: Mapping[str, Any]) -> EmailMessage:

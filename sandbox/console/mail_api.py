@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +37,8 @@ _AS = {
     "holder": text("Identity of one of several holders."),
     "mistake": {"type": "boolean", "description": "Err as a person does, to read the refusal."},
 }
+_Act = Callable[[dict[str, Any], dict[str, Any]], Attempt]
+_AT_ONCE = 32  # logins and messages under way
 _SEEN = 5.0  # s that the journal of a login has to come
 
 
@@ -48,6 +52,7 @@ class MailApi:
 
     def __init__(self, watch: Watch, boxes: Mailboxes) -> None:
         self._watch, self.boxes = watch, boxes
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="console-mail")
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -167,13 +172,12 @@ class MailApi:
         """See the table."""
         data = await _asked(request, ("to", "subject", "text", "html"))
         text_of(data, "to")
-        attempt = await asyncio.to_thread(send, self._watch.space.sheet, data)
-        return await self._answer(attempt)
+        return await self._answer(await self._acted(send, data))
 
     async def login(self, request: Request) -> Response:
         """See the table."""
         data = await _asked(request, ())
-        return await self._answer(await asyncio.to_thread(log_in, self._watch.space.sheet, data))
+        return await self._answer(await self._acted(log_in, data))
 
     async def content(self, request: Request) -> bytes:
         """Return the message that a request names.
@@ -201,6 +205,15 @@ class MailApi:
         raise MissingError(
             "aucune BAL de cet espace", "no mailbox of this space", where=address[:80]
         )
+
+    async def _acted(self, act: _Act, data: dict[str, Any]) -> Attempt:
+        """Do it in a thread of its own kind: each may wait minutes for somebody's telephone."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, act, self._watch.space.sheet, data)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def key_of(self, attempt: Attempt) -> str:
         """Return the key of an attempt's connection, once the journal has it; empty for none."""

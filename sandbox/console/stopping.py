@@ -7,6 +7,8 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 
+from sandbox.serve import stopped_by_sigterm
+
 __all__ = ["Wait", "stopped_by_signals"]
 
 
@@ -37,19 +39,14 @@ class Wait:
         os.close(self._writer)
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[Wait]:
     """Turn SIGINT and SIGTERM into a clean end, for the length of a `with` block."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.getsignal(signal.SIGINT)
     wait = Wait()
     try:
-        yield wait
+        with stopped_by_sigterm():
+            yield wait
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before)
         wait.close()

@@ -1,4 +1,4 @@
-"""Keeps an eye on a space: its feed, and once a second its pulse while somebody looks."""
+"""Keeps an eye on a space: its feed, and once a second its pulse."""
 
 from __future__ import annotations
 

@@ -67,6 +67,13 @@ class Look:
         )
         return {address: (count, unread) for address, count, unread in counted}
 
+    def head(self, message: int, size: int) -> bytes:
+        """Return the first bytes of a message."""
+        rows = self._connection.execute(
+            "SELECT substr(data, 1, ?) FROM content WHERE id = ?", (size, message)
+        )
+        return next((bytes(data) for (data,) in rows), b"")
+
     def content(self, message: int) -> bytes:
         """Return a message's bytes; see `MailStore.content`."""
         return messages.content_of(self._connection, message)
