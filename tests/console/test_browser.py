@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -163,9 +164,7 @@ def test_a_person_answers_the_telephone_that_rings(page: Any, space: LiveSpace, 
     who = account(space, "ecps", other(space))
     login = log_in(space, who["address"], "ecps")
     name = who["holders"][0]["name"]
-    (ring,) = until(
-        api, "/designs", "/phones", "phones", lambda each: each["name"].lower() == name.lower()
-    )
+    (ring,) = until(api, "/phones", "phones", lambda each: each["name"].lower() == name.lower())
     page.get_by_role("button", name=f"Approuver avec {ring['number']}").click()
     sync_api.expect(page.locator("#rings .empty")).to_be_visible()
     login.join(PATIENCE)
@@ -303,7 +302,9 @@ def test_a_little_traffic_moves_every_design(page: Any, space: LiveSpace) -> Non
     sync_api.expect(page.locator("#toast")).to_contain_text("Fait")
 
 
-def test_the_demonstration_plays_its_ten_steps_by_itself(page: Any, space: LiveSpace) -> None:
+def test_the_demonstration_plays_its_ten_steps_by_itself(
+    page: Any, space: LiveSpace, api: Any
+) -> None:
     """The page follows from step to step; each act does what its step says."""
     player = cast("SpaceConsole", space.console).player
     page.goto(f"{base(space)}/?lang=fr&theme=light")
@@ -314,6 +315,15 @@ def test_the_demonstration_plays_its_ten_steps_by_itself(page: Any, space: LiveS
         0: True, 1: True, 2: True, 3: True, 4: True, 5: True, 6: False, 7: True,
     }  # fmt: skip
     assert base(space) + "/api-page" == page.url
+    end = time.monotonic() + 5 * PATIENCE  # the sixth step's comparison goes on in the background
+    while (state := api.get("/comparison").json())["word"] == "running":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert state["word"] == "done", state["error"]
+    assert state["asked"]["blocked"] == 0.3
+    for figures in state["designs"].values():
+        assert 0 <= figures["cannot_connect"] <= 1
+        assert figures["user_wait"]["mean"] > 0
     page.get_by_role("button", name="Avant").click()
     sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "8")
     page.get_by_role("button", name="Quitter").click()
