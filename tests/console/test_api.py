@@ -161,6 +161,8 @@ def test_a_choice_that_there_is_not_starts_nothing(
 def mended(api: httpx.Client) -> Iterator[None]:
     """Leave nothing broken."""
     yield
+    api.delete("/traffic")
+    api.put("/demo", json={"step": -1})
     assert api.delete("/faults").json()["faults"] == []
 
 
