@@ -38,7 +38,7 @@ class Trail:
         key: `operator-session`, the permanent name.
         operator, design, endpoint, protocol, client, port, method: as journaled.
         begin, end: instants of the first and the last entry, seconds since 1970.
-        mailbox: that was opened or tried.
+        mailbox: that was opened or tried; of a relay, the sender.
         person: name of who logged in.
         names: all of them in lower case, to be searched.
         refusals: how many there are.
@@ -234,7 +234,8 @@ def _book(trail: Trail, entry: Entry, place: int) -> None:
         if isinstance(value, str) and value:
             trail.names.add(value.lower())
     trail.person = str(entry.get("name") or trail.person)
-    trail.mailbox = str(entry.get("mailbox") or trail.mailbox or entry.get("user") or "")
+    tried = entry.get("user") or entry.get("reverse_path")
+    trail.mailbox = str(entry.get("mailbox") or trail.mailbox or tried or "")
     event = entry["event"]
     if event == "refused":
         trail.refusals += 1

@@ -162,7 +162,7 @@ def _leaves(message: BodyPart) -> Iterator[tuple[int, BodyPart]]:
 
 def _header(field: Field) -> tuple[str, str]:
     name = "-".join(word.capitalize() for word in field.name.decode("latin-1").split("-"))
-    return harmless(name), harmless(decoded(field.value))
+    return harmless(name), harmless(decoded(field.value).replace("\t", " "))
 
 
 def _name(part: BodyPart) -> str:
