@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 __all__ = [
+    "About",
     "Action",
     "Addressed",
     "Envelope",
@@ -53,6 +54,21 @@ class Envelope:
     smtputf8: bool = False
     ret: str = ""
     envid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the header of a message says for the indicators, empty where it says nothing.
+
+    Attributes:
+        document: X-MSS-CODECDA, codes of the documents (ECO.2.4.1).
+        ins: X-MSS-INS, `O` or `N` (ECO.2.4.2).
+        software: X-MSS-NIL, the product that wrote it (ECO.2.4.3).
+    """
+
+    document: str = ""
+    ins: str = ""
+    software: str = ""
 
 
 class Addressed(NamedTuple):

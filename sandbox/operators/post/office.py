@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from sandbox.operators.journal import Journal
-from sandbox.operators.mail import Action, Addressed, Envelope, Outcome, Recipient
+from sandbox.operators.mail import About, Action, Addressed, Envelope, Outcome, Recipient
 from sandbox.operators.model import Actor, Channel
 from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
 from sandbox.operators.post.addresses import domain_of
 from sandbox.operators.post.dsn import Reporter, is_due, notification
-from sandbox.operators.post.headers import Message
+from sandbox.operators.post.headers import Header, Message
 from sandbox.operators.post.trace import (
     arrived,
     first_instant,
@@ -32,6 +32,8 @@ from sandbox.trust.dn import DN
 __all__ = ["PostError", "PostOffice"]
 
 LOG = logging.getLogger(__name__)
+
+_SAID = 200  # characters kept of a header for the indicators
 
 
 class PostError(Exception):
@@ -223,8 +225,9 @@ class PostOffice:
         content = b"".join((path, head, *arrived(message, ours)))
         try:
             queue_id = await self._store.accept(
-                envelope, content, local=list(local), remote=remote, key=key, queue_id=token
-            )
+                envelope, content, local=list(local), remote=remote, key=key, queue_id=token,
+                about=_about(message.header), submitted=not key,
+            )  # fmt: skip
         except StoreError as error:
             raise PostError(str(error)) from error
         try:
@@ -322,6 +325,21 @@ class PostOffice:
             self._journal.note("notice-lost", to=envelope.reverse_path, detail=str(error))
             return
         self.delivered(notice.local, len(notice.content))
+
+
+def _about(header: Header) -> About:
+    """Return what the header says for the indicators: the first value of each, cut to size."""
+
+    def said(name: str) -> str:
+        value = next(iter(header.values(name)), "")
+        return "".join(each for each in value if each.isprintable())[:_SAID]
+
+    ins = said("X-MSS-INS").upper()
+    return About(
+        document=said("X-MSS-CODECDA"),
+        ins=ins if ins in {"O", "N"} else "",
+        software=said("X-MSS-NIL"),
+    )
 
 
 def _token() -> str:
