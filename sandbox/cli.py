@@ -34,6 +34,16 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "mailbox",
         "Ajouter, remplir, vider une BAL. / Fill a mailbox.",
     ),
+    "domain": (
+        "sandbox.live.cli_domain",
+        "domain",
+        "Ouvrir, déplacer, retirer un domaine. / The life of domains.",
+    ),
+    "person": (
+        "sandbox.live.cli_domain",
+        "person",
+        "Dire qui n'exerce plus. / Say who exercises no more.",
+    ),
     "code": (
         "sandbox.live.cli_mail",
         "code",
@@ -68,6 +78,16 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "sandbox.twin.cli_twin",
         "twin",
         "Confronter simulation et sockets. / Simulation against sockets.",
+    ),
+    "controls": (
+        "sandbox.controls.cli_controls",
+        "controls",
+        "Contrôler l'espace, sanctionner. / Control the space, sanction.",
+    ),
+    "indicators": (
+        "sandbox.indicators.cli_indicators",
+        "indicators",
+        "Compter le mois des opérateurs. / Count the operators' month.",
     ),
     "scenario": (
         "sandbox.space.cli_scenario",

@@ -20,18 +20,37 @@ __all__ = ["indicators"]
 
 @click.command()
 @click.option("--month", "text", required=True, metavar="AAAA-MM", help="Le mois. / The month.")
-@click.option("--operator", "chosen", multiple=True,
-              help="Celui-là seul (répétable). / It alone (repeatable).")
-@click.option("--check", is_flag=True,
-              help="Confronter les fichiers déposés, sans en écrire."
-              " / Confront the deposited files; write none.")
-@click.option("--from", "scenario", metavar="SCENARIO",
-              help="Compter un mois simulé de ce scénario. / Count a simulated month of it.")
-@click.option("--seed", type=int, default=1, show_default=True,
-              help="Graine du mois simulé. / Seed of the simulated month.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path),
-              help="Où déposer ; défaut : indicators/ de l'espace."
-              " / Where to deposit; default: indicators/ of the space.")
+@click.option(
+    "--operator",
+    "chosen",
+    multiple=True,
+    help="Celui-là seul (répétable). / It alone (repeatable).",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Confronter les fichiers déposés, sans en écrire."
+    " / Confront the deposited files; write none.",
+)
+@click.option(
+    "--from",
+    "scenario",
+    metavar="SCENARIO",
+    help="Compter un mois simulé de ce scénario. / Count a simulated month of it.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Graine du mois simulé. / Seed of the simulated month.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Où déposer ; défaut : indicators/ de l'espace."
+    " / Where to deposit; default: indicators/ of the space.",
+)
 @click.option("--json", "as_tree", is_flag=True, help="Sortie JSON. / JSON output.")
 @click.option(
     "--dir", "folder", type=click.Path(file_okay=False, path_type=Path),

@@ -25,7 +25,7 @@ class Month:
         Raises:
             UserError: it is no month.
         """
-        found = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", text)
+        found = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", text)
         if found is None or found[1] < "1970" or text == "9999-12":
             raise UserError(
                 "mois attendu, comme", "a month is expected, such as",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 __all__ = [
+    "NOTHING_SAID",
     "About",
     "Action",
     "Addressed",
@@ -69,6 +70,9 @@ class About:
     document: str = ""
     ins: str = ""
     software: str = ""
+
+
+NOTHING_SAID = About()
 
 
 class Addressed(NamedTuple):

@@ -277,7 +277,7 @@ class PostOffice:
     @property
     def reporter(self) -> Reporter:
         """Who signs notifications."""
-        return Reporter(self._host, f"mailer-daemon@{min(self._domains())}")
+        return Reporter(self._host, f"mailer-daemon@{min(self._domains(), default=self._host)}")
 
     def addressed(self, envelope: Envelope, content: bytes) -> Addressed | None:
         """Say where a notification of ours goes; None, and a line in the journal, when nowhere."""

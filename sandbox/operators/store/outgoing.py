@@ -10,7 +10,7 @@ from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from sandbox.operators.mail import About, Envelope, Queued, Recipient
+from sandbox.operators.mail import NOTHING_SAID, About, Envelope, Queued, Recipient
 from sandbox.operators.store import traffic
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.messages import add_content, email_id, insert, sweep
@@ -44,7 +44,7 @@ class Incoming:
     content: bytes
     inboxes: tuple[int, ...]
     remote: tuple[Recipient, ...]
-    about: About = About()
+    about: About = NOTHING_SAID
     submitted: bool = False
 
 

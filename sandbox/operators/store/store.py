@@ -8,7 +8,15 @@ from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sandbox.operators.mail import About, Envelope, Folder, MessageRow, Queued, Recipient
+from sandbox.operators.mail import (
+    NOTHING_SAID,
+    About,
+    Envelope,
+    Folder,
+    MessageRow,
+    Queued,
+    Recipient,
+)
 from sandbox.operators.store import folders, messages, outgoing, schema
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.listeners import Listeners
@@ -118,7 +126,7 @@ class MailStore:
         remote: Sequence[Recipient],
         key: str = "",
         queue_id: str = "",
-        about: About = About(),
+        about: About = NOTHING_SAID,
         submitted: bool = False,
     ) -> str:
         """Take responsibility for a message: INBOXes and queue in one transaction.

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from sandbox.operators.mail import About, Envelope
 from sandbox.operators.store.writer import StoreTransaction
 
-__all__ = ["EVENTS", "TrafficRow", "accepted", "read_traffic", "settled"]
+__all__ = ["EVENTS", "TrafficRow", "accepted", "last_uses", "read_traffic", "settled"]
 
 EVENTS = ("submitted", "sent", "received", "relayed", "failed")
 _INSERT = (
@@ -76,16 +77,32 @@ def settled(
     )
 
 
+def last_uses(path: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Return when each mailbox last sent something, and when each domain last carried something.
+
+    Raises:
+        sqlite3.DatabaseError: it is no store of this version.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA query_only=ON")
+        sent = connection.execute(
+            "SELECT mailbox, max(at) FROM traffic WHERE event = 'submitted' GROUP BY mailbox"
+        )
+        mailboxes = dict(sent.fetchall())
+        carried = connection.execute(
+            "SELECT substr(mailbox, instr(mailbox, '@') + 1) AS domain, max(at) FROM traffic "
+            "WHERE mailbox <> '' GROUP BY domain"
+        )
+        return mailboxes, dict(carried.fetchall())
+
+
 def read_traffic(path: Path, begin: float, end: float) -> Iterator[TrafficRow]:
     """Yield the facts of a store from `begin` on and before `end`, whether it is in use or not.
 
     Raises:
         sqlite3.DatabaseError: it is no store of this version.
     """
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA query_only=ON")
         for row in connection.execute(_SELECT, (begin, end)):
             yield TrafficRow(*row)
-    finally:
-        connection.close()
