@@ -144,7 +144,7 @@ def _round(
         return not (control.name.endswith("-interface") and tried == "none")
 
     found = examine(view, chosen, looks_at)
-    _register(folder).take(view.now, found, examined)
+    _register(folder).take(view.now, found, lambda *each: each in examined)
     return found
 
 

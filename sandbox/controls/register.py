@@ -6,7 +6,7 @@ and two controllers who write at once lose none either.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ class Register:
         return case
 
     def take(
-        self, now: float, findings: Iterable[Finding], examined: Collection[tuple[str, str]]
+        self, now: float, findings: Iterable[Finding], examined: Callable[[str, str], bool]
     ) -> list[Case]:
         """Take what a round of controls found; return the cases that moved.
 
@@ -124,7 +124,7 @@ class Register:
         Args:
             now: seconds since 1970.
             findings: of the round.
-            examined: (control, subject) that were looked at.
+            examined: whether a control looked at a subject.
         """
         before = self.cases()
         found = {f"{each.control}/{each.subject}": each for each in findings}
@@ -136,8 +136,8 @@ class Register:
             elif self.overdue(case, now):
                 moved.append(self._event(case, Event.OVERDUE, now))
         for name, case in before.items():
-            looked_at = (case.control, case.subject) in examined
-            if looked_at and name not in found and _can(case, Event.MENDED):
+            mended = name not in found and _can(case, Event.MENDED)
+            if mended and examined(case.control, case.subject):
                 moved.append(self._event(case, Event.MENDED, now))
         return moved
 

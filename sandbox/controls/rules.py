@@ -31,6 +31,7 @@ INACTIVE_DAYS = 365  # without login or message: a mailbox is inactive
 NEW_DAYS = 30  # a domain or a mailbox that is new is not asked why it is not used
 EXPIRY_DAYS = 30  # before the end of a certificate
 DUE_DAY = 10  # of the month after: indicators are there
+_MONTHS = 12  # that are looked back on
 
 Subject = Literal["operator", "domain", "mailbox"]
 Evidence = tuple[str, ...]
@@ -105,27 +106,35 @@ def _relay_interface(_: View, it: OperatorSeen) -> Evidence:
     return tuple(_failures(it.relay))
 
 
-def _due(view: View) -> Month:
-    """Return the last month whose indicators are due."""
+def _due(view: View) -> list[Month]:
+    """Return the months of the last year whose indicators are due, the last one first."""
     month = Month.at(view.now).before
-    return month if view.now >= month.end + (DUE_DAY - 1) * DAY else month.before
+    if view.now < month.end + (DUE_DAY - 1) * DAY:
+        month = month.before
+    found = [month]
+    while len(found) < _MONTHS:
+        found.append(found[-1].before)
+    return found
 
 
 def _indicators_sent(view: View, it: OperatorSeen) -> Evidence:
-    month = _due(view)
-    if not it.listed or it.since >= month.begin:
-        return ()
-    found = view.deposits.get(month, {}).get(it.name)
-    if found is None:
-        return (f"{month}: rien n'est déposé / nothing was deposited",)
-    return (f"{month}: {found}",) if isinstance(found, str) else ()
+    wrong = []
+    for month in _due(view) if it.listed else ():
+        if it.since >= month.begin:
+            break
+        found = view.deposits.get(month, {}).get(it.name)
+        if found is None:
+            wrong.append(f"{month}: rien n'est déposé / nothing was deposited")
+        elif isinstance(found, str):
+            wrong.append(f"{month}: {found}")
+    return tuple(wrong)
 
 
 def _indicators_true(view: View, it: OperatorSeen) -> Evidence:
-    month = _due(view)
     return tuple(
         f"{month}: {claim}: {anomaly.said} déclarés / said, {anomaly.seen} vus par / seen by "
         f"{', '.join(anomaly.peers[:5])}"
+        for month in _due(view)
         for anomaly in view.anomalies.get(month, ())
         for name, claim in zip(anomaly.operator, anomaly.claim, strict=True)
         if name == it.name
@@ -326,23 +335,17 @@ def examine(
         controls: which.
         chosen: whether a control looks at a subject.
     """
-    found = []
+    found: list[Finding] = []
     for control in controls:
         subjects: dict[str, Any] = dict({
             "operator": view.operators, "domain": view.domains, "mailbox": view.mailboxes
         }[control.of])  # fmt: skip
-        for name, subject in sorted(subjects.items()):
-            if not chosen(control, name):
-                continue
-            evidence = control.ask(view, subject)
-            if evidence:
+        what = f"{control.what.french} / {control.what.english}"
+        deadline = view.now + DAYS[control.severity][State.NOTICE] * DAY
+        mine = []
+        for name, subject in subjects.items():
+            if chosen(control, name) and (evidence := control.ask(view, subject)):
                 operator = subject.name if control.of == "operator" else subject.operator
-                days = DAYS[control.severity][State.NOTICE]
-                found.append(
-                    Finding(
-                        control.name, name, operator,
-                        f"{control.what.french} / {control.what.english}",
-                        evidence, view.now + days * DAY,
-                    )
-                )  # fmt: skip
+                mine.append(Finding(control.name, name, operator, what, evidence, deadline))
+        found += sorted(mine, key=lambda each: each.subject)
     return found

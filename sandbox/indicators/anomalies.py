@@ -10,6 +10,7 @@ all its peers being wrong about it alone.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -64,13 +65,19 @@ def confront(files: Iterable[Indicators]) -> list[Anomaly]:
         said[each.operator] = each
     if len({each.month for each in said.values()}) > 1:
         raise ValueError("files of several months")
-    pairs = {
-        (sender, receiver): (
-            _told(said[sender], "relayed", said[receiver]),
-            _told(said[receiver], "received", said[sender]),
-        )
-        for sender in said for receiver in said if sender != receiver
-    }  # fmt: skip
+    owner = {domain: each.operator for each in said.values() for domain in each.domains}
+    pairs: dict[_Pair, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for each in said.values():
+        for (event, domain), n in _told(each).items():
+            peer = owner.get(domain, each.operator)
+            if peer == each.operator:
+                continue  # within, or with an operator that said nothing
+            if event == "relayed":
+                sent, received = pairs[each.operator, peer]
+                pairs[each.operator, peer] = sent + n, received
+            else:
+                sent, received = pairs[peer, each.operator]
+                pairs[peer, each.operator] = sent, received + n
     wrong = {pair: figures for pair, figures in pairs.items() if figures[0] != figures[1]}
     found = [
         each for each in _explained(wrong)
@@ -79,8 +86,14 @@ def confront(files: Iterable[Indicators]) -> list[Anomaly]:
     return sorted(found, key=lambda each: (-abs(each.said - each.seen), each.operator))
 
 
-def _told(said: Indicators, event: str, peer: Indicators) -> int:
-    return sum(said.total(event, peer=domain) for domain in peer.domains)
+def _told(said: Indicators) -> Counter[tuple[str, str]]:
+    """Return what an operator counts with each domain, notifications left out."""
+    found: Counter[tuple[str, str]] = Counter()
+    for key, volume in said.messages.items():
+        somebody = key.peer if key.event == "received" else key.domain
+        if key.event in {"relayed", "received"} and somebody:
+            found[key.event, key.peer] += volume.number
+    return found
 
 
 def _explained(wrong: Mapping[_Pair, tuple[int, int]]) -> list[Anomaly]:

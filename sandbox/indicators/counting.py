@@ -108,7 +108,7 @@ class MailboxCount:
 class Volume(NamedTuple):
     """How many, and how many octets."""
 
-    count: int
+    number: int
     octets: int
 
 
@@ -136,7 +136,7 @@ class Indicators:
         Notifications have no sender, and are left out.
         """
         return sum(
-            volume.count
+            volume.number
             for key, volume in self.messages.items()
             if key.event == event and (key.peer == peer if peer is not None else True)
             and (key.peer if event == "received" else key.domain)

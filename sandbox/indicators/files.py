@@ -43,7 +43,10 @@ def as_json(said: Indicators) -> Tree:
         "month": str(said.month),
         "domains": list(said.domains),
         "mailboxes": [{**key._asdict(), **asdict(n)} for key, n in said.mailboxes.items()],
-        "messages": [{**key._asdict(), **n._asdict()} for key, n in said.messages.items()],
+        "messages": [
+            {**key._asdict(), "count": n.number, "octets": n.octets}
+            for key, n in said.messages.items()
+        ],
         "logins": [{**key._asdict(), "count": n} for key, n in said.logins.items()],
     }
 

@@ -77,8 +77,10 @@ def from_scenario(
             continue
         mine = totals[totals["operator"] == label]
         logins = [
-            Login("", str(row.protocol), str(row.method), "", int(row.count))
-            for row in mine[["protocol", "method", "count"]].itertuples(index=False, name="Row")
+            Login("", str(protocol), str(method), "", int(times))
+            for protocol, method, times in zip(
+                mine["protocol"], mine["method"], mine["count"], strict=True
+            )
         ]
         yield count(
             label, month, [_domain(space, number)], _boxes(space, number),

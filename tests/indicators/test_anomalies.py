@@ -43,7 +43,7 @@ def files(traffic: Traffic) -> dict[str, Indicators]:
 
 def short(said: Indicators, event: str, share: float) -> Indicators:
     kept = {
-        key: Volume(round(v.count * (1 - share)), v.octets) if key.event == event else v
+        key: Volume(round(v.number * (1 - share)), v.octets) if key.event == event else v
         for key, v in said.messages.items()
     }
     return replace(said, messages=kept)

@@ -32,7 +32,7 @@ def test_the_count_equals_a_recount(facts: list[Fact]) -> None:
     said = count("op1", MONTH, ["op1.mssante.test"], [], facts, [])
     for event in ("submitted", "sent", "received", "relayed", "failed"):
         mine = [f for f in facts if f.event == event]
-        assert sum(v.count for k, v in said.messages.items() if k.event == event) == sum(
+        assert sum(v.number for k, v in said.messages.items() if k.event == event) == sum(
             f.times for f in mine
         )
         assert sum(v.octets for k, v in said.messages.items() if k.event == event) == sum(

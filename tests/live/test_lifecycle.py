@@ -71,6 +71,12 @@ def stay(imap: imaplib.IMAP4) -> None:
         imap.noop()
 
 
+def texts(imap: imaplib.IMAP4) -> list[str]:
+    imap.select("INBOX", readonly=True)
+    _, found = imap.fetch("1:*", "(BODY.PEEK[])")
+    return [part[1].decode() for part in found if isinstance(part, tuple)]
+
+
 def control(space: LiveSpace, method: str, path: str, body: Tree | None = None) -> httpx.Response:
     at = space.sheet["control"]
     return httpx.request(
@@ -215,9 +221,7 @@ def test_a_removed_domain_leaves_nothing_and_tells_every_sender(space: LiveSpace
     assert [each for each in space.operators[label].store.mailboxes() if each.endswith(name)] == []
     control(space, "DELETE", "/faults")
     with open_imap(choose(space.sheet, theirs, "imap"), quiet) as imap:
-        imap.select("INBOX", readonly=True)
-        _, found = imap.search(None, "TEXT", f'"Final-Recipient: rfc822;{ours}"')
-        assert len(found[0].split()) == 1
+        assert sum(f"Final-Recipient: rfc822; {ours}" in text for text in texts(imap)) == 1
     failed = [e for e in space.operators[label].journal.since() if e["event"] == "relay-failed"]
     assert [e["to"] for e in failed if e["reason"] == "relay-domain-unlisted"] == [theirs]
     with pytest.raises(smtplib.SMTPRecipientsRefused):
@@ -235,6 +239,7 @@ def life(folder: Path, *step: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.timeout(300)
 def test_a_removal_that_is_killed_at_each_step_is_taken_up_again(tmp_path: Path) -> None:
     """Each life goes one step farther and is killed there; the last one ends what all began."""
     folder = tmp_path / "space"

@@ -206,7 +206,8 @@ class Runner:
 
         No other operator would take it, and its sender is to know while he can still read.
         """
-        kept, ended = [], []
+        kept: list[Queued] = []
+        ended: list[Queued] = []
         for row in fresh:
             sender = row.envelope.reverse_path.rpartition("@")[2]
             refused = is_listed(self._listed(), sender) if sender else None
