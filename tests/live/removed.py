@@ -19,18 +19,14 @@ from sandbox.directory import Feeder
 from sandbox.live.crew import Crew
 from sandbox.live.lifecycle import LifeCycle
 from sandbox.live.space import LiveOptions, LiveSpace
-from sandbox.trust import DomainLedger
 from sandbox.trust.journal import AuthorityJournal
 
 __all__ = ["STEPS"]
 
 # What a removal does to the world, in order; a life dies before one of them.
 STEPS: tuple[tuple[type[Any], str], ...] = (
-    (DomainLedger, "remove"),
-    (LifeCycle, "_read_lists"),
     (LifeCycle, "_ended_in_flight"),
     (Feeder, "remove_domain"),
-    (LiveSpace, "_publish_zone"),
     (Crew, "remove"),
     (AuthorityJournal, "append"),
 )
