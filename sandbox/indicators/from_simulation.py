@@ -1,8 +1,9 @@
 """The indicators of a simulated month: the same count, of facts that virtual time gives.
 
 A message of the traffic is one `submitted`, one `sent`, one `received`, and one `relayed` where the
-recipient is at another operator: the simulation loses none for good. What a message says of itself
-(document, INS) is not simulated and stays empty; the product that wrote it is the sender's. Logins
+recipient is at another operator: the simulation loses none for good. Each carries a document, of a
+type drawn as its population's are (`data/documents.csv`), and names the sender's product; whether
+its INS is qualified is nowhere published, and is left empty. Logins
 are those that the engine saw accepted at each operator; its refusals are not by operator and are
 left out. Directory data (profession, FINESS) is not simulated.
 """
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from sandbox.indicators.counting import Box, Fact, Indicators, Login, count
 from sandbox.indicators.month import Month
+from sandbox.messages.documents import document_types
 from sandbox.simulation.arrivals import between
 from sandbox.simulation.build import build_model
 from sandbox.simulation.fast import run
@@ -68,7 +70,7 @@ def from_scenario(
             )  # fmt: skip
     design = scenario.design(scenario.compare[0])
     model = build_model(space, design)
-    sent = _messages(space, model.inputs)
+    sent = _messages(space, model.inputs, seed)
     seen = observe(space, design, model, run(model), {})
     totals = seen.tables["login_totals"]
     totals = totals[totals["measure"] == "machine"]
@@ -92,10 +94,11 @@ def _domain(space: Space, operator: int) -> str:
     return f"{space.operators[operator]}.{SUFFIX}"
 
 
-def _messages(space: Space, inputs: Inputs) -> NDArray[np.int64]:
-    """Return the messages of a month: row of the sending access in the space, operator it goes to.
+def _messages(space: Space, inputs: Inputs, seed: int) -> NDArray[np.int64]:
+    """Return the messages of a month: access that sends, operator it goes to, type of document.
 
-    Shape (n, 2). Without the polls: each stream has its own draws, so nothing else changes.
+    Shape (n, 3); accesses by their row in the space, types by their place in `document_types`.
+    Without the polls: each stream has its own draws, so nothing else changes.
     """
     alone = inputs._replace(polls=inputs.polls[:0])
     rows = between(alone, 0, int(inputs.horizon[0]))
@@ -103,31 +106,44 @@ def _messages(space: Space, inputs: Inputs) -> NDArray[np.int64]:
     order = np.argsort(space.accesses.identity)
     wanted = inputs.access_identity[rows[:, _ACCESS]]
     found = order[np.searchsorted(space.accesses.identity, wanted, sorter=order)]
-    return np.stack([found, rows[:, _PEER]], axis=1)
+    kinds = np.zeros(len(found), dtype=np.int64)
+    chance = np.random.default_rng([seed, 11])
+    for number, name in enumerate(space.populations):
+        mine = np.flatnonzero(space.accesses.population[found] == number)
+        shares = np.array([each.shares[name] for each in document_types().values()])
+        kinds[mine] = chance.choice(len(shares), len(mine), p=shares / shares.sum())
+    return np.stack([found, rows[:, _PEER], kinds], axis=1)
 
 
 def _facts(space: Space, sent: NDArray[np.int64], operator: int) -> Iterator[Fact]:
     """Yield what happened at an operator, weighted."""
-    accesses, here = space.accesses, _domain(space, operator)
+    accesses, here, codes = space.accesses, _domain(space, operator), list(document_types())
     mine = sent[accesses.operator[sent[:, 0]] == operator]
-    pairs, times = np.unique(mine, axis=0, return_counts=True)
-    for (access, peer), n in zip(pairs.tolist(), times.tolist(), strict=True):
+    for (access, peer, kind), n in _counted(mine):
         mailbox = _address(space, operator, int(accesses.mailbox[access]))
-        product = space.products[accesses.product[access]]
-        domain = _domain(space, peer)
-        yield Fact("submitted", mailbox, "", software=product, times=n)
-        yield Fact("sent", mailbox, domain, software=product, times=n)
+        domain, said = _domain(space, peer), (codes[kind], "", _product(space, access))
+        yield Fact("submitted", mailbox, "", *said, times=n)
+        yield Fact("sent", mailbox, domain, *said, times=n)
         if peer != operator:
             yield Fact("relayed", mailbox, domain, times=n)
     # Whose mailbox receives is not drawn: an operator counts what comes by where it comes from.
     to = sent[sent[:, 1] == operator]
-    origin = np.stack([accesses.operator[to[:, 0]], accesses.product[to[:, 0]]], axis=1)
-    pairs, times = np.unique(origin, axis=0, return_counts=True)
-    for (peer, product), n in zip(pairs.tolist(), times.tolist(), strict=True):
+    origin = np.stack([accesses.operator[to[:, 0]], accesses.product[to[:, 0]], to[:, 2]], axis=1)
+    for (peer, product, kind), n in _counted(origin):
         yield Fact(
-            "received", f"@{here}", _domain(space, peer),
-            software=space.products[product], times=n,
+            "received", f"@{here}", _domain(space, peer), codes[kind], "",
+            space.products[product], times=n,
         )  # fmt: skip
+
+
+def _counted(rows: NDArray[np.int64]) -> Iterator[tuple[list[int], int]]:
+    """Yield each row that there is, and how often."""
+    found, times = np.unique(rows, axis=0, return_counts=True)
+    yield from zip(found.tolist(), times.tolist(), strict=True)
+
+
+def _product(space: Space, access: int) -> str:
+    return space.products[space.accesses.product[access]]
 
 
 def _boxes(space: Space, operator: int) -> Iterator[Box]:

@@ -10,8 +10,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from email.message import Message as Fields
 from email.utils import format_datetime
 
+from sandbox.messages.facts import CODECDA, INS, NIL, facts_of_fields
 from sandbox.operators.journal import Journal
 from sandbox.operators.mail import About, Action, Addressed, Envelope, Outcome, Recipient
 from sandbox.operators.model import Actor, Channel
@@ -32,8 +34,6 @@ from sandbox.trust.dn import DN
 __all__ = ["PostError", "PostOffice"]
 
 LOG = logging.getLogger(__name__)
-
-_SAID = 200  # characters kept of a header for the indicators
 
 
 class PostError(Exception):
@@ -328,18 +328,13 @@ class PostOffice:
 
 
 def _about(header: Header) -> About:
-    """Return what the header says for the indicators: the first value of each, cut to size."""
-
-    def said(name: str) -> str:
-        value = next(iter(header.values(name)), "")
-        return "".join(each for each in value if each.isprintable())[:_SAID]
-
-    ins = said("X-MSS-INS").upper()
-    return About(
-        document=said("X-MSS-CODECDA"),
-        ins=ins if ins in {"O", "N"} else "",
-        software=said("X-MSS-NIL"),
-    )
+    """Return what the header says for the indicators; what cannot be believed counts as absent."""
+    fields = Fields()
+    for name in (CODECDA, INS, NIL):
+        for value in header.values(name):
+            fields[name] = value
+    facts = facts_of_fields(fields)
+    return About(document=",".join(facts.codes), ins=facts.ins, software=facts.nil)
 
 
 def _token() -> str:
