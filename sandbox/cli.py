@@ -118,6 +118,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
 
 # verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
 SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
+    ("controls", "year"): ("sandbox.controls.cli_year", "year"),
     ("scenario", "from-list"): ("sandbox.trust.cli_from_list", "from_list"),
     ("directory", "card"): ("sandbox.directory.cli_card", "card"),
     ("directory", "certificate"): ("sandbox.directory.cli_card", "certificate"),
