@@ -93,8 +93,9 @@ def size_of(scenario: Scenario) -> Size:
 @click.option("--seed", type=int, default=1, show_default=True, help="Graine. / Seed.")
 @click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
 def year(
-    scenario: str, every: tuple[float, ...], shares: tuple[float, ...], how: Literal["random", "rotating"], planted: int,
-    mended: float, stubborn: float, silent: float, seed: int, as_json: bool,
+    scenario: str, every: tuple[float, ...], shares: tuple[float, ...],
+    how: Literal["random", "rotating"], planted: int, mended: float, stubborn: float,
+    silent: float, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Une année de contrôles en temps virtuel. / A year of controls in virtual time.
 
