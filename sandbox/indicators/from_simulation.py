@@ -143,7 +143,7 @@ def _counted(rows: NDArray[np.int64]) -> Iterator[tuple[list[int], int]]:
 
 
 def _product(space: Space, access: int) -> str:
-    return space.products[space.accesses.product[access]]
+    return str(space.products[space.accesses.product[access]])
 
 
 def _boxes(space: Space, operator: int) -> Iterator[Box]:
