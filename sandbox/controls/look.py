@@ -111,13 +111,21 @@ class _Look:
     def view(self) -> View:
         authorities = load_bundle(Path(self.sheet["ca"]["bundle"]).read_bytes())
         revocation = Revocation(authorities, RevocationPolicy(cache_seconds=60.0))
+        # One loop for all questions: the client keeps its connections there.
+        with asyncio.Runner() as runner:
 
-        async def is_revoked(certificate: x509.Certificate) -> RevocationStatus:
-            return await revocation(certificate)
+            async def asked(certificate: x509.Certificate) -> RevocationStatus:
+                return await revocation(certificate)
 
-        def status(certificate: x509.Certificate) -> RevocationStatus:
-            return asyncio.run(is_revoked(certificate))
+            try:
+                return self._seen(authorities, lambda each: runner.run(asked(each)))
+            finally:
+                runner.run(revocation.close())
 
+    def _seen(
+        self, authorities: tuple[x509.Certificate, ...],
+        status: Callable[[x509.Certificate], RevocationStatus],
+    ) -> View:  # fmt: skip
         listed = self._list(authorities, status)
         names: dict[str, list[str]] = {}
         since: dict[str, float] = {}
