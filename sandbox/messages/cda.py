@@ -103,7 +103,8 @@ class CdaHeader:
         code, title: of the document.
         oid: root, with the extension after a caret where there is one.
         identity: of the patient, as far as it is given.
-        author: identifier of the first author.
+        author: identifier of the first author; organisation: of the structure that he writes for.
+        set_id: what all versions of the document share.
         version: number, 0 where it cannot be read.
         at: when it was written, as it stands.
         pdf: the body where it is a PDF; empty for a structured one.
@@ -115,6 +116,8 @@ class CdaHeader:
     oid: str
     identity: Identity
     author: str
+    organisation: str
+    set_id: str
     version: int
     at: str
     pdf: bytes = field(repr=False)
@@ -182,6 +185,8 @@ def read_cda(content: bytes, where: str = "CDA") -> CdaHeader:
         oid=first("h:id/@root") + (f"^{extension}" if extension else ""),
         identity=_identity(root),
         author=first("h:author/h:assignedAuthor/h:id/@extension"),
+        organisation=first("h:author/h:assignedAuthor/h:representedOrganization/h:id/@extension"),
+        set_id=f"{first('h:setId/@root')}^{first('h:setId/@extension')}",
         version=int(version) if version.isdecimal() and len(version) < 10 else 0,
         at=first("h:effectiveTime/@value"),
         pdf=_pdf(root, where),

@@ -5,6 +5,7 @@ Bytes out of plain values: equal values give equal bytes.
 
 from __future__ import annotations
 
+import mimetypes
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -87,8 +88,12 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", " ", bare).strip()[:80]
 
 
-def compose(letter: Letter) -> bytes:
+def compose(letter: Letter, attachments: Sequence[tuple[str, bytes]] = ()) -> bytes:
     """Return a message, ready for SMTP.
+
+    Args:
+        letter: what it says.
+        attachments: further files, name and content.
 
     Raises:
         ValueError: an address or a text that no header can have.
@@ -118,6 +123,10 @@ def compose(letter: Letter) -> bytes:
             message.add_attachment(
                 pdf, maintype="application", subtype="pdf", filename=copy_name(document)
             )
+    for name, content in attachments:
+        main, _, sub = (mimetypes.guess_type(name)[0] or "application/octet-stream").partition("/")
+        message.add_attachment(content, maintype=main, subtype=sub, filename=name)
+    if message.is_multipart():
         message.set_boundary(letter.boundary)
     return message.as_bytes()
 
