@@ -44,7 +44,7 @@ SERVICES: dict[str, Words] = {
     "dns": Words("DNS", "DNS"),
 }
 _MEMBERS: dict[str, tuple[str, ...]] = {
-    "mail": ("operator", "protocol", "command", "client", "mailbox", "nth", "per", "probability",
+    "mail": ("operator", "design", "endpoint", "protocol", "command", "client", "mailbox", "nth", "per", "probability",
              "seconds", "code"),
     "psc": ("point", "client_id", "nth", "per", "probability", "seconds"),
     "sms": ("operator", "probability"),

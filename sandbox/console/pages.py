@@ -197,6 +197,7 @@ class Pages:
             "known": known(),
             "numbers": NUMBERS,
             "operators": [each["name"] for each in watch.space.sheet["operators"]],
+            "designs": list(watch.space.sheet["operators"][0]["designs"]),
         }
 
     async def api(self, request: Request) -> tuple[str, dict[str, Any]]:

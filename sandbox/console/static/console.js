@@ -134,7 +134,7 @@
         width: this.place.clientWidth, height: 190, cursor: { y: false }, legend: { live: false },
         scales: { y: { range: (plot, low, high) => [0, Math.max(high || 0, 1) * 1.1] } },
         axes: [{ ...axis, values: [[60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] }, { ...axis, size: 58 }],
-        series: [{}, ...names.map((name, number) => ({ label: name, stroke: colour(number), width: 2, points: { show: false }, spanGaps: true }))],
+        series: [{}, ...names.map((name, number) => ({ label: name, stroke: colour(number), width: 2, points: { show: this.key === "latency", size: 5 }, spanGaps: true }))],
       }, data, this.place);
     }
   }
