@@ -44,8 +44,8 @@ SERVICES: dict[str, Words] = {
     "dns": Words("DNS", "DNS"),
 }
 _MEMBERS: dict[str, tuple[str, ...]] = {
-    "mail": ("operator", "design", "endpoint", "protocol", "command", "client", "mailbox", "nth", "per", "probability",
-             "seconds", "code"),
+    "mail": ("operator", "design", "endpoint", "protocol", "command", "client", "mailbox",
+             "nth", "per", "probability", "seconds", "code"),
     "psc": ("point", "client_id", "nth", "per", "probability", "seconds"),
     "sms": ("operator", "probability"),
     "pki": ("seconds",),

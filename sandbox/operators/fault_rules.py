@@ -1,8 +1,8 @@
 """Which mail fault strikes when.
 
-A rule says which fault, for which operator, design, protocol, command, client or mailbox, and when: the
-`nth` time that it fits, or a seeded probability. The same seed and the same commands give the same
-misbehaviours.
+A rule says which fault, for which operator, design, protocol, command, client or mailbox, and when:
+the `nth` time that it fits, or a seeded probability. The same seed and the same commands give the
+same misbehaviours.
 """
 
 from __future__ import annotations
