@@ -339,10 +339,11 @@ class _Pair:
         return replace(window, speed=window.seconds * load * servers / self.busy(window))
 
     def busy(self, window: Window) -> float:
-        """Return the seconds that servers work for the sessions of some minutes."""
+        """Return the seconds that servers, and who shares their cores, work for some minutes."""
         key = window.seconds
         if key not in self._busy:
-            self._busy[key] = self._predicted(self.schedule(replace(window, speed=1.0))).servers
+            run = self._predicted(self.schedule(replace(window, speed=1.0)))
+            self._busy[key] = run.servers + (run.clients if self.calibration.shared else 0.0)
         return self._busy[key]
 
     def _predicted(self, schedule: Schedule) -> Run:
@@ -402,8 +403,9 @@ class Pairing:
         ]
         return (*found, *(
             Figure(self.design, f"peak_connections {name}", float(said.connections[name]),
-                   float(seen.connections.get(name, 0)))
+                   float(seen.connections[name]))
             for name in said.connections
+            if name in seen.connections
         ))  # fmt: skip
 
 
