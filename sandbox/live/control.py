@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.live.citizens import Citizens
 from sandbox.live.faults import KNOWN, SpaceFaults
 from sandbox.psc.control import explained, read_object
 from sandbox.psc.control_access import ControlAccess
@@ -26,6 +27,7 @@ class Controlled(Protocol):
     """What of a space the API drives; see `LiveSpace`."""
 
     faults: SpaceFaults
+    citizens: Citizens
 
     def add_account(self, address: str) -> dict[str, Any]:
         """Open a mailbox for one more person."""
@@ -74,11 +76,38 @@ def control_application(space: Controlled, secret: str) -> Starlette:
             {"messages": await asyncio.to_thread(space.fill_mailbox, address, count)}
         )
 
+    async def citizens(request: Request) -> Response:
+        if request.method == "POST":
+            number = (await read_object(request)).get("patient")
+            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+                raise UserError("entier attendu", "an integer is expected", where="patient")
+            return JSONResponse(await asyncio.to_thread(space.citizens.open, number), 201)
+        return JSONResponse({"citizens": await asyncio.to_thread(space.citizens.profiles)})
+
+    async def citizen(request: Request) -> Response:
+        await asyncio.to_thread(space.citizens.close, request.path_params["matricule"])
+        return JSONResponse({"closed": request.path_params["matricule"]})
+
+    async def conversation(request: Request) -> Response:
+        matricule = request.path_params["matricule"]
+        if request.method == "GET":
+            found = await asyncio.to_thread(space.citizens.messages, matricule)
+            return JSONResponse({"messages": found})
+        data = await read_object(request)
+        to, text = data.get("to"), data.get("text")
+        if not isinstance(to, str) or not isinstance(text, str):
+            raise UserError("texte attendu", "text is expected", where="to, text")
+        sent = await asyncio.to_thread(space.citizens.answer, matricule, to, text)
+        return JSONResponse({"message_id": sent}, 201)
+
     access = ControlAccess(secret, "mssante-sandbox")
     table = (
         ("/faults", faults, ["GET", "POST", "PUT", "DELETE"]),
         ("/mailboxes", mailboxes, ["POST"]),
         ("/mailboxes/{address}/messages", messages, ["POST", "DELETE"]),
+        ("/citizens", citizens, ["GET", "POST"]),
+        ("/citizens/{matricule}", citizen, ["DELETE"]),
+        ("/citizens/{matricule}/messages", conversation, ["GET", "POST"]),
     )
     return Starlette(
         routes=[

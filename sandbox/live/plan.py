@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.operators.model import SaslName
 from sandbox.space.capacity import RELAY as MX
 from sandbox.space.capacity import CapacityPart, of_operator
@@ -28,11 +29,12 @@ from sandbox.trust.design_zone import (
     zone_of_designs,
 )
 from sandbox.trust.identity import Organisation, luhn_key
-from sandbox.trust.zone import Host, ZoneSpec
+from sandbox.trust.zone import Host, MailDomain, ZoneSpec
 
 __all__ = [
     "OFFSET",
     "CertificatePlan",
+    "CitizensPlan",
     "OperatorPlan",
     "ServicePlan",
     "SpacePlan",
@@ -124,6 +126,23 @@ class OperatorPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CitizensPlan:
+    """The operator of Mon espace santé: a relay, and no endpoint of a design.
+
+    Attributes:
+        label: under the suffix.
+        domain: citizens' mail domain.
+        organisation: the legal person of its certificate.
+        relay: where its mail is taken (MX).
+    """
+
+    label: str
+    domain: str
+    organisation: Organisation
+    relay: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpacePlan:
     """A live space.
 
@@ -135,6 +154,7 @@ class SpacePlan:
         designs: side by side, the one with the plain names first.
         policy: how one logs in at all of them.
         operators: the largest of the scenario first.
+        citizens: the operator of Mon espace santé.
         files, ocsp: PKI (HTTP).
         domains: the list of authorised domains (HTTPS).
         dns: name server.
@@ -150,6 +170,7 @@ class SpacePlan:
     designs: tuple[Design, ...]
     policy: LoginPolicy
     operators: tuple[OperatorPlan, ...]
+    citizens: CitizensPlan
     files: ServicePlan
     ocsp: ServicePlan
     domains: ServicePlan
@@ -184,7 +205,12 @@ class SpacePlan:
                 others.append(Host(each.host, (each.address,)))
             address = (operator.autoconfig.address,)
             others += [Host(name, address) for name in operator.autoconfig_names]
-        return replace(zone, hosts=(*zone.hosts, *others))
+        relay = self.citizens.relay
+        others.append(Host(relay.host, (relay.address,)))
+        mail = MailDomain(
+            name=self.citizens.domain, relays=((10, relay.host),), texts=("v=spf1 mx -all",)
+        )
+        return replace(zone, hosts=(*zone.hosts, *others), domains=(*zone.domains, mail))
 
 
 def _autoconfig_names(discovery: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -274,6 +300,24 @@ def _operator(
     )
 
 
+def _citizens(suffix: str, offset: int, block: int, number: int) -> CitizensPlan:
+    domain = f"{PATIENT_LABEL}.{suffix}"
+    relay = Place(
+        operator=PATIENT_LABEL,
+        design="",
+        endpoint=_RELAY,
+        host=f"mx.{domain}",
+        address=f"127.{block}.0.8",
+        port=_RELAY.port + offset,
+    )
+    return CitizensPlan(
+        label=PATIENT_LABEL,
+        domain=domain,
+        organisation=_organisation("mon espace sante", number),
+        relay=relay,
+    )
+
+
 def _designs(scenario: Scenario, names: Sequence[str]) -> tuple[Design, ...]:
     wanted: dict[str, None] = {}
     for name in names or scenario.compare:
@@ -330,6 +374,12 @@ def plan_space(
     sizes = operator_sizes(scenario)
     largest = sorted(range(len(labels)), key=lambda each: -sizes[each])[:operators]
     for each in largest:
+        if labels[each] == PATIENT_LABEL:
+            raise UserError(
+                "nom réservé à Mon espace santé",
+                "a name kept for Mon espace santé",
+                where=f"operators.names: {labels[each]!r}",
+            )
         if not _LABEL.fullmatch(labels[each]):
             raise UserError(
                 "impossible comme nom DNS ; minuscules, chiffres et tirets",
@@ -364,6 +414,7 @@ def plan_space(
             )
             for number, each in enumerate(largest)
         ),
+        citizens=_citizens(suffix, port_offset, block, MOST_OPERATORS),
         files=service("igc", 1, 80),
         ocsp=service("ocsp", 2, 80),
         domains=service("espacedeconfiance", 3, 443),
