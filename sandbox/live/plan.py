@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sandbox.live.joining import Joining
 from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.operators.model import SaslName
 from sandbox.space.capacity import RELAY as MX
@@ -35,6 +36,7 @@ __all__ = [
     "OFFSET",
     "CertificatePlan",
     "CitizensPlan",
+    "JoinedPlan",
     "OperatorPlan",
     "ServicePlan",
     "SpacePlan",
@@ -45,6 +47,7 @@ OFFSET = 10_000
 MOST_OPERATORS = 200  # of a live space, all in one process
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _AUTOCONFIG, _ACCOUNTS, _CIBA = RELAY + 1, RELAY + 2, RELAY + 3
+_SERVICES = ("igc", "ocsp", "espacedeconfiance", "ns", "annuaire", "psc", "commande", "patient")
 # Where mail from other operators comes in (API MSS-IO): of no design, the same under all.
 _RELAY = Endpoint(
     name="relay",
@@ -143,6 +146,27 @@ class CitizensPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedPlan:
+    """An operator that is not ours.
+
+    Attributes:
+        label: under the suffix.
+        domain: its mail domain.
+        organisation: the legal person of its certificates.
+        relay: where it has to take mail (MX).
+        mail: name that its clients use, at the same address; the ports are its own affair.
+        mailboxes: in the directory, what is left of the `@`.
+    """
+
+    label: str
+    domain: str
+    organisation: Organisation
+    relay: ServicePlan
+    mail: str
+    mailboxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpacePlan:
     """A live space.
 
@@ -155,6 +179,7 @@ class SpacePlan:
         policy: how one logs in at all of them.
         operators: the largest of the scenario first.
         citizens: the operator of Mon espace santé.
+        joined: operators that are not ours.
         files, ocsp: PKI (HTTP).
         domains: the list of authorised domains (HTTPS).
         dns: name server.
@@ -171,6 +196,7 @@ class SpacePlan:
     policy: LoginPolicy
     operators: tuple[OperatorPlan, ...]
     citizens: CitizensPlan
+    joined: tuple[JoinedPlan, ...]
     files: ServicePlan
     ocsp: ServicePlan
     domains: ServicePlan
@@ -207,10 +233,16 @@ class SpacePlan:
             others += [Host(name, address) for name in operator.autoconfig_names]
         relay = self.citizens.relay
         others.append(Host(relay.host, (relay.address,)))
-        mail = MailDomain(
-            name=self.citizens.domain, relays=((10, relay.host),), texts=("v=spf1 mx -all",)
-        )
-        return replace(zone, hosts=(*zone.hosts, *others), domains=(*zone.domains, mail))
+        taking = [(self.citizens.domain, relay.host)]
+        for joined in self.joined:
+            host = joined.relay.host
+            others += [Host(name, (joined.relay.address,)) for name in (host, joined.mail)]
+            taking.append((joined.domain, host))
+        domains = [
+            MailDomain(name=domain, relays=((10, host),), texts=("v=spf1 mx -all",))
+            for domain, host in taking
+        ]
+        return replace(zone, hosts=(*zone.hosts, *others), domains=(*zone.domains, *domains))
 
 
 def _autoconfig_names(discovery: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -300,7 +332,7 @@ def _operator(
     )
 
 
-def _citizens(suffix: str, offset: int, block: int, number: int) -> CitizensPlan:
+def _citizens(suffix: str, offset: int, block: int) -> CitizensPlan:
     domain = f"{PATIENT_LABEL}.{suffix}"
     relay = Place(
         operator=PATIENT_LABEL,
@@ -313,8 +345,29 @@ def _citizens(suffix: str, offset: int, block: int, number: int) -> CitizensPlan
     return CitizensPlan(
         label=PATIENT_LABEL,
         domain=domain,
-        organisation=_organisation("mon espace sante", number),
+        organisation=_organisation("mon espace sante", 9_999),
         relay=relay,
+    )
+
+
+def _joined(
+    joining: Joining, number: int, taken: Sequence[str], suffix: str, offset: int, block: int
+) -> JoinedPlan:
+    domain = f"{joining.name}.{suffix}"
+    if joining.name in taken:
+        raise UserError(
+            "nom déjà pris dans l'espace ; en prendre un autre",
+            "this name is taken in the space; take another",
+            where=f"join {joining.name}",
+        )
+    address = operator_address(number, RELAY, block=block)
+    return JoinedPlan(
+        label=joining.name,
+        domain=domain,
+        organisation=_organisation(joining.name, number),
+        relay=ServicePlan(host=f"mx.{domain}", address=address, port=_RELAY.port + offset),
+        mail=f"mail.{domain}",
+        mailboxes=joining.mailboxes,
     )
 
 
@@ -334,6 +387,7 @@ def plan_space(
     *,
     login_policy: str | None = None,
     operators: int = 3,
+    joining: Sequence[Joining] = (),
     suffix: str = SUFFIX,
     port_offset: int = OFFSET,
     block: int = 1,
@@ -346,6 +400,7 @@ def plan_space(
             the plain names.
         login_policy: how one logs in there, the scenario's by default.
         operators: how many, the largest first.
+        joining: operators that are not ours.
         suffix: the zone.
         port_offset: added to every standard port, 0 to 45000.
         block: second part of all addresses, 1 to 254.
@@ -395,7 +450,17 @@ def plan_space(
             host=f"{host}.{suffix}", address=f"127.{block}.0.{last}", port=port + port_offset
         )
 
+    ours = [labels[each] for each in largest]
+    names = [each.name for each in joining]
+    joined = tuple(
+        _joined(
+            each, operators + number, [*ours, *_SERVICES, PATIENT_LABEL, *names[:number]], suffix,
+            port_offset, block,
+        )
+        for number, each in enumerate(joining)
+    )  # fmt: skip
     return SpacePlan(
+        joined=joined,
         scenario=scenario.name,
         suffix=suffix,
         port_offset=port_offset,
@@ -414,7 +479,7 @@ def plan_space(
             )
             for number, each in enumerate(largest)
         ),
-        citizens=_citizens(suffix, port_offset, block, MOST_OPERATORS),
+        citizens=_citizens(suffix, port_offset, block),
         files=service("igc", 1, 80),
         ocsp=service("ocsp", 2, 80),
         domains=service("espacedeconfiance", 3, 443),

@@ -17,7 +17,7 @@ from sandbox.psc.certificates import psc_files, registered
 from sandbox.psc.ciba import AuthRequest, Decision
 from sandbox.psc.client_certificates import CertificateJudge, ClientCertificates
 from sandbox.psc.clock import Clock
-from sandbox.psc.control import control_routes
+from sandbox.psc.control import control_routes, direct_decisions
 from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.notifications import Sender
 from sandbox.psc.provider import Provider, ProviderOptions
@@ -219,7 +219,10 @@ class ProviderServer:
                 store=store,
                 clock=self._clock,
             )
-            app, direct = application(provider, control_routes(provider)), direct_of(provider)
+            app, direct = (
+                application(provider, control_routes(provider)),
+                direct_of(provider) | direct_decisions(provider),
+            )
             ciphers = FAPI_CIPHERS if self._settings.fapi else CIPHERS
             judge = CertificateJudge(load_bundle(files.ca.read_bytes()), self._revocation)
             for way in (main, mutual, wallet):

@@ -135,6 +135,13 @@ class Direct:
     serves: Callable[[bytes], bool]
     answer: Callable[[Call], Answer | None]
 
+    def __or__(self, other: Direct) -> Direct:
+        """Return what serves both, this first."""
+        return Direct(
+            lambda url: self.serves(url) or other.serves(url),
+            lambda call: (self if self.serves(call.url) else other).answer(call),
+        )
+
 
 @dataclass(kw_only=True)
 class HttpServer:
