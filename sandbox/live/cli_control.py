@@ -18,7 +18,7 @@ from sandbox.space.errors import UserError
 __all__ = ["ask", "fault", "folder_option", "json_option", "mailbox"]
 
 Tree = dict[str, Any]
-_SECONDS = 120.0  # a mailbox of many messages takes its time
+_SECONDS = 600.0  # a mailbox of many messages, or a domain with its mailboxes, takes its time
 
 folder_option = click.option(
     "--dir",
@@ -190,3 +190,26 @@ def empty_(address: str, folder: Path) -> None:
     """Vider tous les dossiers d'ADDRESS. / Remove all messages of ADDRESS."""
     said = ask(folder, "DELETE", _messages(address))
     click.echo(f"{said['removed']} messages enlevés / removed")
+
+
+@mailbox.command("close")
+@click.argument("address")
+@folder_option
+def close_(address: str, folder: Path) -> None:
+    """Fermer ADDRESS ; ce qu'elle contient disparaît. / Close ADDRESS; what it holds goes."""
+    ask(folder, "DELETE", f"/mailboxes/{quote(address, safe='@')}")
+    click.echo(f"{address} fermée / closed")
+
+
+@mailbox.command("holders")
+@click.argument("address")
+@click.argument("identity", nargs=-1, required=True)
+@folder_option
+def holders_(address: str, identity: tuple[str, ...], folder: Path) -> None:
+    """Nommer les titulaires d'une BAL ORG. / Name the holders of an ORG mailbox.
+
+    IDENTITY : identifiant national (8 + RPPS). / National identifier (8 + RPPS).
+    """
+    path = f"/mailboxes/{quote(address, safe='@')}/holders"
+    said = ask(folder, "PUT", path, {"holders": list(identity)})
+    click.echo(f"{address}: {', '.join(said['holders'])}")

@@ -242,7 +242,7 @@ class CitizensOperator:
             body="7BIT" if content.isascii() else "8BITMIME",
         )  # fmt: skip
         queue_id = await self._store.accept(
-            envelope, content, local=[], remote=list(envelope.recipients)
+            envelope, content, local=[], remote=list(envelope.recipients), submitted=True
         )
         message_id = facts_of_fields(header_fields(content)).message_id
         self.journal.note(
