@@ -21,6 +21,7 @@ from sandbox.indicators.cli_indicators import indicators
 from sandbox.indicators.month import Month
 from sandbox.live.mailer import choose, open_imap
 from sandbox.live.space import LiveSpace, live
+from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.trust import DomainLedger
 from sandbox.trust.resolver import DnsFault
 from tests.live.test_space import account, deliver, quiet, wait_for
@@ -174,6 +175,8 @@ def test_indicators_equal_a_recount_of_the_mailboxes(space: LiveSpace) -> None:
     for file in tree["operators"]:
         received = sum(r["count"] for r in file["messages"] if r["event"] == "received")
         assert received == counted[file["operator"]]
+        if file["operator"] == PATIENT_LABEL:
+            continue  # citizens write to nobody first, and have no mail software
         submitted = sum(r["count"] for r in file["messages"] if r["event"] == "submitted")
         assert submitted >= 12
         assert any(not row["cause"] and row["count"] for row in file["logins"])
