@@ -63,7 +63,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "check": (
         "sandbox.conformance.cli_check",
         "check",
-        "Juger un opérateur. / Judge an operator.",
+        "Juger un opérateur ou un logiciel. / Judge an operator or software.",
     ),
     "compare": (
         "sandbox.analysis.cli_compare",
