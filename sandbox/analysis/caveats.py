@@ -18,14 +18,19 @@ from sandbox.analysis.wording import (
 
 __all__ = ["UNCERTAIN", "basis_text", "cost_text", "provisional", "ranking_text"]
 
+# What the engine reads: whatever is not money, what fails, a plan or a level of service.
+OF_THE_ENGINE = (
+    "populations.*", "products.*", "software.*", "methods.*", "policies.*", "login_policy",
+    "network.*", "processor.*", "resources.*", "backends.*", "traffic.*", "mailboxes.*", "relay.*",
+    "operators.*",
+)  # fmt: skip
 # What each result rests on: inputs by key, to say how much of it nobody measured or published.
 RESTS_ON: dict[str, tuple[str, ...]] = {
     "access": ("products.*", "populations.*.method_*", "populations.*.software_*"),
     "port_blocked": ("populations.*.port_blocked",),
-    "failure_share": ("methods.*", "policies.*", "resources.*"),
-    "user_wait": ("methods.*", "policies.*"),
-    "machine_latency": ("network.*", "processor.*", "resources.*", "backends.*",
-                        "populations.*.rtt"),
+    "failure_share": OF_THE_ENGINE,
+    "person_wait": OF_THE_ENGINE,
+    "machine_latency": OF_THE_ENGINE,
     "limits": ("resources.*", "service.*", "processor.*", "backends.psc.*"),
     "costs": ("costs.*",),
 }  # fmt: skip
@@ -92,7 +97,7 @@ def basis_text(summary: Summary) -> Text:
     access = RESTS_ON["access"] + (RESTS_ON["port_blocked"] if ports else ())
     results = [
         (Text("qui peut se connecter", "who can connect"), access),
-        (Text("les attentes", "waits"), RESTS_ON["user_wait"]),
+        (Text("les attentes", "waits"), RESTS_ON["person_wait"]),
         (Text("la marge de charge", "headroom"), RESTS_ON["limits"]),
         (Text("les coûts", "costs"), RESTS_ON["costs"]),
     ]
