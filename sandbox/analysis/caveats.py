@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fnmatch import fnmatch
 
+from sandbox.analysis.decision_words import factor_name
+from sandbox.analysis.grid import Link, input_anchor
 from sandbox.analysis.standing import VIEWS, Summary, capital, quoted
 from sandbox.analysis.wording import (
     Text,
@@ -16,7 +18,9 @@ from sandbox.analysis.wording import (
     say,
 )
 
-__all__ = ["UNCERTAIN", "basis_text", "cost_text", "provisional", "ranking_text"]
+__all__ = [
+    "UNCERTAIN", "basis_text", "cost_text", "provisional", "ranking_text", "rests_on",
+]  # fmt: skip
 
 # What the engine reads: whatever is not money, what fails, a plan or a level of service.
 OF_THE_ENGINE = (
@@ -33,6 +37,8 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
     "machine_latency": OF_THE_ENGINE,
     "limits": ("resources.*", "service.*", "processor.*", "backends.psc.*"),
     "costs": ("costs.*",),
+    "incidents": ("incidents.*", "resources.*", "populations.*"),
+    "migration": ("migration.*", "costs.*", "products.*"),
 }  # fmt: skip
 UNCERTAIN = ("placeholder", "expert guess")
 
@@ -86,6 +92,31 @@ def provisional(summary: Summary, result: str) -> int:
         and any(fnmatch(row["key"], pattern) for pattern in RESTS_ON[result])
         for row in summary["assumptions"]
     )
+
+
+def rests_on(summary: Summary, result: str, criterion: str = "") -> list[Link]:
+    """Return what a result (a key of RESTS_ON) rests on, as links to the table of assumptions.
+
+    First what moves the gap between the first two designs on a criterion, where a decision was
+    taken; then every group of inputs, with how many of them nobody measured or published.
+    """
+    found, decision = [], summary["decision"]
+    if decision is not None and criterion:
+        members = {row["key"]: row["inputs"][0]["key"] for row in decision["inputs"]}
+        for row in decision["drives"][criterion]:
+            key = row["key"]
+            found.append(Link(factor_name(key), input_anchor(members[key])))
+    groups: dict[str, list[bool]] = {}
+    for row in summary["assumptions"]:
+        if any(fnmatch(row["key"], pattern) for pattern in RESTS_ON[result]):
+            group = groups.setdefault(row["key"].split(".")[0], [])
+            group.append(row["knowledge"] in UNCERTAIN)
+    for name, weak in groups.items():
+        text = say("{g} ({k} sur {n} sans mesure)", "{g} ({k} of {n} unmeasured)",
+                   g=f"{name}.*" if len(weak) > 1 else name, k=count(sum(weak)),
+                   n=count(len(weak)))  # fmt: skip
+        found.append(Link(text, input_anchor(f"{name}.*")))
+    return found
 
 
 def basis_text(summary: Summary) -> Text:

@@ -10,13 +10,14 @@ from sandbox.analysis.decision_words import (
     amount,
     candidate_name,
     decision_lines,
+    factor_anchor,
     factor_name,
     gap_text,
     measure_text,
     points,
     rule_text,
 )
-from sandbox.analysis.grid import Cell, Table, head, words
+from sandbox.analysis.grid import Cell, Table, head, input_anchor, words
 from sandbox.analysis.report_page import page_of, write_page
 from sandbox.analysis.sections import ReportPicture, ReportSection
 from sandbox.analysis.tables_inputs import decimal_plain
@@ -47,6 +48,7 @@ WORDS = {
     "contents": Text("Sommaire", "Contents"),
     "numbers": Text("Les nombres :", "The numbers:"),
     "filter": Text("Filtrer :", "Filter:"),
+    "rests": Text("Repose sur :", "Rests on:"),
     "made": Text("Écrit par mss-sandbox decide : chaque phrase et chaque figure viennent des "
                  "nombres de decision.json.",
                  "Written by mss-sandbox decide: every sentence and figure comes from the numbers "
@@ -157,7 +159,8 @@ def _driver_table(decision: Decision) -> Table:
         widest = max(gains, key=gains.__getitem__)
         own = each.by_criterion[widest].clear
         rows.append([
-            Cell(factor_name(key), "head", note=key if factor_name(key).en != key else ""),
+            Cell(factor_name(key), "head", link=f"#{factor_anchor(each.factor)}",
+                 note=key if factor_name(key).en != key else ""),
             words(KNOWLEDGE[each.factor.members[0].knowledge]),
             Cell(_index(each, "first"), order=each.index.first if each.index else None),
             Cell(_index(each, "total"), order=each.index.total if each.index else None),
@@ -215,7 +218,8 @@ def _law(factor: Factor, place: int) -> Text:
 
 def _range_table(decision: Decision) -> Table:
     rows = [
-        [Cell(same(member.key), "head"), words(_law(factor, place)), words(unit(member.unit)),
+        [Cell(same(member.key), "head", anchors=[input_anchor(member.key)]),
+         words(_law(factor, place)), words(unit(member.unit)),
          Cell(KNOWLEDGE[member.knowledge], "words", tag=member.knowledge.replace(" ", "-")),
          words(same(factor.key) if len(factor.keys) > 1 else NOTHING)]
         for factor in decision.evaluation.factors

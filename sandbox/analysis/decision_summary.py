@@ -132,6 +132,8 @@ def summarise_decision(decision: Decision) -> dict[str, Any]:
         "designs": _designs(decision),
         "by_login_policy": decision.by_policy,
         "inputs": [_input(driver) for driver in decision.drivers],
+        "drives": {name: [{"key": d.factor.key, "share": _plain(d.explains[name])}
+                          for d in decision.driving(name)] for name in CRITERIA},
         "other_inputs": {"first": _plain(decision.others.first),
                          "total": _plain(decision.others.total),
                          "ci95": _ends(decision.others.total, decision.others.total_half)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sandbox.analysis.grid import Link, input_anchor
 from sandbox.analysis.report_page import Line
 from sandbox.analysis.wording import (
     HARD,
@@ -22,6 +23,7 @@ from sandbox.analysis.wording import (
     unit,
 )
 from sandbox.decision.criteria import CRITERIA
+from sandbox.decision.factors import Factor
 from sandbox.decision.observations import Measure
 from sandbox.decision.rules import WEIGHT, Condition, Rule
 from sandbox.decision.study import Decision, Driver
@@ -29,7 +31,8 @@ from sandbox.space.tables import inputs
 
 __all__ = [
     "CRITERION_NAMES", "amount", "candidate_name", "condition_text", "decision_lines",
-    "factor_name", "gap_text", "measure_text", "points", "rule_text",
+    "factor_anchor", "factor_link", "factor_name", "gap_text", "measure_text", "points",
+    "rule_text",
 ]  # fmt: skip
 
 CRITERION_NAMES: dict[str, Text] = {
@@ -179,6 +182,16 @@ def factor_name(key: str) -> Text:
     return same(key)
 
 
+def factor_anchor(factor: Factor) -> str:
+    """Return the id of the row of a factor's first input."""
+    return input_anchor(factor.members[0].key)
+
+
+def factor_link(factor: Factor) -> Link:
+    """Return a link from what rests on a factor to its first input."""
+    return Link(factor_name(factor.key), factor_anchor(factor))
+
+
 def condition_text(each: Condition) -> Text:
     """Return one condition of the map as a sentence part."""
     if each.category:
@@ -323,18 +336,28 @@ def _by_design(decision: Decision, criterion: str) -> Text:
 
 
 def _driver(decision: Decision, criterion: str) -> Text:
-    """Name the input that knowing is worth most on a criterion."""
-    gains = [(d.by_criterion[criterion].clear, d.factor.key) for d in decision.drivers]
-    gain, key = max(gains)
-    if gain <= 0:
-        return Text("Aucune entrée, seule, n'y change le meilleur.",
-                    "No input alone changes the best here.")  # fmt: skip
-    return say("Y décide d'abord : {k}.", "Decides here first: {k}.", k=factor_name(key))
+    """Name the input that moves the gap between the first two most on a criterion."""
+    found = decision.driving(criterion, 1)
+    if not found:
+        return Text("Aucune entrée, seule, n'y déplace l'écart entre les deux premiers.",
+                    "No input alone moves the gap between the first two here.")  # fmt: skip
+    return say("L'écart entre les deux premiers y vient d'abord de : {k} ({s} de sa variance).",
+               "The gap between the first two comes first from: {k} ({s} of its variance).",
+               k=factor_name(found[0].factor.key),
+               s=percent(found[0].explains[criterion]))  # fmt: skip
 
 
-def _criterion_line(decision: Decision, criterion: str) -> Text:
-    return say("En moyenne des tirages : {x}. {d}", "Mean over draws: {x}. {d}",
+def _criterion_line(decision: Decision, topic: Text, criterion: str) -> Line:
+    text = say("En moyenne des tirages : {x}. {d}", "Mean over draws: {x}. {d}",
                x=_by_design(decision, criterion), d=_driver(decision, criterion))  # fmt: skip
+    return Line(topic, text, [factor_link(d.factor) for d in decision.driving(criterion)])
+
+
+def _first(decision: Decision) -> list[Link]:
+    """Return links to what is worth most to know, or else moves the choice most."""
+    by_index = sorted(decision.drivers, key=lambda d: -_total(d))
+    chosen = [d for d in decision.drivers[:MOST] if d.gain.clear > 0] or by_index[:MOST]
+    return [factor_link(d.factor) for d in chosen]
 
 
 def _drivers(decision: Decision) -> Text:
@@ -374,17 +397,19 @@ def _scope(decision: Decision) -> Text:
 
 def decision_lines(decision: Decision) -> Sequence[Line]:
     """Return the first screen."""
+    first = _first(decision)
     return [
-        Line(Text("Que choisir ?", "What to choose?"), _recommended(decision)),
-        Line(Text("Quelle chance d'avoir raison ?", "How likely is that right?"), _sure(decision)),
+        Line(Text("Que choisir ?", "What to choose?"), _recommended(decision), first),
+        Line(Text("Quelle chance d'avoir raison ?", "How likely is that right?"), _sure(decision),
+             first),
         Line(Text("Qu'est-ce qui changerait la réponse ?", "What would change the answer?"),
-             _changes(decision)),
-        Line(Text("Que mesurer ensuite ?", "What to measure next?"), _next(decision)),
-        Line(Text("Qui ne peut pas se connecter ?", "Who cannot connect?"),
-             _criterion_line(decision, "cannot_connect")),
-        Line(Text("Combien cela coûte-t-il ?", "What does it cost?"),
-             _criterion_line(decision, "yearly_cost")),
+             _changes(decision), first),
+        Line(Text("Que mesurer ensuite ?", "What to measure next?"), _next(decision), first),
+        _criterion_line(decision, Text("Qui ne peut pas se connecter ?", "Who cannot connect?"),
+                        "cannot_connect"),
+        _criterion_line(decision, Text("Combien cela coûte-t-il ?", "What does it cost?"),
+                        "yearly_cost"),
         Line(Text("D'où vient l'incertitude ?", "Where does uncertainty come from?"),
-             _drivers(decision)),
+             _drivers(decision), first),
         Line(Text("Portée", "Scope"), _scope(decision)),
     ]  # fmt: skip

@@ -30,6 +30,7 @@ WORDS = {
     "contents": Text("Sommaire", "Contents"),
     "numbers": Text("Les nombres :", "The numbers:"),
     "filter": Text("Filtrer :", "Filter:"),
+    "rests": Text("Repose sur :", "Rests on:"),
     "made": Text("Rapport écrit par mss-sandbox : chaque phrase et chaque figure viennent des "
                  "nombres de summary.json et de observations/.",
                  "Written by mss-sandbox: every sentence and figure comes from the numbers of "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox.analysis import tables, tables_costs, tables_inputs, tables_load
-from sandbox.analysis.grid import Table, head, words
+from sandbox.analysis.caveats import rests_on
+from sandbox.analysis.grid import Link, Table, head, words
 from sandbox.analysis.wording import (
     MEASURES,
     Text,
@@ -45,6 +46,7 @@ class ReportSection:
         paragraphs: before the figures.
         code: a command to show, or empty.
         folded: whether the tables start closed.
+        rests: what its numbers rest on.
     """
 
     anchor: str
@@ -54,6 +56,7 @@ class ReportSection:
     tables: Sequence[Table] = ()
     code: str = ""
     folded: bool = False
+    rests: Sequence[Link] = ()
 
 
 def command(comparison: Comparison) -> str:
@@ -68,6 +71,15 @@ def command(comparison: Comparison) -> str:
     parts += ["--replications", str(options.replications or "auto")]
     parts += ["--seed", str(options.seed), "--scale", f"{options.scale:g}"]
     return shlex.join(parts)
+
+
+# What the numbers of each section rest on (keys of caveats.RESTS_ON).
+RESTS = {
+    "results": "person_wait", "access": "access", "costs": "costs", "latency": "person_wait",
+    "phases": "person_wait", "headroom": "limits", "incidents": "incidents", "load": "limits",
+    "connections": "limits", "failures": "failure_share", "sweep": "person_wait",
+    "migration": "migration", "pairs": "person_wait",
+}  # fmt: skip
 
 
 def _picture(name: str, caption: Text) -> ReportPicture:
@@ -325,4 +337,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportS
               "The same command, version and seed give the same numbers again."), *METHOD_NOTES],
         code=command(comparison),
     ))  # fmt: skip
-    return found
+    return [
+        replace(each, rests=rests_on(summary, RESTS[each.anchor])) if each.anchor in RESTS else each
+        for each in found
+    ]

@@ -28,7 +28,7 @@ from sandbox.decision.emulator import Emulator, fit_emulator
 from sandbox.decision.evaluation import Evaluation
 from sandbox.decision.factors import Factor, columns_of
 from sandbox.decision.indices import KEPT, OTHERS, Index, screen, sobol
-from sandbox.decision.information import Gain, basis, evppi, perfect_information
+from sandbox.decision.information import Gain, basis, evppi, explained, perfect_information
 from sandbox.decision.observations import Measure, measure_of
 from sandbox.decision.rules import WEIGHT, DecisionMap, features_of, grow
 from sandbox.decision.traffic import ACCESSES
@@ -48,6 +48,7 @@ DRAWS, FRESH = 4096, 2048
 LEAST_POINTS = 64  # of Sobol' indices; an eighth of the draws, a power of two
 REPEATS = 6  # other samples of accesses, to know the sampling error
 FIRST = 5  # to measure
+LEAST_SHARE = 0.01  # of a variance: an input that explains less drives nothing
 LEAST_RUNS = 8
 FORMAT = 1  # of kept draws; a change makes old ones run again
 FEW_WEIGHTS = 16  # over which what a factor is worth is taken
@@ -61,6 +62,8 @@ class Driver:
         effect: Morris' mean absolute elementary effect on the gap, points.
         index: Sobol' indices; None where screening left it.
         gain: what knowing it is worth over all weights, points; by criterion, in its unit.
+        explains: by criterion, the share of the variance of the gap between the first two that it
+            predicts alone.
     """
 
     factor: Factor
@@ -68,6 +71,7 @@ class Driver:
     index: Index | None
     gain: Gain
     by_criterion: Mapping[str, Gain]
+    explains: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,11 @@ class Decision:
     def names(self) -> tuple[str, ...]:
         """The candidates."""
         return self.evaluation.names
+
+    def driving(self, criterion: str, most: int = 3) -> list[Driver]:
+        """Return what moves the gap between the first two most on a criterion, most first."""
+        ordered = sorted(self.drivers, key=lambda d: (-d.explains[criterion], d.factor.key))
+        return [each for each in ordered[:most] if each.explains[criterion] >= LEAST_SHARE]
 
 
 def _points(evaluation: Evaluation, count: int, seed: int, stream: int) -> Floats:
@@ -243,11 +252,11 @@ def study(
     tell("draws", 0.5)
     lost = points_of(metrics, scales)
     weights = weights_of(len(CRITERIA), FEW_WEIGHTS, seed)
-    gains = _gains(
-        evaluation.factors, u, lost, weights, lambda share: tell("draws", 0.5 + 0.5 * share)
-    )
-
     best, rival = (evaluation.names.index(n) for n in (choice.recommended, choice.rival))
+    gains, shares = _gains(
+        evaluation.factors, u, lost, weights, (best, rival),
+        lambda share: tell("draws", 0.5 + 0.5 * share),
+    )  # fmt: skip
 
     def gap(at: Floats) -> Floats:
         there = points_of(_whole(evaluation, emulator, at), scales).mean(axis=2)
@@ -266,6 +275,7 @@ def study(
                 name: Gain(gain.mean * scales[name] / FULL, gain.half * scales[name] / FULL)
                 for name, gain in zip(CRITERIA, gains[f.key][1:], strict=True)
             },
+            dict(zip(CRITERIA, map(float, shares[f.key]), strict=True)),
         )
         for f in evaluation.factors
     ]  # fmt: skip
@@ -333,13 +343,18 @@ def _map(
 
 
 def _gains(
-    factors: Sequence[Factor], u: Floats, losses: Floats, weights: Floats,
+    factors: Sequence[Factor], u: Floats, losses: Floats, weights: Floats, pair: tuple[int, int],
     progress: Callable[[float], None],
-) -> dict[str, list[Gain]]:  # fmt: skip
-    """Return what knowing each factor is worth, points: over all weights, then by criterion."""
-    found = {}
+) -> tuple[dict[str, list[Gain]], dict[str, Floats]]:  # fmt: skip
+    """Return what knowing each factor is worth, points: over all weights, then by criterion.
+
+    Then, by criterion, the share of the variance of the gap between a pair that it explains.
+    """
+    found, shares = {}, {}
+    gaps = losses[:, pair[1]] - losses[:, pair[0]]
     for place, (each, columns) in enumerate(zip(factors, columns_of(factors), strict=True)):
-        mine = u[:, columns.start : columns.stop]
-        found[each.key] = evppi(basis(each, mine), losses, weights)
+        features = basis(each, u[:, columns.start : columns.stop])
+        found[each.key] = evppi(features, losses, weights)
+        shares[each.key] = explained(features, gaps)
         progress((place + 1) / len(factors))
-    return found
+    return found, shares
