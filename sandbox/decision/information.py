@@ -62,7 +62,7 @@ def evppi(features: Floats, losses: Floats, weights: Floats) -> list[Gain]:
         the mean over the weights, then the gain on each criterion alone.
     """
     criteria = losses.shape[2]
-    expected = _predicted(features, losses.reshape(draws, -1)).reshape(losses.shape)
+    expected = _predicted(features, losses.reshape(len(losses), -1)).reshape(losses.shape)
     together = np.mean([_saved(losses @ each, expected @ each) for each in weights], axis=0)
     alone = [_saved(losses[:, :, k], expected[:, :, k]) for k in range(criteria)]
     return [_gain(each) for each in (together, *alone)]
