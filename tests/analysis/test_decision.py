@@ -74,6 +74,17 @@ def test_every_line_is_in_both_languages(decided: Decision) -> None:
         assert "{" not in line.text.fr + line.text.en
 
 
+def test_every_headline_links_to_the_input_that_drives_it(decided: Decision, page: Page) -> None:
+    keys = {m.key for d in decided.drivers for m in d.factor.members}
+    for line in decision_lines(decided)[:-1]:
+        assert line.rests
+        assert {link.anchor.removeprefix("input-") for link in line.rests} <= keys
+    ids = {a["id"] for _, a in page.tags if a.get("id")}
+    inner = {str(a["href"])[1:] for a in page.all("a") if str(a["href"]).startswith("#input-")}
+    assert inner
+    assert inner <= ids
+
+
 def test_every_tag_of_the_page_is_closed(page: Page) -> None:
     assert page.open == []
     assert len(list(page.all("img"))) == 4  # two figures, two languages

@@ -124,6 +124,15 @@ def test_ids_are_unique_and_every_inner_link_leads_somewhere(page: Page) -> None
     assert set(inner) <= set(ids)
 
 
+def test_every_section_of_numbers_links_to_its_assumptions(small: Comparison) -> None:
+    unlinked = {"simulated", "assumptions", "method"}
+    parts = sections(small, small.summary)
+    assert {part.anchor for part in parts if not part.rests} == unlinked
+    anchors = {anchor for part in parts for table in part.tables for row in table.rows
+               for cell in row for anchor in cell.anchors}  # fmt: skip
+    assert {link.anchor for part in parts for link in part.rests} <= anchors
+
+
 def test_headings_go_down_one_level_at_a_time(page: Page) -> None:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1

@@ -10,6 +10,7 @@ from sandbox.analysis.caveats import provisional
 from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.standing import WEIGHED, leaders
 from sandbox.analysis.verdict import verdict
+from sandbox.decision.criteria import CRITERIA
 from sandbox.space.tables import inputs
 from tests.analysis.summaries import summary
 
@@ -181,10 +182,30 @@ def test_designs_whose_samples_overlap_share_the_lead_in_headroom() -> None:
 
 
 def test_the_ranking_is_as_likely_as_the_draws_say() -> None:
-    drawn = {"recommended": "b", "draws": 2048, "designs": {"b": {"probability_best": 0.62}}}
+    drawn = {
+        "recommended": "b", "draws": 2048, "designs": {"b": {"probability_best": 0.62}},
+        "inputs": [], "drives": {name: [] for name in CRITERIA},
+    }  # fmt: skip
     said = line(summary({"a": {}, "b": {}}, decision=drawn), "Le classement tient-il")
     assert "probabilité de 62,0" in said
     assert "2\u202f048 tirages" in said
+
+
+def test_a_headline_names_the_input_that_drives_it_then_all_that_it_rests_on() -> None:
+    key = "products.robot.share"
+    drawn = {
+        "recommended": "b", "draws": 2048, "designs": {"b": {"probability_best": 0.62}},
+        "inputs": [{"key": key, "inputs": [{"key": "products.robot-a.share"}]}],
+        "drives": {name: [] for name in CRITERIA} | {"cannot_connect": [{"key": key}]},
+    }  # fmt: skip
+    rows = [{"key": f"products.{n}.share", "knowledge": k}
+            for n, k in (("robot-a", "placeholder"), ("lps-a", "published"))]  # fmt: skip
+    found = verdict(summary({"a": {}, "b": {}}, decision=drawn, assumptions=rows))
+    access = next(each for each in found if each.topic.en == "Who cannot connect")
+    assert [link.anchor for link in access.rests] == [
+        "input-products.robot-a.share", "input-products.*",
+    ]  # fmt: skip
+    assert access.rests[1].text.en == "products.* (1 of 2 unmeasured)"
 
 
 def test_a_ranking_that_was_not_tried_is_unknown() -> None:
