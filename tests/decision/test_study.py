@@ -60,6 +60,27 @@ def test_kept_draws_are_not_done_again(
     assert set(calls) == {1}  # those of the sampling error alone
 
 
+def test_an_interrupted_study_goes_on_where_it_was(
+    two: Evaluation, found: Decision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = Evaluation.simulated, []
+
+    def stopped(self: Evaluation, u: np.ndarray) -> dict[str, np.ndarray]:
+        calls.append(len(u))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, u)
+
+    monkeypatch.setattr(Evaluation, "simulated", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        study(two, **SMALL, folder=tmp_path, workers=Workers(1))
+    assert len(list(tmp_path.iterdir())) == 1  # whole: no partial file beside it
+    again = study(two, **SMALL, folder=tmp_path, workers=Workers(1))
+    assert [count for count in calls if count > 1] == [4, 4, 4]  # done, stopped, done
+    assert again.choice.together == found.choice.together
+    assert again.map == found.map
+
+
 def test_probabilities_sum_to_one_over_candidates(found: Decision) -> None:
     for standings in (found.choice.together, *found.choice.by_criterion.values()):
         assert sum(each.probability for each in standings.values()) == pytest.approx(1.0)
