@@ -10,7 +10,6 @@ import pytest
 from sandbox.decision import study
 from sandbox.decision.criteria import SIMULATED
 from sandbox.decision.evaluation import Evaluation
-
 from tests.command import mss
 
 
