@@ -244,7 +244,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportS
             pictures=[_picture("cannot_connect", Text(
                 "Part des accès exclus, par design et par cause.",
                 "Share of accesses kept out, by design and cause."))],
-            tables=[tables.exclusion_table(summary),
+            tables=[tables.exclusion_table(summary), tables.migrate_table(summary),
                     *(tables.part_table(summary, key) for key in tables.PARTS)],
         ),
         ReportSection(
