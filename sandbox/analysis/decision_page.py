@@ -14,8 +14,10 @@ from sandbox.analysis.decision_words import (
     factor_name,
     gap_text,
     measure_text,
+    others_text,
     points,
     rule_text,
+    turns_text,
 )
 from sandbox.analysis.grid import Cell, Table, head, input_anchor, words
 from sandbox.analysis.report_page import page_of, write_page
@@ -119,21 +121,58 @@ def _criterion_table(decision: Decision) -> Table:
 
 def _map_table(decision: Decision) -> Table:
     rows = [
-        [head(rule_text(rule)), words(candidate_name(decision, rule.candidate)),
+        [head(rule_text(rule)), words(others_text(decision, rule)),
+         Cell(percent(rule.coverage), order=rule.coverage),
          Cell(percent(rule.probability), order=rule.probability),
-         Cell(percent(rule.coverage), order=rule.coverage)]
+         Cell(percent(rule.safe) if rule.others else NOTHING, order=rule.safe),
+         words(turns_text(decision, rule))]
         for rule in decision.map.rules
     ]  # fmt: skip
     return Table(
-        say("Carte : sous quelles conditions choisir quoi. Sur {n} tirages neufs elle a raison "
-            "(à un point près) dans {a} des cas ; toujours le même choix, {w}.",
-            "Map: under which conditions to choose what. On {n} fresh draws it is right (within a "
-            "point) in {a} of cases; always the same choice, {w}.",
-            n=count(decision.map.fresh), a=percent(decision.map.accuracy),
-            w=percent(decision.map.without)),
-        [Text("Si", "If"), Text("alors", "then"), Text("Raison", "Right"),
-         Text("Part des tirages", "Share of draws")],
+        say("Carte, à poids égaux (donc en moyenne de toutes les pondérations) : sous quelles "
+            "conditions choisir quoi. Juste : le meilleur, ou à {m} au plus. Deux noms : rien de "
+            "sûr ne les départage.",
+            "Map, at equal weights (so in expectation over all weights): under which conditions to "
+            "choose what. Right: the best, or within {m} of it. Two names: nothing safe tells them "
+            "apart.", m=points(decision.map.margin)),
+        [Text("Si", "If"), Text("alors", "then"), Text("Part des tirages", "Share of draws"),
+         Text("Le premier est juste", "The first is right"),
+         Text("L'un d'eux l'est", "One of them is"),
+         Text("Poids qui changent le choix (les autres critères se partagent le reste)",
+              "Weights that change the choice (the other criteria share the rest)")],
         rows,
+    )  # fmt: skip
+
+
+JUDGED = {
+    "map": Text("cette carte", "this map"),
+    "always": Text("toujours le même choix", "always the same choice"),
+    "ceiling": Text("régression sur toutes les entrées (plafond)",
+                    "regression on every input (ceiling)"),
+}  # fmt: skip
+
+
+def _accuracy_table(decision: Decision) -> Table:
+    found, replayed = decision.map, decision.map_replayed
+    over = {
+        Text("poids égaux", "equal weights"): found.equal,
+        Text("toutes les pondérations", "all weights"): found.weighed,
+    }
+    rows = [
+        (JUDGED[name], weights, judged[name]) for weights, judged in over.items() for name in JUDGED
+    ]
+    again = say("cette carte, {n} tirages complets (moteur compris)",
+                "this map, {n} whole draws (engine included)", n=count(decision.runs))  # fmt: skip
+    rows.append((again, Text("poids égaux", "equal weights"), replayed))
+    return Table(
+        say("Ce que vaut la carte sur {n} tirages qu'elle n'a pas vus.",
+            "How good the map is on {n} draws that it has not seen.", n=count(found.fresh)),
+        [Text("Qui choisit", "Who chooses"), Text("Pondération", "Weights"),
+         Text("Le meilleur", "The best"), Text("À un point", "Within a point"),
+         say("À la marge ({m} à poids égaux)", "Within the margin ({m} at equal weights)",
+             m=points(found.margin))],
+        [[head(name), words(weights), Cell(percent(each.exact)), Cell(percent(each.point)),
+          Cell(percent(each.margin))] for name, weights, each in rows],
     )  # fmt: skip
 
 
@@ -284,7 +323,12 @@ def decision_sections(decision: Decision) -> list[ReportSection]:
                     "Probability of being best, by criterion and together."))],
                 tables=[_standing_table(decision), _criterion_table(decision)]),
         ReportSection("map", Text("Sous quelles conditions", "Under which conditions"),
-                tables=[_map_table(decision)]),
+                pictures=[_picture("map", Text(
+                    "La carte : chaque barre est une règle, longue de sa part des tirages ; pâle, "
+                    "la part où elle se trompe de plus que la marge.",
+                    "The map: each bar is a rule, as long as its share of draws; pale, the share "
+                    "where it errs by more than the margin."))],
+                tables=[_map_table(decision), _accuracy_table(decision)]),
         ReportSection("measure", Text("Que mesurer d'abord", "What to measure first"),
                 tables=[_measure_table(decision)] if decision.measure_first else []),
         ReportSection("drivers", Text("Ce qui décide", "What decides"),

@@ -25,14 +25,14 @@ from sandbox.analysis.wording import (
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
 from sandbox.decision.observations import Measure
-from sandbox.decision.rules import WEIGHT, Condition, Rule
+from sandbox.decision.rules import Condition, Rule
 from sandbox.decision.study import Decision, Driver
 from sandbox.space.tables import inputs
 
 __all__ = [
     "CRITERION_NAMES", "amount", "candidate_name", "condition_text", "decision_lines",
-    "factor_anchor", "factor_link", "factor_name", "gap_text", "measure_text", "points",
-    "rule_text",
+    "factor_anchor", "factor_link", "factor_name", "gap_text", "measure_text", "others_text",
+    "points", "rule_text", "turns_text",
 ]  # fmt: skip
 
 CRITERION_NAMES: dict[str, Text] = {
@@ -199,11 +199,6 @@ def condition_text(each: Condition) -> Text:
         if each.above:
             return say("{n} = {v}", "{n} = {v}", n=name, v=each.category)
         return say("{n} autre que {v}", "{n} other than {v}", n=name, v=each.category)
-    if each.key.startswith(WEIGHT):
-        name, bound = CRITERION_NAMES[each.key.removeprefix(WEIGHT)], decimal(100 * each.value)
-        if each.above:
-            return say("« {c} » pèse plus de {x} %", "“{c}” weighs more than {x}%", c=name, x=bound)
-        return say("« {c} » pèse au plus {x} %", "“{c}” weighs at most {x}%", c=name, x=bound)
     share = _share_of(each.key)
     if share is not None:
         bound = decimal(100 * each.value)
@@ -228,6 +223,25 @@ def rule_text(rule: Rule) -> Text:
     return enumerate_texts([condition_text(each) for each in rule.conditions])
 
 
+def others_text(decision: Decision, rule: Rule) -> Text:
+    """Return the choice of a rule, and those that nothing safe tells from it."""
+    names = [candidate_name(decision, name) for name in (rule.candidate, *rule.others)]
+    return Text(" ou ".join(t.fr for t in names), " or ".join(t.en for t in names))
+
+
+def turns_text(decision: Decision, rule: Rule) -> Text:
+    """Return which weights turn the choice of a rule, the other criteria sharing the rest."""
+    if not rule.turns:
+        return Text("aucun jusqu'à 60 %", "none up to 60%")
+    criteria = list(CRITERIA)
+    return enumerate_texts([
+        say("{d} dès que « {c} » pèse {x} %", "{d} from a weight of {x}% on “{c}”",
+            d=candidate_name(decision, turn.candidate), c=CRITERION_NAMES[criteria[turn.criterion]],
+            x=decimal(100 * turn.weight))
+        for turn in rule.turns
+    ])  # fmt: skip
+
+
 def measure_text(each: Measure) -> Text:
     """Return what to measure, where and how much of it."""
     if not each.observations:
@@ -243,24 +257,24 @@ def _span(ends: tuple[float, float]) -> Text:
 
 
 def _recommended(decision: Decision) -> Text:
-    """Say what to choose, as conditions where these change it."""
-    rules = [rule for rule in decision.map.rules if rule.conditions]
-    chosen = {rule.candidate for rule in decision.map.rules}
+    """Say what to choose, and under which conditions something else."""
     best = decision.choice.recommended
-    base = say("{d} : le moindre regret attendu, {r}.", "{d}: the least expected regret, {r}.",
+    base = say("{d} : le moindre regret attendu, {r}", "{d}: the least expected regret, {r}",
                d=candidate_name(decision, best),
                r=points(decision.choice.together[best].regret))  # fmt: skip
-    if len(chosen) < 2:
-        return say("{b} Aucune condition trouvée n'en fait préférer une autre.",
-                   "{b} No condition that was found makes another one better.", b=base)  # fmt: skip
+    exceptions = [rule for rule in decision.map.rules if rule.candidate != best]
+    if not exceptions:
+        return say("{b}. Aucune condition trouvée n'en fait préférer une autre.",
+                   "{b}. No condition that was found makes another one better.",
+                   b=base)  # fmt: skip
     parts = [
-        say("{d} si {c} ({p} de chances, {s} des tirages)",
-            "{d} if {c} (probability {p}, {s} of draws)",
-            d=candidate_name(decision, rule.candidate), c=rule_text(rule),
-            p=percent(rule.probability), s=percent(rule.coverage))
-        for rule in rules[:MOST]
+        say("{d} si {c} ({s} des tirages ; juste dans {p})",
+            "{d} if {c} ({s} of draws; right in {p})",
+            d=others_text(decision, rule), c=rule_text(rule), p=percent(rule.probability),
+            s=percent(rule.coverage))
+        for rule in exceptions[:MOST]
     ]  # fmt: skip
-    return say("{b} Selon les conditions : {p}.", "{b} By conditions: {p}.", b=base,
+    return say("{b}. Sauf : {p}.", "{b}. But: {p}.", b=base,
                p=Text(" ; ".join(t.fr for t in parts), "; ".join(t.en for t in parts)))  # fmt: skip
 
 
@@ -282,15 +296,33 @@ def _sure(decision: Decision) -> Text:
     )  # fmt: skip
 
 
+def _accuracy_text(decision: Decision) -> Text:
+    """Say how often the map is right on fresh draws, beside what is possible and trivial."""
+    equal, weighed = decision.map.equal, decision.map.weighed
+    return say(
+        "La carte désigne le meilleur, ou un qui en est à {m} au plus (les moindres écarts qui "
+        "comptent), dans {a} de {n} tirages neufs ({p} à un point près, {e} exactement) ; toujours "
+        "le même choix, {w} ; une régression sur toutes les entrées, {c}. Sous toutes les "
+        "pondérations : {aw}, {ww} et {cw}.",
+        "The map names the best, or one within {m} of it (the least gaps that matter), in {a} of "
+        "{n} fresh draws ({p} within a point, {e} exactly); always the same choice, {w}; a "
+        "regression on every input, {c}. Under all weights: {aw}, {ww} and {cw}.",
+        m=points(decision.map.margin), n=count(decision.map.fresh), a=percent(equal["map"].margin),
+        p=percent(equal["map"].point), e=percent(equal["map"].exact),
+        w=percent(equal["always"].margin), c=percent(equal["ceiling"].margin),
+        aw=percent(weighed["map"].margin), ww=percent(weighed["always"].margin),
+        cw=percent(weighed["ceiling"].margin),
+    )  # fmt: skip
+
+
 def _changes(decision: Decision) -> Text:
-    """Say which conditions turn the choice, and how well they tell."""
+    """Say which weights and which policy turn the choice, and how well the map tells."""
     best = decision.choice.recommended
-    other = [rule for rule in decision.map.rules if rule.candidate != best]
+    usual = next((rule for rule in decision.map.rules if rule.candidate == best), None)
     parts = []
-    if other:
-        parts.append(say("{d} passe devant si {c}.", "{d} takes the lead if {c}.",
-                         d=candidate_name(decision, other[0].candidate), c=rule_text(other[0
-                         ])))  # fmt: skip
+    if usual is not None:
+        parts.append(say("Poids qui le renversent : {w}.", "Weights that turn it: {w}.",
+                         w=turns_text(decision, usual)))  # fmt: skip
     leads = {p: max(s, key=s.__getitem__) for p, s in decision.by_policy.items()}
     if len(set(leads.values())) > 1:
         parts.append(say("La règle de connexion change le gagnant : {w}.",
@@ -301,12 +333,7 @@ def _changes(decision: Decision) -> Text:
     elif leads:
         parts.append(Text("La règle de connexion ne change pas le gagnant.",
                           "The login policy does not change the winner."))  # fmt: skip
-    parts.append(say(
-        "La carte prédit {a} de {n} tirages neufs ; toujours le même choix, {w}.",
-        "The map predicts {a} of {n} fresh draws; always the same choice, {w}.",
-        a=percent(decision.map.accuracy), n=count(decision.map.fresh),
-        w=percent(decision.map.without),
-    ))  # fmt: skip
+    parts.append(_accuracy_text(decision))
     return Text(" ".join(p.fr for p in parts), " ".join(p.en for p in parts))
 
 

@@ -30,7 +30,7 @@ from sandbox.decision.factors import Factor, columns_of
 from sandbox.decision.indices import KEPT, OTHERS, Index, screen, sobol
 from sandbox.decision.information import Gain, basis, evppi, explained, perfect_information
 from sandbox.decision.observations import Measure, measure_of
-from sandbox.decision.rules import WEIGHT, DecisionMap, features_of, grow
+from sandbox.decision.rules import Accuracy, DecisionMap, Sample, features_of, grow
 from sandbox.decision.traffic import ACCESSES
 from sandbox.space.errors import UserError
 from sandbox.workers.spread import HERE, Workers, hand_out
@@ -38,6 +38,7 @@ from sandbox.workers.spread import HERE, Workers, hand_out
 __all__ = ["AUTO", "DRAWS", "STAGES", "Decision", "Driver", "study"]
 
 Floats = NDArray[np.float64]
+Labels = Sequence[tuple[str, str]]
 STAGES = ("engine", "draws", "indices")
 AUTO = 0  # runs: as many as the emulator needs
 BATCH, MOST_RUNS = 64, 4096
@@ -51,6 +52,7 @@ FIRST = 5  # to measure
 LEAST_SHARE = 0.01  # of a variance: an input that explains less drives nothing
 LEAST_RUNS = 8
 FORMAT = 1  # of kept draws; a change makes old ones run again
+MAP_WEIGHTS = 32  # under which the map is judged
 FEW_WEIGHTS = 16  # over which what a factor is worth is taken
 
 
@@ -84,6 +86,7 @@ class Decision:
         drivers: largest gain first, then largest effect.
         others: Sobol' indices of all that screening left, together.
         perfect: what knowing everything is worth, points; by criterion, in its unit.
+        map_replayed: how well the map does on the whole draws, without the emulator.
         emulator: of the engine's criteria.
         sampling: criterion -> standard deviation of a difference over samples of accesses.
         measure_first: what to measure next, most worth first.
@@ -100,6 +103,7 @@ class Decision:
     perfect: float
     perfect_by_criterion: Mapping[str, float]
     map: DecisionMap
+    map_replayed: Accuracy
     emulator: Emulator
     sampling: Mapping[str, float]
     measure_first: tuple[Measure, ...]
@@ -248,9 +252,11 @@ def study(
     scales = scales_of(metrics)
     choice = choose(evaluation.names, metrics, scales, seed)
     tell("draws", 0.3)
-    decision_map = _map(evaluation, emulator, scales, u, seed)
-    tell("draws", 0.5)
     lost = points_of(metrics, scales)
+    decision_map = _map(evaluation, emulator, scales, u, lost, seed)
+    whole = evaluation.closed(mine) | engine
+    _, replayed = _sample(evaluation, points_of({n: whole[n] for n in CRITERIA}, scales), mine)
+    tell("draws", 0.5)
     weights = weights_of(len(CRITERIA), FEW_WEIGHTS, seed)
     best, rival = (evaluation.names.index(n) for n in (choice.recommended, choice.rival))
     gains, shares = _gains(
@@ -289,7 +295,8 @@ def study(
             name: perfect_information(lost[:, :, [k]], np.ones((1, 1))) * scales[name] / FULL
             for k, name in enumerate(CRITERIA)
         },
-        map=decision_map, emulator=emulator, sampling=_sampling(evaluation),
+        map=decision_map, map_replayed=decision_map.judge(replayed, _least(scales)),
+        emulator=emulator, sampling=_sampling(evaluation),
         measure_first=tuple(
             measure_of(d.factor, d.gain, values) for d in drivers[:FIRST] if d.gain.clear > 0
         ),
@@ -324,22 +331,30 @@ def _by_policy(
     return found
 
 
+def _sample(evaluation: Evaluation, points: Floats, u: Floats) -> tuple[Labels, Sample]:
+    labels, features = features_of(
+        evaluation.scenario, evaluation.factors, evaluation.values(u), len(u)
+    )
+    return labels, Sample(features, points)
+
+
 def _map(
-    evaluation: Evaluation, emulator: Emulator, scales: Mapping[str, float], u: Floats, seed: int
-) -> DecisionMap:
-    """Grow the map on the draws, each under weights of its own, and judge it on fresh ones."""
-    sides = []
-    for stream, at in enumerate((u, _points(evaluation, FRESH, seed, 2))):
-        labels, features = features_of(
-            evaluation.scenario, evaluation.factors, evaluation.values(at), len(at)
-        )
-        weights = weights_of(len(CRITERIA), len(at), seed + 1 + stream)
-        points = points_of(_whole(evaluation, emulator, at), scales)
-        lost = np.einsum("dck,dk->dc", points, weights)
-        features = np.column_stack([features, weights])
-        sides.append((features, lost - lost.min(axis=1, keepdims=True)))
-    labels += [(f"{WEIGHT}{name}", "") for name in CRITERIA]
-    return grow(evaluation.names, labels, *sides)
+    evaluation: Evaluation, emulator: Emulator, scales: Mapping[str, float], u: Floats,
+    lost: Floats, seed: int,
+) -> DecisionMap:  # fmt: skip
+    """Grow the map on the draws and judge it on fresh ones."""
+    fresh = _points(evaluation, FRESH, seed, 2)
+    labels, train = _sample(evaluation, lost, u)
+    points = points_of(_whole(evaluation, emulator, fresh), scales)
+    return grow(
+        evaluation.names, labels, train, _sample(evaluation, points, fresh)[1], _least(scales),
+        weights_of(len(CRITERIA), MAP_WEIGHTS, seed + 1),
+    )  # fmt: skip
+
+
+def _least(scales: Mapping[str, float]) -> Floats:
+    """Return the least gap that matters, in points, by criterion."""
+    return np.array([FULL * each.threshold / scales[name] for name, each in CRITERIA.items()])
 
 
 def _gains(
