@@ -23,9 +23,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from sandbox.psc import Behaviour  # noqa: E402
-from tests.live.clients.attempts import CLIENTS, Attempt, Client, Outcome  # noqa: E402
+from tests.live.clients.attempts import CLIENTS as OTHERS  # noqa: E402
+from tests.live.clients.attempts import Attempt, Client, Outcome  # noqa: E402
 from tests.live.clients.programs import names_of  # noqa: E402
 from tests.live.clients.tap import Hello, Tap  # noqa: E402
+from tests.live.clients.thunderbird_attempts import THUNDERBIRD  # noqa: E402
 from tests.live.clients.world import Login, World, running_world  # noqa: E402
 
 __all__ = ["COLUMNS", "TABLE", "TRIALS", "Row", "Tried", "measure", "read", "write"]
@@ -38,6 +40,7 @@ COLUMNS = ("software", "version", "protocol", "capability", "value", "how")
 ANSWER = 110.0  # s after which the telephone answers; a request lives for 120 s
 ABREAST = 3  # clients that try at a time: they mostly wait
 HELD = (30, 60, 100)
+CLIENTS = (*OTHERS, THUNDERBIRD)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from sandbox.psc import BuiltInPeople, Person, Provider, ProviderOptions, settings_for
-from sandbox.psc.control import control_routes
+from sandbox.psc.control import control_routes, direct_decisions
 from sandbox.psc.store import Store
-from sandbox.psc.web import application
+from sandbox.psc.web import application, direct_of
 from sandbox.serve import HttpServer, serve_until_interrupted
 from tests.psc.conftest import CLIENTS, SECRET
 
@@ -29,7 +29,8 @@ def main(port: int, profile: str, state: str = "") -> None:
         options=ProviderOptions(clients=CLIENTS, people=people, control_secret=SECRET),
         store=Store(Path(state) if state else None),
     )
-    server = HttpServer(app=application(provider, control_routes(provider)), port=port)
+    app = application(provider, control_routes(provider))
+    server = HttpServer(app=app, direct=direct_of(provider) | direct_decisions(provider), port=port)
     serve_until_interrupted((server,), lambda: None)
 
 

@@ -23,6 +23,17 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "Lister ou lire une boîte. / List or read a mailbox.",
     ),
     "watch": ("sandbox.live.cli_mail", "watch", "Montrer ce qui arrive. / Show what arrives."),
+    "receive": (
+        "sandbox.live.cli_trace",
+        "receive",
+        "Lire et accuser réception. / Read and send receipts.",
+    ),
+    "trace": ("sandbox.live.cli_trace", "trace", "Suivre un message. / Follow a message."),
+    "message": (
+        "sandbox.messages.cli_message",
+        "message",
+        "Écrire, contrôler un message. / Make, check a message.",
+    ),
     "journal": ("sandbox.live.cli_journal", "journal", "Lire les journaux. / Read the journals."),
     "fault": (
         "sandbox.live.cli_control",

@@ -12,8 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Each package knows only those before it.
 ORDER = [
-    "space", "workers", "observations", "simulation", "decision", "serve", "trust", "directory",
-    "psc", "operators", "clients", "live", "conformance", "analysis", "twin", "console",
+    "space", "messages", "workers", "observations", "simulation", "decision", "serve", "trust",
+    "directory", "psc", "operators", "clients", "live", "conformance", "analysis", "twin",
+    "console",
 ]  # fmt: skip
 MODULES = sorted((ROOT / "sandbox").rglob("*.py"))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -52,11 +53,19 @@ class Picture(Figure):
 
 
 def render(figure: Figure, kind: str) -> bytes:
-    """Return the bytes of a figure as png or svg, the same for the same figure."""
+    """Return the bytes of a figure as png or svg, the same for the same figure.
+
+    The canvas prints by itself: `Figure.savefig` would draw everything twice.
+    """
     target = io.BytesIO()
     with mpl.rc_context(STYLE):
-        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        figure.savefig(target, format=kind, dpi=DPI, metadata=metadata)
+        figure.set_dpi(DPI)
+        if kind == "svg":
+            svg: Any = FigureCanvasSVG(figure)
+            svg.print_svg(target, metadata={"Date": None, "Creator": None})
+        else:
+            agg: Any = FigureCanvasAgg(figure)
+            agg.print_png(target, metadata={"Software": None})
     return target.getvalue()
 
 

@@ -93,10 +93,9 @@ class Plots(Canvas):
         paths = []
         for name, draw in self.available.items():
             figure = draw()
-            figure.draw_without_rendering()  # lays it out, once for both files
-            figure.set_layout_engine("none")
             for kind in ("png", "svg"):
                 path = target / f"{name}{ending}.{kind}"
                 path.write_bytes(render(figure, kind))
+                figure.set_layout_engine("none")  # it is laid out, once for both files
                 paths.append(path)
         return paths

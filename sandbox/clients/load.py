@@ -39,12 +39,18 @@ class Load:
     Args:
         plan: what.
         take: called with each outcome when it is whole.
+
+    Attributes:
+        progress: where it stands.
+        broken: what went wrong in these clients themselves, which ended the run; None: nothing.
     """
 
     def __init__(self, plan: Plan, take: Callable[[Outcome], None]) -> None:
         self._plan, self._take = plan, take
         self._begin = time.monotonic()
-        self._broken: BaseException | None = None
+        self._stop, self._over = asyncio.Event(), asyncio.Event()
+        self._all_started = False
+        self.broken: BaseException | None = None
         self._holders = {
             each.number: Holder(each, plan.rules, Path(plan.authorities)) for each in plan.accounts
         }
@@ -69,7 +75,11 @@ class Load:
                 await telephones.will(self._holders[number], intent.rounds[0])
 
     async def run(self, telephones: Telephones, stop: asyncio.Event) -> None:
-        """Start everything at its instant, and wait until all is over or `stop` is set."""
+        """Start everything at its instant; wait until all is over, `stop` is set, or patience ends.
+
+        What is still open then is cut, and what came of it until then is taken.
+        """
+        self._stop = stop
         stopping = asyncio.create_task(stop.wait())
         told = {intent.account for intent in self._plan.intents}
         for intent in self._plan.intents:
@@ -80,15 +90,19 @@ class Load:
                 break
             self._spawn(self._one(intent, telephones, first=intent.account in told))
             told.discard(intent.account)
-        while self._tasks and not stop.is_set():
-            await asyncio.wait({*self._tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        self._all_started = True
+        over = asyncio.create_task(self._over.wait())
+        if self._tasks and not stop.is_set():
+            patience, left = self._plan.patience, None
+            if patience is not None:
+                left = max(0.0, self._plan.seconds + patience - self.clock())
+            await asyncio.wait({over, stopping}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_GRACE)
         stopping.cancel()
-        if self._broken is not None:
-            raise self._broken
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -97,8 +111,11 @@ class Load:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if self._all_started and not self._tasks:
+            self._over.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._broken = self._broken or error
+            self.broken = self.broken or error
+            self._stop.set()
 
     @staticmethod
     def _rings(holder: Holder) -> bool:

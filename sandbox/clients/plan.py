@@ -213,6 +213,8 @@ class Plan:
         authorities: file of PEM that servers chain to.
         psc: of Pro Santé Connect: discovery, client_id, client_secret.
         control: secret of those who drive telephones.
+        patience: seconds after those in which sessions start, at which all that is open is cut;
+            None: everything ends by itself.
     """
 
     run: str
@@ -223,6 +225,7 @@ class Plan:
     authorities: str
     psc: Tree
     control: str
+    patience: float | None = None
 
     @classmethod
     def of(cls, tree: Tree) -> Plan:

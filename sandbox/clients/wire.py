@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 
@@ -36,7 +37,11 @@ class Wire:
 
     @classmethod
     async def open(cls, door: Door, patience: float) -> Wire:
-        """Connect (TCP)."""
+        """Connect (TCP).
+
+        Raises:
+            OSError: this process has no descriptor left, of which the server knows nothing.
+        """
         try:
             async with asyncio.timeout(patience):
                 reader, writer = await asyncio.open_connection(
@@ -45,6 +50,8 @@ class Wire:
         except TimeoutError:
             raise
         except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise
             raise LostError(str(error)) from None
         return cls(reader, writer, patience)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import imaplib
 import json
-import mimetypes
 import smtplib
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formatdate, make_msgid
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
 import pyotp
@@ -22,11 +22,26 @@ import pyotp
 from sandbox.live.journals import why
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.sheet import read_sheet
+from sandbox.messages.cli_message import named_type
+from sandbox.messages.compose import Letter, compose, health_letter
+from sandbox.messages.documents import size_of
+from sandbox.messages.ins import patient_address
+from sandbox.messages.patients import patient
 from sandbox.operators.imap.header import decoded, first, parse_fields
+from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["code", "harmless", "inbox", "send", "shown", "watch"]
+__all__ = [
+    "answers",
+    "code",
+    "harmless",
+    "inbox",
+    "mail_options",
+    "send",
+    "shown",
+    "watch",
+]
 
 _SHOWN = ("date", "from", "to", "subject")
 _FIELDS = 100  # of those, which the server sends alone
@@ -34,7 +49,7 @@ LARGEST = 25 * 1024 * 1024  # of a message (EF.7.1)
 _IDLE_SECONDS = 29 * 60.0  # RFC 2177: a server may end what is silent for 30 minutes
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
+def mail_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that choose space, method and design."""
     for option in (
         click.option("--holder", default="", help="Identifiant du titulaire. / Holder (ORG)."),
@@ -58,7 +73,7 @@ def _tell(text: str) -> None:
 
 
 @contextmanager
-def _answers(what: Way) -> Iterator[None]:
+def answers(what: Way) -> Iterator[None]:
     """Turn the server's no, and its silence, into one line."""
     place = f"{what.endpoint['host']} ({what.endpoint['address']}:{what.endpoint['port']})"
     journals = what.journals()
@@ -113,51 +128,91 @@ def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("sender")
 @click.argument("recipients", nargs=-1, required=True)
-@click.option(
-    "--subject", "-s", default="Essai / test", show_default=True, help="Objet. / Subject."
-)
+@click.option("--subject", "-s", default="", help="Objet. / Subject.")
 @click.option("--body", "-b", default="", help="Texte ; - : entrée standard. / Text; - for stdin.")
 @click.option(
-    "--attach", "-a", "attachments", multiple=True,
+    "--attach",
+    "-a",
+    "attachments",
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Pièce jointe (répétable). / Attachment (repeatable).",
-)  # fmt: skip
-@_options
+)
+@click.option("--document", default="", help="Joindre un CDA fictif de ce type. / Carry a CDA.")
+@click.option(
+    "--patient",
+    "number",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Patient fictif du CDA. / Fictitious patient of the CDA.",
+)
+@click.option("--receipt", is_flag=True, help="Demander un accusé. / Ask for a receipt.")
+@click.option("--end", is_flag=True, help="X-MSS-MES: FIN.")
+@mail_options
 def send(
     sender: str, recipients: tuple[str, ...], subject: str, body: str,
-    attachments: tuple[Path, ...], folder: Path, method: str | None, design: str, holder: str,
+    attachments: tuple[Path, ...], document: str, number: int, receipt: bool, end: bool,
+    folder: Path, method: str | None, design: str, holder: str,
 ) -> None:  # fmt: skip
-    """Envoyer un message de SENDER à RECIPIENTS. / Send a message from SENDER to RECIPIENTS."""
+    """Envoyer un message de SENDER à RECIPIENTS. / Send a message from SENDER to RECIPIENTS.
+
+    Un destinataire « patient » est la BAL du patient du CDA. / A recipient `patient` is the mailbox
+    of the document's patient.
+    """
     sheet = read_sheet(folder)
     way = choose(sheet, sender, "smtp", method=method or "", design=design, holder=holder)
-    message = EmailMessage(policy=SMTP)
+    identity = patient(1, number)
+    to = tuple(
+        patient_address(identity.matricule, sheet["suffix"]) if each == "patient" else each
+        for each in recipients
+    )
+    at = datetime.now(UTC).replace(microsecond=0)
+    domain = way.address.rpartition("@")[2]
     try:
-        message["From"], message["To"] = way.address, ", ".join(recipients)
-        message["Subject"] = subject
+        letter = Letter(
+            sender=way.address,
+            recipients=to,
+            message_id=make_msgid(domain=domain),
+            at=at,
+            text=sys.stdin.read() if body == "-" else body or "Bonjour. / Hello.\n",
+            boundary=f"=_{uuid4().hex}",
+            subject=subject,
+            receipt=receipt,
+            end=end,
+        )
+        if document:
+            made = health_letter(
+                sender=way.address,
+                recipients=to,
+                patient=identity,
+                kind=named_type(document),
+                number=int(at.timestamp()),
+                at=at,
+                size=size_of(uniform(1, letter.message_id)),
+                message_id=letter.message_id,
+            )
+            letter = replace(letter, documents=made.documents, text=body or made.text)
+        elif not subject:
+            letter = replace(letter, subject="Essai / test")
+        content = compose(letter, [(path.name, path.read_bytes()) for path in attachments])
     except ValueError as error:
         raise UserError(
             "adresse ou objet impossible dans un en-tête",
             "address or subject that no header can have",
             then=f"({error})",
         ) from None
-    message["Date"] = formatdate(localtime=True)
-    message["Message-ID"] = make_msgid(domain=way.address.rpartition("@")[2])
-    message.set_content(sys.stdin.read() if body == "-" else body or "Bonjour. / Hello.\n")
-    for path in attachments:
-        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        main, _, sub = kind.partition("/")
-        message.add_attachment(path.read_bytes(), maintype=main, subtype=sub, filename=path.name)
-    if len(message.as_bytes()) > LARGEST:
+    if len(content) > LARGEST:
         raise UserError(
             f"au-dessus de {LARGEST // 2**20} Mo ; envoyer moins",
             f"above {LARGEST // 2**20} MB; send less",
             where="message",
         )
-    with _answers(way), open_smtp(way, _tell) as smtp:
-        refused = smtp.send_message(message, way.address, list(recipients))
+    with answers(way), open_smtp(way, _tell) as smtp:
+        refused = smtp.sendmail(way.address, list(to), content)
     for address, (code, text) in refused.items():
         click.echo(f"{address}: {code} {text.decode('utf-8', 'replace')}", err=True)
-    click.echo(f"{message['Message-ID']}  {way.method}  {way.endpoint['host']}")
+    click.echo(f"{letter.message_id}  {way.method}  {way.endpoint['host']}")
     if refused:
         raise SystemExit(1)
 
@@ -222,7 +277,7 @@ def _folder_of(imap: imaplib.IMAP4, name: str, *, readonly: bool) -> None:
 @click.option("--folder", "box", default="INBOX", show_default=True, help="Dossier. / Mail folder.")
 @click.option("--read", type=click.IntRange(1), help="Lire le message UID. / Read message UID.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
-@_options
+@mail_options
 def inbox(
     address: str, box: str, read: int | None, as_json: bool, folder: Path, method: str | None,
     design: str, holder: str,
@@ -231,7 +286,7 @@ def inbox(
     way = choose(
         read_sheet(folder), address, "imap", method=method or "", design=design, holder=holder
     )
-    with _answers(way), open_imap(way, _tell) as imap:
+    with answers(way), open_imap(way, _tell) as imap:
         _folder_of(imap, box, readonly=read is None)
         if read is None:
             for row in _rows(imap, "ALL"):
@@ -254,7 +309,7 @@ def inbox(
 @click.argument("address")
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
 @click.option("--count", type=click.IntRange(1), help="Arrêter après N. / Stop after N.")
-@_options
+@mail_options
 def watch(
     address: str, as_json: bool, count: int | None, folder: Path, method: str | None, design: str,
     holder: str,
@@ -263,7 +318,7 @@ def watch(
     way = choose(
         read_sheet(folder), address, "imap", method=method or "", design=design, holder=holder
     )
-    with _answers(way), open_imap(way, _tell) as imap:
+    with answers(way), open_imap(way, _tell) as imap:
         _folder_of(imap, "INBOX", readonly=True)
         next_uid = int((imap.response("UIDNEXT")[1][0] or b"1").decode())
         _tell("… (Ctrl-C)")

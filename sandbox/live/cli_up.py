@@ -17,6 +17,7 @@ from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.job import execute
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.psc.behaviour import KINDS
+from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import UserError
 from sandbox.trust.keys import KeyKind
 
@@ -224,18 +225,13 @@ class _Wait:
         os.close(self._writer)
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
 @contextlib.contextmanager
 def _stopped_by_signals() -> Iterator[_Wait]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.getsignal(signal.SIGINT)
     wait = _Wait()
     try:
-        yield wait
+        with stopped_by_sigterm():
+            yield wait
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before)
         wait.close()

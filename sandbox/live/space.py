@@ -44,6 +44,7 @@ from sandbox.live.wire import Wire, wire_of
 from sandbox.operators.auth.ciba_operator import sms_fate
 from sandbox.operators.auth.ciba_ping import PATH
 from sandbox.operators.auth.psc_client import CibaRequest
+from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder
 from sandbox.operators.refusals import LoginRefusal
@@ -54,7 +55,7 @@ from sandbox.psc.server import ProviderServer
 from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
-from sandbox.trust import DomainLedger, KeyKind, Urls
+from sandbox.trust import DomainLedger, KeyKind, Urls, load_bundle
 from sandbox.trust.keys import write_private
 from sandbox.trust.zone import Host, hosts_lines
 
@@ -388,6 +389,10 @@ class LiveSpace:
         room = share_out(open_files(), len(plan.operators))
         if room.warning:
             self._tell(room.warning)
+        files = tls_files(self.keys, "psc")
+        policy = self.wire.operator.access.revocation
+        revocation = Revocation(load_bundle(files.ca.read_bytes()), policy)
+        stack.callback(lambda: shared_loop.run(revocation.close()))
         self._psc = ProviderServer(
             self.wire.psc,
             ProviderOptions(
@@ -400,7 +405,8 @@ class LiveSpace:
                 reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses)
                 - {each.accounts.address for each in plan.operators if pinged},
             ),
-            files=tls_files(self.keys, "psc"),
+            files=files,
+            revocation=revocation,
             port=plan.psc.port,
             mtls_port=plan.psc_mtls.port,
             wallet_port=plan.psc_wallet.port,

@@ -12,7 +12,7 @@ directory is fitted to it at one place (`from_directory`), the authority too (`c
 Operators, clients, live, conformance and the console may import it.
 """
 
-from sandbox.psc import refusals_request, refusals_token
+from sandbox.psc import refusals_certificate, refusals_request, refusals_token
 from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.clients import Client
 from sandbox.psc.clock import Clock
@@ -42,4 +42,4 @@ __all__ = [
     "settings_for",
 ]
 
-REFUSALS = table(refusals_request, refusals_token)
+REFUSALS = table(refusals_request, refusals_token, refusals_certificate)

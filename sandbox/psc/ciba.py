@@ -7,8 +7,9 @@ one table, `POLL_ORDER`; the tests and docs/psc.md read the same table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from sandbox.psc import refusals_token
@@ -84,12 +85,19 @@ class AuthRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for the store."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return dict(zip(self.__slots__, _VALUES(self), strict=True))
+
+    def but(self, **changes: Any) -> AuthRequest:
+        """Return it with other values; `dataclasses.replace`, which every poll would wait for."""
+        return AuthRequest(**{**self.to_dict(), **changes})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> AuthRequest:
         """Build from the store's plain data."""
         return cls(**{**data, "state": RequestState(data["state"])})
+
+
+_VALUES = attrgetter(*AuthRequest.__slots__)
 
 
 def _too_fast(request: AuthRequest, now: float, settings: Settings) -> bool:
@@ -117,43 +125,50 @@ def poll(
     The interval check and its update are one step (T12): callers store the returned request in
     the same transaction as they read the given one.
     """
-    seen = replace(request, polls=request.polls + 1)
+    refusal, changes = _polled(request, now, settings)
+    return request.but(polls=request.polls + 1, **changes), refusal
+
+
+_Polled = tuple[Refusal | None, dict[str, Any]]
+
+
+def _polled(request: AuthRequest, now: float, settings: Settings) -> _Polled:
+    """Return the refusal of a poll, None for tokens, and what changes but its count."""
+    state = request.state
     for check in POLL_ORDER[settings.profile]:
         match check:
-            case "redeemed" if request.state is RequestState.REDEEMED:
-                return seen, refusals_token.ID_REDEEMED
-            case "closed" if request.state is RequestState.CLOSED:
-                return seen, refusals_token.ABUSIVE
-            case "expired" if request.state is RequestState.EXPIRED or now >= request.expires_at:
-                return seen, refusals_token.EXPIRED
-            case "denied" if request.state is RequestState.DENIED:
-                return seen, refusals_token.DENIED
-            case "failed" if request.state is RequestState.FAILED:
-                return seen, refusals_token.TRANSACTION_FAILED
+            case "redeemed" if state is RequestState.REDEEMED:
+                return refusals_token.ID_REDEEMED, {}
+            case "closed" if state is RequestState.CLOSED:
+                return refusals_token.ABUSIVE, {}
+            case "expired" if state is RequestState.EXPIRED or now >= request.expires_at:
+                return refusals_token.EXPIRED, {}
+            case "denied" if state is RequestState.DENIED:
+                return refusals_token.DENIED, {}
+            case "failed" if state is RequestState.FAILED:
+                return refusals_token.TRANSACTION_FAILED, {}
             case "throttle" if _too_fast(request, now, settings):
-                return _throttled(seen, now, settings)
-            case "pending" if request.state is RequestState.PENDING:
-                return replace(seen, last_poll=now), refusals_token.POLL_PENDING
+                return _throttled(request, now, settings)
+            case "pending" if state is RequestState.PENDING:
+                return refusals_token.POLL_PENDING, {"last_poll": now}
             case _:
                 continue
-    if request.state is not RequestState.APPROVED:
+    if state is not RequestState.APPROVED:
         # psc has no "closed" or "failed" row: Keycloak knows neither and says denied.
-        return seen, refusals_token.DENIED
-    return replace(seen, state=RequestState.REDEEMED, last_poll=now), None
+        return refusals_token.DENIED, {}
+    return None, {"state": RequestState.REDEEMED, "last_poll": now}
 
 
-def _throttled(
-    request: AuthRequest, now: float, settings: Settings
-) -> tuple[AuthRequest, Refusal | None]:
+def _throttled(request: AuthRequest, now: float, settings: Settings) -> _Polled:
     fast = request.fast_polls + 1
     if settings.profile == "psc":
         # Keycloak: a refused poll does not restart the wait.
-        return replace(request, fast_polls=fast), refusals_token.SLOW_DOWN
+        return refusals_token.SLOW_DOWN, {"fast_polls": fast}
     # A pinged request stays good however often it was polled: its ping is still to come.
     if request.mode == "poll" and settings.patience and fast > settings.patience:
-        return replace(request, fast_polls=fast, state=RequestState.CLOSED), refusals_token.ABUSIVE
+        return refusals_token.ABUSIVE, {"fast_polls": fast, "state": RequestState.CLOSED}
     wait = request.interval + settings.slow_down_step
-    return replace(request, fast_polls=fast, interval=wait, last_poll=now), refusals_token.SLOW_DOWN
+    return refusals_token.SLOW_DOWN, {"fast_polls": fast, "interval": wait, "last_poll": now}
 
 
 def decide(request: AuthRequest, decision: Decision, now: float) -> AuthRequest:
@@ -162,20 +177,20 @@ def decide(request: AuthRequest, decision: Decision, now: float) -> AuthRequest:
         return request
     match decision:
         case Decision.APPROVE:
-            return replace(request, state=RequestState.APPROVED, decided_at=now)
+            return request.but(state=RequestState.APPROVED, decided_at=now)
         case Decision.REFUSE:
-            return replace(request, state=RequestState.DENIED, decided_at=now)
+            return request.but(state=RequestState.DENIED, decided_at=now)
         case Decision.FAIL:
-            return replace(request, state=RequestState.FAILED, decided_at=now)
+            return request.but(state=RequestState.FAILED, decided_at=now)
         case Decision.WRONG_CODE:
-            wrong = replace(request, wrong_codes=request.wrong_codes + 1)
+            wrong = request.but(wrong_codes=request.wrong_codes + 1)
             if wrong.wrong_codes >= MAX_WRONG_CODES:
-                return replace(wrong, state=RequestState.DENIED, decided_at=now)
+                return wrong.but(state=RequestState.DENIED, decided_at=now)
             return wrong
 
 
 def expire(request: AuthRequest, now: float) -> AuthRequest:
     """Mark a pending request whose time is over; anything else is returned unchanged."""
     if request.state is RequestState.PENDING and now >= request.expires_at:
-        return replace(request, state=RequestState.EXPIRED, decided_at=now)
+        return request.but(state=RequestState.EXPIRED, decided_at=now)
     return request

@@ -17,7 +17,7 @@ import httpx
 from sandbox.directory.directory import Directory
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.behaviour import KINDS, Behaviour
-from sandbox.psc.certificates import psc_files
+from sandbox.psc.certificates import psc_files, registered
 from sandbox.psc.ciba import Decision
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.fault_rules import load_faults
@@ -226,6 +226,7 @@ def serve_command(
             seed=fault_seed,
         ),
         files=psc_files(home, host_name, pki, rsa=fapi),
+        revocation=registered(home, pki),
         port=port,
         mtls_port=mtls_port,
         wallet_port=wallet_port,

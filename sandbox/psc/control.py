@@ -29,9 +29,10 @@ from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.sms_pages import sms_routes
 from sandbox.psc.web import page, read_body, service_name
+from sandbox.serve.http import Answer, Call, Direct
 from sandbox.space.errors import UserError
 
-__all__ = ["control_routes", "explained", "read_object"]
+__all__ = ["control_routes", "direct_decisions", "explained", "read_object"]
 
 MAX_PEOPLE = 500
 
@@ -329,6 +330,37 @@ def page_script() -> Response:
     """Return the phones page's script."""
     text = Path(__file__).with_name("templates").joinpath("phones.js").read_text("utf-8")
     return Response(text, 200, {"Cache-Control": "no-store"}, "text/javascript")
+
+
+_REQUESTS = b"/sandbox/requests/"
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def direct_decisions(provider: Provider) -> Direct:
+    """Return the decision of one request as a direct answer, while nothing is wrong with it.
+
+    It comes with every login that a program approves, so it costs as much as the protocol's calls.
+    """
+    access = ControlAccess(provider.control_secret, service_name(provider))
+
+    def answer(call: Call) -> Answer | None:
+        ticket, _, word = call.url[len(_REQUESTS) :].decode("ascii", "replace").partition("/")
+        right = (
+            call.method == "POST"
+            and call.body in (b"", b"{}")
+            and call.header(b"content-type") == "application/json"
+            and access.bears(call.header(b"authorization"))
+        )
+        try:
+            if not right or provider.requests.find(ticket) is None:
+                return None
+            after = provider.requests.decide(ticket, Decision(word))
+        except (UserError, ValueError):  # the route says what is wrong
+            return None
+        body = _encode(seen(provider, after)).encode("utf-8")
+        return Answer(200, b"content-type: application/json\r\n", body)
+
+    return Direct(lambda url: url.startswith(_REQUESTS), answer)
 
 
 def control_routes(provider: Provider) -> list[Route]:

@@ -47,10 +47,14 @@ class ControlAccess:
 
     def allows(self, request: Request) -> bool:
         """Whether a request carries the secret."""
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            given = request.cookies.get(self._cookie(request), "")
-        return self._same(given.strip())
+        authorization = request.headers.get("authorization", "")
+        if authorization[:7].lower() == "bearer ":
+            return self.bears(authorization)
+        return self._same(request.cookies.get(self._cookie(request), "").strip())
+
+    def bears(self, authorization: str) -> bool:
+        """Whether an Authorization header carries the secret."""
+        return authorization[:7].lower() == "bearer " and self._same(authorization[7:].strip())
 
     def _same(self, given: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self._secret)

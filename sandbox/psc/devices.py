@@ -6,8 +6,6 @@ restart keeps it. Draws are functions of the seed, the person and the ordinal of
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sandbox.psc.behaviour import Behaviour, plan
 from sandbox.psc.ciba import AuthRequest
 from sandbox.psc.people import People, Person
@@ -69,4 +67,4 @@ class Devices:
         planned = plan(behaviour, self._seed, person.national_id, ordinal)
         if planned.decision is None:
             return request
-        return replace(request, planned_at=rung + planned.delay, planned=planned.decision)
+        return request.but(planned_at=rung + planned.delay, planned=planned.decision)

@@ -12,7 +12,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -26,9 +26,9 @@ from sandbox.psc.forms import MAX_BODY, parse_form
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import HttpReply
-from sandbox.serve.http import DROP, PEER_CERTIFICATE
+from sandbox.serve.http import DROP, PEER_CERTIFICATE, Answer, Call, Direct
 
-__all__ = ["Call", "Endpoints", "send_reply"]
+__all__ = ["Endpoints", "direct_answer", "form_of", "send_reply"]
 
 INTERACTION = b"x-fapi-interaction-id"
 _INTERACTION_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
@@ -44,28 +44,15 @@ _PREFLIGHT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request, read whole."""
+def form_of(call: Call) -> dict[str, str]:
+    """Return a body as a form.
 
-    method: str
-    headers: Mapping[bytes, bytes]
-    body: bytes
-    certificate: bytes | None
-
-    def header(self, name: bytes) -> str:
-        """Return a header, empty when absent."""
-        return self.headers.get(name, b"").decode("latin-1")
-
-    def form(self) -> dict[str, str]:
-        """Return the body as a form.
-
-        Raises:
-            Refused: it is none.
-        """
-        if len(self.body) > MAX_BODY:
-            raise Refused(refusals_request.FORM_SIZE)
-        return parse_form(self.header(b"content-type"), self.body)
+    Raises:
+        Refused: it is none.
+    """
+    if len(call.body) > MAX_BODY:
+        raise Refused(refusals_request.FORM_SIZE)
+    return parse_form(call.header(b"content-type"), call.body)
 
 
 Handler = Callable[[Call], HttpReply]
@@ -95,18 +82,35 @@ async def send_reply(
         return
     said = {**reply.headers, **extra} if extra else reply.headers
     headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in said.items()]
-    content = b""
-    if isinstance(reply.body, dict):
-        content = _encode(reply.body).encode("utf-8")
-        headers.append((b"content-type", b"application/json"))
-    elif reply.body is not None:
-        content = reply.body.encode("utf-8")
+    media, content = _content(reply)
+    if media:
+        headers.append((b"content-type", media))
     if reply.status != 204:
         headers.append((b"content-length", str(len(content)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     if scope["method"] == "HEAD":
         content = b""
     await send({"type": "http.response.body", "body": content})
+
+
+def _content(reply: HttpReply) -> tuple[bytes, bytes]:
+    """Return the media type of a body, and the body."""
+    if isinstance(reply.body, dict):
+        return b"application/json", _encode(reply.body).encode("utf-8")
+    return b"", b"" if reply.body is None else reply.body.encode("utf-8")
+
+
+def direct_answer(reply: HttpReply, extra: Mapping[str, str]) -> Answer:
+    """Return a reply that waits for nothing as a direct answer."""
+    said = {**reply.headers, **extra} if extra else reply.headers
+    media, content = _content(reply)
+    return Answer(reply.status, _lines(tuple(said.items()), media), content)
+
+
+@lru_cache(maxsize=256)
+def _lines(headers: tuple[tuple[str, str], ...], media: bytes) -> bytes:
+    lines = [f"{name.lower()}: {value}\r\n".encode("latin-1") for name, value in headers]
+    return b"".join([*lines, b"content-type: %s\r\n" % media if media else b""])
 
 
 class Endpoints:
@@ -144,30 +148,47 @@ class Endpoints:
         """Whether a path is one of these."""
         return path in self._table
 
+    @property
+    def direct(self) -> Direct:
+        """The same endpoints, straight on HTTP while nothing has to wait."""
+        urls = {path.encode("ascii"): path for path in self._table}
+
+        def answer(call: Call) -> Answer | None:
+            # What is slow or silent on purpose is done where a task can wait.
+            if self._provider.faults.rules or self._provider.outage() is not None:
+                return None
+            return direct_answer(*self._reply(call, urls[call.url]))
+
+        return Direct(urls.__contains__, answer)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request to one of these."""
-        path, method = scope["path"], scope["method"]
+        url, body = scope["raw_path"], await _body(receive)
+        call = Call(scope["method"], url, dict(scope["headers"]), body, scope.get(PEER_CERTIFICATE))
+        reply, extra = self._reply(call, scope["path"])
+        await send_reply(reply, scope, send, extra)
+
+    def _reply(self, call: Call, path: str) -> tuple[HttpReply, dict[str, str]]:
+        """Return the reply to a call, and the headers that it has beside its own."""
         methods = self._table[path]
-        call = Call(
-            method, dict(scope["headers"]), await _body(receive), scope.get(PEER_CERTIFICATE)
-        )
-        handler = methods.get("GET" if method == "HEAD" else method)
+        handler = methods.get("GET" if call.method == "HEAD" else call.method)
+        shared = self._cors and b"origin" in call.headers
         if handler is not None:
             reply = handler(call)
-        elif method == "OPTIONS" and self._cors and b"origin" in call.headers:
+        elif call.method == "OPTIONS" and shared:
             reply = HttpReply(200, None, {"Access-Control-Allow-Methods": ", ".join(methods)})
         else:
             allowed = [*methods, "HEAD"] if "GET" in methods else methods
             reply = HttpReply(405, None, {"Allow": ", ".join(allowed)})
-        extra = self._shared(call, path) if self._cors and b"origin" in call.headers else {}
+        extra = self._shared(call, path) if shared else {}
         if self._provider.settings.fapi:
             extra["x-fapi-interaction-id"] = _interaction(call)
-        await send_reply(reply, scope, send, extra)
+        return reply, extra
 
     def _posted(self, answer: Callable[[Provider, Credentials], HttpReply]) -> Handler:
         def handler(call: Call) -> HttpReply:
             try:
-                form = call.form()
+                form = form_of(call)
             except Refused as refused:
                 return self._provider.refuse(refused)
             authorization = call.header(b"authorization")
@@ -180,7 +201,7 @@ class Endpoints:
         form: dict[str, str] = {}
         if call.method == "POST" and call.body:
             try:
-                form = call.form()
+                form = form_of(call)
             except Refused as refused:
                 return self._provider.refuse(refused)
         return grants.userinfo(self._provider, authorization, form, call.certificate)
@@ -231,7 +252,7 @@ class Endpoints:
             except (binascii.Error, UnicodeDecodeError):
                 return ""
         try:
-            return call.form().get("client_id", "")
+            return form_of(call).get("client_id", "")
         except Refused:
             return ""
 

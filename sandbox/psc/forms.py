@@ -27,23 +27,27 @@ def parse_pairs(encoded: bytes) -> dict[str, str]:
     if len(parts) > MAX_PARAMETERS:
         raise Refused(refusals_request.FORM_SIZE)
     form: dict[str, str] = {}
-    seen: set[str] = set()
     for part in parts:
         if not part:
             continue
         name_bytes, _, value_bytes = part.partition(b"=")
-        try:
-            name = unquote_to_bytes(name_bytes.replace(b"+", b" ")).decode("utf-8")
-            value = unquote_to_bytes(value_bytes.replace(b"+", b" ")).decode("utf-8")
-        except UnicodeDecodeError:
-            raise Refused(refusals_request.FORM_SYNTAX) from None
-        if "\0" in name or "\0" in value:
-            raise Refused(refusals_request.FORM_SYNTAX)
-        if name in seen:
+        name, value = _decoded(name_bytes), _decoded(value_bytes)
+        if name in form:
             raise Refused(refusals_request.FORM_REPEATED)
-        seen.add(name)
         form[name] = value
     return form
+
+
+def _decoded(part: bytes) -> str:
+    if b"%" in part or b"+" in part:  # most need no decoding
+        part = unquote_to_bytes(part.replace(b"+", b" "))
+    try:
+        text = part.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(refusals_request.FORM_SYNTAX) from None
+    if "\0" in text:
+        raise Refused(refusals_request.FORM_SYNTAX)
+    return text
 
 
 def parse_form(content_type: str, body: bytes) -> dict[str, str]:

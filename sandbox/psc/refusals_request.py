@@ -432,18 +432,3 @@ SIGNED_INVALID = refusal(
         ),
     ),
 )
-CERTIFICATE_ABSENT = refusal(
-    "certificate-absent",
-    "F8",
-    "RFC 8705 2; FAPI 1.0 part 2, 5.2.2 (6)",
-    (401, "invalid_client", "a client certificate is required here"),
-    None,
-    (
-        "Le client n'a présenté aucun certificat sur le port qui en demande un.",
-        "The client presented no certificate on the port that asks for one.",
-    ),
-    (
-        "Présenter un certificat des autorités de l'espace, ou appeler l'adresse principale.",
-        "Present a certificate of the space's authorities, or call the main address.",
-    ),
-)

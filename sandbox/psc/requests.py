@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.psc import refusals_token
@@ -66,8 +66,8 @@ class Requests:
         self._agenda = Agenda()
         self._opened = 0
         self._pending = 0
-        for data in base.store.all("ciba", limit=base.settings.max_pending * 2):
-            request = AuthRequest.from_dict(data)
+        limit = base.settings.max_pending * 2
+        for request in base.store.all_kept("ciba", AuthRequest.from_dict, limit=limit):
             if request.state is RequestState.PENDING:
                 self._pending += 1
                 self._schedule(request)
@@ -81,12 +81,11 @@ class Requests:
 
     def find(self, ticket: str) -> AuthRequest | None:
         """Return a request by its public ticket."""
-        data = self._base.store.get("ciba", ticket)
-        return None if data is None else AuthRequest.from_dict(data)
+        return self._base.store.kept("ciba", ticket, AuthRequest.from_dict)
 
     def of(self, national_id: str | None = None) -> list[AuthRequest]:
         """Return the requests of a person (of all), newest first, at most 1 000."""
-        found = [AuthRequest.from_dict(item) for item in self._base.store.all("ciba", national_id)]
+        found = self._base.store.all_kept("ciba", AuthRequest.from_dict, national_id)
         return sorted(found, key=lambda item: item.created_at, reverse=True)
 
     def waiting(
@@ -194,9 +193,7 @@ class Requests:
     def save(self, request: AuthRequest) -> None:
         """Store a request; it outlives its expiry so that expired_token can be said (T5)."""
         keep = request.expires_at + request.interval + self._base.settings.retention
-        self._base.store.put(
-            "ciba", request.ticket, request.to_dict(), expires=keep, tag=request.subject
-        )
+        self._base.store.put("ciba", request.ticket, request, expires=keep, tag=request.subject)
 
     def closed(self) -> None:
         """Count one pending request less: it ended at the token endpoint."""
@@ -204,10 +201,12 @@ class Requests:
             self._pending -= 1
 
     def _schedule(self, request: AuthRequest) -> None:
+        before = self._agenda.next()
         for at in (request.planned_at, request.expires_at):
             if at is not None:
                 self._agenda.note(at, request.ticket)
-        self._base.wake()
+        if before != self._agenda.next():  # whoever sleeps until then sleeps too long
+            self._base.wake()
 
     def tick(self) -> None:
         """Do what is due, each thing at its own instant, in order."""
@@ -220,7 +219,7 @@ class Requests:
                     decision = Decision(request.planned)
                     if decision is Decision.WRONG_CODE:
                         # Planned wrong codes are wrong to the end.
-                        request = replace(request, wrong_codes=2)
+                        request = request.but(wrong_codes=2)
                     self._settle(request, decide(request, decision, at), at)
                 elif at >= request.expires_at:
                     self._settle(request, expire(request, at), at)
@@ -261,7 +260,7 @@ class Requests:
         sent: tuple[Notification, ...] = ()
         with base.store.transaction():
             if tell:
-                sent, after = self._tell(replace(after, notified=True), at)
+                sent, after = self._tell(after.but(notified=True), at)
             self.save(after)
         if decided and before.state is RequestState.PENDING:
             self._pending -= 1
@@ -305,7 +304,7 @@ class Requests:
             issued = base.tokens.issue(self.grant(client, person, request, at, None), at, struck)
             delivered = spoiled(HttpReply(200, issued), struck).body
             assert isinstance(delivered, dict)
-            return delivered, replace(request, state=RequestState.REDEEMED)
+            return delivered, request.but(state=RequestState.REDEEMED)
         refusal = refusals_token.TRANSACTION_FAILED
         if not failed and request.state is RequestState.DENIED:
             refusal = refusals_token.DENIED

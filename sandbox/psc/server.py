@@ -9,23 +9,28 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from sandbox.observations.reasons import Reason, Words
-from sandbox.psc.certificates import psc_files
+from starlette.types import ASGIApp
+
+from sandbox.psc.certificates import psc_files, registered
 from sandbox.psc.ciba import AuthRequest, Decision
+from sandbox.psc.client_certificates import CertificateJudge, ClientCertificates
 from sandbox.psc.clock import Clock
-from sandbox.psc.control import control_routes
+from sandbox.psc.control import control_routes, direct_decisions
 from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.notifications import Sender
 from sandbox.psc.provider import Provider, ProviderOptions
 from sandbox.psc.settings import Settings, settings_for
 from sandbox.psc.store import Store
-from sandbox.psc.web import CertificateRequired, application, service_name
+from sandbox.psc.web import application, direct_of, service_name
 from sandbox.serve import HttpServer, Pool, bind, client_context, server_context
 from sandbox.serve import running as run
+from sandbox.serve.any_certificate import any_certificate_context
 from sandbox.serve.tls import CIPHERS
 from sandbox.space.errors import UserError
+from sandbox.trust import load_bundle
+from sandbox.trust.checking import AskRevocation
 from sandbox.trust.server_files import TlsFiles
 
 __all__ = ["ProviderServer", "Running", "running"]
@@ -36,31 +41,12 @@ FAPI_CIPHERS = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
 LONGEST_NAP = 3_600.0
 
 
-# No handshake with it ends, so that it has no answer in HTTP.
-UNTRUSTED = Reason(
-    "certificate-untrusted",
-    "RFC 8446 6.2; RFC 8705 2",
-    Words(
-        "Aucune autorité de l'espace n'a signé le certificat du client : alerte TLS.",
-        "No authority of the space signed the client's certificate: TLS alert.",
-    ),
-    Words(
-        "Présenter un certificat des autorités de l'espace (`ca` de psc.json, pki issue).",
-        "Present a certificate of the space's authorities (`ca` of psc.json, pki issue).",
-    ),
-)
-
-
-def _distrusted(provider: Provider, why: str) -> None:
-    provider.events.explained(provider.now(), UNTRUSTED, detail=why)
-
-
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way in: its listening socket, and whether it asks for a client certificate."""
+    """A way in: its listening socket, and whether a client certificate is asked, or must be."""
 
     bound: socket.socket
-    asks: str
+    asks: Literal["none", "optional", "required"]
 
     @property
     def port(self) -> int:
@@ -165,6 +151,7 @@ class ProviderServer:
         settings: how it answers.
         options: people, clients, telephones, faults.
         files: certificate, key and authorities.
+        revocation: asks whether a client's certificate is revoked; None does not ask.
         port, mtls_port, wallet_port: main, with certificate, for browsers; 0 is any free one.
         host_name: in its URLs.
         address: loopback address to listen on.
@@ -179,6 +166,7 @@ class ProviderServer:
         options: ProviderOptions,
         *,
         files: TlsFiles,
+        revocation: AskRevocation | None = None,
         port: int,
         mtls_port: int = 0,
         wallet_port: int = 0,
@@ -189,6 +177,7 @@ class ProviderServer:
         pool: Pool | None = None,
     ) -> None:
         self._settings, self._options, self._files = settings, options, files
+        self._revocation = revocation
         self._address, self._host_name = address, host_name
         self._ports = (port, mtls_port, wallet_port)
         self._state, self._clock, self._pool = state, clock, pool
@@ -209,11 +198,12 @@ class ProviderServer:
         """
         files = self._files
         async with contextlib.AsyncExitStack() as stack:
-            # A certificate is asked for, never insisted on: who has none is answered in HTTP,
-            # where a handshake that fails explains nothing. In profile `psc` the main door asks
-            # too, as Pro Santé Connect's own software expects of the host of tokens and CIBA.
+            # In profile `psc` the main door asks too, as Pro Santé Connect's own software expects
+            # of the host of tokens and CIBA.
             psc = self._settings.profile == "psc"
-            asked = ("optional" if psc else "none", "optional", "none")
+            asked: tuple[Literal["none", "optional", "required"], ...] = (
+                "optional" if psc else "none", "required", "none",
+            )  # fmt: skip
             main, mutual, wallet = (
                 _Way(stack.enter_context(bind(self._address, port)), asks)
                 for port, asks in zip(self._ports, asked, strict=True)
@@ -229,18 +219,23 @@ class ProviderServer:
                 store=store,
                 clock=self._clock,
             )
-            app = application(provider, control_routes(provider))
-            required = CertificateRequired(app, provider)
-            for way, answering in ((main, app), (mutual, required), (wallet, app)):
-                context = server_context(
-                    files.chain, files.key, authorities=files.ca.read_text("ascii"),
-                    client_certificate=way.asks,
-                    ciphers=FAPI_CIPHERS if self._settings.fapi else CIPHERS,
-                    distrusts=lambda why: _distrusted(provider, why),
-                )  # fmt: skip
+            app, direct = (
+                application(provider, control_routes(provider)),
+                direct_of(provider) | direct_decisions(provider),
+            )
+            ciphers = FAPI_CIPHERS if self._settings.fapi else CIPHERS
+            judge = CertificateJudge(load_bundle(files.ca.read_bytes()), self._revocation)
+            for way in (main, mutual, wallet):
+                answering: ASGIApp = app
+                if way.asks == "none":
+                    context = server_context(files.chain, files.key, ciphers=ciphers)
+                else:
+                    context = any_certificate_context(files.chain, files.key, ciphers=ciphers)
+                    answering = ClientCertificates(app, provider, judge, way.asks == "required")
                 server = HttpServer(
-                    app=answering, bound=way.bound, context=context, pool=self._pool
-                )
+                    app=answering, direct=None if way.asks == "required" else direct,
+                    bound=way.bound, context=context, pool=self._pool,
+                )  # fmt: skip
                 await server.start()
                 stack.push_async_callback(server.stop)
             self._running = Running(provider, files, main.port, mutual.port)
@@ -287,6 +282,7 @@ def running(
             settings_for(profile, **changes),
             options or ProviderOptions(),
             files=files or psc_files(Path(folder), rsa=changes.get("fapi", False)),
+            revocation=None if files else registered(Path(folder)),
             port=port,
             mtls_port=mtls_port,
             host_name=host_name,

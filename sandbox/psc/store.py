@@ -14,11 +14,11 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sandbox.space.errors import UserError
 
@@ -31,11 +31,21 @@ CREATE TABLE IF NOT EXISTS entries(
 """
 _UPSERT = "INSERT OR REPLACE INTO entries VALUES(?,?,?,?,?)"
 _DELETE = "DELETE FROM entries WHERE kind=? AND key=?"
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+K = TypeVar("K", bound="Kept")
+
+
+class Kept(Protocol):
+    """What is kept as it is, and turned into plain data when it goes to the file."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=lambda kept: kept.to_dict()).encode
 
 
 class _Entry(NamedTuple):
-    value: dict[str, Any]
+    value: Any  # a dict, or something `Kept`
     tag: str
     expires: float
 
@@ -126,12 +136,16 @@ class Store:
         return before
 
     def _change(self, kind: str, key: str, entry: _Entry | None) -> None:
-        with self.transaction():
+        with self._lock:
+            if not self._depth:
+                with self.transaction():
+                    self._change(kind, key, entry)
+                return
             before = self._set(kind, key, entry)
             self._before.setdefault((kind, key), before)
 
     def put(
-        self, kind: str, key: str, value: dict[str, Any], *, expires: float, tag: str = ""
+        self, kind: str, key: str, value: dict[str, Any] | Kept, *, expires: float, tag: str = ""
     ) -> None:
         """Write or replace an entry."""
         self._change(kind, key, _Entry(value, tag, expires))
@@ -150,12 +164,25 @@ class Store:
             entry = self._kinds.get(kind, {}).get(key)
         return None if entry is None else entry.value
 
+    def kept(self, kind: str, key: str, read: Callable[[dict[str, Any]], K]) -> K | None:
+        """Return what is kept in an entry, which `read` makes of plain data; or None."""
+        value = self.get(kind, key)
+        return read(value) if isinstance(value, dict) else value
+
     def all(self, kind: str, tag: str | None = None, limit: int = 1000) -> list[dict[str, Any]]:
         """Return the values of a kind (of a tag), the newest written first, at most `limit`."""
         with self._lock:
             entries = self._kinds.get(kind, {})
             keys = reversed(entries if tag is None else self._tags.get((kind, tag), {}))
             return [entries[key].value for key in islice(keys, limit)]
+
+    def all_kept(
+        self, kind: str, read: Callable[[dict[str, Any]], K], tag: str | None = None,
+        limit: int = 1000,
+    ) -> list[K]:  # fmt: skip
+        """Return what is kept in the entries of `all`."""
+        found: list[Any] = self.all(kind, tag, limit)
+        return [read(value) if isinstance(value, dict) else value for value in found]
 
     def count(self, kind: str) -> int:
         """Return how many entries a kind has."""

@@ -27,13 +27,13 @@ from sandbox.psc.people import Person
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import HttpReply
-from sandbox.serve.http import DROP, PEER_CERTIFICATE
+from sandbox.serve.http import DROP, PEER_CERTIFICATE, Direct
 
 __all__ = [
     "OPERATOR_SMS",
     "PRO_SANTE_CONNECT",
-    "CertificateRequired",
     "application",
+    "direct_of",
     "page",
     "read_body",
     "service_name",
@@ -180,20 +180,9 @@ async def _submit(request: Request) -> Response:
     return Response("document.forms[0].submit();", 200, media_type="text/javascript")
 
 
-class CertificateRequired:
-    """An application for clients with certificates: who has none is told so in HTTP."""
-
-    def __init__(self, app: ASGIApp, provider: Provider) -> None:
-        self._app = app
-        self._provider = provider
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 401 and log why."""
-        if scope["type"] != "http" or scope.get(PEER_CERTIFICATE) is not None:
-            await self._app(scope, receive, send)
-            return
-        refused = Refused(refusals_request.CERTIFICATE_ABSENT)
-        await send_reply(self._provider.refuse(refused), scope, send)
+def direct_of(provider: Provider) -> Direct:
+    """Return the endpoints of `application` that wait for nothing, to answer without it."""
+    return Endpoints(provider).direct
 
 
 def application(provider: Provider, extra: list[Route]) -> ASGIApp:

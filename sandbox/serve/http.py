@@ -1,16 +1,19 @@
 """HTTP/1.1 as a protocol of a `Door`: uvicorn's parser and ASGI cycle, our bounds and our TLS.
 
 An application finds in its scope the client's certificate that TLS verified (`PEER_CERTIFICATE`,
-DER or None), and how to cut the connection without a byte (`DROP`).
+DER or None), the one that nobody has judged (`SHOWN_CERTIFICATE`, where TLS takes any), and how to
+cut the connection without a byte (`DROP`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
@@ -20,19 +23,35 @@ from typing import Any, cast
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from sandbox.serve.door import Door, DoorLimits, Visitor
 from sandbox.serve.waiting import Pool
 
-__all__ = ["DROP", "HTTP_LIMITS", "PEER_CERTIFICATE", "HttpServer", "LoopbackOnly"]
+__all__ = [
+    "DROP",
+    "HTTP_LIMITS",
+    "PEER_CERTIFICATE",
+    "SHOWN_CERTIFICATE",
+    "Answer",
+    "Call",
+    "Direct",
+    "HttpServer",
+    "LoopbackOnly",
+]
 
 PEER_CERTIFICATE = "sandbox.serve.certificate"
+SHOWN_CERTIFICATE = "sandbox.serve.shown"
 DROP = "sandbox.serve.drop"
 _MAX_HEAD = 16 * 1024
 _MAX_HELD = 64 * 1024  # bytes of an answer that wait for its end
 _MAX_AHEAD = 1_000  # requests that a client may send before it has read the first answer
+_MAX_DIRECT = 64 * 1024  # bytes of a body that a direct answer sees; one more tells that it is long
 _GRACE = 0.3  # s that answers under way have when a server stops
 HTTP_LIMITS = DoorLimits(
     connections=512, first_seconds=10.0, idle_seconds=15.0, stalled_seconds=30.0
@@ -77,12 +96,60 @@ def _names_us(value: bytes) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, read whole; of headers that come twice, the last.
+
+    `url` is as it was sent; `body` has at most one byte more than `_MAX_DIRECT`.
+    """
+
+    method: str
+    url: bytes
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    certificate: bytes | None
+
+    def header(self, name: bytes) -> str:
+        """Return a header, empty when absent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: status, header lines (each ends in CRLF), body."""
+
+    status: int
+    lines: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """Answers that wait for nothing: no task, no ASGI in between.
+
+    Attributes:
+        serves: whether a URL as it was sent is of these.
+        answer: answers a call, which is not done twice; None leaves it to the application.
+    """
+
+    serves: Callable[[bytes], bool]
+    answer: Callable[[Call], Answer | None]
+
+    def __or__(self, other: Direct) -> Direct:
+        """Return what serves both, this first."""
+        return Direct(
+            lambda url: self.serves(url) or other.serves(url),
+            lambda call: (self if self.serves(call.url) else other).answer(call),
+        )
+
+
 @dataclass(kw_only=True)
 class HttpServer:
     """An ASGI application on a loopback address; HTTPS with a context. A `Service`.
 
     Attributes:
         app: what answers those who name this machine (`LoopbackOnly`).
+        direct: answers that are given without it, to ordinary requests.
         host: loopback address.
         port: 0 takes a free one, readable here once started.
         bound: a socket from `bind`, instead of `host` and `port`.
@@ -92,6 +159,7 @@ class HttpServer:
     """
 
     app: ASGIApp
+    direct: Direct | None = None
     host: str = "127.0.0.1"
     port: int = 0
     bound: socket.socket | None = None
@@ -121,7 +189,7 @@ class HttpServer:
         )
         config.load()
         self._door = Door(
-            lambda visitor: _Http(config, self._state, visitor),
+            lambda visitor: _Http(config, self._state, visitor, self.direct),
             host=self.host,
             port=self.port,
             bound=self.bound,
@@ -172,6 +240,11 @@ class _Together:
         if self._size > _MAX_HELD:
             self.flush()
 
+    def send(self, data: bytes) -> None:
+        """Send data that is whole, after what is held."""
+        self.flush()
+        self._transport.write(data)
+
     def flush(self) -> None:
         """Send what is held."""
         if self._held:
@@ -188,9 +261,13 @@ class _Together:
 class _Http(HttpToolsProtocol):
     """uvicorn's protocol, which tells the door what it is at, and bounds heads."""
 
-    def __init__(self, config: Config, state: ServerState, visitor: Visitor) -> None:
+    def __init__(
+        self, config: Config, state: ServerState, visitor: Visitor, direct: Direct | None
+    ) -> None:
         super().__init__(config, state, {})
         self._visitor = visitor
+        self._direct = direct
+        self._whole: bytearray | None = None  # the body of a call that `direct` serves
         self._head = 0
         self._in_body = False
         self._dated = 0
@@ -215,13 +292,10 @@ class _Http(HttpToolsProtocol):
             self.transport.close()
 
     def on_message_begin(self) -> None:
-        """Put in the scope what this server knows of the client."""
-        super().on_message_begin()
-        # Starlette ignores keys that it does not know.
-        scope = cast(dict[str, Any], self.scope)
-        tls = self._visitor.tls
-        scope[PEER_CERTIFICATE] = None if tls is None else tls.certificate
-        scope[DROP] = self._visitor.abort
+        """A request begins: what it says is kept, for either way to answer."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         now = int(time.time())
         if now != self._dated:
             self._dated = now
@@ -231,18 +305,92 @@ class _Http(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """What follows is a body."""
         self._in_body = True
-        super().on_headers_complete()
-        self._unanswered.append(self.cycle)
-        if len(self._unanswered) > _MAX_AHEAD:
-            self._visitor.abort()
+        if self._ordinary():
+            self._whole = bytearray()
+        else:
+            self._ask_application()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body."""
+        if self._whole is None:
+            super().on_body(body)
+        elif len(self._whole) <= _MAX_DIRECT:
+            self._whole += body[: _MAX_DIRECT + 1 - len(self._whole)]
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._in_body = False
         self._head = 0
+        if self._whole is not None:
+            body, self._whole = bytes(self._whole), None
+            if self._answered(body):
+                return
+            self._ask_application()
+            super().on_body(body)
         if not self.cycle.response_complete:
             self._visitor.working()
         super().on_message_complete()
+
+    def _ordinary(self) -> bool:
+        """Whether this may be answered directly: in its turn, and with nothing to look into."""
+        return (
+            self._direct is not None
+            and not self._unanswered
+            and not self.expect_100_continue
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and not self.parser.should_upgrade()
+            and (self._visitor.tls is None or self._visitor.tls.shown is None)
+            and self._direct.serves(self.url)
+        )
+
+    def _answered(self, body: bytes) -> bool:
+        """Answer directly, if that can be."""
+        assert self._direct is not None
+        headers = dict(self.headers)
+        host = headers.get(b"host")
+        if host is None or not _names_us(host) or self.transport.is_closing():
+            return False
+        tls = self._visitor.tls
+        certificate = None if tls is None else tls.certificate
+        call = Call(self.parser.get_method().decode("ascii"), self.url, headers, body, certificate)
+        try:
+            answer = self._direct.answer(call)
+        except Exception:
+            logging.getLogger(__name__).exception("%s", self.url)
+            answer = Answer(500, b"", b"")
+        if answer is None:
+            return False
+        ((_, date),) = self.server_state.default_headers
+        head = b"%sdate: %s\r\n%s" % (STATUS_LINE[answer.status], date, answer.lines)
+        size = b"" if answer.status == 204 else b"content-length: %d\r\n" % len(answer.body)
+        self._out.send(head + size + b"\r\n" + (b"" if call.method == "HEAD" else answer.body))
+        self._visitor.waiting()
+        if self.flow.write_paused:  # who does not read what he asked for is not heard either
+            self.flow.pause_reading()
+        return True
+
+    def resume_writing(self) -> None:
+        """The client reads again, so that it is heard again."""
+        super().resume_writing()
+        self.flow.resume_reading()
+
+    def _ask_application(self) -> None:
+        """Give the request to the application, with what this server knows of the client."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        # Starlette ignores keys that it does not know.
+        scope = cast(dict[str, Any], self.scope)
+        scope["headers"] = headers
+        tls = self._visitor.tls
+        scope[PEER_CERTIFICATE] = None if tls is None else tls.certificate
+        scope[SHOWN_CERTIFICATE] = None if tls is None else tls.shown
+        scope[DROP] = self._visitor.abort
+        super().on_headers_complete()
+        self._unanswered.append(self.cycle)
+        if len(self._unanswered) > _MAX_AHEAD:
+            self._visitor.abort()
 
     def on_response_complete(self) -> None:
         """The next request may come, or has."""

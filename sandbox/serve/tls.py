@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.space.errors import UserError
 
-__all__ = ["Tls", "client_context", "route_by_name", "server_context", "tls_of"]
+__all__ = ["CIPHERS", "Tls", "client_context", "load", "route_by_name", "server_context", "tls_of"]
 
 # BCP 195 and ECO.1.1.3: forward secrecy and AEAD only; TLS 1.3 has nothing else.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -24,17 +24,13 @@ class Tls:
         version: as `ssl` names it, TLSv1.3.
         resumed: whether it took up an earlier session.
         certificate: the peer's (DER), verified; None without one.
+        shown: the peer's (DER), which nobody has judged (`any_certificate`); None elsewhere.
     """
 
     version: str
     resumed: bool
     certificate: bytes | None
-
-
-class _Context(ssl.SSLContext):
-    """Says why it did not trust a client's certificate, which the client hears as an alert."""
-
-    distrusts: Callable[[str], None] | None = None
+    shown: bytes | None = None
 
 
 class _Alerting(ssl.SSLObject):
@@ -55,9 +51,6 @@ class _Alerting(ssl.SSLObject):
             raise
         except ssl.SSLError as error:
             self._failure = error
-            told = getattr(self.context, "distrusts", None)
-            if told is not None and isinstance(error, ssl.SSLCertVerificationError):
-                told(error.verify_message)
             raise ssl.SSLWantReadError from error
 
 
@@ -70,7 +63,6 @@ def server_context(
     ciphers: str = CIPHERS,
     tls13: bool = True,
     tickets: bool = True,
-    distrusts: Callable[[str], None] | None = None,
 ) -> ssl.SSLContext:
     """Return the context of a server: TLS 1.2 or later, no renegotiation.
 
@@ -83,14 +75,12 @@ def server_context(
         ciphers: suites of TLS 1.2, as OpenSSL writes them.
         tls13: offered beside TLS 1.2.
         tickets: given, so that sessions are resumed.
-        distrusts: told, in OpenSSL's words, why a client's certificate was not trusted.
 
     Raises:
         UserError: a file is missing, or they do not fit together.
     """
-    context = _Context(ssl.PROTOCOL_TLS_SERVER)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.sslobject_class = _Alerting
-    context.distrusts = distrusts
     _harden(context, ciphers)
     # A handshake that a client asks for again and again costs it little and us much.
     context.options |= ssl.OP_NO_RENEGOTIATION
@@ -99,7 +89,7 @@ def server_context(
     if not tickets:
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
-    _load(context, chain, key)
+    load(context, chain, key)
     context.verify_mode = _ASKS[client_certificate]
     if authorities:
         context.load_verify_locations(cadata=authorities)
@@ -135,7 +125,7 @@ def client_context(
             "aucun certificat PEM", "no certificates in PEM", where=authorities, then=f"({error})"
         ) from None
     if chain is not None and key is not None:
-        _load(context, chain, key)
+        load(context, chain, key)
     return context
 
 
@@ -144,7 +134,12 @@ def _harden(context: ssl.SSLContext, ciphers: str) -> None:
     context.set_ciphers(ciphers)
 
 
-def _load(context: ssl.SSLContext, chain: Path, key: Path) -> None:
+def load(context: ssl.SSLContext, chain: Path, key: Path) -> None:
+    """Give a context its certificate and key.
+
+    Raises:
+        UserError: a file is missing, or they do not fit together.
+    """
     try:
         context.load_cert_chain(chain, key)
     except OSError as error:  # ssl.SSLError is one
@@ -181,4 +176,5 @@ def tls_of(connection: ssl.SSLObject) -> Tls:
         connection.version() or "",
         bool(connection.session_reused),
         connection.getpeercert(binary_form=True),
+        getattr(connection, "shown", None),
     )

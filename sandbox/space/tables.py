@@ -25,6 +25,7 @@ __all__ = [
     "inputs",
     "operator_classes",
     "operator_rows",
+    "rows",
     "shipped",
     "sources",
     "week",
@@ -116,7 +117,8 @@ def shipped(folder: str) -> Path:
     return inside if inside.is_dir() else root.parent / folder
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def rows(name: str) -> list[dict[str, str]]:
+    """Return the lines of a table of `data/`, by column."""
     with (shipped("data") / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -132,7 +134,7 @@ def _number(text: str) -> float | str:
 def sources() -> dict[str, Source]:
     """Return every source by key."""
     return {row["key"]: Source(row["key"], row["title"], row["url"] or "")
-            for row in _rows("sources.csv")}  # fmt: skip
+            for row in rows("sources.csv")}  # fmt: skip
 
 
 @cache
@@ -142,7 +144,7 @@ def measured_capabilities() -> dict[tuple[str, str], tuple[float, str]]:
         (row["software"], row["capability"]): (
             float(row["value"]), f"{row['software']} {row['version']}: {row['how']}",
         )
-        for row in _rows("capabilities.csv")
+        for row in rows("capabilities.csv")
         if row["value"]  # else it could not be tried
     }  # fmt: skip
 
@@ -153,7 +155,7 @@ def _products() -> Iterator[Input]:
     What was measured of the software itself replaces a guess; what was measured of the library that
     an editor builds on only says what the product cannot do.
     """
-    for row in _rows("products.csv"):
+    for row in rows("products.csv"):
         prefix, source = f"products.{row['product']}.", sources()[row["source"]]
         kind, guess = row["kind"], row["knowledge"]
         note = row["note"] or ""
@@ -193,7 +195,7 @@ def inputs() -> dict[str, Input]:
             source=sources()[row["source"]],
             note=row["note"] or "",
         )
-        for row in _rows("inputs.csv")
+        for row in rows("inputs.csv")
     }
     return listed | {row.key: row for row in _products()}
 
@@ -215,7 +217,7 @@ def operator_rows() -> tuple[OperatorRow, ...]:
     """Return the operators of the list of authorised domains, the one with most domains first."""
     return tuple(
         OperatorRow(int(row["domains"]), int(row["certificates"]), row["class"])
-        for row in _rows("operators-by-domains.csv")
+        for row in rows("operators-by-domains.csv")
     )
 
 
@@ -226,7 +228,7 @@ def operator_classes() -> tuple[ClassShare, ...]:
         ClassShare(row["class"], row["spread"], row["mailboxes"], float(row["share"]),
                    float(row["low"]), float(row["high"]), row["knowledge"],
                    sources()[row["source"]], row["note"])
-        for row in _rows("operator-classes.csv")
+        for row in rows("operator-classes.csv")
     )  # fmt: skip
 
 
@@ -237,7 +239,7 @@ def week() -> dict[str, NDArray[np.float64]]:
     Day kinds: working day, Saturday, Sunday or holiday.
     """
     shapes: dict[str, NDArray[np.float64]] = {}
-    for row in _rows("week.csv"):
+    for row in rows("week.csv"):
         shape = shapes.setdefault(row["population"], np.zeros((3, 24)))
         shape[:, int(row["hour"])] = [
             float(row[kind]) for kind in ("working", "saturday", "sunday")

@@ -7,7 +7,7 @@ the table below. Nothing is fetched: revocation is a question asked of the calle
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +26,7 @@ from sandbox.trust.hierarchy import AUTHORITIES
 from sandbox.trust.profiles import MARKER, PROFILES, Marker, Profile, ProfileName, usages_for
 
 __all__ = [
+    "AskRevocation",
     "CertificateChecker",
     "Finding",
     "RevocationStatus",
@@ -63,6 +64,10 @@ class RevocationStatus(StrEnum):
     GOOD = "good"
     REVOKED = "revoked"
     UNKNOWN = "unknown"
+
+
+# A question that may go over the wire, asked of a certificate whose chain is known to be good.
+AskRevocation = Callable[[x509.Certificate], Awaitable[RevocationStatus]]
 
 
 def load_bundle(data: bytes) -> tuple[x509.Certificate, ...]:

@@ -11,7 +11,7 @@ from sandbox.trust.authority import TestCA
 from sandbox.trust.identity import Organisation
 from sandbox.trust.keys import KeyKind
 
-__all__ = ["TlsFiles", "server_files"]
+__all__ = ["TlsFiles", "founded", "server_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,11 @@ class TlsFiles:
     chain: Path
     key: Path
     ca: Path
+
+
+def founded(folder: Path, authority: Path | None = None) -> Path:
+    """Return where the authority of `server_files` is."""
+    return authority or folder / "authority"
 
 
 def server_files(
@@ -42,7 +47,7 @@ def server_files(
     """
     if authority is None:
         kind = KeyKind.RSA_2048 if rsa else KeyKind.P256
-        ca = TestCA.open(folder / "authority", key_kind=kind)
+        ca = TestCA.open(founded(folder), key_kind=kind)
     elif (authority / "ca.json").exists():
         ca = TestCA.open(authority)
     else:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from sandbox.serve.loop import loop_factory
+from sandbox.serve import Loop
 
 __all__ = ["aside"]
 
@@ -15,11 +13,9 @@ T = TypeVar("T")
 
 
 def aside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Return what a coroutine gives."""
-
-    def run() -> T:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(work())
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
+    """Return what a coroutine gives; Ctrl-C cancels it."""
+    loop = Loop("aside")
+    try:
+        return loop.run(work())
+    finally:
+        loop.close()

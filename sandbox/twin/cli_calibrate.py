@@ -8,11 +8,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from sandbox.serve import stopped_by_sigterm
+from sandbox.space.errors import EXIT_INTERRUPTED
 from sandbox.twin.calibration import STEPS, Calibration
 from sandbox.twin.measuring import calibrate as run_calibration
 from sandbox.twin.structure import inputs_of
 
-__all__ = ["calibrate"]
+__all__ = ["calibrate", "measure"]
 
 
 def show(found: Calibration) -> None:
@@ -33,6 +35,23 @@ def show(found: Calibration) -> None:
         f" charge / load {machine['load_average']}; ms"
     )
     console.print(table)
+
+
+def measure(scenario: str, out: Path, *, blocks: int = 8) -> Calibration:
+    """Measure this machine and write the file; Ctrl-C leaves it as it was (exit code 3)."""
+    try:
+        found = run_calibration(
+            scenario, blocks=blocks, show=lambda name: click.echo(name, err=True)
+        )
+    except KeyboardInterrupt:
+        click.echo(
+            "mss-sandbox: interrompu ; une calibration est entière ou n'est pas, rien n'est écrit"
+            " / interrupted; a calibration is whole or none, nothing is written",
+            err=True,
+        )
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+    found.write(out, inputs_of(found))
+    return found
 
 
 @click.command()
@@ -58,7 +77,6 @@ def calibrate(scenario: str, blocks: int, out: Path) -> None:
     of the servers and time of the client, with intervals. Leave the machine alone meanwhile.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    found = run_calibration(scenario, blocks=blocks, show=lambda name: click.echo(name, err=True))
-    found.write(out, inputs_of(found))
-    show(found)
+    with stopped_by_sigterm():
+        show(measure(scenario, out, blocks=blocks))
     click.echo(f"\n{out}")

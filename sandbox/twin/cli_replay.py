@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED
 from sandbox.space.loader import load_scenario
 from sandbox.twin.display import showing
@@ -29,11 +30,8 @@ def _told(found: Replay) -> None:
             f"{name}: {row['started']}/{row['intended']} sessions,"
             f" retard / lateness p99 {1000 * row['lateness_p99_seconds']:.1f} ms, {mail}"
         )
-        if row["generator_was_the_limit"]:
-            click.echo(
-                f"{name}: les clients étaient la limite, ces latences sont aussi les leurs"
-                " (--processes, --speed) / clients were the limit: latencies are theirs too"
-            )
+        for line in each.troubles:
+            click.echo(f"{name}: {line}", err=True)
 
 
 @click.command()
@@ -54,7 +52,7 @@ def replay(
 
     Real clients start the sessions of the simulation at their instants, on a live space, under each
     design; latency counts from the instant when a session had to start. Writes what compare writes.
-    Ctrl-C keeps what there is (exit code 3).
+    Ctrl-C keeps what there is; so does a client or server that ends by itself (exit code 3).
     """
     loaded = load_scenario(scenario)
     wanted = wanted_of(
@@ -63,15 +61,15 @@ def replay(
     )  # fmt: skip
     folder = out or Path("out") / f"{loaded.name}-replay"
     folder.mkdir(parents=True, exist_ok=True)
-    with showing() as show:
+    with stopped_by_sigterm(), showing() as show:
         found = run_replay(wanted, out=folder, show=show)
     _told(found)
     if found.found:
         click.echo(f"\n{found.write(folder)}")
-    if found.interrupted:
+    if not found.whole:
         click.echo(
-            f"mss-sandbox: interrompu, ce qui est fait est dans {folder}"
-            " / interrupted, what is done is kept there",
+            f"mss-sandbox: incomplet, observations et résumé sont dans {folder}, sans rapport"
+            " / incomplete: observations and summary are kept there, without report",
             err=True,
         )
         raise click.exceptions.Exit(EXIT_INTERRUPTED)

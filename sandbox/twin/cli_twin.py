@@ -8,13 +8,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED
 from sandbox.space.loader import load_scenario
 from sandbox.twin.calibration import read_calibration
+from sandbox.twin.cli_calibrate import measure
 from sandbox.twin.display import showing
-from sandbox.twin.measuring import calibrate
 from sandbox.twin.options import minutes_options, wanted_of
-from sandbox.twin.structure import inputs_of
 from sandbox.twin.twins import Twin, run_twin
 
 __all__ = ["twin"]
@@ -50,6 +50,10 @@ def _show(found: Twin) -> None:
     console.print(f"{found.verdict}: {VERDICTS[found.verdict]}")
 
 
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
 @click.command()
 @click.argument("scenario", default="demo")
 @minutes_options("-twin", length="1h", scale=0.3)
@@ -83,17 +87,21 @@ def twin(
     )  # fmt: skip
     folder = out or Path("out") / f"{loaded.name}-twin"
     folder.mkdir(parents=True, exist_ok=True)
-    if calibration is None:
-        known = calibrate(wanted.scenario, show=lambda name: click.echo(name, err=True))
-        known.write(folder / "calibration.toml", inputs_of(known))
-    else:
-        known = read_calibration(calibration)
-    with showing() as show:
-        found = run_twin(wanted, known, levels=levels, out=folder, show=show)
+    known = None if calibration is None else read_calibration(calibration)
+    with stopped_by_sigterm():
+        if known is None:
+            known = measure(wanted.scenario, folder / "calibration.toml")
+        with showing() as show:
+            found = run_twin(wanted, known, levels=levels, out=folder, show=show, tell=_tell)
     path = found.write(folder)
     _show(found)
     click.echo(f"\n{path}")
     if found.interrupted:
+        click.echo(
+            f"mss-sandbox: incomplet, les charges faites sont dans {path}"
+            " / incomplete, the loads that are done are kept there",
+            err=True,
+        )
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
     if found.verdict != "within":
         raise click.exceptions.Exit(1)

@@ -16,6 +16,8 @@ from sandbox.twin.drive import Watch
 
 __all__ = ["showing"]
 
+EVERY = 20.0  # s between two lines
+
 
 def _picture(name: str, watch: Watch) -> Group:
     spent = max(0.0, time.monotonic() - watch.begin)
@@ -40,12 +42,30 @@ def _picture(name: str, watch: Watch) -> Group:
 
 @contextmanager
 def showing() -> Iterator[Callable[[str, Watch], None]]:
-    """Give what shows a run; nothing is shown where nobody looks at a terminal."""
-    console = Console(stderr=True)
+    """Give what shows a run: a picture on a terminal, elsewhere a line now and then."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield _Lines(console).show
+        return
     with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield lambda name, watch: live.update(_picture(name, watch), refresh=True)
 
-        def show(name: str, watch: Watch) -> None:
-            if console.is_terminal:
-                live.update(_picture(name, watch), refresh=True)
 
-        yield show
+class _Lines:
+    """Says where a run is when it begins, and each EVERY seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._watch: Watch | None = None
+        self._next = 0.0
+
+    def show(self, name: str, watch: Watch) -> None:
+        now = time.monotonic()
+        if watch is self._watch and now < self._next:
+            return
+        self._watch, self._next = watch, now + EVERY
+        self._console.print(
+            f"{name}: {max(0.0, now - watch.begin):.0f} s, {watch.sessions}/{watch.intended}"
+            f" sessions, ouvertes / open {sum(watch.open.values())}",
+            soft_wrap=True,
+        )

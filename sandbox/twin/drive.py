@@ -24,8 +24,8 @@ from sandbox.space.errors import UserError
 __all__ = ["Driven", "Watch", "drive"]
 
 START_SECONDS = 1.0  # from the order to start to the start of the run
-READY_SECONDS = 300.0
 STOP_SECONDS = 20.0
+SHOW_SECONDS = 0.5
 RECENT = 10.0  # s over which rates are shown
 
 
@@ -38,14 +38,19 @@ class Driven:
         outcomes: of all sessions, also of those that others opened.
         late: of starts after their instants, s.
         share: of one processor that the busiest process of clients used.
-        stopped: before all was over.
+        clock: by how much the clock of the day was set meanwhile, s.
+        stopped: before all was over, by whoever runs it.
+        crashed: why processes of clients ended by themselves, one line each: the sessions that
+            they had open, and those that they had still to start, are missing.
     """
 
     intended: int
     outcomes: list[Outcome] = field(default_factory=list)
     late: list[float] = field(default_factory=list)
     share: float = 0.0
+    clock: float = 0.0
     stopped: bool = False
+    crashed: list[str] = field(default_factory=list)
 
     @property
     def started(self) -> int:
@@ -72,6 +77,7 @@ class Watch:
         self.open: dict[int, int] = {}
         self.started: dict[int, int] = {}
         self.begin = time.monotonic()
+        self.processes: tuple[int, ...] = ()  # of clients
         self.failures: Counter[str] = Counter()
         self.logins: dict[tuple[str, str], deque[float]] = {}
         self._ended: deque[float] = deque()
@@ -106,10 +112,16 @@ class _Process:
         self.number = number
         self.over: dict[str, Any] | None = None
         self.failed = ""
+        self._thread: threading.Thread | None = None
         self._child = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "sandbox.clients.process", str(path)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._child.pid
 
     def ready(self) -> bool:
         """Wait until it can start; whether it will."""
@@ -120,16 +132,21 @@ class _Process:
 
     def begin(self, instant: float, take: Callable[[int, dict[str, Any]], None]) -> None:
         """Start at an instant of the monotonic clock; `take` what it says."""
-        assert self._child.stdin is not None
-        self._child.stdin.write(f"{instant!r}\n")
-        self._child.stdin.flush()
+        with contextlib.suppress(OSError):  # it has ended: what it says, nothing, tells that
+            assert self._child.stdin is not None
+            self._child.stdin.write(f"{instant!r}\n")
+            self._child.stdin.flush()
 
         def read() -> None:
             assert self._child.stdout is not None
             for line in self._child.stdout:
+                if not line.endswith("\n"):
+                    return  # it was killed while it wrote
                 said = json.loads(line)
                 if "over" in said:
                     self.over = said
+                elif "failed" in said:
+                    self.failed = str(said["failed"])
                 else:
                     take(self.number, said)
 
@@ -139,7 +156,7 @@ class _Process:
     @property
     def running(self) -> bool:
         """Whether it still says something."""
-        return self._thread.is_alive()
+        return self._thread is not None and self._thread.is_alive()
 
     def stop(self) -> None:
         """Have it end now; what it has comes."""
@@ -148,15 +165,26 @@ class _Process:
             self._child.stdin.close()
 
     def end(self) -> None:
-        """Wait for its end, or cut it."""
+        """Wait for its end, or cut it: at once if it has not begun."""
         self.stop()
         try:
-            self._child.wait(STOP_SECONDS)
+            self._child.wait(STOP_SECONDS if self._thread is not None else 0.0)
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
         if self._child.stdout is not None:
             self._child.stdout.close()
+
+    @property
+    def crash(self) -> str:
+        """Why it ended by itself, in a line; empty: it did not."""
+        if self.over is not None:
+            return str(self.over["failed"])
+        code = self._child.returncode
+        how = f"signal {-code}" if code < 0 else f"code {code}"
+        return self.failed or how
 
 
 def _parts(plan: Plan, count: int) -> Iterator[Plan]:
@@ -195,34 +223,30 @@ def drive(
             else:
                 watch.open[number], watch.started[number] = said["open"], said["started"]
 
-    with tempfile.TemporaryDirectory(prefix="mssante-replay-") as folder:
-        children = [
-            _Process(number, part, Path(folder))
-            for number, part in enumerate(_parts(plan, processes))
-        ]
-        try:
-            for child in children:
-                if not child.ready():
-                    raise UserError(
-                        "les clients ne démarrent pas", "clients do not start",
-                        where="replay", then=f"({child.failed})" if child.failed else "",
-                    )  # fmt: skip
-            instant = time.monotonic() + START_SECONDS
-            watch.begin = instant
-            for child in children:
-                child.begin(instant, take)
-            driven.stopped = _wait(children, watch, show)
-        finally:
-            for child in children:
-                child.end()
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mssante-replay-")))
+        children: list[_Process] = []
+        for number, part in enumerate(_parts(plan, processes)):
+            children.append(_Process(number, part, folder))
+            stack.callback(children[-1].end)
+        for child in children:
+            if not child.ready():
+                raise UserError(
+                    "les clients ne démarrent pas", "clients do not start",
+                    where="replay", then=f"({child.failed})" if child.failed else "",
+                )  # fmt: skip
+        instant = time.monotonic() + START_SECONDS
+        watch.begin, watch.processes = instant, tuple(child.pid for child in children)
+        for child in children:
+            child.begin(instant, take)
+        driven.stopped = _wait(children, watch, show)
     for child in children:
-        said = child.over
-        if said is None:
-            driven.stopped = True
-            continue
-        driven.late += said["late"]
-        driven.share = max(driven.share, said["processor"] / max(said["wall"], 1e-9))
-        driven.stopped |= said["stopped"]
+        if child.crash:
+            driven.crashed.append(child.crash)
+        if (said := child.over) is not None:
+            driven.late += said["late"]
+            driven.share = max(driven.share, said["processor"] / max(said["wall"], 1e-9))
+            driven.clock = max(driven.clock, said["clock"])
     driven.outcomes.sort(key=lambda each: (each.intended, each.intent, each.account))
     return driven
 
@@ -231,7 +255,7 @@ def _wait(children: list[_Process], watch: Watch, show: Callable[[Watch], None])
     """Wait until all are done; whether that was before their time."""
     try:
         while any(child.running for child in children):
-            time.sleep(0.5)
+            time.sleep(SHOW_SECONDS)
             show(watch)
     except KeyboardInterrupt:
         for child in children:

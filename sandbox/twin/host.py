@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -108,32 +109,37 @@ def hosted(order: Order) -> Iterator[Hosted]:
     Raises:
         UserError: it cannot be brought up.
     """
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "sandbox.twin.host"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         start_new_session=True,  # Ctrl-C is for whoever drives, who then ends it
-    ) as process:  # fmt: skip
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(asdict(order)) + "\n")
-        process.stdin.flush()
+    )  # fmt: skip
+    assert process.stdin is not None
+    patience = 0.0  # a space that is still starting is cut
+    try:
         try:
+            process.stdin.write(json.dumps(asdict(order)) + "\n")
+            process.stdin.flush()
             answer = _answer(process)
-        except EOFError:
+        except (OSError, EOFError):
             raise UserError(
                 "l'espace ne démarre pas", "the space does not start", where=order.folder
             ) from None
+        patience = STOP_SECONDS
         if "refused" in answer:
             french, english, where, then = answer["refused"]
             raise UserError(french, english, where=where, then=then)
+        yield Hosted(read_sheet(Path(order.folder)), process)
+    finally:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
         try:
-            yield Hosted(read_sheet(Path(order.folder)), process)
-        finally:
-            with contextlib.suppress(OSError):
-                process.stdin.close()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _options(tree: dict[str, Any]) -> Any:
@@ -158,24 +164,40 @@ def _free_block() -> int:
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends, or nobody reads what is said."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    order = json.loads(sys.stdin.readline() or "null")
+    if order is None:
+        return
+    with contextlib.suppress(BrokenPipeError):
+        try:
+            _serve(order)
+        except UserError as error:
+            _say(refused=[error.french, error.english, error.where, error.then])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            refused = ["refusé par le système", error.strerror or str(error)]
+            _say(refused=[*refused, error.filename or "", ""])
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.close()
+
+
+def _serve(order: dict[str, Any]) -> None:
     from sandbox.live.space import LiveSpace
 
-    def say(**what: Any) -> None:
-        sys.stdout.write(json.dumps(what) + "\n")
-        sys.stdout.flush()
+    with LiveSpace(_options(order)) as space:
+        _say(ready=True)
+        for line in sys.stdin:
+            if line.strip():
+                design, folder = json.loads(line)
+                space.observations(design).write(Path(folder))
+            _say(processor=time.process_time())
 
-    order = json.loads(sys.stdin.readline())
-    try:
-        with LiveSpace(_options(order)) as space:
-            say(ready=True)
-            for line in sys.stdin:
-                if line.strip():
-                    design, folder = json.loads(line)
-                    space.observations(design).write(Path(folder))
-                say(processor=time.process_time())
-    except UserError as error:
-        say(refused=[error.french, error.english, error.where, error.then])
+
+def _say(**what: Any) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

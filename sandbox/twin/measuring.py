@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import ssl
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clients.holder import Holder
-from sandbox.clients.imap import Imap
+from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import content_of
 from sandbox.clients.plan import Account, Door, Letter, Plan, Round, Rules, Software
 from sandbox.clients.smtp import Smtp
-from sandbox.clients.telephone import Telephones
-from sandbox.clients.wire import Wire
+from sandbox.clients.telephone import DownError, Telephones
+from sandbox.clients.wire import LostError, Wire
 from sandbox.live.cast import CastSize
+from sandbox.space.errors import UserError
 from sandbox.space.methods import Mechanism, Method
 from sandbox.twin.aside import aside
 from sandbox.twin.calibration import STEPS, Calibration, Measured, machine_of, measured
@@ -131,7 +133,16 @@ class _Bench:
                 "submit": (lambda: self._send(totp, near), None),
                 "relay": (lambda: self._send(totp, far), None),
             }
-            return {name: await self._step(name, *acts[name]) for name in STEPS}
+            return {name: await self._told(name, *acts[name]) for name in STEPS}
+
+    async def _told(self, name: str, act: Act, before: Act | None) -> Measured:
+        try:
+            return await self._step(name, act, before)
+        except (LostError, RefusedError, TimeoutError, DownError, ssl.SSLError) as error:
+            raise UserError(
+                "étape impossible", "step cannot be done",
+                where=f"calibrate {name}", then=f"({str(error) or type(error).__name__})",
+            ) from None  # fmt: skip
 
     async def _step(self, name: str, act: Act, before: Act | None) -> Measured:
         """Measure one step; `before` each is what makes it ready, and is not measured."""

@@ -6,6 +6,7 @@ mail. A run that is stopped keeps the designs that are done and what it has of t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import tempfile
@@ -20,7 +21,9 @@ from typing import Any
 from sandbox.analysis.comparison import Options, compare_runs
 from sandbox.analysis.result import Result
 from sandbox.analysis.summary import summarise
+from sandbox.clients.plan import Plan
 from sandbox.observations.observations import Observations
+from sandbox.observations.schema import Cause
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
@@ -39,6 +42,7 @@ OPERATORS = 3  # of the live space, at most; the largest, as `up` takes them
 # A generator is the limit when its starts are late, or its event loop is full.
 LATE_SECONDS = 0.1
 FULL = 0.85
+CLOCK_SECONDS = 1.0  # by which the clock may be slewed and nobody cares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +76,11 @@ class Replayed:
 
     Attributes:
         driven: what clients did.
-        checked: what became of the mail; None when the servers were gone.
+        checked: what became of the mail; None when nobody could look.
         observations: as tables.
         processor: seconds that the servers spent meanwhile, nan when they were gone.
         seconds: how long it lasted.
+        gone: whether the servers ended before the replay did.
     """
 
     driven: Driven
@@ -83,11 +88,45 @@ class Replayed:
     observations: Observations
     processor: float
     seconds: float
+    gone: bool = False
 
     @property
     def generator_was_the_limit(self) -> bool:
         """Whether latencies may be the clients' own."""
         return self.driven.lateness_p99 > LATE_SECONDS or self.driven.share > FULL
+
+    @property
+    def whole(self) -> bool:
+        """Whether it went to its end: nobody stopped it, no process of it ended by itself."""
+        return not (self.driven.stopped or self.driven.crashed or self.gone)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What a reader has to know before the figures, a line each, French first."""
+        driven, found = self.driven, []
+        for why in driven.crashed:
+            found.append(
+                f"un processus de clients s'est arrêté ({why}), ses sessions manquent"
+                f" / a process of clients ended ({why}), its sessions are missing"
+            )
+        if self.gone:
+            lost = sum(Cause.CONNECTION_LOST in each.failures for each in driven.outcomes)
+            found.append(
+                f"les serveurs se sont arrêtés : {lost} sessions coupées ou sans réponse, courrier"
+                f" non vérifié / servers ended: {lost} sessions cut or unanswered, mail not checked"
+            )
+        if driven.clock > CLOCK_SECONDS:
+            found.append(
+                f"l'horloge a été changée de {driven.clock:.1f} s : les codes à usage unique en"
+                " dépendent, les durées non / the clock was set by"
+                f" {driven.clock:.1f} s: one-time codes go by it, durations do not"
+            )
+        if self.generator_was_the_limit:
+            found.append(
+                "les clients étaient la limite, ces latences sont aussi les leurs"
+                " (--processes, --speed) / clients were the limit: latencies are theirs too"
+            )
+        return found
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -107,7 +146,11 @@ class Replayed:
             if math.isnan(self.processor)
             else round(self.processor / max(self.seconds, 1e-9), 4),
             "generator_was_the_limit": self.generator_was_the_limit,
+            "clock_set_seconds": round(driven.clock, 3),
+            "clients_crashed": len(driven.crashed),
+            "servers_ended": self.gone,
             "interrupted": driven.stopped,
+            "troubles": self.troubles,
         }
 
 
@@ -127,8 +170,21 @@ class Replay:
     found: Mapping[str, Replayed] = field(default_factory=dict)
     interrupted: bool = False
 
+    @property
+    def whole(self) -> bool:
+        """Whether every design went to its end."""
+        return not self.interrupted and all(each.whole for each in self.found.values())
+
     def write(self, folder: Path) -> Path:
-        """Write what `compare` writes, with what a replay adds to its summary."""
+        """Write what `compare` writes, with what a replay adds to its summary.
+
+        Of one that did not go to its end, only what it adds: whoever stopped it waits for nothing.
+
+        Returns:
+            the report, or the summary where there is none.
+        """
+        if not self.whole:
+            return _written(folder / "summary.json", self.summary)
         wanted = self.wanted
         names = tuple(dict.fromkeys(name.partition("/")[0] for name in self.found))
         options = Options(
@@ -139,12 +195,7 @@ class Replay:
         compared = compare_runs(self.scenario, options, runs, folder)
         result = Result(**{name: getattr(compared, name) for name in Result.__dataclass_fields__})
         path = result.report(folder)
-        text = json.dumps(
-            summarise(result) | self.summary, ensure_ascii=False, indent=1, allow_nan=False
-        )
-        partial = folder / "summary.json.partial"
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(folder / "summary.json")
+        _written(folder / "summary.json", summarise(result) | self.summary)
         return path
 
     @property
@@ -172,6 +223,14 @@ class Replay:
             },
             "replay": rows,
         }
+
+
+def _written(path: Path, tree: Mapping[str, Any]) -> Path:
+    """Write JSON, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
+    partial.write_text(text + "\n", encoding="utf-8")
+    return partial.replace(path)
 
 
 def _order(wanted: Wanted, schedule: Schedule, folder: Path) -> Order:
@@ -218,19 +277,19 @@ def replay_one(
             up, before = time.monotonic(), host.processor()
             driven = drive(plan, processes=wanted.processes, show=show)
             seconds = time.monotonic() - up
-            checked, servers, processor = None, None, math.nan
-            if host.alive:
-                processor = host.processor() - before
-                design = schedule.candidate.design.name
-                servers = host.observed(design, folder / "seen")
-                checked = check_mailboxes(host.sheet, plan, driven.accepted)
-                # What was under way has been delivered since; the check's own logins are not ours.
-                arrived = host.observed(design, folder / "seen").tables["deliveries"]
-                servers = Observations(servers.about, {**servers.tables, "deliveries": arrived})
+            seen = _Seen()
+            try:
+                seen.take(
+                    host, schedule, plan, driven.accepted, folder / "seen",
+                    check=not driven.stopped,
+                )  # fmt: skip
+            except KeyboardInterrupt:  # what clients saw is kept
+                driven.stopped = True
+            gone = not host.alive
     who = {each.number: (each.method, each.operator) for each in plan.accounts}
     minutes = math.ceil(seconds / 60)
     observations = observations_of(
-        driven.outcomes, who, servers, minutes, int(wanted.window.begin // 60),
+        driven.outcomes, who, seen.servers, minutes, int(wanted.window.begin // 60),
         {
             "scenario": schedule.scenario.name, "design": schedule.candidate.design.name,
             "policy": schedule.candidate.policy.name, "engine": "live", "seed": wanted.seed,
@@ -244,9 +303,35 @@ def replay_one(
     if out is not None:
         observations.write(out / "observations" / f"{name}-r000")
     return Replayed(
-        driven=driven, checked=checked, observations=observations, processor=processor,
-        seconds=seconds,
+        driven=driven, checked=seen.checked, observations=observations,
+        processor=seen.processor - before, seconds=seconds, gone=gone,
     )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the servers say after the clients have left, as far as they are there to say it."""
+
+    checked: Checked | None = None
+    servers: Observations | None = None
+    processor: float = math.nan
+
+    def take(
+        self, host: Hosted, schedule: Schedule, plan: Plan, accepted: set[int], folder: Path, *,
+        check: bool,
+    ) -> None:  # fmt: skip
+        """Ask them, and `check`: open all mailboxes."""
+        design = schedule.candidate.design.name
+        with contextlib.suppress(UserError):  # they have ended
+            self.processor = host.processor()
+            self.servers = host.observed(design, folder)
+            if not check:
+                return
+            self.checked = check_mailboxes(host.sheet, plan, accepted)
+            # What was under way has been delivered since; the check's own logins are not ours.
+            arrived = host.observed(design, folder).tables["deliveries"]
+            tables = {**self.servers.tables, "deliveries": arrived}
+            self.servers = Observations(self.servers.about, tables)
 
 
 def schedules(wanted: Wanted) -> tuple[Scenario, dict[str, Callable[[], Schedule]]]:
@@ -299,7 +384,7 @@ def replay(
                 out=out,
                 show=lambda watch, name=name: show(name, watch),  # type: ignore[misc]
             )
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # before its clients began
             return Replay(wanted, scenario, found, interrupted=True)
         if found[name].driven.stopped:
             return Replay(wanted, scenario, found, interrupted=True)

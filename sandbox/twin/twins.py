@@ -285,6 +285,7 @@ class _Pair:
 def run_twin(
     wanted: Wanted, calibration: Calibration, *, levels: int = 4, out: Path | None = None,
     show: Callable[[str, Watch], None] = lambda _name, _watch: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Twin:  # fmt: skip
     """Run both executions at several loads up to 80 % of saturation.
 
@@ -294,6 +295,7 @@ def run_twin(
         levels: how many loads.
         out: folder for the observations; None: they are not kept.
         show: called twice a second.
+        tell: told of each load, and of what a reader has to know of it.
 
     Raises:
         UserError: something that cannot be.
@@ -316,13 +318,17 @@ def run_twin(
         rows: list[Row] = []
         limit = False
         for pair in pairs:
+            name = pair.candidate.name
+            tell(f"{name}: charge {load:.0%}… / load")
             try:
                 found, replayed = pair.at(load)
             except KeyboardInterrupt:
                 return Twin(done, saturation, calibration, interrupted=True)
             rows += found
             limit |= replayed.generator_was_the_limit
-            if replayed.driven.stopped:
+            for line in replayed.troubles:
+                tell(f"{name}: {line}")
+            if not replayed.whole:
                 level = Level(load, tuple(rows), limit)
                 return Twin([*done, level], saturation, calibration, interrupted=True)
         done.append(Level(load, tuple(rows), limit))

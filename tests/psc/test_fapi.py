@@ -16,7 +16,6 @@ from sandbox.psc.jose import ASYMMETRIC, read_jwt
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.trust import TestCA
-from sandbox.trust.keys import KeyKind
 from tests.psc.conftest import (
     CIBA,
     DOCTOR,
@@ -273,17 +272,3 @@ def test_fapi_serves_an_rsa_certificate_and_only_its_suites():
         context.set_ciphers("ECDHE+CHACHA20")
         with pytest.raises(ssl.SSLError):
             handshake(server, context)
-
-
-def test_f8_a_certificate_of_a_stranger_is_refused_with_an_alert_and_explained(
-    core_server, tmp_path
-):
-    stranger = TestCA.open(tmp_path / "another", key_kind=KeyKind.P256)
-    context = trusting(core_server)
-    context.load_cert_chain(*client_certificate(stranger, "lps-mtls", tmp_path))
-    port = urlsplit(core_server.provider.mtls_origin).port
-    with handshake(core_server, context, port) as tls, pytest.raises(ssl.SSLError, match="ALERT"):
-        tls.recv(1)
-    told = [e for e in core_server.provider.events.since() if e.kind == "refusal"][-1]
-    assert told.reason == "certificate-untrusted"
-    assert "issuer certificate" in (told.detail or "")

@@ -21,6 +21,7 @@ from sandbox.directory.ldap import BASE_DN
 from sandbox.directory.ldap.server import LDAP_LIMITS, LdapServer
 from sandbox.operators.listener import MAIL_LIMITS
 from sandbox.serve import DoorLimits, HttpServer, Pool, client_context, running, server_context
+from sandbox.serve.any_certificate import any_certificate_context
 from sandbox.serve.http import HTTP_LIMITS
 from sandbox.serve.plain import Request, Response, plain_app
 from sandbox.trust import Organisation
@@ -89,9 +90,16 @@ def answer(_: Request) -> Response:
     return Response(body=b"here" * 20_000)
 
 
-def http(*, tls: bool) -> Callable[[World, DoorLimits, Pool | None], HttpServer]:
+def http(how: str = "") -> Callable[[World, DoorLimits, Pool | None], HttpServer]:
+    contexts: dict[str, Callable[[World], ssl.SSLContext | None]] = {
+        "": lambda _: None,
+        "tls": lambda world: world.context,
+        "any certificate": lambda world: any_certificate_context(
+            world.files.chain, world.files.key
+        ),
+    }
     return lambda world, limits, pool: HttpServer(
-        app=plain_app(answer), context=world.context if tls else None, limits=limits, pool=pool
+        app=plain_app(answer), context=contexts[how](world), limits=limits, pool=pool
     )
 
 
@@ -124,8 +132,11 @@ def query() -> bytes:
 
 
 DOORS = {
-    "http": Case(http(tls=False), HTTP_LIMITS, lambda server: server.port, GET, 150),
-    "https": Case(http(tls=True), HTTP_LIMITS, lambda server: server.port, GET, 150, tls=True),
+    "http": Case(http(), HTTP_LIMITS, lambda server: server.port, GET, 150),
+    "https": Case(http("tls"), HTTP_LIMITS, lambda server: server.port, GET, 150, tls=True),
+    "https, any certificate": Case(
+        http("any certificate"), HTTP_LIMITS, lambda server: server.port, GET, 150, tls=True
+    ),
     "ldap": Case(ldap(0, None), LDAP_LIMITS, lambda server: server.ports["ldap"], search(), 800),
     "ldaps": Case(
         ldap(None, 0), LDAP_LIMITS, lambda server: server.ports["ldaps"], search(), 800, tls=True

@@ -11,7 +11,7 @@ from sandbox.directory import Directory
 from sandbox.operators.auth.accounts import Accounts
 from sandbox.operators.auth.authenticator import Authenticator
 from sandbox.operators.auth.certificat import ApplicationLogin
-from sandbox.operators.auth.certificates import AskRevocation, CertificateJudge
+from sandbox.operators.auth.certificates import CertificateJudge
 from sandbox.operators.auth.cps import CardLogin
 from sandbox.operators.auth.holdings import Holdings
 from sandbox.operators.auth.limits import AttemptPolicy, Attempts
@@ -24,6 +24,7 @@ from sandbox.operators.journal import Journal
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 from sandbox.trust import load_bundle
+from sandbox.trust.checking import AskRevocation
 
 __all__ = ["AccessControl", "AccessPolicy"]
 

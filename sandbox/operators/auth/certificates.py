@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,10 +19,9 @@ from sandbox.trust import (
     RevocationStatus,
     read_certificate,
 )
+from sandbox.trust.checking import AskRevocation
 
-__all__ = ["AskRevocation", "CertificateJudge", "Judged", "is_card", "read_peer", "subject_value"]
-
-AskRevocation = Callable[[x509.Certificate], Awaitable[RevocationStatus]]
+__all__ = ["CertificateJudge", "Judged", "is_card", "read_peer", "subject_value"]
 
 # The worst first: one refusal is told.
 _FINDINGS = {

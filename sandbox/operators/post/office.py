@@ -19,6 +19,7 @@ from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
 from sandbox.operators.post.addresses import domain_of
 from sandbox.operators.post.dsn import Reporter, is_due, notification
 from sandbox.operators.post.headers import Message
+from sandbox.operators.post.told import told_of
 from sandbox.operators.post.trace import (
     arrived,
     first_instant,
@@ -236,6 +237,7 @@ class PostOffice:
                 reverse_path=envelope.reverse_path,
                 recipients=[each.address for each in envelope.recipients],
                 size=len(content),
+                **told_of(message),
                 **details,
             )
             if not repeated:

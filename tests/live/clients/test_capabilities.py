@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measure_capabilities import TRIALS, read, tried
-from tests.live.clients.attempts import CLIENTS
+from benchmarks.measure_capabilities import CLIENTS, TRIALS, read, tried
 from tests.live.clients.world import World
 
 ROWS = read()

@@ -16,17 +16,11 @@ import pytest
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.psc import Behaviour
 from tests.live.clients import thunderbird as tb
-from tests.live.clients.programs import names_of, needed
+from tests.live.clients.programs import free_port, names_of, needed
 from tests.live.clients.world import World
 
 DESIGNS = ("single-endpoint", "multi-endpoint")
 SOCKETS = {"implicit": tb.IMPLICIT_TLS, "starttls": 2}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

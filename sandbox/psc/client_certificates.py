@@ -1,0 +1,115 @@
+"""What clients show of certificates: judged here, where a refusal can be answered in HTTP.
+
+TLS takes any (`serve.any_certificate`), so that who shows a bad one hears 401 and finds the cause
+in the events, where an alert explains nothing (FAPI 1.0 part 2, 5.2.2; RFC 8446 6.2).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptography import x509
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sandbox.psc import refusals_certificate as refusals
+from sandbox.psc.endpoints import send_reply
+from sandbox.psc.provider import Provider
+from sandbox.psc.refusals import Refused
+from sandbox.serve.http import PEER_CERTIFICATE, SHOWN_CERTIFICATE
+from sandbox.trust import (
+    CertificateChecker,
+    Finding,
+    ProfileName,
+    RevocationStatus,
+    read_certificate,
+)
+from sandbox.trust.checking import AskRevocation
+
+__all__ = ["CertificateJudge", "ClientCertificates"]
+
+# The worst first: one refusal is told. Who may sign what is the operators' matter, not PSC's.
+_FINDINGS = {
+    Finding.UNREADABLE: refusals.CERTIFICATE_UNREADABLE,
+    Finding.WEAK_KEY: refusals.CERTIFICATE_WEAK_KEY,
+    Finding.UNTRUSTED: refusals.CERTIFICATE_UNTRUSTED,
+    Finding.EXPIRED: refusals.CERTIFICATE_EXPIRED,
+    Finding.NOT_YET_VALID: refusals.CERTIFICATE_EXPIRED,
+    Finding.WRONG_USAGE: refusals.CERTIFICATE_WRONG_USAGE,
+}
+_STATUSES = {
+    RevocationStatus.REVOKED: refusals.CERTIFICATE_REVOKED,
+    RevocationStatus.UNKNOWN: refusals.REVOCATION_UNKNOWN,
+}
+
+
+class CertificateJudge:
+    """Says what is wrong with a certificate that a client shows.
+
+    Args:
+        bundle: roots and intermediates.
+        revocation: asks whether a certificate is revoked, only of one that is otherwise good; None
+            does not ask.
+        clock: seconds since 1970 that certificates count in.
+    """
+
+    def __init__(
+        self,
+        bundle: Sequence[x509.Certificate],
+        revocation: AskRevocation | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._checker = CertificateChecker(bundle=tuple(bundle), marker=None)
+        self._revocation = revocation
+        self._clock = clock
+
+    async def judge(self, shown: bytes) -> Refused | None:
+        """Return why a certificate (DER) is refused, None when it is good."""
+        try:
+            certificate = read_certificate(shown)
+        except ValueError:
+            return Refused(refusals.CERTIFICATE_UNREADABLE)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        found = self._checker.check(certificate, profile=ProfileName.ORG_CLIENT, now=now)
+        refusal = next((each for finding, each in _FINDINGS.items() if finding in found), None)
+        if refusal is None and self._revocation is not None:
+            refusal = _STATUSES.get(await self._revocation(certificate))
+        if refusal is None:
+            return None
+        return Refused(refusal, f"subject={certificate.subject.rfc4514_string()[:120]}")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificates:
+    """An application that sees good certificates only; a bad one is answered here.
+
+    Attributes:
+        app: the application.
+        provider: whose events say why.
+        judge: says what is wrong.
+        required: who shows none is refused too.
+    """
+
+    app: ASGIApp
+    provider: Provider
+    judge: CertificateJudge
+    required: bool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 401 and log why."""
+        refused = await self._refused(scope)
+        if refused is None:
+            await self.app(scope, receive, send)
+        else:
+            await send_reply(self.provider.refuse(refused), scope, send)
+
+    async def _refused(self, scope: Scope) -> Refused | None:
+        shown = scope.get(SHOWN_CERTIFICATE)
+        if shown is None:
+            return Refused(refusals.CERTIFICATE_ABSENT) if self.required else None
+        refused = await self.judge.judge(shown)
+        if refused is None:
+            scope[PEER_CERTIFICATE] = shown
+        return refused

@@ -1,0 +1,106 @@
+"""Thunderbird, tried as other software is: one mechanism of one protocol at one endpoint.
+
+Its settings say all; nothing is clicked, so what it asks a person for in a dialog it does not have.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.live.clients import thunderbird as tb
+from tests.live.clients.attempts import BOTH, Attempt, Client, Command, Outcome, said_by
+from tests.live.clients.marionette import PATIENCE
+from tests.live.clients.programs import free_port
+
+__all__ = ["THUNDERBIRD"]
+
+OAUTH2 = 10
+WAYS = {"PLAIN": tb.PASSWORD, "EXTERNAL": tb.EXTERNAL, "XOAUTH2": OAUTH2}
+# A card that logs in alone: there is "TLS certificate" for IMAP, "no authentication" for SMTP.
+ALONE = {"imap": tb.EXTERNAL, "smtp": tb.NOTHING}
+
+
+@dataclass(frozen=True)
+class _Thunderbird(Client):
+    """Thunderbird without a screen, with a profile made for each attempt."""
+
+    def attempt(self, attempt: Attempt) -> Outcome | str:
+        """Try; or return why it cannot be told."""
+        if attempt.mechanism == "OAUTHBEARER":
+            return "its tokens go by XOAUTH2: nothing in it speaks OAUTHBEARER"
+        if (attempt.protocol, attempt.mechanism) == ("smtp", "EXTERNAL"):
+            return "no such choice for an outgoing server"
+        attempt.folder.mkdir(parents=True, exist_ok=True)
+        begin, port, profile = time.monotonic(), free_port(), attempt.folder / "profile"
+        mailbox = _mailbox(attempt)
+        if not profile.exists():
+            tb.make_profile(profile, attempt.bundle, port, mailbox)
+        _settings(profile, attempt, port)
+        with tb.thunderbird(profile, port, attempt.names) as running:
+            if attempt.login.password:
+                running.remember(mailbox)
+            good = _reads(running) if attempt.protocol == "imap" else _sends(running, attempt)
+            said = "; ".join(running.dialogs()) or "nothing said"
+        if attempt.mechanism == "XOAUTH2" and not good:
+            said = "OAuth2 chosen, it does not log in: it lists no provider for this host"
+        return Outcome(good, said, time.monotonic() - begin)
+
+
+def _mailbox(attempt: Attempt) -> tb.Mailbox:
+    at = (attempt.host, attempt.port)
+    card = (attempt.pkcs12, attempt.pin) if attempt.pkcs12 else None
+    return tb.Mailbox(
+        attempt.login.user, at, at, password=attempt.login.password, card=card, keeps_sent=False
+    )
+
+
+def _settings(profile: Path, attempt: Attempt, port: int) -> None:
+    """Choose the way in, and its own time-out: what comes last in the file wins."""
+    way = WAYS.get(attempt.mechanism) or ALONE[attempt.protocol]
+    place = "server.server1" if attempt.protocol == "imap" else "smtpserver.smtp1"
+    lines = (
+        f'user_pref("mail.{place}.authMethod", {way});',
+        'user_pref("mailnews.tcptimeout", 100);',
+        f'user_pref("marionette.port", {port});',
+    )
+    with (profile / "user.js").open("a") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def _reads(running: tb.Thunderbird) -> bool:
+    """Tell whether the folders of the mailbox came, before a dialog said why not."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        running.inbox()
+        if len(running.folders()) > len(LOCAL):
+            return True
+        if running.dialogs():
+            return False
+    return False
+
+
+# What it shows of a mailbox that it has never opened.
+LOCAL = ("Inbox", "Trash")
+
+
+def _sends(running: tb.Thunderbird, attempt: Attempt) -> bool:
+    try:
+        running.send(attempt.recipient, "essai")
+    except RuntimeError:
+        return False
+    return True
+
+
+def _never(_: Attempt) -> Command | str:
+    raise NotImplementedError
+
+
+THUNDERBIRD = _Thunderbird(
+    "Thunderbird",
+    BOTH,
+    ("thunderbird", "certutil", "pk12util"),
+    said_by("thunderbird", "--version"),
+    _never,
+)
