@@ -96,32 +96,33 @@ def _nanoseconds(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
 
 
-def _flatten(programs: Iterable[Program]) -> tuple[list[Step], list[int], list[dict[Label, int]],
-                                                   list[int], dict[str, int]]:  # fmt: skip
-    """Return steps, group per step, labels per program, program per step, entries."""
-    flat: list[Step] = []
-    groups: list[int] = []
-    owner: list[int] = []
+def _flatten(
+    programs: Iterable[Program],
+) -> tuple[list[list[Step]], list[dict[Label, int]], dict[str, int]]:
+    """Return steps and labels of each program, and entries; rows count through all programs."""
+    bodies: list[list[Step]] = []
     labels: list[dict[Label, int]] = []
     entries: dict[str, int] = {}
-    for number, program in enumerate(programs):
+    first = 0
+    for program in programs:
         if program.name in entries:
             raise ValueError(f"program {program.name}: defined twice")
-        entries[program.name] = len(flat)
+        entries[program.name] = first
         here: dict[Label, int] = {}
+        body: list[Step] = []
         for item in program.body:
             if isinstance(item, str):
                 if item in here:
                     raise ValueError(f"program {program.name}: label {item!r} defined twice")
-                here[item] = len(flat)
+                here[item] = first + len(body)
             else:
-                flat.append(item)
-                groups.append(program.group)
-                owner.append(number)
-        if not flat or owner[-1] != number or not isinstance(flat[-1], s.End | s.Goto):
+                body.append(item)
+        if not body or not isinstance(body[-1], s.End | s.Goto):
             raise ValueError(f"program {program.name}: must close with End or Goto")
+        bodies.append(body)
         labels.append(here)
-    return flat, groups, labels, owner, entries
+        first += len(body)
+    return bodies, labels, entries
 
 
 class _Table:
@@ -265,32 +266,30 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
         ValueError: a label, program or resource is missing or defined twice.
     """
     programs = tuple(programs)
-    flat, groups, labels, owner, entries = _flatten(programs)
+    bodies, labels, entries = _flatten(programs)
     made = _Table(layout, entries)
     numbers: list[int] = []
     targets: list[int] = []
-    for row, step in enumerate(flat):
-        number = made.line_of(step, programs[owner[row]])
-        label = made.targets[number]
-        if label is None:
-            target = -1
-        elif label == NEXT:
-            target = row + 1
-        else:
-            target = labels[owner[row]].get(label, -1)
-            if target < 0:
-                raise ValueError(f"program {programs[owner[row]].name}: no label {label!r}")
-        numbers.append(number)
-        targets.append(target)
-    table = np.array(made.lines, dtype=np.int64).reshape(-1, WIDTH)[
-        np.array(numbers, dtype=np.int64)
-    ]
+    for program, body, here in zip(programs, bodies, labels, strict=True):
+        for step in body:
+            number = made.line_of(step, program)
+            label = made.targets[number]
+            numbers.append(number)
+            if label is None:
+                targets.append(-1)
+            elif label == NEXT:
+                targets.append(len(numbers))
+            elif label in here:
+                targets.append(here[label])
+            else:
+                raise ValueError(f"program {program.name}: no label {label!r}")
+    table = np.array(made.lines, dtype=np.int64).reshape(-1, WIDTH)[np.array(numbers, np.int64)]
     table[:, Column.TARGET] = targets
-    table[:, Column.GROUP] = groups
+    table[:, Column.GROUP] = np.repeat([p.group for p in programs], [len(b) for b in bodies])
     return Code(
         table=table,
         laws=np.array(list(made.laws) or [(0.0,) * 5], dtype=np.float64),
         entries=entries,
         layout=layout,
-        steps=tuple(flat),
+        steps=tuple(step for body in bodies for step in body),
     )
