@@ -85,7 +85,7 @@ mynetworks =
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = static:ok
 virtual_transport = lmtp:unix:{folder}/dovecot/postfix-lmtp
-transport_maps = inline:{{ {{ {other} = relay:[127.0.0.1]:{other_mx} }} }}
+transport_maps = inline:{{ {{ {other} = relay:[{other_address}]:{other_mx} }} }}
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 smtp_tls_security_level = secure
@@ -191,7 +191,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def await_port(port: int, seconds: float = 30.0) -> None:
+def await_port(port: int, seconds: float = 30.0, address: str = "127.0.0.1") -> None:
     """Wait until something accepts connections there.
 
     Raises:
@@ -200,7 +200,7 @@ def await_port(port: int, seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 0.5).close()
+            socket.create_connection((address, port), 0.5).close()
             return
         time.sleep(0.05)
     raise TimeoutError(f"nothing listens on port {port}")
@@ -220,31 +220,56 @@ def _accounts(domain: str, count: int, context: ssl.SSLContext) -> tuple[Account
     )
 
 
-class Peer:
-    """One Postfix with its Dovecot."""
+@dataclass(frozen=True)
+class Place:
+    """The relay of an operator: its domain, its name, where it listens."""
 
-    def __init__(self, root: Path, label: str) -> None:
+    domain: str
+    host: str
+    address: str
+    mx: int
+
+
+class Peer:
+    """One Postfix with its Dovecot.
+
+    Args:
+        root: its folder is there.
+        label: of its domain.
+        relay: address and port of its relay; a free port of 127.0.0.1 by default.
+    """
+
+    def __init__(self, root: Path, label: str, relay: tuple[str, int] | None = None) -> None:
         self.domain = f"{label}.mssante.test"
         self.host = f"mx.{self.domain}"
         self.folder = root / label
-        self.submission, self.mx, self.imap = free_port(), free_port(), free_port()
+        self.submission, self.imap = free_port(), free_port()
+        self.address, self.mx = relay or ("127.0.0.1", free_port())
         self.pids: list[int] = []
 
-    def lay_out(self, ca: TestCA, other: Peer) -> None:
-        """Write certificates and configuration."""
+    @property
+    def place(self) -> Place:
+        """Where others send to."""
+        return Place(self.domain, self.host, self.address, self.mx)
+
+    def certify(self, ca: TestCA) -> None:
+        """Have an authority give it certificates."""
+        ca.operator_server(ORGANISATION, [self.host]).save(self.folder / "relay")
+        ca.endpoint_server(ORGANISATION, [self.host]).save(self.folder / "endpoint")
+
+    def lay_out(self, bundle: bytes, other: Place) -> None:
+        """Write configuration; certificates are in `relay` and `endpoint` of its folder."""
         user = pwd.getpwnam("nobody")
         for name in ("queue", "data", "dovecot", "mail", "postfix"):
             (self.folder / name).mkdir(parents=True)
         shutil.chown(self.folder / "data", "postfix")
         shutil.chown(self.folder / "mail", user.pw_uid, user.pw_gid)
-        (self.folder / "ca.pem").write_bytes(ca.bundle_pem())
-        ca.operator_server(ORGANISATION, [self.host]).save(self.folder / "relay")
-        ca.endpoint_server(ORGANISATION, [self.host]).save(self.folder / "endpoint")
+        (self.folder / "ca.pem").write_bytes(bundle)
         main = MAIN.format(
             folder=self.folder, host=self.host, domain=self.domain, other=other.domain,
-            other_host=other.host, other_mx=other.mx,
+            other_host=other.host, other_address=other.address, other_mx=other.mx,
         )  # fmt: skip
-        places = {"submission": f"127.0.0.1:{self.submission}", "mx": f"127.0.0.1:{self.mx}"}
+        places = {"submission": f"127.0.0.1:{self.submission}", "mx": f"{self.address}:{self.mx}"}
         (self.folder / "postfix/main.cf").write_text(main)
         (self.folder / "postfix/master.cf").write_text(MASTER.format(**places))
         dovecot = DOVECOT_2_3.format(
@@ -256,8 +281,10 @@ class Peer:
         """Start both; wait for the three ports."""
         self._run("dovecot", "-c", str(self.folder / "dovecot.conf"))
         self._run("postfix", "-c", str(self.folder / "postfix"), "start")
-        for port in (self.submission, self.mx, self.imap):
-            await_port(port)
+        for address, port in (
+            ("127.0.0.1", self.submission), ("127.0.0.1", self.imap), (self.address, self.mx),
+        ):  # fmt: skip
+            await_port(port, address=address)
         pids = (self.folder / "dovecot/master.pid", self.folder / "queue/pid/master.pid")
         self.pids = [int(path.read_text()) for path in pids]
 
@@ -282,9 +309,8 @@ class Peer:
         )  # fmt: skip
 
 
-@contextlib.contextmanager
-def peers() -> Iterator[tuple[TestCA, Peer, Peer, str]]:
-    """Run two operators made of Postfix and Dovecot; yield their authority, them, and versions.
+def installed() -> str:
+    """Return the versions of Postfix and Dovecot.
 
     Raises:
         RuntimeError: they are not installed, of another version, or this is not root.
@@ -300,6 +326,17 @@ def peers() -> Iterator[tuple[TestCA, Peer, Peer, str]]:
         raise RuntimeError(f"the configuration is for Dovecot 2.3, this is {dovecot}")
     if os.geteuid() != 0:
         raise RuntimeError("Postfix and Dovecot start as root only")
+    return f"Postfix {postfix} + Dovecot {dovecot}"
+
+
+@contextlib.contextmanager
+def peers() -> Iterator[tuple[TestCA, Peer, Peer, str]]:
+    """Run two operators made of Postfix and Dovecot; yield their authority, them, and versions.
+
+    Raises:
+        RuntimeError: as `installed`.
+    """
+    name_of_peers = installed()
     with tempfile.TemporaryDirectory(prefix="mss-bench-") as name:
         root = Path(name)
         root.chmod(0o755)
@@ -307,10 +344,11 @@ def peers() -> Iterator[tuple[TestCA, Peer, Peer, str]]:
         both = [Peer(root, label) for label in ("a", "b")]
         with contextlib.ExitStack() as stack:
             for mine, other in (both, both[::-1]):
-                mine.lay_out(ca, other)
+                mine.certify(ca)
+                mine.lay_out(ca.bundle_pem(), other.place)
                 stack.callback(mine.stop)
                 mine.start()
-            yield ca, both[0], both[1], f"Postfix {postfix} + Dovecot {dovecot}"
+            yield ca, both[0], both[1], name_of_peers
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ One description of the space, two executions (virtual time, real sockets), one a
     found.inputs            # what drives the choice, a DataFrame
     with sandbox.live("demo") as space:   # real servers, real TLS
         space.sheet         # where everything is, who may log in
+    sandbox.check_client("./drive-my-software").verdict   # does it comply?
 
 Packages, each of which knows only those before it: `space` (what a trust space is),
 `observations` (what is seen), `simulation` (virtual time), `trust`, `directory`, `psc` and
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sandbox.analysis.decide import DecisionResult, decide
     from sandbox.analysis.result import Result, compare
+    from sandbox.conformance.api import check_client, check_operator
     from sandbox.live import live
     from sandbox.space.errors import UserError
     from sandbox.space.loader import load_scenario
@@ -38,6 +40,8 @@ __all__ = [
     "Space",
     "UserError",
     "build_space",
+    "check_client",
+    "check_operator",
     "compare",
     "decide",
     "live",
@@ -52,6 +56,8 @@ _HOMES = {
     "Space": "sandbox.space.population",
     "UserError": "sandbox.space.errors",
     "build_space": "sandbox.space.population",
+    "check_client": "sandbox.conformance.api",
+    "check_operator": "sandbox.conformance.api",
     "compare": "sandbox.analysis.result",
     "decide": "sandbox.analysis.decide",
     "load_scenario": "sandbox.space.loader",

@@ -66,11 +66,12 @@ class Load:
         return time.monotonic() - self._begin
 
     async def prepare(self, telephones: Telephones) -> None:
-        """Tell each telephone what it will do first: not while the run is measured."""
+        """Do before the run what is not measured: TLS contexts, what telephones will do first."""
         first: dict[int, Intent] = {}
         for intent in self._plan.intents:
             first.setdefault(intent.account, intent)
         for number, intent in first.items():
+            self._holders[number].context(intent.protocol, resume=False)
             if self._rings(self._holders[number]):
                 await telephones.will(self._holders[number], intent.rounds[0])
 

@@ -36,6 +36,10 @@ class Codes:
     used: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def spend(self, way: Way, now: float) -> None:
+        """Take the present code for given: somebody else may have used it."""
+        self.used.setdefault(way.secret, int(now) // way.period)
+
     def give(self, way: Way, now: float) -> str | None:
         """Return a code that is good now and was never given; None for the moment."""
         step = int(now) // way.period

@@ -1,32 +1,80 @@
-"""`mss-sandbox check operator`: does an operator, ours or a foreign one, do what is asked of it?"""
+"""`mss-sandbox check operator | client`: does it do what is asked of it?"""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import tempfile
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
+from sandbox.conformance.api import check_client, check_operator
+from sandbox.conformance.client.drivers import Person
+from sandbox.conformance.client.judge import client_requirements
+from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
+from sandbox.conformance.client.steps import Profile
 from sandbox.conformance.findings import EXIT, Report, Result
-from sandbox.conformance.foreign import from_file
-from sandbox.conformance.judge import PATIENCE, judge_operator
-from sandbox.conformance.lab import Sockets
-from sandbox.conformance.ours import DESIGNS, from_sheet, running_space
-from sandbox.conformance.reports import as_html, as_junit
-from sandbox.conformance.requirements import requirements
-from sandbox.conformance.subject import Subject
-from sandbox.live.sheet import read_sheet
+from sandbox.conformance.judge import PATIENCE
+from sandbox.conformance.reports import as_attestation, as_badge, as_html, as_junit
+from sandbox.conformance.reports import as_json as json_of
+from sandbox.conformance.requirements import Requirement, requirements
 from sandbox.space.errors import UserError
 
 __all__ = ["check"]
 
+_FORMS: dict[str, Callable[[Report], str]] = {
+    "junit": as_junit, "html": as_html, "badge": as_badge, "attestation": as_attestation,
+}  # fmt: skip
+
 
 @click.group()
 def check() -> None:
-    """Juger un opérateur. / Judge an operator."""
+    """Juger un opérateur ou un logiciel. / Judge an operator or software."""
+
+
+def _reports(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where its report goes."""
+    for option in (
+        click.option("--attestation", type=click.Path(dir_okay=False, path_type=Path),
+                     help="Une page à montrer. / One page to show."),
+        click.option("--badge", type=click.Path(dir_okay=False, path_type=Path),
+                     help="Vignette SVG. / SVG badge."),
+        click.option("--html", type=click.Path(dir_okay=False, path_type=Path),
+                     help="Page HTML. / HTML page."),
+        click.option("--junit", type=click.Path(dir_okay=False, path_type=Path),
+                     help="Rapport JUnit. / JUnit."),
+        click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output."),
+        click.option("--only", multiple=True, metavar="ID",
+                     help="Cette exigence seule (répétable). / It alone."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _told(report: Report, *, as_json: bool, files: Mapping[str, Path | None]) -> NoReturn:
+    """Write a report and leave with its code."""
+    for name, path in files.items():
+        if path is not None:
+            path.write_text(_FORMS[name](report), encoding="utf-8")
+    click.echo(json_of(report)) if as_json else _summary(report)
+    raise SystemExit(EXIT[report.verdict])
+
+
+def _known(only: Sequence[str], asked: Iterable[Requirement]) -> None:
+    """Refuse a requirement that is not checked.
+
+    Raises:
+        UserError: one of them.
+    """
+    known = {each.id for each in asked if not each.unchecked}
+    for each in only:
+        if each not in known:
+            raise UserError(
+                "aucune exigence contrôlée de ce nom ; voir docs/conformance.md",
+                "no checked requirement of this name; see docs/conformance.md",
+                where=f"--only {each}",
+            )  # fmt: skip
 
 
 @check.command()
@@ -43,9 +91,6 @@ def check() -> None:
     "--design", "designs", multiple=True, help="Architecture (répétable). / Design (repeatable)."
 )
 @click.option(
-    "--only", multiple=True, metavar="ID", help="Cette exigence seule (répétable). / It alone."
-)
-@click.option(
     "--patience",
     type=click.FloatRange(0.1, 600),
     default=PATIENCE,
@@ -53,68 +98,89 @@ def check() -> None:
     help="Secondes qu'un message peut mettre. / Seconds that a message may take.",
 )
 @click.option("--kill", is_flag=True, help="Le tuer, pour la durabilité. / Kill it, to see.")
-@click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
-@click.option(
-    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Rapport JUnit. / JUnit."
-)
-@click.option(
-    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Page HTML. / HTML page."
-)
+@_reports
 def operator(
     space: Path | None, operator: str, designs: tuple[str, ...], only: tuple[str, ...],
-    patience: float, kill: bool, as_json: bool, junit: Path | None, html: Path | None,
+    patience: float, kill: bool, as_json: bool, **files: Path | None,
 ) -> None:  # fmt: skip
     """Juger un opérateur, le nôtre ou un autre. / Judge an operator, ours or another.
 
     Code 0 conforme, 1 non conforme, 3 interrompu, 4 indéterminé.
     / Exit code 0 pass, 1 fail, 3 interrupted, 4 inconclusive.
     """
-    known = {each.id for each in requirements() if not each.unchecked and each.binds != "software"}
-    for each in only:
-        if each not in known:
-            raise UserError(
-                "aucune exigence contrôlée de ce nom ; voir docs/conformance.md",
-                "no checked requirement of this name; see docs/conformance.md",
-                where=f"--only {each}",
-            )  # fmt: skip
-    with _subject(space, operator, designs, kill=kill) as (subject, lab):
-        report = judge_operator(
-            subject, lab, patience=patience, only=only, tell=lambda line: click.echo(line, err=True)
-        )
-    if junit is not None:
-        junit.write_text(as_junit(report), encoding="utf-8")
-    if html is not None:
-        html.write_text(as_html(report), encoding="utf-8")
-    if as_json:
-        click.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=1))
-    else:
-        _summary(report)
-    raise SystemExit(EXIT[report.verdict])
+    _known(only, (each for each in requirements() if each.binds != "software"))
+    report = check_operator(
+        space, operator=operator, designs=designs, only=only, patience=patience, kill=kill,
+        tell=_progress,
+    )  # fmt: skip
+    _told(report, as_json=as_json, files=files)
 
 
-@contextlib.contextmanager
-def _subject(
-    space: Path | None, name: str, designs: tuple[str, ...], *, kill: bool
-) -> Iterator[tuple[Subject, Sockets]]:
-    """Yield who is judged and the way to it."""
-    if space is not None and space.suffix == ".toml":
-        if name or designs:
-            raise UserError(
-                "un fichier TOML ne décrit qu'un opérateur : sans --operator ni --design",
-                "a TOML file describes one operator: without --operator and --design",
-                where=space,
-            )
-        subject = from_file(space)
-        yield subject, Sockets(subject)
-        return
-    with tempfile.TemporaryDirectory(prefix="mssante-check-") as folder:
-        if space is not None:
-            sheet = read_sheet(space if space.is_dir() else space.parent)
-            yield from_sheet(sheet, Path(folder), operator=name, designs=designs, kill=kill)
-            return
-        chosen = designs or DESIGNS
-        with running_space(chosen, lambda text: click.echo(text, err=True)) as sheet:
-            yield from_sheet(sheet, Path(folder), operator=name, designs=chosen, kill=True)
+@check.command()
+@click.option(
+    "--space",
+    "space",
+    type=click.Path(exists=True, path_type=Path),
+    help="Dossier d'un espace ou son space.json ; sans elle, un espace est démarré."
+    " / Folder of a space, or its space.json; without it a space is started.",
+)
+@click.option("--name", default="", help="Nom du logiciel. / Name of the software.")
+@click.option(
+    "--profile",
+    type=click.Choice([each.value for each in Profile]),
+    default=Profile.MAIL_CLIENT.value,
+    show_default=True,
+    help="Genre de logiciel. / Kind of software.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["cps", "totp", "ecps", "certificat"]),
+    default="ecps",
+    show_default=True,
+    help="Comment il s'authentifie. / How it logs in.",
+)
+@click.option("--operator", default="", help="Opérateur de l'espace. / Which of the space.")
+@click.option("--design", default="", help="Architecture. / Design.")
+@click.option(
+    "--script",
+    metavar="CMD",
+    help="Programme lancé à chaque étape ; sans lui, une personne fait."
+    " / Program that is run for each step; without it a person acts.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(1, 3600),
+    default=CLIENT_PATIENCE,
+    show_default=True,
+    help="Secondes qu'une étape du programme peut prendre. / Seconds that its step may take.",
+)
+@_reports
+def client(
+    space: Path | None, name: str, profile: str, method: str, operator: str, design: str,
+    script: str | None, patience: float, only: tuple[str, ...], as_json: bool,
+    **files: Path | None,
+) -> None:  # fmt: skip
+    """Juger un logiciel de messagerie, étape par étape. / Judge mail software, step by step.
+
+    Code 0 conforme, 1 non conforme, 3 interrompu, 4 indéterminé.
+    / Exit code 0 pass, 1 fail, 3 interrupted, 4 inconclusive.
+    """
+    _known(only, client_requirements())
+    if script is None and not sys.stdin.isatty():
+        raise UserError(
+            "personne au terminal ; donner un programme", "nobody at the terminal; give a program",
+            then="--script CMD",
+        )  # fmt: skip
+    report = check_client(
+        script if script is not None else Person(), space, name=name or script or profile,
+        profile=profile, method=method, operator=operator, design=design, only=only,
+        patience=patience, tell=_progress,
+    )  # fmt: skip
+    _told(report, as_json=as_json, files=files)
+
+
+def _progress(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _summary(report: Report) -> None:

@@ -91,6 +91,7 @@ class Report:
         at: when it began, ISO 8601, UTC.
         findings: one for each requirement that has a check.
         not_checked: requirement and why no check of ours can tell.
+        kind: of the subject: operator or software.
     """
 
     subject: str
@@ -98,6 +99,7 @@ class Report:
     at: str
     findings: tuple[Finding, ...]
     not_checked: tuple[tuple[str, str, str], ...]
+    kind: str = "operator"
 
     @property
     def verdict(self) -> Result:

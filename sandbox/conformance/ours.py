@@ -32,7 +32,7 @@ from sandbox.trust.issuing import LeafPlan
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.profiles import ProfileName
 
-__all__ = ["DESIGNS", "from_sheet", "running_space"]
+__all__ = ["DESIGNS", "account_of", "door_of", "from_sheet", "running_space"]
 
 Tree = dict[str, Any]
 DESIGNS = ("single-endpoint", "multi-endpoint", "api-lps-2023")  # tried where none is named
@@ -126,11 +126,11 @@ def from_sheet(
                 "does not run here; choose among",
                 where=f"design {each}", then=", ".join(own["designs"]),
             )  # fmt: skip
-    accounts = tuple(_account(each) for each in sheet["accounts"] if each["operator"] == name)
+    accounts = tuple(account_of(each) for each in sheet["accounts"] if each["operator"] == name)
     others = [each for key, each in operators.items() if key != name]
     subject = Subject(
         name=f"{name} ({own['domain']})", domain=own["domain"],
-        doors=tuple(_door(design, each) for design in designs or own["designs"]
+        doors=tuple(door_of(design, each) for design in designs or own["designs"]
                     for each in own["designs"][design]),
         accounts=accounts, roots=Path(sheet["ca"]["roots"]), relay=_relay(own),
         neighbour=_neighbour(sheet, others[0]) if others else None,
@@ -152,7 +152,8 @@ def from_sheet(
     return subject, Sockets(subject, token=token, crash=crash)
 
 
-def _door(design: str, each: Tree) -> Door:
+def door_of(design: str, each: Tree) -> Door:
+    """Return an endpoint of a sheet."""
     return Door(
         name=f"{design}/{each['name']}", protocol=each["protocol"], host=each["host"],
         address=each["address"], port=each["port"], tls=each["tls"],
@@ -169,7 +170,7 @@ def _relay(operator: Tree) -> Door:
     )  # fmt: skip
 
 
-def _account(account: Tree) -> Account:
+def account_of(account: Tree) -> Account:
     """Return a mailbox with the ways of its first holder."""
     ways = []
     for method, way in account["holders"][0]["methods"].items():
@@ -189,11 +190,11 @@ def _relay_pair(sheet: Tree, operator: str) -> Pair:
 
 
 def _neighbour(sheet: Tree, other: Tree) -> Neighbour:
-    accounts = [_account(each) for each in sheet["accounts"] if each["operator"] == other["name"]]
+    accounts = [account_of(each) for each in sheet["accounts"] if each["operator"] == other["name"]]
     design = next(iter(other["designs"]))
     return Neighbour(
         domain=other["domain"], relay=_relay_pair(sheet, other["name"]), account=accounts[0],
-        doors=tuple(_door(design, each) for each in other["designs"][design]),
+        doors=tuple(door_of(design, each) for each in other["designs"][design]),
     )  # fmt: skip
 
 

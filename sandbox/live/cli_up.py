@@ -15,6 +15,7 @@ import click
 
 from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.job import execute
+from sandbox.live.joining import read_joining
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.psc.behaviour import KINDS
 from sandbox.serve import stopped_by_sigterm
@@ -132,6 +133,14 @@ def _processes(
     help="Processus que les opérateurs se partagent ; auto : un par cœur."
     " / Processes that operators are shared out to; auto: one for each core.",
 )
+@click.option(
+    "--join",
+    "join",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Opérateur étranger qui rejoint l'espace (TOML, répétable)."
+    " / Foreign operator that joins the space (TOML, repeatable).",
+)
 @click.option("--seed", type=click.IntRange(0), help="De l'annuaire, 1 par défaut. / Of the cast.")
 @click.option(
     "--all",
@@ -153,7 +162,7 @@ def up(
     port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
     totp_share: float, revocation_cache: float | None, recheck: float | None,
     seed: int | None, everything: bool, as_json: bool, at: datetime | None, outage_now: bool,
-    job: str | None, processes: int | Literal["auto"],
+    job: str | None, processes: int | Literal["auto"], join: tuple[Path, ...],
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -182,6 +191,7 @@ def up(
         at=at,
         outage_now=outage_now,
         processes=processes,
+        join=tuple(map(read_joining, join)),
     )
     with _stopped_by_signals() as wait:
         with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:

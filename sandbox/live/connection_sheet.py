@@ -40,8 +40,19 @@ def _short(sheet: Tree, file: Path) -> Iterator[str]:
     phones, pages = sheet["psc"]["phones"], sheet["operators"][0]["enrolment"]
     yield f"Téléphones / phones {phones}   enrôlement / enrolment {pages}"
     yield from _outages(sheet)
+    yield from _joined(sheet)
     yield f"Tout / everything: mss-sandbox up --all, {file}"
     yield "Ctrl-C pour arrêter / to stop"
+
+
+def _joined(sheet: Tree) -> Iterator[str]:
+    """Say what operators that are not ours have to know first."""
+    for each in sheet["joined"]:
+        pair = each["certificates"]["relay"]
+        yield (
+            f"Joint / joined {each['domain']}  MX {_place(each['mx'])}  {pair['certificate']}"
+            f"  {pair['key']}"
+        )
 
 
 def _account_of_each_method(sheet: Tree) -> list[tuple[Tree, Tree, str]]:
@@ -71,6 +82,7 @@ def _everything(sheet: Tree, file: Path) -> Iterator[str]:
             yield from map(_endpoint, endpoints)
         yield f"  enrôlement / enrolment {operator['enrolment']}   SMS {operator['sms']}"
     yield ""
+    yield from _joined(sheet)
     yield "Comptes / accounts"
     for account in sheet["accounts"]:
         for holder in account["holders"]:
@@ -86,6 +98,7 @@ def _everything(sheet: Tree, file: Path) -> Iterator[str]:
     yield f"Pro Santé Connect   {sheet['psc']['issuer']}"
     yield f"Téléphones / phones {sheet['psc']['phones']}"
     yield from _outages(sheet)
+    yield from _joined(sheet)
     yield f"Tout / everything   {file}"
     yield ""
     yield "À copier / to copy"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sandbox.live.joining import Joining
 from sandbox.operators.model import SaslName
 from sandbox.space.capacity import RELAY as MX
 from sandbox.space.capacity import CapacityPart, of_operator
@@ -28,11 +29,12 @@ from sandbox.trust.design_zone import (
     zone_of_designs,
 )
 from sandbox.trust.identity import Organisation, luhn_key
-from sandbox.trust.zone import Host, ZoneSpec
+from sandbox.trust.zone import Host, MailDomain, ZoneSpec
 
 __all__ = [
     "OFFSET",
     "CertificatePlan",
+    "JoinedPlan",
     "OperatorPlan",
     "ServicePlan",
     "SpacePlan",
@@ -43,6 +45,7 @@ OFFSET = 10_000
 MOST_OPERATORS = 200  # of a live space, all in one process
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _AUTOCONFIG, _ACCOUNTS, _CIBA = RELAY + 1, RELAY + 2, RELAY + 3
+_SERVICES = ("igc", "ocsp", "espacedeconfiance", "ns", "annuaire", "psc", "commande", "patient")
 # Where mail from other operators comes in (API MSS-IO): of no design, the same under all.
 _RELAY = Endpoint(
     name="relay",
@@ -124,6 +127,27 @@ class OperatorPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedPlan:
+    """An operator that is not ours.
+
+    Attributes:
+        label: under the suffix.
+        domain: its mail domain.
+        organisation: the legal person of its certificates.
+        relay: where it has to take mail (MX).
+        mail: name that its clients use, at the same address; the ports are its own affair.
+        mailboxes: in the directory, what is left of the `@`.
+    """
+
+    label: str
+    domain: str
+    organisation: Organisation
+    relay: ServicePlan
+    mail: str
+    mailboxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpacePlan:
     """A live space.
 
@@ -135,6 +159,7 @@ class SpacePlan:
         designs: side by side, the one with the plain names first.
         policy: how one logs in at all of them.
         operators: the largest of the scenario first.
+        joined: operators that are not ours.
         files, ocsp: PKI (HTTP).
         domains: the list of authorised domains (HTTPS).
         dns: name server.
@@ -150,6 +175,7 @@ class SpacePlan:
     designs: tuple[Design, ...]
     policy: LoginPolicy
     operators: tuple[OperatorPlan, ...]
+    joined: tuple[JoinedPlan, ...]
     files: ServicePlan
     ocsp: ServicePlan
     domains: ServicePlan
@@ -184,7 +210,14 @@ class SpacePlan:
                 others.append(Host(each.host, (each.address,)))
             address = (operator.autoconfig.address,)
             others += [Host(name, address) for name in operator.autoconfig_names]
-        return replace(zone, hosts=(*zone.hosts, *others))
+        domains = list(zone.domains)
+        for joined in self.joined:
+            host = joined.relay.host
+            others += [Host(name, (joined.relay.address,)) for name in (host, joined.mail)]
+            domains.append(
+                MailDomain(name=joined.domain, relays=((10, host),), texts=("v=spf1 mx -all",))
+            )
+        return replace(zone, hosts=(*zone.hosts, *others), domains=tuple(domains))
 
 
 def _autoconfig_names(discovery: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -274,6 +307,27 @@ def _operator(
     )
 
 
+def _joined(
+    joining: Joining, number: int, taken: Sequence[str], suffix: str, offset: int, block: int
+) -> JoinedPlan:
+    domain = f"{joining.name}.{suffix}"
+    if joining.name in taken:
+        raise UserError(
+            "nom déjà pris dans l'espace ; en prendre un autre",
+            "this name is taken in the space; take another",
+            where=f"join {joining.name}",
+        )
+    address = operator_address(number, RELAY, block=block)
+    return JoinedPlan(
+        label=joining.name,
+        domain=domain,
+        organisation=_organisation(joining.name, number),
+        relay=ServicePlan(host=f"mx.{domain}", address=address, port=_RELAY.port + offset),
+        mail=f"mail.{domain}",
+        mailboxes=joining.mailboxes,
+    )
+
+
 def _designs(scenario: Scenario, names: Sequence[str]) -> tuple[Design, ...]:
     wanted: dict[str, None] = {}
     for name in names or scenario.compare:
@@ -290,6 +344,7 @@ def plan_space(
     *,
     login_policy: str | None = None,
     operators: int = 3,
+    joining: Sequence[Joining] = (),
     suffix: str = SUFFIX,
     port_offset: int = OFFSET,
     block: int = 1,
@@ -302,6 +357,7 @@ def plan_space(
             the plain names.
         login_policy: how one logs in there, the scenario's by default.
         operators: how many, the largest first.
+        joining: operators that are not ours.
         suffix: the zone.
         port_offset: added to every standard port, 0 to 45000.
         block: second part of all addresses, 1 to 254.
@@ -345,7 +401,17 @@ def plan_space(
             host=f"{host}.{suffix}", address=f"127.{block}.0.{last}", port=port + port_offset
         )
 
+    ours = [labels[each] for each in largest]
+    names = [each.name for each in joining]
+    joined = tuple(
+        _joined(
+            each, operators + number, [*ours, *_SERVICES, *names[:number]], suffix, port_offset,
+            block,
+        )
+        for number, each in enumerate(joining)
+    )  # fmt: skip
     return SpacePlan(
+        joined=joined,
         scenario=scenario.name,
         suffix=suffix,
         port_offset=port_offset,

@@ -15,7 +15,7 @@ from cryptography import x509
 
 from sandbox.directory import Directory, DirectoryServer, ServerOptions
 from sandbox.live.keys import Keys
-from sandbox.live.plan import OperatorPlan, ServicePlan, SpacePlan
+from sandbox.live.plan import JoinedPlan, OperatorPlan, ServicePlan, SpacePlan
 from sandbox.serve import HttpServer, Pool, Service, client_context, server_context
 from sandbox.serve.plain import Handler, plain_app
 from sandbox.trust import DomainLedger, DomainList, ListError, ListKeeper, ListPolicy, dn_of
@@ -85,7 +85,9 @@ def trust_services(
     ]
 
 
-def enrol_domains(ledger: DomainLedger, operators: Iterable[OperatorPlan], keys: Keys) -> None:
+def enrol_domains(
+    ledger: DomainLedger, operators: Iterable[OperatorPlan | JoinedPlan], keys: Keys
+) -> None:
     """Put the operators' domains on the list, with the name of their relay's certificate.
 
     A domain that was withdrawn stays withdrawn; one that somebody migrated stays where it is.

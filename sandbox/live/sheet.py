@@ -17,7 +17,7 @@ from urllib.parse import quote
 from sandbox.live.cast import CastAccount, Holder
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import PIN, TRUSTSTORE_PASSWORD, Keys
-from sandbox.live.plan import OperatorPlan, SpacePlan
+from sandbox.live.plan import JoinedPlan, OperatorPlan, SpacePlan
 from sandbox.live.services import list_url
 from sandbox.live.wire import Wire
 from sandbox.operators.auth.totp import DIGITS
@@ -180,6 +180,23 @@ def _operator(
     }
 
 
+def _joined(joined: JoinedPlan, keys: Keys) -> Tree:
+    """Return what an operator that is not ours is given."""
+    own = keys.folder / joined.label
+    relay = joined.relay
+    return {
+        "name": joined.label,
+        "domain": joined.domain,
+        "mx": {"host": relay.host, "address": relay.address, "port": relay.port},
+        "mail": joined.mail,
+        "certificates": {
+            name: {"certificate": str(own / name / "chain.pem"), "key": str(own / name / "key.pem")}
+            for name in ("relay", "mail")
+        },
+        "mailboxes": [f"{each}@{joined.domain}" for each in joined.mailboxes],
+    }
+
+
 def build_sheet(
     plan: SpacePlan,
     wire: Wire,
@@ -260,6 +277,7 @@ def build_sheet(
             _operator(each, plan, folder, wire, most, processes[each.label])
             for each in plan.operators
         ],
+        "joined": [_joined(each, keys) for each in plan.joined],
         "accounts": [
             account_entry(each, keys.folder, wire.operator.access.totp.step_seconds)
             for each in accounts

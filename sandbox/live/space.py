@@ -25,6 +25,7 @@ from sandbox.live.crew import Crew, Crewed, CrewPlan
 from sandbox.live.crew_process import CrewProcess
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
+from sandbox.live.joining import Joining, feed
 from sandbox.live.keys import AUTHORITY, Keys, WantedCertificate, application, card, relay, server
 from sandbox.live.own_ciba import own_providers
 from sandbox.live.plan import OFFSET, CertificatePlan, OperatorPlan, SpacePlan, plan_space
@@ -96,6 +97,7 @@ class LiveOptions:
         processes: that operators are shared out to, 1 to as many as there are operators; auto is
             one for each core, as far as there are operators; 0 keeps them in this process, with
             all the rest.
+        join: operators that are not ours, at each start.
     """
 
     scenario: str | None = None
@@ -116,6 +118,7 @@ class LiveOptions:
     outage_now: bool = False
     cast: CastSize = SMALL
     processes: int | Literal["auto"] = 0
+    join: tuple[Joining, ...] = ()
 
 
 class LiveSpace:
@@ -303,6 +306,7 @@ class LiveSpace:
             options.designs,
             login_policy=options.login_policy,
             operators=founding.operators,
+            joining=options.join,
             port_offset=founding.port_offset,
             block=founding.block,
         )
@@ -314,6 +318,8 @@ class LiveSpace:
             self.folder.path / "annuaire.db", self.plan, founding.seed, options.cast
         )
         stack.callback(self.directory.close)
+        for each in self.plan.joined:
+            feed(self.directory, each.label, each.domain, each.mailboxes)
         self._seed = founding.seed
         self.accounts = cast_of(self.directory, self.plan, founding.seed, options.cast)
         self._certify(founding)
@@ -356,6 +362,13 @@ class LiveSpace:
             wanted[f"{operator.label}/relay"] = relay(operator)
             for certificate in operator.certificates:
                 wanted[certificate.path] = server(certificate, operator.organisation)
+        for joined in plan.joined:
+            wanted[f"{joined.label}/relay"] = relay(joined)
+            made = CertificatePlan(
+                path=f"{joined.label}/mail", names=(joined.mail,),
+                addresses=(joined.relay.address,),
+            )  # fmt: skip
+            wanted[made.path] = server(made, joined.organisation)
         wanted |= _personal(self.directory, self.accounts)
         self.keys.ensure(list(wanted.values()))
         self.keys.ca.warm()
@@ -368,7 +381,7 @@ class LiveSpace:
         (folder.path / "list").mkdir(exist_ok=True, mode=0o700)
         (folder.path / "psc").mkdir(exist_ok=True, mode=0o700)
         ledger = DomainLedger(folder.path / "list" / "history.jsonl")
-        enrol_domains(ledger, plan.operators, self.keys)
+        enrol_domains(ledger, (*plan.operators, *plan.joined), self.keys)
         shared_loop = Loop("space")
         stack.callback(shared_loop.close)
         pinged = self.wire.operator.pinged

@@ -16,20 +16,39 @@ from scipy import stats
 
 from sandbox.space.errors import UserError
 
-__all__ = ["STEPS", "Calibration", "Measured", "machine_of", "measured", "read_calibration"]
+__all__ = [
+    "OPTIONAL",
+    "STEPS",
+    "Calibration",
+    "Measured",
+    "machine_of",
+    "measured",
+    "read_calibration",
+]
 
-# Every step that is measured: what it is.
+# Every step that is measured: what it is. Each begins where the one before it ends.
 STEPS: dict[str, str] = {
-    "tls_full": "TCP, full TLS handshake, greeting",
-    "tls_resumed": "TCP, resumed TLS handshake, greeting",
-    "tls_mutual": "TCP, full TLS handshake with the client's certificate, greeting",
-    "login_totp": "the same as tls_full, PLAIN with password and code, LOGOUT",
-    "login_certificate": "the same as tls_mutual, EXTERNAL: OCSP or cache, directory, LOGOUT",
-    "login_ecps": "the same as tls_full, PLAIN held by CIBA; the telephone answers at once, LOGOUT",
-    "read": "the same as login_totp, and a look into INBOX with one new message",
-    "submit": "login_totp over SMTP, and one message of 10 kB to a mailbox of the same operator",
-    "relay": "the same, to a mailbox of another operator: relayed and stored there",
+    "tls_full": "TCP, full TLS handshake, greeting of IMAP",
+    "tls_resumed": "the same, TLS resumed",
+    "tls_mutual": "the same as tls_full, with the client's certificate",
+    "login_totp": "CAPABILITY, and PLAIN with a password and a code that is new",
+    "login_totp_again": "the same with the code that the client has shown before",
+    "login_certificate": "CAPABILITY, and EXTERNAL by a certificate that nobody has seen: OCSP",
+    "login_certificate_again": "the same by one that was found good before",
+    "ciba_request": "CAPABILITY, and PLAIN that is held: until the telephone rings",
+    "ciba_poll": "the operator asks whether the person has answered: not yet",
+    "ciba_answer": "the operator asks, the person has answered: until the client is in",
+    "look": "SELECT, SEARCH, NOOP: INBOX has nothing new",
+    "fetch": "SELECT, SEARCH, FETCH: INBOX has one new message of 10 kB",
+    "goodbye": "LOGOUT, end of the connection",
+    "submit": "MAIL, RCPT, DATA: one message of 10 kB to a mailbox of the same operator, stored",
+    "relay": "the same to a mailbox of another operator: queued, relayed, stored there",
 }
+# What only an operator of ours can be asked to do; a foreign one may not have it (`--space`).
+OPTIONAL = frozenset({
+    "tls_mutual", "login_certificate", "login_certificate_again", "ciba_request", "ciba_poll",
+    "ciba_answer", "relay",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,7 @@ class Measured:
 
     Attributes:
         processor: mean processor time of the servers; low, high: its 95 % interval.
+        client: mean processor time of the client.
         wall: mean time that a client sees on an idle server.
         p50, p95: of that time.
         variation: its coefficient of variation.
@@ -47,6 +67,7 @@ class Measured:
     processor: float
     low: float
     high: float
+    client: float
     wall: float
     p50: float
     p95: float
@@ -54,27 +75,32 @@ class Measured:
     count: int
 
 
-def measured(processor: Sequence[float], wall: Sequence[float]) -> Measured:
+def measured(
+    processor: Sequence[float], wall: Sequence[float], client: Sequence[float] = (),
+) -> Measured:  # fmt: skip
     """Return the figures of a step.
 
     Args:
         processor: mean of each block, s; blocks are alike and follow one another.
-        wall: of each single time, s.
+        wall: of each single time, s; none: the client does nothing, its time is the servers'.
+        client: mean of each block, s.
     """
-    blocks, times = np.array(processor), np.array(wall)
+    blocks = np.array(processor)
+    times = np.array(wall if len(wall) else processor)
     half = 0.0
     if len(blocks) > 1:
         error = blocks.std(ddof=1) / np.sqrt(len(blocks))
         half = float(stats.t.ppf(0.975, len(blocks) - 1) * error)
-    mean = float(blocks.mean())
+    mean = max(0.0, float(blocks.mean()))
     return Measured(
         processor=mean,
         low=max(0.0, mean - half),
         high=mean + half,
+        client=float(np.mean(client)) if len(client) else 0.0,
         wall=float(times.mean()),
         p50=float(np.quantile(times, 0.5)),
         p95=float(np.quantile(times, 0.95)),
-        variation=float(times.std() / times.mean()),
+        variation=float(times.std() / max(times.mean(), 1e-9)),
         count=len(times),
     )
 
@@ -86,7 +112,7 @@ class Calibration:
     Attributes:
         machine: processor, cores, python, load_average, date.
         servers: event loops that the servers of a space share, hence how many of them work at once.
-        steps: by name, those of STEPS.
+        steps: by name, those of STEPS; of OPTIONAL, those that could be measured.
     """
 
     machine: Mapping[str, Any]
@@ -143,7 +169,11 @@ def read_calibration(path: Path) -> Calibration:
     """
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
-        steps = {name: Measured(**tree["steps"][name]) for name in STEPS}
+        steps = {
+            name: Measured(**tree["steps"][name])
+            for name in STEPS
+            if name in tree["steps"] or name not in OPTIONAL
+        }
         found = Calibration(tree["machine"], int(tree["structure"]["servers"]), steps)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
         raise UserError(

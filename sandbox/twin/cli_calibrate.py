@@ -10,7 +10,8 @@ from rich.table import Table
 
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED
-from sandbox.twin.calibration import STEPS, Calibration
+from sandbox.twin.calibration import Calibration
+from sandbox.twin.measuring import BLOCKS
 from sandbox.twin.measuring import calibrate as run_calibration
 from sandbox.twin.structure import inputs_of
 
@@ -21,12 +22,11 @@ def show(found: Calibration) -> None:
     """Print the steps, in milliseconds."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("étape / step", no_wrap=True)
-    for heading in ("processeur\nprocessor", "±", "mur / wall\nmean", "p50", "p95"):
+    for heading in ("serveurs\nservers", "±", "client", "mur / wall\nmean", "p50", "p95"):
         table.add_column(heading, justify="right")
-    for name in STEPS:
-        step = found.steps[name]
+    for name, step in found.steps.items():
         half = (step.high - step.low) / 2
-        values = (step.processor, half, step.wall, step.p50, step.p95)
+        values = (step.processor, half, step.client, step.wall, step.p50, step.p95)
         table.add_row(name, *(f"{1000 * value:.2f}" for value in values))
     console = Console(width=80, highlight=False)
     machine = found.machine
@@ -37,7 +37,7 @@ def show(found: Calibration) -> None:
     console.print(table)
 
 
-def measure(scenario: str, out: Path, *, blocks: int = 8) -> Calibration:
+def measure(scenario: str, out: Path, *, blocks: int = BLOCKS) -> Calibration:
     """Measure this machine and write the file; Ctrl-C leaves it as it was (exit code 3)."""
     try:
         found = run_calibration(
@@ -59,7 +59,7 @@ def measure(scenario: str, out: Path, *, blocks: int = 8) -> Calibration:
 @click.option(
     "--blocks",
     type=click.IntRange(2, 100),
-    default=8,
+    default=BLOCKS,
     show_default=True,
     help="Blocs de cinq mesures, par étape. / Blocks of five, for each step.",
 )
@@ -74,7 +74,8 @@ def calibrate(scenario: str, blocks: int, out: Path) -> None:
     """Mesure chaque étape sur cette machine. / Measures each step on this machine.
 
     Brings up a space that does nothing else, and measures what TLS, logins and mail take: processor
-    of the servers and time of the client, with intervals. Leave the machine alone meanwhile.
+    of the servers and of the client, with intervals, and what the client waits. Leave the machine
+    alone meanwhile: about two minutes.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with stopped_by_sigterm():

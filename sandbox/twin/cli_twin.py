@@ -26,6 +26,14 @@ VERDICTS = {
 }
 
 
+FIGURES = {
+    "logins_per_second": "connexions/s / logins a second",
+    "servers_utilisation": "processeur des serveurs / servers' processor, s/s",
+    "clients_utilisation": "processeur des clients / clients' processor, s/s",
+    "peak_connections": "connexions au plus / most connections",
+}
+
+
 def _show(found: Twin) -> None:
     """Print predicted and measured, ms; what is beyond the goals is marked."""
     console = Console(width=90, highlight=False)
@@ -46,6 +54,13 @@ def _show(found: Twin) -> None:
                 error + (" !" if row.missed else "" if row.judged else " ?"),
             )  # fmt: skip
         console.print(table)
+        for each in level.figures:
+            console.print(
+                f"{each.design} {FIGURES[each.figure.partition(' ')[0]]}"
+                f" {each.figure.partition(' ')[2]}: {each.predicted:.3g}"
+                f" prédit / predicted, {each.measured:.3g} mesuré / measured",
+                soft_wrap=True,
+            )
     console.print("\n[dim]ms ; ! : hors du but / beyond the goal ; ? : trop peu / too few[/dim]")
     console.print(f"{found.verdict}: {VERDICTS[found.verdict]}")
 
@@ -56,7 +71,7 @@ def _tell(line: str) -> None:
 
 @click.command()
 @click.argument("scenario", default="demo")
-@minutes_options("-twin", length="1h", scale=0.3)
+@minutes_options("-twin", length="2h", scale=0.3)
 @click.option(
     "--levels",
     type=click.IntRange(1, 20),

@@ -37,6 +37,7 @@ class Driven:
         intended, started: sessions of the plan.
         outcomes: of all sessions, also of those that others opened.
         late: of starts after their instants, s.
+        processor: that all processes of clients used, s.
         share: of one processor that the busiest process of clients used.
         clock: by how much the clock of the day was set meanwhile, s.
         stopped: before all was over, by whoever runs it.
@@ -47,6 +48,7 @@ class Driven:
     intended: int
     outcomes: list[Outcome] = field(default_factory=list)
     late: list[float] = field(default_factory=list)
+    processor: float = 0.0
     share: float = 0.0
     clock: float = 0.0
     stopped: bool = False
@@ -245,6 +247,7 @@ def drive(
             driven.crashed.append(child.crash)
         if (said := child.over) is not None:
             driven.late += said["late"]
+            driven.processor += said["processor"]
             driven.share = max(driven.share, said["processor"] / max(said["wall"], 1e-9))
             driven.clock = max(driven.clock, said["clock"])
     driven.outcomes.sort(key=lambda each: (each.intended, each.intent, each.account))

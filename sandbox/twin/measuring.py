@@ -1,7 +1,9 @@
 """Measures each step of a login and of mail on a live space that does nothing else.
 
-One client, one step at a time: what a step takes without queueing. Processor time is the servers'
-own, over blocks of equal steps; wall time is what the client sees.
+A few clients, one step at a time: what a step takes without queueing. A block has a handful of
+sessions that do the first step one after the other, then all the second, and so on; between two
+steps the servers come to rest, and say what processor time they have spent. What they spend at
+rest is subtracted. Wall and client times are the client's own.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ import itertools
 import ssl
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sandbox.clients.holder import Holder
 from sandbox.clients.imap import Imap, RefusedError
@@ -26,23 +29,26 @@ from sandbox.live.cast import CastSize
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Mechanism, Method
 from sandbox.twin.aside import aside
-from sandbox.twin.calibration import STEPS, Calibration, Measured, machine_of, measured
+from sandbox.twin.calibration import STEPS, Calibration, machine_of, measured
 from sandbox.twin.host import Hosted, Order, hosted
 
-__all__ = ["calibrate"]
+__all__ = ["BLOCKS", "calibrate"]
 
 DESIGN = "single-endpoint"
-EACH = 5  # steps of a block
-WARM = 2  # blocks that do not count: the first of anything is slower
-SETTLE = 0.15  # s after a step, in which what it left is done: relays, commits
+BLOCKS = 6
+EACH = 5  # sessions of a block
+WARM = 1  # blocks that do not count: the first of anything is slower
+SETTLE = 0.15  # s before and after a step, in which what it left is done: relays, commits
+GAP = 0.01  # s between two sessions
+REST_SECONDS = 2.0  # over which the servers at rest are watched
+HELD = 10  # logins that are held at once
+HELD_BLOCKS = 2
 PATIENCE = 60.0
 _SHARE = 86_400.0
 
-Act = Callable[[], Awaitable[None]]
-
 
 def calibrate(
-    scenario: str = "demo", *, blocks: int = 8, each: int = EACH,
+    scenario: str = "demo", *, blocks: int = BLOCKS, each: int = EACH,
     show: Callable[[str], None] = lambda _: None,
 ) -> Calibration:  # fmt: skip
     """Measure this machine.
@@ -50,18 +56,101 @@ def calibrate(
     Args:
         scenario: whose policies hold.
         blocks: of each step.
-        each: steps of a block.
-        show: told of each step.
+        each: sessions of a block.
+        show: told of each kind of session.
+
+    Raises:
+        UserError: a step cannot be done.
     """
-    people = blocks + WARM + 4  # a telephone rings once for each person
+    # A code, a card and a telephone are new once for each person.
+    people = max((blocks + WARM) * each, HELD * HELD_BLOCKS) + 2
     with tempfile.TemporaryDirectory(prefix="mssante-calibrate-") as folder:
         order = Order(
             scenario=scenario, designs=(DESIGN,), login_policy="external", operators=2,
             cast=CastSize(people=people), folder=f"{folder}/space", share=_SHARE,
         )  # fmt: skip
         with hosted(order) as host:
-            steps = aside(_Bench(host, blocks, each, show).all)
-    return Calibration(machine_of(), 1, steps)
+            bench = _Bench(host, blocks, each, show)
+            aside(bench.all)
+    return Calibration(
+        machine_of(), 1, {name: measured(*bench.taken[name].parts) for name in STEPS}
+    )
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was taken of a step: means of blocks and single times, s."""
+
+    processor: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    client: list[float] = field(default_factory=list)
+
+    @property
+    def parts(self) -> tuple[list[float], list[float], list[float]]:
+        """Return them in the order of `measured`."""
+        return self.processor, self.wall, self.client
+
+
+class _Session:
+    """One connection, step by step."""
+
+    def __init__(self, holder: Holder, protocol: str = "imap", to: str = "") -> None:
+        self._holder, self._protocol, self._to = holder, protocol, to
+        self._wire: Wire | None = None
+        holder.context(protocol, resume=False)  # made now: it is not the server's time
+
+    async def shake(self, *, resume: bool = False) -> None:
+        """Connect, up to the greeting."""
+        holder, door = self._holder, getattr(self._holder.account, self._protocol)
+        self._wire = await Wire.open(door, PATIENCE)
+        await self._wire.secure(holder.context(self._protocol, resume=resume), door.host)
+        self.imap, self.smtp = Imap(self._wire), Smtp(self._wire)
+        await (self.imap if self._protocol == "imap" else self.smtp).greeted()
+
+    async def login(self) -> None:
+        """Log in."""
+        account, response = self._holder.account, self._response()
+        mechanism = account.imap.mechanism.value
+        if self._protocol == "imap":
+            await self.imap.capabilities()
+            await self.imap.authenticate(mechanism, response, at_once=True)
+        else:
+            await self.smtp.hello()
+            await self.smtp.authenticate(mechanism, response, at_once=True)
+
+    async def look(self) -> None:
+        """Open INBOX."""
+        await self.imap.look()
+
+    async def send(self) -> None:
+        """Send one message."""
+        letter = Letter(number=next(_NUMBERS), recipients=(self._to,))
+        address = self._holder.account.address
+        content = content_of("calibrate", address, letter, time.time())
+        await self.smtp.send(address, letter.recipients, content)
+
+    async def leave(self) -> None:
+        """Say goodbye."""
+        if self._wire is None:
+            return
+        self._holder.keep_ticket(self._protocol, self._wire.tls)
+        await (self.imap.logout() if self._protocol == "imap" else self.smtp.quit())
+        self._wire.close()
+
+    def _response(self) -> bytes:
+        holder, secrets = self._holder, self._holder.account.secrets
+        if holder.account.method is Method.CPS:
+            return str(secrets["authzid"]).encode()
+        code = ""
+        if "secret" in secrets:
+            if holder.code is None:
+                holder.code = (holder.new_code(), time.monotonic())
+            code = holder.code[0]
+        return f"\0{secrets['username']}\0{secrets['password']}{code}".encode()
+
+
+_NUMBERS = itertools.count(1)
+Act = Callable[[_Session], Awaitable[None]]
 
 
 class _Bench:
@@ -69,6 +158,8 @@ class _Bench:
 
     def __init__(self, host: Hosted, blocks: int, each: int, show: Callable[[str], None]) -> None:
         self._host, self._blocks, self._each, self._show = host, blocks, each, show
+        self.taken: defaultdict[str, _Taken] = defaultdict(_Taken)
+        self._rest = 0.0  # processor of the servers at rest, s/s
         sheet = host.sheet
         self._rules = Rules(
             session=_SHARE, pin=_SHARE, step=30, ticket=7_200.0, interval=5.0, expiry=120.0
@@ -77,7 +168,139 @@ class _Bench:
             run="calibrate", seconds=0.0, accounts=(), intents=(), rules=self._rules,
             authorities=sheet["ca"]["bundle"], psc={}, control=sheet["psc"]["control_secret"],
         )  # fmt: skip
-        self._numbers = itertools.count(1)
+
+    async def all(self) -> None:
+        """Measure everything.
+
+        Raises:
+            UserError: a step cannot be done.
+        """
+        first, second = (each["name"] for each in self._host.sheet["operators"])
+        totp, cards = self._holders(first, Method.TOTP), self._holders(first, Method.CPS)
+        far = self._holders(second, Method.TOTP)[0].account.address
+        await self._warm_up(totp[-1])
+        await self._watch_rest()
+        for what, work in (
+            ("TLS, TOTP, IMAP", self._totp(totp)),
+            ("certificat / certificate", self._certificate(cards)),
+            ("messages", self._mail(totp, far)),
+            ("eCPS, CIBA", self._held(self._holders(first, Method.ECPS))),
+        ):
+            self._show(what)
+            try:
+                await work
+            except (LostError, RefusedError, TimeoutError, DownError, ssl.SSLError) as error:
+                raise UserError(
+                    "étape impossible", "a step cannot be done",
+                    where=f"calibrate: {what}", then=f"({str(error) or type(error).__name__})",
+                ) from None  # fmt: skip
+
+    # Kinds of sessions -------------------------------------------------------------------------
+
+    async def _totp(self, people: Sequence[Holder]) -> None:
+        for number, holders in self._parts(people):
+            await self._block(number, [_Session(each) for each in holders], {
+                "tls_full": _Session.shake, "login_totp": _Session.login,
+                "look": _Session.look, "goodbye": _Session.leave,
+            })  # fmt: skip
+            await self._block(number, [_Session(each) for each in holders], {
+                "tls_resumed": _resume, "login_totp_again": _Session.login, "": _Session.leave,
+            })  # fmt: skip
+
+    async def _certificate(self, people: Sequence[Holder]) -> None:
+        for number, holders in self._parts(people):
+            for login in ("login_certificate", "login_certificate_again"):
+                await self._block(number, [_Session(each) for each in holders], {
+                    "tls_mutual": _Session.shake, login: _Session.login, "": _Session.leave,
+                })  # fmt: skip
+
+    async def _mail(self, people: Sequence[Holder], far: str) -> None:
+        for number, holders in self._parts(people):
+            # Each to another of them: one new message in each mailbox.
+            to = [each.account.address for each in [*holders[1:], holders[0]]]
+            near = [_Session(*each) for each in zip(holders, itertools.repeat("smtp"), to)]
+            await self._block(number, near, {
+                "": _in, "submit": _Session.send, " ": _Session.leave,
+            })  # fmt: skip
+            await self._block(number, [_Session(each) for each in holders], {
+                "": _in, "fetch": _Session.look, " ": _Session.leave,
+            })  # fmt: skip
+            away = [_Session(each, "smtp", far) for each in holders]
+            await self._block(number, away, {
+                "": _in, "relay": _Session.send, " ": _Session.leave,
+            })  # fmt: skip
+
+    async def _held(self, people: Sequence[Holder]) -> None:
+        """Logins that wait for telephones, many at once: their polls are what takes time."""
+        ringing = iter(people)
+        interval = self._rules.interval
+        async with Telephones(self._plan) as telephones:
+            for _ in range(HELD_BLOCKS):
+                holders = list(itertools.islice(ringing, HELD))
+                for each in holders:  # answers between the first poll and the second
+                    await telephones.will(each, Round(answer=1.5 * interval))
+                sessions = [_Session(each) for each in holders]
+                for session in sessions:
+                    await session.shake()
+                await asyncio.sleep(SETTLE)
+                begin = await self._spent()
+                start = time.monotonic()
+                logins = [asyncio.create_task(each.login()) for each in sessions]
+                for name, until in (
+                    ("ciba_request", 0.5), ("ciba_poll", 1.5), ("ciba_answer", 2.5),
+                ):  # fmt: skip
+                    await asyncio.sleep(start + until * interval - time.monotonic())
+                    spent = await self._spent()
+                    self.taken[name].processor.append((spent - begin) / len(sessions))
+                    begin = spent
+                await asyncio.gather(*logins)
+                for session in sessions:
+                    await session.leave()
+
+    # Measuring ---------------------------------------------------------------------------------
+
+    def _parts(self, people: Sequence[Holder]) -> Iterator[tuple[int, Sequence[Holder]]]:
+        """Yield the people of each block, by its number; those below 0 warm up."""
+        for number in range(-WARM, self._blocks):
+            first = (number + WARM) * self._each
+            yield number, people[first : first + self._each]
+
+    async def _block(self, number: int, sessions: Sequence[_Session], acts: dict[str, Act]) -> None:
+        """Have all sessions do each act in turn; those without a name are not measured."""
+        for name, act in acts.items():
+            await asyncio.sleep(SETTLE)
+            begin, times, client = await self._spent(), [], 0.0
+            for session in sessions:
+                own, start = time.process_time(), time.perf_counter()
+                await act(session)
+                times.append(time.perf_counter() - start)
+                client += time.process_time() - own
+                await asyncio.sleep(GAP)
+            await asyncio.sleep(SETTLE)
+            spent = await self._spent()
+            if number >= 0 and name.strip():
+                taken = self.taken[name]
+                taken.processor.append((spent - begin) / len(sessions))
+                taken.client.append(client / len(sessions))
+                taken.wall += times
+
+    async def _warm_up(self, holder: Holder) -> None:
+        """Have everything loaded that the first session of all loads."""
+        session = _Session(holder)
+        await _in(session)
+        await session.leave()
+
+    async def _watch_rest(self) -> None:
+        await asyncio.sleep(SETTLE)
+        begin, start = self._host.processor(), time.monotonic()
+        await asyncio.sleep(REST_SECONDS)
+        self._rest = (self._host.processor() - begin) / (time.monotonic() - start)
+
+    async def _spent(self) -> float:
+        """Return what the servers have spent beyond what they spend at rest."""
+        return self._host.processor() - self._rest * time.monotonic()
+
+    # People ------------------------------------------------------------------------------------
 
     def _holders(self, operator: str, method: Method) -> list[Holder]:
         sheet = self._host.sheet
@@ -111,110 +334,11 @@ class _Bench:
             and method.value in account["holders"][0]["methods"]
         ]  # fmt: skip
 
-    async def all(self) -> dict[str, Measured]:
-        """Measure the steps in turn."""
-        first, second = (each["name"] for each in self._host.sheet["operators"])
-        totp, cps = self._holders(first, Method.TOTP)[0], self._holders(first, Method.CPS)[0]
-        far = self._holders(second, Method.TOTP)[0].account.address
-        near = totp.account.address
-        ringing = iter(self._holders(first, Method.ECPS))
-        async with Telephones(self._plan) as telephones:
-            acts: Mapping[str, tuple[Act, Act | None]] = {
-                "tls_full": (lambda: self._shake(totp, resume=False), None),
-                "tls_resumed": (lambda: self._shake(totp, resume=True), None),
-                "tls_mutual": (lambda: self._shake(cps, resume=False), None),
-                "login_totp": (lambda: self._login(totp), None),
-                "login_certificate": (lambda: self._login(cps), None),
-                "login_ecps": (
-                    lambda: self._login(self._rung),
-                    lambda: self._ring(telephones, next(ringing)),
-                ),
-                "read": (lambda: self._login(totp, look=True), lambda: self._send(totp, near)),
-                "submit": (lambda: self._send(totp, near), None),
-                "relay": (lambda: self._send(totp, far), None),
-            }
-            return {name: await self._told(name, *acts[name]) for name in STEPS}
 
-    async def _told(self, name: str, act: Act, before: Act | None) -> Measured:
-        try:
-            return await self._step(name, act, before)
-        except (LostError, RefusedError, TimeoutError, DownError, ssl.SSLError) as error:
-            raise UserError(
-                "étape impossible", "step cannot be done",
-                where=f"calibrate {name}", then=f"({str(error) or type(error).__name__})",
-            ) from None  # fmt: skip
+async def _resume(session: _Session) -> None:
+    await session.shake(resume=True)
 
-    async def _step(self, name: str, act: Act, before: Act | None) -> Measured:
-        """Measure one step; `before` each is what makes it ready, and is not measured."""
-        self._show(name)
-        processor, wall = [], []
-        for block in range(self._blocks + WARM):
-            spent, times = 0.0, []
-            # A held login takes a polling interval: one a block.
-            for _ in range(1 if name == "login_ecps" else self._each):
-                if before is not None:
-                    await before()
-                await asyncio.sleep(SETTLE)
-                start = self._host.processor()
-                begin = time.perf_counter()
-                await act()
-                times.append(time.perf_counter() - begin)
-                await asyncio.sleep(SETTLE)
-                spent += self._host.processor() - start
-            if block >= WARM:
-                processor.append(spent / len(times))
-                wall += times
-        return measured(processor, wall)
 
-    # Acts ----------------------------------------------------------------------------------------
-
-    async def _opened(self, holder: Holder, door: Door, protocol: str, *, resume: bool) -> Wire:
-        wire = await Wire.open(door, PATIENCE)
-        await wire.secure(holder.context(protocol, resume=resume), door.host)
-        return wire
-
-    async def _shake(self, holder: Holder, *, resume: bool) -> None:
-        wire = await self._opened(holder, holder.account.imap, "imap", resume=resume)
-        await Imap(wire).greeted()
-        holder.keep_ticket("imap", wire.tls)
-        wire.close()
-
-    async def _login(self, holder: Holder, *, look: bool = False) -> None:
-        wire = await self._opened(holder, holder.account.imap, "imap", resume=False)
-        imap = Imap(wire)
-        await imap.greeted()
-        await imap.capabilities()
-        await imap.authenticate(
-            holder.account.imap.mechanism.value, self._response(holder), at_once=True
-        )
-        if look:
-            await imap.look()
-        await imap.logout()
-        wire.close()
-
-    async def _ring(self, telephones: Telephones, holder: Holder) -> None:
-        self._rung = holder
-        await telephones.will(holder, Round(answer=0.0))
-
-    async def _send(self, holder: Holder, recipient: str) -> None:
-        wire = await self._opened(holder, holder.account.smtp, "smtp", resume=False)
-        smtp = Smtp(wire)
-        await smtp.greeted()
-        await smtp.hello()
-        await smtp.authenticate("PLAIN", self._response(holder), at_once=True)
-        letter = Letter(number=next(self._numbers), recipients=(recipient,))
-        address = holder.account.address
-        await smtp.send(address, letter.recipients, content_of("calibrate", address, letter, 0.0))
-        await smtp.quit()
-        wire.close()
-
-    def _response(self, holder: Holder) -> bytes:
-        secrets: Mapping[str, Any] = holder.account.secrets
-        if holder.account.method is Method.CPS:
-            return str(secrets["authzid"]).encode()
-        code = ""
-        if holder.account.method is Method.TOTP:
-            if holder.code is None:
-                holder.code = (holder.new_code(), time.monotonic())
-            code = holder.code[0]
-        return f"\0{secrets['username']}\0{secrets['password']}{code}".encode()
+async def _in(session: _Session) -> None:
+    await session.shake()
+    await session.login()

@@ -12,7 +12,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from datetime import time as midnight
 from pathlib import Path
@@ -22,6 +22,7 @@ from sandbox.analysis.comparison import Options, compare_runs
 from sandbox.analysis.result import Result
 from sandbox.analysis.summary import summarise
 from sandbox.clients.plan import Plan
+from sandbox.live.cast import CastSize
 from sandbox.observations.observations import Observations
 from sandbox.observations.schema import Cause
 from sandbox.space.candidates import Candidate, candidates
@@ -36,7 +37,7 @@ from sandbox.twin.observed import observations_of
 from sandbox.twin.schedule import Schedule, Window, schedule_of
 from sandbox.twin.subset import largest_operators
 
-__all__ = ["OPERATORS", "Replay", "Replayed", "Wanted", "replay", "replay_one"]
+__all__ = ["OPERATORS", "Ground", "Replay", "Replayed", "Wanted", "replay", "replay_one"]
 
 OPERATORS = 3  # of the live space, at most; the largest, as `up` takes them
 # A generator is the limit when its starts are late, or its event loop is full.
@@ -233,7 +234,18 @@ def _written(path: Path, tree: Mapping[str, Any]) -> Path:
     return partial.replace(path)
 
 
-def _order(wanted: Wanted, schedule: Schedule, folder: Path) -> Order:
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The folder of a space that is started again, and who plays there: keys and people are kept.
+
+    What operators hold in memory is not: approvals, certificates that were found good.
+    """
+
+    folder: Path
+    cast: CastSize
+
+
+def _order(wanted: Wanted, schedule: Schedule, ground: Ground) -> Order:
     scenario, candidate = schedule.scenario, schedule.candidate
     first = datetime.combine(scenario.period.start, midnight.min)
     return Order(
@@ -241,8 +253,8 @@ def _order(wanted: Wanted, schedule: Schedule, folder: Path) -> Order:
         designs=(candidate.design.name,),
         login_policy=candidate.policy.name,
         operators=scenario.operators.count,
-        cast=schedule.cast,
-        folder=str(folder),
+        cast=ground.cast,
+        folder=str(ground.folder),
         seed=wanted.seed,
         # A login by code is honoured again, as in the simulation: on the wire, by its code.
         share=scenario.policies.session_seconds if scenario.policies.totp_once else 0.0,
@@ -257,6 +269,8 @@ def replay_one(
     show: Callable[[Watch], None] = lambda _: None,
     during: Callable[[Hosted], None] | None = None,
     out: Path | None = None,
+    patience: float | None = None,
+    ground: Ground | None = None,
 ) -> Replayed:
     """Replay one design's minutes on a space of its own.
 
@@ -266,12 +280,17 @@ def replay_one(
         show: called twice a second.
         during: called once the space is up, before clients start: to change it.
         out: folder for the observations; None: they are not written.
+        patience: seconds after the minutes, at which what is still open is cut; None: it ends.
+        ground: where the space lives; None: in a folder that goes with it.
     """
-    name = schedule.candidate.name.replace("/", ".")
+    name, window = schedule.candidate.name.replace("/", "."), schedule.window
     with tempfile.TemporaryDirectory(prefix="mssante-replay-") as path:
         folder = Path(path)
-        with hosted(_order(wanted, schedule, folder / "space")) as host:
-            plan = schedule.plan(host.sheet, f"{name}-{wanted.seed}")
+        own = ground or Ground(folder / "space", schedule.cast)
+        with hosted(_order(wanted, schedule, own)) as host:
+            # On a ground that is kept there is mail of other runs.
+            run = f"{name}-{wanted.seed}-{window.speed:g}"
+            plan = replace(schedule.plan(host.sheet, run), patience=patience)
             if during is not None:
                 during(host)
             up, before = time.monotonic(), host.processor()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from sandbox.live.cast import CastSize
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
 from sandbox.simulation.model import Kind, StationStat
@@ -27,19 +29,21 @@ from sandbox.space.loader import load_scenario
 from sandbox.space.population import ROBOT
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
-from sandbox.twin.drive import Driven, Watch
+from sandbox.twin.drive import Watch
 from sandbox.twin.observed import machine_seconds
-from sandbox.twin.replay import Replayed, Wanted, replay_one
-from sandbox.twin.schedule import ALL_METHODS, Schedule, schedule_of
+from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one
+from sandbox.twin.schedule import ALL_METHODS, Schedule, Window, schedule_of
 from sandbox.twin.structure import calibrated_model, calibrated_scenario
 from sandbox.twin.subset import largest_operators
 
-__all__ = ["GOALS", "Level", "Row", "Twin", "predicted", "rows_of", "run_twin"]
+__all__ = ["GOALS", "Figure", "Level", "Row", "Run", "Twin", "predicted", "rows_of", "run_twin"]
 
 GOALS = {"mean": 0.10, "p50": 0.10, "p95": 0.15}  # relative errors within which they agree
 HIGHEST = 0.8  # of saturation
 FEW = 20  # logins below which nothing is judged
 BATCHES = 10
+TAIL = 10.0  # s after the last start, at which both executions are cut
+LONGEST = 30.0  # s within which the sessions of a load start; fewer minutes are taken for that
 Floats = NDArray[np.float64]
 Samples = Mapping[tuple[str, str], Floats]  # (method, measure): seconds, in order of start
 
@@ -104,18 +108,43 @@ def _rounded(value: float | None) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure that is not a latency, predicted and measured; it is shown, not judged.
+
+    logins_per_second; servers_utilisation and clients_utilisation, processor seconds a second;
+    peak_connections of an endpoint, all operators together.
+    """
+
+    design: str
+    figure: str
+    predicted: float
+    measured: float
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As `twin.json` has it."""
+        error = self.predicted / self.measured - 1 if self.measured else None
+        return {
+            "design": self.design, "figure": self.figure, "predicted": _rounded(self.predicted),
+            "measured": _rounded(self.measured), "relative_error": _rounded(error),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Level:
     """One load: share of saturation that is predicted, and what came of it."""
 
     load: float
     rows: tuple[Row, ...]
     clients_were_the_limit: bool = False
+    figures: tuple[Figure, ...] = ()
 
     @property
     def plain(self) -> dict[str, Any]:
         """As `twin.json` has it."""
         return {
             "load": round(self.load, 4), "rows": [row.plain for row in self.rows],
+            "figures": [each.plain for each in self.figures],
             "generator_was_the_limit": self.clients_were_the_limit,
         }  # fmt: skip
 
@@ -175,16 +204,41 @@ class Twin:
         return partial.replace(folder / "twin.json")
 
 
-def predicted(schedule: Schedule, calibration: Calibration) -> tuple[Samples, float]:
-    """Return the latencies that the simulation gives, and the seconds that its servers work."""
-    model = calibrated_model(schedule.model, calibration)
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one execution of some minutes shows.
+
+    Attributes:
+        samples: latencies, s, of logins until the cut.
+        logins: that came about until then.
+        connections: most at once, by endpoint.
+        servers, clients: processor seconds.
+    """
+
+    samples: Samples
+    logins: int
+    connections: Mapping[str, int]
+    servers: float
+    clients: float
+
+
+def predicted(schedule: Schedule, calibration: Calibration, *, clients: int = 1) -> Run:
+    """Return what the simulation gives.
+
+    Args:
+        schedule: the minutes.
+        calibration: of the machine.
+        clients: processes that clients are in.
+    """
+    model = calibrated_model(schedule.model, calibration, schedule.scenario, clients=clients)
     capacity = capacity_of(schedule.scenario, schedule.candidate.design)  # a live space is whole
     slots = np.concatenate(list(capacity.slots.values()))
     model = replace(model, inputs=model.inputs._replace(pool_slots=slots))
     blocks: list[NDArray[np.int64]] = [np.zeros((0, TRACE_FIELDS), dtype=np.int64)]
     record = fast.run(model, trace=blocks.append)
     rows = np.concatenate(blocks)
-    rows = rows[rows[:, 4] >= 0]  # who logged in
+    until = (schedule.window.lasts + TAIL) * 1e9
+    rows = rows[(rows[:, 4] >= 0) & (rows[:, 4] <= until)]  # who logged in
     rows = rows[np.argsort(rows[:, 3], kind="stable")]
     access = rows[:, 0]
     person = rows[:, 9 + Phase.PERSON] / 1e9
@@ -196,20 +250,34 @@ def predicted(schedule: Schedule, calibration: Calibration) -> tuple[Samples, fl
         mine = schedule.accesses.method[access] == number
         found[str(method), "machine"] = (whole - person)[mine]
         found[str(method), "user"] = whole[mine & (waited | (person > 0))]
-    return found, float(record.stations[:, StationStat.BUSY].sum()) / 1e9
+    busy = record.stations[:, StationStat.BUSY] / 1e9
+    names = [each.name for each in schedule.candidate.design.endpoints]
+    return Run(
+        samples=found, logins=len(rows),
+        connections={name: int(record.role_connections[n].max()) for n, name in enumerate(names)},
+        servers=float(busy[:-1].sum()), clients=float(busy[-1]),
+    )  # fmt: skip
 
 
-def measured_of(driven: Driven, methods: Mapping[int, str]) -> Samples:
-    """Return the latencies that clients saw."""
+def measured_of(replayed: Replayed, methods: Mapping[int, str]) -> Run:
+    """Return what clients and servers saw."""
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for each in driven.outcomes:
+    logins = 0
+    for each in replayed.driven.outcomes:
         if each.login is None:
             continue
+        logins += 1
         machine = machine_seconds(each)
         found[methods[each.account], "machine"].append(machine)
         if each.attended or each.person > 0:
             found[methods[each.account], "user"].append(machine + each.person)
-    return {key: np.array(values) for key, values in found.items()}
+    load = replayed.observations.tables["load"]
+    peaks = load.groupby("endpoint")["connections"].max()
+    return Run(
+        samples={key: np.array(values) for key, values in found.items()}, logins=logins,
+        connections={str(name): int(value) for name, value in peaks.items()},
+        servers=replayed.processor, clients=replayed.driven.processor,
+    )  # fmt: skip
 
 
 def _interval(values: Floats, statistic: Callable[[Floats], float]) -> tuple[float, float] | None:
@@ -253,33 +321,91 @@ class _Pair:
     calibration: Calibration
     out: Path | None
     show: Callable[[Watch], None] = field(default=lambda _: None)
+    _busy: dict[float, float] = field(default_factory=dict)
 
-    def schedule(self, speed: float) -> Schedule:
-        """Return its minutes at a speed."""
-        window = replace(self.wanted.window, speed=speed)
+    def schedule(self, window: Window) -> Schedule:
+        """Return the sessions of some minutes."""
         return schedule_of(
             self.scenario, self.candidate, self.among, window,
             seed=self.wanted.seed, scale=self.wanted.scale,
         )  # fmt: skip
 
-    def speed_at(self, load: float) -> tuple[float, float]:
-        """Return the speed that gives a load, and the sessions a second that saturate."""
-        schedule = self.schedule(1.0)
-        _, busy = predicted(schedule, self.calibration)
+    def minutes_at(self, load: float) -> Window:
+        """Return as many of the minutes as LONGEST has room for at a load, at their speed."""
+        window = self.wanted.window
         servers = self.calibration.servers
-        bears = len(schedule.model.inputs.listed) / busy * servers
-        return load * self.wanted.window.seconds * servers / busy, bears
+        for _ in range(2):
+            lasts = self.busy(window) / (load * servers)
+            window = replace(window, seconds=window.seconds * min(1.0, LONGEST / lasts))
+        return replace(window, speed=window.seconds * load * servers / self.busy(window))
 
-    def at(self, load: float) -> tuple[tuple[Row, ...], Replayed]:
+    def busy(self, window: Window) -> float:
+        """Return the seconds that servers work for the sessions of some minutes."""
+        key = window.seconds
+        if key not in self._busy:
+            self._busy[key] = self._predicted(self.schedule(replace(window, speed=1.0))).servers
+        return self._busy[key]
+
+    def _predicted(self, schedule: Schedule) -> Run:
+        return predicted(schedule, self.calibration, clients=self.wanted.processes)
+
+    def cast(self, loads: Sequence[float]) -> CastSize:
+        """Return who has to play for all loads."""
+        sizes = [self.schedule(self.minutes_at(load)).cast for load in loads]
+        by_sms = max(each.by_sms for each in sizes)
+        others = max(each.people - each.by_sms for each in sizes)
+        return CastSize(people=others + by_sms, by_sms=by_sms)
+
+    @property
+    def saturation(self) -> float:
+        """Sessions a second that the servers are predicted to bear."""
+        window = self.wanted.window
+        sessions = len(self.schedule(replace(window, speed=1.0)).model.inputs.listed)
+        return sessions / self.busy(window) * self.calibration.servers
+
+    def at(self, load: float, ground: Ground) -> Pairing:
         """Run both at a load."""
-        schedule = self.schedule(self.speed_at(load)[0])
-        simulated, _ = predicted(schedule, self.calibration)
+        schedule = self.schedule(self.minutes_at(load))
+        simulated = self._predicted(schedule)
         wanted = replace(self.wanted, window=schedule.window)
         out = None if self.out is None else self.out / f"load-{load:.2f}"
-        replayed = replay_one(wanted, schedule, show=self.show, out=out)
+        replayed = replay_one(
+            wanted, schedule, show=self.show, out=out, patience=TAIL, ground=ground
+        )
         methods = {number: str(schedule.method(number)) for number in schedule.active}
-        seen = measured_of(replayed.driven, methods)
-        return rows_of(self.candidate.name, simulated, seen), replayed
+        seen = measured_of(replayed, methods)
+        return Pairing(self.candidate.name, schedule.window.lasts, simulated, seen, replayed)
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """One design at one load, in both executions."""
+
+    design: str
+    lasts: float
+    simulated: Run
+    seen: Run
+    replayed: Replayed
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Their latencies."""
+        return rows_of(self.design, self.simulated.samples, self.seen.samples)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """What is not a latency."""
+        said, seen, lasts = self.simulated, self.seen, self.lasts
+        found = [
+            Figure(self.design, "logins_per_second", said.logins / lasts, seen.logins / lasts),
+            Figure(self.design, "servers_utilisation", said.servers / lasts, seen.servers / lasts),
+            Figure(self.design, "clients_utilisation", said.clients / lasts, seen.clients / lasts),
+        ]
+        return (*found, *(
+            Figure(self.design, f"peak_connections {name}", float(said.connections[name]),
+                   float(seen.connections.get(name, 0)))
+            for name in said.connections
+        ))  # fmt: skip
 
 
 def run_twin(
@@ -311,25 +437,29 @@ def run_twin(
         )
         for name, each in weighed.items()
     ]  # fmt: skip
-    saturation = {pair.candidate.name: pair.speed_at(1.0)[1] for pair in pairs}
+    saturation = {pair.candidate.name: pair.saturation for pair in pairs}
+    loads = [HIGHEST * (number + 1) / levels for number in range(levels)]
     done: list[Level] = []
-    for number in range(levels):
-        load = HIGHEST * (number + 1) / levels
-        rows: list[Row] = []
-        limit = False
-        for pair in pairs:
-            name = pair.candidate.name
-            tell(f"{name}: charge {load:.0%}… / load")
-            try:
-                found, replayed = pair.at(load)
-            except KeyboardInterrupt:
+    with tempfile.TemporaryDirectory(prefix="mssante-twin-") as folder:
+        grounds = [Ground(Path(folder) / str(n), pair.cast(loads)) for n, pair in enumerate(pairs)]
+        for load in loads:
+            found: list[Pairing] = []
+            for pair, ground in zip(pairs, grounds, strict=True):
+                name = pair.candidate.name
+                tell(f"{name}: charge {load:.0%}… / load")
+                try:
+                    found.append(pair.at(load, ground))
+                except KeyboardInterrupt:
+                    return Twin(done, saturation, calibration, interrupted=True)
+                for line in found[-1].replayed.troubles:
+                    tell(f"{name}: {line}")
+                if not found[-1].replayed.whole:
+                    break
+            done.append(Level(
+                load, tuple(row for each in found for row in each.rows),
+                any(each.replayed.generator_was_the_limit for each in found),
+                tuple(figure for each in found for figure in each.figures),
+            ))  # fmt: skip
+            if not found[-1].replayed.whole:
                 return Twin(done, saturation, calibration, interrupted=True)
-            rows += found
-            limit |= replayed.generator_was_the_limit
-            for line in replayed.troubles:
-                tell(f"{name}: {line}")
-            if not replayed.whole:
-                level = Level(load, tuple(rows), limit)
-                return Twin([*done, level], saturation, calibration, interrupted=True)
-        done.append(Level(load, tuple(rows), limit))
     return Twin(done, saturation, calibration)

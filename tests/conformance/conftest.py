@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+import sandbox
 from sandbox.conformance.checks import submission
 from sandbox.conformance.subject import Subject
+from sandbox.live.space import LiveSpace
 from tests.conformance.operator_smtp import LIMIT
 from tests.conformance.world import Pki, subject_of
+from tests.live.clients.world import asking_each_second
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +28,16 @@ def subject(pki: Pki) -> Subject:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "LEAST", LIMIT)
+
+
+@pytest.fixture(scope="session")
+def space() -> Iterator[LiveSpace]:
+    """An operator for software to be judged at: implicit TLS, and STARTTLS with tokens."""
+    with (
+        asking_each_second() as scenario,
+        sandbox.live(
+            scenario, designs=("single-endpoint", "api-lps-2023"), operators=1,
+            revocation_cache=0.0,
+        ) as running,
+    ):  # fmt: skip
+        yield running

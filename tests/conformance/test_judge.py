@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass
 
@@ -12,7 +13,14 @@ from lxml import etree
 from sandbox.conformance.connection import Pipe, SilentError
 from sandbox.conformance.findings import EXIT, Finding, Report, Result
 from sandbox.conformance.judge import judge_operator
-from sandbox.conformance.reports import as_html, as_junit
+from sandbox.conformance.reports import (
+    LABELS,
+    as_attestation,
+    as_badge,
+    as_html,
+    as_json,
+    as_junit,
+)
 from sandbox.conformance.requirements import requirements
 from sandbox.conformance.subject import Door, Subject
 from tests.conformance.mutants import found
@@ -141,6 +149,26 @@ def test_junit_tells_failures_from_what_could_not_be_seen() -> None:
     assert kinds == {
         "pass": [], "fail": ["failure"], "inconclusive": ["error"], "not-applicable": ["skipped"],
     }  # fmt: skip
+
+
+def test_an_attestation_says_all_that_was_and_was_not_checked(pki: Pki, subject: Subject) -> None:
+    judged = judge_operator(subject, Memory(pki, "smtp-ehlo"), only=FEW)
+    page = as_attestation(judged)
+    for each in (*judged.findings, *judged.not_checked):
+        assert f"{each.id if isinstance(each, Finding) else each[0]}<br>" in page
+    assert judged.at in page
+    assert f"mss-sandbox {judged.version}" in page
+    assert hashlib.sha256(as_json(judged).encode()).hexdigest() in page
+    assert "src=" not in page
+
+
+@pytest.mark.parametrize("result", [Result.PASS, Result.FAIL, Result.INCONCLUSIVE])
+def test_a_badge_is_an_image_that_says_verdict_and_day(result: Result) -> None:
+    root = etree.fromstring(as_badge(report(result, Result.NOT_APPLICABLE)).encode())
+    told = " ".join(str(each) for each in root.itertext())
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert LABELS[result].partition(" / ")[0] in told
+    assert f"{int(result is Result.PASS)}/1 · 2026-11-26" in told
 
 
 def test_html_needs_no_other_file_and_shows_what_a_server_said_as_text(

@@ -15,7 +15,7 @@ from sandbox.live.mailer import choose, open_imap
 from sandbox.live.space import LiveOptions, LiveSpace
 from tests.live.killed import Ledger, Process, Seen, Sender, Tree, fetched, read
 
-MESSAGES = 5_000
+MESSAGES = 3_000
 STARTS_KILLED = 4  # the first while it founds the space
 OPTIONS = (
     "demo", "--operators", "2", "--design", "single-endpoint", "--keys", "p256",

@@ -11,26 +11,38 @@ from sandbox.analysis.summary import assumptions
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario, with_inputs
 from sandbox.space.tables import inputs
-from sandbox.twin.calibration import STEPS, Calibration, Measured, measured, read_calibration
+from sandbox.twin.calibration import (
+    OPTIONAL,
+    STEPS,
+    Calibration,
+    Measured,
+    measured,
+    read_calibration,
+)
 from sandbox.twin.structure import inputs_of
 from tests.twin.small import write_scenario
 
 MILLISECONDS = {
-    "tls_full": 1.0, "tls_resumed": 0.6, "tls_mutual": 1.4, "login_totp": 3.0,
-    "login_certificate": 4.0, "login_ecps": 8.0, "read": 4.5, "submit": 5.0, "relay": 8.0,
+    "tls_full": 1.0, "tls_resumed": 0.6, "tls_mutual": 1.4, "login_totp": 2.5,
+    "login_totp_again": 1.5, "login_certificate": 6.0, "login_certificate_again": 1.4,
+    "ciba_request": 6.0, "ciba_poll": 2.0, "ciba_answer": 4.0, "look": 1.0, "fetch": 2.0,
+    "goodbye": 0.5, "submit": 2.0, "relay": 5.0,
 }  # fmt: skip
 
 
 MACHINE = {"processor": 'a "fast" one', "cores": 2, "python": "3.11.7", "date": "2026-11-26"}
 
 
-def calibration(*, times: float = 1.0, beyond: float = 0.002, servers: int = 1) -> Calibration:
-    """Return one whose servers take so many times the above, and clients `beyond` s more."""
+CLIENT = 0.0005  # s of the client's processor in each step
+
+
+def calibration(*, times: float = 1.0, beyond: float = 0.001, servers: int = 1) -> Calibration:
+    """Return one whose servers take so many times the above; a login waits `beyond` s beside."""
     steps = {}
     for name, value in MILLISECONDS.items():
         processor = times * value / 1000
-        wall = processor + beyond
-        steps[name] = Measured(processor, processor, processor, wall, wall, wall, 0.2, 40)
+        wall = processor + CLIENT + (beyond if name.startswith("login_") else 0.0)
+        steps[name] = Measured(processor, processor, processor, CLIENT, wall, wall, wall, 0.2, 40)
     return Calibration(MACHINE, servers, steps)
 
 
@@ -42,7 +54,8 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
     made = calibration()
     made.write(tmp_path / "calibration.toml", inputs_of(made))
     read = read_calibration(tmp_path / "calibration.toml")
-    assert read.steps["relay"].processor == pytest.approx(0.008)
+    assert read.steps["relay"].processor == pytest.approx(0.005)
+    assert read.steps["relay"].client == pytest.approx(CLIENT)
     assert (read.servers, read.machine["cores"]) == (1, 2)
 
 
@@ -113,18 +126,30 @@ def test_the_inputs_that_it_gives_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "step"),
+    ("keys", "steps"),
     [
-        (("tls_full", "login", "password"), "login_totp"),
-        (("tls_client_certificate", "login"), "login_certificate"),
+        (("processor.tls_full", "processor.login", "processor.password"),
+         ("tls_full", "login_totp")),
+        (("processor.tls_client_certificate", "processor.login", "backends.directory.lookup"),
+         ("tls_mutual", "login_certificate")),
+        (("processor.imap_session",), ("look", "goodbye")),
+        (("processor.login", "backends.psc.authentication"), ("ciba_request",)),
     ],
-)
-def test_the_parts_of_a_login_make_up_what_was_measured(keys: tuple[str, ...], step: str) -> None:
+)  # fmt: skip
+def test_the_parts_of_a_session_make_up_what_was_measured(
+    keys: tuple[str, ...], steps: tuple[str, ...]
+) -> None:
     found = inputs_of(calibration())
-    total = sum(found[f"processor.{key}"] for key in keys)
-    if step == "login_certificate":
-        total += found["backends.directory.lookup"]
-    assert total == pytest.approx(MILLISECONDS[step] / 1000, abs=1e-5)
+    total = sum(MILLISECONDS[name] for name in steps) / 1000
+    assert sum(found[key] for key in keys) == pytest.approx(total, abs=1e-5)
+
+
+def test_what_a_foreign_operator_does_not_offer_gives_no_input() -> None:
+    whole = calibration()
+    kept = {name: step for name, step in whole.steps.items() if name not in OPTIONAL}
+    found = inputs_of(Calibration(MACHINE, 1, kept))
+    assert found["processor.password"] == pytest.approx(0.001, abs=1e-5)
+    assert not {key for key in found if key.startswith("backends.")}
 
 
 def test_a_step_has_an_interval_over_its_blocks() -> None:

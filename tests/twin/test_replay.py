@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from sandbox.clients.plan import Plan
@@ -24,7 +25,9 @@ from sandbox.twin.drive import Driven, drive
 from sandbox.twin.host import Hosted, Order, hosted
 from sandbox.twin.observed import machine_seconds, observations_of
 from sandbox.twin.schedule import Schedule
+from sandbox.twin.twins import predicted
 from tests.twin.small import DESIGNS, schedules, write_scenario
+from tests.twin.test_calibration import calibration
 
 EXTRA = "slow"  # accounts for the replay with a fault
 DELAY = 1.5  # s
@@ -158,7 +161,10 @@ def slowed(host: Hosted, *, protocol: str) -> None:
         reply.raise_for_status()
 
 
-def test_a_slowed_server_is_measured_as_slow(host: Hosted, found: dict[str, Schedule]) -> None:
+def test_a_delay_is_in_both_executions(
+    host: Hosted, found: dict[str, Schedule], sides: dict[str, Side]
+) -> None:
+    """Servers that wait, and a calibration of servers that wait: as much in either."""
     schedule = found["single-endpoint"]
     slowed(host, protocol="imap")
     plan = schedule.plan(part_of(host.sheet, len(DESIGNS), schedule), EXTRA)
@@ -169,3 +175,15 @@ def test_a_slowed_server_is_measured_as_slow(host: Hosted, found: dict[str, Sche
             over[each.protocol].append(machine_seconds(each))
     assert min(over["imap"]) >= DELAY
     assert min(over["smtp"]) < DELAY
+    before = [
+        machine_seconds(each)
+        for each in sides["single-endpoint"].driven.outcomes
+        if each.login is not None and each.protocol == "imap"
+    ]
+    measured = np.median(over["imap"]) - np.median(before)
+    quick, slow = (
+        predicted(schedule, calibration(beyond=beyond)).samples["totp", "machine"]
+        for beyond in (0.001, 0.001 + DELAY)
+    )
+    assert np.median(slow) - np.median(quick) == pytest.approx(DELAY, rel=0.05)
+    assert measured >= 0.9 * DELAY

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-# Extensions of RFC 6066 §3, RFC 5077 §3.2, RFC 8446 §4.2.1 and §4.2.11.
-SERVER_NAME, SESSION_TICKET, VERSIONS, PRE_SHARED_KEY = 0, 35, 43, 41
-TLS13 = b"\x03\x04"
+from sandbox.conformance.client.hello import read_hello
 
 
 @dataclass(frozen=True)
@@ -30,27 +28,6 @@ class Hello:
     tls13: bool
     resumes: bool
     port: int
-
-
-def read_hello(record: bytes) -> tuple[str, bool, bool] | None:
-    """Return (server name, TLS 1.3, resumes) of a TLS record; None where it is no ClientHello."""
-    if record[:1] != b"\x16" or record[5:6] != b"\x01":
-        return None
-    body = record[9:]
-    at = 34  # version, random
-    at += 1 + body[at]  # session
-    at += 2 + int.from_bytes(body[at : at + 2])  # ciphers
-    at += 1 + body[at]  # compression
-    at += 2
-    found: dict[int, bytes] = {}
-    while at + 4 <= len(body):
-        kind, size = int.from_bytes(body[at : at + 2]), int.from_bytes(body[at + 2 : at + 4])
-        found[kind] = body[at + 4 : at + 4 + size]
-        at += 4 + size
-    offered = found.get(VERSIONS, b"")[1:]
-    versions = {offered[i : i + 2] for i in range(0, len(offered), 2)}
-    resumes = PRE_SHARED_KEY in found or bool(found.get(SESSION_TICKET))
-    return found.get(SERVER_NAME, b"")[5:].decode("ascii", "replace"), TLS13 in versions, resumes
 
 
 class Tap:
@@ -99,7 +76,8 @@ class Tap:
             first = _record(near)
             read = read_hello(first)
             if read is not None:
-                self.hellos.append(Hello(*read, port=port))
+                hello = Hello(read.name, tls13=read.tls13, resumes=read.resumes, port=port)
+                self.hellos.append(hello)
             far.sendall(first)
             back = threading.Thread(target=_pass_on, args=(far, near), daemon=True)
             back.start()

@@ -1,0 +1,104 @@
+"""What a session with software left behind: step by step, every connection and what was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sandbox.conformance.client.dialogue import Dialogue, Login, Sent
+from sandbox.conformance.client.dialogue_imap import read_imap
+from sandbox.conformance.client.dialogue_smtp import read_smtp
+from sandbox.conformance.client.gate import Wire
+from sandbox.conformance.client.steps import Action, Profile, Step
+
+__all__ = ["Done", "Played", "Record", "Visit"]
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the software, or who used it, said of an action.
+
+    Attributes:
+        worked: it said that it worked, or that it failed; None where it said nothing.
+        skipped: it was not done.
+        hung: it did not end in time.
+        said: its last words.
+    """
+
+    worked: bool | None = None
+    skipped: bool = False
+    hung: bool = False
+    said: tuple[str, ...] = ()
+
+
+class Visit:
+    """One connection of the software and what was said on it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+
+    @cached_property
+    def dialogue(self) -> Dialogue:
+        """Read when asked for: a big message takes its time."""
+        read = read_imap if self.wire.protocol == "imap" else read_smtp
+        return read(self.wire.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One action of a step.
+
+    Attributes:
+        action: what.
+        needs: what the software was given for it.
+        done: what it said.
+        visits: its connections, oldest first.
+        queries: name and type of what it asked our DNS.
+    """
+
+    action: Action
+    needs: Mapping[str, Any]
+    done: Done
+    visits: tuple[Visit, ...]
+    queries: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def logins(self) -> list[tuple[Visit, Login]]:
+        """Every attempt to log in by SASL or LOGIN."""
+        return [(visit, login) for visit in self.visits for login in visit.dialogue.logins]
+
+    @property
+    def messages(self) -> list[tuple[Visit, Sent]]:
+        """Every message that was sent to its end."""
+        return [(visit, sent) for visit in self.visits for sent in visit.dialogue.messages]
+
+
+@dataclass
+class Record:
+    """All of a session.
+
+    Attributes:
+        profile, method: what was asked for.
+        starttls: TLS begins by STARTTLS at the doors.
+        secrets: what no report may hold.
+        played: by step, its actions; steps that were not asked are not there.
+        given: what the check put into the world for a step (the message to read, the patient).
+    """
+
+    profile: Profile
+    method: str
+    starttls: bool
+    secrets: set[str] = field(default_factory=set)
+    played: dict[str, list[Played]] = field(default_factory=dict)
+    given: Tree = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+
+    def all(self) -> Iterator[tuple[str, Played]]:
+        """Yield each action with its step."""
+        for id_, actions in self.played.items():
+            for each in actions:
+                yield id_, each

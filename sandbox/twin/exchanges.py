@@ -1,0 +1,316 @@
+"""The compiled dialogues as they are on a live space: exchange by exchange, at its own costs.
+
+The national model serves a login in one go: its figures are for queues of minutes and crowds. On
+an event loop every exchange of every login queues by itself, so that logins interleave; and the
+client's own work, which is nothing nationally, is as large as the servers'. So each row of the
+compiled table that stands for round trips or for service is replaced by exchanges: the client's
+processor (a station of its own), what passes beside both processors, the servers' processor.
+
+| row of the table | in its place |
+|---|---|
+| look-up of a name | nothing: clients are given addresses |
+| TCP, TLS | their exchanges; the servers' work of the handshake in two halves |
+| SASL | the greeting comes with the handshake's end; the other exchanges share the login's work |
+| first code, first sight of a certificate | what it takes beside a login that was seen before |
+| Pro Santé Connect | request, poll and answer, each as measured |
+| a login while another rings the same person | waits for that one's answer |
+| the operator's own CIBA | polled as Pro Santé Connect is: on the wire nobody tells the operator |
+| mail | its exchanges, then the end of the connection |
+| relay | the mean over messages that stay and that leave, and that their recipients fetch them |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.observations.schema import Phase, Protocol
+from sandbox.simulation.dialogues import RELAY_GROUP
+from sandbox.simulation.model import PACE_BITS, Model
+from sandbox.simulation.program import Column
+from sandbox.simulation.steps import Op, Purpose, Scope
+from sandbox.space.methods import METHODS, Method
+from sandbox.space.scenario import Scenario
+from sandbox.twin.calibration import Calibration, Measured
+
+__all__ = ["by_exchanges"]
+
+NANOSECONDS = 1_000_000_000
+KNOWN = 7  # register of a certificate that was found good; `peace` of those who have none
+RINGING = 3  # register of a telephone that rings; `token` and codes of those who have none
+RUNG = (Method.ECPS, Method.SMS)
+JOINED = 0.1  # s between two looks at whether it was answered
+HANDSHAKE = 3  # exchanges of TCP, TLS 1.3 and the greeting
+MAIL = 3  # exchanges of mail work after the login
+METHOD_LIST = tuple(Method)
+Row = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What an exchange takes, s: client's processor, beside both processors, servers' processor."""
+
+    client: float = 0.0
+    beside: float = 0.0
+    server: float = 0.0
+
+    @classmethod
+    def of(cls, step: Measured) -> _Cost:
+        """Return that of a step."""
+        beside = max(0.0, step.wall - step.processor - step.client)
+        return cls(step.client, beside, step.processor)
+
+    def over(self, exchanges: float) -> _Cost:
+        """Return each exchange's share."""
+        return _Cost(self.client / exchanges, self.beside / exchanges, self.server / exchanges)
+
+    def beyond(self, other: _Cost) -> _Cost:
+        """Return what it takes more than another."""
+        return _Cost(
+            max(0.0, self.client - other.client), max(0.0, self.beside - other.beside),
+            max(0.0, self.server - other.server),
+        )  # fmt: skip
+
+
+def by_exchanges(
+    model: Model, calibration: Calibration, scenario: Scenario, *, clients: int
+) -> Model:
+    """Return a model of a live space.
+
+    Args:
+        model: of its scenario.
+        calibration: of the machine.
+        scenario: whose policies hold.
+        clients: processes that the clients are in, one event loop each.
+    """
+    inputs = model.inputs
+    stations = len(inputs.servers)
+    own = model.inputs.access_operator[inputs.recipients]
+    shares = np.bincount(own) / max(1, len(own))
+    writer = _Writer(
+        table=inputs.code, station=stations, front=_front(model),
+        # What a foreign operator does not offer, nobody asks of it.
+        cost=defaultdict(
+            _Cost, {name: _Cost.of(step) for name, step in calibration.steps.items()}
+        ),
+        grant=model.code.layout.registers["grant"],
+        far=float(1.0 - (shares**2).sum()), interval=scenario.policies.ciba_interval,
+        known=scenario.policies.revocation_seconds, expiry=scenario.policies.ciba_expiry,
+    )  # fmt: skip
+    table, moved = writer.written(sorted(model.code.entries.values()))
+    entry = np.where(inputs.entry >= 0, moved[np.maximum(inputs.entry, 0)], -1)
+    servers = calibration.servers
+    inputs = inputs._replace(
+        code=table,
+        entry=entry,
+        # All stations of the space draw on its event loops; the clients have theirs.
+        servers=np.append(np.full(stations, servers, dtype=np.int64), clients),
+        server_offset=np.append(np.zeros(stations, dtype=np.int64), servers),
+        server_time=np.full(stations + 1, 1 << PACE_BITS, dtype=np.int64),
+        access_rtt=np.zeros_like(inputs.access_rtt),
+    )
+    entries = {name: int(moved[row]) for name, row in model.code.entries.items()}
+    return replace(
+        model, inputs=inputs, code=dataclasses.replace(model.code, table=table, entries=entries)
+    )
+
+
+def _front(model: Model) -> int:
+    """Return a station that stands for an operator's event loop."""
+    stations: Mapping[str, int] = model.code.layout.stations
+    return next(number for name, number in stations.items() if name.startswith("front."))
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes the new table, row by row."""
+
+    table: Row
+    station: int
+    front: int
+    cost: Mapping[str, _Cost]
+    far: float
+    interval: float
+    known: float
+    expiry: float
+    grant: int
+    _acquired: bool = False
+    _handshakes: int = 0
+
+    def written(self, entries: list[int]) -> tuple[Row, Row]:
+        """Return the new table, and where each old row begins in it."""
+        starts = set(entries)
+        parts: list[list[Row]] = []
+        for number, row in enumerate(self.table):
+            if number in starts:
+                self._acquired, self._handshakes = False, 0
+            parts.append(list(self._in_place_of(row)))
+        lengths = np.array([len(each) for each in parts])
+        moved = np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int64)
+        table = np.stack([each for part in parts for each in part])
+        place = 0
+        for part in parts:
+            for row in part:
+                target = int(row[Column.TARGET])
+                if target <= -2:  # counted from itself
+                    table[place, Column.TARGET] = place + target + self._FAR
+                elif target >= 0:
+                    table[place, Column.TARGET] = moved[target]
+                if row[Column.OP] == Op.SPAWN:
+                    table[place, Column.INDEX] = moved[row[Column.INDEX]]
+                place += 1
+        return table, moved
+
+    _FAR = 1 << 20  # a target of one of the new rows: this less than the number of rows to go
+
+    # ------------------------------------------------------------------ rows
+
+    def _in_place_of(self, row: Row) -> Iterator[Row]:
+        op, phase = int(row[Column.OP]), int(row[Column.PHASE])
+        if op == Op.ACQUIRE:
+            self._acquired = True
+        if op == Op.DELAY and row[Column.HALF_TRIPS] > 0:
+            yield from self._trips(row, phase)
+        elif op == Op.SERVE:
+            yield from self._service(row, phase)
+        elif op == Op.STAMP and self._grants(row):
+            yield from self._first_time(row)
+        elif op == Op.FRESH and self._grants(row) and self._method(row) in RUNG:
+            yield from self._joined(row)
+        elif op == Op.HOLD and row[Column.EXTRA] == 1 and self._method(row) is Method.SMS:
+            yield from self._polled(row)
+        else:
+            yield row
+
+    def _trips(self, row: Row, phase: int) -> Iterator[Row]:
+        trips = int(row[Column.HALF_TRIPS]) // 2
+        shake = self._handshake(row)
+        if phase == Phase.NETWORK:
+            if self._acquired:  # TCP; before: a name is looked up
+                yield from self._exchange(row, phase, replace(shake, server=0.0))
+        elif phase == Phase.TLS or (phase == Phase.SASL and not self._handshakes):  # or STARTTLS
+            for _ in range(trips):
+                yield from self._exchange(row, phase, replace(shake, server=0.0))
+        elif phase == Phase.SASL and trips > 1:
+            each = self._login(row).over(trips - 1)
+            for _ in range(trips - 1):
+                yield from self._exchange(row, phase, each)
+        elif phase == -1:
+            imap = int(row[Column.GROUP]) // len(METHOD_LIST) == Protocol.IMAP
+            each = self.cost["look" if imap else "submit"].over(MAIL)
+            for _ in range(trips):
+                yield from self._exchange(row, phase, each)
+            yield from self._exchange(row, phase, self.cost["goodbye"])
+        else:  # the client asks somebody else: Pro Santé Connect
+            yield from self._exchange(row, phase, replace(shake, server=0.0))
+
+    def _service(self, row: Row, phase: int) -> Iterator[Row]:
+        purpose = int(row[Column.PURPOSE])
+        cost = self.cost
+        if purpose == Purpose.FRONT:
+            self._handshakes += 1
+            half = self._handshake(row)
+            yield self._served(row, phase, half.server)
+            yield from self._exchange(row, phase, half)
+        elif purpose in (Purpose.STORE, Purpose.SUBMIT):
+            return  # within the exchanges of mail
+        elif purpose == Purpose.DIRECTORY:
+            seconds = cost["login_certificate"].beyond(cost["login_certificate_again"])
+            yield self._row(row, op=Op.FRESH, index=KNOWN, seconds=self.known, skip=5)
+            yield from self._exchange(row, phase, seconds)
+            yield self._row(row, op=Op.STAMP, index=KNOWN)
+        elif purpose == Purpose.RELAY_LINK:
+            relay, fetch = cost["relay"].beyond(cost["submit"]), cost["fetch"].beyond(cost["look"])
+            yield self._served(row, phase, self.far * relay.server + fetch.server)
+        else:
+            step = {
+                Purpose.PSC_REQUEST: cost["ciba_request"].beyond(cost["login_totp_again"]),
+                Purpose.SMS_GATEWAY: cost["ciba_request"].beyond(cost["login_totp_again"]),
+            }.get(Purpose(purpose), cost["ciba_poll"])
+            yield self._served(row, phase, step.server)
+
+    def _first_time(self, row: Row) -> Iterator[Row]:
+        """What a login takes more the first time."""
+        cost = self.cost
+        if self._method(row) is Method.TOTP:
+            more = cost["login_totp"].beyond(cost["login_totp_again"])
+            yield from self._exchange(row, Phase.SASL, more)
+        else:
+            more = cost["ciba_answer"].beyond(cost["ciba_poll"])
+            yield self._served(row, Phase.BACKEND, more.server)
+        yield row
+
+    def _joined(self, row: Row) -> Iterator[Row]:
+        """Who comes while another login of the same mailbox rings waits for that one's answer."""
+        yield row
+        yield self._row(row, op=Op.FRESH, index=RINGING, seconds=self.expiry, skip=2)
+        yield self._row(row, op=Op.GOTO, skip=4)
+        yield self._row(row, op=Op.DELAY, phase=Phase.PERSON, seconds=JOINED)
+        yield row
+        yield self._row(row, op=Op.GOTO, skip=-4)
+        yield self._row(row, op=Op.STAMP, index=RINGING)
+
+    def _polled(self, row: Row) -> Iterator[Row]:
+        """In place of being told the answer: polls until it is there."""
+        yield self._row(row, op=Op.DELAY, phase=-1, seconds=self.interval)
+        yield self._served(row, -1, self.cost["ciba_poll"].server)
+        yield self._row(row, op=Op.PENDING, skip=-2)
+
+    # ------------------------------------------------------------------ what they are made of
+
+    def _handshake(self, row: Row) -> _Cost:
+        """Return an exchange of the handshake under way; the servers' work is half of it."""
+        certified = METHODS[self._method(row)].client_certificate if self._login_row(row) else True
+        full = "tls_mutual" if certified else "tls_full"
+        whole = self.cost["tls_resumed" if self._handshakes > 1 else full]
+        return replace(whole.over(HANDSHAKE), server=whole.server / 2)
+
+    def _login(self, row: Row) -> _Cost:
+        certified = METHODS[self._method(row)].client_certificate
+        return self.cost["login_certificate_again" if certified else "login_totp_again"]
+
+    def _grants(self, row: Row) -> bool:
+        """Whether a register is the one of logins that are honoured again."""
+        return self._login_row(row) and row[Column.INDEX] == self.grant and self._acquired
+
+    @staticmethod
+    def _login_row(row: Row) -> bool:
+        return bool(row[Column.GROUP] != RELAY_GROUP)
+
+    @staticmethod
+    def _method(row: Row) -> Method:
+        return METHOD_LIST[int(row[Column.GROUP]) % len(METHOD_LIST)]
+
+    def _exchange(self, row: Row, phase: int, cost: _Cost) -> Iterator[Row]:
+        yield self._row(
+            row, op=Op.SERVE, phase=phase, seconds=cost.client, index=self.station,
+            scope=Scope.NATIONAL,
+        )  # fmt: skip
+        yield self._row(row, op=Op.DELAY, phase=phase, seconds=cost.beside)
+        yield self._served(row, phase, cost.server)
+
+    def _served(self, row: Row, phase: int, seconds: float) -> Row:
+        """Return a service of the operator's event loop."""
+        return self._row(
+            row, op=Op.SERVE, phase=phase, seconds=seconds, index=self.front, scope=Scope.HOME
+        )
+
+    def _row(
+        self, row: Row, *, op: Op, phase: int = -1, seconds: float = 0.0, index: int = -1,
+        scope: int = 0, skip: int = 0,
+    ) -> Row:  # fmt: skip
+        """Return a row of the same program; `skip`: how many rows on its target is."""
+        made = np.full(len(Column), -1, dtype=np.int64)
+        made[Column.OP], made[Column.PHASE] = op, phase
+        made[Column.FIXED] = round(seconds * NANOSECONDS)
+        made[Column.HALF_TRIPS], made[Column.PURPOSE] = 0, 0
+        made[Column.INDEX], made[Column.SCOPE] = index, scope
+        made[Column.GROUP] = row[Column.GROUP]
+        if skip:
+            made[Column.TARGET] = skip - self._FAR
+        return made

@@ -1,0 +1,92 @@
+"""What a session with software gives: bad luck is no verdict, secrets are not told, steps are."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sandbox.conformance.api import check_client
+from sandbox.conformance.cli_check import check
+from sandbox.conformance.client.drivers import Script
+from sandbox.conformance.client.judge import client_requirements, judged
+from sandbox.conformance.client.session import played
+from sandbox.conformance.client.steps import STEPS, Profile, applies
+from sandbox.conformance.findings import Result
+from sandbox.conformance.reports import as_html, as_junit
+from sandbox.live.space import LiveSpace
+from sandbox.space.errors import UserError
+from tests.conformance.mutants import found
+from tests.conformance.software import Software
+
+
+def test_software_that_never_comes_is_neither_good_nor_bad(space: LiveSpace) -> None:
+    report = check_client("true", space.folder.path, method="cps")
+    assert report.verdict is Result.INCONCLUSIVE
+    assert found(report, Result.PASS) | found(report, Result.FAIL) == set()
+
+
+def test_a_program_that_hangs_is_ended_and_says_nothing(space: LiveSpace, tmp_path: Path) -> None:
+    script = Script("sh -c 'sleep 600'", 0.2)
+    record = played(
+        space.sheet, tmp_path, script, profile=Profile.ROBOT, method="cps", only={"receive"}
+    )
+    (only,) = record.played["receive"]
+    assert (only.done.hung, only.done.worked) == (True, None)
+
+
+def test_a_program_reads_what_to_do(space: LiveSpace, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(
+        f'#!/bin/sh\nprintf "%s %s\\n" "$1" "$MSS_STEP" >> {tmp_path}/told\nexit 77\n'
+    )
+    script.chmod(0o700)
+    record = played(
+        space.sheet, tmp_path, Script(str(script), 30.0), profile=Profile.MAIL_CLIENT,
+        method="cps", only={"receive", "send"},
+    )  # fmt: skip
+    told = [line.partition(" ") for line in (tmp_path / "told").read_text().splitlines()]
+    assert [action for action, _, _ in told] == ["receive", "send"]
+    needs = json.loads(told[1][2])
+    assert needs["message"]["to"] in [each["address"] for each in space.sheet["accounts"]]
+    assert Path(needs["account"]["certificate"]).is_file()
+    assert all(each.done.skipped for actions in record.played.values() for each in actions)
+
+
+def test_no_report_holds_a_secret(space: LiveSpace, tmp_path: Path) -> None:
+    record = played(
+        space.sheet, tmp_path, Software(token=False), profile=Profile.LPS, method="ecps",
+        design="single-endpoint", only={"receive", "send", "wrong-secret"},
+    )  # fmt: skip
+    report = judged(record, "essai", datetime.now(UTC))
+    texts = [json.dumps(report.as_json()), as_html(report), as_junit(report)]
+    assert record.secrets
+    assert not [each for each in record.secrets if any(each in text for text in texts)]
+    asked = {each.id for each in report.findings} | {each[0] for each in report.not_checked}
+    assert asked == {row.id for row in client_requirements()}
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_every_profile_receives_and_sends(profile: Profile) -> None:
+    asked = {each.id for each in STEPS if applies(each, profile, "ecps", starttls=True)}
+    assert asked >= {"receive", "send", "expired", "strips"}
+
+
+def test_a_person_is_asked_for_at_a_terminal_only() -> None:
+    result = CliRunner().invoke(check, ["client"])
+    assert isinstance(result.exception, UserError)
+    assert "--script" in str(result.exception)
+
+
+def test_an_operators_requirement_is_none_of_software() -> None:
+    result = CliRunner().invoke(check, ["client", "--script", "true", "--only", "smtp-ehlo"])
+    assert isinstance(result.exception, UserError)
+    assert "smtp-ehlo" in str(result.exception)
+
+
+def test_a_program_that_is_not_there_is_said(space: LiveSpace) -> None:
+    with pytest.raises(UserError, match="no-such-program"):
+        check_client("no-such-program", space.folder.path, method="cps")

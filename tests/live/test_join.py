@@ -1,0 +1,270 @@
+"""An operator that is not ours joins: certificates, list, DNS, directory; mail both ways; judged.
+
+The operator is `examples/operator_aiosmtpd.py`, run as who writes a mock would run it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import mailbox
+import os
+import re
+import shutil
+import smtplib
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import sandbox
+from benchmarks.mail_peers import PASSWORD as OF_PEERS
+from benchmarks.mail_peers import Peer, Place
+from sandbox.conformance.findings import Result
+from sandbox.conformance.judge import judge_operator
+from sandbox.conformance.lab import Sockets
+from sandbox.conformance.ours import account_of, door_of
+from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.live.cli_up import up
+from sandbox.live.joining import Joining, read_joining
+from sandbox.live.mailer import choose, open_imap, open_smtp
+from sandbox.live.space import LiveSpace
+from sandbox.space.errors import UserError
+from tests.conformance.mutants import found
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "operator_aiosmtpd.py"
+PASSWORD = "a password of a test"
+PATIENCE = 60.0
+ANNE = "anne@etranger.mssante.test"
+
+
+@pytest.fixture(scope="module")
+def space() -> Iterator[LiveSpace]:
+    with sandbox.live(
+        "demo", designs=("single-endpoint",), operators=1, revocation_cache=0.0,
+        join=(Joining("etranger", ("anne", "bob")), Joining("postfix", ("anne",))),
+    ) as running:  # fmt: skip
+        yield running
+
+
+# Postfix with Dovecot, which is nobody's mock.
+
+
+@pytest.fixture(scope="module")
+def postfix(space: LiveSpace) -> Iterator[Peer]:
+    if os.geteuid() != 0 or not all(map(shutil.which, ("postfix", "dovecot", "doveadm"))):
+        pytest.skip("Postfix and Dovecot as root (.ci/peers-operators)")
+    joined, own = space.sheet["joined"][1], space.sheet["operators"][0]
+    with tempfile.TemporaryDirectory(prefix="mss-join-") as name:
+        Path(name).chmod(0o755)
+        peer = Peer(Path(name), "postfix", (joined["mx"]["address"], joined["mx"]["port"]))
+        for kind in ("relay", "endpoint"):
+            (peer.folder / kind).mkdir(parents=True)
+            for part, path in joined["certificates"]["relay"].items():
+                file = {"certificate": "chain.pem", "key": "key.pem"}[part]
+                shutil.copy(path, peer.folder / kind / file)
+        peer.lay_out(
+            Path(space.sheet["ca"]["bundle"]).read_bytes(),
+            Place(own["domain"], own["mx"]["host"], own["mx"]["address"], own["mx"]["port"]),
+        )
+        try:
+            peer.start()
+            yield peer
+        finally:
+            peer.stop()
+
+
+def test_postfix_and_ours_exchange_mail_both_ways(space: LiveSpace, postfix: Peer) -> None:
+    anne, to = f"anne@{postfix.domain}", ours(space)
+    context = ssl.create_default_context(cafile=space.sheet["ca"]["bundle"])
+    context.check_hostname = False  # its certificate is the relay's
+    with smtp_of_ours(space) as smtp:
+        smtp.send_message(letter(to, anne, "vers-postfix"))
+    with smtplib.SMTP_SSL("127.0.0.1", postfix.submission, context=context) as smtp:
+        smtp.login(anne, OF_PEERS)
+        smtp.send_message(letter(anne, to, "de-postfix"))
+
+    def there() -> bool:
+        with imaplib.IMAP4_SSL("127.0.0.1", postfix.imap, ssl_context=context) as imap:
+            imap.login(anne, OF_PEERS)
+            imap.select("INBOX")
+            return bool(imap.search(None, "SUBJECT", "vers-postfix")[1][0])
+
+    awaited("vers-postfix", there)
+    awaited("de-postfix", lambda: came(space, to, "de-postfix"))
+
+
+@pytest.fixture(scope="module")
+def mail(space: LiveSpace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run the example; yield the folder of its Maildirs."""
+    folder = tmp_path_factory.mktemp("joined")
+    words = [sys.executable, str(EXAMPLE), str(space.folder.sheet), "etranger", str(folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield folder
+        finally:
+            process.terminate()
+
+
+def letter(sender: str, recipient: str, mark: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, recipient, mark
+    message.set_content("Bonjour.\n")
+    return message
+
+
+def ours(space: LiveSpace) -> str:
+    return str(next(e["address"] for e in space.sheet["accounts"] if e["type"] == "PER"))
+
+
+def awaited(mark: str, look: object) -> None:
+    assert callable(look)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if look():
+            return
+        time.sleep(0.05)
+    raise TimeoutError(mark)
+
+
+def came(space: LiveSpace, address: str, mark: str) -> bool:
+    with open_imap(choose(space.sheet, address, "imap"), lambda _: None) as imap:
+        imap.select("INBOX")
+        return bool(imap.search(None, "SUBJECT", mark)[1][0])
+
+
+def test_the_space_knows_it(space: LiveSpace) -> None:
+    joined = space.sheet["joined"][0]
+    box = space.directory.mailbox(ANNE)
+    assert box is not None
+    assert box.person is not None
+    assert joined["mailboxes"] == [ANNE, "bob@etranger.mssante.test"]
+    lab = Sockets(subject(space))
+    assert lab.lookup("etranger.mssante.test", "MX") == ["10 mx.etranger.mssante.test."]
+    assert lab.lookup("mx.etranger.mssante.test", "A") == [joined["mx"]["address"]]
+    with smtp_of_ours(space) as smtp:
+        assert smtp.mail(ours(space))[0] == 250
+        assert smtp.rcpt(ANNE)[0] == 250  # on the list
+
+
+@contextlib.contextmanager
+def smtp_of_ours(space: LiveSpace) -> Iterator[smtplib.SMTP]:
+    way = choose(space.sheet, ours(space), "smtp")
+    with open_smtp(way, lambda _: None) as smtp:
+        yield smtp
+
+
+def test_our_mail_reaches_it(space: LiveSpace, mail: Path) -> None:
+    with smtp_of_ours(space) as smtp:
+        smtp.send_message(letter(ours(space), ANNE, "vers l'autre"))
+    awaited("vers l'autre", lambda: (mail / ANNE).exists() and any(
+        each["Subject"] == "vers l'autre" for each in mailbox.Maildir(mail / ANNE)
+    ))  # fmt: skip
+
+
+def test_its_mail_reaches_us(space: LiveSpace, mail: Path) -> None:
+    joined = space.sheet["joined"][0]
+    to = ours(space)
+    context = ssl.create_default_context(cafile=space.sheet["ca"]["bundle"])
+    with smtplib.SMTP(joined["mx"]["address"], 587 + space.plan.port_offset, timeout=60) as smtp:
+        smtp._host = joined["mail"]  # type: ignore[attr-defined]
+        smtp.starttls(context=context)
+        smtp.login(ANNE, PASSWORD)
+        smtp.send_message(letter(ANNE, to, "de-l-autre"))
+
+    awaited("de-l-autre", lambda: came(space, to, "de-l-autre"))
+
+
+def subject(space: LiveSpace) -> Subject:
+    """What the checks are told of it."""
+    sheet = space.sheet
+    joined, (own,) = sheet["joined"][0], sheet["operators"]
+    mx = joined["mx"]
+    relay = Path(sheet["folder"]) / "certificates" / own["name"] / "relay"
+    account = next(each for each in sheet["accounts"] if each["type"] == "PER")
+    way = Way(method="password", username=ANNE, password=PASSWORD)
+    return Subject(
+        name="exemple aiosmtpd", domain=joined["domain"], roots=Path(sheet["ca"]["roots"]),
+        doors=(Door(name="submission", protocol="smtp", host=joined["mail"], address=mx["address"],
+                    port=587 + sheet["port_offset"], tls="starttls", methods=("password",)),),
+        accounts=(Account(address=ANNE, ways=(way,)),),
+        relay=Door(name="mx", protocol="relay", host=mx["host"], address=mx["address"],
+                   port=mx["port"], tls="starttls", client_certificate="required", mechanisms=()),
+        neighbour=Neighbour(
+            domain=own["domain"], relay=Pair(relay / "chain.pem", relay / "key.pem"),
+            account=account_of(account),
+            doors=tuple(door_of("single-endpoint", e) for e in own["designs"]["single-endpoint"]),
+        ),
+        dns=(sheet["dns"]["address"], sheet["dns"]["port"]),
+    )  # fmt: skip
+
+
+# What fails, as the dialogue of the report shows, and why it is a failure.
+FAILS = {
+    # aiosmtpd has neither ENHANCEDSTATUSCODES (RFC 6409 §7) nor DSN (ECO.2.3.1).
+    "smtp-enhanced-codes", "smtp-dsn-offered",
+    # aiosmtpd takes `MAIL FROM:<a@b` without its `>` (RFC 5321 §4.1.1.11).
+    "smtp-syntax",
+    # The example asks for a certificate of the space, and not whose domain the list says it is.
+    "relay-sender-domain",
+    # The space publishes no SRV of what joins: where its clients connect is its own affair.
+    "dns-srv",
+}  # fmt: skip
+
+
+def test_it_is_judged_and_what_fails_is_against_a_clause(space: LiveSpace, mail: Path) -> None:
+    del mail
+    known = subject(space)
+    report = judge_operator(known, Sockets(known), patience=10.0)
+    assert found(report, Result.FAIL) == FAILS
+    passed = found(report, Result.PASS)
+    assert passed >= {"delivery-out", "relay-starttls", "relay-open", "relay-certificate-missing"}
+    assert not {each for each in passed if each.startswith("imap-")}
+
+
+def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "join.md").read_text(encoding="utf-8")
+    example = re.search(r"<!-- example: join.toml -->\n```toml\n(.*?)```", page, re.DOTALL)
+    assert example is not None
+    path = tmp_path / "join.toml"
+    path.write_text(example[1], encoding="utf-8")
+    assert read_joining(path) == Joining("etranger", ("anne", "bob"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name = ", "TOML"),
+        ('name = "Un Nom"', "name"),
+        ('name = "a"\nmailbox = []', "mailbox"),
+        ('name = "a"\nmailboxes = ["a@b"]', "mailboxes"),
+        ('name = "a"\nmailboxes = "a"', "mailboxes"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "join.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=said):
+        read_joining(path)
+
+
+def test_a_name_of_the_space_cannot_be_taken(tmp_path: Path) -> None:
+    path = tmp_path / "join.toml"
+    path.write_text('name = "op001"')
+    folder = tmp_path / "space"
+    result = CliRunner().invoke(
+        up, ["--dir", str(folder), "--join", str(path), "--keys", "p256", "--loopback", "213"]
+    )
+    assert isinstance(result.exception, UserError)
+    assert "join op001" in str(result.exception)
+    assert not (folder / "settings.json").exists()

@@ -1,0 +1,100 @@
+"""The model of a live space: exchange by exchange, a login takes what was measured of its steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sandbox.simulation.steps import Op
+from sandbox.space.candidates import candidates
+from sandbox.space.loader import load_scenario
+from sandbox.twin.calibration import Calibration
+from sandbox.twin.minutes import instant_of
+from sandbox.twin.schedule import Schedule, Window, schedule_of
+from sandbox.twin.structure import calibrated_model, calibrated_scenario
+from sandbox.twin.subset import largest_operators
+from sandbox.twin.twins import Run, predicted
+from tests.twin.small import write_scenario
+from tests.twin.test_calibration import calibration
+
+MACHINE = calibration()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_scenario(tmp_path_factory.mktemp("exchanges"))
+
+
+def minutes(path: Path, machine: Calibration = MACHINE, *, speed: float = 1.0) -> Schedule:
+    scenario = calibrated_scenario(largest_operators(load_scenario(path), 2), machine)
+    each = candidates(scenario)["single-endpoint"]
+    window = Window(begin=instant_of("lundi 08:30", scenario), seconds=1800, speed=speed)
+    return schedule_of(scenario, each, [each], window)
+
+
+@pytest.fixture(scope="module")
+def idle(path: Path) -> Run:
+    return predicted(minutes(path), MACHINE)
+
+
+def wall(*steps: str) -> float:
+    return sum(MACHINE.steps[name].wall for name in steps)
+
+
+def test_a_login_alone_takes_what_its_steps_took(idle: Run) -> None:
+    """TLS 1.3, full; with TLS 1.2 one exchange without servers' work more, with a ticket less."""
+    seen = np.round(idle.samples["totp", "machine"], 5)
+    new, again = wall("tls_full", "login_totp"), wall("tls_full", "login_totp_again")
+    assert np.isclose(seen, new, atol=2e-5).any()
+    assert np.isclose(seen, again, atol=2e-5).any()
+    assert np.median(seen) == pytest.approx(new, rel=0.25)
+
+
+def test_a_certificate_is_asked_about_the_first_time_only(idle: Run) -> None:
+    seen = idle.samples["certificat", "machine"]
+    first = wall("tls_mutual", "login_certificate")
+    assert np.isclose(seen, first, atol=1e-4).any()
+    # What a robot sends in a row finds the servers at work on what it sent before.
+    more = wall("login_certificate") - wall("login_certificate_again")
+    assert seen.min() < first - 0.5 * more
+
+
+def test_the_operators_own_ciba_is_polled_as_on_the_wire(path: Path, idle: Run) -> None:
+    """The wait from the answer to the next poll is uniform: half an interval on average."""
+    seen = idle.samples["ciba-operateur", "machine"]
+    held = seen[seen > 0.05]
+    assert len(held) > 2
+    assert held.max() <= load_scenario(path).policies.ciba_interval + 0.1
+
+
+def test_who_comes_while_a_telephone_rings_waits_for_that_answer(path: Path) -> None:
+    """At a great speed everybody comes back before she has answered: one ring, not one each."""
+    quick, slow = (predicted(minutes(path, speed=x), MACHINE) for x in (600.0, 1.0))
+    name = ("ecps", "user")
+    assert len(quick.samples[name]) > 5
+    assert quick.samples[name].max() <= slow.samples[name].max() + 1.0
+
+
+def test_the_servers_work_as_long_as_the_sessions_steps_say(path: Path, idle: Run) -> None:
+    twice = calibration(times=2.0)
+    assert predicted(minutes(path, twice), twice).servers == pytest.approx(
+        2 * idle.servers, rel=0.01
+    )
+    assert idle.clients > 0
+
+
+def test_every_jump_of_the_new_table_stays_within_its_program(path: Path) -> None:
+    schedule = minutes(path)
+    model = calibrated_model(schedule.model, MACHINE, schedule.scenario)
+    table, entries = model.code.table, sorted(model.code.entries.values())
+    jumps = {
+        Op.GOTO, Op.FRESH, Op.BRANCH, Op.HAS, Op.ACQUIRE, Op.DEADLINE, Op.PENDING, Op.RETRY,
+        Op.DURING, Op.ONCE, Op.TODAY, Op.ENTER,
+    }  # fmt: skip
+    for place, (op, target) in enumerate(zip(table[:, 0], table[:, 2], strict=True)):
+        if int(op) in jumps:
+            begin = max(entry for entry in entries if entry <= place)
+            end = min((entry for entry in entries if entry > place), default=len(table))
+            assert begin <= target < end
