@@ -133,6 +133,14 @@ def test_every_section_of_numbers_links_to_its_assumptions(small: Comparison) ->
     assert {link.anchor for part in parts for link in part.rests} <= anchors
 
 
+def test_long_tables_stay_off_paper_which_says_where_they_are(page: Page) -> None:
+    screen = [a["id"] for a in page.all("section") if a.get("class") == "screen"]
+    assert {"assumptions", "latency", "pairs"} <= set(screen)
+    assert not {"access", "costs", "map"} & set(screen)
+    notes = [a for a in page.all("p") if a.get("class") == "paper"]
+    assert len(notes) == len(screen)
+
+
 def test_headings_go_down_one_level_at_a_time(page: Page) -> None:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
