@@ -106,7 +106,7 @@ def test_each_language_has_as_many_pieces_and_says_which_it_is(page: Page) -> No
 
 def test_every_figure_has_an_alternative_text_in_both_languages(page: Page) -> None:
     images = list(page.all("img"))
-    assert len(images) == 2 * 10  # two of the decision
+    assert len(images) == 2 * 11  # three of the decision
     assert all(len(str(image["alt"])) > 40 for image in images)
 
 
