@@ -51,6 +51,8 @@ WORDS = {
     "numbers": Text("Les nombres :", "The numbers:"),
     "filter": Text("Filtrer :", "Filter:"),
     "rests": Text("Repose sur :", "Rests on:"),
+    "paper": Text("Ces tableaux sont à l'écran et dans decision.json.",
+                  "These tables are on the screen and in decision.json."),
     "made": Text("Écrit par mss-sandbox decide : chaque phrase et chaque figure viennent des "
                  "nombres de decision.json.",
                  "Written by mss-sandbox decide: every sentence and figure comes from the numbers "

@@ -212,8 +212,10 @@ def condition_text(each: Condition) -> Text:
     digits = 0 if abs(each.value) >= 100 else 1 if abs(each.value) >= 10 else 3
     bound = decimal(each.value, digits)
     if each.above:
-        return say("{k} au-dessus de {x} ({u})", "{k} above {x} ({u})", k=each.key, x=bound, u=what)
-    return say("{k} au plus {x} ({u})", "{k} at most {x} ({u})", k=each.key, x=bound, u=what)
+        return say("{k} au-dessus de {x} ({u})", "{k} above {x} ({u})",
+                   k=factor_name(each.key), x=bound, u=what)  # fmt: skip
+    return say("{k} au plus {x} ({u})", "{k} at most {x} ({u})",
+               k=factor_name(each.key), x=bound, u=what)  # fmt: skip
 
 
 def rule_text(rule: Rule) -> Text:

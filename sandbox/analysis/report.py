@@ -31,6 +31,8 @@ WORDS = {
     "numbers": Text("Les nombres :", "The numbers:"),
     "filter": Text("Filtrer :", "Filter:"),
     "rests": Text("Repose sur :", "Rests on:"),
+    "paper": Text("Ces tableaux sont à l'écran et dans summary.json.",
+                  "These tables are on the screen and in summary.json."),
     "made": Text("Rapport écrit par mss-sandbox : chaque phrase et chaque figure viennent des "
                  "nombres de summary.json et de observations/.",
                  "Written by mss-sandbox: every sentence and figure comes from the numbers of "

@@ -47,6 +47,7 @@ class ReportSection:
         code: a command to show, or empty.
         folded: whether the tables start closed.
         rests: what its numbers rest on.
+        screen: whether its tables are too long for paper, which says where they are.
     """
 
     anchor: str
@@ -57,6 +58,7 @@ class ReportSection:
     code: str = ""
     folded: bool = False
     rests: Sequence[Link] = ()
+    screen: bool = False
 
 
 def command(comparison: Comparison) -> str:
@@ -330,7 +332,7 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportS
     found.append(ReportSection("assumptions", Text("Hypothèses", "Assumptions"), [Text(
         "Les notes et les titres de source sont dans la langue de la table d'entrée (anglais).",
         "Notes are those of the inputs' table.",
-    )], tables=[tables_inputs.assumption_table(summary)]))  # fmt: skip
+    )], tables=[tables_inputs.assumption_table(summary)], screen=True))  # fmt: skip
     found.append(ReportSection(
         "method", Text("Refaire et comprendre", "Reproduce and understand"),
         [Text("La même commande, la même version et la même graine redonnent les mêmes nombres.",

@@ -106,7 +106,7 @@ def test_each_language_has_as_many_pieces_and_says_which_it_is(page: Page) -> No
 
 def test_every_figure_has_an_alternative_text_in_both_languages(page: Page) -> None:
     images = list(page.all("img"))
-    assert len(images) == 2 * 10  # two of the decision
+    assert len(images) == 2 * 11  # three of the decision
     assert all(len(str(image["alt"])) > 40 for image in images)
 
 
@@ -131,6 +131,14 @@ def test_every_section_of_numbers_links_to_its_assumptions(small: Comparison) ->
     anchors = {anchor for part in parts for table in part.tables for row in table.rows
                for cell in row for anchor in cell.anchors}  # fmt: skip
     assert {link.anchor for part in parts for link in part.rests} <= anchors
+
+
+def test_long_tables_stay_off_paper_which_says_where_they_are(page: Page) -> None:
+    screen = [a["id"] for a in page.all("section") if a.get("class") == "screen"]
+    assert {"assumptions", "latency", "pairs"} <= set(screen)
+    assert not {"access", "costs", "map"} & set(screen)
+    notes = [a for a in page.all("p") if a.get("class") == "paper"]
+    assert len(notes) == len(screen)
 
 
 def test_headings_go_down_one_level_at_a_time(page: Page) -> None:
