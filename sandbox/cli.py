@@ -45,6 +45,16 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "mailbox",
         "Ajouter, remplir, vider une BAL. / Fill a mailbox.",
     ),
+    "domain": (
+        "sandbox.live.cli_domain",
+        "domain",
+        "Ouvrir, déplacer, retirer un domaine. / The life of domains.",
+    ),
+    "person": (
+        "sandbox.live.cli_domain",
+        "person",
+        "Dire qui n'exerce plus. / Say who exercises no more.",
+    ),
     "code": (
         "sandbox.live.cli_mail",
         "code",
@@ -53,7 +63,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "check": (
         "sandbox.conformance.cli_check",
         "check",
-        "Juger un opérateur. / Judge an operator.",
+        "Juger un opérateur ou un logiciel. / Judge an operator or software.",
     ),
     "compare": (
         "sandbox.analysis.cli_compare",
@@ -79,6 +89,16 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "sandbox.twin.cli_twin",
         "twin",
         "Confronter simulation et sockets. / Simulation against sockets.",
+    ),
+    "controls": (
+        "sandbox.controls.cli_controls",
+        "controls",
+        "Contrôler l'espace, sanctionner. / Control the space, sanction.",
+    ),
+    "indicators": (
+        "sandbox.indicators.cli_indicators",
+        "indicators",
+        "Compter le mois des opérateurs. / Count the operators' month.",
     ),
     "scenario": (
         "sandbox.space.cli_scenario",
@@ -109,6 +129,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
 
 # verb, verb within it -> (module, attribute): for a verb that a later package adds to a group.
 SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
+    ("controls", "year"): ("sandbox.controls.cli_year", "year"),
     ("scenario", "from-list"): ("sandbox.trust.cli_from_list", "from_list"),
     ("directory", "card"): ("sandbox.directory.cli_card", "card"),
     ("directory", "certificate"): ("sandbox.directory.cli_card", "certificate"),

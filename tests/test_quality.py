@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 # Each package knows only those before it.
 ORDER = [
     "space", "messages", "workers", "observations", "simulation", "decision", "serve", "trust",
-    "directory", "psc", "operators", "clients", "live", "conformance", "analysis", "twin",
-    "console",
+    "directory", "psc", "operators", "clients", "live", "indicators", "conformance", "controls",
+    "analysis", "twin", "console",
 ]  # fmt: skip
 MODULES = sorted((ROOT / "sandbox").rglob("*.py"))
 

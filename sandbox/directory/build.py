@@ -37,7 +37,7 @@ from sandbox.space.errors import UserError
 
 __all__ = ["SCHEMA_VERSION", "build_database", "search_file"]
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 _HERE = Path(__file__).parent
 # NULL lets SQLite number the rows from 1, in order; a new resource has version 1.
 _MARKS = {

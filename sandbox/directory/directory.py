@@ -221,13 +221,26 @@ class Directory:
         """Return the people who may open a mailbox.
 
         For PER and CAB: its bearer. For ORG: its holders. For APP: nobody, a certificate opens it
-        (see `structure_of`).
+        (see `structure_of`). Who is deceased or struck off opens nothing.
         """
         box = self.mailbox(address)
         return [] if box is None else self.holders_of(box)
 
     def holders_of(self, box: Mailbox) -> list[Person]:
         """Return the people who may open a mailbox that was looked up; see `holders`."""
+        gone = self.departed()
+        return [each for each in self._named(box) if each.id not in gone]
+
+    def gone_of(self, box: Mailbox) -> list[tuple[Person, str]]:
+        """Return the holders of a mailbox who are deceased or struck off, with the reason."""
+        gone = self.departed()
+        return [(each, gone[each.id]) for each in self._named(box) if each.id in gone]
+
+    def departed(self) -> dict[int, str]:
+        """Return, by row of a person, why she exercises no more: `deceased` or `struck-off`."""
+        return dict(self.connection().execute("SELECT person, reason FROM departed").fetchall())
+
+    def _named(self, box: Mailbox) -> list[Person]:
         if box.person is not None:
             return [box.person]
         rows = self.connection().execute(

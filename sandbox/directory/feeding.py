@@ -15,11 +15,16 @@ from dataclasses import asdict, dataclass
 from sandbox.directory.contains import add_words
 from sandbox.directory.directory import Directory
 from sandbox.directory.feeding_rules import LONGEST_TEXT, RULES, RefusalError, Rule
-from sandbox.directory.model import BoxType, Domain, Mailbox, Person
+from sandbox.directory.model import BoxType, Mailbox, Person
 from sandbox.directory.rows import TYPES
 
-__all__ = ["RULES", "Bearer", "BoxState", "Feeder", "RefusalError", "Rule"]
+__all__ = [
+    "DEPARTURES", "RESERVED", "RULES", "Bearer", "BoxState", "Feeder", "RefusalError", "Rule",
+]  # fmt: skip
 
+# Of every domain, and of its operator alone.
+RESERVED = frozenset({"postmaster", "mailer-daemon", "abuse"})
+DEPARTURES = ("deceased", "struck-off")
 _ADDRESS = re.compile(r"(?=.{6,254}$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?@[a-z0-9.-]+")
 
 
@@ -126,6 +131,8 @@ class FeedWriter:
         address = state.address
         if not _ADDRESS.fullmatch(address):
             raise RefusalError("address-form", f"{address[:80]!r} is not a lower-case address")
+        if address.partition("@")[0] in RESERVED:
+            raise RefusalError("address-reserved", f"{address} cannot be a mailbox")
         domain = self._domain(address)
         kind, person, structure = self._check_bearer(state)
         self._check_texts(state)
@@ -421,21 +428,42 @@ class Feeder:
             connection.execute("UPDATE domain SET removed = ? WHERE id = ?", (now, row[0]))
         return len(boxes)
 
-    def record_traffic(self, name: str, at: int) -> None:
-        """Take note that a domain carried a message at an instant."""
-        with self._directory.transaction() as connection:
-            connection.execute(
-                "UPDATE domain SET last_traffic = max(last_traffic, ?) WHERE name = ?", (at, name)
-            )
+    def move_domain(self, name: str, operator: str) -> str:
+        """Give a domain in force to another operator, mailboxes and all; return the one before.
 
-    def idle_domains(self, days: int = 90) -> list[Domain]:
-        """Return the domains in force that carried nothing for so many days: to be withdrawn.
-
-        The delay is an assumption: the rule is published, its delay is not (domain.md §8).
+        Raises:
+            RefusalError: no such domain in force.
         """
-        since = self._directory.now() - days * 86_400
-        return [
-            domain
-            for domain in self._directory.domains()
-            if not domain.removed and domain.last_traffic < since
-        ]
+        with self._directory.transaction() as connection:
+            row = connection.execute(
+                "SELECT operator FROM domain WHERE name = ? AND removed = 0", (name,)
+            ).fetchone()
+            if row is None:
+                raise RefusalError("domain-in-force", f"{name[:80]!r} is not in force")
+            connection.execute("UPDATE domain SET operator = ? WHERE name = ?", (operator, name))
+        return str(row[0])
+
+    def note_departure(self, national_id: str, reason: str = "") -> list[Mailbox]:
+        """Note that a person is deceased or struck off; with no reason, that she is back.
+
+        She opens no mailbox from then on. Her mailboxes stay until their operator closes them.
+
+        Returns:
+            The living mailboxes that she holds.
+
+        Raises:
+            RefusalError: no such person, or no such reason.
+        """
+        directory = self._directory
+        person = directory.person(national_id)
+        if person is None:
+            raise RefusalError("bearer-exists", f"{national_id[:40]!r} is unknown")
+        if reason and reason not in DEPARTURES:
+            raise RefusalError("bearer-exists", f"{reason[:40]!r} is none of {DEPARTURES}")
+        with directory.transaction() as connection:
+            connection.execute("DELETE FROM departed WHERE person = ?", (person.id,))
+            if reason:
+                row = (person.id, directory.now(), reason)
+                connection.execute("INSERT INTO departed VALUES (?, ?, ?)", row)
+        held = "m.person = ? OR m.id IN (SELECT mailbox FROM holder WHERE person = ?)"
+        return list(directory.mailboxes(held, (person.id, person.id), order="m.id"))

@@ -59,6 +59,12 @@ _RULES = (
         "this sandbox",
     ),
     Rule(
+        "address-reserved",
+        "Cette adresse est celle de l'opérateur, pas d'une personne. / "
+        "This address is the operator's, not a person's.",
+        "RFC 5321 §4.5.1; RFC 2142 §5; mailer-daemon signs notifications",
+    ),
+    Rule(
         "domain-in-force",
         "Le domaine est en vigueur ; son retrait supprime ses BAL. / "
         "The domain is in force; its withdrawal removes its mailboxes.",

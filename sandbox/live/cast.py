@@ -148,7 +148,10 @@ def cast_of(
         UserError: the directory has not what a cast takes.
     """
     found: list[CastAccount] = []
+    domains = {each.name: each for each in directory.domains()}
     for operator in plan.operators:
+        if domains[operator.domain].removed:
+            continue
         people = _people(directory, operator, size.people)
         for number, person in enumerate(people):
             methods = PERSON_METHODS if number < size.people - size.by_sms else SMS_METHODS
@@ -179,7 +182,10 @@ def cast_of(
             for box in _boxes(directory, operator, BoxType.PER)
             if box.description == ADDED and box.person is not None
         ]
-    return tuple(found)
+    # A domain may have moved: who serves it is the directory's to say.
+    return tuple(
+        replace(each, operator=domains[each.address.rpartition("@")[2]].operator) for each in found
+    )
 
 
 def add_account(

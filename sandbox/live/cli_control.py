@@ -15,12 +15,12 @@ from sandbox.live.sheet import read_sheet
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 
-__all__ = ["fault", "mailbox"]
+__all__ = ["ask", "fault", "folder_option", "mailbox"]
 
 Tree = dict[str, Any]
-_SECONDS = 120.0  # a mailbox of many messages takes its time
+_SECONDS = 600.0  # a mailbox of many messages, or a domain with its mailboxes, takes its time
 
-_folder_option = click.option(
+folder_option = click.option(
     "--dir",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -31,7 +31,7 @@ _folder_option = click.option(
 _json_option = click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
 
 
-def _ask(folder: Path, method: str, path: str, body: Tree | None = None) -> Tree:
+def ask(folder: Path, method: str, path: str, body: Tree | None = None) -> Tree:
     """Ask a running space something.
 
     Raises:
@@ -87,7 +87,7 @@ def _show(said: Tree, *, as_json: bool) -> None:
 @fault.command("list")
 @click.option("--known", is_flag=True, help="Ceux qui existent. / Those that there are.")
 @_json_option
-@_folder_option
+@folder_option
 def list_(known: bool, as_json: bool, folder: Path) -> None:
     """Dire les défauts en cours. / Show the faults in force."""
     if known:
@@ -97,7 +97,7 @@ def list_(known: bool, as_json: bool, folder: Path) -> None:
         for name, text in KNOWN.items():
             click.echo(json.dumps({name: text}) if as_json else f"{name:{width}}  {text}")
         return
-    _show(_ask(folder, "GET", "/faults"), as_json=as_json)
+    _show(ask(folder, "GET", "/faults"), as_json=as_json)
 
 
 def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -124,7 +124,7 @@ def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("name")
 @_rule_options
 @_json_option
-@_folder_option
+@folder_option
 def set_(name: str, seed: int | None, as_json: bool, folder: Path, **members: Any) -> None:
     """Mettre le défaut NAME, avec ceux qui sont là. / Add the fault NAME.
 
@@ -132,19 +132,19 @@ def set_(name: str, seed: int | None, as_json: bool, folder: Path, **members: An
     """
     rule = {"fault": name, **{key: value for key, value in members.items() if value is not None}}
     if seed is None:
-        said = _ask(folder, "POST", "/faults", rule)
+        said = ask(folder, "POST", "/faults", rule)
     else:
-        present = _ask(folder, "GET", "/faults")["rules"]
-        said = _ask(folder, "PUT", "/faults", {"seed": seed, "rules": [*present, rule]})
+        present = ask(folder, "GET", "/faults")["rules"]
+        said = ask(folder, "PUT", "/faults", {"seed": seed, "rules": [*present, rule]})
     _show(said, as_json=as_json)
 
 
 @fault.command()
 @_json_option
-@_folder_option
+@folder_option
 def clear(as_json: bool, folder: Path) -> None:
     """Enlever tous les défauts. / Take all faults away."""
-    _show(_ask(folder, "DELETE", "/faults"), as_json=as_json)
+    _show(ask(folder, "DELETE", "/faults"), as_json=as_json)
 
 
 @click.group()
@@ -155,13 +155,13 @@ def mailbox() -> None:
 @mailbox.command()
 @click.argument("address")
 @_json_option
-@_folder_option
+@folder_option
 def add(address: str, as_json: bool, folder: Path) -> None:
     """Ouvrir la BAL ADDRESS pour une personne de plus. / Open ADDRESS for one more person.
 
     Carte, code, eCPS : dans space.json. / Card, code, eCPS: in space.json.
     """
-    entry = _ask(folder, "POST", "/mailboxes", {"address": address})
+    entry = ask(folder, "POST", "/mailboxes", {"address": address})
     if as_json:
         click.echo(json.dumps(entry, ensure_ascii=False))
         return
@@ -176,17 +176,40 @@ def _messages(address: str) -> str:
 @mailbox.command("fill")
 @click.argument("address")
 @click.argument("count", type=int)
-@_folder_option
+@folder_option
 def fill_(address: str, count: int, folder: Path) -> None:
     """Ajouter COUNT messages à l'INBOX d'ADDRESS. / Add COUNT messages to its INBOX."""
-    said = _ask(folder, "POST", _messages(address), {"count": count})
+    said = ask(folder, "POST", _messages(address), {"count": count})
     click.echo(f"{said['messages']} messages")
 
 
 @mailbox.command("empty")
 @click.argument("address")
-@_folder_option
+@folder_option
 def empty_(address: str, folder: Path) -> None:
     """Vider tous les dossiers d'ADDRESS. / Remove all messages of ADDRESS."""
-    said = _ask(folder, "DELETE", _messages(address))
+    said = ask(folder, "DELETE", _messages(address))
     click.echo(f"{said['removed']} messages enlevés / removed")
+
+
+@mailbox.command("close")
+@click.argument("address")
+@folder_option
+def close_(address: str, folder: Path) -> None:
+    """Fermer ADDRESS ; ce qu'elle contient disparaît. / Close ADDRESS; what it holds goes."""
+    ask(folder, "DELETE", f"/mailboxes/{quote(address, safe='@')}")
+    click.echo(f"{address} fermée / closed")
+
+
+@mailbox.command("holders")
+@click.argument("address")
+@click.argument("identity", nargs=-1, required=True)
+@folder_option
+def holders_(address: str, identity: tuple[str, ...], folder: Path) -> None:
+    """Nommer les titulaires d'une BAL ORG. / Name the holders of an ORG mailbox.
+
+    IDENTITY : identifiant national (8 + RPPS). / National identifier (8 + RPPS).
+    """
+    path = f"/mailboxes/{quote(address, safe='@')}/holders"
+    said = ask(folder, "PUT", path, {"holders": list(identity)})
+    click.echo(f"{address}: {', '.join(said['holders'])}")

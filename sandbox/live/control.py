@@ -1,4 +1,4 @@
-"""The control API of a space: faults and mailboxes, for tests. JSON over HTTPS.
+"""The control API of a space: faults, mailboxes, domains, people. JSON over HTTPS.
 
 For who holds the secret of `control` in space.json, as `Authorization: Bearer`; another user of the
 machine changes nothing.
@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.live.faults import KNOWN, SpaceFaults
+from sandbox.live.lifecycle import LifeCycle
 from sandbox.psc.control import explained, read_object
 from sandbox.psc.control_access import ControlAccess
 from sandbox.space.errors import UserError
@@ -26,6 +27,7 @@ class Controlled(Protocol):
     """What of a space the API drives; see `LiveSpace`."""
 
     faults: SpaceFaults
+    life: LifeCycle
 
     def add_account(self, address: str) -> dict[str, Any]:
         """Open a mailbox for one more person."""
@@ -74,11 +76,62 @@ def control_application(space: Controlled, secret: str) -> Starlette:
             {"messages": await asyncio.to_thread(space.fill_mailbox, address, count)}
         )
 
+    async def mailbox(request: Request) -> Response:
+        await asyncio.to_thread(space.life.close_mailbox, request.path_params["address"])
+        return JSONResponse({"closed": request.path_params["address"]})
+
+    async def holders(request: Request) -> Response:
+        found = (await read_object(request)).get("holders")
+        if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+            raise UserError("attendu", "expected", where="holders", then='[ "8…" ]')
+        address = request.path_params["address"]
+        named = await asyncio.to_thread(space.life.set_holders, address, found)
+        return JSONResponse({"address": address, "holders": named})
+
+    async def departure(request: Request) -> Response:
+        reason = ""
+        if request.method == "PUT":
+            reason = await _text(request, "reason")
+        identity = request.path_params["identity"]
+        held = await asyncio.to_thread(space.life.note_departure, identity, reason)
+        return JSONResponse({"identity": identity, "reason": reason, "mailboxes": held})
+
+    async def domains(request: Request) -> Response:
+        if request.method == "POST":
+            body = await read_object(request)
+            given = [body.get(name) for name in ("domain", "operator")]
+            if not all(isinstance(each, str) for each in given):
+                raise UserError("attendus", "expected", then="domain, operator")
+            await asyncio.to_thread(space.life.add_domain, *map(str, given))
+        found = await asyncio.to_thread(space.life.domains)
+        return JSONResponse({"domains": found}, 201 if request.method == "POST" else 200)
+
+    async def domain(request: Request) -> Response:
+        await asyncio.to_thread(space.life.remove_domain, request.path_params["domain"])
+        return JSONResponse({"removed": request.path_params["domain"]})
+
+    async def listing(request: Request) -> Response:
+        act = space.life.enlist if request.method == "PUT" else space.life.suspend
+        changed = await asyncio.to_thread(act, request.path_params["domain"])
+        return JSONResponse({"listed": request.method == "PUT", "changed": changed})
+
+    async def owner(request: Request) -> Response:
+        to = await _text(request, "operator")
+        await asyncio.to_thread(space.life.move_domain, request.path_params["domain"], to)
+        return JSONResponse({"domain": request.path_params["domain"], "operator": to})
+
     access = ControlAccess(secret, "mssante-sandbox")
     table = (
         ("/faults", faults, ["GET", "POST", "PUT", "DELETE"]),
         ("/mailboxes", mailboxes, ["POST"]),
+        ("/mailboxes/{address}", mailbox, ["DELETE"]),
         ("/mailboxes/{address}/messages", messages, ["POST", "DELETE"]),
+        ("/mailboxes/{address}/holders", holders, ["PUT"]),
+        ("/people/{identity:path}/departure", departure, ["PUT", "DELETE"]),
+        ("/domains", domains, ["GET", "POST"]),
+        ("/domains/{domain}", domain, ["DELETE"]),
+        ("/domains/{domain}/listing", listing, ["PUT", "DELETE"]),
+        ("/domains/{domain}/operator", owner, ["PUT"]),
     )
     return Starlette(
         routes=[
@@ -86,3 +139,10 @@ def control_application(space: Controlled, secret: str) -> Starlette:
             for path, handler, methods in table
         ]
     )
+
+
+async def _text(request: Request, name: str) -> str:
+    found = (await read_object(request)).get(name)
+    if not isinstance(found, str) or not found:
+        raise UserError("texte attendu", "a text is expected", where=name)
+    return found

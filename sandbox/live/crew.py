@@ -17,7 +17,7 @@ from sandbox.live.assembly import Assembly, Fate
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
-from sandbox.live.mailboxes import empty, fill
+from sandbox.live.mailboxes import Packed, empty, fill, pack, unpack
 from sandbox.live.plan import SpacePlan
 from sandbox.live.room import Room
 from sandbox.live.services import ListReader, list_url
@@ -84,6 +84,24 @@ class Crewed(Protocol):
 
     def empty(self, label: str, address: str) -> int:
         """Remove all messages of a mailbox."""
+
+    def in_flight(self, domain: str) -> int:
+        """Return how many recipients of its queues a domain sends to, or is sent mail of."""
+
+    def remove(self, label: str, target: str) -> int:
+        """Remove a mailbox, or all of a `@domain`; return how many there were."""
+
+    def follow(self) -> None:
+        """Take the domains that the directory gives now, with their mailboxes."""
+
+    def addresses(self, label: str, domain: str) -> list[str]:
+        """Return the mailboxes of a domain that an operator's store holds."""
+
+    def pack(self, label: str, address: str) -> list[Packed]:
+        """See `mailboxes.pack`."""
+
+    def unpack(self, label: str, address: str, packed: Sequence[Packed]) -> int:
+        """See `mailboxes.unpack`."""
 
     def flush(self) -> None:
         """Try at once what waits for a relay."""
@@ -186,6 +204,50 @@ class Crew:
     def empty(self, label: str, address: str) -> int:
         """See `mailboxes.empty`."""
         return self.loop.run(empty(self.operators[label].store, address))
+
+    def in_flight(self, domain: str) -> int:
+        """See `Crewed`."""
+
+        async def counted() -> int:
+            return sum(each.in_flight(domain) for each in self.operators.values())
+
+        return self.loop.run(counted(), 30.0)
+
+    def remove(self, label: str, target: str) -> int:
+        """See `Crewed`."""
+        return self.loop.run(self.operators[label].remove(target), None)
+
+    def follow(self) -> None:
+        """See `Crewed`."""
+
+        async def follow() -> None:
+            for each in self.operators.values():
+                each.follow()
+                await each.open_mailboxes()
+                each.recheck()
+
+        self.loop.run(follow(), None)
+
+    def addresses(self, label: str, domain: str) -> list[str]:
+        """See `Crewed`."""
+
+        async def there() -> list[str]:
+            every = self.operators[label].store.mailboxes()
+            return [each for each in every if each.endswith(f"@{domain}")]
+
+        return self.loop.run(there(), 30.0)
+
+    def pack(self, label: str, address: str) -> list[Packed]:
+        """See `mailboxes.pack`."""
+
+        async def packed() -> list[Packed]:
+            return pack(self.operators[label].store, address)
+
+        return self.loop.run(packed(), None)
+
+    def unpack(self, label: str, address: str, packed: Sequence[Packed]) -> int:
+        """See `mailboxes.unpack`."""
+        return self.loop.run(unpack(self.operators[label].store, address, packed), None)
 
     def flush(self) -> None:
         """See `Crewed`."""

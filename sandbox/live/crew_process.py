@@ -28,6 +28,7 @@ from sandbox.live.crew import Crew, CrewPlan
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.line import GoneError, Line
+from sandbox.live.mailboxes import Packed
 from sandbox.live.room import open_files, share_out
 from sandbox.live.starting import START_SECONDS, STOP_SECONDS
 from sandbox.operators.auth.accounts import Grant
@@ -114,6 +115,33 @@ class CrewProcess:
     def empty(self, label: str, address: str) -> int:
         """See `mailboxes.empty`."""
         return int(self._ask("empty", label, address, timeout=_FILL_SECONDS))
+
+    def in_flight(self, domain: str) -> int:
+        """See `Crewed`."""
+        return int(self._ask("in_flight", domain))
+
+    def remove(self, label: str, target: str) -> int:
+        """See `Crewed`."""
+        return int(self._ask("remove", label, target, timeout=_FILL_SECONDS))
+
+    def follow(self) -> None:
+        """See `Crewed`; one that is down follows when it starts."""
+        with contextlib.suppress(UserError):
+            self._ask("follow", timeout=_FILL_SECONDS)
+
+    def addresses(self, label: str, domain: str) -> list[str]:
+        """See `Crewed`."""
+        found: list[str] = self._ask("addresses", label, domain)
+        return found
+
+    def pack(self, label: str, address: str) -> list[Packed]:
+        """See `mailboxes.pack`."""
+        found: list[Packed] = self._ask("pack", label, address, timeout=_FILL_SECONDS)
+        return found
+
+    def unpack(self, label: str, address: str, packed: Sequence[Packed]) -> int:
+        """See `mailboxes.unpack`."""
+        return int(self._ask("unpack", label, address, packed, timeout=_FILL_SECONDS))
 
     def flush(self) -> None:
         """See `Crewed`; one that is down tries everything when it starts."""

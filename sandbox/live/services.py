@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,11 +62,10 @@ def trust_services(
     ledger: DomainLedger,
     faults: PkiFaults,
     *,
-    dns_ttl: int,
+    resolver: Resolver,
     pool: Pool,
 ) -> list[Service]:
     """Return PKI (CRL, certificates, OCSP), list and DNS, ready to start."""
-    zone = replace(plan.zone, ttl=dns_ttl)
     ca = keys.ca
 
     def http(at: ServicePlan, handler: Handler, certificate: str = "") -> HttpServer:
@@ -81,7 +79,7 @@ def trust_services(
         http(plan.files, files_handler(ca, faults)),
         http(plan.ocsp, ocsp_handler(ca, faults)),
         http(plan.domains, list_handler(publisher.current), "list/web"),
-        DnsServer(resolver=Resolver(zone), host=plan.dns.address, port=plan.dns.port, pool=pool),
+        DnsServer(resolver=resolver, host=plan.dns.address, port=plan.dns.port, pool=pool),
     ]
 
 

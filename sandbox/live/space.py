@@ -27,6 +27,7 @@ from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
 from sandbox.live.joining import Joining, feed
 from sandbox.live.keys import AUTHORITY, Keys, WantedCertificate, application, card, relay, server
+from sandbox.live.lifecycle import LifeCycle
 from sandbox.live.own_ciba import own_providers
 from sandbox.live.plan import OFFSET, CertificatePlan, OperatorPlan, SpacePlan, plan_space
 from sandbox.live.room import Room, open_files, share_out
@@ -58,7 +59,8 @@ from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls, load_bundle
 from sandbox.trust.keys import write_private
-from sandbox.trust.zone import Host, hosts_lines
+from sandbox.trust.resolver import Resolver
+from sandbox.trust.zone import Host, ZoneSpec, hosts_lines
 
 if TYPE_CHECKING:
     from sandbox.observations.observations import Observations
@@ -138,8 +140,10 @@ class LiveSpace:
         operators: by label, those of this process: none where they have processes of their own.
         faults: of mail, CRL and OCSP, changed at will.
         clock: by which requests and tokens live, at Pro Santé Connect and at operators.
+        life: of its domains and mailboxes.
     """
 
+    life: LifeCycle
     sheet: dict[str, Any]
     plan: SpacePlan
     wire: Wire
@@ -269,11 +273,10 @@ class LiveSpace:
         return next(each for each in self._crews if operator.label in each.labels)
 
     def _operator_of(self, address: str) -> OperatorPlan:
-        domain = address.lower().rpartition("@")[2]
-        for each in self.plan.operators:
-            if each.domain == domain:
-                return each
-        known = ", ".join(each.domain for each in self.plan.operators)
+        operator = self.life.operator_of(address.lower().rpartition("@")[2])
+        if operator is not None:
+            return operator
+        known = ", ".join(each["domain"] for each in self.life.domains() if each["in_force"])
         raise UserError(
             "aucun domaine de cet espace ; choisir parmi",
             "no domain of this space; choose among",
@@ -397,6 +400,12 @@ class LiveSpace:
                 for each in plan.operators
             ),
         ]
+        self.life = LifeCycle(
+            plan, self.directory, ledger, self.keys, self._crews,
+            folder.path / "lifecycle.jsonl",
+            zoned=self._publish_zone, ended=self._forget_closed, tell=self._tell,
+        )  # fmt: skip
+        self._resolver = Resolver(replace(self.life.zone(), ttl=self.wire.dns_ttl))
         people = DirectoryPeople(self.directory)
         outages = windows_of(self.scenario, self._scenario_time(), self.clock.now())
         room = share_out(open_files(), len(plan.operators))
@@ -440,7 +449,7 @@ class LiveSpace:
                 self.keys,
                 ledger,
                 self.faults.pki,
-                dns_ttl=self.wire.dns_ttl,
+                resolver=self._resolver,
                 pool=room.shared,
             ),
             self._psc,
@@ -449,6 +458,7 @@ class LiveSpace:
         ]
         started(stack, shared_loop, shared)
         self._man(stack, room)
+        self.life.resume()
         control = HttpServer(
             app=control_application(self, folder.secret("control")),
             host=plan.control.address,
@@ -534,6 +544,28 @@ class LiveSpace:
 
     def _processes(self) -> dict[str, int]:
         return {label: crew.pid for crew in self._crews for label in crew.labels}
+
+    def _publish_zone(self, zone: ZoneSpec) -> None:
+        # Who asks for records again before their time must see a change: the serial says so.
+        serial = self._resolver.zone.serial + 1
+        self._resolver.zone = replace(zone, ttl=self.wire.dns_ttl, serial=serial)
+
+    def _forget_closed(self) -> None:
+        """Say in the sheet what accounts there are now, and where."""
+        with self._adding:
+            self.accounts = cast_of(self.directory, self.plan, self._seed, self._options.cast)
+            for plan in self.plan.operators:
+                grants = [
+                    grant for account in self.accounts if account.operator == plan.label
+                    for grant in grants_of(account)
+                ]  # fmt: skip
+                self._crew_of(plan).grant(plan.label, grants)
+            if not self.sheet:  # not everything has started yet
+                return
+            period = self.wire.operator.access.totp.step_seconds
+            entries = [account_entry(each, self.keys.folder, period) for each in self.accounts]
+            self.sheet = {**self.sheet, "accounts": entries}
+            write_sheet(self.folder, self.sheet)
 
     def _rewrite_sheet(self) -> None:
         """Say in the sheet which processes run the operators now."""

@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sandbox.observations.reasons import Reason
@@ -47,7 +48,7 @@ from sandbox.operators.model import (
 from sandbox.operators.observing import LoginObserved, Observer
 from sandbox.operators.refusals import LoginRefusal
 
-__all__ = ["Challenge", "Denied", "Judge", "Login", "Logins", "Step"]
+__all__ = ["Alarm", "Challenge", "Denied", "Judge", "Login", "Logins", "Step"]
 
 
 LOG = logging.getLogger(__name__)
@@ -65,6 +66,24 @@ class Judge(Protocol):
         """Tell why a login that was accepted would be refused now; None when it would not."""
 
 
+class Alarm:
+    """Has open sessions looked at now, when something changed that may end them."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake all who wait."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when it rings, or after so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logins:
     """What the connections of an operator share.
@@ -76,6 +95,7 @@ class Logins:
         recheck_seconds: between two looks at whether an open session may stay open.
         clock: seconds since 1970.
         elapsed: seconds that never go back.
+        alarm: rung when holders or mailboxes changed.
     """
 
     judge: Judge
@@ -84,6 +104,7 @@ class Logins:
     recheck_seconds: float = math.inf
     clock: Callable[[], float] = time.time
     elapsed: Callable[[], float] = time.monotonic
+    alarm: Alarm = field(default_factory=Alarm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +283,7 @@ class Login:
         while True:
             wait = min(logins.recheck_seconds, until - logins.elapsed())
             # The event loop takes no wait without end.
-            await asyncio.sleep(min(max(0.0, wait), 86_400.0))
+            await logins.alarm.wait(min(max(0.0, wait), 86_400.0))
             if logins.elapsed() >= until:
                 reason = refusals.TOKEN_ENDED
                 break

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 __all__ = [
+    "NOTHING_SAID",
+    "About",
     "Action",
     "Addressed",
     "Envelope",
@@ -53,6 +55,24 @@ class Envelope:
     smtputf8: bool = False
     ret: str = ""
     envid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the header of a message says for the indicators, empty where it says nothing.
+
+    Attributes:
+        document: X-MSS-CODECDA, codes of the documents (ECO.2.4.1).
+        ins: X-MSS-INS, `O` or `N` (ECO.2.4.2).
+        software: X-MSS-NIL, the product that wrote it (ECO.2.4.3).
+    """
+
+    document: str = ""
+    ins: str = ""
+    software: str = ""
+
+
+NOTHING_SAID = About()
 
 
 class Addressed(NamedTuple):

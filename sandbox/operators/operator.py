@@ -23,7 +23,7 @@ from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.imap import ImapService, ImapSettings, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Arrival, Listener, MailDoor
-from sandbox.operators.login import Logins
+from sandbox.operators.login import Alarm, Logins
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.policy import OperatorPolicy
@@ -109,6 +109,7 @@ class Operator:
 
     Attributes:
         journal: what it did and why it refused.
+        domains: that it serves: its own, but those that moved away, and those that came.
         access: accounts, holdings, authenticator.
         pings: what Pro Santé Connect tells it of requests, where it is pinged.
         store: its mailboxes and queue; there once it has started.
@@ -137,6 +138,9 @@ class Operator:
         self._faults = faults or MailFaults()
         self._policy = policy
         self._clock = clock
+        self._alarm = Alarm()
+        self.domains = settings.domains
+        self.follow()
         # What is opened is closed in the reverse order, also after half a start.
         self._stack = contextlib.AsyncExitStack()
         settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -166,7 +170,7 @@ class Operator:
         self.access = AccessControl(
             settings.folder,
             directory=directory,
-            domains=lambda: settings.domains,
+            domains=lambda: self.domains,
             bundle=bundle,
             journal=self.journal,
             policy=policy.access,
@@ -207,7 +211,7 @@ class Operator:
         post = PostOffice(
             self.store,
             operator=settings.label,
-            domains=settings.domains,
+            domains=lambda: self.domains,
             host=settings.relay.place.host,
             journal=self.journal,
             observer=self._observer,
@@ -220,6 +224,7 @@ class Operator:
             observer=self._observer,
             recheck_seconds=self.access.policy.recheck_seconds,
             clock=self._clock,
+            alarm=self._alarm,
         )
         submission = SubmissionServer(
             post,
@@ -276,15 +281,48 @@ class Operator:
         await self._stack.aclose()
         self.doors.clear()
 
+    def follow(self) -> None:
+        """Take the domains that the directory gives this operator."""
+        fed = {each.name: each.operator for each in self._directory.domains()}
+        away = {name for name, operator in fed.items() if operator != self.settings.label}
+        self.domains = frozenset((self.settings.domains - away) | (fed.keys() - away))
+
+    def recheck(self) -> None:
+        """Have open sessions looked at now: what they stand on changed."""
+        self._alarm.ring()
+
     async def open_mailboxes(self) -> None:
         """Open the mailboxes that the directory has here, those that are new."""
-        for domain in self.settings.domains:
+        withdrawn = {each.name for each in self._directory.domains() if each.removed}
+        for domain in self.domains - withdrawn:
             boxes = self._directory.mailboxes("d.name = ?", (domain,))
             # Every domain has one who answers for it (RFC 5321 §4.5.1).
             addresses = [f"{_POSTMASTER}@{domain}", *(box.address for box in boxes)]
             new = [each for each in addresses if not self.store.has_mailbox(each)]
             if new:
                 await self.store.provision(new)
+
+    def in_flight(self, domain: str) -> int:
+        """Return how many recipients of the queue a domain sends to, or is sent mail of."""
+        ending = f"@{domain}"
+        return sum(
+            each.recipient.address.endswith(ending) or each.envelope.reverse_path.endswith(ending)
+            for each in self.store.queue()
+        )
+
+    async def remove(self, target: str) -> int:
+        """End the sessions of a mailbox, or of all of a `@domain`, and remove what they hold.
+
+        The directory has them no more: nobody may come back. Returns how many there were.
+        """
+        whole = target.startswith("@")
+        mine = [
+            each for each in self.store.mailboxes()
+            if (each.endswith(target) if whole else each == target)
+        ]  # fmt: skip
+        self.recheck()
+        await self.store.remove(mine)
+        return len(mine)
 
     def _closed(self, address: str) -> bool:
         """Tell whether a mailbox that was opened here is no more in the directory."""
@@ -300,7 +338,9 @@ class Operator:
             version = self._directory_version()
             if version != seen:
                 seen = version
+                self.follow()
                 await self.open_mailboxes()
+                self.recheck()
 
     def _directory_version(self) -> int:
         """Return a number that another connection's commit changes (SQLite's data_version)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -17,6 +18,7 @@ from sandbox.directory import (
     Mailbox,
     RefusalError,
 )
+from sandbox.directory.feeding import RESERVED
 
 from .support import Clock
 
@@ -36,6 +38,10 @@ def org(directory: Directory) -> Bearer:
 def doctor(directory: Directory) -> Bearer:
     [person] = directory.people(profession="10", limit=1)
     return Bearer("Practitioner", person.id)
+
+
+def reserved(name: str, directory: Directory) -> None:
+    Feeder(directory).insert(org(directory), state(f"{name}@ch-a.mssante.test", "ORG"))
 
 
 def rename(directory: Directory) -> None:
@@ -103,6 +109,7 @@ BREACHES: list[tuple[str, Callable[[Directory], object]]] = [
         "own-domain",
         lambda d: Feeder(d, "operateur-a").insert(org(d), state("a.b@ch-a.mssante.test", "ORG")),
     ),
+    *(("address-reserved", partial(reserved, name)) for name in sorted(RESERVED)),
     ("own-domain", lambda d: Feeder(d).add_domain("ch-a.mssante.test", "operateur-a")),
     (
         "rank-positive",
@@ -182,16 +189,24 @@ def test_a_withdrawn_domain_can_come_back_empty(fed: Directory) -> None:
     assert (domain.operator, domain.removed, domain.mailboxes) == ("operateur-a", 0, 0)
 
 
-def test_a_domain_without_traffic_is_flagged_until_it_carries_something(
-    fed: Directory, clock: Clock
-) -> None:
-    clock.seconds += 365 * 86_400
+def test_a_domain_moves_with_its_mailboxes(fed: Directory) -> None:
+    before = list(fed.mailboxes("d.name = 'labo-b.oc.mssante.test'"))
+    assert Feeder(fed).move_domain("labo-b.oc.mssante.test", "operateur-c") != "operateur-c"
+    [domain] = [d for d in fed.domains() if d.name == "labo-b.oc.mssante.test"]
+    assert domain.operator == "operateur-c"
+    assert list(fed.mailboxes("d.name = 'labo-b.oc.mssante.test'")) == before
+
+
+def test_who_is_struck_off_opens_nothing_and_keeps_the_mailbox(fed: Directory) -> None:
+    box = first(fed, "m.type = 0 AND m.person IS NOT NULL")
+    assert box.person is not None
     feeder = Feeder(fed)
-    feeder.record_traffic("ch-a.mssante.test", clock.seconds - 86_400)
-    assert {d.name for d in feeder.idle_domains(90)} == {
-        "medecin.mssante.test",
-        "labo-b.oc.mssante.test",
-    }
+    assert box in feeder.note_departure(box.person.national_id, "struck-off")
+    assert fed.holders(box.address) == []
+    assert fed.mailbox(box.address) == box
+    assert fed.gone_of(box) == [(box.person, "struck-off")]
+    feeder.note_departure(box.person.national_id)
+    assert fed.holders(box.address) == [box.person]
 
 
 def test_each_change_is_a_version_with_its_author(fed: Directory, clock: Clock) -> None:

@@ -10,15 +10,17 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from email.message import Message as Fields
 from email.utils import format_datetime
 
+from sandbox.messages.facts import CODECDA, INS, NIL, facts_of_fields
 from sandbox.operators.journal import Journal
-from sandbox.operators.mail import Action, Addressed, Envelope, Outcome, Recipient
+from sandbox.operators.mail import About, Action, Addressed, Envelope, Outcome, Recipient
 from sandbox.operators.model import Actor, Channel
 from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
 from sandbox.operators.post.addresses import domain_of
 from sandbox.operators.post.dsn import Reporter, is_due, notification
-from sandbox.operators.post.headers import Message
+from sandbox.operators.post.headers import Header, Message
 from sandbox.operators.post.told import told_of
 from sandbox.operators.post.trace import (
     arrived,
@@ -224,8 +226,9 @@ class PostOffice:
         content = b"".join((path, head, *arrived(message, ours)))
         try:
             queue_id = await self._store.accept(
-                envelope, content, local=list(local), remote=remote, key=key, queue_id=token
-            )
+                envelope, content, local=list(local), remote=remote, key=key, queue_id=token,
+                about=_about(message.header), submitted=not key,
+            )  # fmt: skip
         except StoreError as error:
             raise PostError(str(error)) from error
         try:
@@ -276,7 +279,7 @@ class PostOffice:
     @property
     def reporter(self) -> Reporter:
         """Who signs notifications."""
-        return Reporter(self._host, f"mailer-daemon@{min(self._domains())}")
+        return Reporter(self._host, f"mailer-daemon@{min(self._domains(), default=self._host)}")
 
     def addressed(self, envelope: Envelope, content: bytes) -> Addressed | None:
         """Say where a notification of ours goes; None, and a line in the journal, when nowhere."""
@@ -324,6 +327,16 @@ class PostOffice:
             self._journal.note("notice-lost", to=envelope.reverse_path, detail=str(error))
             return
         self.delivered(notice.local, len(notice.content))
+
+
+def _about(header: Header) -> About:
+    """Return what the header says for the indicators; what cannot be believed counts as absent."""
+    fields = Fields()
+    for name in (CODECDA, INS, NIL):
+        for value in header.values(name):
+            fields[name] = value
+    facts = facts_of_fields(fields)
+    return About(document=",".join(facts.codes), ins=facts.ins, software=facts.nil)
 
 
 def _token() -> str:

@@ -43,7 +43,9 @@ class Register:
             StoreError: it could not be written; nothing was.
         """
         notices = [to for each in decided.notices if (to := self._post.addressed(*each))]
-        await self._store.settle(done=decided.done, deferred=decided.deferred, notify=notices)
+        await self._store.settle(
+            done=decided.done, deferred=decided.deferred, notify=notices, failed=decided.failed
+        )
         for decision in decided.decisions:
             self._tell(decision, attempt)
         for notice in notices:

@@ -19,14 +19,15 @@ from sandbox.operators.mail import Queued
 from sandbox.operators.post import PostOffice
 from sandbox.operators.post.trace import without_return_path
 from sandbox.operators.refusals import MailRefusal
+from sandbox.operators.relay import refusals
 from sandbox.operators.relay.connection import PeerConnection, TroubleError
 from sandbox.operators.relay.names import Names
-from sandbox.operators.relay.policy import Revocation, check_peer
+from sandbox.operators.relay.policy import Revocation, check_peer, is_listed
 from sandbox.operators.relay.pool import ConnectionPool
 from sandbox.operators.relay.register import Attempt, Register
 from sandbox.operators.relay.settings import RelaySettings
 from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
-from sandbox.operators.relay.troubles import Trouble
+from sandbox.operators.relay.troubles import Trouble, of_refusal
 from sandbox.operators.store import MailStore, StoreError
 from sandbox.trust import DN, CertificateChecker, DomainList
 
@@ -84,6 +85,7 @@ class Runner:
         self._store = store
         self._settings = settings
         self._names = names
+        self._listed = listed
         self._checker = checker
         self._revocation = revocation
         self._journal = journal
@@ -190,6 +192,7 @@ class Runner:
             # The last message may not be whole, and its recipients have to stay together.
             fresh = [row for row in fresh if row.message != fresh[-1].message] or fresh
         self._held.update(row.id for row in fresh)
+        fresh = self._of_the_space(fresh)
         domains: dict[str, list[Queued]] = {}
         for row in fresh:
             domains.setdefault(row.recipient.address.rpartition("@")[2], []).append(row)
@@ -197,6 +200,23 @@ class Runner:
             lane = self._lanes.setdefault(domain, _Lane(domain))
             lane.pending.extend(bundles(items, self._settings.per_transaction))
             self._staff(lane)
+
+    def _of_the_space(self, fresh: list[Queued]) -> list[Queued]:
+        """Return what may be relayed; what comes from a domain that left the list fails at once.
+
+        No other operator would take it, and its sender is to know while he can still read.
+        """
+        kept: list[Queued] = []
+        ended: list[Queued] = []
+        for row in fresh:
+            sender = row.envelope.reverse_path.rpartition("@")[2]
+            refused = is_listed(self._listed(), sender) if sender else None
+            (kept if refused is None else ended).append(row)
+        for bundle in bundles(ended, self._settings.per_transaction):
+            trouble = of_refusal(refusals.DOMAIN_UNLISTED)
+            self._settle([Fate(item=item, trouble=trouble) for item in bundle],
+                         time.perf_counter(), None)  # fmt: skip
+        return kept
 
     def _staff(self, lane: _Lane) -> None:
         """Start workers: a second one only when there is enough to be worth a handshake."""

@@ -58,6 +58,13 @@ class Settlement:
         return [each.fate.item.id for each in self.decisions if each.next_attempt is None]
 
     @property
+    def failed(self) -> frozenset[int]:
+        """Of those, the ones that were given up."""
+        return frozenset(
+            each.fate.item.id for each in self.decisions if each.event == "relay-failed"
+        )
+
+    @property
     def deferred(self) -> list[tuple[int, float, str]]:
         """Rows that wait: when to try again, and why."""
         return [

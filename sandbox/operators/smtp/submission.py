@@ -122,6 +122,10 @@ class Submission(Dialogue):
 
     def _may_send(self, reverse_path: str) -> Outcome | None:
         assert self.login.actor is not None
+        # A domain that was withdrawn sends nothing, within itself neither.
+        refused = self._allowed(domain_of(self.login.actor.mailbox))
+        if refused is not None:
+            return refused
         if reverse_path and reverse_path.lower() != self.login.actor.mailbox:
             return refusals.SENDER_NOT_OWNER
         return None

@@ -21,6 +21,7 @@ __all__ = [
     "folders_of",
     "provision",
     "recent_of",
+    "remove",
     "rename",
     "subscribe",
     "subscriptions_of",
@@ -91,6 +92,22 @@ def provision(transaction: StoreTransaction, addresses: Iterable[str], now: floa
             ids.append(_insert(connection, mailbox, name, special_use, next(validity)))
             connection.execute("INSERT INTO subscription VALUES(?,?)", (mailbox, name))
         transaction.changes.mailboxes.append((address, mailbox, ids[0]))
+
+
+def remove(transaction: StoreTransaction, address: str) -> None:
+    """Remove a mailbox with all that it holds; one that is not there stays so."""
+    connection = transaction.connection
+    for (mailbox,) in connection.execute(
+        "SELECT id FROM mailbox WHERE address = ?", (address,)
+    ).fetchall():
+        for (folder,) in connection.execute(
+            "SELECT id FROM folder WHERE mailbox = ?", (mailbox,)
+        ).fetchall():
+            clear(transaction, folder)
+        connection.execute("DELETE FROM subscription WHERE mailbox = ?", (mailbox,))
+        connection.execute("DELETE FROM folder WHERE mailbox = ?", (mailbox,))
+        connection.execute("DELETE FROM mailbox WHERE id = ?", (mailbox,))
+        transaction.changes.gone.append(address)
 
 
 def create(

@@ -6,11 +6,12 @@ import base64
 import json
 import secrets
 import sqlite3
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from sandbox.operators.mail import Envelope, Queued, Recipient
+from sandbox.operators.mail import NOTHING_SAID, About, Envelope, Queued, Recipient
+from sandbox.operators.store import traffic
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.messages import add_content, email_id, insert, sweep
 from sandbox.operators.store.writer import StoreTransaction
@@ -35,12 +36,16 @@ class Incoming:
         content: header and body.
         inboxes: folders of the local recipients, each once.
         remote: recipients elsewhere.
+        about: what its header says for the indicators.
+        submitted: a user of this operator sent it.
     """
 
     envelope: Envelope
     content: bytes
     inboxes: tuple[int, ...]
     remote: tuple[Recipient, ...]
+    about: About = NOTHING_SAID
+    submitted: bool = False
 
 
 def accept(
@@ -81,6 +86,7 @@ def settle(
     deferred: Sequence[tuple[int, float, str]],
     notify: Sequence[Incoming],
     now: float,
+    failed: Collection[int] = (),
 ) -> None:
     """End, or put off, rows of the queue and accept the notifications that follow.
 
@@ -92,11 +98,15 @@ def settle(
     contents = []
     for identifier in done:
         gone = connection.execute(
-            "DELETE FROM queue WHERE id = ? RETURNING content", (identifier,)
+            "DELETE FROM queue WHERE id = ? RETURNING content, queue_id, envelope", (identifier,)
         ).fetchall()
         if not gone:
             raise StoreError("missing", f"queue row {identifier}")
-        contents.append(gone[0][0])
+        content, queue_id, envelope = gone[0]
+        contents.append(content)
+        sender, recipient = _ends(envelope)
+        event = "failed" if identifier in failed else "relayed"
+        traffic.settled(transaction, event, queue_id, sender, recipient, now)
     for identifier, next_attempt, reply in deferred:
         cursor = connection.execute(
             "UPDATE queue SET attempts = attempts + 1, next_attempt = ?, last_reply = ? "
@@ -154,6 +164,10 @@ def _place(transaction: StoreTransaction, message: Incoming, queue_id: str, now:
         ],
     )
     transaction.changes.queued |= bool(message.remote)
+    traffic.accepted(
+        transaction, message.envelope, message.about, queue_id=queue_id, octets=size, now=now,
+        inboxes=message.inboxes, submitted=message.submitted,
+    )  # fmt: skip
 
 
 def _new_queue_id() -> str:
@@ -174,6 +188,12 @@ def _encode(envelope: Envelope, recipient: Recipient) -> str:
         ],
         separators=(",", ":"),
     )  # fmt: skip
+
+
+def _ends(envelope: str) -> tuple[str, str]:
+    """Return the reverse-path and the recipient of a row's envelope."""
+    fields = json.loads(envelope)
+    return fields[0], fields[5]
 
 
 def _queued(row: tuple[int, str, int, str, float, int, float, str]) -> Queued:

@@ -15,7 +15,7 @@ from sandbox.space.errors import UserError
 __all__ = ["StoreFile", "open_file"]
 
 APPLICATION_ID = 0x4D535331  # "MSS1"
-VERSION = 1
+VERSION = 2
 WAL_BYTES_KEPT = 64 * 2**20
 # On a full disk: what the log holds goes into the database (SQLite does so at 4 MiB), and the same
 # again for what removes messages.
@@ -52,6 +52,11 @@ CREATE INDEX queue_content ON queue(content);
 CREATE TABLE accepted(
   key TEXT NOT NULL, inbox INTEGER NOT NULL, queue_id TEXT NOT NULL, at REAL NOT NULL,
   PRIMARY KEY(key, inbox)) STRICT, WITHOUT ROWID;
+CREATE TABLE traffic(
+  id INTEGER PRIMARY KEY, at REAL NOT NULL, event TEXT NOT NULL, queue_id TEXT NOT NULL,
+  mailbox TEXT NOT NULL, peer TEXT NOT NULL, document TEXT NOT NULL, ins TEXT NOT NULL,
+  software TEXT NOT NULL, octets INTEGER NOT NULL) STRICT;
+CREATE INDEX traffic_at ON traffic(at);
 CREATE INDEX accepted_at ON accepted(at);
 """
 

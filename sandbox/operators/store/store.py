@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sandbox.operators.mail import Envelope, Folder, MessageRow, Queued, Recipient
+from sandbox.operators.mail import (
+    NOTHING_SAID,
+    About,
+    Envelope,
+    Folder,
+    MessageRow,
+    Queued,
+    Recipient,
+)
 from sandbox.operators.store import folders, messages, outgoing, schema
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.listeners import Listeners
@@ -87,6 +95,22 @@ class MailStore:
             now = self._clock()
             await self._writer.run(lambda t: folders.provision(t, new, now), size=HEAVY)
 
+    async def remove(self, mailboxes: Iterable[str]) -> None:
+        """Remove mailboxes with all that they hold, one after the other; unknown ones are passed.
+
+        What they sent and is not yet delivered stays in the queue.
+        """
+        for each in mailboxes:
+            address = each.lower()
+            await self._writer.run(
+                lambda t, a=address: folders.remove(t, a),  # type: ignore[misc]
+                size=HEAVY, frees=True,
+            )  # fmt: skip
+
+    def mailboxes(self) -> list[str]:
+        """Return the addresses of all mailboxes."""
+        return sorted(self._boxes)
+
     def has_mailbox(self, address: str) -> bool:
         """Tell whether an address is a mailbox here, in whatever case."""
         return address.lower() in self._boxes
@@ -102,6 +126,8 @@ class MailStore:
         remote: Sequence[Recipient],
         key: str = "",
         queue_id: str = "",
+        about: About = NOTHING_SAID,
+        submitted: bool = False,
     ) -> str:
         """Take responsibility for a message: INBOXes and queue in one transaction.
 
@@ -112,6 +138,8 @@ class MailStore:
             remote: recipients elsewhere.
             key: tells a repetition, within seven days: it adds nothing to a mailbox that has it.
             queue_id: identifier that the trace already shows; a new one when empty.
+            about: what its header says for the indicators.
+            submitted: a user of this operator sent it, with the reverse-path's mailbox.
 
         Returns:
             The queue id; that of the first time where nothing was added.
@@ -120,7 +148,9 @@ class MailStore:
             StoreError: `missing`, a local address that is no mailbox.
             ValueError: no recipient.
         """
-        message = self._incoming(envelope, content, local, remote)
+        message = replace(
+            self._incoming(envelope, content, local, remote), about=about, submitted=submitted
+        )
         now = self._clock()
         return await self._writer.run(
             lambda t: outgoing.accept(t, message, key, now, queue_id), size=len(content)
@@ -154,6 +184,7 @@ class MailStore:
         done: Sequence[int] = (),
         deferred: Sequence[tuple[int, float, str]] = (),
         notify: Sequence[tuple[Envelope, bytes, Sequence[str], Sequence[Recipient]]] = (),
+        failed: Collection[int] = (),
     ) -> None:
         """Record what became of attempts, in one transaction.
 
@@ -161,6 +192,7 @@ class MailStore:
             done: rows that leave the queue: sent, or given up.
             deferred: rows, when to try again, the last reply.
             notify: notifications to accept: envelope, content, local addresses, remote recipients.
+            failed: those of `done` that were given up.
 
         Raises:
             StoreError: `missing`, a row that was settled before, or an unknown local address.
@@ -168,7 +200,7 @@ class MailStore:
         incoming = [self._incoming(*message) for message in notify]
         now = self._clock()
         await self._writer.run(
-            lambda t: outgoing.settle(t, done, deferred, incoming, now),
+            lambda t: outgoing.settle(t, done, deferred, incoming, now, failed),
             size=sum(len(message.content) for message in incoming),
             frees=not incoming,
         )
@@ -367,6 +399,8 @@ class MailStore:
         )
 
     def _publish(self, changes: Changes) -> None:
+        for address in changes.gone:
+            self._boxes.pop(address, None)
         for address, number, inbox in changes.mailboxes:
             self._boxes[address] = _Box(number, inbox)
         self._listeners.tell(changes)

@@ -47,17 +47,20 @@ class Changes:
         folders: ids of mailbox and folder.
         queued: something entered the queue.
         mailboxes: new ones: address, id, id of the INBOX.
+        gone: addresses of those that were removed.
     """
 
     folders: set[tuple[int, int]] = field(default_factory=set)
     queued: bool = False
     mailboxes: list[tuple[str, int, int]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     def add(self, other: Changes) -> None:
         """Take in those of an operation that was done."""
         self.folders |= other.folders
         self.queued |= other.queued
         self.mailboxes += other.mailboxes
+        self.gone += other.gone
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ import signal
 import sys
 from pathlib import Path
 
-from sandbox.operators.mail import Queued, Recipient
+from sandbox.operators.mail import About, Queued, Recipient
 from sandbox.operators.store import MailStore
 from tests.operators.store.scenes import ALICE, BOB, CAROL, DAVE, envelope
 
@@ -43,7 +43,7 @@ async def write(store: MailStore, writer: int, number: int) -> None:
         local, remote = ROUTES[(writer + number) % len(ROUTES)]
         await store.accept(
             envelope(*remote), body(writer, number), local=local, remote=remote,
-            key=f"{writer}-{number}",
+            key=f"{writer}-{number}", submitted=True, about=About(ins="ON"[number % 2]),
         )  # fmt: skip
         os.write(1, f"{writer} {number}\n".encode())
         number += 1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.operators.store import MailStore
+from sandbox.operators.store import MailStore, read_traffic
 from tests.operators.store.killed import ROUTES
 from tests.operators.store.scenes import ALICE, BOB, CAROL, DAVE, folder
 
@@ -84,6 +84,22 @@ def texts(store: MailStore, mailbox: str) -> list[str]:
     return [store.content(row.message).split(b"\n")[0].decode() for row in rows]
 
 
+def recounted(path: Path, copies: Counter[tuple[str, str]], begin: list[int]) -> None:
+    """Hold what indicators count against a recount of what is there, message by message."""
+    rows = list(read_traffic(path, 0.0, 1e11))
+    waiting = sum(name.startswith("notice") and box == BOB for box, name in copies)
+    assert waiting
+    received = Counter(row.mailbox for row in rows if row.event == "received")
+    there = Counter(box for box, _ in copies)
+    ended = sum(row.event == "relayed" for row in rows)
+    sent = [row for row in rows if row.event == "sent"]
+    queued = sum(row.peer == "op2.mssante.test" for row in sent) - ended
+    assert received == there - Counter({BOB: queued})
+    submitted = Counter(row.ins for row in rows if row.event == "submitted")
+    least = Counter("ON"[number % 2] for count in begin for number in range(count))
+    assert all(0 <= submitted[ins] - least[ins] <= WRITERS for ins in "ON")
+
+
 async def test_ten_thousand_messages_survive_kills_at_random_instants(tmp_path: Path) -> None:
     path = tmp_path / "mail.db"
     chance = random.Random(5)
@@ -102,6 +118,7 @@ async def test_ten_thousand_messages_survive_kills_at_random_instants(tmp_path: 
         text = store.content(row.message).split(b"\n")[0].decode()
         copies[BOB, f"notice {text} {row.recipient.address}"] += 1
     await store.close()
+    recounted(path, copies, begin)
 
     def expected(writer: int, number: int) -> list[tuple[str, str]]:
         local, remote = ROUTES[(writer + number) % len(ROUTES)]

@@ -1,0 +1,411 @@
+"""The life of domains and mailboxes in a running space: opened, moved, suspended, closed, removed.
+
+Theory of operation. Each change goes through list, DNS, directory and mail stores, in an order that
+leaves no message without a home or a notification. A change of several steps is a job, noted before
+its first step and after its last; each step may be made again, so that a job which a kill cut short
+is made whole at the next start: nothing stays half-removed.
+
+Removal of a domain: it leaves the list, and every operator reads the list. Whatever is in flight
+from it or to it then fails at once, and its senders are told, those within the domain too, whose
+mailboxes are still there. Then the directory withdraws it with its mailboxes (nobody may log in,
+open sessions end), DNS forgets it, and when nothing is in flight any more the mail stores remove
+what its mailboxes held.
+
+Move: what is in flight goes first, then directory, list and DNS name the other operator, and mail
+follows, folder by folder, each message once whatever interrupts it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from sandbox.directory import Directory, Feeder, RefusalError
+from sandbox.live.crew import Crewed
+from sandbox.live.keys import Keys
+from sandbox.live.plan import OperatorPlan, SpacePlan
+from sandbox.live.services import server_files
+from sandbox.space.errors import UserError
+from sandbox.trust import DN, DomainLedger, dn_of
+from sandbox.trust.domain_list import normal_domain
+from sandbox.trust.journal import AuthorityJournal
+from sandbox.trust.zone import MailDomain, ZoneSpec
+
+__all__ = ["LifeCycle"]
+
+DRAIN_SECONDS = 60.0  # that mail in flight may take before a removal gives up, until the next try
+MOVE_SECONDS = 10.0  # that a move waits for it: what is left is relayed by the other operator, or
+# its sender is told
+_LOOK = 0.05  # s between two looks at the queues
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledgers:
+    """Where the state of domains is kept."""
+
+    ledger: DomainLedger
+    directory: Directory
+    feeder: Feeder
+
+
+class LifeCycle:
+    """Changes to the domains and mailboxes of a space. One at a time.
+
+    Args:
+        plan: of the space.
+        directory: people, structures, mailboxes.
+        ledger: the list of domains.
+        keys: certificates of the operators.
+        crews: who runs the operators.
+        jobs: file of what was begun and done.
+        zoned: told the zone whenever it changed.
+        ended: told a domain or a mailbox that has gone, or moved.
+        tell: told of jobs that are taken up again.
+    """
+
+    def __init__(
+        self, plan: SpacePlan, directory: Directory, ledger: DomainLedger, keys: Keys,
+        crews: Sequence[Crewed], jobs: Path, *, zoned: Callable[[ZoneSpec], None],
+        ended: Callable[[], None], tell: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._plan, self._keys, self._crews = plan, keys, crews
+        self._at = _Ledgers(ledger, directory, Feeder(directory, actor="lifecycle"))
+        self._jobs = AuthorityJournal(jobs)
+        self._zoned, self._ended, self._tell = zoned, ended, tell
+        self._lock = threading.RLock()
+
+    # What there is -------------------------------------------------------------------------------
+
+    def domains(self) -> list[dict[str, Any]]:
+        """Return every domain: name, operator, whether it is listed and in force, mailboxes."""
+        listed = self._at.ledger.at(datetime.now(UTC)).domains
+        return [
+            {
+                "domain": each.name, "operator": each.operator, "listed": each.name in listed,
+                "in_force": not each.removed, "mailboxes": each.mailboxes,
+            }
+            for each in self._at.directory.domains()
+        ]  # fmt: skip
+
+    def operator_of(self, domain: str) -> OperatorPlan | None:
+        """Return the operator that serves a domain, in force or not."""
+        for each in self._at.directory.domains():
+            if each.name == domain:
+                return next((o for o in self._plan.operators if o.label == each.operator), None)
+        return None
+
+    def zone(self) -> ZoneSpec:
+        """Return the zone: what the designs publish, for the domains in force."""
+        planned, own = self._plan.zone, {each.label: each for each in self._plan.operators}
+        known = {each.name: each for each in self._at.directory.domains()}
+        by_name = {each.name: each for each in planned.domains}
+        gone = {
+            base for each in self._plan.operators for base, _ in each.discovery
+            if each.domain in known and known[each.domain].removed
+        }  # fmt: skip
+        found: dict[str, MailDomain] = {
+            each.name: each for each in planned.domains if each.name not in gone
+        }
+        for name, domain in known.items():
+            operator = own.get(domain.operator)
+            if domain.removed or operator is None:
+                found.pop(name, None)
+            elif operator.domain != name:
+                found[name] = replace(by_name[operator.domain], name=name)
+        return replace(planned, domains=tuple(found.values()))
+
+    # Mailboxes and people ------------------------------------------------------------------------
+
+    def close_mailbox(self, address: str) -> None:
+        """Close a mailbox: no login, no mail, sessions ended, what it held removed.
+
+        Raises:
+            UserError: it is no mailbox of this space.
+        """
+        with self._lock:
+            address = address.lower()
+            operator = self._operator(address.rpartition("@")[2])
+            if self._at.directory.mailbox(address) is None:
+                raise UserError("aucune BAL de cet espace", "no mailbox of this space",
+                                where=address[:120])  # fmt: skip
+            self._do({"verb": "close", "address": address, "operator": operator.label})
+
+    def set_holders(self, address: str, identities: Sequence[str]) -> list[str]:
+        """Name the holders of an ORG mailbox in place of all before; return their names.
+
+        Raises:
+            UserError: no such person, or no such ORG mailbox.
+        """
+        people = []
+        for each in identities:
+            person = self._at.directory.person(each)
+            if person is None:
+                raise UserError("personne inconnue de l'annuaire",
+                                "nobody that the directory knows", where=each[:40])  # fmt: skip
+            people.append(person)
+        if not people:
+            raise UserError("un titulaire au moins", "one holder at least", where=address[:120])
+        with self._lock, _explained(address):
+            self._at.feeder.name_holders(address.lower(), people)
+        return [f"{each.given_name} {each.surname}" for each in people]
+
+    def note_departure(self, identity: str, reason: str) -> list[str]:
+        """Note that a person is deceased or struck off; empty: is back. Return her mailboxes.
+
+        Raises:
+            UserError: no such person, or another reason.
+        """
+        with self._lock, _explained(identity):
+            return [each.address for each in self._at.feeder.note_departure(identity, reason)]
+
+    # Domains -------------------------------------------------------------------------------------
+
+    def add_domain(self, domain: str, operator: str) -> None:
+        """Bring a domain into force: directory and DNS. It is not on the list for that.
+
+        Raises:
+            UserError: not a name of this space, no such operator, or another's.
+        """
+        name, there = self._name(domain), self._named(operator)
+        with self._lock, _explained(name):
+            self._at.feeder.add_domain(name, there.label)
+            self._zoned(self.zone())
+
+    def enlist(self, domain: str) -> bool:
+        """Put a domain in force on the list, with its operator's certificate; tell if it was not.
+
+        Raises:
+            UserError: it is not in force.
+        """
+        name = self._name(domain)
+        with self._lock:
+            operator = self._operator(name)
+            if not self._in_force(name):
+                raise UserError("pas en vigueur ; l'ouvrir avec", "not in force; open it with",
+                                where=name, then="mss-sandbox domain add")  # fmt: skip
+            if self._listed(name):
+                return False
+            self._at.ledger.add(
+                name, [self._certificate(operator)], datetime.now(UTC),
+                description=operator.organisation.name,
+                responsible=f"responsable@{name}", support=f"support@{name}",
+            )  # fmt: skip
+            self._read_lists()
+            return True
+
+    def suspend(self, domain: str) -> bool:
+        """Take a domain off the list; its mailboxes stay, to be read. Tell whether it was there.
+
+        Raises:
+            UserError: no such domain.
+        """
+        name = self._name(domain)
+        with self._lock:
+            self._operator(name)
+            if not self._listed(name):
+                return False
+            self._delist(name)
+            self._flush()
+            return True
+
+    def remove_domain(self, domain: str) -> None:
+        """Remove a domain with its mailboxes; see the top of this module.
+
+        Raises:
+            UserError: no such domain, or mail in flight does not end: the job is taken up again.
+        """
+        name = self._name(domain)
+        with self._lock:
+            operator = self._operator(name)
+            self._do({"verb": "remove", "domain": name, "operator": operator.label})
+
+    def move_domain(self, domain: str, to: str) -> None:
+        """Give a domain to another operator, mail and all.
+
+        Raises:
+            UserError: no such domain in force, no such operator, or it has it already.
+        """
+        name, target = self._name(domain), self._named(to)
+        with self._lock:
+            operator = self._operator(name)
+            if not self._in_force(name) or operator.label == target.label:
+                raise UserError("rien à déplacer", "nothing to move", where=f"{name}: {to}")
+            self._do({"verb": "move", "domain": name, "operator": operator.label,
+                      "to": target.label})  # fmt: skip
+
+    # Jobs ----------------------------------------------------------------------------------------
+
+    def resume(self) -> None:
+        """Make whole what a kill cut short."""
+        with self._lock:
+            for job in self._unfinished():
+                self._tell(f"reprise / taken up again: {job['verb']} {_subject(job)}")
+                self._work(job)
+
+    def _unfinished(self) -> list[dict[str, Any]]:
+        found: dict[int, dict[str, Any]] = {}
+        for record in self._jobs.records():
+            if record.get("done"):
+                found.pop(record["job"], None)
+            else:
+                found[record["job"]] = record
+        return list(found.values())
+
+    def _do(self, job: dict[str, Any]) -> None:
+        same = next(
+            (each for each in self._unfinished()
+             if {k: v for k, v in each.items() if k != "job"} == job), None,
+        )  # fmt: skip
+        if same is None:
+            same = {**job, "job": len(self._jobs.records()) + 1}
+            self._jobs.append(same)
+        self._work(same)
+
+    def _work(self, job: dict[str, Any]) -> None:
+        {"remove": self._remove, "move": self._move, "close": self._close}[job["verb"]](job)
+        self._jobs.append({"job": job["job"], "done": True})
+        self._ended()
+
+    def _remove(self, job: dict[str, Any]) -> None:
+        name = job["domain"]
+        if self._listed(name):
+            self._delist(name)
+        self._read_lists()
+        self._ended_in_flight(name)
+        if self._in_force(name):
+            with _explained(name):
+                self._at.feeder.remove_domain(name)
+        self._zoned(self.zone())
+        crew = self._crew(job["operator"])
+        self._ended_in_flight(name)
+        crew.remove(job["operator"], f"@{name}")
+
+    def _move(self, job: dict[str, Any]) -> None:
+        name, source, target = job["domain"], job["operator"], job["to"]
+        owner = self.operator_of(name)
+        if owner is not None and owner.label == source:
+            self._drained(name, MOVE_SECONDS)
+            with _explained(name):
+                self._at.feeder.move_domain(name, target)
+        # The directory names the other operator: from here on a kill leads to the end of the move.
+        wanted = self._certificate(self._named(target))
+        if self._listed(name) and not self._at.ledger.at(datetime.now(UTC)).authorises(
+            name, wanted
+        ):
+            self._at.ledger.migrate(name, [wanted], datetime.now(UTC))
+        self._zoned(self.zone())
+        for crew in self._crews:
+            crew.follow()
+        self._read_lists()
+        old, new = self._crew(source), self._crew(target)
+        for address in old.addresses(source, name):
+            new.unpack(target, address, old.pack(source, address))
+            old.remove(source, address)
+
+    def _close(self, job: dict[str, Any]) -> None:
+        with _explained(job["address"]):
+            if self._at.directory.mailbox(job["address"]) is not None:
+                self._at.feeder.delete(job["address"])
+        self._crew(job["operator"]).remove(job["operator"], job["address"])
+
+    # Steps ---------------------------------------------------------------------------------------
+
+    def _delist(self, name: str) -> None:
+        self._at.ledger.remove(name, datetime.now(UTC))
+        self._read_lists()
+
+    def _read_lists(self) -> None:
+        for crew in self._crews:
+            crew.refresh_list()
+
+    def _flush(self) -> None:
+        for crew in self._crews:
+            crew.flush()
+
+    def _drained(self, name: str, seconds: float = DRAIN_SECONDS) -> int:
+        """Wait until nothing is in flight from a domain or to it; return what is still then."""
+        end = time.monotonic() + seconds
+        self._flush()
+        while left := sum(crew.in_flight(name) for crew in self._crews):
+            if time.monotonic() >= end:
+                break
+            time.sleep(_LOOK)
+        return left
+
+    def _ended_in_flight(self, name: str) -> None:
+        """Wait until nothing is in flight from a domain or to it.
+
+        Raises:
+            UserError: something is still, after all the time that it may take.
+        """
+        if left := self._drained(name):
+            raise UserError(
+                f"{left} envois restent en route ; recommencer plus tard",
+                f"{left} deliveries are still under way; try again later", where=name,
+            )  # fmt: skip
+
+    # Look-ups ------------------------------------------------------------------------------------
+
+    def _name(self, domain: str) -> str:
+        try:
+            name = normal_domain(domain)
+        except (ValueError, UnicodeError):
+            name = ""
+        if not name.endswith(f".{self._plan.suffix}"):
+            raise UserError(
+                "pas un domaine de cet espace ; comme", "no domain of this space; such as",
+                where=domain[:120], then=f"ch.{self._plan.suffix}",
+            )  # fmt: skip
+        return name
+
+    def _named(self, operator: str) -> OperatorPlan:
+        for each in self._plan.operators:
+            if each.label == operator:
+                return each
+        raise UserError("aucun opérateur de ce nom ; choisir parmi",
+                        "no such operator; choose among", where=operator[:60],
+                        then=", ".join(each.label for each in self._plan.operators))  # fmt: skip
+
+    def _operator(self, domain: str) -> OperatorPlan:
+        found = self.operator_of(domain)
+        if found is None:
+            known = ", ".join(each.name for each in self._at.directory.domains())
+            raise UserError("aucun domaine de cet espace ; choisir parmi",
+                            "no domain of this space; choose among",
+                            where=domain[:120], then=known[:400])  # fmt: skip
+        return found
+
+    def _crew(self, label: str) -> Crewed:
+        return next(each for each in self._crews if label in each.labels)
+
+    def _listed(self, name: str) -> bool:
+        return name in self._at.ledger.at(datetime.now(UTC)).domains
+
+    def _in_force(self, name: str) -> bool:
+        return any(d.name == name and not d.removed for d in self._at.directory.domains())
+
+    def _certificate(self, operator: OperatorPlan) -> DN:
+        chain, _ = server_files(self._keys, f"{operator.label}/relay")
+        return dn_of(x509.load_pem_x509_certificate(chain.read_bytes()))
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Say a refusal of the directory as a user's error about something."""
+    try:
+        yield
+    except RefusalError as error:
+        raise UserError("refusé par l'annuaire", "refused by the directory",
+                        where=where[:120], then=f"({error})") from None  # fmt: skip
+
+
+def _subject(job: dict[str, Any]) -> str:
+    return str(job.get("domain") or job.get("address"))

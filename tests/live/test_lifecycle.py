@@ -1,0 +1,256 @@
+"""Domains and mailboxes change while a space runs: nobody loses a message without being told."""
+
+from __future__ import annotations
+
+import imaplib
+import json
+import signal
+import smtplib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dns.message
+import dns.query
+import dns.rdatatype
+import httpx
+import pytest
+
+from sandbox.live.mailer import MailError, choose, open_imap
+from sandbox.live.space import LiveSpace, live
+from sandbox.serve import client_context
+from tests.live.removed import STEPS
+from tests.live.test_space import account, deliver, quiet, subjects, wait_for
+
+Tree = dict[str, Any]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def space() -> Iterator[LiveSpace]:
+    with live(designs=("single-endpoint",), operators=3) as running:
+        yield running
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait; pytest's time-out is the end of patience."""
+    while not true():
+        time.sleep(0.02)
+
+
+def domains(space: LiveSpace) -> dict[str, Tree]:
+    return {each["domain"]: each for each in space.life.domains()}
+
+
+def mx(space: LiveSpace, name: str) -> list[str]:
+    query = dns.message.make_query(name, dns.rdatatype.MX)
+    at = space.plan.dns
+    answer = dns.query.udp(query, at.address, port=at.port, timeout=5)
+    return sorted(str(each.exchange) for rrset in answer.answer for each in rrset)
+
+
+def person(sheet: Tree, operator: int, number: int = 0) -> str:
+    name = sheet["operators"][operator]["name"]
+    found = [
+        each["address"] for each in sheet["accounts"]
+        if each["type"] == "PER" and each["operator"] == name
+    ]  # fmt: skip
+    return str(found[number])
+
+
+def inbox(space: LiveSpace, address: str) -> list[str]:
+    with open_imap(choose(space.sheet, address, "imap"), quiet) as imap:
+        return subjects(imap)
+
+
+def stay(imap: imaplib.IMAP4) -> None:
+    while True:
+        imap.noop()
+
+
+def texts(imap: imaplib.IMAP4) -> list[str]:
+    imap.select("INBOX", readonly=True)
+    _, found = imap.fetch("1:*", "(BODY.PEEK[])")
+    return [part[1].decode() for part in found if isinstance(part, tuple)]
+
+
+def control(space: LiveSpace, method: str, path: str, body: Tree | None = None) -> httpx.Response:
+    at = space.sheet["control"]
+    return httpx.request(
+        method, at["url"] + path, json=body, headers={"Authorization": f"Bearer {at['secret']}"},
+        verify=client_context(Path(space.sheet["ca"]["bundle"])), trust_env=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_suspended_domain_sends_and_receives_nothing_and_comes_back(space: LiveSpace) -> None:
+    ours, theirs = person(space.sheet, 0), person(space.sheet, 1)
+    name = ours.partition("@")[2]
+    assert control(space, "DELETE", f"/domains/{name}/listing").json()["changed"]
+    for sender, recipient in ((theirs, ours), (ours, theirs), (ours, ours)):
+        with pytest.raises((smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused)):
+            deliver(space.sheet, sender, recipient, "suspended")
+    assert "suspended" not in inbox(space, ours)  # it is read all the same
+    assert control(space, "PUT", f"/domains/{name}/listing").json()["changed"]
+    assert not control(space, "PUT", f"/domains/{name}/listing").json()["changed"]
+    deliver(space.sheet, theirs, ours, "restored")
+    with open_imap(choose(space.sheet, ours, "imap"), quiet) as imap:
+        wait_for(imap, "restored")
+
+
+def test_a_closed_mailbox_ends_its_sessions_and_takes_no_mail(space: LiveSpace) -> None:
+    name = space.sheet["operators"][0]["domain"]
+    address = space.add_account(f"ferme@{name}")["address"]
+    with open_imap(choose(space.sheet, address, "imap"), quiet) as imap:
+        imap.select("INBOX")
+        assert control(space, "DELETE", f"/mailboxes/{address}").json() == {"closed": address}
+        with pytest.raises(imap.abort):
+            stay(imap)
+    assert address not in {each["address"] for each in space.sheet["accounts"]}
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        deliver(space.sheet, person(space.sheet, 0), address, "closed")
+    label = space.sheet["operators"][0]["name"]
+    assert not space.operators[label].store.has_mailbox(address)
+
+
+def test_who_is_struck_off_is_shut_out_and_comes_back(space: LiveSpace) -> None:
+    address = person(space.sheet, 0, 1)
+    [holder] = next(a for a in space.sheet["accounts"] if a["address"] == address)["holders"]
+    path = f"/people/{holder['identity']}/departure"
+    said = control(space, "PUT", path, {"reason": "struck-off"}).json()
+    assert address in said["mailboxes"]
+    with pytest.raises(MailError):
+        open_imap(choose(space.sheet, address, "imap"), quiet)
+    control(space, "DELETE", path)
+    with open_imap(choose(space.sheet, address, "imap"), quiet) as imap:
+        imap.select("INBOX")
+
+
+def test_an_organisation_s_mailbox_changes_hands(space: LiveSpace) -> None:
+    shared = account(space.sheet, "ORG")
+    before = space.directory.holders(shared)
+    other = space.directory.holders(person(space.sheet, 0, 2))[0]
+    path = f"/mailboxes/{shared}/holders"
+    assert control(space, "PUT", path, {"holders": [other.national_id]}).status_code == 200
+    assert [each.id for each in space.directory.holders(shared)] == [other.id]
+    control(space, "PUT", path, {"holders": [each.national_id for each in before]})
+
+
+@pytest.mark.parametrize("name", ["postmaster", "mailer-daemon", "abuse"])
+def test_an_address_of_the_operator_is_no_person_s(space: LiveSpace, name: str) -> None:
+    address = f"{name}@{space.sheet['operators'][0]['domain']}"
+    answer = control(space, "POST", "/mailboxes", {"address": address})
+    assert answer.status_code == 400
+    assert space.directory.mailbox(address) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("DELETE", "/domains/nowhere.mssante.test", None),
+        ("DELETE", "/domains/mssante.fr", None),
+        ("PUT", "/domains/nowhere.mssante.test/listing", None),
+        ("POST", "/domains", {"domain": "x.mssante.test", "operator": "nobody"}),
+        ("POST", "/domains", {"domain": "x.example.org", "operator": "op"}),
+        ("POST", "/domains", {"domain": "x.mssante.test"}),
+        ("DELETE", "/mailboxes/nobody@nowhere.mssante.test", None),
+        ("PUT", "/people/800000000000/departure", {"reason": "deceased"}),
+        ("PUT", "/people/800000000000/departure", {"reason": "bored"}),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_line(
+    space: LiveSpace, method: str, path: str, body: Tree | None
+) -> None:
+    before = domains(space)
+    answer = control(space, method, path, body)
+    assert answer.status_code == 400
+    assert " / " in answer.json()["error"]
+    assert domains(space) == before
+
+
+def test_a_domain_moves_with_its_mail_to_another_operator(space: LiveSpace) -> None:
+    ours, theirs = person(space.sheet, 2), person(space.sheet, 1)
+    name, old, new = ours.partition("@")[2], *(space.sheet["operators"][i]["name"] for i in (2, 1))
+    deliver(space.sheet, theirs, ours, "before")
+    with open_imap(choose(space.sheet, ours, "imap"), quiet) as imap:
+        wait_for(imap, "before")
+    assert control(space, "PUT", f"/domains/{name}/operator", {"operator": new}).status_code == 200
+    assert domains(space)[name]["operator"] == new
+    assert mx(space, name) == mx(space, theirs.partition("@")[2])
+    assert not space.operators[old].store.has_mailbox(ours)
+    entry = next(a for a in space.sheet["accounts"] if a["address"] == ours)
+    assert entry["operator"] == new
+    deliver(space.sheet, theirs, ours, "after")
+    other = person(space.sheet, 0)
+    deliver(space.sheet, other, ours, "after, relayed")
+    deliver(space.sheet, ours, other, "sent after")
+    with open_imap(choose(space.sheet, ours, "imap"), quiet) as imap:
+        wait_for(imap, "after, relayed")
+        assert sorted(subjects(imap)) == ["after", "after, relayed", "before"]
+    with open_imap(choose(space.sheet, other, "imap"), quiet) as imap:
+        wait_for(imap, "sent after")
+
+
+def test_a_domain_is_opened_and_listed_when_it_is_controlled(space: LiveSpace) -> None:
+    label = space.sheet["operators"][0]["name"]
+    name = f"neuf.{space.sheet['suffix']}"
+    control(space, "POST", "/domains", {"domain": name, "operator": label})
+    assert domains(space)[name]["listed"] is False
+    assert mx(space, name) == mx(space, space.sheet["operators"][0]["domain"])
+    control(space, "PUT", f"/domains/{name}/listing")
+    assert domains(space)[name]["listed"] is True
+
+
+def test_a_removed_domain_leaves_nothing_and_tells_every_sender(space: LiveSpace) -> None:
+    ours, theirs = person(space.sheet, 0), person(space.sheet, 1)
+    name, label = ours.partition("@")[2], space.sheet["operators"][0]["name"]
+    peer = space.sheet["operators"][1]["name"]
+    # Mail of both directions waits: neither relay takes anything.
+    waits = [{"fault": "reply", "protocol": "relay", "command": "RCPT", "code": 451}]
+    assert control(space, "PUT", "/faults", {"rules": waits}).status_code == 200
+    deliver(space.sheet, theirs, ours, "to it")
+    deliver(space.sheet, ours, theirs, "from it")
+    until(lambda: len(space.run(queues(space, label, peer))) == 2)
+    assert control(space, "DELETE", f"/domains/{name}").status_code == 200
+    assert space.run(queues(space, label, peer)) == []
+    here = domains(space)[name]
+    assert (here["listed"], here["in_force"], here["mailboxes"]) == (False, False, 0)
+    assert mx(space, name) == []
+    assert [each for each in space.operators[label].store.mailboxes() if each.endswith(name)] == []
+    control(space, "DELETE", "/faults")
+    with open_imap(choose(space.sheet, theirs, "imap"), quiet) as imap:
+        assert sum(f"Final-Recipient: rfc822; {ours}" in text for text in texts(imap)) == 1
+    failed = [e for e in space.operators[label].journal.since() if e["event"] == "relay-failed"]
+    assert [e["to"] for e in failed if e["reason"] == "relay-domain-unlisted"] == [theirs]
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        deliver(space.sheet, theirs, ours, "gone")
+
+
+async def queues(space: LiveSpace, *labels: str) -> list[Any]:
+    return [each for label in labels for each in space.operators[label].store.queue()]
+
+
+def life(folder: Path, *step: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.live.removed", str(folder), *step],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(300)
+def test_a_removal_that_is_killed_at_each_step_is_taken_up_again(tmp_path: Path) -> None:
+    """Each life goes one step farther and is killed there; the last one ends what all began."""
+    folder = tmp_path / "space"
+    for number in range(len(STEPS)):
+        ended = life(folder, str(number))
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+    ended = life(folder)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout.splitlines()[-1])
+    domain = found["domain"]
+    assert (domain["listed"], domain["in_force"], domain["mailboxes"]) == (False, False, 0)
+    assert [each for each in found["mailboxes"] if each.endswith(domain["domain"])] == []
+    assert [each for each in found["accounts"] if each.endswith(domain["domain"])] == []
+    assert found["unfinished"] == []

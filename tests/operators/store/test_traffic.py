@@ -1,0 +1,99 @@
+"""What indicators count is noted in the transaction that makes it true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.operators.mail import About, Recipient
+from sandbox.operators.store import MailStore, StoreError, TrafficRow, read_traffic
+from tests.operators.store.scenes import ALICE, BOB, CAROL, DAVE, Clock, envelope, folder
+
+pytestmark = pytest.mark.anyio
+ABOUT = About(document="11502-2", ins="O", software="DEV1")
+
+
+def rows(store: MailStore, tmp_path: Path) -> list[TrafficRow]:
+    return list(read_traffic(tmp_path / "mail.db", 0.0, 2e9))
+
+
+def told(found: list[TrafficRow]) -> list[tuple[str, str, str]]:
+    return [(row.event, row.mailbox, row.peer) for row in found]
+
+
+async def test_a_submission_is_noted_once_and_for_each_recipient(
+    store: MailStore, tmp_path: Path
+) -> None:
+    bob = Recipient(address=BOB)
+    sent = envelope(bob, CAROL, reverse_path=ALICE)
+    await store.accept(sent, b"x", local=[BOB], remote=[CAROL], about=ABOUT, submitted=True)
+    found = rows(store, tmp_path)
+    assert told(found) == [
+        ("submitted", ALICE, ""),
+        ("sent", ALICE, "op1.mssante.test"),
+        ("sent", ALICE, "op2.mssante.test"),
+        ("received", BOB, "op1.mssante.test"),
+    ]
+    assert {(row.document, row.ins, row.software, row.octets) for row in found} == {
+        ("11502-2", "O", "DEV1", 1)
+    }
+
+
+async def test_a_repetition_is_noted_where_it_adds_something_only(
+    store: MailStore, tmp_path: Path
+) -> None:
+    await store.accept(envelope(), b"x", local=[ALICE], remote=[], key="k")
+    await store.accept(envelope(), b"x", local=[ALICE, BOB], remote=[], key="k")
+    await store.accept(envelope(), b"x", local=[ALICE, BOB], remote=[], key="k")
+    assert told(rows(store, tmp_path)) == [
+        ("received", ALICE, "op2.mssante.test"),
+        ("received", BOB, "op2.mssante.test"),
+    ]
+
+
+async def test_what_became_of_recipients_elsewhere_is_noted(
+    store: MailStore, tmp_path: Path
+) -> None:
+    sent = envelope(CAROL, DAVE, reverse_path=ALICE)
+    await store.accept(sent, b"x", local=[], remote=[CAROL, DAVE])
+    first, second = store.queue()
+    notice = (envelope(reverse_path=""), b"notice", [ALICE], [])
+    await store.settle(done=[first.id, second.id], failed=[second.id], notify=[notice])
+    assert told(rows(store, tmp_path)) == [
+        ("relayed", ALICE, "op2.mssante.test"),
+        ("failed", ALICE, "op2.mssante.test"),
+        ("received", ALICE, ""),
+    ]
+
+
+async def test_what_is_refused_is_not_noted(store: MailStore, tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        await store.settle(done=[7])
+    assert rows(store, tmp_path) == []
+
+
+async def test_facts_are_read_by_their_instant(
+    store: MailStore, tmp_path: Path, clock: Clock
+) -> None:
+    begin = clock.now
+    await store.accept(envelope(), b"x", local=[ALICE], remote=[])
+    clock.now += 10
+    await store.accept(envelope(), b"x", local=[BOB], remote=[])
+    found = read_traffic(tmp_path / "mail.db", begin, begin + 10)
+    assert [row.mailbox for row in found] == [ALICE]
+
+
+async def test_a_removed_mailbox_takes_all_with_it_but_its_queue(
+    store: MailStore, tmp_path: Path
+) -> None:
+    await store.accept(envelope(CAROL, reverse_path=ALICE), b"x", local=[ALICE], remote=[CAROL])
+    inbox = folder(store).id
+    await store.remove([ALICE.upper(), "nobody@op1.mssante.test"])
+    assert not store.has_mailbox(ALICE)
+    assert store.mailboxes() == [BOB]
+    with pytest.raises(StoreError):
+        store.rows(inbox)
+    assert len(store.queue()) == 1
+    await store.provision([ALICE])
+    assert store.rows(folder(store).id) == []
