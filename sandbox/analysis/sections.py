@@ -77,8 +77,9 @@ def command(comparison: Comparison) -> str:
 
 # What the numbers of each section rest on (keys of caveats.RESTS_ON).
 RESTS = {
-    "results": "person_wait", "access": "access", "costs": "costs", "latency": "person_wait",
-    "phases": "person_wait", "headroom": "limits", "incidents": "incidents", "load": "limits",
+    "results": "person_wait", "access": "access", "parts": "access", "costs": "costs",
+    "latency": "person_wait", "phases": "person_wait", "headroom": "limits",
+    "incidents": "incidents", "load": "limits",
     "connections": "limits", "failures": "failure_share", "sweep": "person_wait",
     "migration": "migration", "pairs": "person_wait",
 }  # fmt: skip
@@ -246,8 +247,12 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportS
             pictures=[_picture("cannot_connect", Text(
                 "Part des accès exclus, par design et par cause.",
                 "Share of accesses kept out, by design and cause."))],
-            tables=[tables.exclusion_table(summary), tables.migrate_table(summary),
-                    *(tables.part_table(summary, key) for key in tables.PARTS)],
+            tables=[tables.exclusion_table(summary), tables.migrate_table(summary)],
+        ),
+        ReportSection(
+            "parts", Text("Qui ne peut pas se connecter, par produit, population et méthode",
+                          "Who cannot connect, by product, population and method"),
+            tables=[tables.part_table(summary, key) for key in tables.PARTS], folded=True,
         ),
         ReportSection(
             "costs", Text("Ce que cela coûte", "What it costs"),
