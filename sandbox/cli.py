@@ -15,7 +15,12 @@ __all__ = ["main"]
 # A package that offers verbs keeps them in modules named `cli_...`, and adds its lines here:
 # module, attribute, first line of its help.
 VERBS: dict[str, tuple[str, str, str]] = {
-    "up": ("sandbox.live.cli_up", "up", "Démarrer l'espace. / Start the space."),
+    "up": ("sandbox.console.cli_up", "up", "Démarrer l'espace. / Start the space."),
+    "demo": (
+        "sandbox.console.cli_demo",
+        "demo",
+        "La question en dix étapes. / The question in ten steps.",
+    ),
     "send": ("sandbox.live.cli_mail", "send", "Envoyer un message. / Send a message."),
     "inbox": (
         "sandbox.live.cli_mail",
@@ -63,7 +68,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "check": (
         "sandbox.conformance.cli_check",
         "check",
-        "Juger un opérateur. / Judge an operator.",
+        "Juger un opérateur ou un logiciel. / Judge an operator or software.",
     ),
     "compare": (
         "sandbox.analysis.cli_compare",

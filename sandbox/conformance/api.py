@@ -33,7 +33,7 @@ def _nobody(_: str) -> None:
 
 def check_operator(
     space: Path | str | None = None, *, operator: str = "", designs: Sequence[str] = (),
-    only: Collection[str] = (), patience: float = PATIENCE, kill: bool = False,
+    only: Collection[str] = (), patience: float = PATIENCE, rate: float = 0.0, kill: bool = False,
     tell: Tell = _nobody,
 ) -> Report:  # fmt: skip
     """Judge an operator, ours or another.
@@ -45,6 +45,7 @@ def check_operator(
         designs: whose endpoints.
         only: requirements to judge by, all of them when empty.
         patience: seconds that a message may take.
+        rate: messages a second to send for a few seconds; 0 for no such check.
         kill: kill the operator's process, to see what it keeps.
         tell: told of what is done.
 
@@ -53,7 +54,7 @@ def check_operator(
     """
     path = None if space is None else Path(space)
     with _subject(path, operator, designs, kill=kill, tell=tell) as (subject, lab):
-        return judge_operator(subject, lab, patience=patience, only=only, tell=tell)
+        return judge_operator(subject, lab, patience=patience, rate=rate, only=only, tell=tell)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import re
 import secrets
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
@@ -26,6 +26,7 @@ __all__ = ["Bench", "Codes", "Session", "Shared"]
 # What needs nobody first: a certificate can be shown twice in a minute, a code cannot.
 _PREFERRED = (*CERTIFICATE_METHODS, "password", "ecps", "ciba-operateur", "totp")
 _NEWEST = 30  # messages that are looked through
+_MARK = re.compile(rb"controle-[0-9a-f]{8}-[0-9]+")
 _CODE_SECONDS = 95.0  # three steps and a little: every account has a new code by then
 
 
@@ -81,12 +82,16 @@ class Bench:
         lab: the world.
         shared: what checks leave to each other.
         patience: seconds that a message or a notification may take.
+        rate: messages a second to send for a while; 0 for none.
     """
 
-    def __init__(self, subject: Subject, lab: Lab, shared: Shared, patience: float) -> None:
+    def __init__(
+        self, subject: Subject, lab: Lab, shared: Shared, patience: float, rate: float = 0.0
+    ) -> None:
         self.subject = subject
         self.lab = lab
         self.patience = patience
+        self.rate = rate
         self.transcript = Transcript()
         self._codes, self._closed = shared.codes, shared.closed
         self._contexts, self._alive = shared.contexts, shared.alive
@@ -348,6 +353,22 @@ class Bench:
                     return content
             if self.lab.now() >= end:
                 return None
+            self.lab.sleep(0.3)
+
+    def missing(self, imap: Imap, marks: Sequence[str]) -> set[str]:
+        """Wait for messages that hold marks; return the marks of those that do not come."""
+        end = self.lab.now() + self.patience
+        left, seen = set(marks), set[bytes]()
+        while True:
+            imap.say("SELECT INBOX").reached()
+            found = imap.say("UID SEARCH ALL").reached().find(rb"^\* SEARCH(.*)")
+            uids = (found[1].split() if found else [])[-(_NEWEST + len(marks)) :]
+            for uid in (each for each in uids if each not in seen):
+                seen.add(uid)
+                content = imap.say(b"UID FETCH " + uid + b" (BODY.PEEK[])").reached().literal()
+                left -= {each.decode() for each in _MARK.findall(content)}
+            if not left or self.lab.now() >= end:
+                return left
             self.lab.sleep(0.3)
 
 

@@ -97,11 +97,19 @@ def _known(only: Sequence[str], asked: Iterable[Requirement]) -> None:
     show_default=True,
     help="Secondes qu'un message peut mettre. / Seconds that a message may take.",
 )
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 1_000),
+    default=0.0,
+    metavar="N",
+    help="Messages par seconde, pendant quelques secondes ; 0 : sans."
+    " / Messages a second, for a few seconds; 0: none.",
+)
 @click.option("--kill", is_flag=True, help="Le tuer, pour la durabilité. / Kill it, to see.")
 @_reports
 def operator(
     space: Path | None, operator: str, designs: tuple[str, ...], only: tuple[str, ...],
-    patience: float, kill: bool, as_json: bool, **files: Path | None,
+    patience: float, rate: float, kill: bool, as_json: bool, **files: Path | None,
 ) -> None:  # fmt: skip
     """Juger un opérateur, le nôtre ou un autre. / Judge an operator, ours or another.
 
@@ -110,8 +118,8 @@ def operator(
     """
     _known(only, (each for each in requirements() if each.binds != "software"))
     report = check_operator(
-        space, operator=operator, designs=designs, only=only, patience=patience, kill=kill,
-        tell=_progress,
+        space, operator=operator, designs=designs, only=only, patience=patience, rate=rate,
+        kill=kill, tell=_progress,
     )  # fmt: skip
     _told(report, as_json=as_json, files=files)
 

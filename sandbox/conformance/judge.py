@@ -18,11 +18,13 @@ from sandbox.conformance.subject import Door, Subject
 __all__ = ["PATIENCE", "judge_operator"]
 
 PATIENCE = 10.0  # s that a message may take; a person would wait longer, a control may not
-_LAST = "kept-after-crash"  # nothing is asked of an operator while it is being killed
+# Nothing else is asked of an operator under load, or while it is being killed.
+_LAST = ("load-sustained", "kept-after-crash")
 
 
 def judge_operator(
-    subject: Subject, lab: Lab, *, patience: float = PATIENCE, only: Collection[str] = (),
+    subject: Subject, lab: Lab, *, patience: float = PATIENCE, rate: float = 0.0,
+    only: Collection[str] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Report:  # fmt: skip
     """Judge an operator by every requirement that binds one and has a check.
@@ -33,6 +35,7 @@ def judge_operator(
         subject: who.
         lab: the world.
         patience: seconds to wait for a message.
+        rate: messages a second to send for a few seconds; 0 for no such check.
         only: requirements to judge by, all of them when empty.
         tell: told of each that is done.
     """
@@ -43,13 +46,14 @@ def judge_operator(
     def one(row: Requirement) -> Finding:
         check = CHECKS[row.id]
         doors = list(check.doors(subject))
-        found = [_at(row, check, door, subject, lab, shared, patience) for door in doors]
+        found = [_at(row, check, door, Bench(subject, lab, shared, patience, rate))
+                 for door in doors]  # fmt: skip
         finding = Finding.worst(row.id, row.clause, found)
         tell(f"{finding.result.value:15}{finding.id}  {finding.why}"[:200])
         return finding
 
     waiting = [row for row in rows if "totp" in row.id]
-    last = [row for row in rows if row.id == _LAST]
+    last = [row for row in rows if row.id in _LAST]
     with ThreadPoolExecutor(1) as pool:
         beside = pool.submit(lambda: [one(row) for row in waiting])
         findings = [one(row) for row in rows if row not in waiting and row not in last]
@@ -67,12 +71,8 @@ def judge_operator(
     )  # fmt: skip
 
 
-def _at(
-    row: Requirement, check: Check, door: Door, subject: Subject, lab: Lab, shared: Shared,
-    patience: float,
-) -> Finding:  # fmt: skip
+def _at(row: Requirement, check: Check, door: Door, bench: Bench) -> Finding:
     """Ask one check at one door."""
-    bench = Bench(subject, lab, shared, patience)
     result, why = Result.PASS, ""
     try:
         bench.answers(door)

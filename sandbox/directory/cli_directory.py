@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import sansldap
 
 from sandbox.directory.build import search_file
 from sandbox.directory.directory import Directory
@@ -22,9 +21,8 @@ from sandbox.directory.extractions import correspondence, libre_acces
 from sandbox.directory.fhir import FhirOptions
 from sandbox.directory.fhir.export import write_ndjson
 from sandbox.directory.ldap import BASE_DN, LdapLimits
-from sandbox.directory.ldap.backend import SUBTREE, SearchBackend
-from sandbox.directory.ldap.filters import read
 from sandbox.directory.ldap.slapd import Slapd, export_ldif
+from sandbox.directory.lookup import look_up
 from sandbox.directory.population import NATIONAL, DomainShare, PopulationSpec
 from sandbox.directory.server import DirectoryServer, ServerOptions
 from sandbox.directory.views import ViewLags
@@ -192,18 +190,8 @@ def search(database: Path, query: str, as_filter: bool, limit: int, as_json: boo
     QUERY : adresse, RPPS, FINESS, nom, ou filtre LDAP (--filter).
     / an address, an RPPS, a FINESS, a name, or an LDAP filter.
     """
-    try:
-        parsed = sansldap.LDAPFilter.from_string(query if as_filter else _filter_of(query))
-        wanted = read(parsed)
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            "ce n'est pas un filtre LDAP",
-            "not an LDAP filter",
-            where=f"{query[:80]!r}",
-            then=f"({error})",
-        ) from error
     with Directory(database) as opened:
-        page = SearchBackend(opened).search(BASE_DN, SUBTREE, wanted, limit)
+        page = look_up(opened, query, limit, as_filter=as_filter)
     if as_json:
         entries = [{"dn": entry.dn, **dict(entry.attributes)} for entry in page.entries]
         click.echo(json.dumps(entries, ensure_ascii=False, indent=2))
@@ -218,18 +206,6 @@ def search(database: Path, query: str, as_filter: bool, limit: int, as_json: boo
     if not page.entries:
         click.echo("aucun résultat / nothing found", err=True)
         raise SystemExit(1)
-
-
-def _filter_of(query: str) -> str:
-    escaped = "".join(f"\\{ord(c):02x}" if c in "\\*()\0" else c for c in query)
-    if "@" in query:
-        return f"(mail={escaped})"
-    if query.isdigit():
-        return (
-            f"(|(mssRpps={escaped})(mssIdNatPP={escaped})(mssFiness={escaped})"
-            f"(mssIdNatStruct={escaped})(mssSiret={escaped}))"
-        )
-    return f"(|(cn=*{escaped}*)(o=*{escaped}*)(mail=*{escaped}*))"
 
 
 @directory.command()

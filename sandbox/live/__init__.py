@@ -5,8 +5,9 @@ certificate of a space, from a scenario and designs. `folder` is where a space l
 lock, state. `keys` issues what the plan asks for, once; `cast` makes the small directory and the
 accounts; `services` starts what operators share, `operators.operator` one operator; `space` puts
 them on two event loops and in order. `sheet` tells other programs where everything is
-(`space.json`), `cli_up` and `cli_mail` are the verbs. Nothing of it knows a protocol: that is
-`operators`. It imports all packages before it; conformance, analysis and the console may import it.
+(`space.json`), `cli_mail` and its like are verbs; `up` is the console's. Nothing of it knows a
+protocol: that is `operators`. It imports all packages before it; conformance,
+analysis and the console may import it.
 """
 
 from __future__ import annotations

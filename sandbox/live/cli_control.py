@@ -103,6 +103,8 @@ def list_(known: bool, as_json: bool, folder: Path) -> None:
 def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--operator", help="Opérateur ; défaut : tous. / Operator; default: all."),
+        click.option("--design", help="Architecture. / Design."),
+        click.option("--endpoint", help="Point d'accès. / Endpoint."),
         click.option("--protocol", type=click.Choice(["imap", "smtp", "relay"]),
                      help="Ce protocole seulement. / Only this protocol."),
         click.option("--command", help="Commande, CONNECT ou MESSAGE. / Command."),

@@ -148,7 +148,7 @@ def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
     help="Patient fictif du CDA. / Fictitious patient of the CDA.",
 )
 @click.option("--receipt", is_flag=True, help="Demander un accusé. / Ask for a receipt.")
-@click.option("--end", is_flag=True, help="X-MSS-MES: FIN.")
+@click.option("--end", is_flag=True, help="X-MSS-MES : FIN. / X-MSS-MES: FIN.")
 @mail_options
 def send(
     sender: str, recipients: tuple[str, ...], subject: str, body: str,

@@ -20,6 +20,7 @@ def connection_sheet(sheet: Tree, file: Path, *, everything: bool = False) -> st
 
 
 def _short(sheet: Tree, file: Path) -> Iterator[str]:
+    yield from _console(sheet)
     yield f"Espace prêt / space ready: {sheet['scenario']}, {sheet['folder']}"
     found = _account_of_each_method(sheet)
     names = {account["operator"] for account, _, _ in found}
@@ -43,6 +44,11 @@ def _short(sheet: Tree, file: Path) -> Iterator[str]:
     yield from _joined(sheet)
     yield f"Tout / everything: mss-sandbox up --all, {file}"
     yield "Ctrl-C pour arrêter / to stop"
+
+
+def _console(sheet: Tree) -> Iterator[str]:
+    if "console" in sheet:
+        yield f"Console {sheet['console']}"
 
 
 def _joined(sheet: Tree) -> Iterator[str]:
@@ -73,6 +79,7 @@ def _endpoint(each: Tree) -> str:
 
 
 def _everything(sheet: Tree, file: Path) -> Iterator[str]:
+    yield from _console(sheet)
     yield f"Espace prêt / space ready: {sheet['scenario']}, {sheet['folder']}"
     yield ""
     for operator in sheet["operators"]:

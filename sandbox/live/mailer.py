@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Way:
         method: that is used.
         secrets: what the sheet gives for it.
         endpoint: where.
+        ports: of this machine, one a connection made; by them journals name it.
     """
 
     sheet: Tree
@@ -56,6 +57,7 @@ class Way:
     method: Method
     secrets: Tree
     endpoint: Tree
+    ports: list[int] = field(default_factory=list, compare=False)
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -82,6 +84,7 @@ class Way:
             (self.endpoint["address"], self.endpoint["port"]), _CONNECT_SECONDS
         )
         plain.settimeout(LOGIN_SECONDS)
+        self.ports.append(plain.getsockname()[1])
         if self.endpoint["tls"] != "implicit":
             return plain
         return self.context.wrap_socket(plain, server_hostname=self.endpoint["host"])

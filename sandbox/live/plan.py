@@ -166,6 +166,7 @@ class SpacePlan:
         ldap, ldaps, annuaire: the directory.
         psc, psc_mtls, psc_wallet: Pro Santé Connect: main, with certificate, for browsers.
         control: faults and mailboxes, for tests (HTTPS).
+        console: its pages and their API (HTTP: no browser trusts a test authority).
     """
 
     scenario: str
@@ -187,6 +188,7 @@ class SpacePlan:
     psc_mtls: ServicePlan
     psc_wallet: ServicePlan
     control: ServicePlan
+    console: ServicePlan
 
     def mechanisms(self, place: Place) -> tuple[SaslName, ...]:
         """Return what an endpoint offers: PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER."""
@@ -203,7 +205,10 @@ class SpacePlan:
             port_offset=self.port_offset,
             block=self.block,
         )
-        services = (self.files, self.ocsp, self.domains, self.annuaire, self.psc, self.control)
+        services = (
+            self.files, self.ocsp, self.domains, self.annuaire, self.psc, self.control,
+            self.console,
+        )  # fmt: skip
         others = [Host(each.host, (each.address,)) for each in services]
         for operator in self.operators:
             for each in (operator.accounts, operator.ciba):
@@ -441,4 +446,5 @@ def plan_space(
         psc_mtls=service("psc", 6, 444),
         psc_wallet=service("psc", 6, 446),
         control=service("commande", 7, 443),
+        console=service("console", 8, 8080),  # 80 and the offset is a port that browsers refuse
     )

@@ -143,7 +143,13 @@ def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[Place], m
 
 
 def _operator(
-    operator: OperatorPlan, plan: SpacePlan, folder: SpaceFolder, wire: Wire, most: int, pid: int
+    operator: OperatorPlan,
+    plan: SpacePlan,
+    folder: SpaceFolder,
+    wire: Wire,
+    most: int,
+    pid: int,
+    phones: str,
 ) -> Tree:
     own = folder.path / "operators" / operator.label
     return {
@@ -156,7 +162,7 @@ def _operator(
             "port": operator.relay.port,
         },
         "enrolment": operator.accounts.url("/"),
-        "sms": operator.ciba.url(f"/sms?secret={folder.secret('psc-control')}"),
+        "sms": phones or operator.ciba.url(f"/sms?secret={folder.secret('psc-control')}"),
         "ciba": operator.ciba.url(),
         "autoconfig": {
             design: f"http://{operator.autoconfig.address}:{operator.autoconfig_http}"
@@ -211,6 +217,7 @@ def build_sheet(
     fhir: str,
     extractions: str,
     processes: Mapping[str, int],
+    console: bool,
 ) -> Tree:
     """Return the sheet of a space that accepts connections.
 
@@ -227,8 +234,16 @@ def build_sheet(
         fhir: base URL of the directory's FHIR.
         extractions: URL under which extractions are.
         processes: that operators are in.
+        console: whether it is served.
     """
     psc = plan.psc.url()
+    pages = plan.console.url(scheme="http")
+    shown = {
+        "console": f"{pages}/?secret={folder.secret('control')}",
+        "console_api": f"{pages}/api",
+    }
+    # One place for telephones and SMS: the console, where there is one.
+    phones = f"{pages}/phones?secret={folder.secret('control')}" if console else ""
     return {
         "format": FORMAT,
         "pid": os.getpid(),
@@ -262,7 +277,7 @@ def build_sheet(
         "psc": {
             "issuer": issuer,
             "discovery": f"{issuer}/.well-known/wallet-openid-configuration",
-            "phones": plan.psc_wallet.url(f"/?secret={folder.secret('psc-control')}"),
+            "phones": phones or plan.psc_wallet.url(f"/?secret={folder.secret('psc-control')}"),
             "control": f"{psc}/sandbox",
             "control_secret": folder.secret("psc-control"),
             "events": f"{psc}/events",
@@ -273,8 +288,9 @@ def build_sheet(
             "outages": [{"begin": _utc(begin), "end": _utc(end)} for begin, end in outages],
         },
         "control": {"url": plan.control.url(), "secret": folder.secret("control")},
+        **(shown if console else {}),
         "operators": [
-            _operator(each, plan, folder, wire, most, processes[each.label])
+            _operator(each, plan, folder, wire, most, processes[each.label], phones)
             for each in plan.operators
         ],
         "joined": [_joined(each, keys) for each in plan.joined],

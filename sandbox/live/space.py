@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from sandbox.directory import Directory
 from sandbox.live.assembly import grants_of
@@ -48,26 +48,44 @@ from sandbox.operators.auth.ciba_ping import PATH
 from sandbox.operators.auth.psc_client import CibaRequest
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.operator import Operator
-from sandbox.operators.recorder import Recorder
+from sandbox.operators.recorder import Recorder, Seen
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc import Client, Clock, ProviderOptions, Running
 from sandbox.psc.clients import BUILT_IN_CLIENTS
 from sandbox.psc.from_directory import DirectoryPeople
+from sandbox.psc.provider import Provider
 from sandbox.psc.server import ProviderServer
 from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
+from sandbox.space.scenario import Scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls, load_bundle
+from sandbox.trust.authority import TestCA
 from sandbox.trust.keys import write_private
 from sandbox.trust.resolver import Resolver
 from sandbox.trust.zone import Host, ZoneSpec, hosts_lines
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from sandbox.observations.observations import Observations
 
-__all__ = ["LiveOptions", "LiveSpace", "live"]
+__all__ = ["Console", "ConsoleMaker", "LiveOptions", "LiveSpace", "live"]
 
 T = TypeVar("T")
+# From a space that is up and the secret of its control API; closed when the space stops.
+ConsoleMaker: TypeAlias = Callable[["LiveSpace", str], "Console"]
+
+
+class Console(Protocol):
+    """A console: what answers, and what it keeps busy meanwhile."""
+
+    @property
+    def app(self) -> ASGIApp:
+        """What answers HTTP."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,34 +147,50 @@ class LiveSpace:
     Args:
         options: what to bring up.
         tell: told what takes long.
+        console: makes what is served at the console's address; None serves nothing there.
 
     Attributes:
         sheet: the content of `space.json`.
+        source: name or file of its scenario.
+        scenario: what it was made from.
         plan: names, addresses, ports.
         wire: how servers are set.
         accounts: who may log in.
         keys: the authority and its certificates.
         directory: people, structures, mailboxes.
         operators: by label, those of this process: none where they have processes of their own.
+        console: what its maker gave, None for none.
         faults: of mail, CRL and OCSP, changed at will.
+        resolver: answers DNS, with faults of its own.
+        ledger: history of the list of domains.
         clock: by which requests and tokens live, at Pro Santé Connect and at operators.
         life: of its domains and mailboxes.
     """
 
     life: LifeCycle
     sheet: dict[str, Any]
+    source: str
+    scenario: Scenario
     plan: SpacePlan
     wire: Wire
     accounts: tuple[CastAccount, ...]
     keys: Keys
     directory: Directory
     operators: dict[str, Operator]
+    resolver: Resolver
+    ledger: DomainLedger
 
     def __init__(
-        self, options: LiveOptions | None = None, tell: Callable[[str], None] = lambda _: None
+        self,
+        options: LiveOptions | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        console: ConsoleMaker | None = None,
     ) -> None:
         self._options = options or LiveOptions()
         self._tell = tell
+        self._console = console
+        self.console: Console | None = None
         self._stack = contextlib.ExitStack()
         self.faults = SpaceFaults(self._try_relays, self._spread_faults)
         self._adding = threading.Lock()
@@ -189,6 +223,16 @@ class LiveSpace:
         """Return an operator's own CIBA."""
         return self._own[operator].running
 
+    @property
+    def ca(self) -> TestCA:
+        """The test authority."""
+        return self.keys.ca
+
+    def providers(self) -> dict[str, Provider]:
+        """Return Pro Santé Connect under the empty name, each operator's own CIBA under its own."""
+        own = {label: each.running.provider for label, each in self._own.items()}
+        return {"": self._psc.running.provider, **own}
+
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
         """Run a coroutine on the loop of the operators of this process; return what it gives.
 
@@ -215,13 +259,21 @@ class LiveSpace:
             KeyError: the design is not up.
             UserError: every process is down.
         """
+        return self.seen().observations(design, scenario=self.plan.scenario, replication=0)
+
+    def seen(self) -> Seen:
+        """Return what operators saw until now, as they count it.
+
+        Raises:
+            UserError: every process is down.
+        """
         found = [seen for crew in self._crews if (seen := crew.seen()) is not None]
         if not found:
             raise UserError("les opérateurs redémarrent", "operators are starting again")
         first, *others = found
         for each in others:
             first.merge(each)
-        return first.observations(design, scenario=self.plan.scenario, replication=0)
+        return first
 
     def add_account(self, address: str) -> dict[str, Any]:
         """Open a mailbox for one more person; return its entry in the sheet.
@@ -301,7 +353,8 @@ class LiveSpace:
             self.folder.reset()
         free = stack.enter_context(held_block(None)) if temporary and not options.block else None
         founding = self._founding(temporary=temporary, block=free)
-        self.scenario = load_scenario(founding.scenario)
+        self.source = founding.scenario
+        self.scenario = load_scenario(self.source)
         self.wire = self._derived()
         self._scenario_time()  # what cannot be is refused before anything starts
         self.plan = plan_space(
@@ -383,7 +436,7 @@ class LiveSpace:
         write_private(folder.path / "hosts", hosts.encode())
         (folder.path / "list").mkdir(exist_ok=True, mode=0o700)
         (folder.path / "psc").mkdir(exist_ok=True, mode=0o700)
-        ledger = DomainLedger(folder.path / "list" / "history.jsonl")
+        ledger = self.ledger = DomainLedger(folder.path / "list" / "history.jsonl")
         enrol_domains(ledger, (*plan.operators, *plan.joined), self.keys)
         shared_loop = Loop("space")
         stack.callback(shared_loop.close)
@@ -405,7 +458,7 @@ class LiveSpace:
             folder.path / "lifecycle.jsonl",
             zoned=self._publish_zone, ended=self._forget_closed, tell=self._tell,
         )  # fmt: skip
-        self._resolver = Resolver(replace(self.life.zone(), ttl=self.wire.dns_ttl))
+        self.resolver = Resolver(replace(self.life.zone(), ttl=self.wire.dns_ttl))
         people = DirectoryPeople(self.directory)
         outages = windows_of(self.scenario, self._scenario_time(), self.clock.now())
         room = share_out(open_files(), len(plan.operators))
@@ -449,7 +502,7 @@ class LiveSpace:
                 self.keys,
                 ledger,
                 self.faults.pki,
-                resolver=self._resolver,
+                resolver=self.resolver,
                 pool=room.shared,
             ),
             self._psc,
@@ -480,9 +533,21 @@ class LiveSpace:
             fhir=annuaire.server.fhir_url,
             extractions=annuaire.server.extraction_url,
             processes=self._processes(),
+            console=self._console is not None,
         )
+        if self._console is not None:
+            self._show(stack, self._console)
         write_sheet(folder, self.sheet)
         stack.callback(folder.sheet.unlink, missing_ok=True)
+
+    def _show(self, stack: contextlib.ExitStack, make: ConsoleMaker) -> None:
+        """Serve the console on a loop of its own: what people look at delays nobody's mail."""
+        console = self.console = make(self, self.folder.secret("control"))
+        stack.callback(console.close)
+        loop = Loop("console")
+        stack.callback(loop.close)
+        at = self.plan.console
+        started(stack, loop, [HttpServer(app=console.app, host=at.address, port=at.port)])
 
     def _man(self, stack: contextlib.ExitStack, room: Room) -> None:
         """Start the operators: here, or shared out to processes, the largest first in turn."""
@@ -547,8 +612,8 @@ class LiveSpace:
 
     def _publish_zone(self, zone: ZoneSpec) -> None:
         # Who asks for records again before their time must see a change: the serial says so.
-        serial = self._resolver.zone.serial + 1
-        self._resolver.zone = replace(zone, ttl=self.wire.dns_ttl, serial=serial)
+        serial = self.resolver.zone.serial + 1
+        self.resolver.zone = replace(zone, ttl=self.wire.dns_ttl, serial=serial)
 
     def _forget_closed(self) -> None:
         """Say in the sheet what accounts there are now, and where."""

@@ -82,7 +82,7 @@ def named_type(code: str) -> DocumentType:
 )
 @click.option("--receipt", is_flag=True, help="Demander un accusé. / Ask for a receipt.")
 @click.option("--end", is_flag=True, help="X-MSS-MES: FIN. / A citizen may no longer answer.")
-@click.option("--nil", default=NIL, show_default=True, help="X-MSS-NIL.")
+@click.option("--nil", default=NIL, show_default=True, help="X-MSS-NIL, sa valeur / its value.")
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Graine. / Seed."
 )

@@ -1,8 +1,8 @@
 """Which mail fault strikes when.
 
-A rule says which fault, for which operator, protocol, command, client or mailbox, and when: the
-`nth` time that it fits, or a seeded probability. The same seed and the same commands give the same
-misbehaviours.
+A rule says which fault, for which operator, design, protocol, command, client or mailbox, and when:
+the `nth` time that it fits, or a seeded probability. The same seed and the same commands give the
+same misbehaviours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ __all__ = ["MailFaults", "MailRule", "Strike"]
 
 LONGEST = 600.0  # seconds
 _TYPES: dict[str, type | tuple[type, ...]] = {
-    "fault": str, "operator": str, "protocol": str, "command": str, "client": str, "mailbox": str,
+    "fault": str, "operator": str, "design": str, "endpoint": str, "protocol": str, "command": str,
+    "client": str, "mailbox": str,
     "nth": int, "per": str, "probability": (int, float), "seconds": (int, float), "code": int,
 }  # fmt: skip
 
@@ -33,6 +34,7 @@ class MailRule:
     Attributes:
         fault: a key of `FAULTS`.
         operator: label.
+        design, endpoint: names; a relay has none.
         protocol: imap, smtp or relay.
         command: verb, or CONNECT, MESSAGE.
         client: address of the client.
@@ -46,6 +48,8 @@ class MailRule:
 
     fault: str
     operator: str = ""
+    design: str = ""
+    endpoint: str = ""
     protocol: str = ""
     command: str = ""
     client: str = ""
@@ -110,6 +114,7 @@ class MailRule:
                 then="400 … 599",
             )
         chosen = self.command or self.client or self.mailbox or self.nth is not None
+        chosen = chosen or self.design or self.endpoint
         if effect.disk and (chosen or self.protocol or self.probability < 1):
             raise UserError(
                 "operator seul attendu : un disque ne connaît pas de commande",
@@ -156,8 +161,9 @@ class MailRule:
         effect = self.effect
         if self.operator not in ("", channel.operator) or channel.protocol not in effect.protocols:
             return False
-        if self.protocol not in ("", channel.protocol) or self.client not in ("", channel.client):
-            return False
+        for name in ("design", "endpoint", "protocol", "client"):
+            if getattr(self, name) not in ("", getattr(channel, name)):
+                return False
         if self.mailbox and self.mailbox.lower() != mailbox.lower():
             return False
         if self.command:

@@ -12,6 +12,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -47,6 +48,7 @@ def certificate_thumbprint(certificate: bytes) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
+@lru_cache(maxsize=256)  # a client says the same at each call
 def _basic(authorization: str) -> tuple[str, str]:
     """Decode HTTP Basic, whose halves are form-encoded (RFC 6749 2.3.1)."""
     try:

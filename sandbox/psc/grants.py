@@ -17,7 +17,7 @@ from sandbox.psc.fault_rules import FaultRule, imposed, spoiled
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refusal, Refused
 from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
-from sandbox.psc.requests import TICKET
+from sandbox.psc.requests import ticket_of
 from sandbox.psc.settings import CIBA_GRANT
 from sandbox.psc.store import fingerprint
 from sandbox.psc.tokens import TokenGrant
@@ -113,7 +113,7 @@ def _ciba(turn: _Turn) -> HttpReply:
     struck: tuple[FaultRule, ...] = ()
     verdict: Refusal | None
     with provider.store.transaction():
-        request = provider.requests.find(id_hash[:TICKET])
+        request = provider.requests.find(ticket_of(auth_req_id))
         known = request is not None and hmac.compare_digest(request.id_hash, id_hash)
         if request is None or not known or request.mode == "browser":
             raise Refused(refusals_token.ID_UNKNOWN)

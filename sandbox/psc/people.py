@@ -10,7 +10,7 @@ from typing import Any, Protocol
 __all__ = ["BUILT_IN", "Activity", "BuiltInPeople", "People", "Person", "claims"]
 
 # Namespace of the user federation in `sub` = f:<uuid>:<national id> (domain.md 4.3). Invented.
-FEDERATION = uuid.uuid5(uuid.NAMESPACE_DNS, "psc.mssante.test")
+FEDERATION = str(uuid.uuid5(uuid.NAMESPACE_DNS, "psc.mssante.test"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

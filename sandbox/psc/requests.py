@@ -24,9 +24,9 @@ from sandbox.psc.store import fingerprint
 from sandbox.psc.tokens import TokenGrant
 from sandbox.space.errors import UserError
 
-__all__ = ["TICKET", "Opening", "Requests"]
+__all__ = ["Opening", "Requests", "ticket_of"]
 
-TICKET = 16
+_TICKET = 16
 PURGE_EVERY = 2_000
 STATES_FR = {
     RequestState.PENDING: "code faux, encore un essai",
@@ -37,6 +37,11 @@ STATES_FR = {
     RequestState.REDEEMED: "jetons livrés",
     RequestState.CLOSED: "demande close",
 }
+
+
+def ticket_of(auth_req_id: str) -> str:
+    """Return the public name of a request, by which journals and pages speak of it."""
+    return fingerprint(auth_req_id)[:_TICKET]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +121,7 @@ class Requests:
         auth_req_id = self._secret_id(opening, now)
         id_hash = fingerprint(auth_req_id)
         request = AuthRequest(
-            ticket=id_hash[:TICKET],
+            ticket=id_hash[:_TICKET],
             id_hash=id_hash,
             auth_req_id=auth_req_id if opening.mode in ("ping", "push") else None,
             client_id=client.client_id,

@@ -7,7 +7,7 @@ A design gives hosts, domains and services; from them follow A, MX, TXT and SRV 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -128,6 +128,14 @@ class Records:
     ) -> tuple[dns.rdata.Rdata, ...]:
         """Return the records of a name and type, none when there are none."""
         return tuple(self._sets.get(name, {}).get(kind, ()))
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """Yield name, type and value of every record, by name."""
+        for name in sorted(self._sets):
+            for kind, values in self._sets[name].items():
+                for value in values:
+                    shown = name.to_text(omit_final_dot=True)
+                    yield shown, dns.rdatatype.to_text(kind), value.to_text()
 
     def _domain(self, domain: MailDomain) -> None:
         for preference, host in domain.relays:

@@ -20,6 +20,7 @@ from tests.conformance.operator_smtp import LIMIT
 from tests.conformance.world import Memory, Pki, subject_of
 
 MUTANTS = tuple(row.id for row in requirements() if not row.unchecked and row.binds != "software")
+RATE = 8.0
 # Where nothing can be told of one thing without another: what then is inconclusive, and only that.
 DEPENDENT = {
     "login-totp": {"totp-once"},
@@ -27,7 +28,7 @@ DEPENDENT = {
     "token-bad-refused": {"token-challenge"},
     "delivery-local": {
         "delivery-intact", "delivery-received", "delivery-return-path", "delivery-message-id",
-        "kept-after-crash",
+        "kept-after-crash", "load-sustained",
     },
     "delivery-return-path": {"dsn-null-sender"},
     "dsn-failure": {"dsn-form", "dsn-null-sender"},
@@ -41,7 +42,7 @@ def family(mutant: str) -> tuple[str, ...]:
 
 
 def judged(pki: Pki, subject: Subject, mutant: str, only: Collection[str] = ()) -> Report:
-    return judge_operator(subject, Memory(pki, mutant), only=only)
+    return judge_operator(subject, Memory(pki, mutant), rate=RATE, only=only)
 
 
 def found(report: Report, result: Result) -> set[str]:

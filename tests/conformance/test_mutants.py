@@ -7,14 +7,14 @@ import pytest
 from sandbox.conformance.findings import Result
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.subject import Subject
-from tests.conformance.mutants import DEPENDENT, MUTANTS, family, found, judged
+from tests.conformance.mutants import DEPENDENT, MUTANTS, RATE, family, found, judged
 from tests.conformance.world import Memory, Pki
 
 pytestmark = pytest.mark.usefixtures("small")
 
 
 def test_the_control_passes_every_check(pki: Pki, subject: Subject) -> None:
-    report = judge_operator(subject, Memory(pki))
+    report = judge_operator(subject, Memory(pki), rate=RATE)
     assert found(report, Result.PASS) == set(MUTANTS)
     assert report.verdict is Result.PASS
 

@@ -18,7 +18,7 @@ def test_ours_passes_and_says_so_in_every_form(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", "from sandbox.cli import main; main()", "check", "operator",
          *(word for each in DESIGNS for word in ("--design", each)),
-         "--patience", "60", "--json", "--junit", str(junit), "--html", str(html)],
+         "--patience", "60", "--rate", "1", "--json", "--junit", str(junit), "--html", str(html)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.stdout, result.stderr[-2000:]

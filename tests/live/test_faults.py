@@ -147,6 +147,14 @@ def test_a_fault_keeps_to_its_mailbox(space: LiveSpace) -> None:
         assert client.rcpt(person(space, 1))[0] == 452
 
 
+def test_a_fault_keeps_to_its_design(space: LiveSpace) -> None:
+    space.faults.add("cut", design="multi-port", command="CONNECT")
+    with pytest.raises(imaplib.IMAP4.abort):
+        open_imap(choose(space.sheet, person(space), "imap", design="multi-port"), lambda _: None)
+    other = choose(space.sheet, person(space), "imap", design="multi-endpoint")
+    open_imap(other, lambda _: None).logout()
+
+
 def test_a_full_mailbox_takes_no_recipient(space: LiveSpace) -> None:
     assert refused(space, fault="quota") == (452, b"4.2.2 Mailbox full")
 

@@ -13,8 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from sandbox.psc.cli_psc import psc
-from sandbox.psc.requests import TICKET
-from sandbox.psc.store import fingerprint
+from sandbox.psc.requests import ticket_of
 from sandbox.space.errors import UserError
 from tests.psc.conftest import CIBA, DOCTOR, Dialogue
 
@@ -157,4 +156,4 @@ def test_approve_reaches_the_pro_sante_connect_of_a_space(tmp_path, core_server)
     words = ("approve", "899700000034", "--client", "basic", "--dir", str(space), "--json")
     (decided,) = json.loads(run(tmp_path / "home", *words).output)
     assert decided["state"] == "approved"
-    assert decided["ticket"] == fingerprint(begun)[:TICKET]
+    assert decided["ticket"] == ticket_of(begun)

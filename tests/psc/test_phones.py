@@ -8,9 +8,9 @@ import pytest
 
 from sandbox.psc import Behaviour, Client, ProviderOptions, running
 from sandbox.psc.behaviour import KINDS, plan
-from sandbox.psc.requests import TICKET
+from sandbox.psc.requests import ticket_of
 from sandbox.psc.sms import SmsInbox, SmsLaw
-from sandbox.psc.store import Store, fingerprint
+from sandbox.psc.store import Store
 from sandbox.space.errors import UserError
 from sandbox.space.laws import Wait
 from tests.psc.conftest import CLIENTS, DOCTOR, PHARMACIST, SECRET, Dialogue, http, make_provider
@@ -157,7 +157,7 @@ def test_the_api_decides_the_newest_request_so_that_an_abandoned_one_shifts_noth
     body = {"national_id": PHARMACIST, "decision": "refuse"}
     (decided,) = api("POST", "/sandbox/decide", body).json()["decided"]
     assert decided["state"] == "denied"
-    assert decided["ticket"] == fingerprint(wanted)[:TICKET]
+    assert decided["ticket"] == ticket_of(wanted)
     (older,) = api("POST", "/sandbox/decide", {**body, "which": "oldest"}).json()["decided"]
     assert older["ticket"] != decided["ticket"]
     assert api("POST", "/sandbox/decide", body).status_code == 404

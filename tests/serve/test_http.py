@@ -9,7 +9,8 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.serve import HttpServer
-from sandbox.serve.http import Answer, Call, Direct, _Http
+from sandbox.serve.http import Answer, Call, Direct
+from sandbox.serve.http_protocol import HttpProtocol
 
 Judge = Callable[[asyncio.StreamReader], Awaitable[None]]
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -36,9 +37,9 @@ async def piece(send: Send, body: bytes, *, more: bool = False) -> None:
 
 def test_head_and_body_of_an_answer_leave_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces: list[bytes] = []
-    made = _Http.connection_made
+    made = HttpProtocol.connection_made
 
-    def spied(http: _Http, transport: asyncio.Transport) -> None:
+    def spied(http: HttpProtocol, transport: asyncio.Transport) -> None:
         made(http, transport)
         write = http._out._transport.write
 
@@ -52,7 +53,7 @@ def test_head_and_body_of_an_answer_leave_in_one_piece(monkeypatch: pytest.Monke
 
         http._out._transport = Spy()  # type: ignore[assignment]
 
-    monkeypatch.setattr(_Http, "connection_made", spied)
+    monkeypatch.setattr(HttpProtocol, "connection_made", spied)
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         await begin(send, (b"content-length", b"2"))

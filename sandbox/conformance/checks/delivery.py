@@ -15,6 +15,8 @@ __all__: list[str] = []
 
 TEXT = ".\r\n..deux points\r\nAccents : é è ç œ €\r\nFin"
 RESTART_SECONDS = 120.0
+LOAD_SECONDS = 5.0
+LATE = 1.2  # as long as that times LOAD_SECONDS still is the rate
 
 
 def _send(
@@ -169,6 +171,38 @@ def _(bench: Bench, _door: Door) -> None:
     if b"return-path: <>" not in content:
         raise Fail("l'avis a un émetteur : il pourrait tourner en rond",
                    "the notification has a sender: it could go in a circle")  # fmt: skip
+
+
+@check("load-sustained", once)
+def _(bench: Bench, _door: Door) -> None:
+    """At a given rate everything is taken and delivered."""
+    if not bench.rate:
+        raise NotHere("aucun débit donné (--rate)", "no rate was given (--rate)")
+    recipient = bench.who_reads()
+    marks = [bench.mark() for _ in range(max(1, round(bench.rate * LOAD_SECONDS)))]
+    smtp, account = bench.sender()
+    begin = bench.lab.now()
+    for number, mark in enumerate(marks):
+        bench.lab.sleep(max(0.0, begin + number / bench.rate - bench.lab.now()))
+        for reply in (
+            smtp.say(f"MAIL FROM:<{account.address}>"),
+            smtp.say(f"RCPT TO:<{recipient.address}>"),
+            smtp.content(bench.message(account.address, recipient.address, mark)),
+        ):
+            if reply.refused:
+                raise Fail(f"refus au message {number + 1} : « {reply} »",
+                           f'refused at message {number + 1}: "{reply}"')  # fmt: skip
+    took = bench.lab.now() - begin
+    lost = bench.missing(bench.reader_of(recipient), marks)
+    if len(lost) == len(marks):
+        raise Unsure("rien n'est remis, charge ou non", "nothing is delivered, load or not")
+    if lost:
+        raise Fail(f"{len(lost)} messages sur {len(marks)} jamais remis",
+                   f"{len(lost)} messages of {len(marks)} never delivered")  # fmt: skip
+    if took > LOAD_SECONDS * LATE:
+        told = f"{len(marks) / took:.1f} < {bench.rate:g} messages/s"
+        raise Unsure(f"{told} : l'un après l'autre, ils ne vont pas si vite",
+                     f"{told}: one after the other they go no faster")  # fmt: skip
 
 
 @check("kept-after-crash", once)

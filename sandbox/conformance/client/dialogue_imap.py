@@ -32,7 +32,7 @@ class _Reader:
     def __init__(self) -> None:
         self.dialogue = Dialogue()
         self._out, self._in = b"", b""
-        self._command = b""  # as far as it came
+        self._command = bytearray()  # as far as it came
         self._octets = 0  # of a literal of the software
         self._skip = 0  # of one of the server
         self._pending: dict[bytes, Command] = {}
@@ -74,7 +74,7 @@ class _Reader:
         if literal:
             self._octets = int(literal[1])
             return
-        command, self._command = self._command, b""
+        command, self._command = bytes(self._command), bytearray()
         self._whole(command)
 
     def _whole(self, raw: bytes) -> None:
@@ -134,8 +134,8 @@ class _Reader:
             return
         tag, _, rest = line.partition(b" ")
         if self._command.startswith(tag + b" "):  # a literal that is not wanted
-            self._whole(self._command)
-            self._command, self._octets = b"", 0
+            self._whole(bytes(self._command))
+            self._command, self._octets = bytearray(), 0
         command = self._pending.pop(tag, None)
         if command is None:
             return

@@ -47,6 +47,7 @@ class _Reader:
         self._responses: list[bytes] = []
         self._asked = False  # the next line of the software is a SASL response
         self._data = False
+        self._body = bytearray()  # of a message on its way; big ones come in thousands of pieces
         self._octets = 0  # of BDAT
 
     def secured(self, data: bytes) -> None:
@@ -77,18 +78,18 @@ class _Reader:
     def _chunk(self) -> bool:
         taken, self._out = self._out[: self._octets], self._out[self._octets :]
         self._octets -= len(taken)
-        if self._sent is not None:
-            self._sent.content += taken
+        self._body += taken
         return True
 
     def _text(self) -> bool:
-        whole = b"\r\n" + self._out
-        text, end, rest = whole.partition(b"\r\n.\r\n")
-        if not end:
+        searched = max(0, len(self._body) - 4)
+        self._body += self._out
+        self._out = b""
+        end = self._body.find(b"\r\n.\r\n", searched)
+        if end < 0:
             return False
-        self._out, self._data = rest, False
-        content = text[2:].replace(b"\r\n..", b"\r\n.")
-        content = content[1:] if content.startswith(b"..") else content
+        self._out, self._data = bytes(self._body[end + 5 :]), False
+        content = bytes(self._body[:end]).replace(b"\r\n..", b"\r\n.")[2:]
         if self._sent is not None:
             self._sent.content = content + b"\r\n"
         self.dialogue.note("C", f"({len(content)} octets)")
@@ -148,16 +149,19 @@ class _Reader:
                 found = _PATH.match(command.words)
                 words = found[2].upper().split() if found else []
                 self._sent = Sent(found[1] if found else "", words, self._offers)
+                self._body = bytearray()
             case "RCPT" if code[:2] == "25" and self._sent is not None:
                 found = _PATH.match(command.words)
                 if found:
                     self._sent.recipients.append(found[1])
                     self._sent.parameters += found[2].upper().split()
             case "DATA":
-                self._data = code == "354"
+                self._data, self._body = code == "354", bytearray(b"\r\n")
             case "MESSAGE":
                 self._over(reply[-1])
             case "BDAT" if command.words.upper().endswith("LAST"):
+                if self._sent is not None:
+                    self._sent.content = bytes(self._body)
                 self._over(reply[-1])
             case "RSET":
                 self._sent = None

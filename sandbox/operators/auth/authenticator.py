@@ -96,6 +96,7 @@ class Authenticator:
                 mailbox=result.actor.mailbox,
                 identity=result.actor.identity,
                 name=result.actor.name,
+                **_spent(result),
             )
             return result
         self._journal.refused(
@@ -104,6 +105,7 @@ class Authenticator:
             mechanism=credentials.mechanism,
             method=result.method,
             user=_shown(credentials),
+            **_spent(result),
         )
         if isinstance(credentials, PasswordCredentials):
             await asyncio.sleep(max(0.0, start + self._refusal_seconds - clock()))
@@ -166,6 +168,12 @@ class Authenticator:
         if Method.CERTIFICATE not in channel.methods:
             return Rejected(refusal=refusals.APPLICATION_NOT_HERE, method=Method.CERTIFICATE)
         return await self._applications.verify(certificate, credentials.authzid)
+
+
+def _spent(result: Accepted | Rejected) -> dict[str, float]:
+    """Return for the journal the seconds that back ends and the person took, where any did."""
+    spent = {"backend": round(result.backend, 6), "person": round(result.person, 6)}
+    return {name: seconds for name, seconds in spent.items() if seconds}
 
 
 def _shown(credentials: Credentials) -> str:

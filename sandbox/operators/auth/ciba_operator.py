@@ -13,8 +13,7 @@ from sandbox.operators.auth.ecps_proxy import Unanswered
 from sandbox.operators.auth.psc_client import CibaRequest, Registration
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.provider import Provider
-from sandbox.psc.requests import TICKET
-from sandbox.psc.store import fingerprint
+from sandbox.psc.requests import ticket_of
 
 __all__ = ["own_registration", "sms_fate"]
 
@@ -34,7 +33,7 @@ def sms_fate(provider: Provider) -> Unanswered:
 
     async def fate(request: CibaRequest) -> LoginRefusal | None:
         person = provider.people.find(request.national_id)
-        found = provider.requests.find(fingerprint(request.auth_req_id)[:TICKET])
+        found = provider.requests.find(ticket_of(request.auth_req_id))
         if person is None or found is None:
             return None
         for sms in provider.store.all("sms", person.phone_number):

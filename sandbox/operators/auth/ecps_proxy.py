@@ -34,6 +34,7 @@ from sandbox.operators.auth.verifier import Account
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, Rejected
 from sandbox.operators.refusals import LoginRefusal
+from sandbox.psc.requests import ticket_of
 from sandbox.space.methods import Method
 
 __all__ = ["CibaProxy", "HoldPolicy", "Unanswered"]
@@ -128,6 +129,7 @@ class CibaProxy:
             self._journal.note(
                 "ciba-request", channel, method=str(self._method), mailbox=account.mailbox,
                 identity=account.identity, binding_message=request.binding_message,
+                ticket=ticket_of(request.auth_req_id),
             )  # fmt: skip
 
         try:

@@ -14,7 +14,9 @@ const place = at => ({ host: at.host, port: at.port, secure: at.tls === "implici
 const asked = needs.message;
 
 if (process.argv[2] === "receive") {
-  const reader = new ImapFlow({ ...place(needs.imap), doSTARTTLS: true, logger: false });
+  const settings = { ...place(needs.imap), logger: false };
+  if (!settings.secure) settings.doSTARTTLS = true;
+  const reader = new ImapFlow(settings);
   reader.on("error", () => {});
   await reader.connect();
   const { exists } = await reader.mailboxOpen("INBOX");

@@ -32,6 +32,13 @@ def parsed(sent: Sent) -> EmailMessage:
     return message
 
 
+def fields(sent: Sent) -> EmailMessage:
+    """Return its header read, and nothing of what follows."""
+    message = BytesParser(policy=policy.default).parsebytes(head_of(sent) + b"\r\n\r\n")
+    assert isinstance(message, EmailMessage)
+    return message
+
+
 def head_of(sent: Sent) -> bytes:
     """Return its header."""
     return sent.content.partition(b"\r\n\r\n")[0]
@@ -39,7 +46,7 @@ def head_of(sent: Sent) -> bytes:
 
 def _field(look: Look, sent: Sent, name: str) -> str:
     """Return a field, decoded, and show it; empty where it is not there."""
-    values = parsed(sent).get_all(name, [])
+    values = fields(sent).get_all(name, [])
     for each in values:
         look.transcript.note("#", f"{name}: {each}")
     if not values:
@@ -102,7 +109,7 @@ def _(look: Look) -> None:
 @check("client-fields", "send")
 def _(look: Look) -> None:
     for id_, _, sent in _all(look):
-        message = parsed(sent)
+        message = fields(sent)
         for name in ("From", "Date"):
             count = len(message.get_all(name, []))
             if count != 1:

@@ -1,24 +1,23 @@
-"""`mss-sandbox up`: the whole space until Ctrl-C."""
+"""`mss-sandbox up`: the whole space and its console, until Ctrl-C."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-from collections.abc import Callable, Iterator
+import webbrowser
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from sandbox.console.console import SpaceConsole
+from sandbox.console.stopping import stopped_by_signals
 from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.job import execute
 from sandbox.live.joining import read_joining
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.psc.behaviour import KINDS
-from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import UserError
 from sandbox.trust.keys import KeyKind
 
@@ -156,13 +155,19 @@ def _processes(
     help="Lancer CMD avec les adresses dans son environnement, puis arrêter ; son code est rendu."
     " / Run CMD with the addresses in its environment, then stop; its code is given back.",
 )
+@click.option(
+    "--open",
+    "browse",
+    is_flag=True,
+    help="Ouvrir la console dans le navigateur. / Open the console in the browser.",
+)
 def up(
     scenario: str | None, designs: tuple[str, ...], login_policy: str | None,
     operators: int | None, folder: Path, reset: bool, standard_ports: bool,
     port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
     totp_share: float, revocation_cache: float | None, recheck: float | None,
     seed: int | None, everything: bool, as_json: bool, at: datetime | None, outage_now: bool,
-    job: str | None, processes: int | Literal["auto"], join: tuple[Path, ...],
+    job: str | None, processes: int | Literal["auto"], join: tuple[Path, ...], browse: bool,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -193,8 +198,11 @@ def up(
         processes=processes,
         join=tuple(map(read_joining, join)),
     )
-    with _stopped_by_signals() as wait:
-        with LiveSpace(options, lambda text: click.echo(text, err=True)) as space:
+    with stopped_by_signals() as wait:
+        tell = partial(click.echo, err=True)
+        with LiveSpace(options, tell, console=SpaceConsole) as space:
+            if browse and not webbrowser.open(space.sheet["console"]):
+                tell("aucun navigateur à ouvrir / no browser to open")
             if job is None:
                 wait.listen()  # who reads the sheet may stop us at once
             if as_json:
@@ -207,41 +215,3 @@ def up(
         click.echo("arrêté / stopped", err=True)
     if code:
         raise SystemExit(code)
-
-
-class _Wait:
-    """Turns SIGTERM into an interruption while the space starts, and both into an end after."""
-
-    def __init__(self) -> None:
-        self._reader, self._writer = os.pipe()
-
-    def listen(self) -> None:
-        """From now on, SIGINT and SIGTERM are an end that `told` waits for."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # A pipe, not a lock: a handler runs in the thread that waits.
-            signal.signal(number, lambda *_: os.write(self._writer, b"."))
-
-    def told(self) -> None:
-        """Return when the end has come."""
-        os.read(self._reader, 1)
-
-    def started(self, end: Callable[[int], None]) -> None:
-        """From now on, SIGINT and SIGTERM go to `end`, which has a job to stop."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda received, _: end(received))
-
-    def close(self) -> None:
-        os.close(self._reader)
-        os.close(self._writer)
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[_Wait]:
-    before = signal.getsignal(signal.SIGINT)
-    wait = _Wait()
-    try:
-        with stopped_by_sigterm():
-            yield wait
-    finally:
-        signal.signal(signal.SIGINT, before)
-        wait.close()

@@ -1,0 +1,222 @@
+"""The designs side by side: what each needs, what moves under it now, what a comparison says."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sandbox.console.answers import Shown, read_object
+from sandbox.console.comparing import Comparing, asked_of
+from sandbox.console.operations import Operation
+from sandbox.console.traffic import MOST_RATE, Traffic, TrafficOrder
+from sandbox.console.watch import Watch
+from sandbox.live.plan import SpacePlan
+from sandbox.observations.reasons import Words
+from sandbox.operators.recorder import Seen
+from sandbox.space.costs.design import DesignCost, design_cost
+from sandbox.space.designs import Design
+from sandbox.space.errors import UserError
+from sandbox.space.scenario import Scenario
+
+__all__ = ["Column", "Compared", "Designs", "columns"]
+
+_NUMBER = {"type": "number"}
+
+
+class Compared(Protocol):
+    """What of a space its designs are; see `LiveSpace`."""
+
+    scenario: Scenario
+    source: str
+    plan: SpacePlan
+    sheet: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One design: what it needs, and what was seen of it since the start.
+
+    Attributes:
+        name, label: of the design.
+        needs: certificates, records, addresses, openings, URLs to hold, of one operator.
+        endpoints: protocol, host, port and methods of each, at the first operator.
+        yearly: euros a year, of all operators: low, central, high.
+        connections: open now.
+        sessions: logged in.
+        failures: refused, by cause.
+        latency: mean seconds of a login, the person left out; None before the first.
+    """
+
+    name: str
+    label: Words
+    needs: tuple[tuple[Words, int], ...]
+    endpoints: tuple[tuple[str, str, int, tuple[str, ...]], ...]
+    yearly: tuple[float, float, float]
+    connections: int
+    sessions: int
+    failures: tuple[tuple[str, int], ...]
+    latency: float | None
+
+
+def columns(
+    designs: tuple[Design, ...], costs: dict[str, DesignCost], sheet: dict[str, Any],
+    seen: Seen | None,
+) -> list[Column]:  # fmt: skip
+    """Return a column for each design. Pure."""
+    return [_column(each, costs[each.name], sheet, seen) for each in designs]
+
+
+def _column(design: Design, cost: DesignCost, sheet: dict[str, Any], seen: Seen | None) -> Column:
+    record = seen.records.get(design.name) if seen else None
+    logins = [] if record is None else [d for k, d in record.logins.items() if k[3] == "machine"]
+    count = sum(each.count for each in logins)
+    failures: dict[str, int] = {}
+    for (_, _, cause), number in () if record is None else record.failures.items():
+        failures[cause] = failures.get(cause, 0) + number
+    return Column(
+        name=design.name,
+        label=Words(design.label, design.english),
+        needs=(
+            (Words("certificats", "certificates"), cost.certificates),
+            (Words("noms DNS", "DNS records"), cost.dns_records),
+            (Words("adresses publiques", "public addresses"), cost.public_addresses),
+            (Words("ouvertures de pare-feu", "firewall openings"), cost.firewall_openings),
+            (Words("adresses à saisir", "places to set"), cost.editor_urls),
+        ),
+        endpoints=tuple(
+            (each["protocol"], each["host"], each["port"], tuple(each["methods"]))
+            for each in sheet["operators"][0]["designs"][design.name]
+        ),
+        yearly=(cost.low.total, cost.central.total, cost.high.total),
+        connections=0 if record is None else sum(load.now for load in record.load.values()),
+        sessions=count,
+        failures=tuple(sorted(failures.items(), key=lambda each: -each[1])),
+        latency=sum(each.seconds for each in logins) / count if count else None,
+    )
+
+
+class Designs:
+    """The page of the designs, and its API.
+
+    Args:
+        watch: of the space.
+        space: whose designs they are.
+    """
+
+    def __init__(self, watch: Watch, space: Compared) -> None:
+        self._watch, self._space = watch, space
+        designs, policy = space.plan.designs, space.plan.policy
+        self.costs = {each.name: design_cost(each, space.scenario, policy) for each in designs}
+        self.comparing = Comparing(
+            space.source, tuple(each.name for each in designs), policy.name,
+            self._compared,
+        )  # fmt: skip
+        self.traffic = Traffic(lambda: space.sheet)
+
+    def _compared(self) -> None:
+        self._watch.compared += 1
+
+    def close(self) -> None:
+        """End what runs."""
+        self.traffic.stop()
+        self.comparing.close()
+
+    @property
+    def table(self) -> dict[str, Shown]:
+        """Who shows what, by address."""
+        return {"/designs": self.page}
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What there is."""
+        return (
+            Operation(
+                name="designs", method="GET", path="/designs", handler=self.designs,
+                words=Words("Les architectures côte à côte, en ce moment.",
+                            "The designs side by side, right now."),
+            ),
+            Operation(
+                name="traffic", method="POST", path="/traffic", handler=self.make_traffic,
+                body={
+                    "rate": {**_NUMBER, "exclusiveMinimum": 0, "maximum": MOST_RATE},
+                    "seconds": {**_NUMBER, "exclusiveMinimum": 0, "maximum": 3600},
+                    "seed": {"type": "integer"},
+                },
+                words=Words("Un peu de trafic, le même sous chaque architecture.",
+                            "A little traffic, the same under each design."),
+            ),
+            Operation(
+                name="quiet", method="DELETE", path="/traffic", handler=self.end_traffic,
+                words=Words("Plus de trafic.", "No more traffic."),
+            ),
+            Operation(
+                name="comparison", method="GET", path="/comparison", handler=self.comparison,
+                words=Words("La petite comparaison : où elle en est, ce qu'elle dit.",
+                            "The small comparison: where it stands, what it says."),
+            ),
+            Operation(
+                name="compare", method="POST", path="/comparison", handler=self.compare,
+                body={
+                    "policy": {"type": "string", "description": "Login policy."},
+                    "blocked": {**_NUMBER, "minimum": 0, "maximum": 1},
+                    "servers": {"type": "integer", "minimum": 1},
+                },
+                words=Words("Comparer avec d'autres choix, en arrière-plan.",
+                            "Compare under other choices, in the background."),
+            ),
+        )  # fmt: skip
+
+    async def page(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Show them side by side."""
+        del request
+        return "designs", {
+            "columns": await asyncio.to_thread(self._columns),
+            "state": self.comparing.state,
+            "traffic": self.traffic.running,
+            "policies": self._space.scenario.policies_known,
+            "policy": self._space.plan.policy.name,
+            "most_rate": MOST_RATE,
+        }
+
+    async def designs(self, request: Request) -> Response:
+        """See the table."""
+        del request
+        found = await asyncio.to_thread(self._columns)
+        return JSONResponse({"designs": [asdict(each) for each in found]})
+
+    async def make_traffic(self, request: Request) -> Response:
+        """See the table."""
+        data = await read_object(request)
+        for name, value in data.items():
+            if name not in ("rate", "seconds", "seed"):
+                raise UserError("inconnu, attendu", "unknown, expected", where=name[:40],
+                                then="rate, seconds, seed")  # fmt: skip
+            whole = isinstance(value, int) or (name != "seed" and isinstance(value, float))
+            if isinstance(value, bool) or not whole:
+                raise UserError("nombre attendu", "a number is expected", where=name)
+        await asyncio.to_thread(self.traffic.start, TrafficOrder(**data))
+        return JSONResponse({"running": True})
+
+    async def end_traffic(self, request: Request) -> Response:
+        """See the table."""
+        del request
+        await asyncio.to_thread(self.traffic.stop)
+        return JSONResponse({"running": False})
+
+    async def comparison(self, request: Request) -> Response:
+        """See the table."""
+        del request
+        return JSONResponse(asdict(self.comparing.state))
+
+    async def compare(self, request: Request) -> Response:
+        """See the table."""
+        asked = asked_of(await read_object(request), self._space.scenario)
+        state = await asyncio.to_thread(self.comparing.start, asked)
+        return JSONResponse(asdict(state))
+
+    def _columns(self) -> list[Column]:
+        return columns(self._space.plan.designs, self.costs, self._space.sheet, self._watch.seen)

@@ -1,0 +1,257 @@
+"""The index of what operators wrote down: a trail for each connection, in bounded memory.
+
+It keeps where an entry is in its journal, not the entry: a place is 8 bytes, a line some 700. Pure:
+entries come in with their places, and whoever wants to read them reads there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["KEPT_CONNECTIONS", "Arrival", "Ledger", "Outcome", "Query", "Trail"]
+
+Entry = Mapping[str, Any]
+KEPT_CONNECTIONS = 100_000
+_KEPT_MESSAGES = 50_000
+_NAMES = ("mailbox", "user", "identity", "name", "reverse_path", "recipient", "to")
+
+
+class Outcome:
+    """What became of a connection, in a word that filters and addresses use."""
+
+    REFUSED = "refused"
+    PENDING = "pending"
+    PASSED = "passed"
+    ALL = (REFUSED, PENDING, PASSED)
+
+
+@dataclass(slots=True)
+class Trail:
+    """One connection, or one thing that an operator did of its own.
+
+    Attributes:
+        key: `operator-session`, the permanent name.
+        operator, design, endpoint, protocol, client, port, method: as journaled.
+        begin, end: instants of the first and the last entry, seconds since 1970.
+        mailbox: that was opened or tried; of a relay, the sender.
+        person: name of who logged in.
+        names: all of them in lower case, to be searched.
+        refusals: how many there are.
+        reason: name of the last one.
+        waiting: whether a telephone was asked, and nobody has answered yet.
+        places: of its entries, in the operator's journal.
+        tickets: of its requests at Pro Santé Connect or the operator's own CIBA.
+        queued: identifiers of the messages that it handed over.
+    """
+
+    key: str
+    operator: str
+    design: str = ""
+    endpoint: str = ""
+    protocol: str = ""
+    client: str = ""
+    port: int = 0
+    method: str = ""
+    begin: float = 0.0
+    end: float = 0.0
+    mailbox: str = ""
+    person: str = ""
+    names: set[str] = field(default_factory=set)
+    refusals: int = 0
+    reason: str = ""
+    waiting: bool = False
+    places: array[int] = field(default_factory=lambda: array("Q"))
+    tickets: list[str] = field(default_factory=list)
+    queued: list[str] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> str:
+        """A word of `Outcome`."""
+        if self.refusals:
+            return Outcome.REFUSED
+        return Outcome.PENDING if self.waiting else Outcome.PASSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A message that a relay handed to an operator: where to look on."""
+
+    at: float
+    reverse_path: str
+    key: str
+    queue_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which connections; empty members fit all.
+
+    Attributes:
+        person: part of a name, mailbox, user name or national identifier.
+        operator, design, protocol, method, reason: as journaled.
+        client: address of the client, or its beginning.
+        port: of the client, 0 for any.
+        outcome: a word of `Outcome`.
+        before: key of a trail: those that began before it.
+    """
+
+    person: str = ""
+    operator: str = ""
+    design: str = ""
+    protocol: str = ""
+    method: str = ""
+    reason: str = ""
+    client: str = ""
+    outcome: str = ""
+    port: int = 0
+    before: str = ""
+
+    def fits(self, trail: Trail) -> bool:
+        """Tell whether a trail is asked for."""
+        for name in ("operator", "design", "protocol", "method", "reason", "outcome"):
+            wanted = getattr(self, name)
+            if wanted and wanted != getattr(trail, name):
+                return False
+        if self.port and self.port != trail.port:
+            return False
+        if self.client and not trail.client.startswith(self.client):
+            return False
+        person = self.person.lower()
+        return not person or any(person in name for name in trail.names)
+
+
+class Ledger:
+    """All trails, the oldest leaving first.
+
+    Args:
+        most: trails that are kept.
+    """
+
+    def __init__(self, most: int = KEPT_CONNECTIONS) -> None:
+        self._most = most
+        self._trails: OrderedDict[str, Trail] = OrderedDict()
+        self._queues: OrderedDict[tuple[str, str], array[int]] = OrderedDict()
+        self._owners: OrderedDict[str, list[str]] = OrderedDict()
+        self._arrivals: OrderedDict[str, list[Arrival]] = OrderedDict()
+        self.entries = 0
+
+    def __len__(self) -> int:
+        return len(self._trails)
+
+    def add(self, operator: str, entry: Entry, place: int) -> None:
+        """Book an entry of an operator's journal, which is at `place` there."""
+        self.entries += 1
+        queue_id = str(entry.get("queue_id", ""))
+        if not entry.get("session"):
+            if queue_id:
+                _bounded(self._queues, (operator, queue_id), array("Q"), _KEPT_MESSAGES).append(
+                    place
+                )
+                return
+            key = f"{operator}-{entry.get('seq', place)}"
+        else:
+            key = f"{operator}-{entry['session']}"
+        trail = self._trails.get(key)
+        if trail is None:
+            trail = self._trails[key] = Trail(key, operator, begin=float(entry["at"]))
+            if len(self._trails) > self._most:
+                self._trails.popitem(last=False)
+        _book(trail, entry, place)
+        if queue_id:
+            owners: list[str] = _bounded(self._owners, queue_id, [], _KEPT_MESSAGES)
+            if key not in owners:
+                owners.append(key)
+            if entry.get("protocol") == "relay":
+                self._arrived(entry, key, queue_id)
+
+    def _arrived(self, entry: Entry, key: str, queue_id: str) -> None:
+        arrival = Arrival(
+            at=float(entry["at"]), reverse_path=str(entry.get("reverse_path", "")), key=key,
+            queue_id=queue_id,
+        )  # fmt: skip
+        for recipient in entry.get("recipients", ()):
+            here: list[Arrival] = _bounded(self._arrivals, recipient.lower(), [], _KEPT_MESSAGES)
+            here.append(arrival)
+            del here[:-50]
+
+    def get(self, key: str) -> Trail | None:
+        """Return a trail, None when there is none or it has left."""
+        return self._trails.get(key)
+
+    def find(self, query: Query, limit: int) -> list[Trail]:
+        """Return the newest trails that are asked for."""
+        return list(itertools.islice(filter(query.fits, self._from(query.before)), limit))
+
+    def _from(self, before: str) -> Iterator[Trail]:
+        newest = reversed(self._trails.values())
+        if before not in self._trails:
+            return newest
+        return itertools.islice(
+            itertools.dropwhile(lambda trail: trail.key != before, newest), 1, None
+        )
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Return the names of the last refusals of trails, the most frequent first."""
+        counts: dict[str, int] = {}
+        for trail in self._trails.values():
+            if trail.reason:
+                counts[trail.reason] = counts.get(trail.reason, 0) + 1
+        return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+
+    def queue(self, operator: str, queue_id: str) -> list[int]:
+        """Return the places of what an operator did with a message that it had taken."""
+        return list(self._queues.get((operator, queue_id), ()))
+
+    def owners(self, queue_id: str) -> list[str]:
+        """Return the keys of the connections that handed a message over under an identifier."""
+        return list(self._owners.get(queue_id, ()))
+
+    def arrival(
+        self, recipient: str, reverse_path: str, begin: float, end: float
+    ) -> Arrival | None:
+        """Return the arrival of a message within an attempt to relay it, from `begin` to `end`."""
+        for each in reversed(self._arrivals.get(recipient.lower(), ())):
+            if each.reverse_path == reverse_path and begin <= each.at <= end:
+                return each
+        return None
+
+
+def _book(trail: Trail, entry: Entry, place: int) -> None:
+    trail.places.append(place)
+    trail.end = max(trail.end, float(entry["at"]))
+    for name in ("design", "endpoint", "protocol", "client", "method"):
+        value = entry.get(name)
+        if value:
+            setattr(trail, name, str(value))
+    trail.port = int(entry.get("client_port") or trail.port)
+    for name in _NAMES:
+        value = entry.get(name)
+        if isinstance(value, str) and value:
+            trail.names.add(value.lower())
+    trail.person = str(entry.get("name") or trail.person)
+    tried = entry.get("user") or entry.get("reverse_path")
+    trail.mailbox = str(entry.get("mailbox") or trail.mailbox or tried or "")
+    event = entry["event"]
+    if event == "refused":
+        trail.refusals += 1
+        trail.reason = str(entry.get("reason", ""))
+    if event == "ciba-request":
+        trail.waiting = True
+        trail.tickets.append(str(entry.get("ticket", "")))
+    elif event in ("login", "refused"):
+        trail.waiting = False
+    if entry.get("queue_id"):
+        trail.queued.append(str(entry["queue_id"]))
+
+
+def _bounded(kept: OrderedDict[Any, Any], key: Any, default: Any, most: int) -> Any:
+    """Return the value of a key, put there where it is missing; the oldest key leaves."""
+    found = kept.setdefault(key, default)
+    if len(kept) > most:
+        kept.popitem(last=False)
+    return found

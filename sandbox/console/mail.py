@@ -1,0 +1,275 @@
+"""Mailboxes of a space, looked into from beside, and messages sent as anybody, by any method."""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+from typing import Any
+
+from sandbox.console.answers import MissingError
+from sandbox.console.letter import harmless, letter
+from sandbox.live.cli_mail import LARGEST, shown
+from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
+from sandbox.operators.mail import Folder, MessageRow
+from sandbox.operators.store import StoreError
+from sandbox.operators.store.looking import Look, looking
+from sandbox.space.errors import UserError
+
+__all__ = ["Attempt", "Box", "Mailboxes", "Row", "compose", "log_in", "send"]
+
+_SEARCHED = 2_000  # newest messages of a folder that a search reads
+_SEARCHED_BYTES = 1_000_000  # of each, where its text is looked for
+_HEAD = 64 * 1024  # bytes of a message of which a list shows the header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A mailbox in the list."""
+
+    address: str
+    operator: str
+    type: str
+    messages: int
+    unread: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A message in a list."""
+
+    uid: int
+    at: float
+    size: int
+    seen: bool
+    sender: str
+    to: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What became of a login or of a message.
+
+    Attributes:
+        ok: whether it was accepted.
+        told: in the server's own words.
+        operator, port: of the connection, to find its story: the label, and the client's port.
+        message_id: of a message that was sent.
+    """
+
+    ok: bool
+    told: str
+    operator: str
+    port: int
+    message_id: str = ""
+
+
+class Mailboxes:
+    """Looks into the stores of a space.
+
+    Args:
+        stores: file by operator.
+    """
+
+    def __init__(self, stores: Mapping[str, Path]) -> None:
+        self._stores = dict(stores)
+
+    def boxes(self, accounts: list[dict[str, Any]]) -> list[Box]:
+        """Return the mailboxes that somebody may log in to."""
+        counts: dict[str, tuple[int, int]] = {}
+        for path in self._stores.values():
+            with looking(path) as look:
+                counts |= look.counts()
+        return [
+            Box(
+                address=each["address"], operator=each["operator"], type=each["type"],
+                messages=counts.get(each["address"], (0, 0))[0],
+                unread=counts.get(each["address"], (0, 0))[1],
+            )
+            for each in accounts
+        ]  # fmt: skip
+
+    def folders(self, operator: str, address: str) -> list[Folder]:
+        """Return the folders of a mailbox.
+
+        Raises:
+            MissingError: no such mailbox.
+        """
+        with self._look(operator) as look:
+            return _folders(look, address)
+
+    def rows(self, operator: str, address: str, folder: str, search: str, limit: int) -> list[Row]:
+        """Return the newest messages of a folder; of those that a search finds, if there is one.
+
+        A search is for a part of the sender, the recipients, the subject or the text.
+
+        Raises:
+            MissingError: no such mailbox or folder.
+        """
+        found: list[Row] = []
+        with self._look(operator) as look:
+            place = _folder(look, address, folder)
+            for row in look.newest(place.id, _SEARCHED if search else limit):
+                line = _row(row, look.head(row.message, _HEAD))
+                if not search or _has(line, look, row, search.lower()):
+                    found.append(line)
+                if len(found) >= limit:
+                    break
+        return found
+
+    def content(self, operator: str, address: str, folder: str, uid: int) -> bytes:
+        """Return a message.
+
+        Raises:
+            MissingError: no such message.
+        """
+        with self._look(operator) as look:
+            row = look.message(_folder(look, address, folder).id, uid)
+            if row is None:
+                raise MissingError("aucun message de ce numéro", "no message of that number",
+                                   where=f"uid {uid}")  # fmt: skip
+            return look.content(row.message)
+
+    def _look(self, operator: str) -> AbstractContextManager[Look]:
+        if operator not in self._stores:
+            raise MissingError("opérateur inconnu", "unknown operator", where=operator[:60])
+        return looking(self._stores[operator])
+
+
+def _folders(look: Look, address: str) -> list[Folder]:
+    try:
+        found = look.folders(address.lower())
+    except StoreError:
+        raise MissingError("aucune BAL de cet espace", "no mailbox of this space",
+                           where=address[:80]) from None  # fmt: skip
+    return sorted(found, key=lambda each: (each.name != "INBOX", each.name))
+
+
+def _folder(look: Look, address: str, name: str) -> Folder:
+    for each in _folders(look, address):
+        if each.name == name:
+            return each
+    raise MissingError("aucun dossier de ce nom", "no folder of that name", where=name[:80])
+
+
+def _row(row: MessageRow, head: bytes) -> Row:
+    heads = shown(head)
+    return Row(
+        uid=row.uid, at=row.internal_date, size=row.size, seen="\\Seen" in row.flags,
+        sender=heads["from"], to=heads["to"], subject=heads["subject"],
+    )  # fmt: skip
+
+
+def _has(line: Row, look: Look, row: MessageRow, search: str) -> bool:
+    if search in f"{line.sender} {line.to} {line.subject}".lower():
+        return True
+    # Of a large message the text comes first, attachments after it.
+    return search in letter(look.head(row.message, _SEARCHED_BYTES)).text.lower()
+
+
+def compose(sender: str, data: Mapping[str, Any]) -> EmailMessage:
+    """Make a message of `to`, `subject`, `text`, `html`.
+
+    Raises:
+        UserError: an address or a subject that no header can have, or too large.
+    """
+    message = EmailMessage(policy=SMTP)
+    try:
+        message["From"], message["To"] = sender, str(data["to"])
+        message["Subject"] = str(data.get("subject", ""))
+    except ValueError as error:
+        raise UserError("adresse ou objet impossible dans un en-tête",
+                        "address or subject that no header can have",
+                        then=f"({error})") from None  # fmt: skip
+    message["Date"] = formatdate(localtime=True)
+    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    message.set_content(str(data.get("text", "")) or "\n")
+    if data.get("html"):
+        message.add_alternative(str(data["html"]), subtype="html")
+    if len(message.as_bytes()) > LARGEST:
+        raise UserError(
+            f"au-dessus de {LARGEST // 2**20} Mo", f"above {LARGEST // 2**20} MB", where="message"
+        )
+    return message
+
+
+def _way(sheet: dict[str, Any], data: Mapping[str, Any], protocol: str) -> Way:
+    names = ("method", "design", "holder")
+    way = choose(sheet, str(data["address"]), protocol,
+                 **{name: str(data.get(name, "")) for name in names})  # fmt: skip
+    if data.get("mistake"):
+        way = replace(way, secrets=_mistaken(way))
+    return way
+
+
+def _mistaken(way: Way) -> dict[str, Any]:
+    """Return secrets with the fault that a person makes: a wrong password, or another's mailbox."""
+    secrets = dict(way.secrets)
+    if "password" in secrets:
+        return {**secrets, "password": f"{secrets['password']}x"}
+    others = (each["address"] for each in way.sheet["accounts"])
+    domain = way.address.rpartition("@")[2]
+    other = next(a for a in others if a != way.address and a.endswith(f"@{domain}"))
+    return {**secrets, "authzid": other}
+
+
+def log_in(sheet: dict[str, Any], data: Mapping[str, Any]) -> Attempt:
+    """Log in to a mailbox over IMAP and out again; a telephone may have to be answered meanwhile.
+
+    Args:
+        sheet: of the space.
+        data: `address`; `method`, `design`, `holder`; `mistake`: as somebody who errs.
+
+    Raises:
+        UserError: no such account, method or design.
+    """
+    way = _way(sheet, data, "imap")
+    try:
+        imap = open_imap(way, lambda _: None)
+        told = imap.welcome.decode("utf-8", "replace") if imap.welcome else ""
+        imap.logout()
+    except (MailError, imaplib.IMAP4.error, OSError) as error:
+        return _attempt(way, str(error), ok=False)
+    return _attempt(way, told, ok=True)
+
+
+def send(sheet: dict[str, Any], data: Mapping[str, Any]) -> Attempt:
+    """Send a message as an account, by a method; see `log_in` and `compose`."""
+    way = _way(sheet, data, "smtp")
+    message = compose(way.address, data)
+    recipients = [each.strip() for each in str(data["to"]).split(",") if each.strip()]
+    if not recipients:
+        raise UserError("un destinataire au moins", "one recipient at least", where="to")
+    try:
+        with open_smtp(way, lambda _: None) as smtp:
+            refused = smtp.send_message(message, way.address, recipients)
+    except smtplib.SMTPRecipientsRefused as error:
+        refused = error.recipients
+        return _attempt(way, _refusals(refused), ok=False)
+    except (MailError, smtplib.SMTPException, OSError) as error:
+        return _attempt(way, str(error), ok=False)
+    told = _refusals(refused) if refused else "250"
+    return _attempt(way, told, ok=not refused, message_id=str(message["Message-ID"]))
+
+
+def _refusals(refused: Mapping[str, tuple[int, bytes]]) -> str:
+    return "; ".join(
+        f"{address}: {code} {text.decode('utf-8', 'replace')}"
+        for address, (code, text) in refused.items()
+    )
+
+
+def _attempt(way: Way, told: str, *, ok: bool, message_id: str = "") -> Attempt:
+    domain = way.address.rpartition("@")[2]
+    operator = next(e["name"] for e in way.sheet["operators"] if e["domain"] == domain)
+    return Attempt(
+        ok=ok, told=harmless(told)[:500], operator=operator, port=way.ports[-1] if way.ports else 0,
+        message_id=message_id,
+    )  # fmt: skip

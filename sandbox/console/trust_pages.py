@@ -1,0 +1,203 @@
+"""What is trusted, as pages and as an API: certificates, list, zone, directory."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from sandbox.console import trust
+from sandbox.console.answers import MissingError, Shown, read_object, text_of
+from sandbox.console.operations import Operation, text
+from sandbox.console.people import carried
+from sandbox.directory import Directory
+from sandbox.observations.reasons import Words
+from sandbox.trust.authority import TestCA
+from sandbox.trust.domain_list import DomainLedger
+from sandbox.trust.resolver import Resolver
+from sandbox.trust.revocation import REASONS
+
+__all__ = ["Trust", "Trusted"]
+
+_SHOWN = 20  # certificates and records on a page
+
+
+class Trusted(Protocol):
+    """What of a space is trusted; see `LiveSpace`."""
+
+    directory: Directory
+    resolver: Resolver
+    ledger: DomainLedger
+    sheet: dict[str, Any]
+
+    @property
+    def ca(self) -> TestCA:
+        """The test authority."""
+
+    def refresh_list(self) -> None:
+        """Have the operators read the list of domains now."""
+
+
+class Trust:
+    """Trust of a space.
+
+    Args:
+        space: that it is of.
+    """
+
+    def __init__(self, space: Trusted) -> None:
+        self._space = space
+
+    @property
+    def table(self) -> dict[str, Shown]:
+        """Who shows what, by address."""
+        return {"/trust": self.page}
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What there is."""
+        query = {"query": text("Part of what is looked for.")}
+        return (
+            Operation(
+                name="certificates", method="GET", path="/certificates",
+                handler=self.certificates, query=query,
+                words=Words("Les certificats émis, les plus récents d'abord.",
+                            "Certificates issued, the newest first."),
+            ),
+            Operation(
+                name="revoke", method="POST", path="/certificates/{serial}/revocation",
+                handler=self.revoke, required=("reason",),
+                body={"reason": text("Why; empty: release from a hold.", one_of=["", *REASONS])},
+                words=Words("Révoquer, aussitôt pour CRL et OCSP ; ou lever une suspension.",
+                            "Revoke, at once for CRL and OCSP; or release from a hold."),
+            ),
+            Operation(
+                name="bundle", method="GET", path="/certificates.pem", handler=self.bundle,
+                media="application/x-pem-file",
+                words=Words("Racines et intermédiaires, en PEM.", "Roots and intermediates, PEM."),
+            ),
+            Operation(
+                name="card", method="GET", path="/people/{identity:path}/card",
+                handler=self.card, media="application/x-pkcs12",
+                words=Words("La carte ou le certificat d'une personne, PKCS#12.",
+                            "A person's card or certificate, PKCS#12."),
+            ),
+            Operation(
+                name="domains", method="GET", path="/domains", handler=self.domains,
+                words=Words("La liste des domaines autorisés et son historique.",
+                            "The list of authorised domains and its history."),
+            ),
+            Operation(
+                name="toggle", method="POST", path="/domains/{domain}", handler=self.toggle,
+                body={},
+                words=Words("Retirer un domaine de la liste, ou l'y remettre ; les opérateurs la"
+                            " relisent aussitôt.",
+                            "Withdraw a domain, or put it back; operators read the list at once."),
+            ),
+            Operation(
+                name="zone", method="GET", path="/zone", handler=self.zone, query=query,
+                words=Words("Les enregistrements DNS.", "DNS records."),
+            ),
+            Operation(
+                name="directory", method="GET", path="/directory", handler=self.directory,
+                query=query,
+                words=Words("Chercher dans l'annuaire : adresse, RPPS, FINESS, nom.",
+                            "Search the directory: address, RPPS, FINESS, name."),
+            ),
+        )  # fmt: skip
+
+    async def page(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Show all of it."""
+        query, who, name = (_query(request, key) for key in ("certificate", "who", "name"))
+        shown = await asyncio.to_thread(self._certificates, query)
+        records = self._records(name)
+        return "trust", {
+            "query": query, "who": who, "name": name,
+            "authorities": await asyncio.to_thread(trust.authorities, self._space.ca),
+            "certificates": shown[:_SHOWN], "certificates_more": len(shown) > _SHOWN,
+            "domains": await asyncio.to_thread(self._domains),
+            "records": records[:_SHOWN], "records_more": len(records) > _SHOWN,
+            "entries": await asyncio.to_thread(trust.found, self._space.directory, who),
+            "named": carried(self._space.sheet["accounts"]), "reasons": list(REASONS),
+        }  # fmt: skip
+
+    async def certificates(self, request: Request) -> Response:
+        """See the table."""
+        found = await asyncio.to_thread(self._certificates, _query(request))
+        return JSONResponse({"certificates": [asdict(each) for each in found]})
+
+    async def revoke(self, request: Request) -> Response:
+        """See the table."""
+        reason = text_of(await read_object(request), "reason")
+        serial = request.path_params["serial"]
+        await asyncio.to_thread(trust.revoke, self._space.ca, serial, reason)
+        return JSONResponse({"serial": serial, "revoked": reason})
+
+    async def bundle(self, request: Request) -> Response:
+        """See the table."""
+        del request
+        return _file(self._space.sheet["ca"]["bundle"], "igc-sante-test.pem")
+
+    async def card(self, request: Request) -> Response:
+        """See the table."""
+        identity = request.path_params["identity"]
+        person = carried(self._space.sheet["accounts"]).get(identity)
+        if person is None or not person.card:
+            raise MissingError("aucune carte de cette personne", "no card of that person",
+                               where=identity[:60])  # fmt: skip
+        return _file(person.card, "carte.p12")
+
+    async def domains(self, request: Request) -> Response:
+        """See the table."""
+        del request
+        found = await asyncio.to_thread(self._domains)
+        return JSONResponse({"domains": [asdict(each) for each in found]})
+
+    async def toggle(self, request: Request) -> Response:
+        """See the table."""
+        await read_object(request)
+        domain = request.path_params["domain"].lower()
+
+        def change() -> bool:
+            here = trust.withdraw_or_restore(self._space.ledger, domain, datetime.now(UTC))
+            self._space.refresh_list()
+            return here
+
+        return JSONResponse({"domain": domain, "listed": await asyncio.to_thread(change)})
+
+    async def zone(self, request: Request) -> Response:
+        """See the table."""
+        rows = self._records(_query(request))
+        names = ("name", "type", "value")
+        return JSONResponse({"records": [dict(zip(names, row, strict=True)) for row in rows]})
+
+    async def directory(self, request: Request) -> Response:
+        """See the table."""
+        found = await asyncio.to_thread(trust.found, self._space.directory, _query(request))
+        return JSONResponse({"entries": found})
+
+    def _certificates(self, query: str) -> list[trust.Certificate]:
+        return trust.certificates(self._space.ca, query, datetime.now(UTC))
+
+    def _domains(self) -> list[trust.Listed]:
+        return trust.listed(self._space.ledger, datetime.now(UTC))
+
+    def _records(self, query: str) -> list[tuple[str, str, str]]:
+        wanted = query.lower()
+        rows = self._space.resolver.zone.records.rows()
+        return [row for row in rows if wanted in " ".join(row).lower()]
+
+
+def _query(request: Request, name: str = "query") -> str:
+    return request.query_params.get(name, "").strip()[:200]
+
+
+def _file(path: str, name: str) -> Response:
+    if not Path(path).is_file():
+        raise MissingError("fichier absent", "the file is not there", where=name)
+    return FileResponse(path, filename=name)

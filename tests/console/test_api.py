@@ -1,0 +1,248 @@
+"""The API of the console, of a space that runs."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+
+from sandbox.live.mailer import MailError, choose, open_imap
+from sandbox.live.space import LiveSpace
+from tests.console.conftest import account
+
+PATIENCE = 60.0
+
+
+def until(api: httpx.Client, path: str, name: str, wanted: Any = bool) -> list[dict[str, Any]]:
+    """Ask until there is something that fits."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = [each for each in api.get(path).json()[name] if wanted(each)]
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"nothing came: {path}")
+
+
+def log_in(space: LiveSpace, address: str, method: str) -> threading.Thread:
+    """Log in beside; a telephone has to be answered meanwhile."""
+
+    def work() -> None:
+        with contextlib.suppress(MailError):
+            open_imap(choose(space.sheet, address, "imap", method=method), lambda _: None).logout()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_a_wrong_password_is_explained(space: LiveSpace, api: httpx.Client) -> None:
+    who = account(space, "totp")
+    way = choose(space.sheet, who["address"], "imap", method="totp")
+    way.secrets["password"], kept = "faux", way.secrets["password"]
+    try:
+        with pytest.raises(MailError):
+            open_imap(way, lambda _: None)
+    finally:
+        way.secrets["password"] = kept
+    found = until(api, f"/connections?person={who['address']}&outcome=refused", "connections")[0]
+    told = api.get(f"/connections/{found['key']}").json()
+    refused = next(step["refused"] for step in told["steps"] if "refused" in step)
+    assert refused["reason"] == found["reason"]
+    assert all(refused["remedy"][language] for language in ("fr", "en"))
+    assert refused["clause"]
+
+
+def test_a_telephone_is_answered_and_the_connection_tells_it_whole(
+    space: LiveSpace, api: httpx.Client
+) -> None:
+    who = account(space, "ecps")
+    login = log_in(space, who["address"], "ecps")
+    identity = who["holders"][0]["identity"]
+    (ring,) = until(api, "/phones", "phones", lambda each: each["identity"] == identity)
+    assert len(ring["choices"]) == 3
+    assert ring["number"] in ring["choices"]
+    path = f"/phones/{ring['provider']}/{ring['ticket']}"
+    wrong = next(each for each in ring["choices"] if each != ring["number"])
+    answer = api.post(path, json={"decision": "approve", "number": wrong})
+    assert answer.json()["state"] == "pending"
+    answer = api.post(path, json={"decision": "approve", "number": ring["number"]})
+    assert answer.json()["state"] == "approved"
+    login.join(PATIENCE)
+    again = api.post(path, json={"decision": "approve", "number": ring["number"]})
+    assert again.status_code == 409
+    (found,) = until(
+        api, f"/connections?person={identity}&outcome=passed&method=ecps", "connections"
+    )
+    layers = [step["layer"] for step in api.get(f"/connections/{found['key']}").json()["steps"]]
+    assert {"tls", "ciba", "directory", "sasl"} <= set(layers)
+
+
+def test_a_message_of_the_operator_is_answered(space: LiveSpace, api: httpx.Client) -> None:
+    who = account(space, "ciba-operateur")
+    login = log_in(space, who["address"], "ciba-operateur")
+    identity = who["holders"][0]["identity"]
+    sms = until(api, "/sms", "sms", lambda each: each["identity"] == identity and each["open"])[0]
+    answer = api.post(f"/phones/{sms['operator']}/{sms['ticket']}", json={"decision": "refuse"})
+    assert answer.json()["state"] == "denied"
+    login.join(PATIENCE)
+    (found,) = until(
+        api, f"/connections?person={who['address']}&reason=ciba-refused", "connections"
+    )
+    assert found["method"] == "ciba-operateur"
+
+
+def test_a_person_has_the_codes_that_the_operator_takes(
+    space: LiveSpace, api: httpx.Client
+) -> None:
+    who = account(space, "totp")
+    told = api.get(f"/people/{who['holders'][0]['identity']}/codes").json()["codes"]
+    code = next(each for each in told if each["mailbox"] == who["address"])
+    assert code["uri"] == who["holders"][0]["methods"]["totp"]["otpauth"]
+    assert len(code["code"]) == 6
+
+
+def test_the_metrics_are_what_prometheus_reads(space: LiveSpace, api: httpx.Client) -> None:
+    text = api.get("/metrics").text
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            assert name.startswith("mssante_")
+            float(value)
+    assert 'mssante_connections{design="single-endpoint",endpoint="imap"}' in text
+
+
+def test_the_stream_tells_what_comes(space: LiveSpace, api: httpx.Client) -> None:
+    who = account(space, "cps")
+    with api.stream("GET", "/events") as stream:
+        lines = stream.iter_lines()
+        assert next(line for line in lines if line.startswith("event:")) == "event: hello"
+        log_in(space, who["address"], "cps").join(PATIENCE)
+        assert any(line == "event: journal" for line in lines)
+
+
+def test_what_cannot_be_is_said_in_both_languages(api: httpx.Client) -> None:
+    for path, status in (
+        ("/connections?outcome=maybe", 400),
+        ("/connections?limit=0", 400),
+        ("/connections?limit=1e9", 400),
+        (f"/connections?person={'a' * 300}", 400),
+        ("/connections/nothing", 404),
+        ("/people/nobody/codes", 404),
+        ("/nothing", 404),
+    ):
+        answer = api.get(path)
+        assert answer.status_code == status, path
+        assert set(answer.json()["error"]) == {"fr", "en"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"policy": "none"}, {"blocked": 1.5}, {"blocked": "a"}, {"servers": 0}, {"servers": 1.5}],
+)
+def test_a_choice_that_there_is_not_starts_nothing(
+    api: httpx.Client, asked: dict[str, Any]
+) -> None:
+    assert api.post("/comparison", json=asked).status_code == 400
+    assert api.get("/comparison").json()["word"] == "idle"
+
+
+@pytest.fixture
+def mended(api: httpx.Client) -> Iterator[None]:
+    """Leave nothing broken."""
+    yield
+    api.delete("/traffic")
+    api.put("/demo", json={"step": -1})
+    assert api.delete("/faults").json()["faults"] == []
+
+
+def test_a_fault_of_any_service_is_in_force_until_all_is_mended(
+    api: httpx.Client, mended: None
+) -> None:
+    rules: tuple[dict[str, Any], ...] = (
+        {"service": "mail", "fault": "quota", "mailbox": "a@op001.mssante.test"},
+        {"service": "pki", "fault": "ocsp-stale"},
+        {"service": "psc", "fault": "slow", "point": "token", "seconds": 2},
+        {"service": "psc", "fault": "down"},
+        {"service": "sms", "fault": "lost", "operator": "op001"},
+        {"service": "dns", "fault": "servfail"},
+    )
+    for rule in rules:
+        answer = api.post("/faults", json=rule)
+        assert answer.status_code == 200, answer.text
+        (found,) = (
+            each
+            for each in answer.json()["faults"]
+            if (each["service"], each["fault"]) == (rule["service"], rule["fault"])
+        )
+        assert rule.items() <= found.items()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"service": "post", "fault": "quota"},
+        {"service": "mail", "fault": "down"},
+        {"service": "pki", "fault": "ocsp-stale", "operator": "op001"},
+        {"service": "psc", "fault": "down", "seconds": 3},
+        {"service": "sms", "fault": "lost", "operator": "op999"},
+        {"service": "dns", "fault": "slow", "delay": "3"},
+        {"service": "mail", "fault": "reply", "nth": 1.5},
+    ],
+)
+def test_a_fault_that_cannot_be_changes_nothing(api: httpx.Client, rule: dict[str, Any]) -> None:
+    answer = api.post("/faults", json=rule)
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]) == {"fr", "en"}
+    assert api.get("/faults").json()["faults"] == []
+
+
+def test_pro_sante_connect_falls_and_is_mended(
+    space: LiveSpace, api: httpx.Client, mended: None
+) -> None:
+    assert api.post("/incidents/psc-down", json={}).status_code == 200
+    provider = space.providers()[""]
+    assert provider.outage() is not None
+    api.delete("/faults")
+    assert provider.outage() is None
+
+
+@settings(
+    max_examples=40, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(data=st.data())
+def test_whatever_is_asked_the_answer_is_one_that_is_described(
+    api: httpx.Client, mended: None, data: st.DataObject
+) -> None:
+    document = _document(str(api.base_url), api)
+    schema = schemathesis.openapi.from_dict(document)
+    operations = [each.ok() for each in schema.get_all_operations()]
+    operation = data.draw(st.sampled_from([each for each in operations if each.path != "/events"]))
+    case = data.draw(operation.as_strategy())
+    response = case.call(
+        base_url=str(api.base_url), headers={"Authorization": api.headers["Authorization"]}
+    )
+    case.validate_response(
+        response,
+        checks=[not_a_server_error, status_code_conformance, response_schema_conformance],
+    )
+
+
+_DOCUMENTS: dict[str, Any] = {}
+
+
+def _document(base: str, api: httpx.Client) -> Any:
+    if base not in _DOCUMENTS:
+        _DOCUMENTS[base] = api.get("/openapi.json").json()
+    return _DOCUMENTS[base]

@@ -1,0 +1,330 @@
+"""The console in a real browser: each page, both languages, both themes, each action.
+
+No page may write an error to the console of the browser, break the policy of contents, or have what
+axe-core finds fault with.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from sandbox.console.console import SpaceConsole
+from sandbox.live.space import LiveSpace
+from tests.console.conftest import AXE, CHROMIUM, account
+from tests.console.test_api import PATIENCE, log_in, until
+
+sync_api = pytest.importorskip("playwright.sync_api")
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's Chromium (.ci/peers-console)"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+PAGES = (
+    "/",
+    "/designs",
+    "/phones",
+    "/mail",
+    "/mail/compose",
+    "/why",
+    "/trust?who=martin",
+    "/faults",
+    "/api-page",
+)
+SHOTS = os.environ.get("CONSOLE_SHOTS", "")  # a folder: a picture of every page is kept there
+SECONDS = 20_000.0  # that the browser waits for what it is told to see, ms
+
+
+@pytest.fixture(scope="module")
+def context(space: LiveSpace) -> Iterator[Any]:
+    """One browser that has opened the console's address."""
+    with sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+        )
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(SECONDS)
+        first = context.new_page()
+        first.goto(space.sheet["console"])
+        first.close()
+        yield context
+        browser.close()
+
+
+@pytest.fixture
+def page(context: Any, space: LiveSpace) -> Iterator[Any]:
+    """A page whose complaints fail the test."""
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda told: complaints.append(_said(told)) if told.type == "error" else 0)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("request", lambda asked: complaints.append(asked.url) if _foreign(asked) else 0)
+    yield opened
+    opened.close()
+    assert complaints == []
+
+
+def _said(told: Any) -> str:
+    return f"{told.text} {told.location.get('url', '')}"
+
+
+def _foreign(asked: Any) -> bool:
+    return not re.match(r"http://127\.|data:", asked.url)
+
+
+def base(space: LiveSpace) -> str:
+    return str(space.sheet["console"]).partition("/?")[0]
+
+
+def other(space: LiveSpace) -> str:
+    return str(space.sheet["operators"][1]["name"])
+
+
+def judged(page: Any) -> list[str]:
+    """Return what axe-core finds fault with, WCAG 2.2 AA and best practices."""
+    # The policy of the page allows no script but its own: the driver's own world is none of its.
+    page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {node['html'][:120]}" for each in found["violations"]
+        for node in each["nodes"]
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def seen(space: LiveSpace, api: Any) -> str:
+    """Return the key of a connection that was refused, for the pages to show."""
+    who = account(space, "ciba-operateur")
+    login = log_in(space, who["address"], "ciba-operateur")
+    sms = until(api, "/sms", "sms", lambda each: each["open"])[0]
+    api.post(f"/phones/{sms['operator']}/{sms['ticket']}", json={"decision": "refuse"})
+    login.join(PATIENCE)
+    found = until(api, f"/connections?person={who['address']}&outcome=refused", "connections")
+    return str(found[0]["key"])
+
+
+HOSTILE = (
+    '<p id="seen">Bonjour</p><script>top.location="/stolen"</script><img src=x onerror="alert(1)">'
+    '<img src="http://192.0.2.1/beacon.png"><meta http-equiv="refresh" content="0;url=//192.0.2.1">'
+    '<link rel="preconnect" href="http://192.0.2.1"><a href="javascript:alert(1)">ici</a>'
+    '<form action="http://192.0.2.1"><input name=a></form><iframe src="http://192.0.2.1"></iframe>'
+    '<style>@import url("http://192.0.2.1/a.css"); p {background: url("http://192.0.2.1/b")}</style>'
+    '<svg onload="alert(1)"><animate onbegin="alert(1)"></svg><base href="http://192.0.2.1/">'
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(space: LiveSpace, api: Any) -> str:
+    """Return the mailbox whose first message is what a stranger might write."""
+    to = account(space, "totp")["address"]
+    answer = api.post(
+        "/messages",
+        json={"address": account(space, "cps", other(space))["address"], "to": to,
+              "subject": "<b>Compte rendu</b> \u202etxt.exe", "text": "Bonjour.", "html": HOSTILE},
+    ).json()  # fmt: skip
+    assert answer["ok"], answer
+    until(api, f"/mailboxes/{to}/messages", "messages")
+    return str(to)
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="needs axe-core (.ci/peers-console)")
+@pytest.mark.parametrize(("theme", "language"), [("light", "fr"), ("dark", "en")])
+def test_every_page_is_for_everybody(
+    page: Any, space: LiveSpace, seen: str, hostile: str, theme: str, language: str
+) -> None:
+    person = account(space, "totp")["holders"][0]["identity"]
+    box = f"/mail/{account(space, 'totp')['address']}"
+    shown = (*PAGES, f"/why/{seen}", f"/phones/{person}", box, f"{box}/1")
+    for path in shown:
+        page.goto(f"{base(space)}{path}{'&' if '?' in path else '?'}theme={theme}&lang={language}")
+        assert page.locator("html").get_attribute("lang") == language
+        assert judged(page) == [], path
+        if SHOTS:
+            name = path.partition("?")[0].strip("/").replace("/", "-") or "space"
+            page.screenshot(path=f"{SHOTS}/{name}-{language}-{theme}.png", full_page=True)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 1280, (path, width)
+
+
+def test_the_language_and_the_theme_are_kept(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/why?lang=fr&theme=light")
+    page.get_by_role("link", name="English").click()
+    page.goto(f"{base(space)}/phones")
+    sync_api.expect(page.get_by_role("heading", level=1)).to_have_text("Phones and cards")
+    page.get_by_role("link", name="Français").click()
+    sync_api.expect(page.get_by_role("heading", level=1)).to_have_text("Téléphones et cartes")
+
+
+def test_a_person_answers_the_telephone_that_rings(page: Any, space: LiveSpace, api: Any) -> None:
+    page.goto(f"{base(space)}/phones?lang=fr&theme=light")
+    who = account(space, "ecps", other(space))
+    login = log_in(space, who["address"], "ecps")
+    name = who["holders"][0]["name"]
+    (ring,) = until(api, "/phones", "phones", lambda each: each["name"].lower() == name.lower())
+    page.get_by_role("button", name=f"Approuver avec {ring['number']}").click()
+    sync_api.expect(page.locator("#rings .empty")).to_be_visible()
+    login.join(PATIENCE)
+
+
+def test_a_refusal_is_read_filtered_and_linked(page: Any, space: LiveSpace, seen: str) -> None:
+    page.goto(f"{base(space)}/why?lang=fr&theme=light")
+    page.get_by_label("Issue").select_option("refused")
+    page.get_by_label("Méthode").select_option("ciba-operateur")
+    page.locator(f'#list a[href="/why/{seen}"]').click()
+    refusal = page.locator(".step.refused", has_text="ciba-refused")
+    sync_api.expect(refusal).to_contain_text("ciba-refused")
+    sync_api.expect(refusal).to_contain_text("Remède")
+    assert page.url == f"{base(space)}/why/{seen}"
+
+
+def test_a_connection_comes_to_the_screen_by_itself(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/why?lang=fr&theme=light&method=certificat")
+    thread = log_in(space, account(space, "certificat")["address"], "certificat")
+    sync_api.expect(page.locator("#list .tag.good").first).to_be_visible()
+    thread.join(PATIENCE)
+
+
+def test_the_map_counts_what_is_open(page: Any, space: LiveSpace) -> None:
+    from sandbox.live.mailer import choose, open_imap
+
+    page.goto(f"{base(space)}/?lang=fr&theme=light")
+    imap = open_imap(choose(space.sheet, account(space, "cps")["address"], "imap"), lambda _: None)
+    try:
+        open_here = page.locator('[data-tile="connections"]')
+        sync_api.expect(open_here).not_to_have_text(re.compile("^[0–]$"))
+        sync_api.expect(page.locator('[data-cell="single-endpoint/imap"]')).to_have_class(
+            re.compile("busy")
+        )
+        sync_api.expect(page.locator("[data-chart=connections] canvas")).to_be_visible()
+    finally:
+        imap.logout()
+
+
+def test_the_keyboard_reaches_the_content_first(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/why?lang=fr&theme=light")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_hostile_mail_runs_nothing_and_asks_nobody(
+    page: Any, space: LiveSpace, hostile: str
+) -> None:
+    """The page fixture fails on any request elsewhere and on any error of a script."""
+    page.on("dialog", lambda dialog: dialog.dismiss() or pytest.fail(dialog.message))
+    page.goto(f"{base(space)}/mail/{hostile}/1?lang=fr&theme=light")
+    frame = page.frame_locator("iframe.html")
+    sync_api.expect(frame.locator("#seen, p").first).to_have_text("Bonjour")
+    assert (
+        frame.locator("script, form, iframe, link, meta[http-equiv], base, svg, [href]").count()
+        == 0
+    )
+    sync_api.expect(page.get_by_role("heading", level=1)).to_have_text(
+        "<b>Compte rendu</b> \ufffdtxt.exe"
+    )
+    assert "/stolen" not in page.url
+
+
+def test_a_message_is_sent_found_and_followed(page: Any, space: LiveSpace) -> None:
+    sender, to = account(space, "cps")["address"], account(space, "totp", other(space))["address"]
+    page.goto(f"{base(space)}/mail/compose?lang=fr&theme=light&address={sender}")
+    page.get_by_label("À", exact=True).fill(to)
+    page.get_by_label("Objet").fill("Résultats du 27")
+    page.get_by_role("button", name="Envoyer").click()
+    sync_api.expect(page.locator("#attempt")).to_contain_text("Accepté")
+    page.goto(f"{base(space)}/mail/{to}?search=r%C3%A9sultats")
+    page.get_by_role("link", name="Résultats du 27").first.click()
+    sync_api.expect(page.locator(".trace li")).to_have_count(2)
+    page.locator(".trace a").first.click()
+    sync_api.expect(page.locator(".step.relay").last).to_contain_text("Remis à l'autre opérateur")
+
+
+def test_a_mistake_is_sent_to_its_story(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/mail/compose?lang=fr&theme=light")
+    page.locator("select[name=address]").select_option(account(space, "totp")["address"])
+    page.get_by_label("Méthode").select_option("totp")
+    page.get_by_label("Se tromper").check()
+    page.get_by_role("button", name="Se connecter seulement").click()
+    page.locator("#attempt a").click()
+    sync_api.expect(page.locator(".step.refused").first).to_contain_text("wrong-password")
+
+
+def test_an_incident_is_staged_and_all_is_mended_in_one_click(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/faults?lang=fr&theme=light")
+    page.get_by_role("button", name="Jouer Lundi 9 h : Pro Santé Connect tombe").click()
+    sync_api.expect(page.locator("#force li")).to_contain_text("down")
+    form = page.locator("form", has=page.locator('input[value="mail"]'))
+    form.get_by_label("Défaut").select_option("reply")
+    form.get_by_label("nth").fill("3")
+    form.get_by_role("button", name="Casser").click()
+    sync_api.expect(page.locator("#force li")).to_have_count(2)
+    page.get_by_role("button", name="Tout réparer").click()
+    sync_api.expect(page.locator("#force .empty, #force.empty, #force p.empty")).to_be_visible()
+
+
+def test_a_card_is_revoked_and_refused(page: Any, space: LiveSpace, api: Any) -> None:
+    who = next(each for each in space.sheet["accounts"] if each["type"] == "APP")
+    name = who["holders"][0]["identity"]
+    page.goto(f"{base(space)}/trust?lang=fr&theme=light&certificate={name}")
+    page.get_by_role("button", name="Révoquer").first.click()
+    sync_api.expect(page.locator("#certificates .tag.bad")).to_have_count(1)
+    told = api.post("/logins", json={"address": who["address"], "method": "certificat"}).json()
+    assert not told["ok"]
+    story = api.get(f"/connections/{told['connection']}").json()
+    reasons = [step["refused"]["reason"] for step in story["steps"] if "refused" in step]
+    assert reasons == ["certificate-revoked"]
+    page.get_by_role("button", name="Lever").first.click()
+    sync_api.expect(page.locator("#certificates .tag.bad")).to_have_count(0)
+    assert api.post("/logins", json={"address": who["address"]}).json()["ok"]
+
+
+def test_a_domain_is_withdrawn_and_put_back(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/trust?lang=fr&theme=light")
+    domain = f"{other(space)}.mssante.test"
+    page.get_by_role("button", name=f"Retirer {domain}").click()
+    sync_api.expect(page.locator("#domains .tag.bad")).to_have_count(1)
+    page.get_by_role("button", name=f"Remettre {domain}").click()
+    sync_api.expect(page.locator("#domains .tag.bad")).to_have_count(0)
+
+
+def test_a_little_traffic_moves_every_design(page: Any, space: LiveSpace) -> None:
+    page.goto(f"{base(space)}/designs?lang=fr&theme=light")
+    page.get_by_label("Gestes par seconde").fill("10")
+    page.get_by_role("button", name="Lancer").click()
+    for design in page.locator("article.design").all():
+        logins = design.locator(".figures").first.locator("dd").nth(1)
+        sync_api.expect(logins).not_to_have_text("0")
+    page.get_by_role("button", name="Arrêter le trafic").click()
+    sync_api.expect(page.locator("#toast")).to_contain_text("Fait")
+
+
+def test_the_demonstration_plays_its_ten_steps_by_itself(
+    page: Any, space: LiveSpace, api: Any
+) -> None:
+    """The page follows from step to step; each act does what its step says."""
+    player = cast("SpaceConsole", space.console).player
+    page.goto(f"{base(space)}/?lang=fr&theme=light")
+    player.play(pace=1.0)
+    sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "9", timeout=120_000)
+    player.wait()
+    assert player.outcomes == {
+        0: True, 1: True, 2: True, 3: True, 4: True, 5: True, 6: False, 7: True,
+    }  # fmt: skip
+    assert base(space) + "/api-page" == page.url
+    end = time.monotonic() + 5 * PATIENCE  # the sixth step's comparison goes on in the background
+    while (state := api.get("/comparison").json())["word"] == "running":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert state["word"] == "done", state["error"]
+    assert state["asked"]["blocked"] == 0.3
+    for figures in state["designs"].values():
+        assert 0 <= figures["cannot_connect"] <= 1
+        assert figures["user_wait"]["mean"] > 0
+    page.get_by_role("button", name="Avant").click()
+    sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "8")
+    page.get_by_role("button", name="Quitter").click()
+    sync_api.expect(page.locator("#demo")).to_be_hidden()

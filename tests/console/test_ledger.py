@@ -1,0 +1,67 @@
+"""The index of connections, without files, sockets or clocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.console.ledger import Ledger, Outcome, Query
+
+
+def entry(session: str, event: str = "login", at: float = 1.0, **members: Any) -> dict[str, Any]:
+    usual = {"protocol": "imap", "design": "single-endpoint", "client": "127.0.0.1"}
+    return {"at": at, "event": event, "session": session, **usual, **members}
+
+
+def filled() -> Ledger:
+    ledger = Ledger()
+    ledger.add("op001", entry("a", name="Anne Dupont", mailbox="anne@op001.test"), 0)
+    ledger.add("op001", entry("b", "refused", reason="code-wrong", user="paul@op001.test"), 100)
+    ledger.add("op002", entry("c", "ciba-request", method="ecps", ticket="t1"), 0)
+    return ledger
+
+
+def test_the_newest_connections_come_first() -> None:
+    assert [each.key for each in filled().find(Query(), 10)] == ["op002-c", "op001-b", "op001-a"]
+
+
+def test_a_person_is_found_by_a_part_of_the_name_in_any_case() -> None:
+    assert [each.key for each in filled().find(Query(person="dupONT"), 10)] == ["op001-a"]
+
+
+def test_a_filter_keeps_what_fits_it() -> None:
+    ledger = filled()
+    for query, keys in (
+        (Query(outcome=Outcome.REFUSED), ["op001-b"]),
+        (Query(outcome=Outcome.PENDING), ["op002-c"]),
+        (Query(operator="op001"), ["op001-b", "op001-a"]),
+        (Query(method="ecps"), ["op002-c"]),
+        (Query(reason="code-wrong"), ["op001-b"]),
+        (Query(client="127.0.0.2"), []),
+        (Query(before="op001-b"), ["op001-a"]),
+    ):
+        assert [each.key for each in ledger.find(query, 10)] == keys, query
+
+
+def test_a_telephone_that_was_answered_waits_no_more() -> None:
+    ledger = filled()
+    ledger.add("op002", entry("c", "login", method="ecps"), 50)
+    assert ledger.find(Query(method="ecps"), 1)[0].outcome == Outcome.PASSED
+
+
+def test_the_oldest_connections_leave_when_there_are_too_many() -> None:
+    ledger = Ledger(most=10)
+    for number in range(25):
+        ledger.add("op001", entry(f"{number:02d}"), number)
+    assert len(ledger) == 10
+    assert ledger.get("op001-14") is None
+    assert ledger.get("op001-15") is not None
+
+
+def test_a_message_is_found_on_the_other_side_of_a_relay() -> None:
+    ledger = Ledger()
+    there = {"protocol": "relay", "queue_id": "Q2", "reverse_path": "a@op001.test"}
+    ledger.add("op002", entry("r", "accepted", at=5.0, recipients=["B@op002.test"], **there), 0)
+    found = ledger.arrival("b@op002.test", "a@op001.test", 4.0, 6.0)
+    assert found is not None
+    assert found.key == "op002-r"
+    assert ledger.arrival("b@op002.test", "a@op001.test", 5.5, 6.0) is None
