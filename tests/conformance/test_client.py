@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,6 +68,13 @@ def test_no_report_holds_a_secret(space: LiveSpace, tmp_path: Path) -> None:
     assert not [each for each in record.secrets if any(each in text for text in texts)]
     asked = {each.id for each in report.findings} | {each[0] for each in report.not_checked}
     assert asked == {row.id for row in client_requirements()}
+
+
+def test_the_page_has_every_step_in_its_order() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([a-z, ]+) \| (.+?) \|", page, re.M)
+    wanted = [(each.id, ", ".join(each.actions), each.text.english) for each in STEPS]
+    assert [each for each in rows if each[0] in {step.id for step in STEPS}] == wanted
 
 
 @pytest.mark.parametrize("profile", Profile)

@@ -263,12 +263,13 @@ def test_in_psc_a_client_with_a_certificate_authenticates_at_the_main_address(ps
 
 def test_fapi_serves_an_rsa_certificate_and_only_its_suites():
     with running("core", fapi=True) as server:
-        context = trusting(server)
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-        with handshake(server, context) as tls:
-            assert tls.cipher()[0].startswith("ECDHE-RSA-AES")
-            key = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True)).public_key()
-            assert isinstance(key, rsa.RSAPublicKey)
-        context.set_ciphers("ECDHE+CHACHA20")
-        with pytest.raises(ssl.SSLError):
-            handshake(server, context)
+        for port in (server.port, server.mtls_port):
+            context = trusting(server)
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            with handshake(server, context, port) as tls:
+                assert tls.cipher()[0].startswith("ECDHE-RSA-AES")
+                key = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True)).public_key()
+                assert isinstance(key, rsa.RSAPublicKey)
+            context.set_ciphers("ECDHE+CHACHA20")
+            with pytest.raises(ssl.SSLError):
+                handshake(server, context, port)
