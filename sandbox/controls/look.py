@@ -44,6 +44,7 @@ from sandbox.indicators.counting import Indicators
 from sandbox.indicators.files import deposited, read_file
 from sandbox.indicators.month import Month
 from sandbox.live.sheet import read_sheet
+from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.operators.auth.revocation import Revocation, RevocationPolicy
 from sandbox.operators.store import last_uses
 from sandbox.serve import client_context
@@ -129,9 +130,13 @@ class _Look:
         status: Callable[[x509.Certificate], RevocationStatus],
     ) -> View:  # fmt: skip
         listed = self._list(authorities, status)
+        # Mon espace santé has no interface of editors, and citizens are not in the directory.
+        exempt = f"{PATIENT_LABEL}.{self.sheet['suffix']}"
         names: dict[str, list[str]] = {}
         since: dict[str, float] = {}
         for entry in listed.entries:
+            if entry.domain == exempt:
+                continue
             names.setdefault(entry.domain, []).append(_named(entry.certificate))
             if entry.updated is not None:
                 at = entry.updated.timestamp()

@@ -28,6 +28,7 @@ from sandbox.observations.schema import Cause
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
+from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
 from sandbox.twin.checking import Checked, check_mailboxes
 from sandbox.twin.drive import Driven, Watch, drive
@@ -314,6 +315,8 @@ def replay_one(
             "replication": 0, "scale": wanted.scale, "wall_seconds": round(seconds, 3),
             "peak_rss_bytes": 0, "accesses": len(plan.accounts),
             "mailboxes": int(schedule.space.mailboxes.sum()),
+            # These minutes are the day of the people in them; applications have certificates.
+            "person_days": sum(each.method is not Method.CERTIFICATE for each in plan.accounts),
         },
     )  # fmt: skip
     if out is not None:
