@@ -12,7 +12,7 @@ import json
 import smtplib
 import ssl
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +76,7 @@ INTERFACES: Mapping[str, tuple[str, ...]] = {
 
 
 def look(
-    folder: Path, now: float, *, interfaces: str = "channel",
+    folder: Path, now: float, *, interfaces: str = "channel", subjects: Collection[str] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> View:  # fmt: skip
     """See a running space.
@@ -85,6 +85,7 @@ def look(
         folder: of the space.
         now: instant by which delays are judged; what is seen is seen now.
         interfaces: a key of `INTERFACES`.
+        subjects: operators whose interfaces are tried; all when empty.
         tell: told what takes long.
 
     Raises:
@@ -92,7 +93,7 @@ def look(
     """
     sheet = read_sheet(folder)
     with Directory(sheet["directory"]["database"]) as directory:
-        return _Look(sheet, directory, now, interfaces, tell).view()
+        return _Look(sheet, directory, now, interfaces, subjects, tell).view()
 
 
 def certificate_name(folder: Path, operator: str) -> str:
@@ -107,6 +108,7 @@ class _Look:
     directory: Directory
     now: float
     interfaces: str
+    subjects: Collection[str]
     tell: Callable[[str], None]
 
     def view(self) -> View:
@@ -217,6 +219,8 @@ class _Look:
 
     def _interfaces(self, operator: str) -> tuple[tuple[Failure, ...], tuple[Failure, ...]]:
         begins = INTERFACES[self.interfaces]
+        if self.subjects and operator not in self.subjects:
+            return (), ()
         only = [
             each.id for each in requirements()
             if each.binds != "software" and not each.unchecked and each.id.startswith(begins)

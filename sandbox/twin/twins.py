@@ -25,13 +25,12 @@ from sandbox.simulation.model import Kind, StationStat
 from sandbox.simulation.state import TRACE_FIELDS
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.capacity import capacity_of
-from sandbox.space.loader import load_scenario
 from sandbox.space.population import ROBOT
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.drive import Watch
 from sandbox.twin.observed import machine_seconds
-from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one
+from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one, scenario_of
 from sandbox.twin.schedule import ALL_METHODS, Schedule, Window, schedule_of
 from sandbox.twin.structure import calibrated_model, calibrated_scenario
 from sandbox.twin.subset import largest_operators
@@ -340,10 +339,11 @@ class _Pair:
         return replace(window, speed=window.seconds * load * servers / self.busy(window))
 
     def busy(self, window: Window) -> float:
-        """Return the seconds that servers work for the sessions of some minutes."""
+        """Return the seconds that servers, and who shares their cores, work for some minutes."""
         key = window.seconds
         if key not in self._busy:
-            self._busy[key] = self._predicted(self.schedule(replace(window, speed=1.0))).servers
+            run = self._predicted(self.schedule(replace(window, speed=1.0)))
+            self._busy[key] = run.servers + (run.clients if self.calibration.shared else 0.0)
         return self._busy[key]
 
     def _predicted(self, schedule: Schedule) -> Run:
@@ -403,8 +403,9 @@ class Pairing:
         ]
         return (*found, *(
             Figure(self.design, f"peak_connections {name}", float(said.connections[name]),
-                   float(seen.connections.get(name, 0)))
+                   float(seen.connections[name]))
             for name in said.connections
+            if name in seen.connections
         ))  # fmt: skip
 
 
@@ -427,7 +428,7 @@ def run_twin(
         UserError: something that cannot be.
     """
     scenario = calibrated_scenario(
-        largest_operators(load_scenario(wanted.scenario), wanted.operators), calibration
+        largest_operators(scenario_of(wanted), wanted.operators), calibration
     )
     weighed = candidates(scenario, wanted.designs, wanted.login_policy)
     pairs = [
