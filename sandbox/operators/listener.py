@@ -17,8 +17,9 @@ from sandbox.space.places import Place
 
 __all__ = ["MAIL_LIMITS", "Arrival", "Listener", "MailDoor", "endpoint_context"]
 
-# The protocols time their clients themselves.
-MAIL_LIMITS = DoorLimits(connections=10_000)
+# The protocols time their clients themselves. A card asks its holder for the PIN within the
+# handshake, which nginx, before many mail servers, gives 60 s (`ssl_handshake_timeout`).
+MAIL_LIMITS = DoorLimits(connections=10_000, handshake_seconds=60.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,7 +157,7 @@ NO_TLS = (b"a CAPABILITY\r\n", b"GET / HTTP/1.1\r\n\r\n", GARBAGE * 100)
 
 
 def test_what_is_no_tls_gets_an_alert_at_most(mss_space: LiveSpace) -> None:
-    """All at once: some are heard out until the handshake's time is over."""
+    """All at once: some look like the start of a long record, until they end."""
     with contextlib.ExitStack() as crowd:
         connections = [
             crowd.enter_context(reach(endpoint(mss_space.sheet, "single-endpoint", name)))
@@ -166,6 +166,8 @@ def test_what_is_no_tls_gets_an_alert_at_most(mss_space: LiveSpace) -> None:
         ]
         for connection, words in zip(connections, NO_TLS * 2, strict=True):
             pour(connection, words, 1)
+            with contextlib.suppress(OSError):  # cut already
+                connection.shutdown(socket.SHUT_WR)
         for connection in connections:
             assert re.fullmatch(rb"(?s:\x15\x03.{5})?", until(connection, rb"(?!)"))
 
