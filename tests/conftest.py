@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
@@ -18,6 +20,12 @@ mpl.use("Agg")
 # Examples are the same at each run, so that a run can be repeated; --hypothesis-seed draws others.
 settings.register_profile("sandbox", deadline=None, derandomize=True)
 settings.load_profile("sandbox")
+
+COMPILING = "MSS_TESTS_COMPILING"  # names the file that is locked while the kernel is compiled
+KERNEL = (
+    "tests/analysis/", "tests/decision/", "tests/simulation/", "tests/test_cli.py",
+    "tests/test_notebooks.py", "tests/twin/", "tests/workers/",
+)  # fmt: skip
 
 # Files that take a minute or so begin first, so that no process is left alone with one at the end;
 # at their head are some that need no kernel, which is being compiled then.
@@ -48,8 +56,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the engine's kernel once, beside the first tests, instead of in each process."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
-        compiling = subprocess.Popen([sys.executable, "-m", "tests.compiled"], cwd=ROOT)
-        config.add_cleanup(lambda: compiling.wait() and None)
+        lock, os.environ[COMPILING] = tempfile.mkstemp(prefix="kernel-")
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the process that has it ends
+        compiling = subprocess.Popen(
+            [sys.executable, "-m", "tests.compiled"], cwd=ROOT, pass_fds=[lock]
+        )
+        os.close(lock)
+        config.add_cleanup(lambda: _end(compiling))
+
+
+def _end(compiling: subprocess.Popen[bytes]) -> None:
+    compiling.wait()
+    Path(os.environ.pop(COMPILING)).unlink()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let what needs the kernel wait until it is there."""
+    if item.nodeid.startswith(KERNEL) and COMPILING in os.environ:
+        with Path(os.environ[COMPILING]).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 def pytest_xdist_auto_num_workers() -> int:

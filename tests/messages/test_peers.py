@@ -20,6 +20,7 @@ from tests.messages.made import AT, DOCUMENT, files_of, good
 CONTENT = Path(os.environ.get("MSS_CI_SIS", "/nonexistent"))
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 VERAPDF = Path(os.environ.get("MSS_VERAPDF", CACHE / "mssante-sandbox/verapdf"))
+SAXON = Path(os.environ.get("MSS_PEERS", CACHE / "mssante-sandbox/peers")) / "saxon"
 HERE = Path(__file__).parent
 # Newborns of the examples, under the OID of real NIRs: invented, and their key says so.
 INVENTED = {
@@ -52,8 +53,11 @@ def test_a_made_document_is_valid_by_the_published_schema() -> None:
 
 
 @examples
-def test_a_made_document_keeps_the_rules_of_ans_s_own_schematron(tmp_path: Path) -> None:
+def test_a_made_document_keeps_the_rules_of_ans_s_own_schematron(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`structuration minimale`, by ISO Schematron for XSLT 2 on Saxon."""
+    monkeypatch.syspath_prepend(str(SAXON))
     saxon = pytest.importorskip("saxonche", reason="saxonche is not installed")
     folder = tmp_path / "min"
     shutil.copytree(CONTENT / "schematrons/profils/structurationMinimale", folder)
