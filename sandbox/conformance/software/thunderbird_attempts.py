@@ -9,10 +9,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.live.clients import thunderbird as tb
-from tests.live.clients.attempts import BOTH, Attempt, Client, Command, Outcome, said_by
-from tests.live.clients.marionette import PATIENCE
-from tests.live.clients.programs import free_port
+from sandbox.conformance.software import thunderbird as tb
+from sandbox.conformance.software.attempts import (
+    BOTH,
+    Attempt,
+    Client,
+    Command,
+    Outcome,
+    said_by,
+)
+from sandbox.conformance.software.marionette import PATIENCE
+from sandbox.conformance.software.names import free_port
 
 __all__ = ["THUNDERBIRD"]
 
@@ -50,7 +57,7 @@ class _Thunderbird(Client):
 
 def _mailbox(attempt: Attempt) -> tb.Mailbox:
     at = (attempt.host, attempt.port)
-    card = (attempt.pkcs12, attempt.pin) if attempt.pkcs12 else None
+    card = (attempt.login.pkcs12, attempt.login.pin) if attempt.login.pkcs12 else None
     return tb.Mailbox(
         attempt.login.user, at, at, password=attempt.login.password, card=card, keeps_sent=False
     )
