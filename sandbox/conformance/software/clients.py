@@ -179,8 +179,8 @@ def _driver(*words: str, **more: str) -> Callable[[Attempt], Command]:
     def command(a: Attempt) -> Command:
         env = {
             "PROTOCOL": a.protocol, "HOST": a.host, "ADDRESS": a.address, "PORT": str(a.port),
-            "TLS": a.tls, "MECHANISM": a.mechanism, "ME": a.login.user, "SECRET": a.secret, "CA": a.bundle,
-            "CERT": a.login.certificate, "KEY": a.login.key,
+            "TLS": a.tls, "MECHANISM": a.mechanism, "ME": a.login.user, "SECRET": a.secret,
+            "CA": a.bundle, "CERT": a.login.certificate, "KEY": a.login.key,
             "P12": a.login.pkcs12, "PIN": a.login.pin,
             "FROM": a.login.address, "TO": a.recipient, "SUBJECT": "essai", "MESSAGE": a.message,
             "TIMES": str(a.times), "SSL_CERT_FILE": a.bundle, **more,
