@@ -33,6 +33,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "receive",
         "Lire et accuser réception. / Read and send receipts.",
     ),
+    "citizen": (
+        "sandbox.live.cli_citizen",
+        "citizen",
+        "Usagers de Mon espace santé. / Citizens' mailboxes.",
+    ),
     "trace": ("sandbox.live.cli_trace", "trace", "Suivre un message. / Follow a message."),
     "message": (
         "sandbox.messages.cli_message",

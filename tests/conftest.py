@@ -31,6 +31,8 @@ LONG = (
     "tests/live/test_strangers.py",
     "tests/live/clients/test_thunderbird.py",
     "tests/twin/test_replay.py",
+    "tests/twin/test_ends.py",
+    "tests/twin/test_foreign.py",
     "tests/test_quality.py",
     "tests/analysis/test_comparison.py",
     "tests/live/test_job.py",

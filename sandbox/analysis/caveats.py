@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fnmatch import fnmatch
 
+from sandbox.analysis.decision_words import factor_name
+from sandbox.analysis.grid import Link, input_anchor
 from sandbox.analysis.standing import VIEWS, Summary, capital, quoted
 from sandbox.analysis.wording import (
     Text,
@@ -16,18 +18,27 @@ from sandbox.analysis.wording import (
     say,
 )
 
-__all__ = ["UNCERTAIN", "basis_text", "cost_text", "provisional", "ranking_text"]
+__all__ = [
+    "UNCERTAIN", "basis_text", "cost_text", "provisional", "ranking_text", "rests_on",
+]  # fmt: skip
 
+# What the engine reads: whatever is not money, what fails, a plan or a level of service.
+OF_THE_ENGINE = (
+    "populations.*", "products.*", "software.*", "methods.*", "policies.*", "login_policy",
+    "network.*", "processor.*", "resources.*", "backends.*", "traffic.*", "mailboxes.*", "relay.*",
+    "operators.*",
+)  # fmt: skip
 # What each result rests on: inputs by key, to say how much of it nobody measured or published.
 RESTS_ON: dict[str, tuple[str, ...]] = {
     "access": ("products.*", "populations.*.method_*", "populations.*.software_*"),
     "port_blocked": ("populations.*.port_blocked",),
-    "failure_share": ("methods.*", "policies.*", "resources.*"),
-    "user_wait": ("methods.*", "policies.*"),
-    "machine_latency": ("network.*", "processor.*", "resources.*", "backends.*",
-                        "populations.*.rtt"),
+    "failure_share": OF_THE_ENGINE,
+    "person_wait": OF_THE_ENGINE,
+    "machine_latency": OF_THE_ENGINE,
     "limits": ("resources.*", "service.*", "processor.*", "backends.psc.*"),
     "costs": ("costs.*",),
+    "incidents": ("incidents.*", "resources.*", "populations.*"),
+    "migration": ("migration.*", "costs.*", "products.*"),
 }  # fmt: skip
 UNCERTAIN = ("placeholder", "expert guess")
 
@@ -83,6 +94,31 @@ def provisional(summary: Summary, result: str) -> int:
     )
 
 
+def rests_on(summary: Summary, result: str, criterion: str = "") -> list[Link]:
+    """Return what a result (a key of RESTS_ON) rests on, as links to the table of assumptions.
+
+    First what moves the gap between the first two designs on a criterion, where a decision was
+    taken; then every group of inputs, with how many of them nobody measured or published.
+    """
+    found, decision = [], summary["decision"]
+    if decision is not None and criterion:
+        members = {row["key"]: row["inputs"][0]["key"] for row in decision["inputs"]}
+        for row in decision["drives"][criterion]:
+            key = row["key"]
+            found.append(Link(factor_name(key), input_anchor(members[key])))
+    groups: dict[str, list[bool]] = {}
+    for row in summary["assumptions"]:
+        if any(fnmatch(row["key"], pattern) for pattern in RESTS_ON[result]):
+            group = groups.setdefault(row["key"].split(".")[0], [])
+            group.append(row["knowledge"] in UNCERTAIN)
+    for name, weak in groups.items():
+        text = say("{g} ({k} sur {n} sans mesure)", "{g} ({k} of {n} unmeasured)",
+                   g=f"{name}.*" if len(weak) > 1 else name, k=count(sum(weak)),
+                   n=count(len(weak)))  # fmt: skip
+        found.append(Link(text, input_anchor(f"{name}.*")))
+    return found
+
+
 def basis_text(summary: Summary) -> Text:
     """Say which results rest on inputs that nobody measured or published."""
     rows = summary["assumptions"]
@@ -92,7 +128,7 @@ def basis_text(summary: Summary) -> Text:
     access = RESTS_ON["access"] + (RESTS_ON["port_blocked"] if ports else ())
     results = [
         (Text("qui peut se connecter", "who can connect"), access),
-        (Text("les attentes", "waits"), RESTS_ON["user_wait"]),
+        (Text("les attentes", "waits"), RESTS_ON["person_wait"]),
         (Text("la marge de charge", "headroom"), RESTS_ON["limits"]),
         (Text("les coûts", "costs"), RESTS_ON["costs"]),
     ]

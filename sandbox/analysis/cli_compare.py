@@ -48,7 +48,7 @@ COSTS = {
 SHORT = {
     "cannot_connect": ("exclus", "out"),
     "failure_share": ("échecs", "failed"),
-    "user_wait": ("attente", "wait"),
+    "person_wait": ("attente", "wait"),
     "machine_latency": ("machine", "machine"),
     "psc_peak": ("PSC", "PSC"),
 }
@@ -56,9 +56,9 @@ SHORT = {
 
 def _cell(found: Estimate, unit: str) -> str:
     """Return mean and, under it, half-width of the interval."""
-    factor, suffix = {"share": (100, "%"), "s": (1, "s")}[unit]
+    factor, suffix = (100, "%") if unit == "share" else (1, "s")
     value, half = found.mean * factor, found.half_width * factor
-    digits = 3 if unit == "s" and value < 1 else 2 if value < 10 else 1
+    digits = 3 if unit != "share" and value < 1 else 2 if value < 10 else 1
     text = f"{value:.{digits}f}{suffix}"
     if found.interval is not None and half > 0:
         text += f"\n±{half:.{digits}f}"

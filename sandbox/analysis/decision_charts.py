@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 
 from sandbox.analysis.canvas import LANGUAGES, colours, render, sheet
 from sandbox.analysis.charts import share_axis, wrapped
-from sandbox.analysis.decision_words import CRITERION_NAMES, candidate_name, factor_name
+from sandbox.analysis.decision_words import CRITERION_NAMES, candidate_name, factor_name, rule_text
 from sandbox.analysis.wording import Text
 from sandbox.decision.study import Decision
 
-__all__ = ["decision_images", "tornado", "winners"]
+__all__ = ["decision_images", "rule_bars", "tornado", "winners"]
 
 MOST = 12
 
@@ -43,6 +43,30 @@ def winners(decision: Decision, language: str) -> Figure:
         axes.set_xlabel(Text("probabilité d'être le meilleur (partagée entre ex æquo)",
                              "probability of being best (shared between equals)")[language
                              ])  # fmt: skip
+        figure.legend(loc="outside upper left", ncols=2)
+        return figure
+
+
+def rule_bars(decision: Decision, language: str) -> Figure:
+    """Draw the map: a bar for each rule, as long as its coverage, pale where it errs."""
+    rules = decision.map.rules
+    names = [wrapped(rule_text(rule)[language], 70) for rule in rules]
+    shades = colours(tuple(name.split("/")[0] for name in decision.names))
+    lines = sum(name.count("\n") + 1 for name in names)
+    with sheet(9.0, 0.2 * lines + 0.3 * len(rules) + 1.3) as figure:
+        axes: Any = figure.subplots()
+        shown = set()
+        for place, rule in enumerate(rules):
+            colour, right = shades[rule.candidate.split("/")[0]], rule.coverage * rule.probability
+            label = candidate_name(decision, rule.candidate)[language].strip("«»“”\u00a0")
+            axes.barh(place, rule.coverage, 0.7, color=colour, alpha=0.3)
+            axes.barh(place, right, 0.7, color=colour, label=None if label in shown else label)
+            shown.add(label)
+        axes.set_yticks(range(len(rules)), names)
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        share_axis(axes.xaxis, language)
+        axes.set_xlabel(Text("part des tirages", "share of draws")[language])
         figure.legend(loc="outside upper left", ncols=2)
         return figure
 
@@ -79,7 +103,7 @@ def tornado(decision: Decision, language: str) -> Figure:
 def decision_images(decision: Decision) -> dict[tuple[str, str], str]:
     """Return the figures as data addresses, by name and language."""
     found = {}
-    for name, draw in (("winners", winners), ("tornado", tornado)):
+    for name, draw in (("winners", winners), ("map", rule_bars), ("tornado", tornado)):
         for language in LANGUAGES:
             data = base64.b64encode(render(draw(decision, language), "svg")).decode("ascii")
             found[name, language] = f"data:image/svg+xml;base64,{data}"

@@ -10,13 +10,16 @@ from sandbox.analysis.decision_words import (
     amount,
     candidate_name,
     decision_lines,
+    factor_anchor,
     factor_name,
     gap_text,
     measure_text,
+    others_text,
     points,
     rule_text,
+    turns_text,
 )
-from sandbox.analysis.grid import Cell, Table, head, words
+from sandbox.analysis.grid import Cell, Table, head, input_anchor, words
 from sandbox.analysis.report_page import page_of, write_page
 from sandbox.analysis.sections import ReportPicture, ReportSection
 from sandbox.analysis.tables_inputs import decimal_plain
@@ -47,6 +50,9 @@ WORDS = {
     "contents": Text("Sommaire", "Contents"),
     "numbers": Text("Les nombres :", "The numbers:"),
     "filter": Text("Filtrer :", "Filter:"),
+    "rests": Text("Repose sur :", "Rests on:"),
+    "paper": Text("Ces tableaux sont à l'écran et dans decision.json.",
+                  "These tables are on the screen and in decision.json."),
     "made": Text("Écrit par mss-sandbox decide : chaque phrase et chaque figure viennent des "
                  "nombres de decision.json.",
                  "Written by mss-sandbox decide: every sentence and figure comes from the numbers "
@@ -117,21 +123,58 @@ def _criterion_table(decision: Decision) -> Table:
 
 def _map_table(decision: Decision) -> Table:
     rows = [
-        [head(rule_text(rule)), words(candidate_name(decision, rule.candidate)),
+        [head(rule_text(rule)), words(others_text(decision, rule)),
+         Cell(percent(rule.coverage), order=rule.coverage),
          Cell(percent(rule.probability), order=rule.probability),
-         Cell(percent(rule.coverage), order=rule.coverage)]
+         Cell(percent(rule.safe) if rule.others else NOTHING, order=rule.safe),
+         words(turns_text(decision, rule))]
         for rule in decision.map.rules
     ]  # fmt: skip
     return Table(
-        say("Carte : sous quelles conditions choisir quoi. Sur {n} tirages neufs elle a raison "
-            "(à un point près) dans {a} des cas ; toujours le même choix, {w}.",
-            "Map: under which conditions to choose what. On {n} fresh draws it is right (within a "
-            "point) in {a} of cases; always the same choice, {w}.",
-            n=count(decision.map.fresh), a=percent(decision.map.accuracy),
-            w=percent(decision.map.without)),
-        [Text("Si", "If"), Text("alors", "then"), Text("Raison", "Right"),
-         Text("Part des tirages", "Share of draws")],
+        say("Carte, à poids égaux (donc en moyenne de toutes les pondérations) : sous quelles "
+            "conditions choisir quoi. Juste : le meilleur, ou à {m} au plus. Deux noms : rien de "
+            "sûr ne les départage.",
+            "Map, at equal weights (so in expectation over all weights): under which conditions to "
+            "choose what. Right: the best, or within {m} of it. Two names: nothing safe tells them "
+            "apart.", m=points(decision.map.margin)),
+        [Text("Si", "If"), Text("alors", "then"), Text("Part des tirages", "Share of draws"),
+         Text("Le premier est juste", "The first is right"),
+         Text("L'un d'eux l'est", "One of them is"),
+         Text("Poids qui changent le choix (les autres critères se partagent le reste)",
+              "Weights that change the choice (the other criteria share the rest)")],
         rows,
+    )  # fmt: skip
+
+
+JUDGED = {
+    "map": Text("cette carte", "this map"),
+    "always": Text("toujours le même choix", "always the same choice"),
+    "ceiling": Text("régression sur toutes les entrées (plafond)",
+                    "regression on every input (ceiling)"),
+}  # fmt: skip
+
+
+def _accuracy_table(decision: Decision) -> Table:
+    found, replayed = decision.map, decision.map_replayed
+    over = {
+        Text("poids égaux", "equal weights"): found.equal,
+        Text("toutes les pondérations", "all weights"): found.weighed,
+    }
+    rows = [
+        (JUDGED[name], weights, judged[name]) for weights, judged in over.items() for name in JUDGED
+    ]
+    again = say("cette carte, {n} tirages complets (moteur compris)",
+                "this map, {n} whole draws (engine included)", n=count(decision.runs))  # fmt: skip
+    rows.append((again, Text("poids égaux", "equal weights"), replayed))
+    return Table(
+        say("Ce que vaut la carte sur {n} tirages qu'elle n'a pas vus.",
+            "How good the map is on {n} draws that it has not seen.", n=count(found.fresh)),
+        [Text("Qui choisit", "Who chooses"), Text("Pondération", "Weights"),
+         Text("Le meilleur", "The best"), Text("À un point", "Within a point"),
+         say("À la marge ({m} à poids égaux)", "Within the margin ({m} at equal weights)",
+             m=points(found.margin))],
+        [[head(name), words(weights), Cell(percent(each.exact)), Cell(percent(each.point)),
+          Cell(percent(each.margin))] for name, weights, each in rows],
     )  # fmt: skip
 
 
@@ -157,7 +200,8 @@ def _driver_table(decision: Decision) -> Table:
         widest = max(gains, key=gains.__getitem__)
         own = each.by_criterion[widest].clear
         rows.append([
-            Cell(factor_name(key), "head", note=key if factor_name(key).en != key else ""),
+            Cell(factor_name(key), "head", link=f"#{factor_anchor(each.factor)}",
+                 note=key if factor_name(key).en != key else ""),
             words(KNOWLEDGE[each.factor.members[0].knowledge]),
             Cell(_index(each, "first"), order=each.index.first if each.index else None),
             Cell(_index(each, "total"), order=each.index.total if each.index else None),
@@ -215,7 +259,8 @@ def _law(factor: Factor, place: int) -> Text:
 
 def _range_table(decision: Decision) -> Table:
     rows = [
-        [Cell(same(member.key), "head"), words(_law(factor, place)), words(unit(member.unit)),
+        [Cell(same(member.key), "head", anchors=[input_anchor(member.key)]),
+         words(_law(factor, place)), words(unit(member.unit)),
          Cell(KNOWLEDGE[member.knowledge], "words", tag=member.knowledge.replace(" ", "-")),
          words(same(factor.key) if len(factor.keys) > 1 else NOTHING)]
         for factor in decision.evaluation.factors
@@ -280,7 +325,12 @@ def decision_sections(decision: Decision) -> list[ReportSection]:
                     "Probability of being best, by criterion and together."))],
                 tables=[_standing_table(decision), _criterion_table(decision)]),
         ReportSection("map", Text("Sous quelles conditions", "Under which conditions"),
-                tables=[_map_table(decision)]),
+                pictures=[_picture("map", Text(
+                    "La carte : chaque barre est une règle, longue de sa part des tirages ; pâle, "
+                    "la part où elle se trompe de plus que la marge.",
+                    "The map: each bar is a rule, as long as its share of draws; pale, the share "
+                    "where it errs by more than the margin."))],
+                tables=[_map_table(decision), _accuracy_table(decision)]),
         ReportSection("measure", Text("Que mesurer d'abord", "What to measure first"),
                 tables=[_measure_table(decision)] if decision.measure_first else []),
         ReportSection("drivers", Text("Ce qui décide", "What decides"),

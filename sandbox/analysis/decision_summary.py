@@ -11,6 +11,7 @@ from sandbox.decision.choice import Standing
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
 from sandbox.decision.information import Gain
+from sandbox.decision.rules import Accuracy
 from sandbox.decision.study import Decision, Driver
 
 __all__ = ["summarise_decision"]
@@ -99,17 +100,43 @@ def _input(driver: Driver) -> dict[str, Any]:
 
 
 def _map(decision: Decision) -> list[dict[str, Any]]:
+    criteria = list(CRITERIA)
     return [
         {
             "if": rule_text(rule).en, "if_fr": rule_text(rule).fr, "then": rule.candidate,
-            "probability": _plain(rule.probability), "coverage": _plain(rule.coverage),
+            "or": list(rule.others), "probability": _plain(rule.probability),
+            "probability_any": _plain(rule.safe), "coverage": _plain(rule.coverage),
             "conditions": [
                 {"key": c.key, "above": c.above, "value": _plain(c.value), "category": c.category}
                 for c in rule.conditions
             ],
+            "points": {
+                name: dict(zip(criteria, map(_plain, row), strict=True))
+                for name, row in zip(decision.names, rule.points, strict=True)
+            },
+            "turns": [
+                {"criterion": criteria[t.criterion], "weight": t.weight, "then": t.candidate}
+                for t in rule.turns
+            ],
         }
         for rule in decision.map.rules
     ]  # fmt: skip
+
+
+def _accuracy(each: Accuracy) -> dict[str, float | None]:
+    return {"exact": _plain(each.exact), "within_a_point": _plain(each.point),
+            "within_margin": _plain(each.margin)}  # fmt: skip
+
+
+def _accuracies(decision: Decision) -> dict[str, Any]:
+    found = decision.map
+    return {
+        "fresh_draws": found.fresh,
+        "margin_points": _plain(found.margin),
+        "equal_weights": {name: _accuracy(each) for name, each in found.equal.items()},
+        "all_weights": {name: _accuracy(each) for name, each in found.weighed.items()},
+        "whole_draws": _accuracy(decision.map_replayed),
+    }
 
 
 def _measures(decision: Decision) -> Sequence[dict[str, Any]]:
@@ -132,13 +159,13 @@ def summarise_decision(decision: Decision) -> dict[str, Any]:
         "designs": _designs(decision),
         "by_login_policy": decision.by_policy,
         "inputs": [_input(driver) for driver in decision.drivers],
+        "drives": {name: [{"key": d.factor.key, "share": _plain(d.explains[name])}
+                          for d in decision.driving(name)] for name in CRITERIA},
         "other_inputs": {"first": _plain(decision.others.first),
                          "total": _plain(decision.others.total),
                          "ci95": _ends(decision.others.total, decision.others.total_half)},
         "map": _map(decision),
-        "map_accuracy": {"map": _plain(decision.map.accuracy),
-                         "always_the_same": _plain(decision.map.without),
-                         "fresh_draws": decision.map.fresh},
+        "map_accuracy": _accuracies(decision),
         "measure_first": list(_measures(decision)),
         "perfect_information": {
             POINTS: _plain(decision.perfect),

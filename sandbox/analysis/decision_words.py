@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sandbox.analysis.grid import Link, input_anchor
 from sandbox.analysis.report_page import Line
 from sandbox.analysis.wording import (
     HARD,
@@ -22,14 +23,16 @@ from sandbox.analysis.wording import (
     unit,
 )
 from sandbox.decision.criteria import CRITERIA
+from sandbox.decision.factors import Factor
 from sandbox.decision.observations import Measure
-from sandbox.decision.rules import WEIGHT, Condition, Rule
+from sandbox.decision.rules import Condition, Rule
 from sandbox.decision.study import Decision, Driver
 from sandbox.space.tables import inputs
 
 __all__ = [
     "CRITERION_NAMES", "amount", "candidate_name", "condition_text", "decision_lines",
-    "factor_name", "gap_text", "measure_text", "points", "rule_text",
+    "factor_anchor", "factor_link", "factor_name", "gap_text", "measure_text", "others_text",
+    "points", "rule_text", "turns_text",
 ]  # fmt: skip
 
 CRITERION_NAMES: dict[str, Text] = {
@@ -179,6 +182,16 @@ def factor_name(key: str) -> Text:
     return same(key)
 
 
+def factor_anchor(factor: Factor) -> str:
+    """Return the id of the row of a factor's first input."""
+    return input_anchor(factor.members[0].key)
+
+
+def factor_link(factor: Factor) -> Link:
+    """Return a link from what rests on a factor to its first input."""
+    return Link(factor_name(factor.key), factor_anchor(factor))
+
+
 def condition_text(each: Condition) -> Text:
     """Return one condition of the map as a sentence part."""
     if each.category:
@@ -186,11 +199,6 @@ def condition_text(each: Condition) -> Text:
         if each.above:
             return say("{n} = {v}", "{n} = {v}", n=name, v=each.category)
         return say("{n} autre que {v}", "{n} other than {v}", n=name, v=each.category)
-    if each.key.startswith(WEIGHT):
-        name, bound = CRITERION_NAMES[each.key.removeprefix(WEIGHT)], decimal(100 * each.value)
-        if each.above:
-            return say("« {c} » pèse plus de {x} %", "“{c}” weighs more than {x}%", c=name, x=bound)
-        return say("« {c} » pèse au plus {x} %", "“{c}” weighs at most {x}%", c=name, x=bound)
     share = _share_of(each.key)
     if share is not None:
         bound = decimal(100 * each.value)
@@ -204,8 +212,10 @@ def condition_text(each: Condition) -> Text:
     digits = 0 if abs(each.value) >= 100 else 1 if abs(each.value) >= 10 else 3
     bound = decimal(each.value, digits)
     if each.above:
-        return say("{k} au-dessus de {x} ({u})", "{k} above {x} ({u})", k=each.key, x=bound, u=what)
-    return say("{k} au plus {x} ({u})", "{k} at most {x} ({u})", k=each.key, x=bound, u=what)
+        return say("{k} au-dessus de {x} ({u})", "{k} above {x} ({u})",
+                   k=factor_name(each.key), x=bound, u=what)  # fmt: skip
+    return say("{k} au plus {x} ({u})", "{k} at most {x} ({u})",
+               k=factor_name(each.key), x=bound, u=what)  # fmt: skip
 
 
 def rule_text(rule: Rule) -> Text:
@@ -213,6 +223,25 @@ def rule_text(rule: Rule) -> Text:
     if not rule.conditions:
         return Text("dans tous les cas", "in every case")
     return enumerate_texts([condition_text(each) for each in rule.conditions])
+
+
+def others_text(decision: Decision, rule: Rule) -> Text:
+    """Return the choice of a rule, and those that nothing safe tells from it."""
+    names = [candidate_name(decision, name) for name in (rule.candidate, *rule.others)]
+    return Text(" ou ".join(t.fr for t in names), " or ".join(t.en for t in names))
+
+
+def turns_text(decision: Decision, rule: Rule) -> Text:
+    """Return which weights turn the choice of a rule, the other criteria sharing the rest."""
+    if not rule.turns:
+        return Text("aucun jusqu'à 60 %", "none up to 60%")
+    criteria = list(CRITERIA)
+    return enumerate_texts([
+        say("{d} dès que « {c} » pèse {x} %", "{d} from a weight of {x}% on “{c}”",
+            d=candidate_name(decision, turn.candidate), c=CRITERION_NAMES[criteria[turn.criterion]],
+            x=decimal(100 * turn.weight))
+        for turn in rule.turns
+    ])  # fmt: skip
 
 
 def measure_text(each: Measure) -> Text:
@@ -230,24 +259,24 @@ def _span(ends: tuple[float, float]) -> Text:
 
 
 def _recommended(decision: Decision) -> Text:
-    """Say what to choose, as conditions where these change it."""
-    rules = [rule for rule in decision.map.rules if rule.conditions]
-    chosen = {rule.candidate for rule in decision.map.rules}
+    """Say what to choose, and under which conditions something else."""
     best = decision.choice.recommended
-    base = say("{d} : le moindre regret attendu, {r}.", "{d}: the least expected regret, {r}.",
+    base = say("{d} : le moindre regret attendu, {r}", "{d}: the least expected regret, {r}",
                d=candidate_name(decision, best),
                r=points(decision.choice.together[best].regret))  # fmt: skip
-    if len(chosen) < 2:
-        return say("{b} Aucune condition trouvée n'en fait préférer une autre.",
-                   "{b} No condition that was found makes another one better.", b=base)  # fmt: skip
+    exceptions = [rule for rule in decision.map.rules if rule.candidate != best]
+    if not exceptions:
+        return say("{b}. Aucune condition trouvée n'en fait préférer une autre.",
+                   "{b}. No condition that was found makes another one better.",
+                   b=base)  # fmt: skip
     parts = [
-        say("{d} si {c} ({p} de chances, {s} des tirages)",
-            "{d} if {c} (probability {p}, {s} of draws)",
-            d=candidate_name(decision, rule.candidate), c=rule_text(rule),
-            p=percent(rule.probability), s=percent(rule.coverage))
-        for rule in rules[:MOST]
+        say("{d} si {c} ({s} des tirages ; juste dans {p})",
+            "{d} if {c} ({s} of draws; right in {p})",
+            d=others_text(decision, rule), c=rule_text(rule), p=percent(rule.probability),
+            s=percent(rule.coverage))
+        for rule in exceptions[:MOST]
     ]  # fmt: skip
-    return say("{b} Selon les conditions : {p}.", "{b} By conditions: {p}.", b=base,
+    return say("{b}. Sauf : {p}.", "{b}. But: {p}.", b=base,
                p=Text(" ; ".join(t.fr for t in parts), "; ".join(t.en for t in parts)))  # fmt: skip
 
 
@@ -269,15 +298,33 @@ def _sure(decision: Decision) -> Text:
     )  # fmt: skip
 
 
+def _accuracy_text(decision: Decision) -> Text:
+    """Say how often the map is right on fresh draws, beside what is possible and trivial."""
+    equal, weighed = decision.map.equal, decision.map.weighed
+    return say(
+        "La carte désigne le meilleur, ou un qui en est à {m} au plus (les moindres écarts qui "
+        "comptent), dans {a} de {n} tirages neufs ({p} à un point près, {e} exactement) ; toujours "
+        "le même choix, {w} ; une régression sur toutes les entrées, {c}. Sous toutes les "
+        "pondérations : {aw}, {ww} et {cw}.",
+        "The map names the best, or one within {m} of it (the least gaps that matter), in {a} of "
+        "{n} fresh draws ({p} within a point, {e} exactly); always the same choice, {w}; a "
+        "regression on every input, {c}. Under all weights: {aw}, {ww} and {cw}.",
+        m=points(decision.map.margin), n=count(decision.map.fresh), a=percent(equal["map"].margin),
+        p=percent(equal["map"].point), e=percent(equal["map"].exact),
+        w=percent(equal["always"].margin), c=percent(equal["ceiling"].margin),
+        aw=percent(weighed["map"].margin), ww=percent(weighed["always"].margin),
+        cw=percent(weighed["ceiling"].margin),
+    )  # fmt: skip
+
+
 def _changes(decision: Decision) -> Text:
-    """Say which conditions turn the choice, and how well they tell."""
+    """Say which weights and which policy turn the choice, and how well the map tells."""
     best = decision.choice.recommended
-    other = [rule for rule in decision.map.rules if rule.candidate != best]
+    usual = next((rule for rule in decision.map.rules if rule.candidate == best), None)
     parts = []
-    if other:
-        parts.append(say("{d} passe devant si {c}.", "{d} takes the lead if {c}.",
-                         d=candidate_name(decision, other[0].candidate), c=rule_text(other[0
-                         ])))  # fmt: skip
+    if usual is not None:
+        parts.append(say("Poids qui le renversent : {w}.", "Weights that turn it: {w}.",
+                         w=turns_text(decision, usual)))  # fmt: skip
     leads = {p: max(s, key=s.__getitem__) for p, s in decision.by_policy.items()}
     if len(set(leads.values())) > 1:
         parts.append(say("La règle de connexion change le gagnant : {w}.",
@@ -288,12 +335,7 @@ def _changes(decision: Decision) -> Text:
     elif leads:
         parts.append(Text("La règle de connexion ne change pas le gagnant.",
                           "The login policy does not change the winner."))  # fmt: skip
-    parts.append(say(
-        "La carte prédit {a} de {n} tirages neufs ; toujours le même choix, {w}.",
-        "The map predicts {a} of {n} fresh draws; always the same choice, {w}.",
-        a=percent(decision.map.accuracy), n=count(decision.map.fresh),
-        w=percent(decision.map.without),
-    ))  # fmt: skip
+    parts.append(_accuracy_text(decision))
     return Text(" ".join(p.fr for p in parts), " ".join(p.en for p in parts))
 
 
@@ -323,18 +365,28 @@ def _by_design(decision: Decision, criterion: str) -> Text:
 
 
 def _driver(decision: Decision, criterion: str) -> Text:
-    """Name the input that knowing is worth most on a criterion."""
-    gains = [(d.by_criterion[criterion].clear, d.factor.key) for d in decision.drivers]
-    gain, key = max(gains)
-    if gain <= 0:
-        return Text("Aucune entrée, seule, n'y change le meilleur.",
-                    "No input alone changes the best here.")  # fmt: skip
-    return say("Y décide d'abord : {k}.", "Decides here first: {k}.", k=factor_name(key))
+    """Name the input that moves the gap between the first two most on a criterion."""
+    found = decision.driving(criterion, 1)
+    if not found:
+        return Text("Aucune entrée, seule, n'y déplace l'écart entre les deux premiers.",
+                    "No input alone moves the gap between the first two here.")  # fmt: skip
+    return say("L'écart entre les deux premiers y vient d'abord de : {k} ({s} de sa variance).",
+               "The gap between the first two comes first from: {k} ({s} of its variance).",
+               k=factor_name(found[0].factor.key),
+               s=percent(found[0].explains[criterion]))  # fmt: skip
 
 
-def _criterion_line(decision: Decision, criterion: str) -> Text:
-    return say("En moyenne des tirages : {x}. {d}", "Mean over draws: {x}. {d}",
+def _criterion_line(decision: Decision, topic: Text, criterion: str) -> Line:
+    text = say("En moyenne des tirages : {x}. {d}", "Mean over draws: {x}. {d}",
                x=_by_design(decision, criterion), d=_driver(decision, criterion))  # fmt: skip
+    return Line(topic, text, [factor_link(d.factor) for d in decision.driving(criterion)])
+
+
+def _first(decision: Decision) -> list[Link]:
+    """Return links to what is worth most to know, or else moves the choice most."""
+    by_index = sorted(decision.drivers, key=lambda d: -_total(d))
+    chosen = [d for d in decision.drivers[:MOST] if d.gain.clear > 0] or by_index[:MOST]
+    return [factor_link(d.factor) for d in chosen]
 
 
 def _drivers(decision: Decision) -> Text:
@@ -374,17 +426,19 @@ def _scope(decision: Decision) -> Text:
 
 def decision_lines(decision: Decision) -> Sequence[Line]:
     """Return the first screen."""
+    first = _first(decision)
     return [
-        Line(Text("Que choisir ?", "What to choose?"), _recommended(decision)),
-        Line(Text("Quelle chance d'avoir raison ?", "How likely is that right?"), _sure(decision)),
+        Line(Text("Que choisir ?", "What to choose?"), _recommended(decision), first),
+        Line(Text("Quelle chance d'avoir raison ?", "How likely is that right?"), _sure(decision),
+             first),
         Line(Text("Qu'est-ce qui changerait la réponse ?", "What would change the answer?"),
-             _changes(decision)),
-        Line(Text("Que mesurer ensuite ?", "What to measure next?"), _next(decision)),
-        Line(Text("Qui ne peut pas se connecter ?", "Who cannot connect?"),
-             _criterion_line(decision, "cannot_connect")),
-        Line(Text("Combien cela coûte-t-il ?", "What does it cost?"),
-             _criterion_line(decision, "yearly_cost")),
+             _changes(decision), first),
+        Line(Text("Que mesurer ensuite ?", "What to measure next?"), _next(decision), first),
+        _criterion_line(decision, Text("Qui ne peut pas se connecter ?", "Who cannot connect?"),
+                        "cannot_connect"),
+        _criterion_line(decision, Text("Combien cela coûte-t-il ?", "What does it cost?"),
+                        "yearly_cost"),
         Line(Text("D'où vient l'incertitude ?", "Where does uncertainty come from?"),
-             _drivers(decision)),
+             _drivers(decision), first),
         Line(Text("Portée", "Scope"), _scope(decision)),
     ]  # fmt: skip

@@ -9,10 +9,20 @@ from typing import Any
 from sandbox.analysis.standing import design_name
 from sandbox.analysis.wording import Text
 
-__all__ = ["DESIGN", "METHOD", "Cell", "Table", "design_names", "head", "words"]
+__all__ = [
+    "DESIGN", "METHOD", "Cell", "Link", "Table", "design_names", "head", "input_anchor", "words",
+]  # fmt: skip
 
 DESIGN = Text("Design", "Design")
 METHOD = Text("Méthode", "Method")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a number rests on, and where the page says it; without such a place it is no link."""
+
+    text: Text
+    anchor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +33,8 @@ class Cell:
         text: what it shows.
         kind: number, head (names the row), key (a name of the program) or words.
         order: what to sort by, when not the text.
-        link: address that the text opens.
+        link: address that the text opens; `#` and an anchor of the page.
+        anchors: ids by which other places of the page link here.
         tag: class that colours it.
         note: said in small below, in English only (notes of the inputs' table).
     """
@@ -34,6 +45,7 @@ class Cell:
     link: str = ""
     tag: str = ""
     note: str = ""
+    anchors: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,11 @@ class Table:
     head: Sequence[Text]
     rows: Sequence[Sequence[Cell]]
     tool: str = ""
+
+
+def input_anchor(key: str) -> str:
+    """Return the id of an input's row, or of the first of a group (`costs.*`)."""
+    return f"input-{key}"
 
 
 def head(text: Text) -> Cell:

@@ -26,7 +26,7 @@ class Metric:
     Attributes:
         name: key.
         french, english: what it is.
-        unit: s, share or connections.
+        unit: s, s a day (of a person) or share.
         threshold: a smaller difference means nothing to a decision, in the unit.
     """
 
@@ -42,8 +42,8 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric("failure_share", "échecs d'authentification",
                "failed logins", "share", 0.0005),
-        Metric("user_wait", "attente moyenne d'une personne, à mélange égal",
-               "mean wait of a person, same mix", "s", 0.1),
+        Metric("person_wait", "attente d'une personne par jour ouvré",
+               "wait of a person a working day", "s a day", 0.5),
         Metric("machine_latency", "latence machine moyenne, à mélange égal",
                "mean machine latency, same mix", "s", 0.005),
         Metric("psc_peak", "charge maximale de Pro Santé Connect (minute)",
@@ -88,31 +88,39 @@ def _quantile(counts: pd.Series, q: float) -> float:
     return float(counts.index[int(np.searchsorted(cumulated, rank))])
 
 
-def login_weights(runs: Iterable[Observations]) -> dict[str, pd.Series]:
-    """Return, by measure, the share of each method in the logins of all designs together.
+def login_weights(runs: Iterable[Observations]) -> pd.Series:
+    """Return the share of each method in the logins of all designs together.
 
     Failures take logins away from one method more than from another; means are compared at this
     common mix.
     """
     totals = pd.concat([run.tables["login_totals"] for run in runs])
-    weights = {}
-    for measure in ("machine", "user"):  # nobody may have logged in
-        counts = totals[totals["measure"] == measure].groupby("method")["count"].sum()
-        weights[measure] = counts / counts.sum()
-    return weights
+    counts = totals[totals["measure"] == "machine"].groupby("method")["count"].sum()
+    return counts / counts.sum()  # nobody may have logged in
 
 
-def _standardised(observations: Observations, measure: str, weights: pd.Series) -> float:
-    """Return the mean latency at a common mix of methods (direct standardisation)."""
+def _standardised(observations: Observations, weights: pd.Series) -> float:
+    """Return mean machine latency at a common mix of methods (direct standardisation)."""
     totals = observations.tables["login_totals"]
-    mine = totals[totals["measure"] == measure]
+    mine = totals[totals["measure"] == "machine"]
     sums = mine.groupby("method")[["count", "total_seconds"]].sum()
     means = sums["total_seconds"] / sums["count"]
     known = weights[weights.index.isin(means.index)]
     return float((means[known.index] * known).sum() / known.sum()) if len(known) else math.nan
 
 
-def headline(observations: Observations, weights: dict[str, pd.Series]) -> dict[str, float]:
+def _a_day(observations: Observations) -> float:
+    """Return what people waited for logins, s a person and working day; nan: nobody is known.
+
+    A sum, not a mean over logins: short waits that a design adds would lower such a mean.
+    """
+    days = float(observations.about.get("person_days", 0))
+    totals = observations.tables["login_totals"]
+    waited = totals[totals["measure"] == "user"]["total_seconds"].sum()
+    return float(waited) / days if days > 0 else math.nan
+
+
+def headline(observations: Observations, weights: pd.Series) -> dict[str, float]:
     """Return every metric of METRICS for one replication of one design.
 
     Args:
@@ -128,8 +136,8 @@ def headline(observations: Observations, weights: dict[str, pd.Series]) -> dict[
     psc = backends.loc[backends["backend"] == "psc", "utilisation_peak"]
     return {
         "failure_share": float(lost / attempts) if attempts else math.nan,
-        "user_wait": _standardised(observations, "user", weights["user"]),
-        "machine_latency": _standardised(observations, "machine", weights["machine"]),
+        "person_wait": _a_day(observations),
+        "machine_latency": _standardised(observations, weights),
         "psc_peak": float(psc.iloc[0]),
     }
 

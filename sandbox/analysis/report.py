@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sandbox.analysis.canvas import LANGUAGES
@@ -30,6 +30,9 @@ WORDS = {
     "contents": Text("Sommaire", "Contents"),
     "numbers": Text("Les nombres :", "The numbers:"),
     "filter": Text("Filtrer :", "Filter:"),
+    "rests": Text("Repose sur :", "Rests on:"),
+    "paper": Text("Ces tableaux sont à l'écran et dans summary.json.",
+                  "These tables are on the screen and in summary.json."),
     "made": Text("Rapport écrit par mss-sandbox : chaque phrase et chaque figure viennent des "
                  "nombres de summary.json et de observations/.",
                  "Written by mss-sandbox: every sentence and figure comes from the numbers of "
@@ -77,7 +80,8 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
                 images.add(path)
     parts = sections(comparison, summarise(comparison))
     if comparison.decision is not None:
-        parts = [*decision_sections(comparison.decision)[:FIRST], *parts]
+        first = decision_sections(comparison.decision)[:FIRST]
+        parts = [*(replace(each, screen=True) for each in first), *parts]
         images.found.update(decision_images(comparison.decision))
     page = render_page(comparison, images.found, parts)
     return write_page(page, folder / "report.html")

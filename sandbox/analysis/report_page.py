@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from sandbox.analysis.grid import Link
 from sandbox.analysis.wording import Text, same
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ __all__ = ["Line", "page_of", "write_page"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the first screen: what it is about, and what the numbers say."""
+    """One line of the first screen: what it is about, what the numbers say, what they rest on."""
 
     topic: Text
     text: Text
+    rests: Sequence[Link] = ()
 
 
 def _part(name: str) -> str:
@@ -49,7 +51,7 @@ def page_of(
     """Return the page.
 
     Args:
-        words: kind, verdict, contents, numbers, filter, made.
+        words: kind, verdict, contents, numbers, filter, rests, made.
         lines: of the first screen.
         images: addresses of the figures by (name, language).
     """
@@ -57,11 +59,20 @@ def page_of(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["both"] = _both
+    anchors = {
+        anchor
+        for part in parts
+        for table in part.tables
+        for row in table.rows
+        for cell in row
+        for anchor in cell.anchors
+    }
     return environment.from_string(_part("report.html.j2")).render(
         title=title,
         lines=lines,
         sections=parts,
         images=images,
+        anchors=anchors,
         text=words,
         style=Markup(_part("report.css")),  # noqa: S704 (our own file)
         script=Markup(_part("report.js")),  # noqa: S704 (our own file)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox.analysis import tables, tables_costs, tables_inputs, tables_load
-from sandbox.analysis.grid import Table, head, words
+from sandbox.analysis.caveats import rests_on
+from sandbox.analysis.grid import Link, Table, head, words
 from sandbox.analysis.wording import (
     MEASURES,
     Text,
@@ -45,6 +46,8 @@ class ReportSection:
         paragraphs: before the figures.
         code: a command to show, or empty.
         folded: whether the tables start closed.
+        rests: what its numbers rest on.
+        screen: whether its tables are too long for paper, which says where they are.
     """
 
     anchor: str
@@ -54,6 +57,8 @@ class ReportSection:
     tables: Sequence[Table] = ()
     code: str = ""
     folded: bool = False
+    rests: Sequence[Link] = ()
+    screen: bool = False
 
 
 def command(comparison: Comparison) -> str:
@@ -68,6 +73,16 @@ def command(comparison: Comparison) -> str:
     parts += ["--replications", str(options.replications or "auto")]
     parts += ["--seed", str(options.seed), "--scale", f"{options.scale:g}"]
     return shlex.join(parts)
+
+
+# What the numbers of each section rest on (keys of caveats.RESTS_ON).
+RESTS = {
+    "results": "person_wait", "access": "access", "parts": "access", "costs": "costs",
+    "latency": "person_wait", "phases": "person_wait", "headroom": "limits",
+    "incidents": "incidents", "load": "limits",
+    "connections": "limits", "failures": "failure_share", "sweep": "person_wait",
+    "migration": "migration", "pairs": "person_wait",
+}  # fmt: skip
 
 
 def _picture(name: str, caption: Text) -> ReportPicture:
@@ -232,8 +247,12 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportS
             pictures=[_picture("cannot_connect", Text(
                 "Part des accès exclus, par design et par cause.",
                 "Share of accesses kept out, by design and cause."))],
-            tables=[tables.exclusion_table(summary),
-                    *(tables.part_table(summary, key) for key in tables.PARTS)],
+            tables=[tables.exclusion_table(summary), tables.migrate_table(summary)],
+        ),
+        ReportSection(
+            "parts", Text("Qui ne peut pas se connecter, par produit, population et méthode",
+                          "Who cannot connect, by product, population and method"),
+            tables=[tables.part_table(summary, key) for key in tables.PARTS], folded=True,
         ),
         ReportSection(
             "costs", Text("Ce que cela coûte", "What it costs"),
@@ -318,11 +337,14 @@ def sections(comparison: Comparison, summary: Mapping[str, Any]) -> list[ReportS
     found.append(ReportSection("assumptions", Text("Hypothèses", "Assumptions"), [Text(
         "Les notes et les titres de source sont dans la langue de la table d'entrée (anglais).",
         "Notes are those of the inputs' table.",
-    )], tables=[tables_inputs.assumption_table(summary)]))  # fmt: skip
+    )], tables=[tables_inputs.assumption_table(summary)], screen=True))  # fmt: skip
     found.append(ReportSection(
         "method", Text("Refaire et comprendre", "Reproduce and understand"),
         [Text("La même commande, la même version et la même graine redonnent les mêmes nombres.",
               "The same command, version and seed give the same numbers again."), *METHOD_NOTES],
         code=command(comparison),
     ))  # fmt: skip
-    return found
+    return [
+        replace(each, rests=rests_on(summary, RESTS[each.anchor])) if each.anchor in RESTS else each
+        for each in found
+    ]

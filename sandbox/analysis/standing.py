@@ -13,7 +13,7 @@ __all__ = [
 ]  # fmt: skip
 
 Summary = Mapping[str, Any]
-WEIGHED = ("failure_share", "user_wait", "machine_latency")
+WEIGHED = ("failure_share", "person_wait", "machine_latency")
 VIEWS = ("low", "central", "high")
 PARTS: dict[str | None, Text] = {
     "connections": Text("les connexions simultanées", "connections at once"),

@@ -73,7 +73,8 @@ def _parts(parts: Mapping[str, Part]) -> dict[str, Any]:
 def _compatibility(comparison: Comparison, name: str) -> dict[str, Any]:
     """Return who can connect, computed; webmail is counted apart."""
     found, scenario = comparison.compatibility[name], comparison.scenario
-    share = found.messages_share(scenario)
+    share, by_product = found.messages_share(scenario), found.messages_by_product(scenario)
+    messages = scenario.traffic.messages * comparison.options.scale
     return _part(found.whole) | {
         "webmail": round(found.webmail, 6),
         "by_product": _parts(found.by_product),
@@ -82,7 +83,15 @@ def _compatibility(comparison: Comparison, name: str) -> dict[str, Any]:
         "volume_to_migrate": {
             "accesses": round(found.whole.accesses * found.whole.cannot_connect, 6),
             "message_share": round(share, 9),
-            "messages": round(share * scenario.traffic.messages * comparison.options.scale, 3),
+            "messages": round(share * messages, 3),
+            "by_product": {
+                name: {
+                    "accesses": round(part.accesses * part.cannot_connect, 6),
+                    "message_share": round(by_product[name], 9),
+                    "messages": round(by_product[name] * messages, 3),
+                }
+                for name, part in found.by_product.items()
+            },
         },
     }
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PARTS", "cost_table", "exclusion_table", "failure_table", "headline_table", "latency_table",
-    "object_table", "pair_table", "part_table",
+    "migrate_table", "object_table", "pair_table", "part_table",
 ]  # fmt: skip
 
 
@@ -204,6 +204,33 @@ def part_table(summary: Mapping[str, Any], key: str) -> Table:
             "Share of accesses that cannot connect, by {what}.",
             what=Text(PARTS[key].fr.lower(), PARTS[key].en.lower())),
         [PARTS[key], Text("Accès", "Accesses"), *design_names(summary)], rows,
+    )  # fmt: skip
+
+
+def migrate_table(summary: Mapping[str, Any]) -> Table:
+    """What each editor's product has to migrate first: accesses, and the messages they send."""
+    found = {name: each["compatibility"]["volume_to_migrate"]["by_product"]
+             for name, each in summary["designs"].items()}  # fmt: skip
+    most = {
+        product: max(each[product]["message_share"] for each in found.values())
+        for product in next(iter(found.values()))
+    }
+    rows = [
+        [
+            head(same(product)),
+            *(Cell(say("{a} accès, {s}", "{a} accesses, {s}", a=count(each[product]["accesses"]),
+                       s=percent(each[product]["message_share"])),
+                   order=each[product]["message_share"])
+              for each in found.values()),
+        ]
+        for product in sorted(most, key=lambda name: -most[name])
+    ]  # fmt: skip
+    return Table(
+        Text("À migrer d'abord, par produit d'éditeur : accès qui ne peuvent pas se connecter, et "
+             "leur part de tous les messages.",
+             "To migrate first, by editor's product: accesses that cannot connect, and their share "
+             "of all messages."),
+        [Text("Produit", "Product"), *design_names(summary)], rows,
     )  # fmt: skip
 
 

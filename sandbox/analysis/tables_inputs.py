@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sandbox.analysis.charts import (
     swept_metrics,
 )
-from sandbox.analysis.grid import Cell, Table, design_names, head, words
+from sandbox.analysis.grid import Cell, Table, design_names, head, input_anchor, words
 from sandbox.analysis.metrics import COMPARED
 from sandbox.analysis.wording import (
     KNOWLEDGE,
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "assumption_table", "decimal_plain", "sweep_table"
 ]  # fmt: skip
+
+KNOWN_ORDER = list(KNOWLEDGE)  # the least known first
 
 
 def decimal_plain(value: float | str | None) -> Text:
@@ -62,30 +64,38 @@ def sweep_table(comparison: Comparison, summary: Mapping[str, Any]) -> Table:
     )  # fmt: skip
 
 
+def _assumption_row(row: Mapping[str, Any], group: Sequence[str]) -> list[Cell]:
+    url = row["url"] if str(row["url"]).startswith(("https://", "http://")) else ""
+    span = NOTHING if row["low"] is None else say(
+        "{low} à {high}", "{low} to {high}", low=decimal_plain(row["low"]),
+        high=decimal_plain(row["high"]))  # fmt: skip
+    source = Text("aucune : valeur choisie pour ce modèle", "none: chosen for this model")
+    return [
+        Cell(same(row["key"]), "head", note=row["note"],
+             anchors=[input_anchor(row["key"]), *group]),
+        Cell(decimal_plain(row["value"]), order=row["value"]),
+        Cell(span, order=row["low"]),
+        words(unit(row["unit"])),
+        Cell(KNOWLEDGE[row["knowledge"]], "words", order=KNOWN_ORDER.index(row["knowledge"]),
+             tag=row["knowledge"].replace(" ", "-")),
+        Cell(source if row["source"].startswith("No source") else same(row["source"]),
+             "words", link=url),
+    ]  # fmt: skip
+
+
 def assumption_table(summary: Mapping[str, Any]) -> Table:
     """Every input: value, range, knowledge, source."""
-    order = {name: number for number, name in enumerate(KNOWLEDGE)}
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in summary["assumptions"]:
+        groups.setdefault(row["key"].split(".")[0], []).append(row)
     rows = []
-    for row in sorted(summary["assumptions"], key=lambda r: (order[r["knowledge"]], r["key"])):
-        value = row["value"]
-        url = row["url"] if str(row["url"]).startswith(("https://", "http://")) else ""
-        span = NOTHING if row["low"] is None else say(
-            "{low} à {high}", "{low} to {high}", low=decimal_plain(row["low"]),
-            high=decimal_plain(row["high"]))  # fmt: skip
-        source = Text("aucune : valeur choisie pour ce modèle", "none: chosen for this model")
-        rows.append([
-            Cell(same(row["key"]), "head", note=row["note"]),
-            Cell(decimal_plain(value), order=value),
-            Cell(span, order=row["low"]),
-            words(unit(row["unit"])),
-            Cell(KNOWLEDGE[row["knowledge"]], "words", order=order[row["knowledge"]],
-                 tag=row["knowledge"].replace(" ", "-")),
-            Cell(source if row["source"].startswith("No source") else same(row["source"]),
-                 "words", link=url),
-        ])  # fmt: skip
+    for name, group in groups.items():
+        group.sort(key=lambda r: (KNOWN_ORDER.index(r["knowledge"]), r["key"]))
+        for place, row in enumerate(group):
+            rows.append(_assumption_row(row, () if place else [input_anchor(f"{name}.*")]))
     return Table(
-        Text("Toutes les entrées du modèle, groupées par état de connaissance.",
-             "Every input of the model, grouped by state of knowledge."),
+        Text("Toutes les entrées du modèle, par sujet, les moins connues d'abord.",
+             "Every input of the model, by subject, the least known first."),
         [Text("Entrée", "Input"), Text("Valeur", "Value"),
          Text("Plage plausible", "Plausible range"),
          Text("Unité", "Unit"), Text("Connaissance", "Knowledge"), Text("Source", "Source")],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sandbox.analysis.caveats import cost_text, provisional, ranking_text
+from sandbox.analysis.caveats import cost_text, provisional, ranking_text, rests_on
 from sandbox.analysis.metrics import CANNOT_CONNECT, METRICS
 from sandbox.analysis.report_page import Line
 from sandbox.analysis.standing import (
@@ -95,7 +95,7 @@ def _overall(summary: Summary) -> Line:
             "The login policy changes which designs keep fewest out: choose it first.",
         ))  # fmt: skip
     parts.append(_standing_of_access(summary))
-    return Line(topic, _join(parts))
+    return Line(topic, _join(parts), rests_on(summary, "access", "cannot_connect"))
 
 
 def _standing_of_access(summary: Summary) -> Text:
@@ -178,7 +178,8 @@ def _access(summary: Summary) -> Line:
         why=why, share=percent(found["volume_to_migrate"]["message_share"]),
     )  # fmt: skip
     computed = Text("Calcul exact, webmail à part.", "Computed exactly, webmail apart.")
-    return Line(topic, _join([capital(say("{s}.", "{s}.", s=span)), why, computed]))
+    return Line(topic, _join([capital(say("{s}.", "{s}.", s=span)), why, computed]),
+                rests_on(summary, "access", "cannot_connect"))  # fmt: skip
 
 
 def _gap(row: Mapping[str, Any], kind: str) -> tuple[str, str, Text]:
@@ -216,7 +217,8 @@ def _metric_line(
     wider = [r for r in doubtful if abs(r["difference"]) > abs(widest["difference"])]
     if wider:
         parts.append(_doubt(summary, metric, wider))
-    return Line(capital(Text(facts.french, facts.english)), _join(parts))
+    return Line(capital(Text(facts.french, facts.english)), _join(parts),
+                rests_on(summary, metric, metric))  # fmt: skip
 
 
 def _kind(summary: Summary, metric: str, *, clear: bool) -> Text:
@@ -288,7 +290,8 @@ def _breaks(summary: Summary) -> Line:
         for (part, endpoint), members in sorted(groups.items(), key=lambda g: min(
             multiplier for _, multiplier in g[1]))
     ]  # fmt: skip
-    return Line(Text("Ce qui casse d'abord", "What breaks first"), _join(parts))
+    return Line(Text("Ce qui casse d'abord", "What breaks first"), _join(parts),
+                rests_on(summary, "limits"))  # fmt: skip
 
 
 def verdict(summary: Summary) -> list[Line]:
@@ -297,8 +300,9 @@ def verdict(summary: Summary) -> list[Line]:
         _overall(summary),
         _access(summary),
         *_differences(summary),
-        Line(Text("Coût annuel", "Yearly cost"), cost_text(summary)),
+        Line(Text("Coût annuel", "Yearly cost"), cost_text(summary),
+             rests_on(summary, "costs", "yearly_cost")),
         _breaks(summary),
         Line(Text("Le classement tient-il ?", "Does the ranking hold?"), ranking_text(summary)),
         _scope(summary),
-    ]
+    ]  # fmt: skip

@@ -303,14 +303,14 @@ def euros(value: float) -> Text:
 
 
 def measure(value: float | None, kind: str) -> Text:
-    """Return the value of a metric of unit `kind`: s or share."""
-    return seconds(value) if kind == "s" else percent(value)
+    """Return the value of a metric of unit `kind`: s, s a day or share."""
+    return percent(value) if kind == "share" else seconds(value)
 
 
 def difference(value: float | None, kind: str) -> Text:
     """Return a difference between two values of a metric; between shares it is in points."""
     text = measure(value, kind)
-    if kind == "s" or text is NOTHING or value is None:
+    if kind != "share" or text is NOTHING or value is None:
         return text
     french = "points" if abs(100 * value) >= FRENCH_PLURAL else "point"
     return Text(text.fr.replace("%", french), text.en.replace("%", f"{HARD}points"))

@@ -15,7 +15,7 @@ from sandbox.clients.outcome import Outcome
 from sandbox.clients.plan import Intent, Plan, Round
 from sandbox.clients.telephone import DownError, Telephones
 from sandbox.clients.visit import Visit
-from sandbox.space.methods import Mechanism, Method
+from sandbox.space.methods import Mechanism
 
 __all__ = ["Load", "Progress"]
 
@@ -120,7 +120,7 @@ class Load:
 
     @staticmethod
     def _rings(holder: Holder) -> bool:
-        return holder.account.method in (Method.ECPS, Method.SMS)
+        return bool(holder.account.telephone)
 
     async def _one(self, intent: Intent, telephones: Telephones, *, first: bool) -> None:
         holder = self._holders[intent.account]

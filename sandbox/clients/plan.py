@@ -62,7 +62,7 @@ class Account:
         number: of the access in the space.
         operator: label.
         address: mailbox.
-        method: that is used.
+        method: that is used; a password alone, of an operator that is not ours, counts as TOTP.
         secrets: what `space.json` gives for it.
         identity: of the holder, by whom telephones know each other.
         card: certificate and key of the holder, for checking what arrived; for CPS also the login.

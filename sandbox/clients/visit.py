@@ -178,7 +178,8 @@ class _Attempt:
 
     async def _before(self, what: Round) -> None:
         holder, method = self._holder, self._holder.account.method
-        if method is Method.TOTP and self._present and not holder.honoured:
+        typed = method is Method.TOTP and "secret" in holder.account.secrets
+        if typed and self._present and not holder.honoured:
             with self._phase(Phase.PERSON):
                 await asyncio.sleep(what.typing)
         elif method is Method.ECPS and self._door.mechanism is Mechanism.XOAUTH2:
@@ -298,7 +299,7 @@ class _Attempt:
             assert holder.token is not None
             return f"user={user}\x01auth=Bearer {holder.token.text}\x01\x01".encode()
         password = secrets["password"]
-        if account.method is Method.TOTP:
+        if "secret" in secrets and account.method is Method.TOTP:
             if holder.honoured and holder.code is not None:
                 code = holder.code[0]
             elif self._present or holder.code is None:

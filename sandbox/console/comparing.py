@@ -190,7 +190,6 @@ if __name__ == "__main__":
         print(error, file=sys.stderr)
         sys.exit(2)
     except ModuleNotFoundError as error:
-        from sandbox.usage import missing_library
-
-        print(missing_library(error), file=sys.stderr)
+        where = f"{error.name}: bibliothèque manquante / library is missing"
+        print(f"{where}; pip install 'mssante-sandbox[compare]'", file=sys.stderr)
         sys.exit(2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ LOOK = 0.2  # s between two looks at the journals
 _TAIL = 64 * 2**20  # bytes of each journal that are read at the start
 _AT_ONCE = 2**20  # bytes of a journal read in one go
 _KEPT_TICKETS = 20_000
-_RECENT = 200
 
 
 class PscEvent:
@@ -51,7 +50,6 @@ class Feed:
         self.ledger = Ledger()
         self.lock = threading.Lock()
         self.version = 0
-        self.recent: deque[Entry] = deque(maxlen=_RECENT)
         self._journals = dict(journals)
         self._read = {name: _start(path) for name, path in self._journals.items()}
         self._providers = providers
@@ -118,7 +116,6 @@ class Feed:
                             entry = _entry(operator, line)
                             if entry is not None:
                                 self.ledger.add(operator, entry, place)
-                                self.recent.append(entry)
                             place += len(line) + 1
                     self._read[operator] = place
                     count += len(lines)

@@ -141,7 +141,6 @@ def timeline(
     entries: Sequence[Entry],
     heard: Iterable[PscEvent] = (),
     passed_on: Iterable[tuple[Entry, str]] = (),
-    came_from: str = "",
 ) -> Timeline:
     """Join what is known of a connection.
 
@@ -151,25 +150,23 @@ def timeline(
         heard: what providers said of its requests.
         passed_on: what the operator's relay did with its messages, each with the key of the
             connection by which the next operator took it, empty when unknown.
-        came_from: of a relay's connection, the key of the one that handed the message over first.
     """
     steps = [step for entry in entries for step in _steps(entry)]
     steps += [_relayed(entry, link) for entry, link in passed_on]
     steps += _provided(heard)
     steps.sort(key=lambda step: step.at)
     if entries and entries[0].get("tls"):
-        steps.insert(0, _handshake(entries[0], min(step.at for step in steps), came_from))
+        steps.insert(0, _handshake(entries[0], min(step.at for step in steps)))
     return Timeline(trail=trail, steps=tuple(steps))
 
 
-def _handshake(entry: Entry, at: float, came_from: str) -> Step:
+def _handshake(entry: Entry, at: float) -> Step:
     place = f"{entry.get('client')}:{entry.get('client_port')}"
     return Step(
         at=at, layer=Layer.TLS, event="tls",
         text=Words("Connexion chiffrée", "Encrypted connection"),
         details=(("tls", str(entry["tls"])), ("client", place),
                  ("endpoint", f"{entry.get('design') or 'MX'} · {entry.get('endpoint')}")),
-        link=came_from,
     )  # fmt: skip
 
 

@@ -124,8 +124,9 @@ def _round(
 ) -> list[Finding]:  # fmt: skip
     tried = interfaces if any(each.name.endswith("-interface") for each in chosen) else "none"
     view = look(
-        folder, day or time.time(), interfaces=tried, tell=lambda text: click.echo(text, err=True)
-    )
+        folder, day or time.time(), interfaces=tried, subjects=subjects,
+        tell=lambda text: click.echo(text, err=True),
+    )  # fmt: skip
     named = {*view.operators, *view.domains, *view.mailboxes}
     for each in subjects:
         if each not in named:

@@ -12,7 +12,7 @@ import json
 import smtplib
 import ssl
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,7 @@ from sandbox.indicators.counting import Indicators
 from sandbox.indicators.files import deposited, read_file
 from sandbox.indicators.month import Month
 from sandbox.live.sheet import read_sheet
+from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.operators.auth.revocation import Revocation, RevocationPolicy
 from sandbox.operators.store import last_uses
 from sandbox.serve import client_context
@@ -75,7 +76,7 @@ INTERFACES: Mapping[str, tuple[str, ...]] = {
 
 
 def look(
-    folder: Path, now: float, *, interfaces: str = "channel",
+    folder: Path, now: float, *, interfaces: str = "channel", subjects: Collection[str] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> View:  # fmt: skip
     """See a running space.
@@ -84,6 +85,7 @@ def look(
         folder: of the space.
         now: instant by which delays are judged; what is seen is seen now.
         interfaces: a key of `INTERFACES`.
+        subjects: operators whose interfaces are tried; all when empty.
         tell: told what takes long.
 
     Raises:
@@ -91,7 +93,7 @@ def look(
     """
     sheet = read_sheet(folder)
     with Directory(sheet["directory"]["database"]) as directory:
-        return _Look(sheet, directory, now, interfaces, tell).view()
+        return _Look(sheet, directory, now, interfaces, subjects, tell).view()
 
 
 def certificate_name(folder: Path, operator: str) -> str:
@@ -106,6 +108,7 @@ class _Look:
     directory: Directory
     now: float
     interfaces: str
+    subjects: Collection[str]
     tell: Callable[[str], None]
 
     def view(self) -> View:
@@ -127,9 +130,13 @@ class _Look:
         status: Callable[[x509.Certificate], RevocationStatus],
     ) -> View:  # fmt: skip
         listed = self._list(authorities, status)
+        # Mon espace santé has no interface of editors, and citizens are not in the directory.
+        exempt = f"{PATIENT_LABEL}.{self.sheet['suffix']}"
         names: dict[str, list[str]] = {}
         since: dict[str, float] = {}
         for entry in listed.entries:
+            if entry.domain == exempt:
+                continue
             names.setdefault(entry.domain, []).append(_named(entry.certificate))
             if entry.updated is not None:
                 at = entry.updated.timestamp()
@@ -212,6 +219,8 @@ class _Look:
 
     def _interfaces(self, operator: str) -> tuple[tuple[Failure, ...], tuple[Failure, ...]]:
         begins = INTERFACES[self.interfaces]
+        if self.subjects and operator not in self.subjects:
+            return (), ()
         only = [
             each.id for each in requirements()
             if each.binds != "software" and not each.unchecked and each.id.startswith(begins)

@@ -16,7 +16,7 @@ from sklearn.preprocessing import SplineTransformer
 
 from sandbox.decision.factors import Factor
 
-__all__ = ["Gain", "basis", "evppi", "perfect_information"]
+__all__ = ["Gain", "basis", "evppi", "explained", "perfect_information"]
 
 Floats = NDArray[np.float64]
 FOLDS = 5
@@ -61,8 +61,27 @@ def evppi(features: Floats, losses: Floats, weights: Floats) -> list[Gain]:
     Returns:
         the mean over the weights, then the gain on each criterion alone.
     """
-    draws, candidates, criteria = losses.shape
-    joined = losses.reshape(draws, -1)
+    criteria = losses.shape[2]
+    expected = _predicted(features, losses.reshape(len(losses), -1)).reshape(losses.shape)
+    together = np.mean([_saved(losses @ each, expected @ each) for each in weights], axis=0)
+    alone = [_saved(losses[:, :, k], expected[:, :, k]) for k in range(criteria)]
+    return [_gain(each) for each in (together, *alone)]
+
+
+def explained(features: Floats, gaps: Floats) -> Floats:
+    """Return the share of the variance of each column of gaps that the factor alone predicts.
+
+    That is its first-order index, judged on draws that the regression has not seen; 0 at least.
+    """
+    missed = ((gaps - _predicted(features, gaps)) ** 2).sum(axis=0)
+    spread = ((gaps - gaps.mean(axis=0)) ** 2).sum(axis=0)
+    found: Floats = np.where(spread > 0, 1.0 - missed / np.maximum(spread, 1e-300), 0.0)
+    return np.maximum(found, 0.0)
+
+
+def _predicted(features: Floats, joined: Floats) -> Floats:
+    """Return what a regression made on four fifths of the draws says of the fifth."""
+    draws = len(joined)
     predicted = np.zeros(joined.shape)
     # Normal equations: few well-scaled columns, many draws; what all folds share is summed once.
     folds = [np.arange(fold, draws, FOLDS) for fold in range(FOLDS)]
@@ -72,10 +91,7 @@ def evppi(features: Floats, losses: Floats, weights: Floats) -> list[Gain]:
     for part, own, answer in zip(folds, grams, sides, strict=True):
         found = np.linalg.pinv(gram - own, hermitian=True) @ (side - answer)
         predicted[part] = features[part] @ found
-    expected = predicted.reshape(draws, candidates, criteria)
-    together = np.mean([_saved(losses @ each, expected @ each) for each in weights], axis=0)
-    alone = [_saved(losses[:, :, k], expected[:, :, k]) for k in range(criteria)]
-    return [_gain(each) for each in (together, *alone)]
+    return predicted
 
 
 def _saved(losses: Floats, expected: Floats) -> Floats:

@@ -28,9 +28,9 @@ from sandbox.decision.emulator import Emulator, fit_emulator
 from sandbox.decision.evaluation import Evaluation
 from sandbox.decision.factors import Factor, columns_of
 from sandbox.decision.indices import KEPT, OTHERS, Index, screen, sobol
-from sandbox.decision.information import Gain, basis, evppi, perfect_information
+from sandbox.decision.information import Gain, basis, evppi, explained, perfect_information
 from sandbox.decision.observations import Measure, measure_of
-from sandbox.decision.rules import WEIGHT, DecisionMap, features_of, grow
+from sandbox.decision.rules import Accuracy, DecisionMap, Sample, features_of, grow
 from sandbox.decision.traffic import ACCESSES
 from sandbox.space.errors import UserError
 from sandbox.workers.spread import HERE, Workers, hand_out
@@ -38,6 +38,7 @@ from sandbox.workers.spread import HERE, Workers, hand_out
 __all__ = ["AUTO", "DRAWS", "STAGES", "Decision", "Driver", "study"]
 
 Floats = NDArray[np.float64]
+Labels = Sequence[tuple[str, str]]
 STAGES = ("engine", "draws", "indices")
 AUTO = 0  # runs: as many as the emulator needs
 BATCH, MOST_RUNS = 64, 4096
@@ -48,8 +49,10 @@ DRAWS, FRESH = 4096, 2048
 LEAST_POINTS = 64  # of Sobol' indices; an eighth of the draws, a power of two
 REPEATS = 6  # other samples of accesses, to know the sampling error
 FIRST = 5  # to measure
+LEAST_SHARE = 0.01  # of a variance: an input that explains less drives nothing
 LEAST_RUNS = 8
 FORMAT = 1  # of kept draws; a change makes old ones run again
+MAP_WEIGHTS = 32  # under which the map is judged
 FEW_WEIGHTS = 16  # over which what a factor is worth is taken
 
 
@@ -61,6 +64,8 @@ class Driver:
         effect: Morris' mean absolute elementary effect on the gap, points.
         index: Sobol' indices; None where screening left it.
         gain: what knowing it is worth over all weights, points; by criterion, in its unit.
+        explains: by criterion, the share of the variance of the gap between the first two that it
+            predicts alone.
     """
 
     factor: Factor
@@ -68,6 +73,7 @@ class Driver:
     index: Index | None
     gain: Gain
     by_criterion: Mapping[str, Gain]
+    explains: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Decision:
         drivers: largest gain first, then largest effect.
         others: Sobol' indices of all that screening left, together.
         perfect: what knowing everything is worth, points; by criterion, in its unit.
+        map_replayed: how well the map does on the whole draws, without the emulator.
         emulator: of the engine's criteria.
         sampling: criterion -> standard deviation of a difference over samples of accesses.
         measure_first: what to measure next, most worth first.
@@ -96,6 +103,7 @@ class Decision:
     perfect: float
     perfect_by_criterion: Mapping[str, float]
     map: DecisionMap
+    map_replayed: Accuracy
     emulator: Emulator
     sampling: Mapping[str, float]
     measure_first: tuple[Measure, ...]
@@ -106,6 +114,11 @@ class Decision:
     def names(self) -> tuple[str, ...]:
         """The candidates."""
         return self.evaluation.names
+
+    def driving(self, criterion: str, most: int = 3) -> list[Driver]:
+        """Return what moves the gap between the first two most on a criterion, most first."""
+        ordered = sorted(self.drivers, key=lambda d: (-d.explains[criterion], d.factor.key))
+        return [each for each in ordered[:most] if each.explains[criterion] >= LEAST_SHARE]
 
 
 def _points(evaluation: Evaluation, count: int, seed: int, stream: int) -> Floats:
@@ -239,15 +252,17 @@ def study(
     scales = scales_of(metrics)
     choice = choose(evaluation.names, metrics, scales, seed)
     tell("draws", 0.3)
-    decision_map = _map(evaluation, emulator, scales, u, seed)
-    tell("draws", 0.5)
     lost = points_of(metrics, scales)
+    decision_map = _map(evaluation, emulator, scales, u, lost, seed)
+    whole = evaluation.closed(mine) | engine
+    _, replayed = _sample(evaluation, points_of({n: whole[n] for n in CRITERIA}, scales), mine)
+    tell("draws", 0.5)
     weights = weights_of(len(CRITERIA), FEW_WEIGHTS, seed)
-    gains = _gains(
-        evaluation.factors, u, lost, weights, lambda share: tell("draws", 0.5 + 0.5 * share)
-    )
-
     best, rival = (evaluation.names.index(n) for n in (choice.recommended, choice.rival))
+    gains, shares = _gains(
+        evaluation.factors, u, lost, weights, (best, rival),
+        lambda share: tell("draws", 0.5 + 0.5 * share),
+    )  # fmt: skip
 
     def gap(at: Floats) -> Floats:
         there = points_of(_whole(evaluation, emulator, at), scales).mean(axis=2)
@@ -266,6 +281,7 @@ def study(
                 name: Gain(gain.mean * scales[name] / FULL, gain.half * scales[name] / FULL)
                 for name, gain in zip(CRITERIA, gains[f.key][1:], strict=True)
             },
+            dict(zip(CRITERIA, map(float, shares[f.key]), strict=True)),
         )
         for f in evaluation.factors
     ]  # fmt: skip
@@ -279,7 +295,8 @@ def study(
             name: perfect_information(lost[:, :, [k]], np.ones((1, 1))) * scales[name] / FULL
             for k, name in enumerate(CRITERIA)
         },
-        map=decision_map, emulator=emulator, sampling=_sampling(evaluation),
+        map=decision_map, map_replayed=decision_map.judge(replayed, _least(scales)),
+        emulator=emulator, sampling=_sampling(evaluation),
         measure_first=tuple(
             measure_of(d.factor, d.gain, values) for d in drivers[:FIRST] if d.gain.clear > 0
         ),
@@ -314,32 +331,45 @@ def _by_policy(
     return found
 
 
+def _sample(evaluation: Evaluation, points: Floats, u: Floats) -> tuple[Labels, Sample]:
+    labels, features = features_of(
+        evaluation.scenario, evaluation.factors, evaluation.values(u), len(u)
+    )
+    return labels, Sample(features, points)
+
+
 def _map(
-    evaluation: Evaluation, emulator: Emulator, scales: Mapping[str, float], u: Floats, seed: int
-) -> DecisionMap:
-    """Grow the map on the draws, each under weights of its own, and judge it on fresh ones."""
-    sides = []
-    for stream, at in enumerate((u, _points(evaluation, FRESH, seed, 2))):
-        labels, features = features_of(
-            evaluation.scenario, evaluation.factors, evaluation.values(at), len(at)
-        )
-        weights = weights_of(len(CRITERIA), len(at), seed + 1 + stream)
-        points = points_of(_whole(evaluation, emulator, at), scales)
-        lost = np.einsum("dck,dk->dc", points, weights)
-        features = np.column_stack([features, weights])
-        sides.append((features, lost - lost.min(axis=1, keepdims=True)))
-    labels += [(f"{WEIGHT}{name}", "") for name in CRITERIA]
-    return grow(evaluation.names, labels, *sides)
+    evaluation: Evaluation, emulator: Emulator, scales: Mapping[str, float], u: Floats,
+    lost: Floats, seed: int,
+) -> DecisionMap:  # fmt: skip
+    """Grow the map on the draws and judge it on fresh ones."""
+    fresh = _points(evaluation, FRESH, seed, 2)
+    labels, train = _sample(evaluation, lost, u)
+    points = points_of(_whole(evaluation, emulator, fresh), scales)
+    return grow(
+        evaluation.names, labels, train, _sample(evaluation, points, fresh)[1], _least(scales),
+        weights_of(len(CRITERIA), MAP_WEIGHTS, seed + 1),
+    )  # fmt: skip
+
+
+def _least(scales: Mapping[str, float]) -> Floats:
+    """Return the least gap that matters, in points, by criterion."""
+    return np.array([FULL * each.threshold / scales[name] for name, each in CRITERIA.items()])
 
 
 def _gains(
-    factors: Sequence[Factor], u: Floats, losses: Floats, weights: Floats,
+    factors: Sequence[Factor], u: Floats, losses: Floats, weights: Floats, pair: tuple[int, int],
     progress: Callable[[float], None],
-) -> dict[str, list[Gain]]:  # fmt: skip
-    """Return what knowing each factor is worth, points: over all weights, then by criterion."""
-    found = {}
+) -> tuple[dict[str, list[Gain]], dict[str, Floats]]:  # fmt: skip
+    """Return what knowing each factor is worth, points: over all weights, then by criterion.
+
+    Then, by criterion, the share of the variance of the gap between a pair that it explains.
+    """
+    found, shares = {}, {}
+    gaps = losses[:, pair[1]] - losses[:, pair[0]]
     for place, (each, columns) in enumerate(zip(factors, columns_of(factors), strict=True)):
-        mine = u[:, columns.start : columns.stop]
-        found[each.key] = evppi(basis(each, mine), losses, weights)
+        features = basis(each, u[:, columns.start : columns.stop])
+        found[each.key] = evppi(features, losses, weights)
+        shares[each.key] = explained(features, gaps)
         progress((place + 1) / len(factors))
-    return found
+    return found, shares

@@ -15,7 +15,7 @@ from sandbox.live.sheet import read_sheet
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 
-__all__ = ["ask", "fault", "folder_option", "mailbox"]
+__all__ = ["ask", "fault", "folder_option", "json_option", "mailbox"]
 
 Tree = dict[str, Any]
 _SECONDS = 600.0  # a mailbox of many messages, or a domain with its mailboxes, takes its time
@@ -28,7 +28,7 @@ folder_option = click.option(
     show_default=True,
     help="Dossier de l'espace. / Folder of the space.",
 )
-_json_option = click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
 
 
 def ask(folder: Path, method: str, path: str, body: Tree | None = None) -> Tree:
@@ -86,7 +86,7 @@ def _show(said: Tree, *, as_json: bool) -> None:
 
 @fault.command("list")
 @click.option("--known", is_flag=True, help="Ceux qui existent. / Those that there are.")
-@_json_option
+@json_option
 @folder_option
 def list_(known: bool, as_json: bool, folder: Path) -> None:
     """Dire les défauts en cours. / Show the faults in force."""
@@ -125,7 +125,7 @@ def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
 @fault.command("set")
 @click.argument("name")
 @_rule_options
-@_json_option
+@json_option
 @folder_option
 def set_(name: str, seed: int | None, as_json: bool, folder: Path, **members: Any) -> None:
     """Mettre le défaut NAME, avec ceux qui sont là. / Add the fault NAME.
@@ -142,7 +142,7 @@ def set_(name: str, seed: int | None, as_json: bool, folder: Path, **members: An
 
 
 @fault.command()
-@_json_option
+@json_option
 @folder_option
 def clear(as_json: bool, folder: Path) -> None:
     """Enlever tous les défauts. / Take all faults away."""
@@ -156,7 +156,7 @@ def mailbox() -> None:
 
 @mailbox.command()
 @click.argument("address")
-@_json_option
+@json_option
 @folder_option
 def add(address: str, as_json: bool, folder: Path) -> None:
     """Ouvrir la BAL ADDRESS pour une personne de plus. / Open ADDRESS for one more person.

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.live.citizens import Citizens
 from sandbox.live.faults import KNOWN, SpaceFaults
 from sandbox.live.lifecycle import LifeCycle
 from sandbox.psc.control import explained, read_object
@@ -27,6 +28,7 @@ class Controlled(Protocol):
     """What of a space the API drives; see `LiveSpace`."""
 
     faults: SpaceFaults
+    citizens: Citizens
     life: LifeCycle
 
     def add_account(self, address: str) -> dict[str, Any]:
@@ -75,6 +77,30 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         return JSONResponse(
             {"messages": await asyncio.to_thread(space.fill_mailbox, address, count)}
         )
+
+    async def citizens(request: Request) -> Response:
+        if request.method == "POST":
+            number = (await read_object(request)).get("patient")
+            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+                raise UserError("entier attendu", "an integer is expected", where="patient")
+            return JSONResponse(await asyncio.to_thread(space.citizens.open, number), 201)
+        return JSONResponse({"citizens": await asyncio.to_thread(space.citizens.profiles)})
+
+    async def citizen(request: Request) -> Response:
+        await asyncio.to_thread(space.citizens.close, request.path_params["matricule"])
+        return JSONResponse({"closed": request.path_params["matricule"]})
+
+    async def conversation(request: Request) -> Response:
+        matricule = request.path_params["matricule"]
+        if request.method == "GET":
+            found = await asyncio.to_thread(space.citizens.messages, matricule)
+            return JSONResponse({"messages": found})
+        data = await read_object(request)
+        to, text = data.get("to"), data.get("text")
+        if not isinstance(to, str) or not isinstance(text, str):
+            raise UserError("texte attendu", "text is expected", where="to, text")
+        sent = await asyncio.to_thread(space.citizens.answer, matricule, to, text)
+        return JSONResponse({"message_id": sent}, 201)
 
     async def mailbox(request: Request) -> Response:
         await asyncio.to_thread(space.life.close_mailbox, request.path_params["address"])
@@ -126,6 +152,9 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         ("/mailboxes", mailboxes, ["POST"]),
         ("/mailboxes/{address}", mailbox, ["DELETE"]),
         ("/mailboxes/{address}/messages", messages, ["POST", "DELETE"]),
+        ("/citizens", citizens, ["GET", "POST"]),
+        ("/citizens/{matricule}", citizen, ["DELETE"]),
+        ("/citizens/{matricule}/messages", conversation, ["GET", "POST"]),
         ("/mailboxes/{address}/holders", holders, ["PUT"]),
         ("/people/{identity:path}/departure", departure, ["PUT", "DELETE"]),
         ("/domains", domains, ["GET", "POST"]),

@@ -13,7 +13,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from sandbox.live.plan import CertificatePlan, JoinedPlan, OperatorPlan
+from sandbox.live.plan import CertificatePlan, CitizensPlan, JoinedPlan, OperatorPlan
 from sandbox.space.errors import UserError
 from sandbox.trust import Card, Issued, KeyKind, Organisation, Person, TestCA, Urls
 from sandbox.trust.keys import load_key, write_private
@@ -74,7 +74,7 @@ def server(plan: CertificatePlan, organisation: Organisation) -> WantedCertifica
     )
 
 
-def relay(operator: OperatorPlan | JoinedPlan) -> WantedCertificate:
+def relay(operator: OperatorPlan | CitizensPlan | JoinedPlan) -> WantedCertificate:
     """Want the certificate of an operator's relay, which the list of domains names."""
     names, addresses = (operator.relay.host,), (operator.relay.address,)
     return WantedCertificate(

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sandbox.live.joining import Joining
+from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.operators.model import SaslName
 from sandbox.space.capacity import RELAY as MX
 from sandbox.space.capacity import CapacityPart, of_operator
@@ -34,6 +35,7 @@ from sandbox.trust.zone import Host, MailDomain, ZoneSpec
 __all__ = [
     "OFFSET",
     "CertificatePlan",
+    "CitizensPlan",
     "JoinedPlan",
     "OperatorPlan",
     "ServicePlan",
@@ -127,6 +129,23 @@ class OperatorPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CitizensPlan:
+    """The operator of Mon espace santé: a relay, and no endpoint of a design.
+
+    Attributes:
+        label: under the suffix.
+        domain: citizens' mail domain.
+        organisation: the legal person of its certificate.
+        relay: where its mail is taken (MX).
+    """
+
+    label: str
+    domain: str
+    organisation: Organisation
+    relay: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedPlan:
     """An operator that is not ours.
 
@@ -159,6 +178,7 @@ class SpacePlan:
         designs: side by side, the one with the plain names first.
         policy: how one logs in at all of them.
         operators: the largest of the scenario first.
+        citizens: the operator of Mon espace santé.
         joined: operators that are not ours.
         files, ocsp: PKI (HTTP).
         domains: the list of authorised domains (HTTPS).
@@ -176,6 +196,7 @@ class SpacePlan:
     designs: tuple[Design, ...]
     policy: LoginPolicy
     operators: tuple[OperatorPlan, ...]
+    citizens: CitizensPlan
     joined: tuple[JoinedPlan, ...]
     files: ServicePlan
     ocsp: ServicePlan
@@ -215,14 +236,18 @@ class SpacePlan:
                 others.append(Host(each.host, (each.address,)))
             address = (operator.autoconfig.address,)
             others += [Host(name, address) for name in operator.autoconfig_names]
-        domains = list(zone.domains)
+        relay = self.citizens.relay
+        others.append(Host(relay.host, (relay.address,)))
+        taking = [(self.citizens.domain, relay.host)]
         for joined in self.joined:
             host = joined.relay.host
             others += [Host(name, (joined.relay.address,)) for name in (host, joined.mail)]
-            domains.append(
-                MailDomain(name=joined.domain, relays=((10, host),), texts=("v=spf1 mx -all",))
-            )
-        return replace(zone, hosts=(*zone.hosts, *others), domains=tuple(domains))
+            taking.append((joined.domain, host))
+        domains = [
+            MailDomain(name=domain, relays=((10, host),), texts=("v=spf1 mx -all",))
+            for domain, host in taking
+        ]
+        return replace(zone, hosts=(*zone.hosts, *others), domains=(*zone.domains, *domains))
 
 
 def _autoconfig_names(discovery: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -312,6 +337,24 @@ def _operator(
     )
 
 
+def _citizens(suffix: str, offset: int, block: int) -> CitizensPlan:
+    domain = f"{PATIENT_LABEL}.{suffix}"
+    relay = Place(
+        operator=PATIENT_LABEL,
+        design="",
+        endpoint=_RELAY,
+        host=f"mx.{domain}",
+        address=f"127.{block}.0.8",
+        port=_RELAY.port + offset,
+    )
+    return CitizensPlan(
+        label=PATIENT_LABEL,
+        domain=domain,
+        organisation=_organisation("mon espace sante", 9_999),
+        relay=relay,
+    )
+
+
 def _joined(
     joining: Joining, number: int, taken: Sequence[str], suffix: str, offset: int, block: int
 ) -> JoinedPlan:
@@ -391,6 +434,12 @@ def plan_space(
     sizes = operator_sizes(scenario)
     largest = sorted(range(len(labels)), key=lambda each: -sizes[each])[:operators]
     for each in largest:
+        if labels[each] == PATIENT_LABEL:
+            raise UserError(
+                "nom réservé à Mon espace santé",
+                "a name kept for Mon espace santé",
+                where=f"operators.names: {labels[each]!r}",
+            )
         if not _LABEL.fullmatch(labels[each]):
             raise UserError(
                 "impossible comme nom DNS ; minuscules, chiffres et tirets",
@@ -410,8 +459,8 @@ def plan_space(
     names = [each.name for each in joining]
     joined = tuple(
         _joined(
-            each, operators + number, [*ours, *_SERVICES, *names[:number]], suffix, port_offset,
-            block,
+            each, operators + number, [*ours, *_SERVICES, PATIENT_LABEL, *names[:number]], suffix,
+            port_offset, block,
         )
         for number, each in enumerate(joining)
     )  # fmt: skip
@@ -435,6 +484,7 @@ def plan_space(
             )
             for number, each in enumerate(largest)
         ),
+        citizens=_citizens(suffix, port_offset, block),
         files=service("igc", 1, 80),
         ocsp=service("ocsp", 2, 80),
         domains=service("espacedeconfiance", 3, 443),

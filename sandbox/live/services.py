@@ -14,7 +14,7 @@ from cryptography import x509
 
 from sandbox.directory import Directory, DirectoryServer, ServerOptions
 from sandbox.live.keys import Keys
-from sandbox.live.plan import JoinedPlan, OperatorPlan, ServicePlan, SpacePlan
+from sandbox.live.plan import CitizensPlan, JoinedPlan, OperatorPlan, ServicePlan, SpacePlan
 from sandbox.serve import HttpServer, Pool, Service, client_context, server_context
 from sandbox.serve.plain import Handler, plain_app
 from sandbox.trust import DomainLedger, DomainList, ListError, ListKeeper, ListPolicy, dn_of
@@ -84,7 +84,9 @@ def trust_services(
 
 
 def enrol_domains(
-    ledger: DomainLedger, operators: Iterable[OperatorPlan | JoinedPlan], keys: Keys
+    ledger: DomainLedger,
+    operators: Iterable[OperatorPlan | CitizensPlan | JoinedPlan],
+    keys: Keys,
 ) -> None:
     """Put the operators' domains on the list, with the name of their relay's certificate.
 

@@ -20,6 +20,7 @@ from sandbox.directory import Directory
 from sandbox.live.assembly import grants_of
 from sandbox.live.blocks import held_block
 from sandbox.live.cast import SMALL, CastAccount, CastSize, add_account, cast_of, open_directory
+from sandbox.live.citizens import Citizens
 from sandbox.live.control import control_application
 from sandbox.live.crew import Crew, Crewed, CrewPlan
 from sandbox.live.crew_process import CrewProcess
@@ -159,6 +160,7 @@ class LiveSpace:
         keys: the authority and its certificates.
         directory: people, structures, mailboxes.
         operators: by label, those of this process: none where they have processes of their own.
+        citizens: the operator of Mon espace santé.
         console: what its maker gave, None for none.
         faults: of mail, CRL and OCSP, changed at will.
         resolver: answers DNS, with faults of its own.
@@ -177,6 +179,7 @@ class LiveSpace:
     keys: Keys
     directory: Directory
     operators: dict[str, Operator]
+    citizens: Citizens
     resolver: Resolver
     ledger: DomainLedger
 
@@ -312,6 +315,7 @@ class LiveSpace:
     def _try_relays(self) -> None:
         for crew in self._crews:
             crew.flush()
+        self.citizens.flush()
 
     def _spread_faults(self) -> None:
         for crew in self._crews:
@@ -340,6 +344,7 @@ class LiveSpace:
         """Have the operators read the list of domains now."""
         for crew in self._crews:
             crew.refresh_list()
+        self.citizens.refresh_list()
 
     def _start(self, stack: contextlib.ExitStack) -> None:
         options = self._options
@@ -414,6 +419,7 @@ class LiveSpace:
             made = CertificatePlan(path=path, names=names, addresses=(place.address,))
             wanted[path] = server(made, AUTHORITY)
         wanted["list/signer"] = self.keys.want_list_signer()
+        wanted[f"{plan.citizens.label}/relay"] = relay(plan.citizens)
         for operator in plan.operators:
             wanted[f"{operator.label}/relay"] = relay(operator)
             for certificate in operator.certificates:
@@ -437,7 +443,7 @@ class LiveSpace:
         (folder.path / "list").mkdir(exist_ok=True, mode=0o700)
         (folder.path / "psc").mkdir(exist_ok=True, mode=0o700)
         ledger = self.ledger = DomainLedger(folder.path / "list" / "history.jsonl")
-        enrol_domains(ledger, (*plan.operators, *plan.joined), self.keys)
+        enrol_domains(ledger, (*plan.operators, plan.citizens, *plan.joined), self.keys)
         shared_loop = Loop("space")
         stack.callback(shared_loop.close)
         pinged = self.wire.operator.pinged
@@ -511,6 +517,11 @@ class LiveSpace:
         ]
         started(stack, shared_loop, shared)
         self._man(stack, room)
+        self.citizens = Citizens(
+            plan, self.wire, self.keys, folder,
+            pool=room.mail, faults=self.faults.mail, tell=self._tell,
+        )  # fmt: skip
+        stack.enter_context(self.citizens)
         self.life.resume()
         control = HttpServer(
             app=control_application(self, folder.secret("control")),

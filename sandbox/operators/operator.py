@@ -7,8 +7,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 
 from sandbox.directory import Directory
 from sandbox.operators.auth.access_control import AccessControl
@@ -17,63 +15,28 @@ from sandbox.operators.auth.ciba_ping import Pings
 from sandbox.operators.auth.ecps_proxy import CibaProxy, Unanswered
 from sandbox.operators.auth.ecps_token import TokenLogin
 from sandbox.operators.auth.psc_client import PscClient, Registration, Timing
-from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.auth.verifier import HeldVerifier
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.imap import ImapService, ImapSettings, serve
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import Arrival, Listener, MailDoor
 from sandbox.operators.login import Alarm, Logins
-from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.policy import OperatorPolicy
 from sandbox.operators.post import PostOffice
-from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.relay.names import Names
-from sandbox.operators.relay.policy import check_peer, is_listed, may_send
-from sandbox.operators.relay.runner import Runner
-from sandbox.operators.relay.settings import RelaySettings
-from sandbox.operators.smtp import RelayServer, SubmissionServer
+from sandbox.operators.relay.policy import is_listed
+from sandbox.operators.relay_side import OperatorSettings, RelaySide
+from sandbox.operators.smtp import SubmissionServer
 from sandbox.operators.smtp.limits import SmtpLimits
 from sandbox.operators.store import MailStore
 from sandbox.serve import Pool, client_context
 from sandbox.space.methods import Method
-from sandbox.trust import DN, CertificateChecker, DomainList, load_bundle
+from sandbox.trust import DomainList
 
-__all__ = ["Operator", "OperatorSettings", "Providers"]
+__all__ = ["Operator", "Providers"]
 
 FOLLOW_SECONDS = 1.0  # between two looks at the directory
 _POSTMASTER = "postmaster"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorSettings:
-    """What an operator is.
-
-    Attributes:
-        label: its name under the suffix.
-        domains: mail domains that it serves.
-        folder: its files, its owner's only.
-        listeners: endpoints of all designs.
-        relay: where other operators deliver; its certificate is the one that the list names.
-        chain, key: that certificate and its key, PEM, for the relay's client side.
-        bundle: roots and intermediates, PEM.
-        name_server: address and port of DNS.
-        suffix: nothing outside it is looked up or connected to.
-        relay_port: where all relays listen.
-    """
-
-    label: str
-    domains: frozenset[str]
-    folder: Path
-    listeners: tuple[Listener, ...]
-    relay: Listener
-    chain: Path
-    key: Path
-    bundle: Path
-    name_server: tuple[str, int]
-    suffix: str
-    relay_port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +141,14 @@ class Operator:
             tokens=TokenLogin(psc, policy.tokens, self.journal, timing=providers.timing),
             clock=clock,
         )
-        authorities = load_bundle(bundle)
-        self._checker = CertificateChecker(bundle=authorities)
-        self._revocation = Revocation(authorities, policy.access.revocation, clock)
-        for each in (self.access, self._revocation, psc, own, *proxies):
+        self._relays = RelaySide(
+            settings,
+            listed=listed,
+            revocation=policy.access.revocation,
+            journal=self.journal,
+            clock=clock,
+        )
+        for each in (self.access, self._relays, psc, own, *proxies):
             self._stack.push_async_callback(each.close)
         self.doors: list[MailDoor] = []
 
@@ -233,15 +200,7 @@ class Operator:
             limits=SmtpLimits(login_seconds=self._policy.login_seconds),
             faults=self._faults,
         )
-        relay = RelayServer(
-            post,
-            self._check_peer,
-            may_send=lambda dn, domain: may_send(self._listed(), dn, domain),
-            journal=self.journal,
-            observer=self._observer,
-            faults=self._faults,
-            clock=self._clock,
-        )
+        relay = self._relays.server(post, self._observer, self._faults)
         imap = ImapService(
             self.store,
             logins,
@@ -258,7 +217,7 @@ class Operator:
         def factory(arrival: Arrival) -> asyncio.Protocol:
             return protocols[arrival.listener.place.protocol](arrival)
 
-        self.runner = self._relay(post)
+        self.runner = self._relays.runner(post, self.store)
         self._stack.push_async_callback(self.runner.stop)
         await self.runner.start()
         self._stack.push_async_callback(submission.settled)
@@ -346,32 +305,6 @@ class Operator:
         """Return a number that another connection's commit changes (SQLite's data_version)."""
         row = self._directory.connection().execute("PRAGMA data_version").fetchone()
         return int(row[0])
-
-    def _relay(self, post: PostOffice) -> Runner:
-        settings = self.settings
-        return Runner(
-            self.store,
-            RelaySettings(
-                host=settings.relay.place.host,
-                port=settings.relay_port,
-            ),
-            post=post,
-            names=Names(*settings.name_server, suffix=settings.suffix),
-            listed=self._listed,
-            context=client_context(settings.bundle, settings.chain, settings.key),
-            checker=self._checker,
-            revocation=self._revocation,
-            journal=self.journal,
-            clock=self._clock,
-        )
-
-    async def _check_peer(self, channel: Channel) -> DN | MailRefusal:
-        return await check_peer(
-            channel.certificate,
-            checker=self._checker,
-            revocation=self._revocation,
-            now=datetime.fromtimestamp(self._clock(), UTC),
-        )
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

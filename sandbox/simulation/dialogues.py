@@ -8,8 +8,8 @@ are shared, how many round trips a mechanism takes, who is asked for a certifica
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from sandbox.observations.schema import Cause, Phase, Protocol
@@ -49,6 +49,7 @@ from sandbox.space.sections.people import Software
 __all__ = ["RELAY_GROUP", "Dialogues", "group_of"]
 
 METHOD_LIST = tuple(Method)
+NUMBER_OF = {method: number for number, method in enumerate(METHOD_LIST)}
 RELAY_GROUP = len(Protocol) * len(METHOD_LIST)
 PROMPT = lognormal(4.0, 0.6, 1.0)  # a person dismisses a certificate dialogue
 RELAY_ATTEMPTS, RELAY_PAUSE = 8, 300.0
@@ -68,7 +69,7 @@ RELAY_TRIPS = 7.0  # TCP, greeting, EHLO, STARTTLS, TLS, EHLO, envelope
 
 def group_of(protocol: Protocol, method: Method) -> int:
     """Return the row of the login histograms for a protocol and method."""
-    return int(protocol) * len(METHOD_LIST) + METHOD_LIST.index(method)
+    return int(protocol) * len(METHOD_LIST) + NUMBER_OF[method]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +78,24 @@ class Dialogues:
 
     Attributes:
         dns_miss: by endpoint name, the probability that the provider's resolver must ask.
+
+    A fragment that stands in many programs is written once: its steps are the same objects.
     """
 
     scenario: Scenario
     design: Design
     policy: LoginPolicy
     dns_miss: Mapping[str, float]
+    _written: dict[tuple[object, ...], Items] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    @property
-    def authentication(self) -> Authentication:
-        """The methods' own fragments."""
-        return Authentication(self.scenario)
+    def _once(self, key: tuple[object, ...], write: Callable[[], Items]) -> Items:
+        """Return a fragment, written at its first use."""
+        found = self._written.get(key)
+        if found is None:
+            found = self._written[key] = write()
+        return found
 
     # ------------------------------------------------------------------ whole programs
 
@@ -175,27 +183,54 @@ class Dialogues:
         policies, processor = self.scenario.policies, self.scenario.processor
         cpu = processor.imap_session if protocol == "imap" else processor.submission
         purpose = Purpose.STORE if protocol == "imap" else Purpose.SUBMIT
-        body: Items = [
-            "again",
-            *self.authentication.before(method, mechanism, present=present, away=away),
-            Deadline(software.timeout, "no slot"),
-            *self._look_up(endpoint),
-            Acquire(endpoint.name, "refused"),
-            Deadline(software.timeout, "timed out"),
-            Enter(f"address.{protocol}", "address full"),
-            *self._connect(endpoint, method, mechanism, present=present),
-            *self.authentication.inside(
+        methods, timeout = Authentication(self.scenario), software.timeout
+        before = self._once(
+            ("before", method, mechanism, present, away),
+            lambda: methods.before(method, mechanism, present=present, away=away),
+        )
+        connect = self._once(
+            ("connect", endpoint.name, method, mechanism, present, timeout),
+            lambda: [
+                Deadline(timeout, "no slot"),
+                *self._look_up(endpoint),
+                Acquire(endpoint.name, "refused"),
+                Deadline(timeout, "timed out"),
+                Enter(f"address.{protocol}", "address full"),
+                *self._connect(endpoint, method, mechanism, present=present),
+            ],
+        )
+        inside = self._once(
+            ("inside", protocol, method, mechanism, timeout, software.refusal_rings, present, away),
+            lambda: methods.inside(
                 protocol, method, mechanism, software, present=present, away=away
             ),
-            Clear(),
-            *([Enter("user", "user full")] if protocol == "imap" else []),
-            Mark(attended=waits),
-            Serve("store", None, law=exponential(cpu), purpose=purpose),
-            Delay(None, round_trips=AFTER_LOGIN_TRIPS[protocol]),
-            *work,
+        )
+        mail = self._once(
+            ("mail", protocol, waits),
+            lambda: [
+                Clear(),
+                *([Enter("user", "user full")] if protocol == "imap" else []),
+                Mark(attended=waits),
+                Serve("store", None, law=exponential(cpu), purpose=purpose),
+                Delay(None, round_trips=AFTER_LOGIN_TRIPS[protocol]),
+            ],
+        )
+        ends = self._once(("ends", endpoint.name), lambda: self._ends(endpoint))
+        again = self._once(("again",), self._again) if waits and policies.retry_limit else []
+        return [
+            "again", *before, *connect, *inside, *mail, *work, *ends, *again, "over",
+            *(after or []), End(),
+        ]  # fmt: skip
+
+    def _ends(self, endpoint: Endpoint) -> Items:
+        """How a session leaves: after its work, or at each thing that stopped it."""
+        protocol = endpoint.protocol
+        leave: Items = [Exit(f"address.{protocol}"), Release(endpoint.name)]
+        # Other connections of the same software work: nobody tries this one again.
+        user_full: Items = ["user full", Fail(Cause.USER_LIMIT), *leave, Goto("over")]
+        return [
             *([Exit("user")] if protocol == "imap" else []),
-            Exit(f"address.{protocol}"),
-            Release(endpoint.name),
+            *leave,
             Goto("over"),
             "no slot",
             Fail(Cause.SLOT_TIMEOUT),
@@ -209,27 +244,23 @@ class Dialogues:
             Fail(Cause.ADDRESS_LIMIT),
             Release(endpoint.name),
             Goto("pause"),
+            *(user_full if protocol == "imap" else []),
             "timed out",
             Fail(Cause.CLIENT_TIMEOUT),
             "close",
-            Exit(f"address.{protocol}"),
-            Release(endpoint.name),
+            *leave,
             "pause",
         ]
-        if protocol == "imap":
-            # Other connections of the same software work: nobody tries this one again.
-            body[body.index("timed out") : body.index("timed out")] = [
-                "user full", Fail(Cause.USER_LIMIT), Exit("address.imap"), Release(endpoint.name),
-                Goto("over"),
-            ]  # fmt: skip
-        if waits and policies.retry_limit:
-            pause = exponential(policies.retry_pause)
-            body += [
-                Clear(),
-                Delay(Phase.PERSON, law=pause, purpose=Purpose.BACK_OFF),
-                Retry(policies.retry_limit, "again"),
-            ]
-        return [*body, "over", *(after or []), End()]
+
+    def _again(self) -> Items:
+        """A person tries again after a while."""
+        policies = self.scenario.policies
+        pause = exponential(policies.retry_pause)
+        return [
+            Clear(),
+            Delay(Phase.PERSON, law=pause, purpose=Purpose.BACK_OFF),
+            Retry(policies.retry_limit, "again"),
+        ]
 
     def _look_up(self, endpoint: Endpoint) -> Items:
         """Resolve the host name: own cache, provider's resolver, operator's server."""

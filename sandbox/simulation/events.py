@@ -99,15 +99,23 @@ def schedule(state: State, session: int, t: int) -> None:
     row[session, EVENT] = (counters[SCHEDULED] << SLOT_BITS) | session
     row[session, DUE] = t
     place = number & (BUCKETS - 1)
-    here = int(bucket[place])
-    if here < 0 or t < row[here, DUE]:
-        row[session, LINK] = here
-        bucket[place] = session
+    here = int(bucket[place, 0])
+    if here < 0:
+        row[session, LINK] = -1
+        bucket[place, 0] = session
+        bucket[place, 1] = session
         state.occupied[place >> 6] |= 1 << (place & 63)
+    elif t >= row[int(bucket[place, 1]), DUE]:  # a crowd that is due at one instant: no walk
+        row[int(bucket[place, 1]), LINK] = session
+        row[session, LINK] = -1
+        bucket[place, 1] = session
+    elif t < row[here, DUE]:
+        row[session, LINK] = here
+        bucket[place, 0] = session
     else:
         before = here
         here = row[before, LINK]
-        while here >= 0 and row[here, DUE] <= t:
+        while row[here, DUE] <= t:  # before the last, which is later
             before = here
             here = row[before, LINK]
         row[session, LINK] = here
@@ -123,8 +131,8 @@ def pop_near(state: State) -> None:
     counters, occupied = state.counters, state.occupied
     number = counters[FIRST_BUCKET]
     place = number & (BUCKETS - 1)
-    after = state.sessions[int(state.bucket[place]), LINK]
-    state.bucket[place] = after
+    after = state.sessions[int(state.bucket[place, 0]), LINK]
+    state.bucket[place, 0] = after
     counters[N_NEAR] -= 1
     if after >= 0:
         return

@@ -31,7 +31,7 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
         cursors=new_cursors(inputs),
         sessions=state_of.aligned((FIRST_ROWS, state_of.FIELDS), np.int64),
         vacant=np.arange(FIRST_ROWS - 1, -1, -1, dtype=np.int32),
-        bucket=np.full(state_of.BUCKETS, -1, dtype=np.int32),
+        bucket=np.full((state_of.BUCKETS, 2), -1, dtype=np.int32),
         occupied=np.zeros(state_of.WORDS, dtype=np.int64),
         heap=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
         counters=counters,

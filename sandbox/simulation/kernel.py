@@ -503,7 +503,7 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
         arrival = streams[stream]
         event, tag = NEVER, 0
         if counters[N_NEAR] > 0:
-            first = int(state.bucket[counters[FIRST_BUCKET] & (BUCKETS - 1)])
+            first = int(state.bucket[counters[FIRST_BUCKET] & (BUCKETS - 1), 0])
             event, tag = sessions[first, DUE], sessions[first, EVENT]
         late = counters[N_FAR] > 0 and (
             heap[0, 0] < event or (heap[0, 0] == event and heap[0, 1] < tag)

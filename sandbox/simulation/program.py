@@ -33,6 +33,7 @@ class Column(IntEnum):
 
 
 WIDTH = len(Column)
+NEXT = ""  # label of the row that follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,76 +96,81 @@ def _nanoseconds(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
 
 
-def _flatten(programs: Iterable[Program]) -> tuple[list[Step], list[int], list[dict[Label, int]],
-                                                   list[int], dict[str, int]]:  # fmt: skip
-    """Return steps, group per step, labels per program, program per step, entries."""
-    flat: list[Step] = []
-    groups: list[int] = []
-    owner: list[int] = []
+def _flatten(
+    programs: Iterable[Program],
+) -> tuple[list[list[Step]], list[dict[Label, int]], dict[str, int]]:
+    """Return steps and labels of each program, and entries; rows count through all programs."""
+    bodies: list[list[Step]] = []
     labels: list[dict[Label, int]] = []
     entries: dict[str, int] = {}
-    for number, program in enumerate(programs):
+    first = 0
+    for program in programs:
         if program.name in entries:
             raise ValueError(f"program {program.name}: defined twice")
-        entries[program.name] = len(flat)
+        entries[program.name] = first
         here: dict[Label, int] = {}
+        body: list[Step] = []
         for item in program.body:
             if isinstance(item, str):
                 if item in here:
                     raise ValueError(f"program {program.name}: label {item!r} defined twice")
-                here[item] = len(flat)
+                here[item] = first + len(body)
             else:
-                flat.append(item)
-                groups.append(program.group)
-                owner.append(number)
-        if not flat or owner[-1] != number or not isinstance(flat[-1], s.End | s.Goto):
+                body.append(item)
+        if not body or not isinstance(body[-1], s.End | s.Goto):
             raise ValueError(f"program {program.name}: must close with End or Goto")
+        bodies.append(body)
         labels.append(here)
-    return flat, groups, labels, owner, entries
+        first += len(body)
+    return bodies, labels, entries
 
 
-def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
-    """Turn programs into the table that both engines interpret.
+class _Table:
+    """Rows of the table as they are made: a step that stands in many programs is read once.
 
-    Raises:
-        ValueError: a label, program or resource is missing or defined twice.
+    What a step says is the same wherever it stands; where it jumps to, and whose histogram it
+    books in, is its program's.
     """
-    programs = tuple(programs)
-    flat, groups, labels, owner, entries = _flatten(programs)
-    rows: list[list[int]] = []  # lists: an array's rows are slow to fill one by one
-    laws: dict[tuple[float, float, float, float, float], int] = {}
 
-    def law(value: Law | None, probability: float = 0.0) -> int:
+    def __init__(self, layout: Layout, entries: Mapping[str, int]) -> None:
+        self.layout, self.entries = layout, entries
+        self.lines: list[list[int]] = []
+        self.laws: dict[tuple[float, float, float, float, float], int] = {}
+        self.targets: list[Label | None] = []  # of each line; NEXT: the row that follows
+        self._known: dict[int, int] = {}  # by identity of a step
+
+    def line_of(self, step: Step, program: Program) -> int:
+        """Return the number of the line that says what a step does."""
+        known = self._known.get(id(step))
+        if known is None:
+            line, target = self._line(step, program)
+            known = self._known[id(step)] = len(self.lines)
+            self.lines.append(line)
+            self.targets.append(target)
+        return known
+
+    def _law(self, value: Law | None, probability: float = 0.0) -> int:
         if value is None and probability == 0.0:
             return -1
         kind, a, b, c = (value.kind, value.a, value.b, value.c) if value else (0, 0.0, 0.0, 0.0)
-        row = (float(kind), a, b, c, probability)
-        return laws.setdefault(row, len(laws))
+        return self.laws.setdefault((float(kind), a, b, c, probability), len(self.laws))
 
-    for row, step in enumerate(flat):
-        program = programs[owner[row]]
-
-        def label(name: Label, program: Program = program, row: int = row) -> int:
-            try:
-                return labels[owner[row]][name]
-            except KeyError:
-                raise ValueError(f"program {program.name}: no label {name!r}") from None
-
-        line = [-1] * WIDTH
-        line[Column.GROUP] = groups[row]
+    def _line(self, step: Step, program: Program) -> tuple[list[int], Label | None]:
+        layout, line = self.layout, [-1] * WIDTH
+        target: Label | None = None
         match step:
             case s.Delay():
                 line[Column.OP] = Op.DELAY
                 line[Column.PHASE] = -1 if step.phase is None else step.phase
                 line[Column.FIXED] = _nanoseconds(step.seconds)
                 line[Column.HALF_TRIPS] = round(step.round_trips * 2)
-                line[Column.LAW] = law(step.law)
+                line[Column.LAW] = self._law(step.law)
                 line[Column.PURPOSE] = step.purpose
             case s.Serve():
                 line[Column.OP] = Op.SERVE
                 line[Column.PHASE] = -1 if step.phase is None else step.phase
                 line[Column.FIXED] = _nanoseconds(step.seconds)
-                line[Column.LAW] = law(step.law)
+                line[Column.LAW] = self._law(step.law)
                 line[Column.PURPOSE] = step.purpose
                 line[Column.INDEX] = layout.stations[step.station]
                 line[Column.SCOPE] = step.scope
@@ -174,38 +180,30 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
                 line[Column.EXTRA] = layout.endpoints[step.endpoint]
                 line[Column.SCOPE] = step.scope
                 if isinstance(step, s.Acquire):
-                    line[Column.TARGET] = label(step.refused)
-            case s.Branch():
-                line[Column.OP] = Op.BRANCH
-                line[Column.LAW] = law(None, step.probability)
+                    target = step.refused
+            case s.Branch() | s.Today():
+                line[Column.OP] = Op.BRANCH if isinstance(step, s.Branch) else Op.TODAY
+                line[Column.LAW] = self._law(None, step.probability)
                 line[Column.PURPOSE] = step.purpose
-                line[Column.TARGET] = label(step.target)
+                target = step.target
                 if step.probability == 0.0:
                     line[Column.OP] = Op.GOTO
-                    line[Column.TARGET] = row + 1
-            case s.Today():
-                line[Column.OP] = Op.TODAY
-                line[Column.LAW] = law(None, step.probability)
-                line[Column.PURPOSE] = step.purpose
-                line[Column.TARGET] = label(step.target)
-                if step.probability == 0.0:
-                    line[Column.OP] = Op.GOTO
-                    line[Column.TARGET] = row + 1
+                    target = NEXT
             case s.Enter():
                 line[Column.OP] = Op.ENTER
                 line[Column.INDEX] = layout.limits[step.limit]
-                line[Column.TARGET] = label(step.refused)
+                target = step.refused
             case s.Exit():
                 line[Column.OP] = Op.EXIT
                 line[Column.INDEX] = layout.limits[step.limit]
             case s.Has():
                 line[Column.OP] = Op.HAS
                 line[Column.INDEX] = step.features
-                line[Column.TARGET] = label(step.target)
+                target = step.target
             case s.During():
                 line[Column.OP] = Op.DURING
                 line[Column.INDEX] = layout.backends[step.backend]
-                line[Column.TARGET] = label(step.target)
+                target = step.target
             case s.Fresh() | s.Once():
                 once = isinstance(step, s.Once)
                 line[Column.OP] = Op.ONCE if once else Op.FRESH
@@ -213,34 +211,34 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
                 line[Column.FIXED] = _nanoseconds(
                     step.seconds if isinstance(step, s.Once) else step.ttl
                 )
-                line[Column.TARGET] = label(step.target)
+                target = step.target
             case s.Stamp():
                 line[Column.OP] = Op.STAMP
                 line[Column.INDEX] = layout.registers[step.register]
             case s.Deadline():
                 line[Column.OP] = Op.DEADLINE
                 line[Column.FIXED] = _nanoseconds(step.seconds)
-                line[Column.LAW] = law(step.law)
+                line[Column.LAW] = self._law(step.law)
                 line[Column.PURPOSE] = step.purpose
-                line[Column.TARGET] = label(step.handler)
+                target = step.handler
             case s.Ask():
                 line[Column.OP] = Op.ASK
                 line[Column.FIXED] = 0
-                line[Column.LAW] = law(step.law, step.never)
+                line[Column.LAW] = self._law(step.law, step.never)
                 line[Column.PURPOSE] = step.purpose
                 line[Column.EXTRA] = step.never_purpose
             case s.Pending():
                 line[Column.OP] = Op.PENDING
-                line[Column.TARGET] = label(step.target)
+                target = step.target
             case s.Retry():
                 line[Column.OP] = Op.RETRY
                 line[Column.INDEX] = step.limit
-                line[Column.TARGET] = label(step.target)
+                target = step.target
             case s.Spawn():
-                if step.program not in entries:
+                if step.program not in self.entries:
                     raise ValueError(f"program {program.name}: no program {step.program!r}")
                 line[Column.OP] = Op.SPAWN
-                line[Column.INDEX] = entries[step.program]
+                line[Column.INDEX] = self.entries[step.program]
                 line[Column.EXTRA] = step.count
                 line[Column.PURPOSE] = step.salt
                 line[Column.SCOPE] = int(step.recipient)
@@ -252,17 +250,46 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
                 line[Column.PHASE] = step.cause
             case s.Goto():
                 line[Column.OP] = Op.GOTO
-                line[Column.TARGET] = label(step.target)
+                target = step.target
             case s.Hold():
                 line[Column.OP] = Op.HOLD
                 line[Column.EXTRA] = int(step.answer)
             case s.Clear() | s.Settle() | s.Deliver() | s.End():
                 line[Column.OP] = Op[type(step).__name__.upper()]
-        rows.append(line)
+        return line, target
+
+
+def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
+    """Turn programs into the table that both engines interpret.
+
+    Raises:
+        ValueError: a label, program or resource is missing or defined twice.
+    """
+    programs = tuple(programs)
+    bodies, labels, entries = _flatten(programs)
+    made = _Table(layout, entries)
+    numbers: list[int] = []
+    targets: list[int] = []
+    for program, body, here in zip(programs, bodies, labels, strict=True):
+        for step in body:
+            number = made.line_of(step, program)
+            label = made.targets[number]
+            numbers.append(number)
+            if label is None:
+                targets.append(-1)
+            elif label == NEXT:
+                targets.append(len(numbers))
+            elif label in here:
+                targets.append(here[label])
+            else:
+                raise ValueError(f"program {program.name}: no label {label!r}")
+    table = np.array(made.lines, dtype=np.int64).reshape(-1, WIDTH)[np.array(numbers, np.int64)]
+    table[:, Column.TARGET] = targets
+    table[:, Column.GROUP] = np.repeat([p.group for p in programs], [len(b) for b in bodies])
     return Code(
-        table=np.array(rows, dtype=np.int64).reshape(-1, WIDTH),
-        laws=np.array(list(laws) or [(0.0,) * 5], dtype=np.float64),
+        table=table,
+        laws=np.array(list(made.laws) or [(0.0,) * 5], dtype=np.float64),
         entries=entries,
         layout=layout,
-        steps=tuple(flat),
+        steps=tuple(step for body in bodies for step in body),
     )

@@ -21,9 +21,10 @@ from sandbox.observations.schema import Phase
 from sandbox.simulation import fast, reference
 from sandbox.simulation.build import build_model
 from sandbox.simulation.observe import observe
+from sandbox.space.calendar import DayKind, day_kinds
 from sandbox.space.compatibility import can_connect
 from sandbox.space.errors import UserError
-from sandbox.space.population import build_space
+from sandbox.space.population import ROBOT, Space, build_space
 from sandbox.space.scenario import Scenario
 from sandbox.workers.spread import HERE, Workers, hand_out, report
 
@@ -35,7 +36,7 @@ TRACE_COLUMNS = (
     *(f"{phase.name.lower()}_ns" for phase in Phase),
 )  # fmt: skip
 TRACE_ROWS = 1 << 16  # sessions written together
-FORMAT = 3  # of a finished run on disk; a change makes old ones run again
+FORMAT = 4  # of a finished run on disk; a change makes old ones run again
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,13 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def _person_days(space: Space, kept: NDArray[np.bool_]) -> int:
+    """Return accesses of people whose traffic is run, times the period's working days."""
+    period = space.scenario.period
+    working = int((day_kinds(period.start, period.days) == DayKind.WORKING).sum())
+    return int((space.accesses.software[kept] != ROBOT).sum()) * max(working, 1)
+
+
 def _run(task: Task, root: Path) -> Observations:
     """Run one task and return its observations; a trace goes straight to its file."""
     begin = time.perf_counter()
@@ -123,7 +131,8 @@ def _run(task: Task, root: Path) -> Observations:
     design = task.scenario.design(task.design)
     policy = task.scenario.policy(task.policy)
     others = [(task.scenario.design(d), task.scenario.policy(p)) for d, p in task.among]
-    model = build_model(space, design, policy, only=can_connect(space, others))
+    kept = can_connect(space, others)
+    model = build_model(space, design, policy, only=kept)
     trace, close = _trace_writer(task.trace_file(root)) if task.trace else (None, lambda: None)
     record = ENGINES[task.engine](model, progress=report, trace=trace)
     close()
@@ -139,6 +148,7 @@ def _run(task: Task, root: Path) -> Observations:
         "wall_seconds": round(time.perf_counter() - begin, 3),
         "peak_rss_bytes": _peak_memory(),
         "accesses": len(model.inputs.access_class),
+        "person_days": _person_days(space, kept),
         "mailboxes": int(space.mailboxes.sum()),
     }
     return observe(space, design, model, record, about)

@@ -76,7 +76,7 @@ class State(NamedTuple):
     cursors: Cursors
     sessions: Ints  # (capacity, FIELDS)
     vacant: NDArray[np.int32]  # stack of free rows of `sessions`
-    bucket: NDArray[np.int32]  # (BUCKETS,) first session due in each, -1: none
+    bucket: NDArray[np.int32]  # (BUCKETS, 2) first session due in each, -1: none; last
     occupied: Ints  # (WORDS,) bit map of the buckets that hold any
     heap: Ints  # (capacity, 2)
     counters: Ints  # (7,)

@@ -213,6 +213,7 @@ class Compatibility:
         whole: all accesses but webmail's; webmail: how many those are.
         by_product, by_population, by_method: parts of the whole, by name.
         senders: population -> (people, robots), webmail included: who sends, and cannot.
+        kept_out: (population, whether robots, product) -> accesses that cannot connect.
     """
 
     whole: Part = field(default_factory=Part)
@@ -223,13 +224,16 @@ class Compatibility:
     senders: dict[str, tuple[Part, Part]] = field(
         default_factory=lambda: defaultdict(lambda: (Part(), Part()))
     )
+    kept_out: dict[tuple[str, bool, str], float] = field(default_factory=lambda: defaultdict(float))
 
     def add(
         self, people: str, software: int, product: str, method: Method, accesses: float,
         stopped: Mapping[Barrier, float],
     ) -> None:  # fmt: skip
         """Count accesses of one population, product and method."""
-        self.senders[people][SOFTWARE[software] == "robot"].add(accesses, stopped)
+        robots = SOFTWARE[software] == "robot"
+        self.senders[people][robots].add(accesses, stopped)
+        self.kept_out[people, robots, product] += accesses * sum(stopped.values())
         if software == WEBMAIL:
             self.webmail += accesses
             return
@@ -247,6 +251,16 @@ class Compatibility:
                 + (1 - people.machine_share) * persons.cannot_connect
             )
         return total
+
+    def messages_by_product(self, scenario: Scenario) -> dict[str, float]:
+        """Return each product's part of the messages to migrate first, as a share of all."""
+        found: dict[str, float] = defaultdict(float)
+        for (name, robots, product), accesses in self.kept_out.items():
+            people, whole = scenario.populations[name], self.senders[name][robots].accesses
+            part = people.machine_share if robots else 1 - people.machine_share
+            if whole:
+                found[product] += people.message_share * part * accesses / whole
+        return found
 
 
 def _stopped(asked: Iterable[Requirement], shares: Mapping[Feature, float]) -> dict[Barrier, float]:

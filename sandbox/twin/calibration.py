@@ -119,6 +119,11 @@ class Calibration:
     servers: int
     steps: Mapping[str, Measured]
 
+    @property
+    def shared(self) -> bool:
+        """Whether clients work on the servers' own cores: these leave none to them."""
+        return self.servers >= int(self.machine["cores"])
+
     def write(self, path: Path, inputs: Mapping[str, float]) -> None:
         """Write it, whole or not at all.
 

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyotp
+
 from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import Ledger
 from sandbox.clients.plan import Door, Intent, Plan
 from sandbox.clients.wire import LostError, Wire
 from sandbox.serve import client_context
-from sandbox.space.methods import Mechanism, Method
+from sandbox.space.methods import Mechanism
 from sandbox.twin.aside import aside
+from sandbox.twin.foreign import way_in
 
 __all__ = ["Checked", "check_mailboxes"]
 
@@ -52,7 +55,7 @@ class Checked:
 
 
 def check_mailboxes(sheet: Mapping[str, Any], plan: Plan, accepted: set[int]) -> Checked:
-    """Open the mailboxes of the plan's accounts by card or certificate and look what is there."""
+    """Open the mailboxes of the plan's accounts, by certificate if they can, and look."""
     sent = {
         intent.letter.number: intent.letter.recipients
         for each in plan.intents
@@ -104,23 +107,24 @@ async def _contents(sheet: Mapping[str, Any], plan: Plan, address: str) -> list[
     """Return all that is in a mailbox."""
     account = next(each for each in sheet["accounts"] if each["address"] == address)
     methods = account["holders"][0]["methods"]
-    method = Method.CPS if Method.CPS.value in methods else Method.CERTIFICATE
-    secrets = methods[method.value]
+    way = way_in(methods)
+    secrets = methods[way]
     operator = next(each for each in sheet["operators"] if each["name"] == account["operator"])
     endpoint = next(
         each
         for places in operator["designs"].values()
         for each in places
-        if each["protocol"] == "imap" and method.value in each["methods"]
+        if each["protocol"] == "imap" and way in each["methods"]
     )
-    alone = "EXTERNAL" not in endpoint["mechanisms"]
+    certified = "certificate" in secrets
+    alone = certified and "EXTERNAL" not in endpoint["mechanisms"]
+    mechanism = Mechanism.NONE if alone else Mechanism.EXTERNAL if certified else Mechanism.PLAIN
     door = Door(
-        endpoint=endpoint["name"], mechanism=Mechanism.NONE if alone else Mechanism.EXTERNAL,
+        endpoint=endpoint["name"], mechanism=mechanism,
         **{key: endpoint[key] for key in ("host", "address", "port", "tls")},
     )  # fmt: skip
-    context = client_context(
-        Path(plan.authorities), Path(secrets["certificate"]), Path(secrets["key"])
-    )
+    pair = (Path(secrets["certificate"]), Path(secrets["key"])) if certified else ()
+    context = client_context(Path(plan.authorities), *pair)
     wire = await Wire.open(door, _SECONDS)
     try:
         imap = Imap(wire)
@@ -132,7 +136,16 @@ async def _contents(sheet: Mapping[str, Any], plan: Plan, address: str) -> list[
             await wire.secure(context, door.host)
             await imap.greeted()
         if not imap.ready:
-            await imap.authenticate("EXTERNAL", secrets["authzid"].encode(), at_once=True)
+            await imap.authenticate(mechanism.value, _response(secrets), at_once=True)
         return await imap.look(peek=True)
     finally:
         wire.close()
+
+
+def _response(secrets: Mapping[str, Any]) -> bytes:
+    if "authzid" in secrets:
+        return str(secrets["authzid"]).encode()
+    code = ""
+    if "secret" in secrets:
+        code = pyotp.TOTP(secrets["secret"], interval=secrets["period"]).now()
+    return f"\0{secrets['username']}\0{secrets['password']}{code}".encode()

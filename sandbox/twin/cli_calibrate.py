@@ -13,6 +13,7 @@ from sandbox.space.errors import EXIT_INTERRUPTED
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.measuring import BLOCKS
 from sandbox.twin.measuring import calibrate as run_calibration
+from sandbox.twin.options import space_option
 from sandbox.twin.structure import inputs_of
 
 __all__ = ["calibrate", "measure"]
@@ -37,11 +38,13 @@ def show(found: Calibration) -> None:
     console.print(table)
 
 
-def measure(scenario: str, out: Path, *, blocks: int = BLOCKS) -> Calibration:
+def measure(
+    scenario: str, out: Path, *, blocks: int = BLOCKS, space: tuple[Path, ...] = ()
+) -> Calibration:
     """Measure this machine and write the file; Ctrl-C leaves it as it was (exit code 3)."""
     try:
         found = run_calibration(
-            scenario, blocks=blocks, show=lambda name: click.echo(name, err=True)
+            scenario, blocks=blocks, space=space, show=lambda name: click.echo(name, err=True)
         )
     except KeyboardInterrupt:
         click.echo(
@@ -63,6 +66,7 @@ def measure(scenario: str, out: Path, *, blocks: int = BLOCKS) -> Calibration:
     show_default=True,
     help="Blocs de cinq mesures, par étape. / Blocks of five, for each step.",
 )
+@space_option
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -70,7 +74,7 @@ def measure(scenario: str, out: Path, *, blocks: int = BLOCKS) -> Calibration:
     show_default=True,
     help="Fichier écrit. / File written.",
 )
-def calibrate(scenario: str, blocks: int, out: Path) -> None:
+def calibrate(scenario: str, blocks: int, space: tuple[Path, ...], out: Path) -> None:
     """Mesure chaque étape sur cette machine. / Measures each step on this machine.
 
     Brings up a space that does nothing else, and measures what TLS, logins and mail take: processor
@@ -79,5 +83,5 @@ def calibrate(scenario: str, blocks: int, out: Path) -> None:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with stopped_by_sigterm():
-        show(measure(scenario, out, blocks=blocks))
+        show(measure(scenario, out, blocks=blocks, space=space))
     click.echo(f"\n{out}")

@@ -86,7 +86,7 @@ def _tell(line: str) -> None:
 )
 def twin(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, levels: int, begin: str,
-    length: str, scale: float, operators: int, processes: int, seed: int,
+    length: str, scale: float, operators: int, processes: int, space: tuple[Path, ...], seed: int,
     calibration: Path | None, out: Path | None,
 ) -> None:  # fmt: skip
     """Confronte la simulation aux sockets. / Compares the simulation with real sockets.
@@ -98,14 +98,14 @@ def twin(
     loaded = load_scenario(scenario)
     wanted = wanted_of(
         loaded, scenario, designs or (loaded.compare[0],), login_policy, begin, length, scale,
-        operators, processes, seed,
+        operators, processes, seed, space=space,
     )  # fmt: skip
     folder = out or Path("out") / f"{loaded.name}-twin"
     folder.mkdir(parents=True, exist_ok=True)
     known = None if calibration is None else read_calibration(calibration)
     with stopped_by_sigterm():
         if known is None:
-            known = measure(wanted.scenario, folder / "calibration.toml")
+            known = measure(wanted.scenario, folder / "calibration.toml", space=space)
         with showing() as show:
             found = run_twin(wanted, known, levels=levels, out=folder, show=show, tell=_tell)
     path = found.write(folder)

@@ -104,13 +104,16 @@ def by_exchanges(
     )  # fmt: skip
     table, moved = writer.written(sorted(model.code.entries.values()))
     entry = np.where(inputs.entry >= 0, moved[np.maximum(inputs.entry, 0)], -1)
-    servers = calibration.servers
+    servers, shared = calibration.servers, calibration.shared
     inputs = inputs._replace(
         code=table,
         entry=entry,
-        # All stations of the space draw on its event loops; the clients have theirs.
-        servers=np.append(np.full(stations, servers, dtype=np.int64), clients),
-        server_offset=np.append(np.zeros(stations, dtype=np.int64), servers),
+        # All stations of the space draw on its event loops; the clients have theirs, or the same
+        # cores where the servers leave none.
+        servers=np.append(
+            np.full(stations, servers, dtype=np.int64), servers if shared else clients
+        ),
+        server_offset=np.append(np.zeros(stations, dtype=np.int64), 0 if shared else servers),
         server_time=np.full(stations + 1, 1 << PACE_BITS, dtype=np.int64),
         access_rtt=np.zeros_like(inputs.access_rtt),
     )

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
+import os
 import ssl
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,10 +31,11 @@ from sandbox.live.cast import CastSize
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Mechanism, Method
 from sandbox.twin.aside import aside
-from sandbox.twin.calibration import STEPS, Calibration, machine_of, measured
+from sandbox.twin.calibration import STEPS, Calibration, Measured, machine_of, measured
+from sandbox.twin.foreign import PASSWORD, Joined, joined
 from sandbox.twin.host import Hosted, Order, hosted
 
-__all__ = ["BLOCKS", "calibrate"]
+__all__ = ["BLOCKS", "calibrate", "prove"]
 
 DESIGN = "single-endpoint"
 BLOCKS = 6
@@ -49,19 +52,26 @@ _SHARE = 86_400.0
 
 def calibrate(
     scenario: str = "demo", *, blocks: int = BLOCKS, each: int = EACH,
-    show: Callable[[str], None] = lambda _: None,
+    space: Sequence[Path] = (), show: Callable[[str], None] = lambda _: None,
 ) -> Calibration:  # fmt: skip
-    """Measure this machine.
+    """Measure this machine, or operators that run on it.
 
     Args:
         scenario: whose policies hold.
         blocks: of each step.
         each: sessions of a block.
+        space: files of operators that are not ours, one or two; what they do not offer (OPTIONAL)
+            is not measured. Their servers are processes: as many work at once as there are cores.
         show: told of each kind of session.
 
     Raises:
         UserError: a step cannot be done.
     """
+    if space:
+        with joined(space, [str(number) for number in range(len(space))], DESIGN) as theirs:
+            bench = _Bench(theirs, blocks, each, show)
+            aside(bench.foreign)
+        return Calibration(machine_of(), os.cpu_count() or 1, bench.found)
     # A code, a card and a telephone are new once for each person.
     people = max((blocks + WARM) * each, HELD * HELD_BLOCKS) + 2
     with tempfile.TemporaryDirectory(prefix="mssante-calibrate-") as folder:
@@ -72,9 +82,7 @@ def calibrate(
         with hosted(order) as host:
             bench = _Bench(host, blocks, each, show)
             aside(bench.all)
-    return Calibration(
-        machine_of(), 1, {name: measured(*bench.taken[name].parts) for name in STEPS}
-    )
+    return Calibration(machine_of(), 1, bench.found)
 
 
 @dataclass(slots=True)
@@ -103,6 +111,7 @@ class _Session:
         """Connect, up to the greeting."""
         holder, door = self._holder, getattr(self._holder.account, self._protocol)
         self._wire = await Wire.open(door, PATIENCE)
+        _OPEN.add(self._wire)
         await self._wire.secure(holder.context(self._protocol, resume=resume), door.host)
         self.imap, self.smtp = Imap(self._wire), Smtp(self._wire)
         await (self.imap if self._protocol == "imap" else self.smtp).greeted()
@@ -136,6 +145,7 @@ class _Session:
         self._holder.keep_ticket(self._protocol, self._wire.tls)
         await (self.imap.logout() if self._protocol == "imap" else self.smtp.quit())
         self._wire.close()
+        _OPEN.discard(self._wire)
 
     def _response(self) -> bytes:
         holder, secrets = self._holder, self._holder.account.secrets
@@ -150,13 +160,52 @@ class _Session:
 
 
 _NUMBERS = itertools.count(1)
+_OPEN: set[Wire] = set()
+
+
+async def _cut_all() -> None:
+    """Cut what is still open: a loop does not close with TLS under way."""
+    while _OPEN:
+        _OPEN.pop().close()
+    await asyncio.sleep(SETTLE)
+
+
+FAILURES = (LostError, RefusedError, TimeoutError, DownError, ssl.SSLError)
 Act = Callable[[_Session], Awaitable[None]]
+
+
+def prove(plan: Plan) -> None:
+    """Log in with the first account of each operator: what is wrong with all is told once.
+
+    Raises:
+        UserError: refused, or no answer.
+    """
+    first = {each.operator: each for each in reversed(plan.accounts)}
+
+    async def try_all() -> None:
+        for account, protocol in itertools.product(first.values(), ("imap", "smtp")):
+            session = _Session(Holder(account, plan.rules, Path(plan.authorities)), protocol)
+            try:
+                await _in(session)
+                await session.leave()
+            except FAILURES as error:
+                raise UserError(
+                    "ce compte ne se connecte pas", "this account does not log in",
+                    where=f"{account.operator} {account.address}, {protocol}",
+                    then=f"({str(error) or type(error).__name__})",
+                ) from None  # fmt: skip
+            finally:
+                await _cut_all()
+
+    aside(try_all)
 
 
 class _Bench:
     """Every step, on one space."""
 
-    def __init__(self, host: Hosted, blocks: int, each: int, show: Callable[[str], None]) -> None:
+    def __init__(
+        self, host: Hosted | Joined, blocks: int, each: int, show: Callable[[str], None]
+    ) -> None:
         self._host, self._blocks, self._each, self._show = host, blocks, each, show
         self.taken: defaultdict[str, _Taken] = defaultdict(_Taken)
         self._rest = 0.0  # processor of the servers at rest, s/s
@@ -179,17 +228,51 @@ class _Bench:
         totp, cards = self._holders(first, Method.TOTP), self._holders(first, Method.CPS)
         far = self._holders(second, Method.TOTP)[0].account.address
         await self._warm_up(totp[-1])
+        telephones = self._holders(first, Method.ECPS)
+        await self._measure({
+            "TLS, TOTP, IMAP": lambda: self._totp(totp),
+            "certificat / certificate": lambda: self._certificate(cards),
+            "messages": lambda: self._mail(totp, far),
+            "eCPS, CIBA": lambda: self._held(telephones),
+        })  # fmt: skip
+
+    async def foreign(self) -> None:
+        """Measure what operators that are not ours offer to a password.
+
+        Raises:
+            UserError: a step cannot be done.
+        """
+        first, *others = (each["name"] for each in self._host.sheet["operators"])
+        people = self._holders(first, Method.TOTP)
+        if not people:
+            raise UserError(
+                "aucun compte par mot de passe ou TOTP", "no account by password or TOTP",
+                where=self._host.sheet["folder"],
+            )  # fmt: skip
+        far = self._holders(others[0], Method.TOTP)[0].account.address if others else ""
+        await self._measure({
+            "mot de passe / password": lambda: self._totp(people),
+            "messages": lambda: self._mail(people, far),
+        })  # fmt: skip
+
+    @property
+    def found(self) -> dict[str, Measured]:
+        """What was measured, in the order of STEPS."""
+        return {name: measured(*self.taken[name].parts) for name in STEPS if name in self.taken}
+
+    async def _measure(self, kinds: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
+        try:
+            await self._each_kind(kinds)
+        finally:
+            await _cut_all()
+
+    async def _each_kind(self, kinds: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
         await self._watch_rest()
-        for what, work in (
-            ("TLS, TOTP, IMAP", self._totp(totp)),
-            ("certificat / certificate", self._certificate(cards)),
-            ("messages", self._mail(totp, far)),
-            ("eCPS, CIBA", self._held(self._holders(first, Method.ECPS))),
-        ):
+        for what, work in kinds.items():
             self._show(what)
             try:
-                await work
-            except (LostError, RefusedError, TimeoutError, DownError, ssl.SSLError) as error:
+                await work()
+            except FAILURES as error:
                 raise UserError(
                     "étape impossible", "a step cannot be done",
                     where=f"calibrate: {what}", then=f"({str(error) or type(error).__name__})",
@@ -225,6 +308,8 @@ class _Bench:
             await self._block(number, [_Session(each) for each in holders], {
                 "": _in, "fetch": _Session.look, " ": _Session.leave,
             })  # fmt: skip
+            if not far:
+                continue
             away = [_Session(each, "smtp", far) for each in holders]
             await self._block(number, away, {
                 "": _in, "relay": _Session.send, " ": _Session.leave,
@@ -233,7 +318,8 @@ class _Bench:
     async def _held(self, people: Sequence[Holder]) -> None:
         """Logins that wait for telephones, many at once: their polls are what takes time."""
         ringing = iter(people)
-        interval = self._rules.interval
+        policies = self._host.sheet["operators"][0]["policies"][DESIGN]
+        interval = float(policies["ciba_interval"])
         async with Telephones(self._plan) as telephones:
             for _ in range(HELD_BLOCKS):
                 holders = list(itertools.islice(ringing, HELD))
@@ -263,7 +349,7 @@ class _Bench:
         """Yield the people of each block, by its number; those below 0 warm up."""
         for number in range(-WARM, self._blocks):
             first = (number + WARM) * self._each
-            yield number, people[first : first + self._each]
+            yield number, [people[n % len(people)] for n in range(first, first + self._each)]
 
     async def _block(self, number: int, sessions: Sequence[_Session], acts: dict[str, Act]) -> None:
         """Have all sessions do each act in turn; those without a name are not measured."""
@@ -280,7 +366,9 @@ class _Bench:
             spent = await self._spent()
             if number >= 0 and name.strip():
                 taken = self.taken[name]
-                taken.processor.append((spent - begin) / len(sessions))
+                # Where servers cannot be seen: what the client waits beyond its own work.
+                servers = sum(times) - client if math.isnan(spent) else spent - begin
+                taken.processor.append(servers / len(sessions))
                 taken.client.append(client / len(sessions))
                 taken.wall += times
 
@@ -291,6 +379,7 @@ class _Bench:
         await session.leave()
 
     async def _watch_rest(self) -> None:
+        """Say what servers spend at rest, with their processes all started."""
         await asyncio.sleep(SETTLE)
         begin, start = self._host.processor(), time.monotonic()
         await asyncio.sleep(REST_SECONDS)
@@ -303,12 +392,16 @@ class _Bench:
     # People ------------------------------------------------------------------------------------
 
     def _holders(self, operator: str, method: Method) -> list[Holder]:
-        sheet = self._host.sheet
+        sheet, way = self._host.sheet, method.value
         places = next(e for e in sheet["operators"] if e["name"] == operator)["designs"][DESIGN]
+        if sheet.get("foreign") and not any(
+            way in each["holders"][0]["methods"] for each in sheet["accounts"]
+        ):
+            way = PASSWORD
         mechanism = Mechanism.EXTERNAL if method is Method.CPS else Mechanism.PLAIN
 
         def door(protocol: str) -> Door:
-            place = next(each for each in places if each["protocol"] == protocol)
+            place = next(e for e in places if e["protocol"] == protocol and way in e["methods"])
             return Door(
                 endpoint=place["name"], mechanism=mechanism,
                 **{key: place[key] for key in ("host", "address", "port", "tls")},
@@ -321,7 +414,7 @@ class _Bench:
             Holder(
                 Account(
                     number=number, operator=operator, address=account["address"], method=method,
-                    secrets=account["holders"][0]["methods"][method.value],
+                    secrets=account["holders"][0]["methods"][way],
                     identity=account["holders"][0]["identity"],
                     telephone=f"{sheet['psc']['control']}/behaviour",
                     software=software, imap=door("imap"), smtp=door("smtp"),
@@ -331,7 +424,7 @@ class _Bench:
             for number, account in enumerate(sheet["accounts"])
             if account["operator"] == operator
             and account["type"] == "PER"
-            and method.value in account["holders"][0]["methods"]
+            and way in account["holders"][0]["methods"]
         ]  # fmt: skip
 
 

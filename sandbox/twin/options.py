@@ -15,7 +15,15 @@ from sandbox.twin.minutes import duration_of, instant_of
 from sandbox.twin.replay import OPERATORS, Wanted
 from sandbox.twin.schedule import Window
 
-__all__ = ["minutes_options", "wanted_of"]
+__all__ = ["minutes_options", "space_option", "wanted_of"]
+
+space_option = click.option(
+    "--space",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Fichier d'un opérateur qui n'est pas le nôtre, un par opérateur ; voir check operator."
+    " / File of an operator that is not ours, one each; see check operator.",
+)
 
 
 def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any], Any]:
@@ -40,6 +48,7 @@ def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any]
             "--processes", type=click.IntRange(1, 64), default=1, show_default=True,
             help="Processus de clients. / Processes of clients.",
         ),
+        space_option,
         seed_option,
         folder_option(suffix),
     )  # fmt: skip
@@ -55,7 +64,7 @@ def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any]
 def wanted_of(
     loaded: Scenario, scenario: str, designs: tuple[str, ...], login_policy: str | None,
     begin: str, length: str, scale: float, operators: int, processes: int, seed: int,
-    speed: float = 1.0,
+    speed: float = 1.0, space: tuple[Path, ...] = (),
 ) -> Wanted:  # fmt: skip
     """Return what to replay.
 
@@ -66,12 +75,14 @@ def wanted_of(
     Raises:
         UserError: every policy at once, or minutes that the scenario does not have.
     """
+    if space and not designs:
+        designs = (loaded.compare[0],)
     if login_policy == "all":
         raise UserError("en donner une", "give one", where="--login-policy all")
     return Wanted(
         scenario=str(Path(scenario).absolute()) if Path(scenario).is_file() else scenario,
         designs=designs, login_policy=login_policy,
-        operators=min(operators, loaded.operators.count),
+        operators=len(space) or min(operators, loaded.operators.count),
         window=Window(begin=instant_of(begin, loaded), seconds=duration_of(length), speed=speed),
-        scale=scale, seed=seed, processes=processes,
+        scale=scale, seed=seed, processes=processes, space=space,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import secrets
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -28,15 +29,27 @@ from sandbox.observations.schema import Cause
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
+from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
 from sandbox.twin.checking import Checked, check_mailboxes
 from sandbox.twin.drive import Driven, Watch, drive
+from sandbox.twin.foreign import Joined, fitted, joined, subjects_of
 from sandbox.twin.host import Hosted, Order, hosted
+from sandbox.twin.measuring import prove
 from sandbox.twin.observed import observations_of
 from sandbox.twin.schedule import Schedule, Window, schedule_of
 from sandbox.twin.subset import largest_operators
 
-__all__ = ["OPERATORS", "Ground", "Replay", "Replayed", "Wanted", "replay", "replay_one"]
+__all__ = [
+    "OPERATORS",
+    "Ground",
+    "Replay",
+    "Replayed",
+    "Wanted",
+    "replay",
+    "replay_one",
+    "scenario_of",
+]
 
 OPERATORS = 3  # of the live space, at most; the largest, as `up` takes them
 # A generator is the limit when its starts are late, or its event loop is full.
@@ -58,6 +71,7 @@ class Wanted:
         scale: share of the mailboxes and messages.
         seed: of everything drawn.
         processes: of clients.
+        space: files of operators that are not ours, one each; empty: a space of ours is started.
     """
 
     scenario: str
@@ -68,6 +82,7 @@ class Wanted:
     scale: float = 1.0
     seed: int = 1
     processes: int = 1
+    space: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,11 +194,12 @@ class Replay:
         """Write what `compare` writes, with what a replay adds to its summary.
 
         Of one that did not go to its end, only what it adds: whoever stopped it waits for nothing.
+        Nor is there a report on operators that are not ours: half of it is about servers.
 
         Returns:
             the report, or the summary where there is none.
         """
-        if not self.whole:
+        if not self.whole or self.wanted.space:
             return _written(folder / "summary.json", self.summary)
         wanted = self.wanted
         names = tuple(dict.fromkeys(name.partition("/")[0] for name in self.found))
@@ -266,7 +282,7 @@ def replay_one(
     schedule: Schedule,
     *,
     show: Callable[[Watch], None] = lambda _: None,
-    during: Callable[[Hosted], None] | None = None,
+    during: Callable[[Any], None] | None = None,
     out: Path | None = None,
     patience: float | None = None,
     ground: Ground | None = None,
@@ -286,10 +302,12 @@ def replay_one(
     with tempfile.TemporaryDirectory(prefix="mssante-replay-") as path:
         folder = Path(path)
         own = ground or Ground(folder / "space", schedule.cast)
-        with hosted(_order(wanted, schedule, own)) as host:
+        with _host(wanted, schedule, own) as host:
             # On a ground that is kept there is mail of other runs.
-            run = f"{name}-{wanted.seed}-{window.speed:g}"
+            run = f"{name}-{wanted.seed}-{window.speed:g}-{secrets.token_hex(4)}"
             plan = replace(schedule.plan(host.sheet, run), patience=patience)
+            if isinstance(host, Joined):
+                prove(plan)
             if during is not None:
                 during(host)
             up, before = time.monotonic(), host.processor()
@@ -314,6 +332,8 @@ def replay_one(
             "replication": 0, "scale": wanted.scale, "wall_seconds": round(seconds, 3),
             "peak_rss_bytes": 0, "accesses": len(plan.accounts),
             "mailboxes": int(schedule.space.mailboxes.sum()),
+            # These minutes are the day of the people in them; applications have certificates.
+            "person_days": sum(each.method is not Method.CERTIFICATE for each in plan.accounts),
         },
     )  # fmt: skip
     if out is not None:
@@ -322,6 +342,16 @@ def replay_one(
         driven=driven, checked=seen.checked, observations=observations,
         processor=seen.processor - before, seconds=seconds, gone=gone,
     )  # fmt: skip
+
+
+def _host(
+    wanted: Wanted, schedule: Schedule, ground: Ground
+) -> contextlib.AbstractContextManager[Hosted | Joined]:
+    """Start a space, or join operators that run."""
+    if wanted.space:
+        design = schedule.candidate.design.name
+        return joined(wanted.space, schedule.space.operators, design)
+    return hosted(_order(wanted, schedule, ground))
 
 
 @dataclass(slots=True)
@@ -333,8 +363,8 @@ class _Seen:
     processor: float = math.nan
 
     def take(
-        self, host: Hosted, schedule: Schedule, plan: Plan, accepted: set[int], folder: Path, *,
-        check: bool,
+        self, host: Hosted | Joined, schedule: Schedule, plan: Plan, accepted: set[int],
+        folder: Path, *, check: bool,
     ) -> None:  # fmt: skip
         """Ask them, and `check`: open all mailboxes."""
         design = schedule.candidate.design.name
@@ -345,9 +375,28 @@ class _Seen:
                 return
             self.checked = check_mailboxes(host.sheet, plan, accepted)
             # What was under way has been delivered since; the check's own logins are not ours.
-            arrived = host.observed(design, folder).tables["deliveries"]
-            tables = {**self.servers.tables, "deliveries": arrived}
-            self.servers = Observations(self.servers.about, tables)
+            later = host.observed(design, folder)
+            if self.servers is not None and later is not None:
+                tables = {**self.servers.tables, "deliveries": later.tables["deliveries"]}
+                self.servers = Observations(self.servers.about, tables)
+
+
+def scenario_of(wanted: Wanted) -> Scenario:
+    """Return the scenario, with people who can log in at the operators of `space`.
+
+    Raises:
+        UserError: it, or a file of theirs, is wrong; more operators or designs than there can be.
+    """
+    full = load_scenario(wanted.scenario)
+    if not wanted.space:
+        return full
+    if len(wanted.designs) != 1:
+        raise UserError(
+            "avec --space, donner une architecture : celle de ces opérateurs",
+            "with --space, give one design: that of these operators",
+            where="--design",
+        )
+    return fitted(full, subjects_of(wanted.space))
 
 
 def schedules(wanted: Wanted) -> tuple[Scenario, dict[str, Callable[[], Schedule]]]:
@@ -356,7 +405,7 @@ def schedules(wanted: Wanted) -> tuple[Scenario, dict[str, Callable[[], Schedule
     Raises:
         UserError: something that cannot be.
     """
-    full = load_scenario(wanted.scenario)
+    full = scenario_of(wanted)
     most = full.operators.count
     if not 1 <= wanted.operators <= most:
         raise UserError(

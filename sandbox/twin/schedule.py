@@ -7,8 +7,9 @@ starts then on the wire and is answered then.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,9 +36,10 @@ from sandbox.space.candidates import Candidate
 from sandbox.space.compatibility import MECHANISMS, can_connect, mechanisms_used
 from sandbox.space.errors import UserError
 from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
-from sandbox.space.methods import Feature, Method
+from sandbox.space.methods import Feature, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Accesses, Space, build_space
 from sandbox.space.scenario import Scenario
+from sandbox.twin.foreign import PASSWORD
 
 __all__ = ["Schedule", "Window", "schedule_of"]
 
@@ -181,6 +183,14 @@ class _Accounts:
         self._operators = {each["name"]: each for each in sheet["operators"]}
         self._psc = f"{sheet['psc']['control']}/behaviour"
         self._free: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        self._shared: dict[tuple[str, str], Iterator[dict[str, Any]]] = {}
+        if sheet.get("foreign"):
+            by_way = defaultdict(list)
+            for account in sheet["accounts"]:
+                for way in account["holders"][0]["methods"]:
+                    by_way[account["operator"], way].append(account)
+            self._shared = {key: itertools.cycle(found) for key, found in by_way.items()}
+            return
         for account in reversed(sheet["accounts"]):
             methods = account["holders"][0]["methods"]
             kind = next(name for name in KINDS_OF_ACCOUNT if name in methods)
@@ -202,7 +212,11 @@ class _Accounts:
         schedule, accesses = self._schedule, self._schedule.accesses
         operator = schedule.space.operators[int(accesses.operator[access])]
         method = schedule.method(access)
-        account = self._taken(operator, method)
+        way, account = method.value, None
+        if self._shared:
+            way, account = self._lent(operator, method)
+        else:
+            account = self._taken(operator, method)
         holder = account["holders"][0]
         features = int(accesses.features[access])
         name = SOFTWARE[int(accesses.software[access])]
@@ -212,10 +226,12 @@ class _Accounts:
             number=access,
             operator=operator,
             address=account["address"],
-            method=method,
-            secrets=holder["methods"][method.value],
+            method=Method.TOTP if way == PASSWORD else method,
+            secrets=holder["methods"][way],
             identity=holder["identity"],
-            telephone={Method.ECPS: self._psc, Method.SMS: own}.get(method, ""),
+            telephone=""
+            if self._shared
+            else {Method.ECPS: self._psc, Method.SMS: own}.get(method, ""),
             software=Software(
                 name=name,
                 timeout=software.timeout,
@@ -224,8 +240,8 @@ class _Accounts:
                 resumes=bool(features & Feature.RESUMES),
                 tls13=bool(features & Feature.TLS13),
             ),
-            imap=self._door(operator, "imap", method, int(used[0])),
-            smtp=self._door(operator, "smtp", method, int(used[1])),
+            imap=self._door(operator, "imap", way, int(used[0])),
+            smtp=self._door(operator, "smtp", way, int(used[1])),
         )
 
     def _taken(self, operator: str, method: Method) -> dict[str, Any]:
@@ -241,16 +257,36 @@ class _Accounts:
             )
         return free[-1] if robot else free.pop()
 
-    def _door(self, operator: str, protocol: str, method: Method, mechanism: int) -> Door:
+    def _lent(self, operator: str, method: Method) -> tuple[str, dict[str, Any]]:
+        """Return how one logs in at an operator that is not ours, and the next such account."""
+        for way in (method.value, PASSWORD):
+            if (operator, way) in self._shared:
+                return way, next(self._shared[operator, way])
+        raise UserError(
+            f"aucun compte qui se connecte par {method} ou {PASSWORD}",
+            f"no account that logs in by {method} or {PASSWORD}",
+            where=operator,
+        )
+
+    def _door(self, operator: str, protocol: str, way: str, mechanism: int) -> Door:
         design = self._schedule.candidate.design.name
         endpoint = next(
-            each
-            for each in self._operators[operator]["designs"][design]
-            if each["protocol"] == protocol and method.value in each["methods"]
+            (
+                each
+                for each in self._operators[operator]["designs"][design]
+                if each["protocol"] == protocol and way in each["methods"]
+            ),
+            None,
         )
+        if endpoint is None:
+            raise UserError(
+                f"aucun endpoint {protocol} qui serve {way}",
+                f"no {protocol} endpoint that serves {way}",
+                where=operator,
+            )
         return Door(
             endpoint=endpoint["name"],
-            mechanism=MECHANISMS[mechanism],
+            mechanism=Mechanism.PLAIN if way == PASSWORD else MECHANISMS[mechanism],
             **{key: endpoint[key] for key in ("host", "address", "port", "tls")},
         )
 

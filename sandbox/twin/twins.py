@@ -25,13 +25,13 @@ from sandbox.simulation.model import Kind, StationStat
 from sandbox.simulation.state import TRACE_FIELDS
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.capacity import capacity_of
-from sandbox.space.loader import load_scenario
 from sandbox.space.population import ROBOT
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.drive import Watch
+from sandbox.twin.figures import write_figures
 from sandbox.twin.observed import machine_seconds
-from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one
+from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one, scenario_of
 from sandbox.twin.schedule import ALL_METHODS, Schedule, Window, schedule_of
 from sandbox.twin.structure import calibrated_model, calibrated_scenario
 from sandbox.twin.subset import largest_operators
@@ -158,12 +158,14 @@ class Twin:
         saturation: sessions a second that the servers are predicted to bear, by design.
         calibration: by which.
         interrupted: before all was over.
+        samples: latencies of the highest load that was run, predicted and measured, by design.
     """
 
     levels: Sequence[Level]
     saturation: Mapping[str, float]
     calibration: Calibration
     interrupted: bool = False
+    samples: Mapping[str, tuple[Samples, Samples]] = field(default_factory=dict)
 
     @property
     def missed(self) -> list[dict[str, Any]]:
@@ -196,11 +198,13 @@ class Twin:
         }
 
     def write(self, folder: Path) -> Path:
-        """Write `twin.json`, whole or not at all."""
+        """Write `twin.json`, whole or not at all, and the figures of what was run."""
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / "twin.json.partial"
         text = json.dumps(self.plain, ensure_ascii=False, indent=1, allow_nan=False)
         partial.write_text(text + "\n", encoding="utf-8")
+        if self.levels:
+            write_figures(folder, self.levels, self.samples)
         return partial.replace(folder / "twin.json")
 
 
@@ -340,10 +344,11 @@ class _Pair:
         return replace(window, speed=window.seconds * load * servers / self.busy(window))
 
     def busy(self, window: Window) -> float:
-        """Return the seconds that servers work for the sessions of some minutes."""
+        """Return the seconds that servers, and who shares their cores, work for some minutes."""
         key = window.seconds
         if key not in self._busy:
-            self._busy[key] = self._predicted(self.schedule(replace(window, speed=1.0))).servers
+            run = self._predicted(self.schedule(replace(window, speed=1.0)))
+            self._busy[key] = run.servers + (run.clients if self.calibration.shared else 0.0)
         return self._busy[key]
 
     def _predicted(self, schedule: Schedule) -> Run:
@@ -403,8 +408,9 @@ class Pairing:
         ]
         return (*found, *(
             Figure(self.design, f"peak_connections {name}", float(said.connections[name]),
-                   float(seen.connections.get(name, 0)))
+                   float(seen.connections[name]))
             for name in said.connections
+            if name in seen.connections
         ))  # fmt: skip
 
 
@@ -427,7 +433,7 @@ def run_twin(
         UserError: something that cannot be.
     """
     scenario = calibrated_scenario(
-        largest_operators(load_scenario(wanted.scenario), wanted.operators), calibration
+        largest_operators(scenario_of(wanted), wanted.operators), calibration
     )
     weighed = candidates(scenario, wanted.designs, wanted.login_policy)
     pairs = [
@@ -440,6 +446,7 @@ def run_twin(
     saturation = {pair.candidate.name: pair.saturation for pair in pairs}
     loads = [HIGHEST * (number + 1) / levels for number in range(levels)]
     done: list[Level] = []
+    samples: dict[str, tuple[Samples, Samples]] = {}
     with tempfile.TemporaryDirectory(prefix="mssante-twin-") as folder:
         grounds = [Ground(Path(folder) / str(n), pair.cast(loads)) for n, pair in enumerate(pairs)]
         for load in loads:
@@ -450,7 +457,7 @@ def run_twin(
                 try:
                     found.append(pair.at(load, ground))
                 except KeyboardInterrupt:
-                    return Twin(done, saturation, calibration, interrupted=True)
+                    return Twin(done, saturation, calibration, interrupted=True, samples=samples)
                 for line in found[-1].replayed.troubles:
                     tell(f"{name}: {line}")
                 if not found[-1].replayed.whole:
@@ -460,6 +467,7 @@ def run_twin(
                 any(each.replayed.generator_was_the_limit for each in found),
                 tuple(figure for each in found for figure in each.figures),
             ))  # fmt: skip
+            samples = {each.design: (each.simulated.samples, each.seen.samples) for each in found}
             if not found[-1].replayed.whole:
-                return Twin(done, saturation, calibration, interrupted=True)
-    return Twin(done, saturation, calibration)
+                return Twin(done, saturation, calibration, interrupted=True, samples=samples)
+    return Twin(done, saturation, calibration, samples=samples)

@@ -11,7 +11,7 @@ from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.statistics import paired_difference
 
 LEVEL: dict[str, float] = {
-    "failure_share": 0.002, "user_wait": 10.0, "machine_latency": 0.15, "psc_peak": 0.2,
+    "failure_share": 0.002, "person_wait": 10.0, "machine_latency": 0.15, "psc_peak": 0.2,
 }  # fmt: skip
 
 

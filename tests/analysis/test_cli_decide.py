@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from sandbox.decision import study
+from sandbox.decision.criteria import SIMULATED
+from sandbox.decision.evaluation import Evaluation
 from tests.command import mss
 
 
@@ -27,6 +31,25 @@ def test_bad_input_is_one_line(options: tuple[str, ...], said: str, tmp_path: Pa
     assert said in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interruption_exits_3_and_keeps_finished_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def stopped(evaluation: Evaluation, u: np.ndarray) -> dict[str, np.ndarray]:
+        calls.append(len(u))
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return {name: np.zeros((len(u), len(evaluation.names))) for name in SIMULATED}
+
+    monkeypatch.setattr(study, "_evaluate", stopped)
+    result = mss("decide", "demo", "--runs", "8", "--workers", "1", "--out", str(tmp_path))
+    assert result.returncode == 3
+    assert "finished draws are kept; the same command resumes" in result.stderr
+    assert [path.suffix for path in (tmp_path / "draws").iterdir()] == [".npz"]
+    assert not (tmp_path / "decision.json").exists()
 
 
 def test_a_reversed_range_is_refused_where_it_stands(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def observed(**tables: pd.DataFrame) -> Observations:
         ]),
         "backends": rows("backend", "utilisation_peak", of=[("psc", 0.7), ("sms", 0.9)]),
     }  # fmt: skip
-    return Observations({}, usual | tables)
+    return Observations({"person_days": 4}, usual | tables)
 
 
 RUN = observed()
@@ -52,7 +52,7 @@ WEIGHTS = login_weights([RUN])
     ("metric", "value"),
     [
         ("failure_share", 1 / (8 + 1)),  # of attempts: logins and failures
-        ("user_wait", 16.0),
+        ("person_wait", 32.0 / 4),
         ("machine_latency", (0.2 * 4 + 0.2 * 4) / 8),
         ("psc_peak", 0.7),
     ],
@@ -104,5 +104,19 @@ def test_a_space_where_nobody_logs_in_has_no_wait_and_fails_altogether() -> None
                           of=[]),
     )  # fmt: skip
     found = headline(nobody, login_weights([nobody]))
-    assert math.isnan(found["user_wait"])
+    assert found["person_wait"] == 0.0
+    assert math.isnan(found["machine_latency"])
     assert found["failure_share"] == 1.0
+
+
+def test_short_waits_that_a_design_adds_do_not_lower_what_a_person_waits() -> None:
+    """As the mean over the logins that somebody waited for did."""
+    totals = RUN.tables["login_totals"]
+    more = rows(*totals.columns, of=[("smtp", "totp", "a", "user", 50, 50.0)])
+    prompting = observed(login_totals=pd.concat([totals, more]))
+    assert headline(prompting, WEIGHTS)["person_wait"] > headline(RUN, WEIGHTS)["person_wait"]
+
+
+def test_what_a_person_waits_is_unknown_where_persons_are() -> None:
+    unknown = Observations({}, RUN.tables)
+    assert math.isnan(headline(unknown, WEIGHTS)["person_wait"])

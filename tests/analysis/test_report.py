@@ -106,7 +106,7 @@ def test_each_language_has_as_many_pieces_and_says_which_it_is(page: Page) -> No
 
 def test_every_figure_has_an_alternative_text_in_both_languages(page: Page) -> None:
     images = list(page.all("img"))
-    assert len(images) == 2 * 10  # two of the decision
+    assert len(images) == 2 * 11  # three of the decision
     assert all(len(str(image["alt"])) > 40 for image in images)
 
 
@@ -122,6 +122,23 @@ def test_ids_are_unique_and_every_inner_link_leads_somewhere(page: Page) -> None
     inner = [str(a["href"])[1:] for a in page.all("a") if str(a["href"]).startswith("#")]
     assert inner
     assert set(inner) <= set(ids)
+
+
+def test_every_section_of_numbers_links_to_its_assumptions(small: Comparison) -> None:
+    unlinked = {"simulated", "assumptions", "method"}
+    parts = sections(small, small.summary)
+    assert {part.anchor for part in parts if not part.rests} == unlinked
+    anchors = {anchor for part in parts for table in part.tables for row in table.rows
+               for cell in row for anchor in cell.anchors}  # fmt: skip
+    assert {link.anchor for part in parts for link in part.rests} <= anchors
+
+
+def test_long_tables_stay_off_paper_which_says_where_they_are(page: Page) -> None:
+    screen = [a["id"] for a in page.all("section") if str(a.get("class")).startswith("screen")]
+    assert {"assumptions", "latency", "pairs"} <= set(screen)
+    assert not {"access", "costs", "incidents"} & set(screen)
+    notes = [a for a in page.all("p") if a.get("class") == "paper"]
+    assert len(notes) == len(screen)
 
 
 def test_headings_go_down_one_level_at_a_time(page: Page) -> None:
@@ -186,11 +203,13 @@ def test_an_automatic_number_of_replications_stays_automatic(small: Comparison) 
     assert "--replications auto" in command(found)
 
 
-def test_every_assumption_is_listed_guesses_before_facts(small: Comparison) -> None:
+def test_every_assumption_is_listed_by_subject_guesses_before_facts(small: Comparison) -> None:
     table = assumption_table(small.summary)
     assert len(table.rows) == len(small.summary["assumptions"])
-    order = [row[4].order for row in table.rows]
-    assert order == sorted(order)  # type: ignore[type-var]
+    subjects: dict[str, list[int]] = {}
+    for row in table.rows:
+        subjects.setdefault(row[0].text.fr.split(".")[0], []).append(int(str(row[4].order)))
+    assert all(order == sorted(order) for order in subjects.values())
 
 
 def test_the_headline_marks_the_leaders_unless_there_is_one_design(

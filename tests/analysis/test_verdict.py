@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from sandbox.analysis.caveats import provisional
 from sandbox.analysis.metrics import METRICS
 from sandbox.analysis.standing import WEIGHED, leaders
 from sandbox.analysis.verdict import verdict
+from sandbox.decision.criteria import CRITERIA
+from sandbox.space.tables import inputs
 from tests.analysis.summaries import summary
 
 SEPARATED: dict[str, tuple[list[float], list[float]]] = {
     "failure_share": ([0.001, 0.0011, 0.0012], [0.020, 0.021, 0.0215]),
-    "user_wait": ([10.0, 10.1, 10.2], [12.0, 12.1, 12.3]),
+    "person_wait": ([10.0, 10.1, 10.2], [12.0, 12.1, 12.3]),
     "machine_latency": ([0.10, 0.11, 0.12], [0.20, 0.21, 0.23]),
 }
 
@@ -44,7 +47,7 @@ def test_a_difference_established_and_useful_names_the_better_design_first(
     assert leaders(found)[metric] == {winner}
 
 
-@pytest.mark.parametrize("metric", ["failure_share", "user_wait"])
+@pytest.mark.parametrize("metric", SEPARATED)
 def test_a_difference_that_rests_on_a_placeholder_is_not_called_established(metric: str) -> None:
     low, high = SEPARATED[metric]
     found = summary({"a": {metric: low}, "b": {metric: high}})
@@ -52,19 +55,32 @@ def test_a_difference_that_rests_on_a_placeholder_is_not_called_established(metr
     assert "établi et" not in text(found)
 
 
+@pytest.mark.parametrize("metric", SEPARATED)
+def test_no_input_of_the_engine_that_nobody_measured_is_forgotten(metric: str) -> None:
+    others = ("costs.", "incidents.", "migration.", "service.")
+    forgotten = [
+        key
+        for key in inputs()
+        if not provisional({"assumptions": [{"key": key, "knowledge": "placeholder"}]}, metric)
+    ]
+    assert [key for key in forgotten if not key.startswith(others)] == []
+
+
 def test_a_difference_below_what_matters_is_too_close_to_decide_on() -> None:
-    found = summary({"a": {"user_wait": [10.00, 10.01, 10.02]},
-                     "b": {"user_wait": [10.01, 10.02, 10.03]}})  # fmt: skip
+    found = summary({"a": {"person_wait": [10.00, 10.01, 10.02]},
+                     "b": {"person_wait": [10.01, 10.02, 10.03]}})  # fmt: skip
     assert "Trop proches pour décider" in text(found)
     assert "Écart établi" not in text(found)
-    assert leaders(found)["user_wait"] == {"a", "b"}
+    assert leaders(found)["person_wait"] == {"a", "b"}
 
 
 def test_a_wide_difference_whose_interval_holds_zero_is_not_established() -> None:
-    found = summary({"a": {"user_wait": [10.0, 30.0, 12.0]}, "b": {"user_wait": [20.0, 9.0, 40.0]}})
+    found = summary(
+        {"a": {"person_wait": [10.0, 30.0, 12.0]}, "b": {"person_wait": [20.0, 9.0, 40.0]}}
+    )
     assert "Non net malgré un écart" in line(found, "Ne départage pas")
     assert "Écart établi" not in text(found)
-    assert leaders(found)["user_wait"] == {"a", "b"}
+    assert leaders(found)["person_wait"] == {"a", "b"}
 
 
 def test_a_wider_but_doubtful_gap_is_said_beside_the_established_one() -> None:
@@ -80,7 +96,7 @@ def test_a_wider_but_doubtful_gap_is_said_beside_the_established_one() -> None:
 
 
 def test_one_replication_has_no_interval_and_says_so() -> None:
-    found = summary({"a": {"user_wait": [10.0]}, "b": {"user_wait": [12.0]}})
+    found = summary({"a": {"person_wait": [10.0]}, "b": {"person_wait": [12.0]}})
     assert "une seule réplication : pas d'intervalle" in text(found)
     assert "observé (sans intervalle)" in line(found, "Attente")
     assert "établi et" not in text(found)
@@ -166,10 +182,30 @@ def test_designs_whose_samples_overlap_share_the_lead_in_headroom() -> None:
 
 
 def test_the_ranking_is_as_likely_as_the_draws_say() -> None:
-    drawn = {"recommended": "b", "draws": 2048, "designs": {"b": {"probability_best": 0.62}}}
+    drawn = {
+        "recommended": "b", "draws": 2048, "designs": {"b": {"probability_best": 0.62}},
+        "inputs": [], "drives": {name: [] for name in CRITERIA},
+    }  # fmt: skip
     said = line(summary({"a": {}, "b": {}}, decision=drawn), "Le classement tient-il")
     assert "probabilité de 62,0" in said
     assert "2\u202f048 tirages" in said
+
+
+def test_a_headline_names_the_input_that_drives_it_then_all_that_it_rests_on() -> None:
+    key = "products.robot.share"
+    drawn = {
+        "recommended": "b", "draws": 2048, "designs": {"b": {"probability_best": 0.62}},
+        "inputs": [{"key": key, "inputs": [{"key": "products.robot-a.share"}]}],
+        "drives": {name: [] for name in CRITERIA} | {"cannot_connect": [{"key": key}]},
+    }  # fmt: skip
+    rows = [{"key": f"products.{n}.share", "knowledge": k}
+            for n, k in (("robot-a", "placeholder"), ("lps-a", "published"))]  # fmt: skip
+    found = verdict(summary({"a": {}, "b": {}}, decision=drawn, assumptions=rows))
+    access = next(each for each in found if each.topic.en == "Who cannot connect")
+    assert [link.anchor for link in access.rests] == [
+        "input-products.robot-a.share", "input-products.*",
+    ]  # fmt: skip
+    assert access.rests[1].text.en == "products.* (1 of 2 unmeasured)"
 
 
 def test_a_ranking_that_was_not_tried_is_unknown() -> None:
@@ -195,11 +231,11 @@ def test_a_single_design_is_not_ranked() -> None:
 def test_a_metric_that_nobody_has_ranks_nobody() -> None:
     found = summary({"a": {}, "b": {}})
     for design in found["designs"].values():
-        design["metrics"]["user_wait"]["mean"] = None
+        design["metrics"]["person_wait"]["mean"] = None
     for row in found["paired"]:
-        if row["metric"] == "user_wait":
+        if row["metric"] == "person_wait":
             row.update(difference=None, ci95=None, significant=None, matters=False)
-    assert leaders(found)["user_wait"] == {"a", "b"}
+    assert leaders(found)["person_wait"] == {"a", "b"}
     assert "attente" not in line(found, "Ne départage pas")
 
 

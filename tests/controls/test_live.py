@@ -21,6 +21,7 @@ from sandbox.indicators.cli_indicators import indicators
 from sandbox.indicators.month import Month
 from sandbox.live.mailer import choose, open_imap
 from sandbox.live.space import LiveSpace, live
+from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.trust import DomainLedger
 from sandbox.trust.resolver import DnsFault
 from tests.live.test_space import account, deliver, quiet, wait_for
@@ -59,11 +60,11 @@ def test_a_space_in_order_has_no_finding(space: LiveSpace) -> None:
 
 def test_a_name_that_dns_does_not_give_is_found(space: LiveSpace) -> None:
     name = domain(space, 1)
-    space._resolver.set_faults([DnsFault(kind="nxdomain", name=name, record="MX")])
+    space.resolver.set_faults([DnsFault(kind="nxdomain", name=name, record="MX")])
     try:
         assert found(space) == {("domain-dns", name)}
     finally:
-        space._resolver.set_faults([])
+        space.resolver.set_faults([])
 
 
 def test_another_s_certificate_on_the_list_is_found(space: LiveSpace) -> None:
@@ -124,10 +125,10 @@ def test_a_sanction_takes_a_domain_off_the_list_and_mending_brings_it_back(
     space: LiveSpace,
 ) -> None:
     name, words = domain(space, 1), ("--only", "domain-dns", "--sanction")
-    space._resolver.set_faults([DnsFault(kind="nxdomain", name=name, record="MX")])
+    space.resolver.set_faults([DnsFault(kind="nxdomain", name=name, record="MX")])
     for day in ("2030-01-01", "2030-02-05", "2030-03-10"):
         run(space, "run", *words, "--at", day)
-    space._resolver.set_faults([])
+    space.resolver.set_faults([])
     (case,) = run(space, "register")
     assert (case["case"], case["state"]) == (f"domain-dns/{name}", "suspended")
     listed = {each["domain"]: each["listed"] for each in space.life.domains()}
@@ -174,6 +175,8 @@ def test_indicators_equal_a_recount_of_the_mailboxes(space: LiveSpace) -> None:
     for file in tree["operators"]:
         received = sum(r["count"] for r in file["messages"] if r["event"] == "received")
         assert received == counted[file["operator"]]
+        if file["operator"] == PATIENT_LABEL:
+            continue  # citizens write to nobody first, and have no mail software
         submitted = sum(r["count"] for r in file["messages"] if r["event"] == "submitted")
         assert submitted >= 12
         assert any(not row["cause"] and row["count"] for row in file["logins"])

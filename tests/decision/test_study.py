@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sandbox.decision.choice import choose, points_of, scales_of
+from sandbox.decision.choice import Choice, choose, points_of, scales_of
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.evaluation import Evaluation, prepare
 from sandbox.decision.ranges import Range
@@ -60,21 +60,56 @@ def test_kept_draws_are_not_done_again(
     assert set(calls) == {1}  # those of the sampling error alone
 
 
+def test_an_interrupted_study_goes_on_where_it_was(
+    two: Evaluation, found: Decision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = Evaluation.simulated, []
+
+    def stopped(self: Evaluation, u: np.ndarray) -> dict[str, np.ndarray]:
+        calls.append(len(u))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, u)
+
+    monkeypatch.setattr(Evaluation, "simulated", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        study(two, **SMALL, folder=tmp_path, workers=Workers(1))
+    assert len(list(tmp_path.iterdir())) == 1  # whole: no partial file beside it
+    again = study(two, **SMALL, folder=tmp_path, workers=Workers(1))
+    assert [count for count in calls if count > 1] == [4, 4, 4]  # done, stopped, done
+    assert again.choice.together == found.choice.together
+    assert again.map == found.map
+
+
 def test_probabilities_sum_to_one_over_candidates(found: Decision) -> None:
     for standings in (found.choice.together, *found.choice.by_criterion.values()):
         assert sum(each.probability for each in standings.values()) == pytest.approx(1.0)
 
 
-def test_the_cheapest_is_surer_when_the_other_costs_more(demo: Scenario) -> None:
-    """A sceptic's test: widening what one design pays more of moves its probability."""
-    shares = []
-    for high in (101.0, 60_000.0):
-        given = [("costs.endpoint_year", Range(100.0, 100.0, high, "uniform"))]
-        evaluation = prepare(demo, designs=DESIGNS, policy="external", ranges=given)
-        u = np.random.default_rng(1).random((256, evaluation.columns))
-        cost = evaluation.closed(u)["yearly_cost"]
-        shares.append(float((cost[:, 1] - cost[:, 0]).mean()))
-    assert shares[1] > 5 * shares[0]
+def closed_choice(demo: Scenario, *given: tuple[str, Range]) -> Choice:
+    """Return who is best by what is computed in closed form: enough to follow a range."""
+    evaluation = prepare(demo, designs=DESIGNS, policy="external", ranges=given)
+    u = np.random.default_rng(1).random((512, evaluation.columns))
+    metrics = evaluation.closed(u)
+    return choose(evaluation.names, metrics, scales_of(metrics), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("key", "low", "high", "loser"),
+    [
+        # More to pay for each name: the design with eight of them is best less often.
+        ("costs.endpoint_year", 40_000.0, 60_000.0, "multi-endpoint"),
+        # Software fails when asked for a certificate: one endpoint asks everybody.
+        ("products.lps-a.certificate_request_fails", 0.6, 0.9, "single-endpoint"),
+    ],
+)
+def test_a_design_is_best_less_often_when_a_range_goes_against_it(
+    demo: Scenario, key: str, low: float, high: float, loser: str
+) -> None:
+    before = closed_choice(demo, (key, Range(0.0, 0.0, 0.001)))
+    after = closed_choice(demo, (key, Range(low, (low + high) / 2, high)))
+    assert after.together[loser].probability < before.together[loser].probability - 0.02
+    assert after.together[loser].regret > before.together[loser].regret
 
 
 def test_too_few_runs_give_no_emulator_and_say_the_error(found: Decision) -> None:

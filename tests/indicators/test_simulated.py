@@ -33,7 +33,8 @@ def test_what_is_relayed_is_received_to_the_unit(files: dict[str, Indicators]) -
     sent = sum(each.total("submitted") for each in files.values())
     received = sum(each.total("received") for each in files.values())
     assert sent == received
-    assert sent == pytest.approx(load_scenario("demo").traffic.messages * 4, rel=0.1)
+    # Of those who can connect: nobody else sends.
+    assert 10_000 < sent < 1.1 * load_scenario("demo").traffic.messages * 4
 
 
 def test_messages_carry_documents_and_name_their_software(files: dict[str, Indicators]) -> None:

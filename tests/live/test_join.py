@@ -23,7 +23,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sandbox.live.cli_up import up
 
 import sandbox
 from benchmarks.mail_peers import PASSWORD as OF_PEERS
@@ -33,6 +32,7 @@ from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.lab import Sockets
 from sandbox.conformance.ours import account_of, door_of
 from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.console.cli_up import up
 from sandbox.live.joining import Joining, read_joining
 from sandbox.live.mailer import choose, open_imap, open_smtp
 from sandbox.live.space import LiveSpace

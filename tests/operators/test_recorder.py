@@ -251,7 +251,7 @@ def busy() -> Observations:
     run.connect("mx")
     run.leave("mx", method=None)
     run.deliver(age=0.25)
-    return run.recorder.observations("multi-endpoint", scenario="demo", seed=1)
+    return run.recorder.observations("multi-endpoint", scenario="demo", seed=1, person_days=2)
 
 
 def test_observations_survive_parquet(tmp_path: Path) -> None:
@@ -268,5 +268,5 @@ def test_the_analysis_reads_a_live_run() -> None:
     found = headline(run, login_weights([run]))
     assert set(found) == set(METRICS)
     assert found["failure_share"] == pytest.approx(1 / 3)
-    assert found["user_wait"] == pytest.approx(3.4)
+    assert found["person_wait"] == pytest.approx(3.4 / 2)
     assert math.isnan(found["psc_peak"])  # the queue inside a back end is not seen from here

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from sandbox.observations.schema import Cause, Phase
@@ -31,6 +34,23 @@ LAYOUT = Layout(
 
 def program(*body: Label | Step, name: str = "one") -> Program:
     return Program(name, 0, body)
+
+
+def test_a_step_that_stands_in_many_programs_reads_as_if_each_had_its_own() -> None:
+    jump, wait = Goto("end"), Delay(Phase.NETWORK, 1.0, law=exponential(2.0))
+
+    def programs(own: Callable[[Step], Step]) -> list[Program]:
+        return [
+            Program("one", 3, (own(wait), own(jump), own(wait), "end", End())),
+            Program("two", 4, (own(jump), "end", own(wait), End())),
+        ]
+
+    shared = compile_programs(programs(lambda step: step), LAYOUT)
+    apart = compile_programs(programs(replace), LAYOUT)
+    assert shared.table.tobytes() == apart.table.tobytes()
+    assert shared.laws.tobytes() == apart.laws.tobytes()
+    assert shared.table[[1, 4], Column.TARGET].tolist() == [3, 5]
+    assert shared.table[:, Column.GROUP].tolist() == [3, 3, 3, 3, 4, 4, 4]
 
 
 @pytest.mark.parametrize(

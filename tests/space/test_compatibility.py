@@ -275,6 +275,15 @@ def test_the_volume_to_migrate_is_the_messages_of_those_who_cannot() -> None:
     assert found.messages_share(scenario) == pytest.approx(1.0)
 
 
+def test_messages_to_migrate_are_the_sum_of_each_editors() -> None:
+    scenario = load_scenario("demo")
+    for design in BUILT_IN.values():
+        found = compatibility(scenario, design, EXTERNAL)
+        by_product = found.messages_by_product(scenario)
+        assert sum(by_product.values()) == pytest.approx(found.messages_share(scenario))
+        assert set(found.by_product) <= set(by_product)
+
+
 # ---------------------------------------------------------------------- metamorphic
 
 

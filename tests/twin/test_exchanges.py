@@ -85,6 +85,20 @@ def test_the_servers_work_as_long_as_the_sessions_steps_say(path: Path, idle: Ru
     assert idle.clients > 0
 
 
+def test_clients_work_on_the_servers_cores_where_these_leave_none(path: Path) -> None:
+    """A machine of one core less than servers and clients would fill."""
+    alone, shared = calibration(servers=1), calibration(servers=2)
+    assert (alone.shared, shared.shared) == (False, True)  # of two cores
+    removed = Calibration({**MACHINE.machine, "cores": 1}, 1, MACHINE.steps)
+    assert removed.shared
+    speed = 900.0
+    with_two, with_one = (
+        predicted(minutes(path, each, speed=speed), each).samples["totp", "machine"].mean()
+        for each in (alone, removed)
+    )
+    assert with_one > 1.02 * with_two
+
+
 def test_every_jump_of_the_new_table_stays_within_its_program(path: Path) -> None:
     schedule = minutes(path)
     model = calibrated_model(schedule.model, MACHINE, schedule.scenario)

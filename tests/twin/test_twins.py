@@ -6,6 +6,7 @@ What stands for the measure is the simulation of a machine that is known.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,19 @@ def test_too_few_logins_are_not_judged() -> None:
     values = {("totp", "machine"): np.full(5, 0.1)}
     twin = Twin([Level(0.2, rows_of("d", values, values))], {"d": 1.0}, TRUE)
     assert twin.verdict == "undecided"
+
+
+def test_what_was_run_is_drawn(path: Path, tmp_path: Path) -> None:
+    twin = judged(path, calibration(times=3.0))
+    seen = predicted(minutes(path, TRUE), TRUE).samples
+    drawn = replace(twin, samples={"single-endpoint": (seen, seen)})
+    drawn.write(tmp_path)
+    for kind in ("quantiles", "load"):
+        text = (tmp_path / f"{kind}-single-endpoint.svg").read_text(encoding="utf-8")
+        assert text.count("<path") > 20
+    before = (tmp_path / "load-single-endpoint.svg").read_bytes()
+    drawn.write(tmp_path)
+    assert (tmp_path / "load-single-endpoint.svg").read_bytes() == before
 
 
 def test_the_file_is_as_the_contract_says(path: Path, tmp_path: Path) -> None:

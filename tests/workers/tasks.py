@@ -7,6 +7,9 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
+
+from sandbox.decision.evaluation import Evaluation
 from sandbox.observations.observations import Observations
 from sandbox.simulation import runner
 from sandbox.simulation.runner import Task
@@ -40,13 +43,24 @@ def wait_for(path: str) -> str:
     return path
 
 
+def _first_dies(marks: Path) -> None:
+    try:
+        (marks / "died").touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def die_once(task: Task, root: Path, marks: Path) -> Observations:
     """Run a task, but kill the worker in the middle of the second design, the first time."""
     if task.design == "multi-endpoint":
-        try:
-            (marks / "died").touch(exist_ok=False)
-        except FileExistsError:
-            pass
-        else:
-            os.kill(os.getpid(), signal.SIGKILL)
+        _first_dies(marks)
     return runner._run(task, root)
+
+
+def evaluate_dying_once(
+    marks: Path, evaluation: Evaluation, points: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Replay draws of a decision, but kill the worker that is the first to try."""
+    _first_dies(marks)
+    return evaluation.simulated(points)

@@ -8,19 +8,32 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sandbox.analysis.decision_summary import summarise_decision
+from sandbox.decision import study as study_module
+from sandbox.decision.evaluation import prepare
+from sandbox.decision.study import study
 from sandbox.observations.observations import Observations
 from sandbox.simulation.runner import run_tasks
 from sandbox.space.errors import UserError
+from sandbox.space.loader import load_scenario
 from sandbox.workers import cluster as cluster_module
 from sandbox.workers.spread import Workers, hand_out, spread
 from tests.simulation.test_runner import DESIGNS, digests, tasks
-from tests.workers.tasks import die, die_once, fail_at_three, square, wait_for, whose
+from tests.workers.tasks import (
+    die,
+    die_once,
+    evaluate_dying_once,
+    fail_at_three,
+    square,
+    wait_for,
+    whose,
+)
 
 ROOT = Path(__file__).parents[2]
 DASK = (sys.executable, "-m", "dask")
@@ -102,6 +115,21 @@ def test_runs_are_byte_for_byte_those_of_this_machine_though_a_worker_is_killed(
     assert (tmp_path / "died").exists()
     assert len(digests(there)) == 10 * len(DESIGNS)
     assert digests(there) == digests(here)
+
+
+def test_a_decision_is_byte_for_byte_that_of_this_machine_though_a_worker_is_killed(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    designs = ("single-endpoint", "multi-endpoint")
+    whole = prepare(load_scenario("demo"), designs=designs, policy="external")
+    kept = [f for f in whole.factors if f.key.startswith(("costs.e", "methods.t"))]
+    evaluation = replace(whole, factors=tuple(kept))
+    here = study(evaluation, runs=12, draws=256, workers=Workers(1))
+    cluster.add_worker()  # joins late, for the one that dies
+    monkeypatch.setattr(study_module, "_evaluate", partial(evaluate_dying_once, tmp_path))
+    there = study(evaluation, runs=12, draws=256, workers=cluster.workers)
+    assert (tmp_path / "died").exists()
+    assert json.dumps(summarise_decision(there)) == json.dumps(summarise_decision(here))
 
 
 def test_what_a_task_raises_reaches_the_caller(cluster: Cluster) -> None:

@@ -43,8 +43,4 @@
       for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
     });
   }
-  // A closed table would be missing on paper.
-  addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("details")) details.open = true;
-  });
 })();

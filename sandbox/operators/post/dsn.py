@@ -23,10 +23,14 @@ _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Who reports: host name of the relay, and the address that notifications come from."""
+    """Who reports: host name of the relay, the address that notifications come from.
+
+    A `failure` is the subject of a failed delivery where the operator has its own.
+    """
 
     host: str
     address: str
+    failure: str = ""
 
 
 # What NOTIFY has to hold for an action (RFC 3461 §4.1).
@@ -82,10 +86,11 @@ def notification(
         _returned_part(envelope, content, action),
     ]
     boundary = _boundary(token, parts)
+    title = (action is Action.FAILED and reporter.failure) or subject(action)
     head = [
         f"From: Mail Delivery System <{reporter.address}>",
         f"To: <{_one_line(envelope.reverse_path)}>",
-        f"Subject: {subject(action)}",
+        f"Subject: {title}",
         f"Date: {formatdate(now)}",
         f"Message-ID: <{token}@{reporter.host}>",
         *_thread(content),

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.message import Message as Fields
 from email.utils import format_datetime
 
+from sandbox.messages.citizens import BOUNCE_SUBJECT, Bounce
 from sandbox.messages.facts import CODECDA, INS, NIL, facts_of_fields
 from sandbox.operators.journal import Journal
 from sandbox.operators.mail import About, Action, Addressed, Envelope, Outcome, Recipient
@@ -52,6 +53,8 @@ class PostOffice:
         observer: told of deliveries.
         journal: told of messages.
         closed: whether a mailbox that the store still holds takes no more mail.
+        bounce: of an operator that takes mail for any address and sends back what it cannot deliver
+            (Mon espace santé): why, by address and size; None where it can.
         clock: seconds since 1970.
     """
 
@@ -65,10 +68,12 @@ class PostOffice:
         journal: Journal,
         observer: Observer | None = None,
         closed: Callable[[str], bool] = lambda _: False,
+        bounce: Callable[[str, int], Bounce | None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._closed = closed
+        self._bounce = bounce
         self._operator = operator
         self._domains = domains if callable(domains) else lambda: domains
         self._host = host
@@ -90,6 +95,8 @@ class PostOffice:
         domain = domain_of(address)
         if domain and not self.serves(domain):
             return None
+        if self._bounce is not None:
+            return True
         mailbox = self._mailbox(address)
         return self._store.has_mailbox(mailbox) and not self._closed(mailbox)
 
@@ -224,11 +231,18 @@ class PostOffice:
         # Final delivery tells the reverse-path (RFC 5321 §4.4); the relay takes it off again.
         path = return_path(envelope.reverse_path) if local else b""
         content = b"".join((path, head, *arrived(message, ours)))
+        bounced = self._bounced(local, len(message.content))
+        for mailbox in bounced:
+            del local[mailbox]
         try:
-            queue_id = await self._store.accept(
-                envelope, content, local=list(local), remote=remote, key=key, queue_id=token,
-                about=_about(message.header), submitted=not key,
-            )  # fmt: skip
+            queue_id = token
+            if bounced:  # first: what is kept neither here nor there has its notification
+                await self._send_back(envelope, content, list(bounced.values()), key, token)
+            if local or remote:
+                queue_id = await self._store.accept(
+                    envelope, content, local=list(local), remote=remote, key=key, queue_id=token,
+                    about=_about(message.header), submitted=not key,
+                )  # fmt: skip
         except StoreError as error:
             raise PostError(str(error)) from error
         try:
@@ -243,12 +257,49 @@ class PostOffice:
                 **told_of(message),
                 **details,
             )
+            for mailbox, outcome in bounced.items():
+                self._journal.note(
+                    "returned", channel, queue_id=queue_id, to=mailbox, status=outcome.status,
+                    fr=outcome.french, en=outcome.english,
+                )  # fmt: skip
             if not repeated:
                 self.delivered(local, len(content), age=age, relayed=bool(key))
                 await self._confirm(envelope, content, local, queue_id)
         except Exception:
             LOG.exception("post: %s is kept, but was not told to all", queue_id)
         return queue_id
+
+    def _bounced(self, local: dict[str, Recipient], size: int) -> dict[str, Outcome]:
+        """Return what becomes of the recipients here that get nothing, by mailbox."""
+        if self._bounce is None:
+            return {}
+        now = self._clock()
+        return {
+            mailbox: Outcome(
+                recipient=recipient, action=Action.FAILED, status=why.status, french=why.french,
+                english=why.english, at=now,
+            )
+            for mailbox, recipient in local.items()
+            if (why := self._bounce(mailbox, size)) is not None
+        }  # fmt: skip
+
+    async def _send_back(
+        self, envelope: Envelope, content: bytes, outcomes: list[Outcome], key: str, token: str
+    ) -> None:
+        due = [each for each in outcomes if is_due(envelope, each.recipient, each.action)]
+        if not due:
+            return  # of a notification, say: nothing answers it
+        now = self._clock()
+        answer, report = notification(
+            envelope, without_return_path(content), due,
+            reporter=self.reporter, queue_id=token, accepted_at=now, now=now,
+        )  # fmt: skip
+        notice = self.addressed(answer, report)
+        if notice is not None:
+            await self._store.accept(
+                notice.envelope, notice.content, local=notice.local, remote=notice.remote,
+                key=key and f"{key} returned",
+            )  # fmt: skip
 
     def delivered(
         self, mailboxes: Iterable[str], size: int, *, age: float = 0.0, relayed: bool = False
@@ -279,7 +330,9 @@ class PostOffice:
     @property
     def reporter(self) -> Reporter:
         """Who signs notifications."""
-        return Reporter(self._host, f"mailer-daemon@{min(self._domains(), default=self._host)}")
+        failure = BOUNCE_SUBJECT if self._bounce is not None else ""
+        address = f"mailer-daemon@{min(self._domains(), default=self._host)}"
+        return Reporter(self._host, address, failure)
 
     def addressed(self, envelope: Envelope, content: bytes) -> Addressed | None:
         """Say where a notification of ours goes; None, and a line in the journal, when nowhere."""

@@ -1,0 +1,289 @@
+"""The citizens' operator (Mon espace santé): profiles that open and close, mail that is bounced.
+
+Exempt from the editors' interface: no IMAP, no submission; a citizen reads and answers in the
+service itself, here `messages` and `answer`. Toward other operators it is one like any other: its
+domain is on the list, its relay has its certificate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import Message
+from email.utils import getaddresses
+from pathlib import Path
+from typing import Any
+
+from sandbox.messages.citizens import Bounce, Profile, bounce_for, writers
+from sandbox.messages.compose import Letter, compose
+from sandbox.messages.facts import facts_of_fields, header_fields, subject_of
+from sandbox.messages.ins import Identity, matricule_of_address
+from sandbox.messages.patients import is_minor
+from sandbox.operators.auth.revocation import RevocationPolicy
+from sandbox.operators.fault_rules import MailFaults
+from sandbox.operators.journal import Journal
+from sandbox.operators.listener import MAIL_LIMITS, MailDoor
+from sandbox.operators.mail import Envelope, Recipient
+from sandbox.operators.observing import Nobody
+from sandbox.operators.post import PostOffice
+from sandbox.operators.relay_side import OperatorSettings, RelaySide
+from sandbox.operators.store import MailStore
+from sandbox.serve import Pool
+from sandbox.space.errors import UserError
+from sandbox.trust import DomainList
+
+__all__ = ["CitizensOperator"]
+
+Tree = dict[str, Any]
+_NIL = "MES-SANDBOX"  # ours: no product reference of the real service was found
+
+
+@dataclass(frozen=True, slots=True)
+class _Citizen:
+    state: Profile
+    name: str
+    born: str
+    minor: bool
+
+
+class CitizensOperator:
+    """One a space. For one event loop, on which it is made, started and stopped.
+
+    Args:
+        settings: what it is; it has no listeners but the relay.
+        listed: the list of domains in force.
+        revocation: how certificates are asked about.
+        faults: misbehaviours that were asked for.
+        pool: further bounds on connections.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        settings: OperatorSettings,
+        *,
+        listed: Callable[[], DomainList],
+        revocation: RevocationPolicy,
+        faults: MailFaults,
+        pool: Pool | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._faults, self._pool, self._clock = faults, pool, clock
+        self._stack = contextlib.AsyncExitStack()
+        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
+        self._stack.callback(self.journal.close)
+        self._relays = RelaySide(
+            settings, listed=listed, revocation=revocation, journal=self.journal, clock=clock
+        )
+        self._stack.push_async_callback(self._relays.close)
+        self._file = settings.folder / "profiles.json"
+        self._citizens = _read(self._file)
+
+    async def start(self) -> None:
+        """Open the store, then listen and relay.
+
+        Raises:
+            OSError: an address or port cannot be had.
+        """
+        settings = self.settings
+        self._store = await MailStore.open(settings.folder / "mail.db", clock=self._clock)
+        self._stack.push_async_callback(self._store.close)
+        await self._store.provision(
+            [f"postmaster@{self.domain}", *(self._address(each) for each in self._citizens)]
+        )
+        self._post = PostOffice(
+            self._store,
+            operator=settings.label,
+            domains=settings.domains,
+            host=settings.relay.place.host,
+            journal=self.journal,
+            bounce=self._bounce,
+            clock=self._clock,
+        )
+        relay = self._relays.server(self._post, Nobody(), self._faults)
+        self.runner = self._relays.runner(self._post, self._store)
+        self._stack.push_async_callback(self.runner.stop)
+        await self.runner.start()
+        self._stack.push_async_callback(relay.settled)
+        door = MailDoor(
+            [settings.relay], relay.protocol, MAIL_LIMITS, clock=self._clock, pool=self._pool
+        )
+        await door.start()
+        self._stack.push_async_callback(door.stop)
+
+    async def stop(self) -> None:
+        """Refuse newcomers, finish what is being stored, close the files."""
+        await self._stack.aclose()
+
+    @property
+    def domain(self) -> str:
+        """The citizens' domain."""
+        return min(self.settings.domains)
+
+    # Profiles ------------------------------------------------------------------------------------
+
+    def profiles(self) -> list[Tree]:
+        """Return every citizen that has, or had, a profile."""
+        return [
+            {"matricule": matricule, "address": self._address(matricule),
+             "state": str(each.state), "name": each.name, "born": each.born, "minor": each.minor}
+            for matricule, each in sorted(self._citizens.items())
+        ]  # fmt: skip
+
+    async def open(self, citizens: Iterable[Identity]) -> None:
+        """Open profiles; one that was closed opens again, with what its mailbox held."""
+        found = dict(self._citizens)
+        today = datetime.fromtimestamp(self._clock(), UTC).date()
+        for each in citizens:
+            found[each.matricule] = _Citizen(
+                Profile.OPEN, f"{each.first_name} {each.birth_name}", f"{each.birth_date or ''}",
+                is_minor(each, today),
+            )  # fmt: skip
+        await self._store.provision([self._address(each) for each in found])
+        self._keep(found)
+
+    def close(self, matricule: str) -> None:
+        """Close a profile: what comes from now on bounces.
+
+        Raises:
+            UserError: no such citizen.
+        """
+        citizen = self._citizen(matricule)
+        closed = _Citizen(Profile.CLOSED, citizen.name, citizen.born, citizen.minor)
+        self._keep({**self._citizens, matricule: closed})
+
+    def _keep(self, citizens: dict[str, _Citizen]) -> None:
+        """Write the profiles: all of them, or none of the change."""
+        aside = self._file.with_suffix(".new")
+        tree = {
+            key: [str(each.state), each.name, each.born, each.minor]
+            for key, each in citizens.items()
+        }
+        with aside.open("w", encoding="utf-8") as file:
+            json.dump(tree, file, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(self._file)
+        self._citizens = citizens
+
+    def _citizen(self, matricule: str) -> _Citizen:
+        found = self._citizens.get(matricule)
+        if found is None:
+            raise UserError(
+                "aucun usager de ce matricule", "no citizen of this matricule", where=matricule[:40]
+            )
+        return found
+
+    def _address(self, matricule: str) -> str:
+        return f"{matricule}@{self.domain}".lower()
+
+    def _bounce(self, address: str, size: int) -> Bounce | None:
+        if address.partition("@")[0] == "postmaster":
+            return None
+        citizen = self._citizens.get(matricule_of_address(address))
+        return bounce_for(address, size, citizen.state if citizen else Profile.NONE)
+
+    # What a citizen does -------------------------------------------------------------------------
+
+    def messages(self, matricule: str) -> list[Tree]:
+        """Return what a citizen has received, the oldest first, and whom he may answer.
+
+        Raises:
+            UserError: no such citizen.
+        """
+        self._citizen(matricule)
+        contents = self._contents(matricule)
+        allowed = set(writers(contents))
+        return [
+            {**_row(fields), "may_answer": bool(allowed & _answered(fields))}
+            for fields in map(header_fields, contents)
+        ]
+
+    async def answer(self, matricule: str, to: str, text: str) -> str:
+        """Write to a professional who wrote first; return the Message-ID.
+
+        Raises:
+            UserError: no such citizen, a closed profile, or nobody who may be answered.
+        """
+        if self._citizen(matricule).state is not Profile.OPEN:
+            raise UserError("profil fermé", "the profile is closed", where=matricule)
+        contents = self._contents(matricule)
+        allowed = writers(contents)
+        if to.lower() not in allowed:
+            raise UserError(
+                "n'a pas écrit à cet usager, ou a mis fin à l'échange ; choisir parmi",
+                "has not written to this citizen, or has ended the exchange; choose among",
+                where=to[:80],
+                then=", ".join(allowed) or "-",
+            )
+        address = self._address(matricule)
+        before = next(
+            each for each in map(header_fields, reversed(contents)) if to.lower() in _answered(each)
+        )
+        content = compose(
+            Letter(
+                sender=address, recipients=(to.lower(),), text=text, nil=_NIL,
+                message_id=f"<{secrets.token_hex(12)}@{self.domain}>",
+                at=datetime.fromtimestamp(int(self._clock()), UTC), boundary="",
+                subject=f"Re: {subject_of(before)}",
+                references=(str(before.get("Message-ID", "")),),
+            )
+        )  # fmt: skip
+        envelope = Envelope(
+            reverse_path=address, recipients=(Recipient(address=to.lower()),),
+            body="7BIT" if content.isascii() else "8BITMIME",
+        )  # fmt: skip
+        queue_id = await self._store.accept(
+            envelope, content, local=[], remote=list(envelope.recipients), submitted=True
+        )
+        message_id = facts_of_fields(header_fields(content)).message_id
+        self.journal.note(
+            "accepted", queue_id=queue_id, mailbox=address, reverse_path=address,
+            recipients=[to.lower()], size=len(content), message_id=message_id,
+        )  # fmt: skip
+        return message_id
+
+    def _contents(self, matricule: str) -> list[bytes]:
+        inbox = self._store.folder(self._address(matricule), "INBOX")
+        assert inbox is not None
+        return [self._store.content(row.message) for row in self._store.rows(inbox.id)]
+
+
+def _row(fields: Message[str, str]) -> Tree:
+    facts = facts_of_fields(fields)
+    return {
+        "message_id": facts.message_id, "from": str(fields.get("From", "")),
+        "subject": subject_of(fields), "documents": list(facts.codes), "end": facts.end,
+    }  # fmt: skip
+
+
+def _answered(fields: Message[str, str]) -> set[str]:
+    """Return the mailbox that an answer to a message goes to: its Reply-To, else its author."""
+    named = getaddresses(fields.get_all("Reply-To") or fields.get_all("From") or [])
+    return {address.lower() for _, address in named[:1]}
+
+
+def _read(path: Path) -> dict[str, _Citizen]:
+    if not path.exists():
+        return {}
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            key: _Citizen(Profile(state), name, born, minor)
+            for key, (state, name, born, minor) in tree.items()
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            "profils illisibles ; recommencer avec --reset",
+            "profiles that cannot be read; start again with --reset",
+            where=path,
+            then=f"({error})",
+        ) from None

@@ -1,0 +1,240 @@
+"""Operators that are not ours, from files of addresses and accounts: `--space FILE`.
+
+The files are those of `check operator --space`. What they say is laid out as `space.json` lays out
+a space of ours, so that whatever takes that takes them. Their accounts are few: several people of
+the scenario share one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.conformance.foreign import from_file
+from sandbox.conformance.subject import CERTIFICATE_METHODS, Door, Subject, Way
+from sandbox.space.errors import UserError
+from sandbox.space.loader import parse_scenario
+from sandbox.space.methods import Method
+from sandbox.space.scenario import Scenario
+
+__all__ = ["PASSWORD", "Joined", "fitted", "joined", "subjects_of", "way_in"]
+
+PASSWORD = "password"  # noqa: S105 - the name of a way, which is no method of the space
+CONNECT_SECONDS = 5.0
+LEAST = 1e-6
+SHARES = {Method.CPS: "cps", Method.TOTP: "totp", Method.ECPS: "ecps", Method.SMS: "sms"}
+
+
+def subjects_of(files: Sequence[Path]) -> tuple[Subject, ...]:
+    """Read the operators.
+
+    Raises:
+        UserError: a file is wrong, or tells of no way to read or to send.
+    """
+    found = []
+    for file in files:
+        subject = from_file(file)
+        for protocol in ("imap", "smtp"):
+            if not any(each.protocol == protocol for each in subject.doors):
+                raise UserError(
+                    "aucun endpoint de ce protocole", "no endpoint of this protocol",
+                    where=f"{file}: {protocol}",
+                )  # fmt: skip
+        found.append(subject)
+    return tuple(found)
+
+
+def fitted(scenario: Scenario, subjects: Sequence[Subject]) -> Scenario:
+    """Return the scenario with people who log in as the operators let them.
+
+    Whose method not all operators have an account for logs in by password, which counts as TOTP:
+    PLAIN, and nothing to type where the account has no codes. Without certificates, no robots.
+    """
+    ways = [{way.method for account in each.accounts for way in account.ways} for each in subjects]
+    offered = {method for method in Method if all(method.value in each for each in ways)}
+    tree: dict[str, Any] = scenario.model_dump(mode="json")
+    for people in tree["populations"].values():
+        for method, key in SHARES.items():
+            if method is not Method.TOTP and method not in offered:
+                people["method_totp"] += people[f"method_{key}"]
+                people[f"method_{key}"] = 0.0
+        if Method.CERTIFICATE not in offered:
+            people["application_mailboxes"] = people["machine_share"] = 0.0
+    if Method.TOTP not in offered:
+        tree["methods"]["totp"] |= {"typing_mean": LEAST, "typing_cv": 0.0, "mistyped": 0.0}
+    return parse_scenario(tree, scenario.name)
+
+
+@dataclass
+class Joined:
+    """Operators that run by themselves.
+
+    Attributes:
+        sheet: as `space.json` says it of a space of ours.
+        doors: where they listen.
+    """
+
+    sheet: dict[str, Any]
+    doors: Sequence[Door]
+    _spent: float = 0.0
+    _last: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def alive(self) -> bool:
+        """Whether all of them still take connections."""
+        return all(not _unreachable(each) for each in self.doors)
+
+    def processor(self) -> float:
+        """Return the processor seconds spent until now, since the first call.
+
+        By the processes that listen at the doors and all that they started; nan where this system
+        does not let their processes be seen (another machine, another user's).
+        """
+        roots = _listeners({(each.address, each.port) for each in self.doors})
+        if not roots:
+            return math.nan
+        now = {pid: _run_seconds(pid) for pid in _descendants(roots)}
+        if self._last:
+            self._spent += sum(
+                max(0.0, seconds - self._last.get(pid, 0.0)) for pid, seconds in now.items()
+            )
+        self._last = now
+        return self._spent
+
+    def observed(self, design: str, folder: Path) -> None:
+        """Return None: what their servers saw, they do not tell."""
+        del design, folder
+
+
+@contextlib.contextmanager
+def joined(files: Sequence[Path], names: Sequence[str], design: str) -> Iterator[Joined]:
+    """Join operators for the length of a `with` block.
+
+    Args:
+        files: one an operator.
+        names: of the scenario's operators that they stand for.
+        design: under whose name their endpoints are.
+
+    Raises:
+        UserError: a file is wrong, or an operator cannot be reached.
+    """
+    subjects = subjects_of(files)
+    for file, subject in zip(files, subjects, strict=True):
+        for door in subject.doors:
+            if why := _unreachable(door):
+                raise UserError(
+                    "injoignable", "cannot be reached",
+                    where=f"{file}: {door.name} {door.address}:{door.port}", then=f"({why})",
+                )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="mssante-join-") as folder:
+        roots = Path(folder) / "roots.pem"
+        roots.write_bytes(b"".join(each.roots.read_bytes() for each in subjects))
+        operators = [
+            {"name": name, "ciba": "", "designs": {design: [_place(door) for door in each.doors]}}
+            for name, each in zip(names, subjects, strict=True)
+        ]
+        accounts = [
+            {
+                "address": account.address, "operator": name, "type": "PER",
+                "holders": [{"identity": account.address,
+                             "methods": {way.method: _secrets(account.address, way)
+                                         for way in account.ways}}],
+            }
+            for name, each in zip(names, subjects, strict=True)
+            for account in each.accounts
+        ]  # fmt: skip
+        nobody = {"client_id": "lps-poll", "client_secret": ""}
+        yield Joined(
+            {
+                "foreign": True, "folder": str(files[0]), "ca": {"bundle": str(roots)},
+                "psc": {"control": "", "control_secret": "", "discovery": "", "clients": [nobody]},
+                "operators": operators, "accounts": accounts,
+            },
+            [door for each in subjects for door in each.doors],
+        )  # fmt: skip
+
+
+def _place(door: Door) -> dict[str, Any]:
+    return {
+        "name": door.name, "protocol": door.protocol, "host": door.host, "address": door.address,
+        "port": door.port, "tls": door.tls, "methods": list(door.methods),
+        "mechanisms": list(door.mechanisms),
+    }  # fmt: skip
+
+
+def _secrets(address: str, way: Way) -> dict[str, Any]:
+    if way.method in CERTIFICATE_METHODS:
+        assert way.pair is not None
+        pair = {"certificate": str(way.pair.certificate), "key": str(way.pair.key)}
+        return {"authzid": address, **pair}
+    found: dict[str, Any] = {"username": way.username, "password": way.password}
+    if way.secret:
+        found |= {"secret": way.secret, "period": way.period}
+    return found
+
+
+def _unreachable(door: Door) -> str:
+    """Return why a door takes no connection; empty: it does."""
+    try:
+        socket.create_connection((door.address, door.port), CONNECT_SECONDS).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+# Processes, from /proc -------------------------------------------------------------------------
+
+
+def _listeners(places: set[tuple[str, int]]) -> set[int]:
+    """Return the processes that listen at places."""
+    wanted = set()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
+            words = line.split()
+            address, _, port = words[1].partition(":")
+            name = socket.inet_ntoa(bytes.fromhex(address)[::-1])
+            listening = words[3] == "0A"
+            if listening and any((host, int(port, 16)) in places for host in (name, "0.0.0.0")):  # noqa: S104
+                wanted.add(f"socket:[{words[9]}]")
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        with contextlib.suppress(OSError):
+            if any(str(each.readlink()) in wanted for each in folder.iterdir()):
+                found.add(int(folder.parent.name))
+    return found
+
+
+def _descendants(roots: set[int]) -> set[int]:
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            text = stat.read_text()
+            parent = int(text.rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(stat.parent.name))
+    found, waiting = set[int](), list(roots)
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting += parents.get(pid, [])
+    return found
+
+
+def _run_seconds(pid: int) -> float:
+    """Return how long the threads of a process have run."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, ValueError):
+            total += int(task.read_text().split()[0])
+    return total / 1e9
+
+
+def way_in(methods: Mapping[str, Any]) -> str:
+    """Return the way by which an account is opened to look what has arrived."""
+    return next(each for each in (*CERTIFICATE_METHODS, PASSWORD, "totp") if each in methods)
