@@ -17,7 +17,8 @@ from sandbox.conformance import cli_matrix
 from sandbox.conformance.software.attempts import Attempt, Client, Command
 from sandbox.conformance.software.capabilities import Row, read, write
 from sandbox.conformance.software.clients import CLIENTS
-from sandbox.conformance.software.matrix import Cell, cells_of, places_of
+from sandbox.conformance.software.matrix import Cell, cells_of, judged, places_of
+from sandbox.conformance.software.trials import Seen
 from sandbox.conformance.software.world import World
 from sandbox.live.space import LiveSpace
 from sandbox.space.errors import UserError
@@ -59,7 +60,7 @@ def cells(space: LiveSpace, client: Client, folder: Path, method: Method) -> lis
 
 def doing(command: Command | str, *needs: str) -> Client:
     return Client("some client", ("imap",), needs, lambda: "1.0", lambda _: command,
-                  starttls=True, resolver=False)  # fmt: skip
+                  resolver=False)  # fmt: skip
 
 
 def told(found: Sequence[Cell]) -> set[tuple[str, str]]:
@@ -158,3 +159,12 @@ def test_rows_of_other_software_stay_in_the_table_of_capabilities(tmp_path: Path
     new = replace(old, version="2", value="1")
     write(table, [new])
     assert read(table) == [kept, new]
+
+
+def test_refused_for_what_was_tried_before_is_inconclusive() -> None:
+    entry = {"fr": "Trop d'échecs.", "en": "Too many failures.", "reason": "too-many-failures"}
+    used = {"fr": "Code déjà utilisé.", "en": "Code used.", "reason": "code-used"}
+    before = judged("PLAIN", Seen(good=False, said="no", refusals=(entry,)))
+    own = judged("PLAIN", Seen(good=False, said="no", refusals=(used, entry)))
+    assert [before[0].value, own[0].value] == ["inconclusive", "fail"]
+    assert "code-used" in own[1]

@@ -108,7 +108,7 @@ class Client:
     needs: tuple[str, ...]
     version: Callable[[], str]
     command: Callable[[Attempt], Command | str]
-    starttls: bool = False
+    starttls: bool = True
     resolver: bool = True
 
     @property

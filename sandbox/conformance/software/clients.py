@@ -80,10 +80,11 @@ def _msmtp(a: Attempt) -> Command:
 
 
 def _neomutt(a: Attempt) -> Command:
-    at = a.login.user.replace("@", "%40")
+    at, s = a.login.user.replace("@", "%40"), "s" if a.tls == "implicit" else ""
     lines = [f'set ssl_ca_certificates_file = "{a.bundle}"', f'set imap_user = "{a.login.user}"',
-             f'set folder = "imaps://{a.host}:{a.port}/"', 'set spoolfile = "+INBOX"',
-             f'set smtp_url = "smtps://{at}@{a.host}:{a.port}/"',
+             f'set folder = "imap{s}://{a.host}:{a.port}/"', 'set spoolfile = "+INBOX"',
+             f'set smtp_url = "smtp{s}://{at}@{a.host}:{a.port}/"',
+             "set ssl_starttls = yes ssl_force_tls = yes",
              f'set from = "{a.login.address}"',
              'set header_cache = "" message_cachedir = "" record = ""',
              "unset wait_key"]  # fmt: skip
@@ -93,7 +94,7 @@ def _neomutt(a: Attempt) -> Command:
     if a.mechanism != "NONE":
         lines += [f'set {p}_authenticators = "{a.mechanism.lower()}"' for p in BOTH]
     else:
-        lines[4] = f'set smtp_url = "smtps://{a.host}:{a.port}/"'
+        lines[4] = f'set smtp_url = "smtp{s}://{a.host}:{a.port}/"'
     if a.login.token:
         command = f"cat {a.file('secret', a.login.token)}"
         lines += [f'set {p}_oauth_refresh_command = "{command}"' for p in BOTH]
@@ -149,9 +150,10 @@ def _fetchmail(a: Attempt) -> Command | str:
     kind = {"PLAIN": "password", "EXTERNAL": "external", "NONE": "any"}.get(a.mechanism, "")
     if not kind:
         return f"auth has no {a.mechanism} before version 7"
+    tls = "ssl" if a.tls == "implicit" else "sslproto 'tls1.2+'"  # then STARTTLS is required
     line = (
         f"poll {a.host} service {a.port} protocol imap auth {kind} username '{a.login.user}'"
-        f" password '{a.secret or 'x'}' ssl sslcertck sslcertfile {a.bundle} keep"
+        f" password '{a.secret or 'x'}' {tls} sslcertck sslcertfile {a.bundle} keep"
         f" mda '/bin/cat >/dev/null'"
     )
     if a.login.certificate:
@@ -211,21 +213,20 @@ GO = PEERS / "mail-go" / "mail"
 
 CLIENTS: tuple[Client, ...] = (
     Client("curl", BOTH, ("curl",), said_by("curl", "--version"), _curl,
-           starttls=True, resolver=False),
-    Client("mbsync", ("imap",), ("mbsync",), said_by("mbsync", "--version"), _mbsync,
-           starttls=True),
-    Client("msmtp", ("smtp",), ("msmtp",), said_by("msmtp", "--version"), _msmtp,
-           starttls=True),
+           resolver=False),
+    Client("mbsync", ("imap",), ("mbsync",), said_by("mbsync", "--version"), _mbsync),
+    Client("msmtp", ("smtp",), ("msmtp",), said_by("msmtp", "--version"), _msmtp),
     Client("neomutt", BOTH, ("neomutt", "script"),
            said_by("neomutt", "-v", pattern=r"\d{8}"), _neomutt),
     Client("offlineimap3", ("imap",), ("offlineimap",),
-           said_by("offlineimap", "--version"), _offlineimap),
-    Client("getmail6", ("imap",), ("getmail",), said_by("getmail", "--version"), _getmail),
+           said_by("offlineimap", "--version"), _offlineimap, starttls=False),
+    Client("getmail6", ("imap",), ("getmail",), said_by("getmail", "--version"), _getmail,
+           starttls=False),
     Client("fetchmail", ("imap",), ("fetchmail",), said_by("fetchmail", "--version"), _fetchmail),
     Client("swaks", ("smtp",), ("swaks",), said_by("swaks", "--version", pattern=r"\d{8}"),
-           _swaks, starttls=True),
+           _swaks),
     Client("Python", BOTH, ("python3",), said_by("python3", "--version"),
-           _driver("python3", str(FOREIGN / "mail.py")), starttls=True),
+           _driver("python3", str(FOREIGN / "mail.py"))),
     Client("Jakarta Mail", BOTH, ("java", "javac", str(JARS / "complete")),
            lambda: next(JARS.glob("jakarta.mail-*.jar")).stem.rpartition("-")[2],
            _driver("java", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*",
@@ -233,7 +234,8 @@ CLIENTS: tuple[Client, ...] = (
     _node("imapflow", "imap"),
     _node("nodemailer", "smtp"),
     Client("Go", BOTH, (str(GO),),
-           said_by("grep", "go-imap v", str(FOREIGN / "go/go.mod")), _driver(str(GO))),
+           said_by("grep", "go-imap v", str(FOREIGN / "go/go.mod")), _driver(str(GO)),
+           starttls=False),
     Client("Perl", BOTH, ("perl", "/usr/share/perl5/Mail/IMAPClient.pm",
                           "/usr/share/perl5/IO/Socket/SSL.pm", "/usr/share/perl5/Authen/SASL.pm"),
            said_by("perl", "-e", 'printf "%vd", $^V'), _driver("perl", str(FOREIGN / "mail.pl"))),

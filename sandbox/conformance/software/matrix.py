@@ -16,10 +16,11 @@ from sandbox.conformance.software.world import World, carries
 from sandbox.live.mailer import MailError
 from sandbox.space.methods import Method
 
-__all__ = ["Cell", "Place", "as_json", "cells_of", "places_of"]
+__all__ = ["Cell", "Place", "as_json", "cells_of", "judged", "places_of"]
 
 Tree = dict[str, Any]
 Tell = Callable[[str], None]
+_PUT_OFF = "too-many-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +159,10 @@ def _by(
     except (MailError, TimeoutError) as error:
         return Result.INCONCLUSIVE, str(error)
     seen = tried(world, client, place.endpoint, mechanism, login, folder, operator=place.operator)
-    return _judged(mechanism, seen)
+    return judged(mechanism, seen)
 
 
-def _judged(mechanism: str, seen: Seen) -> tuple[Result, str]:
+def judged(mechanism: str, seen: Seen) -> tuple[Result, str]:
     """Say what a trial means; a client that says yes is believed where the journal does too."""
     if seen.good and seen.logins:
         others = sorted(seen.logins - usual(mechanism))
@@ -172,8 +173,10 @@ def _judged(mechanism: str, seen: Seen) -> tuple[Result, str]:
             "the software says yes, the operator's journal has no login",
         )
     if seen.refusals:
-        last = seen.refusals[-1]
-        return Result.FAIL, f"{last['fr']} / {last['en']} ({last['reason']} ; {seen.said})"
+        first = seen.refusals[0]  # what comes after may be of its making
+        why = f"{first['fr']} / {first['en']} ({first['reason']} ; {seen.said})"
+        put_off = first["reason"].startswith(_PUT_OFF)  # for what was tried before
+        return (Result.INCONCLUSIVE if put_off else Result.FAIL), why
     if seen.logins:
         return Result.FAIL, _both("connecté, puis", "logged in, then") + f" : {seen.said}"
     return Result.FAIL, seen.said

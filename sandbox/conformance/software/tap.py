@@ -69,6 +69,12 @@ class Tap:
             self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
 
+    def settled(self, seconds: float) -> None:
+        """Wait until all connections are over, a while at most: `lasted` has them then."""
+        end = time.monotonic() + seconds
+        while len(self.lasted) < len(self.ports) and time.monotonic() < end:
+            time.sleep(0.01)
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:

@@ -25,7 +25,7 @@ from sandbox.conformance.software.marionette import PATIENCE, Marionette, conver
 
 # Ways to log in. To submit there is no EXTERNAL, but a card may do alone.
 NOTHING, PASSWORD, EXTERNAL = 1, 3, 7
-IMPLICIT_TLS = 3
+STARTTLS, IMPLICIT_TLS = 2, 3
 PREFERENCES: dict[str, Any] = {
     "app.donation.eoy.version.viewed": 999,
     "app.update.enabled": False,

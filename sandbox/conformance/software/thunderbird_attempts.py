@@ -29,6 +29,10 @@ WAYS = {"PLAIN": tb.PASSWORD, "EXTERNAL": tb.EXTERNAL, "XOAUTH2": OAUTH2}
 ALONE = {"imap": tb.EXTERNAL, "smtp": tb.NOTHING}
 
 
+TLS = {"imap": "socketType", "smtp": "try_ssl"}
+KINDS = {"implicit": tb.IMPLICIT_TLS, "starttls": tb.STARTTLS}
+
+
 @dataclass(frozen=True)
 class _Thunderbird(Client):
     """Thunderbird without a screen, with a profile made for each attempt."""
@@ -69,6 +73,7 @@ def _settings(profile: Path, attempt: Attempt, port: int) -> None:
     place = "server.server1" if attempt.protocol == "imap" else "smtpserver.smtp1"
     lines = (
         f'user_pref("mail.{place}.authMethod", {way});',
+        f'user_pref("mail.{place}.{TLS[attempt.protocol]}", {KINDS[attempt.tls]});',
         'user_pref("mailnews.tcptimeout", 100);',
         f'user_pref("marionette.port", {port});',
     )

@@ -97,6 +97,7 @@ def tried(
             return Seen(good=False, said=outcome, untold=True)
         if times > 1 and len(tap.hellos) < times:  # a program connects once a run
             client.attempt(attempt)
+        tap.settled(_LATE)
         entries = _entries(journal, tap, wait=_LATE if outcome.good else _LATE / 4)
         return _seen(attempt, outcome, tap, entries)
 
