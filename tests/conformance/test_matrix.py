@@ -162,7 +162,7 @@ def test_rows_of_other_software_stay_in_the_table_of_capabilities(tmp_path: Path
 
 
 def test_refused_for_what_was_tried_before_is_inconclusive() -> None:
-    entry = {"fr": "Trop d'échecs.", "en": "Too many failures.", "reason": "too-many-failures"}
+    entry = {"fr": "Trop d'échecs.", "en": "Too many failures.", "reason": "too-many-attempts"}
     used = {"fr": "Code déjà utilisé.", "en": "Code used.", "reason": "code-used"}
     before = judged("PLAIN", Seen(good=False, said="no", refusals=(entry,)))
     own = judged("PLAIN", Seen(good=False, said="no", refusals=(used, entry)))
