@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from sandbox.conformance.findings import Result
-from sandbox.conformance.reports import LABELS, environment
+from sandbox.conformance.reports import environment
 from sandbox.conformance.software.matrix import Cell
 
 __all__ = ["as_page"]
+
+# Nobody's conformity is judged here: what works is told.
+LABELS = {
+    Result.PASS: "réussi / pass",
+    Result.FAIL: "échec / fail",
+    Result.INCONCLUSIVE: "indéterminé / inconclusive",
+    Result.NOT_APPLICABLE: "sans objet / not applicable",
+}
 
 
 def as_page(cells: Sequence[Cell], at: str, *, whole: bool) -> str:

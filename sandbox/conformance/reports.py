@@ -11,7 +11,7 @@ import jinja2
 from sandbox.conformance.findings import Report, Result
 from sandbox.conformance.requirements import requirements
 
-__all__ = ["LABELS", "as_attestation", "as_badge", "as_html", "as_json", "as_junit", "environment"]
+__all__ = ["as_attestation", "as_badge", "as_html", "as_json", "as_junit", "environment"]
 
 LABELS = {
     Result.PASS: "conforme / pass",
