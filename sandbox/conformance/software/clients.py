@@ -138,10 +138,10 @@ def _getmail(a: Attempt) -> Command | str:
              f"use_xoauth2 = {a.mechanism == 'XOAUTH2'}"]  # fmt: skip
     if a.login.certificate:
         lines += [f"certfile = {a.login.certificate}", f"keyfile = {a.login.key}"]
-    for name in ("cur", "new", "tmp"):
-        (a.folder / "mail" / name).mkdir(parents=True, exist_ok=True)
-    lines += ["[destination]", "type = Maildir", f"path = {a.folder}/mail/", "[options]",
-              "read_all = true", "delete = false", ""]  # fmt: skip
+    # As root it delivers into no Maildir.
+    lines += ["[destination]", "type = MDA_external", "path = /bin/true",
+              "allow_root_commands = true", "[options]", "read_all = true", "delete = false",
+              ""]  # fmt: skip
     a.file("rc", "\n".join(lines))
     return Command(["getmail", f"--getmaildir={a.folder}", "--rcfile=rc"])
 
