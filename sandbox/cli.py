@@ -75,6 +75,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "check",
         "Juger un opérateur ou un logiciel. / Judge an operator or software.",
     ),
+    "matrix": (
+        "sandbox.conformance.cli_matrix",
+        "matrix",
+        "Quel logiciel marche avec qui. / Which software works with whom.",
+    ),
     "compare": (
         "sandbox.analysis.cli_compare",
         "compare",

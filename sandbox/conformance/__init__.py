@@ -8,5 +8,6 @@ A check (`checks`) is a function that talks through a `Bench` and raises what it
 `imap`): a `Lab` opens the pipes, tells the time and fetches, so that a check runs the same against
 sockets and, in the tests, against an operator that is an object. `judge` runs the checks and gives
 a `Report`; `reports` writes it. A check that could not come to its question is inconclusive, never
-passed. No secret is kept: what proves somebody is masked before it is noted.
+passed. No secret is kept: what proves somebody is masked before it is noted. `software`
+drives mail software that others wrote: the matrix of who works with whom, and what each can do.
 """

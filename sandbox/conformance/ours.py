@@ -41,8 +41,15 @@ _STRANGER = Organisation(name="TIERS NON LISTE", department="Paris (75)", finess
 
 
 @contextlib.contextmanager
-def running_space(designs: Sequence[str], tell: Callable[[str], None]) -> Iterator[Tree]:
+def running_space(
+    designs: Sequence[str], tell: Callable[[str], None], options: Sequence[str] = ()
+) -> Iterator[Tree]:
     """Run a space of two operators in processes of its own; yield its sheet.
+
+    Args:
+        designs: that it runs.
+        tell: told that it starts.
+        options: more of `mss-sandbox up`.
 
     Raises:
         UserError: it does not start.
@@ -55,7 +62,7 @@ def running_space(designs: Sequence[str], tell: Callable[[str], None]) -> Iterat
             "--dir", str(folder),
             "--operators", "2", "--processes", "1", "--keys", "p256", "--behaviour", "approve",
             "--revocation-cache", "0", "--loopback", str(block),
-            *(word for design in designs for word in ("--design", design)),
+            *(word for design in designs for word in ("--design", design)), *options,
         ]  # fmt: skip
         tell("démarrage d'un espace / starting a space")
         with log.open("wb") as output, subprocess.Popen(  # noqa: S603 - our own program

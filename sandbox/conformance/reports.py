@@ -11,7 +11,7 @@ import jinja2
 from sandbox.conformance.findings import Report, Result
 from sandbox.conformance.requirements import requirements
 
-__all__ = ["as_attestation", "as_badge", "as_html", "as_json", "as_junit"]
+__all__ = ["as_attestation", "as_badge", "as_html", "as_json", "as_junit", "environment"]
 
 LABELS = {
     Result.PASS: "conforme / pass",
@@ -31,7 +31,8 @@ def as_json(report: Report) -> str:
     return json.dumps(report.as_json(), ensure_ascii=False, indent=1)
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return the templates of the pages."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("sandbox.conformance"), autoescape=True,
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -72,7 +73,7 @@ def as_attestation(report: Report) -> str:
     }
     asked = [rows[each.id].knowledge for each in report.findings]
     counts = {each: asked.count(each) for each in ("published", "second-hand", "inferred")}
-    return _environment().get_template("attestation.html.j2").render(
+    return environment().get_template("attestation.html.j2").render(
         report=report, labels=LABELS, kinds=KINDS,
         summary=", ".join(f"{len(ids)} {label}" for label, ids in found.items()),
         known=f"Exigences / requirements : {counts['published']} publiées / published,"
@@ -114,7 +115,7 @@ def as_html(report: Report) -> str:
     rows = {each.id: each for each in requirements()}
     counts = {LABELS[each]: sum(f.result is each for f in report.findings) for each in Result}
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(report=report, rows=rows, labels=LABELS, counts=counts)
     )

@@ -167,7 +167,8 @@ class CitizensOperator:
             key: [str(each.state), each.name, each.born, each.minor]
             for key, each in citizens.items()
         }
-        with aside.open("w", encoding="utf-8") as file:
+        mode = os.O_WRONLY | os.O_CREAT | os.O_TRUNC  # names of people: its owner's only
+        with os.fdopen(os.open(aside, mode, 0o600), "w", encoding="utf-8") as file:
             json.dump(tree, file, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())

@@ -18,9 +18,9 @@ from sandbox.conformance.client.judge import judged
 from sandbox.conformance.client.session import played
 from sandbox.conformance.client.steps import Profile
 from sandbox.conformance.findings import Report, Result
+from sandbox.conformance.software.clients import PEERS
 from sandbox.live.space import LiveSpace
 from tests.conformance.mutants import found
-from tests.live.clients.attempts import PEERS
 from tests.live.clients.programs import names_of, needed
 
 SCRIPTS = Path(__file__).with_name("clients")

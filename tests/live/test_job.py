@@ -18,9 +18,9 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
+from sandbox.conformance.software.clients import PEERS
 from sandbox.live.job import environment, execute
 from sandbox.live.space import LiveSpace
-from tests.live.clients.attempts import PEERS
 from tests.live.test_cli import UP, run, start
 
 PAGE = Path(__file__).parents[2] / "docs" / "ci.md"

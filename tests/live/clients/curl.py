@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from sandbox.operators.model import SaslName
+from sandbox.conformance.software.attempts import Attempt
+from sandbox.conformance.software.clients import curl_words
 from tests.live.clients.programs import Outcome, run
 from tests.live.clients.world import Login, World
 
 
 def curl(
-    world: World,
-    at: dict[str, Any],
-    login: Login,
-    mechanism: str,
-    *words: str,
-    path: str = "",
-    text: str = "",
+    world: World, at: dict[str, Any], login: Login, mechanism: str, *words: str, text: str = ""
 ) -> Outcome:
     """Run curl at an endpoint, by name: SNI and certificate are those of the name."""
-    scheme = at["protocol"] + ("s" if at["tls"] == "implicit" else "")
-    place = f"{at['host']}:{at['port']}"
-    command = [
-        "curl", "--silent", "--show-error", "--verbose", "--ssl-reqd", "--cacert", world.bundle,
-        "--max-time", "50",
-        "--connect-to", f"{place}:{at['address']}:{at['port']}", f"{scheme}://{place}/{path}",
-    ]  # fmt: skip
-    if login.certificate:
-        command += ["--cert", login.certificate, "--key", login.key]
-    if login.token:
-        command += ["--user", f"{login.user}:", "--oauth2-bearer", login.token]
-    elif mechanism != SaslName.NONE:
-        command += ["--user", f"{login.user}:{login.password}"]
-    if mechanism != SaslName.NONE:
-        command += ["--login-options", f"AUTH={mechanism}"]
-    return run([*command, *words], text=text)
+    attempt = Attempt(
+        protocol=at["protocol"], host=at["host"], address=at["address"], port=at["port"],
+        tls=at["tls"], mechanism=mechanism, login=login, bundle=world.bundle, names={},
+        recipient="", folder=Path(),
+    )  # fmt: skip
+    return run([*curl_words(attempt), "--verbose", "--max-time", "50", *words], text=text)
 
 
 def mailbox_status(world: World, at: dict[str, Any], login: Login, mechanism: str) -> Outcome:
@@ -56,4 +42,4 @@ def send(
         "--crlf",
     ]
     text = world.message(login.address, recipient, mark).as_string()
-    return curl(world, at, login, mechanism, *envelope, path="client.mssante.test", text=text)
+    return curl(world, at, login, mechanism, *envelope, text=text)

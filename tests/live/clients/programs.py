@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from sandbox.conformance.software import names
 
 PATIENCE = 60.0
 
@@ -31,33 +32,11 @@ def needed(*programs: str) -> None:
             pytest.skip(f"{program} is not installed (.ci/peers-operators)")
 
 
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def names_of(hosts: str | Path) -> dict[str, str]:
-    """Return the environment in which names resolve as a hosts file says, without any right.
-
-    Skips the test where libnss_wrapper is absent.
-    """
-    found = subprocess.run(
-        ["ldconfig", "-p"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/sbin:/sbin"},
-    )
-    library = "libnss_wrapper.so"
-    if library not in found.stdout:
-        pytest.skip("libnss_wrapper is not installed (.ci/peers-operators)")
-    return {
-        "LD_PRELOAD": library,
-        "NSS_WRAPPER_HOSTS": str(hosts),
-        "NSS_WRAPPER_MAX_HOSTENTS": "9999",
-    }
+    """Return the environment in which names resolve as a hosts file says, or skip the test."""
+    if not names.resolves():
+        pytest.skip(f"{names.LIBRARY} is not installed (.ci/peers-operators)")
+    return names.names_of(hosts)
 
 
 def run(

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measure_capabilities import CLIENTS, TRIALS, read, tried
+from sandbox.conformance.software.capabilities import TRIALS, read, tried
+from sandbox.conformance.software.clients import CLIENTS
 from tests.live.clients.world import World
 
-ROWS = read()
+ROWS = read(Path(__file__).parents[3] / "data" / "capabilities.csv")
 SHARED = {"sni", "tls13", "resumes", "port_setting", "host_setting", "certificate_request_fails"}
 BY_PROTOCOL = {"plain", "external", "alone", "xoauth2", "oauthbearer",
                "holds_30", "holds_60", "holds_100"}  # fmt: skip

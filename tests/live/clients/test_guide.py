@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.clients.attempts import PEERS
+from sandbox.conformance.software.clients import PEERS
 from tests.live.clients.programs import names_of, needed, run
 from tests.live.clients.world import World
 

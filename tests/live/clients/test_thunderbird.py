@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from sandbox.conformance.software import thunderbird as tb
+from sandbox.conformance.software.names import free_port
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.psc import Behaviour
-from tests.live.clients import thunderbird as tb
-from tests.live.clients.programs import free_port, names_of, needed
+from tests.live.clients.programs import names_of, needed
 from tests.live.clients.world import World
 
 DESIGNS = ("single-endpoint", "multi-endpoint")

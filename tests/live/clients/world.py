@@ -10,26 +10,24 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-import httpx
-import pyotp
-
+from sandbox.conformance.software.world import Login, carries
+from sandbox.conformance.software.world import World as SheetWorld
 from sandbox.live.plan import plan_space
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.operators.model import SaslName
 from sandbox.space.errors import UserError
 from sandbox.space.loader import find_scenario, load_scenario
-from sandbox.space.methods import METHODS, Method
+from sandbox.space.methods import Method
 from sandbox.space.places import Place
 
-PASSWORD = (SaslName.PLAIN, SaslName.LOGIN)
-TOKEN = (SaslName.XOAUTH2, SaslName.OAUTHBEARER)
+__all__ = ["Case", "Login", "World", "asking_each_second", "cases", "running_world"]
+
 PATIENCE = 30.0
-CIBA = "urn:openid:params:grant-type:ciba"
 
 
 @dataclass(frozen=True)
@@ -46,13 +44,6 @@ class Case:
         return f"{at.design}-{at.name}-{self.method}-{self.mechanism}"
 
 
-def carries(mechanism: SaslName, method: Method) -> bool:
-    """Tell whether a mechanism can carry a method."""
-    if METHODS[method].client_certificate:
-        return mechanism in (SaslName.EXTERNAL, SaslName.NONE)
-    return mechanism in PASSWORD or (mechanism in TOKEN and method is Method.ECPS)
-
-
 def cases(protocol: str) -> list[Case]:
     """Return every method, by every mechanism that carries it, at every endpoint of all designs."""
     plan = plan_space(load_scenario("demo"), ("all",), operators=2)
@@ -66,111 +57,13 @@ def cases(protocol: str) -> list[Case]:
     ]
 
 
-@dataclass(frozen=True)
-class Login:
-    """What a client types or presents; a mailbox may be opened under a holder's name."""
-
-    address: str
-    user: str
-    password: str = ""
-    token: str = ""
-    certificate: str = ""
-    key: str = ""
-
-
-@dataclass
-class Codes:
-    """One-time codes, each given once: the steps around now of every account with a secret."""
-
-    used: dict[str, int] = field(default_factory=dict)
-
-    def of(self, secret: str) -> str | None:
-        """Return a code of a secret that was not given yet and is good now, or None."""
-        now = int(time.time()) // 30
-        step = max(self.used.get(secret, 0) + 1, now)
-        if step > now + 1:
-            return None
-        self.used[secret] = step
-        return pyotp.TOTP(secret).at(step * 30)
-
-
-class World:
-    """A space with people who press their telephones' buttons at once."""
+class World(SheetWorld):
+    """A space of ours in this process, and what arrives in its mailboxes."""
 
     def __init__(self, space: LiveSpace) -> None:
+        super().__init__(space.sheet)
         self.space = space
-        self.sheet = space.sheet
-        self.bundle = space.sheet["ca"]["bundle"]
-        self.hosts = space.sheet["hosts_file"]
-        self.first, self.second = (each["name"] for each in space.sheet["operators"])
-        self.codes = Codes()
         self._marks = itertools.count()
-
-    def endpoint(self, design: str, name: str, operator: str = "") -> dict[str, Any]:
-        """Return an endpoint of the sheet."""
-        (found,) = (
-            endpoint
-            for each in self.sheet["operators"]
-            if each["name"] == (operator or self.first)
-            for endpoint in each["designs"][design]
-            if endpoint["name"] == name
-        )
-        return dict(found)
-
-    def accounts(self, operator: str, method: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """Return (account, way in) of each holder who can use a method."""
-        return [
-            (account, holder["methods"][method])
-            for account in self.sheet["accounts"]
-            if account["operator"] == operator
-            for holder in account["holders"]
-            if method in holder["methods"]
-        ]
-
-    def login(self, method: str, mechanism: str = "", operator: str = "", number: int = 0) -> Login:
-        """Return what logs in by a method; a one-time code in it is good now, and once."""
-        found = self.accounts(operator or self.first, method)
-        if method == "totp":
-            return self._totp(found)
-        account, way = found[number]
-        address = account["address"]
-        if "certificate" in way:
-            return Login(address, address, certificate=way["certificate"], key=way["key"])
-        if mechanism in TOKEN:
-            return Login(address, address, token=self.token(way["login_hint"]))
-        return Login(address, way["username"], way["password"])
-
-    def _totp(self, found: list[tuple[dict[str, Any], dict[str, Any]]]) -> Login:
-        end = time.monotonic() + 90  # every account's codes of three steps
-        while time.monotonic() < end:
-            for account, way in found:
-                code = self.codes.of(way["secret"])
-                if code is not None:
-                    return Login(account["address"], way["username"], way["password"] + code)
-            time.sleep(0.5)
-        raise TimeoutError("no one-time code is left")
-
-    def token(self, person: str) -> str:
-        """Have a person give an access token of Pro Santé Connect to a mail client."""
-        psc = self.sheet["psc"]
-        client = next(each for each in psc["clients"] if each["client_id"] == "lps-poll")
-        auth = (client["client_id"], client["client_secret"])
-        with httpx.Client(verify=ssl.create_default_context(cafile=self.bundle)) as http:
-            places = http.get(psc["discovery"]).raise_for_status().json()
-            asked = http.post(
-                places["backchannel_authentication_endpoint"], auth=auth,
-                data={"scope": "openid scope_all", "login_hint": person, "binding_message": "42"},
-            ).raise_for_status().json()  # fmt: skip
-            end = time.monotonic() + PATIENCE
-            while time.monotonic() < end:
-                time.sleep(asked.get("interval", 1))
-                answer = http.post(
-                    places["token_endpoint"], auth=auth,
-                    data={"grant_type": CIBA, "auth_req_id": asked["auth_req_id"]},
-                )  # fmt: skip
-                if answer.status_code == 200:
-                    return str(answer.json()["access_token"])
-        raise TimeoutError("the telephone did not answer")
 
     def context(self, login: Login | None = None) -> ssl.SSLContext:
         """Return a TLS context that trusts the space, with a login's certificate."""

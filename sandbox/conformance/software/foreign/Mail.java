@@ -11,11 +11,14 @@ public class Mail {
   static final Map<String, String> ENV = System.getenv();
 
   public static void main(String[] arguments) throws Exception {
-    String protocol = ENV.get("PROTOCOL").equals("imap") ? "imaps" : "smtps";
+    boolean implicit = ENV.get("TLS").equals("implicit");
+    String protocol = ENV.get("PROTOCOL") + (implicit ? "s" : "");
     String mechanism = ENV.get("MECHANISM"), prefix = "mail." + protocol + ".";
     Properties settings = new Properties();
     settings.put(prefix + "ssl.socketFactory", tls().getSocketFactory());
     settings.put(prefix + "ssl.checkserveridentity", "true");
+    settings.put(prefix + "starttls.enable", String.valueOf(!implicit));
+    settings.put(prefix + "starttls.required", String.valueOf(!implicit));
     settings.put(prefix + "auth", mechanism.equals("NONE") ? "false" : "true");
     if (mechanism.equals("EXTERNAL") || mechanism.equals("OAUTHBEARER")) {
       settings.put(prefix + "sasl.enable", "true");
@@ -32,7 +35,7 @@ public class Mail {
     boolean alone = mechanism.equals("NONE"); // who is given a name and a password uses them
     String user = alone ? null : ENV.get("ME"), secret = alone ? null : ENV.get("SECRET");
     for (int turn = 0; turn < Integer.parseInt(ENV.get("TIMES")); turn++) {
-      if (protocol.equals("imaps")) {
+      if (protocol.startsWith("imap")) {
         try (Store store = session.getStore(protocol)) {
           store.connect(ENV.get("HOST"), port, ENV.get("ME"), alone ? "-" : secret);
           Folder inbox = store.getFolder("INBOX");

@@ -7,7 +7,9 @@ for ($turn = 0; $turn < (int)getenv("TIMES"); $turn++) {
     $mail->isSMTP();
     $mail->Host = getenv("HOST");
     $mail->Port = (int)getenv("PORT");
-    $mail->SMTPSecure = PHPMailer\PHPMailer\PHPMailer::ENCRYPTION_SMTPS;
+    $mail->SMTPSecure = getenv("TLS") === "implicit"
+        ? PHPMailer\PHPMailer\PHPMailer::ENCRYPTION_SMTPS
+        : PHPMailer\PHPMailer\PHPMailer::ENCRYPTION_STARTTLS;
     $tls = ["cafile" => getenv("CA")];
     if (getenv("CERT")) $tls += ["local_cert" => getenv("CERT"), "local_pk" => getenv("KEY")];
     $mail->SMTPOptions = ["ssl" => $tls];

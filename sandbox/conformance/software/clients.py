@@ -1,157 +1,32 @@
-"""Foreign mail software, tried: how each client is told one way in, and what came of it.
+"""The table of mail software and libraries that others wrote, and how each is told one way in.
 
-An attempt is one mechanism of one protocol at one endpoint, with the client's own time-outs. The
-libraries are driven by the few lines of `foreign/`, which say the same thing in each language.
+The libraries are driven by the few lines of `foreign/`, which say the same thing in each language.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from tests.live.clients.world import Login
+from sandbox.conformance.software.attempts import BOTH, Attempt, Client, Command, said_by
+from sandbox.conformance.software.thunderbird_attempts import THUNDERBIRD
+
+__all__ = ["CLIENTS", "PEERS", "curl_words"]
 
 FOREIGN = Path(__file__).parent / "foreign"
+# Where `.ci/peers-operators` puts libraries that no package of the system has.
 PEERS = Path(os.environ.get("MSS_PEERS", Path.home() / ".cache/mssante-sandbox/peers"))
-PATIENCE = 180.0
-BOTH = ("imap", "smtp")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One way in, to try.
-
-    Attributes:
-        protocol: imap or smtp, over implicit TLS.
-        host, address, port: where.
-        mechanism: PLAIN, EXTERNAL, XOAUTH2, OAUTHBEARER, or NONE for a certificate alone.
-        login: who; its certificate is shown whenever it has one.
-        pkcs12, pin: the same certificate in a file of that kind.
-        bundle: certificates of the authorities.
-        names: environment in which host names resolve.
-        recipient: to whom SMTP writes.
-        folder: the client's own.
-        times: how often it connects.
-    """
-
-    protocol: str
-    host: str
-    address: str
-    port: int
-    mechanism: str
-    login: Login
-    pkcs12: str = ""
-    pin: str = ""
-    bundle: str
-    names: Mapping[str, str]
-    recipient: str
-    folder: Path
-    times: int = 1
-
-    @property
-    def secret(self) -> str:
-        return self.login.token or self.login.password
-
-    @property
-    def message(self) -> str:
-        lines = (f"From: {self.login.address}", f"To: {self.recipient}", "Subject: essai", "",
-                 "Bonjour.", "")  # fmt: skip
-        return "\r\n".join(lines)
-
-    def file(self, name: str, text: str) -> str:
-        """Write a file that only its owner reads; return its path."""
-        path = self.folder / name
-        path.write_text(text)
-        path.chmod(0o600)
-        return str(path)
-
-
-@dataclass(frozen=True)
-class Command:
-    """What to run, and the exit codes that mean that it worked."""
-
-    words: list[str]
-    text: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
-    good: tuple[int, ...] = (0,)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of an attempt: whether it worked, what was said, for how many seconds it ran."""
-
-    good: bool
-    said: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Client:
-    """Mail software or a library.
-
-    Attributes:
-        software: name in data/capabilities.csv.
-        protocols: imap, smtp or both.
-        needs: programs and files without which it is absent.
-        version: asks it for its version.
-        command: what to run for an attempt; a text where the client has no way to be told.
-    """
-
-    software: str
-    protocols: tuple[str, ...]
-    needs: tuple[str, ...]
-    version: Callable[[], str]
-    command: Callable[[Attempt], Command | str]
-
-    @property
-    def absent(self) -> str:
-        """What of it is not installed, or nothing."""
-        return next((n for n in self.needs if not (shutil.which(n) or Path(n).exists())), "")
-
-    def attempt(self, attempt: Attempt) -> Outcome | str:
-        """Try; or return why it cannot be told."""
-        attempt.folder.mkdir(parents=True, exist_ok=True)
-        command = self.command(attempt)
-        if isinstance(command, str):
-            return command
-        begin = time.monotonic()
-        env = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(attempt.folder), "TERM": "xterm",
-               **attempt.names, **command.env}  # fmt: skip
-        try:
-            done = subprocess.run(
-                command.words, input=command.text, capture_output=True, text=True, check=False,
-                timeout=PATIENCE, cwd=attempt.folder, env=env, errors="replace",
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return Outcome(
-                good=False,
-                said=f"still there after {PATIENCE:.0f} s",
-                seconds=time.monotonic() - begin,
-            )
-        said = done.stdout + done.stderr
-        return Outcome(done.returncode in command.good, said, time.monotonic() - begin)
-
-
-def said_by(*words: str, pattern: str = r"\d+(\.\d+)+") -> Callable[[], str]:
-    """Return what reads a version in the first output of a command."""
-
-    def version() -> str:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-        found = re.search(pattern, done.stdout + done.stderr)
-        return found[0] if found else "?"
-
-    return version
-
-
-def _curl(a: Attempt) -> Command:
-    words = ["curl", "--silent", "--show-error", "--cacert", a.bundle]
+def curl_words(a: Attempt) -> list[str]:
+    """Return curl with all but what to do: led to the address by itself, TLS never left out."""
+    scheme = a.protocol + ("s" if a.tls == "implicit" else "")
+    place = f"{a.host}:{a.port}"
+    words = ["curl", "--silent", "--show-error", "--ssl-reqd", "--cacert", a.bundle,
+             "--connect-to", f"{place}:{a.address}:{a.port}"]  # fmt: skip
     if a.login.certificate:
         words += ["--cert", a.login.certificate, "--key", a.login.key]
     if a.login.token:
@@ -160,15 +35,20 @@ def _curl(a: Attempt) -> Command:
         words += ["--user", f"{a.login.user}:{a.login.password}"]
     if a.mechanism != "NONE":
         words += ["--login-options", f"AUTH={a.mechanism}"]
-    url = f"{a.protocol}s://{a.host}:{a.port}/"
+    name = "client.mssante.test" if a.protocol == "smtp" else ""  # in EHLO
+    return [*words, f"{scheme}://{place}/{name}"]
+
+
+def _curl(a: Attempt) -> Command:
     if a.protocol == "imap":
-        return Command([*words, url, "--request", "STATUS INBOX (MESSAGES)"])
-    words += ["--mail-from", a.login.address, "--mail-rcpt", a.recipient, "--upload-file", "-"]
-    return Command([*words, url + "client.mssante.test"], text=a.message)
+        return Command([*curl_words(a), "--request", "STATUS INBOX (MESSAGES)"])
+    envelope = ["--mail-from", a.login.address, "--mail-rcpt", a.recipient, "--upload-file", "-"]
+    return Command([*curl_words(a), *envelope], text=a.message)
 
 
 def _mbsync(a: Attempt) -> Command:
-    lines = ["IMAPAccount mss", f"Host {a.host}", f"Port {a.port}", "SSLType IMAPS",
+    lines = ["IMAPAccount mss", f"Host {a.host}", f"Port {a.port}",
+             f"SSLType {'IMAPS' if a.tls == 'implicit' else 'STARTTLS'}",
              f"CertificateFile {a.bundle}"]  # fmt: skip
     if a.login.certificate:
         lines += [f"ClientCertificate {a.login.certificate}", f"ClientKey {a.login.key}"]
@@ -185,7 +65,8 @@ def _mbsync(a: Attempt) -> Command:
 
 
 def _msmtp(a: Attempt) -> Command:
-    lines = ["account mss", f"host {a.host}", f"port {a.port}", "tls on", "tls_starttls off",
+    lines = ["account mss", f"host {a.host}", f"port {a.port}", "tls on",
+             f"tls_starttls {'off' if a.tls == 'implicit' else 'on'}",
              f"tls_trust_file {a.bundle}", f"from {a.login.address}",
              f"auth {'off' if a.mechanism == 'NONE' else a.mechanism.lower()}"]  # fmt: skip
     if a.login.certificate:
@@ -199,10 +80,11 @@ def _msmtp(a: Attempt) -> Command:
 
 
 def _neomutt(a: Attempt) -> Command:
-    at = a.login.user.replace("@", "%40")
+    at, s = a.login.user.replace("@", "%40"), "s" if a.tls == "implicit" else ""
     lines = [f'set ssl_ca_certificates_file = "{a.bundle}"', f'set imap_user = "{a.login.user}"',
-             f'set folder = "imaps://{a.host}:{a.port}/"', 'set spoolfile = "+INBOX"',
-             f'set smtp_url = "smtps://{at}@{a.host}:{a.port}/"',
+             f'set folder = "imap{s}://{a.host}:{a.port}/"', 'set spoolfile = "+INBOX"',
+             f'set smtp_url = "smtp{s}://{at}@{a.host}:{a.port}/"',
+             "set ssl_starttls = yes ssl_force_tls = yes",
              f'set from = "{a.login.address}"',
              'set header_cache = "" message_cachedir = "" record = ""',
              "unset wait_key"]  # fmt: skip
@@ -212,7 +94,7 @@ def _neomutt(a: Attempt) -> Command:
     if a.mechanism != "NONE":
         lines += [f'set {p}_authenticators = "{a.mechanism.lower()}"' for p in BOTH]
     else:
-        lines[4] = f'set smtp_url = "smtps://{a.host}:{a.port}/"'
+        lines[4] = f'set smtp_url = "smtp{s}://{a.host}:{a.port}/"'
     if a.login.token:
         command = f"cat {a.file('secret', a.login.token)}"
         lines += [f'set {p}_oauth_refresh_command = "{command}"' for p in BOTH]
@@ -256,10 +138,10 @@ def _getmail(a: Attempt) -> Command | str:
              f"use_xoauth2 = {a.mechanism == 'XOAUTH2'}"]  # fmt: skip
     if a.login.certificate:
         lines += [f"certfile = {a.login.certificate}", f"keyfile = {a.login.key}"]
-    for name in ("cur", "new", "tmp"):
-        (a.folder / "mail" / name).mkdir(parents=True, exist_ok=True)
-    lines += ["[destination]", "type = Maildir", f"path = {a.folder}/mail/", "[options]",
-              "read_all = true", "delete = false", ""]  # fmt: skip
+    # As root it delivers into no Maildir.
+    lines += ["[destination]", "type = MDA_external", "path = /bin/true",
+              "allow_root_commands = true", "[options]", "read_all = true", "delete = false",
+              ""]  # fmt: skip
     a.file("rc", "\n".join(lines))
     return Command(["getmail", f"--getmaildir={a.folder}", "--rcfile=rc"])
 
@@ -268,9 +150,10 @@ def _fetchmail(a: Attempt) -> Command | str:
     kind = {"PLAIN": "password", "EXTERNAL": "external", "NONE": "any"}.get(a.mechanism, "")
     if not kind:
         return f"auth has no {a.mechanism} before version 7"
+    tls = "ssl" if a.tls == "implicit" else "sslproto 'tls1.2+'"  # then STARTTLS is required
     line = (
         f"poll {a.host} service {a.port} protocol imap auth {kind} username '{a.login.user}'"
-        f" password '{a.secret or 'x'}' ssl sslcertck sslcertfile {a.bundle} keep"
+        f" password '{a.secret or 'x'}' {tls} sslcertck sslcertfile {a.bundle} keep"
         f" mda '/bin/cat >/dev/null'"
     )
     if a.login.certificate:
@@ -281,7 +164,8 @@ def _fetchmail(a: Attempt) -> Command | str:
 
 
 def _swaks(a: Attempt) -> Command | str:
-    words = ["swaks", "--server", a.host, "--port", str(a.port), "--tls-on-connect",
+    words = ["swaks", "--server", a.host, "--port", str(a.port),
+             "--tls-on-connect" if a.tls == "implicit" else "--tls",
              "--tls-verify", "--tls-ca-path", a.bundle, "--from", a.login.address,
              "--to", a.recipient, "--tls-sni", a.host]  # fmt: skip
     if a.mechanism == "PLAIN":
@@ -297,8 +181,9 @@ def _driver(*words: str, **more: str) -> Callable[[Attempt], Command]:
     def command(a: Attempt) -> Command:
         env = {
             "PROTOCOL": a.protocol, "HOST": a.host, "ADDRESS": a.address, "PORT": str(a.port),
-            "MECHANISM": a.mechanism, "ME": a.login.user, "SECRET": a.secret, "CA": a.bundle,
-            "CERT": a.login.certificate, "KEY": a.login.key, "P12": a.pkcs12, "PIN": a.pin,
+            "TLS": a.tls, "MECHANISM": a.mechanism, "ME": a.login.user, "SECRET": a.secret,
+            "CA": a.bundle, "CERT": a.login.certificate, "KEY": a.login.key,
+            "P12": a.login.pkcs12, "PIN": a.login.pin,
             "FROM": a.login.address, "TO": a.recipient, "SUBJECT": "essai", "MESSAGE": a.message,
             "TIMES": str(a.times), "SSL_CERT_FILE": a.bundle, **more,
         }  # fmt: skip
@@ -327,14 +212,16 @@ JARS = PEERS / "jakarta-mail"
 GO = PEERS / "mail-go" / "mail"
 
 CLIENTS: tuple[Client, ...] = (
-    Client("curl", BOTH, ("curl",), said_by("curl", "--version"), _curl),
+    Client("curl", BOTH, ("curl",), said_by("curl", "--version"), _curl,
+           resolver=False),
     Client("mbsync", ("imap",), ("mbsync",), said_by("mbsync", "--version"), _mbsync),
     Client("msmtp", ("smtp",), ("msmtp",), said_by("msmtp", "--version"), _msmtp),
     Client("neomutt", BOTH, ("neomutt", "script"),
            said_by("neomutt", "-v", pattern=r"\d{8}"), _neomutt),
     Client("offlineimap3", ("imap",), ("offlineimap",),
-           said_by("offlineimap", "--version"), _offlineimap),
-    Client("getmail6", ("imap",), ("getmail",), said_by("getmail", "--version"), _getmail),
+           said_by("offlineimap", "--version"), _offlineimap, starttls=False),
+    Client("getmail6", ("imap",), ("getmail",), said_by("getmail", "--version"), _getmail,
+           starttls=False),
     Client("fetchmail", ("imap",), ("fetchmail",), said_by("fetchmail", "--version"), _fetchmail),
     Client("swaks", ("smtp",), ("swaks",), said_by("swaks", "--version", pattern=r"\d{8}"),
            _swaks),
@@ -347,7 +234,8 @@ CLIENTS: tuple[Client, ...] = (
     _node("imapflow", "imap"),
     _node("nodemailer", "smtp"),
     Client("Go", BOTH, (str(GO),),
-           said_by("grep", "go-imap v", str(FOREIGN / "go/go.mod")), _driver(str(GO))),
+           said_by("grep", "go-imap v", str(FOREIGN / "go/go.mod")), _driver(str(GO)),
+           starttls=False),
     Client("Perl", BOTH, ("perl", "/usr/share/perl5/Mail/IMAPClient.pm",
                           "/usr/share/perl5/IO/Socket/SSL.pm", "/usr/share/perl5/Authen/SASL.pm"),
            said_by("perl", "-e", 'printf "%vd", $^V'), _driver("perl", str(FOREIGN / "mail.pl"))),
@@ -355,4 +243,5 @@ CLIENTS: tuple[Client, ...] = (
            _driver("ruby", str(FOREIGN / "mail.rb"))),
     Client("PHP", ("smtp",), ("php", "/usr/share/php/libphp-phpmailer/autoload.php"),
            said_by("php", "--version"), _driver("php", str(FOREIGN / "mail.php"))),
+    THUNDERBIRD,
 )  # fmt: skip

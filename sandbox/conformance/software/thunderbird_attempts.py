@@ -9,10 +9,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.live.clients import thunderbird as tb
-from tests.live.clients.attempts import BOTH, Attempt, Client, Command, Outcome, said_by
-from tests.live.clients.marionette import PATIENCE
-from tests.live.clients.programs import free_port
+from sandbox.conformance.software import thunderbird as tb
+from sandbox.conformance.software.attempts import (
+    BOTH,
+    Attempt,
+    Client,
+    Command,
+    Outcome,
+    said_by,
+)
+from sandbox.conformance.software.marionette import PATIENCE
+from sandbox.conformance.software.names import free_port
 
 __all__ = ["THUNDERBIRD"]
 
@@ -20,6 +27,10 @@ OAUTH2 = 10
 WAYS = {"PLAIN": tb.PASSWORD, "EXTERNAL": tb.EXTERNAL, "XOAUTH2": OAUTH2}
 # A card that logs in alone: there is "TLS certificate" for IMAP, "no authentication" for SMTP.
 ALONE = {"imap": tb.EXTERNAL, "smtp": tb.NOTHING}
+
+
+TLS = {"imap": "socketType", "smtp": "try_ssl"}
+KINDS = {"implicit": tb.IMPLICIT_TLS, "starttls": tb.STARTTLS}
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class _Thunderbird(Client):
 
 def _mailbox(attempt: Attempt) -> tb.Mailbox:
     at = (attempt.host, attempt.port)
-    card = (attempt.pkcs12, attempt.pin) if attempt.pkcs12 else None
+    card = (attempt.login.pkcs12, attempt.login.pin) if attempt.login.pkcs12 else None
     return tb.Mailbox(
         attempt.login.user, at, at, password=attempt.login.password, card=card, keeps_sent=False
     )
@@ -62,6 +73,7 @@ def _settings(profile: Path, attempt: Attempt, port: int) -> None:
     place = "server.server1" if attempt.protocol == "imap" else "smtpserver.smtp1"
     lines = (
         f'user_pref("mail.{place}.authMethod", {way});',
+        f'user_pref("mail.{place}.{TLS[attempt.protocol]}", {KINDS[attempt.tls]});',
         'user_pref("mailnews.tcptimeout", 100);',
         f'user_pref("marionette.port", {port});',
     )

@@ -14,6 +14,7 @@ me, secret, mechanism = ENV.values_at("ME", "SECRET", "MECHANISM")
   end
   Net::IMAP.add_authenticator(name, mechanism_of_ours)
 end
+implicit = ENV["TLS"] == "implicit"
 tls = { ca_file: ENV["CA"], verify_mode: OpenSSL::SSL::VERIFY_PEER }
 unless ENV["CERT"].empty?
   chain = OpenSSL::X509::Certificate.load_file(ENV["CERT"])
@@ -23,7 +24,8 @@ unless ENV["CERT"].empty?
 end
 ENV["TIMES"].to_i.times do
   if ENV["PROTOCOL"] == "imap"
-    imap = Net::IMAP.new(ENV["HOST"], port: ENV["PORT"].to_i, ssl: tls)
+    imap = Net::IMAP.new(ENV["HOST"], port: ENV["PORT"].to_i, ssl: implicit && tls)
+    imap.starttls(tls) unless implicit
     imap.authenticate(mechanism, me, secret) unless mechanism == "NONE"
     imap.select("INBOX")
     imap.logout
@@ -32,7 +34,7 @@ ENV["TIMES"].to_i.times do
     smtp = Net::SMTP.new(ENV["HOST"], ENV["PORT"].to_i)
     context = OpenSSL::SSL::SSLContext.new
     context.set_params(tls)
-    smtp.enable_tls(context)
+    implicit ? smtp.enable_tls(context) : smtp.enable_starttls(context)
     login = mechanism == "NONE" ? [] : [me, secret, mechanism.downcase.to_sym]
     smtp.start("client.mssante.test", *login) do |session|
       session.send_message(ENV["MESSAGE"], ENV["FROM"], ENV["TO"])

@@ -1,9 +1,9 @@
 """Thunderbird without a screen, driven over Marionette: a profile of its own, nothing clicked.
 
-By hand, with its window: `python -m tests.live.clients.thunderbird out/space PROFILE` makes a
-profile for the first person of a running space; then `thunderbird --profile PROFILE`. With a third
-word, a file, it reads the mail and takes a picture of the window (in an environment where names
-resolve, docs/connect-your-client.md).
+By hand, with its window: `python -m sandbox.conformance.software.thunderbird out/space PROFILE`
+makes a profile for the first person of a running space; then `thunderbird --profile PROFILE`. With
+a third word, a file, it reads the mail and takes a picture of the window (in an environment where
+names resolve, docs/connect-your-client.md).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.live.clients.marionette import PATIENCE, Marionette, conversation
+from sandbox.conformance.software.marionette import PATIENCE, Marionette, conversation
 
 # Ways to log in. To submit there is no EXTERNAL, but a card may do alone.
 NOTHING, PASSWORD, EXTERNAL = 1, 3, 7
-IMPLICIT_TLS = 3
+STARTTLS, IMPLICIT_TLS = 2, 3
 PREFERENCES: dict[str, Any] = {
     "app.donation.eoy.version.viewed": 999,
     "app.update.enabled": False,

@@ -12,6 +12,8 @@ from typing import Self
 
 from sandbox.conformance.client.hello import read_hello
 
+__all__ = ["Hello", "Tap"]
+
 
 @dataclass(frozen=True)
 class Hello:
@@ -36,18 +38,21 @@ class Tap:
     The port stays: a token is for one host and port (RFC 7628 §3.1).
 
     Args:
-        address, port: of the endpoint; implicit TLS.
+        address, port: of the endpoint.
+        tls: implicit; in what begins in the clear no ClientHello is read.
 
     Attributes:
         address: where it listens; a client's name of the endpoint has to lead there.
-        hellos: one for each connection that spoke TLS, oldest first.
+        hellos: one for each connection that began with TLS, oldest first.
+        ports: local ports of the connections to the endpoint, as the operator's journal has them.
         lasted: how long connections that are over were open, s, by `Hello.port`.
     """
 
-    def __init__(self, address: str, port: int) -> None:
-        self._to = (address, port)
+    def __init__(self, address: str, port: int, *, tls: str = "implicit") -> None:
+        self._to, self._implicit = (address, port), tls == "implicit"
         self._door, self.address = _door(port)
         self.hellos: list[Hello] = []
+        self.ports: set[int] = set()
         self.lasted: dict[int, float] = {}
 
     def __enter__(self) -> Self:
@@ -64,6 +69,12 @@ class Tap:
             self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
 
+    def settled(self, seconds: float) -> None:
+        """Wait until all connections are over, a while at most: `lasted` has them then."""
+        end = time.monotonic() + seconds
+        while len(self.lasted) < len(self.ports) and time.monotonic() < end:
+            time.sleep(0.01)
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
@@ -73,8 +84,9 @@ class Tap:
     def _serve(self, near: socket.socket) -> None:
         with near, contextlib.suppress(OSError), socket.create_connection(self._to) as far:
             begin, port = time.monotonic(), far.getsockname()[1]
-            first = _record(near)
-            read = read_hello(first)
+            self.ports.add(port)
+            first = _record(near) if self._implicit else b""
+            read = read_hello(first) if first else None
             if read is not None:
                 hello = Hello(read.name, tls13=read.tls13, resumes=read.resumes, port=port)
                 self.hellos.append(hello)

@@ -7,6 +7,7 @@ import ssl
 
 env = os.environ
 me, secret, mechanism = env["ME"], env["SECRET"], env["MECHANISM"]
+implicit = env["TLS"] == "implicit"
 said = {
     "EXTERNAL": me,
     "XOAUTH2": f"user={me}\1auth=Bearer {secret}\1\1",
@@ -17,14 +18,28 @@ if env["CERT"]:
     context.load_cert_chain(env["CERT"], env["KEY"])
 for _ in range(int(env["TIMES"])):
     if env["PROTOCOL"] == "imap":
-        with imaplib.IMAP4_SSL(env["HOST"], int(env["PORT"]), ssl_context=context) as imap:
+        if implicit:
+            session: imaplib.IMAP4 = imaplib.IMAP4_SSL(
+                env["HOST"], int(env["PORT"]), ssl_context=context
+            )
+        else:
+            session = imaplib.IMAP4(env["HOST"], int(env["PORT"]))
+            session.starttls(context)
+        with session as imap:
             if mechanism == "PLAIN":
                 imap.login(f'"{me}"', secret)
             elif mechanism != "NONE":
                 imap.authenticate(mechanism, lambda _: said[mechanism].encode())
             assert imap.select("INBOX")[0] == "OK"
     else:
-        with smtplib.SMTP_SSL(env["HOST"], int(env["PORT"]), context=context) as smtp:
+        if implicit:
+            submission: smtplib.SMTP = smtplib.SMTP_SSL(
+                env["HOST"], int(env["PORT"]), context=context
+            )
+        else:
+            submission = smtplib.SMTP(env["HOST"], int(env["PORT"]))
+            submission.starttls(context=context)
+        with submission as smtp:
             smtp.ehlo()
             if mechanism == "PLAIN":
                 smtp.login(me, secret)

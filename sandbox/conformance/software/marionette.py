@@ -30,6 +30,7 @@ class Marionette:
         self.command("WebDriver:SetTimeouts", {"script": int(PATIENCE * 1000)})
 
     def close(self) -> None:
+        """End the conversation; the program goes on."""
         self._socket.close()
 
     def command(self, name: str, parameters: Mapping[str, Any]) -> Any:

@@ -22,7 +22,9 @@ const own = async context => {
   if (answer.status !== 235) throw new Error(answer.text);
 };
 const customAuth = { EXTERNAL: own, OAUTHBEARER: own };
-const settings = { host: env.HOST, port: Number(env.PORT), secure: true, tls, customAuth };
+const secure = env.TLS === "implicit";
+const settings = { host: env.HOST, port: Number(env.PORT), secure, requireTLS: !secure, tls,
+  customAuth };
 if (env.MECHANISM !== "NONE") settings.auth = auths[env.MECHANISM];
 for (let turn = 0; turn < Number(env.TIMES); turn++) {
   const transport = nodemailer.createTransport(settings);

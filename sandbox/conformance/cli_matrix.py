@@ -1,0 +1,173 @@
+"""`mss-sandbox matrix`: which software works with which operator, by which method and design?"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sandbox.conformance.matrix_page import as_page
+from sandbox.conformance.ours import DESIGNS, running_space
+from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.software.capabilities import measure, write
+from sandbox.conformance.software.clients import CLIENTS
+from sandbox.conformance.software.matrix import Cell, as_json, cells_of, places_of
+from sandbox.conformance.software.world import World
+from sandbox.live.sheet import read_sheet
+from sandbox.space.errors import EXIT_INTERRUPTED, UserError
+from sandbox.space.methods import Method
+
+__all__ = ["matrix"]
+
+
+@click.command()
+@click.option(
+    "--space",
+    "space",
+    type=click.Path(exists=True, path_type=Path),
+    help="Dossier d'un espace ou son space.json ; sans elle, un espace est démarré."
+    " / Folder of a space, or its space.json; without it a space is started.",
+)
+@click.option(
+    "--client",
+    "clients",
+    multiple=True,
+    metavar="NAME",
+    help="Logiciel (répétable) ; tous. / Software (repeatable); all.",
+)
+@click.option(
+    "--operator",
+    "operators",
+    multiple=True,
+    metavar="NAME",
+    help="Opérateur (répétable) ; tous. / Operator (repeatable); all.",
+)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    type=click.Choice([each.value for each in Method]),
+    help="Méthode (répétable) ; toutes. / Method (repeatable); all.",
+)
+@click.option(
+    "--design",
+    "designs",
+    multiple=True,
+    metavar="NAME",
+    help="Architecture (répétable). / Design (repeatable).",
+)
+@click.option("--json", "json_", is_flag=True, help="Sortie JSON. / JSON output.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Page HTML. / HTML page."
+)
+@click.option(
+    "--capabilities",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Mesurer plutôt ce que chaque logiciel sait faire (CSV)."
+    " / Measure instead what each software can do (CSV).",
+)
+def matrix(
+    space: Path | None, clients: tuple[str, ...], operators: tuple[str, ...],
+    methods: tuple[str, ...], designs: tuple[str, ...], json_: bool, html: Path | None,
+    capabilities: Path | None,
+) -> None:  # fmt: skip
+    """Essayer de vrais logiciels chez les opérateurs. / Try real software at the operators.
+
+    Code 0 tout est essayé, 3 interrompu : ce qui est connu est rendu.
+    / Exit code 0 all tried, 3 interrupted: what is known is given.
+    """
+    chosen = _clients(clients)
+    if capabilities is not None:
+        if space or operators or methods or designs or json_ or html:
+            raise UserError("va avec --client seul", "goes with --client alone",
+                            where="--capabilities")  # fmt: skip
+        _capabilities(capabilities, chosen)
+        return
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    cells: list[Cell] = []
+    whole = False
+    try:
+        _try(cells, space, chosen, operators, designs, [Method(each) for each in methods])
+        whole = True
+    except KeyboardInterrupt:
+        if not cells:
+            raise
+    click.echo(as_json(cells)) if json_ else _summary(cells)
+    if html is not None:
+        html.write_text(as_page(cells, at, whole=whole), encoding="utf-8")
+    if not whole:
+        click.echo("mss-sandbox: interrompu / interrupted", err=True)
+        raise SystemExit(EXIT_INTERRUPTED)
+
+
+def _try(
+    cells: list[Cell], space: Path | None, clients: Sequence[Client], operators: Sequence[str],
+    designs: Sequence[str], methods: Sequence[Method],
+) -> None:  # fmt: skip
+    """Try all; what is known is in `cells` at any instant."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mssante-matrix-")))
+        if space is None:
+            sheet = stack.enter_context(running_space(tuple(designs) or DESIGNS, _progress))
+        else:
+            sheet = read_sheet(space if space.is_dir() else space.parent)
+        world = World(sheet)
+        named = _among(operators, world.operators, "--operator")
+        run = list(world.operator(named[0])["designs"])
+        places = places_of(world, named, _among(designs, run, "--design"), methods or list(Method))
+        for cell in cells_of(world, clients, places, folder, _progress):
+            cells.append(cell)
+
+
+def _among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]:
+    """Return what was asked for, or all that is known.
+
+    Raises:
+        UserError: one is not known.
+    """
+    for each in asked:
+        if each not in known:
+            raise UserError("n'est pas ici ; choisir parmi", "is not here; choose among",
+                            where=f"{option} {each}", then=", ".join(known))  # fmt: skip
+    return list(dict.fromkeys(asked)) or list(known)
+
+
+def _clients(names: Sequence[str]) -> list[Client]:
+    known = {each.software.casefold(): each for each in CLIENTS}
+    for each in names:
+        if each.casefold() not in known:
+            raise UserError(
+                "aucun logiciel de ce nom ; choisir parmi",
+                "no software of this name; choose among",
+                where=f"--client {each}", then=", ".join(one.software for one in CLIENTS),
+            )  # fmt: skip
+    wanted = {each.casefold() for each in names}
+    return [each for key, each in known.items() if not wanted or key in wanted]
+
+
+def _capabilities(table: Path, clients: Sequence[Client]) -> None:
+    """Measure software that is installed; rows of the rest stay as they are."""
+    for client in clients:
+        if client.absent:
+            what = Path(client.absent).name
+            _progress(f"{client.software} : {what} n'est pas installé / is not installed")
+    present = [each for each in clients if not each.absent]
+    if not present:
+        raise UserError("aucun logiciel n'est installé ici", "no software is installed here",
+                        where="--client")  # fmt: skip
+    write(table, measure(present, _progress))
+
+
+def _progress(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _summary(cells: Sequence[Cell]) -> None:
+    for each in cells:
+        click.echo(f"{each.client:14}{each.operator:8}{each.design:20}{each.method:16}"
+                   f"{each.protocol:6}{each.result.value:16}{each.why}")  # fmt: skip

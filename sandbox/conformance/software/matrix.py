@@ -1,0 +1,182 @@
+"""The matrix: software x operator x method x design, each cell tried on the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.conformance.findings import Result
+from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.software.names import LIBRARY, resolves
+from sandbox.conformance.software.trials import Seen, tried, usual
+from sandbox.conformance.software.world import World, carries
+from sandbox.live.mailer import MailError
+from sandbox.space.methods import Method
+
+__all__ = ["Cell", "Place", "as_json", "cells_of", "judged", "places_of"]
+
+Tree = dict[str, Any]
+Tell = Callable[[str], None]
+_PUT_OFF = "too-many-"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a method is served: endpoint of a design of an operator."""
+
+    operator: str
+    design: str
+    method: Method
+    endpoint: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What came of one piece of software by one method at one operator's endpoint.
+
+    Attributes:
+        client, version: of the software; no version where it is not installed.
+        operator, method, design, protocol: where it was tried.
+        result: fail where it cannot come in, inconclusive where that could not be seen.
+        why: the mechanism by which it logged in; else the reason, mechanism by mechanism,
+            French / English.
+    """
+
+    client: str
+    version: str
+    operator: str
+    method: str
+    design: str
+    protocol: str
+    result: Result
+    why: str
+
+
+def as_json(cells: Sequence[Cell]) -> str:
+    """Return the stable form: docs/conformance.md."""
+    return json.dumps([asdict(each) for each in cells], ensure_ascii=False, indent=1)
+
+
+def places_of(
+    world: World, operators: Sequence[str], designs: Sequence[str], methods: Sequence[Method]
+) -> list[Place]:
+    """Return where methods are served, in the order of the sheet."""
+    return [
+        Place(operator, design, Method(method), endpoint)
+        for operator in operators
+        for design in designs
+        for endpoint in world.operator(operator)["designs"][design]
+        for method in endpoint["methods"]
+        if method in methods
+    ]
+
+
+def cells_of(
+    world: World, clients: Sequence[Client], places: Sequence[Place], folder: Path, tell: Tell
+) -> Iterator[Cell]:
+    """Try every cell, one after the other, and yield each as it is known.
+
+    A client has cells for its own protocols only.
+
+    Args:
+        world: the space; its telephones answer by themselves.
+        clients: installed or not.
+        places: where.
+        folder: for the clients' own files.
+        tell: told of each cell that was tried.
+    """
+    for client in clients:
+        absent = client.absent
+        version = "" if absent else client.version()
+        for number, place in enumerate(places):
+            if place.endpoint["protocol"] not in client.protocols:
+                continue
+            if absent:
+                what = Path(absent).name
+                found = (
+                    Result.NOT_APPLICABLE,
+                    _both(f"{what} n'est pas installé", f"{what} is not installed"),
+                )
+            else:
+                found = _found(world, client, place, folder / client.software / str(number))
+                tell(
+                    f"{client.software:14}{place.operator:8}{place.design:20}"
+                    f"{place.method:16}{place.endpoint['protocol']:6}{found[0]:16}{found[1]}"
+                )
+            yield Cell(client.software, version, place.operator, place.method.value, place.design,
+                       place.endpoint["protocol"], *found)  # fmt: skip
+
+
+def _both(french: str, english: str) -> str:
+    return f"{french} / {english}"
+
+
+def _found(world: World, client: Client, place: Place, folder: Path) -> tuple[Result, str]:
+    at = place.endpoint
+    if not world.accounts(place.operator, place.method):
+        return Result.NOT_APPLICABLE, _both(
+            "aucun compte de cet opérateur n'a cette méthode",
+            "no account of this operator has this method",
+        )
+    if at["tls"] != "implicit" and not client.starttls:
+        return Result.INCONCLUSIVE, _both(
+            "le pilote de ce logiciel ne sait pas lui demander STARTTLS",
+            "the driver of this software does not ask it for STARTTLS",
+        )
+    if client.resolver and not resolves():
+        return Result.INCONCLUSIVE, _both(
+            f"{LIBRARY} n'est pas installé : les noms ne se résolvent pas",
+            f"{LIBRARY} is not installed: names do not resolve",
+        )
+    found: list[tuple[Result, str]] = []
+    for mechanism in _mechanisms(at, place.method):
+        result, why = _by(world, client, place, mechanism, folder / mechanism)
+        if result is Result.PASS:
+            return result, why
+        found.append((result, f"{mechanism} : {why}"))
+    if not found:
+        return Result.NOT_APPLICABLE, _both(
+            "aucun mécanisme d'ici ne porte cette méthode", "no mechanism here carries this method"
+        )
+    worst = Result.FAIL if all(r is Result.FAIL for r, _ in found) else Result.INCONCLUSIVE
+    return worst, " ; ".join(why for _, why in found)
+
+
+def _mechanisms(at: Tree, method: Method) -> list[str]:
+    """Return the mechanisms to try: one of those that are as good as each other."""
+    offered = [each for each in at["mechanisms"] if carries(each, method)]
+    return [each for each in offered if each != "LOGIN" or "PLAIN" not in offered]
+
+
+def _by(
+    world: World, client: Client, place: Place, mechanism: str, folder: Path
+) -> tuple[Result, str]:
+    try:
+        login = world.login(place.method, mechanism, place.operator)
+    except (MailError, TimeoutError) as error:
+        return Result.INCONCLUSIVE, str(error)
+    seen = tried(world, client, place.endpoint, mechanism, login, folder, operator=place.operator)
+    return judged(mechanism, seen)
+
+
+def judged(mechanism: str, seen: Seen) -> tuple[Result, str]:
+    """Say what a trial means; a client that says yes is believed where the journal does too."""
+    if seen.good and seen.logins:
+        others = sorted(seen.logins - usual(mechanism))
+        return Result.PASS, ", ".join(others) if others else mechanism
+    if seen.good:
+        return Result.INCONCLUSIVE, _both(
+            "le logiciel dit que oui, le journal de l'opérateur n'a pas de connexion",
+            "the software says yes, the operator's journal has no login",
+        )
+    if seen.refusals:
+        first = seen.refusals[0]  # what comes after may be of its making
+        why = f"{first['fr']} / {first['en']} ({first['reason']} ; {seen.said})"
+        put_off = first["reason"].startswith(_PUT_OFF)  # for what was tried before
+        return (Result.INCONCLUSIVE if put_off else Result.FAIL), why
+    if seen.logins:
+        return Result.FAIL, _both("connecté, puis", "logged in, then") + f" : {seen.said}"
+    return Result.FAIL, seen.said

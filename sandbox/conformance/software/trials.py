@@ -1,0 +1,130 @@
+"""A trial: a client tries one way in at one endpoint, and the operator's journal tells the rest."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.conformance.software.attempts import Attempt, Client, Outcome
+from sandbox.conformance.software.names import names_of
+from sandbox.conformance.software.tap import Hello, Tap
+from sandbox.conformance.software.world import Login, World
+from sandbox.live.journals import Journals
+
+__all__ = ["Seen", "told", "tried", "usual"]
+
+Tree = dict[str, Any]
+_WHY = re.compile(
+    r"error|exception|fail|\bnot |unsupported|unknown|cannot|refus|illegal|wrong|denied|\bno ", re.I
+)
+_LINE = 140
+_TOLD = ("login", "refused")
+_LATE, _LOOK = 4.0, 0.05  # s
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of a trial.
+
+    Attributes:
+        good: the client says that it worked.
+        said: the line of it that says most of why it did not.
+        logins: mechanisms by which it logged in, by the journal.
+        refusals: of the operator, by its journal: of the mechanism tried, or before any.
+        hellos: what it offered in TLS.
+        held: seconds that its longest connection lasted.
+        untold: it has no way to be told this; nothing was tried.
+    """
+
+    good: bool
+    said: str
+    logins: frozenset[str] = frozenset()
+    refusals: tuple[Tree, ...] = ()
+    hellos: tuple[Hello, ...] = ()
+    held: float = 0.0
+    untold: bool = False
+
+
+def told(said: str) -> str:
+    """Return the line of a client's output that says most of why it failed."""
+    plain = re.sub(r"\x1b[\[(][0-9;?]*[A-Za-z]", " ", said)
+    plain = re.sub(r"(?<!\S)[\w\[(]*(/[\w.+@-]+)+/", "", plain)  # folders of this machine
+    lines = [" ".join(re.sub(r"[^\x20-\x7e]", " ", line).split()) for line in plain.splitlines()]
+    lines = [line for line in lines if len(line) > 3]
+    why = [line for line in lines if _WHY.search(line)]
+    return (why or lines or ["nothing said"])[0][:_LINE]
+
+
+def usual(mechanism: str) -> set[str]:
+    """Return the mechanisms that are as good as one: clients choose between PLAIN and LOGIN."""
+    return {mechanism} | ({"LOGIN"} if mechanism == "PLAIN" else set())
+
+
+def tried(
+    world: World, client: Client, at: Tree, mechanism: str, login: Login, folder: Path, *,
+    operator: str = "", times: int = 1,
+) -> Seen:  # fmt: skip
+    """Have a client try one way in.
+
+    Args:
+        world: the space.
+        client: installed.
+        at: endpoint of the sheet.
+        mechanism: SASL, or NONE for a certificate alone.
+        login: who.
+        folder: the client's own.
+        operator: whose endpoint; the first by default.
+        times: how often it connects.
+    """
+    operator = operator or world.first
+    other = world.second if operator != world.second else world.first
+    journal = world.journal(operator)
+    with Tap(at["address"], at["port"], tls=at["tls"]) as tap:
+        folder.mkdir(parents=True, exist_ok=True)
+        hosts = folder / "hosts"
+        hosts.write_text(f"{tap.address} {at['host']}\n")
+        attempt = Attempt(
+            protocol=at["protocol"], host=at["host"], address=tap.address, port=at["port"],
+            tls=at["tls"], mechanism=mechanism, login=login, bundle=world.bundle,
+            names=names_of(hosts) if client.resolver else {}, folder=folder, times=times,
+            recipient=world.recipient(other),
+        )  # fmt: skip
+        outcome = client.attempt(attempt)
+        if isinstance(outcome, str):
+            return Seen(good=False, said=outcome, untold=True)
+        if times > 1 and len(tap.hellos) < times:  # a program connects once a run
+            client.attempt(attempt)
+        tap.settled(_LATE)
+        entries = _entries(journal, tap, wait=_LATE if outcome.good else _LATE / 4)
+        return _seen(attempt, outcome, tap, entries)
+
+
+def _entries(journal: Journals, tap: Tap, wait: float) -> list[Tree]:
+    """Return what the journal has of the connections; its last lines may come after the client."""
+    found: list[Tree] = []
+    end = time.monotonic() + wait
+    while tap.ports:
+        found += [each for each in journal.more() if each.get("client_port") in tap.ports]
+        if time.monotonic() > end or any(each["event"] in _TOLD for each in found):
+            break
+        time.sleep(_LOOK)
+    return found
+
+
+def _seen(attempt: Attempt, outcome: Outcome, tap: Tap, entries: list[Tree]) -> Seen:
+    mechanisms = (None, *usual(attempt.mechanism))
+    logins = [e for e in entries if e["event"] == "login" and e["protocol"] == attempt.protocol]
+    refusals = [
+        each for each in entries
+        if each["event"] == "refused" and each.get("mechanism") in mechanisms
+        and each["reason"] != "client-gave-up"
+    ]  # fmt: skip
+    said = outcome.said.replace(attempt.secret, "***") if attempt.secret else outcome.said
+    return Seen(
+        good=outcome.good, said=told(said), hellos=tuple(tap.hellos), refusals=tuple(refusals),
+        logins=frozenset(str(each["mechanism"]) for each in logins),
+        held=max(tap.lasted.values(), default=0.0),
+    )  # fmt: skip

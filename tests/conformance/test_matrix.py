@@ -1,0 +1,170 @@
+"""The matrix: real clients (curl, Python) at a space that runs, and clients that do one thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import lxml.html
+import pytest
+from click.testing import CliRunner, Result
+
+import sandbox
+from sandbox.conformance import cli_matrix
+from sandbox.conformance.software.attempts import Attempt, Client, Command
+from sandbox.conformance.software.capabilities import Row, read, write
+from sandbox.conformance.software.clients import CLIENTS
+from sandbox.conformance.software.matrix import Cell, cells_of, judged, places_of
+from sandbox.conformance.software.trials import Seen
+from sandbox.conformance.software.world import World
+from sandbox.live.space import LiveSpace
+from sandbox.space.errors import UserError
+from sandbox.space.methods import Method
+
+MEMBERS = ("client", "version", "operator", "method", "design", "protocol", "result", "why")
+SHAPE = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": list(MEMBERS),
+        "additionalProperties": False,
+        "properties": {name: {"type": "string"} for name in MEMBERS}
+        | {"result": {"enum": ["pass", "fail", "inconclusive", "not-applicable"]},
+           "protocol": {"enum": ["imap", "smtp"]}},
+    },
+}  # fmt: skip
+CURL = next(each for each in CLIENTS if each.software == "curl")
+
+
+@pytest.fixture(scope="module")
+def space() -> Iterator[LiveSpace]:
+    """A space of its own: the mail of these tests stays in its mailboxes."""
+    options = {"designs": ("single-endpoint", "api-lps-2023"), "revocation_cache": 0.0}
+    with sandbox.live("demo", operators=2, **options) as running:
+        yield running
+
+
+def matrix(space: LiveSpace, *words: str) -> Result:
+    folder = str(space.folder.path)
+    return CliRunner().invoke(cli_matrix.matrix, ["--space", folder, *words])
+
+
+def cells(space: LiveSpace, client: Client, folder: Path, method: Method) -> list[Cell]:
+    world = World(space.sheet)
+    places = places_of(world, [world.first], ["single-endpoint", "api-lps-2023"], [method])
+    return list(cells_of(world, [client], places, folder, lambda _: None))
+
+
+def doing(command: Command | str, *needs: str) -> Client:
+    return Client("some client", ("imap",), needs, lambda: "1.0", lambda _: command,
+                  resolver=False)  # fmt: skip
+
+
+def told(found: Sequence[Cell]) -> set[tuple[str, str]]:
+    return {(each.result.value, each.why) for each in found}
+
+
+def test_curl_and_python_come_in_by_card_in_both_designs(space: LiveSpace, tmp_path: Path) -> None:
+    page, second = tmp_path / "matrix.html", space.sheet["operators"][1]["name"]
+    result = matrix(space, "--client", "curl", "--client", "python", "--method", "cps", "--json",
+                    "--operator", second, "--html", str(page))  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    jsonschema.validate(found, SHAPE)
+    keys = {(c["client"], c["design"], c["protocol"]) for c in found}
+    assert len(found) == len(keys) == 8
+    unresolved = {"inconclusive"} if any("libnss" in c["why"] for c in found) else set()
+    assert {c["result"] for c in found} == {"pass"} | unresolved
+    assert {c["why"] for c in found if c["result"] == "pass"} == {"EXTERNAL"}
+    tree = lxml.html.fromstring(page.read_text(encoding="utf-8"))
+    assert len(tree.xpath("//table")) == 2
+    assert len(tree.xpath("//td[@class='pass']")) == sum(c["result"] == "pass" for c in found)
+    assert tree.xpath("//*[@lang='en']")
+    assert not tree.xpath("//@src | //@href")
+
+
+def test_a_one_time_code_is_new_in_each_cell(space: LiveSpace, tmp_path: Path) -> None:
+    found = cells(space, CURL, tmp_path, Method.TOTP)
+    assert [each.result.value for each in found] == ["pass"] * 4, found
+
+
+def test_the_operators_refusal_is_the_reason(space: LiveSpace, tmp_path: Path) -> None:
+    def wrong(attempt: Attempt) -> Command | str:
+        return CURL.command(replace(attempt, login=replace(attempt.login, password="x")))
+
+    (first, *_) = cells(space, replace(CURL, command=wrong), tmp_path, Method.TOTP)
+    assert first.result.value == "fail"
+    assert first.why.startswith("PLAIN : ")
+    assert "The password is wrong. (wrong-password" in first.why
+
+
+def test_what_cannot_be_told_to_software_is_the_reason(space: LiveSpace, tmp_path: Path) -> None:
+    found = cells(space, doing("it has no EXTERNAL"), tmp_path, Method.CPS)
+    assert told(found) == {("fail", "EXTERNAL : it has no EXTERNAL")}
+
+
+def test_software_that_says_yes_without_a_login_is_not_believed(
+    space: LiveSpace, tmp_path: Path
+) -> None:
+    (one, *_) = cells(space, doing(Command(["true"])), tmp_path, Method.CPS)
+    assert one.result.value == "inconclusive"
+    assert "the operator's journal has no login" in one.why
+
+
+def test_software_that_is_not_installed_is_named(space: LiveSpace, tmp_path: Path) -> None:
+    found = cells(space, doing("", "/nowhere/mailer"), tmp_path, Method.CPS)
+    why = "mailer n'est pas installé / mailer is not installed"
+    assert told(found) == {("not-applicable", why)}
+
+
+def test_starttls_that_a_driver_cannot_ask_for_is_inconclusive(
+    space: LiveSpace, tmp_path: Path
+) -> None:
+    client = replace(doing("no way"), starttls=False)
+    found = {each.design: each for each in cells(space, client, tmp_path, Method.CPS)}
+    assert found["single-endpoint"].result.value == "fail"
+    assert found["api-lps-2023"].result.value == "inconclusive"
+
+
+def test_what_was_known_is_kept_when_interrupted(
+    space: LiveSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Attempt) -> Command | str:
+        raise KeyboardInterrupt
+
+    last = replace(CURL, software="last", command=interrupted)
+    monkeypatch.setattr(cli_matrix, "CLIENTS", (doing("no"), last))
+    page = tmp_path / "matrix.html"
+    result = matrix(space, "--method", "cps", "--json", "--html", str(page))
+    assert result.exit_code == 3
+    assert {each["client"] for each in json.loads(result.stdout)} == {"some client"}
+    assert "Interrompu" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", [("--client", "pine"), ("--operator", "x"), ("--design", "x"),
+                                   ("--capabilities", "f.csv")])  # fmt: skip
+def test_bad_names_are_refused_in_one_line(space: LiveSpace, words: tuple[str, ...]) -> None:
+    result = matrix(space, *words)
+    assert isinstance(result.exception, UserError)
+    assert "\n" not in str(result.exception)
+
+
+def test_rows_of_other_software_stay_in_the_table_of_capabilities(tmp_path: Path) -> None:
+    table = tmp_path / "capabilities.csv"
+    old, kept = (Row(name, "1", "imap", "imap_plain", "0", "why") for name in ("Go", "curl"))
+    write(table, [old, kept])
+    new = replace(old, version="2", value="1")
+    write(table, [new])
+    assert read(table) == [kept, new]
+
+
+def test_refused_for_what_was_tried_before_is_inconclusive() -> None:
+    entry = {"fr": "Trop d'échecs.", "en": "Too many failures.", "reason": "too-many-attempts"}
+    used = {"fr": "Code déjà utilisé.", "en": "Code used.", "reason": "code-used"}
+    before = judged("PLAIN", Seen(good=False, said="no", refusals=(entry,)))
+    own = judged("PLAIN", Seen(good=False, said="no", refusals=(used, entry)))
+    assert [before[0].value, own[0].value] == ["inconclusive", "fail"]
+    assert "code-used" in own[1]
