@@ -175,7 +175,7 @@ def _compare(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "cannot_connect": result.compatibility[name].whole.cannot_connect,
             **{
                 metric: {"mean": found.mean, "half": found.half_width}
-                for metric in ("failure_share", "user_wait", "machine_latency", "psc_peak")
+                for metric in ("failure_share", "person_wait", "machine_latency", "psc_peak")
                 for found in (result.estimate(name, metric),)
             },
         }

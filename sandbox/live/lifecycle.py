@@ -114,11 +114,12 @@ class LifeCycle:
         found: dict[str, MailDomain] = {
             each.name: each for each in planned.domains if each.name not in gone
         }
+        as_planned = {each.label for each in (self._plan.citizens, *self._plan.joined)}
         for name, domain in known.items():
             operator = own.get(domain.operator)
-            if domain.removed or operator is None:
+            if domain.removed or (operator is None and domain.operator not in as_planned):
                 found.pop(name, None)
-            elif operator.domain != name:
+            elif operator is not None and operator.domain != name:
                 found[name] = replace(by_name[operator.domain], name=name)
         return replace(planned, domains=tuple(found.values()))
 

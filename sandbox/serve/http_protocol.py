@@ -44,7 +44,7 @@ DROP = "sandbox.serve.drop"
 _MAX_HEAD = 16 * 1024
 _MAX_HELD = 64 * 1024  # bytes of an answer that wait for its end
 _MAX_AHEAD = 1_000  # requests that a client may send before it has read the first answer
-_MAX_DIRECT = 64 * 1024  # bytes of a body that a direct answer sees; one more tells that it is long
+_MAX_DIRECT = 64 * 1024  # bytes of a body that is answered directly
 
 
 @lru_cache(maxsize=1_024)
@@ -66,7 +66,7 @@ def names_us(value: bytes) -> bool:
 class Call:
     """A request, read whole; of headers that come twice, the last.
 
-    `url` is as it was sent; `body` has at most one byte more than `_MAX_DIRECT`.
+    `url` is as it was sent; `body` is whole.
     """
 
     method: str
@@ -204,11 +204,14 @@ class HttpProtocol(HttpToolsProtocol):
             self._ask_application()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body."""
-        if self._whole is None:
-            super().on_body(body)
-        elif len(self._whole) <= _MAX_DIRECT:
-            self._whole += body[: _MAX_DIRECT + 1 - len(self._whole)]
+        """Keep a piece of the body; one too long is the application's to refuse, without its end."""
+        if self._whole is not None:
+            if len(self._whole) + len(body) <= _MAX_DIRECT:
+                self._whole += body
+                return
+            body, self._whole = bytes(self._whole) + body, None
+            self._ask_application()
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""

@@ -149,6 +149,7 @@ def test_a_seed_repeats_the_output_to_the_byte() -> None:
 def test_simpy_runs_from_the_command_line() -> None:
     result = invoke("--model", "mmck", "--servers", "2", "--load", "0.9", "--capacity", "4",
                     "--customers", "2000", "--engine", "simpy", "--json")  # fmt: skip
+    assert result.exit_code == 0, result.exception
     assert json.loads(result.output)["parameters"]["engine"] == "simpy"
 
 

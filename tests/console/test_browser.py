@@ -323,7 +323,7 @@ def test_the_demonstration_plays_its_ten_steps_by_itself(
     assert state["asked"]["blocked"] == 0.3
     for figures in state["designs"].values():
         assert 0 <= figures["cannot_connect"] <= 1
-        assert figures["user_wait"]["mean"] > 0
+        assert figures["person_wait"]["mean"] > 0
     page.get_by_role("button", name="Avant").click()
     sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "8")
     page.get_by_role("button", name="Quitter").click()

@@ -43,7 +43,7 @@ PERSON = Person(
 )  # fmt: skip
 GOOD, REVOKED, UNKNOWN = RevocationStatus.GOOD, RevocationStatus.REVOKED, RevocationStatus.UNKNOWN
 OCSP_ONLY = RevocationPolicy(crl=False, cache_seconds=0, timeout=1)
-BOTH = RevocationPolicy(cache_seconds=0, timeout=1)
+BOTH = RevocationPolicy(cache_seconds=0, timeout=30)
 CACHED = RevocationPolicy(cache_seconds=10)
 
 
