@@ -114,7 +114,7 @@ class LifeCycle:
         found: dict[str, MailDomain] = {
             each.name: each for each in planned.domains if each.name not in gone
         }
-        as_planned = {each.label for each in (self._plan.citizens, *self._plan.joined)}
+        as_planned = {self._plan.citizens.label, *(each.label for each in self._plan.joined)}
         for name, domain in known.items():
             operator = own.get(domain.operator)
             if domain.removed or (operator is None and domain.operator not in as_planned):

@@ -204,7 +204,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._ask_application()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body; one too long is the application's to refuse, without its end."""
+        """Keep a piece of the body; a long one is the application's to refuse."""
         if self._whole is not None:
             if len(self._whole) + len(body) <= _MAX_DIRECT:
                 self._whole += body
