@@ -72,8 +72,9 @@ def asked_of(data: dict[str, Any], scenario: Scenario) -> Asked:
 
 
 def _within(value: object, low: float, high: float) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(float(value)) and low <= float(value) <= high  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and low <= value <= high
 
 
 class Comparing:

@@ -106,6 +106,7 @@ def _sends(running: tb.Thunderbird, attempt: Attempt) -> bool:
 
 
 def _never(_: Attempt) -> Command | str:
+    """Stand for the command of a client that is driven (`_Thunderbird.attempt`), not started."""
     raise NotImplementedError
 
 

@@ -10,18 +10,17 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from email.message import Message as Fields
 from email.utils import format_datetime
 
 from sandbox.messages.citizens import BOUNCE_SUBJECT, Bounce
-from sandbox.messages.facts import CODECDA, INS, NIL, facts_of_fields
+from sandbox.messages.facts import facts_of
 from sandbox.operators.journal import Journal
 from sandbox.operators.mail import About, Action, Addressed, Envelope, Outcome, Recipient
 from sandbox.operators.model import Actor, Channel
 from sandbox.operators.observing import DeliveryObserved, Nobody, Observer
 from sandbox.operators.post.addresses import domain_of
 from sandbox.operators.post.dsn import Reporter, is_due, notification
-from sandbox.operators.post.headers import Header, Message
+from sandbox.operators.post.headers import Message
 from sandbox.operators.post.told import told_of
 from sandbox.operators.post.trace import (
     arrived,
@@ -231,6 +230,9 @@ class PostOffice:
         # Final delivery tells the reverse-path (RFC 5321 §4.4); the relay takes it off again.
         path = return_path(envelope.reverse_path) if local else b""
         content = b"".join((path, head, *arrived(message, ours)))
+        facts = facts_of(message.content[: message.header.end])
+        # For the indicators; what cannot be believed counts as absent.
+        about = About(document=",".join(facts.codes), ins=facts.ins, software=facts.nil)
         bounced = self._bounced(local, len(message.content))
         for mailbox in bounced:
             del local[mailbox]
@@ -241,7 +243,7 @@ class PostOffice:
             if local or remote:
                 queue_id = await self._store.accept(
                     envelope, content, local=list(local), remote=remote, key=key, queue_id=token,
-                    about=_about(message.header), submitted=not key,
+                    about=about, submitted=not key,
                 )  # fmt: skip
         except StoreError as error:
             raise PostError(str(error)) from error
@@ -254,7 +256,7 @@ class PostOffice:
                 reverse_path=envelope.reverse_path,
                 recipients=[each.address for each in envelope.recipients],
                 size=len(content),
-                **told_of(message),
+                **told_of(message, facts),
                 **details,
             )
             for mailbox, outcome in bounced.items():
@@ -380,16 +382,6 @@ class PostOffice:
             self._journal.note("notice-lost", to=envelope.reverse_path, detail=str(error))
             return
         self.delivered(notice.local, len(notice.content))
-
-
-def _about(header: Header) -> About:
-    """Return what the header says for the indicators; what cannot be believed counts as absent."""
-    fields = Fields()
-    for name in (CODECDA, INS, NIL):
-        for value in header.values(name):
-            fields[name] = value
-    facts = facts_of_fields(fields)
-    return About(document=",".join(facts.codes), ins=facts.ins, software=facts.nil)
 
 
 def _token() -> str:

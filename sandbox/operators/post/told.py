@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.messages.facts import Kind, facts_of
+from sandbox.messages.facts import Facts, Kind
 from sandbox.messages.faults import FaultError
 from sandbox.messages.receipts import read_receipt
 from sandbox.operators.post.headers import Message
@@ -14,14 +14,17 @@ __all__ = ["told_of"]
 _MOST_REPORT = 1024 * 1024  # bytes: what a receipt says comes before the message that it returns
 
 
-def told_of(message: Message) -> dict[str, Any]:
+def told_of(message: Message, facts: Facts) -> dict[str, Any]:
     """Return details of a message for the journal; what it does not say is left out.
+
+    Args:
+        message: whole.
+        facts: of its header.
 
     Returns:
         message_id; documents, their codes, and ins; asks_receipt; of a receipt: about, the message
         that it is of, its author, recipient, disposition and code.
     """
-    facts = facts_of(message.content[: message.header.end])
     told: dict[str, Any] = {"message_id": facts.message_id}
     if facts.has_document:
         told |= {"documents": list(facts.codes), "ins": facts.ins}

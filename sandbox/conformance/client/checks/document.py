@@ -33,6 +33,10 @@ def _of_archive(rule: Rule) -> bool:
     )
 
 
+def _among(ids: tuple[str, ...]) -> Callable[[Rule], bool]:
+    return lambda rule: rule.id in ids
+
+
 def _held(id_: str, wanted: Callable[[Rule], bool]) -> Callable[[Look], None]:
     """Return the check that a document's message keeps some rules."""
 
@@ -58,6 +62,4 @@ def _held(id_: str, wanted: Callable[[Rule], bool]) -> Callable[[Look], None]:
 check("client-xdm", "document", profiles=_EDITED)(_held("client-xdm", _of_archive))
 for _id, _ids in _OWN.items():
     assert set(_ids) <= set(rules()), _id
-    check(_id, "document", profiles=_EDITED)(
-        _held(_id, lambda rule, ids=_ids: rule.id in ids)  # type: ignore[misc]
-    )
+    check(_id, "document", profiles=_EDITED)(_held(_id, _among(_ids)))
