@@ -8,6 +8,7 @@ import click
 
 from sandbox.analysis import fit as model
 from sandbox.analysis.fit import Figure
+from sandbox.space.options import json_option
 
 __all__ = ["fit"]
 
@@ -24,7 +25,7 @@ def _line(figure: Figure) -> str:
 
 @click.command()
 @click.argument("scenario", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+@json_option
 def fit(scenario: str | None, *, as_json: bool) -> None:
     """Compare le modèle aux chiffres publiés. / Compares the model with published figures.
 

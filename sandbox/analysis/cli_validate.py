@@ -15,6 +15,7 @@ from sandbox.analysis.cases import CASES, Case, Family
 from sandbox.analysis.identities import Identity, identities
 from sandbox.analysis.validation import CaseResult, Engine, RunPlan, measure, plan
 from sandbox.space.errors import UserError
+from sandbox.space.options import json_option
 
 __all__ = ["validate"]
 
@@ -199,7 +200,7 @@ def _engine(name: str | None) -> tuple[Engine, ...]:
               help="Moteur (table : les deux). / Engine (table: both).")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**62), default=1, show_default=True,
               help="Graine. / Seed.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+@json_option
 @click.pass_context
 def validate(
     ctx: click.Context, *, model: str | None, servers: int | None, load: float | None,

@@ -16,10 +16,12 @@ from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
 from sandbox.conformance.client.steps import Profile
 from sandbox.conformance.findings import EXIT, Report, Result
 from sandbox.conformance.judge import PATIENCE
+from sandbox.conformance.options import space_option
 from sandbox.conformance.reports import as_attestation, as_badge, as_html, as_junit
 from sandbox.conformance.reports import as_json as json_of
 from sandbox.conformance.requirements import Requirement, requirements
 from sandbox.space.errors import UserError
+from sandbox.space.options import json_option
 
 __all__ = ["check"]
 
@@ -44,7 +46,7 @@ def _reports(command: Callable[..., None]) -> Callable[..., None]:
                      help="Page HTML. / HTML page."),
         click.option("--junit", type=click.Path(dir_okay=False, path_type=Path),
                      help="Rapport JUnit. / JUnit."),
-        click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output."),
+        json_option,
         click.option("--only", multiple=True, metavar="ID",
                      help="Cette exigence seule (répétable). / It alone."),
     ):  # fmt: skip
@@ -125,13 +127,7 @@ def operator(
 
 
 @check.command()
-@click.option(
-    "--space",
-    "space",
-    type=click.Path(exists=True, path_type=Path),
-    help="Dossier d'un espace ou son space.json ; sans elle, un espace est démarré."
-    " / Folder of a space, or its space.json; without it a space is started.",
-)
+@space_option
 @click.option("--name", default="", help="Nom du logiciel. / Name of the software.")
 @click.option(
     "--profile",

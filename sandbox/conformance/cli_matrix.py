@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from sandbox.conformance.matrix_page import as_page
+from sandbox.conformance.options import space_option
 from sandbox.conformance.ours import DESIGNS, running_space
 from sandbox.conformance.software.attempts import Client
 from sandbox.conformance.software.capabilities import measure, write
@@ -25,13 +26,7 @@ __all__ = ["matrix"]
 
 
 @click.command()
-@click.option(
-    "--space",
-    "space",
-    type=click.Path(exists=True, path_type=Path),
-    help="Dossier d'un espace ou son space.json ; sans elle, un espace est démarré."
-    " / Folder of a space, or its space.json; without it a space is started.",
-)
+@space_option
 @click.option(
     "--client",
     "clients",

@@ -16,6 +16,7 @@ from sandbox.console.stopping import stopped_by_signals
 from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.job import execute
 from sandbox.live.joining import read_joining
+from sandbox.live.options import folder_option
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.psc.behaviour import KINDS
 from sandbox.space.errors import UserError
@@ -60,14 +61,7 @@ def _processes(
     type=click.IntRange(1),
     help="Nombre d'opérateurs, 3 par défaut. / How many operators, 3 by default.",
 )
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/space"),
-    show_default=True,
-    help="Dossier de l'espace. / Folder.",
-)
+@folder_option
 @click.option("--reset", is_flag=True, help="Oublier ce qui est gardé. / Forget what is kept.")
 @click.option(
     "--standard-ports", is_flag=True, help="Ports 25, 143, 993… / Same as --port-offset 0."

@@ -17,14 +17,15 @@ from sandbox.controls.register import Register
 from sandbox.controls.rules import ADMISSION, CONTROLS, Control, Finding, examine
 from sandbox.controls.sanctions import apply
 from sandbox.controls.view import View
-from sandbox.live.cli_control import ask, folder_option
+from sandbox.live.cli_control import ask
+from sandbox.live.options import folder_option
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
+from sandbox.space.options import json_option
 
 __all__ = ["controls"]
 
 _NAMES = {each.name: each for each in CONTROLS}
-_json_option = click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
 _interfaces_option = click.option(
     "--interfaces", type=click.Choice(sorted(INTERFACES)), default="channel", show_default=True,
     help="Ce qui est essayé de « check operator ». / What of `check operator` is tried.",
@@ -37,7 +38,7 @@ def controls() -> None:
 
 
 @controls.command("list")
-@_json_option
+@json_option
 def list_(as_json: bool) -> None:
     """Dire les contrôles. / Show the controls."""
     rows = [
@@ -87,7 +88,7 @@ def list_(as_json: bool) -> None:
     metavar="AAAA-MM-JJ",
     help="Juger les délais à cette date. / Judge delays at this date.",
 )
-@_json_option
+@json_option
 @folder_option
 def run(
     only: tuple[str, ...], subject: tuple[str, ...], interfaces: str, sanction: bool,
@@ -186,7 +187,7 @@ def _sanction(folder: Path, now: float, *, quiet: bool) -> None:
 
 @controls.command()
 @click.option("--all", "everything", is_flag=True, help="Aussi les clos. / The closed ones too.")
-@_json_option
+@json_option
 @folder_option
 def register(everything: bool, as_json: bool, folder: Path) -> None:
     """Dire les dossiers et leur état. / Show the cases and their state."""
@@ -232,7 +233,7 @@ def decide(case: str, upheld: bool, reason: str, folder: Path) -> None:
 @controls.command()
 @click.argument("domain")
 @_interfaces_option
-@_json_option
+@json_option
 @folder_option
 def admit(domain: str, interfaces: str, as_json: bool, folder: Path) -> None:
     """Contrôler DOMAIN avant qu'il entre dans la liste ; s'il passe, l'inscrire.

@@ -21,6 +21,7 @@ from sandbox.controls.year import (
 )
 from sandbox.space.loader import load_scenario
 from sandbox.space.operators import operator_sizes, uses_listed_operators
+from sandbox.space.options import json_option
 from sandbox.space.scenario import Scenario
 from sandbox.space.tables import operator_rows
 
@@ -91,7 +92,7 @@ def size_of(scenario: Scenario) -> Size:
     help="Probabilité qu'un relais sain se taise. / That a relay in order is silent.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Graine. / Seed.")
-@click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+@json_option
 def year(
     scenario: str, every: tuple[float, ...], shares: tuple[float, ...],
     how: Literal["random", "rotating"], planted: int, mended: float, stubborn: float,

@@ -29,13 +29,13 @@ from sandbox.directory.views import ViewLags
 from sandbox.serve import serve_until_interrupted, server_context
 from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
+from sandbox.space.options import json_option
 from sandbox.trust.identity import Organisation
 from sandbox.trust.server_files import server_files
 
 __all__ = ["directory"]
 
 _DATABASE = click.argument("database", type=click.Path(path_type=Path), default="annuaire.db")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
 # Fictitious: department 11 with a number that no structure has, its Luhn key right.
 _ORGANISATION = Organisation(
     name="AGENCE DU NUMERIQUE EN SANTE DE TEST", department="Paris (75)", finess="119999993"
@@ -94,7 +94,7 @@ def _share(text: str) -> DomainShare:
     help="Suffixe des domaines. / Suffix of the domains.",
 )
 @click.option("--force", is_flag=True, help="Remplace le fichier. / Replace the file.")
-@_JSON
+@json_option
 def build(
     out: Path,
     seed: int,
@@ -163,7 +163,7 @@ def _show(values: dict[str, Any], *, as_json: bool) -> None:
 
 @directory.command()
 @_DATABASE
-@_JSON
+@json_option
 def stats(database: Path, as_json: bool) -> None:
     """Décrit une population. / Describe a population."""
     with Directory(database) as opened:
@@ -183,7 +183,7 @@ def stats(database: Path, as_json: bool) -> None:
     show_default=True,
     help="Réponses au plus. / Answers at most.",
 )
-@_JSON
+@json_option
 def search(database: Path, query: str, as_filter: bool, limit: int, as_json: bool) -> None:
     """Cherche une BAL ou une structure. / Look a mailbox or a structure up.
 
@@ -220,7 +220,7 @@ def search(database: Path, query: str, as_filter: bool, limit: int, as_json: boo
 @click.option(
     "--lag", "lags", multiple=True, metavar="VIEW=DURATION", help="Retard d'une vue. / Lag."
 )
-@_JSON
+@json_option
 def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json: bool) -> None:
     """Exporte une vue dans un dossier. / Export a view to a folder."""
     out.mkdir(parents=True, exist_ok=True)
@@ -291,7 +291,7 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
     help="Clé d'alimentation (PATCH). / Feeding key (PATCH).",
 )
 @click.option("--mailbox-type", is_flag=True, help="Sert mailbox-mss-type, annoncé. / announced.")
-@_JSON
+@json_option
 def serve(
     database: Path,
     host: str,

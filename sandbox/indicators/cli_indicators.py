@@ -13,6 +13,7 @@ from sandbox.indicators.counting import Indicators
 from sandbox.indicators.files import LAYOUT, as_json, deposit, deposited, read_file
 from sandbox.indicators.from_space import from_space, operators_of
 from sandbox.indicators.month import Month
+from sandbox.live.options import folder_option
 from sandbox.space.errors import UserError
 
 __all__ = ["indicators"]
@@ -52,11 +53,7 @@ __all__ = ["indicators"]
     " / Where to deposit; default: indicators/ of the space.",
 )
 @click.option("--json", "as_tree", is_flag=True, help="Sortie JSON. / JSON output.")
-@click.option(
-    "--dir", "folder", type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/space"), show_default=True,
-    help="Dossier de l'espace. / Folder of the space.",
-)  # fmt: skip
+@folder_option
 def indicators(
     text: str, chosen: tuple[str, ...], check: bool, scenario: str | None, seed: int,
     out: Path | None, as_tree: bool, folder: Path,

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from sandbox.live.cli_control import ask, folder_option, json_option
+from sandbox.live.cli_control import ask
+from sandbox.live.options import folder_option
+from sandbox.space.options import json_option
 
 __all__ = ["citizen"]
 

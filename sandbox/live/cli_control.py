@@ -11,24 +11,16 @@ from urllib.parse import quote
 import click
 import httpx
 
+from sandbox.live.options import folder_option
 from sandbox.live.sheet import read_sheet
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
+from sandbox.space.options import json_option
 
-__all__ = ["ask", "fault", "folder_option", "json_option", "mailbox"]
+__all__ = ["ask", "fault", "mailbox"]
 
 Tree = dict[str, Any]
 _SECONDS = 600.0  # a mailbox of many messages, or a domain with its mailboxes, takes its time
-
-folder_option = click.option(
-    "--dir",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/space"),
-    show_default=True,
-    help="Dossier de l'espace. / Folder of the space.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
 
 
 def ask(folder: Path, method: str, path: str, body: Tree | None = None) -> Tree:

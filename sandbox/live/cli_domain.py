@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 import click
 
-from sandbox.live.cli_control import ask, folder_option
+from sandbox.live.cli_control import ask
+from sandbox.live.options import folder_option
+from sandbox.space.options import json_option
 
 __all__ = ["domain", "person"]
 
@@ -19,7 +21,7 @@ def domain() -> None:
 
 
 @domain.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+@json_option
 @folder_option
 def list_(as_json: bool, folder: Path) -> None:
     """Dire les domaines de l'espace. / Show the domains of the space."""

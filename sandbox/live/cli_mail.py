@@ -21,6 +21,7 @@ import pyotp
 
 from sandbox.live.journals import why
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
+from sandbox.live.options import folder_option
 from sandbox.live.sheet import read_sheet
 from sandbox.messages.cli_message import named_type
 from sandbox.messages.compose import Letter, compose, health_letter
@@ -31,6 +32,7 @@ from sandbox.operators.imap.header import decoded, first, parse_fields
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
+from sandbox.space.options import json_option
 
 __all__ = [
     "answers",
@@ -58,11 +60,7 @@ def mail_options(command: Callable[..., None]) -> Callable[..., None]:
             "--method", type=click.Choice([each.value for each in Method]), default=None,
             help="Méthode d'authentification. / Authentication method.",
         ),
-        click.option(
-            "--dir", "folder", type=click.Path(file_okay=False, path_type=Path),
-            default=Path("out/space"), show_default=True,
-            help="Dossier de l'espace. / Folder of the space.",
-        ),
+        folder_option,
     ):  # fmt: skip
         command = option(command)
     return command
@@ -96,15 +94,8 @@ def answers(what: Way) -> Iterator[None]:
 @click.command()
 @click.argument("address")
 @click.option("--holder", default="", help="Identifiant du titulaire. / Holder (ORG).")
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/space"),
-    show_default=True,
-    help="Dossier de l'espace. / Folder.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+@folder_option
+@json_option
 def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
     """Donner le code à usage unique d'ADDRESS. / Print the one-time code of ADDRESS.
 

@@ -12,10 +12,12 @@ import click
 from sandbox.live.cli_mail import answers, mail_options
 from sandbox.live.journals import Journals
 from sandbox.live.mailer import Way, choose, open_imap, open_smtp
+from sandbox.live.options import folder_option
 from sandbox.live.receiving import Answered, receive_all
 from sandbox.live.sheet import read_sheet
 from sandbox.messages.trace import Fate, Trace, trace_of
 from sandbox.space.errors import UserError
+from sandbox.space.options import json_option
 
 __all__ = ["receive", "trace"]
 
@@ -89,12 +91,8 @@ def _show(answer: Answered, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("message_id")
-@click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
-@click.option(
-    "--dir", "folder", type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/space"), show_default=True,
-    help="Dossier de l'espace. / Folder of the space.",
-)  # fmt: skip
+@json_option
+@folder_option
 def trace(message_id: str, as_json: bool, folder: Path) -> None:
     """Suivre un message de bout en bout. / Follow a message from end to end.
 

@@ -17,6 +17,7 @@ from sandbox.messages.ins import patient_address
 from sandbox.messages.patients import patient
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
+from sandbox.space.options import json_option
 
 __all__ = ["message", "named_type"]
 
@@ -136,7 +137,7 @@ def make(
 
 @message.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+@json_option
 @click.option(
     "--schema",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -15,6 +15,7 @@ from sandbox.space.loader import (
     load_scenario,
     scenario_names,
 )
+from sandbox.space.options import json_option
 from sandbox.space.population import build_space
 
 __all__ = ["scenario"]
@@ -27,7 +28,7 @@ def scenario() -> None:
 
 @scenario.command()
 @click.argument("file")
-@click.option("--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output.")
+@json_option
 def check(file: str, *, as_json: bool) -> None:
     """Vérifie FILE (un chemin ou un nom livré). / Checks FILE (a path or a shipped name).
 

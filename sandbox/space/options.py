@@ -1,4 +1,4 @@
-"""Command-line options of every verb that executes a scenario."""
+"""Command-line options that many verbs share, those that execute a scenario above all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import click
 
 from sandbox.space.errors import UserError
 
-__all__ = ["count_option", "designs_option", "folder_option", "scale_option", "seed_option"]
+__all__ = [
+    "count_option",
+    "designs_option",
+    "folder_option",
+    "json_option",
+    "scale_option",
+    "seed_option",
+]
 
 Decorator = Callable[[Any], Any]
 
@@ -19,6 +26,9 @@ designs_option: Decorator = click.option(
     "designs",
     multiple=True,
     help="Architecture, répétable. / Design, repeatable.",
+)
+json_option: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="Sortie JSON. / JSON output."
 )
 seed_option: Decorator = click.option(
     "--seed",
