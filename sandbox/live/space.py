@@ -20,6 +20,7 @@ from sandbox.directory import Directory
 from sandbox.live.assembly import grants_of
 from sandbox.live.blocks import held_block
 from sandbox.live.cast import SMALL, CastAccount, CastSize, add_account, cast_of, open_directory
+from sandbox.live.certificates import wanted_by_people, wanted_by_servers
 from sandbox.live.citizens import Citizens
 from sandbox.live.control import control_application
 from sandbox.live.crew import Crew, Crewed, CrewPlan
@@ -27,17 +28,16 @@ from sandbox.live.crew_process import CrewProcess
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
 from sandbox.live.joining import Joining, feed
-from sandbox.live.keys import AUTHORITY, Keys, WantedCertificate, application, card, relay, server
+from sandbox.live.keys import Keys
 from sandbox.live.lifecycle import LifeCycle
 from sandbox.live.own_ciba import own_providers
-from sandbox.live.plan import OFFSET, CertificatePlan, OperatorPlan, SpacePlan, plan_space
+from sandbox.live.plan import OFFSET, OperatorPlan, SpacePlan, plan_space
 from sandbox.live.room import Room, open_files, share_out
 from sandbox.live.scenario_time import begin_of, windows_of
 from sandbox.live.services import (
     DirectoryService,
     enrol_domains,
     server_context_of,
-    shared_certificates,
     tls_files,
     trust_services,
 )
@@ -293,7 +293,7 @@ class LiveSpace:
         plan = self._operator_of(address)
         with self._adding:
             account = add_account(self.directory, plan, address, self._seed, self._options.cast)
-            self.keys.ensure(list(_personal(self.directory, (account,)).values()))
+            self.keys.ensure(wanted_by_people(self.directory, (account,)))
             self._crew_of(plan).grant(plan.label, grants_of(account))
             period = self.wire.operator.access.totp.step_seconds
             entry = account_entry(account, self.keys.folder, period)
@@ -414,25 +414,8 @@ class LiveSpace:
         if not (self.folder.path / "pki" / "ca.json").exists():
             self._tell("Clés et certificats, une fois… / Keys and certificates, once…")
         self.keys = Keys(self.folder.path, urls, KeyKind(founding.keys))
-        wanted: dict[str, WantedCertificate] = {}
-        for path, place, names in shared_certificates(plan):
-            made = CertificatePlan(path=path, names=names, addresses=(place.address,))
-            wanted[path] = server(made, AUTHORITY)
-        wanted["list/signer"] = self.keys.want_list_signer()
-        wanted[f"{plan.citizens.label}/relay"] = relay(plan.citizens)
-        for operator in plan.operators:
-            wanted[f"{operator.label}/relay"] = relay(operator)
-            for certificate in operator.certificates:
-                wanted[certificate.path] = server(certificate, operator.organisation)
-        for joined in plan.joined:
-            wanted[f"{joined.label}/relay"] = relay(joined)
-            made = CertificatePlan(
-                path=f"{joined.label}/mail", names=(joined.mail,),
-                addresses=(joined.relay.address,),
-            )  # fmt: skip
-            wanted[made.path] = server(made, joined.organisation)
-        wanted |= _personal(self.directory, self.accounts)
-        self.keys.ensure(list(wanted.values()))
+        people = wanted_by_people(self.directory, self.accounts)
+        self.keys.ensure([*wanted_by_servers(plan), self.keys.want_list_signer(), *people])
         self.keys.ca.warm()
 
     def _serve(self, stack: contextlib.ExitStack, founding: Founding) -> None:
@@ -669,25 +652,6 @@ class LiveSpace:
         if options.recheck is not None:
             access = replace(access, recheck_seconds=options.recheck)
         return replace(wire, operator=replace(wire.operator, access=access))
-
-
-def _personal(
-    directory: Directory, accounts: tuple[CastAccount, ...]
-) -> dict[str, WantedCertificate]:
-    """Want the cards and certificates of the cast."""
-    from sandbox.directory.identities import application_of, card_holder
-
-    wanted: dict[str, WantedCertificate] = {}
-    for account in accounts:
-        for holder in account.holders:
-            path = holder.certificate
-            person = directory.person(holder.identity)
-            if account.type.value == "APP":
-                organisation = application_of(directory, account.address)
-                wanted[path] = application(path, organisation, account.address)
-            elif person is not None:
-                wanted[path] = card(path, card_holder(person))
-    return wanted
 
 
 def live(
