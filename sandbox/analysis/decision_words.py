@@ -22,6 +22,7 @@ from sandbox.analysis.wording import (
     seconds,
     unit,
 )
+from sandbox.decision.cases import Case, cases_of
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
 from sandbox.decision.observations import Measure
@@ -218,15 +219,15 @@ def condition_text(each: Condition) -> Text:
                k=factor_name(each.key), x=bound, u=what)  # fmt: skip
 
 
-def rule_text(rule: Rule) -> Text:
-    """Return the conditions of a rule."""
+def rule_text(rule: Rule | Case) -> Text:
+    """Return the conditions of a rule or case."""
     if not rule.conditions:
         return Text("dans tous les cas", "in every case")
     return enumerate_texts([condition_text(each) for each in rule.conditions])
 
 
-def others_text(decision: Decision, rule: Rule) -> Text:
-    """Return the choice of a rule, and those that nothing safe tells from it."""
+def others_text(decision: Decision, rule: Rule | Case) -> Text:
+    """Return the choice of a rule or case, and those that nothing safe tells from it."""
     names = [candidate_name(decision, name) for name in (rule.candidate, *rule.others)]
     return Text(" ou ".join(t.fr for t in names), " or ".join(t.en for t in names))
 
@@ -264,7 +265,7 @@ def _recommended(decision: Decision) -> Text:
     base = say("{d} : le moindre regret attendu, {r}", "{d}: the least expected regret, {r}",
                d=candidate_name(decision, best),
                r=points(decision.choice.together[best].regret))  # fmt: skip
-    exceptions = [rule for rule in decision.map.rules if rule.candidate != best]
+    exceptions = [case for case in cases_of(decision.map.rules) if case.candidate != best]
     if not exceptions:
         return say("{b}. Aucune condition trouvée n'en fait préférer une autre.",
                    "{b}. No condition that was found makes another one better.",
@@ -272,9 +273,9 @@ def _recommended(decision: Decision) -> Text:
     parts = [
         say("{d} si {c} ({s} des tirages ; juste dans {p})",
             "{d} if {c} ({s} of draws; right in {p})",
-            d=others_text(decision, rule), c=rule_text(rule), p=percent(rule.probability),
-            s=percent(rule.coverage))
-        for rule in exceptions[:MOST]
+            d=others_text(decision, case), c=rule_text(case), p=percent(case.probability),
+            s=percent(case.coverage))
+        for case in exceptions[:MOST]
     ]  # fmt: skip
     return say("{b}. Sauf : {p}.", "{b}. But: {p}.", b=base,
                p=Text(" ; ".join(t.fr for t in parts), "; ".join(t.en for t in parts)))  # fmt: skip
