@@ -146,6 +146,14 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         await asyncio.to_thread(space.life.move_domain, request.path_params["domain"], to)
         return JSONResponse({"domain": request.path_params["domain"], "operator": to})
 
+    async def operator(request: Request) -> Response:
+        to = (await read_object(request)).get("to", "")
+        if not isinstance(to, str):
+            raise UserError("texte attendu", "a text is expected", where="to")
+        label = request.path_params["operator"]
+        await asyncio.to_thread(space.life.leave, label, to)
+        return JSONResponse({"operator": label, "to": to})
+
     access = ControlAccess(secret, "mssante-sandbox")
     table = (
         ("/faults", faults, ["GET", "POST", "PUT", "DELETE"]),
@@ -161,6 +169,7 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         ("/domains/{domain}", domain, ["DELETE"]),
         ("/domains/{domain}/listing", listing, ["PUT", "DELETE"]),
         ("/domains/{domain}/operator", owner, ["PUT"]),
+        ("/operators/{operator}/departure", operator, ["PUT"]),
     )
     return Starlette(
         routes=[

@@ -106,6 +106,12 @@ class Crewed(Protocol):
     def flush(self) -> None:
         """Try at once what waits for a relay."""
 
+    def leave(self, label: str) -> None:
+        """Have an operator give up what waits for its relay; senders are told."""
+
+    def queued(self, label: str) -> int:
+        """Return how many deliveries wait at an operator."""
+
     def refresh_list(self) -> None:
         """Read the list of domains now."""
 
@@ -257,6 +263,22 @@ class Crew:
                 operator.runner.flush()
 
         self.loop.run(flush(), 30.0)
+
+    def leave(self, label: str) -> None:
+        """See `Crewed`."""
+
+        async def leave() -> None:
+            self.operators[label].runner.leave()
+
+        self.loop.run(leave(), 30.0)
+
+    def queued(self, label: str) -> int:
+        """See `Crewed`."""
+
+        async def counted() -> int:
+            return len(self.operators[label].store.queue())
+
+        return self.loop.run(counted(), 30.0)
 
     def refresh_list(self) -> None:
         """See `Crewed`."""

@@ -148,6 +148,14 @@ class CrewProcess:
         with contextlib.suppress(UserError):
             self._ask("flush")
 
+    def leave(self, label: str) -> None:
+        """See `Crewed`."""
+        self._ask("leave", label)
+
+    def queued(self, label: str) -> int:
+        """See `Crewed`."""
+        return int(self._ask("queued", label))
+
     def refresh_list(self) -> None:
         """See `Crewed`."""
         self._ask("refresh_list")
