@@ -100,6 +100,8 @@ class Beside:
         code = process.wait()
         end.cancel()
         reader.join()
+        process.stdout.close()
+        process.stderr.close()
         if code == 0 and said is not None:
             self._say(process, Job(word="done", asked=asked, said=said))
         else:
