@@ -95,6 +95,6 @@ class _Secrets:
             b"certificate", cast(pkcs12.PKCS12PrivateKeyTypes, key), first, others,
             serialization.BestAvailableEncryption(PIN.encode()),
         )  # fmt: skip
-        with path.open("xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
         return str(path)
