@@ -214,7 +214,7 @@ class Player:
             self._designs.traffic.start(TrafficOrder(rate=2.0, seconds=60.0))
             self._tell(ok=True)
         elif act == "firewall":
-            self._designs.comparing.start(Asked(blocked=0.3))
+            self._designs.comparing.compare(Asked(blocked=0.3))
             self._tell(ok=True)
         elif act == "outage":
             self._watch.breakage.add([{"service": "psc", "fault": "down"}])

@@ -19,7 +19,7 @@ from sandbox.live.cli_mail import LARGEST, shown
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.operators.mail import Folder, MessageRow
 from sandbox.operators.store import StoreError
-from sandbox.operators.store.looking import Look, looking
+from sandbox.operators.store.looking import StoreSnapshot, looking
 from sandbox.space.errors import UserError
 
 __all__ = ["Attempt", "Box", "Mailboxes", "Row", "compose", "log_in", "send"]
@@ -137,13 +137,13 @@ class Mailboxes:
                                    where=f"uid {uid}")  # fmt: skip
             return look.content(row.message)
 
-    def _look(self, operator: str) -> AbstractContextManager[Look]:
+    def _look(self, operator: str) -> AbstractContextManager[StoreSnapshot]:
         if operator not in self._stores:
             raise MissingError("opérateur inconnu", "unknown operator", where=operator[:60])
         return looking(self._stores[operator])
 
 
-def _folders(look: Look, address: str) -> list[Folder]:
+def _folders(look: StoreSnapshot, address: str) -> list[Folder]:
     try:
         found = look.folders(address.lower())
     except StoreError:
@@ -152,7 +152,7 @@ def _folders(look: Look, address: str) -> list[Folder]:
     return sorted(found, key=lambda each: (each.name != "INBOX", each.name))
 
 
-def _folder(look: Look, address: str, name: str) -> Folder:
+def _folder(look: StoreSnapshot, address: str, name: str) -> Folder:
     for each in _folders(look, address):
         if each.name == name:
             return each
@@ -167,7 +167,7 @@ def _row(row: MessageRow, head: bytes) -> Row:
     )  # fmt: skip
 
 
-def _has(line: Row, look: Look, row: MessageRow, search: str) -> bool:
+def _has(line: Row, look: StoreSnapshot, row: MessageRow, search: str) -> bool:
     if search in f"{line.sender} {line.to} {line.subject}".lower():
         return True
     # Of a large message the text comes first, attachments after it.

@@ -11,7 +11,7 @@ from typing import Any
 import pyotp
 
 from sandbox.console.answers import MissingError
-from sandbox.psc.ciba import Decision, RequestState
+from sandbox.psc.ciba import DeviceDecision, RequestState
 from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
@@ -137,17 +137,17 @@ def decide(
         raise MissingError("demande inconnue", "unknown request", where=ticket[:40])
     if decision not in ("approve", "refuse"):
         raise UserError("attendu", "expected", where="decision", then="approve, refuse")
-    wanted = Decision(decision)
-    if wanted is Decision.APPROVE and number and number != request.binding_message:
-        wanted = Decision.WRONG_CODE
+    wanted = DeviceDecision(decision)
+    if wanted is DeviceDecision.APPROVE and number and number != request.binding_message:
+        wanted = DeviceDecision.WRONG_CODE
     if label:
         _spend(provider, ticket, wanted)
     return str(provider.requests.decide(ticket, wanted).state)
 
 
-def _spend(provider: Provider, ticket: str, decision: Decision) -> None:
+def _spend(provider: Provider, ticket: str, decision: DeviceDecision) -> None:
     """Use up the link of an SMS, as its page does."""
-    if decision is Decision.WRONG_CODE:
+    if decision is DeviceDecision.WRONG_CODE:
         return
     for sms in provider.devices.sms.arrived(provider.now()):
         if sms["ticket"] == ticket:

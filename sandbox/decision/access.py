@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sandbox.space.compatibility import Requirement, mix_of, requirements, shares_of
+from sandbox.space.compatibility import AccessRequirement, mix_of, requirements, shares_of
 from sandbox.space.designs import Design
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Method
@@ -40,7 +40,7 @@ class Cell:
     able: float
 
 
-def asked_by_all(crossed: Crossed, method: Method) -> tuple[Requirement, ...]:
+def asked_by_all(crossed: Crossed, method: Method) -> tuple[AccessRequirement, ...]:
     """Return what candidates ask together of who uses a method.
 
     One that asks for any of some mechanisms is met by who meets one that asks for fewer of them.

@@ -6,7 +6,7 @@ from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import SpacePlan
 from sandbox.live.services import tls_files
-from sandbox.live.wire import Wire
+from sandbox.live.wire import WireSettings
 from sandbox.psc import Client, Clock, People, ProviderOptions
 from sandbox.psc.server import ProviderServer
 from sandbox.serve import Pool
@@ -22,7 +22,7 @@ def own_secret(folder: SpaceFolder, operator: str) -> str:
 
 
 def own_providers(
-    plan: SpacePlan, wire: Wire, keys: Keys, folder: SpaceFolder, people: People,
+    plan: SpacePlan, wire: WireSettings, keys: Keys, folder: SpaceFolder, people: People,
     *, seed: int, clock: Clock, pool: Pool,
 ) -> dict[str, ProviderServer]:  # fmt: skip
     """Return the providers, not started, by operator."""

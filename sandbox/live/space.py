@@ -23,7 +23,7 @@ from sandbox.live.cast import SMALL, CastAccount, CastSize, add_account, cast_of
 from sandbox.live.certificates import wanted_by_people, wanted_by_servers
 from sandbox.live.citizens import Citizens
 from sandbox.live.control import control_application
-from sandbox.live.crew import Crew, Crewed, CrewPlan
+from sandbox.live.crew import Crewed, CrewPlan, OperatorCrew
 from sandbox.live.crew_process import CrewProcess
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
@@ -43,7 +43,7 @@ from sandbox.live.services import (
 )
 from sandbox.live.sheet import account_entry, build_sheet, write_sheet
 from sandbox.live.starting import started
-from sandbox.live.wire import Wire, wire_of
+from sandbox.live.wire import WireSettings, wire_of
 from sandbox.operators.auth.ciba_operator import sms_fate
 from sandbox.operators.auth.ciba_ping import PATH
 from sandbox.operators.auth.psc_client import CibaRequest
@@ -174,7 +174,7 @@ class LiveSpace:
     source: str
     scenario: Scenario
     plan: SpacePlan
-    wire: Wire
+    wire: WireSettings
     accounts: tuple[CastAccount, ...]
     keys: Keys
     directory: Directory
@@ -243,7 +243,7 @@ class LiveSpace:
             UserError: they have processes of their own.
         """
         for crew in self._crews:
-            if isinstance(crew, Crew):
+            if isinstance(crew, OperatorCrew):
                 return crew.loop.run(work, timeout)
         work.close()
         raise UserError(
@@ -548,7 +548,7 @@ class LiveSpace:
         plans, count = self.plan.operators, self._process_count()
         start = time.time()
         if not count:
-            crew = Crew(
+            crew = OperatorCrew(
                 self._crew_plan(plans, "current.xml", start),
                 pid=os.getpid(), directory=self.directory, keys=self.keys, room=room,
                 fate=self._fate, tell=self._tell, clock=self.clock, faults=self.faults.mail,
@@ -641,7 +641,7 @@ class LiveSpace:
         options = self._options
         return begin_of(self.scenario, wall, at=options.at, outage_now=options.outage_now)
 
-    def _derived(self) -> Wire:
+    def _derived(self) -> WireSettings:
         """Return how servers are set: as the scenario says, then as was asked of this start."""
         options, wire = self._options, wire_of(self.scenario).driven(self._options.behaviour)
         access = wire.operator.access

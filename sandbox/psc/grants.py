@@ -14,7 +14,7 @@ from sandbox.psc.ciba import AuthRequest, RequestState, poll
 from sandbox.psc.client_auth import Credentials, certificate_thumbprint
 from sandbox.psc.clients import Client
 from sandbox.psc.fault_rules import FaultRule, imposed, spoiled
-from sandbox.psc.people import Person
+from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refusal, Refused
 from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
@@ -278,7 +278,7 @@ def introspect(provider: Provider, credentials: Credentials) -> HttpReply:
     return spoiled(HttpReply(200, provider.tokens.introspect(value, person, now), NO_STORE), struck)
 
 
-def _person(provider: Provider, record: Mapping[str, Any] | None) -> Person | None:
+def _person(provider: Provider, record: Mapping[str, Any] | None) -> EndUser | None:
     """Return whose token it is; None where he may authenticate no more: it is worth nothing then.
 
     So does Keycloak: introspection says inactive, userinfo 401, of a user that is disabled.

@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sandbox.conformance.connection import Pipe, UnreachableError
 from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
-from sandbox.trust import Issued, KeyKind, Organisation, Person, TestCA, make_bad
+from sandbox.trust import Issued, KeyKind, Organisation, Professional, TestCA, make_bad
 from sandbox.trust.hierarchy import AuthorityName
 from sandbox.trust.profiles import ProfileName
 from tests.conformance.operator import Holder, Operator, Session
@@ -66,7 +66,7 @@ class Pki:
         self.others.write_bytes(self.other.bundle_pem())
         plans = self.ca.plans
         self.people = {
-            name: Person(national_id=f"81000000000{number}", profession="Médecin",
+            name: Professional(national_id=f"81000000000{number}", profession="Médecin",
                          profession_code=10, surname=name.upper(), given_name=name.title())
             for number, name in enumerate(("anne", "bob"))
         }  # fmt: skip

@@ -20,7 +20,7 @@ from typing import Any
 from cryptography import x509
 
 from sandbox.directory import Feeder
-from sandbox.live.crew import Crew
+from sandbox.live.crew import OperatorCrew
 from sandbox.live.lifecycle import LifeCycle
 from sandbox.live.space import LiveOptions, LiveSpace
 from sandbox.trust.journal import AuthorityJournal
@@ -32,13 +32,13 @@ STEPS: dict[str, tuple[tuple[type[Any], str], ...]] = {
     "remove": (
         (LifeCycle, "_ended_in_flight"),
         (Feeder, "remove_domain"),
-        (Crew, "remove"),
+        (OperatorCrew, "remove"),
         (AuthorityJournal, "append"),
     ),
     "leave": (
         (Feeder, "move_domain"),
-        (Crew, "unpack"),
-        (Crew, "leave"),
+        (OperatorCrew, "unpack"),
+        (OperatorCrew, "leave"),
         (AuthorityJournal, "append"),
     ),
 }
