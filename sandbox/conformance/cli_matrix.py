@@ -13,10 +13,10 @@ import click
 from sandbox.conformance.matrix_page import as_page
 from sandbox.conformance.options import space_option
 from sandbox.conformance.ours import DESIGNS, running_space
-from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.capabilities import measure, write
 from sandbox.conformance.software.clients import CLIENTS
-from sandbox.conformance.software.matrix import Cell, as_json, cells_of, places_of
+from sandbox.conformance.software.matrix import MatrixCell, as_json, cells_of, places_of
 from sandbox.conformance.software.world import World
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
@@ -84,7 +84,7 @@ def matrix(
         _capabilities(capabilities, chosen)
         return
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    cells: list[Cell] = []
+    cells: list[MatrixCell] = []
     whole = False
     try:
         _try(cells, space, chosen, operators, designs, [Method(each) for each in methods])
@@ -101,9 +101,13 @@ def matrix(
 
 
 def _try(
-    cells: list[Cell], space: Path | None, clients: Sequence[Client], operators: Sequence[str],
-    designs: Sequence[str], methods: Sequence[Method],
-) -> None:  # fmt: skip
+    cells: list[MatrixCell],
+    space: Path | None,
+    clients: Sequence[MailClient],
+    operators: Sequence[str],
+    designs: Sequence[str],
+    methods: Sequence[Method],
+) -> None:
     """Try all; what is known is in `cells` at any instant."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mssante-matrix-")))
@@ -132,7 +136,7 @@ def _among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]
     return list(dict.fromkeys(asked)) or list(known)
 
 
-def _clients(names: Sequence[str]) -> list[Client]:
+def _clients(names: Sequence[str]) -> list[MailClient]:
     known = {each.software.casefold(): each for each in CLIENTS}
     for each in names:
         if each.casefold() not in known:
@@ -145,7 +149,7 @@ def _clients(names: Sequence[str]) -> list[Client]:
     return [each for key, each in known.items() if not wanted or key in wanted]
 
 
-def _capabilities(table: Path, clients: Sequence[Client]) -> None:
+def _capabilities(table: Path, clients: Sequence[MailClient]) -> None:
     """Measure software that is installed; rows of the rest stay as they are."""
     for client in clients:
         if client.absent:
@@ -162,7 +166,7 @@ def _progress(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _summary(cells: Sequence[Cell]) -> None:
+def _summary(cells: Sequence[MatrixCell]) -> None:
     for each in cells:
         click.echo(f"{each.client:14}{each.operator:8}{each.design:20}{each.method:16}"
                    f"{each.protocol:6}{each.result.value:16}{each.why}")  # fmt: skip

@@ -19,7 +19,7 @@ from typing import Any
 from sandbox.space.errors import UserError
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Asked", "Comparing", "State", "asked_of"]
+__all__ = ["Choices", "Comparing", "ComparisonState", "asked_of"]
 
 MESSAGES = 3_000  # that the comparison replays, about: seconds, not minutes
 _SECONDS = 600.0
@@ -27,7 +27,7 @@ _MOST_SERVERS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Choices:
     """The choices.
 
     Attributes:
@@ -42,17 +42,17 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class ComparisonState:
     """Where the comparison stands: idle, running, done or failed."""
 
     word: str
-    asked: Asked = Asked()
+    asked: Choices = Choices()
     designs: dict[str, dict[str, Any]] | None = None
     error: str = ""
     version: int = 0
 
 
-def asked_of(data: dict[str, Any], scenario: Scenario) -> Asked:
+def asked_of(data: dict[str, Any], scenario: Scenario) -> Choices:
     """Return what a request asks.
 
     Raises:
@@ -68,7 +68,7 @@ def asked_of(data: dict[str, Any], scenario: Scenario) -> Asked:
         isinstance(servers, int) and _within(servers, 1, _MOST_SERVERS)
     ):
         raise UserError("attendu", "expected", where="servers", then=f"1 … {_MOST_SERVERS}")
-    return Asked(policy=policy or "", blocked=blocked, servers=servers)
+    return Choices(policy=policy or "", blocked=blocked, servers=servers)
 
 
 def _within(value: object, low: float, high: float) -> bool:
@@ -91,13 +91,13 @@ class Comparing:
         self, scenario: str, designs: tuple[str, ...], policy: str,
         changed: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
-        self.state = State(word="idle")
+        self.state = ComparisonState(word="idle")
         self._scenario, self._designs, self._policy = scenario, designs, policy
         self._changed = changed
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self, asked: Asked) -> State:
+    def start(self, asked: Choices) -> ComparisonState:
         """Begin a comparison; return at once."""
         with self._lock:
             self._stop()
@@ -112,7 +112,7 @@ class Comparing:
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
             self._process = process
-            self._tell(State(word="running", asked=asked, version=self.state.version + 1))
+            self._tell(ComparisonState(word="running", asked=asked, version=self.state.version + 1))
             thread = threading.Thread(
                 target=self._wait, args=(process, asked), name="console-compare", daemon=True
             )
@@ -130,7 +130,7 @@ class Comparing:
             process.kill()
             process.wait()
 
-    def _wait(self, process: subprocess.Popen[str], asked: Asked) -> None:
+    def _wait(self, process: subprocess.Popen[str], asked: Choices) -> None:
         try:
             output, errors = process.communicate(timeout=_SECONDS)
         except subprocess.TimeoutExpired:
@@ -143,12 +143,18 @@ class Comparing:
             version = self.state.version + 1
             if process.returncode == 0:
                 designs = json.loads(output.splitlines()[-1])
-                self._tell(State(word="done", asked=asked, designs=designs, version=version))
+                self._tell(
+                    ComparisonState(word="done", asked=asked, designs=designs, version=version)
+                )
             else:
                 last = errors.strip().splitlines()[-1:] or [f"code {process.returncode}"]
-                self._tell(State(word="failed", asked=asked, error=last[0][:300], version=version))
+                self._tell(
+                    ComparisonState(
+                        word="failed", asked=asked, error=last[0][:300], version=version
+                    )
+                )
 
-    def _tell(self, state: State) -> None:
+    def _tell(self, state: ComparisonState) -> None:
         self.state = state
         self._changed()
 

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from sandbox.console.answers import Shown, read_object
 from sandbox.console.comparing import Comparing, asked_of
 from sandbox.console.operations import Operation
-from sandbox.console.traffic import MOST_RATE, Traffic, TrafficOrder
-from sandbox.console.watch import Watch
+from sandbox.console.traffic import MOST_RATE, TrafficMaker, TrafficOrder
+from sandbox.console.watch import SpaceWatch
 from sandbox.live.plan import SpacePlan
 from sandbox.observations.reasons import Words
 from sandbox.operators.recorder import Seen
@@ -22,7 +22,7 @@ from sandbox.space.designs import Design
 from sandbox.space.errors import UserError
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Column", "Compared", "Designs", "columns"]
+__all__ = ["Compared", "DesignColumn", "Designs", "columns"]
 
 _NUMBER = {"type": "number"}
 
@@ -37,7 +37,7 @@ class Compared(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class DesignColumn:
     """One design: what it needs, and what was seen of it since the start.
 
     Attributes:
@@ -65,19 +65,21 @@ class Column:
 def columns(
     designs: tuple[Design, ...], costs: dict[str, DesignCost], sheet: dict[str, Any],
     seen: Seen | None,
-) -> list[Column]:  # fmt: skip
+) -> list[DesignColumn]:  # fmt: skip
     """Return a column for each design. Pure."""
     return [_column(each, costs[each.name], sheet, seen) for each in designs]
 
 
-def _column(design: Design, cost: DesignCost, sheet: dict[str, Any], seen: Seen | None) -> Column:
+def _column(
+    design: Design, cost: DesignCost, sheet: dict[str, Any], seen: Seen | None
+) -> DesignColumn:
     record = seen.records.get(design.name) if seen else None
     logins = [] if record is None else [d for k, d in record.logins.items() if k[3] == "machine"]
     count = sum(each.count for each in logins)
     failures: dict[str, int] = {}
     for (_, _, cause), number in () if record is None else record.failures.items():
         failures[cause] = failures.get(cause, 0) + number
-    return Column(
+    return DesignColumn(
         name=design.name,
         label=Words(design.label, design.english),
         needs=(
@@ -107,7 +109,7 @@ class Designs:
         space: whose designs they are.
     """
 
-    def __init__(self, watch: Watch, space: Compared) -> None:
+    def __init__(self, watch: SpaceWatch, space: Compared) -> None:
         self._watch, self._space = watch, space
         designs, policy = space.plan.designs, space.plan.policy
         self.costs = {each.name: design_cost(each, space.scenario, policy) for each in designs}
@@ -115,7 +117,7 @@ class Designs:
             space.source, tuple(each.name for each in designs), policy.name,
             self._compared,
         )  # fmt: skip
-        self.traffic = Traffic(lambda: space.sheet)
+        self.traffic = TrafficMaker(lambda: space.sheet)
 
     def _compared(self) -> None:
         self._watch.compared += 1
@@ -218,5 +220,5 @@ class Designs:
         state = await asyncio.to_thread(self.comparing.start, asked)
         return JSONResponse(asdict(state))
 
-    def _columns(self) -> list[Column]:
+    def _columns(self) -> list[DesignColumn]:
         return columns(self._space.plan.designs, self.costs, self._space.sheet, self._watch.seen)

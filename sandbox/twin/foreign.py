@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.conformance.foreign import from_file
-from sandbox.conformance.subject import CERTIFICATE_METHODS, Door, Subject, Way
+from sandbox.conformance.subject import CERTIFICATE_METHODS, CheckedDoor, Proof, Subject
 from sandbox.space.errors import UserError
 from sandbox.space.loader import parse_scenario
 from sandbox.space.methods import Method
@@ -81,7 +81,7 @@ class Joined:
     """
 
     sheet: dict[str, Any]
-    doors: Sequence[Door]
+    doors: Sequence[CheckedDoor]
     _spent: float = 0.0
     _last: dict[int, float] = field(default_factory=dict)
 
@@ -160,7 +160,7 @@ def joined(files: Sequence[Path], names: Sequence[str], design: str) -> Iterator
         )  # fmt: skip
 
 
-def _place(door: Door) -> dict[str, Any]:
+def _place(door: CheckedDoor) -> dict[str, Any]:
     return {
         "name": door.name, "protocol": door.protocol, "host": door.host, "address": door.address,
         "port": door.port, "tls": door.tls, "methods": list(door.methods),
@@ -168,7 +168,7 @@ def _place(door: Door) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _secrets(address: str, way: Way) -> dict[str, Any]:
+def _secrets(address: str, way: Proof) -> dict[str, Any]:
     if way.method in CERTIFICATE_METHODS:
         assert way.pair is not None
         pair = {"certificate": str(way.pair.certificate), "key": str(way.pair.key)}
@@ -179,7 +179,7 @@ def _secrets(address: str, way: Way) -> dict[str, Any]:
     return found
 
 
-def _unreachable(door: Door) -> str:
+def _unreachable(door: CheckedDoor) -> str:
     """Return why a door takes no connection; empty: it does."""
     try:
         socket.create_connection((door.address, door.port), CONNECT_SECONDS).close()

@@ -18,7 +18,7 @@ from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.methods import METHODS, Method
 
-__all__ = ["PASSWORD", "TOKEN", "Codes", "Login", "World", "carries"]
+__all__ = ["PASSWORD", "TOKEN", "ClientLogin", "Codes", "World", "carries"]
 
 Tree = dict[str, Any]
 PASSWORD = (SaslName.PLAIN, SaslName.LOGIN)
@@ -35,7 +35,7 @@ def carries(mechanism: str, method: Method) -> bool:
 
 
 @dataclass(frozen=True)
-class Login:
+class ClientLogin:
     """What a client types or presents; a mailbox may be opened under a holder's name.
 
     Attributes:
@@ -116,7 +116,9 @@ class World:
             if method in holder["methods"]
         ]
 
-    def login(self, method: str, mechanism: str = "", operator: str = "", number: int = 0) -> Login:
+    def login(
+        self, method: str, mechanism: str = "", operator: str = "", number: int = 0
+    ) -> ClientLogin:
         """Return what logs in by a method; a one-time code in it is good now, and once.
 
         Raises:
@@ -130,20 +132,20 @@ class World:
         account, way = found[number % len(found)] if found else found[0]
         address = account["address"]
         if "certificate" in way:
-            return Login(address, address, certificate=way["certificate"], key=way["key"],
+            return ClientLogin(address, address, certificate=way["certificate"], key=way["key"],
                          pkcs12=way["pkcs12"], pin=way["pin"])  # fmt: skip
         if mechanism in TOKEN:
             token = access_token(self.sheet, way["login_hint"], lambda _: None)
-            return Login(address, address, token=token)
-        return Login(address, way["username"], way["password"])
+            return ClientLogin(address, address, token=token)
+        return ClientLogin(address, way["username"], way["password"])
 
-    def _totp(self, found: list[tuple[Tree, Tree]]) -> Login:
+    def _totp(self, found: list[tuple[Tree, Tree]]) -> ClientLogin:
         end = time.monotonic() + _CODE_SECONDS
         while time.monotonic() < end:
             for account, way in found:
                 code = self.codes.of(way["secret"])
                 if code is not None:
-                    return Login(account["address"], way["username"], way["password"] + code)
+                    return ClientLogin(account["address"], way["username"], way["password"] + code)
             time.sleep(0.5)
         raise TimeoutError("aucun code à usage unique / no one-time code is left")
 

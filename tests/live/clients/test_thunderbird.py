@@ -35,7 +35,7 @@ def a_space(**options: Any) -> Iterator[World]:
 
 @contextmanager
 def started(
-    world: World, folder: Path, mailbox: tb.Mailbox | None, *, code: bool = False
+    world: World, folder: Path, mailbox: tb.ThunderbirdAccount | None, *, code: bool = False
 ) -> Iterator[tb.Thunderbird]:
     """Run Thunderbird; it knows the password, followed by a one-time code of now if asked."""
     port, profile = free_port(), folder / "profile"

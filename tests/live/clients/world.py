@@ -15,7 +15,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from sandbox.conformance.software.world import Login, carries
+from sandbox.conformance.software.world import ClientLogin, carries
 from sandbox.conformance.software.world import World as SheetWorld
 from sandbox.live.plan import plan_space
 from sandbox.live.space import LiveOptions, LiveSpace
@@ -25,7 +25,7 @@ from sandbox.space.loader import find_scenario, load_scenario
 from sandbox.space.methods import Method
 from sandbox.space.places import Place
 
-__all__ = ["Case", "Login", "World", "asking_each_second", "cases", "running_world"]
+__all__ = ["Case", "ClientLogin", "World", "asking_each_second", "cases", "running_world"]
 
 PATIENCE = 30.0
 
@@ -65,7 +65,7 @@ class World(SheetWorld):
         self.space = space
         self._marks = itertools.count()
 
-    def context(self, login: Login | None = None) -> ssl.SSLContext:
+    def context(self, login: ClientLogin | None = None) -> ssl.SSLContext:
         """Return a TLS context that trusts the space, with a login's certificate."""
         context = ssl.create_default_context(cafile=self.bundle)
         if login is not None and login.certificate:
