@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.conformance.foreign import from_file
-from sandbox.conformance.subject import CERTIFICATE_METHODS, CheckedDoor, Proof, Subject
+from sandbox.conformance.subject import CERTIFICATE_METHODS, CheckedDoor, Means, Subject
 from sandbox.space.errors import UserError
 from sandbox.space.loader import parse_scenario
 from sandbox.space.methods import Method
@@ -168,7 +168,7 @@ def _place(door: CheckedDoor) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _secrets(address: str, way: Proof) -> dict[str, Any]:
+def _secrets(address: str, way: Means) -> dict[str, Any]:
     if way.method in CERTIFICATE_METHODS:
         assert way.pair is not None
         pair = {"certificate": str(way.pair.certificate), "key": str(way.pair.key)}
