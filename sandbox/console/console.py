@@ -23,6 +23,7 @@ from sandbox.console.mail_api import MailApi
 from sandbox.console.mail_pages import MailPages
 from sandbox.console.pages import Pages
 from sandbox.console.people_api import PeopleApi
+from sandbox.console.results import Results
 from sandbox.console.stream import Streams
 from sandbox.console.trust_pages import Trust, Trusted
 from sandbox.console.watch import SpaceWatch, Watched
@@ -87,12 +88,13 @@ class SpaceConsole:
     Args:
         space: that it shows.
         secret: that opens it.
+        results: folder in which the command line writes them.
 
     Attributes:
         player: of the demonstration.
     """
 
-    def __init__(self, space: LiveSpace, secret: str) -> None:
+    def __init__(self, space: LiveSpace, secret: str, results: Path = Path("out")) -> None:
         folders = {
             each.label: space.folder.path / "operators" / each.label
             for each in space.plan.operators
@@ -101,7 +103,7 @@ class SpaceConsole:
         boxes = StoreMailboxes({label: path / "mail.db" for label, path in folders.items()})
         watched: Watched = space
         self._watch = SpaceWatch(watched, journals)
-        self._designs = Designs(self._watch, space)
+        self._designs = Designs(self._watch, space, Results(results))
         mail = self._mail = MailApi(self._watch, boxes)
         self.player = Player(self._watch, self._designs, mail.key_of)
         self._app = application(space, self._watch, mail, self._designs, self.player, secret)

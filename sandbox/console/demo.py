@@ -216,7 +216,7 @@ class Player:
             self._designs.traffic.start(TrafficOrder(rate=2.0, seconds=60.0))
             self._tell(ok=True)
         elif act == "firewall":
-            self._designs.comparing.start(Choices(blocked=0.3))
+            self._designs.comparing.compare(Choices(blocked=0.3))
             self._tell(ok=True)
         elif act == "outage":
             self._watch.breakage.add([{"service": "psc", "fault": "down"}])
