@@ -22,7 +22,8 @@ import pytest
 from cryptography import x509
 
 from sandbox.directory.identities import card_holder
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.launch import LiveOptions
+from sandbox.live.space import LiveSpace
 from sandbox.trust import DomainLedger, KeyKind, TestCA
 from tests.live.clients.world import ClientLogin, World, running_world
 from tests.live.raw import Raw, external, plain

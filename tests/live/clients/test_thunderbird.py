@@ -15,7 +15,8 @@ import pytest
 
 from sandbox.conformance.software import thunderbird as tb
 from sandbox.conformance.software.names import free_port
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.launch import LiveOptions
+from sandbox.live.space import LiveSpace
 from sandbox.psc import Behaviour
 from tests.live.clients.programs import names_of, needed
 from tests.live.clients.world import World

@@ -17,8 +17,9 @@ from typing import Any
 
 from sandbox.conformance.software.world import ClientLogin, carries
 from sandbox.conformance.software.world import World as SheetWorld
+from sandbox.live.launch import LiveOptions
 from sandbox.live.plan import plan_space
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.space import LiveSpace
 from sandbox.operators.model import SaslName
 from sandbox.space.errors import UserError
 from sandbox.space.loader import find_scenario, load_scenario
