@@ -34,7 +34,7 @@ from typing import Any
 from cryptography import x509
 
 from sandbox.directory import Directory, Feeder, RefusalError
-from sandbox.live.crew import Crewed
+from sandbox.live.crews import Crews
 from sandbox.live.keys import Keys
 from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.services import server_files
@@ -78,7 +78,7 @@ class LifeCycle:
 
     def __init__(
         self, plan: SpacePlan, directory: Directory, ledger: DomainLedger, keys: Keys,
-        crews: Sequence[Crewed], jobs: Path, *, zoned: Callable[[ZoneSpec], None],
+        crews: Crews, jobs: Path, *, zoned: Callable[[ZoneSpec], None],
         ended: Callable[[], None], tell: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._plan, self._keys, self._crews = plan, keys, crews
@@ -207,7 +207,7 @@ class LifeCycle:
                 description=operator.organisation.name,
                 responsible=f"responsable@{name}", support=f"support@{name}",
             )  # fmt: skip
-            self._read_lists()
+            self._crews.refresh_list()
             return True
 
     def suspend(self, domain: str) -> bool:
@@ -222,7 +222,7 @@ class LifeCycle:
             if not self._listed(name):
                 return False
             self._delist(name)
-            self._flush()
+            self._crews.flush()
             return True
 
     def remove_domain(self, domain: str) -> None:
@@ -307,13 +307,13 @@ class LifeCycle:
         name = job["domain"]
         if self._listed(name):
             self._delist(name)
-        self._read_lists()
+        self._crews.refresh_list()
         self._ended_in_flight(name)
         if self._in_force(name):
             with _explained(name):
                 self._at.feeder.remove_domain(name)
         self._zoned(self.zone())
-        crew = self._crew(job["operator"])
+        crew = self._crews.of(job["operator"])
         self._ended_in_flight(name)
         self._keys.revoke([f"*/applications/*@{name}"])
         crew.remove(job["operator"], f"@{name}")
@@ -328,10 +328,9 @@ class LifeCycle:
         # The directory names the other operator: from here on a kill leads to the end of the move.
         self._name_relays(name, target, source)
         self._zoned(self.zone())
-        for crew in self._crews:
-            crew.follow()
-        self._read_lists()
-        old, new = self._crew(source), self._crew(target)
+        self._crews.follow()
+        self._crews.refresh_list()
+        old, new = self._crews.of(source), self._crews.of(target)
         for address in old.addresses(source, name):
             new.unpack(target, address, old.pack(source, address))
             old.remove(source, address)
@@ -349,7 +348,7 @@ class LifeCycle:
                 continue
             self._do(_move_job(each.name, label, to) if to else
                      {"verb": "remove", "domain": each.name, "operator": label})  # fmt: skip
-        self._crew(label).leave(label)
+        self._crews.of(label).leave(label)
         if not self._empty(label, DRAIN_SECONDS):
             raise UserError("son courrier n'est pas encore tout parti ; recommencer plus tard",
                             "not all of its mail has left yet; try again later",
@@ -366,26 +365,18 @@ class LifeCycle:
             if self._at.directory.mailbox(job["address"]) is not None:
                 self._at.feeder.delete(job["address"])
         self._keys.revoke([f"*/applications/{job['address']}"])
-        self._crew(job["operator"]).remove(job["operator"], job["address"])
+        self._crews.of(job["operator"]).remove(job["operator"], job["address"])
 
     # Steps ---------------------------------------------------------------------------------------
 
     def _delist(self, name: str) -> None:
         self._at.ledger.remove(name, datetime.now(UTC))
-        self._read_lists()
-
-    def _read_lists(self) -> None:
-        for crew in self._crews:
-            crew.refresh_list()
-
-    def _flush(self) -> None:
-        for crew in self._crews:
-            crew.flush()
+        self._crews.refresh_list()
 
     def _drained(self, name: str, seconds: float = DRAIN_SECONDS) -> int:
         """Wait until nothing is in flight from a domain or to it; return what is still then."""
         end = time.monotonic() + seconds
-        self._flush()
+        self._crews.flush()
         while left := sum(crew.in_flight(name) for crew in self._crews):
             if time.monotonic() >= end:
                 break
@@ -394,7 +385,7 @@ class LifeCycle:
 
     def _empty(self, label: str, seconds: float) -> bool:
         """Wait until nothing waits at an operator any more; tell whether it came to that."""
-        end, crew = time.monotonic() + seconds, self._crew(label)
+        end, crew = time.monotonic() + seconds, self._crews.of(label)
         crew.flush()
         while crew.queued(label):
             if time.monotonic() >= end:
@@ -409,7 +400,7 @@ class LifeCycle:
         now = {each.certificate.key for each in listed.entries if each.domain == name}
         if now and now != {each.key for each in wanted}:
             self._at.ledger.migrate(name, wanted, datetime.now(UTC))
-            self._read_lists()
+            self._crews.refresh_list()
 
     def _ended_in_flight(self, name: str) -> None:
         """Wait until nothing is in flight from a domain or to it.
@@ -459,9 +450,6 @@ class LifeCycle:
                             "no domain of this space; choose among",
                             where=domain[:120], then=known[:400])  # fmt: skip
         return found
-
-    def _crew(self, label: str) -> Crewed:
-        return next(each for each in self._crews if label in each.labels)
 
     def _listed(self, name: str) -> bool:
         return name in self._at.ledger.at(datetime.now(UTC)).domains
