@@ -482,5 +482,5 @@ def _move_job(domain: str, source: str, target: str) -> dict[str, Any]:
 
 def _addresses(operator: OperatorPlan) -> set[str]:
     """Return the addresses of an operator's servers."""
-    services = (operator.autoconfig, operator.accounts, operator.ciba)
-    return {each.address for each in (*operator.endpoints, operator.relay, *services)}
+    mail = {each.address for each in (*operator.endpoints, operator.relay)}
+    return mail | {each.address for each in (operator.autoconfig, operator.accounts, operator.ciba)}

@@ -26,6 +26,7 @@ from sandbox.operators.policy import OperatorPolicy
 from sandbox.operators.post import PostOffice
 from sandbox.operators.relay.policy import is_listed
 from sandbox.operators.relay_side import OperatorSettings, RelaySide
+from sandbox.operators.retention import ended, keep_forgetting
 from sandbox.operators.smtp import SubmissionServer
 from sandbox.operators.smtp.limits import SmtpLimits
 from sandbox.operators.store import MailStore
@@ -174,7 +175,11 @@ class Operator:
         self._stack.push_async_callback(self.store.close)
         await self.open_mailboxes()
         following = asyncio.get_running_loop().create_task(self._follow_directory())
-        self._stack.push_async_callback(_ended, following)
+        self._stack.push_async_callback(ended, following)
+        forgetting = asyncio.get_running_loop().create_task(
+            keep_forgetting(self.store, self._policy.traffic_months, self.journal)
+        )
+        self._stack.push_async_callback(ended, forgetting)
         post = PostOffice(
             self.store,
             operator=settings.label,
@@ -305,11 +310,6 @@ class Operator:
         """Return a number that another connection's commit changes (SQLite's data_version)."""
         row = self._directory.connection().execute("PRAGMA data_version").fetchone()
         return int(row[0])
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _shared(listeners: Sequence[Listener]) -> list[list[Listener]]:

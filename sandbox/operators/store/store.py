@@ -17,7 +17,7 @@ from sandbox.operators.mail import (
     Queued,
     Recipient,
 )
-from sandbox.operators.store import folders, messages, outgoing, schema
+from sandbox.operators.store import folders, messages, outgoing, schema, traffic
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.listeners import Listeners
 from sandbox.operators.store.listing import Listings
@@ -106,6 +106,16 @@ class MailStore:
                 lambda t, a=address: folders.remove(t, a),  # type: ignore[misc]
                 size=HEAVY, frees=True,
             )  # fmt: skip
+
+    async def forget(self, months: int) -> int:
+        """Forget what indicators counted before some months ago; return how many facts.
+
+        Facts of the running month and of the `months` before it are kept.
+        """
+        before, forgotten = traffic.first_kept(self._clock(), months), 0
+        while some := await self._writer.run(lambda t: traffic.forget(t, before), size=HEAVY):
+            forgotten += some
+        return forgotten
 
     def mailboxes(self) -> list[str]:
         """Return the addresses of all mailboxes."""
