@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -35,7 +36,13 @@ _STATIC = Path(__file__).with_name("static")
 
 
 def application(
-    space: Trusted, watch: Watch, mail: MailApi, designs: Designs, player: Player, secret: str
+    space: Trusted,
+    watch: Watch,
+    mail: MailApi,
+    designs: Designs,
+    player: Player,
+    secret: str,
+    kill: Callable[[str], None],
 ) -> ASGIApp:
     """Return what answers HTTP for a console.
 
@@ -46,9 +53,14 @@ def application(
         designs: side by side.
         player: of the demonstration.
         secret: that opens it.
+        kill: ends the process that an operator is in.
     """
     seen, people = WatchApi(watch, Streams(watch)), PeopleApi(watch)
-    breakage, trust, demo = BreakageApi(watch.breakage), Trust(space), DemoApi(player)
+    breakage, trust, demo = (
+        BreakageApi(watch.breakage, designs, kill),
+        Trust(space),
+        DemoApi(player),
+    )
     operations = (
         *seen.operations, *people.operations, *mail.operations, *breakage.operations,
         *trust.operations, *designs.operations, *demo.operations,
@@ -60,7 +72,7 @@ def application(
         ],
         exception_handlers={404: _missing, 405: _missing},
     )
-    pages, letters = Pages(watch, seen, operations, player), MailPages(watch, mail)
+    pages, letters = Pages(watch, seen, operations, player, designs), MailPages(watch, mail)
     app = Starlette(
         routes=[
             Mount("/api", app=api),
@@ -106,7 +118,9 @@ class SpaceConsole:
         self._designs = Designs(self._watch, space, Results(results))
         mail = self._mail = MailApi(self._watch, boxes)
         self.player = Player(self._watch, self._designs, mail.key_of)
-        self._app = application(space, self._watch, mail, self._designs, self.player, secret)
+        self._app = application(
+            space, self._watch, mail, self._designs, self.player, secret, space.kill
+        )
 
     @property
     def app(self) -> ASGIApp:

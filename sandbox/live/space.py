@@ -27,6 +27,7 @@ from sandbox.live.crew import Crewed, CrewPlan, OperatorCrew
 from sandbox.live.crew_process import CrewProcess
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
+from sandbox.live.fronts import bad_certificates
 from sandbox.live.joining import Joining, feed
 from sandbox.live.keys import Keys
 from sandbox.live.lifecycle import LifeCycle
@@ -317,7 +318,21 @@ class LiveSpace:
             crew.flush()
         self.citizens.flush()
 
+    def kill(self, operator: str) -> None:
+        """Kill the process that an operator is in, as `kill -9` does; it is started again.
+
+        Raises:
+            UserError: no such operator, or it has no process of its own.
+        """
+        crew = next((each for each in self._crews if operator in each.labels), None)
+        if crew is None:
+            known = ", ".join(label for each in self._crews for label in each.labels)
+            raise UserError("opérateur inconnu, attendu", "unknown operator, expected",
+                            where=operator[:40], then=known)  # fmt: skip
+        crew.kill()
+
     def _spread_faults(self) -> None:
+        self.keys.ensure(bad_certificates(self.faults.mail.rules, self.plan.operators, self.keys))
         for crew in self._crews:
             crew.set_faults(self.faults.mail.rules, self.faults.mail.seed)
 

@@ -162,6 +162,7 @@ def mended(api: httpx.Client) -> Iterator[None]:
     """Leave nothing broken."""
     yield
     api.delete("/traffic")
+    api.delete("/replay")
     api.put("/demo", json={"step": -1})
     assert api.delete("/faults").json()["faults"] == []
 
@@ -175,8 +176,10 @@ def test_a_fault_of_any_service_is_in_force_until_all_is_mended(
         {"service": "psc", "fault": "slow", "point": "token", "seconds": 2},
         {"service": "psc", "fault": "down"},
         {"service": "sms", "fault": "lost", "operator": "op001"},
+        {"service": "pki", "fault": "list-stale"},
         {"service": "dns", "fault": "servfail"},
     )
+    names = []
     for rule in rules:
         answer = api.post("/faults", json=rule)
         assert answer.status_code == 200, answer.text
@@ -186,6 +189,52 @@ def test_a_fault_of_any_service_is_in_force_until_all_is_mended(
             if (each["service"], each["fault"]) == (rule["service"], rule["fault"])
         )
         assert rule.items() <= found.items()
+        names.append(found["name"])
+    for number, name in enumerate(names, 1):
+        left = [each["name"] for each in api.delete(f"/faults/{name}").json()["faults"]]
+        assert left == [each for each in left if each in names[number:]]
+    assert api.delete(f"/faults/{names[0]}").status_code == 404
+
+
+def test_a_fault_that_is_there_twice_is_taken_away_once(api: httpx.Client, mended: None) -> None:
+    rule = {"service": "mail", "fault": "cut", "probability": 0.1}
+    api.post("/faults", json=rule)
+    first, second = api.post("/faults", json=rule).json()["faults"]
+    assert first["name"] != second["name"]
+    assert len(api.delete(f"/faults/{second['name']}").json()["faults"]) == 1
+
+
+def test_what_is_drawn_is_drawn_again_from_its_seed(
+    space: LiveSpace, api: httpx.Client, mended: None
+) -> None:
+    api.post("/faults", json={"service": "mail", "fault": "cut", "command": "CONNECT",
+                              "probability": 0.5})  # fmt: skip
+    address = account(space, "cps")["address"]
+
+    def struck() -> list[bool]:
+        api.put("/faults/seed", json={"seed": 11})
+        asked = {"address": address, "method": "cps"}
+        return [api.post("/logins", json=asked).json()["ok"] for _ in range(8)]
+
+    first = struck()
+    assert set(first) == {True, False}
+    assert struck() == first
+
+
+def test_what_a_fault_costs_is_what_the_description_predicts(
+    space: LiveSpace, api: httpx.Client, mended: None
+) -> None:
+    """Under a shared certificate everybody at IMAP fails, elsewhere the card alone."""
+    assert api.post("/incidents/certificate-expired", json={}).status_code == 200
+    api.post("/traffic", json={"rate": 20, "seconds": 600, "seed": 3})
+    until(api, "/costs", "costs", lambda each: each["done"] >= 40)
+    api.delete("/traffic")
+    found = {each["design"]: each for each in api.get("/costs").json()["costs"]}
+    shared, apart = (found[name] for name in ("single-endpoint", "multi-endpoint"))
+    assert 0 < apart["failed"] < shared["failed"]
+    for each in (shared, apart):
+        assert each["failed"] / each["done"] == pytest.approx(each["predicted"]), each
+        assert each["agrees"]
 
 
 @pytest.mark.parametrize(
