@@ -25,11 +25,14 @@ from sandbox.console.breakage import MEMBERS, NUMBERS, SERVICES, known
 from sandbox.console.cost import kinds
 from sandbox.console.demo import STEPS, Player
 from sandbox.console.designs import Designs
+from sandbox.console.enrolling import Enrolling
 from sandbox.console.ledger import Outcome
 from sandbox.console.operations import Operation
 from sandbox.console.people_api import PSC
+from sandbox.console.reader import Readers
 from sandbox.console.space_map import space_map
 from sandbox.console.watch import Watch
+from sandbox.live.keys import PIN
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
@@ -92,12 +95,15 @@ class Pages:
         operations: of the API, for its page.
         player: of the demonstration.
         designs: whose traffic meets the faults.
+        readers: of cards.
+        enrolling: of telephones.
     """
 
     def __init__(
         self, watch: Watch, seen: WatchApi, operations: tuple[Operation, ...], player: Player,
-        designs: Designs,
+        designs: Designs, readers: Readers, enrolling: Enrolling,
     ) -> None:  # fmt: skip
+        self._readers, self._enrolling = readers, enrolling
         self._watch, self._seen, self._operations = watch, seen, operations
         self._player, self._designs = player, designs
 
@@ -180,6 +186,15 @@ class Pages:
             "rings": [each for each in values["rings"] if each.identity == identity],
             "messages": [each for each in values["messages"] if each.identity == identity],
             "codes": people.codes(accounts, identity, time.time()),
+            "enrolled": people.shown(self._enrolling.of(identity), time.time()),
+            "enrolable": [
+                address
+                for address, methods in person.mailboxes
+                if {Method.CPS, Method.TOTP} & set(methods)
+            ],
+            "holds_card": any(Method.CPS in methods for _, methods in person.mailboxes),
+            "card": self._readers.card(identity),
+            "pin": PIN,
             "psc": PSC,
         }
 

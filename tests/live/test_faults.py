@@ -394,7 +394,7 @@ def gets_in(space: LiveSpace, design: str, method: str) -> str:
     """Return what keeps a client out, empty if nothing does."""
     try:
         open_imap(way(space, design, method), lambda _: None).logout()
-    except MailError as error:
+    except (MailError, OSError) as error:
         return str(error)
     return ""
 
@@ -430,6 +430,7 @@ def test_an_operator_that_is_stopped_cuts_everybody_and_comes_back(space: LiveSp
     space.faults.add("operator-stopped", operator=space.sheet["operators"][0]["name"])
     with pytest.raises((imaplib.IMAP4.abort, OSError)):
         inside.noop()
+    inside.shutdown()
     assert gets_in(space, shared, "cps")
     space.faults.clear()
     assert gets_in(space, shared, "cps") == ""
