@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sandbox.console.answers import MissingError
-from sandbox.console.incidents import Incident, incidents_of
+from sandbox.console.incidents import FaultPreset, incidents_of
 from sandbox.live.faults import KNOWN, SpaceFaults
 from sandbox.observations.reasons import Words
 from sandbox.psc.fault_rules import FaultRule
@@ -149,7 +149,7 @@ class Breakage:
             found[name] = rule
         return found
 
-    def incidents(self) -> tuple[Incident, ...]:
+    def incidents(self) -> tuple[FaultPreset, ...]:
         """Return the faults that come together, those that can be here."""
         return incidents_of(self._space.sheet)
 

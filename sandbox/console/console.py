@@ -22,7 +22,7 @@ from sandbox.console.demo import Player
 from sandbox.console.demo_api import DemoApi
 from sandbox.console.designs import Designs
 from sandbox.console.enrolling import Enrolling
-from sandbox.console.mail import Mailboxes
+from sandbox.console.mail import StoreMailboxes
 from sandbox.console.mail_api import MailApi
 from sandbox.console.mail_pages import MailPages
 from sandbox.console.operations import Operation
@@ -32,7 +32,7 @@ from sandbox.console.reader import Readers
 from sandbox.console.results import Results
 from sandbox.console.stream import Streams
 from sandbox.console.trust_pages import Trust
-from sandbox.console.watch import Watch, Watched
+from sandbox.console.watch import SpaceWatch, Watched
 from sandbox.live.space import LiveSpace
 
 __all__ = ["SpaceConsole", "application"]
@@ -111,9 +111,9 @@ class SpaceConsole:
             for each in space.plan.operators
         }
         journals = {label: path / "journal.jsonl" for label, path in folders.items()}
-        boxes = Mailboxes({label: path / "mail.db" for label, path in folders.items()})
+        boxes = StoreMailboxes({label: path / "mail.db" for label, path in folders.items()})
         watched: Watched = space
-        watch = self._watch = Watch(watched, journals)
+        watch = self._watch = SpaceWatch(watched, journals)
         readers, enrolling = Readers(), Enrolling(lambda: space.sheet)
         designs = self._designs = Designs(watch, space, Results(results))
         mail = self._mail = MailApi(watch, boxes, readers)

@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.console.answers import Shown, read_object
 from sandbox.console.operations import Operation
-from sandbox.controls.ladder import State
+from sandbox.controls.ladder import CaseState
 from sandbox.controls.look import look
-from sandbox.controls.register import Case, Register
+from sandbox.controls.register import Case, CaseRegister
 from sandbox.controls.rules import CONTROLS, examine
 from sandbox.indicators.anomalies import Anomaly, confront
 from sandbox.indicators.counting import Indicators
@@ -81,7 +81,7 @@ class Controls:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._register = Register(folder / "controls" / "register.jsonl")
+        self._register = CaseRegister(folder / "controls" / "register.jsonl")
         self._lock = threading.Lock()
         self._month: tuple[float, list[Counted], list[Anomaly]] = (0.0, [], [])
 
@@ -144,7 +144,7 @@ class Controls:
     def _open(self) -> list[Case]:
         with self._lock:
             cases = self._register.cases()
-        return [case for _, case in sorted(cases.items()) if case.state is not State.CLOSED]
+        return [case for _, case in sorted(cases.items()) if case.state is not CaseState.CLOSED]
 
     def _run(self) -> list[Case]:
         """Look, and take what is found: half of an interface mends nothing, so none is tried."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from sandbox.observations.reasons import Words
 
-__all__ = ["Incident", "incidents_of"]
+__all__ = ["FaultPreset", "incidents_of"]
 
 Rule = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
+class FaultPreset:
     """Faults that come together, under the name that people give them."""
 
     name: str
@@ -23,8 +23,8 @@ class Incident:
     rules: tuple[Rule, ...]
 
 
-_ANYWHERE: tuple[Incident, ...] = (
-    Incident(
+_ANYWHERE: tuple[FaultPreset, ...] = (
+    FaultPreset(
         name="psc-down",
         title=Words("Lundi 9 h : Pro Santé Connect tombe", "Monday 9:00: Pro Santé Connect falls"),
         watch=Words(
@@ -33,7 +33,7 @@ _ANYWHERE: tuple[Incident, ...] = (
         ),
         rules=({"service": "psc", "fault": "down"},),
     ),
-    Incident(
+    FaultPreset(
         name="sms-lost",
         title=Words("Les SMS ne partent plus", "SMS are lost"),
         watch=Words(
@@ -42,7 +42,7 @@ _ANYWHERE: tuple[Incident, ...] = (
         ),
         rules=({"service": "sms", "fault": "lost"},),
     ),
-    Incident(
+    FaultPreset(
         name="revocation-unknown",
         title=Words("L'IGC ne répond plus", "The authority does not answer"),
         watch=Words(
@@ -54,7 +54,7 @@ _ANYWHERE: tuple[Incident, ...] = (
             {"service": "pki", "fault": "crl-unreachable"},
         ),
     ),
-    Incident(
+    FaultPreset(
         name="relay-down",
         title=Words("Un opérateur ne reçoit plus", "An operator takes no mail"),
         watch=Words(
@@ -63,7 +63,7 @@ _ANYWHERE: tuple[Incident, ...] = (
         ),
         rules=({"service": "mail", "fault": "relay-down"},),
     ),
-    Incident(
+    FaultPreset(
         name="flaky",
         title=Words("Une commande sur dix coupe la connexion", "One command in ten cuts"),
         watch=Words(
@@ -72,7 +72,7 @@ _ANYWHERE: tuple[Incident, ...] = (
         ),
         rules=({"service": "mail", "fault": "cut", "probability": 0.1},),
     ),
-    Incident(
+    FaultPreset(
         name="full-disk",
         title=Words("Le disque d'un opérateur est plein", "An operator's disk is full"),
         watch=Words(
@@ -81,7 +81,7 @@ _ANYWHERE: tuple[Incident, ...] = (
         ),
         rules=({"service": "mail", "fault": "full-disk"},),
     ),
-    Incident(
+    FaultPreset(
         name="dns",
         title=Words("Le DNS répond SERVFAIL", "DNS answers SERVFAIL"),
         watch=Words(
@@ -90,7 +90,7 @@ _ANYWHERE: tuple[Incident, ...] = (
         ),
         rules=({"service": "dns", "fault": "servfail"},),
     ),
-    Incident(
+    FaultPreset(
         name="certificate-expired",
         title=Words("Le certificat du frontal expire", "The front's certificate expires"),
         watch=Words(
@@ -106,7 +106,7 @@ _ANYWHERE: tuple[Incident, ...] = (
             },
         ),
     ),
-    Incident(
+    FaultPreset(
         name="list-stale",
         title=Words("La liste des domaines n'est plus à jour", "The list of domains is stale"),
         watch=Words(
@@ -118,16 +118,16 @@ _ANYWHERE: tuple[Incident, ...] = (
 )
 
 
-def incidents_of(sheet: dict[str, Any]) -> tuple[Incident, ...]:
+def incidents_of(sheet: dict[str, Any]) -> tuple[FaultPreset, ...]:
     """Return those that can be in a space: of its designs and operators, then of any."""
     return (*_here(sheet), *_ANYWHERE)
 
 
-def _here(sheet: dict[str, Any]) -> Iterator[Incident]:
+def _here(sheet: dict[str, Any]) -> Iterator[FaultPreset]:
     operators = sheet["operators"]
     by_port = [name for name, places in operators[0]["designs"].items() if _by_port(places)]
     if by_port:
-        yield Incident(
+        yield FaultPreset(
             name="ports-closed",
             title=Words("Un pare-feu ferme les ports par méthode",
                         "A firewall closes the ports by method"),
@@ -140,7 +140,7 @@ def _here(sheet: dict[str, Any]) -> Iterator[Incident]:
             ),
         )  # fmt: skip
     last = operators[-1]["name"]
-    yield Incident(
+    yield FaultPreset(
         name="operator-stopped",
         title=Words(f"L'opérateur {last} s'arrête", f"Operator {last} stops"),
         watch=Words(

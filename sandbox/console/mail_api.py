@@ -18,10 +18,10 @@ from sandbox.console.access import MAIL_POLICY
 from sandbox.console.answers import MissingError, count_of, read_object, text_of
 from sandbox.console.ledger import Query
 from sandbox.console.letter import harmless_html, letter, part_content
-from sandbox.console.mail import Attempt, CardRefusal, Mailboxes, log_in, send
+from sandbox.console.mail import CardRefusal, MailAttempt, StoreMailboxes, log_in, send
 from sandbox.console.operations import Operation, text
 from sandbox.console.reader import Readers
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 from sandbox.messages.documents import document_types
 from sandbox.messages.trace import trace_of
 from sandbox.observations.reasons import Words
@@ -40,7 +40,7 @@ _AS = {
     "holder": text("Identity of one of several holders."),
     "mistake": {"type": "boolean", "description": "Err as a person does, to read the refusal."},
 }
-_Act = Callable[[dict[str, Any], dict[str, Any], CardRefusal], Attempt]
+_Act = Callable[[dict[str, Any], dict[str, Any], CardRefusal], MailAttempt]
 _PATIENTS = 999_999  # fictitious ones, by number
 _FILE = {
     "type": "object", "additionalProperties": False, "required": ["name", "content"],
@@ -59,7 +59,7 @@ class MailApi:
         readers: of cards.
     """
 
-    def __init__(self, watch: Watch, boxes: Mailboxes, readers: Readers) -> None:
+    def __init__(self, watch: SpaceWatch, boxes: StoreMailboxes, readers: Readers) -> None:
         self._watch, self.boxes, self._readers = watch, boxes, readers
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="console-mail")
 
@@ -246,7 +246,7 @@ class MailApi:
             "aucune BAL de cet espace", "no mailbox of this space", where=address[:80]
         )
 
-    async def _acted(self, act: _Act, data: dict[str, Any]) -> Attempt:
+    async def _acted(self, act: _Act, data: dict[str, Any]) -> MailAttempt:
         """Do it in a thread of its own kind: each may wait minutes for somebody's telephone."""
         loop = asyncio.get_running_loop()
         sheet, card = self._watch.space.sheet, self._readers.refusal
@@ -256,7 +256,7 @@ class MailApi:
         """Begin nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def key_of(self, attempt: Attempt) -> str:
+    def key_of(self, attempt: MailAttempt) -> str:
         """Return the key of an attempt's connection, once the journal has it; empty for none."""
         query = Query(operator=attempt.operator, port=attempt.port)
         end = time.monotonic() + _SEEN
@@ -270,7 +270,7 @@ class MailApi:
     def _place(self, request: Request) -> tuple[str, str]:
         return request.path_params["address"].lower(), request.query_params.get("folder", "INBOX")
 
-    async def _answer(self, attempt: Attempt) -> Response:
+    async def _answer(self, attempt: MailAttempt) -> Response:
         """Say what became of it, with the connection that tells why."""
         key = await asyncio.to_thread(self.key_of, attempt)
         return JSONResponse(

@@ -26,12 +26,12 @@ from sandbox.console.cost import kinds
 from sandbox.console.demo import STEPS, Player
 from sandbox.console.designs import Designs
 from sandbox.console.enrolling import Enrolling
-from sandbox.console.ledger import Outcome
+from sandbox.console.ledger import TrailOutcome
 from sandbox.console.operations import Operation
 from sandbox.console.people_api import PSC
 from sandbox.console.reader import Readers
 from sandbox.console.space_map import space_map
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 from sandbox.live.keys import PIN
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
@@ -100,7 +100,7 @@ class Pages:
     """
 
     def __init__(
-        self, watch: Watch, seen: WatchApi, operations: tuple[Operation, ...], player: Player,
+        self, watch: SpaceWatch, seen: WatchApi, operations: tuple[Operation, ...], player: Player,
         designs: Designs, readers: Readers, enrolling: Enrolling,
     ) -> None:  # fmt: skip
         self._readers, self._enrolling = readers, enrolling
@@ -151,7 +151,7 @@ class Pages:
             "trails": trails,
             "more": trails[-1].key if len(trails) == limit else None,
             "reasons": reasons,
-            "outcomes": Outcome.ALL,
+            "outcomes": TrailOutcome.ALL,
             "operators": [each["name"] for each in sheet["operators"]],
             "designs": list(sheet["operators"][0]["designs"]),
             "methods": [each.value for each in Method],

@@ -14,7 +14,7 @@ from sandbox.console.answers import MissingError, read_object, text_of
 from sandbox.console.enrolling import Enrolling
 from sandbox.console.operations import Operation, text
 from sandbox.console.reader import ACTS, Readers
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 
@@ -32,7 +32,7 @@ class PeopleApi:
         enrolling: of telephones.
     """
 
-    def __init__(self, watch: Watch, readers: Readers, enrolling: Enrolling) -> None:
+    def __init__(self, watch: SpaceWatch, readers: Readers, enrolling: Enrolling) -> None:
         self._space, self._readers, self._enrolling = watch.space, readers, enrolling
 
     @property

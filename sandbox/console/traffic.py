@@ -22,7 +22,7 @@ from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["MOST_RATE", "Peopled", "Traffic", "TrafficOrder"]
+__all__ = ["MOST_RATE", "Peopled", "TrafficMaker", "TrafficOrder"]
 
 MOST_RATE = 20.0  # acts a second, each under every design
 METHODS = (Method.CPS, Method.CERTIFICATE, Method.ECPS)  # a code is good once in a minute
@@ -79,7 +79,7 @@ class _Part:
     to: str
 
 
-class Traffic:
+class TrafficMaker:
     """Makes traffic in threads of its own; one at a time.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from sandbox.messages.cli_message import named_type
-from sandbox.messages.compose import Letter, compose, health_letter
+from sandbox.messages.compose import Draft, compose, health_letter
 from sandbox.messages.documents import size_of
 from sandbox.messages.ins import patient_address
 from sandbox.messages.patients import patient
@@ -27,7 +27,7 @@ def write_letter(
     sheet: dict[str, Any], sender: str, recipients: Sequence[str], *, subject: str = "",
     body: str = "", attachments: Sequence[tuple[str, bytes]] = (), document: str = "",
     number: int = 1, receipt: bool = False, end: bool = False,
-) -> tuple[Letter, bytes]:  # fmt: skip
+) -> tuple[Draft, bytes]:  # fmt: skip
     """Return a message and its octets.
 
     Args:
@@ -51,7 +51,7 @@ def write_letter(
     )
     at = datetime.now(UTC).replace(microsecond=0)
     try:
-        letter = Letter(
+        letter = Draft(
             sender=sender, recipients=to, message_id=make_msgid(domain=sender.rpartition("@")[2]),
             at=at, text=body or "Bonjour. / Hello.\n", boundary=f"=_{uuid4().hex}",
             subject=subject, receipt=receipt, end=end,
