@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sandbox.analysis.wording import (
+    HARD,
     INCIDENTS,
     Text,
     decimal,
@@ -43,18 +44,17 @@ ABILITIES: dict[str, Text] = {
     "resumes": Text("reprennent les sessions TLS", "resume TLS sessions"),
 }  # fmt: skip
 PREFIXES = {"imap_": "IMAP", "smtp_": "SMTP"}
-REQUEST = Text(
-    "accès de personnes qui échouent quand on leur demande un certificat",
-    "people's accesses that fail when asked for a certificate",
-)
+SPREADING = Text("une mise en production ratée qui touche d'autres méthodes",
+                 "a bad deployment that reaches other methods")  # fmt: skip
+REQUEST = Text("accès de personnes arrêtés par une demande de certificat",
+               "people's accesses stopped by a certificate request")  # fmt: skip
 STOPPED: dict[str, Text] = {
     barrier_key(other): text
     for other, text in zip(BARRIERS, (
-        Text("ceux dont l'hôte ne se règle pas", "those whose host cannot be set"),
-        Text("ceux qui n'envoient pas le nom du serveur (SNI)",
-             "those that send no server name (SNI)"),
-        Text("ceux dont le port ne se règle pas", "those whose port cannot be set"),
-        Text("ceux dont le site bloque les ports", "those whose site blocks ports"),
+        Text("ceux à l'hôte non réglable", "those whose host cannot be set"),
+        Text("ceux sans nom du serveur (SNI)", "those that send no server name (SNI)"),
+        Text("ceux au port non réglable", "those whose port cannot be set"),
+        Text("ceux au port bloqué par le site", "those whose site blocks ports"),
     ), strict=True)
 }  # fmt: skip
 
@@ -152,24 +152,23 @@ def _against(each: Condition) -> Text:
     """Return by how many points one barrier stops more than another; below 0: fewer."""
     bound = signed(decimal(100 * each.value, 1), each.value)
     if each.above:
-        return say("{r}, moins {o} : plus de {x} points", "{r}, less {o}: more than {x} points",
+        return say("{r} moins {o} : plus de {x} points", "{r} less {o}: more than {x} points",
                    r=REQUEST, o=STOPPED[each.key], x=bound)  # fmt: skip
-    return say("{r}, moins {o} : au plus {x} points", "{r}, less {o}: at most {x} points",
+    return say("{r} moins {o} : au plus {x} points", "{r} less {o}: at most {x} points",
                r=REQUEST, o=STOPPED[each.key], x=bound)  # fmt: skip
 
 
 def _lasting(each: Condition) -> Text:
     """Return how long incidents of a kind last at an operator in a year."""
-    spread = each.key == SPREAD_HOURS
-    what = INCIDENTS[HOURS.get(each.key, "deployment")]
-    reach = Text(" qui touche les autres méthodes", " that reaches other methods")
-    name = say("{i}{r}", "{i}{r}", i=what, r=reach if spread else same(""))
+    what = INCIDENTS[HOURS[each.key]] if each.key in HOURS else SPREADING
     bound = decimal(each.value, 1)
     if each.above:
-        return say("plus de {x} heures par an et par opérateur avec {i}",
-                   "more than {x} hours a year at an operator of {i}", x=bound, i=name)  # fmt: skip
-    return say("au plus {x} heures par an et par opérateur avec {i}",
-               "at most {x} hours a year at an operator of {i}", x=bound, i=name)  # fmt: skip
+        return say("plus de {x}{h}h par an chez un opérateur avec {i}",
+                   "more than {x}{h}h a year at an operator with {i}", x=bound, h=HARD, i=what
+                   )  # fmt: skip
+    return say("au plus {x}{h}h par an chez un opérateur avec {i}",
+               "at most {x}{h}h a year at an operator with {i}", x=bound, h=HARD, i=what
+               )  # fmt: skip
 
 
 def rule_text(rule: Rule | Case) -> Text:

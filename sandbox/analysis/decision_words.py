@@ -170,10 +170,10 @@ def _sure(decision: Decision) -> Text:
     return say(
         "{d} est le meilleur avec une probabilité de {p} {i}, sur {n} tirages des entrées "
         "incertaines et toutes les pondérations des critères ({e} à poids égaux) ; son suivant, "
-        "{r}, {q}. S'il se trompe : {reg} de regret dans un cas sur vingt, sur 100.",
+        "{r}, {q}. Son regret dépasse {reg} sur 100 dans un tirage sur vingt.",
         "{d} is best with probability {p} {i}, over {n} draws of the uncertain inputs and all "
-        "weights of the criteria ({e} at equal weights); the next one, {r}, {q}. If it is wrong: a "
-        "regret of {reg} out of 100 in one case in twenty.",
+        "weights of the criteria ({e} at equal weights); the next one, {r}, {q}. Its regret is "
+        "above {reg} out of 100 in one draw in twenty.",
         d=candidate_name(decision, best), p=percent(mine.probability), i=_span(mine.interval),
         n=count(decision.draws), e=percent(choice.equal_weights[best]),
         r=candidate_name(decision, rival), q=percent(choice.together[rival].probability),

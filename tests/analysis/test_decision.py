@@ -111,13 +111,13 @@ def test_frames_hold_the_same_numbers(decided: Decision) -> None:
          "login policy other than xoauth2"),
         (Condition("costs.editors", 150.0, above=True), "costs.editors above 150 (editors)"),
         (Condition("incidents.deployment.spread_hours", 2.06, above=True), (
-         "more than 2.1 hours a year at an operator of a bad deployment of one method that "
-         "reaches other methods")),
+         "more than 2.1\u00a0h a year at an operator with "
+          "a bad deployment that reaches other methods")),
         (Condition("incidents.host.hours", 3.0, above=False),
-         "at most 3.0 hours a year at an operator of a host down"),
+         "at most 3.0\u00a0h a year at an operator with a host down"),
         (Condition("people.request_fails-host_fixed", 0.028, above=True), (
-         "people's accesses that fail when asked for a certificate, less those whose host cannot "
-         "be set: more than +2.8 points")),
+            "people's accesses stopped by a certificate request less those whose host cannot be "
+            "set: more than +2.8 points")),
     ],
 )  # fmt: skip
 def test_a_condition_is_said_in_words(condition: Condition, said: str) -> None:
