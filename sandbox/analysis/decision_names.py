@@ -15,7 +15,7 @@ from sandbox.analysis.wording import (
     signed,
     unit,
 )
-from sandbox.decision.cases import Case
+from sandbox.decision.cases import ChoiceCase
 from sandbox.decision.features import BARRIERS, HOURS, SPREAD_HOURS, barrier_key
 from sandbox.decision.rules import Condition, Rule
 from sandbox.space.tables import inputs
@@ -171,7 +171,7 @@ def _lasting(each: Condition) -> Text:
                )  # fmt: skip
 
 
-def rule_text(rule: Rule | Case) -> Text:
+def rule_text(rule: Rule | ChoiceCase) -> Text:
     """Return the conditions of a rule or case."""
     if not rule.conditions:
         return Text("dans tous les cas", "in every case")

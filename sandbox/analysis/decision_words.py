@@ -20,7 +20,7 @@ from sandbox.analysis.wording import (
     say,
     seconds,
 )
-from sandbox.decision.cases import Case, cases_of
+from sandbox.decision.cases import ChoiceCase, cases_of
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
 from sandbox.decision.observations import Measure
@@ -108,7 +108,7 @@ def factor_link(factor: Factor) -> Link:
     return Link(factor_name(factor.key), factor_anchor(factor))
 
 
-def others_text(decision: Decision, rule: Rule | Case) -> Text:
+def others_text(decision: Decision, rule: Rule | ChoiceCase) -> Text:
     """Return the choice of a rule or case, and those that nothing safe tells from it."""
     names = [candidate_name(decision, name) for name in (rule.candidate, *rule.others)]
     return Text(" ou ".join(t.fr for t in names), " or ".join(t.en for t in names))

@@ -20,10 +20,18 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.clients.holder import Holder
+from sandbox.clients.holder import AccessMemory
 from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import content_of
-from sandbox.clients.plan import Account, Door, Letter, Plan, Round, Rules, Software
+from sandbox.clients.plan import (
+    ClientAccount,
+    ClientBehaviour,
+    LoadPlan,
+    PlannedMessage,
+    Round,
+    Rules,
+    ServerSettings,
+)
 from sandbox.clients.smtp import Smtp
 from sandbox.clients.telephone import DownError, Telephones
 from sandbox.clients.wire import LostError, Wire
@@ -102,7 +110,7 @@ class _Taken:
 class _Session:
     """One connection, step by step."""
 
-    def __init__(self, holder: Holder, protocol: str = "imap", to: str = "") -> None:
+    def __init__(self, holder: AccessMemory, protocol: str = "imap", to: str = "") -> None:
         self._holder, self._protocol, self._to = holder, protocol, to
         self._wire: Wire | None = None
         holder.context(protocol, resume=False)  # made now: it is not the server's time
@@ -133,7 +141,7 @@ class _Session:
 
     async def send(self) -> None:
         """Send one message."""
-        letter = Letter(number=next(_NUMBERS), recipients=(self._to,))
+        letter = PlannedMessage(number=next(_NUMBERS), recipients=(self._to,))
         address = self._holder.account.address
         content = content_of("calibrate", address, letter, time.time())
         await self.smtp.send(address, letter.recipients, content)
@@ -174,7 +182,7 @@ FAILURES = (LostError, RefusedError, TimeoutError, DownError, ssl.SSLError)
 Act = Callable[[_Session], Awaitable[None]]
 
 
-def prove(plan: Plan) -> None:
+def prove(plan: LoadPlan) -> None:
     """Log in with the first account of each operator: what is wrong with all is told once.
 
     Raises:
@@ -184,7 +192,7 @@ def prove(plan: Plan) -> None:
 
     async def try_all() -> None:
         for account, protocol in itertools.product(first.values(), ("imap", "smtp")):
-            session = _Session(Holder(account, plan.rules, Path(plan.authorities)), protocol)
+            session = _Session(AccessMemory(account, plan.rules, Path(plan.authorities)), protocol)
             try:
                 await _in(session)
                 await session.leave()
@@ -213,7 +221,7 @@ class _Bench:
         self._rules = Rules(
             session=_SHARE, pin=_SHARE, step=30, ticket=7_200.0, interval=5.0, expiry=120.0
         )
-        self._plan = Plan(
+        self._plan = LoadPlan(
             run="calibrate", seconds=0.0, accounts=(), intents=(), rules=self._rules,
             authorities=sheet["ca"]["bundle"], psc={}, control=sheet["psc"]["control_secret"],
         )  # fmt: skip
@@ -280,7 +288,7 @@ class _Bench:
 
     # Kinds of sessions -------------------------------------------------------------------------
 
-    async def _totp(self, people: Sequence[Holder]) -> None:
+    async def _totp(self, people: Sequence[AccessMemory]) -> None:
         for number, holders in self._parts(people):
             await self._block(number, [_Session(each) for each in holders], {
                 "tls_full": _Session.shake, "login_totp": _Session.login,
@@ -290,14 +298,14 @@ class _Bench:
                 "tls_resumed": _resume, "login_totp_again": _Session.login, "": _Session.leave,
             })  # fmt: skip
 
-    async def _certificate(self, people: Sequence[Holder]) -> None:
+    async def _certificate(self, people: Sequence[AccessMemory]) -> None:
         for number, holders in self._parts(people):
             for login in ("login_certificate", "login_certificate_again"):
                 await self._block(number, [_Session(each) for each in holders], {
                     "tls_mutual": _Session.shake, login: _Session.login, "": _Session.leave,
                 })  # fmt: skip
 
-    async def _mail(self, people: Sequence[Holder], far: str) -> None:
+    async def _mail(self, people: Sequence[AccessMemory], far: str) -> None:
         for number, holders in self._parts(people):
             # Each to another of them: one new message in each mailbox.
             to = [each.account.address for each in [*holders[1:], holders[0]]]
@@ -315,7 +323,7 @@ class _Bench:
                 "": _in, "relay": _Session.send, " ": _Session.leave,
             })  # fmt: skip
 
-    async def _held(self, people: Sequence[Holder]) -> None:
+    async def _held(self, people: Sequence[AccessMemory]) -> None:
         """Logins that wait for telephones, many at once: their polls are what takes time."""
         ringing = iter(people)
         policies = self._host.sheet["operators"][0]["policies"][DESIGN]
@@ -345,7 +353,9 @@ class _Bench:
 
     # Measuring ---------------------------------------------------------------------------------
 
-    def _parts(self, people: Sequence[Holder]) -> Iterator[tuple[int, Sequence[Holder]]]:
+    def _parts(
+        self, people: Sequence[AccessMemory]
+    ) -> Iterator[tuple[int, Sequence[AccessMemory]]]:
         """Yield the people of each block, by its number; those below 0 warm up."""
         for number in range(-WARM, self._blocks):
             first = (number + WARM) * self._each
@@ -372,7 +382,7 @@ class _Bench:
                 taken.client.append(client / len(sessions))
                 taken.wall += times
 
-    async def _warm_up(self, holder: Holder) -> None:
+    async def _warm_up(self, holder: AccessMemory) -> None:
         """Have everything loaded that the first session of all loads."""
         session = _Session(holder)
         await _in(session)
@@ -391,7 +401,7 @@ class _Bench:
 
     # People ------------------------------------------------------------------------------------
 
-    def _holders(self, operator: str, method: Method) -> list[Holder]:
+    def _holders(self, operator: str, method: Method) -> list[AccessMemory]:
         sheet, way = self._host.sheet, method.value
         places = next(e for e in sheet["operators"] if e["name"] == operator)["designs"][DESIGN]
         if sheet.get("foreign") and not any(
@@ -400,19 +410,19 @@ class _Bench:
             way = PASSWORD
         mechanism = Mechanism.EXTERNAL if method is Method.CPS else Mechanism.PLAIN
 
-        def door(protocol: str) -> Door:
+        def door(protocol: str) -> ServerSettings:
             place = next(e for e in places if e["protocol"] == protocol and way in e["methods"])
-            return Door(
+            return ServerSettings(
                 endpoint=place["name"], mechanism=mechanism,
                 **{key: place[key] for key in ("host", "address", "port", "tls")},
             )  # fmt: skip
 
-        software = Software(
+        software = ClientBehaviour(
             name="lps", timeout=PATIENCE, rings=1, keeps=False, resumes=True, tls13=True
         )
         return [
-            Holder(
-                Account(
+            AccessMemory(
+                ClientAccount(
                     number=number, operator=operator, address=account["address"], method=method,
                     secrets=account["holders"][0]["methods"][way],
                     identity=account["holders"][0]["identity"],

@@ -16,7 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.clients.plan import Account, Door, Intent, Letter, Plan, Round, Rules, Software
+from sandbox.clients.plan import (
+    ClientAccount,
+    ClientBehaviour,
+    Intent,
+    LoadPlan,
+    PlannedMessage,
+    Round,
+    Rules,
+    ServerSettings,
+)
 from sandbox.live.cast import CastSize
 from sandbox.simulation.build import build_model
 from sandbox.simulation.draws import (
@@ -29,13 +38,13 @@ from sandbox.simulation.draws import (
     uniform,
 )
 from sandbox.simulation.kernel import ROUNDS
-from sandbox.simulation.model import Kind, Model
+from sandbox.simulation.model import Model, SessionKind
 from sandbox.simulation.steps import Purpose
 from sandbox.simulation.window import windowed
 from sandbox.space.candidates import Candidate
 from sandbox.space.compatibility import MECHANISMS, can_connect, mechanisms_used
 from sandbox.space.errors import UserError
-from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
+from sandbox.space.laws import WaitLaw, ecps_answer, sms_answer, sms_delivery
 from sandbox.space.methods import Feature, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Accesses, Space, build_space
 from sandbox.space.scenario import Scenario
@@ -43,7 +52,12 @@ from sandbox.twin.foreign import PASSWORD
 
 __all__ = ["Schedule", "Window", "schedule_of"]
 
-KINDS = {Kind.OPEN: "open", Kind.POLL: "poll", Kind.SEND: "send", Kind.ALONE: "alone"}
+KINDS = {
+    SessionKind.OPEN: "open",
+    SessionKind.POLL: "poll",
+    SessionKind.SEND: "send",
+    SessionKind.ALONE: "alone",
+}
 ALL_METHODS = tuple(Method)
 # How a program's Spawn derives keys: what it is for, then the number of the session.
 EXTRA, RELAYED, NEXT, FURTHER = 1, 2, 3, 4
@@ -116,7 +130,7 @@ class Schedule:
 
     # ------------------------------------------------------------------ what
 
-    def plan(self, sheet: Mapping[str, Any], run: str) -> Plan:
+    def plan(self, sheet: Mapping[str, Any], run: str) -> LoadPlan:
         """Return the plan for a space that is up.
 
         Args:
@@ -133,7 +147,7 @@ class Schedule:
         policies, cps = self.scenario.policies, self.scenario.methods.cps
         psc = sheet["psc"]
         client = next(each for each in psc["clients"] if each["client_id"] == "lps-poll")
-        return Plan(
+        return LoadPlan(
             run=run,
             seconds=self.window.lasts,
             accounts=tuple(accounts.values()),
@@ -198,7 +212,7 @@ class _Accounts:
                 self._free[account["operator"], kind].append(account)
 
     @property
-    def accounts(self) -> dict[int, Account]:
+    def accounts(self) -> dict[int, ClientAccount]:
         """By number of the access."""
         schedule = self._schedule
         used = mechanisms_used(schedule.space, schedule.candidate.design, schedule.candidate.policy)
@@ -208,7 +222,7 @@ class _Accounts:
         }
         return {access: self._account(access, used[:, rows[access]]) for access in schedule.active}
 
-    def _account(self, access: int, used: np.ndarray[Any, Any]) -> Account:
+    def _account(self, access: int, used: np.ndarray[Any, Any]) -> ClientAccount:
         schedule, accesses = self._schedule, self._schedule.accesses
         operator = schedule.space.operators[int(accesses.operator[access])]
         method = schedule.method(access)
@@ -222,7 +236,7 @@ class _Accounts:
         name = SOFTWARE[int(accesses.software[access])]
         software = schedule.scenario.software[name]
         own = f"{self._operators[operator]['ciba']}/sandbox/behaviour"
-        return Account(
+        return ClientAccount(
             number=access,
             operator=operator,
             address=account["address"],
@@ -232,7 +246,7 @@ class _Accounts:
             telephone=""
             if self._shared
             else {Method.ECPS: self._psc, Method.SMS: own}.get(method, ""),
-            software=Software(
+            software=ClientBehaviour(
                 name=name,
                 timeout=software.timeout,
                 rings=software.refusal_rings,
@@ -268,7 +282,7 @@ class _Accounts:
             where=operator,
         )
 
-    def _door(self, operator: str, protocol: str, way: str, mechanism: int) -> Door:
+    def _door(self, operator: str, protocol: str, way: str, mechanism: int) -> ServerSettings:
         design = self._schedule.candidate.design.name
         endpoint = next(
             (
@@ -284,7 +298,7 @@ class _Accounts:
                 f"no {protocol} endpoint that serves {way}",
                 where=operator,
             )
-        return Door(
+        return ServerSettings(
             endpoint=endpoint["name"],
             mechanism=Mechanism.PLAIN if way == PASSWORD else MECHANISMS[mechanism],
             **{key: endpoint[key] for key in ("host", "address", "port", "tls")},
@@ -294,7 +308,7 @@ class _Accounts:
 class _Draws:
     """Writes intents: each draw by the key and purpose that the engines draw it by."""
 
-    def __init__(self, schedule: Schedule, accounts: Mapping[int, Account]) -> None:
+    def __init__(self, schedule: Schedule, accounts: Mapping[int, ClientAccount]) -> None:
         self._schedule, self._accounts = schedule, accounts
         self._inputs = schedule.model.inputs
         scenario = schedule.scenario
@@ -305,7 +319,7 @@ class _Draws:
         self._sign = lognormal(methods.cps.sign_mean, methods.cps.sign_cv, methods.cps.sign_shift)
         self._ecps = ecps_answer(methods.ecps)
         self._sms = _law(sms_delivery(methods.sms).then(sms_answer(methods.sms).wait))
-        self._by_operator: dict[int, list[Account]] = defaultdict(list)
+        self._by_operator: dict[int, list[ClientAccount]] = defaultdict(list)
         for number, account in accounts.items():
             if account.method is not Method.CERTIFICATE:
                 self._by_operator[int(schedule.accesses.operator[number])].append(account)
@@ -314,20 +328,22 @@ class _Draws:
     def intent(self, number: int, row: np.ndarray[Any, Any]) -> Intent:
         """Return what one listed session will be."""
         access, kind, key, until, _, at = (int(each) for each in row)
-        return self._intent(number, access, Kind(kind), key, until / NANOSECONDS, at / NANOSECONDS)
+        return self._intent(
+            number, access, SessionKind(kind), key, until / NANOSECONDS, at / NANOSECONDS
+        )
 
     def _intent(
-        self, number: int, access: int, kind: Kind, key: int, until: float, at: float
+        self, number: int, access: int, kind: SessionKind, key: int, until: float, at: float
     ) -> Intent:
         software = self._accounts[access].software
         robot = software.name == SOFTWARE[ROBOT]
-        waits = not robot and kind in (Kind.OPEN, Kind.SEND)
+        waits = not robot and kind in (SessionKind.OPEN, SessionKind.SEND)
         tries = self._tries if waits else 1
         count = tries + software.rings - 1
         connections = int(self._schedule.scenario.software[software.name].imap_connections)  # type: ignore[index]
-        extras = connections - 1 if kind is Kind.OPEN else 0
+        extras = connections - 1 if kind is SessionKind.OPEN else 0
         letter, then = None, None
-        if kind is Kind.SEND:
+        if kind is SessionKind.SEND:
             letter = self._letter(key)
             last = uniform(key, Purpose.BATCH) < 1.0 / self._schedule.scenario.traffic.batch
             if robot and not last:
@@ -339,7 +355,8 @@ class _Draws:
             kind=KINDS[kind],
             until=until,
             rounds=tuple(
-                self._round(access, key, each, away=kind is Kind.ALONE) for each in range(count)
+                self._round(access, key, each, away=kind is SessionKind.ALONE)
+                for each in range(count)
             ),
             tries=tries,
             attended=waits,
@@ -387,7 +404,7 @@ class _Draws:
             float(uniform(key, Purpose.FORGOTTEN)) < self._schedule.scenario.methods.ecps.forgotten
         )
 
-    def _letter(self, key: int) -> Letter:
+    def _letter(self, key: int) -> PlannedMessage:
         """Return the message that a session sends: the relays that the simulation spawns."""
         boxes = [self._mailbox(key)]
         relay = mix(key, RELAYED << 8)
@@ -396,7 +413,7 @@ class _Draws:
             relay = mix(relay, FURTHER << 8)
             boxes.append(self._mailbox(relay))
         self._letters += 1
-        return Letter(number=self._letters, recipients=tuple(dict.fromkeys(boxes)))
+        return PlannedMessage(number=self._letters, recipients=tuple(dict.fromkeys(boxes)))
 
     def _mailbox(self, key: int) -> str:
         """Return whose mailbox a key draws: one that is there, at the operator that it draws."""
@@ -409,5 +426,5 @@ class _Draws:
         return there[other % len(there)].address
 
 
-def _law(wait: Wait) -> Law:
+def _law(wait: WaitLaw) -> Law:
     return lognormal(wait.mean, wait.variation, wait.shift)

@@ -21,7 +21,7 @@ from scipy import stats
 from sandbox.live.cast import CastSize
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
-from sandbox.simulation.model import Kind, StationStat
+from sandbox.simulation.model import SessionKind, StationStat
 from sandbox.simulation.state import TRACE_FIELDS
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.capacity import capacity_of
@@ -248,7 +248,7 @@ def predicted(schedule: Schedule, calibration: Calibration, *, clients: int = 1)
     person = rows[:, 9 + Phase.PERSON] / 1e9
     whole = (rows[:, 4] - rows[:, 3]) / 1e9
     robot = schedule.accesses.software[access] == ROBOT
-    waited = np.isin(rows[:, 1], (Kind.OPEN, Kind.SEND)) & ~robot
+    waited = np.isin(rows[:, 1], (SessionKind.OPEN, SessionKind.SEND)) & ~robot
     found: dict[tuple[str, str], Floats] = {}
     for number, method in enumerate(ALL_METHODS):
         mine = schedule.accesses.method[access] == number
