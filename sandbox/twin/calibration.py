@@ -44,6 +44,7 @@ STEPS: dict[str, str] = {
     "submit": "MAIL, RCPT, DATA: one message of 10 kB to a mailbox of the same operator, stored",
     "relay": "the same to a mailbox of another operator: queued, relayed, stored there",
 }
+LEAST_SHARE = 0.05  # that a queue leaves of a service: less is an error of measuring
 # What only an operator of ours can be asked to do; a foreign one may not have it (`--space`).
 OPTIONAL = frozenset({
     "tls_mutual", "login_certificate", "login_certificate_again", "ciba_request", "ciba_poll",
@@ -62,6 +63,8 @@ class Measured:
         p50, p95: of that time.
         variation: its coefficient of variation.
         count: how often.
+        follow, follow_client: what the servers' and the client's part take in a queue, as a share
+            of that when it finds them idle.
     """
 
     processor: float
@@ -73,10 +76,13 @@ class Measured:
     p95: float
     variation: float
     count: int
+    follow: float = 1.0
+    follow_client: float = 1.0
 
 
 def measured(
-    processor: Sequence[float], wall: Sequence[float], client: Sequence[float] = (),
+    processor: Sequence[float], wall: Sequence[float], client: Sequence[float] = (), *,
+    many: tuple[float, float] | None = None,
 ) -> Measured:  # fmt: skip
     """Return the figures of a step.
 
@@ -84,6 +90,7 @@ def measured(
         processor: mean of each block, s; blocks are alike and follow one another.
         wall: of each single time, s; none: the client does nothing, its time is the servers'.
         client: mean of each block, s.
+        many: means of servers and client when many do the step at once, s; None: not measured.
     """
     blocks = np.array(processor)
     times = np.array(wall if len(wall) else processor)
@@ -92,17 +99,25 @@ def measured(
         error = blocks.std(ddof=1) / np.sqrt(len(blocks))
         half = float(stats.t.ppf(0.975, len(blocks) - 1) * error)
     mean = max(0.0, float(blocks.mean()))
+    own = float(np.mean(client)) if len(client) else 0.0
     return Measured(
         processor=mean,
         low=max(0.0, mean - half),
         high=mean + half,
-        client=float(np.mean(client)) if len(client) else 0.0,
+        client=own,
         wall=float(times.mean()),
         p50=float(np.quantile(times, 0.5)),
         p95=float(np.quantile(times, 0.95)),
         variation=float(times.std() / max(times.mean(), 1e-9)),
         count=len(times),
+        follow=_share(many[0] if many else mean, mean),
+        follow_client=_share(many[1] if many else own, own),
     )
+
+
+def _share(part: float, whole: float) -> float:
+    """Return what a queue leaves of a service: more than nothing, no more than all."""
+    return min(1.0, max(LEAST_SHARE, part / whole)) if whole > 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)

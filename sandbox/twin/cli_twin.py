@@ -31,6 +31,7 @@ FIGURES = {
     "servers_utilisation": "processeur des serveurs / servers' processor, s/s",
     "clients_utilisation": "processeur des clients / clients' processor, s/s",
     "peak_connections": "connexions au plus / most connections",
+    "mean_connections": "connexions en moyenne / mean connections",
 }
 
 

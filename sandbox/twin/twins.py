@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,33 +18,25 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sandbox.live.cast import CastSize
-from sandbox.observations.schema import Phase
-from sandbox.simulation import fast
-from sandbox.simulation.model import Kind, StationStat
-from sandbox.simulation.state import TRACE_FIELDS
 from sandbox.space.candidates import Candidate, candidates
-from sandbox.space.capacity import capacity_of
-from sandbox.space.population import ROBOT
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.drive import Watch
 from sandbox.twin.figures import write_figures
-from sandbox.twin.observed import machine_seconds
 from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one, scenario_of
-from sandbox.twin.schedule import ALL_METHODS, Schedule, Window, schedule_of
-from sandbox.twin.structure import calibrated_model, calibrated_scenario
+from sandbox.twin.runs import TAIL, Run, Samples, measured_of, predicted
+from sandbox.twin.schedule import Schedule, Window, schedule_of
+from sandbox.twin.structure import calibrated_scenario
 from sandbox.twin.subset import largest_operators
 
-__all__ = ["GOALS", "Figure", "Level", "Row", "Run", "Twin", "predicted", "rows_of", "run_twin"]
+__all__ = ["GOALS", "Figure", "Level", "Row", "Twin", "rows_of", "run_twin"]
 
 GOALS = {"mean": 0.10, "p50": 0.10, "p95": 0.15}  # relative errors within which they agree
 HIGHEST = 0.8  # of saturation
 FEW = 20  # logins below which nothing is judged
 BATCHES = 10
-TAIL = 10.0  # s after the last start, at which both executions are cut
 LONGEST = 30.0  # s within which the sessions of a load start; fewer minutes are taken for that
 Floats = NDArray[np.float64]
-Samples = Mapping[tuple[str, str], Floats]  # (method, measure): seconds, in order of start
 
 STATISTICS: dict[str, Callable[[Floats], float]] = {
     "mean": lambda values: float(values.mean()),
@@ -112,7 +103,7 @@ class Figure:
     """One figure that is not a latency, predicted and measured; it is shown, not judged.
 
     logins_per_second; servers_utilisation and clients_utilisation, processor seconds a second;
-    peak_connections of an endpoint, all operators together.
+    peak_connections and mean_connections of an endpoint, all operators together (`Connections`).
     """
 
     design: str
@@ -208,82 +199,6 @@ class Twin:
         return partial.replace(folder / "twin.json")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one execution of some minutes shows.
-
-    Attributes:
-        samples: latencies, s, of logins until the cut.
-        logins: that came about until then.
-        connections: most at once, by endpoint.
-        servers, clients: processor seconds.
-    """
-
-    samples: Samples
-    logins: int
-    connections: Mapping[str, int]
-    servers: float
-    clients: float
-
-
-def predicted(schedule: Schedule, calibration: Calibration, *, clients: int = 1) -> Run:
-    """Return what the simulation gives.
-
-    Args:
-        schedule: the minutes.
-        calibration: of the machine.
-        clients: processes that clients are in.
-    """
-    model = calibrated_model(schedule.model, calibration, schedule.scenario, clients=clients)
-    capacity = capacity_of(schedule.scenario, schedule.candidate.design)  # a live space is whole
-    slots = np.concatenate(list(capacity.slots.values()))
-    model = replace(model, inputs=model.inputs._replace(pool_slots=slots))
-    blocks: list[NDArray[np.int64]] = [np.zeros((0, TRACE_FIELDS), dtype=np.int64)]
-    record = fast.run(model, trace=blocks.append)
-    rows = np.concatenate(blocks)
-    until = (schedule.window.lasts + TAIL) * 1e9
-    rows = rows[(rows[:, 4] >= 0) & (rows[:, 4] <= until)]  # who logged in
-    rows = rows[np.argsort(rows[:, 3], kind="stable")]
-    access = rows[:, 0]
-    person = rows[:, 9 + Phase.PERSON] / 1e9
-    whole = (rows[:, 4] - rows[:, 3]) / 1e9
-    robot = schedule.accesses.software[access] == ROBOT
-    waited = np.isin(rows[:, 1], (Kind.OPEN, Kind.SEND)) & ~robot
-    found: dict[tuple[str, str], Floats] = {}
-    for number, method in enumerate(ALL_METHODS):
-        mine = schedule.accesses.method[access] == number
-        found[str(method), "machine"] = (whole - person)[mine]
-        found[str(method), "user"] = whole[mine & (waited | (person > 0))]
-    busy = record.stations[:, StationStat.BUSY] / 1e9
-    names = [each.name for each in schedule.candidate.design.endpoints]
-    return Run(
-        samples=found, logins=len(rows),
-        connections={name: int(record.role_connections[n].max()) for n, name in enumerate(names)},
-        servers=float(busy[:-1].sum()), clients=float(busy[-1]),
-    )  # fmt: skip
-
-
-def measured_of(replayed: Replayed, methods: Mapping[int, str]) -> Run:
-    """Return what clients and servers saw."""
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    logins = 0
-    for each in replayed.driven.outcomes:
-        if each.login is None:
-            continue
-        logins += 1
-        machine = machine_seconds(each)
-        found[methods[each.account], "machine"].append(machine)
-        if each.attended or each.person > 0:
-            found[methods[each.account], "user"].append(machine + each.person)
-    load = replayed.observations.tables["load"]
-    peaks = load.groupby("endpoint")["connections"].max()
-    return Run(
-        samples={key: np.array(values) for key, values in found.items()}, logins=logins,
-        connections={str(name): int(value) for name, value in peaks.items()},
-        servers=replayed.processor, clients=replayed.driven.processor,
-    )  # fmt: skip
-
-
 def _interval(values: Floats, statistic: Callable[[Floats], float]) -> tuple[float, float] | None:
     """Return a 95 % interval by batch means: logins close in time are alike."""
     if len(values) < FEW:
@@ -377,8 +292,7 @@ class _Pair:
         replayed = replay_one(
             wanted, schedule, show=self.show, out=out, patience=TAIL, ground=ground
         )
-        methods = {number: str(schedule.method(number)) for number in schedule.active}
-        seen = measured_of(replayed, methods)
+        seen = measured_of(replayed, schedule)
         return Pairing(self.candidate.name, schedule.window.lasts, simulated, seen, replayed)
 
 
@@ -406,12 +320,13 @@ class Pairing:
             Figure(self.design, "servers_utilisation", said.servers / lasts, seen.servers / lasts),
             Figure(self.design, "clients_utilisation", said.clients / lasts, seen.clients / lasts),
         ]
-        return (*found, *(
-            Figure(self.design, f"peak_connections {name}", float(said.connections[name]),
-                   float(seen.connections[name]))
-            for name in said.connections
-            if name in seen.connections
-        ))  # fmt: skip
+        for name, those in said.connections.items():
+            if (these := seen.connections.get(name)) is not None:
+                found += [
+                    Figure(self.design, f"peak_connections {name}", those.most, these.most),
+                    Figure(self.design, f"mean_connections {name}", those.mean, these.mean),
+                ]
+        return tuple(found)
 
 
 def run_twin(

@@ -12,10 +12,10 @@ from sandbox.space.candidates import candidates
 from sandbox.space.loader import load_scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.minutes import instant_of
+from sandbox.twin.runs import Run, predicted
 from sandbox.twin.schedule import Schedule, Window, schedule_of
 from sandbox.twin.structure import calibrated_model, calibrated_scenario
 from sandbox.twin.subset import largest_operators
-from sandbox.twin.twins import Run, predicted
 from tests.twin.small import write_scenario
 from tests.twin.test_calibration import calibration
 
@@ -101,7 +101,7 @@ def test_clients_work_on_the_servers_cores_where_these_leave_none(path: Path) ->
 
 def test_every_jump_of_the_new_table_stays_within_its_program(path: Path) -> None:
     schedule = minutes(path)
-    model = calibrated_model(schedule.model, MACHINE, schedule.scenario)
+    model = calibrated_model(schedule.model, MACHINE, schedule.scenario).model
     table, entries = model.code.table, sorted(model.code.entries.values())
     jumps = {
         Op.GOTO, Op.FRESH, Op.BRANCH, Op.HAS, Op.ACQUIRE, Op.DEADLINE, Op.PENDING, Op.RETRY,
