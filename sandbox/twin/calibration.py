@@ -7,7 +7,7 @@ import platform
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ __all__ = [
     "STEPS",
     "Calibration",
     "Measured",
+    "confine",
+    "cores_of",
     "machine_of",
     "measured",
     "read_calibration",
@@ -134,6 +136,22 @@ class Calibration:
     servers: int
     steps: Mapping[str, Measured]
 
+    def on(self, cores: int) -> Calibration:
+        """Return the same of a machine of so many processors."""
+        return replace(self, machine={**self.machine, "cores": cores})
+
+    @property
+    def saturated(self) -> Calibration:
+        """Return the same where every service follows another at once."""
+        steps = {
+            name: replace(
+                each, processor=each.processor * each.follow,
+                client=each.client * each.follow_client, follow=1.0, follow_client=1.0,
+            )
+            for name, each in self.steps.items()
+        }  # fmt: skip
+        return replace(self, steps=steps)
+
     @property
     def shared(self) -> bool:
         """Whether clients work on the servers' own cores: these leave none to them."""
@@ -165,6 +183,27 @@ def _toml(value: object) -> str:
     return str(value) if isinstance(value, int) else '"' + str(value).replace('"', "'") + '"'
 
 
+def cores_of() -> int:
+    """Return how many processors this process, and what it starts, may work on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def confine(cores: int) -> None:
+    """Have this process, and what it starts, work on so many processors from now on.
+
+    Raises:
+        UserError: there are fewer, or this system has no such thing.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        raise UserError("Linux seulement", "Linux only", where=f"--cores {cores}")
+    there = sorted(os.sched_getaffinity(0))
+    if cores > len(there):
+        raise UserError("attendu", "expected", where=f"--cores {cores}", then=f"1 … {len(there)}")
+    os.sched_setaffinity(0, there[:cores])
+
+
 def machine_of() -> dict[str, Any]:
     """Return which machine this is, and how busy."""
     processor = platform.processor() or platform.machine()
@@ -174,7 +213,7 @@ def machine_of() -> dict[str, Any]:
         processor = names[0].partition(":")[2].strip() if names else processor
     return {
         "processor": processor,
-        "cores": os.cpu_count() or 1,
+        "cores": cores_of(),
         "python": platform.python_version(),
         "load_average": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),

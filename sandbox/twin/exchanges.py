@@ -23,7 +23,6 @@ processor (a station of its own), what passes beside both processors, the server
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -187,18 +186,17 @@ class _Writer:
     tickets: tuple[int, ...]
     _acquired: bool = False
     _handshakes: int = 0
-    _keeps: bool = False
+    _ticket: int = -1  # register of the ticket that the mail work under way ends with; -1: none
     # (client's, percent that a service takes when it follows another): one station each, from first
     stations: dict[tuple[bool, int], int] = field(default_factory=dict)
 
     def written(self, entries: list[int]) -> tuple[Row, Row]:
         """Return the new table, and where each old row begins in it."""
-        ends = dict(itertools.pairwise([*entries, len(self.table)]))
+        starts = set(entries)
         parts: list[list[Row]] = []
         for number, row in enumerate(self.table):
-            if number in ends:
-                self._acquired, self._handshakes = False, 0
-                self._keeps = any(map(_kept, self.table[number : ends[number]]))
+            if number in starts:
+                self._acquired, self._handshakes, self._ticket = False, 0, -1
             parts.append(list(self._in_place_of(row)))
         lengths = np.array([len(each) for each in parts])
         moved = np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int64)
@@ -236,9 +234,14 @@ class _Writer:
             yield from self._joined(row)
         elif op == Op.HOLD and row[Column.EXTRA] == 1 and self._method(row) is Method.SMS:
             yield from self._polled(row)
-        elif _kept(row):
-            yield row
-            yield from self._exchange(row, phase, self.cost["goodbye"])
+        elif self._ticket >= 0 and op != Op.SPAWN:  # further connections have no ticket yet
+            yield self._row(row, op=Op.STAMP, index=self._ticket)
+            self._ticket = -1
+            if _kept(row):
+                yield row
+            yield from self._exchange(row, -1, self.cost["goodbye"])
+            if not _kept(row):
+                yield row
         else:
             yield row
 
@@ -260,9 +263,7 @@ class _Writer:
             each = self.cost["look" if imap else "submit"].over(MAIL)
             for _ in range(trips):
                 yield from self._exchange(row, phase, each)
-            yield self._row(row, op=Op.STAMP, index=self.tickets[0 if imap else 1])
-            if not self._keeps:
-                yield from self._exchange(row, phase, self.cost["goodbye"])
+            self._ticket = self.tickets[Protocol.IMAP if imap else Protocol.SMTP]
         else:  # the client asks somebody else: Pro Santé Connect
             yield from self._exchange(row, phase, replace(shake, server=_Service()))
 

@@ -8,6 +8,7 @@ answered with the processor time spent. The end of standard input ends the space
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import random
 import signal
@@ -196,6 +197,8 @@ def _serve(order: dict[str, Any]) -> None:
     from sandbox.live.space import LiveSpace
 
     with LiveSpace(_options(order)) as space:
+        gc.collect()
+        gc.freeze()  # what a space is made of stays: no pause of the collector goes through it
         _say(ready=True)
         for line in sys.stdin:
             if line.strip():

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import os
 import ssl
 import tempfile
 import time
@@ -33,7 +32,14 @@ from sandbox.live.cast import CastSize
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Mechanism, Method
 from sandbox.twin.aside import aside
-from sandbox.twin.calibration import STEPS, Calibration, Measured, machine_of, measured
+from sandbox.twin.calibration import (
+    STEPS,
+    Calibration,
+    Measured,
+    cores_of,
+    machine_of,
+    measured,
+)
 from sandbox.twin.foreign import PASSWORD, Joined, joined
 from sandbox.twin.host import Hosted, Order, hosted
 
@@ -74,7 +80,7 @@ def calibrate(
         with joined(space, [str(number) for number in range(len(space))], DESIGN) as theirs:
             bench = _Bench(theirs, blocks, each, show)
             aside(bench.foreign)
-        return Calibration(machine_of(), os.cpu_count() or 1, bench.found)
+        return Calibration(machine_of(), cores_of(), bench.found)
     # A code, a card and a telephone are new once for each person.
     people = max((blocks + WARM) * (1 + CROWD) * each, HELD * HELD_BLOCKS) + 2
     with tempfile.TemporaryDirectory(prefix="mssante-calibrate-") as folder:

@@ -22,11 +22,13 @@ from sandbox.twin.observed import machine_seconds
 from sandbox.twin.replay import Replayed
 from sandbox.twin.schedule import ALL_METHODS, Schedule
 from sandbox.twin.structure import calibrated_model
+from sandbox.twin.weather import Weather, struck
 
 __all__ = ["TAIL", "Connections", "Run", "Samples", "measured_of", "predicted"]
 
 TAIL = 10.0  # s after the last start, at which both executions are cut
 NANOSECONDS = 1e9
+UNATTENDED = (Method.TOTP, Method.CERTIFICATE)  # nobody is waited for within the connection
 Floats = NDArray[np.float64]
 Samples = Mapping[tuple[str, str], Floats]  # (method, measure): seconds, in order of start
 
@@ -61,31 +63,41 @@ class Run:
         samples: latencies, s, of logins until the cut.
         logins: that came about until then.
         connections: by endpoint.
+        unattended: of each login by UNATTENDED, when its connection began and when it was in, s.
         servers, clients: processor seconds.
     """
 
     samples: Samples
     logins: int
     connections: Mapping[str, Connections]
+    unattended: Floats
     servers: float
     clients: float
 
 
-def predicted(schedule: Schedule, calibration: Calibration, *, clients: int = 1) -> Run:
+def predicted(
+    schedule: Schedule, calibration: Calibration, *, clients: int = 1,
+    weather: Weather | None = None,
+) -> Run:  # fmt: skip
     """Return what the simulation gives.
 
     Args:
         schedule: the minutes.
         calibration: of the machine.
         clients: processes that clients are in.
+        weather: when servers stand still; None: never.
     """
     made = calibrated_model(schedule.model, calibration, schedule.scenario, clients=clients)
+    people = len(made.model.inputs.access_class)
+    if weather is not None:
+        made = struck(made, weather)
     capacity = capacity_of(schedule.scenario, schedule.candidate.design)  # a live space is whole
     slots = np.concatenate(list(capacity.slots.values()))
     model = replace(made.model, inputs=made.model.inputs._replace(pool_slots=slots))
     blocks: list[NDArray[np.int64]] = [np.zeros((0, TRACE_FIELDS), dtype=np.int64)]
     record = fast.run(model, trace=blocks.append)
     rows = np.concatenate(blocks)
+    rows = rows[rows[:, 0] < people]
     until = (schedule.window.lasts + TAIL) * NANOSECONDS
     connections = _simulated_connections(schedule, rows)
     rows = rows[(rows[:, 4] >= 0) & (rows[:, 4] <= until)]  # who logged in
@@ -101,8 +113,11 @@ def predicted(schedule: Schedule, calibration: Calibration, *, clients: int = 1)
         found[str(method), "machine"] = (whole - person)[mine]
         found[str(method), "user"] = whole[mine & (waited | (person > 0))]
     busy = record.stations[:, StationStat.BUSY] / NANOSECONDS
+    alone = np.isin(schedule.accesses.method[access], [ALL_METHODS.index(m) for m in UNATTENDED])
+    login = rows[alone, 4] / NANOSECONDS
     return Run(
         samples=found, logins=len(rows), connections=connections,
+        unattended=np.stack([login - (whole - person)[alone], login], axis=1),
         servers=float(busy[~made.clients].sum()), clients=float(busy[made.clients].sum()),
     )  # fmt: skip
 
@@ -141,18 +156,21 @@ def measured_of(replayed: Replayed, schedule: Schedule) -> Run:
     """Return what clients and servers saw."""
     outcomes = replayed.driven.outcomes
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    logins = 0
+    logins, unattended = 0, []
     for each in outcomes:
         if each.login is None:
             continue
         logins += 1
         machine, method = machine_seconds(each), str(schedule.method(each.account))
         found[method, "machine"].append(machine)
+        if schedule.method(each.account) in UNATTENDED:
+            unattended.append((each.login - machine, each.login))
         if each.attended or each.person > 0:
             found[method, "user"].append(machine + each.person)
     return Run(
         samples={key: np.array(values) for key, values in found.items()}, logins=logins,
         connections=_seen_connections(schedule, outcomes),
+        unattended=np.array(unattended).reshape(-1, 2),
         servers=replayed.processor, clients=replayed.driven.processor,
     )  # fmt: skip
 

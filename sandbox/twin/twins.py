@@ -22,17 +22,20 @@ from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.drive import Watch
-from sandbox.twin.figures import write_figures
+from sandbox.twin.figures import write_figures, write_storms
 from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one, scenario_of
 from sandbox.twin.runs import TAIL, Run, Samples, measured_of, predicted
 from sandbox.twin.schedule import Schedule, Window, schedule_of
+from sandbox.twin.storm import Stopping, Storm
 from sandbox.twin.structure import calibrated_scenario
 from sandbox.twin.subset import largest_operators
+from sandbox.twin.weather import Weather
 
 __all__ = ["GOALS", "Figure", "Level", "Row", "Twin", "rows_of", "run_twin"]
 
 GOALS = {"mean": 0.10, "p50": 0.10, "p95": 0.15}  # relative errors within which they agree
 HIGHEST = 0.8  # of saturation
+STORMY = 0.5  # of saturation, at which servers stand still: they need room to catch up
 FEW = 20  # logins below which nothing is judged
 BATCHES = 10
 LONGEST = 30.0  # s within which the sessions of a load start; fewer minutes are taken for that
@@ -150,6 +153,7 @@ class Twin:
         calibration: by which.
         interrupted: before all was over.
         samples: latencies of the highest load that was run, predicted and measured, by design.
+        storms: what came of servers that stood still, by design; none unless asked for.
     """
 
     levels: Sequence[Level]
@@ -157,6 +161,7 @@ class Twin:
     calibration: Calibration
     interrupted: bool = False
     samples: Mapping[str, tuple[Samples, Samples]] = field(default_factory=dict)
+    storms: Sequence[Storm] = ()
 
     @property
     def missed(self) -> list[dict[str, Any]]:
@@ -181,6 +186,7 @@ class Twin:
         return {
             "levels": [level.plain for level in self.levels],
             "saturation": {name: round(value, 3) for name, value in self.saturation.items()},
+            "storms": [each.plain for each in self.storms],
             "verdict": self.verdict,
             "missed": self.missed,
             "goals": GOALS,
@@ -196,6 +202,7 @@ class Twin:
         partial.write_text(text + "\n", encoding="utf-8")
         if self.levels:
             write_figures(folder, self.levels, self.samples)
+        write_storms(folder, self.storms)
         return partial.replace(folder / "twin.json")
 
 
@@ -259,15 +266,16 @@ class _Pair:
         return replace(window, speed=window.seconds * load * servers / self.busy(window))
 
     def busy(self, window: Window) -> float:
-        """Return the seconds that servers, and who shares their cores, work for some minutes."""
+        """Return the seconds that some minutes' work takes, of servers that are never idle.
+
+        With that of the clients, where they work on the same cores.
+        """
         key = window.seconds
         if key not in self._busy:
-            run = self._predicted(self.schedule(replace(window, speed=1.0)))
-            self._busy[key] = run.servers + (run.clients if self.calibration.shared else 0.0)
+            full, alone = self.calibration.saturated, replace(window, speed=1.0)
+            run = predicted(self.schedule(alone), full, clients=self.wanted.processes)
+            self._busy[key] = run.servers + (run.clients if full.shared else 0.0)
         return self._busy[key]
-
-    def _predicted(self, schedule: Schedule) -> Run:
-        return predicted(schedule, self.calibration, clients=self.wanted.processes)
 
     def cast(self, loads: Sequence[float]) -> CastSize:
         """Return who has to play for all loads."""
@@ -286,7 +294,7 @@ class _Pair:
     def at(self, load: float, ground: Ground) -> Pairing:
         """Run both at a load."""
         schedule = self.schedule(self.minutes_at(load))
-        simulated = self._predicted(schedule)
+        simulated = predicted(schedule, self.calibration, clients=self.wanted.processes)
         wanted = replace(self.wanted, window=schedule.window)
         out = None if self.out is None else self.out / f"load-{load:.2f}"
         replayed = replay_one(
@@ -294,6 +302,21 @@ class _Pair:
         )
         seen = measured_of(replayed, schedule)
         return Pairing(self.candidate.name, schedule.window.lasts, simulated, seen, replayed)
+
+    def storm(self, seconds: float, ground: Ground) -> tuple[Storm, Replayed]:
+        """Run both with servers that stand still for so long, a third of the way."""
+        schedule = self.schedule(self.minutes_at(STORMY))
+        weather = Weather(schedule.window.lasts / 3, seconds)
+        simulated = predicted(
+            schedule, self.calibration, clients=self.wanted.processes, weather=weather
+        )
+        wanted = replace(self.wanted, window=schedule.window)
+        stop = Stopping(weather, self.show)
+        replayed = replay_one(
+            wanted, schedule, show=stop.show, during=stop.during, patience=TAIL, ground=ground
+        )
+        seen = measured_of(replayed, schedule)
+        return Storm(self.candidate.name, STORMY, weather, simulated, seen), replayed
 
 
 @dataclass(frozen=True)
@@ -330,7 +353,8 @@ class Pairing:
 
 
 def run_twin(
-    wanted: Wanted, calibration: Calibration, *, levels: int = 4, out: Path | None = None,
+    wanted: Wanted, calibration: Calibration, *, levels: int = 4, storm: float | None = None,
+    out: Path | None = None,
     show: Callable[[str, Watch], None] = lambda _name, _watch: None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Twin:  # fmt: skip
@@ -340,6 +364,7 @@ def run_twin(
         wanted: which minutes; its speed is not used.
         calibration: of this machine.
         levels: how many loads.
+        storm: s for which servers stand still in a run of its own, after the others; None: never.
         out: folder for the observations; None: they are not kept.
         show: called twice a second.
         tell: told of each load, and of what a reader has to know of it.
@@ -361,7 +386,12 @@ def run_twin(
     saturation = {pair.candidate.name: pair.saturation for pair in pairs}
     loads = [HIGHEST * (number + 1) / levels for number in range(levels)]
     done: list[Level] = []
+    storms: list[Storm] = []
     samples: dict[str, tuple[Samples, Samples]] = {}
+
+    def twin(*, interrupted: bool = False) -> Twin:
+        return Twin(done, saturation, calibration, interrupted, samples, storms)
+
     with tempfile.TemporaryDirectory(prefix="mssante-twin-") as folder:
         grounds = [Ground(Path(folder) / str(n), pair.cast(loads)) for n, pair in enumerate(pairs)]
         for load in loads:
@@ -372,7 +402,7 @@ def run_twin(
                 try:
                     found.append(pair.at(load, ground))
                 except KeyboardInterrupt:
-                    return Twin(done, saturation, calibration, interrupted=True, samples=samples)
+                    return twin(interrupted=True)
                 for line in found[-1].replayed.troubles:
                     tell(f"{name}: {line}")
                 if not found[-1].replayed.whole:
@@ -384,5 +414,14 @@ def run_twin(
             ))  # fmt: skip
             samples = {each.design: (each.simulated.samples, each.seen.samples) for each in found}
             if not found[-1].replayed.whole:
-                return Twin(done, saturation, calibration, interrupted=True, samples=samples)
-    return Twin(done, saturation, calibration, samples=samples)
+                return twin(interrupted=True)
+        for pair, ground in zip(pairs, grounds, strict=True) if storm is not None else ():
+            tell(f"{pair.candidate.name}: serveurs à l'arrêt / servers stand still")
+            try:
+                each, replayed = pair.storm(storm, ground)
+            except KeyboardInterrupt:
+                return twin(interrupted=True)
+            if not replayed.whole:
+                return twin(interrupted=True)
+            storms.append(each)
+    return twin()

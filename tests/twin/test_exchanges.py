@@ -85,6 +85,13 @@ def test_the_servers_work_as_long_as_the_sessions_steps_say(path: Path, idle: Ru
     assert idle.clients > 0
 
 
+def test_servers_work_less_on_what_follows_at_once(path: Path, idle: Run) -> None:
+    warm = calibration(follow=0.5)
+    calm, crowded = (predicted(minutes(path, speed=x), warm).servers for x in (1.0, 3000.0))
+    assert crowded < 0.9 * calm
+    assert calm == pytest.approx(idle.servers, rel=0.1)
+
+
 def test_clients_work_on_the_servers_cores_where_these_leave_none(path: Path) -> None:
     """A machine of one core less than servers and clients would fill."""
     alone, shared = calibration(servers=1), calibration(servers=2)
