@@ -36,7 +36,7 @@ from sandbox.trust import (
     KeyKind,
     ListPolicy,
     Organisation,
-    Person,
+    Professional,
     TestCA,
     Urls,
     ZoneSpec,
@@ -49,7 +49,7 @@ from sandbox.trust.resolver import Resolver
 from sandbox.trust.service import PkiFaults, ocsp_handler
 
 ORG = Organisation(name="CH DE TEST", department="Aude (11)", finess="119999993")
-PERSON = Person(
+PERSON = Professional(
     national_id="899999999990",
     profession="Médecin",
     profession_code=10,

@@ -53,7 +53,7 @@ def constants() -> dict[str, int]:
     numbers |= {f"F_{name}": number for number, name in enumerate(ROW)}
     numbers |= {name: getattr(state_of, attribute) for name, attribute in COUNTERS.items()}
     numbers |= {f"PHASE_{phase.name}": int(phase) for phase in Phase}
-    numbers |= {f"KIND_{kind.name}": int(kind) for kind in model.Kind}
+    numbers |= {f"KIND_{kind.name}": int(kind) for kind in model.SessionKind}
     numbers |= {f"P_{purpose.name}": int(purpose) for purpose in Purpose if purpose >= Purpose.OPEN}
     numbers |= {f"POLL_{column.name}": int(column) for column in model.PollStream}
     numbers |= {f"SEND_{column.name}": int(column) for column in model.SendStream}
@@ -62,7 +62,7 @@ def constants() -> dict[str, int]:
     numbers |= {f"STATION_{stat.name}": int(stat) for stat in model.StationStat}
     return numbers | {
         "COLUMNS": len(Column), "FIELDS": ROW_FIELDS, "PHASES": len(Phase),
-        "KINDS": len(model.Kind), "POLL_COLUMNS": len(model.PollStream),
+        "KINDS": len(model.SessionKind), "POLL_COLUMNS": len(model.PollStream),
         "SEND_COLUMNS": len(model.SendStream), "ENDPOINT_COLUMNS": len(model.EndpointStat),
         "POOL_COLUMNS": len(model.PoolStat), "STATION_COLUMNS": len(model.StationStat),
         "PEOPLE": model.PEOPLE, "ROUNDS": kernel.ROUNDS, "SLOT_BITS": state_of.SLOT_BITS,

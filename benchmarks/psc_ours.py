@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from sandbox.psc import BuiltInPeople, Person, Provider, ProviderOptions, settings_for
+from sandbox.psc import BuiltInPeople, EndUser, Provider, ProviderOptions, settings_for
 from sandbox.psc.control import control_routes, direct_decisions
-from sandbox.psc.store import Store
+from sandbox.psc.store import ProviderStore
 from sandbox.psc.web import application, direct_of
 from sandbox.serve import HttpServer, serve_until_interrupted
 from tests.psc.conftest import CLIENTS, SECRET
@@ -20,14 +20,14 @@ PEOPLE = 200
 def main(port: int, profile: str, state: str = "") -> None:
     """Serve until killed; `state` is a file, empty for memory."""
     people = BuiltInPeople(
-        Person(national_id=f"8997{number:08d}", given_name="A", family_name="B")
+        EndUser(national_id=f"8997{number:08d}", given_name="A", family_name="B")
         for number in range(PEOPLE)
     )
     provider = Provider(
         settings_for(profile, interval=1),
         f"http://127.0.0.1:{port}",
         options=ProviderOptions(clients=CLIENTS, people=people, control_secret=SECRET),
-        store=Store(Path(state) if state else None),
+        store=ProviderStore(Path(state) if state else None),
     )
     app = application(provider, control_routes(provider))
     server = HttpServer(app=app, direct=direct_of(provider) | direct_decisions(provider), port=port)

@@ -9,10 +9,10 @@ from enum import StrEnum
 from sandbox.analysis import theory
 from sandbox.analysis.theory import Expected
 from sandbox.simulation import queues
-from sandbox.simulation.queues import Queue, Watch
+from sandbox.simulation.queues import Queue, QueueWatch
 from sandbox.space.errors import UserError
 
-__all__ = ["CASES", "Case", "Family"]
+__all__ = ["CASES", "Family", "QueueCase"]
 
 LOADS = (0.001, 100.0)
 MOST_SERVERS = 100_000
@@ -45,7 +45,7 @@ def _bounded(option: str, value: float | None, low: float, high: float) -> float
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class QueueCase:
     """One queue with its parameters; mean service time 1.
 
     Attributes:
@@ -166,7 +166,7 @@ class Case:
             case _:
                 return theory.relaxation_time(self.servers, self.load, self.scv or 1.0)
 
-    def queue(self, watch: Watch) -> Queue:
+    def queue(self, watch: QueueWatch) -> Queue:
         """Return the queue as a model of our own steps."""
         match self.family:
             case Family.MMC:
@@ -190,19 +190,19 @@ class Case:
 
 
 CASES = (
-    Case(Family.MMC, 0.9, 1),
-    Case(Family.MMC, 0.9, 4),
-    Case(Family.MMC, 0.9, 16),
-    Case(Family.MMC, 0.9, 64),
-    Case(Family.MMCK, 0.9, 4, capacity=10),
-    Case(Family.MMCK, 0.8, 10, capacity=10),
-    Case(Family.MMCK, 1.2, 5, capacity=20),
-    Case(Family.MG1, 0.8, scv=0.0),
-    Case(Family.MG1, 0.8, scv=0.5),
-    Case(Family.MG1, 0.8, scv=1.0),
-    Case(Family.MG1, 0.8, scv=4.0),
-    Case(Family.ERLANG_A, 0.9, 10, patience=0.5),
-    Case(Family.ERLANG_A, 1.0, 10, patience=0.5),
-    Case(Family.ERLANG_A, 1.2, 10, patience=0.5),
-    Case(Family.RETRIAL, 0.7, patience=0.5),
+    QueueCase(Family.MMC, 0.9, 1),
+    QueueCase(Family.MMC, 0.9, 4),
+    QueueCase(Family.MMC, 0.9, 16),
+    QueueCase(Family.MMC, 0.9, 64),
+    QueueCase(Family.MMCK, 0.9, 4, capacity=10),
+    QueueCase(Family.MMCK, 0.8, 10, capacity=10),
+    QueueCase(Family.MMCK, 1.2, 5, capacity=20),
+    QueueCase(Family.MG1, 0.8, scv=0.0),
+    QueueCase(Family.MG1, 0.8, scv=0.5),
+    QueueCase(Family.MG1, 0.8, scv=1.0),
+    QueueCase(Family.MG1, 0.8, scv=4.0),
+    QueueCase(Family.ERLANG_A, 0.9, 10, patience=0.5),
+    QueueCase(Family.ERLANG_A, 1.0, 10, patience=0.5),
+    QueueCase(Family.ERLANG_A, 1.2, 10, patience=0.5),
+    QueueCase(Family.RETRIAL, 0.7, patience=0.5),
 )

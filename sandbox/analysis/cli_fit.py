@@ -7,13 +7,13 @@ import json
 import click
 
 from sandbox.analysis import fit as model
-from sandbox.analysis.fit import Figure
+from sandbox.analysis.fit import PublishedFigure
 from sandbox.space.options import json_option
 
 __all__ = ["fit"]
 
 
-def _line(figure: Figure) -> str:
+def _line(figure: PublishedFigure) -> str:
     said = figure.published
     digits = ",.2f" if said.unit == "share" else ",.0f"
     numbers = (format(value, digits).replace(",", " ") for value in (said.value, figure.model))

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from sandbox.analysis.cases import CASES, Case, Family
-from sandbox.analysis.identities import Identity, identities
+from sandbox.analysis.cases import CASES, Family, QueueCase
+from sandbox.analysis.identities import QueueIdentity, identities
 from sandbox.analysis.validation import CaseResult, Engine, RunPlan, measure, plan
 from sandbox.space.errors import UserError
 from sandbox.space.options import json_option
@@ -111,7 +111,7 @@ def _all_agree(results: list[CaseResult], comparisons: int) -> bool:
     )
 
 
-def _one(case: Case, engine: Engine, customers: int, seed: int, *, as_json: bool) -> bool:
+def _one(case: QueueCase, engine: Engine, customers: int, seed: int, *, as_json: bool) -> bool:
     """Judge one queue on one engine."""
     planned = plan(case, engine, customers, seed)
     result = measure(planned, engine)
@@ -126,7 +126,7 @@ def _one(case: Case, engine: Engine, customers: int, seed: int, *, as_json: bool
     return agrees
 
 
-def _identity_table(found: list[Identity]) -> Table:
+def _identity_table(found: list[QueueIdentity]) -> Table:
     table = _table("Identités exactes / Exact identities (ns, clients)", IDENTITY_COLUMNS)
     for one in found:
         verdict = _verdict(agrees=one.holds)
@@ -228,7 +228,7 @@ def validate(
     else:
         if load is None:
             raise UserError("valeur requise avec --model", "needed with --model", where="--load")
-        case = Case(
+        case = QueueCase(
             Family(model), load, 1 if servers is None else servers, capacity, patience,
             1.0 if scv is None and model == Family.MG1 else scv,
         )  # fmt: skip

@@ -22,7 +22,7 @@ from sandbox.analysis.wording import (
     seconds,
     unit,
 )
-from sandbox.decision.cases import Case, cases_of
+from sandbox.decision.cases import ChoiceCase, cases_of
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
 from sandbox.decision.observations import Measure
@@ -219,14 +219,14 @@ def condition_text(each: Condition) -> Text:
                k=factor_name(each.key), x=bound, u=what)  # fmt: skip
 
 
-def rule_text(rule: Rule | Case) -> Text:
+def rule_text(rule: Rule | ChoiceCase) -> Text:
     """Return the conditions of a rule or case."""
     if not rule.conditions:
         return Text("dans tous les cas", "in every case")
     return enumerate_texts([condition_text(each) for each in rule.conditions])
 
 
-def others_text(decision: Decision, rule: Rule | Case) -> Text:
+def others_text(decision: Decision, rule: Rule | ChoiceCase) -> Text:
     """Return the choice of a rule or case, and those that nothing safe tells from it."""
     names = [candidate_name(decision, name) for name in (rule.candidate, *rule.others)]
     return Text(" ou ".join(t.fr for t in names), " or ".join(t.en for t in names))

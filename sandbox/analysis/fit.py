@@ -22,7 +22,7 @@ from sandbox.space.operators import expected_mailboxes, operator_weights
 from sandbox.space.scenario import Scenario
 from sandbox.space.tables import Source, operator_rows, shipped, sources
 
-__all__ = ["TOLERANCE", "Figure", "Published", "fit", "published"]
+__all__ = ["TOLERANCE", "Published", "PublishedFigure", "fit", "published"]
 
 TOLERANCE = 0.15  # a larger gap is explained in the data
 MONTH = 31  # days
@@ -63,7 +63,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class PublishedFigure:
     """A published figure and the model's."""
 
     published: Published
@@ -238,12 +238,12 @@ MEASURES: dict[str, Callable[[Scenario, Published], float]] = {
 }
 
 
-def _figure(scenario: Scenario, said: Published) -> Figure:
+def _figure(scenario: Scenario, said: Published) -> PublishedFigure:
     then = with_inputs(scenario, said.changes) if said.changes else scenario
-    return Figure(said, MEASURES[said.measure](then, said))
+    return PublishedFigure(said, MEASURES[said.measure](then, said))
 
 
-def fit(name: str | None = None) -> list[Figure]:
+def fit(name: str | None = None) -> list[PublishedFigure]:
     """Compare a scenario with what was published about its month; without name, all shipped ones.
 
     Raises:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from sandbox.simulation import fast, queues, reference
 from sandbox.simulation.model import EndpointStat, Model, PoolStat, Record, StationStat
-from sandbox.simulation.queues import Watch
+from sandbox.simulation.queues import QueueWatch
 from sandbox.simulation.state import TRACE_FIELDS
 
-__all__ = ["Identity", "identities"]
+__all__ = ["QueueIdentity", "identities"]
 
 ENGINES = {"fast": fast.run, "simpy": reference.run}
 CUSTOMERS = 10_000
@@ -29,7 +29,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class QueueIdentity:
     """Two integers that must be equal.
 
     Attributes:
@@ -89,7 +89,7 @@ def _differences(left: _Run, right: _Run) -> int:
 
 
 def _models(seed: int) -> dict[str, Model]:
-    watch = Watch(CUSTOMERS, seed=seed)
+    watch = QueueWatch(CUSTOMERS, seed=seed)
     return {
         "M/M/4": queues.infinite_queue(watch, servers=4, load=0.9, scv=1.0).model,
         "M/M/4 slots": queues.slot_queue(watch, servers=4, load=0.9, scv=1.0).model,
@@ -99,43 +99,43 @@ def _models(seed: int) -> dict[str, Model]:
     }
 
 
-def _of_engine(engine: str, runs: dict[str, _Run]) -> Iterator[Identity]:
+def _of_engine(engine: str, runs: dict[str, _Run]) -> Iterator[QueueIdentity]:
     conservation = "A = S + G + R"
     for name in ("M/M/4/10", "Erlang A"):
         run = runs[name]
-        yield Identity(
+        yield QueueIdentity(
             "Little ∫Q = ΣW", name, engine,
             run.pool(PoolStat.QUEUE_AREA), run.pool(PoolStat.WAIT) + run.pool(PoolStat.LOST_WAIT),
         )  # fmt: skip
-        yield Identity(
+        yield QueueIdentity(
             conservation, name, engine, int(run.record.sessions.sum()),
             run.pool(PoolStat.GRANTED) + run.pool(PoolStat.ABANDONED) + run.pool(PoolStat.REFUSED),
         )  # fmt: skip
     station, slots = runs["M/M/4"], runs["M/M/4 slots"]
-    yield Identity(
+    yield QueueIdentity(
         "Little ∫Q = ΣW", "M/M/4", engine,
         slots.pool(PoolStat.QUEUE_AREA), station.station(StationStat.WAIT),
     )  # fmt: skip
-    yield Identity(
+    yield QueueIdentity(
         "Little ∫N = ΣT", "M/M/4", engine,
         _area(station.trace), station.station(StationStat.WAIT) + station.station(StationStat.BUSY),
     )  # fmt: skip
-    yield Identity(
+    yield QueueIdentity(
         conservation, "M/M/4", engine, int(station.record.sessions.sum()),
         station.station(StationStat.SERVED),
     )  # fmt: skip
     retrial = runs["M/M/1 retrial"]
-    yield Identity(
+    yield QueueIdentity(
         conservation, "M/M/1 retrial", engine, int(retrial.record.sessions.sum()),
         retrial.pool(PoolStat.GRANTED),
     )  # fmt: skip
-    yield Identity(
+    yield QueueIdentity(
         "slots held = 0", "M/M/4/10", engine,
         int(runs["M/M/4/10"].record.endpoints[0, EndpointStat.NOW]), 0,
     )  # fmt: skip
 
 
-def identities(seed: int, engines: tuple[str, ...] = ("fast", "simpy")) -> list[Identity]:
+def identities(seed: int, engines: tuple[str, ...] = ("fast", "simpy")) -> list[QueueIdentity]:
     """Check every identity on the given engines and, when there are two, that they agree."""
     models = _models(seed)
     runs = {
@@ -144,7 +144,7 @@ def identities(seed: int, engines: tuple[str, ...] = ("fast", "simpy")) -> list[
     found = [identity for engine in engines for identity in _of_engine(engine, runs[engine])]
     if len(engines) > 1:
         found += [
-            Identity(
+            QueueIdentity(
                 "fast ≠ simpy", name, "both",
                 _differences(runs[engines[0]][name], runs[engines[1]][name]), 0,
             )

@@ -17,13 +17,13 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from sandbox.analysis.cases import Case, Family
+from sandbox.analysis.cases import Family, QueueCase
 from sandbox.analysis.estimates import RatioEstimate
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast, reference
 from sandbox.simulation.draws import NANOSECONDS
 from sandbox.simulation.model import Model, PoolStat, Record, StationStat
-from sandbox.simulation.queues import Watch
+from sandbox.simulation.queues import QueueWatch
 from sandbox.space.errors import UserError
 
 __all__ = ["FALSE_ALARM", "REPLICATIONS", "CaseResult", "Engine", "RunPlan", "measure", "plan"]
@@ -62,17 +62,17 @@ class RunPlan:
         warm_up: time before they count in each replication, in mean service times.
     """
 
-    case: Case
+    case: QueueCase
     customers: int
     warm_up: float
     seed: int
     replications: int
 
-    def watches(self) -> Iterator[Watch]:
+    def watches(self) -> Iterator[QueueWatch]:
         """Return one watch a replication."""
         crowd = self.case.servers + (self.case.expected().queue_length_mean or 0.0)
         for replication in range(self.replications):
-            yield Watch(
+            yield QueueWatch(
                 customers=max(1, self.customers // self.replications), warm_up=self.warm_up,
                 crowd=crowd, seed=self.seed, replication=replication,
             )  # fmt: skip
@@ -88,7 +88,7 @@ class CaseResult:
         estimates: what the engine gave, by quantity.
     """
 
-    case: Case
+    case: QueueCase
     engine: Engine
     customers: int
     expected: dict[str, float]
@@ -101,7 +101,7 @@ class CaseResult:
         return low - rounding <= self.expected[quantity] <= high + rounding
 
 
-def plan(case: Case, engine: Engine, customers: int, seed: int) -> RunPlan:
+def plan(case: QueueCase, engine: Engine, customers: int, seed: int) -> RunPlan:
     """Return how to watch a case.
 
     Raises:
@@ -121,7 +121,7 @@ def plan(case: Case, engine: Engine, customers: int, seed: int) -> RunPlan:
     return RunPlan(case, customers, warm_up, seed, replications)
 
 
-def _totals(engine: Engine, case: Case, watch: Watch) -> Floats:
+def _totals(engine: Engine, case: QueueCase, watch: QueueWatch) -> Floats:
     """Return what the customers that count have seen in one replication.
 
     Shape (8,): arrivals, admitted, wait, who waited, blocked, gave up, area of the queue, time;

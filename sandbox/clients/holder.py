@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pyotp
 
-from sandbox.clients.plan import Account, Rules
+from sandbox.clients.plan import ClientAccount, Rules
 from sandbox.serve import client_context
 from sandbox.space.methods import METHODS
 
-__all__ = ["Holder", "Token"]
+__all__ = ["AccessMemory", "AccessToken"]
 
 
 class _Resuming(ssl.SSLContext):
@@ -33,7 +33,7 @@ class _Resuming(ssl.SSLContext):
 
 
 @dataclass(slots=True)
-class Token:
+class AccessToken:
     """An access token of Pro Santé Connect, and what renews it; instants of the monotonic clock."""
 
     text: str
@@ -43,7 +43,7 @@ class Token:
 
 
 @dataclass(slots=True)
-class Holder:
+class AccessMemory:
     """An account and its memory; instants are of the monotonic clock.
 
     Attributes:
@@ -54,13 +54,13 @@ class Holder:
         ringing: logins that wait for the telephone: the first rings it, the others join.
     """
 
-    account: Account
+    account: ClientAccount
     rules: Rules
     authorities: Path
     granted: float | None = None
     unlocked: float | None = None
     code: tuple[str, float] | None = None
-    token: Token | None = None
+    token: AccessToken | None = None
     ringing: int = 0
     _tickets: dict[str, tuple[ssl.SSLSession, float]] = field(default_factory=dict)
     _contexts: dict[str, _Resuming] = field(default_factory=dict)

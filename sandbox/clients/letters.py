@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
-from sandbox.clients.plan import Letter
+from sandbox.clients.plan import PlannedMessage
 
 __all__ = ["Ledger", "content_of", "read_letter"]
 
@@ -27,7 +27,7 @@ def _body(run: str, number: int) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def content_of(run: str, sender: str, letter: Letter, at: float) -> bytes:
+def content_of(run: str, sender: str, letter: PlannedMessage, at: float) -> bytes:
     """Return a message of some 10 kB that carries its run, number and hash."""
     body = _body(run, letter.number)
     digest = hashlib.sha256(body).hexdigest()

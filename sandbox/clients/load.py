@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.clients.holder import Holder
-from sandbox.clients.outcome import Outcome
-from sandbox.clients.plan import Intent, Plan, Round
+from sandbox.clients.holder import AccessMemory
+from sandbox.clients.outcome import SessionOutcome
+from sandbox.clients.plan import Intent, LoadPlan, Round
 from sandbox.clients.telephone import DownError, Telephones
 from sandbox.clients.visit import Visit
 from sandbox.space.methods import Mechanism
@@ -45,14 +45,15 @@ class Load:
         broken: what went wrong in these clients themselves, which ended the run; None: nothing.
     """
 
-    def __init__(self, plan: Plan, take: Callable[[Outcome], None]) -> None:
+    def __init__(self, plan: LoadPlan, take: Callable[[SessionOutcome], None]) -> None:
         self._plan, self._take = plan, take
         self._begin = time.monotonic()
         self._stop, self._over = asyncio.Event(), asyncio.Event()
         self._all_started = False
         self.broken: BaseException | None = None
         self._holders = {
-            each.number: Holder(each, plan.rules, Path(plan.authorities)) for each in plan.accounts
+            each.number: AccessMemory(each, plan.rules, Path(plan.authorities))
+            for each in plan.accounts
         }
         self.progress = Progress()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,7 +121,7 @@ class Load:
             self._stop.set()
 
     @staticmethod
-    def _rings(holder: Holder) -> bool:
+    def _rings(holder: AccessMemory) -> bool:
         return bool(holder.account.telephone)
 
     async def _one(self, intent: Intent, telephones: Telephones, *, first: bool) -> None:
@@ -131,7 +132,7 @@ class Load:
         await asyncio.sleep(max(0.0, intent.at - self.clock()))
         await self._conduct(intent, intent.at, telephones)
 
-    def _silent(self, holder: Holder, intent: Intent) -> bool:
+    def _silent(self, holder: AccessMemory, intent: Intent) -> bool:
         """Whether a session will ring nobody."""
         door = holder.account.smtp if intent.protocol == "smtp" else holder.account.imap
         if door.mechanism is Mechanism.XOAUTH2:
@@ -154,17 +155,17 @@ class Load:
         outcome.attended = False
         await self._booked(visit.beside(intent, outcome, what), outcome)
 
-    def _outcome(self, intent: Intent, intended: float, number: int) -> Outcome:
+    def _outcome(self, intent: Intent, intended: float, number: int) -> SessionOutcome:
         started = self.clock()
         self.progress.started += 1
         if number >= 0:
             self.progress.late.append(started - intended)
-        return Outcome(
+        return SessionOutcome(
             intent=number, account=intent.account, protocol=intent.protocol,
             attended=intent.attended, intended=intended, started=started,
         )  # fmt: skip
 
-    async def _booked(self, session: Coroutine[Any, Any, None], outcome: Outcome) -> None:
+    async def _booked(self, session: Coroutine[Any, Any, None], outcome: SessionOutcome) -> None:
         self.progress.open += 1
         try:
             await session

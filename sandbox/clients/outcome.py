@@ -7,11 +7,11 @@ from typing import Any
 
 from sandbox.observations.schema import Cause, Phase
 
-__all__ = ["Outcome"]
+__all__ = ["SessionOutcome"]
 
 
 @dataclass(slots=True, kw_only=True)
-class Outcome:
+class SessionOutcome:
     """One session. Instants are seconds from the start of the run.
 
     Attributes:
@@ -61,7 +61,7 @@ class Outcome:
         return asdict(self)
 
     @classmethod
-    def of(cls, tree: dict[str, Any]) -> Outcome:
+    def of(cls, tree: dict[str, Any]) -> SessionOutcome:
         """Build it from JSON."""
         return cls(
             **{

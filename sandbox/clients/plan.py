@@ -11,13 +11,22 @@ from typing import Any
 
 from sandbox.space.methods import Mechanism, Method
 
-__all__ = ["Account", "Door", "Intent", "Letter", "Plan", "Round", "Rules", "Software"]
+__all__ = [
+    "ClientAccount",
+    "ClientBehaviour",
+    "Intent",
+    "LoadPlan",
+    "PlannedMessage",
+    "Round",
+    "Rules",
+    "ServerSettings",
+]
 
 Tree = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class ServerSettings:
     """Where one protocol is spoken, how TLS begins there, and the mechanism used."""
 
     endpoint: str
@@ -28,13 +37,13 @@ class Door:
     mechanism: Mechanism
 
     @classmethod
-    def of(cls, tree: Tree) -> Door:
+    def of(cls, tree: Tree) -> ServerSettings:
         """Build it from plain data."""
         return cls(**{**tree, "mechanism": Mechanism(tree["mechanism"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Software:
+class ClientBehaviour:
     """How an account's software behaves.
 
     Attributes:
@@ -55,7 +64,7 @@ class Software:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class ClientAccount:
     """Who logs in, where, and what with.
 
     Attributes:
@@ -78,20 +87,20 @@ class Account:
     secrets: Tree
     identity: str
     telephone: str
-    software: Software
-    imap: Door
-    smtp: Door
+    software: ClientBehaviour
+    imap: ServerSettings
+    smtp: ServerSettings
 
     @classmethod
-    def of(cls, tree: Tree) -> Account:
+    def of(cls, tree: Tree) -> ClientAccount:
         """Build it from plain data."""
         return cls(
             **{
                 **tree,
                 "method": Method(tree["method"]),
-                "software": Software(**tree["software"]),
-                "imap": Door.of(tree["imap"]),
-                "smtp": Door.of(tree["smtp"]),
+                "software": ClientBehaviour(**tree["software"]),
+                "imap": ServerSettings.of(tree["imap"]),
+                "smtp": ServerSettings.of(tree["smtp"]),
             }
         )
 
@@ -120,7 +129,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class PlannedMessage:
     """One message to send: its number in the run and its recipients, one or more mailboxes."""
 
     number: int
@@ -154,7 +163,7 @@ class Intent:
     rounds: tuple[Round, ...]
     tries: int = 1
     attended: bool = False
-    letter: Letter | None = None
+    letter: PlannedMessage | None = None
     extras: tuple[Round, ...] = ()
     then: Intent | None = None
 
@@ -172,7 +181,7 @@ class Intent:
                 **tree,
                 "rounds": tuple(Round(**each) for each in tree["rounds"]),
                 "extras": tuple(Round(**each) for each in tree["extras"]),
-                "letter": letter and Letter(number=letter["number"],
+                "letter": letter and PlannedMessage(number=letter["number"],
                                             recipients=tuple(letter["recipients"])),
                 "then": then and cls.of(then),
             }
@@ -201,7 +210,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LoadPlan:
     """A run, or one process's part of it.
 
     Attributes:
@@ -219,7 +228,7 @@ class Plan:
 
     run: str
     seconds: float
-    accounts: tuple[Account, ...]
+    accounts: tuple[ClientAccount, ...]
     intents: tuple[Intent, ...]
     rules: Rules
     authorities: str
@@ -228,12 +237,12 @@ class Plan:
     patience: float | None = None
 
     @classmethod
-    def of(cls, tree: Tree) -> Plan:
+    def of(cls, tree: Tree) -> LoadPlan:
         """Build it from plain data."""
         return cls(
             **{
                 **tree,
-                "accounts": tuple(Account.of(each) for each in tree["accounts"]),
+                "accounts": tuple(ClientAccount.of(each) for each in tree["accounts"]),
                 "intents": tuple(Intent.of(each) for each in tree["intents"]),
                 "rules": Rules(**tree["rules"]),
             }

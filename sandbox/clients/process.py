@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clients.load import Load
-from sandbox.clients.outcome import Outcome
-from sandbox.clients.plan import Plan
+from sandbox.clients.outcome import SessionOutcome
+from sandbox.clients.plan import LoadPlan
 from sandbox.clients.telephone import DownError, Telephones
 
 __all__ = ["main"]
@@ -63,11 +63,11 @@ class _Clock:
         self.set, self._ahead = self.set + abs(ahead - self._ahead), ahead
 
 
-def _take(outcome: Outcome) -> None:
+def _take(outcome: SessionOutcome) -> None:
     _say(outcome=outcome.plain())
 
 
-async def _main(plan: Plan) -> None:
+async def _main(plan: LoadPlan) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     async with Telephones(plan) as telephones:
@@ -117,7 +117,7 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # each session is a descriptor
     with contextlib.suppress(ValueError, OSError):  # macOS may allow fewer than it says
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    plan = Plan.of(json.loads(Path(sys.argv[1]).read_bytes()))
+    plan = LoadPlan.of(json.loads(Path(sys.argv[1]).read_bytes()))
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         try:
             runner.run(_main(plan))

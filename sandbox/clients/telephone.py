@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from sandbox.clients.holder import Holder, Token
-from sandbox.clients.plan import Plan, Round
+from sandbox.clients.holder import AccessMemory, AccessToken
+from sandbox.clients.plan import LoadPlan, Round
 from sandbox.serve import client_context
 
 __all__ = ["DownError", "Telephones", "UnansweredError"]
@@ -44,7 +44,7 @@ class Telephones:
     Used as an asynchronous context manager.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: LoadPlan) -> None:
         self._plan = plan
         self._http = httpx.AsyncClient(
             verify=client_context(Path(plan.authorities)), trust_env=False, timeout=_SECONDS,
@@ -58,7 +58,7 @@ class Telephones:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def will(self, holder: Holder, what: Round) -> None:
+    async def will(self, holder: AccessMemory, what: Round) -> None:
         """Say what a person will do with the next request.
 
         Raises:
@@ -76,7 +76,7 @@ class Telephones:
             raise DownError(str(error)) from None
         reply.raise_for_status()
 
-    async def token(self, holder: Holder, what: Round) -> float:
+    async def token(self, holder: AccessMemory, what: Round) -> float:
         """Give a holder a token that is good; return how long the person took of it.
 
         Raises:
@@ -93,7 +93,7 @@ class Telephones:
                 return 0.0
         return await self._ring(holder, what)
 
-    async def _ring(self, holder: Holder, what: Round) -> float:
+    async def _ring(self, holder: AccessMemory, what: Round) -> float:
         places = await self._discovered()
         begin = time.monotonic()
         asked = await self._post(
@@ -121,8 +121,8 @@ class Telephones:
                 raise UnansweredError(refused=error == "access_denied")
 
     @staticmethod
-    def _kept(answer: dict[str, Any], until: float) -> Token:
-        return Token(
+    def _kept(answer: dict[str, Any], until: float) -> AccessToken:
+        return AccessToken(
             text=answer["access_token"],
             until=time.monotonic() + float(answer.get("expires_in", 0.0)),
             refresh=answer.get("refresh_token", ""),

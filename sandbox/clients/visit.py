@@ -13,11 +13,11 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 
-from sandbox.clients.holder import Holder
+from sandbox.clients.holder import AccessMemory
 from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import content_of, read_letter
-from sandbox.clients.outcome import Outcome
-from sandbox.clients.plan import Door, Intent, Round
+from sandbox.clients.outcome import SessionOutcome
+from sandbox.clients.plan import Intent, Round, ServerSettings
 from sandbox.clients.smtp import Smtp
 from sandbox.clients.telephone import DownError, Telephones, UnansweredError
 from sandbox.clients.wire import LostError, Wire
@@ -52,13 +52,13 @@ class Visit:
     """
 
     def __init__(
-        self, holder: Holder, telephones: Telephones, run: str, clock: Callable[[], float]
+        self, holder: AccessMemory, telephones: Telephones, run: str, clock: Callable[[], float]
     ) -> None:
         self._holder, self._telephones = holder, telephones
         self._run, self._clock = run, clock
 
     async def conduct(
-        self, intent: Intent, outcome: Outcome, opened: Callable[[Round], None]
+        self, intent: Intent, outcome: SessionOutcome, opened: Callable[[Round], None]
     ) -> None:
         """Conduct one session; what comes of it stands in `outcome`, also when it is cancelled.
 
@@ -70,12 +70,12 @@ class Visit:
         person = intent.kind != "alone" and self._holder.account.software.name != "robot"
         await self._tries(intent, outcome, intent.rounds, intent.tries, opened, present=person)
 
-    async def beside(self, intent: Intent, outcome: Outcome, what: Round) -> None:
+    async def beside(self, intent: Intent, outcome: SessionOutcome, what: Round) -> None:
         """Conduct a further connection of a session: nobody is asked anything."""
         await self._tries(intent, outcome, (what,), 1, lambda _: None, present=False)
 
     async def _tries(
-        self, intent: Intent, outcome: Outcome, rounds: tuple[Round, ...], tries: int,
+        self, intent: Intent, outcome: SessionOutcome, rounds: tuple[Round, ...], tries: int,
         opened: Callable[[Round], None], *, present: bool,
     ) -> None:  # fmt: skip
         number = 0
@@ -101,7 +101,7 @@ class Visit:
     # What an attempt needs of it ---------------------------------------------------------------
 
     @property
-    def holder(self) -> Holder:
+    def holder(self) -> AccessMemory:
         """Whose sessions these are."""
         return self._holder
 
@@ -124,12 +124,14 @@ class Visit:
 class _Attempt:
     """One attempt of a session, and the mail work when it succeeds."""
 
-    def __init__(self, visit: Visit, intent: Intent, outcome: Outcome, *, present: bool) -> None:
+    def __init__(
+        self, visit: Visit, intent: Intent, outcome: SessionOutcome, *, present: bool
+    ) -> None:
         self._visit, self._intent, self._outcome = visit, intent, outcome
         self._present = present
         self._holder = visit.holder
         account = self._holder.account
-        self._door: Door = getattr(account, outcome.protocol)
+        self._door: ServerSettings = getattr(account, outcome.protocol)
         self._timeout = account.software.timeout
         self._wire: Wire | None = None
         self._imap: Imap | None = None

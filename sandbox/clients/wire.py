@@ -7,7 +7,7 @@ import errno
 import socket
 import ssl
 
-from sandbox.clients.plan import Door
+from sandbox.clients.plan import ServerSettings
 
 __all__ = ["LostError", "Wire"]
 
@@ -36,7 +36,7 @@ class Wire:
         self._patience = patience
 
     @classmethod
-    async def open(cls, door: Door, patience: float) -> Wire:
+    async def open(cls, door: ServerSettings, patience: float) -> Wire:
         """Connect (TCP).
 
         Raises:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.console.ledger import Ledger, Trail
-from sandbox.psc.events import Event
+from sandbox.console.ledger import Trail, Trails
+from sandbox.psc.events import ProviderEvent
 from sandbox.psc.provider import Provider
 
 __all__ = ["Feed", "PscEvent"]
@@ -28,7 +28,7 @@ class PscEvent:
 
     __slots__ = ("at", "event", "operator")
 
-    def __init__(self, event: Event, operator: str, ahead: float) -> None:
+    def __init__(self, event: ProviderEvent, operator: str, ahead: float) -> None:
         self.event, self.operator, self.at = event, operator, event.at - ahead
 
 
@@ -47,7 +47,7 @@ class Feed:
     def __init__(
         self, journals: Mapping[str, Path], providers: Callable[[], Mapping[str, Provider]]
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = Trails()
         self.lock = threading.Lock()
         self.version = 0
         self._journals = dict(journals)

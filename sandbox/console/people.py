@@ -11,12 +11,12 @@ from typing import Any
 import pyotp
 
 from sandbox.console.answers import MissingError
-from sandbox.psc.ciba import Decision, RequestState
+from sandbox.psc.ciba import DeviceDecision, RequestState
 from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["Carried", "Ring", "Sms", "carried", "codes", "decide", "inbox", "ringing"]
+__all__ = ["ArrivedSms", "Carried", "Ring", "carried", "codes", "decide", "inbox", "ringing"]
 
 Tree = dict[str, Any]
 _CHOICES = 3
@@ -49,7 +49,7 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sms:
+class ArrivedSms:
     """A message that has arrived; `open` while its link still decides something."""
 
     operator: str
@@ -137,24 +137,24 @@ def decide(
         raise MissingError("demande inconnue", "unknown request", where=ticket[:40])
     if decision not in ("approve", "refuse"):
         raise UserError("attendu", "expected", where="decision", then="approve, refuse")
-    wanted = Decision(decision)
-    if wanted is Decision.APPROVE and number and number != request.binding_message:
-        wanted = Decision.WRONG_CODE
+    wanted = DeviceDecision(decision)
+    if wanted is DeviceDecision.APPROVE and number and number != request.binding_message:
+        wanted = DeviceDecision.WRONG_CODE
     if label:
         _spend(provider, ticket, wanted)
     return str(provider.requests.decide(ticket, wanted).state)
 
 
-def _spend(provider: Provider, ticket: str, decision: Decision) -> None:
+def _spend(provider: Provider, ticket: str, decision: DeviceDecision) -> None:
     """Use up the link of an SMS, as its page does."""
-    if decision is Decision.WRONG_CODE:
+    if decision is DeviceDecision.WRONG_CODE:
         return
     for sms in provider.devices.sms.arrived(provider.now()):
         if sms["ticket"] == ticket:
             provider.devices.sms.spend(str(sms["link"]).rpartition("/")[2], provider.now())
 
 
-def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> list[Sms]:
+def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> list[ArrivedSms]:
     """Return the messages of all telephones, the newest first."""
     owners = {each.phone: each for each in names.values() if each.phone}
     found = []
@@ -167,7 +167,7 @@ def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> li
             request = provider.requests.find(sms["ticket"])
             usable = request is not None and request.state is RequestState.PENDING
             found.append(
-                Sms(
+                ArrivedSms(
                     operator=label, ticket=sms["ticket"], phone=sms["number"],
                     name=owner.name if owner else "", identity=owner.identity if owner else "",
                     text=sms["text"], at=sms["sent_at"] - ahead,

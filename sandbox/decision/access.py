@@ -10,20 +10,20 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sandbox.space.compatibility import Requirement, mix_of, requirements, shares_of
+from sandbox.space.compatibility import AccessRequirement, mix_of, requirements, shares_of
 from sandbox.space.designs import Design
 from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Method
 from sandbox.space.population import BalKind, expected_accesses
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Cell", "able_cells", "asked_by_all"]
+__all__ = ["AccessCell", "able_cells", "asked_by_all"]
 
 Crossed = Iterable[tuple[Design, LoginPolicy]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class AccessCell:
     """The accesses of one population, kind of mailbox, product and method.
 
     Attributes:
@@ -40,7 +40,7 @@ class Cell:
     able: float
 
 
-def asked_by_all(crossed: Crossed, method: Method) -> tuple[Requirement, ...]:
+def asked_by_all(crossed: Crossed, method: Method) -> tuple[AccessRequirement, ...]:
     """Return what candidates ask together of who uses a method.
 
     One that asks for any of some mechanisms is met by who meets one that asks for fewer of them.
@@ -57,7 +57,7 @@ def asked_by_all(crossed: Crossed, method: Method) -> tuple[Requirement, ...]:
     return tuple(sorted(kept, key=lambda each: (each.barrier, each.features)))
 
 
-def able_cells(scenario: Scenario, crossed: Crossed) -> Iterator[Cell]:
+def able_cells(scenario: Scenario, crossed: Crossed) -> Iterator[AccessCell]:
     """Yield every cell of a scenario; figures may be arrays over draws.
 
     Requirements that still share a feature (two orders of mechanisms of a scenario's own policies)
@@ -75,5 +75,5 @@ def able_cells(scenario: Scenario, crossed: Crossed) -> Iterator[Cell]:
                     shares = shares_of(scenario, product, people, kind)
                     passing = [each.probability(shares) for each in asked[method]]
                     chance[key] = math.prod(passing)
-                yield Cell(name, kind, label, product.kind, method, accesses * share,
+                yield AccessCell(name, kind, label, product.kind, method, accesses * share,
                            accesses * share * chance[key])  # fmt: skip

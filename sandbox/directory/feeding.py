@@ -14,12 +14,19 @@ from dataclasses import asdict, dataclass
 
 from sandbox.directory.contains import add_words
 from sandbox.directory.directory import Directory
-from sandbox.directory.feeding_rules import LONGEST_TEXT, RULES, RefusalError, Rule
+from sandbox.directory.feeding_rules import LONGEST_TEXT, RULES, FeedingRule, RefusalError
 from sandbox.directory.model import BoxType, Mailbox, Person
 from sandbox.directory.rows import TYPES
 
 __all__ = [
-    "DEPARTURES", "RESERVED", "RULES", "Bearer", "BoxState", "Feeder", "RefusalError", "Rule",
+    "DEPARTURES",
+    "RESERVED",
+    "RULES",
+    "Bearer",
+    "BoxState",
+    "Feeder",
+    "FeedingRule",
+    "RefusalError",
 ]  # fmt: skip
 
 # Of every domain, and of its operator alone.

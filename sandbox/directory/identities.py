@@ -8,7 +8,7 @@ from sandbox.directory.directory import Directory
 from sandbox.directory.model import BoxType, Person, Structure
 from sandbox.space.errors import UserError
 from sandbox.trust.identity import Employee, Organisation, plain_identifier
-from sandbox.trust.identity import Person as Holder
+from sandbox.trust.identity import Professional as Holder
 
 __all__ = ["application_of", "card_holder", "employee_of", "knows_structure", "organisation_of"]
 

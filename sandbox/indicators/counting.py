@@ -10,10 +10,10 @@ from typing import NamedTuple
 from sandbox.indicators.month import Month
 
 __all__ = [
-    "Box",
+    "CountedLogin",
+    "CountedMailbox",
     "Fact",
     "Indicators",
-    "Login",
     "LoginKey",
     "MailboxCount",
     "MailboxKey",
@@ -45,7 +45,7 @@ class Fact(NamedTuple):
     times: int = 1
 
 
-class Login(NamedTuple):
+class CountedLogin(NamedTuple):
     """A login; `cause` is the reason of a refusal, empty for one that was accepted."""
 
     mailbox: str
@@ -55,7 +55,7 @@ class Login(NamedTuple):
     times: int = 1
 
 
-class Box(NamedTuple):
+class CountedMailbox(NamedTuple):
     """A mailbox as the directory has it; instants in seconds since 1970, `deleted` 0: it lives."""
 
     address: str
@@ -150,7 +150,7 @@ class Indicators:
 
 def count(
     operator: str, month: Month, domains: Iterable[str],
-    boxes: Iterable[Box], facts: Iterable[Fact], logins: Iterable[Login],
+    boxes: Iterable[CountedMailbox], facts: Iterable[Fact], logins: Iterable[CountedLogin],
 ) -> Indicators:  # fmt: skip
     """Count a month.
 

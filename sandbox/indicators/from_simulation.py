@@ -17,13 +17,13 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.indicators.counting import Box, Fact, Indicators, Login, count
+from sandbox.indicators.counting import CountedLogin, CountedMailbox, Fact, Indicators, count
 from sandbox.indicators.month import Month
 from sandbox.messages.documents import document_types
 from sandbox.simulation.arrivals import between
 from sandbox.simulation.build import build_model
 from sandbox.simulation.fast import run
-from sandbox.simulation.model import Inputs, Kind
+from sandbox.simulation.model import Inputs, SessionKind
 from sandbox.simulation.observe import observe
 from sandbox.space.compatibility import can_connect
 from sandbox.space.errors import UserError
@@ -82,7 +82,7 @@ def from_scenario(
             continue
         mine = totals[totals["operator"] == label]
         logins = [
-            Login("", str(protocol), str(method), "", int(times))
+            CountedLogin("", str(protocol), str(method), "", int(times))
             for protocol, method, times in zip(
                 mine["protocol"], mine["method"], mine["count"], strict=True
             )
@@ -105,7 +105,7 @@ def _messages(space: Space, inputs: Inputs, seed: int) -> NDArray[np.int64]:
     """
     alone = inputs._replace(polls=inputs.polls[:0])
     rows = between(alone, 0, int(inputs.horizon[0]))
-    rows = rows[rows[:, _KIND] == int(Kind.SEND)]
+    rows = rows[rows[:, _KIND] == int(SessionKind.SEND)]
     order = np.argsort(space.accesses.identity)
     wanted = inputs.access_identity[rows[:, _ACCESS]]
     found = order[np.searchsorted(space.accesses.identity, wanted, sorter=order)]
@@ -149,17 +149,17 @@ def _product(space: Space, access: int) -> str:
     return str(space.products[space.accesses.product[access]])
 
 
-def _boxes(space: Space, operator: int) -> Iterator[Box]:
+def _boxes(space: Space, operator: int) -> Iterator[CountedMailbox]:
     """Yield the mailboxes of an operator: those in use, and as many more as it has idle."""
     accesses = space.accesses
     mine = np.flatnonzero(accesses.operator == operator)
     numbers, first = np.unique(accesses.mailbox[mine], return_index=True)
     for number, at in zip(numbers.tolist(), mine[first].tolist(), strict=True):
         kind = BalKind(int(accesses.kind[at])).name
-        yield Box(_address(space, operator, number), kind, "", "", 0.0)
+        yield CountedMailbox(_address(space, operator, number), kind, "", "", 0.0)
     domain = _domain(space, operator)
     for number in range(max(0, int(space.operator_mailboxes[operator]) - len(numbers))):
-        yield Box(f"idle-{number}@{domain}", "", "", "", 0.0)
+        yield CountedMailbox(f"idle-{number}@{domain}", "", "", "", 0.0)
 
 
 def _address(space: Space, operator: int, mailbox: int) -> str:

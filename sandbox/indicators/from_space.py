@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sandbox.directory import Directory
-from sandbox.indicators.counting import Box, Fact, Indicators, Login, count
+from sandbox.indicators.counting import CountedLogin, CountedMailbox, Fact, Indicators, count
 from sandbox.indicators.month import Month
 from sandbox.operators.store import read_traffic
 from sandbox.space.errors import UserError
@@ -68,7 +68,7 @@ def facts_of(store: Path, month: Month) -> Iterator[Fact]:
         )
 
 
-def logins_of(journal: Path, month: Month) -> Iterator[Login]:
+def logins_of(journal: Path, month: Month) -> Iterator[CountedLogin]:
     """Yield the logins that a journal holds of a month; a line cut by a crash is passed."""
     if not journal.exists():
         return
@@ -83,7 +83,7 @@ def logins_of(journal: Path, month: Month) -> Iterator[Login]:
                 continue
             if not month.begin <= at < month.end or entry.get("event") not in {"login", "refused"}:
                 continue
-            yield Login(
+            yield CountedLogin(
                 str(entry.get("mailbox", "")),
                 str(entry.get("protocol", "")),
                 str(entry.get("method") or ""),
@@ -91,9 +91,9 @@ def logins_of(journal: Path, month: Month) -> Iterator[Login]:
             )
 
 
-def _boxes(directory: Directory, operator: str) -> Iterator[Box]:
+def _boxes(directory: Directory, operator: str) -> Iterator[CountedMailbox]:
     for box in directory.mailboxes("d.operator = ?", (operator,), deleted=True):
-        yield Box(
+        yield CountedMailbox(
             address=box.address,
             type=box.type.value,
             profession=str(box.person.profession_code) if box.person else "",

@@ -15,11 +15,11 @@ from sandbox.live.autoconfig import Discovery, autoconfig_handler
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
-from sandbox.live.own_ciba import OWN_CLIENT, own_secret
 from sandbox.live.plan import OperatorPlan, SpacePlan
+from sandbox.live.providers import OWN_CLIENT, own_secret
 from sandbox.live.room import Room
 from sandbox.live.services import server_context_of, server_files
-from sandbox.live.wire import Wire
+from sandbox.live.wire import WireSettings
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.ciba_operator import own_registration
 from sandbox.operators.auth.ciba_ping import with_pings
@@ -77,7 +77,7 @@ class Assembly:
     """
 
     plan: SpacePlan
-    wire: Wire
+    wire: WireSettings
     keys: Keys
     folder: SpaceFolder
     directory: Directory

@@ -12,7 +12,7 @@ from sandbox.live.keys import Keys
 from sandbox.live.plan import SpacePlan
 from sandbox.live.services import ListReader, list_url, server_files
 from sandbox.live.starting import STOP_SECONDS, started
-from sandbox.live.wire import Wire
+from sandbox.live.wire import WireSettings
 from sandbox.messages.patients import patient
 from sandbox.operators.citizens import CitizensOperator
 from sandbox.operators.fault_rules import MailFaults
@@ -37,7 +37,7 @@ class Citizens:
     """
 
     def __init__(
-        self, plan: SpacePlan, wire: Wire, keys: Keys, folder: SpaceFolder, *, pool: Pool,
+        self, plan: SpacePlan, wire: WireSettings, keys: Keys, folder: SpaceFolder, *, pool: Pool,
         faults: MailFaults, tell: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._plan, self._wire, self._keys, self._folder = plan, wire, keys, folder

@@ -22,7 +22,7 @@ from sandbox.live.plan import SpacePlan
 from sandbox.live.room import Room
 from sandbox.live.services import ListReader, list_url
 from sandbox.live.starting import STOP_SECONDS, started
-from sandbox.live.wire import Wire
+from sandbox.live.wire import WireSettings
 from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.fault_rules import MailFaults, MailRule
 from sandbox.operators.operator import Operator
@@ -30,7 +30,7 @@ from sandbox.operators.recorder import Recorder, Seen
 from sandbox.psc import Clock
 from sandbox.serve import Loop
 
-__all__ = ["Crew", "CrewPlan", "Crewed"]
+__all__ = ["CrewPlan", "Crewed", "OperatorCrew"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class CrewPlan:
     """
 
     plan: SpacePlan
-    wire: Wire
+    wire: WireSettings
     accounts: tuple[CastAccount, ...]
     folder: Path
     issuer: str
@@ -119,7 +119,7 @@ class Crewed(Protocol):
         """Return what its servers saw; None when its process is down."""
 
 
-class Crew:
+class OperatorCrew:
     """A crew in this process, while its `with` block lasts.
 
     Args:
@@ -178,7 +178,7 @@ class Crew:
         """Its operators."""
         return tuple(each.label for each in self._made.plan.operators)
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> OperatorCrew:
         with contextlib.ExitStack() as stack:
             stack.callback(self.loop.close)
             self.operators = self.loop.run(self._assembly.build())

@@ -24,10 +24,10 @@ from typing import Any
 import sandbox
 from sandbox.directory import Directory
 from sandbox.live.assembly import Fate
-from sandbox.live.crew import Crew, CrewPlan
+from sandbox.live.crew import CrewPlan, OperatorCrew
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
-from sandbox.live.line import GoneError, Line
+from sandbox.live.line import GoneError, ProcessLine
 from sandbox.live.mailboxes import Packed
 from sandbox.live.room import open_files, share_out
 from sandbox.live.starting import START_SECONDS, STOP_SECONDS
@@ -70,7 +70,7 @@ class CrewProcess:
         self._lock = threading.Lock()
         self._stopping = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._line: Line | None = None
+        self._line: ProcessLine | None = None
         self._ready: float | None = None  # since when operators accept connections
 
     @property
@@ -196,7 +196,7 @@ class CrewProcess:
                     pass_fds=(theirs.fileno(),),
                     env={**os.environ, "PYTHONPATH": _path()},
                 )
-            self._line = Line(ours, self._answer, self._gone)
+            self._line = ProcessLine(ours, self._answer, self._gone)
             try:
                 self._line.call("start", self._make(), timeout=START_SECONDS)
             except GoneError:
@@ -259,8 +259,8 @@ class _Child:
     def __init__(self, end: socket.socket) -> None:
         self._over = threading.Event()
         self._stack = contextlib.ExitStack()
-        self._crew: Crew | None = None
-        self._line = Line(end, self._answer, self._over.set)
+        self._crew: OperatorCrew | None = None
+        self._line = ProcessLine(end, self._answer, self._over.set)
 
     def live(self) -> None:
         """Serve until the space says that it is enough, or is no more."""
@@ -293,7 +293,7 @@ class _Child:
         self._stack.callback(directory.close)
         clock = Clock()
         clock.follow(made.clock)
-        crew = Crew(
+        crew = OperatorCrew(
             made,
             pid=os.getpid(),
             directory=directory,

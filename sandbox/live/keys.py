@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from sandbox.live.plan import CertificatePlan, CitizensPlan, JoinedPlan, OperatorPlan
 from sandbox.space.errors import UserError
-from sandbox.trust import Card, Issued, KeyKind, Organisation, Person, TestCA, Urls
+from sandbox.trust import Card, Issued, KeyKind, Organisation, Professional, TestCA, Urls
 from sandbox.trust.keys import load_key, write_private
 
 __all__ = [
@@ -84,7 +84,7 @@ def relay(operator: OperatorPlan | CitizensPlan | JoinedPlan) -> WantedCertifica
     )
 
 
-def card(path: str, person: Person) -> WantedCertificate:
+def card(path: str, person: Professional) -> WantedCertificate:
     """Want the CPS of a person."""
     return WantedCertificate(
         path=path,

@@ -17,14 +17,14 @@ from typing import Any
 
 from sandbox.space.errors import UserError
 
-__all__ = ["GoneError", "Line"]
+__all__ = ["GoneError", "ProcessLine"]
 
 
 class GoneError(Exception):
     """The process at the other end is no more."""
 
 
-class Line:
+class ProcessLine:
     """One end of a line.
 
     Args:

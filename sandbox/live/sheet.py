@@ -19,7 +19,7 @@ from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import PIN, TRUSTSTORE_PASSWORD, Keys
 from sandbox.live.plan import JoinedPlan, OperatorPlan, SpacePlan
 from sandbox.live.services import list_url
-from sandbox.live.wire import Wire
+from sandbox.live.wire import WireSettings
 from sandbox.operators.auth.totp import DIGITS
 from sandbox.psc import Client
 from sandbox.psc.outage import Window
@@ -116,7 +116,9 @@ def _endpoint(endpoint: Place, plan: SpacePlan) -> Tree:
     }
 
 
-def policies_in_force(plan: SpacePlan, wire: Wire, endpoints: Sequence[Place], most: int) -> Tree:
+def policies_in_force(
+    plan: SpacePlan, wire: WireSettings, endpoints: Sequence[Place], most: int
+) -> Tree:
     """Return what holds on the wire at the endpoints of a design, by the scenario's own names."""
     operator, totp = wire.operator, wire.operator.access.totp
     return {
@@ -146,7 +148,7 @@ def _operator(
     operator: OperatorPlan,
     plan: SpacePlan,
     folder: SpaceFolder,
-    wire: Wire,
+    wire: WireSettings,
     most: int,
     pid: int,
     phones: str,
@@ -205,7 +207,7 @@ def _joined(joined: JoinedPlan, keys: Keys) -> Tree:
 
 def build_sheet(
     plan: SpacePlan,
-    wire: Wire,
+    wire: WireSettings,
     accounts: Sequence[CastAccount],
     folder: SpaceFolder,
     keys: Keys,

@@ -22,7 +22,7 @@ from sandbox.space.executions import check_live
 from sandbox.space.laws import ecps_answer, sms_answer
 from sandbox.space.scenario import Scenario
 
-__all__ = ["OWN_PROFILE", "PSC_PROFILE", "Wire", "own_settings", "psc_settings", "wire_of"]
+__all__ = ["OWN_PROFILE", "PSC_PROFILE", "WireSettings", "own_settings", "psc_settings", "wire_of"]
 
 KEEPALIVE = 20.0  # s; `policies.imap_keepalive` says so
 NEVER = 86_400.0  # s; longer than any login is held
@@ -31,7 +31,7 @@ OWN_PROFILE = "core"  # nothing obliges an operator to deviate as Keycloak does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
+class WireSettings:
     """How the servers of a space are set.
 
     Attributes:
@@ -56,7 +56,7 @@ class Wire:
     tls13: bool
     dns_ttl: int
 
-    def driven(self, kind: str) -> Wire:
+    def driven(self, kind: str) -> WireSettings:
         """Return it with people who do something else than wait for a button.
 
         SMS arrive at once unless people are drawn from their laws too.
@@ -117,7 +117,7 @@ def _operator(scenario: Scenario) -> OperatorPolicy:
     )
 
 
-def wire_of(scenario: Scenario) -> Wire:
+def wire_of(scenario: Scenario) -> WireSettings:
     """Return how the servers of a scenario's space are set.
 
     Raises:
@@ -125,7 +125,7 @@ def wire_of(scenario: Scenario) -> Wire:
     """
     check_live(scenario)
     methods = scenario.methods
-    return Wire(
+    return WireSettings(
         psc=settings_for(PSC_PROFILE, **psc_settings(scenario)),
         own=settings_for(OWN_PROFILE, **own_settings(scenario)),
         phones=Behaviour(law=ecps_answer(methods.ecps)),

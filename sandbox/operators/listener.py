@@ -15,7 +15,7 @@ from sandbox.serve import Door, DoorLimits, Pool, Visitor, server_context
 from sandbox.serve.tls import Tls, route_by_name
 from sandbox.space.places import Place
 
-__all__ = ["MAIL_LIMITS", "Arrival", "Listener", "MailDoor", "endpoint_context"]
+__all__ = ["MAIL_LIMITS", "Inbound", "Listener", "MailDoor", "endpoint_context"]
 
 # The protocols time their clients themselves. A card asks its holder for the PIN within the
 # handshake, which nginx, before many mail servers, gives 60 s (`ssl_handshake_timeout`).
@@ -72,7 +72,7 @@ def endpoint_context(
     )
 
 
-class Arrival:
+class Inbound:
     """A connection as its protocol knows it.
 
     Args:
@@ -152,7 +152,7 @@ class MailDoor(Door):
     def __init__(
         self,
         listeners: Sequence[Listener],
-        protocol: Callable[[Arrival], asyncio.Protocol],
+        protocol: Callable[[Inbound], asyncio.Protocol],
         limits: DoorLimits | None = None,
         *,
         clock: Callable[[], float] = time.time,
@@ -162,7 +162,7 @@ class MailDoor(Door):
         self.listeners = tuple(listeners)
         self._by_context = {id(each.context): each for each in listeners}
         super().__init__(
-            lambda visitor: protocol(Arrival(self, visitor)),
+            lambda visitor: protocol(Inbound(self, visitor)),
             host=first.address,
             port=first.port,
             context=route_by_name({each.place.host: each.context for each in listeners}),

@@ -1,9 +1,9 @@
 """A login, from the client's first word to the verdict, whichever mail protocol carries it.
 
-Theory of operation. `Login` conducts the logins of one connection, one after the other: it begins a
-SASL exchange, reads the client's lines, asks the authenticator, keeps the time, and tells the
-observer of each attempt once. IMAP and SMTP put its steps into their own words. A protocol that has
-something to say while a person answers says so (IMAP: an untagged OK); SMTP has nothing.
+Theory of operation. `LoginConductor` conducts the logins of one connection, one after the other: it
+begins a SASL exchange, reads the client's lines, asks the authenticator, keeps the time, and tells
+the observer of each attempt once. IMAP and SMTP put its steps into their own words. A protocol that
+has something to say while a person answers says so (IMAP: an untagged OK); SMTP has nothing.
 
 A certificate alone. A listener that has `SaslName.NONE` among its mechanisms lets in whoever shows
 a good client certificate, without a word of SASL; whoever shows none logs in by SASL if the
@@ -48,7 +48,7 @@ from sandbox.operators.model import (
 from sandbox.operators.observing import LoginObserved, Observer
 from sandbox.operators.refusals import LoginRefusal
 
-__all__ = ["Alarm", "Challenge", "Denied", "Judge", "Login", "Logins", "Step"]
+__all__ = ["Alarm", "Challenge", "Denied", "Judge", "LoginConductor", "Logins", "Step"]
 
 
 LOG = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class Denied:
 Step = Challenge | Denied | PasswordCredentials | TokenCredentials | CertificateCredentials
 
 
-class Login:
+class LoginConductor:
     """The logins of one connection.
 
     Args:

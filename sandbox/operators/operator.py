@@ -19,7 +19,7 @@ from sandbox.operators.auth.verifier import HeldVerifier
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.imap import ImapService, ImapSettings, serve
 from sandbox.operators.journal import Journal
-from sandbox.operators.listener import Arrival, Listener, MailDoor
+from sandbox.operators.listener import Inbound, Listener, MailDoor
 from sandbox.operators.login import Alarm, Logins
 from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.policy import OperatorPolicy
@@ -214,7 +214,7 @@ class Operator:
             "imap": serve(imap), "smtp": submission.protocol, "relay": relay.protocol
         }  # fmt: skip
 
-        def factory(arrival: Arrival) -> asyncio.Protocol:
+        def factory(arrival: Inbound) -> asyncio.Protocol:
             return protocols[arrival.listener.place.protocol](arrival)
 
         self.runner = self._relays.runner(post, self.store)

@@ -18,7 +18,7 @@ from sandbox.psc.clients import Client
 from sandbox.psc.clock import Clock
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS
-from sandbox.psc.people import BuiltInPeople, People, Person
+from sandbox.psc.people import BuiltInPeople, EndUser, People
 from sandbox.psc.provider import Provider, ProviderOptions
 from sandbox.psc.refusals import table
 from sandbox.psc.server import Running, running
@@ -31,9 +31,9 @@ __all__ = [
     "BuiltInPeople",
     "Client",
     "Clock",
+    "EndUser",
     "FaultRule",
     "People",
-    "Person",
     "Provider",
     "ProviderOptions",
     "Running",

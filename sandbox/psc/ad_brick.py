@@ -23,14 +23,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox.psc.ciba import Decision
+from sandbox.psc.ciba import DeviceDecision
 from sandbox.psc.clients import is_local
 from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.people import People
 from sandbox.psc.refusals import Refused
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.sms_pages import sms_routes
-from sandbox.psc.store import Store
+from sandbox.psc.store import ProviderStore
 from sandbox.psc.web import OPERATOR_SMS, read_body
 from sandbox.space.errors import UserError
 
@@ -38,10 +38,10 @@ __all__ = ["STATUS", "AdBrick", "ChannelRequest"]
 
 # Decision -> what Keycloak's callback understands.
 STATUS = {
-    Decision.APPROVE: "SUCCEED",
-    Decision.REFUSE: "CANCELLED",
-    Decision.WRONG_CODE: "UNAUTHORIZED",
-    Decision.FAIL: "UNAUTHORIZED",
+    DeviceDecision.APPROVE: "SUCCEED",
+    DeviceDecision.REFUSE: "CANCELLED",
+    DeviceDecision.WRONG_CODE: "UNAUTHORIZED",
+    DeviceDecision.FAIL: "UNAUTHORIZED",
 }
 DEFAULT_LIFE = 120.0
 MAX_WAITING = 10_000
@@ -116,7 +116,7 @@ class AdBrick:
         self.callback = callback
         self.people = people
         self.now = now
-        self.inbox = SmsInbox(Store(), origin, law, seed)
+        self.inbox = SmsInbox(ProviderStore(), origin, law, seed)
         self.access = ControlAccess(control_secret or secrets.token_urlsafe(24), OPERATOR_SMS)
         self._waiting: OrderedDict[str, ChannelRequest] = OrderedDict()
         self.application: ASGIApp = Starlette(
@@ -159,7 +159,7 @@ class AdBrick:
         asked = self._waiting.get(ticket)
         return asked.binding_message if asked else None
 
-    async def _decide(self, ticket: str, decision: Decision) -> str:
+    async def _decide(self, ticket: str, decision: DeviceDecision) -> str:
         asked = self._waiting.pop(ticket, None)
         if asked is None:
             raise UserError("demande oubliée", "forgotten request")

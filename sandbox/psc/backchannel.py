@@ -1,6 +1,6 @@
 """The authentication request, checked in the order of the profile (CIBA Core 7.1; anchors.md R).
 
-Pure: form in, `Wanted` out, or the first rule that refuses. `ORDER` is the table of checks.
+Pure: form in, `CheckedRequest` out, or the first rule that refuses. `ORDER` is the table of checks.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from sandbox.psc import refusals_request
 from sandbox.psc.clients import Client
 from sandbox.psc.jose import SECURE, BadTokenError, read_jwt
-from sandbox.psc.people import People, Person
+from sandbox.psc.people import EndUser, People
 from sandbox.psc.refusals import ProfileName, Refused
 from sandbox.psc.settings import SCOPES, Settings
 
-__all__ = ["ORDER", "RequestContext", "Wanted", "check_request"]
+__all__ = ["ORDER", "CheckedRequest", "RequestContext", "check_request"]
 
 KEYCLOAK_BINDING = re.compile(r"[a-zA-Z0-9._+/!?#-]{1,50}", re.ASCII)
 MAX_BINDING = 64
@@ -83,11 +83,11 @@ class RequestContext:
 
 
 @dataclass(slots=True)
-class Wanted:
+class CheckedRequest:
     """What an acceptable request asks for; filled check by check."""
 
     form: Mapping[str, str]
-    person: Person | None = None
+    person: EndUser | None = None
     scope: str = ""
     binding_message: str | None = None
     notification_token: str | None = None
@@ -97,7 +97,7 @@ class Wanted:
     warnings: list[str] = field(default_factory=list)
 
 
-def check_request(form: Mapping[str, str], context: RequestContext) -> Wanted:
+def check_request(form: Mapping[str, str], context: RequestContext) -> CheckedRequest:
     """Run the checks of the profile in order.
 
     Raises:
@@ -106,14 +106,14 @@ def check_request(form: Mapping[str, str], context: RequestContext) -> Wanted:
     # Core and RFC 6749 3.1: a parameter without a value is as if omitted. Keycloak sees it.
     if context.settings.profile == "core":
         form = {name: value for name, value in form.items() if value != ""}
-    wanted = Wanted(form=form, acr_values=form.get("acr_values"))
+    wanted = CheckedRequest(form=form, acr_values=form.get("acr_values"))
     for check in ORDER[context.settings.profile]:
         _CHECKS[check](wanted, context)
     wanted.acr_values = wanted.form.get("acr_values")
     return wanted
 
 
-def _allowed(wanted: Wanted, context: RequestContext) -> None:
+def _allowed(wanted: CheckedRequest, context: RequestContext) -> None:
     del wanted
     if context.client.delivery_mode is None:
         raise Refused(refusals_request.NOT_CIBA)
@@ -121,7 +121,7 @@ def _allowed(wanted: Wanted, context: RequestContext) -> None:
         raise Refused(refusals_request.PUSH_IN_FAPI)
 
 
-def _signed(wanted: Wanted, context: RequestContext) -> None:
+def _signed(wanted: CheckedRequest, context: RequestContext) -> None:
     settings, client = context.settings, context.client
     token = wanted.form.get("request")
     if token is None:
@@ -191,7 +191,7 @@ def _request_problem(claims: dict[str, Any], context: RequestContext) -> str | N
     return None
 
 
-def _scope(wanted: Wanted, context: RequestContext) -> None:
+def _scope(wanted: CheckedRequest, context: RequestContext) -> None:
     scope = wanted.form.get("scope")
     if scope is None:
         raise Refused(refusals_request.SCOPE_MISSING)
@@ -204,12 +204,12 @@ def _scope(wanted: Wanted, context: RequestContext) -> None:
     wanted.scope = context.settings.granted(scope)
 
 
-def _hints(wanted: Wanted) -> list[str]:
+def _hints(wanted: CheckedRequest) -> list[str]:
     names = ("login_hint", "login_hint_token", "id_token_hint")
     return [name for name in names if name in wanted.form]
 
 
-def _hint_count(wanted: Wanted, context: RequestContext) -> None:
+def _hint_count(wanted: CheckedRequest, context: RequestContext) -> None:
     del context
     given = _hints(wanted)
     if not given:
@@ -218,7 +218,7 @@ def _hint_count(wanted: Wanted, context: RequestContext) -> None:
         raise Refused(refusals_request.HINT_MANY, ", ".join(given))
 
 
-def _hint(wanted: Wanted, context: RequestContext) -> None:
+def _hint(wanted: CheckedRequest, context: RequestContext) -> None:
     form = wanted.form
     if context.settings.login_hint_only:
         if "login_hint" not in form:
@@ -263,7 +263,7 @@ def _from_hint_token(token: str, context: RequestContext) -> str:
     return subject
 
 
-def _binding(wanted: Wanted, context: RequestContext) -> None:
+def _binding(wanted: CheckedRequest, context: RequestContext) -> None:
     message = wanted.form.get("binding_message")
     if message is None:
         if context.settings.fapi:
@@ -280,7 +280,7 @@ def _binding(wanted: Wanted, context: RequestContext) -> None:
     wanted.binding_message = message
 
 
-def _notification(wanted: Wanted, context: RequestContext) -> None:
+def _notification(wanted: CheckedRequest, context: RequestContext) -> None:
     token = wanted.form.get("client_notification_token")
     if context.client.delivery_mode == "poll":
         if token is not None and context.settings.profile == "psc":
@@ -298,7 +298,7 @@ def _notification(wanted: Wanted, context: RequestContext) -> None:
     wanted.notification_token = token
 
 
-def _user_code(wanted: Wanted, context: RequestContext) -> None:
+def _user_code(wanted: CheckedRequest, context: RequestContext) -> None:
     code = wanted.form.get("user_code")
     if not context.settings.user_code:
         if code is not None:
@@ -317,7 +317,7 @@ def _user_code(wanted: Wanted, context: RequestContext) -> None:
         raise Refused(refusals_request.USER_CODE_WRONG)
 
 
-def _expiry(wanted: Wanted, context: RequestContext) -> None:
+def _expiry(wanted: CheckedRequest, context: RequestContext) -> None:
     text = wanted.form.get("requested_expiry")
     if text is None:
         return
@@ -332,7 +332,7 @@ def _expiry(wanted: Wanted, context: RequestContext) -> None:
     wanted.requested_expiry = int(text)
 
 
-def _channel(wanted: Wanted, context: RequestContext) -> None:
+def _channel(wanted: CheckedRequest, context: RequestContext) -> None:
     del context
     channel = wanted.form.get("channel", "MOBILE")
     if channel not in ("CARD", "MOBILE"):
@@ -340,13 +340,13 @@ def _channel(wanted: Wanted, context: RequestContext) -> None:
     wanted.channel = channel
 
 
-def _policy(wanted: Wanted, context: RequestContext) -> None:
+def _policy(wanted: CheckedRequest, context: RequestContext) -> None:
     del context
     if wanted.person is not None and wanted.person.blocked:
         raise Refused(refusals_request.POLICY_REFUSED)
 
 
-_CHECKS: dict[str, Callable[[Wanted, RequestContext], None]] = {
+_CHECKS: dict[str, Callable[[CheckedRequest, RequestContext], None]] = {
     "allowed": _allowed,
     "signed": _signed,
     "scope": _scope,

@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
-from sandbox.space.laws import Answer, Wait, ecps_answer, sourced_methods
+from sandbox.space.laws import AnswerLaw, WaitLaw, ecps_answer, sourced_methods
 
 __all__ = ["KINDS", "AnswerPlan", "Behaviour", "plan", "quantile"]
 
@@ -37,7 +37,7 @@ class Behaviour:
 
     kind: str = "manual"
     delay: float = 0.0
-    law: Answer = field(default_factory=lambda: ecps_answer(sourced_methods().ecps))
+    law: AnswerLaw = field(default_factory=lambda: ecps_answer(sourced_methods().ecps))
     wrong_code: float = 0.0
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class Behaviour:
             raise UserError("attendu", "expected", where="never, refuse + wrong_code", then="0 … 1")
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], law: Answer) -> Behaviour:
+    def from_dict(cls, data: Mapping[str, Any], law: AnswerLaw) -> Behaviour:
         """Build from plain data: kind, delay, and what differs from `law`.
 
         Raises:
@@ -91,7 +91,7 @@ class Behaviour:
                     "a number is expected (kind: a string)",
                     where=f"{name} = {value!r}",
                 )
-        wait = Wait(
+        wait = WaitLaw(
             data.get("mean", law.wait.mean),
             data.get("variation", law.wait.variation),
             data.get("shortest", law.wait.shift),
@@ -99,7 +99,7 @@ class Behaviour:
         return cls(
             kind=data.get("kind", "manual"),
             delay=data.get("delay", 0.0),
-            law=Answer(wait, data.get("never", law.never), data.get("refuse", law.refused)),
+            law=AnswerLaw(wait, data.get("never", law.never), data.get("refuse", law.refused)),
             wrong_code=data.get("wrong_code", 0.0),
         )
 
@@ -112,7 +112,7 @@ class AnswerPlan:
     decision: str | None
 
 
-def quantile(wait: Wait, u: float) -> float:
+def quantile(wait: WaitLaw, u: float) -> float:
     """Return the quantile `u` of a law, s."""
     if wait.variation == 0:
         return wait.mean

@@ -16,7 +16,15 @@ from sandbox.psc import refusals_token
 from sandbox.psc.refusals import ProfileName, Refusal
 from sandbox.psc.settings import Settings
 
-__all__ = ["POLL_ORDER", "AuthRequest", "Decision", "RequestState", "decide", "expire", "poll"]
+__all__ = [
+    "POLL_ORDER",
+    "AuthRequest",
+    "DeviceDecision",
+    "RequestState",
+    "decide",
+    "expire",
+    "poll",
+]
 
 
 class RequestState(StrEnum):
@@ -31,7 +39,7 @@ class RequestState(StrEnum):
     CLOSED = "closed"
 
 
-class Decision(StrEnum):
+class DeviceDecision(StrEnum):
     """What the authentication device says; the last two end in a denial."""
 
     APPROVE = "approve"
@@ -171,18 +179,18 @@ def _throttled(request: AuthRequest, now: float, settings: Settings) -> _Polled:
     return refusals_token.SLOW_DOWN, {"fast_polls": fast, "interval": wait, "last_poll": now}
 
 
-def decide(request: AuthRequest, decision: Decision, now: float) -> AuthRequest:
+def decide(request: AuthRequest, decision: DeviceDecision, now: float) -> AuthRequest:
     """Apply what the device says; a request that is no longer pending is returned unchanged."""
     if request.state is not RequestState.PENDING or now >= request.expires_at:
         return request
     match decision:
-        case Decision.APPROVE:
+        case DeviceDecision.APPROVE:
             return request.but(state=RequestState.APPROVED, decided_at=now)
-        case Decision.REFUSE:
+        case DeviceDecision.REFUSE:
             return request.but(state=RequestState.DENIED, decided_at=now)
-        case Decision.FAIL:
+        case DeviceDecision.FAIL:
             return request.but(state=RequestState.FAILED, decided_at=now)
-        case Decision.WRONG_CODE:
+        case DeviceDecision.WRONG_CODE:
             wrong = request.but(wrong_codes=request.wrong_codes + 1)
             if wrong.wrong_codes >= MAX_WRONG_CODES:
                 return wrong.but(state=RequestState.DENIED, decided_at=now)

@@ -18,7 +18,7 @@ from sandbox.directory.directory import Directory
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.behaviour import KINDS, Behaviour
 from sandbox.psc.certificates import psc_files, registered
-from sandbox.psc.ciba import Decision
+from sandbox.psc.ciba import DeviceDecision
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.fault_rules import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
@@ -340,7 +340,7 @@ def _deciding(command: Callable[..., None]) -> Callable[..., None]:
     return _placed(command)
 
 
-def _decide(place: Place, decision: Decision, *, as_json: bool, **chosen: Any) -> None:
+def _decide(place: Place, decision: DeviceDecision, *, as_json: bool, **chosen: Any) -> None:
     done = _call(place, "POST", "/sandbox/decide", {"decision": str(decision), **chosen})
     if as_json:
         click.echo(json.dumps(done["decided"], ensure_ascii=False))
@@ -356,7 +356,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. /
 @_deciding
 def approve(*, place: Place, as_json: bool, **chosen: Any) -> None:
     """Approuver la demande la plus récente. / Approve the newest request."""
-    _decide(place, Decision.APPROVE, as_json=as_json, **chosen)
+    _decide(place, DeviceDecision.APPROVE, as_json=as_json, **chosen)
 
 
 @psc.command()
@@ -364,7 +364,7 @@ def approve(*, place: Place, as_json: bool, **chosen: Any) -> None:
 @_deciding
 def refuse(*, place: Place, wrong_code: bool, as_json: bool, **chosen: Any) -> None:
     """Refuser la demande la plus récente. / Refuse the newest request."""
-    decision = Decision.WRONG_CODE if wrong_code else Decision.REFUSE
+    decision = DeviceDecision.WRONG_CODE if wrong_code else DeviceDecision.REFUSE
     _decide(place, decision, as_json=as_json, **chosen)
 
 

@@ -21,23 +21,23 @@ from sandbox.psc.refusals import Refused
 from sandbox.serve.http import PEER_CERTIFICATE, SHOWN_CERTIFICATE
 from sandbox.trust import (
     CertificateChecker,
-    Finding,
+    CertificateFinding,
     ProfileName,
     RevocationStatus,
     read_certificate,
 )
 from sandbox.trust.checking import AskRevocation
 
-__all__ = ["CertificateJudge", "ClientCertificates"]
+__all__ = ["ClientCertificateJudge", "ClientCertificates"]
 
 # The worst first: one refusal is told. Who may sign what is the operators' matter, not PSC's.
 _FINDINGS = {
-    Finding.UNREADABLE: refusals.CERTIFICATE_UNREADABLE,
-    Finding.WEAK_KEY: refusals.CERTIFICATE_WEAK_KEY,
-    Finding.UNTRUSTED: refusals.CERTIFICATE_UNTRUSTED,
-    Finding.EXPIRED: refusals.CERTIFICATE_EXPIRED,
-    Finding.NOT_YET_VALID: refusals.CERTIFICATE_EXPIRED,
-    Finding.WRONG_USAGE: refusals.CERTIFICATE_WRONG_USAGE,
+    CertificateFinding.UNREADABLE: refusals.CERTIFICATE_UNREADABLE,
+    CertificateFinding.WEAK_KEY: refusals.CERTIFICATE_WEAK_KEY,
+    CertificateFinding.UNTRUSTED: refusals.CERTIFICATE_UNTRUSTED,
+    CertificateFinding.EXPIRED: refusals.CERTIFICATE_EXPIRED,
+    CertificateFinding.NOT_YET_VALID: refusals.CERTIFICATE_EXPIRED,
+    CertificateFinding.WRONG_USAGE: refusals.CERTIFICATE_WRONG_USAGE,
 }
 _STATUSES = {
     RevocationStatus.REVOKED: refusals.CERTIFICATE_REVOKED,
@@ -45,7 +45,7 @@ _STATUSES = {
 }
 
 
-class CertificateJudge:
+class ClientCertificateJudge:
     """Says what is wrong with a certificate that a client shows.
 
     Args:
@@ -94,7 +94,7 @@ class ClientCertificates:
 
     app: ASGIApp
     provider: Provider
-    judge: CertificateJudge
+    judge: ClientCertificateJudge
     required: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

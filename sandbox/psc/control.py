@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sandbox.psc.behaviour import KINDS, Behaviour
-from sandbox.psc.ciba import AuthRequest, Decision
+from sandbox.psc.ciba import AuthRequest, DeviceDecision
 from sandbox.psc.clients import Client
 from sandbox.psc.control_access import ControlAccess, Handler
 from sandbox.psc.fault_rules import FaultRule
@@ -29,7 +29,7 @@ from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.sms_pages import sms_routes
 from sandbox.psc.web import page, read_body, service_name
-from sandbox.serve.http import Answer, Call, Direct
+from sandbox.serve.http import Call, Direct, HttpAnswer
 from sandbox.space.errors import UserError
 
 __all__ = ["control_routes", "direct_decisions", "explained", "read_object"]
@@ -145,9 +145,9 @@ class _Control:
         await read_object(request)
         ticket, word = request.path_params["ticket"], request.path_params["decision"]
         try:
-            decision = Decision(word)
+            decision = DeviceDecision(word)
         except ValueError:
-            return _error(404, f"attendu / expected {', '.join(Decision)}")
+            return _error(404, f"attendu / expected {', '.join(DeviceDecision)}")
         if self.provider.requests.find(ticket) is None:
             return _error(404, f"demande {ticket[:40]!r} inconnue / unknown request")
         try:
@@ -173,10 +173,10 @@ class _Control:
         if which not in ("newest", "oldest", "all"):
             raise UserError("attendu", "expected", where="which", then="newest, oldest, all")
         try:
-            decision = Decision(str(data["decision"]))
+            decision = DeviceDecision(str(data["decision"]))
         except ValueError:
             raise UserError(
-                "attendu", "expected", where="decision", then=", ".join(Decision)
+                "attendu", "expected", where="decision", then=", ".join(DeviceDecision)
             ) from None
         requests = self.provider.requests
         requests.tick()
@@ -343,7 +343,7 @@ def direct_decisions(provider: Provider) -> Direct:
     """
     access = ControlAccess(provider.control_secret, service_name(provider))
 
-    def answer(call: Call) -> Answer | None:
+    def answer(call: Call) -> HttpAnswer | None:
         ticket, _, word = call.url[len(_REQUESTS) :].decode("ascii", "replace").partition("/")
         right = (
             call.method == "POST"
@@ -354,11 +354,11 @@ def direct_decisions(provider: Provider) -> Direct:
         try:
             if not right or provider.requests.find(ticket) is None:
                 return None
-            after = provider.requests.decide(ticket, Decision(word))
+            after = provider.requests.decide(ticket, DeviceDecision(word))
         except (UserError, ValueError):  # the route says what is wrong
             return None
         body = _encode(seen(provider, after)).encode("utf-8")
-        return Answer(200, b"content-type: application/json\r\n", body)
+        return HttpAnswer(200, b"content-type: application/json\r\n", body)
 
     return Direct(lambda url: url.startswith(_REQUESTS), answer)
 
@@ -396,7 +396,7 @@ def control_routes(provider: Provider) -> list[Route]:
         request = provider.requests.find(ticket)
         return request.binding_message if request else None
 
-    async def decided(ticket: str, decision: Decision) -> str:
+    async def decided(ticket: str, decision: DeviceDecision) -> str:
         return str(provider.requests.decide(ticket, decision).state)
 
     return routes + sms_routes(provider.devices.sms, provider.now, message, decided, access)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sandbox.psc.behaviour import Behaviour, plan
 from sandbox.psc.ciba import AuthRequest
-from sandbox.psc.people import People, Person
+from sandbox.psc.people import EndUser, People
 from sandbox.psc.sms import SmsInbox
 from sandbox.space.errors import UserError
 
@@ -50,7 +50,7 @@ class Devices:
         else:
             self.behaviours[national_id] = behaviour
 
-    def ring(self, person: Person, request: AuthRequest, now: float) -> AuthRequest:
+    def ring(self, person: EndUser, request: AuthRequest, now: float) -> AuthRequest:
         """Show a request to a person; return it with the answer that is planned, if any."""
         rung: float | None = now
         if self._by_sms and request.mode != "browser":

@@ -26,7 +26,7 @@ from sandbox.psc.forms import MAX_BODY, parse_form
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import HttpReply
-from sandbox.serve.http import DROP, PEER_CERTIFICATE, Answer, Call, Direct
+from sandbox.serve.http import DROP, PEER_CERTIFICATE, Call, Direct, HttpAnswer
 
 __all__ = ["Endpoints", "direct_answer", "form_of", "send_reply"]
 
@@ -100,11 +100,11 @@ def _content(reply: HttpReply) -> tuple[bytes, bytes]:
     return b"", b"" if reply.body is None else reply.body.encode("utf-8")
 
 
-def direct_answer(reply: HttpReply, extra: Mapping[str, str]) -> Answer:
+def direct_answer(reply: HttpReply, extra: Mapping[str, str]) -> HttpAnswer:
     """Return a reply that waits for nothing as a direct answer."""
     said = {**reply.headers, **extra} if extra else reply.headers
     media, content = _content(reply)
-    return Answer(reply.status, _lines(tuple(said.items()), media), content)
+    return HttpAnswer(reply.status, _lines(tuple(said.items()), media), content)
 
 
 @lru_cache(maxsize=256)
@@ -153,7 +153,7 @@ class Endpoints:
         """The same endpoints, straight on HTTP while nothing has to wait."""
         urls = {path.encode("ascii"): path for path in self._table}
 
-        def answer(call: Call) -> Answer | None:
+        def answer(call: Call) -> HttpAnswer | None:
             # What is slow or silent on purpose is done where a task can wait.
             if self._provider.faults.rules or self._provider.outage() is not None:
                 return None

@@ -14,11 +14,11 @@ from typing import Any
 from sandbox.observations.reasons import Reason
 from sandbox.psc.refusals import Refused
 
-__all__ = ["Event", "EventLog"]
+__all__ = ["EventLog", "ProviderEvent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class ProviderEvent:
     """What happened. `at` is the provider's (virtual) time, in epoch seconds."""
 
     seq: int
@@ -44,16 +44,16 @@ class EventLog:
     """The last `size` events."""
 
     def __init__(self, size: int = 10_000) -> None:
-        self._events: deque[Event] = deque(maxlen=size)
+        self._events: deque[ProviderEvent] = deque(maxlen=size)
         self._seq = 0
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
 
-    def add(self, at: float, kind: str, **members: Any) -> Event:
+    def add(self, at: float, kind: str, **members: Any) -> ProviderEvent:
         """Append an event and wake the listeners."""
         with self._lock:
             self._seq += 1
-            event = Event(seq=self._seq, at=at, kind=kind, **members)
+            event = ProviderEvent(seq=self._seq, at=at, kind=kind, **members)
             self._events.append(event)
             listeners = tuple(self._listeners)
         for wake in listeners:
@@ -62,14 +62,14 @@ class EventLog:
 
     def refusal(
         self, at: float, refused: Refused, client_id: str | None = None, ticket: str | None = None
-    ) -> Event:
+    ) -> ProviderEvent:
         """Append the explanation of a refusal."""
         return self.explained(
             at, refused.refusal.reason, client_id=client_id, ticket=ticket,
             rows=refused.refusal.rows, detail=refused.detail or None,
         )  # fmt: skip
 
-    def explained(self, at: float, reason: Reason, **members: Any) -> Event:
+    def explained(self, at: float, reason: Reason, **members: Any) -> ProviderEvent:
         """Append a refusal for a reason."""
         return self.add(
             at,
@@ -83,10 +83,10 @@ class EventLog:
             **members,
         )
 
-    def since(self, seq: int = 0, limit: int = 1000) -> list[Event]:
+    def since(self, seq: int = 0, limit: int = 1000) -> list[ProviderEvent]:
         """Return the events after `seq`, oldest first, at most `limit`."""
         with self._lock:
-            newest: list[Event] = []
+            newest: list[ProviderEvent] = []
             for event in reversed(self._events):
                 if event.seq <= seq:
                     break

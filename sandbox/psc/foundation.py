@@ -27,7 +27,7 @@ from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import HttpReply, refusal_reply
 from sandbox.psc.settings import Settings
 from sandbox.psc.sms import SmsInbox, SmsLaw
-from sandbox.psc.store import Store, fingerprint
+from sandbox.psc.store import ProviderStore, fingerprint
 from sandbox.psc.tokens import TokenService
 from sandbox.space.errors import UserError
 from sandbox.space.laws import sourced_methods
@@ -72,7 +72,7 @@ class Foundation:
         mtls_origin: str | None = None,
         wallet_origin: str | None = None,
         options: ProviderOptions | None = None,
-        store: Store | None = None,
+        store: ProviderStore | None = None,
         clock: Clock | None = None,
     ) -> None:
         options = options or ProviderOptions()
@@ -84,7 +84,7 @@ class Foundation:
         # Where browsers go, and no client certificate is asked for.
         self.wallet_origin = wallet_origin or origin
         self.issuer = origin + settings.paths["issuer"]
-        self.store = store or Store()
+        self.store = store or ProviderStore()
         self.clock = clock or Clock()
         self.events = EventLog()
         self.people: People = options.people or BuiltInPeople(BUILT_IN)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sandbox.directory.directory import Directory
 from sandbox.directory.model import Person as Listed
-from sandbox.psc.people import Activity, Person
+from sandbox.psc.people import ActivityClaims, EndUser
 
 __all__ = ["DirectoryPeople"]
 
@@ -19,18 +19,18 @@ class DirectoryPeople:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def find(self, national_id: str) -> Person | None:
+    def find(self, national_id: str) -> EndUser | None:
         """Return the person with a national identifier, or None."""
         found = self._directory.person(national_id)
         return None if found is None else self._person(found)
 
-    def __iter__(self) -> Iterator[Person]:
+    def __iter__(self) -> Iterator[EndUser]:
         for found in self._directory.people(limit=SHOWN):
             yield self._person(found)
 
-    def _person(self, found: Listed) -> Person:
+    def _person(self, found: Listed) -> EndUser:
         """Add to a listed person where they work, and a telephone nobody else has."""
-        return Person(
+        return EndUser(
             national_id=found.national_id,
             given_name=found.given_name,
             family_name=found.surname,
@@ -42,12 +42,12 @@ class DirectoryPeople:
             phone_number=f"+337{found.id % 10**8:08d}",
         )
 
-    def _activities(self, found: Listed) -> Iterator[Activity]:
+    def _activities(self, found: Listed) -> Iterator[ActivityClaims]:
         for each in self._directory.activities_of(found):
             place = self._directory.structure_by_id(each.structure)
             if place is None:
                 continue
-            yield Activity(
+            yield ActivityClaims(
                 mode=each.mode,
                 sector=place.sector_code,
                 organization=place.name,

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["BUILT_IN", "Activity", "BuiltInPeople", "People", "Person", "claims"]
+__all__ = ["BUILT_IN", "ActivityClaims", "BuiltInPeople", "EndUser", "People", "claims"]
 
 # Namespace of the user federation in `sub` = f:<uuid>:<national id> (domain.md 4.3). Invented.
 FEDERATION = str(uuid.uuid5(uuid.NAMESPACE_DNS, "psc.mssante.test"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
+class ActivityClaims:
     """One place where a professional works, as the directory lists it."""
 
     mode: str = "S"  # S = salaried, L = self-employed
@@ -70,7 +70,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class EndUser:
     """A professional, as Pro Santé Connect describes one.
 
     `national_id` is the login_hint: 8 + RPPS (12 digits), or structure id "/" employee.
@@ -83,7 +83,7 @@ class Person:
     profession: str = "10"  # 10 = physician (TRE_G15)
     category: str = "C"  # C = civil
     skill: str = "SM54"  # TRE_R38, general medicine
-    activities: tuple[Activity, ...] = (Activity(),)
+    activities: tuple[ActivityClaims, ...] = (ActivityClaims(),)
     phone_number: str = "+33700000000"
     user_code: str | None = None
     enabled: bool = True
@@ -99,11 +99,11 @@ class Person:
 class People(Protocol):
     """Where people come from. A directory implements these two methods."""
 
-    def find(self, national_id: str) -> Person | None:
+    def find(self, national_id: str) -> EndUser | None:
         """Return a person, enabled or not, or None."""
         ...
 
-    def __iter__(self) -> Iterator[Person]:
+    def __iter__(self) -> Iterator[EndUser]:
         """Yield the people to show on the phones page (the page asks for the first 500)."""
         ...
 
@@ -111,26 +111,26 @@ class People(Protocol):
 class BuiltInPeople:
     """A population in memory."""
 
-    def __init__(self, people: Iterable[Person] = ()) -> None:
+    def __init__(self, people: Iterable[EndUser] = ()) -> None:
         self._people = {person.national_id: person for person in people}
 
-    def find(self, national_id: str) -> Person | None:
+    def find(self, national_id: str) -> EndUser | None:
         """Return a person, or None."""
         return self._people.get(national_id)
 
-    def __iter__(self) -> Iterator[Person]:
+    def __iter__(self) -> Iterator[EndUser]:
         return iter(self._people.values())
 
 
 # Fictitious: the range 8997... is the ANS's own for test identities.
-BUILT_IN: tuple[Person, ...] = (
-    Person(
+BUILT_IN: tuple[EndUser, ...] = (
+    EndUser(
         national_id="899700000018",
         given_name="CAMILLE",
         family_name="TESTMEDECIN",
         phone_number="+33700000018",
     ),
-    Person(
+    EndUser(
         national_id="899700000026",
         given_name="DOMINIQUE",
         family_name="TESTPHARMACIEN",
@@ -138,23 +138,23 @@ BUILT_IN: tuple[Person, ...] = (
         profession="21",
         skill="",
         activities=(
-            Activity(mode="L", sector="SA33", organization="PHARMACIE DE TEST"),
-            Activity(sector="SA01", organization="HOPITAL DE TEST", finess="500000001"),
+            ActivityClaims(mode="L", sector="SA33", organization="PHARMACIE DE TEST"),
+            ActivityClaims(sector="SA01", organization="HOPITAL DE TEST", finess="500000001"),
         ),
         phone_number="+33700000026",
         user_code="2468",
     ),
-    Person(
+    EndUser(
         national_id="899700000034",
         given_name="CLAUDE",
         family_name="TESTINFIRMIER",
         civility="MME",
         profession="60",
         skill="",
-        activities=(Activity(mode="L"),),
+        activities=(ActivityClaims(mode="L"),),
         phone_number="+33700000034",
     ),
-    Person(
+    EndUser(
         national_id="500000001815646/CPAT00045",
         given_name="ALEX",
         family_name="TESTSECRETAIRE",
@@ -162,20 +162,20 @@ BUILT_IN: tuple[Person, ...] = (
         profession="",
         skill="",
         activities=(
-            Activity(
+            ActivityClaims(
                 role="SECR", sector="SA01", organization="HOPITAL DE TEST", finess="500000001"
             ),
         ),
         phone_number="+33700000045",
     ),
-    Person(
+    EndUser(
         national_id="899700000042",
         given_name="MORGAN",
         family_name="TESTDESACTIVE",
         phone_number="+33700000042",
         enabled=False,
     ),
-    Person(
+    EndUser(
         national_id="899700000059",
         given_name="SACHA",
         family_name="TESTREFUSE",
@@ -185,9 +185,9 @@ BUILT_IN: tuple[Person, ...] = (
 )
 
 
-def claims(person: Person) -> dict[str, Any]:
+def claims(person: EndUser) -> dict[str, Any]:
     """Return PSC's userinfo members for a person (scope_all; names from domain.md 4.3)."""
-    main = person.activities[0] if person.activities else Activity(sector="", organization="")
+    main = person.activities[0] if person.activities else ActivityClaims(sector="", organization="")
     exercise = {
         "codeProfession": person.profession,
         "codeCategorieProfessionnelle": person.category,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.psc import refusals_request, refusals_token
-from sandbox.psc.backchannel import RequestContext, Wanted, check_request
+from sandbox.psc.backchannel import CheckedRequest, RequestContext, check_request
 from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.clients import Client
@@ -21,7 +21,7 @@ from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import NO_STORE, HttpReply
 from sandbox.psc.requests import Opening, Requests
 from sandbox.psc.settings import Settings
-from sandbox.psc.store import Store
+from sandbox.psc.store import ProviderStore
 
 __all__ = ["Provider", "ProviderOptions"]
 
@@ -37,7 +37,7 @@ class Provider(Foundation):
         mtls_origin: str | None = None,
         wallet_origin: str | None = None,
         options: ProviderOptions | None = None,
-        store: Store | None = None,
+        store: ProviderStore | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(
@@ -83,7 +83,7 @@ class Provider(Foundation):
                 interval = rule.effect.interval or interval
             return spoiled(self._acknowledge(client, wanted, interval), struck)
 
-    def _acknowledge(self, client: Client, wanted: Wanted, interval: int) -> HttpReply:
+    def _acknowledge(self, client: Client, wanted: CheckedRequest, interval: int) -> HttpReply:
         """Open the request and answer CIBA Core 7.3."""
         settings = self.settings
         assert wanted.person is not None

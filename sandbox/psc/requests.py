@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.psc import refusals_token
-from sandbox.psc.ciba import AuthRequest, Decision, RequestState, decide, expire
+from sandbox.psc.ciba import AuthRequest, DeviceDecision, RequestState, decide, expire
 from sandbox.psc.clients import Client
 from sandbox.psc.clock import Agenda
 from sandbox.psc.fault_rules import FaultRule, notified, spoiled
 from sandbox.psc.foundation import Foundation
 from sandbox.psc.notifications import Notification, notification
-from sandbox.psc.people import Person
+from sandbox.psc.people import EndUser
 from sandbox.psc.replies import HttpReply
 from sandbox.psc.store import fingerprint
 from sandbox.psc.tokens import TokenGrant
@@ -49,7 +49,7 @@ class Opening:
     """What a new request is made of. Durations are seconds."""
 
     client: Client
-    person: Person
+    person: EndUser
     scope: str
     mode: str
     life: int
@@ -221,15 +221,15 @@ class Requests:
                 if request is None or request.state is not RequestState.PENDING:
                     continue
                 if request.planned is not None and request.planned_at == at:
-                    decision = Decision(request.planned)
-                    if decision is Decision.WRONG_CODE:
+                    decision = DeviceDecision(request.planned)
+                    if decision is DeviceDecision.WRONG_CODE:
                         # Planned wrong codes are wrong to the end.
                         request = request.but(wrong_codes=2)
                     self._settle(request, decide(request, decision, at), at)
                 elif at >= request.expires_at:
                     self._settle(request, expire(request, at), at)
 
-    def decide(self, ticket: str, decision: Decision) -> AuthRequest:
+    def decide(self, ticket: str, decision: DeviceDecision) -> AuthRequest:
         """Apply what a person does on the device, now.
 
         Raises:
@@ -320,7 +320,7 @@ class Requests:
 
     @staticmethod
     def grant(
-        client: Client, person: Person, request: AuthRequest, now: float, thumbprint: str | None
+        client: Client, person: EndUser, request: AuthRequest, now: float, thumbprint: str | None
     ) -> TokenGrant:
         """Return the grant of an approved request."""
         return TokenGrant(

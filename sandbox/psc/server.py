@@ -14,15 +14,15 @@ from typing import Any, Literal
 from starlette.types import ASGIApp
 
 from sandbox.psc.certificates import psc_files, registered
-from sandbox.psc.ciba import AuthRequest, Decision
-from sandbox.psc.client_certificates import CertificateJudge, ClientCertificates
+from sandbox.psc.ciba import AuthRequest, DeviceDecision
+from sandbox.psc.client_certificates import ClientCertificateJudge, ClientCertificates
 from sandbox.psc.clock import Clock
 from sandbox.psc.control import control_routes, direct_decisions
 from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.notifications import Sender
 from sandbox.psc.provider import Provider, ProviderOptions
 from sandbox.psc.settings import Settings, settings_for
-from sandbox.psc.store import Store
+from sandbox.psc.store import ProviderStore
 from sandbox.psc.web import application, direct_of, service_name
 from sandbox.serve import HttpServer, Pool, bind, client_context, server_context
 from sandbox.serve import running as run
@@ -133,7 +133,7 @@ class Running:
         waiting = self.provider.requests.waiting(national_id, client_id)
         if not waiting:
             raise UserError("aucune demande en attente", "no pending request")
-        return self.provider.requests.decide(waiting[0].ticket, Decision(decision))
+        return self.provider.requests.decide(waiting[0].ticket, DeviceDecision(decision))
 
     def approve(self, national_id: str | None = None) -> AuthRequest:
         """Approve the newest pending request of a person (of anyone)."""
@@ -208,7 +208,7 @@ class ProviderServer:
                 _Way(stack.enter_context(bind(self._address, port)), asks)
                 for port, asks in zip(self._ports, asked, strict=True)
             )
-            store = Store(self._state)
+            store = ProviderStore(self._state)
             stack.callback(store.close)
             provider = Provider(
                 self._settings,
@@ -224,7 +224,7 @@ class ProviderServer:
                 direct_of(provider) | direct_decisions(provider),
             )
             ciphers = FAPI_CIPHERS if self._settings.fapi else CIPHERS
-            judge = CertificateJudge(load_bundle(files.ca.read_bytes()), self._revocation)
+            judge = ClientCertificateJudge(load_bundle(files.ca.read_bytes()), self._revocation)
             for way in (main, mutual, wallet):
                 answering: ASGIApp = app
                 if way.asks == "none":

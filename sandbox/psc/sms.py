@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.psc.behaviour import quantile
-from sandbox.psc.store import Store, fingerprint
+from sandbox.psc.store import ProviderStore, fingerprint
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
-from sandbox.space.laws import Wait, sms_delivery
+from sandbox.space.laws import WaitLaw, sms_delivery
 from sandbox.space.sections.people import Sms
 
 __all__ = ["SmsInbox", "SmsLaw"]
@@ -31,7 +31,7 @@ class SmsLaw:
         loss: share that never does.
     """
 
-    wait: Wait | None = None
+    wait: WaitLaw | None = None
     loss: float = 0.0
 
     def __post_init__(self) -> None:
@@ -40,7 +40,7 @@ class SmsLaw:
         Raises:
             UserError: a number out of range.
         """
-        wait = self.wait or Wait(1, 0)
+        wait = self.wait or WaitLaw(1, 0)
         if not 0 < wait.mean <= 3_600 or not 0 <= wait.variation <= 10 or not 0 <= self.loss <= 1:
             raise UserError(
                 "attendu",
@@ -58,7 +58,7 @@ class SmsLaw:
 class SmsInbox:
     """Messages sent; the store keeps them, so that a link survives a restart."""
 
-    def __init__(self, store: Store, base_url: str, law: SmsLaw, seed: int = 0) -> None:
+    def __init__(self, store: ProviderStore, base_url: str, law: SmsLaw, seed: int = 0) -> None:
         self._store = store
         self._base = base_url
         self._seed = seed

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.psc.ciba import Decision
+from sandbox.psc.ciba import DeviceDecision
 from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.forms import parse_form
 from sandbox.psc.refusals import Refused
@@ -24,7 +24,7 @@ def sms_routes(
     inbox: SmsInbox,
     now: Callable[[], float],
     message: Callable[[str], str | None],
-    decide: Callable[[str, Decision], Awaitable[str]],
+    decide: Callable[[str, DeviceDecision], Awaitable[str]],
     access: ControlAccess,
 ) -> list[Route]:
     """Return the pages.
@@ -54,7 +54,7 @@ def sms_routes(
         try:
             body = await read_body(request)
             form = parse_form(request.headers.get("content-type", ""), body)
-            decision = Decision(form.get("decision", ""))
+            decision = DeviceDecision(form.get("decision", ""))
         except (Refused, ValueError):
             return shown("sms_gone", 400)
         sms = inbox.spend(token, now())

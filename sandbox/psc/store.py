@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sandbox.space.errors import UserError
 
-__all__ = ["Store", "fingerprint"]
+__all__ = ["ProviderStore", "fingerprint"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries(
@@ -55,7 +55,7 @@ def fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class Store:
+class ProviderStore:
     """Entries by kind and key; `path=None` forgets. What it returns is not to be changed.
 
     Raises:

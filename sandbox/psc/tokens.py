@@ -13,9 +13,9 @@ from typing import Any
 from sandbox.psc.clients import Client
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.jose import KeyRing, half_hash
-from sandbox.psc.people import Person, claims
+from sandbox.psc.people import EndUser, claims
 from sandbox.psc.settings import Settings
-from sandbox.psc.store import Store, fingerprint
+from sandbox.psc.store import ProviderStore, fingerprint
 
 __all__ = ["TokenGrant", "TokenService"]
 
@@ -27,7 +27,7 @@ class TokenGrant:
     """What tokens are issued for. `thumbprint` is the certificate they are bound to (F8)."""
 
     client: Client
-    person: Person
+    person: EndUser
     scope: str
     auth_time: float
     sid: str
@@ -41,7 +41,9 @@ class TokenGrant:
 class TokenService:
     """Issues and reads tokens; everything it knows is in the store."""
 
-    def __init__(self, settings: Settings, issuer: str, store: Store, ring: KeyRing) -> None:
+    def __init__(
+        self, settings: Settings, issuer: str, store: ProviderStore, ring: KeyRing
+    ) -> None:
         self.settings = settings
         self.issuer = issuer
         self.store = store
@@ -212,7 +214,7 @@ class TokenService:
             self.store.delete_tag("access", sid)
             self.store.delete_tag("refresh", sid)
 
-    def introspect(self, token: str, person: Person | None, now: float) -> dict[str, Any]:
+    def introspect(self, token: str, person: EndUser | None, now: float) -> dict[str, Any]:
         """Return the introspection answer (RFC 7662; SubjectNameID only for access tokens)."""
         for kind in ("access", "refresh"):
             record = self.read(kind, token, now)
@@ -247,7 +249,7 @@ class TokenService:
         return {"active": False}
 
     @staticmethod
-    def userinfo(person: Person, scope: str) -> dict[str, Any]:
+    def userinfo(person: EndUser, scope: str) -> dict[str, Any]:
         """Return the claims that a scope opens: all with scope_all, else the identity alone."""
         full = claims(person)
         asked = set(scope.split())

@@ -23,7 +23,7 @@ from sandbox.psc.endpoints import Endpoints, send_reply
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
 from sandbox.psc.logout import end_session
 from sandbox.psc.outage import Outages
-from sandbox.psc.people import Person
+from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import HttpReply
@@ -91,7 +91,7 @@ def _browse(outcome: browser.Outcome, provider: Provider) -> Response:
     return page(outcome.name, outcome.status, **values)
 
 
-def _some_people(provider: Provider, limit: int = 500) -> list[Person]:
+def _some_people(provider: Provider, limit: int = 500) -> list[EndUser]:
     return list(itertools.islice(provider.people, limit))
 
 

@@ -23,9 +23,9 @@ from sandbox.serve.http_protocol import (
     DROP,
     PEER_CERTIFICATE,
     SHOWN_CERTIFICATE,
-    Answer,
     Call,
     Direct,
+    HttpAnswer,
     HttpProtocol,
     names_us,
 )
@@ -36,9 +36,9 @@ __all__ = [
     "HTTP_LIMITS",
     "PEER_CERTIFICATE",
     "SHOWN_CERTIFICATE",
-    "Answer",
     "Call",
     "Direct",
+    "HttpAnswer",
     "HttpServer",
     "LoopbackOnly",
 ]

@@ -31,9 +31,9 @@ __all__ = [
     "DROP",
     "PEER_CERTIFICATE",
     "SHOWN_CERTIFICATE",
-    "Answer",
     "Call",
     "Direct",
+    "HttpAnswer",
     "HttpProtocol",
     "names_us",
 ]
@@ -81,7 +81,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A whole answer: status, header lines (each ends in CRLF), body."""
 
     status: int
@@ -99,7 +99,7 @@ class Direct:
     """
 
     serves: Callable[[bytes], bool]
-    answer: Callable[[Call], Answer | None]
+    answer: Callable[[Call], HttpAnswer | None]
 
     def __or__(self, other: Direct) -> Direct:
         """Return what serves both, this first."""
@@ -254,7 +254,7 @@ class HttpProtocol(HttpToolsProtocol):
             answer = self._direct.answer(call)
         except Exception:
             logging.getLogger(__name__).exception("%s", self.url)
-            answer = Answer(500, b"", b"")
+            answer = HttpAnswer(500, b"", b"")
         if answer is None:
             return False
         ((_, date),) = self.server_state.default_headers

@@ -11,7 +11,7 @@ import math
 from enum import IntEnum
 from typing import Protocol
 
-__all__ = ["Pool", "Queue", "Stage"]
+__all__ = ["Pool", "Stage", "Waiters"]
 
 
 class Stage(IntEnum):
@@ -35,7 +35,7 @@ class Cut(Protocol):
         """End it now: its room is wanted."""
 
 
-class Queue:
+class Waiters:
     """Those who wait for the same thing; each is cut after `seconds`."""
 
     def __init__(self, seconds: float = math.inf) -> None:
@@ -103,9 +103,9 @@ class Pool:
         self.most = most
         self._inside = 0
         limits = seconds or {}
-        self._queues = [Queue(limits.get(stage, math.inf)) for stage in Stage]
+        self._queues = [Waiters(limits.get(stage, math.inf)) for stage in Stage]
 
-    def waiting(self, stage: Stage) -> Queue:
+    def waiting(self, stage: Stage) -> Waiters:
         """Return those at a stage."""
         return self._queues[stage]
 

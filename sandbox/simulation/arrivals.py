@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from sandbox.simulation.draws import mix, normal_quantile, uniform
 from sandbox.simulation.jit import force_inline, jit
-from sandbox.simulation.model import LISTED, NEVER, Inputs, Kind, PollStream, SendStream
+from sandbox.simulation.model import LISTED, NEVER, Inputs, PollStream, SendStream, SessionKind
 from sandbox.simulation.steps import Purpose
 
 __all__ = ["Arrival", "Cursors", "between", "new_cursors", "pop_arrival"]
@@ -35,7 +35,12 @@ Ints = NDArray[np.int64]
 
 DAY = 86_400_000_000_000
 HOUR = 3_600_000_000_000
-OPEN, POLL, SEND, ALONE = int(Kind.OPEN), int(Kind.POLL), int(Kind.SEND), int(Kind.ALONE)
+OPEN, POLL, SEND, ALONE = (
+    int(SessionKind.OPEN),
+    int(SessionKind.POLL),
+    int(SessionKind.SEND),
+    int(SessionKind.ALONE),
+)
 PERIOD, FIRST, COUNT, ALWAYS = (int(column) for column in PollStream)
 BLOCK = 1 << 12  # rows of a list that are taken together
 SEND_FIRST, SEND_COUNT = (int(column) for column in SendStream)

@@ -17,11 +17,11 @@ from sandbox.simulation.steps import (
     Deadline,
     Delay,
     During,
-    Fail,
     Fresh,
     Goto,
     Hold,
     Label,
+    MarkFailure,
     Once,
     Pending,
     Purpose,
@@ -33,7 +33,7 @@ from sandbox.simulation.steps import (
     Step,
     Today,
 )
-from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
+from sandbox.space.laws import WaitLaw, ecps_answer, sms_answer, sms_delivery
 from sandbox.space.methods import Mechanism, Method
 from sandbox.space.scenario import Scenario
 from sandbox.space.sections.people import Software
@@ -43,7 +43,7 @@ __all__ = ["Authentication", "Items"]
 Items = list[Label | Step]
 
 
-def _law(wait: Wait) -> Law:
+def _law(wait: WaitLaw) -> Law:
     """Return a scenario's law as the kernel inverts it."""
     return lognormal(wait.mean, wait.variation, wait.shift)
 
@@ -92,16 +92,16 @@ class Authentication:
             Goto("got token"),
             "expired",
             Settle(),
-            Fail(Cause.NO_ANSWER),
+            MarkFailure(Cause.NO_ANSWER),
             Goto("pause"),
             "declined",
             Clear(),
-            Fail(Cause.REFUSED),
+            MarkFailure(Cause.REFUSED),
             Goto("pause"),
             "psc down",
             Clear(),
             Delay(Phase.BACKEND, psc.timeout),
-            Fail(Cause.BACKEND_DOWN),
+            MarkFailure(Cause.BACKEND_DOWN),
             Goto("pause"),
             "refresh",
             Serve("psc", Phase.BACKEND, law=exponential(psc.token), purpose=Purpose.PSC_TOKEN,
@@ -203,7 +203,7 @@ class Authentication:
         reused: Items = []
         if policies.totp_once:
             once = [Once("code", policies.totp_step, "reused")]
-            reused = ["reused", Clear(), Fail(Cause.CODE_REUSED), Goto("close")]
+            reused = ["reused", Clear(), MarkFailure(Cause.CODE_REUSED), Goto("close")]
         if present:
             presented: Items = [Branch(totp.mistyped, Purpose.MISTYPE, "no code")]
             typed: Items = [Stamp("typed")]
@@ -222,7 +222,7 @@ class Authentication:
             *reused,
             "no code",
             Clear(),
-            Fail(cause),
+            MarkFailure(cause),
             Goto("close"),
             "granted",
         ]
@@ -241,7 +241,7 @@ class Authentication:
             "no introspection",
             Delay(Phase.BACKEND, psc.timeout),
             Clear(),
-            Fail(Cause.BACKEND_DOWN),
+            MarkFailure(Cause.BACKEND_DOWN),
             Goto("close"),
             "verified",
         ]  # fmt: skip
@@ -285,20 +285,20 @@ class Authentication:
             Goto("granted"),
             "unanswered",
             Settle(),
-            Fail(cause),
+            MarkFailure(cause),
             Goto("close"),
             "declined",
             Stamp("peace"),
             "in peace",
             Clear(),
-            Fail(Cause.REFUSED),
+            MarkFailure(Cause.REFUSED),
             *again,
             Goto("close"),
             "psc down",
             Deadline(software.timeout, "timed out"),
             Delay(Phase.BACKEND, psc.timeout),
             Clear(),
-            Fail(Cause.BACKEND_DOWN),
+            MarkFailure(Cause.BACKEND_DOWN),
             Goto("close"),
             "granted",
         ]
@@ -323,12 +323,12 @@ class Authentication:
             Goto("granted"),
             "unanswered",
             Settle(),
-            Fail(cause),
+            MarkFailure(cause),
             Goto("close"),
             "sms lost",
             Clear(),
             Delay(Phase.PERSON, budget),
-            Fail(Cause.SMS_LOST),
+            MarkFailure(Cause.SMS_LOST),
             Goto("close"),
             "granted",
         ]  # fmt: skip

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from sandbox.observations.observations import NAMED_OPERATORS
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
-from sandbox.simulation.model import LISTED, NEVER, PEOPLE, Inputs, Kind, Model, as_server_time
+from sandbox.simulation.model import (
+    LISTED,
+    NEVER,
+    PEOPLE,
+    Inputs,
+    Model,
+    SessionKind,
+    as_server_time,
+)
 from sandbox.simulation.program import Layout, compile_programs
 from sandbox.space.calendar import DayKind, day_kinds, hourly_weights
 from sandbox.space.capacity import NATIONAL, RELAY, Capacity, Cores, as_cores, capacity_of
@@ -127,19 +135,19 @@ def _classes(
     used = mechanisms_used(space, design, policy)
     kinds = np.stack([accesses.software, accesses.method, *used])
     values, classes = np.unique(kinds, axis=1, return_inverse=True)
-    entry = np.full((values.shape[1], len(Kind)), -1, dtype=np.int64)
+    entry = np.full((values.shape[1], len(SessionKind)), -1, dtype=np.int64)
     visit, left_open = np.ones(values.shape[1]), np.zeros(values.shape[1])
     for row, (number, kind, imap, smtp) in enumerate(values.T):
         software, method = SOFTWARE[number], ALL_METHODS[kind]
         over_imap = f"{software}.{method}.{ALL_MECHANISMS[imap]}"
         over_smtp = f"{software}.{method}.{ALL_MECHANISMS[smtp]}"
-        entry[row, Kind.OPEN] = entries[f"{over_imap}.open"]
-        entry[row, Kind.SEND] = entries[f"{over_smtp}.send"]
+        entry[row, SessionKind.OPEN] = entries[f"{over_imap}.open"]
+        entry[row, SessionKind.SEND] = entries[f"{over_smtp}.send"]
         visit[row] = scenario.software[software].poll_share
         if visit[row] > 0:
-            entry[row, Kind.POLL] = entries[f"{over_imap}.poll"]
+            entry[row, SessionKind.POLL] = entries[f"{over_imap}.poll"]
             if method is not Method.CERTIFICATE:
-                entry[row, Kind.ALONE] = entries[f"{over_imap}.alone"]
+                entry[row, SessionKind.ALONE] = entries[f"{over_imap}.alone"]
         left_open[row] = scenario.software[software].left_open
     return classes.reshape(-1).astype(np.int16), entry, visit, left_open
 

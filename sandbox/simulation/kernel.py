@@ -22,10 +22,10 @@ from sandbox.simulation.model import (
     PACE_BITS,
     EndpointStat,
     Inputs,
-    Kind,
     PollStream,
     PoolStat,
     Record,
+    SessionKind,
 )
 from sandbox.simulation.recorder import (
     book_connection,
@@ -84,7 +84,7 @@ GRANTED, WAITED, WAIT = int(PoolStat.GRANTED), int(PoolStat.WAITED), int(PoolSta
 ABANDONED, REFUSED = int(PoolStat.ABANDONED), int(PoolStat.REFUSED)
 LOST_WAIT, PEAK = int(PoolStat.LOST_WAIT), int(PoolStat.PEAK)
 E_REFUSED, E_ABANDONED = int(EndpointStat.REFUSED), int(EndpointStat.ABANDONED)
-SPAWNED = int(Kind.SPAWNED)
+SPAWNED = int(SessionKind.SPAWNED)
 P_RECIPIENT = int(Purpose.RECIPIENT)
 P_FIRST, P_INDEX = int(PollStream.FIRST), INDEX
 ROUNDS = 64  # purposes are below this: a retry's draws lie beyond those of the first attempt

@@ -25,12 +25,12 @@ __all__ = [
     "PEOPLE",
     "EndpointStat",
     "Inputs",
-    "Kind",
     "Model",
     "PollStream",
     "PoolStat",
     "Record",
     "SendStream",
+    "SessionKind",
     "StationStat",
     "as_server_time",
     "new_record",
@@ -45,7 +45,7 @@ PACE_BITS = 16  # server_time is a fixed-point number
 MINUTE = 60 * 1_000_000_000
 
 
-class Kind(IntEnum):
+class SessionKind(IntEnum):
     """Why a session starts; the column of `Inputs.entry`."""
 
     OPEN = 0  # the software is started: first login of the day

@@ -23,7 +23,7 @@ from sandbox.simulation.draws import (
     lognormal,
     mix,
 )
-from sandbox.simulation.model import LISTED, PEOPLE, Inputs, Kind, Model, as_server_time
+from sandbox.simulation.model import LISTED, PEOPLE, Inputs, Model, SessionKind, as_server_time
 from sandbox.simulation.program import Layout, Program, compile_programs
 from sandbox.simulation.steps import (
     Acquire,
@@ -31,8 +31,8 @@ from sandbox.simulation.steps import (
     Deadline,
     Delay,
     End,
-    Fail,
     Mark,
+    MarkFailure,
     Purpose,
     Release,
     Retry,
@@ -43,7 +43,7 @@ from sandbox.simulation.steps import (
 
 __all__ = [
     "Queue",
-    "Watch",
+    "QueueWatch",
     "finite_queue",
     "impatient_queue",
     "infinite_queue",
@@ -63,7 +63,7 @@ Body = tuple[str | Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class QueueWatch:
     """How long a queue is watched, and which draws it sees.
 
     Attributes:
@@ -124,7 +124,7 @@ def service_law(scv: float, mean: float = 1.0) -> Law:
     return hyperexponential(mean, scv) if scv > 1 else lognormal(mean, math.sqrt(scv))
 
 
-def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog: int,
+def _queue(body: Callable[[float], Body], watch: QueueWatch, *, servers: int, backlog: int,
            load: float, more: tuple[Program, ...] = ()) -> Queue:  # fmt: skip
     """Return the model of Poisson customers who all run `body(mean service time)`."""
     rate = load * servers
@@ -142,8 +142,8 @@ def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog
     code = compile_programs([Program("customer", 0, body(service)), *more], layout)
     generator = np.random.default_rng([watch.seed, watch.replication, 1])
     counts = generator.poisson(watch.customers / hours, size=(1, total))
-    entry = np.full((1, len(Kind)), -1, dtype=np.int64)
-    entry[0, Kind.SEND] = code.entries["customer"]
+    entry = np.full((1, len(SessionKind)), -1, dtype=np.int64)
+    entry[0, SessionKind.SEND] = code.entries["customer"]
     one = np.zeros(1, dtype=np.int64)
     inputs = Inputs(
         run_key=np.array([mix(watch.seed, watch.replication)], dtype=np.int64),
@@ -186,7 +186,7 @@ def _queue(body: Callable[[float], Body], watch: Watch, *, servers: int, backlog
     return Queue(model=model, warm_hours=warm_hours, hours=hours, service=service)
 
 
-def infinite_queue(watch: Watch, *, servers: int, load: float, scv: float) -> Queue:
+def infinite_queue(watch: QueueWatch, *, servers: int, load: float, scv: float) -> Queue:
     """M/G/c: one station, FIFO, no limit."""
 
     def body(service: float) -> Body:
@@ -195,7 +195,7 @@ def infinite_queue(watch: Watch, *, servers: int, load: float, scv: float) -> Qu
     return _queue(body, watch, servers=servers, backlog=0, load=load)
 
 
-def slot_queue(watch: Watch, *, servers: int, load: float, scv: float,
+def slot_queue(watch: QueueWatch, *, servers: int, load: float, scv: float,
                capacity: int | None = None) -> Queue:  # fmt: skip
     """M/G/c, or M/G/c/K: slots held for a time; `capacity` counts those served and waiting.
 
@@ -210,7 +210,7 @@ def slot_queue(watch: Watch, *, servers: int, load: float, scv: float,
             Release("door"),
             End(),
             "lost",
-            Fail(Cause.SLOTS_EXHAUSTED),
+            MarkFailure(Cause.SLOTS_EXHAUSTED),
             End(),
         )
 
@@ -218,12 +218,12 @@ def slot_queue(watch: Watch, *, servers: int, load: float, scv: float,
     return _queue(body, watch, servers=servers, backlog=backlog, load=load)
 
 
-def finite_queue(watch: Watch, *, servers: int, load: float, capacity: int) -> Queue:
+def finite_queue(watch: QueueWatch, *, servers: int, load: float, capacity: int) -> Queue:
     """M/M/c/K: `capacity` counts those served and waiting."""
     return slot_queue(watch, servers=servers, load=load, scv=1.0, capacity=capacity)
 
 
-def impatient_queue(watch: Watch, *, servers: int, load: float, patience: float) -> Queue:
+def impatient_queue(watch: QueueWatch, *, servers: int, load: float, patience: float) -> Queue:
     """M/M/c+M (Erlang A): each waits for a slot at most an exponential time of rate `patience`."""
 
     def body(service: float) -> Body:
@@ -235,7 +235,7 @@ def impatient_queue(watch: Watch, *, servers: int, load: float, patience: float)
             Release("door"),
             End(),
             "gone",
-            Fail(Cause.SLOT_TIMEOUT),
+            MarkFailure(Cause.SLOT_TIMEOUT),
             End(),
         )
 
@@ -259,14 +259,16 @@ def storm_queue(count: int, *, servers: int, service: float, back_off: float,
     def body(_: float) -> Body:
         return (Spawn("back", count), End())
 
-    queue = _queue(body, Watch(1, seed=seed), servers=servers, backlog=0, load=1.0, more=(back,))
+    queue = _queue(
+        body, QueueWatch(1, seed=seed), servers=servers, backlog=0, load=1.0, more=(back,)
+    )
     inputs = queue.model.inputs
     once = np.zeros_like(inputs.send_counts)
     once[0, 0] = 1
     return replace(queue, model=replace(queue.model, inputs=inputs._replace(send_counts=once)))
 
 
-def retrial_queue(watch: Watch, *, load: float, retrial_rate: float) -> Queue:
+def retrial_queue(watch: QueueWatch, *, load: float, retrial_rate: float) -> Queue:
     """M/M/1 with classical retrials: who finds the server busy returns after an exponential time.
 
     The time in orbit is the `PERSON` phase of a login.

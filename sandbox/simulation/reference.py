@@ -22,10 +22,10 @@ from sandbox.simulation.model import (
     NEVER,
     PACE_BITS,
     EndpointStat,
-    Kind,
     Model,
     PoolStat,
     Record,
+    SessionKind,
     new_record,
 )
 from sandbox.simulation.program import Column
@@ -76,7 +76,7 @@ class RunningSession:
     cause: int = -1
 
 
-class Run:
+class SimpyRun:
     """One run of a model on SimPy."""
 
     def __init__(self, model: Model, trace: Callable[[NDArray[np.int64]], None] | None) -> None:
@@ -218,14 +218,14 @@ class Run:
                     key = mix(session.key, (salt << 8) + number)
                     peer = self.recipient(key) if recipient else session.peer
                     child = RunningSession(
-                        session.access, int(Kind.SPAWNED), key, now, session.until, peer
+                        session.access, int(SessionKind.SPAWNED), key, now, session.until, peer
                     )
                     self.start(child, int(cells[Column.INDEX]))
             case s.Mark(attended=attended):
                 self.mark(session, int(cells[Column.GROUP]), attended=attended)
             case s.Deliver():
                 book_delivery(self.record, now - session.start)
-            case s.Fail(cause=cause):
+            case s.MarkFailure(cause=cause):
                 self.record.failures[cells[Column.GROUP], cause] += 1
                 session.cause = cause
             case s.Goto():
@@ -373,7 +373,7 @@ def run(
     trace: Callable[[NDArray[np.int64]], None] | None = None,
 ) -> Record:
     """Run `model` on SimPy; same arguments, same result as `fast.run`."""
-    engine = Run(model, trace)
+    engine = SimpyRun(model, trace)
     engine.env.process(engine.arrivals(progress))
     engine.env.run()
     return engine.record

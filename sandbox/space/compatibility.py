@@ -37,10 +37,10 @@ from sandbox.space.sections.people import Population, Product
 
 __all__ = [
     "SUPPORT",
+    "AccessRequirement",
     "Barrier",
     "Compatibility",
     "Part",
-    "Requirement",
     "barriers",
     "can_connect",
     "compatibility",
@@ -79,7 +79,7 @@ class Barrier(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
+class AccessRequirement:
     """One thing that is asked of an access.
 
     Attributes:
@@ -102,34 +102,38 @@ class Requirement:
         return 1.0 - none if self.wanted else none
 
 
-def requirements(design: Design, policy: LoginPolicy, method: Method) -> tuple[Requirement, ...]:
+def requirements(
+    design: Design, policy: LoginPolicy, method: Method
+) -> tuple[AccessRequirement, ...]:
     """Return what a design under a policy asks of who uses a method, in the order of barriers."""
-    found: dict[Requirement, None] = {}
+    found: dict[AccessRequirement, None] = {}
     for protocol in PROTOCOLS:
         endpoint = design.endpoint(protocol, method)
         ways = policy.ways(endpoint, method)
         able = tuple(SUPPORT[protocol, mechanism] for mechanism in ways)
-        found[Requirement(Barrier.MECHANISM, able)] = None
+        found[AccessRequirement(Barrier.MECHANISM, able)] = None
         if endpoint.client_certificate == "optional" and not METHODS[method].client_certificate:
-            fails = Requirement(Barrier.CERTIFICATE_REQUEST, (Feature.REQUEST_FAILS,), wanted=False)
+            fails = AccessRequirement(
+                Barrier.CERTIFICATE_REQUEST, (Feature.REQUEST_FAILS,), wanted=False
+            )
             found[fails] = None
         if not endpoint.standard_port:
-            found[Requirement(Barrier.PORT_SETTING, (Feature.PORT_SETTING,))] = None
-            blocked = Requirement(Barrier.PORT_BLOCKED, (Feature.PORT_BLOCKED,), wanted=False)
+            found[AccessRequirement(Barrier.PORT_SETTING, (Feature.PORT_SETTING,))] = None
+            blocked = AccessRequirement(Barrier.PORT_BLOCKED, (Feature.PORT_BLOCKED,), wanted=False)
             found[blocked] = None
         # Each person needs one host: which one is the editor's and the support's work (costs), and
         # no barrier unless the software only knows the operator's usual name.
         hosts = {e.host for e in design.endpoints if e.protocol == protocol}
         if design.discovery == "urls" and len(hosts) > 1:
-            found[Requirement(Barrier.HOST_SETTING, (Feature.HOST_SETTING,))] = None
+            found[AccessRequirement(Barrier.HOST_SETTING, (Feature.HOST_SETTING,))] = None
         # A client that is greeted PREAUTH cannot say which mailbox it wants (RFC 9051 §6.2.2).
         if protocol == "imap" and Mechanism.NONE in ways:
-            own = Requirement(Barrier.SHARED_MAILBOX, (Feature.HAS_OWN,), wanted=False)
+            own = AccessRequirement(Barrier.SHARED_MAILBOX, (Feature.HAS_OWN,), wanted=False)
             found[own] = None
         beside = [e for e in design.endpoints
                   if (e.address, e.port) == (endpoint.address, endpoint.port)]  # fmt: skip
         if len({e.host for e in beside}) > 1:
-            found[Requirement(Barrier.SERVER_NAME, (Feature.SNI,))] = None
+            found[AccessRequirement(Barrier.SERVER_NAME, (Feature.SNI,))] = None
     return tuple(sorted(found, key=lambda each: each.barrier))
 
 
@@ -263,7 +267,9 @@ class Compatibility:
         return found
 
 
-def _stopped(asked: Iterable[Requirement], shares: Mapping[Feature, float]) -> dict[Barrier, float]:
+def _stopped(
+    asked: Iterable[AccessRequirement], shares: Mapping[Feature, float]
+) -> dict[Barrier, float]:
     """Return the chance that each barrier is the first to stop an access."""
     left, found = 1.0, dict[Barrier, float]()
     for each in asked:

@@ -13,11 +13,11 @@ from functools import cache
 from sandbox.space.sections.people import Ecps, Methods, Sms
 from sandbox.space.tables import defaults
 
-__all__ = ["Answer", "Wait", "ecps_answer", "sms_answer", "sms_delivery", "sourced_methods"]
+__all__ = ["AnswerLaw", "WaitLaw", "ecps_answer", "sms_answer", "sms_delivery", "sourced_methods"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class WaitLaw:
     """A shifted lognormal, in seconds.
 
     Attributes:
@@ -35,14 +35,14 @@ class Wait:
         """Standard deviation, s."""
         return self.variation * (self.mean - self.shift)
 
-    def then(self, other: Wait) -> Wait:
+    def then(self, other: WaitLaw) -> WaitLaw:
         """Return the law with the mean and variance of one after the other (moment matching)."""
         mean, shift = self.mean + other.mean, self.shift + other.shift
-        return Wait(mean, math.hypot(self.deviation, other.deviation) / (mean - shift), shift)
+        return WaitLaw(mean, math.hypot(self.deviation, other.deviation) / (mean - shift), shift)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerLaw:
     """What a person does with a request on a device.
 
     Attributes:
@@ -51,26 +51,26 @@ class Answer:
         refused: share of answers that are a refusal.
     """
 
-    wait: Wait
+    wait: WaitLaw
     never: float = 0.0
     refused: float = 0.0
 
 
-def ecps_answer(ecps: Ecps) -> Answer:
+def ecps_answer(ecps: Ecps) -> AnswerLaw:
     """Return how a telephone answers: notification, then the person."""
-    push = Wait(ecps.push_mean, ecps.push_cv)
-    approval = Wait(ecps.approval_mean, ecps.approval_cv, ecps.approval_shift)
-    return Answer(push.then(approval), ecps.never, ecps.refused)
+    push = WaitLaw(ecps.push_mean, ecps.push_cv)
+    approval = WaitLaw(ecps.approval_mean, ecps.approval_cv, ecps.approval_shift)
+    return AnswerLaw(push.then(approval), ecps.never, ecps.refused)
 
 
-def sms_delivery(sms: Sms) -> Wait:
+def sms_delivery(sms: Sms) -> WaitLaw:
     """Return how long an SMS that is not lost takes."""
-    return Wait(sms.delivery_mean, sms.delivery_cv)
+    return WaitLaw(sms.delivery_mean, sms.delivery_cv)
 
 
-def sms_answer(sms: Sms) -> Answer:
+def sms_answer(sms: Sms) -> AnswerLaw:
     """Return how a person follows the link of an SMS that arrived."""
-    return Answer(Wait(sms.click_mean, sms.click_cv))
+    return AnswerLaw(WaitLaw(sms.click_mean, sms.click_cv))
 
 
 @cache

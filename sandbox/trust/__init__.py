@@ -16,7 +16,7 @@ from sandbox.trust.authority import Card, TestCA
 from sandbox.trust.bad import FAULTS, make_bad
 from sandbox.trust.checking import (
     CertificateChecker,
-    Finding,
+    CertificateFinding,
     RevocationStatus,
     load_bundle,
     read_certificate,
@@ -24,7 +24,7 @@ from sandbox.trust.checking import (
 from sandbox.trust.dn import DN, dn_of, parse_dn
 from sandbox.trust.domain_list import DomainLedger, DomainList, ListEntry
 from sandbox.trust.hierarchy import AuthorityName, Urls
-from sandbox.trust.identity import Employee, Organisation, Person
+from sandbox.trust.identity import Employee, Organisation, Professional
 from sandbox.trust.issuing import Issued
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.list_verify import ListKeeper, ListPolicy, verify_list
@@ -39,10 +39,10 @@ __all__ = [
     "AuthorityName",
     "Card",
     "CertificateChecker",
+    "CertificateFinding",
     "DomainLedger",
     "DomainList",
     "Employee",
-    "Finding",
     "Host",
     "Issued",
     "KeyKind",
@@ -54,7 +54,7 @@ __all__ = [
     "MailDomain",
     "Marker",
     "Organisation",
-    "Person",
+    "Professional",
     "ProfileName",
     "RevocationStatus",
     "SrvRecord",

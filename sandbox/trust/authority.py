@@ -15,13 +15,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from sandbox.space.errors import UserError
 from sandbox.trust.authorities import Authorities
 from sandbox.trust.hierarchy import AUTHORITIES, AuthorityName, Urls
-from sandbox.trust.identity import Employee, Organisation, Person
+from sandbox.trust.identity import Employee, Organisation, Professional
 from sandbox.trust.issuing import Issued, LeafPlan, build_leaf
 from sandbox.trust.keys import KeyKind, KeyPool, write_private
 from sandbox.trust.ocsp import IssuerIndex, Responder, respond
 from sandbox.trust.planning import Planner
 from sandbox.trust.profiles import Marker, ProfileName
-from sandbox.trust.register import Register
+from sandbox.trust.register import CertificateRegister
 from sandbox.trust.revocation import Change, build_crl
 
 __all__ = ["Card", "TestCA"]
@@ -90,7 +90,7 @@ class TestCA:
         self.marker = marker
         self.clock = clock
         self.pool = KeyPool(folder / "pool" if folder else None)
-        self.register = Register(folder, clock)
+        self.register = CertificateRegister(folder, clock)
         default = KeyKind.P256 if key_kind is KeyKind.P256 else KeyKind.RSA_4096
         self.authorities = Authorities(
             urls=self.urls,
@@ -216,7 +216,7 @@ class TestCA:
         """Issue the certificate that signs the list of domains (SAN `mail`), always RSA 2048."""
         return self.issue(self.plans.list_signing(organisation, name, mail))
 
-    def cps(self, person: Person, *, card_number: str = "", pin: str = "1234") -> Card:
+    def cps(self, person: Professional, *, card_number: str = "", pin: str = "1234") -> Card:
         """Issue the two certificates of a person's CPS.
 
         Args:

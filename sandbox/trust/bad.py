@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
-from sandbox.trust.checking import Finding
+from sandbox.trust.checking import CertificateFinding
 from sandbox.trust.hierarchy import AuthorityName
 from sandbox.trust.identity import Organisation, luhn_key
 from sandbox.trust.issuing import Issued, LeafPlan, resign
@@ -41,7 +41,7 @@ class CertificateFault:
 
     name: str
     label: str
-    finding: Finding | None
+    finding: CertificateFinding | None
     plan: Callable[[TestCA, LeafPlan], LeafPlan] = lambda _ca, plan: plan
     after: Callable[[TestCA, Issued], Issued] = lambda _ca, issued: issued
     needs_name: bool = False
@@ -159,7 +159,7 @@ def _stale_crl(ca: TestCA, plan: LeafPlan) -> LeafPlan:
     return replace(plan, crl_url=ca.urls.crl(plan.issuer, "stale"))
 
 
-_UNKNOWN = Finding.REVOCATION_UNKNOWN
+_UNKNOWN = CertificateFinding.REVOCATION_UNKNOWN
 
 FAULTS: dict[str, CertificateFault] = {
     fault.name: fault
@@ -167,76 +167,76 @@ FAULTS: dict[str, CertificateFault] = {
         CertificateFault(
             name="expired",
             label="expiré hier / expired yesterday",
-            finding=Finding.EXPIRED,
+            finding=CertificateFinding.EXPIRED,
             plan=_dates(-366, -1),
         ),
         CertificateFault(
             name="not-yet-valid",
             label="valable demain / valid from tomorrow",
-            finding=Finding.NOT_YET_VALID,
+            finding=CertificateFinding.NOT_YET_VALID,
             plan=_dates(1, 366),
         ),
         CertificateFault(
             name="revoked",
             label="révoqué, clé compromise / revoked, key compromised",
-            finding=Finding.REVOKED,
+            finding=CertificateFinding.REVOKED,
             after=_revoked,
         ),
         CertificateFault(
             name="wrong-hierarchy",
             label="signé par une autre autorité de l'IGC / signed by another IGC authority",
-            finding=Finding.WRONG_HIERARCHY,
+            finding=CertificateFinding.WRONG_HIERARCHY,
             plan=_other_hierarchy,
         ),
         CertificateFault(
             name="impostor",
             label="mêmes noms, autres clés d'autorité / same names, other authority keys",
-            finding=Finding.UNTRUSTED,
+            finding=CertificateFinding.UNTRUSTED,
             after=_impostor,
         ),
         CertificateFault(
             name="broken-chain",
             label="mauvais intermédiaire présenté / the wrong intermediate is presented",
-            finding=Finding.UNTRUSTED,
+            finding=CertificateFinding.UNTRUSTED,
             after=_without_intermediate,
         ),
         CertificateFault(
             name="wrong-usage",
             label="usages d'un autre profil / usages of another profile",
-            finding=Finding.WRONG_USAGE,
+            finding=CertificateFinding.WRONG_USAGE,
             plan=_other_usage,
         ),
         CertificateFault(
             name="unknown-entity",
             label="FINESS inconnu de l'annuaire / FINESS unknown to the directory",
-            finding=Finding.UNKNOWN_ENTITY,
+            finding=CertificateFinding.UNKNOWN_ENTITY,
             plan=_unit(_unassigned),
             needs_entity=True,
         ),
         CertificateFault(
             name="wrong-entity",
             label="identifiant d'une autre structure / identifier of another structure",
-            finding=Finding.WRONG_ENTITY,
+            finding=CertificateFinding.WRONG_ENTITY,
             plan=_unit(_neighbour),
             needs_entity=True,
         ),
         CertificateFault(
             name="wrong-name",
             label="autre nom d'hôte / another host name",
-            finding=Finding.WRONG_NAME,
+            finding=CertificateFinding.WRONG_NAME,
             plan=_other_name,
             needs_name=True,
         ),
         CertificateFault(
             name="wrong-environment",
             label="marqueur de l'autre environnement / marker of the other environment",
-            finding=Finding.WRONG_ENVIRONMENT,
+            finding=CertificateFinding.WRONG_ENVIRONMENT,
             plan=_other_environment,
         ),
         CertificateFault(
             name="weak-key",
             label="RSA 1024 bits",
-            finding=Finding.WEAK_KEY,
+            finding=CertificateFinding.WEAK_KEY,
             plan=lambda _ca, plan: replace(
                 plan, key_kind=KeyKind.RSA_1024, usages=plan.profile.usages
             ),

@@ -23,12 +23,19 @@ from cryptography.x509.oid import NameOID
 
 from sandbox.space.errors import UserError
 from sandbox.trust.hierarchy import AUTHORITIES
-from sandbox.trust.profiles import MARKER, PROFILES, Marker, Profile, ProfileName, usages_for
+from sandbox.trust.profiles import (
+    MARKER,
+    PROFILES,
+    CertificateProfile,
+    Marker,
+    ProfileName,
+    usages_for,
+)
 
 __all__ = [
     "AskRevocation",
     "CertificateChecker",
-    "Finding",
+    "CertificateFinding",
     "RevocationStatus",
     "chains_to",
     "is_readable",
@@ -40,7 +47,7 @@ __all__ = [
 _MOST_KEPT = 1_000
 
 
-class Finding(StrEnum):
+class CertificateFinding(StrEnum):
     """What can be wrong with a certificate."""
 
     UNREADABLE = "unreadable"
@@ -133,7 +140,7 @@ def _names(certificate: x509.Certificate) -> set[str]:
     return names | {str(each) for each in san.get_values_for_type(x509.IPAddress)}
 
 
-def _usages_right(certificate: x509.Certificate, profile: Profile) -> bool:
+def _usages_right(certificate: x509.Certificate, profile: CertificateProfile) -> bool:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
         purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -214,7 +221,7 @@ class CertificateChecker:
         now: datetime,
         name: str = "",
         unit: str = "",
-    ) -> list[Finding]:
+    ) -> list[CertificateFinding]:
         """Return everything that is wrong with a certificate; an empty list when it is right.
 
         Args:
@@ -227,34 +234,34 @@ class CertificateChecker:
             unit: OU of the legal person expected; empty does not check.
         """
         if not is_readable(certificate):
-            return [Finding.UNREADABLE]
+            return [CertificateFinding.UNREADABLE]
         expected = PROFILES[profile]
-        findings: list[Finding] = []
+        findings: list[CertificateFinding] = []
         if now < certificate.not_valid_before_utc:
-            findings.append(Finding.NOT_YET_VALID)
+            findings.append(CertificateFinding.NOT_YET_VALID)
         elif now > certificate.not_valid_after_utc:
-            findings.append(Finding.EXPIRED)
+            findings.append(CertificateFinding.EXPIRED)
         if not _strong(certificate):
-            findings.append(Finding.WEAK_KEY)
+            findings.append(CertificateFinding.WEAK_KEY)
         elif not self._chains(certificate, presented, now):
-            findings.append(Finding.UNTRUSTED)
+            findings.append(CertificateFinding.UNTRUSTED)
         if certificate.issuer not in self._issuers(expected):
-            findings.append(Finding.WRONG_HIERARCHY)
+            findings.append(CertificateFinding.WRONG_HIERARCHY)
         if not _usages_right(certificate, expected):
-            findings.append(Finding.WRONG_USAGE)
+            findings.append(CertificateFinding.WRONG_USAGE)
         if name and name.lower() not in _names(certificate):
-            findings.append(Finding.WRONG_NAME)
+            findings.append(CertificateFinding.WRONG_NAME)
         found = _unit(certificate)
         if unit and found != unit:
-            findings.append(Finding.WRONG_ENTITY)
+            findings.append(CertificateFinding.WRONG_ENTITY)
         if found and self.knows_structure is not None and not self.knows_structure(found):
-            findings.append(Finding.UNKNOWN_ENTITY)
+            findings.append(CertificateFinding.UNKNOWN_ENTITY)
         if self.marker is not None and _marker(certificate) is not self.marker:
-            findings.append(Finding.WRONG_ENVIRONMENT)
+            findings.append(CertificateFinding.WRONG_ENVIRONMENT)
         findings += self._revocation(certificate)
         return findings
 
-    def _issuers(self, profile: Profile) -> set[x509.Name]:
+    def _issuers(self, profile: CertificateProfile) -> set[x509.Name]:
         """Return the subjects in the bundle that may sign a profile."""
         allowed = AUTHORITIES[profile.issuer].common_name
         return {
@@ -285,14 +292,14 @@ class CertificateChecker:
         )
         return True
 
-    def _revocation(self, certificate: x509.Certificate) -> list[Finding]:
+    def _revocation(self, certificate: x509.Certificate) -> list[CertificateFinding]:
         if self.revocation is None:
             return []
         status = self.revocation(certificate)
         return {
             RevocationStatus.GOOD: [],
-            RevocationStatus.REVOKED: [Finding.REVOKED],
-            RevocationStatus.UNKNOWN: [Finding.REVOCATION_UNKNOWN],
+            RevocationStatus.REVOKED: [CertificateFinding.REVOKED],
+            RevocationStatus.UNKNOWN: [CertificateFinding.REVOCATION_UNKNOWN],
         }[status]
 
 

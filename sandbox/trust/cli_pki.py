@@ -16,7 +16,7 @@ from sandbox.space.errors import UserError
 from sandbox.trust.authority import Card, TestCA
 from sandbox.trust.bad import FAULTS, make_bad
 from sandbox.trust.hierarchy import Urls
-from sandbox.trust.identity import Employee, Organisation, Person
+from sandbox.trust.identity import Employee, Organisation, Professional
 from sandbox.trust.issuing import Issued, LeafPlan, subject_text
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.ocsp import OCSP_FAULTS
@@ -130,7 +130,7 @@ def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _plans(ca: TestCA, profile: ProfileName, values: dict[str, Any]) -> tuple[LeafPlan, ...]:
     """Return the plans of a profile; both certificates of a card for either CPS profile."""
     if profile in {ProfileName.CPS_AUTH, ProfileName.CPS_SIGN}:
-        person = Person(
+        person = Professional(
             national_id=values["national_id"],
             profession=values["profession"],
             profession_code=values["profession_code"],

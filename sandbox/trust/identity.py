@@ -13,7 +13,7 @@ from sandbox.space.errors import UserError
 __all__ = [
     "Employee",
     "Organisation",
-    "Person",
+    "Professional",
     "identifier_kind",
     "luhn_key",
     "luhn_valid",
@@ -95,7 +95,7 @@ class Organisation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
+class Professional:
     """A health professional: the subject of a CPS.
 
     Attributes:

@@ -20,7 +20,7 @@ from sandbox.serve.tls import server_context
 from sandbox.space.errors import UserError
 from sandbox.trust.hierarchy import AuthorityName
 from sandbox.trust.keys import KeyKind, PrivateKey, pem, write_private
-from sandbox.trust.profiles import POLICY_TEST, Marker, Profile, marker_extension
+from sandbox.trust.profiles import POLICY_TEST, CertificateProfile, Marker, marker_extension
 
 __all__ = [
     "Issued",
@@ -89,7 +89,7 @@ class LeafPlan:
     `dataclasses.replace` on a plan is how bad certificates are made: one fault, the rest right.
     """
 
-    profile: Profile
+    profile: CertificateProfile
     subject: x509.Name
     not_before: datetime
     not_after: datetime
@@ -227,7 +227,7 @@ class Issued:
     fault: str = ""
 
     @property
-    def profile(self) -> Profile:
+    def profile(self) -> CertificateProfile:
         """The profile that it follows."""
         return self.plan.profile
 

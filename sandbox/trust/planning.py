@@ -12,7 +12,7 @@ from sandbox.space.errors import UserError
 from sandbox.trust import subjects
 from sandbox.trust.authorities import SKEW, later
 from sandbox.trust.hierarchy import Urls
-from sandbox.trust.identity import Employee, Organisation, Person, luhn_key
+from sandbox.trust.identity import Employee, Organisation, Professional, luhn_key
 from sandbox.trust.issuing import LeafPlan, alternative_names
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.profiles import PROFILES, Marker, ProfileName, usages_for
@@ -75,7 +75,7 @@ class Planner:
         plan = self._plan(ProfileName.LIST_SIGNING, subject, [subjects.mail_name(mail)])
         return replace(plan, key_kind=KeyKind.RSA_2048, usages=plan.profile.usages)
 
-    def cps(self, person: Person, card_number: str = "") -> tuple[LeafPlan, LeafPlan]:
+    def cps(self, person: Professional, card_number: str = "") -> tuple[LeafPlan, LeafPlan]:
         """Plan the authentication and the signature certificates of a card."""
         number = card_number or _card_number(person.national_id)
         subject = subjects.person_subject(person)

@@ -23,8 +23,8 @@ __all__ = [
     "POLICY_TEST",
     "PROFESSION",
     "PROFILES",
+    "CertificateProfile",
     "Marker",
-    "Profile",
     "ProfileName",
     "marker_extension",
     "octets",
@@ -63,7 +63,7 @@ class ProfileName(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Profile:
+class CertificateProfile:
     """What all certificates of a profile share.
 
     Attributes:
@@ -94,10 +94,10 @@ _ORG = AuthorityName.ELEMENTAIRE_ORGANISATIONS
 _TLS = ("digital_signature", "key_encipherment")
 _SEAL = ("digital_signature", "content_commitment")
 
-PROFILES: dict[ProfileName, Profile] = {
+PROFILES: dict[ProfileName, CertificateProfile] = {
     profile.name: profile
     for profile in (
-        Profile(
+        CertificateProfile(
             name=ProfileName.OPERATOR_SERVER,
             issuer=_ORG,
             usages=_TLS,
@@ -106,7 +106,7 @@ PROFILES: dict[ProfileName, Profile] = {
             production_policy=_SERVER_POLICY,
             label="relais entre opérateurs / relay between operators",
         ),
-        Profile(
+        CertificateProfile(
             name=ProfileName.ENDPOINT_SERVER,
             issuer=_ORG,
             usages=_TLS,
@@ -115,7 +115,7 @@ PROFILES: dict[ProfileName, Profile] = {
             production_policy=_SERVER_POLICY,
             label="points d'accès des logiciels / endpoints for mail software",
         ),
-        Profile(
+        CertificateProfile(
             name=ProfileName.ORG_CLIENT,
             issuer=_ORG,
             usages=("digital_signature",),
@@ -124,7 +124,7 @@ PROFILES: dict[ProfileName, Profile] = {
             production_policy=None,
             label="BAL applicative (ORG AUTH_CLI) / application mailbox",
         ),
-        Profile(
+        CertificateProfile(
             name=ProfileName.ORG_SEAL,
             issuer=_ORG,
             usages=_SEAL,
@@ -133,7 +133,7 @@ PROFILES: dict[ProfileName, Profile] = {
             production_policy=_SEAL_POLICY,
             label="cachet d'organisation / organisation seal",
         ),
-        Profile(
+        CertificateProfile(
             name=ProfileName.LIST_SIGNING,
             issuer=_ORG,
             usages=_SEAL,
@@ -142,7 +142,7 @@ PROFILES: dict[ProfileName, Profile] = {
             production_policy=_SEAL_POLICY,
             label="signature de la liste de domaines / signature of the list of domains",
         ),
-        Profile(
+        CertificateProfile(
             name=ProfileName.CPS_AUTH,
             issuer=AuthorityName.FORT_PERSONNES,
             usages=("digital_signature",),
@@ -151,7 +151,7 @@ PROFILES: dict[ProfileName, Profile] = {
             production_policy=None,
             label="CPS, authentification / CPS card, authentication",
         ),
-        Profile(
+        CertificateProfile(
             name=ProfileName.CPS_SIGN,
             issuer=AuthorityName.FORT_PERSONNES,
             usages=("content_commitment",),
@@ -160,7 +160,7 @@ PROFILES: dict[ProfileName, Profile] = {
             production_policy=None,
             label="CPS, signature / CPS card, signature",
         ),
-        Profile(
+        CertificateProfile(
             name=ProfileName.CPE_AUTH,
             issuer=AuthorityName.STANDARD_PERSONNES,
             usages=("digital_signature",),
@@ -183,7 +183,7 @@ def octets(value: bytes) -> bytes:
     return asn1.encode_der(value)
 
 
-def marker_extension(profile: Profile, marker: Marker) -> x509.UnrecognizedExtension:
+def marker_extension(profile: CertificateProfile, marker: Marker) -> x509.UnrecognizedExtension:
     """Return GIP-CPS extension `.5`: 0x83 or 0x03 for organisations, 0x80 or 0x00 for cards."""
     return x509.UnrecognizedExtension(MARKER, octets(bytes([profile.kind | marker.value])))
 

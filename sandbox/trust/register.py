@@ -16,10 +16,10 @@ from sandbox.trust.journal import AuthorityJournal
 from sandbox.trust.ocsp import CertificateStatus
 from sandbox.trust.revocation import REASONS, Change, apply_change, change_from_record
 
-__all__ = ["Register"]
+__all__ = ["CertificateRegister"]
 
 
-class Register:
+class CertificateRegister:
     """The register of one authority, in memory or in a folder shared by several processes.
 
     Args:

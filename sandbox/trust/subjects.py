@@ -7,7 +7,7 @@ from cryptography.hazmat import asn1
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from sandbox.space.errors import UserError
-from sandbox.trust.identity import Employee, Organisation, Person
+from sandbox.trust.identity import Employee, Organisation, Professional
 from sandbox.trust.profiles import (
     CARD_NUMBER,
     CARD_TYPE,
@@ -73,7 +73,7 @@ def org_subject(organisation: Organisation, common_name: str) -> x509.Name:
     )
 
 
-def person_subject(person: Person) -> x509.Name:
+def person_subject(person: Professional) -> x509.Name:
     """Return `C=FR, title=<profession>, {SN+CN+GN}`, CN being the national identifier."""
     return x509.Name(
         [

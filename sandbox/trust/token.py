@@ -20,7 +20,7 @@ from sandbox.trust.authority import Card
 from sandbox.trust.issuing import Issued
 from sandbox.trust.keys import write_private
 
-__all__ = ["Token", "make_token", "softhsm_module"]
+__all__ = ["SoftHsmToken", "make_token", "softhsm_module"]
 
 _PLACES = (
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -33,7 +33,7 @@ _TIMEOUT = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Token:
+class SoftHsmToken:
     """A token that is ready.
 
     Attributes:
@@ -62,7 +62,7 @@ def softhsm_module() -> Path | None:
     return next((Path(place) for place in places if Path(place).is_file()), None)
 
 
-def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> Token:
+def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> SoftHsmToken:
     """Put both pairs of a card on a new token.
 
     Objects: identifier 01 for authentication, 02 for signature; keys are private and cannot be
@@ -102,7 +102,7 @@ def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> Token:
     config.write_text(
         f"directories.tokendir = {store}\nobjectstore.backend = file\nlog.level = ERROR\n"
     )
-    token = Token(module=module, config=config, label=label)
+    token = SoftHsmToken(module=module, config=config, label=label)
 
     def run(*arguments: str) -> None:
         # PINs go through the environment: command lines can be read by every user.

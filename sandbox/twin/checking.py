@@ -14,7 +14,7 @@ import pyotp
 
 from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import Ledger
-from sandbox.clients.plan import Door, Intent, Plan
+from sandbox.clients.plan import Intent, LoadPlan, ServerSettings
 from sandbox.clients.wire import LostError, Wire
 from sandbox.serve import client_context
 from sandbox.space.methods import Mechanism
@@ -54,7 +54,7 @@ class Checked:
         return not (self.lost or self.duplicated or self.spoiled or self.strangers or self.unread)
 
 
-def check_mailboxes(sheet: Mapping[str, Any], plan: Plan, accepted: set[int]) -> Checked:
+def check_mailboxes(sheet: Mapping[str, Any], plan: LoadPlan, accepted: set[int]) -> Checked:
     """Open the mailboxes of the plan's accounts, by certificate if they can, and look."""
     sent = {
         intent.letter.number: intent.letter.recipients
@@ -73,7 +73,7 @@ def _chain(intent: Intent) -> list[Intent]:
 
 
 async def _check(
-    sheet: Mapping[str, Any], plan: Plan, sent: Mapping[int, tuple[str, ...]]
+    sheet: Mapping[str, Any], plan: LoadPlan, sent: Mapping[int, tuple[str, ...]]
 ) -> Checked:
     boxes = sorted({each.address for each in plan.accounts})
     best, since = -1, time.monotonic()
@@ -103,7 +103,7 @@ async def _check(
         await asyncio.sleep(0.5)
 
 
-async def _contents(sheet: Mapping[str, Any], plan: Plan, address: str) -> list[bytes]:
+async def _contents(sheet: Mapping[str, Any], plan: LoadPlan, address: str) -> list[bytes]:
     """Return all that is in a mailbox."""
     account = next(each for each in sheet["accounts"] if each["address"] == address)
     methods = account["holders"][0]["methods"]
@@ -119,7 +119,7 @@ async def _contents(sheet: Mapping[str, Any], plan: Plan, address: str) -> list[
     certified = "certificate" in secrets
     alone = certified and "EXTERNAL" not in endpoint["mechanisms"]
     mechanism = Mechanism.NONE if alone else Mechanism.EXTERNAL if certified else Mechanism.PLAIN
-    door = Door(
+    door = ServerSettings(
         endpoint=endpoint["name"], mechanism=mechanism,
         **{key: endpoint[key] for key in ("host", "address", "port", "tls")},
     )  # fmt: skip

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.clients.outcome import Outcome
-from sandbox.clients.plan import Plan
+from sandbox.clients.outcome import SessionOutcome
+from sandbox.clients.plan import LoadPlan
 from sandbox.space.errors import UserError
 
 __all__ = ["Driven", "Watch", "drive"]
@@ -46,7 +46,7 @@ class Driven:
     """
 
     intended: int
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[SessionOutcome] = field(default_factory=list)
     late: list[float] = field(default_factory=list)
     processor: float = 0.0
     share: float = 0.0
@@ -84,7 +84,7 @@ class Watch:
         self.logins: dict[tuple[str, str], deque[float]] = {}
         self._ended: deque[float] = deque()
 
-    def take(self, outcome: Outcome, method: str) -> None:
+    def take(self, outcome: SessionOutcome, method: str) -> None:
         """Take one outcome."""
         self.sessions += 1
         self._ended.append(time.monotonic())
@@ -107,7 +107,7 @@ class Watch:
 class _Process:
     """One process of clients, and the thread that reads what it says."""
 
-    def __init__(self, number: int, part: Plan, folder: Path) -> None:
+    def __init__(self, number: int, part: LoadPlan, folder: Path) -> None:
         path = folder / f"plan-{number}.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(part)), encoding="utf-8")
@@ -189,7 +189,7 @@ class _Process:
         return self.failed or how
 
 
-def _parts(plan: Plan, count: int) -> Iterator[Plan]:
+def _parts(plan: LoadPlan, count: int) -> Iterator[LoadPlan]:
     """Deal accounts out to processes: all sessions of an account are in one."""
     for number in range(count):
         accounts = tuple(each for at, each in enumerate(plan.accounts) if at % count == number)
@@ -199,7 +199,7 @@ def _parts(plan: Plan, count: int) -> Iterator[Plan]:
 
 
 def drive(
-    plan: Plan, *, processes: int = 1, show: Callable[[Watch], None] = lambda _: None,
+    plan: LoadPlan, *, processes: int = 1, show: Callable[[Watch], None] = lambda _: None,
 ) -> Driven:  # fmt: skip
     """Run a plan and return what came of it; Ctrl-C ends it early and keeps what there is.
 
@@ -219,7 +219,7 @@ def drive(
     def take(number: int, said: dict[str, Any]) -> None:
         with lock:
             if "outcome" in said:
-                outcome = Outcome.of(said["outcome"])
+                outcome = SessionOutcome.of(said["outcome"])
                 driven.outcomes.append(outcome)
                 watch.take(outcome, methods[outcome.account])
             else:

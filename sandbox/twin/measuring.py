@@ -21,10 +21,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from sandbox.clients.holder import Holder
+from sandbox.clients.holder import AccessMemory
 from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import content_of
-from sandbox.clients.plan import Account, Door, Letter, Plan, Round, Rules, Software
+from sandbox.clients.plan import (
+    ClientAccount,
+    ClientBehaviour,
+    LoadPlan,
+    PlannedMessage,
+    Round,
+    Rules,
+    ServerSettings,
+)
 from sandbox.clients.smtp import Smtp
 from sandbox.clients.telephone import DownError, Telephones
 from sandbox.clients.wire import LostError, Wire
@@ -126,7 +134,7 @@ class _Block:
 class _Session:
     """One connection, step by step."""
 
-    def __init__(self, holder: Holder, protocol: str = "imap", to: str = "") -> None:
+    def __init__(self, holder: AccessMemory, protocol: str = "imap", to: str = "") -> None:
         self._holder, self._protocol, self._to = holder, protocol, to
         self._wire: Wire | None = None
         holder.context(protocol, resume=False)  # made now: it is not the server's time
@@ -157,7 +165,7 @@ class _Session:
 
     async def send(self) -> None:
         """Send one message."""
-        letter = Letter(number=next(_NUMBERS), recipients=(self._to,))
+        letter = PlannedMessage(number=next(_NUMBERS), recipients=(self._to,))
         address = self._holder.account.address
         content = content_of("calibrate", address, letter, time.time())
         await self.smtp.send(address, letter.recipients, content)
@@ -198,7 +206,7 @@ FAILURES = (LostError, RefusedError, TimeoutError, DownError, ssl.SSLError)
 Act = Callable[[_Session], Awaitable[None]]
 
 
-def prove(plan: Plan) -> None:
+def prove(plan: LoadPlan) -> None:
     """Log in with the first account of each operator: what is wrong with all is told once.
 
     Raises:
@@ -208,7 +216,7 @@ def prove(plan: Plan) -> None:
 
     async def try_all() -> None:
         for account, protocol in itertools.product(first.values(), ("imap", "smtp")):
-            session = _Session(Holder(account, plan.rules, Path(plan.authorities)), protocol)
+            session = _Session(AccessMemory(account, plan.rules, Path(plan.authorities)), protocol)
             try:
                 await _in(session)
                 await session.leave()
@@ -238,7 +246,7 @@ class _Bench:
         self._rules = Rules(
             session=_SHARE, pin=_SHARE, step=30, ticket=7_200.0, interval=5.0, expiry=120.0
         )
-        self._plan = Plan(
+        self._plan = LoadPlan(
             run="calibrate", seconds=0.0, accounts=(), intents=(), rules=self._rules,
             authorities=sheet["ca"]["bundle"], psc={}, control=sheet["psc"]["control_secret"],
         )  # fmt: skip
@@ -309,7 +317,7 @@ class _Bench:
 
     # Kinds of sessions -------------------------------------------------------------------------
 
-    async def _totp(self, people: Sequence[Holder]) -> None:
+    async def _totp(self, people: Sequence[AccessMemory]) -> None:
         for block, holders in self._blocks_of(people):
             await self._do(block, [_Session(each) for each in holders], {
                 "tls_full": _Session.shake, "login_totp": _Session.login,
@@ -319,14 +327,14 @@ class _Bench:
                 "tls_resumed": _resume, "login_totp_again": _Session.login, "": _Session.leave,
             })  # fmt: skip
 
-    async def _certificate(self, people: Sequence[Holder]) -> None:
+    async def _certificate(self, people: Sequence[AccessMemory]) -> None:
         for block, holders in self._blocks_of(people):
             for login in ("login_certificate", "login_certificate_again"):
                 await self._do(block, [_Session(each) for each in holders], {
                     "tls_mutual": _Session.shake, login: _Session.login, "": _Session.leave,
                 })  # fmt: skip
 
-    async def _mail(self, people: Sequence[Holder], far: str) -> None:
+    async def _mail(self, people: Sequence[AccessMemory], far: str) -> None:
         for block, holders in self._blocks_of(people):
             # Each to another of them: one new message in each mailbox.
             to = [each.account.address for each in [*holders[1:], holders[0]]]
@@ -344,7 +352,7 @@ class _Bench:
                 "": _in, "relay": _Session.send, " ": _Session.leave,
             })  # fmt: skip
 
-    async def _held(self, people: Sequence[Holder]) -> None:
+    async def _held(self, people: Sequence[AccessMemory]) -> None:
         """Logins that wait for telephones, many at once: their polls are what takes time."""
         ringing = iter(people)
         policies = self._host.sheet["operators"][0]["policies"][DESIGN]
@@ -374,7 +382,9 @@ class _Bench:
 
     # Measuring ---------------------------------------------------------------------------------
 
-    def _blocks_of(self, people: Sequence[Holder]) -> Iterator[tuple[_Block, list[Holder]]]:
+    def _blocks_of(
+        self, people: Sequence[AccessMemory]
+    ) -> Iterator[tuple[_Block, list[AccessMemory]]]:
         """Yield each block with its people, whom no other block has while there are enough."""
         among = itertools.cycle(people)
         for number in range(-WARM, self._blocks):
@@ -416,7 +426,7 @@ class _Bench:
                 taken.client.append(client / len(sessions))
                 taken.wall += times
 
-    async def _warm_up(self, holder: Holder) -> None:
+    async def _warm_up(self, holder: AccessMemory) -> None:
         """Have everything loaded that the first session of all loads."""
         session = _Session(holder)
         await _in(session)
@@ -435,7 +445,7 @@ class _Bench:
 
     # People ------------------------------------------------------------------------------------
 
-    def _holders(self, operator: str, method: Method) -> list[Holder]:
+    def _holders(self, operator: str, method: Method) -> list[AccessMemory]:
         sheet, way = self._host.sheet, method.value
         places = next(e for e in sheet["operators"] if e["name"] == operator)["designs"][DESIGN]
         if sheet.get("foreign") and not any(
@@ -444,19 +454,19 @@ class _Bench:
             way = PASSWORD
         mechanism = Mechanism.EXTERNAL if method is Method.CPS else Mechanism.PLAIN
 
-        def door(protocol: str) -> Door:
+        def door(protocol: str) -> ServerSettings:
             place = next(e for e in places if e["protocol"] == protocol and way in e["methods"])
-            return Door(
+            return ServerSettings(
                 endpoint=place["name"], mechanism=mechanism,
                 **{key: place[key] for key in ("host", "address", "port", "tls")},
             )  # fmt: skip
 
-        software = Software(
+        software = ClientBehaviour(
             name="lps", timeout=PATIENCE, rings=1, keeps=False, resumes=True, tls13=True
         )
         return [
-            Holder(
-                Account(
+            AccessMemory(
+                ClientAccount(
                     number=number, operator=operator, address=account["address"], method=method,
                     secrets=account["holders"][0]["methods"][way],
                     identity=account["holders"][0]["identity"],

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from sandbox.clients.outcome import Outcome
+from sandbox.clients.outcome import SessionOutcome
 from sandbox.observations.histogram import bin_index, bin_middle
 from sandbox.observations.observations import NAMED_OPERATORS, TABLES, Observations, table
 from sandbox.observations.schema import Protocol
@@ -24,7 +24,7 @@ NANOSECONDS = 1_000_000_000
 MIDDLES = bin_middle()
 
 
-def machine_seconds(outcome: Outcome) -> float:
+def machine_seconds(outcome: SessionOutcome) -> float:
     """Return how long a login took without the person, from the instant when it had to start."""
     assert outcome.login is not None
     return max(0.0, outcome.login - outcome.intended - outcome.person)
@@ -50,7 +50,7 @@ def _binned(name: str, values: Mapping[tuple[str, ...], list[float]]) -> pd.Data
 
 
 def observations_of(
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[SessionOutcome],
     who: Mapping[int, tuple[Method, str]],
     servers: Observations | None,
     minutes: int,

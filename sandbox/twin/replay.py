@@ -22,7 +22,7 @@ from typing import Any
 from sandbox.analysis.comparison import Options, compare_runs
 from sandbox.analysis.result import Result
 from sandbox.analysis.summary import summarise
-from sandbox.clients.plan import Plan
+from sandbox.clients.plan import LoadPlan
 from sandbox.live.cast import CastSize
 from sandbox.observations.observations import Observations
 from sandbox.observations.schema import Cause
@@ -49,6 +49,7 @@ __all__ = [
     "replay",
     "replay_one",
     "scenario_of",
+    "schedules",
 ]
 
 OPERATORS = 3  # of the live space, at most; the largest, as `up` takes them
@@ -363,7 +364,7 @@ class _Seen:
     processor: float = math.nan
 
     def take(
-        self, host: Hosted | Joined, schedule: Schedule, plan: Plan, accepted: set[int],
+        self, host: Hosted | Joined, schedule: Schedule, plan: LoadPlan, accepted: set[int],
         folder: Path, *, check: bool,
     ) -> None:  # fmt: skip
         """Ask them, and `check`: open all mailboxes."""

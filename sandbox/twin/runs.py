@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.clients.outcome import Outcome
+from sandbox.clients.outcome import SessionOutcome
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
-from sandbox.simulation.model import Kind, StationStat
+from sandbox.simulation.model import SessionKind, StationStat
 from sandbox.simulation.state import TRACE_FIELDS
 from sandbox.space.capacity import capacity_of
+from sandbox.space.compatibility import MECHANISMS
 from sandbox.space.methods import Mechanism, Method
 from sandbox.space.population import ROBOT
 from sandbox.twin.calibration import Calibration
@@ -28,6 +29,7 @@ __all__ = ["TAIL", "Connections", "Run", "Samples", "measured_of", "predicted"]
 
 TAIL = 10.0  # s after the last start, at which both executions are cut
 NANOSECONDS = 1e9
+TOKEN = MECHANISMS.index(Mechanism.XOAUTH2)
 UNATTENDED = (Method.TOTP, Method.CERTIFICATE)  # nobody is waited for within the connection
 Floats = NDArray[np.float64]
 Samples = Mapping[tuple[str, str], Floats]  # (method, measure): seconds, in order of start
@@ -106,7 +108,7 @@ def predicted(
     person = rows[:, 9 + Phase.PERSON] / NANOSECONDS
     whole = (rows[:, 4] - rows[:, 3]) / NANOSECONDS
     robot = schedule.accesses.software[access] == ROBOT
-    waited = np.isin(rows[:, 1], (Kind.OPEN, Kind.SEND)) & ~robot
+    waited = np.isin(rows[:, 1], (SessionKind.OPEN, SessionKind.SEND)) & ~robot
     found: dict[tuple[str, str], Floats] = {}
     for number, method in enumerate(ALL_METHODS):
         mine = schedule.accesses.method[access] == number
@@ -129,7 +131,7 @@ def _simulated_connections(schedule: Schedule, rows: NDArray[np.int64]) -> dict[
     for within.
     """
     robot = schedule.accesses.software[rows[:, 0]] == ROBOT
-    spawned, sends = rows[:, 1] == Kind.SPAWNED, rows[:, 1] == Kind.SEND
+    spawned, sends = rows[:, 1] == SessionKind.SPAWNED, rows[:, 1] == SessionKind.SEND
     # What is spawned and logs in: a further connection of mail software, the next mail of a robot.
     smtp = sends | (spawned & robot)
     single = (rows[:, 7] == 0) & (~spawned | (rows[:, 4] >= 0))
@@ -139,12 +141,13 @@ def _simulated_connections(schedule: Schedule, rows: NDArray[np.int64]) -> dict[
         mine = single & (schedule.accesses.method[rows[:, 0]] == number)
         for protocol, these in (("imap", mine & ~smtp), ("smtp", mine & smtp)):
             endpoint = schedule.candidate.design.endpoint(protocol, method)
-            ways = schedule.candidate.policy.ways(endpoint, method)
             before = phases[these, Phase.SLOT]
             if method is Method.TOTP:
                 before = before + phases[these, Phase.PERSON]
-            elif method is Method.ECPS and Mechanism.XOAUTH2 in ways:
-                before = before + phases[these, Phase.PERSON] + phases[these, Phase.BACKEND]
+            elif method is Method.ECPS:
+                token = schedule.mechanisms[protocol][rows[these, 0]] == TOKEN
+                asked = phases[these, Phase.PERSON] + phases[these, Phase.BACKEND]
+                before = before + np.where(token, asked, 0)
             begin = rows[these, 3] + before
             spans = np.stack([begin, np.maximum(rows[these, 5], begin)], axis=1)
             found[endpoint.name].append(spans / NANOSECONDS)
@@ -175,7 +178,9 @@ def measured_of(replayed: Replayed, schedule: Schedule) -> Run:
     )  # fmt: skip
 
 
-def _seen_connections(schedule: Schedule, outcomes: Sequence[Outcome]) -> dict[str, Connections]:
+def _seen_connections(
+    schedule: Schedule, outcomes: Sequence[SessionOutcome]
+) -> dict[str, Connections]:
     found: dict[str, list[list[float]]] = defaultdict(list)
     design = schedule.candidate.design
     for each in outcomes:

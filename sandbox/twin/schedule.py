@@ -15,8 +15,18 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sandbox.clients.plan import Account, Door, Intent, Letter, Plan, Round, Rules, Software
+from sandbox.clients.plan import (
+    ClientAccount,
+    ClientBehaviour,
+    Intent,
+    LoadPlan,
+    PlannedMessage,
+    Round,
+    Rules,
+    ServerSettings,
+)
 from sandbox.live.cast import CastSize
 from sandbox.simulation.build import build_model
 from sandbox.simulation.draws import (
@@ -29,13 +39,13 @@ from sandbox.simulation.draws import (
     uniform,
 )
 from sandbox.simulation.kernel import ROUNDS
-from sandbox.simulation.model import Kind, Model
+from sandbox.simulation.model import Model, SessionKind
 from sandbox.simulation.steps import Purpose
 from sandbox.simulation.window import windowed
 from sandbox.space.candidates import Candidate
 from sandbox.space.compatibility import MECHANISMS, can_connect, mechanisms_used
 from sandbox.space.errors import UserError
-from sandbox.space.laws import Wait, ecps_answer, sms_answer, sms_delivery
+from sandbox.space.laws import WaitLaw, ecps_answer, sms_answer, sms_delivery
 from sandbox.space.methods import Feature, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Accesses, Space, build_space
 from sandbox.space.scenario import Scenario
@@ -43,7 +53,12 @@ from sandbox.twin.foreign import PASSWORD
 
 __all__ = ["Schedule", "Window", "schedule_of"]
 
-KINDS = {Kind.OPEN: "open", Kind.POLL: "poll", Kind.SEND: "send", Kind.ALONE: "alone"}
+KINDS = {
+    SessionKind.OPEN: "open",
+    SessionKind.POLL: "poll",
+    SessionKind.SEND: "send",
+    SessionKind.ALONE: "alone",
+}
 ALL_METHODS = tuple(Method)
 # How a program's Spawn derives keys: what it is for, then the number of the session.
 EXTRA, RELAYED, NEXT, FURTHER = 1, 2, 3, 4
@@ -98,6 +113,14 @@ class Schedule:
         """Numbers of the accesses that have sessions."""
         return sorted({int(row[0]) for row in self.model.inputs.listed})
 
+    @cached_property
+    def mechanisms(self) -> Mapping[str, NDArray[Any]]:
+        """Which of MECHANISMS each access uses, in the order of the model, by protocol."""
+        used = mechanisms_used(self.space, self.candidate.design, self.candidate.policy)
+        place = {int(each): row for row, each in enumerate(self.space.accesses.identity)}
+        rows = [place[int(each)] for each in self.model.inputs.access_identity]
+        return {"imap": used[0, rows], "smtp": used[1, rows]}
+
     def method(self, access: int) -> Method:
         """Return how an access logs in."""
         return ALL_METHODS[int(self.accesses.method[access])]
@@ -116,7 +139,7 @@ class Schedule:
 
     # ------------------------------------------------------------------ what
 
-    def plan(self, sheet: Mapping[str, Any], run: str) -> Plan:
+    def plan(self, sheet: Mapping[str, Any], run: str) -> LoadPlan:
         """Return the plan for a space that is up.
 
         Args:
@@ -133,7 +156,7 @@ class Schedule:
         policies, cps = self.scenario.policies, self.scenario.methods.cps
         psc = sheet["psc"]
         client = next(each for each in psc["clients"] if each["client_id"] == "lps-poll")
-        return Plan(
+        return LoadPlan(
             run=run,
             seconds=self.window.lasts,
             accounts=tuple(accounts.values()),
@@ -198,17 +221,12 @@ class _Accounts:
                 self._free[account["operator"], kind].append(account)
 
     @property
-    def accounts(self) -> dict[int, Account]:
+    def accounts(self) -> dict[int, ClientAccount]:
         """By number of the access."""
         schedule = self._schedule
-        used = mechanisms_used(schedule.space, schedule.candidate.design, schedule.candidate.policy)
-        place = {int(each): row for row, each in enumerate(schedule.space.accesses.identity)}
-        rows = {
-            access: place[int(schedule.accesses.identity[access])] for access in schedule.active
-        }
-        return {access: self._account(access, used[:, rows[access]]) for access in schedule.active}
+        return {access: self._account(access) for access in schedule.active}
 
-    def _account(self, access: int, used: np.ndarray[Any, Any]) -> Account:
+    def _account(self, access: int) -> ClientAccount:
         schedule, accesses = self._schedule, self._schedule.accesses
         operator = schedule.space.operators[int(accesses.operator[access])]
         method = schedule.method(access)
@@ -222,7 +240,7 @@ class _Accounts:
         name = SOFTWARE[int(accesses.software[access])]
         software = schedule.scenario.software[name]
         own = f"{self._operators[operator]['ciba']}/sandbox/behaviour"
-        return Account(
+        return ClientAccount(
             number=access,
             operator=operator,
             address=account["address"],
@@ -232,7 +250,7 @@ class _Accounts:
             telephone=""
             if self._shared
             else {Method.ECPS: self._psc, Method.SMS: own}.get(method, ""),
-            software=Software(
+            software=ClientBehaviour(
                 name=name,
                 timeout=software.timeout,
                 rings=software.refusal_rings,
@@ -240,8 +258,8 @@ class _Accounts:
                 resumes=bool(features & Feature.RESUMES),
                 tls13=bool(features & Feature.TLS13),
             ),
-            imap=self._door(operator, "imap", way, int(used[0])),
-            smtp=self._door(operator, "smtp", way, int(used[1])),
+            imap=self._door(operator, "imap", way, int(schedule.mechanisms["imap"][access])),
+            smtp=self._door(operator, "smtp", way, int(schedule.mechanisms["smtp"][access])),
         )
 
     def _taken(self, operator: str, method: Method) -> dict[str, Any]:
@@ -268,7 +286,7 @@ class _Accounts:
             where=operator,
         )
 
-    def _door(self, operator: str, protocol: str, way: str, mechanism: int) -> Door:
+    def _door(self, operator: str, protocol: str, way: str, mechanism: int) -> ServerSettings:
         design = self._schedule.candidate.design.name
         endpoint = next(
             (
@@ -284,7 +302,7 @@ class _Accounts:
                 f"no {protocol} endpoint that serves {way}",
                 where=operator,
             )
-        return Door(
+        return ServerSettings(
             endpoint=endpoint["name"],
             mechanism=Mechanism.PLAIN if way == PASSWORD else MECHANISMS[mechanism],
             **{key: endpoint[key] for key in ("host", "address", "port", "tls")},
@@ -294,7 +312,7 @@ class _Accounts:
 class _Draws:
     """Writes intents: each draw by the key and purpose that the engines draw it by."""
 
-    def __init__(self, schedule: Schedule, accounts: Mapping[int, Account]) -> None:
+    def __init__(self, schedule: Schedule, accounts: Mapping[int, ClientAccount]) -> None:
         self._schedule, self._accounts = schedule, accounts
         self._inputs = schedule.model.inputs
         scenario = schedule.scenario
@@ -305,7 +323,7 @@ class _Draws:
         self._sign = lognormal(methods.cps.sign_mean, methods.cps.sign_cv, methods.cps.sign_shift)
         self._ecps = ecps_answer(methods.ecps)
         self._sms = _law(sms_delivery(methods.sms).then(sms_answer(methods.sms).wait))
-        self._by_operator: dict[int, list[Account]] = defaultdict(list)
+        self._by_operator: dict[int, list[ClientAccount]] = defaultdict(list)
         for number, account in accounts.items():
             if account.method is not Method.CERTIFICATE:
                 self._by_operator[int(schedule.accesses.operator[number])].append(account)
@@ -314,20 +332,22 @@ class _Draws:
     def intent(self, number: int, row: np.ndarray[Any, Any]) -> Intent:
         """Return what one listed session will be."""
         access, kind, key, until, _, at = (int(each) for each in row)
-        return self._intent(number, access, Kind(kind), key, until / NANOSECONDS, at / NANOSECONDS)
+        return self._intent(
+            number, access, SessionKind(kind), key, until / NANOSECONDS, at / NANOSECONDS
+        )
 
     def _intent(
-        self, number: int, access: int, kind: Kind, key: int, until: float, at: float
+        self, number: int, access: int, kind: SessionKind, key: int, until: float, at: float
     ) -> Intent:
         software = self._accounts[access].software
         robot = software.name == SOFTWARE[ROBOT]
-        waits = not robot and kind in (Kind.OPEN, Kind.SEND)
+        waits = not robot and kind in (SessionKind.OPEN, SessionKind.SEND)
         tries = self._tries if waits else 1
         count = tries + software.rings - 1
         connections = int(self._schedule.scenario.software[software.name].imap_connections)  # type: ignore[index]
-        extras = connections - 1 if kind is Kind.OPEN else 0
+        extras = connections - 1 if kind is SessionKind.OPEN else 0
         letter, then = None, None
-        if kind is Kind.SEND:
+        if kind is SessionKind.SEND:
             letter = self._letter(key)
             last = uniform(key, Purpose.BATCH) < 1.0 / self._schedule.scenario.traffic.batch
             if robot and not last:
@@ -339,7 +359,8 @@ class _Draws:
             kind=KINDS[kind],
             until=until,
             rounds=tuple(
-                self._round(access, key, each, away=kind is Kind.ALONE) for each in range(count)
+                self._round(access, key, each, away=kind is SessionKind.ALONE)
+                for each in range(count)
             ),
             tries=tries,
             attended=waits,
@@ -387,7 +408,7 @@ class _Draws:
             float(uniform(key, Purpose.FORGOTTEN)) < self._schedule.scenario.methods.ecps.forgotten
         )
 
-    def _letter(self, key: int) -> Letter:
+    def _letter(self, key: int) -> PlannedMessage:
         """Return the message that a session sends: the relays that the simulation spawns."""
         boxes = [self._mailbox(key)]
         relay = mix(key, RELAYED << 8)
@@ -396,7 +417,7 @@ class _Draws:
             relay = mix(relay, FURTHER << 8)
             boxes.append(self._mailbox(relay))
         self._letters += 1
-        return Letter(number=self._letters, recipients=tuple(dict.fromkeys(boxes)))
+        return PlannedMessage(number=self._letters, recipients=tuple(dict.fromkeys(boxes)))
 
     def _mailbox(self, key: int) -> str:
         """Return whose mailbox a key draws: one that is there, at the operator that it draws."""
@@ -409,5 +430,5 @@ class _Draws:
         return there[other % len(there)].address
 
 
-def _law(wait: Wait) -> Law:
+def _law(wait: WaitLaw) -> Law:
     return lognormal(wait.mean, wait.variation, wait.shift)

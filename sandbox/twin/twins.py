@@ -415,7 +415,9 @@ def run_twin(
             samples = {each.design: (each.simulated.samples, each.seen.samples) for each in found}
             if not found[-1].replayed.whole:
                 return twin(interrupted=True)
-        for pair, ground in zip(pairs, grounds, strict=True) if storm is not None else ():
+        for pair, ground in zip(pairs, grounds, strict=True):
+            if storm is None:
+                break
             tell(f"{pair.candidate.name}: serveurs à l'arrêt / servers stand still")
             try:
                 each, replayed = pair.storm(storm, ground)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sandbox.simulation.model import Kind
+from sandbox.simulation.model import SessionKind
 from sandbox.simulation.program import Column
 from sandbox.simulation.steps import Op, Scope
 from sandbox.twin.exchanges import Exchanges
@@ -41,9 +41,9 @@ def struck(made: Exchanges, weather: Weather) -> Exchanges:
     rows[0, Column.INDEX], rows[0, Column.SCOPE] = station, Scope.NATIONAL
     rows[:, Column.GROUP] = table[0, Column.GROUP]
     entry = np.full((1, inputs.entry.shape[1]), -1, dtype=inputs.entry.dtype)
-    entry[0, Kind.OPEN] = len(table)
+    entry[0, SessionKind.OPEN] = len(table)
     nobody, at = len(inputs.access_class), round(weather.at * NANOSECONDS)
-    visits = [[nobody, Kind.OPEN, n, at, 0, at] for n in range(int(inputs.servers[station]))]
+    visits = [[nobody, SessionKind.OPEN, n, at, 0, at] for n in range(int(inputs.servers[station]))]
     listed = np.concatenate([inputs.listed, np.array(visits, dtype=inputs.listed.dtype)])
     grown = {name: np.concatenate([getattr(inputs, name)] * 2)[: nobody + 1] for name in BY_ACCESS}
     grown["access_class"][nobody] = len(inputs.entry)

@@ -9,14 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from sandbox.analysis import cli_fit
-from sandbox.analysis.fit import Figure, fit
+from sandbox.analysis.fit import PublishedFigure, fit
 from sandbox.space.errors import UserError
 
 FIGURES = fit()
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda f: f.published.figure)
-def test_a_figure_is_within_15_percent_or_explained(figure: Figure) -> None:
+def test_a_figure_is_within_15_percent_or_explained(figure: PublishedFigure) -> None:
     assert figure.close != bool(figure.published.explained)
 
 

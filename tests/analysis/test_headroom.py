@@ -12,7 +12,7 @@ from sandbox.analysis.headroom import PERCENTILE, UNTIL, find_knee, headroom_of
 from sandbox.analysis.theory import erlang_c
 from sandbox.observations.histogram import bin_middle
 from sandbox.simulation import fast
-from sandbox.simulation.queues import Watch, slot_queue
+from sandbox.simulation.queues import QueueWatch, slot_queue
 from sandbox.space.calendar import DayKind
 from sandbox.space.candidates import candidates
 from sandbox.space.loader import load_scenario, with_inputs
@@ -60,7 +60,7 @@ def test_the_knee_of_an_m_m_c_is_where_erlang_puts_it(servers: int, wait: float)
     exact = brentq(excess, 1e-6, 1 - 1e-9) / today
 
     def broken(multiplier: float) -> str | None:
-        watch = Watch(200_000, warm_up=200.0, crowd=2000.0, seed=5)
+        watch = QueueWatch(200_000, warm_up=200.0, crowd=2000.0, seed=5)
         queue = slot_queue(watch, servers=servers, load=multiplier * today, scv=1.0)
         counts = fast.run(queue.model).logins[:, :, 0].sum(axis=(0, 1)).cumsum()
         rank = int(np.searchsorted(counts, PERCENTILE * counts[-1]))

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from sandbox import cli
 from sandbox.analysis import cli_validate, identities, theory, validation
-from sandbox.analysis.cases import CASES, Case, Family
+from sandbox.analysis.cases import CASES, Family, QueueCase
 from sandbox.analysis.estimates import RatioEstimate
 from sandbox.analysis.validation import Engine, measure, plan
 from sandbox.space.errors import UserError
@@ -38,7 +38,7 @@ def invoke(*arguments: str) -> Result:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
-def test_theory_lies_in_the_interval_of_the_fast_engine(case: Case) -> None:
+def test_theory_lies_in_the_interval_of_the_fast_engine(case: QueueCase) -> None:
     result = measure(plan(case, Engine.FAST, 100_000, 7), Engine.FAST)
     disagreements = [q for q in result.expected if not result.agrees(q, 4 * len(CASES))]
     assert not disagreements
@@ -53,7 +53,7 @@ def test_theory_lies_in_the_interval_of_simpy(family: Family) -> None:
 
 
 def test_both_engines_give_the_same_estimates() -> None:
-    case = Case(Family.ERLANG_A, 1.0, 10, patience=0.5)
+    case = QueueCase(Family.ERLANG_A, 1.0, 10, patience=0.5)
     planned = replace(plan(case, Engine.FAST, 3000, 3), replications=4)
     fast, simpy = (measure(planned, engine, workers=1).estimates for engine in Engine)
     for quantity in fast:
@@ -63,14 +63,14 @@ def test_both_engines_give_the_same_estimates() -> None:
 @pytest.mark.parametrize(
     "case",
     [
-        Case(Family.MMC, 0.7, 3),
-        Case(Family.MMCK, 0.9, 4, capacity=10),
-        Case(Family.ERLANG_A, 1.1, 10, patience=0.5),
-        Case(Family.MG1, 0.6, scv=4.0),
+        QueueCase(Family.MMC, 0.7, 3),
+        QueueCase(Family.MMCK, 0.9, 4, capacity=10),
+        QueueCase(Family.ERLANG_A, 1.1, 10, patience=0.5),
+        QueueCase(Family.MG1, 0.6, scv=4.0),
     ],
     ids=lambda case: case.title,
 )
-def test_a_95_percent_interval_covers_95_times_in_100(case: Case) -> None:
+def test_a_95_percent_interval_covers_95_times_in_100(case: QueueCase) -> None:
     """100 independent intervals a quantity: 3.5 standard deviations leave 95 % -+ 7.6 %."""
     trials, covered = 100, dict.fromkeys(case.expected().items(), 0)
     for seed in range(trials):
@@ -89,7 +89,7 @@ def test_precision_is_what_the_run_length_allows() -> None:
     births, deaths = np.full(states, 3.2), np.minimum(np.arange(1.0, states + 1), 4)
     queue = np.maximum(np.arange(states + 1.0) - 4, 0)
     variance = theory.average_variance(births, deaths, queue)
-    case = Case(Family.MMC, 0.8, 4)
+    case = QueueCase(Family.MMC, 0.8, 4)
     planned = replace(plan(case, Engine.FAST, 600_000, 2), replications=60)
     estimate = measure(planned, Engine.FAST).estimates["queue_length_mean"]
     foreseen = math.sqrt(variance / (600_000 / case.rate))
@@ -98,7 +98,7 @@ def test_precision_is_what_the_run_length_allows() -> None:
 
 @pytest.mark.parametrize("quantity", ["wait_mean", "queue_length_mean", "wait_probability"])
 def test_an_engine_that_is_five_percent_wrong_is_found_out(quantity: str) -> None:
-    case = Case(Family.MMC, 0.7, 4)
+    case = QueueCase(Family.MMC, 0.7, 4)
     result = measure(plan(case, Engine.FAST, 3_000_000, 1), Engine.FAST)
     wrong = dict(result.expected)
     wrong[quantity] *= 1.05
@@ -162,7 +162,7 @@ def test_a_table_fits_80_columns() -> None:
 
 def test_a_disagreement_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = theory.Expected(wait_mean=1.0, wait_probability=0.5, queue_length_mean=1.4)
-    monkeypatch.setattr(Case, "expected", lambda _: wrong)
+    monkeypatch.setattr(QueueCase, "expected", lambda _: wrong)
     result = invoke("--model", "mmc", *OPTIONS["mmc"], "--customers", "60000")
     assert result.exit_code == 1
     assert "NON / NO" in result.output
@@ -217,4 +217,4 @@ def test_bad_input_is_one_clear_line(
 
 def test_work_beyond_the_bound_is_refused_before_it_starts() -> None:
     with pytest.raises(UserError, match="arrivals to simulate"):
-        plan(Case(Family.MMC, 0.99, 1), Engine.SIMPY, validation.MOST_WORK[Engine.SIMPY], 1)
+        plan(QueueCase(Family.MMC, 0.99, 1), Engine.SIMPY, validation.MOST_WORK[Engine.SIMPY], 1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sandbox.clients.letters import Ledger, content_of, read_letter
-from sandbox.clients.plan import Letter
+from sandbox.clients.plan import PlannedMessage
 
-LETTER = Letter(number=7, recipients=("a@x.test", "b@x.test"))
+LETTER = PlannedMessage(number=7, recipients=("a@x.test", "b@x.test"))
 CONTENT = content_of("run", "me@x.test", LETTER, 0.0)
 
 

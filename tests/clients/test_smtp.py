@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from sandbox.clients.imap import RefusedError
-from sandbox.clients.plan import Door
+from sandbox.clients.plan import ServerSettings
 from sandbox.clients.smtp import Smtp
 from sandbox.clients.wire import LostError, Wire
 from sandbox.space.methods import Mechanism
@@ -38,7 +38,7 @@ class Post:
 
 
 @pytest.fixture
-def post() -> Iterator[tuple[Post, Door]]:
+def post() -> Iterator[tuple[Post, ServerSettings]]:
     kept = Post()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -47,12 +47,12 @@ def post() -> Iterator[tuple[Post, Door]]:
         kept, hostname="127.0.0.1", port=port, authenticator=kept.judged, auth_require_tls=False,
     )  # fmt: skip
     controller.start()
-    yield kept, Door(endpoint="smtp", host="x.test", address="127.0.0.1", port=port,
+    yield kept, ServerSettings(endpoint="smtp", host="x.test", address="127.0.0.1", port=port,
                      tls="implicit", mechanism=Mechanism.PLAIN)  # fmt: skip
     controller.stop()
 
 
-async def _send(door: Door, password: bytes) -> None:
+async def _send(door: ServerSettings, password: bytes) -> None:
     wire = await Wire.open(door, 20.0)
     try:
         smtp = Smtp(wire)
@@ -66,13 +66,13 @@ async def _send(door: Door, password: bytes) -> None:
         await asyncio.sleep(0)
 
 
-def test_a_message_arrives_as_it_was(post: tuple[Post, Door]) -> None:
+def test_a_message_arrives_as_it_was(post: tuple[Post, ServerSettings]) -> None:
     kept, door = post
     asyncio.run(_send(door, PASSWORD))
     assert kept.taken == [("me@x.test", ["a@x.test", "b@x.test"], CONTENT)]
 
 
-def test_a_refusal_is_told_with_its_code(post: tuple[Post, Door]) -> None:
+def test_a_refusal_is_told_with_its_code(post: tuple[Post, ServerSettings]) -> None:
     kept, door = post
     with pytest.raises(RefusedError) as refused:
         asyncio.run(_send(door, b"wrong"))
@@ -80,7 +80,9 @@ def test_a_refusal_is_told_with_its_code(post: tuple[Post, Door]) -> None:
     assert kept.taken == []
 
 
-def test_a_port_where_nobody_listens_is_a_lost_connection(post: tuple[Post, Door]) -> None:
+def test_a_port_where_nobody_listens_is_a_lost_connection(
+    post: tuple[Post, ServerSettings],
+) -> None:
     _, door = post
 
     async def open_closed() -> None:
@@ -88,7 +90,7 @@ def test_a_port_where_nobody_listens_is_a_lost_connection(post: tuple[Post, Door
         port = server.sockets[0].getsockname()[1]
         server.close()
         await server.wait_closed()
-        closed = Door(endpoint="smtp", host="x.test", address="127.0.0.1", port=port,
+        closed = ServerSettings(endpoint="smtp", host="x.test", address="127.0.0.1", port=port,
                       tls="implicit", mechanism=Mechanism.PLAIN)  # fmt: skip
         await Wire.open(closed, 20.0)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from sandbox.console import otlp, why
 from sandbox.console.feed import PscEvent
-from sandbox.console.ledger import Ledger, Trail
+from sandbox.console.ledger import Trail, Trails
 from sandbox.console.timeline import Layer, layer_of_reason, timeline
 from sandbox.operators.auth import refusals
-from sandbox.psc.events import Event
+from sandbox.psc.events import ProviderEvent
 
 PLACE = {
     "operator": "op001", "session": "a", "protocol": "imap", "design": "single-endpoint",
@@ -26,7 +26,7 @@ def refusal(at: float) -> dict[str, Any]:
 
 
 def trail(*entries: dict[str, Any]) -> Trail:
-    ledger = Ledger()
+    ledger = Trails()
     for place, each in enumerate(entries):
         ledger.add("op001", each, place)
     found = ledger.get("op001-a")
@@ -46,7 +46,7 @@ def test_a_refusal_keeps_the_words_of_whoever_refused() -> None:
 def test_polls_that_wait_for_a_person_are_one_step_and_no_refusal() -> None:
     entries = [entry("ciba-request", 1.0, ticket="t"), entry("login", 9.0, method="ecps")]
     polls = [
-        PscEvent(Event(seq=seq, at=float(seq), kind="poll", ticket="t"), "", 0.0)
+        PscEvent(ProviderEvent(seq=seq, at=float(seq), kind="poll", ticket="t"), "", 0.0)
         for seq in range(2, 8)
     ]
     story = timeline(trail(*entries), entries, polls)

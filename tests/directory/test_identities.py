@@ -19,7 +19,14 @@ from sandbox.directory.identities import (
     organisation_of,
 )
 from sandbox.space.errors import UserError
-from sandbox.trust import CertificateChecker, Finding, KeyKind, ProfileName, TestCA, load_bundle
+from sandbox.trust import (
+    CertificateChecker,
+    CertificateFinding,
+    KeyKind,
+    ProfileName,
+    TestCA,
+    load_bundle,
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +97,7 @@ def test_a_checker_asks_the_directory_whether_it_knows_the_entity(
     findings = checker.check(
         issued.certificate, issued.chain, profile=ProfileName.ORG_CLIENT, now=datetime.now(UTC)
     )
-    assert (Finding.UNKNOWN_ENTITY in findings) is not known
+    assert (CertificateFinding.UNKNOWN_ENTITY in findings) is not known
 
 
 def test_only_an_application_mailbox_gets_a_certificate(annuaire: Directory) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.indicators.counting import Box, Fact, Login, count
+from sandbox.indicators.counting import CountedLogin, CountedMailbox, Fact, count
 from sandbox.indicators.files import as_json, from_json
 from sandbox.indicators.month import Month
 
@@ -51,27 +51,29 @@ def test_weights_and_repetitions_say_the_same(facts: list[Fact], cut: int) -> No
 
 @given(FACTS)
 def test_a_file_says_what_was_counted(facts: list[Fact]) -> None:
-    box = Box(ALICE, "PER", "10", "750000001", BEFORE)
-    said = count("op1", MONTH, ["op1.mssante.test"], [box], facts, [Login(ALICE, "imap", "cps")])
+    box = CountedMailbox(ALICE, "PER", "10", "750000001", BEFORE)
+    said = count(
+        "op1", MONTH, ["op1.mssante.test"], [box], facts, [CountedLogin(ALICE, "imap", "cps")]
+    )
     assert from_json(as_json(said)) == said
 
 
 def test_mailboxes_are_counted_by_when_they_lived_and_who_used_them() -> None:
     boxes = [
-        Box(ALICE, "PER", "10", "", BEFORE),
-        Box(BOB, "PER", "10", "", INSIDE),
-        Box("gone@op1.mssante.test", "PER", "10", "", BEFORE - 1, INSIDE),
-        Box("long-gone@op1.mssante.test", "PER", "10", "", BEFORE - 1, BEFORE),
-        Box("later@op1.mssante.test", "PER", "10", "", AFTER),
+        CountedMailbox(ALICE, "PER", "10", "", BEFORE),
+        CountedMailbox(BOB, "PER", "10", "", INSIDE),
+        CountedMailbox("gone@op1.mssante.test", "PER", "10", "", BEFORE - 1, INSIDE),
+        CountedMailbox("long-gone@op1.mssante.test", "PER", "10", "", BEFORE - 1, BEFORE),
+        CountedMailbox("later@op1.mssante.test", "PER", "10", "", AFTER),
     ]
-    logins = [Login(BOB, "imap", "cps"), Login(ALICE, "imap", "totp", "code-wrong")]
+    logins = [CountedLogin(BOB, "imap", "cps"), CountedLogin(ALICE, "imap", "totp", "code-wrong")]
     said = count("op1", MONTH, ["op1.mssante.test"], boxes, [], logins)
     (counted,) = said.mailboxes.values()
     assert (counted.open, counted.opened, counted.closed, counted.active) == (2, 1, 1, 1)
 
 
 def test_who_sends_is_active() -> None:
-    box = Box(ALICE, "PER", "10", "", BEFORE)
+    box = CountedMailbox(ALICE, "PER", "10", "", BEFORE)
     said = count("op1", MONTH, [], [box], [Fact("submitted", ALICE)], [])
     (counted,) = said.mailboxes.values()
     assert counted.active == 1

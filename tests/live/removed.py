@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.directory import Feeder
-from sandbox.live.crew import Crew
+from sandbox.live.crew import OperatorCrew
+from sandbox.live.launch import LiveOptions
 from sandbox.live.lifecycle import LifeCycle
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.space import LiveSpace
 from sandbox.trust.journal import AuthorityJournal
 
 __all__ = ["STEPS"]
@@ -27,7 +28,7 @@ __all__ = ["STEPS"]
 STEPS: tuple[tuple[type[Any], str], ...] = (
     (LifeCycle, "_ended_in_flight"),
     (Feeder, "remove_domain"),
-    (Crew, "remove"),
+    (OperatorCrew, "remove"),
     (AuthorityJournal, "append"),
 )
 

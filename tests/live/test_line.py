@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.live.line import GoneError, Line
+from sandbox.live.line import GoneError, ProcessLine
 from sandbox.space.errors import UserError
 
 
@@ -20,8 +20,8 @@ class Ends:
         ours, theirs = socket.socketpair()
         self.told: list[int] = []
         self.gone = threading.Event()
-        self.here = Line(ours, self.answer, self.gone.set)
-        self.there = Line(theirs, self.answer, lambda: None)
+        self.here = ProcessLine(ours, self.answer, self.gone.set)
+        self.there = ProcessLine(theirs, self.answer, lambda: None)
 
     def answer(self, name: str, *args: Any) -> Any:
         match name:

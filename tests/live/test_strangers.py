@@ -21,8 +21,8 @@ import pytest
 from sandbox.live.mailer import choose, open_imap, open_smtp
 from sandbox.live.space import LiveSpace
 from sandbox.operators.imap.server import ImapProtocol
-from sandbox.operators.listener import Arrival
-from sandbox.operators.smtp.connection import Connection
+from sandbox.operators.listener import Inbound
+from sandbox.operators.smtp.connection import SmtpConnection
 from tests.live.killed import Process
 from tests.live.strangers import (
     PATIENCE,
@@ -315,7 +315,7 @@ def test_mail_has_descriptors_left_when_strangers_take_all_that_other_doors_may(
 def alive() -> Counter[str]:
     """What the servers keep of each connection, by its class."""
     gc.collect()
-    kinds = (Connection, ImapProtocol, Arrival, ssl.SSLObject)
+    kinds = (SmtpConnection, ImapProtocol, Inbound, ssl.SSLObject)
     return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.live.plan import SpacePlan, plan_space
-from sandbox.live.wire import Wire, wire_of
+from sandbox.live.wire import WireSettings, wire_of
 from sandbox.space.errors import UserError
 from sandbox.space.executions import LIVE as LIVE_ONLY
 from sandbox.space.executions import SIMULATED, check_live, key_groups, value_of
@@ -21,12 +21,12 @@ DEMO = load_scenario("demo")
 ON_THE_WIRE = [*key_groups(DEMO).both, *key_groups(DEMO).live]
 
 
-def live_of(scenario: Scenario) -> tuple[Wire, SpacePlan]:
+def live_of(scenario: Scenario) -> tuple[WireSettings, SpacePlan]:
     """Return all that the live space takes from a scenario."""
     return wire_of(scenario), plan_space(scenario, ("all",), operators=scenario.operators.count)
 
 
-def perturbed(key: str) -> tuple[Wire, SpacePlan]:
+def perturbed(key: str) -> tuple[WireSettings, SpacePlan]:
     return live_of(with_inputs(BASE, changes(key)))
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar, cast
 import pytest
 import uvloop
 
-from sandbox.operators.listener import Arrival, Listener, MailDoor, endpoint_context
+from sandbox.operators.listener import Inbound, Listener, MailDoor, endpoint_context
 from sandbox.operators.model import SaslName
 from sandbox.serve import DoorLimits
 from sandbox.trust import KeyKind, Organisation, TestCA
@@ -27,7 +27,7 @@ class Echo(asyncio.Protocol):
 
     here: ClassVar[weakref.WeakSet[Echo]] = weakref.WeakSet()
 
-    def __init__(self, arrival: Arrival) -> None:
+    def __init__(self, arrival: Inbound) -> None:
         self.arrival = arrival
         self.here.add(self)
         self.tasks: set[asyncio.Task[None]] = set()

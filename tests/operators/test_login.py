@@ -13,7 +13,7 @@ import pytest
 from sandbox.observations.schema import Cause
 from sandbox.operators.auth import refusals
 from sandbox.operators.journal import Journal
-from sandbox.operators.login import Challenge, Denied, Login, Logins
+from sandbox.operators.login import Challenge, Denied, LoginConductor, Logins
 from sandbox.operators.model import (
     Accepted,
     Actor,
@@ -57,13 +57,13 @@ class Place(Nobody):
     def login(self, seen: LoginObserved) -> None:
         self.seen.append(seen)
 
-    def connection(self, **changes: Any) -> Login:
+    def connection(self, **changes: Any) -> LoginConductor:
         values: dict[str, Any] = {
             "operator": "op1", "design": "d", "endpoint": "e", "host": "imap.op1.mssante.test",
             "port": 993, "protocol": "imap", "methods": tuple(Method), "tls": "TLSv1.3",
             "mechanisms": (SaslName.PLAIN, SaslName.EXTERNAL, SaslName.NONE), "client": "127.0.0.1",
         }  # fmt: skip
-        return Login(self.logins, Channel(**(values | changes)), WALL, 0.25)
+        return LoginConductor(self.logins, Channel(**(values | changes)), WALL, 0.25)
 
 
 def actor(expires_at: float | None = None) -> Actor:
@@ -115,7 +115,7 @@ def test_a_client_that_hangs_up_gave_up_and_its_wait_was_for_the_person() -> Non
     ],
 )
 def test_an_attempt_that_reaches_no_judge_is_journaled_and_observed_once(
-    begin: Callable[[Login], object], reason: str
+    begin: Callable[[LoginConductor], object], reason: str
 ) -> None:
     here = Place()
     login = here.connection()

@@ -16,7 +16,7 @@ from sandbox.analysis.metrics import METRICS, headline, latency, login_weights
 from sandbox.observations.histogram import bin_index
 from sandbox.observations.observations import TABLES, Observations
 from sandbox.observations.schema import Cause
-from sandbox.operators.listener import Arrival, Listener, MailDoor
+from sandbox.operators.listener import Inbound, Listener, MailDoor
 from sandbox.operators.model import Channel, SaslName
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, SessionObserved
 from sandbox.operators.recorder import Recorder
@@ -55,7 +55,7 @@ class Run:
                 self.channel[each.place.operator, each.place.name] = each.channel("127.0.0.9", 993)
 
     @staticmethod
-    def never(arrival: Arrival) -> Any:
+    def never(arrival: Inbound) -> Any:
         raise AssertionError(arrival)
 
     def connect(self, endpoint: str = "imap.otp", operator: str = "op1", at: float = 0.0) -> None:

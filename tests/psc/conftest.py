@@ -143,10 +143,10 @@ class Dialogue:
         return token(self.provider, Credentials(basic(client_id), f, certificate))
 
     def decide(self, decision: str = "approve") -> None:
-        from sandbox.psc.ciba import Decision, RequestState
+        from sandbox.psc.ciba import DeviceDecision, RequestState
 
         pending = [r for r in self.provider.requests.of() if r.state is RequestState.PENDING]
-        self.provider.requests.decide(pending[0].ticket, Decision(decision))
+        self.provider.requests.decide(pending[0].ticket, DeviceDecision(decision))
 
     def tokens(self, client_id: str = "basic", **form: Any) -> dict[str, Any]:
         """Go through a whole CIBA flow and return the token response."""

@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.psc import running
-from sandbox.psc.client_certificates import CertificateJudge
+from sandbox.psc.client_certificates import ClientCertificateJudge
 from sandbox.serve import client_context
 from sandbox.trust import KeyKind, RevocationStatus, TestCA, load_bundle, make_bad
 from tests.psc.conftest import CIBA, EDITOR, client_certificate, http
@@ -115,7 +115,7 @@ def test_a_certificate_of_which_nobody_knows_whether_it_is_revoked_is_refused() 
         asked.append(certificate)
         return RevocationStatus.UNKNOWN
 
-    judge = CertificateJudge(load_bundle(authority.bundle_pem()), ask)
+    judge = ClientCertificateJudge(load_bundle(authority.bundle_pem()), ask)
     refused = asyncio.run(judge.judge(issued.certificate.public_bytes(Encoding.DER)))
     assert refused is not None
     assert refused.refusal.name == "certificate-revocation-unknown"
@@ -125,7 +125,7 @@ def test_a_certificate_of_which_nobody_knows_whether_it_is_revoked_is_refused() 
 
 
 def test_what_is_no_certificate_is_refused() -> None:
-    judge = CertificateJudge(load_bundle(TestCA(key_kind=KeyKind.P256).bundle_pem()), None)
+    judge = ClientCertificateJudge(load_bundle(TestCA(key_kind=KeyKind.P256).bundle_pem()), None)
     refused = asyncio.run(judge.judge(b"no DER"))
     assert refused is not None
     assert refused.refusal.name == "certificate-unreadable"

@@ -73,9 +73,9 @@ class Emulator(_Asking):
 
     def decide(self, decision):
         newest = self.server.provider.requests.of()[0]
-        from sandbox.psc.ciba import Decision
+        from sandbox.psc.ciba import DeviceDecision
 
-        self.server.provider.requests.decide(newest.ticket, Decision(decision))
+        self.server.provider.requests.decide(newest.ticket, DeviceDecision(decision))
 
     def wait(self, seconds):
         self.server.advance(seconds)

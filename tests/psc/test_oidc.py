@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from sandbox.psc import browser
-from sandbox.psc.ciba import Decision
+from sandbox.psc.ciba import DeviceDecision
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.grants import userinfo
 from sandbox.psc.jose import ASYMMETRIC, half_hash, read_jwt
@@ -294,7 +294,7 @@ def test_the_browser_flow_over_http(core_server, core_http):
     assert "lecteur" in asked.text
     # Other tests leave requests of this person behind: answer the newest.
     core_server.provider.requests.decide(
-        core_server.provider.requests.of(DOCTOR)[0].ticket, Decision.APPROVE
+        core_server.provider.requests.of(DOCTOR)[0].ticket, DeviceDecision.APPROVE
     )
     back = core_http.get(core_server.origin + action)
     assert back.status_code == 303

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.psc import Behaviour, Clock, Provider, ProviderOptions, settings_for
-from sandbox.psc.store import Store, fingerprint
+from sandbox.psc.store import ProviderStore, fingerprint
 from sandbox.space.errors import UserError
 from tests.psc.conftest import CLIENTS, DOCTOR, PHARMACIST, START, Dialogue, make_provider
 from tests.psc.test_request import refused
@@ -20,7 +20,7 @@ def restart(path, **changes) -> Dialogue:
         settings_for("core", **changes),
         "https://localhost:9",
         options=ProviderOptions(clients=CLIENTS),
-        store=Store(path),
+        store=ProviderStore(path),
         clock=Clock(START),
     )
     return Dialogue(provider)
@@ -90,11 +90,11 @@ def test_a_state_file_that_is_none_is_a_user_error(tmp_path):
     path = tmp_path / "s.db"
     path.write_text("not a database at all, but long enough to be read as one" * 30)
     with pytest.raises(UserError, match=r"s\.db"):
-        Store(path)
+        ProviderStore(path)
 
 
 def test_a_transaction_that_fails_leaves_nothing():
-    store = Store()
+    store = ProviderStore()
 
     def fail() -> None:
         with store.transaction():
@@ -109,7 +109,7 @@ def test_a_transaction_that_fails_leaves_nothing():
 
 
 def test_expired_entries_leave_the_store():
-    store = Store()
+    store = ProviderStore()
     for n in range(10):
         store.put("k", fingerprint(str(n)), {}, expires=n)
     assert store.purge(5) == 5

@@ -10,9 +10,9 @@ from sandbox.psc import Behaviour, Client, ProviderOptions, running
 from sandbox.psc.behaviour import KINDS, plan
 from sandbox.psc.requests import ticket_of
 from sandbox.psc.sms import SmsInbox, SmsLaw
-from sandbox.psc.store import Store
+from sandbox.psc.store import ProviderStore
 from sandbox.space.errors import UserError
-from sandbox.space.laws import Wait
+from sandbox.space.laws import WaitLaw
 from tests.psc.conftest import CLIENTS, DOCTOR, PHARMACIST, SECRET, Dialogue, http, make_provider
 from tests.psc.test_request import refused
 
@@ -233,7 +233,7 @@ def test_a_redirect_uri_of_an_application_is_accepted():
 
 
 def test_the_clock_goes_back_to_real_time_on_demand(tmp_path):
-    store = Store(tmp_path / "state.db")
+    store = ProviderStore(tmp_path / "state.db")
     provider = make_provider(store=store)
     provider.advance(35)
     before = make_provider(store=store).now()
@@ -354,7 +354,7 @@ def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
 def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():
     options = ProviderOptions(
         clients=CLIENTS,
-        sms=SmsLaw(wait=Wait(10, 0)),
+        sms=SmsLaw(wait=WaitLaw(10, 0)),
         behaviour=Behaviour(kind="approve"),
     )
     with running("core", device="sms", options=options) as server, http(server) as client:
@@ -389,7 +389,7 @@ def test_a_link_dies_with_its_request(operator):
 
 def test_sms_are_late_and_lost_as_the_law_says_and_replay_by_seed():
     def sent(seed):
-        inbox = SmsInbox(Store(), "https://h", SmsLaw(wait=Wait(5, 1), loss=0.2), seed)
+        inbox = SmsInbox(ProviderStore(), "https://h", SmsLaw(wait=WaitLaw(5, 1), loss=0.2), seed)
         return [inbox.send("+33", "t", None, 0.0, 120.0)["arrives_at"] for _ in range(500)]
 
     arrivals = sent(1)
@@ -399,7 +399,7 @@ def test_sms_are_late_and_lost_as_the_law_says_and_replay_by_seed():
 
 
 def test_an_sms_cannot_be_used_before_it_arrives():
-    inbox = SmsInbox(Store(), "https://h", SmsLaw(wait=Wait(5, 1)), 1)
+    inbox = SmsInbox(ProviderStore(), "https://h", SmsLaw(wait=WaitLaw(5, 1)), 1)
     sms = inbox.send("+33", "t", "42", 0.0, 120.0)
     token = sms["link"].rpartition("/")[2]
     assert inbox.open(token, 0.0) is None
@@ -408,7 +408,7 @@ def test_an_sms_cannot_be_used_before_it_arrives():
     assert inbox.spend(token, sms["arrives_at"]) is None
 
 
-@pytest.mark.parametrize("law", [{"wait": Wait(-1, 1)}, {"loss": 2}, {"wait": Wait(5, 11)}])
+@pytest.mark.parametrize("law", [{"wait": WaitLaw(-1, 1)}, {"loss": 2}, {"wait": WaitLaw(5, 11)}])
 def test_an_sms_law_that_is_none_is_a_user_error(law):
     with pytest.raises(UserError):
         SmsLaw(**law)

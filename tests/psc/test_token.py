@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox.psc import settings_for
-from sandbox.psc.ciba import POLL_ORDER, AuthRequest, Decision, RequestState, decide, poll
+from sandbox.psc.ciba import POLL_ORDER, AuthRequest, DeviceDecision, RequestState, decide, poll
 from sandbox.space.errors import UserError
 from tests.psc.conftest import CIBA, NOTIFICATION_TOKEN, SECRET, Dialogue, basic, make_provider
 from tests.psc.test_request import refused
@@ -224,13 +224,13 @@ def test_t12_one_of_many_overlapping_polls_is_within_the_interval(core):
 
 
 def test_t12_a_state_file_has_one_provider_so_that_nothing_is_redeemed_twice(tmp_path):
-    from sandbox.psc.store import Store
+    from sandbox.psc.store import ProviderStore
 
-    held = Store(tmp_path / "state.db")
+    held = ProviderStore(tmp_path / "state.db")
     with pytest.raises(UserError, match="autre fournisseur"):
-        Store(tmp_path / "state.db")
+        ProviderStore(tmp_path / "state.db")
     held.close()
-    Store(tmp_path / "state.db").close()
+    ProviderStore(tmp_path / "state.db").close()
 
 
 @pytest.mark.parametrize(
@@ -265,11 +265,11 @@ def test_every_state_has_an_answer_and_only_approval_gives_tokens(profile, state
 
 
 @pytest.mark.parametrize("state", [s for s in RequestState if s is not RequestState.PENDING])
-@pytest.mark.parametrize("decision", Decision)
+@pytest.mark.parametrize("decision", DeviceDecision)
 def test_a_decision_after_the_end_changes_nothing(state, decision):
     ended = replace(REQUEST, state=state)
     assert decide(ended, decision, 10.0) is ended
 
 
 def test_a_decision_after_the_expiry_changes_nothing():
-    assert decide(REQUEST, Decision.APPROVE, 120.0) is REQUEST
+    assert decide(REQUEST, DeviceDecision.APPROVE, 120.0) is REQUEST

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.serve import HttpServer
-from sandbox.serve.http import Answer, Call, Direct
+from sandbox.serve.http import Call, Direct, HttpAnswer
 from sandbox.serve.http_protocol import HttpProtocol
 
 Judge = Callable[[asyncio.StreamReader], Awaitable[None]]
@@ -108,13 +108,13 @@ def test_a_stream_that_never_rests_waits_for_a_client_that_does_not_read() -> No
     asyncio.run(ask(app, HEAD + b"\r\n", judge))
 
 
-def served_directly(call: Call) -> Answer | None:
+def served_directly(call: Call) -> HttpAnswer | None:
     """Echo the body of what is direct; leave to the application what asks for it."""
     if call.body == b"fail":
         raise RuntimeError
     if call.body == b"application":
         return None
-    return Answer(200, b"x-by: direct\r\n", call.method.encode() + b" %d" % len(call.body))
+    return HttpAnswer(200, b"x-by: direct\r\n", call.method.encode() + b" %d" % len(call.body))
 
 
 async def application(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -199,10 +199,10 @@ def test_who_never_reads_direct_answers_is_heard_no_more() -> None:
     async def asked() -> int:
         calls = 0
 
-        def answer(_: Call) -> Answer:
+        def answer(_: Call) -> HttpAnswer:
             nonlocal calls
             calls += 1
-            return Answer(200, b"", b"x" * 60_000)
+            return HttpAnswer(200, b"", b"x" * 60_000)
 
         server = HttpServer(app=application, direct=Direct(lambda _: True, answer))
         await server.start()

@@ -8,7 +8,7 @@ import pytest
 from sandbox.observations.schema import Protocol
 from sandbox.simulation.build import build_model
 from sandbox.simulation.dialogues import RELAY_GROUP, group_of
-from sandbox.simulation.model import Kind
+from sandbox.simulation.model import SessionKind
 from sandbox.space.calendar import hourly_weights
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.methods import Method
@@ -64,7 +64,7 @@ SMTP_CERTIFICATE = group_of(Protocol.SMTP, Method.CERTIFICATE)
 
 def looks(day, software: str):
     """Return the times of polls and openings, by access, of one kind of software."""
-    trace = day.trace[np.isin(day.trace[:, 1], [Kind.OPEN, Kind.POLL])]
+    trace = day.trace[np.isin(day.trace[:, 1], [SessionKind.OPEN, SessionKind.POLL])]
     row = next(s for s in day.model.inputs.polls if s[0] == PERIODS[software] * SECOND)
     return {
         access: np.sort(trace[trace[:, 0] == access, 3])
@@ -136,7 +136,7 @@ def test_the_same_sessions_start_at_the_same_instants_in_every_design(
     mine = run(space, design)
 
     def arrivals(found):
-        rows = found.trace[found.trace[:, 1] != Kind.SPAWNED]
+        rows = found.trace[found.trace[:, 1] != SessionKind.SPAWNED]
         return rows[:, [0, 1, 2, 3, 8]]
 
     np.testing.assert_array_equal(arrivals(mine), arrivals(day))
@@ -227,7 +227,7 @@ def test_some_software_looks_on_the_clock(share: float) -> None:
 
 def test_software_left_open_looks_alone_until_midnight_and_no_longer() -> None:
     found = run(SHARP | {"software.lps.left_open": 1.0})
-    alone = found.trace[found.trace[:, 1] == Kind.ALONE]
+    alone = found.trace[found.trace[:, 1] == SessionKind.ALONE]
     assert (alone[:, 3] >= 18 * HOUR).all()
     assert (alone[:, 3] < 24 * HOUR + PERIODS["lps"] * SECOND).all()
     lps = found.space.accesses.software == SOFTWARE.index("lps")

@@ -230,13 +230,13 @@ def test_engines_agree_where_things_go_wrong(name: str, monkeypatch: pytest.Monk
     changes = {"designs": {"two-doors": CUSTOM}} | changes
     policy = "xoauth2" if name == "tokens" else None
     steps: set[Op] = set()
-    original = reference.Run.step
+    original = reference.SimpyRun.step
 
-    def counted(self: reference.Run, session: reference.RunningSession, row: int) -> Any:
+    def counted(self: reference.SimpyRun, session: reference.RunningSession, row: int) -> Any:
         steps.add(Op[type(self.code.steps[row]).__name__.upper()])
         return original(self, session, row)
 
-    monkeypatch.setattr(reference.Run, "step", counted)
+    monkeypatch.setattr(reference.SimpyRun, "step", counted)
     fast, simpy = (run(changes, design, policy=policy, engine=engine) for engine in ENGINES)
     assert_same(fast, simpy)
     found = {cause for cause in Cause if fast.failures(cause)}

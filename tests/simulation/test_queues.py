@@ -12,7 +12,7 @@ from sandbox.simulation.draws import NANOSECONDS
 from sandbox.simulation.model import PACE_BITS, PoolStat, Record, StationStat
 from sandbox.simulation.queues import (
     Queue,
-    Watch,
+    QueueWatch,
     finite_queue,
     impatient_queue,
     infinite_queue,
@@ -22,7 +22,7 @@ from sandbox.simulation.queues import (
 )
 from tests.simulation.engines import assert_engines_agree
 
-WATCH = Watch(2000, warm_up=50.0, seed=11)
+WATCH = QueueWatch(2000, warm_up=50.0, seed=11)
 QUEUES = {
     "M/M/1": infinite_queue(WATCH, servers=1, load=0.9, scv=1.0),
     "M/M/16": infinite_queue(WATCH, servers=16, load=0.9, scv=1.0),
@@ -56,12 +56,12 @@ def test_engines_agree_on_every_session_of_a_queue(name: str) -> None:
 
 def test_voided_deadlines_do_not_overrun_the_event_heap() -> None:
     """Each wait that a slot ends leaves its deadline behind: far more than sessions in flight."""
-    watch = Watch(30_000, crowd=1000.0, seed=3)
+    watch = QueueWatch(30_000, crowd=1000.0, seed=3)
     assert_engines_agree(impatient_queue(watch, servers=10, load=0.9, patience=1e-4).model)
 
 
 def test_room_grows_with_the_sessions_in_flight() -> None:
-    watch = Watch(20_000, crowd=10_000.0, seed=4)
+    watch = QueueWatch(20_000, crowd=10_000.0, seed=4)
     record, _ = assert_engines_agree(
         impatient_queue(watch, servers=1, load=100.0, patience=0.01).model
     )
@@ -98,13 +98,13 @@ def test_the_warm_up_run_has_the_first_customers_of_the_whole_run(name: str) -> 
 
 def test_customers_fill_the_time_that_counts() -> None:
     for customers in (1000, 123_456):
-        queue = infinite_queue(Watch(customers), servers=3, load=0.6, scv=1.0)
+        queue = infinite_queue(QueueWatch(customers), servers=3, load=0.6, scv=1.0)
         assert queue.duration * 3 * 0.6 == pytest.approx(customers, rel=1e-12)
 
 
 def test_replications_differ_and_a_seed_repeats() -> None:
     def counts(seed: int, replication: int) -> list[int]:
-        watch = Watch(10_000, seed=seed, replication=replication)
+        watch = QueueWatch(10_000, seed=seed, replication=replication)
         queue = infinite_queue(watch, servers=1, load=0.5, scv=1.0)
         return fast.run(queue.model).stations[0].tolist()
 
@@ -115,7 +115,7 @@ def test_replications_differ_and_a_seed_repeats() -> None:
 
 def test_more_servers_or_room_never_lengthen_the_same_customers_wait() -> None:
     """At one arrival rate: per server the load falls."""
-    watch = Watch(20_000, seed=5)
+    watch = QueueWatch(20_000, seed=5)
     waits = [mean_wait(infinite_queue(watch, servers=c, load=3.6 / c, scv=1.0)) for c in (4, 5, 8)]
     assert waits == sorted(waits, reverse=True)
     refused = [
@@ -128,7 +128,7 @@ def test_more_servers_or_room_never_lengthen_the_same_customers_wait() -> None:
 
 def test_services_that_follow_at_once_wait_as_theory_says() -> None:
     """M/G/1 with exceptional first service: P. D. Welch, Operations Research 12 (1964), 736-752."""
-    queue = infinite_queue(Watch(400_000, seed=7), servers=1, load=0.9, scv=1.0)
+    queue = infinite_queue(QueueWatch(400_000, seed=7), servers=1, load=0.9, scv=1.0)
     ratio = 0.75
     follow = np.array([round(ratio * (1 << PACE_BITS))])
     model = replace(queue.model, inputs=queue.model.inputs._replace(follow_time=follow))
@@ -140,13 +140,13 @@ def test_services_that_follow_at_once_wait_as_theory_says() -> None:
 
 
 def test_more_variable_service_waits_longer() -> None:
-    watch = Watch(200_000, seed=6)
+    watch = QueueWatch(200_000, seed=6)
     waits = [mean_wait(infinite_queue(watch, servers=1, load=0.8, scv=v)) for v in (0, 0.5, 1, 4)]
     assert waits == sorted(waits)
 
 
 def test_the_impatient_leave_sooner_and_more_of_them() -> None:
-    watch = Watch(50_000, seed=7)
+    watch = QueueWatch(50_000, seed=7)
     runs = [
         fast.run(impatient_queue(watch, servers=10, load=1.0, patience=theta).model)
         for theta in (0.1, 0.5, 2.0)
@@ -158,12 +158,12 @@ def test_the_impatient_leave_sooner_and_more_of_them() -> None:
 
 
 def test_no_customer_waits_when_there_is_a_server_each() -> None:
-    record = fast.run(infinite_queue(Watch(2000), servers=500, load=0.01, scv=1.0).model)
+    record = fast.run(infinite_queue(QueueWatch(2000), servers=500, load=0.01, scv=1.0).model)
     assert record.stations[0, StationStat.WAIT] == 0
 
 
 def test_a_single_customer_is_served_at_once() -> None:
-    queue = infinite_queue(Watch(1, seed=2), servers=1, load=0.5, scv=1.0)
+    queue = infinite_queue(QueueWatch(1, seed=2), servers=1, load=0.5, scv=1.0)
     record, rows = assert_engines_agree(queue.model)
     assert len(rows) == record.sessions[0]
     assert np.all(record.stations[0, [StationStat.WAITED, StationStat.WAIT]] == 0) or len(rows) > 1

@@ -14,13 +14,13 @@ import pytest
 
 from sandbox.serve import HttpServer, running
 from sandbox.serve.plain import plain_app
-from sandbox.trust import KeyKind, Organisation, Person, TestCA, Urls
+from sandbox.trust import KeyKind, Organisation, Professional, TestCA, Urls
 from sandbox.trust.issuing import Issued, certificate_pem
 from sandbox.trust.service import PkiFaults, files_handler, ocsp_handler
 
 ORG = Organisation(name="CH DE TEST", department="Aude (11)", finess="119999993")
 OTHER = Organisation(name="LABO, DE TEST", department="Paris (75)", siret="99999999900003")
-PERSON = Person(
+PERSON = Professional(
     national_id="899999999990",
     profession="Médecin",
     profession_code=10,

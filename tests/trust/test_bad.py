@@ -15,7 +15,7 @@ from sandbox.space.errors import UserError
 from sandbox.trust import (
     FAULTS,
     CertificateChecker,
-    Finding,
+    CertificateFinding,
     Marker,
     Organisation,
     ProfileName,
@@ -208,7 +208,7 @@ def test_a_test_certificate_is_bad_where_production_is_expected():
     plan = server_plan(ca)
     for issued, expected in (
         (ca.issue(plan), []),
-        (make_bad(ca, "wrong-environment", plan), [Finding.WRONG_ENVIRONMENT]),
+        (make_bad(ca, "wrong-environment", plan), [CertificateFinding.WRONG_ENVIRONMENT]),
     ):
         found = checker.check(
             issued.certificate, profile=ProfileName.OPERATOR_SERVER, now=now(), name=HOST

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.space.errors import UserError
-from sandbox.trust import Employee, Organisation, Person
+from sandbox.trust import Employee, Organisation, Professional
 from sandbox.trust.identity import identifier_kind, luhn_key, luhn_valid, plain_identifier
 
 
@@ -45,7 +45,7 @@ def test_an_organisation_has_one_identifier_of_the_right_shape(finess, siret):
 @pytest.mark.parametrize("identifier", ["10000001916", "9" + "1" * 11, "8abc", ""])
 def test_a_person_has_a_national_identifier(identifier):
     with pytest.raises(UserError, match="national identifier"):
-        Person(
+        Professional(
             national_id=identifier, profession="", profession_code=1, surname="A", given_name="B"
         )
 

@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from sandbox.clients.plan import Plan
+from sandbox.clients.plan import LoadPlan
 from sandbox.observations.observations import TABLES, Observations
 from sandbox.observations.schema import Cause
 from sandbox.serve import client_context
@@ -38,7 +38,7 @@ class Side:
     """One design's minutes."""
 
     schedule: Schedule
-    plan: Plan
+    plan: LoadPlan
     driven: Driven
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandbox.clients.plan import Intent, Plan
+from sandbox.clients.plan import Intent, LoadPlan
 from sandbox.live.plan import plan_space
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
@@ -64,7 +64,7 @@ def sheet_for(schedule: Schedule) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def plan_of(schedule: Schedule) -> Plan:
+def plan_of(schedule: Schedule) -> LoadPlan:
     return schedule.plan(sheet_for(schedule), "run")
 
 
@@ -135,7 +135,7 @@ def test_a_plan_survives_json(found: dict[str, Schedule]) -> None:
     import json
 
     plan = plan_of(found["single-endpoint"])
-    assert Plan.of(json.loads(json.dumps(asdict(plan)))) == plan
+    assert LoadPlan.of(json.loads(json.dumps(asdict(plan)))) == plan
 
 
 def test_accounts_are_of_one_access_each_except_those_of_robots(

@@ -73,7 +73,7 @@ class FhirResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class FaultError(Exception):
+class FhirError(Exception):
     """An answer other than success: status, issue code (FHIR value set issue-type), text."""
 
     def __init__(self, status: int, code: str, text: str) -> None:
@@ -81,7 +81,7 @@ class FaultError(Exception):
         super().__init__(text)
 
 
-def _outcome(fault: FaultError) -> FhirResponse:
+def _outcome(fault: FhirError) -> FhirResponse:
     issue = {"severity": "error", "code": fault.code, "diagnostics": fault.text}
     return FhirResponse(fault.status, {"resourceType": "OperationOutcome", "issue": [issue]})
 
@@ -103,17 +103,17 @@ class FhirService:
         """Answer a request; a fault is an OperationOutcome, never an exception."""
         try:
             return self._route(request)
-        except FaultError as fault:
+        except FhirError as fault:
             return _outcome(fault)
         except FhirParameterError as error:
-            return _outcome(FaultError(400, "invalid", str(error)))
+            return _outcome(FhirError(400, "invalid", str(error)))
         except PatchError as error:
             status, code = (400, "structure") if error.malformed else (422, "not-supported")
-            return _outcome(FaultError(status, code, str(error)))
+            return _outcome(FhirError(status, code, str(error)))
         except RefusalError as refusal:
             status = 404 if refusal.rule.id in {"mailbox-exists", "bearer-exists"} else 422
             code = "not-found" if status == 404 else "business-rule"
-            return _outcome(FaultError(status, code, f"{refusal.rule.id}: {refusal}"))
+            return _outcome(FhirError(status, code, f"{refusal.rule.id}: {refusal}"))
 
     def _operator(self, key: str) -> str | None:
         """Return the operator of a feeding key, None when it is not one."""
@@ -137,13 +137,13 @@ class FhirService:
                 for key in self._options.keys
             ]
             if not any(accepted):
-                raise FaultError(401, "login", "the ESANTE-API-KEY header is missing or unknown")
+                raise FhirError(401, "login", "the ESANTE-API-KEY header is missing or unknown")
         if not pieces:
-            raise FaultError(404, "not-supported", _ROOT)
+            raise FhirError(404, "not-supported", _ROOT)
         kind = pieces[0]
         if kind not in SEARCH:
             known = ", ".join(SEARCH)
-            raise FaultError(
+            raise FhirError(
                 404, "not-supported", f"unknown resource type {kind[:60]!r}; one of {known}"
             )
         match request.method, pieces[1:]:
@@ -161,14 +161,14 @@ class FhirService:
                 text = (
                     f"{request.method} {request.path[:120]}: search, read, history and PATCH only"
                 )
-                raise FaultError(405, "not-supported", text)
+                raise FhirError(405, "not-supported", text)
 
     # Search --------------------------------------------------------------------------------------
 
     def _search(self, kind: str, request: FhirRequest) -> FhirResponse:
         parameters = request.parameters
         if len(parameters) > _MOST_PARAMETERS:
-            raise FaultError(400, "too-costly", f"more than {_MOST_PARAMETERS} parameters")
+            raise FhirError(400, "too-costly", f"more than {_MOST_PARAMETERS} parameters")
         where, values = self._where(kind, parameters)
         single = {name: value for name, value in parameters if name in _RESULT}
         count, after = self._paging(single)
@@ -209,15 +209,15 @@ class FhirService:
         for name in ("_count", "_after"):
             value = single.get(name, "0")
             if not (value.isascii() and value.isdigit() and len(value) <= 18):
-                raise FaultError(400, "invalid", f"{name}={value[:40]!r}: not a number")
+                raise FhirError(400, "invalid", f"{name}={value[:40]!r}: not a number")
         if single.get("_total", "none") not in {"none", "estimate", "accurate"}:
-            raise FaultError(400, "invalid", f"_total={single['_total'][:40]!r}: none or accurate")
+            raise FhirError(400, "invalid", f"_total={single['_total'][:40]!r}: none or accurate")
         if single.get("_format", "json") not in {
             "json",
             "application/fhir+json",
             "application/json",
         }:
-            raise FaultError(406, "not-supported", "JSON only (application/fhir+json)")
+            raise FhirError(406, "not-supported", "JSON only (application/fhir+json)")
         count = min(int(single.get("_count", _PAGE)), self._options.largest_page)
         return count, int(single.get("_after", 0))
 
@@ -235,15 +235,15 @@ class FhirService:
                 name != "mailbox-mss-type" or self._options.mailbox_type
             )
             if not served:
-                raise FaultError(400, "not-supported", f"Parameter {name[:60]} not found")
+                raise FhirError(400, "not-supported", f"Parameter {name[:60]} not found")
             _type, modifiers, make = searchable.parameters[name]
             if modifier and modifier not in modifiers:
                 known = ", ".join(modifiers) or "none"
                 text = f"{name}: modifier {modifier[:40]!r} is not supported ({known})"
-                raise FaultError(400, "not-supported", text)
+                raise FhirError(400, "not-supported", text)
             pieces = text.split(",")
             if len(text) > _LONGEST_VALUE or len(pieces) > _MOST_VALUES or "\x00" in text:
-                raise FaultError(400, "too-long", f"{name}: a value too long, or too many of them")
+                raise FhirError(400, "too-long", f"{name}: a value too long, or too many of them")
             clauses = [make(modifier, piece, context) for piece in pieces]
             conditions.append("(" + " OR ".join(f"({sql})" for sql, _ in clauses) + ")")
             values += [value for _, with_ in clauses for value in with_]
@@ -274,7 +274,7 @@ class FhirService:
                 wanted = [value]
             else:
                 known = ", ".join(allowed) or "none"
-                raise FaultError(400, "not-supported", f"{name}={value[:80]!r}: one of {known}")
+                raise FhirError(400, "not-supported", f"{name}={value[:80]!r}: one of {known}")
             for one in wanted:
                 if name == "_include":
                     found += self._forward(one, resources)
@@ -315,7 +315,7 @@ class FhirService:
     def _read(self, kind: str, identifier: str) -> FhirResponse:
         found = self._store.get(kind, [row_of(kind, identifier)])
         if not found:
-            raise FaultError(404, "not-found", f"{kind}/{identifier[:60]} is unknown")
+            raise FhirError(404, "not-found", f"{kind}/{identifier[:60]} is unknown")
         return self._one(found[0])
 
     @staticmethod
@@ -327,10 +327,10 @@ class FhirService:
     ) -> list[tuple[int, int, Json]]:
         if feeder is None:
             # Old versions show mailboxes that have left the directory or joined the red list.
-            raise FaultError(403, "forbidden", "history is for feeders: use a feeding key")
+            raise FhirError(403, "forbidden", "history is for feeders: use a feeding key")
         versions = self._store.history(kind, row_of(kind, identifier))
         if not versions:
-            raise FaultError(404, "not-found", f"{kind}/{identifier[:60]} is unknown")
+            raise FhirError(404, "not-found", f"{kind}/{identifier[:60]} is unknown")
         return versions
 
     def _history(
@@ -367,9 +367,7 @@ class FhirService:
         for number, _, resource in self._versions(kind, identifier, feeder):
             if str(number) == version:
                 return self._one(resource)
-        raise FaultError(
-            404, "not-found", f"{kind}/{identifier[:60]} has no version {version[:20]}"
-        )
+        raise FhirError(404, "not-found", f"{kind}/{identifier[:60]} has no version {version[:20]}")
 
     # Feeding -------------------------------------------------------------------------------------
 
@@ -377,14 +375,14 @@ class FhirService:
         self, kind: str, rest: list[str], request: FhirRequest, feeder: str | None
     ) -> FhirResponse:
         if feeder is None:
-            raise FaultError(403, "forbidden", "PATCH is for feeders: use a feeding key")
+            raise FhirError(403, "forbidden", "PATCH is for feeders: use a feeding key")
         row = row_of(kind, rest[0]) if rest else self._conditional(kind, request.parameters)
         current = self._store.get(kind, [row], feeder=True)
         if not current:
-            raise FaultError(404, "not-found", f"{kind}/{ID_PREFIXES[kind]}-{row} is unknown")
+            raise FhirError(404, "not-found", f"{kind}/{ID_PREFIXES[kind]}-{row} is unknown")
         etag = f'W/"{current[0]["meta"]["versionId"]}"'
         if request.if_match and request.if_match != etag:
-            raise FaultError(
+            raise FhirError(
                 412, "conflict", f"If-Match {request.if_match[:40]}: the version is {etag}"
             )
         changes = changes_of(kind, request.body)
@@ -394,7 +392,7 @@ class FhirService:
     def _conditional(self, kind: str, parameters: tuple[tuple[str, str], ...]) -> int:
         """Return the one resource that a conditional PATCH names: none is 404, several are 412."""
         if not any(name == "identifier" for name, _ in parameters):
-            raise FaultError(
+            raise FhirError(
                 412, "incomplete", "a conditional PATCH names its resource by identifier"
             )
         where, values = self._where(kind, parameters)
@@ -404,7 +402,7 @@ class FhirService:
         )
         rows = found.fetchall()
         if not rows:
-            raise FaultError(404, "not-found", f"no {kind} answers this condition")
+            raise FhirError(404, "not-found", f"no {kind} answers this condition")
         if len(rows) > 1:
-            raise FaultError(412, "multiple-matches", f"several {kind} answer this condition")
+            raise FhirError(412, "multiple-matches", f"several {kind} answer this condition")
         return int(rows[0][0])

@@ -16,8 +16,8 @@ from sandbox.directory.ldap.conditions import (
     NAME,
     ONE,
     SHARE,
-    Condition,
     Found,
+    RowCondition,
     by_column,
     by_rows,
     words,
@@ -130,63 +130,63 @@ def _professions(field: str) -> Found:
     return by_rows("person", "profession", rows, BROAD)
 
 
-def _specialty(text: str) -> Condition:
+def _specialty(text: str) -> RowCondition:
     """Only physicians have one: their index is that of profession and specialty."""
     doctor = next(row for row, job in enumerate(tables().professions) if job.code == "10")
     rows = [row for row, known in enumerate(tables().specialties) if fold(known[0]) == text]
     if not rows:
-        return Condition("person", "0", rank=ONE)
-    return Condition("person", "p.profession = ? AND p.specialty = ?", (doctor, rows[0]), BROAD)
+        return RowCondition("person", "0", rank=ONE)
+    return RowCondition("person", "p.profession = ? AND p.specialty = ?", (doctor, rows[0]), BROAD)
 
 
 def _sectors(text: str) -> list[int]:
     return [row for row, sector in enumerate(tables().sectors) if fold(sector.code) == text]
 
 
-def _type(text: str) -> Condition:
+def _type(text: str) -> RowCondition:
     """Nine in ten are personal: no index has those."""
     kinds = [row for row, kind in enumerate(TYPES) if fold(kind.value) == text]
     if not kinds:
-        return Condition("mailbox", "0", rank=ONE)
+        return RowCondition("mailbox", "0", rank=ONE)
     if kinds[0] == 0:
-        return Condition("mailbox", "m.type = 0", drives=False)
-    return Condition("mailbox", "m.type <> 0 AND m.type = ?", (kinds[0],), BROAD)
+        return RowCondition("mailbox", "m.type = 0", drives=False)
+    return RowCondition("mailbox", "m.type <> 0 AND m.type = ?", (kinds[0],), BROAD)
 
 
-def _domain(text: str) -> Condition:
+def _domain(text: str) -> RowCondition:
     inner = "m.domain = (SELECT id FROM domain WHERE name = ?)"
-    return Condition("mailbox", inner, (text,), SHARE)
+    return RowCondition("mailbox", inner, (text,), SHARE)
 
 
-def _name_and_service(text: str) -> Condition:
+def _name_and_service(text: str) -> RowCondition:
     """A shared mailbox bears the name of its structure, followed by that of a service."""
     parts = text.split()
     starts = [" ".join(parts[:count]) for count in range(1, min(len(parts), 12) + 1)]
     marks = ",".join("?" * len(starts)) or "''"
-    return Condition("structure", f"s.name_key IN ({marks})", tuple(starts), NAME)
+    return RowCondition("structure", f"s.name_key IN ({marks})", tuple(starts), NAME)
 
 
-def _piece_of_address(text: str) -> Condition:
+def _piece_of_address(text: str) -> RowCondition:
     """A piece of an address: in the local part, in the domain, or across the at sign."""
     local, at, domain = text.partition("@")
     in_local = _WORDS.holds[0](local)
     if at:
         inner = "m.domain IN (SELECT id FROM domain WHERE name >= ? AND name < ?)"
         values = (*in_local.values, domain, domain + LAST)
-        return Condition(
+        return RowCondition(
             "mailbox", f"{in_local.sql} AND {inner}", values, SHARE,
             drives=bool(domain) or in_local.drives, checks=False,
         )  # fmt: skip
     inner = "m.domain IN (SELECT id FROM domain WHERE instr(name, ?) > 0)"
-    return Condition(
+    return RowCondition(
         "mailbox", f"{in_local.sql} OR {inner}", (*in_local.values, text), SHARE,
         drives=in_local.drives, checks=False,
     )  # fmt: skip
 
 
-def _given(text: str) -> Condition:
+def _given(text: str) -> RowCondition:
     low, high = f"{text} ", f"{text}!"
-    return Condition("person", "p.cn_key >= ? AND p.cn_key < ?", (low, high), SHARE)
+    return RowCondition("person", "p.cn_key >= ? AND p.cn_key < ?", (low, high), SHARE)
 
 
 _BY_NAME = by_column("person", "cn_key", rank=NAME)

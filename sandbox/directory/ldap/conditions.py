@@ -23,8 +23,8 @@ __all__ = [
     "NOTHING",
     "ONE",
     "SHARE",
-    "Condition",
     "Found",
+    "RowCondition",
     "SearchPlan",
     "both",
     "by_column",
@@ -95,7 +95,7 @@ def both(plans: Sequence[SearchPlan]) -> SearchPlan:
 
 
 @dataclass(frozen=True)
-class Condition:
+class RowCondition:
     """A condition on the row of one table.
 
     Attributes:
@@ -127,7 +127,7 @@ class Condition:
         return SearchPlan(drive, self.values, check, check_with, self.rank)
 
 
-Makes = tuple[Callable[[str], Condition], ...]
+Makes = tuple[Callable[[str], RowCondition], ...]
 
 
 @dataclass(frozen=True)
@@ -164,12 +164,12 @@ def by_column(
     """Find by an indexed column that holds the value, after `before`."""
     name = f"{_ALIASES[owner]}.{column}"
 
-    def equals(text: str) -> Condition:
-        return Condition(owner, f"{name} = ?", (before + text,), rank)
+    def equals(text: str) -> RowCondition:
+        return RowCondition(owner, f"{name} = ?", (before + text,), rank)
 
-    def begins(text: str) -> Condition:
+    def begins(text: str) -> RowCondition:
         low = before + text
-        return Condition(owner, f"{name} >= ? AND {name} < ?", (low, low + LAST), starts)
+        return RowCondition(owner, f"{name} >= ? AND {name} < ?", (low, low + LAST), starts)
 
     return Found((equals,), (begins,))
 
@@ -177,10 +177,10 @@ def by_column(
 def by_rows(owner: str, column: str, rows: Callable[[str], list[int]], rank: int) -> Found:
     """Find by a column that holds the row of a reference table; `rows` gives those of a value."""
 
-    def equals(text: str) -> Condition:
+    def equals(text: str) -> RowCondition:
         marks = ",".join(str(row) for row in rows(text))
         sql = f"{_ALIASES[owner]}.{column} IN ({marks})" if marks else "0"
-        return Condition(owner, sql, (), rank if marks else ONE)
+        return RowCondition(owner, sql, (), rank if marks else ONE)
 
     return Found((equals,))
 
@@ -190,10 +190,10 @@ def words(owner: str, rank: int) -> Found:
     sign, bound = ("-", " AND rowid < 0") if owner == "structure" else ("", "")
     column = f"{_ALIASES[owner]}.id"
 
-    def holds(text: str) -> Condition:
+    def holds(text: str) -> RowCondition:
         match = match_words(text)
         inner = f"SELECT {sign}rowid FROM words.search WHERE search MATCH ?{bound}"
-        whole = Condition(owner, f"{column} IN ({inner})", (match,), rank, checks=False)
+        whole = RowCondition(owner, f"{column} IN ({inner})", (match,), rank, checks=False)
         return whole if match else replace(whole, sql="1", values=(), drives=False)
 
     return Found(holds=(holds,))

@@ -17,7 +17,7 @@ from sandbox.operators.auth.holdings import Holdings
 from sandbox.operators.auth.limits import AttemptPolicy, Attempts
 from sandbox.operators.auth.passwords import PasswordLogin
 from sandbox.operators.auth.revocation import Revocation, RevocationPolicy
-from sandbox.operators.auth.totp import Codes, TotpPolicy
+from sandbox.operators.auth.totp import CodeJudge, TotpPolicy
 from sandbox.operators.auth.used_codes import UsedCodes
 from sandbox.operators.auth.verifier import HeldVerifier, TokenVerifier
 from sandbox.operators.journal import Journal
@@ -109,7 +109,7 @@ class AccessControl:
         self._used = UsedCodes(folder / "codes.db", keep=policy.totp.keep_seconds, now=clock())
         self.holdings = Holdings(directory, self.accounts, domains)
         self.attempts = Attempts(policy.attempts, clock)
-        self.codes = Codes(policy.totp, self._used, clock)
+        self.codes = CodeJudge(policy.totp, self._used, clock)
         self._evidence = Revocation(authorities, policy.revocation, clock)
         judge = CertificateJudge(
             authorities,

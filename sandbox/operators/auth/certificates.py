@@ -14,7 +14,7 @@ from sandbox.operators.auth import refusals
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.trust import (
     CertificateChecker,
-    Finding,
+    CertificateFinding,
     ProfileName,
     RevocationStatus,
     read_certificate,
@@ -25,15 +25,15 @@ __all__ = ["CertificateJudge", "Judged", "is_card", "read_peer", "subject_value"
 
 # The worst first: one refusal is told.
 _FINDINGS = {
-    Finding.UNREADABLE: refusals.CERTIFICATE_UNREADABLE,
-    Finding.WEAK_KEY: refusals.CERTIFICATE_WEAK_KEY,
-    Finding.UNTRUSTED: refusals.CERTIFICATE_UNTRUSTED,
-    Finding.WRONG_HIERARCHY: refusals.CERTIFICATE_WRONG_HIERARCHY,
-    Finding.WRONG_USAGE: refusals.CERTIFICATE_WRONG_USAGE,
-    Finding.WRONG_ENVIRONMENT: refusals.CERTIFICATE_WRONG_ENVIRONMENT,
-    Finding.EXPIRED: refusals.CERTIFICATE_EXPIRED,
-    Finding.NOT_YET_VALID: refusals.CERTIFICATE_NOT_YET_VALID,
-    Finding.UNKNOWN_ENTITY: refusals.CERTIFICATE_UNKNOWN_STRUCTURE,
+    CertificateFinding.UNREADABLE: refusals.CERTIFICATE_UNREADABLE,
+    CertificateFinding.WEAK_KEY: refusals.CERTIFICATE_WEAK_KEY,
+    CertificateFinding.UNTRUSTED: refusals.CERTIFICATE_UNTRUSTED,
+    CertificateFinding.WRONG_HIERARCHY: refusals.CERTIFICATE_WRONG_HIERARCHY,
+    CertificateFinding.WRONG_USAGE: refusals.CERTIFICATE_WRONG_USAGE,
+    CertificateFinding.WRONG_ENVIRONMENT: refusals.CERTIFICATE_WRONG_ENVIRONMENT,
+    CertificateFinding.EXPIRED: refusals.CERTIFICATE_EXPIRED,
+    CertificateFinding.NOT_YET_VALID: refusals.CERTIFICATE_NOT_YET_VALID,
+    CertificateFinding.UNKNOWN_ENTITY: refusals.CERTIFICATE_UNKNOWN_STRUCTURE,
 }
 
 
@@ -97,7 +97,7 @@ class CertificateJudge:
         now = datetime.fromtimestamp(self._clock(), UTC)
         findings = self._checker.check(certificate, profile=profile, now=now)
         if _serves(certificate):
-            findings.append(Finding.WRONG_USAGE)
+            findings.append(CertificateFinding.WRONG_USAGE)
         for finding, refusal in _FINDINGS.items():
             if finding in findings:
                 return Judged(refusal)

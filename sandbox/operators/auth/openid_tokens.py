@@ -18,7 +18,7 @@ from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
 from sandbox.operators.auth import refusals_ciba
 from sandbox.operators.refusals import LoginRefusal
 
-__all__ = ["AccessExpectation", "Asked", "access_problem", "half_hash", "id_token_problem",
+__all__ = ["AccessExpectation", "SentRequest", "access_problem", "half_hash", "id_token_problem",
            "identity_of", "instant"]  # fmt: skip
 
 LEEWAY = 10  # seconds that two clocks may differ
@@ -29,7 +29,7 @@ _CONFIRMATION = "x5t#S256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SentRequest:
     """The CIBA request that an ID token has to answer. `at` is seconds since 1970."""
 
     issuer: str
@@ -41,7 +41,7 @@ class Asked:
 
 
 def id_token_problem(
-    claims: Mapping[str, Any], asked: Asked, access_token: str, now: float
+    claims: Mapping[str, Any], asked: SentRequest, access_token: str, now: float
 ) -> str | None:
     """Return what is wrong with an ID token that answers a request, or None.
 

@@ -15,7 +15,7 @@ from sandbox.operators.auth import refusals
 from sandbox.operators.auth.accounts import Access, Accounts, digest_of
 from sandbox.operators.auth.holdings import Holdings, parse_name
 from sandbox.operators.auth.limits import Attempts, Means
-from sandbox.operators.auth.totp import DIGITS, Codes, Match
+from sandbox.operators.auth.totp import DIGITS, CodeJudge, Match
 from sandbox.operators.auth.verifier import Account, HeldVerifier
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, Rejected
 from sandbox.operators.refusals import LoginRefusal
@@ -76,7 +76,7 @@ class PasswordLogin:
         self,
         holdings: Holdings,
         accounts: Accounts,
-        codes: Codes,
+        codes: CodeJudge,
         attempts: Attempts,
         held: Mapping[Method, HeldVerifier],
     ) -> None:

@@ -22,7 +22,7 @@ from sandbox.operators.auth.ciba_polling import (
     start,
     unanswered,
 )
-from sandbox.operators.auth.openid_tokens import Asked, id_token_problem, instant
+from sandbox.operators.auth.openid_tokens import SentRequest, id_token_problem, instant
 from sandbox.operators.auth.psc_http import (
     Marks,
     ProviderReply,
@@ -226,7 +226,7 @@ class PscClient:
             claims = await self._http.signed_claims(tokens["id_token"], (ours.id_token_algorithm,))
         except UnreadableTokenError as error:
             raise PscError(refusals_ciba.CIBA_ID_TOKEN, str(error)) from None
-        asked = Asked(
+        asked = SentRequest(
             issuer=ours.issuer, client_id=ours.client_id, national_id=request.national_id,
             auth_req_id=request.auth_req_id, acr=ours.acr, at=at,
         )  # fmt: skip

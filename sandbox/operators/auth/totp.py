@@ -14,7 +14,7 @@ from sandbox.operators.auth.used_codes import Use, UsedCodes
 from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.errors import UserError
 
-__all__ = ["DIGITS", "Codes", "Match", "TotpPolicy"]
+__all__ = ["DIGITS", "CodeJudge", "Match", "TotpPolicy"]
 
 DIGITS = 6
 # Steps either side in which a code is recognised as that of another moment, for the journal.
@@ -83,7 +83,7 @@ class Match:
         return self.refused in {refusals.CODE_WRONG, refusals.CODE_OUT_OF_TIME}
 
 
-class Codes:
+class CodeJudge:
     """Judges codes.
 
     Args:

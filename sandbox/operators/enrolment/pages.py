@@ -40,7 +40,7 @@ from sandbox.psc.refusals import Refused
 from sandbox.psc.web import read_body
 from sandbox.serve.http import PEER_CERTIFICATE
 
-__all__ = ["Pages"]
+__all__ = ["EnrolmentPages"]
 
 COOKIE = "__Host-enrolment"
 _FOLDER = Path(__file__).with_name("templates")
@@ -77,7 +77,7 @@ def _day(secret: Secret) -> str:
     return datetime.fromtimestamp(secret.since, UTC).strftime("%d/%m/%Y %H:%M UTC")
 
 
-class Pages:
+class EnrolmentPages:
     """HTML for browsers."""
 
     def __init__(self, enrolment: Enrolment) -> None:

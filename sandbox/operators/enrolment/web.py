@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from sandbox.operators.enrolment.answers import Problem
 from sandbox.operators.enrolment.api import Api
 from sandbox.operators.enrolment.enrolment import Enrolment
-from sandbox.operators.enrolment.pages import Pages
+from sandbox.operators.enrolment.pages import EnrolmentPages
 
 __all__ = ["application"]
 
@@ -31,7 +31,7 @@ def application(enrolment: Enrolment) -> ASGIApp:
     A server that asks for client certificates puts them, verified, in the scope under
     `serve.http.PEER_CERTIFICATE`.
     """
-    pages, api = Pages(enrolment), Api(enrolment)
+    pages, api = EnrolmentPages(enrolment), Api(enrolment)
 
     def page(handler: Handler) -> Handler:
         async def answer(request: Request) -> Response:

@@ -18,8 +18,8 @@ from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.refusals import reason_of
 from sandbox.operators.imap.responses import Completion, No, tagged
 from sandbox.operators.imap.service import ImapService
-from sandbox.operators.imap.session import Outcome, Session, SessionState, Work
-from sandbox.operators.imap.table import Row, Unparsed, read
+from sandbox.operators.imap.session import ImapSession, Outcome, SessionState, Work
+from sandbox.operators.imap.table import CommandRow, Unparsed, read
 from sandbox.operators.model import Channel
 from sandbox.operators.store import StoreError
 
@@ -49,7 +49,7 @@ class Core:
     """
 
     def __init__(self, service: ImapService, channel: Channel, at: float) -> None:
-        self.session = Session(service, channel, at)
+        self.session = ImapSession(service, channel, at)
         self.receiver = Receiver(service.stranger)
         self._current = ("*", True)  # tag, and whether message numbers may move with the reply
         self._name = ""  # of the command that runs, empty for one that could not be read
@@ -151,7 +151,7 @@ class Core:
 
     # Within --------------------------------------------------------------------------------------
 
-    def _begin(self, row: Row[Any], command: Command) -> bool | Awaiting:
+    def _begin(self, row: CommandRow[Any], command: Command) -> bool | Awaiting:
         self._current = (command.tag, row.moves)
         self._name = command.name
         return self._struck(command.name, lambda: self._do(row, command))
@@ -192,7 +192,7 @@ class Core:
         self._finish(reply)
         return True
 
-    def _do(self, row: Row[Any], command: Command) -> bool | Awaiting:
+    def _do(self, row: CommandRow[Any], command: Command) -> bool | Awaiting:
         session = self.session
         if session.state in row.states:
             return self._outcome(lambda: row.do(session, command))

@@ -10,7 +10,7 @@ from typing import cast
 
 from sandbox.operators.imap.core import Awaiting, Core
 from sandbox.operators.imap.service import ImapService
-from sandbox.operators.listener import Arrival
+from sandbox.operators.listener import Inbound
 from sandbox.operators.observing import SessionObserved
 
 __all__ = ["ImapProtocol", "serve"]
@@ -20,7 +20,7 @@ _TURN = 0.01  # seconds that commands of one client may take before others have 
 _AHEAD = 65_536  # bytes of commands that a client may send while one runs
 
 
-def serve(service: ImapService) -> Callable[[Arrival], ImapProtocol]:
+def serve(service: ImapService) -> Callable[[Inbound], ImapProtocol]:
     """Return what a `MailDoor` makes the protocol of each connection with."""
     return lambda arrival: ImapProtocol(service, arrival)
 
@@ -28,7 +28,7 @@ def serve(service: ImapService) -> Callable[[Arrival], ImapProtocol]:
 class ImapProtocol(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, service: ImapService, arrival: Arrival) -> None:
+    def __init__(self, service: ImapService, arrival: Inbound) -> None:
         self._service = service
         self._arrival = arrival
         self._core = Core(service, arrival.channel, arrival.at)

@@ -10,13 +10,13 @@ from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.names import encode_name
 from sandbox.operators.imap.responses import Completion, astring, tagged
 from sandbox.operators.imap.service import ImapService
-from sandbox.operators.imap.view import View
-from sandbox.operators.login import Login
+from sandbox.operators.imap.view import FolderView
+from sandbox.operators.login import LoginConductor
 from sandbox.operators.mail import MessageRow
 from sandbox.operators.model import Actor, Channel, SaslName
 from sandbox.operators.store import StoreError
 
-__all__ = ["Continuation", "Outcome", "Session", "SessionState", "Work"]
+__all__ = ["Continuation", "ImapSession", "Outcome", "SessionState", "Work"]
 
 
 class SessionState(Enum):
@@ -63,7 +63,7 @@ EXTENSIONS = (
 PASSWORDS = (SaslName.PLAIN, SaslName.LOGIN)
 
 
-class Session:
+class ImapSession:
     """One connection.
 
     Attributes:
@@ -79,12 +79,12 @@ class Session:
 
     def __init__(self, service: ImapService, channel: Channel, at: float) -> None:
         self.service = service
-        self.login = Login(service.logins, channel, at)
+        self.login = LoginConductor(service.logins, channel, at)
         self.out: list[bytes] = []
         self.state = SessionState.NOT_AUTHENTICATED
         self.enabled: frozenset[str] = frozenset()
         self.condstore = False
-        self.view: View | None = None
+        self.view: FolderView | None = None
         self.continuation: Continuation | None = None
         self.idling = False
         self.holding = False
@@ -214,7 +214,7 @@ class Session:
         self.tell_changed(view, changed)
 
     def tell_changed(
-        self, view: View, rows: Iterable[MessageRow], *, uid: bool = False, flags: bool = True
+        self, view: FolderView, rows: Iterable[MessageRow], *, uid: bool = False, flags: bool = True
     ) -> None:
         """Say the flags of messages that are in the view; with `uid` also their UIDs."""
         for row in rows:
@@ -228,7 +228,7 @@ class Session:
                 items.append(b"MODSEQ (%d)" % row.modseq)
             self.send(b"* %d FETCH (%s)\r\n" % (index + 1, b" ".join(items)))
 
-    def tell_flags(self, view: View) -> None:
+    def tell_flags(self, view: FolderView) -> None:
         """Say which flags the folder has, and which can be stored for good."""
         known = (*SYSTEM_FLAGS, *sorted(view.keywords))
         self.send(b"* FLAGS (" + " ".join(known).encode() + b")\r\n")
@@ -247,7 +247,7 @@ class Session:
                 modseq = self.view.folder.highest_modseq
                 self.tell(f"OK [HIGHESTMODSEQ {modseq}] Modification sequences are told")
 
-    def selected(self, command: Command) -> View:
+    def selected(self, command: Command) -> FolderView:
         """Return the view that a command works on."""
         assert self.view is not None, command.name
         return self.view

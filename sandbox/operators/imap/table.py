@@ -11,9 +11,9 @@ from sandbox.operators.imap import do, parse
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.framing import ClientInput
 from sandbox.operators.imap.grammar import Cursor, Malformed
-from sandbox.operators.imap.session import Outcome, Session, SessionState
+from sandbox.operators.imap.session import ImapSession, Outcome, SessionState
 
-__all__ = ["COMMANDS", "Row", "Unparsed", "read"]
+__all__ = ["COMMANDS", "CommandRow", "Unparsed", "read"]
 
 C = TypeVar("C", bound=Command)
 
@@ -26,7 +26,7 @@ _SELECTED = frozenset((SessionState.SELECTED,))
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Generic[C]):
+class CommandRow(Generic[C]):
     """One command.
 
     Attributes:
@@ -38,7 +38,7 @@ class Row(Generic[C]):
 
     states: frozenset[SessionState]
     parse: Callable[[Cursor, str, str], C]
-    do: Callable[[Session, C], Outcome]
+    do: Callable[[ImapSession, C], Outcome]
     moves: bool = True
 
 
@@ -46,43 +46,43 @@ def _by_uid(parser: Callable[..., C]) -> Callable[[Cursor, str, str], C]:
     return partial(parser, uid=True)
 
 
-COMMANDS: dict[str, Row[Any]] = {
-    "APPEND": Row(_AFTER, parse.changes.append, do.changes.append),
-    "AUTHENTICATE": Row(_BEFORE, parse.login.authenticate, do.login.authenticate),
-    "CAPABILITY": Row(_ANY, parse.general.plain, do.general.capability),
-    "CHECK": Row(_SELECTED, parse.general.plain, do.general.noop),
-    "CLOSE": Row(_SELECTED, parse.general.plain, do.mailboxes.close),
-    "COPY": Row(_SELECTED, parse.changes.transfer, do.changes.copy),
-    "CREATE": Row(_AFTER, parse.mailboxes.create, do.mailboxes.create),
-    "DELETE": Row(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.delete),
-    "ENABLE": Row(_AFTER, parse.general.enable, do.general.enable),
-    "EXAMINE": Row(_AFTER, parse.mailboxes.select, do.mailboxes.select),
-    "EXPUNGE": Row(_SELECTED, parse.changes.expunge, do.changes.expunge),
-    "FETCH": Row(_SELECTED, parse.fetch.fetch, do.fetch.fetch, moves=False),
-    "ID": Row(_ANY, parse.general.identify, do.general.identify),
-    "IDLE": Row(_AFTER, parse.general.plain, do.general.idle),
-    "LIST": Row(_AFTER, parse.listing.list_mailboxes, do.listing.list_mailboxes),
-    "LOGIN": Row(_BEFORE, parse.login.login, do.login.login),
-    "LOGOUT": Row(_ANY, parse.general.plain, do.general.logout),
-    "LSUB": Row(_AFTER, parse.listing.lsub, do.listing.lsub),
-    "MOVE": Row(_SELECTED, parse.changes.transfer, do.changes.move),
-    "NAMESPACE": Row(_AFTER, parse.general.plain, do.general.namespace),
-    "NOOP": Row(_ANY, parse.general.plain, do.general.noop),
-    "RENAME": Row(_AFTER, parse.mailboxes.rename, do.mailboxes.rename),
-    "SEARCH": Row(_SELECTED, parse.search.search, do.search.search, moves=False),
-    "SELECT": Row(_AFTER, parse.mailboxes.select, do.mailboxes.select),
-    "STARTTLS": Row(_BEFORE, parse.general.plain, do.general.starttls),
-    "STATUS": Row(_AFTER, parse.mailboxes.status, do.mailboxes.status),
-    "STORE": Row(_SELECTED, parse.changes.store, do.changes.store, moves=False),
-    "SUBSCRIBE": Row(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.subscribe),
-    "UNSELECT": Row(_SELECTED, parse.general.plain, do.mailboxes.unselect),
-    "UNSUBSCRIBE": Row(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.subscribe),
-    "UID COPY": Row(_SELECTED, _by_uid(parse.changes.transfer), do.changes.copy),
-    "UID EXPUNGE": Row(_SELECTED, parse.changes.uid_expunge, do.changes.expunge),
-    "UID FETCH": Row(_SELECTED, _by_uid(parse.fetch.fetch), do.fetch.fetch),
-    "UID MOVE": Row(_SELECTED, _by_uid(parse.changes.transfer), do.changes.move),
-    "UID SEARCH": Row(_SELECTED, _by_uid(parse.search.search), do.search.search),
-    "UID STORE": Row(_SELECTED, _by_uid(parse.changes.store), do.changes.store),
+COMMANDS: dict[str, CommandRow[Any]] = {
+    "APPEND": CommandRow(_AFTER, parse.changes.append, do.changes.append),
+    "AUTHENTICATE": CommandRow(_BEFORE, parse.login.authenticate, do.login.authenticate),
+    "CAPABILITY": CommandRow(_ANY, parse.general.plain, do.general.capability),
+    "CHECK": CommandRow(_SELECTED, parse.general.plain, do.general.noop),
+    "CLOSE": CommandRow(_SELECTED, parse.general.plain, do.mailboxes.close),
+    "COPY": CommandRow(_SELECTED, parse.changes.transfer, do.changes.copy),
+    "CREATE": CommandRow(_AFTER, parse.mailboxes.create, do.mailboxes.create),
+    "DELETE": CommandRow(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.delete),
+    "ENABLE": CommandRow(_AFTER, parse.general.enable, do.general.enable),
+    "EXAMINE": CommandRow(_AFTER, parse.mailboxes.select, do.mailboxes.select),
+    "EXPUNGE": CommandRow(_SELECTED, parse.changes.expunge, do.changes.expunge),
+    "FETCH": CommandRow(_SELECTED, parse.fetch.fetch, do.fetch.fetch, moves=False),
+    "ID": CommandRow(_ANY, parse.general.identify, do.general.identify),
+    "IDLE": CommandRow(_AFTER, parse.general.plain, do.general.idle),
+    "LIST": CommandRow(_AFTER, parse.listing.list_mailboxes, do.listing.list_mailboxes),
+    "LOGIN": CommandRow(_BEFORE, parse.login.login, do.login.login),
+    "LOGOUT": CommandRow(_ANY, parse.general.plain, do.general.logout),
+    "LSUB": CommandRow(_AFTER, parse.listing.lsub, do.listing.lsub),
+    "MOVE": CommandRow(_SELECTED, parse.changes.transfer, do.changes.move),
+    "NAMESPACE": CommandRow(_AFTER, parse.general.plain, do.general.namespace),
+    "NOOP": CommandRow(_ANY, parse.general.plain, do.general.noop),
+    "RENAME": CommandRow(_AFTER, parse.mailboxes.rename, do.mailboxes.rename),
+    "SEARCH": CommandRow(_SELECTED, parse.search.search, do.search.search, moves=False),
+    "SELECT": CommandRow(_AFTER, parse.mailboxes.select, do.mailboxes.select),
+    "STARTTLS": CommandRow(_BEFORE, parse.general.plain, do.general.starttls),
+    "STATUS": CommandRow(_AFTER, parse.mailboxes.status, do.mailboxes.status),
+    "STORE": CommandRow(_SELECTED, parse.changes.store, do.changes.store, moves=False),
+    "SUBSCRIBE": CommandRow(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.subscribe),
+    "UNSELECT": CommandRow(_SELECTED, parse.general.plain, do.mailboxes.unselect),
+    "UNSUBSCRIBE": CommandRow(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.subscribe),
+    "UID COPY": CommandRow(_SELECTED, _by_uid(parse.changes.transfer), do.changes.copy),
+    "UID EXPUNGE": CommandRow(_SELECTED, parse.changes.uid_expunge, do.changes.expunge),
+    "UID FETCH": CommandRow(_SELECTED, _by_uid(parse.fetch.fetch), do.fetch.fetch),
+    "UID MOVE": CommandRow(_SELECTED, _by_uid(parse.changes.transfer), do.changes.move),
+    "UID SEARCH": CommandRow(_SELECTED, _by_uid(parse.search.search), do.search.search),
+    "UID STORE": CommandRow(_SELECTED, _by_uid(parse.changes.store), do.changes.store),
 }
 
 
@@ -95,7 +95,7 @@ class Unparsed(Exception):  # noqa: N818 - the answer to a client, not an accide
         self.error = error
 
 
-def read(received: ClientInput, *, utf8: bool = False) -> tuple[Row[Any], Command]:
+def read(received: ClientInput, *, utf8: bool = False) -> tuple[CommandRow[Any], Command]:
     """Return a command's row and its value.
 
     Args:

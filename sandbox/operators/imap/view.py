@@ -13,12 +13,12 @@ from sandbox.operators.imap.responses import flag_list
 from sandbox.operators.imap.sequence import SequenceSet
 from sandbox.operators.mail import Folder, MessageRow
 
-__all__ = ["View"]
+__all__ = ["FolderView"]
 
 RECENT = "\\Recent"
 
 
-class View:
+class FolderView:
     r"""Numbers, and what the client has been told.
 
     Args:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from sandbox.operators.mail import Queued
 
-__all__ = ["Backoff", "Verdict"]
+__all__ = ["Backoff", "RetryDecision"]
 
 HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class RetryDecision:
     """What becomes of a message that could not be delivered for now.
 
     Attributes:
@@ -57,7 +57,7 @@ class Backoff:
         share = int.from_bytes(drawn, "big") / 2**64
         return plain * (1 + self.spread * (2 * share - 1))
 
-    def verdict(self, item: Queued, now: float) -> Verdict:
+    def verdict(self, item: Queued, now: float) -> RetryDecision:
         """Judge a row after an attempt that failed for now; `item` is as it was read before it.
 
         An attempt is always scheduled at the instant of the warning, so the one attempt that was
@@ -65,10 +65,10 @@ class Backoff:
         """
         expiry = item.accepted_at + self.lifetime
         if now >= expiry:
-            return Verdict(next_attempt=None)
+            return RetryDecision(next_attempt=None)
         warning = item.accepted_at + self.warn_after
         following = now + self.pause(item.attempts + 1, item.queue_id)
         if now < warning:
             following = min(following, warning)
         warn = now >= warning >= item.next_attempt
-        return Verdict(next_attempt=min(following, expiry), warn=warn)
+        return RetryDecision(next_attempt=min(following, expiry), warn=warn)

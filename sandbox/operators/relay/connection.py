@@ -14,7 +14,7 @@ from sandbox.operators.relay import refusals, troubles
 from sandbox.operators.relay.client import Capabilities, PeerTransaction, capabilities, obstacle
 from sandbox.operators.relay.replies import PeerReply, ProtocolError, ReplyReader
 from sandbox.operators.relay.troubles import Trouble, of_refusal, of_reply
-from sandbox.trust import DN, Finding
+from sandbox.trust import DN, CertificateFinding
 
 __all__ = ["Judge", "Peer", "PeerConnection", "Timeouts", "TroubleError"]
 
@@ -23,12 +23,12 @@ Judge = Callable[[bytes | None, str], Awaitable[DN | MailRefusal]]
 
 # X509_V_ERR_* of OpenSSL that say more than "untrusted".
 _FINDINGS = {
-    9: Finding.NOT_YET_VALID,
-    10: Finding.EXPIRED,
-    23: Finding.REVOKED,
-    26: Finding.WRONG_USAGE,
-    62: Finding.WRONG_NAME,
-    66: Finding.WEAK_KEY,
+    9: CertificateFinding.NOT_YET_VALID,
+    10: CertificateFinding.EXPIRED,
+    23: CertificateFinding.REVOKED,
+    26: CertificateFinding.WRONG_USAGE,
+    62: CertificateFinding.WRONG_NAME,
+    66: CertificateFinding.WEAK_KEY,
 }
 
 
@@ -159,7 +159,9 @@ class PeerConnection:
                 ssl_handshake_timeout=self._timeouts.connect,
             )
         except ssl.SSLCertVerificationError as error:
-            refusal = refusals.BY_FINDING[_FINDINGS.get(error.verify_code, Finding.UNTRUSTED)]
+            refusal = refusals.BY_FINDING[
+                _FINDINGS.get(error.verify_code, CertificateFinding.UNTRUSTED)
+            ]
             raise TroubleError(of_refusal(refusal), refusal) from None
         except OSError:
             raise TroubleError(troubles.TLS_FAILED) from None

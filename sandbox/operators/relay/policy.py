@@ -15,8 +15,8 @@ from sandbox.operators.relay import refusals
 from sandbox.trust import (
     DN,
     CertificateChecker,
+    CertificateFinding,
     DomainList,
-    Finding,
     ProfileName,
     RevocationStatus,
     dn_of,
@@ -91,7 +91,7 @@ async def check_peer(
         leaf = read_certificate(certificate)
         dn = dn_of(leaf)
     except ValueError:
-        return refusals.BY_FINDING[Finding.UNREADABLE]
+        return refusals.BY_FINDING[CertificateFinding.UNREADABLE]
     findings = checker.check(leaf, profile=ProfileName.OPERATOR_SERVER, now=now, name=name)
     if findings:
         return refusals.BY_FINDING[_gravest(findings)]
@@ -99,9 +99,11 @@ async def check_peer(
     if status is RevocationStatus.GOOD:
         return dn
     unknown = status is RevocationStatus.UNKNOWN
-    return refusals.BY_FINDING[Finding.REVOCATION_UNKNOWN if unknown else Finding.REVOKED]
+    return refusals.BY_FINDING[
+        CertificateFinding.REVOCATION_UNKNOWN if unknown else CertificateFinding.REVOKED
+    ]
 
 
-def _gravest(findings: list[Finding]) -> Finding:
+def _gravest(findings: list[CertificateFinding]) -> CertificateFinding:
     """Prefer what is wrong by nature to what time mends: the reply is permanent if one cause is."""
     return min(findings, key=lambda each: refusals.BY_FINDING[each].code < 500)

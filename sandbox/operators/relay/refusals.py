@@ -8,7 +8,7 @@ nature is answered 5xx, so that the sender knows at once.
 from __future__ import annotations
 
 from sandbox.operators.refusals import MailRefusal, mail_refusal
-from sandbox.trust.checking import Finding
+from sandbox.trust.checking import CertificateFinding
 
 _PKI = "RFC 5280 §6; API MSS-IO : certificats IGC-Santé"
 _LIST = "API MSS-IO : liste des domaines autorisés, DNCertificatOperateur"
@@ -137,18 +137,18 @@ RECIPIENT_DOMAIN = mail_refusal(
 )
 # fmt: on
 
-BY_FINDING: dict[Finding, MailRefusal] = {
-    Finding.UNREADABLE: CERTIFICATE_UNREADABLE,
-    Finding.EXPIRED: CERTIFICATE_EXPIRED,
-    Finding.NOT_YET_VALID: CERTIFICATE_NOT_YET_VALID,
-    Finding.UNTRUSTED: CERTIFICATE_UNTRUSTED,
-    Finding.WRONG_HIERARCHY: CERTIFICATE_WRONG_HIERARCHY,
-    Finding.WRONG_USAGE: CERTIFICATE_WRONG_USAGE,
-    Finding.WRONG_NAME: CERTIFICATE_WRONG_NAME,
-    Finding.WRONG_ENTITY: CERTIFICATE_WRONG_ENTITY,
-    Finding.UNKNOWN_ENTITY: CERTIFICATE_UNKNOWN_ENTITY,
-    Finding.WRONG_ENVIRONMENT: CERTIFICATE_WRONG_ENVIRONMENT,
-    Finding.WEAK_KEY: CERTIFICATE_WEAK_KEY,
-    Finding.REVOKED: CERTIFICATE_REVOKED,
-    Finding.REVOCATION_UNKNOWN: CERTIFICATE_REVOCATION_UNKNOWN,
+BY_FINDING: dict[CertificateFinding, MailRefusal] = {
+    CertificateFinding.UNREADABLE: CERTIFICATE_UNREADABLE,
+    CertificateFinding.EXPIRED: CERTIFICATE_EXPIRED,
+    CertificateFinding.NOT_YET_VALID: CERTIFICATE_NOT_YET_VALID,
+    CertificateFinding.UNTRUSTED: CERTIFICATE_UNTRUSTED,
+    CertificateFinding.WRONG_HIERARCHY: CERTIFICATE_WRONG_HIERARCHY,
+    CertificateFinding.WRONG_USAGE: CERTIFICATE_WRONG_USAGE,
+    CertificateFinding.WRONG_NAME: CERTIFICATE_WRONG_NAME,
+    CertificateFinding.WRONG_ENTITY: CERTIFICATE_WRONG_ENTITY,
+    CertificateFinding.UNKNOWN_ENTITY: CERTIFICATE_UNKNOWN_ENTITY,
+    CertificateFinding.WRONG_ENVIRONMENT: CERTIFICATE_WRONG_ENVIRONMENT,
+    CertificateFinding.WEAK_KEY: CERTIFICATE_WEAK_KEY,
+    CertificateFinding.REVOKED: CERTIFICATE_REVOKED,
+    CertificateFinding.REVOCATION_UNKNOWN: CERTIFICATE_REVOCATION_UNKNOWN,
 }

@@ -10,11 +10,11 @@ from sandbox.operators.relay.connection import PeerConnection
 from sandbox.operators.relay.settlement import Settled, Settlement
 from sandbox.operators.store import MailStore
 
-__all__ = ["Attempt", "Register"]
+__all__ = ["DeliveryAttempt", "SettlementRegister"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class DeliveryAttempt:
     """One attempt: its end (seconds since 1970), its length (seconds), its connection if any."""
 
     at: float
@@ -22,7 +22,7 @@ class Attempt:
     connection: PeerConnection | None
 
 
-class Register:
+class SettlementRegister:
     """Records settlements.
 
     Args:
@@ -36,7 +36,7 @@ class Register:
         self._post = post
         self._journal = journal
 
-    async def record(self, decided: Settlement, attempt: Attempt) -> None:
+    async def record(self, decided: Settlement, attempt: DeliveryAttempt) -> None:
         """Write a settlement and tell it.
 
         Raises:
@@ -51,7 +51,7 @@ class Register:
         for notice in notices:
             self._post.delivered(notice.local, len(notice.content))
 
-    def _tell(self, decision: Settled, attempt: Attempt) -> None:
+    def _tell(self, decision: Settled, attempt: DeliveryAttempt) -> None:
         item, trouble = decision.fate.item, decision.fate.trouble
         details: dict[str, object] = {
             "queue_id": item.queue_id,

@@ -24,9 +24,9 @@ from sandbox.operators.relay.connection import PeerConnection, TroubleError
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import Revocation, check_peer, is_listed
 from sandbox.operators.relay.pool import ConnectionPool
-from sandbox.operators.relay.register import Attempt, Register
+from sandbox.operators.relay.register import DeliveryAttempt, SettlementRegister
 from sandbox.operators.relay.settings import RelaySettings
-from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
+from sandbox.operators.relay.settlement import RowFate, Settlement, bundles, settlement
 from sandbox.operators.relay.troubles import Trouble, of_refusal
 from sandbox.operators.store import MailStore, StoreError
 from sandbox.trust import DN, CertificateChecker, DomainList
@@ -99,7 +99,7 @@ class Runner:
             judge=self._judge,
             journal=journal,
         )
-        self._register = Register(store, post=post, journal=journal)
+        self._register = SettlementRegister(store, post=post, journal=journal)
         self._post = post
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.connections)
@@ -214,7 +214,7 @@ class Runner:
             (kept if refused is None else ended).append(row)
         for bundle in bundles(ended, self._settings.per_transaction):
             trouble = of_refusal(refusals.DOMAIN_UNLISTED)
-            self._settle([Fate(item=item, trouble=trouble) for item in bundle],
+            self._settle([RowFate(item=item, trouble=trouble) for item in bundle],
                          time.perf_counter(), None)  # fmt: skip
         return kept
 
@@ -282,7 +282,7 @@ class Runner:
         else:
             results = transaction.results
         fates = [
-            Fate(
+            RowFate(
                 item=item,
                 trouble=trouble,
                 remote=connection.peer.host,
@@ -305,20 +305,20 @@ class Runner:
         waiting = [bundle, *lane.pending]
         lane.pending.clear()
         for each in waiting:
-            fates = [Fate(item=item, trouble=error.trouble, remote=error.host) for item in each]
+            fates = [RowFate(item=item, trouble=error.trouble, remote=error.host) for item in each]
             self._settle(fates, started, None)
 
     def _settle(
-        self, fates: Sequence[Fate], started: float, connection: PeerConnection | None
+        self, fates: Sequence[RowFate], started: float, connection: PeerConnection | None
     ) -> None:
         """Record what came of it while the lane goes on; the rows stay taken until then."""
         seconds = time.perf_counter() - started
-        attempt = Attempt(at=self._clock(), seconds=seconds, connection=connection)
+        attempt = DeliveryAttempt(at=self._clock(), seconds=seconds, connection=connection)
         task = asyncio.get_running_loop().create_task(self._record(fates, attempt))
         self._records.add(task)
         task.add_done_callback(self._records.discard)
 
-    async def _record(self, fates: Sequence[Fate], attempt: Attempt) -> None:
+    async def _record(self, fates: Sequence[RowFate], attempt: DeliveryAttempt) -> None:
         bundle = [each.item for each in fates]
         domain = bundle[0].recipient.address.rpartition("@")[2]
         try:
@@ -336,7 +336,7 @@ class Runner:
             self._faults.pop(domain, None)
             self._release(bundle)
 
-    async def _write(self, decided: Settlement, attempt: Attempt, domain: str) -> None:
+    async def _write(self, decided: Settlement, attempt: DeliveryAttempt, domain: str) -> None:
         """Write a settlement, as often as it takes: what was sent is not to be sent again."""
         for tries in itertools.count(1):
             try:

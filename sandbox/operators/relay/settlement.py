@@ -11,11 +11,11 @@ from sandbox.operators.relay import troubles
 from sandbox.operators.relay.backoff import Backoff
 from sandbox.operators.relay.troubles import Trouble
 
-__all__ = ["Fate", "Settled", "Settlement", "bundles", "settlement"]
+__all__ = ["RowFate", "Settled", "Settlement", "bundles", "settlement"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
+class RowFate:
     """What an attempt did for one row of the queue.
 
     Attributes:
@@ -35,7 +35,7 @@ class Fate:
 class Settled:
     """What is made of a fate: delivered, deferred until `next_attempt`, or failed."""
 
-    fate: Fate
+    fate: RowFate
     event: str
     next_attempt: float | None = None
 
@@ -93,7 +93,7 @@ def bundles(items: Sequence[Queued], most: int) -> list[list[Queued]]:
 
 
 def settlement(
-    fates: Sequence[Fate],
+    fates: Sequence[RowFate],
     content: Callable[[], bytes],
     *,
     backoff: Backoff,
@@ -134,7 +134,7 @@ def settlement(
     return Settlement(decisions=tuple(decisions), notices=tuple(notices))
 
 
-def _decide(fate: Fate, backoff: Backoff, now: float) -> tuple[Settled, Outcome | None]:
+def _decide(fate: RowFate, backoff: Backoff, now: float) -> tuple[Settled, Outcome | None]:
     item, trouble = fate.item, fate.trouble
     if trouble is None:
         passed = Settled(fate=fate, event="relay-delivered")
@@ -159,7 +159,7 @@ def _decide(fate: Fate, backoff: Backoff, now: float) -> tuple[Settled, Outcome 
     return waiting, replace(_outcome(fate, Action.DELAYED, now), retry_until=until)
 
 
-def _outcome(fate: Fate, action: Action, now: float) -> Outcome:
+def _outcome(fate: RowFate, action: Action, now: float) -> Outcome:
     trouble = fate.trouble
     return Outcome(
         recipient=fate.item.recipient,

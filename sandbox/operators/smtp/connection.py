@@ -1,4 +1,4 @@
-"""The shell of an SMTP connection: sockets, time and tasks around a `Dialogue`.
+"""The shell of an SMTP connection: sockets, time and tasks around a `SmtpDialogue`.
 
 Flow control both ways, one timer, and a close that does not take the last reply away. What the
 dialogue asks of the world is answered by subclasses (`servers`).
@@ -12,15 +12,15 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
-from sandbox.operators.listener import Arrival
+from sandbox.operators.listener import Inbound
 from sandbox.operators.observing import Observer, SessionObserved
 from sandbox.operators.post import PostError
 from sandbox.operators.smtp import refusals
-from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.dialogue import SmtpDialogue
 from sandbox.operators.smtp.events import Close, Event, Pause, Post, StartTls
 from sandbox.space.methods import Method
 
-__all__ = ["Connection"]
+__all__ = ["SmtpConnection"]
 
 LOG = logging.getLogger(__name__)
 ENOUGH = 128 * 1024  # octets of commands that may wait: MAIL and a thousand RCPT
@@ -29,7 +29,7 @@ ENOUGH = 128 * 1024  # octets of commands that may wait: MAIL and a thousand RCP
 LINGER_SECONDS, FLUSH_SECONDS = 2.0, 10.0
 
 
-class Connection(asyncio.Protocol):
+class SmtpConnection(asyncio.Protocol):
     """One connection.
 
     Args:
@@ -42,8 +42,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self,
-        arrival: Arrival,
-        dialogue: Dialogue,
+        arrival: Inbound,
+        dialogue: SmtpDialogue,
         *,
         observer: Observer,
         clock: Callable[[], float],

@@ -2,9 +2,9 @@
 
 `feed` takes octets, `next_event` works through them until the world has to do something: a
 handshake, a login, a check, a delivery, the end. While that is under way nothing that came after is
-looked at (a client may pipeline); the answer comes through a method of `Dialogue`, and `next_event`
-goes on. `output` hands over the replies so far. Time comes from `now`; `deadline` says when to call
-`time_out`.
+looked at (a client may pipeline); the answer comes through a method of `SmtpDialogue`, and
+`next_event` goes on. `output` hands over the replies so far. Time comes from `now`; `deadline` says
+when to call `time_out`.
 """
 
 from __future__ import annotations

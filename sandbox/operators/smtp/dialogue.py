@@ -32,7 +32,7 @@ from sandbox.operators.smtp.intake import IntakeFault
 from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.transaction import Transaction, read_mail, read_rcpt
 
-__all__ = ["Dialogue"]
+__all__ = ["SmtpDialogue"]
 
 LINE = {b"MAIL": 1024, b"RCPT": 1024}  # 512, and what SIZE, BODY, SMTPUTF8 and DSN add
 OTHER_LINE = 512
@@ -42,7 +42,7 @@ HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,255}")
 NOT_SMTP = {"GET", "POST", "HEAD", "PUT", "DELETE", "CONNECT", "OPTIONS", "PATCH"}
 
 
-class Dialogue(Conversation):
+class SmtpDialogue(Conversation):
     """One connection.
 
     Args:

@@ -15,18 +15,18 @@ from sandbox.operators.post.addresses import domain_of
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Setting
-from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.dialogue import SmtpDialogue
 from sandbox.operators.smtp.events import CheckPeer, Outcome
 from sandbox.trust.dn import DN
 
 __all__ = ["RelayIn"]
 
 
-class RelayIn(Dialogue):
+class RelayIn(SmtpDialogue):
     """One connection of another operator's relay.
 
     Args:
-        channel, setting, certificate_required: as in `Dialogue`.
+        channel, setting, certificate_required: as in `SmtpDialogue`.
         may_send: why a certificate may not send for a domain (empty for the null reverse-path);
             None when it may.
     """

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.journal import Journal
-from sandbox.operators.listener import Arrival
-from sandbox.operators.login import Login, Logins
+from sandbox.operators.listener import Inbound
+from sandbox.operators.login import LoginConductor, Logins
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.post import PostOffice
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.smtp.connection import Connection
+from sandbox.operators.smtp.connection import SmtpConnection
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.events import AskWho, CheckPeer, Event, Post
 from sandbox.operators.smtp.limits import SmtpLimits
@@ -81,7 +81,7 @@ class SubmissionServer(_Server):
         self.logins = logins
         self.may_receive = may_receive
 
-    def protocol(self, arrival: Arrival) -> asyncio.Protocol:
+    def protocol(self, arrival: Inbound) -> asyncio.Protocol:
         """Return the protocol of a new connection."""
         return _SubmissionConnection(self, arrival)
 
@@ -117,15 +117,17 @@ class RelayServer(_Server):
         self.check_peer = check_peer
         self.may_send = may_send
 
-    def protocol(self, arrival: Arrival) -> asyncio.Protocol:
+    def protocol(self, arrival: Inbound) -> asyncio.Protocol:
         """Return the protocol of a new connection."""
         return _RelayConnection(self, arrival)
 
 
-class _SubmissionConnection(Connection):
-    def __init__(self, server: SubmissionServer, arrival: Arrival) -> None:
+class _SubmissionConnection(SmtpConnection):
+    def __init__(self, server: SubmissionServer, arrival: Inbound) -> None:
         self._server = server
-        self._login = Login(server.logins, arrival.channel, arrival.at, arrival.tls_seconds)
+        self._login = LoginConductor(
+            server.logins, arrival.channel, arrival.at, arrival.tls_seconds
+        )
         self._submission = Submission(
             arrival.channel,
             server.setting,
@@ -156,8 +158,8 @@ class _SubmissionConnection(Connection):
             )  # fmt: skip
 
 
-class _RelayConnection(Connection):
-    def __init__(self, server: RelayServer, arrival: Arrival) -> None:
+class _RelayConnection(SmtpConnection):
+    def __init__(self, server: RelayServer, arrival: Inbound) -> None:
         self._server = server
         self._relay = RelayIn(
             arrival.channel,

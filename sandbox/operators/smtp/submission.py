@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from sandbox.operators.auth import refusals as login_refusals
-from sandbox.operators.login import Challenge, Denied, Login, Step
+from sandbox.operators.login import Challenge, Denied, LoginConductor, Step
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import (
     Accepted,
@@ -26,7 +26,7 @@ from sandbox.operators.post.addresses import domain_of
 from sandbox.operators.refusals import LoginAnswer, MailRefusal
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Setting
-from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.dialogue import SmtpDialogue
 from sandbox.operators.smtp.events import AskWho, Outcome
 from sandbox.operators.smtp.intake import IntakeFault
 from sandbox.operators.smtp.replies import Reply
@@ -38,16 +38,16 @@ AUTH_LINE = 12_288  # RFC 4954 §4
 SIGNERS = ("From", "Sender", "Resent-From", "Resent-Sender")
 
 
-class Submission(Dialogue):
+class Submission(SmtpDialogue):
     """One connection of a client.
 
     Args:
-        channel, setting, certificate_required: as in `Dialogue`.
+        channel, setting, certificate_required: as in `SmtpDialogue`.
         login: who logs in.
         may_receive: why mail may not go to a domain; None when it may.
     """
 
-    COMMANDS: ClassVar[dict[str, str]] = {**Dialogue.COMMANDS, "AUTH": "_auth"}
+    COMMANDS: ClassVar[dict[str, str]] = {**SmtpDialogue.COMMANDS, "AUTH": "_auth"}
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Submission(Dialogue):
         setting: Setting,
         *,
         certificate_required: bool,
-        login: Login,
+        login: LoginConductor,
         may_receive: Callable[[str], MailRefusal | None],
     ) -> None:
         super().__init__(channel, setting, certificate_required=certificate_required)
@@ -66,14 +66,14 @@ class Submission(Dialogue):
 
     @property
     def deadline(self) -> float:
-        """As `Dialogue.deadline`; and a client has to log in."""
+        """As `SmtpDialogue.deadline`; and a client has to log in."""
         deadline = super().deadline
         if self.login.actor is None and not self._waiting:
             return min(deadline, self._born + self._login_seconds)
         return deadline
 
     def secured(self, channel: Channel, tls_seconds: float) -> None:
-        """As `Dialogue.secured`."""
+        """As `SmtpDialogue.secured`."""
         self.login.secured(channel, tls_seconds)
         super().secured(channel, tls_seconds)
 

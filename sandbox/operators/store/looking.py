@@ -17,10 +17,10 @@ from sandbox.operators.store import folders, messages
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.listing import COLUMNS, message_row
 
-__all__ = ["Look", "looking"]
+__all__ = ["StoreSnapshot", "looking"]
 
 
-class Look:
+class StoreSnapshot:
     """One moment of a store.
 
     Args:
@@ -80,7 +80,7 @@ class Look:
 
 
 @contextlib.contextmanager
-def looking(path: Path) -> Iterator[Look]:
+def looking(path: Path) -> Iterator[StoreSnapshot]:
     """Look into a store for the length of a `with` block.
 
     Raises:
@@ -92,6 +92,6 @@ def looking(path: Path) -> Iterator[Look]:
         )
         with contextlib.closing(connection):
             connection.execute("BEGIN")  # one moment, whatever is committed meanwhile
-            yield Look(connection)
+            yield StoreSnapshot(connection)
     except sqlite3.Error as error:
         raise StoreError("failed", str(error)) from error

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from sandbox.operators.auth.openid_tokens import (
-    Asked,
+    SentRequest,
     half_hash,
     id_token_problem,
     identity_of,
 )
 
 NOW = 1_800_000_000.0
-ASKED = Asked(
+ASKED = SentRequest(
     issuer="https://psc.mssante.test", client_id="op1", national_id="899700000018",
     auth_req_id="request-1", acr="eidas1", at=NOW - 8,
 )  # fmt: skip

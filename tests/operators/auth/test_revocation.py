@@ -17,7 +17,7 @@ from sandbox.space.errors import UserError
 from sandbox.trust import (
     Card,
     KeyKind,
-    Person,
+    Professional,
     RevocationStatus,
     TestCA,
     Urls,
@@ -37,7 +37,7 @@ class Clock:
         return time.time() + self.ahead
 
 
-PERSON = Person(
+PERSON = Professional(
     national_id="899999999990", profession="Médecin", profession_code=10, surname="DURAND",
     given_name="Anne",
 )  # fmt: skip

@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.operators.listener import Arrival, Listener, MailDoor
+from sandbox.operators.listener import Inbound, Listener, MailDoor
 
 LOST = "lost"  # instead of a reply: cut the connection
 
@@ -52,7 +52,7 @@ class Behaviour:
 class PeerProtocol(asyncio.Protocol):
     """Just enough of a server; strict enough to see a wrong client."""
 
-    def __init__(self, arrival: Arrival, behaviour: Behaviour) -> None:
+    def __init__(self, arrival: Inbound, behaviour: Behaviour) -> None:
         self.arrival, self.behaviour = arrival, behaviour
         self.buffer = b""
         self.secured = False
@@ -162,7 +162,7 @@ class PeerProtocol(asyncio.Protocol):
 
 
 def peer_door(listener: Listener, behaviour: Behaviour) -> MailDoor:
-    factory: Callable[[Arrival], asyncio.Protocol] = lambda arrival: PeerProtocol(  # noqa: E731
+    factory: Callable[[Inbound], asyncio.Protocol] = lambda arrival: PeerProtocol(  # noqa: E731
         arrival, behaviour
     )
     return MailDoor([listener], factory)

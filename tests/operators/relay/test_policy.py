@@ -16,8 +16,8 @@ from sandbox.trust import (
     DN,
     FAULTS,
     CertificateChecker,
+    CertificateFinding,
     DomainList,
-    Finding,
     Issued,
     KeyKind,
     ListEntry,
@@ -152,18 +152,18 @@ def test_bytes_that_are_no_certificate_are_refused_as_unreadable(ca: TestCA) -> 
     found = asyncio.run(
         check_peer(b"no certificate", checker=checker, revocation=never, now=datetime.now(UTC))
     )
-    assert found == refusals.BY_FINDING[Finding.UNREADABLE]
+    assert found == refusals.BY_FINDING[CertificateFinding.UNREADABLE]
 
 
 @pytest.mark.parametrize(
     ("status", "finding"),
     [
-        (RevocationStatus.REVOKED, Finding.REVOKED),
-        (RevocationStatus.UNKNOWN, Finding.REVOCATION_UNKNOWN),
+        (RevocationStatus.REVOKED, CertificateFinding.REVOKED),
+        (RevocationStatus.UNKNOWN, CertificateFinding.REVOCATION_UNKNOWN),
     ],
 )
 def test_a_certificate_that_is_not_known_to_be_good_is_refused(
-    ca: TestCA, good: Issued, status: RevocationStatus, finding: Finding
+    ca: TestCA, good: Issued, status: RevocationStatus, finding: CertificateFinding
 ) -> None:
     assert judged(ca, good, status=status) == refusals.BY_FINDING[finding]
 
@@ -171,29 +171,32 @@ def test_a_certificate_that_is_not_known_to_be_good_is_refused(
 def test_dates_are_those_of_the_moment(ca: TestCA, good: Issued) -> None:
     later = datetime.now(UTC) + timedelta(days=4 * 365)
     earlier = datetime.now(UTC) - timedelta(days=365)
-    assert judged(ca, good, now=later) == refusals.BY_FINDING[Finding.EXPIRED]
-    assert judged(ca, good, now=earlier) == refusals.BY_FINDING[Finding.NOT_YET_VALID]
+    assert judged(ca, good, now=later) == refusals.BY_FINDING[CertificateFinding.EXPIRED]
+    assert judged(ca, good, now=earlier) == refusals.BY_FINDING[CertificateFinding.NOT_YET_VALID]
 
 
 def test_another_host_name_is_refused(ca: TestCA, good: Issued) -> None:
-    assert judged(ca, good, host="mx.op2.mssante.test") == refusals.BY_FINDING[Finding.WRONG_NAME]
+    assert (
+        judged(ca, good, host="mx.op2.mssante.test")
+        == refusals.BY_FINDING[CertificateFinding.WRONG_NAME]
+    )
 
 
 def test_an_application_certificate_is_no_operators(ca: TestCA) -> None:
     application = ca.org_client(OPERATOR, "appli")
-    assert judged(ca, application) == refusals.BY_FINDING[Finding.WRONG_USAGE]
+    assert judged(ca, application) == refusals.BY_FINDING[CertificateFinding.WRONG_USAGE]
 
 
 # Faults that show in the certificate alone, without asking OCSP or the directory.
 IN_THE_CERTIFICATE = (
-    Finding.EXPIRED,
-    Finding.NOT_YET_VALID,
-    Finding.UNTRUSTED,
-    Finding.WRONG_HIERARCHY,
-    Finding.WRONG_USAGE,
-    Finding.WRONG_NAME,
-    Finding.WRONG_ENVIRONMENT,
-    Finding.WEAK_KEY,
+    CertificateFinding.EXPIRED,
+    CertificateFinding.NOT_YET_VALID,
+    CertificateFinding.UNTRUSTED,
+    CertificateFinding.WRONG_HIERARCHY,
+    CertificateFinding.WRONG_USAGE,
+    CertificateFinding.WRONG_NAME,
+    CertificateFinding.WRONG_ENVIRONMENT,
+    CertificateFinding.WEAK_KEY,
 )
 
 
@@ -210,7 +213,7 @@ def test_every_fault_of_a_certificate_is_named(ca: TestCA, good: Issued, fault: 
     bad = make_bad(ca, fault, good.plan)
     assert (
         judged(ca, bad, host=HOST)
-        == refusals.BY_FINDING[FAULTS[fault].finding or Finding.UNREADABLE]
+        == refusals.BY_FINDING[FAULTS[fault].finding or CertificateFinding.UNREADABLE]
     )
 
 

@@ -6,7 +6,7 @@ from sandbox.operators.mail import Envelope, Queued, Recipient
 from sandbox.operators.post.dsn import Reporter
 from sandbox.operators.relay import troubles
 from sandbox.operators.relay.backoff import Backoff
-from sandbox.operators.relay.settlement import Fate, Settlement, bundles, settlement
+from sandbox.operators.relay.settlement import RowFate, Settlement, bundles, settlement
 from sandbox.operators.relay.troubles import Trouble, of_reply
 
 BACKOFF = Backoff(first=10, spread=0, lifetime=1000, warn_after=100)
@@ -27,7 +27,7 @@ def row(
     )  # fmt: skip
 
 
-def settled(*fates: Fate, now: float = 0) -> Settlement:
+def settled(*fates: RowFate, now: float = 0) -> Settlement:
     return settlement(fates, lambda: CONTENT, backoff=BACKOFF, reporter=REPORTER, now=now)
 
 
@@ -56,43 +56,43 @@ def test_a_transaction_has_no_more_recipients_than_allowed() -> None:
 
 
 def test_what_is_delivered_leaves_the_queue_in_silence() -> None:
-    found = settled(Fate(item=row()))
+    found = settled(RowFate(item=row()))
     assert (found.done, found.deferred, found.notices) == ([1], [], ())
 
 
 def test_success_is_reported_by_us_only_where_the_other_side_does_not() -> None:
     asked = row(notify=("SUCCESS",))
-    assert settled(Fate(item=asked, reports=True)).notices == ()
-    ((envelope, data),) = settled(Fate(item=asked, reports=False)).notices
+    assert settled(RowFate(item=asked, reports=True)).notices == ()
+    ((envelope, data),) = settled(RowFate(item=asked, reports=False)).notices
     assert envelope.recipients[0].address == "a@op1.mssante.test"
     assert b"Action: relayed\r\n" in data
 
 
 def test_a_temporary_failure_waits_with_the_reply() -> None:
-    found = settled(Fate(item=row(), trouble=of_reply(451, "4.3.0 later")))
+    found = settled(RowFate(item=row(), trouble=of_reply(451, "4.3.0 later")))
     assert (found.done, found.deferred, found.notices) == ([], [(1, 10.0, "451 4.3.0 later")], ())
 
 
 def test_a_permanent_failure_leaves_the_queue_with_a_notice() -> None:
-    found = settled(Fate(item=row(), trouble=of_reply(550, "5.1.1 unknown")))
+    found = settled(RowFate(item=row(), trouble=of_reply(550, "5.1.1 unknown")))
     assert (found.done, found.deferred) == ([1], [])
     assert b"Diagnostic-Code: smtp; 550 5.1.1 unknown\r\n" in found.notices[0][1]
 
 
 def test_a_failed_notification_leaves_the_queue_in_silence() -> None:
-    found = settled(Fate(item=row(sender=""), trouble=of_reply(550, "5.1.1 unknown")))
+    found = settled(RowFate(item=row(sender=""), trouble=of_reply(550, "5.1.1 unknown")))
     assert (found.done, found.notices) == ([1], ())
 
 
 def test_the_sender_is_told_of_a_delay_once_its_time_has_come() -> None:
-    late = Fate(item=row(attempts=4, next_attempt=100), trouble=troubles.UNREACHABLE)
+    late = RowFate(item=row(attempts=4, next_attempt=100), trouble=troubles.UNREACHABLE)
     found = settled(late, now=100)
     assert found.deferred
     assert b"Action: delayed\r\n" in found.notices[0][1]
 
 
 def test_an_expired_message_says_so_and_what_the_last_attempt_gave() -> None:
-    last = Fate(item=row(attempts=9, next_attempt=1000), trouble=of_reply(451, "4.3.0 later"))
+    last = RowFate(item=row(attempts=9, next_attempt=1000), trouble=of_reply(451, "4.3.0 later"))
     found = settled(last, now=1000)
     assert found.done == [1]
     data = found.notices[0][1]
@@ -102,10 +102,10 @@ def test_an_expired_message_says_so_and_what_the_last_attempt_gave() -> None:
 
 def test_each_recipient_of_a_transaction_is_settled_alone() -> None:
     found = settled(
-        Fate(item=row(1)),
-        Fate(item=row(2, address="c@op2.mssante.test"), trouble=of_reply(550, "5.1.1 unknown")),
-        Fate(item=row(3, address="d@op2.mssante.test"), trouble=of_reply(450, "4.2.0 later")),
-        Fate(item=row(4, address="e@op2.mssante.test"), trouble=of_reply(552, "5.2.2 full")),
+        RowFate(item=row(1)),
+        RowFate(item=row(2, address="c@op2.mssante.test"), trouble=of_reply(550, "5.1.1 unknown")),
+        RowFate(item=row(3, address="d@op2.mssante.test"), trouble=of_reply(450, "4.2.0 later")),
+        RowFate(item=row(4, address="e@op2.mssante.test"), trouble=of_reply(552, "5.2.2 full")),
     )
     assert found.done == [1, 2, 4]
     assert [each[0] for each in found.deferred] == [3]
@@ -117,7 +117,7 @@ def test_the_content_is_read_only_for_a_notice() -> None:
     def never() -> bytes:
         raise AssertionError
 
-    fates = [Fate(item=row(), trouble=troubles.UNREACHABLE)]
+    fates = [RowFate(item=row(), trouble=troubles.UNREACHABLE)]
     settlement(fates, never, backoff=BACKOFF, reporter=REPORTER, now=0)
 
 

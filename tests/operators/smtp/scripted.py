@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.observations.schema import Cause
 from sandbox.operators.journal import Journal
-from sandbox.operators.login import Login, Logins
+from sandbox.operators.login import LoginConductor, Logins
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import (
     Accepted,
@@ -30,7 +30,7 @@ from sandbox.operators.refusals import (
 )
 from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp.conversation import Setting
-from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.dialogue import SmtpDialogue
 from sandbox.operators.smtp.events import AskWho, CheckPeer, Close, Event, Post, StartTls
 from sandbox.operators.smtp.limits import SmtpLimits
 from sandbox.operators.smtp.relay_in import RelayIn
@@ -97,7 +97,7 @@ class Script:
 
     def __init__(
         self,
-        dialogue: Callable[[Channel, Setting], Dialogue],
+        dialogue: Callable[[Channel, Setting], SmtpDialogue],
         *,
         where: Channel | None = None,
         limits: SmtpLimits | None = None,
@@ -219,11 +219,11 @@ def submission(
 ) -> Script:
     judge = Judge()
 
-    def make(arrived: Channel, setting: Setting) -> Dialogue:
+    def make(arrived: Channel, setting: Setting) -> SmtpDialogue:
         logins = Logins(judge=judge, journal=setting.journal, observer=Nobody(),
                         elapsed=setting.now)  # fmt: skip
         return Submission(arrived, setting, certificate_required=required,
-                          login=Login(logins, arrived, 0.0),
+                          login=LoginConductor(logins, arrived, 0.0),
                           may_receive=lambda domain: None if domain.startswith("op") else UNLISTED,
                           )  # fmt: skip
 
@@ -236,7 +236,7 @@ def submission(
 
 
 def relay(*, greeted: bool = True, where: Channel | None = None, **others: Any) -> Script:
-    def make(arrived: Channel, setting: Setting) -> Dialogue:
+    def make(arrived: Channel, setting: Setting) -> SmtpDialogue:
         return RelayIn(arrived, setting, certificate_required=True, may_send=may_send)
 
     arrived = where or channel(protocol="relay", certificate=b"DER", mechanisms=())

@@ -33,7 +33,7 @@ from sandbox.operators.observing import DeliveryObserved, LoginObserved, Nobody,
 from sandbox.operators.post.office import PostOffice
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import RelayServer, SmtpLimits, SubmissionServer
-from sandbox.operators.smtp.dialogue import Dialogue
+from sandbox.operators.smtp.dialogue import SmtpDialogue
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
 from sandbox.trust import DN, KeyKind, Organisation, TestCA, dn_of, read_certificate
@@ -341,7 +341,7 @@ def test_a_fault_in_the_dialogue_is_told_too(
 ) -> None:
     async def work() -> None:
         async with place(keys, tmp_path) as at:
-            monkeypatch.setattr(Dialogue, "_noop", None)
+            monkeypatch.setattr(SmtpDialogue, "_noop", None)
             reader, writer = await connect(at)
             writer.write(b"NOOP\r\n")
             assert (await reader.readline()).startswith(b"421 4.3.0 ")

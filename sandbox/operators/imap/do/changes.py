@@ -9,13 +9,13 @@ from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.do.mailboxes import existing
 from sandbox.operators.imap.responses import Completion, No
 from sandbox.operators.imap.sequence import SequenceSet, compact
-from sandbox.operators.imap.session import MAX_KEYWORDS, Outcome, Session
-from sandbox.operators.imap.view import View
+from sandbox.operators.imap.session import MAX_KEYWORDS, ImapSession, Outcome
+from sandbox.operators.imap.view import FolderView
 
 __all__ = ["append", "copy", "expunge", "move", "store"]
 
 
-def append(session: Session, command: commands.Append) -> Outcome:
+def append(session: ImapSession, command: commands.Append) -> Outcome:
     """APPEND; answers with APPENDUID (RFC 4315)."""
     folder = existing(session, command.mailbox, "TRYCREATE")
     if not command.content:
@@ -31,7 +31,7 @@ def append(session: Session, command: commands.Append) -> Outcome:
     return work
 
 
-def store(session: Session, command: commands.Store) -> Outcome:
+def store(session: ImapSession, command: commands.Store) -> Outcome:
     """STORE, with UNCHANGEDSINCE or not (RFC 7162 §3.1.3)."""
     view = _writable(session, command)
     uids = _uids(view, command.numbers, uid=command.uid)
@@ -67,7 +67,7 @@ def store(session: Session, command: commands.Store) -> Outcome:
     return work
 
 
-def copy(session: Session, command: commands.Transfer) -> Outcome:
+def copy(session: ImapSession, command: commands.Transfer) -> Outcome:
     """COPY; answers with COPYUID (RFC 4315)."""
     view = session.selected(command)
     target = existing(session, command.mailbox, "TRYCREATE")
@@ -84,7 +84,7 @@ def copy(session: Session, command: commands.Transfer) -> Outcome:
     return work
 
 
-def move(session: Session, command: commands.Transfer) -> Outcome:
+def move(session: ImapSession, command: commands.Transfer) -> Outcome:
     """MOVE (RFC 6851): COPYUID comes before the messages go."""
     view = _writable(session, command)
     target = existing(session, command.mailbox, "TRYCREATE")
@@ -103,7 +103,7 @@ def move(session: Session, command: commands.Transfer) -> Outcome:
     return work
 
 
-def expunge(session: Session, command: commands.Expunge) -> Outcome:
+def expunge(session: ImapSession, command: commands.Expunge) -> Outcome:
     """EXPUNGE, UID EXPUNGE."""
     view = _writable(session, command)
     uids = None if command.uids is None else _uids(view, command.uids, uid=True)
@@ -120,14 +120,14 @@ def expunge(session: Session, command: commands.Expunge) -> Outcome:
     return work
 
 
-def _writable(session: Session, command: Command) -> View:
+def _writable(session: ImapSession, command: Command) -> FolderView:
     view = session.selected(command)
     if view.read_only:
         raise No("The mailbox is selected read-only")
     return view
 
 
-def _uids(view: View, numbers: SequenceSet, *, uid: bool) -> list[int]:
+def _uids(view: FolderView, numbers: SequenceSet, *, uid: bool) -> list[int]:
     """Return the UIDs of a set.
 
     Raises:

@@ -11,8 +11,8 @@ from sandbox.operators.imap.messages import Parsed
 from sandbox.operators.imap.responses import Completion, No, internal_date, literal
 from sandbox.operators.imap.sections import octets
 from sandbox.operators.imap.sequence import compact
-from sandbox.operators.imap.session import Outcome, Session
-from sandbox.operators.imap.view import View
+from sandbox.operators.imap.session import ImapSession, Outcome
+from sandbox.operators.imap.view import FolderView
 from sandbox.operators.mail import MessageRow
 from sandbox.operators.store import StoreError
 
@@ -28,7 +28,7 @@ _FROM_ROW = frozenset(
 )
 
 
-def fetch(session: Session, command: commands.Fetch) -> Outcome:
+def fetch(session: ImapSession, command: commands.Fetch) -> Outcome:
     """FETCH."""
     view = session.selected(command)
     indexes = view.resolve(command.numbers, command.uid)
@@ -57,8 +57,8 @@ def fetch(session: Session, command: commands.Fetch) -> Outcome:
 
 
 async def _in_turns(
-    session: Session,
-    view: View,
+    session: ImapSession,
+    view: FolderView,
     writer: _Writer,
     uids: Sequence[int],
     unseen: Sequence[int],
@@ -79,7 +79,7 @@ async def _in_turns(
     return writer.reply(missing=missing)
 
 
-def _items(command: commands.Fetch, session: Session) -> list[FetchItem]:
+def _items(command: commands.Fetch, session: ImapSession) -> list[FetchItem]:
     items = list(command.items)
     if command.uid and "UID" not in items:
         items.insert(0, "UID")
@@ -90,7 +90,7 @@ def _items(command: commands.Fetch, session: Session) -> list[FetchItem]:
     return items
 
 
-def _unseen(view: View, indexes: Sequence[int], sections: Sequence[SectionItem]) -> list[int]:
+def _unseen(view: FolderView, indexes: Sequence[int], sections: Sequence[SectionItem]) -> list[int]:
     r"""Return the UIDs that this FETCH makes \Seen."""
     if view.read_only or all(item.peek for item in sections):
         return []
@@ -103,7 +103,7 @@ class _Message:
 
     __slots__ = ("_bytes", "_parsed", "_read", "_session", "row")
 
-    def __init__(self, session: Session, row: MessageRow, read: Callable[[int], bytes]) -> None:
+    def __init__(self, session: ImapSession, row: MessageRow, read: Callable[[int], bytes]) -> None:
         self.row = row
         self._session = session
         self._read = read
@@ -131,7 +131,7 @@ class _Writer:
         told_flags: UIDs whose flags this command changes, so that they are told.
     """
 
-    def __init__(self, session: Session, view: View, items: Sequence[FetchItem]) -> None:
+    def __init__(self, session: ImapSession, view: FolderView, items: Sequence[FetchItem]) -> None:
         self._session = session
         self._view = view
         self._items = items

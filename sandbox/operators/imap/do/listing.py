@@ -10,7 +10,7 @@ from sandbox.operators.imap.commands import ListMailboxes
 from sandbox.operators.imap.do.mailboxes import status_line
 from sandbox.operators.imap.names import DELIMITER, matches
 from sandbox.operators.imap.responses import Completion
-from sandbox.operators.imap.session import Outcome, Session
+from sandbox.operators.imap.session import ImapSession, Outcome
 from sandbox.operators.mail import Folder
 
 __all__ = ["list_mailboxes", "lsub"]
@@ -18,7 +18,7 @@ __all__ = ["list_mailboxes", "lsub"]
 _TURN = 50  # names told before others have their turn
 
 
-def list_mailboxes(session: Session, command: commands.ListMailboxes) -> Outcome:
+def list_mailboxes(session: ImapSession, command: commands.ListMailboxes) -> Outcome:
     """LIST."""
     if command.patterns == ("",) and not command.extended:
         session.tell('LIST (\\Noselect) "/" ""')  # what the delimiter is
@@ -45,7 +45,7 @@ def list_mailboxes(session: Session, command: commands.ListMailboxes) -> Outcome
     return _each(session, catalogue.names, tell, "LIST completed")
 
 
-def lsub(session: Session, command: commands.ListMailboxes) -> Outcome:
+def lsub(session: ImapSession, command: commands.ListMailboxes) -> Outcome:
     """LSUB: a name that is not subscribed to stands for those below it where `%` hides them."""
     subscribed = session.service.store.subscriptions(session.mailbox)
     pattern = command.reference + command.patterns[0]
@@ -65,7 +65,7 @@ def lsub(session: Session, command: commands.ListMailboxes) -> Outcome:
 
 
 def _each(
-    session: Session, names: Sequence[str], tell: Callable[[str], None], completed: str
+    session: ImapSession, names: Sequence[str], tell: Callable[[str], None], completed: str
 ) -> Outcome:
     """Tell of each name; where there are many, others have their turn in between."""
     if len(names) <= _TURN:

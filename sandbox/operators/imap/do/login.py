@@ -7,7 +7,7 @@ from functools import partial
 
 from sandbox.operators.imap import commands
 from sandbox.operators.imap.responses import Completion
-from sandbox.operators.imap.session import Outcome, Session, SessionState
+from sandbox.operators.imap.session import ImapSession, Outcome, SessionState
 from sandbox.operators.login import Challenge, Denied, Step
 from sandbox.operators.model import Accepted, Credentials, Rejected
 from sandbox.operators.refusals import LoginAnswer
@@ -15,17 +15,17 @@ from sandbox.operators.refusals import LoginAnswer
 __all__ = ["authenticate", "by_certificate", "login"]
 
 
-def authenticate(session: Session, command: commands.Authenticate) -> Outcome:
+def authenticate(session: ImapSession, command: commands.Authenticate) -> Outcome:
     """AUTHENTICATE."""
     return _say(session, session.login.begin(command.mechanism, command.initial))
 
 
-def login(session: Session, command: commands.Login) -> Outcome:
+def login(session: ImapSession, command: commands.Login) -> Outcome:
     """LOGIN: the SASL exchange of the same name, or PLAIN where only that is offered."""
     return _say(session, session.login.typed(command.user, command.password))
 
 
-async def by_certificate(session: Session) -> bool:
+async def by_certificate(session: ImapSession) -> bool:
     """Log in by the certificate alone, before the greeting; tell whether it is good."""
     verdict = await session.login.judge(session.login.certificate())
     if isinstance(verdict, Accepted):
@@ -33,7 +33,7 @@ async def by_certificate(session: Session) -> bool:
     return isinstance(verdict, Accepted)
 
 
-def _say(session: Session, step: Step) -> Outcome:
+def _say(session: ImapSession, step: Step) -> Outcome:
     if isinstance(step, Denied):
         answer = step.refusal.answer
         kind = "BAD" if answer in {LoginAnswer.MALFORMED, LoginAnswer.CANCELLED} else "NO"
@@ -45,7 +45,7 @@ def _say(session: Session, step: Step) -> Outcome:
     return partial(_judge, session, step)
 
 
-async def _judge(session: Session, credentials: Credentials) -> Completion | None:
+async def _judge(session: ImapSession, credentials: Credentials) -> Completion | None:
     """Ask who this is, as long as it takes; then say so."""
     session.holding = True
     try:
@@ -58,7 +58,7 @@ async def _judge(session: Session, credentials: Credentials) -> Completion | Non
     return _reject(session, verdict)
 
 
-def _reject(session: Session, verdict: Rejected) -> Completion | None:
+def _reject(session: ImapSession, verdict: Rejected) -> Completion | None:
     answer = verdict.refusal.answer
     if answer is LoginAnswer.LIMITED:
         session.ending = answer.text

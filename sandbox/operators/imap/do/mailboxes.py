@@ -8,8 +8,8 @@ from sandbox.operators.imap import commands
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.names import DELIMITER
 from sandbox.operators.imap.responses import Completion, No
-from sandbox.operators.imap.session import Outcome, Session, SessionState
-from sandbox.operators.imap.view import View
+from sandbox.operators.imap.session import ImapSession, Outcome, SessionState
+from sandbox.operators.imap.view import FolderView
 from sandbox.operators.mail import Folder
 from sandbox.operators.store import StoreError
 
@@ -29,7 +29,7 @@ __all__ = [
 _USES = {use.lower(): use for use in ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")}
 
 
-def existing(session: Session, name: str, code: str = "NONEXISTENT") -> Folder:
+def existing(session: ImapSession, name: str, code: str = "NONEXISTENT") -> Folder:
     """Return a folder by its name.
 
     Raises:
@@ -46,7 +46,7 @@ def mailbox_id(folder: Folder) -> str:
     return f"F{folder.id}"
 
 
-def select(session: Session, command: commands.Select) -> Outcome:
+def select(session: ImapSession, command: commands.Select) -> Outcome:
     """SELECT, EXAMINE."""
     if session.view is not None:
         session.leave()
@@ -69,13 +69,13 @@ def select(session: Session, command: commands.Select) -> Outcome:
     return claim
 
 
-def _open(session: Session, folder: Folder, first: int, *, read_only: bool) -> Completion:
+def _open(session: ImapSession, folder: Folder, first: int, *, read_only: bool) -> Completion:
     rows = session.service.store.rows(folder.id)
     recent = session.service.recent.claim(
         folder.id, [row.uid for row in rows if row.uid >= first],
         keep=not (read_only or session.rev2),
     )  # fmt: skip
-    view = View(folder, rows, read_only=read_only, recent=recent)
+    view = FolderView(folder, rows, read_only=read_only, recent=recent)
     session.view = view
     session.state = SessionState.SELECTED
     session.watch()
@@ -98,7 +98,7 @@ def _open(session: Session, folder: Folder, first: int, *, read_only: bool) -> C
     return Completion("OK", "SELECT completed", "READ-WRITE")
 
 
-def close(session: Session, command: Command) -> Outcome:
+def close(session: ImapSession, command: Command) -> Outcome:
     r"""CLOSE: what is \Deleted is removed without a word."""
     view = session.selected(command)
     if view.read_only or not any("\\Deleted" in row.flags for row in view.rows):
@@ -114,13 +114,13 @@ def close(session: Session, command: Command) -> Outcome:
     return work
 
 
-def unselect(session: Session, command: Command) -> Outcome:
+def unselect(session: ImapSession, command: Command) -> Outcome:
     """UNSELECT."""
     session.leave()
     return Completion("OK", f"{command.name} completed")
 
 
-def create(session: Session, command: commands.Create) -> Outcome:
+def create(session: ImapSession, command: commands.Create) -> Outcome:
     """CREATE, with USE (RFC 6154)."""
     # A name that ends with the delimiter only announces names below it.
     name = command.mailbox.removesuffix(DELIMITER)
@@ -141,7 +141,7 @@ def create(session: Session, command: commands.Create) -> Outcome:
     return work
 
 
-def delete(session: Session, command: commands.OnMailbox) -> Outcome:
+def delete(session: ImapSession, command: commands.OnMailbox) -> Outcome:
     """DELETE."""
     folder = existing(session, command.mailbox)
 
@@ -153,7 +153,7 @@ def delete(session: Session, command: commands.OnMailbox) -> Outcome:
     return work
 
 
-def rename(session: Session, command: commands.Rename) -> Outcome:
+def rename(session: ImapSession, command: commands.Rename) -> Outcome:
     """RENAME."""
     folder = existing(session, command.mailbox)
     to = command.to.removesuffix(DELIMITER)
@@ -168,7 +168,7 @@ def rename(session: Session, command: commands.Rename) -> Outcome:
     return work
 
 
-def subscribe(session: Session, command: commands.OnMailbox) -> Outcome:
+def subscribe(session: ImapSession, command: commands.OnMailbox) -> Outcome:
     """SUBSCRIBE, UNSUBSCRIBE."""
 
     async def work() -> Completion:
@@ -179,13 +179,13 @@ def subscribe(session: Session, command: commands.OnMailbox) -> Outcome:
     return work
 
 
-def status(session: Session, command: commands.Status) -> Outcome:
+def status(session: ImapSession, command: commands.Status) -> Outcome:
     """STATUS."""
     status_line(session, existing(session, command.mailbox), command.items)
     return Completion("OK", "STATUS completed")
 
 
-def status_line(session: Session, folder: Folder, items: tuple[str, ...]) -> None:
+def status_line(session: ImapSession, folder: Folder, items: tuple[str, ...]) -> None:
     """Say the status of a folder."""
     store = session.service.store
     known: dict[str, str] = {

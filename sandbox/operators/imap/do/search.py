@@ -10,8 +10,8 @@ from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.responses import Completion
 from sandbox.operators.imap.search import SearchCandidate, Test, compile_key, reads_content
 from sandbox.operators.imap.sequence import compact
-from sandbox.operators.imap.session import Outcome, Session
-from sandbox.operators.imap.view import View
+from sandbox.operators.imap.session import ImapSession, Outcome
+from sandbox.operators.imap.view import FolderView
 from sandbox.operators.mail import MessageRow
 from sandbox.operators.store import StoreError
 
@@ -22,7 +22,7 @@ _TURN = 262_144
 _LOOK = 64
 
 
-def search(session: Session, command: commands.Search) -> Outcome:
+def search(session: ImapSession, command: commands.Search) -> Outcome:
     """SEARCH."""
     view = session.selected(command)
     if command.charset and "UTF8=ACCEPT" in session.enabled:
@@ -38,7 +38,7 @@ def search(session: Session, command: commands.Search) -> Outcome:
 
 
 async def _in_turns(
-    session: Session, view: View, command: commands.Search, test: Test, *, reads: bool
+    session: ImapSession, view: FolderView, command: commands.Search, test: Test, *, reads: bool
 ) -> Completion:
     found = []
     done = 0
@@ -55,7 +55,7 @@ async def _in_turns(
     return _tell(session, view, command, found)
 
 
-def _candidates(session: Session, view: View) -> Iterator[SearchCandidate]:
+def _candidates(session: ImapSession, view: FolderView) -> Iterator[SearchCandidate]:
     service = session.service
     for index, row in enumerate(view.rows):
         if row.uid not in view.gone:
@@ -69,7 +69,7 @@ def _candidates(session: Session, view: View) -> Iterator[SearchCandidate]:
 
 
 def _tell(
-    session: Session, view: View, command: commands.Search, found: Sequence[MessageRow]
+    session: ImapSession, view: FolderView, command: commands.Search, found: Sequence[MessageRow]
 ) -> Completion:
     uids = [row.uid for row in found]
     numbers = uids if command.uid else [(view.index(uid) or 0) + 1 for uid in uids]
@@ -84,8 +84,8 @@ def _tell(
 
 
 def _extended(
-    session: Session,
-    view: View,
+    session: ImapSession,
+    view: FolderView,
     command: commands.Search,
     found: Sequence[MessageRow],
     numbers: Sequence[int],
