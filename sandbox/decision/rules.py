@@ -32,7 +32,6 @@ from sandbox.space.scenario import Scenario
 __all__ = ["Accuracy", "Condition", "DecisionMap", "Rule", "Sample", "Turn", "features_of", "grow"]
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 LEAVES = 8
 LEAST_SHARE = 0.02  # of the draws in a leaf
 LEAST_GAIN = 0.001  # of impurity: a split that says less is not made

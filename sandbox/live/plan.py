@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 
 from sandbox.live.joining import Joining
 from sandbox.messages.ins import PATIENT_LABEL
-from sandbox.operators.model import SaslName
+from sandbox.operators.model import ON_THE_WIRE, SaslName
 from sandbox.space.capacity import RELAY as MX
 from sandbox.space.capacity import CapacityPart, of_operator
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
 from sandbox.space.login_policies import LoginPolicy
-from sandbox.space.methods import Mechanism
 from sandbox.space.operators import operator_names, operator_sizes
 from sandbox.space.places import Place
 from sandbox.space.scenario import Scenario
@@ -60,12 +59,6 @@ _RELAY = Endpoint(
     tls="starttls",
     client_certificate="required",
 )
-_WIRE: dict[Mechanism, tuple[SaslName, ...]] = {
-    Mechanism.PLAIN: (SaslName.PLAIN, SaslName.LOGIN),
-    Mechanism.EXTERNAL: (SaslName.EXTERNAL,),
-    Mechanism.XOAUTH2: (SaslName.XOAUTH2, SaslName.OAUTHBEARER),
-    Mechanism.NONE: (SaslName.NONE,),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +207,7 @@ class SpacePlan:
     def mechanisms(self, place: Place) -> tuple[SaslName, ...]:
         """Return what an endpoint offers: PLAIN comes with LOGIN, XOAUTH2 with OAUTHBEARER."""
         offered = self.policy.offered(place.endpoint)
-        return tuple(name for mechanism in offered for name in _WIRE[mechanism])
+        return tuple(name for mechanism in offered for name in ON_THE_WIRE[mechanism])
 
     @property
     def zone(self) -> ZoneSpec:

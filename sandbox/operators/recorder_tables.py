@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sandbox.observations.histogram import bin_middle
-from sandbox.observations.observations import NAMED_OPERATORS, TABLES, Observations, table
+from sandbox.observations.observations import NAMED_OPERATORS, Observations, table, table_of
 from sandbox.observations.schema import Protocol
 from sandbox.operators.recorder import DesignTally, Durations
 from sandbox.space.methods import Method
@@ -27,14 +27,8 @@ BACKENDS: dict[str, tuple[Method, ...]] = {
 MIDDLES = bin_middle()
 
 
-def _rows(name: str, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
-    found = list(rows)
-    columns = list(zip(*found, strict=True)) or [()] * len(TABLES[name])
-    return table(name, dict(zip(TABLES[name], map(list, columns), strict=True)))
-
-
 def _histograms(name: str, labelled: Mapping[tuple[str, ...], Counter[int]]) -> pd.DataFrame:
-    return _rows(
+    return table_of(
         name,
         (
             (*labels, MIDDLES[number], count)
@@ -79,7 +73,7 @@ def observations_of(
     )
     tables = {
         "logins": _logins(mine),
-        "login_totals": _rows(
+        "login_totals": table_of(
             "login_totals",
             (
                 (protocol, method, operator, measure, durations.count, durations.seconds)
@@ -89,24 +83,24 @@ def observations_of(
         "phases": _histograms(
             "phases", {(p, m, ph.name.lower()): d.bins for (p, m, ph), d in mine.phases.items()}
         ),
-        "phase_totals": _rows(
+        "phase_totals": table_of(
             "phase_totals",
             ((p, m, ph.name.lower(), d.seconds) for (p, m, ph), d in mine.phases.items()),
         ),
         "deliveries": _histograms("deliveries", {(): deliveries.bins}),
-        "sessions": _rows(
+        "sessions": table_of(
             "sessions",
             [
                 *((*key, mine.sessions[key]) for key in [*groups, *nobody]),
                 ("relay", "", relay.sessions["relay", ""]),
             ],
         ),
-        "failures": _rows(
+        "failures": table_of(
             "failures",
             ((*k, count) for record in records for k, count in sorted(record.failures.items())),
         ),
-        "endpoints": _rows("endpoints", endpoints),
-        "backends": _rows("backends", backends),
+        "endpoints": table_of("endpoints", endpoints),
+        "backends": table_of("backends", backends),
         "load": _load(records),
     }
     return Observations(dict(about), tables)

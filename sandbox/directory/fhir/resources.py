@@ -18,7 +18,6 @@ __all__ = ["Json", "instant", "organization", "practitioner", "role", "subset", 
 
 Json = dict[str, Any]
 
-_PREFIX = {"practitioner": "pp", "role": "pr", "organization": "st"}
 _MANDATORY = {"resourceType", "id", "meta"}
 
 
