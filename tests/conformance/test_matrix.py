@@ -55,7 +55,7 @@ def matrix(space: LiveSpace, *words: str) -> Result:
 def cells(space: LiveSpace, client: MailClient, folder: Path, method: Method) -> list[MatrixCell]:
     world = World(space.sheet)
     places = places_of(world, [world.first], ["single-endpoint", "api-lps-2023"], [method])
-    return list(cells_of(world, [client], places, folder, lambda _: None))
+    return list(cells_of([client], places, folder, lambda _: None))
 
 
 def doing(command: ProgramCall | str, *needs: str) -> MailClient:
@@ -112,6 +112,25 @@ def test_software_that_says_yes_without_a_login_is_not_believed(
     (one, *_) = cells(space, doing(ProgramCall(["true"])), tmp_path, Method.CPS)
     assert one.result.value == "inconclusive"
     assert "the operator's journal has no login" in one.why
+
+
+def silent(space: LiveSpace) -> World:
+    """The space, whose operators do not tell what they saw: as foreign ones."""
+    operators = [{k: v for k, v in each.items() if k != "journal"}
+                 for each in space.sheet["operators"]]  # fmt: skip
+    return World({**space.sheet, "operators": operators})
+
+
+def test_where_an_operator_tells_nothing_software_has_to_be_refused_with_a_wrong_secret(
+    space: LiveSpace, tmp_path: Path
+) -> None:
+    world = silent(space)
+    places = places_of(world, [world.first], ["single-endpoint"], [Method.CPS])
+    found = cells_of([CURL, doing(ProgramCall(["true"]))], places, tmp_path, lambda _: None)
+    curl, _, believed = found
+    assert (curl.result.value, curl.why) == ("pass", "EXTERNAL")
+    assert believed.result.value == "inconclusive"
+    assert "with a wrong secret too" in believed.why
 
 
 def test_software_that_is_not_installed_is_named(space: LiveSpace, tmp_path: Path) -> None:

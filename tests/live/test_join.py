@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import json
 import mailbox
 import os
 import re
@@ -27,18 +28,12 @@ from click.testing import CliRunner
 import sandbox
 from benchmarks.mail_peers import PASSWORD as OF_PEERS
 from benchmarks.mail_peers import Peer, Place
+from sandbox.conformance.cli_matrix import matrix
 from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.lab import Sockets
 from sandbox.conformance.ours import account_of, door_of
-from sandbox.conformance.subject import (
-    CheckedDoor,
-    CheckedMailbox,
-    Means,
-    Neighbour,
-    Pair,
-    Subject,
-)
+from sandbox.conformance.subject import CheckedDoor, CheckedMailbox, Means, Neighbour, Pair, Subject
 from sandbox.console.cli_up import up
 from sandbox.live.joining import Joining, read_joining
 from sandbox.live.mailer import choose, open_imap, open_smtp
@@ -107,6 +102,67 @@ def test_postfix_and_ours_exchange_mail_both_ways(space: LiveSpace, postfix: Pee
 
     awaited("vers-postfix", there)
     awaited("de-postfix", lambda: came(space, to, "de-postfix"))
+
+
+FOREIGN = """
+name = "{name}"
+domain = "{domain}"
+roots = "{roots}"
+
+[[endpoints]]
+name = "smtp"
+protocol = "smtp"
+host = "{host}"
+address = "{address}"
+port = {port}
+tls = "{tls}"
+methods = ["password"]
+
+[[accounts]]
+address = "anne@{domain}"
+method = "password"
+password = "{password}"
+"""
+IMAP = """
+[[endpoints]]
+name = "imap"
+protocol = "imap"
+host = "{host}"
+address = "127.0.0.1"
+port = {imap}
+methods = ["password"]
+"""
+
+
+def test_software_is_tried_at_operators_that_joined(
+    space: LiveSpace, postfix: Peer, mail: Path, tmp_path: Path
+) -> None:
+    del mail
+    aiosmtpd, other = space.sheet["joined"]
+    roots = space.sheet["ca"]["roots"]
+    files = {
+        "aiosmtpd": FOREIGN.format(
+            name="aiosmtpd", domain=aiosmtpd["domain"], roots=roots, host=aiosmtpd["mail"],
+            address=aiosmtpd["mx"]["address"], port=587 + space.sheet["port_offset"],
+            tls="starttls", password=PASSWORD,
+        ),
+        "postfix": (FOREIGN + IMAP).format(
+            name="Postfix et Dovecot", domain=postfix.domain, roots=roots, host=other["mx"]["host"],
+            address="127.0.0.1", port=postfix.submission, tls="implicit", imap=postfix.imap,
+            password=OF_PEERS,
+        ),
+    }  # fmt: skip
+    words = ["--client", "curl", "--json"]
+    for name, text in files.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+        words += ["--space", str(tmp_path / f"{name}.toml")]
+    result = CliRunner().invoke(matrix, words)
+    assert result.exit_code == 0, result.output
+    cells = {(c["operator"], c["protocol"]): c for c in json.loads(result.stdout)}
+    assert set(cells) == {
+        ("aiosmtpd", "smtp"), ("Postfix et Dovecot", "smtp"), ("Postfix et Dovecot", "imap"),
+    }  # fmt: skip
+    assert {(c["result"], c["why"]) for c in cells.values()} == {("pass", "PLAIN")}
 
 
 @pytest.fixture(scope="module")

@@ -244,12 +244,13 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
         smtp.connection.transcript.note("C", f"(message, {end!r}, NOOP, CRLF.CRLF)")
         try:
             smtp.connection.send(message + end + b"NOOP\r\n\r\n.\r\n")
-            first = smtp.reply()
+            if not smtp.reply().good:
+                continue
             smtp.put("QUIT")
             second = smtp.reply()
         except (CutError, SilentError):
             continue
-        if first.good and second.code != 221:
+        if second.code != 221:
             raise refuse(second, f"{end!r} termine un message", f"{end!r} ends a message")
 
 

@@ -14,22 +14,30 @@ from sandbox.conformance.software.names import LIBRARY, resolves
 from sandbox.conformance.software.trials import TrialRecord, tried, usual
 from sandbox.conformance.software.world import World, carries
 from sandbox.live.mailer import MailError
-from sandbox.space.methods import Method
 
-__all__ = ["MatrixCell", "MatrixPlace", "as_json", "cells_of", "judged", "places_of"]
+__all__ = ["OWN", "MatrixCell", "MatrixPlace", "as_json", "cells_of", "judged", "places_of"]
 
 Tree = dict[str, Any]
 Tell = Callable[[str], None]
 _PUT_OFF = "too-many-"
+OWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixPlace:
-    """Where a method is served: endpoint of a design of an operator."""
+    """Where a method is served: endpoint of a design of an operator.
 
+    Attributes:
+        world: whose operator it is.
+        operator, design: their names; the one layout of a foreign operator is `OWN`.
+        method: of the space, or `password` at a foreign operator.
+        endpoint: of the sheet.
+    """
+
+    world: World
     operator: str
     design: str
-    method: Method
+    method: str
     endpoint: Tree
 
 
@@ -61,34 +69,29 @@ def as_json(cells: Sequence[MatrixCell]) -> str:
 
 
 def places_of(
-    world: World, operators: Sequence[str], designs: Sequence[str], methods: Sequence[Method]
+    world: World, operators: Sequence[str], designs: Sequence[str], methods: Sequence[str]
 ) -> list[MatrixPlace]:
     """Return where methods are served, in the order of the sheet."""
     return [
-        MatrixPlace(operator, design, Method(method), endpoint)
+        MatrixPlace(world, operator, design, method, endpoint)
         for operator in operators
         for design in designs
-        for endpoint in world.operator(operator)["designs"][design]
+        for endpoint in world.operator(operator)["designs"].get(design, ())
         for method in endpoint["methods"]
         if method in methods
     ]
 
 
 def cells_of(
-    world: World,
-    clients: Sequence[MailClient],
-    places: Sequence[MatrixPlace],
-    folder: Path,
-    tell: Tell,
+    clients: Sequence[MailClient], places: Sequence[MatrixPlace], folder: Path, tell: Tell
 ) -> Iterator[MatrixCell]:
     """Try every cell, one after the other, and yield each as it is known.
 
     A client has cells for its own protocols only.
 
     Args:
-        world: the space; its telephones answer by themselves.
         clients: installed or not.
-        places: where.
+        places: where; telephones there answer by themselves.
         folder: for the clients' own files.
         tell: told of each cell that was tried.
     """
@@ -105,31 +108,22 @@ def cells_of(
                     _both(f"{what} n'est pas installé", f"{what} is not installed"),
                 )
             else:
-                found = _found(world, client, place, folder / client.software / str(number))
+                found = _found(client, place, folder / client.software / str(number))
                 tell(
-                    f"{client.software:14}{place.operator:8}{place.design:20}"
+                    f"{client.software:14}{place.operator:20}{place.design:20}"
                     f"{place.method:16}{place.endpoint['protocol']:6}{found[0]:16}{found[1]}"
                 )
-            yield MatrixCell(
-                client.software,
-                version,
-                place.operator,
-                place.method.value,
-                place.design,
-                place.endpoint["protocol"],
-                *found,
-            )
+            yield MatrixCell(client.software, version, place.operator, place.method, place.design,
+                       place.endpoint["protocol"], *found)  # fmt: skip
 
 
 def _both(french: str, english: str) -> str:
     return f"{french} / {english}"
 
 
-def _found(
-    world: World, client: MailClient, place: MatrixPlace, folder: Path
-) -> tuple[CheckResult, str]:
+def _found(client: MailClient, place: MatrixPlace, folder: Path) -> tuple[CheckResult, str]:
     at = place.endpoint
-    if not world.accounts(place.operator, place.method):
+    if not place.world.accounts(place.operator, place.method):
         return CheckResult.NOT_APPLICABLE, _both(
             "aucun compte de cet opérateur n'a cette méthode",
             "no account of this operator has this method",
@@ -146,7 +140,7 @@ def _found(
         )
     found: list[tuple[CheckResult, str]] = []
     for mechanism in _mechanisms(at, place.method):
-        result, why = _by(world, client, place, mechanism, folder / mechanism)
+        result, why = _by(client, place, mechanism, folder / mechanism)
         if result is CheckResult.PASS:
             return result, why
         found.append((result, f"{mechanism} : {why}"))
@@ -162,21 +156,33 @@ def _found(
     return worst, " ; ".join(why for _, why in found)
 
 
-def _mechanisms(at: Tree, method: Method) -> list[str]:
+def _mechanisms(at: Tree, method: str) -> list[str]:
     """Return the mechanisms to try: one of those that are as good as each other."""
     offered = [each for each in at["mechanisms"] if carries(each, method)]
     return [each for each in offered if each != "LOGIN" or "PLAIN" not in offered]
 
 
 def _by(
-    world: World, client: MailClient, place: MatrixPlace, mechanism: str, folder: Path
+    client: MailClient, place: MatrixPlace, mechanism: str, folder: Path
 ) -> tuple[CheckResult, str]:
+    world, operator = place.world, place.operator
     try:
-        login = world.login(place.method, mechanism, place.operator)
+        login = world.login(place.method, mechanism, operator)
     except (MailError, TimeoutError) as error:
         return CheckResult.INCONCLUSIVE, str(error)
-    seen = tried(world, client, place.endpoint, mechanism, login, folder, operator=place.operator)
-    return judged(mechanism, seen)
+    seen = tried(world, client, place.endpoint, mechanism, login, folder, operator=operator)
+    if world.tells(operator):
+        return judged(mechanism, seen)
+    if not seen.good:
+        return CheckResult.FAIL, seen.said
+    # Nobody tells whether it logged in: it has to be refused where it cannot have.
+    wrong, again = login.spoilt(), folder / "wrong"
+    if tried(world, client, place.endpoint, mechanism, wrong, again, operator=operator).good:
+        return CheckResult.INCONCLUSIVE, _both(
+            "le logiciel dit que oui, et aussi avec un mauvais secret",
+            "the software says yes, with a wrong secret too",
+        )
+    return CheckResult.PASS, mechanism
 
 
 def judged(mechanism: str, seen: TrialRecord) -> tuple[CheckResult, str]:

@@ -64,6 +64,7 @@ class World(SheetWorld):
     def __init__(self, space: LiveSpace) -> None:
         super().__init__(space.sheet)
         self.space = space
+        self.hosts = str(space.sheet["hosts_file"])
         self._marks = itertools.count()
 
     def context(self, login: ClientLogin | None = None) -> ssl.SSLContext:
