@@ -90,8 +90,10 @@ def _source(
     name: str, designs: Mapping[str, Figures], *, measured: bool, about: Words = _NOTHING,
     folder: str = "", at: float | None = None,
 ) -> FigureSource:  # fmt: skip
-    return FigureSource(name=name, label=_NAMES[name], measured=measured, about=about, folder=folder,
-                  at=at, designs=designs)  # fmt: skip
+    return FigureSource(
+        name=name, label=_NAMES[name], measured=measured, about=about, folder=folder, at=at,
+        designs=designs,
+    )  # fmt: skip
 
 
 def _of(written: Written) -> FigureSource:
