@@ -200,7 +200,10 @@ class LiveSpace:
             KeyError: the design is not up.
             UserError: every process is down.
         """
-        return self.seen().observations(design, scenario=self.plan.scenario, replication=0)
+        # pandas and pyarrow would double the time that a space needs to come up.
+        from sandbox.operators.recorder_tables import observations_of
+
+        return observations_of(self.seen(), design, scenario=self.plan.scenario, replication=0)
 
     def seen(self) -> Seen:
         """Return what operators saw until now, as they count it.
