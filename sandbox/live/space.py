@@ -30,7 +30,8 @@ from sandbox.live.joining import feed
 from sandbox.live.keys import Keys
 from sandbox.live.launch import LiveOptions, founding_of, process_count, scenario_begin, wire_asked
 from sandbox.live.lifecycle import LifeCycle
-from sandbox.live.plan import OperatorPlan, SpacePlan, plan_space
+from sandbox.live.plan import OperatorPlan, SpacePlan
+from sandbox.live.planning import plan_space
 from sandbox.live.providers import national_clients, national_provider, own_providers
 from sandbox.live.room import Room, open_files, share_out
 from sandbox.live.scenario_time import windows_of

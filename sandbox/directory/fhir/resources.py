@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.directory.feeding import BoxState
+from sandbox.directory.bearers import BoxState
 from sandbox.directory.fhir import systems
 from sandbox.directory.model import Person, Structure
 
