@@ -26,6 +26,7 @@ from sandbox.live.crew_process import CrewProcess
 from sandbox.live.crews import Crews
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
+from sandbox.live.fronts import bad_certificates
 from sandbox.live.joining import feed
 from sandbox.live.keys import Keys
 from sandbox.live.launch import LiveOptions, founding_of, process_count, scenario_begin, wire_asked
@@ -252,7 +253,20 @@ class LiveSpace:
         self._crews.flush()
         self.citizens.flush()
 
+    def kill(self, operator: str) -> None:
+        """Kill the process that an operator is in, as `kill -9` does; it is started again.
+
+        Raises:
+            UserError: no such operator, or it has no process of its own.
+        """
+        pids = self._crews.pids
+        if operator not in pids:
+            raise UserError("opérateur inconnu, attendu", "unknown operator, expected",
+                            where=operator[:40], then=", ".join(pids))  # fmt: skip
+        self._crews.of(operator).kill()
+
     def _spread_faults(self) -> None:
+        self.keys.ensure(bad_certificates(self.faults.mail.rules, self.plan.operators, self.keys))
         self._crews.set_faults(self.faults.mail.rules, self.faults.mail.seed)
 
     def _operator_of(self, address: str) -> OperatorPlan:
