@@ -23,7 +23,6 @@ from sandbox.operators.mail import About, Envelope
 from sandbox.operators.store.writer import StoreTransaction
 
 __all__ = [
-    "EVENTS",
     "ForgottenError",
     "TrafficRow",
     "accepted",
@@ -34,7 +33,6 @@ __all__ = [
     "settled",
 ]
 
-EVENTS = ("submitted", "sent", "received", "relayed", "failed")
 _INSERT = (
     "INSERT INTO traffic(at, event, queue_id, mailbox, peer, document, ins, software, octets) "
 )
