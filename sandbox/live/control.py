@@ -34,7 +34,7 @@ class Controlled(Protocol):
     def add_account(self, address: str) -> dict[str, Any]:
         """Open a mailbox for one more person."""
 
-    def fill_mailbox(self, address: str, count: int) -> int:
+    def fill_mailbox(self, address: str, count: int, *, documents: bool = False) -> int:
         """Put messages into an INBOX."""
 
     def empty_mailbox(self, address: str) -> int:
@@ -71,12 +71,14 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         address = request.path_params["address"]
         if request.method == "DELETE":
             return JSONResponse({"removed": await asyncio.to_thread(space.empty_mailbox, address)})
-        count = (await read_object(request)).get("count")
+        asked = await read_object(request)
+        count, documents = asked.get("count"), asked.get("documents", False)
         if isinstance(count, bool) or not isinstance(count, int):
             raise UserError("entier attendu", "an integer is expected", where="count")
-        return JSONResponse(
-            {"messages": await asyncio.to_thread(space.fill_mailbox, address, count)}
-        )
+        if not isinstance(documents, bool):
+            raise UserError("attendu", "expected", where="documents", then="true, false")
+        there = await asyncio.to_thread(space.fill_mailbox, address, count, documents=documents)
+        return JSONResponse({"messages": there})
 
     async def citizens(request: Request) -> Response:
         if request.method == "POST":

@@ -81,7 +81,7 @@ class Crewed(Protocol):
     def grant(self, label: str, grants: Sequence[Grant]) -> None:
         """Open what the directory has new at an operator, and give accesses there."""
 
-    def fill(self, label: str, address: str, count: int) -> int:
+    def fill(self, label: str, address: str, count: int, documents: bool) -> int:
         """Put messages into an INBOX."""
 
     def empty(self, label: str, address: str) -> int:
@@ -215,9 +215,9 @@ class OperatorCrew:
         operator.grant(grants)
         self.loop.run(operator.open_mailboxes(), 30.0)
 
-    def fill(self, label: str, address: str, count: int) -> int:
+    def fill(self, label: str, address: str, count: int, documents: bool) -> int:
         """See `mailboxes.fill`."""
-        return self.loop.run(fill(self.operators[label].store, address, count))
+        return self.loop.run(fill(self.operators[label].store, address, count, documents))
 
     def empty(self, label: str, address: str) -> int:
         """See `mailboxes.empty`."""

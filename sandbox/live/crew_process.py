@@ -108,9 +108,9 @@ class CrewProcess:
         """See `Crewed`."""
         self._ask("grant", label, tuple(grants))
 
-    def fill(self, label: str, address: str, count: int) -> int:
+    def fill(self, label: str, address: str, count: int, documents: bool) -> int:
         """See `mailboxes.fill`."""
-        return int(self._ask("fill", label, address, count, timeout=_FILL_SECONDS))
+        return int(self._ask("fill", label, address, count, documents, timeout=_FILL_SECONDS))
 
     def empty(self, label: str, address: str) -> int:
         """See `mailboxes.empty`."""
