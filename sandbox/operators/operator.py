@@ -184,6 +184,7 @@ class Operator:
             self.store,
             operator=settings.label,
             domains=lambda: self.domains,
+            home=min(settings.domains),
             host=settings.relay.place.host,
             journal=self.journal,
             observer=self._observer,

@@ -215,7 +215,7 @@ def test_an_operator_leaves_and_whoever_wrote_is_told(
 ) -> None:
     monkeypatch.setattr(lifecycle, "MOVE_SECONDS", 0.2)
     _, leaving, takes = (each["name"] for each in space.sheet["operators"])
-    sender, recipient = person(space.sheet, 1), person(space.sheet, 0)
+    sender, recipient = person(space.sheet, 1), person(space.sheet, 0, 2)
     waits = {"fault": "reply", "protocol": "relay", "command": "RCPT", "code": 451,
              "mailbox": recipient}  # fmt: skip
     control(space, "PUT", "/faults", {"rules": [waits]})
@@ -227,7 +227,7 @@ def test_an_operator_leaves_and_whoever_wrote_is_told(
     control(space, "DELETE", "/faults")
     assert leaving not in {each["operator"] for each in domains(space).values()}
     with open_imap(choose(space.sheet, sender, "imap"), quiet) as imap:
-        wait_for(imap, "under way")
+        until(lambda: f"rfc822; {recipient}" in "".join(texts(imap)))
         [told] = [text for text in texts(imap) if f"Final-Recipient: rfc822; {recipient}" in text]
     assert "Status: 5.3.2" in told
     deliver(space.sheet, sender, recipient, "sent again")
