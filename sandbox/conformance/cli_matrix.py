@@ -17,7 +17,7 @@ from sandbox.conformance.matrix_page import as_page
 from sandbox.conformance.ours import DESIGNS, running_space
 from sandbox.conformance.software.attempts import Client
 from sandbox.conformance.software.capabilities import measure, write
-from sandbox.conformance.software.clients import CLIENTS
+from sandbox.conformance.software.clients import named
 from sandbox.conformance.software.matrix import OWN, Cell, Place, as_json, cells_of, places_of
 from sandbox.conformance.software.world import World
 from sandbox.conformance.subject import METHODS
@@ -86,7 +86,7 @@ def matrix(
     Code 0 tout est essayé, 3 interrompu : ce qui est connu est rendu.
     / Exit code 0 all tried, 3 interrupted: what is known is given.
     """
-    chosen = _clients(clients)
+    chosen = named(clients, "--client")
     if capabilities is not None:
         if spaces or operators or methods or designs or json_ or html:
             raise UserError("va avec --client seul", "goes with --client alone",
@@ -179,19 +179,6 @@ def _among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]
             raise UserError("n'est pas ici ; choisir parmi", "is not here; choose among",
                             where=f"{option} {each}", then=", ".join(known))  # fmt: skip
     return list(dict.fromkeys(asked)) or list(known)
-
-
-def _clients(names: Sequence[str]) -> list[Client]:
-    known = {each.software.casefold(): each for each in CLIENTS}
-    for each in names:
-        if each.casefold() not in known:
-            raise UserError(
-                "aucun logiciel de ce nom ; choisir parmi",
-                "no software of this name; choose among",
-                where=f"--client {each}", then=", ".join(one.software for one in CLIENTS),
-            )  # fmt: skip
-    wanted = {each.casefold() for each in names}
-    return [each for key, each in known.items() if not wanted or key in wanted]
 
 
 def _capabilities(table: Path, clients: Sequence[Client]) -> None:

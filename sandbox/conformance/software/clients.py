@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 from sandbox.conformance.software.attempts import BOTH, Attempt, Client, Command, said_by
 from sandbox.conformance.software.thunderbird_attempts import THUNDERBIRD
+from sandbox.space.errors import UserError
 
-__all__ = ["CLIENTS", "PEERS", "curl_words"]
+__all__ = ["CLIENTS", "PEERS", "curl_words", "named"]
 
 FOREIGN = Path(__file__).parent / "foreign"
 # Where `.ci/peers-operators` puts libraries that no package of the system has.
@@ -245,3 +246,21 @@ CLIENTS: tuple[Client, ...] = (
            said_by("php", "--version"), _driver("php", str(FOREIGN / "mail.php"))),
     THUNDERBIRD,
 )  # fmt: skip
+
+
+def named(names: Sequence[str], option: str) -> list[Client]:
+    """Return software by name, in its order here; all where none is named.
+
+    Raises:
+        UserError: there is none of a name.
+    """
+    known = {each.software.casefold(): each for each in CLIENTS}
+    for each in names:
+        if each.casefold() not in known:
+            raise UserError(
+                "aucun logiciel de ce nom ; choisir parmi",
+                "no software of this name; choose among",
+                where=f"{option} {each}", then=", ".join(one.software for one in CLIENTS),
+            )  # fmt: skip
+    wanted = {each.casefold() for each in names}
+    return [each for key, each in known.items() if not wanted or key in wanted]

@@ -12,10 +12,10 @@ from sandbox.conformance.findings import Result
 from sandbox.conformance.software.attempts import Client
 from sandbox.conformance.software.names import LIBRARY, resolves
 from sandbox.conformance.software.trials import Seen, tried, usual
-from sandbox.conformance.software.world import World, carries
+from sandbox.conformance.software.world import Login, World, carries
 from sandbox.live.mailer import MailError
 
-__all__ = ["OWN", "Cell", "Place", "as_json", "cells_of", "judged", "places_of"]
+__all__ = ["OWN", "Cell", "Place", "as_json", "cells_of", "entered", "judged", "places_of"]
 
 Tree = dict[str, Any]
 Tell = Callable[[str], None]
@@ -159,19 +159,40 @@ def _mechanisms(at: Tree, method: str) -> list[str]:
 
 
 def _by(client: Client, place: Place, mechanism: str, folder: Path) -> tuple[Result, str]:
-    world, operator = place.world, place.operator
     try:
-        login = world.login(place.method, mechanism, operator)
+        login = place.world.login(place.method, mechanism, place.operator)
     except (MailError, TimeoutError) as error:
         return Result.INCONCLUSIVE, str(error)
-    seen = tried(world, client, place.endpoint, mechanism, login, folder, operator=operator)
+    return entered(client, place, mechanism, login, folder)
+
+
+def entered(
+    client: Client, place: Place, mechanism: str, login: Login, folder: Path, *,
+    recipient: str = "",
+) -> tuple[Result, str]:  # fmt: skip
+    """Have software come in by one mechanism; say what came of it.
+
+    Args:
+        client: installed.
+        place: where.
+        mechanism: SASL, or NONE for a certificate alone.
+        login: who.
+        folder: the client's own.
+        recipient: to whom it writes, where it sends; anybody by default.
+    """
+    world, operator = place.world, place.operator
+
+    def having(who: Login, where: Path) -> Seen:
+        return tried(world, client, place.endpoint, mechanism, who, where, operator=operator,
+                     recipient=recipient)  # fmt: skip
+
+    seen = having(login, folder)
     if world.tells(operator):
         return judged(mechanism, seen)
     if not seen.good:
         return Result.FAIL, seen.said
     # Nobody tells whether it logged in: it has to be refused where it cannot have.
-    wrong, again = login.spoilt(), folder / "wrong"
-    if tried(world, client, place.endpoint, mechanism, wrong, again, operator=operator).good:
+    if having(login.spoilt(), folder / "wrong").good:
         return Result.INCONCLUSIVE, _both(
             "le logiciel dit que oui, et aussi avec un mauvais secret",
             "the software says yes, with a wrong secret too",
