@@ -15,7 +15,7 @@ from sandbox.conformance.software.attempts import BOTH, Attempt, Client, Command
 from sandbox.conformance.software.thunderbird_attempts import THUNDERBIRD
 from sandbox.space.errors import UserError
 
-__all__ = ["CLIENTS", "PEERS", "curl_words", "named"]
+__all__ = ["CLIENTS", "FOREIGN", "JARS", "PEERS", "curl_words", "named"]
 
 FOREIGN = Path(__file__).parent / "foreign"
 # Where `.ci/peers-operators` puts libraries that no package of the system has.
