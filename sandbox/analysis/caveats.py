@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatch
 
-from sandbox.analysis.decision_words import factor_name
+from sandbox.analysis.decision_names import factor_name
 from sandbox.analysis.grid import Link, input_anchor
 from sandbox.analysis.standing import VIEWS, Summary, capital, quoted
 from sandbox.analysis.wording import (

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from sandbox.analysis.canvas import LANGUAGES, colours, render, sheet
 from sandbox.analysis.charts import share_axis, wrapped
-from sandbox.analysis.decision_words import CRITERION_NAMES, candidate_name, factor_name, rule_text
+from sandbox.analysis.decision_names import factor_name, rule_text
+from sandbox.analysis.decision_words import CRITERION_NAMES, candidate_name
 from sandbox.analysis.wording import Text
 from sandbox.decision.study import Decision
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.analysis.decision_words import rule_text
+from sandbox.analysis.decision_names import rule_text
 from sandbox.decision.choice import Standing
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
@@ -136,6 +136,14 @@ def _accuracies(decision: Decision) -> dict[str, Any]:
         "equal_weights": {name: _accuracy(each) for name, each in found.equal.items()},
         "all_weights": {name: _accuracy(each) for name, each in found.weighed.items()},
         "whole_draws": _accuracy(decision.map_replayed),
+        "sizes": [
+            {
+                "rules": each.rules,
+                "equal_weights": _accuracy(each.equal),
+                "all_weights": _accuracy(each.weighed),
+            }
+            for each in found.sizes
+        ],
     }
 
 

@@ -15,10 +15,17 @@ from sandbox.conformance.foreign import from_file
 from sandbox.conformance.foreign_sheet import sheet_of
 from sandbox.conformance.matrix_page import as_page
 from sandbox.conformance.ours import DESIGNS, running_space
-from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.capabilities import measure, write
 from sandbox.conformance.software.clients import named
-from sandbox.conformance.software.matrix import OWN, Cell, Place, as_json, cells_of, places_of
+from sandbox.conformance.software.matrix import (
+    OWN,
+    MatrixCell,
+    MatrixPlace,
+    as_json,
+    cells_of,
+    places_of,
+)
 from sandbox.conformance.software.world import World
 from sandbox.conformance.subject import METHODS
 from sandbox.live.sheet import read_sheet
@@ -94,7 +101,7 @@ def matrix(
         _capabilities(capabilities, chosen)
         return
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    cells: list[Cell] = []
+    cells: list[MatrixCell] = []
     whole = False
     try:
         _try(cells, spaces, chosen, _Chosen(operators, designs, methods))
@@ -120,7 +127,7 @@ class _Chosen:
 
 
 def _try(
-    cells: list[Cell], spaces: Sequence[Path], clients: Sequence[Client], chosen: _Chosen
+    cells: list[MatrixCell], spaces: Sequence[Path], clients: Sequence[MailClient], chosen: _Chosen
 ) -> None:
     """Try all; what is known is in `cells` at any instant."""
     with contextlib.ExitStack() as stack:
@@ -147,7 +154,7 @@ def _foreign(files: Sequence[Path], folder: Path) -> World:
     return World(sheet_of(subjects, names, OWN, folder / "roots.pem"))
 
 
-def _places(worlds: Sequence[World], chosen: _Chosen) -> list[Place]:
+def _places(worlds: Sequence[World], chosen: _Chosen) -> list[MatrixPlace]:
     known = [name for world in worlds for name in world.operators]
     twice = next((each for each in known if known.count(each) > 1), None)
     if twice is not None:
@@ -181,7 +188,7 @@ def _among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]
     return list(dict.fromkeys(asked)) or list(known)
 
 
-def _capabilities(table: Path, clients: Sequence[Client]) -> None:
+def _capabilities(table: Path, clients: Sequence[MailClient]) -> None:
     """Measure software that is installed; rows of the rest stay as they are."""
     for client in clients:
         if client.absent:
@@ -198,7 +205,7 @@ def _progress(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _summary(cells: Sequence[Cell]) -> None:
+def _summary(cells: Sequence[MatrixCell]) -> None:
     for each in cells:
         click.echo(f"{each.client:14}{each.operator:20}{each.design:20}{each.method:16}"
                    f"{each.protocol:6}{each.result.value:16}{each.why}")  # fmt: skip

@@ -15,15 +15,15 @@ from typing import Any
 
 import click
 
-from sandbox.conformance.findings import EXIT, Result
+from sandbox.conformance.findings import EXIT, CheckResult
 from sandbox.conformance.foreign import from_file
 from sandbox.conformance.foreign_sheet import sheet_of
 from sandbox.conformance.options import space_option
 from sandbox.conformance.ours import running_space
-from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.clients import named
 from sandbox.conformance.software.matrix import OWN
-from sandbox.conformance.software.portability import Home, Step, Walk
+from sandbox.conformance.software.portability import MailboxHome, Walk, WalkStep
 from sandbox.conformance.software.world import World
 from sandbox.conformance.subject import METHODS
 from sandbox.live.mailer import MailError
@@ -48,13 +48,16 @@ class _Told:
     change: str  # operator, software, or both
     from_: str
     to: str
-    steps: Sequence[Step] = field(default_factory=list)
+    steps: Sequence[WalkStep] = field(default_factory=list)
 
     @property
-    def verdict(self) -> Result:
+    def verdict(self) -> CheckResult:
         found = {each.result for each in self.steps}
-        worst = next((r for r in (Result.FAIL, Result.INCONCLUSIVE) if r in found), Result.PASS)
-        return worst if self.steps else Result.INCONCLUSIVE
+        worst = next(
+            (r for r in (CheckResult.FAIL, CheckResult.INCONCLUSIVE) if r in found),
+            CheckResult.PASS,
+        )
+        return worst if self.steps else CheckResult.INCONCLUSIVE
 
     @property
     def settings(self) -> list[str]:
@@ -154,7 +157,7 @@ class _Goal:
     operator: str
     design: str
     to: str
-    foreign: Home | None
+    foreign: MailboxHome | None
     others: bool
 
     @property
@@ -187,7 +190,7 @@ def _goal(
     return _Goal(first, chosen, _among(to or rest[0], rest, "--to"), None, stays)
 
 
-def _foreign(world: World) -> Home:
+def _foreign(world: World) -> MailboxHome:
     """Return the mailbox of a foreign operator that mail moves to: its first.
 
     Raises:
@@ -195,7 +198,7 @@ def _foreign(world: World) -> Home:
     """
     for method in METHODS:
         for account, _ in world.accounts(world.first, method):
-            home = Home(world, world.first, OWN, method, account["address"])
+            home = MailboxHome(world, world.first, OWN, method, account["address"])
             with contextlib.suppress(UserError):
                 if home.ends:
                     return home
@@ -218,7 +221,7 @@ def _walked(walk: Walk, goal: _Goal, method: str) -> None:
         walk.leave(home)
 
 
-def _installed(names: Sequence[str], option: str) -> list[Client]:
+def _installed(names: Sequence[str], option: str) -> list[MailClient]:
     """Return software, which has to be there and to read and send between it all.
 
     Raises:

@@ -12,7 +12,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from sandbox.conformance.subject import CERTIFICATE_METHODS, Account, Door, Pair, Subject, Way
+from sandbox.conformance.subject import (
+    CERTIFICATE_METHODS,
+    CheckedDoor,
+    CheckedMailbox,
+    Means,
+    Pair,
+    Subject,
+)
 
 __all__ = ["sheet_of"]
 
@@ -50,7 +57,7 @@ def sheet_of(subjects: Sequence[Subject], names: Sequence[str], design: str, roo
     }  # fmt: skip
 
 
-def _place(door: Door) -> Tree:
+def _place(door: CheckedDoor) -> Tree:
     return {
         "name": door.name, "protocol": door.protocol, "host": door.host, "address": door.address,
         "port": door.port, "tls": door.tls, "methods": list(door.methods),
@@ -68,7 +75,7 @@ class _Secrets:
     def __init__(self, folder: Path) -> None:
         self._folder, self._made = folder, itertools.count()
 
-    def of(self, account: Account) -> Tree:
+    def of(self, account: CheckedMailbox) -> Tree:
         """Return what is given of an account, by method."""
         return {
             way.method: self._of(account.address, way)
@@ -76,7 +83,7 @@ class _Secrets:
             if way.pair is not None or way.method not in CERTIFICATE_METHODS
         }
 
-    def _of(self, address: str, way: Way) -> Tree:
+    def _of(self, address: str, way: Means) -> Tree:
         if way.pair is not None:
             pair = {"certificate": str(way.pair.certificate), "key": str(way.pair.key)}
             return {"authzid": address, "pkcs12": self._pkcs12(way.pair), "pin": PIN, **pair}

@@ -28,7 +28,7 @@ __all__ = [
     "SERVICES",
     "Breakable",
     "Breakage",
-    "Incident",
+    "FaultPreset",
     "Known",
     "known",
 ]
@@ -75,7 +75,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
+class FaultPreset:
     """Faults that come together, under the name that people give them."""
 
     name: str
@@ -84,8 +84,8 @@ class Incident:
     rules: tuple[Rule, ...]
 
 
-INCIDENTS: tuple[Incident, ...] = (
-    Incident(
+INCIDENTS: tuple[FaultPreset, ...] = (
+    FaultPreset(
         name="psc-down",
         title=Words("Lundi 9 h : Pro Santé Connect tombe", "Monday 9:00: Pro Santé Connect falls"),
         watch=Words(
@@ -94,7 +94,7 @@ INCIDENTS: tuple[Incident, ...] = (
         ),
         rules=({"service": "psc", "fault": DOWN},),
     ),
-    Incident(
+    FaultPreset(
         name="sms-lost",
         title=Words("Les SMS ne partent plus", "SMS are lost"),
         watch=Words(
@@ -103,7 +103,7 @@ INCIDENTS: tuple[Incident, ...] = (
         ),
         rules=({"service": "sms", "fault": LOST},),
     ),
-    Incident(
+    FaultPreset(
         name="revocation-unknown",
         title=Words("L'IGC ne répond plus", "The authority does not answer"),
         watch=Words(
@@ -115,7 +115,7 @@ INCIDENTS: tuple[Incident, ...] = (
             {"service": "pki", "fault": "crl-unreachable"},
         ),
     ),
-    Incident(
+    FaultPreset(
         name="relay-down",
         title=Words("Un opérateur ne reçoit plus", "An operator takes no mail"),
         watch=Words(
@@ -124,7 +124,7 @@ INCIDENTS: tuple[Incident, ...] = (
         ),
         rules=({"service": "mail", "fault": "relay-down"},),
     ),
-    Incident(
+    FaultPreset(
         name="flaky",
         title=Words("Une commande sur dix coupe la connexion", "One command in ten cuts"),
         watch=Words(
@@ -133,7 +133,7 @@ INCIDENTS: tuple[Incident, ...] = (
         ),
         rules=({"service": "mail", "fault": "cut", "probability": 0.1},),
     ),
-    Incident(
+    FaultPreset(
         name="full-disk",
         title=Words("Le disque d'un opérateur est plein", "An operator's disk is full"),
         watch=Words(
@@ -142,7 +142,7 @@ INCIDENTS: tuple[Incident, ...] = (
         ),
         rules=({"service": "mail", "fault": "full-disk"},),
     ),
-    Incident(
+    FaultPreset(
         name="dns",
         title=Words("Le DNS répond SERVFAIL", "DNS answers SERVFAIL"),
         watch=Words(

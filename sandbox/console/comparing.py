@@ -15,7 +15,7 @@ from sandbox.console.beside import Beside, Job, main
 from sandbox.space.errors import UserError
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Asked", "Comparing", "asked_of"]
+__all__ = ["Choices", "Comparing", "asked_of"]
 
 MESSAGES = 3_000  # that the comparison replays, about: seconds, not minutes
 _SECONDS = 600.0
@@ -23,7 +23,7 @@ _MOST_SERVERS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Choices:
     """The choices.
 
     Attributes:
@@ -37,7 +37,7 @@ class Asked:
     servers: int | None = None
 
 
-def asked_of(data: dict[str, Any], scenario: Scenario) -> Asked:
+def asked_of(data: dict[str, Any], scenario: Scenario) -> Choices:
     """Return what a request asks.
 
     Raises:
@@ -53,7 +53,7 @@ def asked_of(data: dict[str, Any], scenario: Scenario) -> Asked:
         isinstance(servers, int) and _within(servers, 1, _MOST_SERVERS)
     ):
         raise UserError("attendu", "expected", where="servers", then=f"1 … {_MOST_SERVERS}")
-    return Asked(policy=policy or "", blocked=blocked, servers=servers)
+    return Choices(policy=policy or "", blocked=blocked, servers=servers)
 
 
 def _within(value: object, low: float, high: float) -> bool:
@@ -79,7 +79,7 @@ class Comparing(Beside):
         super().__init__(__name__, _SECONDS, changed)
         self._scenario, self._designs, self._policy = scenario, designs, policy
 
-    def compare(self, asked: Asked) -> Job:
+    def compare(self, asked: Choices) -> Job:
         """Begin a comparison; return at once."""
         order = {
             "scenario": self._scenario, "designs": self._designs, **asdict(asked),

@@ -18,7 +18,7 @@ from sandbox.console.breakage_api import BreakageApi
 from sandbox.console.demo import Player
 from sandbox.console.demo_api import DemoApi
 from sandbox.console.designs import Designs
-from sandbox.console.mail import Mailboxes
+from sandbox.console.mail import StoreMailboxes
 from sandbox.console.mail_api import MailApi
 from sandbox.console.mail_pages import MailPages
 from sandbox.console.pages import Pages
@@ -26,7 +26,7 @@ from sandbox.console.people_api import PeopleApi
 from sandbox.console.results import Results
 from sandbox.console.stream import Streams
 from sandbox.console.trust_pages import Trust, Trusted
-from sandbox.console.watch import Watch, Watched
+from sandbox.console.watch import SpaceWatch, Watched
 from sandbox.live.space import LiveSpace
 
 __all__ = ["SpaceConsole", "application"]
@@ -35,7 +35,7 @@ _STATIC = Path(__file__).with_name("static")
 
 
 def application(
-    space: Trusted, watch: Watch, mail: MailApi, designs: Designs, player: Player, secret: str
+    space: Trusted, watch: SpaceWatch, mail: MailApi, designs: Designs, player: Player, secret: str
 ) -> ASGIApp:
     """Return what answers HTTP for a console.
 
@@ -100,9 +100,9 @@ class SpaceConsole:
             for each in space.plan.operators
         }
         journals = {label: path / "journal.jsonl" for label, path in folders.items()}
-        boxes = Mailboxes({label: path / "mail.db" for label, path in folders.items()})
+        boxes = StoreMailboxes({label: path / "mail.db" for label, path in folders.items()})
         watched: Watched = space
-        self._watch = Watch(watched, journals)
+        self._watch = SpaceWatch(watched, journals)
         self._designs = Designs(self._watch, space, Results(results))
         mail = self._mail = MailApi(self._watch, boxes)
         self.player = Player(self._watch, self._designs, mail.key_of)

@@ -15,8 +15,8 @@ from sandbox.console.operations import Operation
 from sandbox.console.replaying import MOST_MINUTES, MOST_SPEED, Replaying, replay_order
 from sandbox.console.results import Figures, Results
 from sandbox.console.sources import MEASURES, Source, sources
-from sandbox.console.traffic import MOST_RATE, Traffic, TrafficOrder
-from sandbox.console.watch import Watch
+from sandbox.console.traffic import MOST_RATE, TrafficMaker, TrafficOrder
+from sandbox.console.watch import SpaceWatch
 from sandbox.live.plan import SpacePlan
 from sandbox.observations.reasons import Words
 from sandbox.operators.recorder import Seen
@@ -25,7 +25,7 @@ from sandbox.space.designs import Design
 from sandbox.space.errors import UserError
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Column", "Compared", "Designs", "columns"]
+__all__ = ["Compared", "DesignColumn", "Designs", "columns"]
 
 _NUMBER = {"type": "number"}
 
@@ -40,7 +40,7 @@ class Compared(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class DesignColumn:
     """One design: what it needs, and what was seen of it since the start.
 
     Attributes:
@@ -70,12 +70,14 @@ class Column:
 def columns(
     designs: tuple[Design, ...], costs: dict[str, DesignCost], sheet: dict[str, Any],
     seen: Seen | None,
-) -> list[Column]:  # fmt: skip
+) -> list[DesignColumn]:  # fmt: skip
     """Return a column for each design. Pure."""
     return [_column(each, costs[each.name], sheet, seen) for each in designs]
 
 
-def _column(design: Design, cost: DesignCost, sheet: dict[str, Any], seen: Seen | None) -> Column:
+def _column(
+    design: Design, cost: DesignCost, sheet: dict[str, Any], seen: Seen | None
+) -> DesignColumn:
     record = seen.records.get(design.name) if seen else None
     logins = [] if record is None else [d for k, d in record.logins.items() if k[3] == "machine"]
     count = sum(each.count for each in logins)
@@ -83,7 +85,7 @@ def _column(design: Design, cost: DesignCost, sheet: dict[str, Any], seen: Seen 
     for (_, _, cause), number in () if record is None else record.failures.items():
         failures[cause] = failures.get(cause, 0) + number
     lost = sum(failures.values())
-    return Column(
+    return DesignColumn(
         name=design.name,
         label=Words(design.label, design.english),
         needs=(
@@ -115,7 +117,7 @@ class Designs:
         results: of the command line.
     """
 
-    def __init__(self, watch: Watch, space: Compared, results: Results) -> None:
+    def __init__(self, watch: SpaceWatch, space: Compared, results: Results) -> None:
         self._watch, self._space = watch, space
         designs, policy = space.plan.designs, space.plan.policy
         self.costs = {each.name: design_cost(each, space.scenario, policy) for each in designs}
@@ -125,7 +127,7 @@ class Designs:
         self.replaying = Replaying(
             space.source, self._names, policy.name, len(space.plan.operators), self._compared
         )
-        self.traffic = Traffic(lambda: space.sheet)
+        self.traffic = TrafficMaker(lambda: space.sheet)
 
     def _compared(self) -> None:
         self._watch.compared += 1
@@ -289,12 +291,12 @@ class Designs:
         found = await asyncio.to_thread(lambda: self._sources(self._columns()))
         return JSONResponse({"sources": [asdict(each) for each in found]})
 
-    def _sources(self, found: list[Column]) -> list[Source]:
+    def _sources(self, found: list[DesignColumn]) -> list[Source]:
         now = {
             each.name: Figures(machine_latency=each.latency, failure_share=each.refused)
             for each in found
         }
         return sources(now, self.replaying.job, self.comparing.job, self._results.last(self._names))
 
-    def _columns(self) -> list[Column]:
+    def _columns(self) -> list[DesignColumn]:
         return columns(self._space.plan.designs, self.costs, self._space.sheet, self._watch.seen)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.console.ledger import Ledger, Trail
+from sandbox.console.ledger import Trail, Trails
 from sandbox.psc.events import ProviderEvent
 from sandbox.psc.provider import Provider
 
@@ -47,7 +47,7 @@ class Feed:
     def __init__(
         self, journals: Mapping[str, Path], providers: Callable[[], Mapping[str, Provider]]
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = Trails()
         self.lock = threading.Lock()
         self.version = 0
         self._journals = dict(journals)

@@ -17,7 +17,7 @@ from sandbox.operators.imap.mime import BodyPart, parse_message
 from sandbox.operators.imap.responses import No
 from sandbox.operators.imap.sections import decode_body
 
-__all__ = ["Attachment", "Letter", "harmless", "harmless_html", "letter", "part_content"]
+__all__ = ["Attachment", "ShownMessage", "harmless", "harmless_html", "letter", "part_content"]
 
 _TEXT = 1_000_000  # characters of a text that are shown
 _HTML = 4 * 2**20
@@ -47,7 +47,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class ShownMessage:
     """A message.
 
     Attributes:
@@ -73,7 +73,7 @@ def harmless(text: str, lines: bool = False) -> str:
     return "".join(each if each.isprintable() or each in kept else "\ufffd" for each in text)
 
 
-def letter(content: bytes) -> Letter:
+def letter(content: bytes) -> ShownMessage:
     """Return a message as it is shown."""
     message = parse_message(content)
     text, html, attachments = "", False, []
@@ -91,7 +91,7 @@ def letter(content: bytes) -> Letter:
                     size=len(_body(content, part)),
                 )
             )  # fmt: skip
-    return Letter(
+    return ShownMessage(
         headers=tuple(_header(each) for each in message.fields[:_HEADERS] if each.name),
         text=text,
         html=html,

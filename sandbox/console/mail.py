@@ -22,7 +22,15 @@ from sandbox.operators.store import StoreError
 from sandbox.operators.store.looking import StoreSnapshot, looking
 from sandbox.space.errors import UserError
 
-__all__ = ["Attempt", "Box", "Mailboxes", "Row", "compose", "log_in", "send"]
+__all__ = [
+    "ListedMailbox",
+    "ListedMessage",
+    "MailAttempt",
+    "StoreMailboxes",
+    "compose",
+    "log_in",
+    "send",
+]
 
 _SEARCHED = 2_000  # newest messages of a folder that a search reads
 _SEARCHED_BYTES = 1_000_000  # of each, where its text is looked for
@@ -30,7 +38,7 @@ _HEAD = 64 * 1024  # bytes of a message of which a list shows the header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class ListedMailbox:
     """A mailbox in the list."""
 
     address: str
@@ -41,7 +49,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ListedMessage:
     """A message in a list."""
 
     uid: int
@@ -54,7 +62,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class MailAttempt:
     """What became of a login or of a message.
 
     Attributes:
@@ -71,7 +79,7 @@ class Attempt:
     message_id: str = ""
 
 
-class Mailboxes:
+class StoreMailboxes:
     """Looks into the stores of a space.
 
     Args:
@@ -81,14 +89,14 @@ class Mailboxes:
     def __init__(self, stores: Mapping[str, Path]) -> None:
         self._stores = dict(stores)
 
-    def boxes(self, accounts: list[dict[str, Any]]) -> list[Box]:
+    def boxes(self, accounts: list[dict[str, Any]]) -> list[ListedMailbox]:
         """Return the mailboxes that somebody may log in to."""
         counts: dict[str, tuple[int, int]] = {}
         for path in self._stores.values():
             with looking(path) as look:
                 counts |= look.counts()
         return [
-            Box(
+            ListedMailbox(
                 address=each["address"], operator=each["operator"], type=each["type"],
                 messages=counts.get(each["address"], (0, 0))[0],
                 unread=counts.get(each["address"], (0, 0))[1],
@@ -105,7 +113,9 @@ class Mailboxes:
         with self._look(operator) as look:
             return _folders(look, address)
 
-    def rows(self, operator: str, address: str, folder: str, search: str, limit: int) -> list[Row]:
+    def rows(
+        self, operator: str, address: str, folder: str, search: str, limit: int
+    ) -> list[ListedMessage]:
         """Return the newest messages of a folder; of those that a search finds, if there is one.
 
         A search is for a part of the sender, the recipients, the subject or the text.
@@ -113,7 +123,7 @@ class Mailboxes:
         Raises:
             MissingError: no such mailbox or folder.
         """
-        found: list[Row] = []
+        found: list[ListedMessage] = []
         with self._look(operator) as look:
             place = _folder(look, address, folder)
             for row in look.newest(place.id, _SEARCHED if search else limit):
@@ -159,15 +169,15 @@ def _folder(look: StoreSnapshot, address: str, name: str) -> Folder:
     raise MissingError("aucun dossier de ce nom", "no folder of that name", where=name[:80])
 
 
-def _row(row: MessageRow, head: bytes) -> Row:
+def _row(row: MessageRow, head: bytes) -> ListedMessage:
     heads = shown(head)
-    return Row(
+    return ListedMessage(
         uid=row.uid, at=row.internal_date, size=row.size, seen="\\Seen" in row.flags,
         sender=heads["from"], to=heads["to"], subject=heads["subject"],
     )  # fmt: skip
 
 
-def _has(line: Row, look: StoreSnapshot, row: MessageRow, search: str) -> bool:
+def _has(line: ListedMessage, look: StoreSnapshot, row: MessageRow, search: str) -> bool:
     if search in f"{line.sender} {line.to} {line.subject}".lower():
         return True
     # Of a large message the text comes first, attachments after it.
@@ -220,7 +230,7 @@ def _mistaken(way: Way) -> dict[str, Any]:
     return {**secrets, "authzid": other}
 
 
-def log_in(sheet: dict[str, Any], data: Mapping[str, Any]) -> Attempt:
+def log_in(sheet: dict[str, Any], data: Mapping[str, Any]) -> MailAttempt:
     """Log in to a mailbox over IMAP and out again; a telephone may have to be answered meanwhile.
 
     Args:
@@ -240,7 +250,7 @@ def log_in(sheet: dict[str, Any], data: Mapping[str, Any]) -> Attempt:
     return _attempt(way, told, ok=True)
 
 
-def send(sheet: dict[str, Any], data: Mapping[str, Any]) -> Attempt:
+def send(sheet: dict[str, Any], data: Mapping[str, Any]) -> MailAttempt:
     """Send a message as an account, by a method; see `log_in` and `compose`."""
     way = _way(sheet, data, "smtp")
     message = compose(way.address, data)
@@ -266,10 +276,10 @@ def _refusals(refused: Mapping[str, tuple[int, bytes]]) -> str:
     )
 
 
-def _attempt(way: Way, told: str, *, ok: bool, message_id: str = "") -> Attempt:
+def _attempt(way: Way, told: str, *, ok: bool, message_id: str = "") -> MailAttempt:
     domain = way.address.rpartition("@")[2]
     operator = next(e["name"] for e in way.sheet["operators"] if e["domain"] == domain)
-    return Attempt(
+    return MailAttempt(
         ok=ok, told=harmless(told)[:500], operator=operator, port=way.ports[-1] if way.ports else 0,
         message_id=message_id,
     )  # fmt: skip

@@ -18,9 +18,9 @@ from sandbox.console.access import MAIL_POLICY
 from sandbox.console.answers import MissingError, count_of, read_object, text_of
 from sandbox.console.ledger import Query
 from sandbox.console.letter import harmless_html, letter, part_content
-from sandbox.console.mail import Attempt, Mailboxes, log_in, send
+from sandbox.console.mail import MailAttempt, StoreMailboxes, log_in, send
 from sandbox.console.operations import Operation, text
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
@@ -37,7 +37,7 @@ _AS = {
     "holder": text("Identity of one of several holders."),
     "mistake": {"type": "boolean", "description": "Err as a person does, to read the refusal."},
 }
-_Act = Callable[[dict[str, Any], dict[str, Any]], Attempt]
+_Act = Callable[[dict[str, Any], dict[str, Any]], MailAttempt]
 _AT_ONCE = 32  # logins and messages under way
 _SEEN = 5.0  # s that the journal of a login has to come
 
@@ -50,7 +50,7 @@ class MailApi:
         boxes: that look into the stores.
     """
 
-    def __init__(self, watch: Watch, boxes: Mailboxes) -> None:
+    def __init__(self, watch: SpaceWatch, boxes: StoreMailboxes) -> None:
         self._watch, self.boxes = watch, boxes
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="console-mail")
 
@@ -206,7 +206,7 @@ class MailApi:
             "aucune BAL de cet espace", "no mailbox of this space", where=address[:80]
         )
 
-    async def _acted(self, act: _Act, data: dict[str, Any]) -> Attempt:
+    async def _acted(self, act: _Act, data: dict[str, Any]) -> MailAttempt:
         """Do it in a thread of its own kind: each may wait minutes for somebody's telephone."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, act, self._watch.space.sheet, data)
@@ -215,7 +215,7 @@ class MailApi:
         """Begin nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def key_of(self, attempt: Attempt) -> str:
+    def key_of(self, attempt: MailAttempt) -> str:
         """Return the key of an attempt's connection, once the journal has it; empty for none."""
         query = Query(operator=attempt.operator, port=attempt.port)
         end = time.monotonic() + _SEEN
@@ -229,7 +229,7 @@ class MailApi:
     def _place(self, request: Request) -> tuple[str, str]:
         return request.path_params["address"].lower(), request.query_params.get("folder", "INBOX")
 
-    async def _answer(self, attempt: Attempt) -> Response:
+    async def _answer(self, attempt: MailAttempt) -> Response:
         """Say what became of it, with the connection that tells why."""
         key = await asyncio.to_thread(self.key_of, attempt)
         return JSONResponse(

@@ -14,7 +14,7 @@ from sandbox.console.feed import Feed
 from sandbox.console.ledger import Query, Trail
 from sandbox.console.letter import letter
 from sandbox.console.mail_api import MailApi
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 from sandbox.operators.imap.header import header_end, parse_fields
 from sandbox.space.methods import Method
 
@@ -33,7 +33,7 @@ class MailPages:
         api: that finds messages.
     """
 
-    def __init__(self, watch: Watch, api: MailApi) -> None:
+    def __init__(self, watch: SpaceWatch, api: MailApi) -> None:
         self._watch, self._boxes, self._api = watch, api.boxes, api
 
     @property

@@ -22,11 +22,11 @@ from sandbox.console.answers import Handler, Shown, count_of
 from sandbox.console.api import WatchApi, query_of
 from sandbox.console.breakage import INCIDENTS, NUMBERS, SERVICES, known
 from sandbox.console.demo import STEPS, Player
-from sandbox.console.ledger import Outcome
+from sandbox.console.ledger import TrailOutcome
 from sandbox.console.operations import Operation
 from sandbox.console.people_api import PSC
 from sandbox.console.space_map import space_map
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
@@ -91,7 +91,7 @@ class Pages:
     """
 
     def __init__(
-        self, watch: Watch, seen: WatchApi, operations: tuple[Operation, ...], player: Player
+        self, watch: SpaceWatch, seen: WatchApi, operations: tuple[Operation, ...], player: Player
     ) -> None:
         self._watch, self._seen, self._operations = watch, seen, operations
         self._player = player
@@ -140,7 +140,7 @@ class Pages:
             "trails": trails,
             "more": trails[-1].key if len(trails) == limit else None,
             "reasons": reasons,
-            "outcomes": Outcome.ALL,
+            "outcomes": TrailOutcome.ALL,
             "operators": [each["name"] for each in sheet["operators"]],
             "designs": list(sheet["operators"][0]["designs"]),
             "methods": [each.value for each in Method],

@@ -16,7 +16,7 @@ from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["Carried", "Ring", "Sms", "carried", "codes", "decide", "inbox", "ringing"]
+__all__ = ["ArrivedSms", "Carried", "Ring", "carried", "codes", "decide", "inbox", "ringing"]
 
 Tree = dict[str, Any]
 _CHOICES = 3
@@ -49,7 +49,7 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sms:
+class ArrivedSms:
     """A message that has arrived; `open` while its link still decides something."""
 
     operator: str
@@ -154,7 +154,7 @@ def _spend(provider: Provider, ticket: str, decision: DeviceDecision) -> None:
             provider.devices.sms.spend(str(sms["link"]).rpartition("/")[2], provider.now())
 
 
-def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> list[Sms]:
+def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> list[ArrivedSms]:
     """Return the messages of all telephones, the newest first."""
     owners = {each.phone: each for each in names.values() if each.phone}
     found = []
@@ -167,7 +167,7 @@ def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> li
             request = provider.requests.find(sms["ticket"])
             usable = request is not None and request.state is RequestState.PENDING
             found.append(
-                Sms(
+                ArrivedSms(
                     operator=label, ticket=sms["ticket"], phone=sms["number"],
                     name=owner.name if owner else "", identity=owner.identity if owner else "",
                     text=sms["text"], at=sms["sent_at"] - ahead,

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from sandbox.console import people
 from sandbox.console.answers import MissingError, read_object, text_of
 from sandbox.console.operations import Operation, text
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 
@@ -28,7 +28,7 @@ class PeopleApi:
         watch: of the space.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: SpaceWatch) -> None:
         self._space = watch.space
 
     @property

@@ -17,7 +17,7 @@ from sandbox.console.mail import log_in, send
 from sandbox.space.errors import UserError
 from sandbox.space.methods import METHODS, Method
 
-__all__ = ["MOST_RATE", "Traffic", "TrafficOrder"]
+__all__ = ["MOST_RATE", "TrafficMaker", "TrafficOrder"]
 
 MOST_RATE = 20.0  # acts a second, each under every design
 _MOST_SECONDS = 3_600.0
@@ -51,7 +51,7 @@ class TrafficOrder:
             )
 
 
-class Traffic:
+class TrafficMaker:
     """Makes traffic in threads of its own; one at a time.
 
     Args:

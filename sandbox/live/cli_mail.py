@@ -24,7 +24,7 @@ from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.options import folder_option
 from sandbox.live.sheet import read_sheet
 from sandbox.messages.cli_message import named_type
-from sandbox.messages.compose import Letter, compose, health_letter
+from sandbox.messages.compose import Draft, compose, health_letter
 from sandbox.messages.documents import size_of
 from sandbox.messages.ins import patient_address
 from sandbox.messages.patients import patient
@@ -161,7 +161,7 @@ def send(
     at = datetime.now(UTC).replace(microsecond=0)
     domain = way.address.rpartition("@")[2]
     try:
-        letter = Letter(
+        letter = Draft(
             sender=way.address,
             recipients=to,
             message_id=make_msgid(domain=domain),

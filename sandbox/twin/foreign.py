@@ -18,7 +18,7 @@ from typing import Any
 
 from sandbox.conformance.foreign import from_file
 from sandbox.conformance.foreign_sheet import sheet_of
-from sandbox.conformance.subject import CERTIFICATE_METHODS, Door, Subject
+from sandbox.conformance.subject import CERTIFICATE_METHODS, CheckedDoor, Subject
 from sandbox.space.errors import UserError
 from sandbox.space.loader import parse_scenario
 from sandbox.space.methods import Method
@@ -82,7 +82,7 @@ class Joined:
     """
 
     sheet: dict[str, Any]
-    doors: Sequence[Door]
+    doors: Sequence[CheckedDoor]
     _spent: float = 0.0
     _last: dict[int, float] = field(default_factory=dict)
 
@@ -143,7 +143,7 @@ def joined(files: Sequence[Path], names: Sequence[str], design: str) -> Iterator
         )
 
 
-def _unreachable(door: Door) -> str:
+def _unreachable(door: CheckedDoor) -> str:
     """Return why a door takes no connection; empty: it does."""
     try:
         socket.create_connection((door.address, door.port), CONNECT_SECONDS).close()

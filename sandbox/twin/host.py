@@ -143,7 +143,7 @@ def hosted(order: Order) -> Iterator[Hosted]:
 
 
 def _options(tree: dict[str, Any]) -> Any:
-    from sandbox.live.space import LiveOptions
+    from sandbox.live.launch import LiveOptions
 
     at = tree["at"]
     return LiveOptions(

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from sandbox.conformance import cli_portability
 from sandbox.conformance.cli_check import check
-from sandbox.conformance.findings import Result
+from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.software.colleague import Colleague
 from sandbox.conformance.software.portability import _kept, _own_copy
 from sandbox.conformance.software.postbox import Held
@@ -71,8 +71,8 @@ def colleague(*accepted: str) -> Colleague:
 def test_what_is_lost_or_changed_fails(
     now: dict[tuple[str, str, str], int], accepted: list[str]
 ) -> None:
-    assert _kept(HELD, HELD, colleague())[0] is Result.PASS
-    assert _kept(HELD, Counter(now), colleague(*accepted))[0] is Result.FAIL
+    assert _kept(HELD, HELD, colleague())[0] is CheckResult.PASS
+    assert _kept(HELD, Counter(now), colleague(*accepted))[0] is CheckResult.FAIL
 
 
 def test_a_copy_of_software_that_is_not_exact_fails(tmp_path: Path) -> None:
@@ -80,11 +80,11 @@ def test_a_copy_of_software_that_is_not_exact_fails(tmp_path: Path) -> None:
     for name in ("cur", "new"):
         (place / name).mkdir(parents=True)
     (place / "cur" / "1").write_text("Message-ID: <a@x>\n\nBonjour.\n")
-    assert _own_copy(tmp_path, HELD, "")[0] is Result.FAIL
+    assert _own_copy(tmp_path, HELD, "")[0] is CheckResult.FAIL
     (place / "new" / "2").write_text("Message-ID: <b@x>\n\nBonjour.\n")
-    assert _own_copy(tmp_path, HELD, "")[0] is Result.PASS
+    assert _own_copy(tmp_path, HELD, "")[0] is CheckResult.PASS
     (place / "new" / "3").write_text("Message-ID: <b@x>\n\nBonjour.\n")
-    assert _own_copy(tmp_path, HELD, "")[0] is Result.FAIL
+    assert _own_copy(tmp_path, HELD, "")[0] is CheckResult.FAIL
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,11 @@ from benchmarks.mail_peers import PASSWORD as OF_PEERS
 from benchmarks.mail_peers import Peer, Place
 from sandbox.conformance.cli_check import check
 from sandbox.conformance.cli_matrix import matrix
-from sandbox.conformance.findings import Result
+from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.lab import Sockets
 from sandbox.conformance.ours import account_of, door_of
-from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.conformance.subject import CheckedDoor, CheckedMailbox, Means, Neighbour, Pair, Subject
 from sandbox.console.cli_up import up
 from sandbox.live.joining import Joining, read_joining
 from sandbox.live.mailer import choose, open_imap, open_smtp
@@ -278,13 +278,14 @@ def subject(space: LiveSpace) -> Subject:
     mx = joined["mx"]
     relay = Path(sheet["folder"]) / "certificates" / own["name"] / "relay"
     account = next(each for each in sheet["accounts"] if each["type"] == "PER")
-    way = Way(method="password", username=ANNE, password=PASSWORD)
+    way = Means(method="password", username=ANNE, password=PASSWORD)
     return Subject(
         name="exemple aiosmtpd", domain=joined["domain"], roots=Path(sheet["ca"]["roots"]),
-        doors=(Door(name="submission", protocol="smtp", host=joined["mail"], address=mx["address"],
-                    port=587 + sheet["port_offset"], tls="starttls", methods=("password",)),),
-        accounts=(Account(address=ANNE, ways=(way,)),),
-        relay=Door(name="mx", protocol="relay", host=mx["host"], address=mx["address"],
+        doors=(CheckedDoor(name="submission", protocol="smtp", host=joined["mail"],
+                    address=mx["address"], port=587 + sheet["port_offset"], tls="starttls",
+                    methods=("password",)),),
+        accounts=(CheckedMailbox(address=ANNE, ways=(way,)),),
+        relay=CheckedDoor(name="mx", protocol="relay", host=mx["host"], address=mx["address"],
                    port=mx["port"], tls="starttls", client_certificate="required", mechanisms=()),
         neighbour=Neighbour(
             domain=own["domain"], relay=Pair(relay / "chain.pem", relay / "key.pem"),
@@ -312,8 +313,8 @@ def test_it_is_judged_and_what_fails_is_against_a_clause(space: LiveSpace, mail:
     del mail
     known = subject(space)
     report = judge_operator(known, Sockets(known), patience=10.0)
-    assert found(report, Result.FAIL) == FAILS
-    passed = found(report, Result.PASS)
+    assert found(report, CheckResult.FAIL) == FAILS
+    passed = found(report, CheckResult.PASS)
     assert passed >= {"delivery-out", "relay-starttls", "relay-open", "relay-certificate-missing"}
     assert not {each for each in passed if each.startswith("imap-")}
 

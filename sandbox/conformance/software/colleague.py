@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Any
 
-from sandbox.conformance.findings import Result
+from sandbox.conformance.findings import CheckResult
 from sandbox.live.mailer import MailError, choose, open_imap, open_smtp
 
 __all__ = ["Colleague"]
@@ -101,18 +101,18 @@ class Colleague:
             time.sleep(_EACH)
         return False
 
-    def told(self, address: str) -> tuple[Result, str]:
+    def told(self, address: str) -> tuple[CheckResult, str]:
         """Write to an address that is no more: be refused, or told by a notification."""
         try:
             written = self.write(address)
         except _REFUSED as error:
-            return Result.PASS, f"refusé / refused : {error}"
+            return CheckResult.PASS, f"refusé / refused : {error}"
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             if self._found("TEXT", written.strip("<>"), "HEADER", "Content-Type", "report"):
-                return Result.PASS, "avis de non-remise / told that it was not delivered"
+                return CheckResult.PASS, "avis de non-remise / told that it was not delivered"
             time.sleep(_EACH)
-        return Result.FAIL, "accepté, sans avis / taken, and nobody was told"
+        return CheckResult.FAIL, "accepté, sans avis / taken, and nobody was told"
 
     def _found(self, *criteria: str) -> int:
         quoted = [each if each.isupper() else f'"{each}"' for each in criteria]

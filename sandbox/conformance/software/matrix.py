@@ -8,14 +8,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.conformance.findings import Result
-from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.findings import CheckResult
+from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.names import LIBRARY, resolves
-from sandbox.conformance.software.trials import Seen, tried, usual
-from sandbox.conformance.software.world import Login, World, carries
+from sandbox.conformance.software.trials import TrialRecord, tried, usual
+from sandbox.conformance.software.world import ClientLogin, World, carries
 from sandbox.live.mailer import MailError
 
-__all__ = ["OWN", "Cell", "Place", "as_json", "cells_of", "entered", "judged", "places_of"]
+__all__ = [
+    "OWN",
+    "MatrixCell",
+    "MatrixPlace",
+    "as_json",
+    "cells_of",
+    "entered",
+    "judged",
+    "places_of",
+]
 
 Tree = dict[str, Any]
 Tell = Callable[[str], None]
@@ -24,7 +33,7 @@ OWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MatrixPlace:
     """Where a method is served: endpoint of a design of an operator.
 
     Attributes:
@@ -42,7 +51,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class MatrixCell:
     """What came of one piece of software by one method at one operator's endpoint.
 
     Attributes:
@@ -59,21 +68,21 @@ class Cell:
     method: str
     design: str
     protocol: str
-    result: Result
+    result: CheckResult
     why: str
 
 
-def as_json(cells: Sequence[Cell]) -> str:
+def as_json(cells: Sequence[MatrixCell]) -> str:
     """Return the stable form: docs/conformance.md."""
     return json.dumps([asdict(each) for each in cells], ensure_ascii=False, indent=1)
 
 
 def places_of(
     world: World, operators: Sequence[str], designs: Sequence[str], methods: Sequence[str]
-) -> list[Place]:
+) -> list[MatrixPlace]:
     """Return where methods are served, in the order of the sheet."""
     return [
-        Place(world, operator, design, method, endpoint)
+        MatrixPlace(world, operator, design, method, endpoint)
         for operator in operators
         for design in designs
         for endpoint in world.operator(operator)["designs"].get(design, ())
@@ -83,8 +92,8 @@ def places_of(
 
 
 def cells_of(
-    clients: Sequence[Client], places: Sequence[Place], folder: Path, tell: Tell
-) -> Iterator[Cell]:
+    clients: Sequence[MailClient], places: Sequence[MatrixPlace], folder: Path, tell: Tell
+) -> Iterator[MatrixCell]:
     """Try every cell, one after the other, and yield each as it is known.
 
     A client has cells for its own protocols only.
@@ -104,7 +113,7 @@ def cells_of(
             if absent:
                 what = Path(absent).name
                 found = (
-                    Result.NOT_APPLICABLE,
+                    CheckResult.NOT_APPLICABLE,
                     _both(f"{what} n'est pas installé", f"{what} is not installed"),
                 )
             else:
@@ -113,7 +122,7 @@ def cells_of(
                     f"{client.software:14}{place.operator:20}{place.design:20}"
                     f"{place.method:16}{place.endpoint['protocol']:6}{found[0]:16}{found[1]}"
                 )
-            yield Cell(client.software, version, place.operator, place.method, place.design,
+            yield MatrixCell(client.software, version, place.operator, place.method, place.design,
                        place.endpoint["protocol"], *found)  # fmt: skip
 
 
@@ -121,34 +130,38 @@ def _both(french: str, english: str) -> str:
     return f"{french} / {english}"
 
 
-def _found(client: Client, place: Place, folder: Path) -> tuple[Result, str]:
+def _found(client: MailClient, place: MatrixPlace, folder: Path) -> tuple[CheckResult, str]:
     at = place.endpoint
     if not place.world.accounts(place.operator, place.method):
-        return Result.NOT_APPLICABLE, _both(
+        return CheckResult.NOT_APPLICABLE, _both(
             "aucun compte de cet opérateur n'a cette méthode",
             "no account of this operator has this method",
         )
     if at["tls"] != "implicit" and not client.starttls:
-        return Result.INCONCLUSIVE, _both(
+        return CheckResult.INCONCLUSIVE, _both(
             "le pilote de ce logiciel ne sait pas lui demander STARTTLS",
             "the driver of this software does not ask it for STARTTLS",
         )
     if client.resolver and not resolves():
-        return Result.INCONCLUSIVE, _both(
+        return CheckResult.INCONCLUSIVE, _both(
             f"{LIBRARY} n'est pas installé : les noms ne se résolvent pas",
             f"{LIBRARY} is not installed: names do not resolve",
         )
-    found: list[tuple[Result, str]] = []
+    found: list[tuple[CheckResult, str]] = []
     for mechanism in _mechanisms(at, place.method):
         result, why = _by(client, place, mechanism, folder / mechanism)
-        if result is Result.PASS:
+        if result is CheckResult.PASS:
             return result, why
         found.append((result, f"{mechanism} : {why}"))
     if not found:
-        return Result.NOT_APPLICABLE, _both(
+        return CheckResult.NOT_APPLICABLE, _both(
             "aucun mécanisme d'ici ne porte cette méthode", "no mechanism here carries this method"
         )
-    worst = Result.FAIL if all(r is Result.FAIL for r, _ in found) else Result.INCONCLUSIVE
+    worst = (
+        CheckResult.FAIL
+        if all(r is CheckResult.FAIL for r, _ in found)
+        else CheckResult.INCONCLUSIVE
+    )
     return worst, " ; ".join(why for _, why in found)
 
 
@@ -158,18 +171,20 @@ def _mechanisms(at: Tree, method: str) -> list[str]:
     return [each for each in offered if each != "LOGIN" or "PLAIN" not in offered]
 
 
-def _by(client: Client, place: Place, mechanism: str, folder: Path) -> tuple[Result, str]:
+def _by(
+    client: MailClient, place: MatrixPlace, mechanism: str, folder: Path
+) -> tuple[CheckResult, str]:
     try:
         login = place.world.login(place.method, mechanism, place.operator)
     except (MailError, TimeoutError) as error:
-        return Result.INCONCLUSIVE, str(error)
+        return CheckResult.INCONCLUSIVE, str(error)
     return entered(client, place, mechanism, login, folder)
 
 
 def entered(
-    client: Client, place: Place, mechanism: str, login: Login, folder: Path, *,
+    client: MailClient, place: MatrixPlace, mechanism: str, login: ClientLogin, folder: Path, *,
     recipient: str = "",
-) -> tuple[Result, str]:  # fmt: skip
+) -> tuple[CheckResult, str]:  # fmt: skip
     """Have software come in by one mechanism; say what came of it.
 
     Args:
@@ -182,7 +197,7 @@ def entered(
     """
     world, operator = place.world, place.operator
 
-    def having(who: Login, where: Path) -> Seen:
+    def having(who: ClientLogin, where: Path) -> TrialRecord:
         return tried(world, client, place.endpoint, mechanism, who, where, operator=operator,
                      recipient=recipient)  # fmt: skip
 
@@ -190,23 +205,23 @@ def entered(
     if world.tells(operator):
         return judged(mechanism, seen)
     if not seen.good:
-        return Result.FAIL, seen.said
+        return CheckResult.FAIL, seen.said
     # Nobody tells whether it logged in: it has to be refused where it cannot have.
     if having(login.spoilt(), folder / "wrong").good:
-        return Result.INCONCLUSIVE, _both(
+        return CheckResult.INCONCLUSIVE, _both(
             "le logiciel dit que oui, et aussi avec un mauvais secret",
             "the software says yes, with a wrong secret too",
         )
-    return Result.PASS, mechanism
+    return CheckResult.PASS, mechanism
 
 
-def judged(mechanism: str, seen: Seen) -> tuple[Result, str]:
+def judged(mechanism: str, seen: TrialRecord) -> tuple[CheckResult, str]:
     """Say what a trial means; a client that says yes is believed where the journal does too."""
     if seen.good and seen.logins:
         others = sorted(seen.logins - usual(mechanism))
-        return Result.PASS, ", ".join(others) if others else mechanism
+        return CheckResult.PASS, ", ".join(others) if others else mechanism
     if seen.good:
-        return Result.INCONCLUSIVE, _both(
+        return CheckResult.INCONCLUSIVE, _both(
             "le logiciel dit que oui, le journal de l'opérateur n'a pas de connexion",
             "the software says yes, the operator's journal has no login",
         )
@@ -214,7 +229,7 @@ def judged(mechanism: str, seen: Seen) -> tuple[Result, str]:
         first = seen.refusals[0]  # what comes after may be of its making
         why = f"{first['fr']} / {first['en']} ({first['reason']} ; {seen.said})"
         put_off = first["reason"].startswith(_PUT_OFF)  # for what was tried before
-        return (Result.INCONCLUSIVE if put_off else Result.FAIL), why
+        return (CheckResult.INCONCLUSIVE if put_off else CheckResult.FAIL), why
     if seen.logins:
-        return Result.FAIL, _both("connecté, puis", "logged in, then") + f" : {seen.said}"
-    return Result.FAIL, seen.said
+        return CheckResult.FAIL, _both("connecté, puis", "logged in, then") + f" : {seen.said}"
+    return CheckResult.FAIL, seen.said

@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from sandbox.conformance.findings import Result
+from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.software.names import LIBRARY, names_of, resolves
 from sandbox.conformance.software.trials import told
-from sandbox.conformance.software.world import Login, Tree, World
+from sandbox.conformance.software.world import ClientLogin, Tree, World
 
 __all__ = ["copied"]
 
@@ -49,15 +49,15 @@ class _End(Protocol):
     @property
     def ends(self) -> dict[str, Tree]: ...
     def mechanism(self, protocol: str) -> str: ...
-    def login(self, protocol: str) -> Login: ...
+    def login(self, protocol: str) -> ClientLogin: ...
 
 
-def copied(old: _End, new: _End, folder: Path) -> tuple[Result, str]:
+def copied(old: _End, new: _End, folder: Path) -> tuple[CheckResult, str]:
     """Copy what is not there yet; say what came of it."""
     if shutil.which("mbsync") is None:
-        return Result.INCONCLUSIVE, "mbsync n'est pas installé / is not installed"
+        return CheckResult.INCONCLUSIVE, "mbsync n'est pas installé / is not installed"
     if not resolves():
-        return Result.INCONCLUSIVE, f"{LIBRARY} n'est pas installé / is not installed"
+        return CheckResult.INCONCLUSIVE, f"{LIBRARY} n'est pas installé / is not installed"
     (folder / "state").mkdir(parents=True, exist_ok=True)
     hosts = "".join(f"{e.ends['imap']['address']} {e.ends['imap']['host']}\n" for e in (old, new))
     (folder / "hosts").write_text(hosts)
@@ -72,8 +72,8 @@ def copied(old: _End, new: _End, folder: Path) -> tuple[Result, str]:
         env={**os.environ, "HOME": str(folder), **names_of(folder / "hosts")},
     )  # fmt: skip
     if done.returncode:
-        return Result.FAIL, f"mbsync : {told(done.stdout + done.stderr)}"
-    return Result.PASS, "mbsync"
+        return CheckResult.FAIL, f"mbsync : {told(done.stdout + done.stderr)}"
+    return CheckResult.PASS, "mbsync"
 
 
 def _store(name: str, end: _End, folder: Path) -> str:

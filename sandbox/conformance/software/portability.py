@@ -21,19 +21,19 @@ from typing import Any
 import dns.exception
 import dns.resolver
 
-from sandbox.conformance.findings import Result
-from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.findings import CheckResult
+from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.colleague import Colleague
-from sandbox.conformance.software.matrix import Place, entered
+from sandbox.conformance.software.matrix import MatrixPlace, entered
 from sandbox.conformance.software.moving import copied
 from sandbox.conformance.software.postbox import Held, held_in, kept_by_software, marked, opened
-from sandbox.conformance.software.world import Login, World, carries
+from sandbox.conformance.software.world import ClientLogin, World, carries
 from sandbox.live.cli_control import ask
 from sandbox.live.mailer import MailError
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import UserError
 
-__all__ = ["Home", "Step", "Walk"]
+__all__ = ["MailboxHome", "Walk", "WalkStep"]
 
 Tree = dict[str, Any]
 Tell = Callable[[str], None]
@@ -47,7 +47,7 @@ COLLEAGUE = "correspondant / colleague"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WalkStep:
     """One step of a walk.
 
     Attributes:
@@ -61,14 +61,14 @@ class Step:
 
     id: str
     who: str
-    result: Result
+    result: CheckResult
     why: str
     seconds: float
     settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Home:
+class MailboxHome:
     """Where a mailbox is.
 
     Attributes:
@@ -104,11 +104,10 @@ class Home:
     def mechanism(self, protocol: str) -> str:
         """Return the first mechanism that carries the method, a token last: it goes stale."""
         offered = [m for m in self.ends[protocol]["mechanisms"] if carries(m, self.method)]
-        return next(
-            (m for m in offered if m not in ("LOGIN", "XOAUTH2", "OAUTHBEARER")), offered[0]
-        )
+        last = ("LOGIN", "XOAUTH2", "OAUTHBEARER")
+        return str(next((each for each in offered if each not in last), offered[0]))
 
-    def login(self, protocol: str) -> Login:
+    def login(self, protocol: str) -> ClientLogin:
         """Return what logs in; a code in it is good once."""
         return self.world.login(
             self.method, self.mechanism(protocol), self.operator, address=self.address
@@ -146,14 +145,14 @@ class Walk:
     """
 
     def __init__(
-        self, space: Path, before: Sequence[Client], after: Sequence[Client], folder: Path,
+        self, space: Path, before: Sequence[MailClient], after: Sequence[MailClient], folder: Path,
         tell: Tell,
     ) -> None:  # fmt: skip
         self._space, self._folder, self._tell = space, folder, tell
         self._before, self._after = before, after
-        self.steps: list[Step] = []
+        self.steps: list[WalkStep] = []
 
-    def settle(self, operator: str, design: str, method: str) -> Home:
+    def settle(self, operator: str, design: str, method: str) -> MailboxHome:
         """Open a domain with one mailbox and something in it; it is there for this walk."""
         run = secrets.token_hex(3)
         suffix = read_sheet(self._space)["suffix"]
@@ -163,26 +162,26 @@ class Walk:
         ask(self._space, "PUT", f"/domains/{domain}/listing")
         ask(self._space, "POST", "/mailboxes", {"address": address})
         ask(self._space, "POST", f"/mailboxes/{address}/messages", {"count": MESSAGES})
-        home = Home(World(read_sheet(self._space)), operator, design, method, address)
+        home = MailboxHome(World(read_sheet(self._space)), operator, design, method, address)
         with opened(home.ends["imap"], home.login("imap"), home.world.bundle) as imap:
             marked(imap)
         return home
 
-    def leave(self, home: Home) -> None:
+    def leave(self, home: MailboxHome) -> None:
         """Remove the domain of a walk."""
         ask(self._space, "DELETE", f"/domains/{home.address.partition('@')[2]}")
 
-    def change_software(self, home: Home) -> None:
+    def change_software(self, home: MailboxHome) -> None:
         """The same mailbox, other software."""
         colleague = Colleague.of(home.world.sheet, home.operator, home.address)
         self._first(home, colleague)
         held = home.held()
         began = time.monotonic()
         told = [name for name, value in home.settings().items() if value]
-        self._did("settings", HOLDER, began, (Result.PASS, ", ".join(told)), told)
+        self._did("settings", HOLDER, began, (CheckResult.PASS, ", ".join(told)), told)
         self._then(home, colleague, held)
 
-    def move(self, home: Home, operator: str, design: str) -> Home:
+    def move(self, home: MailboxHome, operator: str, design: str) -> MailboxHome:
         """Another operator of the space takes the domain: addresses stay."""
         colleague = Colleague.of(home.world.sheet, home.operator, home.address)
         self._first(home, colleague)
@@ -191,7 +190,7 @@ class Walk:
             colleague.wrote()
             began = time.monotonic()
             ask(self._space, "PUT", f"/domains/{domain}/operator", {"operator": operator})
-            self._did("move", OPERATORS, began, (Result.PASS, f"{home.operator} > {operator}"))
+            self._did("move", OPERATORS, began, (CheckResult.PASS, f"{home.operator} > {operator}"))
             new = replace(home, world=World(read_sheet(self._space)), operator=operator,
                           design=design)  # fmt: skip
             self._did("register", OPERATORS, began, self._registered(domain, operator))
@@ -202,7 +201,7 @@ class Walk:
         self._then(new, colleague, held)
         return new
 
-    def leave_for(self, home: Home, new: Home) -> None:
+    def leave_for(self, home: MailboxHome, new: MailboxHome) -> None:
         """A foreign operator: mail is copied, the address changes, the old one is closed."""
         colleague = Colleague.of(home.world.sheet, home.operator, home.address)
         self._first(home, colleague)
@@ -216,7 +215,7 @@ class Walk:
         self._did("copy-again", OPERATORS, began, copied(home, new, self._folder / "copy"))
         began = time.monotonic()
         ask(self._space, "DELETE", f"/mailboxes/{home.address}")
-        self._did("close", OPERATORS, began, (Result.PASS, home.address))
+        self._did("close", OPERATORS, began, (CheckResult.PASS, home.address))
         self._old(home)
         began = time.monotonic()
         self._did("told", COLLEAGUE, began, colleague.told(home.address))
@@ -226,55 +225,58 @@ class Walk:
     def broke(self, error: Exception) -> None:
         """Note what cut the walk short."""
         why = f"{type(error).__name__} : {error}"[:200]
-        self._did("cut-short", OPERATORS, time.monotonic(), (Result.INCONCLUSIVE, why))
+        self._did("cut-short", OPERATORS, time.monotonic(), (CheckResult.INCONCLUSIVE, why))
 
     # Parts ----------------------------------------------------------------------------------------
 
     def _did(
-        self, id_: str, who: str, began: float, found: tuple[Result, str],
+        self, id_: str, who: str, began: float, found: tuple[CheckResult, str],
         settings: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        step = Step(id_, who, *found, round(time.monotonic() - began, 2), tuple(settings))
+        step = WalkStep(id_, who, *found, round(time.monotonic() - began, 2), tuple(settings))
         self.steps.append(step)
         self._tell(f"{step.result.value:15}{step.id:12}{step.seconds:8.2f} s  {step.why}"[:200])
 
-    def _first(self, home: Home, colleague: Colleague) -> None:
+    def _first(self, home: MailboxHome, colleague: Colleague) -> None:
         for protocol in ("imap", "smtp"):
             began = time.monotonic()
             found = self._comes_in(home, self._before, protocol, colleague.own)
             self._did(f"before-{protocol}", SOFTWARE, began, found)
 
     def _comes_in(
-        self, home: Home, clients: Sequence[Client], protocol: str, recipient: str
-    ) -> tuple[Result, str]:
+        self, home: MailboxHome, clients: Sequence[MailClient], protocol: str, recipient: str
+    ) -> tuple[CheckResult, str]:
         """Have software read or send with the settings of a home."""
         client = next(each for each in clients if protocol in each.protocols)
-        place = Place(home.world, home.operator, home.design, home.method, home.ends[protocol])
+        place = MatrixPlace(
+            home.world, home.operator, home.design, home.method, home.ends[protocol]
+        )
         try:
             login = home.login(protocol)
         except (IndexError, MailError, TimeoutError) as error:
-            return Result.INCONCLUSIVE, str(error)
+            return CheckResult.INCONCLUSIVE, str(error)
         result, why = entered(client, place, home.mechanism(protocol), login,
                               self._folder / client.software, recipient=recipient)  # fmt: skip
         return result, f"{client.software} : {why}"
 
-    def _old(self, home: Home) -> None:
+    def _old(self, home: MailboxHome) -> None:
         """The old settings open nothing any more."""
         began = time.monotonic()
         result, why = self._comes_in(home, self._before, "imap", home.address)
-        now = {Result.FAIL: Result.PASS, Result.PASS: Result.FAIL}.get(result, result)
-        self._did("old-closed", SOFTWARE, began, (now, why))
+        if result is not CheckResult.INCONCLUSIVE:
+            result = CheckResult.PASS if result is CheckResult.FAIL else CheckResult.FAIL
+        self._did("old-closed", SOFTWARE, began, (result, why))
 
-    def _settings(self, old: Home, new: Home) -> None:
+    def _settings(self, old: MailboxHome, new: MailboxHome) -> None:
         """Those that differ; all of them where the software is another."""
         began = time.monotonic()
         before, after = old.settings(), new.settings()
         if self._before is not self._after:
             before = {}
         told = [name for name, value in after.items() if before.get(name) != value]
-        self._did("settings", HOLDER, began, (Result.PASS, ", ".join(told)), told)
+        self._did("settings", HOLDER, began, (CheckResult.PASS, ", ".join(told)), told)
 
-    def _then(self, home: Home, colleague: Colleague, held: Held) -> None:
+    def _then(self, home: MailboxHome, colleague: Colleague, held: Held) -> None:
         began = time.monotonic()
         self._await(home, colleague.accepted)
         now = home.held()
@@ -283,33 +285,33 @@ class Walk:
         began = time.monotonic()
         seen = colleague.count(home.address)
         result, why = self._comes_in(home, self._after, "smtp", colleague.own)
-        if result is Result.PASS and not colleague.received(home.address, seen):
-            result, why = Result.FAIL, "accepté, jamais remis / taken, never delivered"
+        if result is CheckResult.PASS and not colleague.received(home.address, seen):
+            result, why = CheckResult.FAIL, "accepté, jamais remis / taken, never delivered"
         self._did("sends", SOFTWARE, began, (result, why))
         began = time.monotonic()
         written = colleague.write(home.address)
         came = self._await(home, [written])
         self._did("receives", COLLEAGUE, began, (
-            (Result.PASS, home.address) if came
-            else (Result.FAIL, "accepté, jamais remis / taken, never delivered")
+            (CheckResult.PASS, home.address) if came
+            else (CheckResult.FAIL, "accepté, jamais remis / taken, never delivered")
         ))  # fmt: skip
 
-    def _reads(self, home: Home, colleague: Colleague, held: Held) -> None:
+    def _reads(self, home: MailboxHome, colleague: Colleague, held: Held) -> None:
         """Read; software whose copy does not follow begins another, which is one setting more."""
         began = time.monotonic()
         client = next(each for each in self._after if "imap" in each.protocols)
         folder = self._folder / client.software
         result, why = self._comes_in(home, self._after, "imap", colleague.own)
-        if result is Result.FAIL and kept_by_software(folder) is not None:
-            self._did("copy-anew", HOLDER, began, (Result.PASS, why), ("copy",))
+        if result is CheckResult.FAIL and kept_by_software(folder) is not None:
+            self._did("copy-anew", HOLDER, began, (CheckResult.PASS, why), ("copy",))
             began = time.monotonic()
             folder.rename(folder.with_name(f"{client.software} before"))
             result, why = self._comes_in(home, self._after, "imap", colleague.own)
-        if result is Result.PASS:
+        if result is CheckResult.PASS:
             result, why = _own_copy(folder, held, why)
         self._did("reads", SOFTWARE, began, (result, why))
 
-    def _await(self, home: Home, wanted: Sequence[str]) -> bool:
+    def _await(self, home: MailboxHome, wanted: Sequence[str]) -> bool:
         """Wait until messages are there, a while at most; tell whether they are."""
         end = time.monotonic() + PATIENCE
         while True:
@@ -318,16 +320,16 @@ class Walk:
                 return set(wanted) <= there
             time.sleep(_LOOK)
 
-    def _registered(self, domain: str, operator: str) -> tuple[Result, str]:
+    def _registered(self, domain: str, operator: str) -> tuple[CheckResult, str]:
         """Look whether directory and list have the domain under its new operator."""
         known = ask(self._space, "GET", "/domains")["domains"]
         found = next(each for each in known if each["domain"] == domain)
         good = found["operator"] == operator and found["listed"]
         listed = "sur la liste / listed" if found["listed"] else "hors liste / not listed"
-        return (Result.PASS if good else Result.FAIL), f"{found['operator']}, {listed}"
+        return (CheckResult.PASS if good else CheckResult.FAIL), f"{found['operator']}, {listed}"
 
 
-def _resolved(home: Home, domain: str) -> tuple[Result, str]:
+def _resolved(home: MailboxHome, domain: str) -> tuple[CheckResult, str]:
     """Wait until DNS names the relay of the new operator."""
     sheet, wanted = home.world.sheet, home.world.operator(home.operator)["mx"]["host"]
     resolver = dns.resolver.Resolver(configure=False)
@@ -339,21 +341,25 @@ def _resolved(home: Home, domain: str) -> tuple[Result, str]:
         except dns.exception.DNSException as error:
             said = type(error).__name__
         else:
-            said = f"{answer[0].exchange.to_text(omit_final_dot=True)}, TTL {answer.rrset.ttl} s"
-            if said.startswith(f"{wanted},"):
-                return Result.PASS, said
+            host, ttl = (
+                answer[0].exchange.to_text(omit_final_dot=True),
+                answer.response.answer[0].ttl,
+            )
+            said = f"{host}, TTL {ttl} s"
+            if host == wanted:
+                return CheckResult.PASS, said
         time.sleep(_LOOK)
-    return Result.FAIL, said
+    return CheckResult.FAIL, said
 
 
-def _kept(before: Held, now: Held, colleague: Colleague) -> tuple[Result, str]:
+def _kept(before: Held, now: Held, colleague: Colleague) -> tuple[CheckResult, str]:
     """Compare: all that was there, with folder and flags, and all that was accepted, each once."""
     lost = before - now
     times = Counter(id_ for _, id_, _ in now.elements())
     missing = [each for each in colleague.accepted if not times[each]]
     twice = [each for each, count in times.items() if each and count > 1]
     if lost or missing or twice:
-        return Result.FAIL, (
+        return CheckResult.FAIL, (
             f"{lost.total()} perdus ou changés, {len(missing)} acceptés et perdus,"
             f" {len(twice)} en double / {lost.total()} lost or changed, {len(missing)} accepted"
             f" and lost, {len(twice)} twice"
@@ -361,18 +367,18 @@ def _kept(before: Held, now: Held, colleague: Colleague) -> tuple[Result, str]:
     late = f"{len(colleague.accepted)} arrivés pendant / came meanwhile"
     if colleague.refused:
         late += f", {len(colleague.refused)} refusés / refused ({colleague.refused[0]})"
-    return Result.PASS, f"{before.total()} messages, {late}"
+    return CheckResult.PASS, f"{before.total()} messages, {late}"
 
 
-def _own_copy(folder: Path, now: Held, why: str) -> tuple[Result, str]:
+def _own_copy(folder: Path, now: Held, why: str) -> tuple[CheckResult, str]:
     """Compare the copy of software that keeps one with the INBOX."""
     copy = kept_by_software(folder)
     if copy is None:
-        return Result.PASS, why
+        return CheckResult.PASS, why
     inbox = Counter(id_ for name, id_, _ in now.elements() if name == "INBOX")
     if copy != inbox:
-        return Result.FAIL, (
+        return CheckResult.FAIL, (
             f"{why} ; sa copie : {(inbox - copy).total()} manquent, {(copy - inbox).total()} de"
             f" trop / its copy: {(inbox - copy).total()} missing, {(copy - inbox).total()} too many"
         )
-    return Result.PASS, f"{why} ; sa copie est exacte / its copy is exact ({copy.total()})"
+    return CheckResult.PASS, f"{why} ; sa copie est exacte / its copy is exact ({copy.total()})"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sandbox.conformance.software.world import Login
+from sandbox.conformance.software.world import ClientLogin
 
 __all__ = ["Held", "held_in", "kept_by_software", "marked", "opened"]
 
@@ -41,7 +41,7 @@ class _Imap(imaplib.IMAP4):
 
 
 @contextlib.contextmanager
-def opened(at: Tree, login: Login, bundle: str) -> Iterator[imaplib.IMAP4]:
+def opened(at: Tree, login: ClientLogin, bundle: str) -> Iterator[imaplib.IMAP4]:
     """Log in to a mailbox for the length of a `with` block.
 
     Args:

@@ -19,7 +19,7 @@ from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["PASSWORD", "TOKEN", "Codes", "Login", "Tree", "World", "carries"]
+__all__ = ["PASSWORD", "TOKEN", "ClientLogin", "Codes", "Tree", "World", "carries"]
 
 Tree = dict[str, Any]
 PASSWORD = (SaslName.PLAIN, SaslName.LOGIN)
@@ -36,7 +36,7 @@ def carries(mechanism: str, method: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Login:
+class ClientLogin:
     """What a client types or presents; a mailbox may be opened under a holder's name.
 
     Attributes:
@@ -55,9 +55,9 @@ class Login:
     pkcs12: str = ""
     pin: str = ""
 
-    def spoilt(self) -> Login:
+    def spoilt(self) -> ClientLogin:
         """Return the same with a wrong password and token, and without a certificate."""
-        return Login(
+        return ClientLogin(
             self.address, self.user, password=self.password and f"{self.password[:-1]}!",
             token=self.token and f"{self.token[:-8]}AAAAAAAA",
         )  # fmt: skip
@@ -138,7 +138,7 @@ class World:
     def login(
         self, method: str, mechanism: str = "", operator: str = "", number: int = 0,
         address: str = "",
-    ) -> Login:  # fmt: skip
+    ) -> ClientLogin:  # fmt: skip
         """Return what logs in by a method; a one-time code in it is good now, and once.
 
         Args:
@@ -160,25 +160,25 @@ class World:
         account, way = found[number % len(found)] if found else found[0]
         address = account["address"]
         if "certificate" in way:
-            return Login(address, address, certificate=way["certificate"], key=way["key"],
+            return ClientLogin(address, address, certificate=way["certificate"], key=way["key"],
                          pkcs12=way["pkcs12"], pin=way["pin"])  # fmt: skip
         if mechanism in TOKEN:
             token = way.get("token") or self._token(way)
-            return Login(address, address, token=token)
-        return Login(address, way["username"], way["password"])
+            return ClientLogin(address, address, token=token)
+        return ClientLogin(address, way["username"], way["password"])
 
     def _token(self, way: Tree) -> str:
         if "login_hint" not in way:
             raise MailError("aucun jeton donné / no token was given")
         return access_token(self.sheet, way["login_hint"], lambda _: None)
 
-    def _totp(self, found: list[tuple[Tree, Tree]]) -> Login:
+    def _totp(self, found: list[tuple[Tree, Tree]]) -> ClientLogin:
         end = time.monotonic() + _CODE_SECONDS
         while time.monotonic() < end:
             for account, way in found:
                 code = self.codes.of(way)
                 if code is not None:
-                    return Login(account["address"], way["username"], way["password"] + code)
+                    return ClientLogin(account["address"], way["username"], way["password"] + code)
             time.sleep(0.5)
         raise TimeoutError("aucun code à usage unique / no one-time code is left")
 
