@@ -135,15 +135,6 @@ def test_software_that_is_not_installed_is_named(space: LiveSpace, tmp_path: Pat
     assert told(found) == {("not-applicable", why)}
 
 
-def test_starttls_that_a_driver_cannot_ask_for_is_inconclusive(
-    space: LiveSpace, tmp_path: Path
-) -> None:
-    client = replace(doing("no way"), starttls=False)
-    found = {each.design: each for each in cells(space, client, tmp_path, Method.CPS)}
-    assert found["single-endpoint"].result.value == "fail"
-    assert found["api-lps-2023"].result.value == "inconclusive"
-
-
 def test_what_was_known_is_kept_when_interrupted(
     space: LiveSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,11 +137,6 @@ def _found(client: MailClient, place: MatrixPlace, folder: Path) -> tuple[CheckR
             "aucun compte de cet opérateur n'a cette méthode",
             "no account of this operator has this method",
         )
-    if at["tls"] != "implicit" and not client.starttls:
-        return CheckResult.INCONCLUSIVE, _both(
-            "le pilote de ce logiciel ne sait pas lui demander STARTTLS",
-            "the driver of this software does not ask it for STARTTLS",
-        )
     if client.resolver and not resolves():
         return CheckResult.INCONCLUSIVE, _both(
             f"{LIBRARY} n'est pas installé : les noms ne se résolvent pas",
