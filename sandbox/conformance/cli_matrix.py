@@ -29,6 +29,7 @@ from sandbox.conformance.software.matrix import (
 from sandbox.conformance.software.world import World
 from sandbox.conformance.subject import METHODS
 from sandbox.live.sheet import read_sheet
+from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 
 __all__ = ["matrix"]
@@ -104,7 +105,8 @@ def matrix(
     cells: list[MatrixCell] = []
     whole = False
     try:
-        _try(cells, spaces, chosen, _Chosen(operators, designs, methods))
+        with stopped_by_sigterm():
+            _try(cells, spaces, chosen, _Chosen(operators, designs, methods))
         whole = True
     except KeyboardInterrupt:
         if not cells:
