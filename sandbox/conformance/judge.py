@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -49,28 +49,24 @@ def judge_operator(
 
     known: dict[str, Finding] = {}
 
-    def one(row: Requirement) -> None:
-        if shared.stopped.is_set():
-            return
-        check = CHECKS[row.id]
-        doors = list(check.doors(subject))
-        found = [_at(row, check, door, Bench(subject, lab, shared, patience, rate))
-                 for door in doors]  # fmt: skip
-        finding = Finding.worst(row.id, row.clause, found)
-        known[row.id] = finding
-        tell(f"{finding.result.value:15}{finding.id}  {finding.why}"[:200])
+    def each(some: Iterable[Requirement]) -> None:
+        for row in some:
+            if shared.stopped.is_set():
+                return
+            check = CHECKS[row.id]
+            found = [_at(row, check, door, Bench(subject, lab, shared, patience, rate))
+                     for door in check.doors(subject)]  # fmt: skip
+            finding = known[row.id] = Finding.worst(row.id, row.clause, found)
+            tell(f"{finding.result.value:15}{finding.id}  {finding.why}"[:200])
 
     waiting = [row for row in rows if "totp" in row.id]
     last = [row for row in rows if row.id in _LAST]
     with ThreadPoolExecutor(1) as pool:
-        beside = pool.submit(lambda: [one(row) for row in waiting])
+        beside = pool.submit(each, waiting)
         try:
-            for row in rows:
-                if row not in waiting and row not in last:
-                    one(row)
+            each(row for row in rows if row not in waiting and row not in last)
             beside.result()
-            for row in last:
-                one(row)
+            each(last)
         except KeyboardInterrupt:
             shared.stopped.set()
             if not known:
