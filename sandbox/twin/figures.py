@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.analysis.canvas import Picture, render, sheet
+from sandbox.analysis.palette import METHOD_COLOURS
 
 if TYPE_CHECKING:
     from sandbox.twin.storm import Storm
     from sandbox.twin.twins import Level
 
 __all__ = [
-    "METHOD_COLOURS",
     "against_load",
     "quantiles",
     "timeline",
@@ -24,10 +24,6 @@ __all__ = [
     "write_storms",
 ]
 
-METHOD_COLOURS = {
-    "cps": "#0072B2", "totp": "#D55E00", "ecps": "#009E73", "ciba-operateur": "#CC79A7",
-    "certificat": "#E69F00",
-}  # fmt: skip
 LEVELS = np.linspace(0.05, 0.95, 19)
 FEW = 20  # logins of a method below which its quantiles are chance
 Samples = Mapping[tuple[str, str], NDArray[np.float64]]
