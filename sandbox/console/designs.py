@@ -11,11 +11,12 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.console.answers import Shown, read_object
 from sandbox.console.comparing import Comparing, asked_of
+from sandbox.console.cost import Cost, costs
 from sandbox.console.operations import Operation
 from sandbox.console.replaying import MOST_MINUTES, MOST_SPEED, Replaying, replay_order
 from sandbox.console.results import Figures, Results
-from sandbox.console.sources import MEASURES, Source, sources
-from sandbox.console.traffic import MOST_RATE, TrafficMaker, TrafficOrder
+from sandbox.console.sources import MEASURES, FigureSource, sources
+from sandbox.console.traffic import MOST_RATE, Peopled, TrafficMaker, TrafficOrder
 from sandbox.console.watch import SpaceWatch
 from sandbox.live.plan import SpacePlan
 from sandbox.observations.reasons import Words
@@ -30,13 +31,12 @@ __all__ = ["Compared", "DesignColumn", "Designs", "columns"]
 _NUMBER = {"type": "number"}
 
 
-class Compared(Protocol):
+class Compared(Peopled, Protocol):
     """What of a space its designs are; see `LiveSpace`."""
 
     scenario: Scenario
     source: str
     plan: SpacePlan
-    sheet: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,23 @@ class Designs:
         self.replaying = Replaying(
             space.source, self._names, policy.name, len(space.plan.operators), self._compared
         )
-        self.traffic = TrafficMaker(lambda: space.sheet)
+        self.traffic = TrafficMaker(space, space.scenario.policies.session_seconds)
+        watch.breakage.changed = self.traffic.forget
+
+    def damage(self) -> list[Cost]:
+        """Return what the faults in force cost the traffic, beside what is predicted."""
+        places = [each for operator in self._space.plan.operators for each in operator.endpoints]
+        rules = self._watch.breakage.rules()
+        return costs(rules, places, self._names, self.traffic.tallies())
+
+    def losses(self) -> tuple[str, dict[str, dict[str, float]]]:
+        """Return what incidents cost a scenario, person-hours by design, and who says so."""
+        last = self._results.last(self._names).get("compare")
+        if last is not None:
+            losses = {name: dict(each.incidents) for name, each in last.designs.items()}
+            return f"{last.about.french} ({last.folder})", losses
+        told = (self.comparing.job.said or {}).get("designs", {})
+        return self._space.scenario.name, {name: each["incidents"] for name, each in told.items()}
 
     def _compared(self) -> None:
         self._watch.compared += 1
@@ -291,7 +307,7 @@ class Designs:
         found = await asyncio.to_thread(lambda: self._sources(self._columns()))
         return JSONResponse({"sources": [asdict(each) for each in found]})
 
-    def _sources(self, found: list[DesignColumn]) -> list[Source]:
+    def _sources(self, found: list[DesignColumn]) -> list[FigureSource]:
         now = {
             each.name: Figures(machine_latency=each.latency, failure_share=each.refused)
             for each in found

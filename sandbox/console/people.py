@@ -11,12 +11,23 @@ from typing import Any
 import pyotp
 
 from sandbox.console.answers import MissingError
+from sandbox.console.enrolling import Telephone
 from sandbox.psc.ciba import DeviceDecision, RequestState
 from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["ArrivedSms", "Carried", "Ring", "carried", "codes", "decide", "inbox", "ringing"]
+__all__ = [
+    "ArrivedSms",
+    "Carried",
+    "Ring",
+    "carried",
+    "codes",
+    "decide",
+    "inbox",
+    "ringing",
+    "shown",
+]
 
 Tree = dict[str, Any]
 _CHOICES = 3
@@ -222,3 +233,19 @@ def codes(accounts: Sequence[Tree], identity: str, now: float) -> list[Tree]:
                 }
             )
     return found
+
+
+def shown(telephones: Sequence[Telephone], now: float) -> list[Tree]:
+    """Return what telephones enrolled from the console show, as `codes` does."""
+    return [
+        {
+            "mailbox": each.mailbox,
+            "code": each.code(now),
+            "seconds": round(each.period - now % each.period, 1),
+            "period": each.period,
+            "uri": each.uri,
+            "label": each.label,
+            "confirmed": not each.ticket,
+        }
+        for each in telephones
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Figures:
         failure_share: of attempts to log in.
         cannot_connect: share of accesses.
         person_wait: s a person and working day.
+        incidents: person-hours of one of each kind, at the largest operator.
     """
 
     machine_latency: float | None = None
@@ -39,6 +40,7 @@ class Figures:
     failure_share: float | None = None
     cannot_connect: float | None = None
     person_wait: float | None = None
+    incidents: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,11 @@ def _summarised(design: Tree, *, live: bool) -> Figures:
         # Computed from the scenario, also beside a replay: it is none of what was measured.
         cannot_connect=None if live else design["compatibility"]["cannot_connect"],
         person_wait=metrics["person_wait"],
+        incidents={
+            kind: each["person_hours"]
+            for kind, each in design.get("incidents", {}).items()
+            if isinstance(each, dict)
+        },
     )
 
 

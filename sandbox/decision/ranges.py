@@ -29,7 +29,6 @@ Floats = NDArray[np.float64]
 LAWS = ("pert", "uniform")
 PERT_WEIGHT = 4.0  # of the mode in the mean (Clark 1962): mean = (low + 4 mode + high) / 6
 COLUMNS = ("key", "low", "high")
-OPTIONAL = ("mode", "law", "expert")
 POLICY = "login_policy"
 DAY = 86400
 DIVISORS = np.array([n for n in range(10, DAY + 1) if DAY % n == 0], dtype=np.float64)

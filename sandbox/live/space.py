@@ -26,11 +26,13 @@ from sandbox.live.crew_process import CrewProcess
 from sandbox.live.crews import Crews
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
+from sandbox.live.fronts import bad_certificates
 from sandbox.live.joining import feed
 from sandbox.live.keys import Keys
 from sandbox.live.launch import LiveOptions, founding_of, process_count, scenario_begin, wire_asked
 from sandbox.live.lifecycle import LifeCycle
-from sandbox.live.plan import OperatorPlan, SpacePlan, plan_space
+from sandbox.live.plan import OperatorPlan, SpacePlan
+from sandbox.live.planning import plan_space
 from sandbox.live.providers import national_clients, national_provider, own_providers
 from sandbox.live.room import Room, open_files, share_out
 from sandbox.live.scenario_time import windows_of
@@ -200,7 +202,10 @@ class LiveSpace:
             KeyError: the design is not up.
             UserError: every process is down.
         """
-        return self.seen().observations(design, scenario=self.plan.scenario, replication=0)
+        # pandas and pyarrow would double the time that a space needs to come up.
+        from sandbox.operators.recorder_tables import observations_of
+
+        return observations_of(self.seen(), design, scenario=self.plan.scenario, replication=0)
 
     def seen(self) -> Seen:
         """Return what operators saw until now, as they count it.
@@ -248,7 +253,20 @@ class LiveSpace:
         self._crews.flush()
         self.citizens.flush()
 
+    def kill(self, operator: str) -> None:
+        """Kill the process that an operator is in, as `kill -9` does; it is started again.
+
+        Raises:
+            UserError: no such operator, or it has no process of its own.
+        """
+        pids = self._crews.pids
+        if operator not in pids:
+            raise UserError("opérateur inconnu, attendu", "unknown operator, expected",
+                            where=operator[:40], then=", ".join(pids))  # fmt: skip
+        self._crews.of(operator).kill()
+
     def _spread_faults(self) -> None:
+        self.keys.ensure(bad_certificates(self.faults.mail.rules, self.plan.operators, self.keys))
         self._crews.set_faults(self.faults.mail.rules, self.faults.mail.seed)
 
     def _operator_of(self, address: str) -> OperatorPlan:

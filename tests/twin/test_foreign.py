@@ -21,8 +21,8 @@ from sandbox.twin.foreign import fitted, subjects_of
 from sandbox.twin.measuring import calibrate
 from sandbox.twin.minutes import instant_of
 from sandbox.twin.replay import Replay, Replayed, Wanted, replay_one, schedules
+from sandbox.twin.runs import predicted
 from sandbox.twin.schedule import Window
-from sandbox.twin.twins import predicted
 from tests.twin.small import write_scenario
 
 installed = pytest.mark.skipif(
@@ -136,8 +136,10 @@ def test_they_are_predicted(wanted: Wanted, theirs: Calibration, replayed: Repla
 @installed
 def test_what_clients_saw_is_written(wanted: Wanted, replayed: Replayed, tmp_path: Path) -> None:
     scenario, _ = schedules(wanted)
-    path = Replay(wanted, scenario, {"single-endpoint": replayed}).write(tmp_path)
-    summary = json.loads(path.read_text(encoding="utf-8"))
+    report = Replay(wanted, scenario, {"single-endpoint": replayed}).write(tmp_path)
+    assert report.name == "report.html"
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    assert summary["engine"] == "live"
     assert summary["lost"] == summary["duplicated"] == 0
     assert summary["started"] == summary["intended"]
     assert summary["replay"]["single-endpoint"]["servers_processor_share"] > 0
