@@ -26,7 +26,8 @@ DESIGN = "single-endpoint"
 SERVER = """
 import sys
 from pathlib import Path
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.launch import LiveOptions
+from sandbox.live.space import LiveSpace
 options = LiveOptions(
     scenario=sys.argv[3], designs=(sys.argv[2],), operators=2, folder=Path(sys.argv[1]),
     keys="p-256", behaviour="approve", processes=int(sys.argv[4]),

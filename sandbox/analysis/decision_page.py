@@ -5,23 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from sandbox.analysis.decision_charts import decision_images
+from sandbox.analysis.decision_names import factor_name, rule_text
 from sandbox.analysis.decision_words import (
     CRITERION_NAMES,
     amount,
     candidate_name,
     decision_lines,
     factor_anchor,
-    factor_name,
     gap_text,
     measure_text,
     others_text,
     points,
-    rule_text,
     turns_text,
 )
 from sandbox.analysis.grid import Cell, Table, head, input_anchor, words
-from sandbox.analysis.report_page import page_of, write_page
-from sandbox.analysis.sections import ReportPicture, ReportSection
+from sandbox.analysis.report_page import ReportPicture, ReportSection, page_of, write_page
 from sandbox.analysis.tables_inputs import decimal_plain
 from sandbox.analysis.wording import (
     KNOWLEDGE,
@@ -178,6 +176,22 @@ def _accuracy_table(decision: Decision) -> Table:
     )  # fmt: skip
 
 
+def _size_table(decision: Decision) -> Table:
+    found = decision.map
+    return Table(
+        Text("Ce que vaudraient moins ou plus de règles, sur les mêmes tirages neufs.",
+             "What fewer or more rules would be worth, on the same fresh draws."),
+        [Text("Règles", "Rules"), Text("À un point, poids égaux", "Within a point, equal weights"),
+         Text("à la marge", "within the margin"),
+         Text("À un point, toutes les pondérations", "Within a point, all weights"),
+         Text("à la marge", "within the margin")],
+        [[Cell(count(size.rules), "head", order=size.rules,
+               tag="best" if size.rules == len(found.rules) else ""),
+          *(Cell(percent(share)) for each in (size.equal, size.weighed)
+            for share in (each.point, each.margin))] for size in found.sizes],
+    )  # fmt: skip
+
+
 def _index(driver: Driver, field: str) -> Text:
     index = driver.index
     if index is None or not index.known:
@@ -330,7 +344,8 @@ def decision_sections(decision: Decision) -> list[ReportSection]:
                     "la part où elle se trompe de plus que la marge.",
                     "The map: each bar is a rule, as long as its share of draws; pale, the share "
                     "where it errs by more than the margin."))],
-                tables=[_map_table(decision), _accuracy_table(decision)]),
+                tables=[_map_table(decision), _accuracy_table(decision),
+                        _size_table(decision)]),
         ReportSection("measure", Text("Que mesurer d'abord", "What to measure first"),
                 tables=[_measure_table(decision)] if decision.measure_first else []),
         ReportSection("drivers", Text("Ce qui décide", "What decides"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sandbox.analysis.decision_names import factor_name, rule_text
 from sandbox.analysis.grid import Link, input_anchor
 from sandbox.analysis.report_page import Line
 from sandbox.analysis.wording import (
     HARD,
-    INCIDENTS,
     Text,
     count,
     decimal,
@@ -17,23 +17,19 @@ from sandbox.analysis.wording import (
     euros,
     interval,
     percent,
-    same,
     say,
     seconds,
-    unit,
 )
-from sandbox.decision.cases import Case, cases_of
+from sandbox.decision.cases import ChoiceCase, cases_of
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
 from sandbox.decision.observations import Measure
-from sandbox.decision.rules import Condition, Rule
+from sandbox.decision.rules import Rule
 from sandbox.decision.study import Decision, Driver
-from sandbox.space.tables import inputs
 
 __all__ = [
-    "CRITERION_NAMES", "amount", "candidate_name", "condition_text", "decision_lines",
-    "factor_anchor", "factor_link", "factor_name", "gap_text", "measure_text", "others_text",
-    "points", "rule_text", "turns_text",
+    "CRITERION_NAMES", "amount", "candidate_name", "decision_lines", "factor_anchor",
+    "factor_link", "gap_text", "measure_text", "others_text", "points", "turns_text",
 ]  # fmt: skip
 
 CRITERION_NAMES: dict[str, Text] = {
@@ -45,27 +41,6 @@ CRITERION_NAMES: dict[str, Text] = {
     "person_wait": Text("attente d'une personne par jour", "wait of a person a day"),
     "machine_latency": Text("latence machine", "machine latency"),
 }
-KINDS: dict[str, Text] = {
-    "lps": Text("logiciels de professionnels (LPS)", "practice software (LPS)"),
-    "mail_client": Text("logiciels de messagerie", "mail programs"),
-    "webmail": Text("webmails", "webmails"),
-    "robot": Text("logiciels applicatifs", "application software"),
-}
-ABILITIES: dict[str, Text] = {
-    "plain": Text("parlent PLAIN", "speak PLAIN"),
-    "external": Text("parlent EXTERNAL", "speak EXTERNAL"),
-    "alone": Text("se connectent par certificat seul", "log in by certificate alone"),
-    "xoauth2": Text("parlent XOAUTH2", "speak XOAUTH2"),
-    "port_setting": Text("laissent régler le port", "let the port be set"),
-    "host_setting": Text("laissent régler l'hôte", "let the host be set"),
-    "sni": Text("envoient le nom du serveur (SNI)", "send the server name (SNI)"),
-    "certificate_request_fails": Text("échouent quand on leur demande un certificat",
-                                      "fail when asked for a certificate"),
-    "certificate_request_prompts": Text("ouvrent une fenêtre quand on demande un certificat",
-                                        "open a dialogue when asked for a certificate"),
-    "tls13": Text("parlent TLS 1.3", "speak TLS 1.3"),
-    "resumes": Text("reprennent les sessions TLS", "resume TLS sessions"),
-}  # fmt: skip
 PLACES: dict[str, Text] = {
     "editors": Text("chez les éditeurs", "at editors"),
     "operators": Text("chez les opérateurs", "at operators"),
@@ -86,7 +61,6 @@ OBSERVED: dict[str, tuple[Text, Text]] = {  # one, several
     "quote": (Text("devis ou relevé", "quote or record"),
               Text("devis ou relevés", "quotes or records")),
 }  # fmt: skip
-PREFIXES = {"imap_": "IMAP", "smtp_": "SMTP"}
 MOST = 3
 
 
@@ -124,65 +98,6 @@ def points(value: float) -> Text:
     return Text(f"{number.fr}{HARD}{french}", f"{number.en}{HARD}points")
 
 
-def _ability(leaf: str) -> Text:
-    for prefix, protocol in PREFIXES.items():
-        if leaf.startswith(prefix):
-            text = ABILITIES[leaf.removeprefix(prefix)]
-            return Text(f"{text.fr} sur {protocol}", f"{text.en} over {protocol}")
-    return ABILITIES[leaf]
-
-
-def _share_of(key: str) -> tuple[Text, Text] | None:
-    """Return of whom a key tells the share, and what they do; None: it tells something else."""
-    *path, leaf = key.split(".")
-    if leaf.removeprefix("imap_").removeprefix("smtp_") not in ABILITIES:
-        return None
-    if path[0] == "products":
-        who = say("des installations de {p}", "of {p} installations", p=path[1])
-        return who, _ability(leaf)
-    if path[0] in KINDS:
-        return say("des {kind}", "of {kind}", kind=KINDS[path[0]]), _ability(leaf)
-    return None
-
-
-OF_INCIDENTS = {
-    "spreads": Text("part des mises en production ratées qui touchent d'autres méthodes",
-                    "share of bad deployments that reach other methods"),
-    "back_off": Text("pause avant de se reconnecter", "pause before connecting again"),
-}  # fmt: skip
-
-
-def _incident_name(path: Sequence[str]) -> Text:
-    if path[1] in OF_INCIDENTS:
-        return OF_INCIDENTS[path[1]]
-    name = INCIDENTS[path[1]]
-    if path[2] == "minutes":
-        return say("durée : {i}", "how long: {i}", i=name)
-    return say("fréquence : {i}", "how often: {i}", i=name)
-
-
-def factor_name(key: str) -> Text:
-    """Return what a factor is: in words for shares of software and incidents, else its key."""
-    share = _share_of(key)
-    if share is not None:
-        return say("part {w} qui {a}", "share {w} that {a}", w=share[0], a=share[1])
-    path = key.split(".")
-    if path[0] == "incidents":
-        return _incident_name(path)
-    if key == "login_policy":
-        return Text("règle de connexion", "login policy")
-    if key == "populations.*.message_share":
-        return Text("répartition des messages", "who sends the messages")
-    if key.endswith(".share") and path[0] == "products":
-        kind = KINDS.get(path[1], same(path[1]))
-        return say("parts de marché des {k}", "market shares of {k}", k=kind)
-    if key.endswith((".method_*", ".software_*")):
-        what = (Text("répartition des méthodes", "split of methods") if "method" in key
-                else Text("répartition des logiciels", "split of software"))  # fmt: skip
-        return say("{what} ({p})", "{what} ({p})", what=what, p=path[1])
-    return same(key)
-
-
 def factor_anchor(factor: Factor) -> str:
     """Return the id of the row of a factor's first input."""
     return input_anchor(factor.members[0].key)
@@ -193,40 +108,7 @@ def factor_link(factor: Factor) -> Link:
     return Link(factor_name(factor.key), factor_anchor(factor))
 
 
-def condition_text(each: Condition) -> Text:
-    """Return one condition of the map as a sentence part."""
-    if each.category:
-        name = factor_name(each.key)
-        if each.above:
-            return say("{n} = {v}", "{n} = {v}", n=name, v=each.category)
-        return say("{n} autre que {v}", "{n} other than {v}", n=name, v=each.category)
-    share = _share_of(each.key)
-    if share is not None:
-        bound = decimal(100 * each.value)
-        if each.above:
-            return say("plus de {x} % {w} {a}", "more than {x}% {w} {a}", x=bound, w=share[0],
-                       a=share[1])  # fmt: skip
-        return say("au plus {x} % {w} {a}", "at most {x}% {w} {a}", x=bound, w=share[0],
-                   a=share[1])  # fmt: skip
-    row = inputs().get(each.key)
-    what = unit(row.unit) if row else same("")
-    digits = 0 if abs(each.value) >= 100 else 1 if abs(each.value) >= 10 else 3
-    bound = decimal(each.value, digits)
-    if each.above:
-        return say("{k} au-dessus de {x} ({u})", "{k} above {x} ({u})",
-                   k=factor_name(each.key), x=bound, u=what)  # fmt: skip
-    return say("{k} au plus {x} ({u})", "{k} at most {x} ({u})",
-               k=factor_name(each.key), x=bound, u=what)  # fmt: skip
-
-
-def rule_text(rule: Rule | Case) -> Text:
-    """Return the conditions of a rule or case."""
-    if not rule.conditions:
-        return Text("dans tous les cas", "in every case")
-    return enumerate_texts([condition_text(each) for each in rule.conditions])
-
-
-def others_text(decision: Decision, rule: Rule | Case) -> Text:
+def others_text(decision: Decision, rule: Rule | ChoiceCase) -> Text:
     """Return the choice of a rule or case, and those that nothing safe tells from it."""
     names = [candidate_name(decision, name) for name in (rule.candidate, *rule.others)]
     return Text(" ou ".join(t.fr for t in names), " or ".join(t.en for t in names))
@@ -288,10 +170,10 @@ def _sure(decision: Decision) -> Text:
     return say(
         "{d} est le meilleur avec une probabilité de {p} {i}, sur {n} tirages des entrées "
         "incertaines et toutes les pondérations des critères ({e} à poids égaux) ; son suivant, "
-        "{r}, {q}. S'il se trompe : {reg} de regret dans un cas sur vingt, sur 100.",
+        "{r}, {q}. Son regret dépasse {reg} sur 100 dans un tirage sur vingt.",
         "{d} is best with probability {p} {i}, over {n} draws of the uncertain inputs and all "
-        "weights of the criteria ({e} at equal weights); the next one, {r}, {q}. If it is wrong: a "
-        "regret of {reg} out of 100 in one case in twenty.",
+        "weights of the criteria ({e} at equal weights); the next one, {r}, {q}. Its regret is "
+        "above {reg} out of 100 in one draw in twenty.",
         d=candidate_name(decision, best), p=percent(mine.probability), i=_span(mine.interval),
         n=count(decision.draws), e=percent(choice.equal_weights[best]),
         r=candidate_name(decision, rival), q=percent(choice.together[rival].probability),

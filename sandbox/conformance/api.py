@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sandbox.conformance.client.drivers import Driver, Script
+from sandbox.conformance.client.drivers import Script, SoftwareDriver
 from sandbox.conformance.client.judge import judged, steps_of
 from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
 from sandbox.conformance.client.session import played
-from sandbox.conformance.client.steps import Profile
+from sandbox.conformance.client.steps import SoftwareProfile
 from sandbox.conformance.findings import Report
 from sandbox.conformance.foreign import from_file
 from sandbox.conformance.judge import PATIENCE, judge_operator
@@ -83,10 +83,18 @@ def _subject(
 
 
 def check_client(
-    script: str | Driver, space: Path | str | None = None, *, name: str = "",
-    profile: str = Profile.MAIL_CLIENT, method: str = "ecps", operator: str = "", design: str = "",
-    only: Collection[str] = (), patience: float = CLIENT_PATIENCE, tell: Tell = _nobody,
-) -> Report:  # fmt: skip
+    script: str | SoftwareDriver,
+    space: Path | str | None = None,
+    *,
+    name: str = "",
+    profile: str = SoftwareProfile.MAIL_CLIENT,
+    method: str = "ecps",
+    operator: str = "",
+    design: str = "",
+    only: Collection[str] = (),
+    patience: float = CLIENT_PATIENCE,
+    tell: Tell = _nobody,
+) -> Report:
     """Judge mail software, step by step.
 
     Args:
@@ -113,8 +121,15 @@ def check_client(
             path = Path(space)
             sheet = read_sheet(path if path.is_dir() else path.parent)
         record = played(
-            sheet, folder, driver, profile=Profile(profile), method=method, operator=operator,
-            design=design, only=steps_of(only), tell=tell,
-        )  # fmt: skip
+            sheet,
+            folder,
+            driver,
+            profile=SoftwareProfile(profile),
+            method=method,
+            operator=operator,
+            design=design,
+            only=steps_of(only),
+            tell=tell,
+        )
         told = name or (script if isinstance(script, str) else profile)
         return judged(record, told, at, only)

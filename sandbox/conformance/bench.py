@@ -14,14 +14,21 @@ from email.policy import SMTP as WIRE
 
 import pyotp
 
-from sandbox.conformance.connection import Connection, Transcript, UnreachableError
+from sandbox.conformance.connection import ProbeConnection, Transcript, UnreachableError
 from sandbox.conformance.findings import Unsure
-from sandbox.conformance.imap import Answer, Imap
+from sandbox.conformance.imap import ImapAnswer, ImapProbe
 from sandbox.conformance.lab import ANSWER_SECONDS, Lab
-from sandbox.conformance.smtp import Reply, Smtp
-from sandbox.conformance.subject import CERTIFICATE_METHODS, Account, Door, Pair, Subject, Way
+from sandbox.conformance.smtp import SmtpProbe, SmtpReply
+from sandbox.conformance.subject import (
+    CERTIFICATE_METHODS,
+    CheckedDoor,
+    CheckedMailbox,
+    Means,
+    Pair,
+    Subject,
+)
 
-__all__ = ["Bench", "Codes", "Session", "Shared"]
+__all__ = ["Bench", "Codes", "Shared", "WayIn"]
 
 # What needs nobody first: a certificate can be shown twice in a minute, a code cannot.
 _PREFERRED = (*CERTIFICATE_METHODS, "password", "ecps", "ciba-operateur", "totp")
@@ -37,11 +44,11 @@ class Codes:
     used: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def spend(self, way: Way, now: float) -> None:
+    def spend(self, way: Means, now: float) -> None:
         """Take the present code for given: somebody else may have used it."""
         self.used.setdefault(way.secret, int(now) // way.period)
 
-    def give(self, way: Way, now: float) -> str | None:
+    def give(self, way: Means, now: float) -> str | None:
         """Return a code that is good now and was never given; None for the moment."""
         step = int(now) // way.period
         with self.lock:
@@ -52,12 +59,12 @@ class Codes:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class WayIn:
     """A door, who comes through it and how."""
 
-    door: Door
-    account: Account
-    way: Way
+    door: CheckedDoor
+    account: CheckedMailbox
+    way: Means
 
 
 @dataclass
@@ -65,13 +72,13 @@ class Shared:
     """What checks leave to each other: codes given, ways in refused, doors that answer, TLS."""
 
     codes: Codes = field(default_factory=Codes)
-    closed: set[Session] = field(default_factory=set)
-    alive: set[Door] = field(default_factory=set)
+    closed: set[WayIn] = field(default_factory=set)
+    alive: set[CheckedDoor] = field(default_factory=set)
     contexts: dict[Pair | None, ssl.SSLContext] = field(default_factory=dict)
 
 
-Doors = tuple[Door, ...]
-Accounts = tuple[Account, ...]
+Doors = tuple[CheckedDoor, ...]
+Accounts = tuple[CheckedMailbox, ...]
 
 
 class Bench:
@@ -95,7 +102,7 @@ class Bench:
         self.transcript = Transcript()
         self._codes, self._closed = shared.codes, shared.closed
         self._contexts, self._alive = shared.contexts, shared.alive
-        self._open: list[Connection] = []
+        self._open: list[ProbeConnection] = []
         self._marks = itertools.count(1)
         self._run = secrets.token_hex(4)
         self.transcript.hide(_secrets(subject))
@@ -114,7 +121,7 @@ class Bench:
         context.load_verify_locations(self.subject.roots)
         return context
 
-    def anyone(self, door: Door) -> ssl.SSLContext:
+    def anyone(self, door: CheckedDoor) -> ssl.SSLContext:
         """Return TLS of a client that looks at nothing, and shows what the door requires."""
         return self._made(self.usual(door))
 
@@ -134,7 +141,7 @@ class Bench:
             self._contexts[pair] = self._made(pair)
         return self._contexts[pair]
 
-    def usual(self, door: Door) -> Pair | None:
+    def usual(self, door: CheckedDoor) -> Pair | None:
         """Return a client certificate that a door requires; None where it requires none."""
         if door.client_certificate != "required":
             return None
@@ -144,14 +151,14 @@ class Bench:
         ways = [way for each in self.subject.accounts for way in each.ways]
         return next((way.pair for way in ways if way.method in door.methods and way.pair), None)
 
-    def clear(self, door: Door, seconds: float = ANSWER_SECONDS) -> Connection:
+    def clear(self, door: CheckedDoor, seconds: float = ANSWER_SECONDS) -> ProbeConnection:
         """Connect in clear."""
         self.transcript.note("#", f"{door.name} {door.host}:{door.port}")
-        connection = Connection(self.lab.open(door, seconds=seconds), self.transcript)
+        connection = ProbeConnection(self.lab.open(door, seconds=seconds), self.transcript)
         self._open.append(connection)
         return connection
 
-    def tls(self, door: Door, context: ssl.SSLContext) -> Connection:
+    def tls(self, door: CheckedDoor, context: ssl.SSLContext) -> ProbeConnection:
         """Connect and have TLS up, at once or after STARTTLS."""
         if door.tls == "implicit":
             connection = self.clear(door)
@@ -167,13 +174,13 @@ class Bench:
         smtp.connection.secure(context, door.host)
         return smtp.connection
 
-    def greeted(self, door: Door) -> Connection:
+    def greeted(self, door: CheckedDoor) -> ProbeConnection:
         """Connect where the greeting comes next: in clear, or over TLS."""
         if door.tls == "starttls":
             return self.clear(door)
         return self.tls(door, self.showing(self.usual(door)))
 
-    def answers(self, door: Door) -> None:
+    def answers(self, door: CheckedDoor) -> None:
         """Be unsure of a door that says nothing of its protocol: its silence refuses nothing."""
         if door not in self._alive:
             line = self.greeted(door).line()
@@ -181,39 +188,39 @@ class Bench:
                 raise Unsure("autre protocole", "another protocol")
             self._alive.add(door)
 
-    def smtp_in_clear(self, door: Door) -> Smtp:
+    def smtp_in_clear(self, door: CheckedDoor) -> SmtpProbe:
         """Connect to a door with STARTTLS, in clear, past EHLO."""
-        smtp = Smtp(self.clear(door))
+        smtp = SmtpProbe(self.clear(door))
         smtp.greeting = smtp.reply().reached(220)
         smtp.hello().reached()
         return smtp
 
-    def imap_in_clear(self, door: Door) -> Imap:
+    def imap_in_clear(self, door: CheckedDoor) -> ImapProbe:
         """Connect to a door with STARTTLS, in clear, past the greeting."""
-        imap = Imap(self.clear(door))
+        imap = ImapProbe(self.clear(door))
         imap.greeting = imap.response()
         return imap
 
-    def smtp(self, door: Door, pair: Pair | None = None, *, bare: bool = False) -> Smtp:
+    def smtp(self, door: CheckedDoor, pair: Pair | None = None, *, bare: bool = False) -> SmtpProbe:
         """Connect past EHLO over TLS, with what the door requires but for `bare`."""
         shown = pair if pair or bare else self.usual(door)
-        smtp = Smtp(self.tls(door, self.showing(shown)))
+        smtp = SmtpProbe(self.tls(door, self.showing(shown)))
         if door.tls == "implicit":
             smtp.greeting = smtp.reply().reached(220)
         smtp.hello().reached()
         return smtp
 
-    def imap(self, door: Door, pair: Pair | None = None, *, bare: bool = False) -> Imap:
+    def imap(self, door: CheckedDoor, pair: Pair | None = None, *, bare: bool = False) -> ImapProbe:
         """Connect past the greeting over TLS, with what the door requires but for `bare`."""
         shown = pair if pair or bare else self.usual(door)
-        imap = Imap(self.tls(door, self.showing(shown)))
+        imap = ImapProbe(self.tls(door, self.showing(shown)))
         if door.tls == "implicit":
             imap.greeting = imap.response()
         return imap
 
     # Logins ---------------------------------------------------------------------------------------
 
-    def who_reads(self) -> Account:
+    def who_reads(self) -> CheckedMailbox:
         """Return whose mailbox can be read.
 
         Raises:
@@ -221,7 +228,7 @@ class Bench:
         """
         return self.reader()[1]
 
-    def way_in(self, door: Door, way: Way) -> tuple[str, bytes, Pair | None]:
+    def way_in(self, door: CheckedDoor, way: Means) -> tuple[str, bytes, Pair | None]:
         """Return SASL mechanism, response and certificate; mechanism NONE needs no word.
 
         Raises:
@@ -237,7 +244,7 @@ class Bench:
         password = way.password + (self.code(way)[1] if way.secret else "")
         return "PLAIN", self.plain(way.username, password), None
 
-    def code(self, *ways: Way) -> tuple[Way, str]:
+    def code(self, *ways: Means) -> tuple[Means, str]:
         """Return a one-time code of one of several; waits for the next where all were given."""
         end = self.lab.now() + _CODE_SECONDS
         while self.lab.now() < end:
@@ -249,7 +256,7 @@ class Bench:
             self.lab.sleep(0.5)
         raise Unsure("plus de code à usage unique", "no one-time code is left")
 
-    def _token(self, way: Way) -> str:
+    def _token(self, way: Means) -> str:
         try:
             token = self.lab.token(way)
         except UnreachableError as error:
@@ -267,23 +274,23 @@ class Bench:
         self.transcript.hide([token])
         return f"user={user}\x01auth=Bearer {token}\x01\x01".encode()
 
-    def try_smtp(self, session: Session) -> tuple[Smtp, Reply]:
+    def try_smtp(self, session: WayIn) -> tuple[SmtpProbe, SmtpReply]:
         """Log in to submission; return the connection and what was answered."""
         mechanism, response, pair = self.way_in(session.door, session.way)
         smtp = self.smtp(session.door, pair)
         if mechanism == "NONE":
-            return smtp, Reply(235, ("certificate alone",))
+            return smtp, SmtpReply(235, ("certificate alone",))
         return smtp, smtp.auth(mechanism, response)
 
-    def try_imap(self, session: Session) -> tuple[Imap, Answer]:
+    def try_imap(self, session: WayIn) -> tuple[ImapProbe, ImapAnswer]:
         """Log in to IMAP; return the connection and what was answered."""
         mechanism, response, pair = self.way_in(session.door, session.way)
         imap = self.imap(session.door, pair)
         if imap.greeting.upper().startswith(b"* PREAUTH"):
-            return imap, Answer("OK", "PREAUTH", ())
+            return imap, ImapAnswer("OK", "PREAUTH", ())
         return imap, imap.auth("EXTERNAL" if mechanism == "NONE" else mechanism, response)
 
-    def sender(self) -> tuple[Smtp, Account]:
+    def sender(self) -> tuple[SmtpProbe, CheckedMailbox]:
         """Return a logged-in submission and whose it is: the first way in that works."""
         for session in self._sessions("smtp", self.subject.doors, self.subject.accounts):
             smtp, reply = self.try_smtp(session)
@@ -292,15 +299,15 @@ class Bench:
             self._closed.add(session)
         raise Unsure("aucune session d'envoi ouverte", "no session for sending was opened")
 
-    def reader(self) -> tuple[Imap, Account]:
+    def reader(self) -> tuple[ImapProbe, CheckedMailbox]:
         """Return a logged-in IMAP session and whose it is: the first way in that works."""
         return self._read(self.subject.doors, self.subject.accounts)
 
-    def reader_of(self, account: Account, doors: tuple[Door, ...] = ()) -> Imap:
+    def reader_of(self, account: CheckedMailbox, doors: tuple[CheckedDoor, ...] = ()) -> ImapProbe:
         """Return a logged-in IMAP session of one account."""
         return self._read(doors or self.subject.doors, (account,))[0]
 
-    def _read(self, doors: Doors, accounts: Accounts) -> tuple[Imap, Account]:
+    def _read(self, doors: Doors, accounts: Accounts) -> tuple[ImapProbe, CheckedMailbox]:
         for session in self._sessions("imap", doors, accounts):
             imap, answer = self.try_imap(session)
             if answer.kind == "OK":
@@ -308,7 +315,7 @@ class Bench:
             self._closed.add(session)
         raise Unsure("aucune session de lecture ouverte", "no session for reading was opened")
 
-    def _sessions(self, protocol: str, doors: Doors, accounts: Accounts) -> Iterator[Session]:
+    def _sessions(self, protocol: str, doors: Doors, accounts: Accounts) -> Iterator[WayIn]:
         """Yield ways in, the easiest first; those that were refused once are left out."""
         for method in _PREFERRED:
             for account in accounts:
@@ -316,7 +323,7 @@ class Bench:
                 for door in doors:
                     if way is None or door.protocol != protocol or method not in door.methods:
                         continue
-                    session = Session(door, account, way)
+                    session = WayIn(door, account, way)
                     if session not in self._closed:
                         yield session
 
@@ -334,7 +341,7 @@ class Bench:
         message.set_content(text)
         return message.as_bytes().rstrip(b"\r\n")
 
-    def find(self, imap: Imap, mark: str) -> bytes | None:
+    def find(self, imap: ImapProbe, mark: str) -> bytes | None:
         """Wait for a message that holds a mark; return it, None when it does not come.
 
         Newest messages are read: what SEARCH TEXT looks at in a report is a server's own choice.
@@ -355,7 +362,7 @@ class Bench:
                 return None
             self.lab.sleep(0.3)
 
-    def missing(self, imap: Imap, marks: Sequence[str]) -> set[str]:
+    def missing(self, imap: ImapProbe, marks: Sequence[str]) -> set[str]:
         """Wait for messages that hold marks; return the marks of those that do not come."""
         end = self.lab.now() + self.patience
         left, seen = set(marks), set[bytes]()

@@ -10,11 +10,11 @@ from typing import NoReturn
 import click
 
 from sandbox.conformance.api import check_client, check_operator
-from sandbox.conformance.client.drivers import Person
+from sandbox.conformance.client.drivers import PersonDriver
 from sandbox.conformance.client.judge import client_requirements
 from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
-from sandbox.conformance.client.steps import Profile
-from sandbox.conformance.findings import EXIT, Report, Result
+from sandbox.conformance.client.steps import SoftwareProfile
+from sandbox.conformance.findings import EXIT, CheckResult, Report
 from sandbox.conformance.judge import PATIENCE
 from sandbox.conformance.options import space_option
 from sandbox.conformance.reports import as_attestation, as_badge, as_html, as_junit
@@ -131,8 +131,8 @@ def operator(
 @click.option("--name", default="", help="Nom du logiciel. / Name of the software.")
 @click.option(
     "--profile",
-    type=click.Choice([each.value for each in Profile]),
-    default=Profile.MAIL_CLIENT.value,
+    type=click.Choice([each.value for each in SoftwareProfile]),
+    default=SoftwareProfile.MAIL_CLIENT.value,
     show_default=True,
     help="Genre de logiciel. / Kind of software.",
 )
@@ -176,7 +176,7 @@ def client(
             then="--script CMD",
         )  # fmt: skip
     report = check_client(
-        script if script is not None else Person(), space, name=name or script or profile,
+        script if script is not None else PersonDriver(), space, name=name or script or profile,
         profile=profile, method=method, operator=operator, design=design, only=only,
         patience=patience, tell=_progress,
     )  # fmt: skip
@@ -188,12 +188,12 @@ def _progress(line: str) -> None:
 
 
 def _summary(report: Report) -> None:
-    counts = {each: sum(f.result is each for f in report.findings) for each in Result}
+    counts = {each: sum(f.result is each for f in report.findings) for each in CheckResult}
     told = ", ".join(f"{count} {each.value}" for each, count in counts.items() if count)
     click.echo(f"{report.subject} : {report.verdict.value} ({told})")
     for each in report.findings:
-        if each.result in (Result.FAIL, Result.INCONCLUSIVE):
+        if each.result in (CheckResult.FAIL, CheckResult.INCONCLUSIVE):
             click.echo(f"  {each.result.value}  {each.id}  [{each.clause}]  {each.why}")
-            if each.result is Result.FAIL:
+            if each.result is CheckResult.FAIL:
                 for line in each.evidence:
                     click.echo(f"      {line}")

@@ -5,28 +5,45 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from sandbox.conformance.foreign import from_file
+from sandbox.conformance.foreign_sheet import sheet_of
 from sandbox.conformance.matrix_page import as_page
-from sandbox.conformance.options import space_option
 from sandbox.conformance.ours import DESIGNS, running_space
-from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.capabilities import measure, write
 from sandbox.conformance.software.clients import CLIENTS
-from sandbox.conformance.software.matrix import Cell, as_json, cells_of, places_of
+from sandbox.conformance.software.matrix import (
+    OWN,
+    MatrixCell,
+    MatrixPlace,
+    as_json,
+    cells_of,
+    places_of,
+)
 from sandbox.conformance.software.world import World
+from sandbox.conformance.subject import METHODS
 from sandbox.live.sheet import read_sheet
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
-from sandbox.space.methods import Method
 
 __all__ = ["matrix"]
 
 
 @click.command()
-@space_option
+@click.option(
+    "--space",
+    "spaces",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Dossier d'un espace, ou fichier TOML d'un opérateur étranger (répétable) ; sans elle, un"
+    " espace est démarré. / Folder of a space, or TOML file of a foreign operator (repeatable);"
+    " without it a space is started.",
+)
 @click.option(
     "--client",
     "clients",
@@ -45,7 +62,7 @@ __all__ = ["matrix"]
     "--method",
     "methods",
     multiple=True,
-    type=click.Choice([each.value for each in Method]),
+    type=click.Choice(METHODS),
     help="Méthode (répétable) ; toutes. / Method (repeatable); all.",
 )
 @click.option(
@@ -67,7 +84,7 @@ __all__ = ["matrix"]
     " / Measure instead what each software can do (CSV).",
 )
 def matrix(
-    space: Path | None, clients: tuple[str, ...], operators: tuple[str, ...],
+    spaces: tuple[Path, ...], clients: tuple[str, ...], operators: tuple[str, ...],
     methods: tuple[str, ...], designs: tuple[str, ...], json_: bool, html: Path | None,
     capabilities: Path | None,
 ) -> None:  # fmt: skip
@@ -78,16 +95,16 @@ def matrix(
     """
     chosen = _clients(clients)
     if capabilities is not None:
-        if space or operators or methods or designs or json_ or html:
+        if spaces or operators or methods or designs or json_ or html:
             raise UserError("va avec --client seul", "goes with --client alone",
                             where="--capabilities")  # fmt: skip
         _capabilities(capabilities, chosen)
         return
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    cells: list[Cell] = []
+    cells: list[MatrixCell] = []
     whole = False
     try:
-        _try(cells, space, chosen, operators, designs, [Method(each) for each in methods])
+        _try(cells, spaces, chosen, _Chosen(operators, designs, methods))
         whole = True
     except KeyboardInterrupt:
         if not cells:
@@ -100,23 +117,62 @@ def matrix(
         raise SystemExit(EXIT_INTERRUPTED)
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """Which operators, designs and methods; all where none is named."""
+
+    operators: tuple[str, ...]
+    designs: tuple[str, ...]
+    methods: tuple[str, ...]
+
+
 def _try(
-    cells: list[Cell], space: Path | None, clients: Sequence[Client], operators: Sequence[str],
-    designs: Sequence[str], methods: Sequence[Method],
-) -> None:  # fmt: skip
+    cells: list[MatrixCell], spaces: Sequence[Path], clients: Sequence[MailClient], chosen: _Chosen
+) -> None:
     """Try all; what is known is in `cells` at any instant."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mssante-matrix-")))
-        if space is None:
-            sheet = stack.enter_context(running_space(tuple(designs) or DESIGNS, _progress))
-        else:
-            sheet = read_sheet(space if space.is_dir() else space.parent)
-        world = World(sheet)
-        named = _among(operators, world.operators, "--operator")
-        run = list(world.operator(named[0])["designs"])
-        places = places_of(world, named, _among(designs, run, "--design"), methods or list(Method))
-        for cell in cells_of(world, clients, places, folder, _progress):
+        files = [each for each in spaces if each.suffix == ".toml"]
+        ours = [each for each in spaces if each not in files]
+        if len(ours) > 1:
+            raise UserError("un seul espace à la fois", "one space at a time", where="--space")
+        worlds = [_foreign(files, folder)] if files else []
+        if ours:
+            worlds.insert(0, World(read_sheet(ours[0] if ours[0].is_dir() else ours[0].parent)))
+        elif not files:
+            worlds = [World(stack.enter_context(
+                running_space(chosen.designs or DESIGNS, _progress)
+            ))]  # fmt: skip
+        for cell in cells_of(clients, _places(worlds, chosen), folder, _progress):
             cells.append(cell)
+
+
+def _foreign(files: Sequence[Path], folder: Path) -> World:
+    """Return operators that are not ours, from files of addresses and accounts."""
+    subjects = [from_file(each) for each in files]
+    names = [each.name for each in subjects]
+    return World(sheet_of(subjects, names, OWN, folder / "roots.pem"))
+
+
+def _places(worlds: Sequence[World], chosen: _Chosen) -> list[MatrixPlace]:
+    known = [name for world in worlds for name in world.operators]
+    twice = next((each for each in known if known.count(each) > 1), None)
+    if twice is not None:
+        raise UserError("deux opérateurs de ce nom", "two operators of this name", where=twice)
+    named = _among(chosen.operators, known, "--operator")
+    run = list(dict.fromkeys(
+        design for world in worlds for name in world.operators
+        for design in world.operator(name)["designs"]
+    ))  # fmt: skip
+    designs = _among(chosen.designs, run, "--design")
+    return [
+        place
+        for world in worlds
+        for place in places_of(
+            world, [each for each in named if each in world.operators], designs,
+            chosen.methods or METHODS,
+        )
+    ]  # fmt: skip
 
 
 def _among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]:
@@ -132,7 +188,7 @@ def _among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]
     return list(dict.fromkeys(asked)) or list(known)
 
 
-def _clients(names: Sequence[str]) -> list[Client]:
+def _clients(names: Sequence[str]) -> list[MailClient]:
     known = {each.software.casefold(): each for each in CLIENTS}
     for each in names:
         if each.casefold() not in known:
@@ -145,7 +201,7 @@ def _clients(names: Sequence[str]) -> list[Client]:
     return [each for key, each in known.items() if not wanted or key in wanted]
 
 
-def _capabilities(table: Path, clients: Sequence[Client]) -> None:
+def _capabilities(table: Path, clients: Sequence[MailClient]) -> None:
     """Measure software that is installed; rows of the rest stay as they are."""
     for client in clients:
         if client.absent:
@@ -162,7 +218,7 @@ def _progress(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _summary(cells: Sequence[Cell]) -> None:
+def _summary(cells: Sequence[MatrixCell]) -> None:
     for each in cells:
-        click.echo(f"{each.client:14}{each.operator:8}{each.design:20}{each.method:16}"
+        click.echo(f"{each.client:14}{each.operator:20}{each.design:20}{each.method:16}"
                    f"{each.protocol:6}{each.result.value:16}{each.why}")  # fmt: skip

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 __all__ = [
-    "Connection",
     "CutError",
     "Pipe",
+    "ProbeConnection",
     "SilentError",
     "TlsRefusedError",
     "Transcript",
@@ -97,7 +97,7 @@ class Transcript:
         return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
-class Connection:
+class ProbeConnection:
     """Bytes to and from one server.
 
     Args:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["EXIT", "Fail", "Finding", "NotHere", "Report", "Result", "Stop", "Unsure"]
+__all__ = ["EXIT", "CheckResult", "Fail", "Finding", "NotHere", "Report", "Stop", "Unsure"]
 
 
-class Result(StrEnum):
+class CheckResult(StrEnum):
     """Of a check, and of all checks."""
 
     PASS = "pass"  # noqa: S105 - no password
@@ -18,15 +18,15 @@ class Result(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
-EXIT = {Result.PASS: 0, Result.FAIL: 1, Result.INCONCLUSIVE: 4}
+EXIT = {CheckResult.PASS: 0, CheckResult.FAIL: 1, CheckResult.INCONCLUSIVE: 4}
 # The worst of several places is the result; where nothing could be asked, nothing applied.
-_WORST = (Result.FAIL, Result.INCONCLUSIVE, Result.PASS, Result.NOT_APPLICABLE)
+_WORST = (CheckResult.FAIL, CheckResult.INCONCLUSIVE, CheckResult.PASS, CheckResult.NOT_APPLICABLE)
 
 
 class Stop(Exception):  # noqa: N818 - what a check found, not an accident
     """A check is over: why, in French and in English."""
 
-    result: Result
+    result: CheckResult
 
     def __init__(self, french: str, english: str) -> None:
         super().__init__(f"{french} / {english}")
@@ -35,19 +35,19 @@ class Stop(Exception):  # noqa: N818 - what a check found, not an accident
 class Fail(Stop):
     """The requirement is not met."""
 
-    result = Result.FAIL
+    result = CheckResult.FAIL
 
 
 class Unsure(Stop):
     """It could not be seen whether it is met."""
 
-    result = Result.INCONCLUSIVE
+    result = CheckResult.INCONCLUSIVE
 
 
 class NotHere(Stop):
     """It asks nothing of this place."""
 
-    result = Result.NOT_APPLICABLE
+    result = CheckResult.NOT_APPLICABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Finding:
 
     id: str
     clause: str
-    result: Result
+    result: CheckResult
     why: str
     evidence: tuple[str, ...]
 
@@ -73,7 +73,7 @@ class Finding:
         """Return one finding for all places: the worst result, and why, place by place."""
         if not found:
             why = "aucun point d'accès concerné / no endpoint concerned"
-            return cls(id_, clause, Result.NOT_APPLICABLE, why, ())
+            return cls(id_, clause, CheckResult.NOT_APPLICABLE, why, ())
         result = next(each for each in _WORST if any(one.result is each for one in found))
         chosen = [each for each in found if each.result is result]
         whys = list(dict.fromkeys(each.why for each in chosen if each.why))
@@ -102,13 +102,13 @@ class Report:
     kind: str = "operator"
 
     @property
-    def verdict(self) -> Result:
+    def verdict(self) -> CheckResult:
         """Fail where one failed; else inconclusive where one was, or nothing passed; else pass."""
         results = {each.result for each in self.findings}
-        for result in (Result.FAIL, Result.INCONCLUSIVE):
+        for result in (CheckResult.FAIL, CheckResult.INCONCLUSIVE):
             if result in results:
                 return result
-        return Result.PASS if Result.PASS in results else Result.INCONCLUSIVE
+        return CheckResult.PASS if CheckResult.PASS in results else CheckResult.INCONCLUSIVE
 
     def as_json(self) -> dict[str, Any]:
         """Return the stable form: docs/conformance.md."""

@@ -11,7 +11,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.conformance.subject import (
+    CheckedDoor,
+    CheckedMailbox,
+    Means,
+    Neighbour,
+    Pair,
+    Subject,
+)
 from sandbox.space.errors import UserError
 from sandbox.space.wording import FRENCH
 
@@ -117,14 +124,14 @@ def from_file(path: Path) -> Subject:
         french = re.sub(r"\{(\w+)\}", lambda m: context.get(m[1], m[0]), sentence)
         raise UserError(french, first["msg"], where=f"{path}: {key}") from None
     base = path.parent
-    accounts: dict[str, list[Way]] = {}
+    accounts: dict[str, list[Means]] = {}
     for each in told.accounts:
         accounts.setdefault(each.address, []).append(_way(base, each))
     return Subject(
         name=told.name, domain=told.domain, doors=tuple(map(_door, told.endpoints)),
-        accounts=tuple(Account(address=a, ways=tuple(w)) for a, w in accounts.items()),
+        accounts=tuple(CheckedMailbox(address=a, ways=tuple(w)) for a, w in accounts.items()),
         roots=_there(base, told.roots), neighbour=_neighbour(base, told.neighbour),
-        relay=None if told.relay is None else Door(
+        relay=None if told.relay is None else CheckedDoor(
             name="mx", protocol="relay", host=told.relay.host, port=told.relay.port,
             address=told.relay.address or told.relay.host, tls=told.relay.tls, mechanisms=(),
         ),
@@ -139,7 +146,7 @@ def _neighbour(base: Path, near: _Neighbour | None) -> Neighbour | None:
         return None
     account = None
     if near.account is not None:
-        account = Account(address=near.account.address, ways=(_way(base, near.account),))
+        account = CheckedMailbox(address=near.account.address, ways=(_way(base, near.account),))
     return Neighbour(
         domain=near.domain, relay=_pair(base, near.relay), account=account,
         doors=tuple(map(_door, near.endpoints)), strict=near.strict,
@@ -159,17 +166,17 @@ def _pair(base: Path, pair: _Pair | None) -> Pair | None:
     return Pair(_there(base, pair.certificate), _there(base, pair.key))
 
 
-def _way(base: Path, each: _Account) -> Way:
+def _way(base: Path, each: _Account) -> Means:
     pair = _Pair(certificate=each.certificate, key=each.key) if each.certificate else None
-    return Way(
+    return Means(
         method=each.method, username=each.username or each.address, password=each.password,
         secret=each.secret, period=each.period, digits=each.digits, pair=_pair(base, pair),
         token=each.token,
     )  # fmt: skip
 
 
-def _door(each: _Endpoint) -> Door:
-    return Door(
+def _door(each: _Endpoint) -> CheckedDoor:
+    return CheckedDoor(
         name=each.name, protocol=each.protocol, host=each.host,
         address=each.address or each.host, port=each.port, tls=each.tls,
         client_certificate=each.client_certificate, methods=tuple(each.methods),

@@ -6,10 +6,10 @@ import base64
 import re
 from dataclasses import dataclass
 
-from sandbox.conformance.connection import Connection
+from sandbox.conformance.connection import ProbeConnection
 from sandbox.conformance.findings import Fail, Unsure
 
-__all__ = ["Answer", "Imap"]
+__all__ = ["ImapAnswer", "ImapProbe"]
 
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
 _LINES = 1_000  # responses to one command
@@ -17,7 +17,7 @@ _MOST = 8 * 1024 * 1024  # octets of one literal that are read
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ImapAnswer:
     """What came of a command.
 
     Attributes:
@@ -39,14 +39,14 @@ class Answer:
         found = re.match(r"\[([A-Za-z0-9-]+)", self.text)
         return found[1].upper() if found else ""
 
-    def wants(self, *kinds: str) -> Answer:
+    def wants(self, *kinds: str) -> ImapAnswer:
         """Fail unless it is one of these; return it."""
         if self.kind not in kinds:
             wanted = ", ".join(kinds)
             raise Fail(f"attendu {wanted}, reçu « {self} »", f'expected {wanted}, heard "{self}"')
         return self
 
-    def reached(self) -> Answer:
+    def reached(self) -> ImapAnswer:
         """Be unsure unless it is OK: it is not the question that failed."""
         if self.kind != "OK":
             raise Unsure(f"question non atteinte : « {self} »", f'question not reached: "{self}"')
@@ -63,10 +63,10 @@ class Answer:
         return found.string[found.end() : found.end() + int(found[1])] if found else b""
 
 
-class Imap:
+class ImapProbe:
     """One IMAP connection, past the greeting."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ProbeConnection) -> None:
         self.connection = connection
         self.greeting = b""
         self._number = 0
@@ -82,7 +82,7 @@ class Imap:
             line += self.connection.octets(int(found[1])) + self.connection.line()
         return line
 
-    def say(self, command: str | bytes, shown: str = "") -> Answer:
+    def say(self, command: str | bytes, shown: str = "") -> ImapAnswer:
         """Say a command, shown otherwise where it proves somebody; return what came of it."""
         self._number += 1
         tag = f"c{self._number}"
@@ -91,21 +91,21 @@ class Imap:
         self.connection.send(tag.encode() + b" " + text + b"\r\n")
         return self.until(tag)
 
-    def until(self, tag: str) -> Answer:
+    def until(self, tag: str) -> ImapAnswer:
         """Read up to the tagged line, or a continuation."""
         data: list[bytes] = []
         for _ in range(_LINES):
             line = self.response()
             head, _, rest = line.partition(b" ")
             if head == b"+":
-                return Answer("+", rest.decode("utf-8", "replace").strip(), tuple(data))
+                return ImapAnswer("+", rest.decode("utf-8", "replace").strip(), tuple(data))
             if head == tag.encode():
                 kind, _, text = rest.decode("utf-8", "replace").strip().partition(" ")
-                return Answer(kind.upper(), text, tuple(data))
+                return ImapAnswer(kind.upper(), text, tuple(data))
             data.append(line)
         raise Unsure("le serveur ne répond pas à la commande", "the command is never answered")
 
-    def more(self, line: bytes, shown: str = "") -> Answer:
+    def more(self, line: bytes, shown: str = "") -> ImapAnswer:
         """Answer a continuation."""
         self.connection.transcript.note("C", shown or line)
         self.connection.send(line + b"\r\n")
@@ -117,7 +117,7 @@ class Imap:
         found = answer.find(rb"^\* CAPABILITY (.*)")
         return set(found[1].decode("utf-8", "replace").upper().split()) if found else set()
 
-    def auth(self, mechanism: str, response: bytes) -> Answer:
+    def auth(self, mechanism: str, response: bytes) -> ImapAnswer:
         """Log in, the response after the continuation; a challenge is answered with nothing."""
         coded = base64.b64encode(response)
         self.connection.transcript.hide([coded.decode()])
@@ -128,7 +128,7 @@ class Imap:
             answer = self.more(b"", "(empty)")
         return answer
 
-    def append(self, folder: str, content: bytes) -> Answer:
+    def append(self, folder: str, content: bytes) -> ImapAnswer:
         """Put a message into a folder with a synchronising literal."""
         answer = self.say(f"APPEND {folder} {{{len(content)}}}")
         return self.more(content, f"({len(content)} octets)") if answer.kind == "+" else answer

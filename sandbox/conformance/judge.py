@@ -10,10 +10,10 @@ from importlib.metadata import version
 from sandbox.conformance.bench import Bench, Shared
 from sandbox.conformance.checks import CHECKS, Check
 from sandbox.conformance.connection import CutError, SilentError, TlsRefusedError, UnreachableError
-from sandbox.conformance.findings import Finding, Report, Result, Stop
+from sandbox.conformance.findings import CheckResult, Finding, Report, Stop
 from sandbox.conformance.lab import Lab
 from sandbox.conformance.requirements import Requirement, requirements
-from sandbox.conformance.subject import Door, Subject
+from sandbox.conformance.subject import CheckedDoor, Subject
 
 __all__ = ["PATIENCE", "judge_operator"]
 
@@ -71,22 +71,22 @@ def judge_operator(
     )  # fmt: skip
 
 
-def _at(row: Requirement, check: Check, door: Door, bench: Bench) -> Finding:
+def _at(row: Requirement, check: Check, door: CheckedDoor, bench: Bench) -> Finding:
     """Ask one check at one door."""
-    result, why = Result.PASS, ""
+    result, why = CheckResult.PASS, ""
     try:
         bench.answers(door)
         check.run(bench, door)
     except Stop as stop:
         result, why = stop.result, f"{door.name} : {stop}"
     except UnreachableError as error:
-        result, why = Result.INCONCLUSIVE, f"injoignable / unreachable : {error}"
+        result, why = CheckResult.INCONCLUSIVE, f"injoignable / unreachable : {error}"
     except CutError:
-        result, why = Result.INCONCLUSIVE, f"{door.name} : connexion coupée / connection cut"
+        result, why = CheckResult.INCONCLUSIVE, f"{door.name} : connexion coupée / connection cut"
     except SilentError:
-        result, why = Result.INCONCLUSIVE, f"{door.name} : pas de réponse / no answer"
+        result, why = CheckResult.INCONCLUSIVE, f"{door.name} : pas de réponse / no answer"
     except TlsRefusedError as error:
-        result, why = Result.INCONCLUSIVE, f"{door.name} : TLS : {error}"
+        result, why = CheckResult.INCONCLUSIVE, f"{door.name} : TLS : {error}"
     finally:
         bench.close()
     return Finding(row.id, row.clause, result, why, bench.transcript.evidence)

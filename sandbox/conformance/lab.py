@@ -14,7 +14,7 @@ import dns.resolver
 import httpx
 
 from sandbox.conformance.connection import CutError, Pipe, SilentError, UnreachableError
-from sandbox.conformance.subject import Door, Subject, Way
+from sandbox.conformance.subject import CheckedDoor, Means, Subject
 
 __all__ = ["Lab", "Sockets"]
 
@@ -26,7 +26,7 @@ LARGEST = 32 * 1024 * 1024  # octets of what is fetched
 class Lab(Protocol):
     """The world, as checks meet it."""
 
-    def open(self, door: Door, *, seconds: float = ANSWER_SECONDS) -> Pipe:
+    def open(self, door: CheckedDoor, *, seconds: float = ANSWER_SECONDS) -> Pipe:
         """Connect.
 
         Raises:
@@ -53,7 +53,7 @@ class Lab(Protocol):
             UnreachableError: nobody answers.
         """
 
-    def token(self, way: Way) -> str:
+    def token(self, way: Means) -> str:
         """Return an access token of Pro Santé Connect for a person.
 
         Raises:
@@ -71,7 +71,7 @@ class Lab(Protocol):
 class _Socket:
     """A pipe over TCP."""
 
-    def __init__(self, door: Door, seconds: float) -> None:
+    def __init__(self, door: CheckedDoor, seconds: float) -> None:
         try:
             self._socket = socket.create_connection((door.address, door.port), CONNECT_SECONDS)
         except OSError as error:
@@ -111,14 +111,14 @@ class Sockets:
     """
 
     def __init__(
-        self, subject: Subject, *, token: Callable[[Way], str] | None = None,
+        self, subject: Subject, *, token: Callable[[Means], str] | None = None,
         crash: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         self._subject = subject
         self._token = token
         self._crash = crash
 
-    def open(self, door: Door, *, seconds: float = ANSWER_SECONDS) -> Pipe:
+    def open(self, door: CheckedDoor, *, seconds: float = ANSWER_SECONDS) -> Pipe:
         """As `Lab`."""
         return _Socket(door, seconds)
 
@@ -155,7 +155,7 @@ class Sockets:
         except dns.exception.DNSException as error:
             raise UnreachableError(f"DNS {address}:{port}: {type(error).__name__}") from None
 
-    def token(self, way: Way) -> str:
+    def token(self, way: Means) -> str:
         """As `Lab`."""
         if way.token:
             return way.token

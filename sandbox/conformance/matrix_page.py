@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from sandbox.conformance.findings import Result
+from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.reports import environment
-from sandbox.conformance.software.matrix import Cell
+from sandbox.conformance.software.matrix import MatrixCell
 
 __all__ = ["as_page"]
 
 # Nobody's conformity is judged here: what works is told.
 LABELS = {
-    Result.PASS: "réussi / pass",
-    Result.FAIL: "échec / fail",
-    Result.INCONCLUSIVE: "indéterminé / inconclusive",
-    Result.NOT_APPLICABLE: "sans objet / not applicable",
+    CheckResult.PASS: "réussi / pass",
+    CheckResult.FAIL: "échec / fail",
+    CheckResult.INCONCLUSIVE: "indéterminé / inconclusive",
+    CheckResult.NOT_APPLICABLE: "sans objet / not applicable",
 }
 
 
-def as_page(cells: Sequence[Cell], at: str, *, whole: bool) -> str:
+def as_page(cells: Sequence[MatrixCell], at: str, *, whole: bool) -> str:
     """Return the page: a table for each operator and design, software by method.
 
     Args:
@@ -34,9 +34,9 @@ def as_page(cells: Sequence[Cell], at: str, *, whole: bool) -> str:
         tables=list(dict.fromkeys((each.operator, each.design) for each in cells)),
         methods=list(dict.fromkeys(each.method for each in cells)),
         rows=list(dict.fromkeys((each.client, each.version, each.protocol) for each in cells)),
-        counts={LABELS[each]: sum(cell.result is each for cell in cells) for each in Result},
+        counts={LABELS[each]: sum(cell.result is each for cell in cells) for each in CheckResult},
     )  # fmt: skip
 
 
-def _key(cell: Cell) -> tuple[str, str, str, str, str]:
+def _key(cell: MatrixCell) -> tuple[str, str, str, str, str]:
     return cell.operator, cell.design, cell.client, cell.protocol, cell.method

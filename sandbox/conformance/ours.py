@@ -20,7 +20,14 @@ from cryptography import x509
 
 from sandbox.conformance.connection import UnreachableError
 from sandbox.conformance.lab import Sockets
-from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.conformance.subject import (
+    CheckedDoor,
+    CheckedMailbox,
+    Means,
+    Neighbour,
+    Pair,
+    Subject,
+)
 from sandbox.directory import Directory
 from sandbox.directory.identities import application_of, card_holder
 from sandbox.live.blocks import TEMPORARY, held_block
@@ -145,7 +152,7 @@ def from_sheet(
         dns=(sheet["dns"]["address"], sheet["dns"]["port"]),
     )  # fmt: skip
 
-    def token(way: Way) -> str:
+    def token(way: Means) -> str:
         try:
             return access_token(sheet, way.person, lambda _: None)
         except (MailError, httpx.HTTPError) as error:
@@ -159,9 +166,9 @@ def from_sheet(
     return subject, Sockets(subject, token=token, crash=crash)
 
 
-def door_of(design: str, each: Tree) -> Door:
+def door_of(design: str, each: Tree) -> CheckedDoor:
     """Return an endpoint of a sheet."""
-    return Door(
+    return CheckedDoor(
         name=f"{design}/{each['name']}", protocol=each["protocol"], host=each["host"],
         address=each["address"], port=each["port"], tls=each["tls"],
         client_certificate=each["client_certificate"], methods=tuple(each["methods"]),
@@ -169,26 +176,26 @@ def door_of(design: str, each: Tree) -> Door:
     )  # fmt: skip
 
 
-def _relay(operator: Tree) -> Door:
+def _relay(operator: Tree) -> CheckedDoor:
     mx = operator["mx"]
-    return Door(
+    return CheckedDoor(
         name="mx", protocol="relay", host=mx["host"], address=mx["address"], port=mx["port"],
         tls="starttls", client_certificate="required", mechanisms=(),
     )  # fmt: skip
 
 
-def account_of(account: Tree) -> Account:
+def account_of(account: Tree) -> CheckedMailbox:
     """Return a mailbox with the ways of its first holder."""
     ways = []
     for method, way in account["holders"][0]["methods"].items():
         pair = Pair(Path(way["certificate"]), Path(way["key"])) if "certificate" in way else None
-        ways.append(Way(
+        ways.append(Means(
             method=method, username=way.get("username", account["address"]),
             password=way.get("password", ""), secret=way.get("secret", ""),
             period=way.get("period", 30), digits=way.get("digits", 6), pair=pair,
             person=account["holders"][0]["identity"],
         ))  # fmt: skip
-    return Account(address=account["address"], ways=tuple(ways))
+    return CheckedMailbox(address=account["address"], ways=tuple(ways))
 
 
 def _relay_pair(sheet: Tree, operator: str) -> Pair:

@@ -8,21 +8,25 @@ from xml.etree import ElementTree as ET
 
 import jinja2
 
-from sandbox.conformance.findings import Report, Result
+from sandbox.conformance.findings import CheckResult, Report
 from sandbox.conformance.requirements import requirements
 
 __all__ = ["as_attestation", "as_badge", "as_html", "as_json", "as_junit", "environment"]
 
 LABELS = {
-    Result.PASS: "conforme / pass",
-    Result.FAIL: "non conforme / fail",
-    Result.INCONCLUSIVE: "indéterminé / inconclusive",
-    Result.NOT_APPLICABLE: "sans objet / not applicable",
+    CheckResult.PASS: "conforme / pass",
+    CheckResult.FAIL: "non conforme / fail",
+    CheckResult.INCONCLUSIVE: "indéterminé / inconclusive",
+    CheckResult.NOT_APPLICABLE: "sans objet / not applicable",
 }
 
 
 KINDS = {"operator": "Opérateur / operator", "software": "Logiciel / software"}
-_COLOURS = {Result.PASS: "#176b2c", Result.FAIL: "#a11212", Result.INCONCLUSIVE: "#7a5200"}
+_COLOURS = {
+    CheckResult.PASS: "#176b2c",
+    CheckResult.FAIL: "#a11212",
+    CheckResult.INCONCLUSIVE: "#7a5200",
+}
 _LETTER = 6.6  # px of a letter of 11 px, about: a badge is measured by no browser
 
 
@@ -41,8 +45,8 @@ def environment() -> jinja2.Environment:
 
 def as_badge(report: Report) -> str:
     """Return an SVG of one line: who was judged, what was found, on which day."""
-    passed = sum(each.result is Result.PASS for each in report.findings)
-    asked = sum(each.result is not Result.NOT_APPLICABLE for each in report.findings)
+    passed = sum(each.result is CheckResult.PASS for each in report.findings)
+    asked = sum(each.result is not CheckResult.NOT_APPLICABLE for each in report.findings)
     left = f"MSSanté · {report.subject}"[:60]
     right = f"{LABELS[report.verdict].partition(' / ')[0]} {passed}/{asked} · {report.at[:10]}"
     first, second = (round(len(text) * _LETTER + 12) for text in (left, right))
@@ -92,16 +96,20 @@ def as_junit(report: Report) -> str:
     results = [each.result for each in report.findings]
     suite = ET.Element(
         "testsuite", name=f"mss-sandbox check: {report.subject}", timestamp=report.at[:19],
-        tests=str(len(results)), failures=str(results.count(Result.FAIL)),
-        errors=str(results.count(Result.INCONCLUSIVE)),
-        skipped=str(results.count(Result.NOT_APPLICABLE)), time="0",
+        tests=str(len(results)), failures=str(results.count(CheckResult.FAIL)),
+        errors=str(results.count(CheckResult.INCONCLUSIVE)),
+        skipped=str(results.count(CheckResult.NOT_APPLICABLE)), time="0",
     )  # fmt: skip
-    tags = {Result.FAIL: "failure", Result.INCONCLUSIVE: "error", Result.NOT_APPLICABLE: "skipped"}
+    tags = {
+        CheckResult.FAIL: "failure",
+        CheckResult.INCONCLUSIVE: "error",
+        CheckResult.NOT_APPLICABLE: "skipped",
+    }
     for each in report.findings:
         case = ET.SubElement(suite, "testcase", classname=report.kind, name=each.id, time="0")
         if each.result in tags:
             told = ET.SubElement(case, tags[each.result], message=f"[{each.clause}] {each.why}")
-            if each.result is not Result.NOT_APPLICABLE:
+            if each.result is not CheckResult.NOT_APPLICABLE:
                 told.set("type", each.result.value)
                 told.text = "\n".join(each.evidence)
     root = ET.Element("testsuites")
@@ -113,7 +121,7 @@ def as_junit(report: Report) -> str:
 def as_html(report: Report) -> str:
     """Return one page that needs no other file."""
     rows = {each.id: each for each in requirements()}
-    counts = {LABELS[each]: sum(f.result is each for f in report.findings) for each in Result}
+    counts = {LABELS[each]: sum(f.result is each for f in report.findings) for each in CheckResult}
     return (
         environment()
         .get_template("report.html.j2")

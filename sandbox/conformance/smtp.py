@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from sandbox.conformance.connection import Connection
+from sandbox.conformance.connection import ProbeConnection
 from sandbox.conformance.findings import Fail, Unsure
 
-__all__ = ["Reply", "Smtp"]
+__all__ = ["SmtpProbe", "SmtpReply"]
 
 ME = "controle.mssante.test"
 _LINES = 200  # of one reply
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SmtpReply:
     """A reply: its code, 0 where it is none, and its lines without it."""
 
     code: int
@@ -39,33 +39,33 @@ class Reply:
         words = [line.upper().split() for line in self.lines[1:]]
         return {each[0]: each[1:] for each in words if each}
 
-    def wants(self, *codes: int) -> Reply:
+    def wants(self, *codes: int) -> SmtpReply:
         """Fail unless the code is one of these; return the reply."""
         if self.code not in codes:
             wanted = ", ".join(map(str, codes))
             raise Fail(f"attendu {wanted}, reçu « {self} »", f'expected {wanted}, heard "{self}"')
         return self
 
-    def reached(self, *codes: int) -> Reply:
+    def reached(self, *codes: int) -> SmtpReply:
         """Be unsure unless it is good, and one of these: it is not the question that failed."""
         if not (self.code in codes if codes else self.good):
             raise Unsure(f"question non atteinte : « {self} »", f'question not reached: "{self}"')
         return self
 
 
-class Smtp:
+class SmtpProbe:
     """One SMTP connection, past the greeting."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ProbeConnection) -> None:
         self.connection = connection
-        self.greeting = Reply(0, ())
+        self.greeting = SmtpReply(0, ())
         self.offers: dict[str, list[str]] = {}
 
     def close(self) -> None:
         """Hang up."""
         self.connection.close()
 
-    def reply(self) -> Reply:
+    def reply(self) -> SmtpReply:
         """Read a reply (RFC 5321 §4.2)."""
         lines: list[str] = []
         for _ in range(_LINES):
@@ -73,10 +73,10 @@ class Smtp:
             code = int(line[:3]) if line[:3].isascii() and line[:3].isdigit() else 0
             lines.append(line[4:])
             if line[3:4] != "-" or not code:
-                return Reply(code, tuple(lines))
+                return SmtpReply(code, tuple(lines))
         raise Unsure("réponse sans fin", "a reply without an end")
 
-    def say(self, line: str, shown: str = "") -> Reply:
+    def say(self, line: str, shown: str = "") -> SmtpReply:
         """Say a line, shown otherwise where it proves somebody; return the reply."""
         self.put(line, shown)
         return self.reply()
@@ -86,13 +86,13 @@ class Smtp:
         self.connection.transcript.note("C", shown or line)
         self.connection.send(line.encode() + b"\r\n")
 
-    def hello(self) -> Reply:
+    def hello(self) -> SmtpReply:
         """Say EHLO; keep what is offered."""
         reply = self.say(f"EHLO {ME}")
         self.offers = reply.keywords() if reply.good else {}
         return reply
 
-    def auth(self, mechanism: str, response: bytes) -> Reply:
+    def auth(self, mechanism: str, response: bytes) -> SmtpReply:
         """Log in with an initial response; a challenge after it is answered with nothing."""
         coded = base64.b64encode(response).decode() or "="
         self.connection.transcript.hide([coded])
@@ -101,7 +101,7 @@ class Smtp:
             reply = self.say("", "(empty)")
         return reply
 
-    def content(self, content: bytes) -> Reply:
+    def content(self, content: bytes) -> SmtpReply:
         """Say DATA and a message, dots doubled (RFC 5321 §4.5.2); return the last reply."""
         reply = self.say("DATA")
         if reply.code != 354:

@@ -9,12 +9,12 @@ from pathlib import Path
 __all__ = [
     "CERTIFICATE_METHODS",
     "METHODS",
-    "Account",
-    "Door",
+    "CheckedDoor",
+    "CheckedMailbox",
+    "Means",
     "Neighbour",
     "Pair",
     "Subject",
-    "Way",
 ]
 
 CERTIFICATE_METHODS = ("cps", "certificat")
@@ -31,7 +31,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class CheckedDoor:
     """Where a server listens.
 
     Attributes:
@@ -58,7 +58,7 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Means:
     """What proves a holder by one method; what a method does not use is empty.
 
     Attributes:
@@ -82,13 +82,13 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class CheckedMailbox:
     """A mailbox and how its holder logs in."""
 
     address: str
-    ways: tuple[Way, ...]
+    ways: tuple[Means, ...]
 
-    def way(self, method: str) -> Way | None:
+    def way(self, method: str) -> Means | None:
         """Return how a method opens it."""
         return next((each for each in self.ways if each.method == method), None)
 
@@ -105,8 +105,8 @@ class Neighbour:
 
     domain: str
     relay: Pair | None = None
-    account: Account | None = None
-    doors: tuple[Door, ...] = ()
+    account: CheckedMailbox | None = None
+    doors: tuple[CheckedDoor, ...] = ()
     strict: bool = True
 
 
@@ -130,17 +130,17 @@ class Subject:
 
     name: str
     domain: str
-    doors: tuple[Door, ...]
-    accounts: tuple[Account, ...]
+    doors: tuple[CheckedDoor, ...]
+    accounts: tuple[CheckedMailbox, ...]
     roots: Path
-    relay: Door | None = None
+    relay: CheckedDoor | None = None
     neighbour: Neighbour | None = None
     bad: Mapping[str, Pair] = field(default_factory=dict)
     dns: tuple[str, int] | None = None
     crash: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
 
-    def with_method(self, method: str) -> list[tuple[Account, Way]]:
+    def with_method(self, method: str) -> list[tuple[CheckedMailbox, Means]]:
         """Return who can log in by a method."""
         found = ((each, each.way(method)) for each in self.accounts)
         return [(account, way) for account, way in found if way is not None]

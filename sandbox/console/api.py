@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from sandbox.console import otlp, why
 from sandbox.console.answers import MissingError, count_of
-from sandbox.console.ledger import Outcome, Query
+from sandbox.console.ledger import Query, TrailOutcome
 from sandbox.console.operations import Operation, described, text
 from sandbox.console.prometheus import CONTENT_TYPE, exposition
 from sandbox.console.stream import Streams
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 
@@ -28,7 +28,7 @@ _FILTERS = {
     "method": text("Name of a method."),
     "reason": text("Name of the last refusal."),
     "client": text("Address of the client, or its beginning."),
-    "outcome": text("What became of it.", one_of=["", *Outcome.ALL]),
+    "outcome": text("What became of it.", one_of=["", *TrailOutcome.ALL]),
     "before": text("Key of a connection: those that began before it."),
 }
 _LIMIT = {"limit": {"type": "integer", "minimum": 1, "maximum": why.MOST, "default": 100}}
@@ -44,8 +44,8 @@ def query_of(request: Request) -> Query:
     for name, value in values.items():
         if len(value) > 200:
             raise UserError("200 caractères au plus", "200 characters at most", where=name)
-    if values["outcome"] and values["outcome"] not in Outcome.ALL:
-        raise UserError("attendu", "expected", where="outcome", then=", ".join(Outcome.ALL))
+    if values["outcome"] and values["outcome"] not in TrailOutcome.ALL:
+        raise UserError("attendu", "expected", where="outcome", then=", ".join(TrailOutcome.ALL))
     return Query(**values)
 
 
@@ -57,7 +57,7 @@ class WatchApi:
         streams: of events.
     """
 
-    def __init__(self, watch: Watch, streams: Streams) -> None:
+    def __init__(self, watch: SpaceWatch, streams: Streams) -> None:
         self._watch, self._streams = watch, streams
 
     @property

@@ -6,12 +6,17 @@ own words of what they do; here they are listed together, put in force, and take
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sandbox.console.answers import MissingError
+from sandbox.console.incidents import FaultPreset, incidents_of
 from sandbox.live.faults import KNOWN, SpaceFaults
 from sandbox.observations.reasons import Words
 from sandbox.psc.fault_rules import FaultRule
@@ -22,16 +27,7 @@ from sandbox.psc.sms import SmsLaw
 from sandbox.space.errors import UserError
 from sandbox.trust.resolver import DNS_FAULTS, DnsFault, Resolver
 
-__all__ = [
-    "INCIDENTS",
-    "NUMBERS",
-    "SERVICES",
-    "Breakable",
-    "Breakage",
-    "Incident",
-    "Known",
-    "known",
-]
+__all__ = ["MEMBERS", "NUMBERS", "SERVICES", "Breakable", "Breakage", "Known", "known"]
 
 Rule = dict[str, Any]
 DOWN, LOST = "down", "lost"
@@ -40,12 +36,12 @@ SERVICES: dict[str, Words] = {
     "mail": Words("Courrier (IMAP, SMTP, relais)", "Mail (IMAP, SMTP, relay)"),
     "psc": Words("Pro Santé Connect", "Pro Santé Connect"),
     "sms": Words("SMS des opérateurs", "Operators' SMS"),
-    "pki": Words("IGC-Santé (CRL, OCSP)", "IGC-Santé (CRL, OCSP)"),
+    "pki": Words("IGC-Santé et liste des domaines", "IGC-Santé and list of domains"),
     "dns": Words("DNS", "DNS"),
 }
-_MEMBERS: dict[str, tuple[str, ...]] = {
-    "mail": ("operator", "design", "endpoint", "protocol", "command", "client", "mailbox",
-             "nth", "per", "probability", "seconds", "code"),
+MEMBERS: dict[str, tuple[str, ...]] = {
+    "mail": ("operator", "design", "method", "protocol", "endpoint", "command", "person",
+             "mailbox", "client", "nth", "per", "probability", "seconds", "code"),
     "psc": ("point", "client_id", "nth", "per", "probability", "seconds"),
     "sms": ("operator", "probability"),
     "pki": ("seconds",),
@@ -59,6 +55,7 @@ class Breakable(Protocol):
 
     faults: SpaceFaults
     resolver: Resolver
+    sheet: dict[str, Any]
 
     def providers(self) -> Mapping[str, Provider]:
         """Return Pro Santé Connect under "", each operator's own CIBA under its label."""
@@ -74,91 +71,10 @@ class Known:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """Faults that come together, under the name that people give them."""
-
-    name: str
-    title: Words
-    watch: Words
-    rules: tuple[Rule, ...]
-
-
-INCIDENTS: tuple[Incident, ...] = (
-    Incident(
-        name="psc-down",
-        title=Words("Lundi 9 h : Pro Santé Connect tombe", "Monday 9:00: Pro Santé Connect falls"),
-        watch=Words(
-            "Les connexions par e-CPS attendent puis échouent ; cartes et codes passent.",
-            "e-CPS logins wait, then fail; cards and codes get through.",
-        ),
-        rules=({"service": "psc", "fault": DOWN},),
-    ),
-    Incident(
-        name="sms-lost",
-        title=Words("Les SMS ne partent plus", "SMS are lost"),
-        watch=Words(
-            "Plus aucun lien n'arrive ; le motif est sms-lost, pas l'absence de la personne.",
-            "No link arrives any more; the reason is sms-lost, not a person who is away.",
-        ),
-        rules=({"service": "sms", "fault": LOST},),
-    ),
-    Incident(
-        name="revocation-unknown",
-        title=Words("L'IGC ne répond plus", "The authority does not answer"),
-        watch=Words(
-            "Sans OCSP ni CRL fraîche, les cartes sont refusées quand ce qui est su a vieilli.",
-            "With neither OCSP nor a fresh CRL, cards are refused once what is known has aged.",
-        ),
-        rules=(
-            {"service": "pki", "fault": "ocsp-unreachable"},
-            {"service": "pki", "fault": "crl-unreachable"},
-        ),
-    ),
-    Incident(
-        name="relay-down",
-        title=Words("Un opérateur ne reçoit plus", "An operator takes no mail"),
-        watch=Words(
-            "Les messages attendent chez l'expéditeur et partent quand tout est réparé.",
-            "Messages wait at the sender's operator and leave when all is mended.",
-        ),
-        rules=({"service": "mail", "fault": "relay-down"},),
-    ),
-    Incident(
-        name="flaky",
-        title=Words("Une commande sur dix coupe la connexion", "One command in ten cuts"),
-        watch=Words(
-            "Le logiciel se reconnecte-t-il ? La graine rejoue les mêmes coupures.",
-            "Does the software connect again? The seed replays the same cuts.",
-        ),
-        rules=({"service": "mail", "fault": "cut", "probability": 0.1},),
-    ),
-    Incident(
-        name="full-disk",
-        title=Words("Le disque d'un opérateur est plein", "An operator's disk is full"),
-        watch=Words(
-            "451 et NO [UNAVAILABLE] ; lire et effacer marchent encore.",
-            "451 and NO [UNAVAILABLE]; reading and removing still work.",
-        ),
-        rules=({"service": "mail", "fault": "full-disk"},),
-    ),
-    Incident(
-        name="dns",
-        title=Words("Le DNS répond SERVFAIL", "DNS answers SERVFAIL"),
-        watch=Words(
-            "Qui n'a plus de nom en cache ne trouve plus de serveur.",
-            "Whoever has no name in cache finds no server.",
-        ),
-        rules=({"service": "dns", "fault": "servfail"},),
-    ),
-)
-
-
 def known() -> tuple[Known, ...]:
     """Return every fault that there is."""
     found = [
-        (("pki" if name.startswith(("crl-", "ocsp-")) else "mail"), name, _words(text))
-        for name, text in KNOWN.items()
+        (("pki" if _is_pki(name) else "mail"), name, _words(text)) for name, text in KNOWN.items()
     ]
     found.append(("psc", DOWN, Words("ne répond plus à personne", "answers nobody")))
     found += [("psc", name, _words(each.text)) for name, each in PSC_FAULTS.items()]
@@ -171,7 +87,7 @@ def known() -> tuple[Known, ...]:
 
 
 def _of(service: str, fault: str) -> tuple[str, ...]:
-    return () if (service, fault) == ("psc", DOWN) else _MEMBERS[service]
+    return () if (service, fault) == ("psc", DOWN) else MEMBERS[service]
 
 
 def _words(text: str) -> Words:
@@ -184,6 +100,9 @@ class Breakage:
 
     Args:
         space: that misbehaves.
+
+    Attributes:
+        changed: called when other faults are in force.
     """
 
     def __init__(self, space: Breakable) -> None:
@@ -191,6 +110,7 @@ class Breakage:
         self._lock = threading.Lock()
         self._scheduled: tuple[Window, ...] | None = None
         self._laws: dict[str, SmsLaw] = {}
+        self.changed: Callable[[], None] = lambda: None
 
     @property
     def seed(self) -> int:
@@ -219,15 +139,74 @@ class Breakage:
         ]
         return found
 
+    def named(self) -> dict[str, Rule]:
+        """Return what is in force by a name of its own, which stays while it is."""
+        found, twins = {}, Counter[str]()
+        for rule in self.rules():
+            text = json.dumps(rule, sort_keys=True)
+            twins[text] += 1
+            name = hashlib.sha256(f"{text}{twins[text]}".encode()).hexdigest()[:12]
+            found[name] = rule
+        return found
+
+    def incidents(self) -> tuple[FaultPreset, ...]:
+        """Return the faults that come together, those that can be here."""
+        return incidents_of(self._space.sheet)
+
     def add(self, rules: Sequence[Rule]) -> None:
         """Put faults in force beside those that are.
 
         Raises:
             UserError: a fault that cannot be; those before it are in force.
         """
+        try:
+            with self._lock:
+                for rule in rules:
+                    self._add(dict(rule))
+        finally:
+            self.changed()
+
+    def remove(self, name: str) -> None:
+        """Take away one fault; what waits for a relay is tried at once.
+
+        Raises:
+            MissingError: there is none of that name in force.
+        """
         with self._lock:
-            for rule in rules:
-                self._add(dict(rule))
+            rule = self.named().get(name)
+            if rule is None:
+                raise MissingError("aucun défaut de ce nom en cours", "no such fault in force",
+                                   where=name[:40])  # fmt: skip
+            self._remove(dict(rule))
+        self.changed()
+
+    def _remove(self, rule: Rule) -> None:
+        service, space, provider = rule.pop("service"), self._space, self._provider("")
+        if service in ("mail", "pki"):
+            space.faults.remove(rule)
+        elif service == "dns":
+            wanted = (rule["fault"], rule["name"])
+            kept = list(space.resolver.faults)
+            kept.remove(next(each for each in kept if (each.kind, each.name) == wanted))
+            space.resolver.set_faults(kept)
+        elif service == "sms":
+            self._provider(rule["operator"]).devices.sms.law = self._laws.pop(rule["operator"])
+        elif rule["fault"] == DOWN:
+            assert self._scheduled is not None
+            provider.outages, self._scheduled = self._scheduled, None
+        else:
+            rules = list(provider.faults.rules)
+            rules.remove(FaultRule.from_dict(rule))
+            provider.faults.replace(tuple(rules))
+
+    def reseed(self, seed: int) -> None:
+        """Draw from another seed, or from the same again: counts start from 1."""
+        with self._lock:
+            faults = self._space.faults
+            faults.replace(faults.rules(), seed)
+            for provider in self._space.providers().values():
+                provider.faults.replace(provider.faults.rules, seed)
+        self.changed()
 
     def _add(self, rule: Rule) -> None:
         service, fault = rule.pop("service", None), rule.get("fault")
@@ -283,6 +262,7 @@ class Breakage:
             self._laws.clear()
             self._space.resolver.set_faults(())
             self._space.faults.clear()
+        self.changed()
 
     def _provider(self, label: str) -> Provider:
         return self._space.providers()[label]
@@ -302,4 +282,4 @@ def _dns(rule: Rule) -> DnsFault:
 
 
 def _is_pki(fault: str) -> bool:
-    return fault.startswith(("crl-", "ocsp-"))
+    return fault.startswith(("crl-", "ocsp-", "list-"))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox.console.answers import MissingError, read_object
-from sandbox.console.breakage import INCIDENTS, NUMBERS, SERVICES, Breakage, known
+from sandbox.console.breakage import MEMBERS, NUMBERS, SERVICES, Breakage, known
+from sandbox.console.designs import Designs
 from sandbox.console.operations import Operation, text
 from sandbox.observations.reasons import Words
+from sandbox.space.errors import UserError
 
 __all__ = ["BreakageApi"]
 
@@ -23,15 +27,17 @@ class BreakageApi:
 
     Args:
         breakage: that puts them in force.
+        designs: whose traffic meets them.
+        kill: ends the process that an operator is in.
     """
 
-    def __init__(self, breakage: Breakage) -> None:
-        self._breakage = breakage
+    def __init__(self, breakage: Breakage, designs: Designs, kill: Callable[[str], None]) -> None:
+        self._breakage, self._designs, self._kill = breakage, designs, kill
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """What there is."""
-        names = sorted({name for each in known() for name in each.members})
+        names = sorted({name for members in MEMBERS.values() for name in members})
         members = {name: _NUMBER if name in NUMBERS else text("See `known`.") for name in names}
         return (
             Operation(
@@ -52,6 +58,27 @@ class BreakageApi:
             Operation(
                 name="mend", method="DELETE", path="/faults", handler=self.clear,
                 words=Words("Tout réparer.", "Mend everything."),
+            ),
+            Operation(
+                name="mend-one", method="DELETE", path="/faults/{name}", handler=self.remove,
+                words=Words("Enlever un défaut ; name est celui que donne la liste.",
+                            "Take away one fault; name is what the list gives."),
+            ),
+            Operation(
+                name="reseed", method="PUT", path="/faults/seed", handler=self.reseed,
+                body={"seed": {"type": "integer"}}, required=("seed",),
+                words=Words("Tirer depuis cette graine ; ce qui est compté repart de zéro.",
+                            "Draw from this seed; what is counted starts again."),
+            ),
+            Operation(
+                name="costs", method="GET", path="/costs", handler=self.costs,
+                words=Words("Ce que coûtent les défauts au trafic : mesuré, et prédit.",
+                            "What the faults cost the traffic: measured, and predicted."),
+            ),
+            Operation(
+                name="kill", method="POST", path="/operators/{name}/kill", handler=self.kill,
+                body={}, words=Words("Tuer le processus d'un opérateur (up --processes).",
+                                     "Kill the process of an operator (up --processes)."),
             ),
             Operation(
                 name="incident", method="POST", path="/incidents/{name}", handler=self.incident,
@@ -77,23 +104,49 @@ class BreakageApi:
         await asyncio.to_thread(self._breakage.clear)
         return JSONResponse(self._told())
 
+    async def remove(self, request: Request) -> Response:
+        """See the table."""
+        await asyncio.to_thread(self._breakage.remove, request.path_params["name"])
+        return JSONResponse(self._told())
+
+    async def reseed(self, request: Request) -> Response:
+        """See the table."""
+        seed = (await read_object(request)).get("seed")
+        if isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) >= 2**63:
+            raise UserError("nombre entier attendu", "a whole number is expected", where="seed")
+        await asyncio.to_thread(self._breakage.reseed, seed)
+        return JSONResponse(self._told())
+
+    async def costs(self, request: Request) -> Response:
+        """See the table."""
+        del request
+        found = await asyncio.to_thread(self._designs.damage)
+        return JSONResponse({"costs": [asdict(each) for each in found]})
+
+    async def kill(self, request: Request) -> Response:
+        """See the table."""
+        await read_object(request)
+        await asyncio.to_thread(self._kill, request.path_params["name"])
+        return JSONResponse({"killed": request.path_params["name"]})
+
     async def incident(self, request: Request) -> Response:
         """See the table."""
         await read_object(request)
         name = request.path_params["name"]
-        found = next((each for each in INCIDENTS if each.name == name), None)
+        there = self._breakage.incidents()
+        found = next((each for each in there if each.name == name), None)
         if found is None:
             raise MissingError("aucun incident de ce nom ; choisir parmi",
                                "no such incident; choose among", where=name[:60],
-                               then=", ".join(each.name for each in INCIDENTS))  # fmt: skip
+                               then=", ".join(each.name for each in there))  # fmt: skip
         await asyncio.to_thread(self._breakage.add, found.rules)
         return JSONResponse(self._told())
 
     def _told(self) -> dict[str, Any]:
         return {
             "seed": self._breakage.seed,
-            "faults": self._breakage.rules(),
-            "incidents": [each.name for each in INCIDENTS],
+            "faults": [{"name": n, **rule} for n, rule in self._breakage.named().items()],
+            "incidents": [each.name for each in self._breakage.incidents()],
             "known": [
                 {"service": each.service, "fault": each.fault, "fr": each.words.french,
                  "en": each.words.english, "members": each.members}

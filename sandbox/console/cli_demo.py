@@ -12,7 +12,8 @@ import click
 from sandbox.console.console import SpaceConsole
 from sandbox.console.demo import PACE
 from sandbox.console.stopping import stopped_by_signals
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.launch import LiveOptions
+from sandbox.live.space import LiveSpace
 from sandbox.trust.keys import KeyKind
 
 __all__ = ["demo"]

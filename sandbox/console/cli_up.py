@@ -16,8 +16,9 @@ from sandbox.console.stopping import stopped_by_signals
 from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.job import execute
 from sandbox.live.joining import read_joining
+from sandbox.live.launch import LiveOptions
 from sandbox.live.options import folder_option
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.space import LiveSpace
 from sandbox.psc.behaviour import KINDS
 from sandbox.space.errors import UserError
 from sandbox.trust.keys import KeyKind

@@ -1,25 +1,21 @@
 """A small comparison of the designs beside the live space, in a process of its own.
 
 What is asked is three choices that a room argues about; what comes back is a few figures for each
-design, from the same `compare` as the command line's. The process needs the scientific libraries;
-the console does not.
+design, from the same `compare` as the command line's.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sandbox.console.beside import Beside, Job, main
 from sandbox.space.errors import UserError
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Asked", "Comparing", "State", "asked_of"]
+__all__ = ["Choices", "Comparing", "asked_of"]
 
 MESSAGES = 3_000  # that the comparison replays, about: seconds, not minutes
 _SECONDS = 600.0
@@ -27,7 +23,7 @@ _MOST_SERVERS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Choices:
     """The choices.
 
     Attributes:
@@ -41,18 +37,7 @@ class Asked:
     servers: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """Where the comparison stands: idle, running, done or failed."""
-
-    word: str
-    asked: Asked = Asked()
-    designs: dict[str, dict[str, Any]] | None = None
-    error: str = ""
-    version: int = 0
-
-
-def asked_of(data: dict[str, Any], scenario: Scenario) -> Asked:
+def asked_of(data: dict[str, Any], scenario: Scenario) -> Choices:
     """Return what a request asks.
 
     Raises:
@@ -68,7 +53,7 @@ def asked_of(data: dict[str, Any], scenario: Scenario) -> Asked:
         isinstance(servers, int) and _within(servers, 1, _MOST_SERVERS)
     ):
         raise UserError("attendu", "expected", where="servers", then=f"1 … {_MOST_SERVERS}")
-    return Asked(policy=policy or "", blocked=blocked, servers=servers)
+    return Choices(policy=policy or "", blocked=blocked, servers=servers)
 
 
 def _within(value: object, low: float, high: float) -> bool:
@@ -77,84 +62,35 @@ def _within(value: object, low: float, high: float) -> bool:
     return math.isfinite(value) and low <= value <= high
 
 
-class Comparing:
-    """Runs one comparison at a time; a new question ends the one before.
+class Comparing(Beside):
+    """Runs comparisons of a space.
 
     Args:
         scenario: name or file of the space's own.
         designs: that are compared.
         policy: login policy of the space.
-        changed: told when the state has changed.
+        changed: told when the job is another.
     """
 
     def __init__(
         self, scenario: str, designs: tuple[str, ...], policy: str,
         changed: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
-        self.state = State(word="idle")
+        super().__init__(__name__, _SECONDS, changed)
         self._scenario, self._designs, self._policy = scenario, designs, policy
-        self._changed = changed
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
 
-    def start(self, asked: Asked) -> State:
+    def compare(self, asked: Choices) -> Job:
         """Begin a comparison; return at once."""
-        with self._lock:
-            self._stop()
-            order = {
-                "scenario": self._scenario,
-                "designs": self._designs,
-                **asdict(asked),
-                "policy": asked.policy or self._policy,
-            }
-            process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-P", "-m", "sandbox.console.comparing", json.dumps(order)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )  # fmt: skip
-            self._process = process
-            self._tell(State(word="running", asked=asked, version=self.state.version + 1))
-            thread = threading.Thread(
-                target=self._wait, args=(process, asked), name="console-compare", daemon=True
-            )
-            thread.start()
-            return self.state
-
-    def close(self) -> None:
-        """End what runs."""
-        with self._lock:
-            self._stop()
-
-    def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
-
-    def _wait(self, process: subprocess.Popen[str], asked: Asked) -> None:
-        try:
-            output, errors = process.communicate(timeout=_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, errors = process.communicate()
-        with self._lock:
-            if process is not self._process:
-                return  # another question was asked meanwhile
-            self._process = None
-            version = self.state.version + 1
-            if process.returncode == 0:
-                designs = json.loads(output.splitlines()[-1])
-                self._tell(State(word="done", asked=asked, designs=designs, version=version))
-            else:
-                last = errors.strip().splitlines()[-1:] or [f"code {process.returncode}"]
-                self._tell(State(word="failed", asked=asked, error=last[0][:300], version=version))
-
-    def _tell(self, state: State) -> None:
-        self.state = state
-        self._changed()
+        order = {
+            "scenario": self._scenario, "designs": self._designs, **asdict(asked),
+            "policy": asked.policy or self._policy,
+        }  # fmt: skip
+        return self.start(asdict(asked), order)
 
 
-def _compare(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _compare(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Compare, and return the figures of each design."""
+    del tell
     from sandbox.analysis.result import compare
     from sandbox.space.loader import load_scenario, with_inputs
 
@@ -171,26 +107,22 @@ def _compare(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
         scenario, designs=tuple(order["designs"]), login_policy=order["policy"], replications=2,
         scale=scale, workers=1, decision=False,
     )  # fmt: skip
-    return {
+    designs = {
         name: {
-            "cannot_connect": result.compatibility[name].whole.cannot_connect,
+            "cannot_connect": {"mean": result.compatibility[name].whole.cannot_connect},
             **{
                 metric: {"mean": found.mean, "half": found.half_width}
-                for metric in ("failure_share", "person_wait", "machine_latency", "psc_peak")
+                for metric in ("failure_share", "person_wait", "machine_latency")
                 for found in (result.estimate(name, metric),)
+            },
+            "incidents": {
+                kind.value: loss.person_hours for kind, loss in result.incidents[name].items()
             },
         }
         for name in result.designs
     }
+    return {"designs": designs, "scale": scale}
 
 
 if __name__ == "__main__":
-    try:
-        print(json.dumps(_compare(json.loads(sys.argv[1]))))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except ModuleNotFoundError as error:
-        where = f"{error.name}: bibliothèque manquante / library is missing"
-        print(f"{where}; pip install 'mssante-sandbox[compare]'", file=sys.stderr)
-        sys.exit(2)
+    main(_compare)

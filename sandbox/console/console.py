@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,20 +14,25 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from sandbox.console.access import Guard
-from sandbox.console.answers import answered
+from sandbox.console.answers import Shown, answered
 from sandbox.console.api import WatchApi, description
 from sandbox.console.breakage_api import BreakageApi
+from sandbox.console.controls import Controls
 from sandbox.console.demo import Player
 from sandbox.console.demo_api import DemoApi
 from sandbox.console.designs import Designs
-from sandbox.console.mail import Mailboxes
+from sandbox.console.enrolling import Enrolling
+from sandbox.console.mail import StoreMailboxes
 from sandbox.console.mail_api import MailApi
 from sandbox.console.mail_pages import MailPages
+from sandbox.console.operations import Operation
 from sandbox.console.pages import Pages
 from sandbox.console.people_api import PeopleApi
+from sandbox.console.reader import Readers
+from sandbox.console.results import Results
 from sandbox.console.stream import Streams
-from sandbox.console.trust_pages import Trust, Trusted
-from sandbox.console.watch import Watch, Watched
+from sandbox.console.trust_pages import Trust
+from sandbox.console.watch import SpaceWatch, Watched
 from sandbox.live.space import LiveSpace
 
 __all__ = ["SpaceConsole", "application"]
@@ -33,25 +40,29 @@ __all__ = ["SpaceConsole", "application"]
 _STATIC = Path(__file__).with_name("static")
 
 
+class ConsolePart(Protocol):
+    """A part of the console: what of the API it answers."""
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What there is."""
+
+
 def application(
-    space: Trusted, watch: Watch, mail: MailApi, designs: Designs, player: Player, secret: str
+    parts: Sequence[ConsolePart],
+    tables: Sequence[Mapping[str, Shown]],
+    pages: Callable[[tuple[Operation, ...]], Pages],
+    secret: str,
 ) -> ASGIApp:
     """Return what answers HTTP for a console.
 
     Args:
-        space: that is shown.
-        watch: of it.
-        mail: of the space.
-        designs: side by side.
-        player: of the demonstration.
+        parts: of the API.
+        tables: who shows what, by address, beside the pages.
+        pages: made of all operations.
         secret: that opens it.
     """
-    seen, people = WatchApi(watch, Streams(watch)), PeopleApi(watch)
-    breakage, trust, demo = BreakageApi(watch.breakage), Trust(space), DemoApi(player)
-    operations = (
-        *seen.operations, *people.operations, *mail.operations, *breakage.operations,
-        *trust.operations, *designs.operations, *demo.operations,
-    )  # fmt: skip
+    operations = tuple(each for part in parts for each in part.operations)
     operations = (*operations, description(operations))
     api = Starlette(
         routes=[
@@ -59,14 +70,15 @@ def application(
         ],
         exception_handlers={404: _missing, 405: _missing},
     )
-    pages, letters = Pages(watch, seen, operations, player), MailPages(watch, mail)
+    shown = pages(operations)
+    addresses = {path: page for table in (shown.table, *tables) for path, page in table.items()}
     app = Starlette(
         routes=[
             Mount("/api", app=api),
             Mount("/static", app=StaticFiles(directory=_STATIC)),
-            *pages.routes({**pages.table, **letters.table, **trust.table, **designs.table}),
+            *shown.routes(addresses),
         ],
-        exception_handlers={404: pages.missing},
+        exception_handlers={404: shown.missing},
     )
     return Guard(app, secret)
 
@@ -87,24 +99,40 @@ class SpaceConsole:
     Args:
         space: that it shows.
         secret: that opens it.
+        results: folder in which the command line writes them.
 
     Attributes:
         player: of the demonstration.
     """
 
-    def __init__(self, space: LiveSpace, secret: str) -> None:
+    def __init__(self, space: LiveSpace, secret: str, results: Path = Path("out")) -> None:
         folders = {
             each.label: space.folder.path / "operators" / each.label
             for each in space.plan.operators
         }
         journals = {label: path / "journal.jsonl" for label, path in folders.items()}
-        boxes = Mailboxes({label: path / "mail.db" for label, path in folders.items()})
+        boxes = StoreMailboxes({label: path / "mail.db" for label, path in folders.items()})
         watched: Watched = space
-        self._watch = Watch(watched, journals)
-        self._designs = Designs(self._watch, space)
-        mail = self._mail = MailApi(self._watch, boxes)
-        self.player = Player(self._watch, self._designs, mail.key_of)
-        self._app = application(space, self._watch, mail, self._designs, self.player, secret)
+        watch = self._watch = SpaceWatch(watched, journals)
+        readers, enrolling = Readers(), Enrolling(lambda: space.sheet)
+        designs = self._designs = Designs(watch, space, Results(results))
+        mail = self._mail = MailApi(watch, boxes, readers)
+        player = self.player = Player(watch, designs, mail.key_of)
+        seen, trust = WatchApi(watch, Streams(watch)), Trust(space)
+        controls = Controls(space.folder.path)
+        parts = (
+            seen, PeopleApi(watch, readers, enrolling), mail,
+            BreakageApi(watch.breakage, designs, space.kill), trust, designs, controls,
+            DemoApi(player),
+        )  # fmt: skip
+        tables = (MailPages(watch, mail).table, trust.table, designs.table, controls.table)
+        self._app = application(
+            parts, tables,
+            lambda operations: Pages(
+                watch, seen, operations, player, designs, readers, enrolling
+            ),
+            secret,
+        )  # fmt: skip
 
     @property
     def app(self) -> ASGIApp:

@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.console import people
-from sandbox.console.comparing import Asked
+from sandbox.console.comparing import Choices
 from sandbox.console.designs import Designs
-from sandbox.console.mail import Attempt, log_in
+from sandbox.console.mail import MailAttempt, log_in
 from sandbox.console.traffic import TrafficOrder
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 
-__all__ = ["PACE", "STEPS", "Played", "Player", "Step"]
+__all__ = ["PACE", "STEPS", "DemoState", "DemoStep", "Player"]
 
 PACE = 18.0  # s a step by itself: three minutes for ten
 _RINGS = 20.0  # s that a telephone has to ring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class DemoStep:
     """One step.
 
     Attributes:
@@ -41,8 +41,8 @@ class Step:
     act: str = ""
 
 
-STEPS: tuple[Step, ...] = (
-    Step(
+STEPS: tuple[DemoStep, ...] = (
+    DemoStep(
         title=Words("Une médecin et sa carte", "A doctor and her card"),
         do=Words("Jouer : elle relève son courrier, carte CPS dans le lecteur.",
                  "Play: she reads her mail, CPS card in the reader."),
@@ -52,7 +52,7 @@ STEPS: tuple[Step, ...] = (
                     "The operator checks the card itself; nobody else is asked."),
         page="/why?method=cps", act="cps",
     ),
-    Step(
+    DemoStep(
         title=Words("Le code", "The code"),
         do=Words("Jouer : une autre se connecte, mot de passe et code à usage unique.",
                  "Play: another logs in with a password and a one-time code."),
@@ -62,7 +62,7 @@ STEPS: tuple[Step, ...] = (
                     "A code is good once: two connections at a time need two."),
         page="/why?method=totp", act="totp",
     ),
-    Step(
+    DemoStep(
         title=Words("Le téléphone", "The phone"),
         do=Words("Jouer, puis choisir le nombre affiché, ou refuser, ou laisser sonner.",
                  "Play, then pick the number shown, or refuse, or let it ring."),
@@ -73,7 +73,7 @@ STEPS: tuple[Step, ...] = (
                     "A slot is taken for seconds or minutes: that is where designs differ."),
         page="/phones", act="ecps",
     ),
-    Step(
+    DemoStep(
         title=Words("L'application", "The application"),
         do=Words("Jouer : un logiciel relève une BAL applicative avec son certificat.",
                  "Play: software reads an application mailbox with its certificate."),
@@ -83,7 +83,7 @@ STEPS: tuple[Step, ...] = (
                     "A shared endpoint must ask everybody for a certificate, or nobody."),
         page="/why?method=certificat", act="certificat",
     ),
-    Step(
+    DemoStep(
         title=Words("Une porte, huit portes, huit ports", "One door, eight doors, eight ports"),
         do=Words("Jouer : les mêmes gestes partent sous chaque architecture.",
                  "Play: the same acts begin under each design."),
@@ -93,7 +93,7 @@ STEPS: tuple[Step, ...] = (
                     "Where one connects changes; how one proves who one is does not."),
         page="/designs", act="traffic",
     ),
-    Step(
+    DemoStep(
         title=Words("Un pare-feu", "A firewall"),
         do=Words("Jouer : trois cabinets sur dix bloquent les ports non standard.",
                  "Play: three practices in ten block non-standard ports."),
@@ -103,7 +103,7 @@ STEPS: tuple[Step, ...] = (
                     "Eight ports cost the operator little, and those behind firewalls much."),
         page="/designs", act="firewall",
     ),
-    Step(
+    DemoStep(
         title=Words("Pro Santé Connect tombe", "Pro Santé Connect falls"),
         do=Words("Jouer : il ne répond plus, et quelqu'un essaie quand même.",
                  "Play: it answers nobody, and somebody tries all the same."),
@@ -113,7 +113,7 @@ STEPS: tuple[Step, ...] = (
                     "No design avoids that outage; they differ in whom it reaches."),
         page="/why?method=ecps", act="outage",
     ),
-    Step(
+    DemoStep(
         title=Words("Ce que cela coûte", "What it costs"),
         do=Words("Jouer : tout est réparé ; lire le bas des colonnes.",
                  "Play: everything is mended; read the foot of the columns."),
@@ -125,7 +125,7 @@ STEPS: tuple[Step, ...] = (
                     " middle."),
         page="/designs", act="mend",
     ),
-    Step(
+    DemoStep(
         title=Words("Le jumeau", "The twin"),
         do=Words("Comparer, dans une colonne, ce qui est mesuré et ce qui est simulé.",
                  "Compare, within a column, what is measured and what is simulated."),
@@ -135,7 +135,7 @@ STEPS: tuple[Step, ...] = (
                     "A model is believed as far as what it predicts."),
         page="/designs",
     ),
-    Step(
+    DemoStep(
         title=Words("À vous", "Your turn"),
         do=Words("Brancher votre logiciel, casser quelque chose, lire pourquoi.",
                  "Connect your own software, break something, read why."),
@@ -148,7 +148,7 @@ STEPS: tuple[Step, ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class DemoState:
     """Where the demonstration is.
 
     Attributes:
@@ -179,16 +179,18 @@ class Player:
         outcomes: what became of each step's act, since the start.
     """
 
-    def __init__(self, watch: Watch, designs: Designs, key_of: Callable[[Attempt], str]) -> None:
+    def __init__(
+        self, watch: SpaceWatch, designs: Designs, key_of: Callable[[MailAttempt], str]
+    ) -> None:
         self._watch, self._designs, self._key_of = watch, designs, key_of
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self.state = Played()
+        self.state = DemoState()
         self.outcomes: dict[int, bool] = {}
         watch.played = lambda: self.state.version
 
-    def go(self, step: int) -> Played:
+    def go(self, step: int) -> DemoState:
         """Go to a step, from 0; -1 leaves the demonstration.
 
         Raises:
@@ -199,7 +201,7 @@ class Player:
         self._tell(step=step, ok=None, told="", connection="")
         return self.state
 
-    def act(self) -> Played:
+    def act(self) -> DemoState:
         """Do what the present step does; return when it is done.
 
         Raises:
@@ -214,7 +216,7 @@ class Player:
             self._designs.traffic.start(TrafficOrder(rate=2.0, seconds=60.0))
             self._tell(ok=True)
         elif act == "firewall":
-            self._designs.comparing.start(Asked(blocked=0.3))
+            self._designs.comparing.compare(Choices(blocked=0.3))
             self._tell(ok=True)
         elif act == "outage":
             self._watch.breakage.add([{"service": "psc", "fault": "down"}])
@@ -294,6 +296,6 @@ class Player:
                 name: getattr(self.state, name)
                 for name in ("step", "ok", "told", "connection", "auto")
             }
-            self.state = Played(**{**values, **changes}, version=self.state.version + 1)
+            self.state = DemoState(**{**values, **changes}, version=self.state.version + 1)
             if self.state.ok is not None:
                 self.outcomes[self.state.step] = self.state.ok

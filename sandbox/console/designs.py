@@ -11,9 +11,13 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.console.answers import Shown, read_object
 from sandbox.console.comparing import Comparing, asked_of
+from sandbox.console.cost import Cost, costs
 from sandbox.console.operations import Operation
-from sandbox.console.traffic import MOST_RATE, Traffic, TrafficOrder
-from sandbox.console.watch import Watch
+from sandbox.console.replaying import MOST_MINUTES, MOST_SPEED, Replaying, replay_order
+from sandbox.console.results import Figures, Results
+from sandbox.console.sources import MEASURES, FigureSource, sources
+from sandbox.console.traffic import MOST_RATE, Peopled, TrafficMaker, TrafficOrder
+from sandbox.console.watch import SpaceWatch
 from sandbox.live.plan import SpacePlan
 from sandbox.observations.reasons import Words
 from sandbox.operators.recorder import Seen
@@ -22,22 +26,21 @@ from sandbox.space.designs import Design
 from sandbox.space.errors import UserError
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Column", "Compared", "Designs", "columns"]
+__all__ = ["Compared", "DesignColumn", "Designs", "columns"]
 
 _NUMBER = {"type": "number"}
 
 
-class Compared(Protocol):
+class Compared(Peopled, Protocol):
     """What of a space its designs are; see `LiveSpace`."""
 
     scenario: Scenario
     source: str
     plan: SpacePlan
-    sheet: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class DesignColumn:
     """One design: what it needs, and what was seen of it since the start.
 
     Attributes:
@@ -49,6 +52,7 @@ class Column:
         sessions: logged in.
         failures: refused, by cause.
         latency: mean seconds of a login, the person left out; None before the first.
+        refused: share of the attempts to log in; None before the first.
     """
 
     name: str
@@ -60,24 +64,28 @@ class Column:
     sessions: int
     failures: tuple[tuple[str, int], ...]
     latency: float | None
+    refused: float | None
 
 
 def columns(
     designs: tuple[Design, ...], costs: dict[str, DesignCost], sheet: dict[str, Any],
     seen: Seen | None,
-) -> list[Column]:  # fmt: skip
+) -> list[DesignColumn]:  # fmt: skip
     """Return a column for each design. Pure."""
     return [_column(each, costs[each.name], sheet, seen) for each in designs]
 
 
-def _column(design: Design, cost: DesignCost, sheet: dict[str, Any], seen: Seen | None) -> Column:
+def _column(
+    design: Design, cost: DesignCost, sheet: dict[str, Any], seen: Seen | None
+) -> DesignColumn:
     record = seen.records.get(design.name) if seen else None
     logins = [] if record is None else [d for k, d in record.logins.items() if k[3] == "machine"]
     count = sum(each.count for each in logins)
     failures: dict[str, int] = {}
     for (_, _, cause), number in () if record is None else record.failures.items():
         failures[cause] = failures.get(cause, 0) + number
-    return Column(
+    lost = sum(failures.values())
+    return DesignColumn(
         name=design.name,
         label=Words(design.label, design.english),
         needs=(
@@ -96,6 +104,7 @@ def _column(design: Design, cost: DesignCost, sheet: dict[str, Any], seen: Seen 
         sessions=count,
         failures=tuple(sorted(failures.items(), key=lambda each: -each[1])),
         latency=sum(each.seconds for each in logins) / count if count else None,
+        refused=lost / (count + lost) if count + lost else None,
     )
 
 
@@ -105,17 +114,36 @@ class Designs:
     Args:
         watch: of the space.
         space: whose designs they are.
+        results: of the command line.
     """
 
-    def __init__(self, watch: Watch, space: Compared) -> None:
+    def __init__(self, watch: SpaceWatch, space: Compared, results: Results) -> None:
         self._watch, self._space = watch, space
         designs, policy = space.plan.designs, space.plan.policy
         self.costs = {each.name: design_cost(each, space.scenario, policy) for each in designs}
-        self.comparing = Comparing(
-            space.source, tuple(each.name for each in designs), policy.name,
-            self._compared,
-        )  # fmt: skip
-        self.traffic = Traffic(lambda: space.sheet)
+        self._results = results
+        self._names = tuple(each.name for each in designs)
+        self.comparing = Comparing(space.source, self._names, policy.name, self._compared)
+        self.replaying = Replaying(
+            space.source, self._names, policy.name, len(space.plan.operators), self._compared
+        )
+        self.traffic = TrafficMaker(space, space.scenario.policies.session_seconds)
+        watch.breakage.changed = self.traffic.forget
+
+    def damage(self) -> list[Cost]:
+        """Return what the faults in force cost the traffic, beside what is predicted."""
+        places = [each for operator in self._space.plan.operators for each in operator.endpoints]
+        rules = self._watch.breakage.rules()
+        return costs(rules, places, self._names, self.traffic.tallies())
+
+    def losses(self) -> tuple[str, dict[str, dict[str, float]]]:
+        """Return what incidents cost a scenario, person-hours by design, and who says so."""
+        last = self._results.last(self._names).get("compare")
+        if last is not None:
+            losses = {name: dict(each.incidents) for name, each in last.designs.items()}
+            return f"{last.about.french} ({last.folder})", losses
+        told = (self.comparing.job.said or {}).get("designs", {})
+        return self._space.scenario.name, {name: each["incidents"] for name, each in told.items()}
 
     def _compared(self) -> None:
         self._watch.compared += 1
@@ -123,7 +151,8 @@ class Designs:
     def close(self) -> None:
         """End what runs."""
         self.traffic.stop()
-        self.comparing.close()
+        self.comparing.stop()
+        self.replaying.stop()
 
     @property
     def table(self) -> dict[str, Shown]:
@@ -168,14 +197,53 @@ class Designs:
                 words=Words("Comparer avec d'autres choix, en arrière-plan.",
                             "Compare under other choices, in the background."),
             ),
+            Operation(
+                name="replayed", method="GET", path="/replay", handler=self.replayed,
+                words=Words("Le rejeu : où il en est, ce qu'il a mesuré.",
+                            "The replay: where it stands, what it measured."),
+            ),
+            Operation(
+                name="replay", method="POST", path="/replay", handler=self.replay,
+                body={
+                    "minutes": {**_NUMBER, "minimum": 1, "maximum": MOST_MINUTES},
+                    "speed": {**_NUMBER, "minimum": 1, "maximum": MOST_SPEED},
+                },
+                words=Words("Rejouer les minutes du scénario sur de vraies sockets, sous chaque"
+                            " architecture, dans des espaces à part.",
+                            "Replay the scenario's minutes on real sockets, under each design, in"
+                            " spaces of its own."),
+            ),
+            Operation(
+                name="unreplay", method="DELETE", path="/replay", handler=self.end_replay,
+                words=Words("Arrêter le rejeu.", "Stop the replay."),
+            ),
+            Operation(
+                name="sources", method="GET", path="/sources", handler=self.sources,
+                words=Words("Mesuré et simulé ensemble : ce que chaque source dit de chaque"
+                            " architecture.",
+                            "Measured and simulated together: what each source says of each"
+                            " design."),
+            ),
         )  # fmt: skip
 
     async def page(self, request: Request) -> tuple[str, dict[str, Any]]:
         """Show them side by side."""
         del request
+        found = await asyncio.to_thread(self._columns)
+        told = await asyncio.to_thread(self._sources, found)
         return "designs", {
-            "columns": await asyncio.to_thread(self._columns),
-            "state": self.comparing.state,
+            "columns": found,
+            "sources": told,
+            "names": self._names,
+            "measures": {
+                name: words
+                for name, words in MEASURES.items()
+                if any(getattr(e, name) is not None for s in told for e in s.designs.values())
+            },
+            "comparison": self.comparing.job,
+            "replay": self.replaying.job,
+            "most_minutes": MOST_MINUTES,
+            "most_speed": MOST_SPEED,
             "traffic": self.traffic.running,
             "policies": self._space.scenario.policies_known,
             "policy": self._space.plan.policy.name,
@@ -210,13 +278,41 @@ class Designs:
     async def comparison(self, request: Request) -> Response:
         """See the table."""
         del request
-        return JSONResponse(asdict(self.comparing.state))
+        return JSONResponse(asdict(self.comparing.job))
 
     async def compare(self, request: Request) -> Response:
         """See the table."""
         asked = asked_of(await read_object(request), self._space.scenario)
-        state = await asyncio.to_thread(self.comparing.start, asked)
-        return JSONResponse(asdict(state))
+        return JSONResponse(asdict(await asyncio.to_thread(self.comparing.compare, asked)))
 
-    def _columns(self) -> list[Column]:
+    async def replayed(self, request: Request) -> Response:
+        """See the table."""
+        del request
+        return JSONResponse(asdict(self.replaying.job))
+
+    async def replay(self, request: Request) -> Response:
+        """See the table."""
+        order = replay_order(await read_object(request))
+        return JSONResponse(asdict(await asyncio.to_thread(self.replaying.replay, order)))
+
+    async def end_replay(self, request: Request) -> Response:
+        """See the table."""
+        del request
+        await asyncio.to_thread(self.replaying.stop)
+        return JSONResponse(asdict(self.replaying.job))
+
+    async def sources(self, request: Request) -> Response:
+        """See the table."""
+        del request
+        found = await asyncio.to_thread(lambda: self._sources(self._columns()))
+        return JSONResponse({"sources": [asdict(each) for each in found]})
+
+    def _sources(self, found: list[DesignColumn]) -> list[FigureSource]:
+        now = {
+            each.name: Figures(machine_latency=each.latency, failure_share=each.refused)
+            for each in found
+        }
+        return sources(now, self.replaying.job, self.comparing.job, self._results.last(self._names))
+
+    def _columns(self) -> list[DesignColumn]:
         return columns(self._space.plan.designs, self.costs, self._space.sheet, self._watch.seen)

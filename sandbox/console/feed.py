@@ -6,11 +6,11 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.console.ledger import Ledger, Trail
+from sandbox.console.ledger import Trail, Trails
 from sandbox.psc.events import ProviderEvent
 from sandbox.psc.provider import Provider
 
@@ -21,6 +21,7 @@ LOOK = 0.2  # s between two looks at the journals
 _TAIL = 64 * 2**20  # bytes of each journal that are read at the start
 _AT_ONCE = 2**20  # bytes of a journal read in one go
 _KEPT_TICKETS = 20_000
+_MAIL = (b"accepted", b"relay-failed", b"returned")  # of which fates are told
 
 
 class PscEvent:
@@ -47,7 +48,7 @@ class Feed:
     def __init__(
         self, journals: Mapping[str, Path], providers: Callable[[], Mapping[str, Provider]]
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = Trails()
         self.lock = threading.Lock()
         self.version = 0
         self._journals = dict(journals)
@@ -88,6 +89,20 @@ class Feed:
         except OSError:
             return found
         return found
+
+    def mail(self) -> Iterator[Entry]:
+        """Yield what journals say of messages taken, relayed in vain and returned."""
+        for operator, path in self._journals.items():
+            try:
+                with path.open("rb") as file:
+                    file.seek(_start(path))
+                    for line in file:
+                        if any(word in line for word in _MAIL):
+                            entry = _entry(operator, line)
+                            if entry is not None:
+                                yield entry
+            except OSError:
+                continue
 
     def heard(self, ticket: str) -> list[PscEvent]:
         """Return what a provider said of a request."""

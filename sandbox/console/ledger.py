@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["KEPT_CONNECTIONS", "Arrival", "Ledger", "Outcome", "Query", "Trail"]
+__all__ = ["KEPT_CONNECTIONS", "Query", "RelayedMessage", "Trail", "TrailOutcome", "Trails"]
 
 Entry = Mapping[str, Any]
 KEPT_CONNECTIONS = 100_000
@@ -21,7 +21,7 @@ _KEPT_MESSAGES = 50_000
 _NAMES = ("mailbox", "user", "identity", "name", "reverse_path", "recipient", "to")
 
 
-class Outcome:
+class TrailOutcome:
     """What became of a connection, in a word that filters and addresses use."""
 
     REFUSED = "refused"
@@ -71,14 +71,14 @@ class Trail:
 
     @property
     def outcome(self) -> str:
-        """A word of `Outcome`."""
+        """A word of `TrailOutcome`."""
         if self.refusals:
-            return Outcome.REFUSED
-        return Outcome.PENDING if self.waiting else Outcome.PASSED
+            return TrailOutcome.REFUSED
+        return TrailOutcome.PENDING if self.waiting else TrailOutcome.PASSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class RelayedMessage:
     """A message that a relay handed to an operator: where to look on."""
 
     at: float
@@ -96,7 +96,7 @@ class Query:
         operator, design, protocol, method, reason: as journaled.
         client: address of the client, or its beginning.
         port: of the client, 0 for any.
-        outcome: a word of `Outcome`.
+        outcome: a word of `TrailOutcome`.
         before: key of a trail: those that began before it.
     """
 
@@ -125,7 +125,7 @@ class Query:
         return not person or any(person in name for name in trail.names)
 
 
-class Ledger:
+class Trails:
     """All trails, the oldest leaving first.
 
     Args:
@@ -137,7 +137,7 @@ class Ledger:
         self._trails: OrderedDict[str, Trail] = OrderedDict()
         self._queues: OrderedDict[tuple[str, str], array[int]] = OrderedDict()
         self._owners: OrderedDict[str, list[str]] = OrderedDict()
-        self._arrivals: OrderedDict[str, list[Arrival]] = OrderedDict()
+        self._arrivals: OrderedDict[str, list[RelayedMessage]] = OrderedDict()
         self.entries = 0
 
     def __len__(self) -> int:
@@ -170,12 +170,14 @@ class Ledger:
                 self._arrived(entry, key, queue_id)
 
     def _arrived(self, entry: Entry, key: str, queue_id: str) -> None:
-        arrival = Arrival(
+        arrival = RelayedMessage(
             at=float(entry["at"]), reverse_path=str(entry.get("reverse_path", "")), key=key,
             queue_id=queue_id,
         )  # fmt: skip
         for recipient in entry.get("recipients", ()):
-            here: list[Arrival] = _bounded(self._arrivals, recipient.lower(), [], _KEPT_MESSAGES)
+            here: list[RelayedMessage] = _bounded(
+                self._arrivals, recipient.lower(), [], _KEPT_MESSAGES
+            )
             here.append(arrival)
             del here[:-50]
 
@@ -213,7 +215,7 @@ class Ledger:
 
     def arrival(
         self, recipient: str, reverse_path: str, begin: float, end: float
-    ) -> Arrival | None:
+    ) -> RelayedMessage | None:
         """Return the arrival of a message within an attempt to relay it, from `begin` to `end`."""
         for each in reversed(self._arrivals.get(recipient.lower(), ())):
             if each.reverse_path == reverse_path and begin <= each.at <= end:

@@ -6,8 +6,10 @@ names, and of HTML only what shows is left. The frame that shows it runs and fet
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
 import lxml.html
 from lxml import etree
@@ -17,12 +19,12 @@ from sandbox.operators.imap.mime import BodyPart, parse_message
 from sandbox.operators.imap.responses import No
 from sandbox.operators.imap.sections import decode_body
 
-__all__ = ["Attachment", "Letter", "harmless", "harmless_html", "letter", "part_content"]
+__all__ = ["Attachment", "ShownMessage", "harmless", "harmless_html", "letter", "part_content"]
 
 _TEXT = 1_000_000  # characters of a text that are shown
 _HTML = 4 * 2**20
 _HEADERS = 200
-_FIRST = ("from", "to", "cc", "subject", "date")
+_PIECE = re.compile(rb"([a-z]+)\*([0-9]{1,3})?(\*)?")
 _GONE = (
     "script", "link", "meta", "base", "iframe", "frame", "frameset", "object", "embed", "applet",
     "form", "noscript", "template", "svg", "math", "audio", "video", "source", "track", "portal",
@@ -47,7 +49,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class ShownMessage:
     """A message.
 
     Attributes:
@@ -73,7 +75,7 @@ def harmless(text: str, lines: bool = False) -> str:
     return "".join(each if each.isprintable() or each in kept else "\ufffd" for each in text)
 
 
-def letter(content: bytes) -> Letter:
+def letter(content: bytes) -> ShownMessage:
     """Return a message as it is shown."""
     message = parse_message(content)
     text, html, attachments = "", False, []
@@ -91,7 +93,7 @@ def letter(content: bytes) -> Letter:
                     size=len(_body(content, part)),
                 )
             )  # fmt: skip
-    return Letter(
+    return ShownMessage(
         headers=tuple(_header(each) for each in message.fields[:_HEADERS] if each.name),
         text=text,
         html=html,
@@ -173,9 +175,27 @@ def _name(part: BodyPart) -> str:
     if disposition is not None:
         kind, given = content_value(disposition)
         parameters |= dict(given)
-    name = decoded(parameters.get(b"filename", parameters.get(b"name", b"")))
+    name = _parameter(parameters, b"filename") or _parameter(parameters, b"name")
     name = harmless(name.replace("\\", "/").rpartition("/")[2].strip().lstrip("."))[:150]
     return name or ("piece-jointe" if kind == b"attachment" else "")
+
+
+def _parameter(parameters: dict[bytes, bytes], name: bytes) -> str:
+    """Return a parameter's text, be it in pieces and of another charset (RFC 2231 §3, §4)."""
+    if name in parameters:
+        return decoded(parameters[name])
+    pieces: dict[int, bytes] = {}
+    charset = "utf-8"
+    for key, value in sorted(parameters.items()):
+        found = _PIECE.fullmatch(key)
+        if found is None or found[1] != name:
+            continue
+        number, coded = int(found[2] or 0), bool(found[3]) or not found[2]
+        if coded and not number and value.count(b"'") > 1:
+            said, _, value = value.split(b"'", 2)
+            charset = said.decode("latin-1") or charset
+        pieces[number] = unquote_to_bytes(value) if coded else value
+    return in_charset(b"".join(pieces[each] for each in sorted(pieces)), charset)
 
 
 def _body(content: bytes, part: BodyPart) -> bytes:

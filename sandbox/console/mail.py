@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import imaplib
 import smtplib
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
@@ -15,22 +16,37 @@ from typing import Any
 
 from sandbox.console.answers import MissingError
 from sandbox.console.letter import harmless, letter
-from sandbox.live.cli_mail import LARGEST, shown
+from sandbox.live.cli_mail import shown
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
+from sandbox.live.writing import LARGEST, write_letter
+from sandbox.observations.reasons import Words
 from sandbox.operators.mail import Folder, MessageRow
 from sandbox.operators.store import StoreError
 from sandbox.operators.store.looking import StoreSnapshot, looking
 from sandbox.space.errors import UserError
+from sandbox.space.methods import Method
 
-__all__ = ["Attempt", "Box", "Mailboxes", "Row", "compose", "log_in", "send"]
+__all__ = [
+    "CardRefusal",
+    "ListedMailbox",
+    "ListedMessage",
+    "MailAttempt",
+    "StoreMailboxes",
+    "compose",
+    "log_in",
+    "send",
+]
 
+# Why a person's card does not sign now, None when it does.
+CardRefusal = Callable[[str], Words | None]
+_FILES = 20  # attachments of a message
 _SEARCHED = 2_000  # newest messages of a folder that a search reads
 _SEARCHED_BYTES = 1_000_000  # of each, where its text is looked for
 _HEAD = 64 * 1024  # bytes of a message of which a list shows the header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class ListedMailbox:
     """A mailbox in the list."""
 
     address: str
@@ -41,7 +57,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ListedMessage:
     """A message in a list."""
 
     uid: int
@@ -54,7 +70,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class MailAttempt:
     """What became of a login or of a message.
 
     Attributes:
@@ -71,7 +87,7 @@ class Attempt:
     message_id: str = ""
 
 
-class Mailboxes:
+class StoreMailboxes:
     """Looks into the stores of a space.
 
     Args:
@@ -81,14 +97,14 @@ class Mailboxes:
     def __init__(self, stores: Mapping[str, Path]) -> None:
         self._stores = dict(stores)
 
-    def boxes(self, accounts: list[dict[str, Any]]) -> list[Box]:
+    def boxes(self, accounts: list[dict[str, Any]]) -> list[ListedMailbox]:
         """Return the mailboxes that somebody may log in to."""
         counts: dict[str, tuple[int, int]] = {}
         for path in self._stores.values():
             with looking(path) as look:
                 counts |= look.counts()
         return [
-            Box(
+            ListedMailbox(
                 address=each["address"], operator=each["operator"], type=each["type"],
                 messages=counts.get(each["address"], (0, 0))[0],
                 unread=counts.get(each["address"], (0, 0))[1],
@@ -105,7 +121,9 @@ class Mailboxes:
         with self._look(operator) as look:
             return _folders(look, address)
 
-    def rows(self, operator: str, address: str, folder: str, search: str, limit: int) -> list[Row]:
+    def rows(
+        self, operator: str, address: str, folder: str, search: str, limit: int
+    ) -> list[ListedMessage]:
         """Return the newest messages of a folder; of those that a search finds, if there is one.
 
         A search is for a part of the sender, the recipients, the subject or the text.
@@ -113,7 +131,7 @@ class Mailboxes:
         Raises:
             MissingError: no such mailbox or folder.
         """
-        found: list[Row] = []
+        found: list[ListedMessage] = []
         with self._look(operator) as look:
             place = _folder(look, address, folder)
             for row in look.newest(place.id, _SEARCHED if search else limit):
@@ -159,30 +177,50 @@ def _folder(look: StoreSnapshot, address: str, name: str) -> Folder:
     raise MissingError("aucun dossier de ce nom", "no folder of that name", where=name[:80])
 
 
-def _row(row: MessageRow, head: bytes) -> Row:
+def _row(row: MessageRow, head: bytes) -> ListedMessage:
     heads = shown(head)
-    return Row(
+    return ListedMessage(
         uid=row.uid, at=row.internal_date, size=row.size, seen="\\Seen" in row.flags,
         sender=heads["from"], to=heads["to"], subject=heads["subject"],
     )  # fmt: skip
 
 
-def _has(line: Row, look: StoreSnapshot, row: MessageRow, search: str) -> bool:
+def _has(line: ListedMessage, look: StoreSnapshot, row: MessageRow, search: str) -> bool:
     if search in f"{line.sender} {line.to} {line.subject}".lower():
         return True
     # Of a large message the text comes first, attachments after it.
     return search in letter(look.head(row.message, _SEARCHED_BYTES)).text.lower()
 
 
-def compose(sender: str, data: Mapping[str, Any]) -> EmailMessage:
-    """Make a message of `to`, `subject`, `text`, `html`.
+def compose(
+    sheet: dict[str, Any], sender: str, recipients: Sequence[str], data: Mapping[str, Any]
+) -> tuple[str, bytes]:
+    """Make a message of what a form gives; return its message id and its octets.
+
+    Args:
+        sheet: of the space.
+        sender: mailbox.
+        recipients: mailboxes.
+        data: `subject`, `text`; `attachments`, each `name` and `content` in base64; `document`, the
+            type of a health document, with `patient`, the number of a fictitious one; `receipt`;
+            `html`, in place of a document.
 
     Raises:
-        UserError: an address or a subject that no header can have, or too large.
+        UserError: an address or a subject that no header can have, attachments that are none, or
+            too large.
     """
+    files = _attached(data.get("attachments", []))
+    if not data.get("html"):
+        letter, content = write_letter(
+            sheet, sender, recipients, subject=str(data.get("subject", "")),
+            body=str(data.get("text", "")), attachments=files,
+            document=str(data.get("document", "")), number=int(data.get("patient", 1)),
+            receipt=bool(data.get("receipt", False)),
+        )  # fmt: skip
+        return letter.message_id, content
     message = EmailMessage(policy=SMTP)
     try:
-        message["From"], message["To"] = sender, str(data["to"])
+        message["From"], message["To"] = sender, ", ".join(recipients)
         message["Subject"] = str(data.get("subject", ""))
     except ValueError as error:
         raise UserError("adresse ou objet impossible dans un en-tête",
@@ -191,13 +229,39 @@ def compose(sender: str, data: Mapping[str, Any]) -> EmailMessage:
     message["Date"] = formatdate(localtime=True)
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     message.set_content(str(data.get("text", "")) or "\n")
-    if data.get("html"):
-        message.add_alternative(str(data["html"]), subtype="html")
-    if len(message.as_bytes()) > LARGEST:
+    message.add_alternative(str(data["html"]), subtype="html")
+    for name, octets in files:
+        message.add_attachment(
+            octets, maintype="application", subtype="octet-stream", filename=name
+        )
+    content = message.as_bytes()
+    if len(content) > LARGEST:
         raise UserError(
             f"au-dessus de {LARGEST // 2**20} Mo", f"above {LARGEST // 2**20} MB", where="message"
         )
-    return message
+    return str(message["Message-ID"]), content
+
+
+def _attached(given: Any) -> list[tuple[str, bytes]]:
+    """Return the files that a form gives, by names that a header can have."""
+    wrong = UserError(f"attendu, {_FILES} au plus", f"expected, {_FILES} at most",
+                      where="attachments", then="[{name, content: base64}]")  # fmt: skip
+    if not isinstance(given, list) or len(given) > _FILES:
+        raise wrong
+    found = []
+    for each in given:
+        if not isinstance(each, dict) or set(each) != {"name", "content"}:
+            raise wrong
+        name, content = each["name"], each["content"]
+        if not (isinstance(name, str) and isinstance(content, str)):
+            raise wrong
+        base = name.replace("\\", "/").rpartition("/")[2].strip()
+        try:
+            octets = b64decode(content, validate=True)
+        except ValueError:
+            raise wrong from None
+        found.append((harmless(base)[:150] or "piece-jointe", octets))
+    return found
 
 
 def _way(sheet: dict[str, Any], data: Mapping[str, Any], protocol: str) -> Way:
@@ -220,17 +284,26 @@ def _mistaken(way: Way) -> dict[str, Any]:
     return {**secrets, "authzid": other}
 
 
-def log_in(sheet: dict[str, Any], data: Mapping[str, Any]) -> Attempt:
+def _signs(_identity: str) -> Words | None:
+    return None
+
+
+def log_in(
+    sheet: dict[str, Any], data: Mapping[str, Any], card: CardRefusal = _signs
+) -> MailAttempt:
     """Log in to a mailbox over IMAP and out again; a telephone may have to be answered meanwhile.
 
     Args:
         sheet: of the space.
         data: `address`; `method`, `design`, `holder`; `mistake`: as somebody who errs.
+        card: says why a person's card does not sign.
 
     Raises:
         UserError: no such account, method or design.
     """
     way = _way(sheet, data, "imap")
+    if (unsigned := _unsigned(way, card)) is not None:
+        return unsigned
     try:
         imap = open_imap(way, lambda _: None)
         told = imap.welcome.decode("utf-8", "replace") if imap.welcome else ""
@@ -240,23 +313,31 @@ def log_in(sheet: dict[str, Any], data: Mapping[str, Any]) -> Attempt:
     return _attempt(way, told, ok=True)
 
 
-def send(sheet: dict[str, Any], data: Mapping[str, Any]) -> Attempt:
+def send(sheet: dict[str, Any], data: Mapping[str, Any], card: CardRefusal = _signs) -> MailAttempt:
     """Send a message as an account, by a method; see `log_in` and `compose`."""
     way = _way(sheet, data, "smtp")
-    message = compose(way.address, data)
     recipients = [each.strip() for each in str(data["to"]).split(",") if each.strip()]
     if not recipients:
         raise UserError("un destinataire au moins", "one recipient at least", where="to")
+    message_id, content = compose(sheet, way.address, recipients, data)
+    if (unsigned := _unsigned(way, card)) is not None:
+        return unsigned
     try:
         with open_smtp(way, lambda _: None) as smtp:
-            refused = smtp.send_message(message, way.address, recipients)
+            refused = smtp.sendmail(way.address, recipients, content)
     except smtplib.SMTPRecipientsRefused as error:
         refused = error.recipients
         return _attempt(way, _refusals(refused), ok=False)
     except (MailError, smtplib.SMTPException, OSError) as error:
         return _attempt(way, str(error), ok=False)
     told = _refusals(refused) if refused else "250"
-    return _attempt(way, told, ok=not refused, message_id=str(message["Message-ID"]))
+    return _attempt(way, told, ok=not refused, message_id=message_id)
+
+
+def _unsigned(way: Way, card: CardRefusal) -> MailAttempt | None:
+    """Return what becomes of who logs in by a card that does not sign: no connection is made."""
+    why = card(way.identity) if way.method is Method.CPS else None
+    return None if why is None else _attempt(way, f"{why.french} / {why.english}", ok=False)
 
 
 def _refusals(refused: Mapping[str, tuple[int, bytes]]) -> str:
@@ -266,10 +347,10 @@ def _refusals(refused: Mapping[str, tuple[int, bytes]]) -> str:
     )
 
 
-def _attempt(way: Way, told: str, *, ok: bool, message_id: str = "") -> Attempt:
+def _attempt(way: Way, told: str, *, ok: bool, message_id: str = "") -> MailAttempt:
     domain = way.address.rpartition("@")[2]
     operator = next(e["name"] for e in way.sheet["operators"] if e["domain"] == domain)
-    return Attempt(
+    return MailAttempt(
         ok=ok, told=harmless(told)[:500], operator=operator, port=way.ports[-1] if way.ports else 0,
         message_id=message_id,
     )  # fmt: skip

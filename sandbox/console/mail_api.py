@@ -18,9 +18,12 @@ from sandbox.console.access import MAIL_POLICY
 from sandbox.console.answers import MissingError, count_of, read_object, text_of
 from sandbox.console.ledger import Query
 from sandbox.console.letter import harmless_html, letter, part_content
-from sandbox.console.mail import Attempt, Mailboxes, log_in, send
+from sandbox.console.mail import CardRefusal, MailAttempt, StoreMailboxes, log_in, send
 from sandbox.console.operations import Operation, text
-from sandbox.console.watch import Watch
+from sandbox.console.reader import Readers
+from sandbox.console.watch import SpaceWatch
+from sandbox.messages.documents import document_types
+from sandbox.messages.trace import trace_of
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
@@ -37,7 +40,12 @@ _AS = {
     "holder": text("Identity of one of several holders."),
     "mistake": {"type": "boolean", "description": "Err as a person does, to read the refusal."},
 }
-_Act = Callable[[dict[str, Any], dict[str, Any]], Attempt]
+_Act = Callable[[dict[str, Any], dict[str, Any], CardRefusal], MailAttempt]
+_PATIENTS = 999_999  # fictitious ones, by number
+_FILE = {
+    "type": "object", "additionalProperties": False, "required": ["name", "content"],
+    "properties": {"name": text("File name."), "content": {"type": "string", "format": "byte"}},
+}  # fmt: skip
 _AT_ONCE = 32  # logins and messages under way
 _SEEN = 5.0  # s that the journal of a login has to come
 
@@ -48,10 +56,11 @@ class MailApi:
     Args:
         watch: of the space.
         boxes: that look into the stores.
+        readers: of cards.
     """
 
-    def __init__(self, watch: Watch, boxes: Mailboxes) -> None:
-        self._watch, self.boxes = watch, boxes
+    def __init__(self, watch: SpaceWatch, boxes: StoreMailboxes, readers: Readers) -> None:
+        self._watch, self.boxes, self._readers = watch, boxes, readers
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="console-mail")
 
     @property
@@ -80,6 +89,13 @@ class MailApi:
                             "A message: decoded headers, text, attachments."),
             ),
             Operation(
+                name="fate", method="GET", path="/fates/{message_id:path}", handler=self.fate,
+                words=Words("Ce qu'est devenu un message, pour chaque destinataire : en route,"
+                            " remis, lu, intégré, refusé, sans accusé.",
+                            "What became of a message for each recipient: under way, delivered,"
+                            " read, integrated, refused, silent."),
+            ),
+            Operation(
                 name="source", method="GET", path=f"{message}/source", handler=self.source,
                 query=_HERE, media="text/plain",
                 words=Words("Sa source.", "Its source."),
@@ -101,7 +117,16 @@ class MailApi:
                     "to": text("Recipients, separated by commas.", most=5_000),
                     "subject": text("Subject.", most=1_000),
                     "text": text("Plain text.", most=_LONG),
-                    "html": text("HTML.", most=_LONG),
+                    "html": text("HTML, in place of a document.", most=_LONG),
+                    "document": text("Type of a health document (CDA) to carry.",
+                                     one_of=["", *document_types()]),
+                    "patient": {"type": "integer", "minimum": 0, "maximum": _PATIENTS,
+                                "description": "Number of its fictitious patient."},
+                    "receipt": {"type": "boolean", "description": "Ask for a receipt."},
+                    "attachments": {
+                        "type": "array", "maxItems": 20, "items": _FILE,
+                        "description": "Files, 25 MB with the message.",
+                    },
                 },
                 required=("address", "to"),
                 words=Words("Envoyer un message d'un compte ; un téléphone peut sonner.",
@@ -139,6 +164,16 @@ class MailApi:
         found = letter(await self.content(request))
         return JSONResponse({**asdict(found), "headers": [list(each) for each in found.headers]})
 
+    async def fate(self, request: Request) -> Response:
+        """See the table."""
+        name = request.path_params["message_id"].strip().strip("<>")
+        found = await asyncio.to_thread(trace_of, f"<{name}>", self._watch.feed.mail())
+        if found is None:
+            raise MissingError("aucun opérateur de cet espace n'a pris ce message",
+                               "no operator of this space took this message",
+                               where=name[:80])  # fmt: skip
+        return JSONResponse(found.tree())
+
     async def source(self, request: Request) -> Response:
         """See the table."""
         content = await self.content(request)
@@ -170,8 +205,13 @@ class MailApi:
 
     async def send(self, request: Request) -> Response:
         """See the table."""
-        data = await _asked(request, ("to", "subject", "text", "html"))
+        data = await _asked(request, ("to", "subject", "text", "html", "document"))
         text_of(data, "to")
+        if not isinstance(data.get("receipt", False), bool):
+            raise UserError("attendu", "expected", where="receipt", then="true, false")
+        number = data.get("patient", 1)
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= _PATIENTS:
+            raise UserError("attendu", "expected", where="patient", then=f"0 … {_PATIENTS}")
         return await self._answer(await self._acted(send, data))
 
     async def login(self, request: Request) -> Response:
@@ -206,16 +246,17 @@ class MailApi:
             "aucune BAL de cet espace", "no mailbox of this space", where=address[:80]
         )
 
-    async def _acted(self, act: _Act, data: dict[str, Any]) -> Attempt:
+    async def _acted(self, act: _Act, data: dict[str, Any]) -> MailAttempt:
         """Do it in a thread of its own kind: each may wait minutes for somebody's telephone."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, act, self._watch.space.sheet, data)
+        sheet, card = self._watch.space.sheet, self._readers.refusal
+        return await loop.run_in_executor(self._threads, act, sheet, data, card)
 
     def close(self) -> None:
         """Begin nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def key_of(self, attempt: Attempt) -> str:
+    def key_of(self, attempt: MailAttempt) -> str:
         """Return the key of an attempt's connection, once the journal has it; empty for none."""
         query = Query(operator=attempt.operator, port=attempt.port)
         end = time.monotonic() + _SEEN
@@ -229,7 +270,7 @@ class MailApi:
     def _place(self, request: Request) -> tuple[str, str]:
         return request.path_params["address"].lower(), request.query_params.get("folder", "INBOX")
 
-    async def _answer(self, attempt: Attempt) -> Response:
+    async def _answer(self, attempt: MailAttempt) -> Response:
         """Say what became of it, with the connection that tells why."""
         key = await asyncio.to_thread(self.key_of, attempt)
         return JSONResponse(

@@ -14,8 +14,10 @@ from sandbox.console.feed import Feed
 from sandbox.console.ledger import Query, Trail
 from sandbox.console.letter import letter
 from sandbox.console.mail_api import MailApi
-from sandbox.console.watch import Watch
-from sandbox.operators.imap.header import header_end, parse_fields
+from sandbox.console.watch import SpaceWatch
+from sandbox.messages.documents import document_types
+from sandbox.messages.trace import Trace, trace_of
+from sandbox.operators.imap.header import first, header_end, parse_fields
 from sandbox.space.methods import Method
 
 __all__ = ["MailPages", "trace"]
@@ -33,7 +35,7 @@ class MailPages:
         api: that finds messages.
     """
 
-    def __init__(self, watch: Watch, api: MailApi) -> None:
+    def __init__(self, watch: SpaceWatch, api: MailApi) -> None:
         self._watch, self._boxes, self._api = watch, api.boxes, api
 
     @property
@@ -71,7 +73,7 @@ class MailPages:
         passed = await asyncio.to_thread(trace, self._watch.feed, content, address, folder, uid)
         return "letter", {
             "letter": await asyncio.to_thread(letter, content), "address": address, "uid": uid,
-            "folder": folder, "trace": passed,
+            "folder": folder, "trace": passed, "fate": await self._fate(content),
         }  # fmt: skip
 
     async def compose(self, request: Request) -> tuple[str, dict[str, Any]]:
@@ -82,7 +84,15 @@ class MailPages:
             "chosen": {name: request.query_params.get(name, "")[:900] for name in names},
             "methods": [each.value for each in Method],
             "designs": list(self._watch.space.sheet["operators"][0]["designs"]),
+            "documents": list(document_types().values()),
         }
+
+    async def _fate(self, content: bytes) -> Trace | None:
+        """Return what became of a message for each recipient, where its id is known here."""
+        found = first(parse_fields(content[: header_end(content, 0, len(content))], 200),
+                      b"message-id")  # fmt: skip
+        name = (found or b"").decode("latin-1").strip()
+        return await asyncio.to_thread(trace_of, name, self._watch.feed.mail()) if name else None
 
     async def _all(self) -> list[Any]:
         accounts = self._watch.space.sheet["accounts"]

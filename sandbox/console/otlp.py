@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from sandbox.console.timeline import Step, Timeline
+from sandbox.console.timeline import Timeline, TimelineStep
 
 __all__ = ["traces"]
 
@@ -72,7 +72,7 @@ def _spans(story: Timeline) -> Iterable[dict[str, Any]]:
         before = step.at
 
 
-def _span(step: Step, trace: str, root: str, own: str, before: float) -> dict[str, Any]:
+def _span(step: TimelineStep, trace: str, root: str, own: str, before: float) -> dict[str, Any]:
     about = {f"mssante.{name}": value for name, value in step.details}
     status: dict[str, Any] = {"code": _OK}
     if step.refused is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,13 +21,18 @@ from starlette.routing import Route
 from sandbox.console import people, why
 from sandbox.console.answers import Handler, Shown, count_of
 from sandbox.console.api import WatchApi, query_of
-from sandbox.console.breakage import INCIDENTS, NUMBERS, SERVICES, known
+from sandbox.console.breakage import MEMBERS, NUMBERS, SERVICES, known
+from sandbox.console.cost import kinds
 from sandbox.console.demo import STEPS, Player
-from sandbox.console.ledger import Outcome
+from sandbox.console.designs import Designs
+from sandbox.console.enrolling import Enrolling
+from sandbox.console.ledger import TrailOutcome
 from sandbox.console.operations import Operation
 from sandbox.console.people_api import PSC
+from sandbox.console.reader import Readers
 from sandbox.console.space_map import space_map
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
+from sandbox.live.keys import PIN
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
@@ -88,13 +94,18 @@ class Pages:
         seen: what the API says of connections.
         operations: of the API, for its page.
         player: of the demonstration.
+        designs: whose traffic meets the faults.
+        readers: of cards.
+        enrolling: of telephones.
     """
 
     def __init__(
-        self, watch: Watch, seen: WatchApi, operations: tuple[Operation, ...], player: Player
-    ) -> None:
+        self, watch: SpaceWatch, seen: WatchApi, operations: tuple[Operation, ...], player: Player,
+        designs: Designs, readers: Readers, enrolling: Enrolling,
+    ) -> None:  # fmt: skip
+        self._readers, self._enrolling = readers, enrolling
         self._watch, self._seen, self._operations = watch, seen, operations
-        self._player = player
+        self._player, self._designs = player, designs
 
     @property
     def table(self) -> dict[str, Shown]:
@@ -140,7 +151,7 @@ class Pages:
             "trails": trails,
             "more": trails[-1].key if len(trails) == limit else None,
             "reasons": reasons,
-            "outcomes": Outcome.ALL,
+            "outcomes": TrailOutcome.ALL,
             "operators": [each["name"] for each in sheet["operators"]],
             "designs": list(sheet["operators"][0]["designs"]),
             "methods": [each.value for each in Method],
@@ -175,6 +186,15 @@ class Pages:
             "rings": [each for each in values["rings"] if each.identity == identity],
             "messages": [each for each in values["messages"] if each.identity == identity],
             "codes": people.codes(accounts, identity, time.time()),
+            "enrolled": people.shown(self._enrolling.of(identity), time.time()),
+            "enrolable": [
+                address
+                for address, methods in person.mailboxes
+                if {Method.CPS, Method.TOTP} & set(methods)
+            ],
+            "holds_card": any(Method.CPS in methods for _, methods in person.mailboxes),
+            "card": self._readers.card(identity),
+            "pin": PIN,
             "psc": PSC,
         }
 
@@ -188,11 +208,21 @@ class Pages:
     async def faults(self, request: Request) -> tuple[str, dict[str, Any]]:
         """Show what is broken, and what can be."""
         del request
-        watch = self._watch
+        watch, designs = self._watch, self._designs
+        rules = watch.breakage.named()
+        by, losses = await asyncio.to_thread(designs.losses)
         return "faults", {
-            "rules": watch.breakage.rules(),
+            "rules": rules,
+            "costs": await asyncio.to_thread(designs.damage),
+            "traffic": designs.traffic.running,
+            "kinds": kinds(rules.values()),
+            "losses": losses,
+            "losses_by": by,
+            "own_processes": watch.space.sheet["operators"][0]["pid"] != os.getpid(),
             "seed": watch.breakage.seed,
-            "incidents": INCIDENTS,
+            "incidents": watch.breakage.incidents(),
+            "members": MEMBERS,
+            "methods": [each.value for each in Method],
             "services": SERVICES,
             "known": known(),
             "numbers": NUMBERS,

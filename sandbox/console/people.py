@@ -11,12 +11,23 @@ from typing import Any
 import pyotp
 
 from sandbox.console.answers import MissingError
+from sandbox.console.enrolling import Telephone
 from sandbox.psc.ciba import DeviceDecision, RequestState
 from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["Carried", "Ring", "Sms", "carried", "codes", "decide", "inbox", "ringing"]
+__all__ = [
+    "ArrivedSms",
+    "Carried",
+    "Ring",
+    "carried",
+    "codes",
+    "decide",
+    "inbox",
+    "ringing",
+    "shown",
+]
 
 Tree = dict[str, Any]
 _CHOICES = 3
@@ -49,7 +60,7 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sms:
+class ArrivedSms:
     """A message that has arrived; `open` while its link still decides something."""
 
     operator: str
@@ -154,7 +165,7 @@ def _spend(provider: Provider, ticket: str, decision: DeviceDecision) -> None:
             provider.devices.sms.spend(str(sms["link"]).rpartition("/")[2], provider.now())
 
 
-def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> list[Sms]:
+def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> list[ArrivedSms]:
     """Return the messages of all telephones, the newest first."""
     owners = {each.phone: each for each in names.values() if each.phone}
     found = []
@@ -167,7 +178,7 @@ def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> li
             request = provider.requests.find(sms["ticket"])
             usable = request is not None and request.state is RequestState.PENDING
             found.append(
-                Sms(
+                ArrivedSms(
                     operator=label, ticket=sms["ticket"], phone=sms["number"],
                     name=owner.name if owner else "", identity=owner.identity if owner else "",
                     text=sms["text"], at=sms["sent_at"] - ahead,
@@ -222,3 +233,19 @@ def codes(accounts: Sequence[Tree], identity: str, now: float) -> list[Tree]:
                 }
             )
     return found
+
+
+def shown(telephones: Sequence[Telephone], now: float) -> list[Tree]:
+    """Return what telephones enrolled from the console show, as `codes` does."""
+    return [
+        {
+            "mailbox": each.mailbox,
+            "code": each.code(now),
+            "seconds": round(each.period - now % each.period, 1),
+            "period": each.period,
+            "uri": each.uri,
+            "label": each.label,
+            "confirmed": not each.ticket,
+        }
+        for each in telephones
+    ]

@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.console import people
 from sandbox.console.answers import MissingError, read_object, text_of
+from sandbox.console.enrolling import Enrolling
 from sandbox.console.operations import Operation, text
-from sandbox.console.watch import Watch
+from sandbox.console.reader import ACTS, Readers
+from sandbox.console.watch import SpaceWatch
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 
@@ -26,10 +28,12 @@ class PeopleApi:
 
     Args:
         watch: of the space.
+        readers: of cards.
+        enrolling: of telephones.
     """
 
-    def __init__(self, watch: Watch) -> None:
-        self._space = watch.space
+    def __init__(self, watch: SpaceWatch, readers: Readers, enrolling: Enrolling) -> None:
+        self._space, self._readers, self._enrolling = watch.space, readers, enrolling
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -63,6 +67,33 @@ class PeopleApi:
                 handler=self.codes,
                 words=Words("Les codes à usage unique d'une personne, en ce moment.",
                             "A person's one-time codes of now."),
+            ),
+            Operation(
+                name="reader", method="GET", path="/people/{identity:path}/reader",
+                handler=self.reader,
+                words=Words("La carte d'une personne dans le lecteur de la console.",
+                            "A person's card in the console's reader."),
+            ),
+            Operation(
+                name="use-card", method="POST", path="/people/{identity:path}/reader",
+                handler=self.use_card, required=("act",),
+                body={"act": text("What the person does.", one_of=ACTS), "pin": text("Of pin.")},
+                words=Words("Mettre la carte, la retirer, taper le code PIN, la débloquer.",
+                            "Put the card in, take it out, type the PIN, unblock it."),
+            ),
+            Operation(
+                name="enrol", method="POST", path="/people/{identity:path}/telephones",
+                handler=self.enrol, required=("mailbox",),
+                body={"mailbox": text("Of the person."), "label": text("Name of the telephone.")},
+                words=Words("Enrôler un téléphone à la page de l'opérateur : rend l'URI du QR.",
+                            "Enrol a telephone at the operator's page: gives the QR's URI."),
+            ),
+            Operation(
+                name="confirm", method="PUT", path="/people/{identity:path}/telephones",
+                handler=self.confirm, required=("mailbox", "code"),
+                body={"mailbox": text("Of the person."), "code": text("That it shows.")},
+                words=Words("Confirmer le téléphone par un code qu'il affiche.",
+                            "Confirm the telephone by a code that it shows."),
             ),
         )  # fmt: skip
 
@@ -107,8 +138,40 @@ class PeopleApi:
 
     async def codes(self, request: Request) -> Response:
         """See the table."""
-        identity = request.path_params["identity"]
-        accounts = self._space.sheet["accounts"]
-        if identity not in people.carried(accounts):
+        identity, now = self._known(request), time.time()
+        granted = people.codes(self._space.sheet["accounts"], identity, now)
+        return JSONResponse({"codes": granted + people.shown(self._enrolling.of(identity), now)})
+
+    async def reader(self, request: Request) -> Response:
+        """See the table."""
+        return self._told(self._known(request))
+
+    async def use_card(self, request: Request) -> Response:
+        """See the table."""
+        identity, data = self._known(request), await read_object(request)
+        self._readers.act(identity, text_of(data, "act"), text_of(data, "pin", ""))
+        return self._told(identity)
+
+    async def enrol(self, request: Request) -> Response:
+        """See the table."""
+        identity, data = self._known(request), await read_object(request)
+        mailbox, label = text_of(data, "mailbox"), text_of(data, "label", "")[:40]
+        made = await asyncio.to_thread(self._enrolling.begin, identity, mailbox, label)
+        return JSONResponse({"mailbox": made.mailbox, "label": made.label, "uri": made.uri})
+
+    async def confirm(self, request: Request) -> Response:
+        """See the table."""
+        identity, data = self._known(request), await read_object(request)
+        mailbox, code = text_of(data, "mailbox").lower(), text_of(data, "code")
+        made = await asyncio.to_thread(self._enrolling.confirm, identity, mailbox, code)
+        return JSONResponse({"mailbox": made.mailbox, "label": made.label, "confirmed": True})
+
+    def _told(self, identity: str) -> Response:
+        card = self._readers.card(identity)
+        return JSONResponse({**asdict(card), "blocked": card.blocked})
+
+    def _known(self, request: Request) -> str:
+        identity = str(request.path_params["identity"])
+        if identity not in people.carried(self._space.sheet["accounts"]):
             raise MissingError("personne inconnue", "unknown person", where=identity[:60])
-        return JSONResponse({"codes": people.codes(accounts, identity, time.time())})
+        return identity

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 from sandbox.serve import stopped_by_sigterm
 
-__all__ = ["Wait", "stopped_by_signals"]
+__all__ = ["StopSignal", "stopped_by_signals"]
 
 
-class Wait:
+class StopSignal:
     """Turns SIGTERM into an interruption while the space starts, and both into an end after."""
 
     def __init__(self) -> None:
@@ -40,10 +40,10 @@ class Wait:
 
 
 @contextlib.contextmanager
-def stopped_by_signals() -> Iterator[Wait]:
+def stopped_by_signals() -> Iterator[StopSignal]:
     """Turn SIGINT and SIGTERM into a clean end, for the length of a `with` block."""
     before = signal.getsignal(signal.SIGINT)
-    wait = Wait()
+    wait = StopSignal()
     try:
         with stopped_by_sigterm():
             yield wait

@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sandbox.console.watch import Watch
+from sandbox.console.watch import SpaceWatch
 
 __all__ = ["MOST_STREAMS", "Streams"]
 
@@ -27,7 +27,7 @@ class Streams:
         watch: what they tell of.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: SpaceWatch) -> None:
         self._watch = watch
         self._open = 0
 

@@ -16,7 +16,7 @@ from sandbox.console.ledger import Trail
 from sandbox.observations.reasons import Words
 from sandbox.space.methods import METHODS, Method
 
-__all__ = ["Layer", "Refused", "Step", "Timeline", "layer_of_reason", "timeline"]
+__all__ = ["Layer", "Timeline", "TimelineStep", "ToldRefusal", "layer_of_reason", "timeline"]
 
 Entry = Mapping[str, Any]
 
@@ -83,7 +83,7 @@ _ABOUT = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class ToldRefusal:
     """Why something was refused, in the refuser's own words."""
 
     reason: str
@@ -93,7 +93,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class TimelineStep:
     """One step.
 
     Attributes:
@@ -111,7 +111,7 @@ class Step:
     event: str
     text: Words
     details: tuple[tuple[str, str], ...] = ()
-    refused: Refused | None = None
+    refused: ToldRefusal | None = None
     link: str = ""
 
 
@@ -120,7 +120,7 @@ class Timeline:
     """A connection and its steps, oldest first."""
 
     trail: Trail
-    steps: tuple[Step, ...]
+    steps: tuple[TimelineStep, ...]
 
     @property
     def seconds(self) -> float:
@@ -160,9 +160,9 @@ def timeline(
     return Timeline(trail=trail, steps=tuple(steps))
 
 
-def _handshake(entry: Entry, at: float) -> Step:
+def _handshake(entry: Entry, at: float) -> TimelineStep:
     place = f"{entry.get('client')}:{entry.get('client_port')}"
-    return Step(
+    return TimelineStep(
         at=at, layer=Layer.TLS, event="tls",
         text=Words("Connexion chiffrée", "Encrypted connection"),
         details=(("tls", str(entry["tls"])), ("client", place),
@@ -170,11 +170,11 @@ def _handshake(entry: Entry, at: float) -> Step:
     )  # fmt: skip
 
 
-def _steps(entry: Entry) -> Iterable[Step]:
+def _steps(entry: Entry) -> Iterable[TimelineStep]:
     event = str(entry["event"])
     refused = _refused(entry) if "reason" in entry and "fr" in entry else None
     if refused is not None:
-        yield Step(
+        yield TimelineStep(
             at=float(entry["at"]), layer=layer_of_reason(refused.reason), event=event,
             text=refused.cause, details=_details(entry), refused=refused,
         )  # fmt: skip
@@ -183,35 +183,37 @@ def _steps(entry: Entry) -> Iterable[Step]:
         yield from _proofs(entry)
     layer = _EVENTS.get(event) or _of_protocol(entry)
     text = _TEXTS.get(event, Words(event, event))
-    yield Step(at=float(entry["at"]), layer=layer, event=event, text=text, details=_details(entry))
+    yield TimelineStep(
+        at=float(entry["at"]), layer=layer, event=event, text=text, details=_details(entry)
+    )
 
 
-def _proofs(entry: Entry) -> Iterable[Step]:
+def _proofs(entry: Entry) -> Iterable[TimelineStep]:
     """Yield what must have been found good for this login to be accepted."""
     at, method = float(entry["at"]), str(entry.get("method", ""))
     if method in set(Method) and METHODS[Method(method)].client_certificate:
-        yield Step(
+        yield TimelineStep(
             at=at, layer=Layer.PKI, event="proof",
             text=Words("Certificat valide, non révoqué", "Certificate valid, not revoked"),
         )  # fmt: skip
-    yield Step(
+    yield TimelineStep(
         at=at, layer=Layer.DIRECTORY, event="proof",
         text=Words("Titulaire de la BAL", "Holder of the mailbox"),
         details=tuple((n, str(entry[n])) for n in ("identity", "mailbox") if entry.get(n)),
     )  # fmt: skip
 
 
-def _relayed(entry: Entry, link: str) -> Step:
+def _relayed(entry: Entry, link: str) -> TimelineStep:
     event = str(entry["event"])
     refused = _refused(entry) if "reason" in entry and "fr" in entry else None
-    return Step(
+    return TimelineStep(
         at=float(entry["at"]), layer=Layer.RELAY, event=event,
         text=_TEXTS.get(event, Words(event, event)), details=_details(entry), refused=refused,
         link=link,
     )  # fmt: skip
 
 
-def _provided(heard: Iterable[PscEvent]) -> Iterable[Step]:
+def _provided(heard: Iterable[PscEvent]) -> Iterable[TimelineStep]:
     """Yield a provider's events; polls that found nothing yet are one step of their own."""
     polls: list[PscEvent] = []
     for each in heard:
@@ -221,19 +223,19 @@ def _provided(heard: Iterable[PscEvent]) -> Iterable[Step]:
             continue
         refused = None
         if event.kind == "refusal":
-            refused = Refused(
+            refused = ToldRefusal(
                 reason=event.reason or "", cause=Words(event.text_fr, event.text_en),
                 clause=event.clause or "",
                 remedy=Words(event.remedy_fr or "", event.remedy_en or ""),
             )  # fmt: skip
-        yield Step(
+        yield TimelineStep(
             at=each.at, layer=Layer.CIBA, event=f"psc-{event.kind}",
             text=Words(event.text_fr, event.text_en), refused=refused,
             details=(("provider", each.operator or "Pro Santé Connect"),),
         )  # fmt: skip
     if polls:
         count = len(polls)
-        yield Step(
+        yield TimelineStep(
             at=polls[-1].at, layer=Layer.CIBA, event="psc-poll",
             text=Words("En attente de la personne : ce n'est pas un refus",
                        "Waiting for the person: this is no refusal"),
@@ -241,8 +243,8 @@ def _provided(heard: Iterable[PscEvent]) -> Iterable[Step]:
         )  # fmt: skip
 
 
-def _refused(entry: Entry) -> Refused:
-    return Refused(
+def _refused(entry: Entry) -> ToldRefusal:
+    return ToldRefusal(
         reason=str(entry["reason"]),
         cause=Words(str(entry["fr"]), str(entry.get("en", ""))),
         clause=str(entry.get("clause", "")),

@@ -18,7 +18,7 @@ from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.trust.resolver import Resolver
 
-__all__ = ["Watch", "Watched"]
+__all__ = ["SpaceWatch", "Watched"]
 
 _SECOND = 1.0
 _KEPT = 300  # moments: five minutes of rolling charts
@@ -41,7 +41,7 @@ class Watched(Protocol):
         """Have the operators read the list of domains now."""
 
 
-class Watch:
+class SpaceWatch:
     """Follows a space until `close`.
 
     Args:

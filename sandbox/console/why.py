@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.console.feed import Feed
 from sandbox.console.ledger import Query, Trail
-from sandbox.console.timeline import Step, Timeline, timeline
+from sandbox.console.timeline import Timeline, TimelineStep, timeline
 from sandbox.observations.reasons import Words
 
 __all__ = ["MOST", "connection", "found", "timeline_of", "trail_data"]
@@ -67,7 +67,7 @@ def connection(story: Timeline) -> dict[str, Any]:
     return {**trail_data(story.trail), "steps": [_step(each) for each in story.steps]}
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: TimelineStep) -> dict[str, Any]:
     data: dict[str, Any] = {
         "at": _utc(step.at),
         "layer": step.layer.value,

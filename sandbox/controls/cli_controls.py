@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import click
 
-from sandbox.controls.ladder import Event, State
+from sandbox.controls.ladder import CaseEvent, CaseState
 from sandbox.controls.look import INTERFACES, certificate_name, look
-from sandbox.controls.register import Register
-from sandbox.controls.rules import ADMISSION, CONTROLS, Control, Finding, examine
+from sandbox.controls.register import CaseRegister
+from sandbox.controls.rules import ADMISSION, CONTROLS, Control, ControlFinding, examine
 from sandbox.controls.sanctions import apply
 from sandbox.controls.view import View
 from sandbox.live.cli_control import ask
@@ -122,7 +122,7 @@ def run(
 def _round(
     folder: Path, chosen: list[Control], subjects: tuple[str, ...], interfaces: str,
     day: float | None,
-) -> list[Finding]:  # fmt: skip
+) -> list[ControlFinding]:  # fmt: skip
     tried = interfaces if any(each.name.endswith("-interface") for each in chosen) else "none"
     view = look(
         folder, day or time.time(), interfaces=tried, subjects=subjects,
@@ -150,7 +150,7 @@ def _round(
     return found
 
 
-def _tell(found: list[Finding]) -> None:
+def _tell(found: list[ControlFinding]) -> None:
     for each in found:
         click.echo(f"{each.control}  {each.subject}  {each.as_json()['deadline']}  {each.finding}")
         for line in each.evidence[:5]:
@@ -193,7 +193,7 @@ def register(everything: bool, as_json: bool, folder: Path) -> None:
     """Dire les dossiers et leur état. / Show the cases and their state."""
     cases = [
         case for _, case in sorted(_register(folder).cases().items())
-        if everything or case.state is not State.CLOSED
+        if everything or case.state is not CaseState.CLOSED
     ]  # fmt: skip
     if as_json:
         click.echo(json.dumps([case.as_json() for case in cases], ensure_ascii=False))
@@ -209,7 +209,7 @@ def register(everything: bool, as_json: bool, folder: Path) -> None:
 @folder_option
 def appeal(case: str, reason: str, folder: Path) -> None:
     """L'opérateur conteste CASE : rien ne monte d'ici là. / The operator contests CASE."""
-    after = _register(folder).say(case, Event.APPEALED, time.time(), reason)
+    after = _register(folder).say(case, CaseEvent.APPEALED, time.time(), reason)
     click.echo(f"{after.id}  {after.state.value}")
 
 
@@ -225,7 +225,7 @@ def appeal(case: str, reason: str, folder: Path) -> None:
 @folder_option
 def decide(case: str, upheld: bool, reason: str, folder: Path) -> None:
     """Décider d'un recours. / Decide an appeal."""
-    event = Event.UPHELD if upheld else Event.DISMISSED
+    event = CaseEvent.UPHELD if upheld else CaseEvent.DISMISSED
     after = _register(folder).say(case, event, time.time(), reason)
     click.echo(f"{after.id}  {after.state.value}")
 
@@ -252,14 +252,14 @@ def admit(domain: str, interfaces: str, as_json: bool, folder: Path) -> None:
     ask(folder, "PUT", f"/domains/{quote(domain)}/listing")
     book, now = _register(folder), time.time()
     for case in book.cases().values():
-        removed = case.state in {State.REMOVED, State.REMOVED_APPEALED}
+        removed = case.state in {CaseState.REMOVED, CaseState.REMOVED_APPEALED}
         if removed and (case.subject == domain or case.operator == view.domains[domain].operator):
-            book.say(case.id, Event.READMITTED, now)
+            book.say(case.id, CaseEvent.READMITTED, now)
     if book.applied.get(domain):
         book.note_applied(domain, "", now)
 
 
-def before_listing(folder: Path, view: View, domain: str) -> list[Finding]:
+def before_listing(folder: Path, view: View, domain: str) -> list[ControlFinding]:
     """Return what the controls of admission find of a domain, as if it were on the list.
 
     Raises:
@@ -283,8 +283,8 @@ def before_listing(folder: Path, view: View, domain: str) -> list[Finding]:
     return examine(as_listed, [each for each in CONTROLS if each.name in ADMISSION])
 
 
-def _register(folder: Path) -> Register:
-    return Register(folder / "controls" / "register.jsonl")
+def _register(folder: Path) -> CaseRegister:
+    return CaseRegister(folder / "controls" / "register.jsonl")
 
 
 def _control(name: str) -> Control:

@@ -12,10 +12,10 @@ import numpy as np
 
 from sandbox.controls.year import (
     SAMPLES,
-    Outcome,
     Regime,
     Size,
     Year,
+    YearOutcome,
     expected_days,
     run_year,
 )
@@ -127,14 +127,14 @@ def year(
         click.echo(_line(regime, outcome))
 
 
-def _tree(regime: Regime, outcome: Outcome) -> dict[str, object]:
+def _tree(regime: Regime, outcome: YearOutcome) -> dict[str, object]:
     return {
         "every_days": regime.every, "share": regime.share, "sample": regime.sample,
         "expected_days_to_find": round(expected_days(regime), 2), **outcome.as_json(),
     }  # fmt: skip
 
 
-def _line(regime: Regime, outcome: Outcome) -> str:
+def _line(regime: Regime, outcome: YearOutcome) -> str:
     mean, error = outcome.mean()
     looks = ", ".join(f"{count} {kind}" for kind, count in outcome.looks.items())
     reached = ", ".join(f"{count} {state}" for state, count in outcome.reached.items())

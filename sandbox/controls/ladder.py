@@ -14,18 +14,16 @@ from enum import StrEnum
 __all__ = [
     "CEILING",
     "DAYS",
-    "IN_FORCE",
     "LADDER",
-    "Event",
+    "CaseEvent",
+    "CaseState",
     "IllegalError",
     "Severity",
-    "State",
-    "listed",
     "step",
 ]
 
 
-class State(StrEnum):
+class CaseState(StrEnum):
     """Of a case."""
 
     CLOSED = "closed"
@@ -39,7 +37,7 @@ class State(StrEnum):
     REMOVED_APPEALED = "removed-appealed"
 
 
-class Event(StrEnum):
+class CaseEvent(StrEnum):
     """What happens to a case.
 
     FOUND: a control finds it. OVERDUE: its deadline passes and it is there still. MENDED: a control
@@ -68,14 +66,14 @@ class IllegalError(ValueError):
     """An event that cannot happen to a case in its state."""
 
 
-S, E = State, Event
+S, E = CaseState, CaseEvent
 _PAUSED = {
     S.NOTICE: S.NOTICE_APPEALED,
     S.FORMAL: S.FORMAL_APPEALED,
     S.SUSPENDED: S.SUSPENDED_APPEALED,
     S.REMOVED: S.REMOVED_APPEALED,
 }
-LADDER: dict[tuple[State, Event], State] = {
+LADDER: dict[tuple[CaseState, CaseEvent], CaseState] = {
     (S.CLOSED, E.FOUND): S.NOTICE,
     (S.NOTICE, E.OVERDUE): S.FORMAL,
     (S.FORMAL, E.OVERDUE): S.SUSPENDED,
@@ -96,16 +94,14 @@ LADDER: dict[tuple[State, Event], State] = {
 # The last rung that a severity reaches.
 CEILING = {Severity.MINOR: S.FORMAL, Severity.MAJOR: S.REMOVED, Severity.GRAVE: S.REMOVED}
 # Days until a rung is overdue, by severity (ours; no official delay is public).
-DAYS: dict[Severity, dict[State, int]] = {
+DAYS: dict[Severity, dict[CaseState, int]] = {
     Severity.MINOR: {S.NOTICE: 60, S.FORMAL: 60},
     Severity.MAJOR: {S.NOTICE: 30, S.FORMAL: 30, S.SUSPENDED: 60},
     Severity.GRAVE: {S.NOTICE: 2, S.FORMAL: 5, S.SUSPENDED: 30},
 }
-# States in which the domain is off the list.
-IN_FORCE = frozenset({S.SUSPENDED, S.SUSPENDED_APPEALED, S.REMOVED, S.REMOVED_APPEALED})
 
 
-def step(state: State, event: Event, severity: Severity) -> State:
+def step(state: CaseState, event: CaseEvent, severity: Severity) -> CaseState:
     """Return the state after an event.
 
     Raises:
@@ -115,8 +111,3 @@ def step(state: State, event: Event, severity: Severity) -> State:
     if after is None or (event is E.OVERDUE and state is CEILING[severity]):
         raise IllegalError(f"{event} cannot happen to a case that is {state}")
     return after
-
-
-def listed(state: State) -> bool:
-    """Tell whether a domain whose worst case is in a state is on the list."""
-    return state not in IN_FORCE

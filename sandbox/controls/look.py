@@ -25,7 +25,7 @@ import dns.rdatatype
 import httpx
 from cryptography import x509
 
-from sandbox.conformance.findings import Result
+from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.ours import from_sheet
 from sandbox.conformance.requirements import requirements
@@ -233,7 +233,7 @@ class _Look:
             report = judge_operator(subject, lab, only=only)
         failed = [
             Failure(requirement=f.id, clause=f.clause, why=f.why, evidence=f.evidence)
-            for f in report.findings if f.result is Result.FAIL
+            for f in report.findings if f.result is CheckResult.FAIL
         ]  # fmt: skip
         relay = tuple(each for each in failed if each.requirement.startswith("relay-"))
         return tuple(each for each in failed if each not in relay), relay

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.controls.ladder import DAYS, Event, IllegalError, Severity, State, step
-from sandbox.controls.rules import CONTROLS, Control, Finding
+from sandbox.controls.ladder import DAYS, CaseEvent, CaseState, IllegalError, Severity, step
+from sandbox.controls.rules import CONTROLS, Control, ControlFinding
 from sandbox.space.errors import UserError
 from sandbox.trust.journal import AuthorityJournal
 
-__all__ = ["Case", "Register"]
+__all__ = ["Case", "CaseRegister"]
 
 DAY = 86_400.0
 _CONTROLS = {each.name: each for each in CONTROLS}
@@ -44,7 +44,7 @@ class Case:
     finding: str
     evidence: tuple[str, ...]
     severity: Severity
-    state: State
+    state: CaseState
     since: float
     deadline: float
     reason: str = ""
@@ -68,7 +68,7 @@ class Case:
         }  # fmt: skip
 
 
-class Register:
+class CaseRegister:
     """Cases, kept.
 
     Args:
@@ -104,8 +104,10 @@ class Register:
             UserError: there is none of this name.
         """
         case = self.cases().get(name)
-        if case is None or case.state is State.CLOSED:
-            known = [each for each, case in self.cases().items() if case.state is not State.CLOSED]
+        if case is None or case.state is CaseState.CLOSED:
+            known = [
+                each for each, case in self.cases().items() if case.state is not CaseState.CLOSED
+            ]
             raise UserError(
                 "aucun dossier ouvert de ce nom ; les premiers sont",
                 "no open case of this name; the first are",
@@ -114,7 +116,7 @@ class Register:
         return case
 
     def take(
-        self, now: float, findings: Iterable[Finding], examined: Callable[[str, str], bool]
+        self, now: float, findings: Iterable[ControlFinding], examined: Callable[[str, str], bool]
     ) -> list[Case]:
         """Take what a round of controls found; return the cases that moved.
 
@@ -131,22 +133,22 @@ class Register:
         moved = []
         for name, finding in found.items():
             case = before.get(name)
-            if case is None or case.state is State.CLOSED:
+            if case is None or case.state is CaseState.CLOSED:
                 moved.append(self._open(now, finding))
             elif self.overdue(case, now):
-                moved.append(self._event(case, Event.OVERDUE, now))
+                moved.append(self._event(case, CaseEvent.OVERDUE, now))
         for name, case in before.items():
-            mended = name not in found and _can(case, Event.MENDED)
+            mended = name not in found and _can(case, CaseEvent.MENDED)
             if mended and examined(case.control, case.subject):
-                moved.append(self._event(case, Event.MENDED, now))
+                moved.append(self._event(case, CaseEvent.MENDED, now))
         return moved
 
     @staticmethod
     def overdue(case: Case, now: float) -> bool:
         """Tell whether a case has to climb."""
-        return bool(case.deadline) and case.deadline <= now and _can(case, Event.OVERDUE)
+        return bool(case.deadline) and case.deadline <= now and _can(case, CaseEvent.OVERDUE)
 
-    def say(self, name: str, event: Event, now: float, reason: str = "") -> Case:
+    def say(self, name: str, event: CaseEvent, now: float, reason: str = "") -> Case:
         """Note an appeal, what became of it, or a readmission.
 
         Raises:
@@ -165,10 +167,10 @@ class Register:
         """Note what was made true in the space; an empty effect: it was taken back."""
         self._journal.append({"event": "applied", "subject": subject, "effect": effect, "at": now})
 
-    def _open(self, now: float, finding: Finding) -> Case:
+    def _open(self, now: float, finding: ControlFinding) -> Case:
         self._journal.append(
             {
-                "event": Event.FOUND.value, "at": now, "control": finding.control,
+                "event": CaseEvent.FOUND.value, "at": now, "control": finding.control,
                 "subject": finding.subject, "operator": finding.operator,
                 "finding": finding.finding,
                 "evidence": [each[:_SAID] for each in finding.evidence[:20]],
@@ -176,7 +178,7 @@ class Register:
         )  # fmt: skip
         return self.cases()[f"{finding.control}/{finding.subject}"]
 
-    def _event(self, case: Case, event: Event, now: float, reason: str = "") -> Case:
+    def _event(self, case: Case, event: CaseEvent, now: float, reason: str = "") -> Case:
         self._journal.append(
             {
                 "event": event.value, "at": now, "control": case.control,
@@ -191,14 +193,14 @@ class Register:
             if record["effect"]:
                 self._applied[record["subject"]] = record["effect"]
             return
-        name, event = f"{record['control']}/{record['subject']}", Event(record["event"])
+        name, event = f"{record['control']}/{record['subject']}", CaseEvent(record["event"])
         control: Control = _CONTROLS[record["control"]]
         case = self._cases.get(name)
-        if event is Event.FOUND and (case is None or case.state is State.CLOSED):
+        if event is CaseEvent.FOUND and (case is None or case.state is CaseState.CLOSED):
             case = Case(
                 control=control.name, subject=record["subject"], operator=record["operator"],
                 finding=record["finding"], evidence=tuple(record["evidence"]),
-                severity=control.severity, state=State.CLOSED, since=record["at"], deadline=0.0,
+                severity=control.severity, state=CaseState.CLOSED, since=record["at"], deadline=0.0,
             )  # fmt: skip
         if case is None or not _can(case, event):
             return  # of another controller, who wrote at the same instant
@@ -213,7 +215,7 @@ class Register:
         )  # fmt: skip
 
 
-def _can(case: Case, event: Event) -> bool:
+def _can(case: Case, event: CaseEvent) -> bool:
     try:
         step(case.state, event, case.severity)
     except IllegalError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sandbox.controls.ladder import DAYS, Severity, State
+from sandbox.controls.ladder import DAYS, CaseState, Severity
 from sandbox.controls.view import DomainSeen, Failure, MailboxSeen, OperatorSeen, View
 from sandbox.indicators.month import Month
 from sandbox.observations.reasons import Words
@@ -20,7 +20,7 @@ __all__ = [
     "IDLE_DAYS",
     "INACTIVE_DAYS",
     "Control",
-    "Finding",
+    "ControlFinding",
     "examine",
 ]
 
@@ -38,7 +38,7 @@ Evidence = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ControlFinding:
     """What a control found.
 
     Attributes:
@@ -327,7 +327,7 @@ def examine(
     view: View,
     controls: Iterable[Control] = CONTROLS,
     chosen: Callable[[Control, str], bool] = lambda _, __: True,
-) -> list[Finding]:
+) -> list[ControlFinding]:
     """Ask the controls about the subjects of a view; return what they find, in the table's order.
 
     Args:
@@ -335,17 +335,17 @@ def examine(
         controls: which.
         chosen: whether a control looks at a subject.
     """
-    found: list[Finding] = []
+    found: list[ControlFinding] = []
     for control in controls:
         subjects: dict[str, Any] = dict({
             "operator": view.operators, "domain": view.domains, "mailbox": view.mailboxes
         }[control.of])  # fmt: skip
         what = f"{control.what.french} / {control.what.english}"
-        deadline = view.now + DAYS[control.severity][State.NOTICE] * DAY
+        deadline = view.now + DAYS[control.severity][CaseState.NOTICE] * DAY
         mine = []
         for name, subject in subjects.items():
             if chosen(control, name) and (evidence := control.ask(view, subject)):
                 operator = subject.name if control.of == "operator" else subject.operator
-                mine.append(Finding(control.name, name, operator, what, evidence, deadline))
+                mine.append(ControlFinding(control.name, name, operator, what, evidence, deadline))
         found += sorted(mine, key=lambda each: each.subject)
     return found

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sandbox.controls.ladder import State
-from sandbox.controls.register import Case, Register
+from sandbox.controls.ladder import CaseState
+from sandbox.controls.register import Case, CaseRegister
 
 __all__ = ["Effect", "Sanctioned", "apply", "wanted"]
 
-_OFF = {State.SUSPENDED, State.SUSPENDED_APPEALED}
-_GONE = {State.REMOVED, State.REMOVED_APPEALED}
+_OFF = {CaseState.SUSPENDED, CaseState.SUSPENDED_APPEALED}
+_GONE = {CaseState.REMOVED, CaseState.REMOVED_APPEALED}
 
 
 class Sanctioned(Protocol):
@@ -82,7 +82,7 @@ def due(asked: Mapping[str, str], applied: Mapping[str, str]) -> list[Effect]:
 
 
 def apply(
-    register: Register, space: Sanctioned, domains: Mapping[str, str], now: float
+    register: CaseRegister, space: Sanctioned, domains: Mapping[str, str], now: float
 ) -> list[Effect]:
     """Make true what the register asks; return what was changed.
 

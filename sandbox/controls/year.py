@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sandbox.controls.register import Register
+from sandbox.controls.register import CaseRegister
 from sandbox.controls.rules import CONTROLS, IDLE_DAYS, INACTIVE_DAYS, examine
 from sandbox.controls.view import (
     CertificateSeen,
@@ -36,7 +36,7 @@ from sandbox.controls.view import (
 from sandbox.indicators.counting import Fact, Indicators, count
 from sandbox.indicators.month import Month
 
-__all__ = ["PLANTED", "Outcome", "Regime", "Size", "Year", "expected_days", "run_year"]
+__all__ = ["PLANTED", "Regime", "Size", "Year", "YearOutcome", "expected_days", "run_year"]
 
 DAY = 86_400.0
 BEGIN = Month(2027, 1)
@@ -91,7 +91,7 @@ class Year:
 
 
 @dataclass(slots=True)
-class Outcome:
+class YearOutcome:
     """What became of a year under a regime.
 
     Attributes:
@@ -306,7 +306,7 @@ def _short(said: Indicators) -> Indicators:
 # The year ------------------------------------------------------------------------------------
 
 
-def run_year(size: Size, regime: Regime, year: Year = Year()) -> Outcome:
+def run_year(size: Size, regime: Regime, year: Year = Year()) -> YearOutcome:
     """Run a year of controls, and as long after it as it takes to find what was planted.
 
     Args:
@@ -314,7 +314,7 @@ def run_year(size: Size, regime: Regime, year: Year = Year()) -> Outcome:
         regime: how it is controlled.
         year: what happens.
     """
-    space, outcome, register = _Space(size, year), Outcome(), Register()
+    space, outcome, register = _Space(size, year), YearOutcome(), CaseRegister()
     chance = np.random.default_rng([year.seed, 2])
     phase = float(chance.random()) * regime.every * DAY
     end = BEGIN.begin + DAYS * DAY

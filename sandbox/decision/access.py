@@ -17,13 +17,13 @@ from sandbox.space.methods import Method
 from sandbox.space.population import BalKind, expected_accesses
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Cell", "able_cells", "asked_by_all"]
+__all__ = ["AccessCell", "able_cells", "asked_by_all"]
 
 Crossed = Iterable[tuple[Design, LoginPolicy]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class AccessCell:
     """The accesses of one population, kind of mailbox, product and method.
 
     Attributes:
@@ -57,7 +57,7 @@ def asked_by_all(crossed: Crossed, method: Method) -> tuple[AccessRequirement, .
     return tuple(sorted(kept, key=lambda each: (each.barrier, each.features)))
 
 
-def able_cells(scenario: Scenario, crossed: Crossed) -> Iterator[Cell]:
+def able_cells(scenario: Scenario, crossed: Crossed) -> Iterator[AccessCell]:
     """Yield every cell of a scenario; figures may be arrays over draws.
 
     Requirements that still share a feature (two orders of mechanisms of a scenario's own policies)
@@ -75,5 +75,5 @@ def able_cells(scenario: Scenario, crossed: Crossed) -> Iterator[Cell]:
                     shares = shares_of(scenario, product, people, kind)
                     passing = [each.probability(shares) for each in asked[method]]
                     chance[key] = math.prod(passing)
-                yield Cell(name, kind, label, product.kind, method, accesses * share,
+                yield AccessCell(name, kind, label, product.kind, method, accesses * share,
                            accesses * share * chance[key])  # fmt: skip

@@ -13,7 +13,7 @@ from itertools import combinations
 
 from sandbox.decision.rules import Condition, Rule
 
-__all__ = ["Case", "cases_of"]
+__all__ = ["ChoiceCase", "cases_of"]
 
 # By input and category: above the first, at most the second.
 Box = dict[tuple[str, str], tuple[float, float]]
@@ -21,7 +21,7 @@ ALL = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ChoiceCase:
     """Where one choice holds; fields as those of a `Rule`, over all of its leaves."""
 
     conditions: tuple[Condition, ...]
@@ -31,10 +31,10 @@ class Case:
     coverage: float
 
 
-def cases_of(rules: Sequence[Rule]) -> list[Case]:
+def cases_of(rules: Sequence[Rule]) -> list[ChoiceCase]:
     """Return the cases of rules, each where its first rule stood."""
     found = [
-        (_box(each.conditions), Case((), each.candidate, each.others, each.probability,
+        (_box(each.conditions), ChoiceCase((), each.candidate, each.others, each.probability,
                                      each.coverage))
         for each in rules
     ]  # fmt: skip
@@ -42,11 +42,11 @@ def cases_of(rules: Sequence[Rule]) -> list[Case]:
         (box, first), (other, second) = (found[each] for each in pair)
         coverage = first.coverage + second.coverage
         right = first.probability * first.coverage + second.probability * second.coverage
-        case = Case((), first.candidate, first.others, right / coverage, coverage)
+        case = ChoiceCase((), first.candidate, first.others, right / coverage, coverage)
         found[pair[0]] = (_union(box, other), case)
         del found[pair[1]]
     return [
-        Case(_conditions(box), case.candidate, case.others, case.probability, case.coverage)
+        ChoiceCase(_conditions(box), case.candidate, case.others, case.probability, case.coverage)
         for box, case in found
     ]
 
@@ -65,7 +65,7 @@ def _differ(first: Box, second: Box) -> list[tuple[str, str]]:
     return [axis for axis in first | second if first.get(axis, ALL) != second.get(axis, ALL)]
 
 
-def _one(found: Sequence[tuple[Box, Case]], pair: tuple[int, int]) -> bool:
+def _one(found: Sequence[tuple[Box, ChoiceCase]], pair: tuple[int, int]) -> bool:
     """Tell whether two are one case: the same choice, and boxes that share a side."""
     (first, mine), (second, theirs) = (found[each] for each in pair)
     if (mine.candidate, mine.others) != (theirs.candidate, theirs.others):

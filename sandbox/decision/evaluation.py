@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.decision.access import Cell, able_cells
+from sandbox.decision.access import AccessCell, able_cells
 from sandbox.decision.closed import closed_form
 from sandbox.decision.criteria import CLOSED, SIMULATED
 from sandbox.decision.factors import (
@@ -122,7 +122,7 @@ class Evaluation:
 
 def _cells(
     scenario: Scenario, draws: Values, weighed: Sequence[Candidate], count: int
-) -> tuple[list[Cell], Floats, Floats]:
+) -> tuple[list[AccessCell], Floats, Floats]:
     """Return the cells of a scenario, and of each its accesses and able ones, (draws, cells)."""
     drawn = scenario_at(scenario, draws)
     cells = list(able_cells(drawn, [(each.design, each.policy) for each in weighed]))

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from sandbox.decision.access import Cell
+from sandbox.decision.access import AccessCell
 from sandbox.space.capacity import servers_shared
 from sandbox.space.compatibility import SUPPORT, shares_of
 from sandbox.space.designs import Design
@@ -24,14 +23,13 @@ from sandbox.space.methods import METHODS, Mechanism, Method
 from sandbox.space.operators import SizeTable, operator_weights
 from sandbox.space.scenario import Scenario
 
-__all__ = ["Workers", "incident_hours", "workers_of"]
+__all__ = ["Workforce", "incident_hours", "workers_of"]
 
-Floats = NDArray[np.float64]
 HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Workers:
+class Workforce:
     """People who can connect under every candidate and work on a working day; arrays over draws.
 
     Attributes:
@@ -43,7 +41,9 @@ class Workers:
     placed: dict[str, dict[str, Any]]
 
 
-def workers_of(base: Scenario, drawn: Scenario, cells: Sequence[Cell], sizes: SizeTable) -> Workers:
+def workers_of(
+    base: Scenario, drawn: Scenario, cells: Sequence[AccessCell], sizes: SizeTable
+) -> Workforce:
     """Return who works; `base` has the operators' weights, `drawn` the figures."""
     people: dict[str, dict[Method, Any]] = {name: {} for name in drawn.populations}
     for cell in cells:
@@ -55,10 +55,10 @@ def workers_of(base: Scenario, drawn: Scenario, cells: Sequence[Cell], sizes: Si
     for name in drawn.populations:
         weights = operator_weights(base, name)
         placed[name] = {size: mine @ weights for size, mine in sizes.members.items()}
-    return Workers(people, placed)
+    return Workforce(people, placed)
 
 
-def _token(cells: Sequence[Cell], drawn: Scenario, design: Design, policy: LoginPolicy,
+def _token(cells: Sequence[AccessCell], drawn: Scenario, design: Design, policy: LoginPolicy,
            population: str) -> Any:  # fmt: skip
     """Return the share of a population's telephone logins that carry a token."""
     ways = policy.ways(design.endpoint("imap", Method.ECPS), Method.ECPS)
@@ -96,7 +96,11 @@ def _asks(drawn: Scenario, population: str, hours: Any) -> Any:
 
 
 def incident_hours(
-    drawn: Scenario, workers: Workers, cells: Sequence[Cell], design: Design, policy: LoginPolicy
+    drawn: Scenario,
+    workers: Workforce,
+    cells: Sequence[AccessCell],
+    design: Design,
+    policy: LoginPolicy,
 ) -> Any:
     """Return person-hours lost in a year by all operators' people, float64 (n,)."""
     total: Any = 0.0
@@ -113,9 +117,14 @@ def incident_hours(
 
 
 def _national(
-    drawn: Scenario, workers: Workers, cells: Sequence[Cell], design: Design, policy: LoginPolicy,
-    incident: Incident, hours: Any,
-) -> Any:  # fmt: skip
+    drawn: Scenario,
+    workers: Workforce,
+    cells: Sequence[AccessCell],
+    design: Design,
+    policy: LoginPolicy,
+    incident: Incident,
+    hours: Any,
+) -> Any:
     lost: Any = 0.0
     for name, by_method in workers.by_method.items():
         if incident is Incident.DIRECTORY:
@@ -131,7 +140,7 @@ def _national(
     return lost
 
 
-def _local(drawn: Scenario, workers: Workers, design: Design, incident: Incident) -> Any:
+def _local(drawn: Scenario, workers: Workforce, design: Design, incident: Incident) -> Any:
     """Return people kept out, summed over the things that can fail so at all operators."""
     lost: Any = 0.0
     for shared in (False, True):

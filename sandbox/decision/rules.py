@@ -1,10 +1,11 @@
 """The decision map: under which conditions which candidate, as a small tree (CART).
 
-The tree is grown on what a reader can go and measure: the inputs, and what editors' products can do
-weighed by their shares ("share of robots that speak EXTERNAL"). Weights of the criteria are a
+The tree is grown on what a reader can go and measure (`features`). Weights of the criteria are a
 reader's own, no facts: what a candidate loses is linear in them, so a leaf keeps the mean points of
 each candidate on each criterion, from which its choice follows under any weights; the one that is
-told is at equal weights, that is in expectation over all of them.
+told is at equal weights, that is in expectation over all of them. So the tree is not grown for one
+choice of weights either: what its splits tell apart is who is within a point of the best under many
+weights at once, of which the first principal components say most.
 
 Where candidates tie, no map can tell which is best, and nobody need know: a choice within the
 margin is no error. The margin is what the least gaps that matter come to together
@@ -25,17 +26,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from sandbox.decision.factors import Factor, Values, scenario_at
-from sandbox.space.methods import CAPABILITIES
-from sandbox.space.scenario import Scenario
+from sandbox.decision.choice import weights_of
+from sandbox.decision.features import Label
 
-__all__ = ["Accuracy", "Condition", "DecisionMap", "Rule", "Sample", "Turn", "features_of", "grow"]
+__all__ = ["Accuracy", "Condition", "DecisionMap", "MapSize", "Rule", "Sample", "Turn", "grow"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-LEAVES = 8
+LEAVES = 12
+SIZES = (2, 4, 6, 8, 10, 12, 16, 24)  # leaves, of maps that are judged beside it
 LEAST_SHARE = 0.02  # of the draws in a leaf
-LEAST_GAIN = 0.001  # of impurity: a split that says less is not made
+LEAST_GAIN = 0.002  # of the variance: a split that says less is not made
+GROWN_OVER = 64  # weights
+COMPONENTS = 12  # principal ones, of who is good under each of them
 POINT = 1.0
 EXACT = 1e-9
 SAFE = 0.9  # a choice that is within the margin less often is not told alone
@@ -101,6 +104,15 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class MapSize:
+    """What a map of fewer or more rules would be worth: at equal weights, over all weights."""
+
+    rules: int
+    equal: Accuracy
+    weighed: Accuracy
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionMap:
     """The tree's leaves, and how well they predict fresh draws.
 
@@ -108,6 +120,7 @@ class DecisionMap:
         margin: points, at equal weights.
         equal, weighed: by predictor, at equal weights and over all weights: `map`, `always` (the
             same choice, that with the fewest points), `ceiling` (a regression on all inputs).
+        sizes: maps of other numbers of rules, fewest first.
         fresh: how many draws.
     """
 
@@ -115,13 +128,15 @@ class DecisionMap:
     margin: float
     equal: Mapping[str, Accuracy]
     weighed: Mapping[str, Accuracy]
+    sizes: tuple[MapSize, ...]
     fresh: int
     _tree: DecisionTreeRegressor = field(compare=False, repr=False)
     _tables: Mapping[int, Floats] = field(compare=False, repr=False)
 
     def judge(self, sample: Sample, least: Floats) -> Accuracy:
         """Return how well the map does at equal weights on other draws."""
-        tables = np.stack([self._tables[leaf] for leaf in self._tree.apply(sample.features)])
+        leaves = _leaf_of(self._tree, sample.features, LEAVES)
+        tables = np.stack([self._tables[leaf] for leaf in leaves])
         equal = np.full((1, len(least)), 1 / len(least))
         return _accuracy(sample.points, tables, equal, least)
 
@@ -134,47 +149,52 @@ class Sample:
     points: Floats
 
 
-def features_of(
-    scenario: Scenario, factors: Sequence[Factor], values: Values, count: int
-) -> tuple[list[tuple[str, str]], Floats]:
-    """Return what a rule may speak of, (key, category), and its values, (count, features)."""
-    names: list[tuple[str, str]] = []
-    columns: list[Floats] = []
-    words = {m.key: m.choices for f in factors for m in f.members if m.kind == "choice"}
-    for key, column in values.items():
-        for word in words.get(key, ()):
-            names.append((key, word))
-            columns.append((column == word).astype(np.float64))
-        if key not in words:
-            names.append((key, ""))
-            columns.append(column.astype(np.float64))
-    drawn = scenario_at(scenario, {k: v for k, v in values.items() if k.startswith("products.")})
-    for kind in scenario.software:
-        mine = [p for p in drawn.products.values() if p.kind == kind]
-        for ability in CAPABILITIES:
-            share = sum(p.share * getattr(p, ability) for p in mine)
-            if np.ndim(share):
-                names.append((f"{kind}.{ability}", ""))
-                columns.append(np.asarray(share))
-    return names, np.stack([np.broadcast_to(c, count) for c in columns], axis=1)
+def _grown(features: Floats, points: Floats, leaves: int = max(SIZES)) -> DecisionTreeRegressor:
+    """Return a tree of so many leaves, its best splits first."""
+    weights = weights_of(points.shape[2], GROWN_OVER, 0)
+    lost = points @ weights.T
+    good = (lost - lost.min(axis=1, keepdims=True) <= POINT).reshape(len(lost), -1)
+    # Least squares on principal components is that on all of them, for a fifth of the time.
+    told = good - good.mean(axis=0)
+    variances, axes = np.linalg.eigh(told.T @ told / len(told))
+    told = told @ axes[:, ::-1][:, :COMPONENTS]
+    told /= max(float(np.sqrt(variances.sum() / told.shape[1])), EXACT)
+    return DecisionTreeRegressor(
+        max_leaf_nodes=leaves, min_samples_leaf=LEAST_SHARE, min_impurity_decrease=LEAST_GAIN,
+        random_state=0,
+    ).fit(features, told)  # fmt: skip
 
 
-def _leaves(tree: DecisionTreeRegressor, names: Sequence[tuple[str, str]]) -> Iterator[
-    tuple[int, tuple[Condition, ...]]
-]:  # fmt: skip
+def _leaf_of(tree: DecisionTreeRegressor, features: Floats, leaves: int) -> Ints:
+    """Return the leaf of each draw in the tree cut to its first leaves.
+
+    A tree that is grown best split first numbers its nodes as it makes them: those of a smaller one
+    are the first of a larger one.
+    """
+    grown = tree.tree_
+    parent = np.zeros(grown.node_count, dtype=np.int64)
+    for children in (grown.children_left, grown.children_right):
+        parent[children[children >= 0]] = np.flatnonzero(children >= 0)
+    at: Ints = tree.apply(features)
+    while (cut := at >= 2 * leaves - 1).any():
+        at = np.where(cut, parent[at], at)
+    return at
+
+
+def _leaves(
+    tree: DecisionTreeRegressor, leaves: int, names: Sequence[Label]
+) -> Iterator[tuple[int, tuple[Condition, ...]]]:
     grown = tree.tree_
 
     def walk(node: int, path: tuple[Condition, ...]) -> Iterator[tuple[int, tuple[Condition, ...]]]:
-        if grown.children_left[node] < 0:
+        left, right = int(grown.children_left[node]), int(grown.children_right[node])
+        if left < 0 or left >= 2 * leaves - 1:
             yield node, path
             return
         key, category = names[grown.feature[node]]
         limit = float(grown.threshold[node])
-        for child, above in (
-            (grown.children_left[node], False),
-            (grown.children_right[node], True),
-        ):
-            yield from walk(int(child), (*path, Condition(key, limit, above, category)))
+        for child, above in ((left, False), (right, True)):
+            yield from walk(child, (*path, Condition(key, limit, above, category)))
 
     yield from walk(0, ())
 
@@ -229,7 +249,7 @@ def _turns(names: Sequence[str], table: Floats) -> tuple[Turn, ...]:
 
 
 def grow(
-    names: Sequence[str], labels: Sequence[tuple[str, str]], train: Sample, fresh: Sample,
+    names: Sequence[str], labels: Sequence[Label], train: Sample, fresh: Sample,
     least: Floats, weights: Floats,
 ) -> DecisionMap:  # fmt: skip
     """Grow the map on some draws and judge it on fresh ones.
@@ -250,15 +270,12 @@ def grow(
 
     lost = above(train)
     aside = np.arange(len(lost)) % CALIBRATION == CALIBRATION - 1
-    tree = DecisionTreeRegressor(
-        max_leaf_nodes=LEAVES, min_samples_leaf=LEAST_SHARE, min_impurity_decrease=LEAST_GAIN,
-        random_state=0,
-    ).fit(train.features[~aside], (lost[~aside] <= POINT).astype(np.float64))  # fmt: skip
-    at, other = tree.apply(train.features), tree.apply(fresh.features)
+    tree = _grown(train.features[~aside], train.points[~aside])
+    at, other = (_leaf_of(tree, each.features, LEAVES) for each in (train, fresh))
     right = above(fresh) <= margin + EXACT
     tables: dict[int, Floats] = {}
     rules = []
-    for leaf, path in _leaves(tree, labels):
+    for leaf, path in _leaves(tree, LEAVES, labels):
         tables[leaf] = train.points[at == leaf].mean(axis=0)
         order = np.argsort(tables[leaf].mean(axis=1), kind="stable").tolist()
         kept = _safe(lost[aside & (at == leaf)] <= margin + EXACT, order)
@@ -268,7 +285,7 @@ def grow(
             float(mine[:, kept[0]].mean()) if len(mine) else float("nan"),
             float(mine[:, kept].any(axis=1).mean()) if len(mine) else float("nan"),
             float((other == leaf).mean()),
-                tuple(tuple(row) for row in tables[leaf].tolist()), _turns(names, tables[leaf]),
+            tuple(tuple(row) for row in tables[leaf].tolist()), _turns(names, tables[leaf]),
         ))  # fmt: skip
     told = {
         "map": np.stack([tables[leaf] for leaf in other]),
@@ -284,9 +301,29 @@ def grow(
         found[place]["always"] = _accuracy(fresh.points, always, over, least)
     return DecisionMap(
         rules=tuple(sorted(rules, key=lambda rule: -rule.coverage)), margin=margin,
-        equal=found["equal"], weighed=found["weighed"], fresh=len(right),
-        _tree=tree, _tables=tables,
+        equal=found["equal"], weighed=found["weighed"],
+        sizes=_sizes(tree, train, fresh, equal, weights, least), fresh=len(right), _tree=tree,
+        _tables=tables,
     )  # fmt: skip
+
+
+def _sizes(
+    tree: DecisionTreeRegressor, train: Sample, fresh: Sample, equal: Floats, weights: Floats,
+    least: Floats,
+) -> tuple[MapSize, ...]:  # fmt: skip
+    """Return what maps of fewer and of more rules are worth; none beyond what the tree has."""
+    found: dict[int, MapSize] = {}
+    for leaves in SIZES:
+        at, other = (_leaf_of(tree, each.features, leaves) for each in (train, fresh))
+        told = np.zeros((len(other), *fresh.points.shape[1:]))
+        for leaf in np.unique(at):
+            told[other == leaf] = train.points[at == leaf].mean(axis=0)
+        rules = len(np.unique(at))
+        found.setdefault(rules, MapSize(
+            rules, _accuracy(fresh.points, told, equal, least),
+            _accuracy(fresh.points, told, weights, least),
+        ))  # fmt: skip
+    return tuple(found.values())
 
 
 def _regressed(train: Sample, fresh: Sample) -> Floats:

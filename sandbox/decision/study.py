@@ -27,10 +27,11 @@ from sandbox.decision.criteria import CLOSED, CRITERIA, SIMULATED
 from sandbox.decision.emulator import Emulator, fit_emulator
 from sandbox.decision.evaluation import Evaluation
 from sandbox.decision.factors import Factor, columns_of
+from sandbox.decision.features import Label, features_of
 from sandbox.decision.indices import KEPT, OTHERS, Index, screen, sobol
 from sandbox.decision.information import Gain, basis, evppi, explained, perfect_information
 from sandbox.decision.observations import Measure, measure_of
-from sandbox.decision.rules import Accuracy, DecisionMap, Sample, features_of, grow
+from sandbox.decision.rules import Accuracy, DecisionMap, Sample, grow
 from sandbox.decision.traffic import ACCESSES
 from sandbox.space.errors import UserError
 from sandbox.workers.spread import HERE, Workers, hand_out
@@ -38,7 +39,6 @@ from sandbox.workers.spread import HERE, Workers, hand_out
 __all__ = ["AUTO", "DRAWS", "STAGES", "Decision", "Driver", "study"]
 
 Floats = NDArray[np.float64]
-Labels = Sequence[tuple[str, str]]
 STAGES = ("engine", "draws", "indices")
 AUTO = 0  # runs: as many as the emulator needs
 BATCH, MOST_RUNS = 64, 4096
@@ -331,7 +331,7 @@ def _by_policy(
     return found
 
 
-def _sample(evaluation: Evaluation, points: Floats, u: Floats) -> tuple[Labels, Sample]:
+def _sample(evaluation: Evaluation, points: Floats, u: Floats) -> tuple[list[Label], Sample]:
     labels, features = features_of(
         evaluation.scenario, evaluation.factors, evaluation.values(u), len(u)
     )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from sandbox.decision.access import Cell, asked_by_all
+from sandbox.decision.access import AccessCell, asked_by_all
 from sandbox.decision.criteria import SIMULATED
 from sandbox.decision.factors import scenario_at
 from sandbox.observations.schema import Protocol
@@ -128,7 +128,7 @@ def _features(scenario: Scenario, product: NDArray[np.int64], blocked: NDArray[n
 
 
 def _stratum(
-    base: Base, scenario: Scenario, cells: Sequence[Cell], weights: Floats, method: Method,
+    base: Base, scenario: Scenario, cells: Sequence[AccessCell], weights: Floats, method: Method,
     crossed: Sequence[tuple[Any, Any]],
 ) -> Accesses | None:  # fmt: skip
     """Return the accesses of one method that can connect under every candidate; None of none."""
@@ -173,7 +173,7 @@ def _stratum(
 
 
 def _sending(
-    base: Base, scenario: Scenario, accesses: Accesses, cells: Sequence[Cell], weights: Floats
+    base: Base, scenario: Scenario, accesses: Accesses, cells: Sequence[AccessCell], weights: Floats
 ) -> Scenario:
     """Return the scenario in which each sender of the sample sends what one of the space does."""
     populations = list(scenario.populations)
@@ -211,7 +211,7 @@ def _capacity(design: Design) -> Capacity:
 
 
 def _misses(
-    base: Base, scenario: Scenario, design: Design, cells: Sequence[Cell], able: Floats
+    base: Base, scenario: Scenario, design: Design, cells: Sequence[AccessCell], able: Floats
 ) -> dict[str, float]:
     """Return, by endpoint, how often a resolver has forgotten it (as `simulation.build` says)."""
     users = {method: np.zeros(1) for method in METHODS}
@@ -244,9 +244,13 @@ def dialogue_class(candidate: Candidate) -> object:
 
 
 def simulate(
-    base: Base, values: Mapping[str, Any], candidates: Sequence[Candidate], cells: Sequence[Cell],
-    counts: Floats, able: Floats,
-) -> dict[str, Floats]:  # fmt: skip
+    base: Base,
+    values: Mapping[str, Any],
+    candidates: Sequence[Candidate],
+    cells: Sequence[AccessCell],
+    counts: Floats,
+    able: Floats,
+) -> dict[str, Floats]:
     """Return the criteria of SIMULATED of one draw, each float64 (candidates,); nan: nobody left.
 
     Args:

@@ -15,8 +15,8 @@ from sandbox.live.autoconfig import Discovery, autoconfig_handler
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
-from sandbox.live.own_ciba import OWN_CLIENT, own_secret
 from sandbox.live.plan import OperatorPlan, SpacePlan
+from sandbox.live.providers import OWN_CLIENT, own_secret
 from sandbox.live.room import Room
 from sandbox.live.services import server_context_of, server_files
 from sandbox.live.wire import WireSettings

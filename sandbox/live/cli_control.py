@@ -101,6 +101,8 @@ def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
                      help="Ce protocole seulement. / Only this protocol."),
         click.option("--command", help="Commande, CONNECT ou MESSAGE. / Command."),
         click.option("--client", help="Adresse IP du client. / IP address of the client."),
+        click.option("--method", help="Méthode prouvée, cps, totp… / Method that was proved."),
+        click.option("--person", help="Identifiant de qui est connecté. / Identity logged in."),
         click.option("--mailbox", help="BAL du destinataire, ou ouverte. / Recipient's, or open."),
         click.option("--nth", type=int, help="La Nième fois seulement. / Only the Nth time."),
         click.option("--per", type=click.Choice(["space", "session"]),

@@ -9,12 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import click
 import pyotp
@@ -23,13 +19,8 @@ from sandbox.live.journals import why
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.options import folder_option
 from sandbox.live.sheet import read_sheet
-from sandbox.messages.cli_message import named_type
-from sandbox.messages.compose import Letter, compose, health_letter
-from sandbox.messages.documents import size_of
-from sandbox.messages.ins import patient_address
-from sandbox.messages.patients import patient
+from sandbox.live.writing import write_letter
 from sandbox.operators.imap.header import decoded, first, parse_fields
-from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 from sandbox.space.options import json_option
@@ -47,7 +38,6 @@ __all__ = [
 
 _SHOWN = ("date", "from", "to", "subject")
 _FIELDS = 100  # of those, which the server sends alone
-LARGEST = 25 * 1024 * 1024  # of a message (EF.7.1)
 _IDLE_SECONDS = 29 * 60.0  # RFC 2177: a server may end what is silent for 30 minutes
 
 
@@ -153,54 +143,14 @@ def send(
     """
     sheet = read_sheet(folder)
     way = choose(sheet, sender, "smtp", method=method or "", design=design, holder=holder)
-    identity = patient(1, number)
-    to = tuple(
-        patient_address(identity.matricule, sheet["suffix"]) if each == "patient" else each
-        for each in recipients
-    )
-    at = datetime.now(UTC).replace(microsecond=0)
-    domain = way.address.rpartition("@")[2]
-    try:
-        letter = Letter(
-            sender=way.address,
-            recipients=to,
-            message_id=make_msgid(domain=domain),
-            at=at,
-            text=sys.stdin.read() if body == "-" else body or "Bonjour. / Hello.\n",
-            boundary=f"=_{uuid4().hex}",
-            subject=subject,
-            receipt=receipt,
-            end=end,
-        )
-        if document:
-            made = health_letter(
-                sender=way.address,
-                recipients=to,
-                patient=identity,
-                kind=named_type(document),
-                number=int(at.timestamp()),
-                at=at,
-                size=size_of(uniform(1, letter.message_id)),
-                message_id=letter.message_id,
-            )
-            letter = replace(letter, documents=made.documents, text=body or made.text)
-        elif not subject:
-            letter = replace(letter, subject="Essai / test")
-        content = compose(letter, [(path.name, path.read_bytes()) for path in attachments])
-    except ValueError as error:
-        raise UserError(
-            "adresse ou objet impossible dans un en-tête",
-            "address or subject that no header can have",
-            then=f"({error})",
-        ) from None
-    if len(content) > LARGEST:
-        raise UserError(
-            f"au-dessus de {LARGEST // 2**20} Mo ; envoyer moins",
-            f"above {LARGEST // 2**20} MB; send less",
-            where="message",
-        )
+    letter, content = write_letter(
+        sheet, way.address, recipients, subject=subject,
+        body=sys.stdin.read() if body == "-" else body,
+        attachments=[(path.name, path.read_bytes()) for path in attachments],
+        document=document, number=number, receipt=receipt, end=end,
+    )  # fmt: skip
     with answers(way), open_smtp(way, _tell) as smtp:
-        refused = smtp.sendmail(way.address, list(to), content)
+        refused = smtp.sendmail(way.address, list(letter.recipients), content)
     for address, (code, text) in refused.items():
         click.echo(f"{address}: {code} {text.decode('utf-8', 'replace')}", err=True)
     click.echo(f"{letter.message_id}  {way.method}  {way.endpoint['host']}")

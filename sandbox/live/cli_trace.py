@@ -15,7 +15,7 @@ from sandbox.live.mailer import Way, choose, open_imap, open_smtp
 from sandbox.live.options import folder_option
 from sandbox.live.receiving import Answered, receive_all
 from sandbox.live.sheet import read_sheet
-from sandbox.messages.trace import Fate, Trace, trace_of
+from sandbox.messages.trace import RecipientFate, Trace, trace_of
 from sandbox.space.errors import UserError
 from sandbox.space.options import json_option
 
@@ -132,7 +132,7 @@ def _in_words(found: Trace) -> list[str]:
     return [head, *rows, *(f"  écarté / put aside: {each}" for each in found.put_aside)]
 
 
-def _fate(fate: Fate) -> str:
+def _fate(fate: RecipientFate) -> str:
     parts = (fate.recipient, _WORDS[fate.state], _when(fate.since), fate.reason)
     return "  ".join(filter(None, parts))
 

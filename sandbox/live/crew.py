@@ -16,6 +16,7 @@ from sandbox.directory import Directory
 from sandbox.live.assembly import Assembly, Fate
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
+from sandbox.live.fronts import Fronts
 from sandbox.live.keys import Keys
 from sandbox.live.mailboxes import Packed, empty, fill, pack, unpack
 from sandbox.live.plan import SpacePlan
@@ -29,6 +30,7 @@ from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder, Seen
 from sandbox.psc import Clock
 from sandbox.serve import Loop
+from sandbox.space.errors import UserError
 
 __all__ = ["CrewPlan", "Crewed", "OperatorCrew"]
 
@@ -118,6 +120,13 @@ class Crewed(Protocol):
     def seen(self) -> Seen | None:
         """Return what its servers saw; None when its process is down."""
 
+    def kill(self) -> None:
+        """End its process at once, as `kill -9` does.
+
+        Raises:
+            UserError: it has none of its own.
+        """
+
 
 class OperatorCrew:
     """A crew in this process, while its `with` block lasts.
@@ -138,6 +147,7 @@ class OperatorCrew:
     """
 
     operators: dict[str, Operator]
+    _fronts: Fronts
 
     def __init__(
         self,
@@ -156,7 +166,7 @@ class OperatorCrew:
         self.pid = pid
         self.loop = Loop("operators")
         self.recorder = recorder
-        self._clock, self._faults = clock, faults
+        self._clock, self._faults, self._keys = clock, faults, keys
         self._stack = contextlib.ExitStack()
         self._made = made
         self._reader = ListReader(
@@ -185,6 +195,8 @@ class OperatorCrew:
             started(stack, self.loop, [self._reader])
             web = self._assembly.web(self.operators)
             started(stack, self.loop, [*self.operators.values(), *web])
+            self._fronts = Fronts(self.operators, self._keys)
+            self.loop.run(self._fronts.apply(self._faults.rules), 30.0)
             self._stack = stack.pop_all()
         return self
 
@@ -265,6 +277,7 @@ class OperatorCrew:
     def set_faults(self, rules: Sequence[MailRule], seed: int) -> None:
         """See `Crewed`."""
         self._faults.replace(rules, seed)
+        self.loop.run(self._fronts.apply(rules), 30.0)
 
     def set_clock(self, setting: tuple[float, float | None]) -> None:
         """See `Crewed`."""
@@ -273,3 +286,11 @@ class OperatorCrew:
     def seen(self) -> Seen:
         """See `Crewed`."""
         return self.recorder.seen()
+
+    def kill(self) -> None:
+        """See `Crewed`."""
+        raise UserError(
+            "ses opérateurs sont dans le processus de l'espace ; démarrer avec --processes",
+            "its operators are in the process of the space; start with --processes",
+            where=", ".join(self.labels),
+        )

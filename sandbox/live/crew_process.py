@@ -170,6 +170,12 @@ class CrewProcess:
             return None
         return found
 
+    def kill(self) -> None:
+        """See `Crewed`."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
     def _ask(self, name: str, *args: Any, timeout: float | None = 30.0) -> Any:
         if self._line is not None:
             with contextlib.suppress(GoneError):

@@ -1,4 +1,4 @@
-"""All faults of a running space but Pro Santé Connect's: of mail, and of CRL and OCSP."""
+"""All faults of a running space but Pro Santé Connect's: of mail, of CRL and OCSP, of the list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sandbox.operators.fault_rules import MailFaults, MailRule
 from sandbox.operators.faults import FAULTS
 from sandbox.space.errors import UserError
 from sandbox.trust.ocsp import OCSP_FAULTS
-from sandbox.trust.service import CRL_FAULTS, PkiFaults
+from sandbox.trust.service import CRL_FAULTS, LIST_FAULTS, PkiFaults
 
 __all__ = ["KNOWN", "SpaceFaults"]
 
@@ -18,7 +18,9 @@ KNOWN: dict[str, str] = {
     **{name: each.text for name, each in FAULTS.items()},
     **{f"crl-{name}": text for name, text in CRL_FAULTS.items()},
     **{f"ocsp-{name}": text for name, text in OCSP_FAULTS.items()},
+    **{f"list-{name}": text for name, text in LIST_FAULTS.items()},
 }
+_TRUST = ("crl", "ocsp", "list")
 _PKI = {"fault", "seconds"}
 
 
@@ -27,7 +29,8 @@ class SpaceFaults:
 
     Attributes:
         mail: of operators; see `MailRule` for the members of a rule.
-        pki: `crl-…` and `ocsp-…`: one of each at a time, of the whole service, `seconds` for slow.
+        pki: `crl-…`, `ocsp-…` and `list-…`: one of each at a time, of the whole service, `seconds`
+            for slow.
 
     Args:
         cleared: called when all is well again.
@@ -51,6 +54,13 @@ class SpaceFaults:
         """
         self.replace([*self.rules(), {"fault": fault, **members}])
 
+    def remove(self, rule: dict[str, Any]) -> None:
+        """Take away one that is in force, as `rules` gives it; the others count again from 1."""
+        rules = self.rules()
+        rules.remove(rule)
+        self.replace(rules)
+        self._cleared()
+
     def clear(self) -> None:
         """Have all be well again: what waits for a relay is tried at once."""
         self.replace(())
@@ -59,7 +69,7 @@ class SpaceFaults:
     def rules(self) -> list[dict[str, Any]]:
         """Return what is in force, as `replace` takes it."""
         found = [rule.to_dict() for rule in self.mail.rules]
-        for kind in ("crl", "ocsp"):
+        for kind in _TRUST:
             name = getattr(self.pki, kind)
             if name:
                 found.append({"fault": f"{kind}-{name}", "seconds": self.pki.delay})
@@ -75,7 +85,7 @@ class SpaceFaults:
         for rule in rules:
             fault = rule.get("fault", "")
             kind, _, name = str(fault).partition("-")
-            if kind in ("crl", "ocsp"):
+            if kind in _TRUST:
                 _add_pki(pki, kind, name, rule)
             elif not fault or not isinstance(fault, str) or fault in KNOWN:
                 mail.append(MailRule.from_dict(rule))
@@ -87,7 +97,8 @@ class SpaceFaults:
                     then=", ".join(KNOWN),
                 )
         self.mail.replace(mail, seed)
-        self.pki.crl, self.pki.ocsp, self.pki.delay = pki.crl, pki.ocsp, pki.delay
+        for name in (*_TRUST, "delay"):
+            setattr(self.pki, name, getattr(pki, name))
         self._changed()
 
 

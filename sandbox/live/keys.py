@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from sandbox.live.plan import CertificatePlan, CitizensPlan, JoinedPlan, OperatorPlan
 from sandbox.space.errors import UserError
 from sandbox.trust import Card, Issued, KeyKind, Organisation, Professional, TestCA, Urls
+from sandbox.trust.bad import make_bad
 from sandbox.trust.keys import load_key, write_private
+from sandbox.trust.profiles import ProfileName
 
 __all__ = [
     "AUTHORITY",
@@ -25,6 +27,7 @@ __all__ = [
     "Keys",
     "WantedCertificate",
     "application",
+    "bad_server",
     "card",
     "relay",
     "server",
@@ -82,6 +85,20 @@ def relay(operator: OperatorPlan | CitizensPlan | JoinedPlan) -> WantedCertifica
         about=("relay", operator.organisation, names, addresses),
         issue=lambda ca: ca.operator_server(operator.organisation, names, addresses),
     )
+
+
+def bad_server(
+    path: str, plan: CertificatePlan, organisation: Organisation, fault: str, *, mutual: bool
+) -> WantedCertificate:
+    """Want what a server shows with one fault of `trust.bad`; `mutual` for a relay's."""
+    profile = ProfileName.OPERATOR_SERVER if mutual else ProfileName.ENDPOINT_SERVER
+
+    def issue(ca: TestCA) -> Issued:
+        good = ca.plans.server(profile, organisation, plan.names, plan.addresses)
+        return make_bad(ca, fault, good)
+
+    about = ("bad", fault, organisation, plan.names, plan.addresses)
+    return WantedCertificate(path=path, about=about, issue=issue)
 
 
 def card(path: str, person: Professional) -> WantedCertificate:

@@ -29,7 +29,7 @@ from typing import Any
 from cryptography import x509
 
 from sandbox.directory import Directory, Feeder, RefusalError
-from sandbox.live.crew import Crewed
+from sandbox.live.crews import Crews
 from sandbox.live.keys import Keys
 from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.services import server_files
@@ -73,7 +73,7 @@ class LifeCycle:
 
     def __init__(
         self, plan: SpacePlan, directory: Directory, ledger: DomainLedger, keys: Keys,
-        crews: Sequence[Crewed], jobs: Path, *, zoned: Callable[[ZoneSpec], None],
+        crews: Crews, jobs: Path, *, zoned: Callable[[ZoneSpec], None],
         ended: Callable[[], None], tell: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._plan, self._keys, self._crews = plan, keys, crews
@@ -199,7 +199,7 @@ class LifeCycle:
                 description=operator.organisation.name,
                 responsible=f"responsable@{name}", support=f"support@{name}",
             )  # fmt: skip
-            self._read_lists()
+            self._crews.refresh_list()
             return True
 
     def suspend(self, domain: str) -> bool:
@@ -214,7 +214,7 @@ class LifeCycle:
             if not self._listed(name):
                 return False
             self._delist(name)
-            self._flush()
+            self._crews.flush()
             return True
 
     def remove_domain(self, domain: str) -> None:
@@ -279,13 +279,13 @@ class LifeCycle:
         name = job["domain"]
         if self._listed(name):
             self._delist(name)
-        self._read_lists()
+        self._crews.refresh_list()
         self._ended_in_flight(name)
         if self._in_force(name):
             with _explained(name):
                 self._at.feeder.remove_domain(name)
         self._zoned(self.zone())
-        crew = self._crew(job["operator"])
+        crew = self._crews.of(job["operator"])
         self._ended_in_flight(name)
         crew.remove(job["operator"], f"@{name}")
 
@@ -303,10 +303,9 @@ class LifeCycle:
         ):
             self._at.ledger.migrate(name, [wanted], datetime.now(UTC))
         self._zoned(self.zone())
-        for crew in self._crews:
-            crew.follow()
-        self._read_lists()
-        old, new = self._crew(source), self._crew(target)
+        self._crews.follow()
+        self._crews.refresh_list()
+        old, new = self._crews.of(source), self._crews.of(target)
         for address in old.addresses(source, name):
             new.unpack(target, address, old.pack(source, address))
             old.remove(source, address)
@@ -315,26 +314,18 @@ class LifeCycle:
         with _explained(job["address"]):
             if self._at.directory.mailbox(job["address"]) is not None:
                 self._at.feeder.delete(job["address"])
-        self._crew(job["operator"]).remove(job["operator"], job["address"])
+        self._crews.of(job["operator"]).remove(job["operator"], job["address"])
 
     # Steps ---------------------------------------------------------------------------------------
 
     def _delist(self, name: str) -> None:
         self._at.ledger.remove(name, datetime.now(UTC))
-        self._read_lists()
-
-    def _read_lists(self) -> None:
-        for crew in self._crews:
-            crew.refresh_list()
-
-    def _flush(self) -> None:
-        for crew in self._crews:
-            crew.flush()
+        self._crews.refresh_list()
 
     def _drained(self, name: str, seconds: float = DRAIN_SECONDS) -> int:
         """Wait until nothing is in flight from a domain or to it; return what is still then."""
         end = time.monotonic() + seconds
-        self._flush()
+        self._crews.flush()
         while left := sum(crew.in_flight(name) for crew in self._crews):
             if time.monotonic() >= end:
                 break
@@ -383,9 +374,6 @@ class LifeCycle:
                             "no domain of this space; choose among",
                             where=domain[:120], then=known[:400])  # fmt: skip
         return found
-
-    def _crew(self, label: str) -> Crewed:
-        return next(each for each in self._crews if label in each.labels)
 
     def _listed(self, name: str) -> bool:
         return name in self._at.ledger.at(datetime.now(UTC)).domains

@@ -17,10 +17,10 @@ from typing import Any
 
 from sandbox.messages.compose import ARCHIVE
 from sandbox.messages.facts import header_fields
-from sandbox.messages.faults import FaultError
-from sandbox.messages.integration import Register, code_for
+from sandbox.messages.faults import RuleBreachError
+from sandbox.messages.integration import ApplicationRecord, code_for
 from sandbox.messages.patients import patient
-from sandbox.messages.receipts import Disposition, Verdict, make_receipt, may_answer
+from sandbox.messages.receipts import Disposition, ReceiptVerdict, make_receipt, may_answer
 from sandbox.messages.xdm import read_xdm
 
 __all__ = ["Answered", "receive_all"]
@@ -69,7 +69,7 @@ def receive_all(
         unknown: numbers of fictitious patients that the application does not know.
         seed: of the fictitious patients.
     """
-    register = Register(
+    register = ApplicationRecord(
         {
             each.matricule: each
             for each in (patient(seed, n) for n in range(KNOWN_PATIENTS) if n not in unknown)
@@ -110,8 +110,8 @@ def _answer(
 ) -> Answered:  # fmt: skip
     message_id = str(header_fields(content).get("Message-ID", "")).strip()
     answer = may_answer(content, mailbox, answered=answered)
-    by_hand = answer.verdict is Verdict.ASK and manual
-    if answer.verdict is not Verdict.SEND and not by_hand:
+    by_hand = answer.verdict is ReceiptVerdict.ASK and manual
+    if answer.verdict is not ReceiptVerdict.SEND and not by_hand:
         return Answered(uid=uid, message_id=message_id, code=code, reason=answer.reason)
     if not _taken(imap, uid, modseq):
         return Answered(uid=uid, message_id=message_id, code=code, reason="answered")
@@ -137,7 +137,7 @@ def _taken(imap: imaplib.IMAP4, uid: int, modseq: int) -> bool:
     return status == "OK" and changed == [None]
 
 
-def _filed(content: bytes, register: Register) -> str:
+def _filed(content: bytes, register: ApplicationRecord) -> str:
     """File the documents of a message; return the code of the first that cannot be."""
     message = BytesParser(policy=compat32).parsebytes(content)
     for part in message.walk():
@@ -146,7 +146,7 @@ def _filed(content: bytes, register: Register) -> str:
             continue
         try:
             xdm = read_xdm(payload)
-        except FaultError:
+        except RuleBreachError:
             return "906"
         if xdm.faults or not xdm.documents:
             return "906"

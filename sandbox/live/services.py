@@ -78,7 +78,7 @@ def trust_services(
     return [
         http(plan.files, files_handler(ca, faults)),
         http(plan.ocsp, ocsp_handler(ca, faults)),
-        http(plan.domains, list_handler(publisher.current), "list/web"),
+        http(plan.domains, list_handler(publisher.current, faults), "list/web"),
         DnsServer(resolver=resolver, host=plan.dns.address, port=plan.dns.port, pool=pool),
     ]
 

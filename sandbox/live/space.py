@@ -8,32 +8,34 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
 
 from sandbox.directory import Directory
 from sandbox.live.assembly import grants_of
 from sandbox.live.blocks import held_block
-from sandbox.live.cast import SMALL, CastAccount, CastSize, add_account, cast_of, open_directory
+from sandbox.live.cast import CastAccount, add_account, cast_of, open_directory
 from sandbox.live.certificates import wanted_by_people, wanted_by_servers
 from sandbox.live.citizens import Citizens
 from sandbox.live.control import control_application
-from sandbox.live.crew import Crewed, CrewPlan, OperatorCrew
+from sandbox.live.crew import CrewPlan, OperatorCrew
 from sandbox.live.crew_process import CrewProcess
+from sandbox.live.crews import Crews
 from sandbox.live.faults import SpaceFaults
 from sandbox.live.folder import Founding, SpaceFolder
-from sandbox.live.joining import Joining, feed
+from sandbox.live.fronts import bad_certificates
+from sandbox.live.joining import feed
 from sandbox.live.keys import Keys
+from sandbox.live.launch import LiveOptions, founding_of, process_count, scenario_begin, wire_asked
 from sandbox.live.lifecycle import LifeCycle
-from sandbox.live.own_ciba import own_providers
-from sandbox.live.plan import OFFSET, OperatorPlan, SpacePlan, plan_space
+from sandbox.live.plan import OperatorPlan, SpacePlan
+from sandbox.live.planning import plan_space
+from sandbox.live.providers import national_clients, national_provider, own_providers
 from sandbox.live.room import Room, open_files, share_out
-from sandbox.live.scenario_time import begin_of, windows_of
+from sandbox.live.scenario_time import windows_of
 from sandbox.live.services import (
     DirectoryService,
     enrol_domains,
@@ -43,19 +45,16 @@ from sandbox.live.services import (
 )
 from sandbox.live.sheet import account_entry, build_sheet, write_sheet
 from sandbox.live.starting import started
-from sandbox.live.wire import WireSettings, wire_of
+from sandbox.live.wire import WireSettings
 from sandbox.operators.auth.ciba_operator import sms_fate
-from sandbox.operators.auth.ciba_ping import PATH
 from sandbox.operators.auth.psc_client import CibaRequest
 from sandbox.operators.auth.revocation import Revocation
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder, Seen
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.psc import Client, Clock, ProviderOptions, Running
-from sandbox.psc.clients import BUILT_IN_CLIENTS
+from sandbox.psc import Clock, Running
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.provider import Provider
-from sandbox.psc.server import ProviderServer
 from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
@@ -71,7 +70,7 @@ if TYPE_CHECKING:
 
     from sandbox.observations.observations import Observations
 
-__all__ = ["Console", "ConsoleMaker", "LiveOptions", "LiveSpace", "live"]
+__all__ = ["Console", "ConsoleMaker", "LiveSpace", "live"]
 
 T = TypeVar("T")
 # From a space that is up and the secret of its control API; closed when the space stops.
@@ -87,59 +86,6 @@ class Console(Protocol):
 
     def close(self) -> None:
         """Let go of what it holds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveOptions:
-    """What to bring up. None: as the folder was founded, or the default for a new one.
-
-    Attributes:
-        scenario: name or path; demo by default.
-        designs: side by side, the first with the plain names; those that the scenario compares by
-            default.
-        login_policy: how one logs in there; the scenario's by default.
-        operators: how many, the largest first; 3 by default.
-        folder: where the space lives; None is a temporary folder, removed at the end.
-        reset: forget what is kept.
-        port_offset: added to every standard port; 10000 by default.
-        block: second part of all addresses; 1 by default, any free one for a temporary space.
-        keys: rsa-2048 (the real profile, the default), or p-256 (the default when temporary).
-        behaviour: what people do with telephones (`psc.behaviour.KINDS`); SMS arrive at once
-            unless it is draw.
-        totp_share: seconds for which one client may use a one-time code again; 0 refuses strictly.
-        revocation_cache: seconds for which a certificate that was good is not asked about again,
-            0 to 3600; the scenario's by default.
-        recheck: seconds between two looks at an open session, 1 to 86400; likewise.
-        seed: of the directory and the accounts; 1 by default.
-        at: the scenario's time at the start, which its outages go by; by default the first day of
-            its period that has today's name, at this hour.
-        outage_now: start where the scenario's first outage does.
-        cast: who may log in, of a folder that is new.
-        processes: that operators are shared out to, 1 to as many as there are operators; auto is
-            one for each core, as far as there are operators; 0 keeps them in this process, with
-            all the rest.
-        join: operators that are not ours, at each start.
-    """
-
-    scenario: str | None = None
-    designs: tuple[str, ...] = ()
-    login_policy: str | None = None
-    operators: int | None = None
-    folder: Path | None = None
-    reset: bool = False
-    port_offset: int | None = None
-    block: int | None = None
-    keys: str | None = None
-    behaviour: str = "manual"
-    totp_share: float = 0.0
-    revocation_cache: float | None = None
-    recheck: float | None = None
-    seed: int | None = None
-    at: datetime | None = None
-    outage_now: bool = False
-    cast: CastSize = SMALL
-    processes: int | Literal["auto"] = 0
-    join: tuple[Joining, ...] = ()
 
 
 class LiveSpace:
@@ -159,7 +105,6 @@ class LiveSpace:
         accounts: who may log in.
         keys: the authority and its certificates.
         directory: people, structures, mailboxes.
-        operators: by label, those of this process: none where they have processes of their own.
         citizens: the operator of Mon espace santé.
         console: what its maker gave, None for none.
         faults: of mail, CRL and OCSP, changed at will.
@@ -178,7 +123,6 @@ class LiveSpace:
     accounts: tuple[CastAccount, ...]
     keys: Keys
     directory: Directory
-    operators: dict[str, Operator]
     citizens: Citizens
     resolver: Resolver
     ledger: DomainLedger
@@ -197,11 +141,10 @@ class LiveSpace:
         self._stack = contextlib.ExitStack()
         self.faults = SpaceFaults(self._try_relays, self._spread_faults)
         self._adding = threading.Lock()
-        self._crews: list[Crewed] = []
-        self.operators = {}
+        self._crews = Crews()
         self.sheet = {}
         self.clock = Clock()
-        self.clock.moved = self._move_clocks
+        self.clock.moved = self._crews.set_clock
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -221,6 +164,11 @@ class LiveSpace:
     def psc(self) -> Running:
         """Pro Santé Connect, to decide for people and to move its clock."""
         return self._psc.running
+
+    @property
+    def operators(self) -> dict[str, Operator]:
+        """Those of this process, by label: none where they have processes of their own."""
+        return self._crews.operators
 
     def ciba(self, operator: str) -> Running:
         """Return an operator's own CIBA."""
@@ -242,15 +190,7 @@ class LiveSpace:
         Raises:
             UserError: they have processes of their own.
         """
-        for crew in self._crews:
-            if isinstance(crew, OperatorCrew):
-                return crew.loop.run(work, timeout)
-        work.close()
-        raise UserError(
-            "les opérateurs ont leurs propres processus",
-            "operators have processes of their own",
-            where="run",
-        )
+        return self._crews.run(work, timeout)
 
     def observations(self, design: str) -> Observations:
         """Return what operators saw of a design until now, in the tables of a simulated run.
@@ -262,7 +202,10 @@ class LiveSpace:
             KeyError: the design is not up.
             UserError: every process is down.
         """
-        return self.seen().observations(design, scenario=self.plan.scenario, replication=0)
+        # pandas and pyarrow would double the time that a space needs to come up.
+        from sandbox.operators.recorder_tables import observations_of
+
+        return observations_of(self.seen(), design, scenario=self.plan.scenario, replication=0)
 
     def seen(self) -> Seen:
         """Return what operators saw until now, as they count it.
@@ -270,13 +213,7 @@ class LiveSpace:
         Raises:
             UserError: every process is down.
         """
-        found = [seen for crew in self._crews if (seen := crew.seen()) is not None]
-        if not found:
-            raise UserError("les opérateurs redémarrent", "operators are starting again")
-        first, *others = found
-        for each in others:
-            first.merge(each)
-        return first
+        return self._crews.seen()
 
     def add_account(self, address: str) -> dict[str, Any]:
         """Open a mailbox for one more person; return its entry in the sheet.
@@ -294,7 +231,7 @@ class LiveSpace:
         with self._adding:
             account = add_account(self.directory, plan, address, self._seed, self._options.cast)
             self.keys.ensure(wanted_by_people(self.directory, (account,)))
-            self._crew_of(plan).grant(plan.label, grants_of(account))
+            self._crews.of(plan.label).grant(plan.label, grants_of(account))
             period = self.wire.operator.access.totp.step_seconds
             entry = account_entry(account, self.keys.folder, period)
             self.accounts = (*self.accounts, account)
@@ -305,28 +242,32 @@ class LiveSpace:
     def fill_mailbox(self, address: str, count: int) -> int:
         """Put `count` messages into an INBOX; return how many it has then. See `mailboxes.fill`."""
         plan = self._operator_of(address)
-        return self._crew_of(plan).fill(plan.label, address.lower(), count)
+        return self._crews.of(plan.label).fill(plan.label, address.lower(), count)
 
     def empty_mailbox(self, address: str) -> int:
         """Remove all messages of all folders; return how many there were."""
         plan = self._operator_of(address)
-        return self._crew_of(plan).empty(plan.label, address.lower())
+        return self._crews.of(plan.label).empty(plan.label, address.lower())
 
     def _try_relays(self) -> None:
-        for crew in self._crews:
-            crew.flush()
+        self._crews.flush()
         self.citizens.flush()
 
+    def kill(self, operator: str) -> None:
+        """Kill the process that an operator is in, as `kill -9` does; it is started again.
+
+        Raises:
+            UserError: no such operator, or it has no process of its own.
+        """
+        pids = self._crews.pids
+        if operator not in pids:
+            raise UserError("opérateur inconnu, attendu", "unknown operator, expected",
+                            where=operator[:40], then=", ".join(pids))  # fmt: skip
+        self._crews.of(operator).kill()
+
     def _spread_faults(self) -> None:
-        for crew in self._crews:
-            crew.set_faults(self.faults.mail.rules, self.faults.mail.seed)
-
-    def _move_clocks(self, setting: tuple[float, float | None]) -> None:
-        for crew in self._crews:
-            crew.set_clock(setting)
-
-    def _crew_of(self, operator: OperatorPlan) -> Crewed:
-        return next(each for each in self._crews if operator.label in each.labels)
+        self.keys.ensure(bad_certificates(self.faults.mail.rules, self.plan.operators, self.keys))
+        self._crews.set_faults(self.faults.mail.rules, self.faults.mail.seed)
 
     def _operator_of(self, address: str) -> OperatorPlan:
         operator = self.life.operator_of(address.lower().rpartition("@")[2])
@@ -342,8 +283,7 @@ class LiveSpace:
 
     def refresh_list(self) -> None:
         """Have the operators read the list of domains now."""
-        for crew in self._crews:
-            crew.refresh_list()
+        self._crews.refresh_list()
         self.citizens.refresh_list()
 
     def _start(self, stack: contextlib.ExitStack) -> None:
@@ -357,11 +297,11 @@ class LiveSpace:
         if options.reset:
             self.folder.reset()
         free = stack.enter_context(held_block(None)) if temporary and not options.block else None
-        founding = self._founding(temporary=temporary, block=free)
+        founding = founding_of(options, self.folder, temporary=temporary, block=free)
         self.source = founding.scenario
         self.scenario = load_scenario(self.source)
-        self.wire = self._derived()
-        self._scenario_time()  # what cannot be is refused before anything starts
+        self.wire = wire_asked(options, self.scenario)
+        scenario_begin(options, self.scenario)  # what cannot be is refused before anything starts
         self.plan = plan_space(
             self.scenario,
             options.designs,
@@ -371,7 +311,7 @@ class LiveSpace:
             port_offset=founding.port_offset,
             block=founding.block,
         )
-        self._process_count()
+        self._count = process_count(options, len(self.plan.operators))
         if free is None:
             stack.enter_context(held_block(founding.block))
         self.folder.keep(founding)
@@ -385,27 +325,6 @@ class LiveSpace:
         self.accounts = cast_of(self.directory, self.plan, founding.seed, options.cast)
         self._certify(founding)
         self._serve(stack, founding)
-
-    def _founding(self, *, temporary: bool, block: int | None) -> Founding:
-        """Return what the space is founded with; `block` is one that is held already."""
-        names = ("scenario", "operators", "port_offset", "block", "keys", "seed")
-        asked = {name: getattr(self._options, name) for name in names} | (
-            {"block": block} if block else {}
-        )
-        given = {name: value for name, value in asked.items() if value is not None}
-        if "scenario" in given and Path(given["scenario"]).is_file():
-            given["scenario"] = str(Path(given["scenario"]).absolute())
-        return self.folder.founding(
-            given,
-            {
-                "scenario": "demo",
-                "operators": 3,
-                "port_offset": OFFSET,
-                "block": 1,
-                "keys": (KeyKind.P256 if temporary else KeyKind.RSA_2048).value,
-                "seed": 1,
-            },
-        )
 
     def _certify(self, founding: Founding) -> None:
         """Issue what is missing."""
@@ -429,19 +348,7 @@ class LiveSpace:
         enrol_domains(ledger, (*plan.operators, plan.citizens, *plan.joined), self.keys)
         shared_loop = Loop("space")
         stack.callback(shared_loop.close)
-        pinged = self.wire.operator.pinged
-        clients = [
-            *BUILT_IN_CLIENTS,
-            *(
-                Client(
-                    client_id=f"operateur-{each.label}",
-                    client_secret=folder.secret(each.label),
-                    delivery_mode="ping" if pinged else "poll",
-                    notification_endpoint=each.accounts.url(PATH) if pinged else None,
-                )
-                for each in plan.operators
-            ),
-        ]
+        clients = national_clients(plan, self.wire, folder)
         self.life = LifeCycle(
             plan, self.directory, ledger, self.keys, self._crews,
             folder.path / "lifecycle.jsonl",
@@ -449,37 +356,20 @@ class LiveSpace:
         )  # fmt: skip
         self.resolver = Resolver(replace(self.life.zone(), ttl=self.wire.dns_ttl))
         people = DirectoryPeople(self.directory)
-        outages = windows_of(self.scenario, self._scenario_time(), self.clock.now())
+        outages = windows_of(
+            self.scenario, scenario_begin(self._options, self.scenario), self.clock.now()
+        )
         room = share_out(open_files(), len(plan.operators))
         if room.warning:
             self._tell(room.warning)
-        files = tls_files(self.keys, "psc")
         policy = self.wire.operator.access.revocation
-        revocation = Revocation(load_bundle(files.ca.read_bytes()), policy)
+        revocation = Revocation(load_bundle(tls_files(self.keys, "psc").ca.read_bytes()), policy)
         stack.callback(lambda: shared_loop.run(revocation.close()))
-        self._psc = ProviderServer(
-            self.wire.psc,
-            ProviderOptions(
-                people=people,
-                clients=clients,
-                behaviour=self.wire.phones,
-                outages=outages,
-                seed=founding.seed,
-                control_secret=folder.secret("psc-control"),
-                reserved=frozenset(a for host in plan.zone.hosts for a in host.addresses)
-                - {each.accounts.address for each in plan.operators if pinged},
-            ),
-            files=files,
-            revocation=revocation,
-            port=plan.psc.port,
-            mtls_port=plan.psc_mtls.port,
-            wallet_port=plan.psc_wallet.port,
-            host_name=plan.psc.address,
-            address=plan.psc.address,
-            state=folder.path / "psc" / "state.db",
-            clock=self.clock,
-            pool=room.shared,
-        )
+        self._psc = national_provider(
+            plan, self.wire, self.keys, folder, people,
+            clients=clients, revocation=revocation, outages=outages,
+            seed=founding.seed, clock=self.clock, pool=room.shared,
+        )  # fmt: skip
         annuaire = DirectoryService(self.directory, plan, self.keys, room.directory)
         self._own = own_providers(
             plan, self.wire, self.keys, folder, people,
@@ -526,7 +416,7 @@ class LiveSpace:
             clients=[each for each in clients if each.client_secret],
             fhir=annuaire.server.fhir_url,
             extractions=annuaire.server.extraction_url,
-            processes=self._processes(),
+            processes=self._crews.pids,
             console=self._console is not None,
         )
         if self._console is not None:
@@ -545,7 +435,7 @@ class LiveSpace:
 
     def _man(self, stack: contextlib.ExitStack, room: Room) -> None:
         """Start the operators: here, or shared out to processes, the largest first in turn."""
-        plans, count = self.plan.operators, self._process_count()
+        plans, count = self.plan.operators, self._count
         start = time.time()
         if not count:
             crew = OperatorCrew(
@@ -554,31 +444,16 @@ class LiveSpace:
                 fate=self._fate, tell=self._tell, clock=self.clock, faults=self.faults.mail,
                 recorder=Recorder(start),
             )  # fmt: skip
-            self._crews.append(stack.enter_context(crew))
-            self.operators = crew.operators
+            self._crews.enter_here(stack, crew)
             return
-        crews = [
+        self._crews.enter_apart(stack, [
             CrewProcess(
                 tuple(each.label for each in plans[number::count]),
                 partial(self._crew_plan, plans[number::count], f"current-{number}.xml", start),
                 fate=self._fate, tell=self._tell, changed=self._rewrite_sheet,
             )
             for number in range(count)
-        ]  # fmt: skip
-        self._crews += crews
-        # Each takes a second of processor time to start: together, on all cores.
-        with ThreadPoolExecutor(count) as pool:
-            entering = [pool.submit(stack.enter_context, crew) for crew in crews]
-        for each in entering:
-            each.result()
-
-    def _process_count(self) -> int:
-        """Return how many processes the operators have of their own, 0 for none."""
-        most, asked = len(self.plan.operators), self._options.processes
-        count = min(os.cpu_count() or 1, most) if asked == "auto" else asked
-        if not 0 <= count <= most:
-            raise UserError("attendu", "expected", where=f"processes {count}", then=f"1 … {most}")
-        return count
+        ])  # fmt: skip
 
     def _crew_plan(
         self, operators: tuple[OperatorPlan, ...], list_file: str, start: float
@@ -601,9 +476,6 @@ class LiveSpace:
     async def _fate(self, operator: str, request: CibaRequest) -> LoginRefusal | None:
         return await sms_fate(self._own[operator].running.provider)(request)
 
-    def _processes(self) -> dict[str, int]:
-        return {label: crew.pid for crew in self._crews for label in crew.labels}
-
     def _publish_zone(self, zone: ZoneSpec) -> None:
         # Who asks for records again before their time must see a change: the serial says so.
         serial = self.resolver.zone.serial + 1
@@ -618,7 +490,7 @@ class LiveSpace:
                     grant for account in self.accounts if account.operator == plan.label
                     for grant in grants_of(account)
                 ]  # fmt: skip
-                self._crew_of(plan).grant(plan.label, grants)
+                self._crews.of(plan.label).grant(plan.label, grants)
             if not self.sheet:  # not everything has started yet
                 return
             period = self.wire.operator.access.totp.step_seconds
@@ -628,30 +500,13 @@ class LiveSpace:
 
     def _rewrite_sheet(self) -> None:
         """Say in the sheet which processes run the operators now."""
-        pids = self._processes()
+        pids = self._crews.pids
         with self._adding:
             if not self.sheet:  # not everything has started yet
                 return
             operators = [{**each, "pid": pids[each["name"]]} for each in self.sheet["operators"]]
             self.sheet = {**self.sheet, "operators": operators}
             write_sheet(self.folder, self.sheet)
-
-    def _scenario_time(self) -> datetime:
-        wall = datetime.now()  # noqa: DTZ005 - the hours of a scenario are local
-        options = self._options
-        return begin_of(self.scenario, wall, at=options.at, outage_now=options.outage_now)
-
-    def _derived(self) -> WireSettings:
-        """Return how servers are set: as the scenario says, then as was asked of this start."""
-        options, wire = self._options, wire_of(self.scenario).driven(self._options.behaviour)
-        access = wire.operator.access
-        access = replace(access, totp=replace(access.totp, share_seconds=options.totp_share))
-        if options.revocation_cache is not None:
-            evidence = replace(access.revocation, cache_seconds=options.revocation_cache)
-            access = replace(access, revocation=evidence)
-        if options.recheck is not None:
-            access = replace(access, recheck_seconds=options.recheck)
-        return replace(wire, operator=replace(wire.operator, access=access))
 
 
 def live(

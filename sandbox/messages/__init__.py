@@ -7,7 +7,7 @@ clock, and every limit on a stranger's bytes is a constant here. Operators, clie
 indicators may all import it; it imports the errors and tables of `space` and nothing else.
 """
 
-from sandbox.messages.facts import Facts, Kind, facts_of
-from sandbox.messages.ins import Identity, InsSystem, qualified
+from sandbox.messages.facts import Facts, MessageKind, facts_of
+from sandbox.messages.ins import InsSystem, PatientIdentity, qualified
 
-__all__ = ["Facts", "Identity", "InsSystem", "Kind", "facts_of", "qualified"]
+__all__ = ["Facts", "InsSystem", "MessageKind", "PatientIdentity", "facts_of", "qualified"]

@@ -16,8 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from lxml import etree
 
 from sandbox.messages.documents import DocumentType
-from sandbox.messages.faults import FaultError
-from sandbox.messages.ins import Identity, InsSystem
+from sandbox.messages.faults import RuleBreachError
+from sandbox.messages.ins import InsSystem, PatientIdentity
 from sandbox.messages.reading import parse_xml
 
 __all__ = [
@@ -86,7 +86,7 @@ class Document:
     """
 
     type: DocumentType
-    patient: Identity
+    patient: PatientIdentity
     author: Author
     oid: str
     record: str
@@ -114,7 +114,7 @@ class CdaHeader:
     code: str
     title: str
     oid: str
-    identity: Identity
+    identity: PatientIdentity
     author: str
     organisation: str
     set_id: str
@@ -170,7 +170,7 @@ def read_cda(content: bytes, where: str = "CDA") -> CdaHeader:
     if root.tag == _SELF_SHOWING:
         root = next(root.iter(_DOCUMENT), root)
     if root.tag != _DOCUMENT:
-        raise FaultError("cda-root", where, str(root.tag))
+        raise RuleBreachError("cda-root", where, str(root.tag))
 
     def first(path: str) -> str:
         found = root.xpath(path, namespaces=NAMES)
@@ -194,10 +194,10 @@ def read_cda(content: bytes, where: str = "CDA") -> CdaHeader:
     )
 
 
-def _identity(root: etree._Element) -> Identity:
+def _identity(root: etree._Element) -> PatientIdentity:
     roles = root.findall("h:recordTarget/h:patientRole", NAMES)
     if not roles:
-        return Identity()
+        return PatientIdentity()
     role = roles[0]
     systems = {each.value for each in InsSystem}
     ids = [
@@ -215,7 +215,7 @@ def _identity(root: etree._Element) -> Identity:
 
     sex = role.find("h:patient/h:administrativeGenderCode", NAMES)
     born = role.find("h:patient/h:birthTime", NAMES)
-    return Identity(
+    return PatientIdentity(
         matricule=matricule,
         system=system,
         birth_name=text(["h:patient/h:name/h:family[@qualifier='BR']"]),
@@ -239,4 +239,4 @@ def _pdf(root: etree._Element, where: str) -> bytes:
     try:
         return base64.b64decode("".join((text.text or "").split()), validate=True)
     except ValueError as error:
-        raise FaultError("cda-base64", where, str(error)) from None
+        raise RuleBreachError("cda-base64", where, str(error)) from None

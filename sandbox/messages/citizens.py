@@ -13,16 +13,24 @@ from dataclasses import dataclass
 from email.utils import getaddresses
 from enum import StrEnum
 
-from sandbox.messages.facts import Kind, facts_of_fields, header_fields
+from sandbox.messages.facts import MessageKind, facts_of_fields, header_fields
 from sandbox.messages.ins import matricule_of_address
 
-__all__ = ["BOUNCES", "BOUNCE_SUBJECT", "MOST_BYTES", "Bounce", "Profile", "bounce_for", "writers"]
+__all__ = [
+    "BOUNCES",
+    "BOUNCE_SUBJECT",
+    "MOST_BYTES",
+    "Bounce",
+    "CitizenProfile",
+    "bounce_for",
+    "writers",
+]
 
 MOST_BYTES = 25_000_000
 BOUNCE_SUBJECT = "Undelivered Mail Returned to Sender"
 
 
-class Profile(StrEnum):
+class CitizenProfile(StrEnum):
     """What a citizen has."""
 
     OPEN = "open"
@@ -61,7 +69,7 @@ BOUNCES = {
 }  # fmt: skip
 
 
-def bounce_for(address: str, size: int, profile: Profile) -> Bounce | None:
+def bounce_for(address: str, size: int, profile: CitizenProfile) -> Bounce | None:
     """Return why a message is not delivered to a citizen, None where it is.
 
     Args:
@@ -71,8 +79,8 @@ def bounce_for(address: str, size: int, profile: Profile) -> Bounce | None:
     """
     if not matricule_of_address(address):
         return BOUNCES["invalid"]
-    if profile is not Profile.OPEN:
-        return BOUNCES["closed" if profile is Profile.CLOSED else "unknown"]
+    if profile is not CitizenProfile.OPEN:
+        return BOUNCES["closed" if profile is CitizenProfile.CLOSED else "unknown"]
     return BOUNCES["large"] if size > MOST_BYTES else None
 
 
@@ -87,7 +95,7 @@ def writers(contents: Iterable[bytes]) -> list[str]:
     for content in contents:
         fields = header_fields(content)
         facts = facts_of_fields(fields)
-        if facts.kind is not Kind.MESSAGE:
+        if facts.kind is not MessageKind.MESSAGE:
             continue
         named = getaddresses(fields.get_all("Reply-To") or fields.get_all("From") or [])
         for _, address in named[:1]:

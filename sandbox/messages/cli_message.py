@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from lxml import etree
 
-from sandbox.messages.check import MOST_BYTES, Finding, check_cda, check_message
+from sandbox.messages.check import MOST_BYTES, MessageFinding, check_cda, check_message
 from sandbox.messages.compose import NIL, compose, health_letter
 from sandbox.messages.documents import DocumentType, document_types, size_of
 from sandbox.messages.ins import patient_address
@@ -173,7 +173,7 @@ def _schema(path: Path) -> etree.XMLSchema:
         ) from None
 
 
-def _in_words(finding: Finding) -> str:
+def _in_words(finding: MessageFinding) -> str:
     rule = finding.rule
     seen = f" [{finding.seen}]" if finding.seen else ""
     return (

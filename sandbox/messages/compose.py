@@ -19,11 +19,11 @@ from email.utils import format_datetime
 from sandbox.messages import facts
 from sandbox.messages.cda import Author, Document, make_cda
 from sandbox.messages.documents import DocumentType
-from sandbox.messages.ins import Identity, qualified
+from sandbox.messages.ins import PatientIdentity, qualified
 from sandbox.messages.pdf import make_pdf
 from sandbox.messages.xdm import make_xdm
 
-__all__ = ["NIL", "PREFIX", "Letter", "compose", "copy_name", "health_letter", "subject_for"]
+__all__ = ["NIL", "PREFIX", "Draft", "compose", "copy_name", "health_letter", "subject_for"]
 
 PREFIX = "XDM/1.0/DDM+"  # ECO.2.1.3
 ARCHIVE = "IHE_XDM.ZIP"
@@ -32,7 +32,7 @@ _HEADER_BYTES = 5_600  # of a document of ours around its PDF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Draft:
     """A message to write.
 
     Attributes:
@@ -88,7 +88,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", " ", bare).strip()[:80]
 
 
-def compose(letter: Letter, attachments: Sequence[tuple[str, bytes]] = ()) -> bytes:
+def compose(letter: Draft, attachments: Sequence[tuple[str, bytes]] = ()) -> bytes:
     """Return a message, ready for SMTP.
 
     Args:
@@ -131,7 +131,7 @@ def compose(letter: Letter, attachments: Sequence[tuple[str, bytes]] = ()) -> by
     return message.as_bytes()
 
 
-def _mss_fields(letter: Letter) -> list[tuple[str, str]]:
+def _mss_fields(letter: Draft) -> list[tuple[str, str]]:
     fields = [(facts.NIL, letter.nil)]
     if letter.documents:
         codes = [document.type.code for document, _ in letter.documents]
@@ -148,10 +148,21 @@ def _mss_fields(letter: Letter) -> list[tuple[str, str]]:
 
 
 def health_letter(
-    *, sender: str, recipients: Sequence[str], patient: Identity, kind: DocumentType, number: int,
-    at: datetime, size: int, message_id: str, author: Author | None = None, receipt: bool = False,
-    end: bool = False, reply_to: str = "", nil: str = NIL,
-) -> Letter:  # fmt: skip
+    *,
+    sender: str,
+    recipients: Sequence[str],
+    patient: PatientIdentity,
+    kind: DocumentType,
+    number: int,
+    at: datetime,
+    size: int,
+    message_id: str,
+    author: Author | None = None,
+    receipt: bool = False,
+    end: bool = False,
+    reply_to: str = "",
+    nil: str = NIL,
+) -> Draft:
     """Return a letter with one made document.
 
     Args:
@@ -176,7 +187,7 @@ def health_letter(
     title = f"{kind.french} (fictif)"
     lines = (f"{patient.birth_name} {patient.first_name}", "Aucun patient réel. / No real patient.")
     pdf = make_pdf(title, lines, size=(size - _HEADER_BYTES) * 3 // 4, at=at, seed=str(number))
-    return Letter(
+    return Draft(
         sender=sender,
         recipients=tuple(recipients),
         message_id=message_id,

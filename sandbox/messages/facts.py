@@ -26,7 +26,7 @@ __all__ = [
     "RECEIPT_TO",
     "UNQUALIFIED",
     "Facts",
-    "Kind",
+    "MessageKind",
     "facts_of",
     "facts_of_fields",
     "header_fields",
@@ -46,7 +46,7 @@ _MOST_VALUE = 2_000  # characters of a field that are looked at
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 
 
-class Kind(StrEnum):
+class MessageKind(StrEnum):
     """What a message is for, by the type that its header declares (RFC 6522)."""
 
     MESSAGE = "message"
@@ -69,7 +69,7 @@ class Facts:
         faults: header fields whose value cannot be; they count as absent.
     """
 
-    kind: Kind = Kind.MESSAGE
+    kind: MessageKind = MessageKind.MESSAGE
     codes: tuple[str, ...] = ()
     ins: str = ""
     nil: str = ""
@@ -146,8 +146,11 @@ def _codes(text: str) -> tuple[str, ...]:
     return codes if whole else ()
 
 
-def _kind(fields: Message[str, str]) -> Kind:
+def _kind(fields: Message[str, str]) -> MessageKind:
     if fields.get_content_type() != "multipart/report":
-        return Kind.MESSAGE
+        return MessageKind.MESSAGE
     told = str(fields.get_param("report-type", "")).lower()
-    return next((each for each in (Kind.DISPOSITION, Kind.DELIVERY) if each == told), Kind.MESSAGE)
+    return next(
+        (each for each in (MessageKind.DISPOSITION, MessageKind.DELIVERY) if each == told),
+        MessageKind.MESSAGE,
+    )

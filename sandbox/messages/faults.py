@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Fault", "FaultError"]
+__all__ = ["RuleBreach", "RuleBreachError"]
 
 _MOST_SEEN = 160  # characters: a stranger wrote them
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RuleBreach:
     """A breach of one rule of `data/message-rules.csv`.
 
     Attributes:
@@ -24,10 +24,10 @@ class Fault:
     seen: str = ""
 
 
-class FaultError(Exception):
+class RuleBreachError(Exception):
     """What is there cannot be read any further; carries the fault."""
 
     def __init__(self, rule: str, where: str, seen: str = "") -> None:
         super().__init__(rule, where, seen)
         printable = "".join(x if x.isprintable() else "\ufffd" for x in seen[:_MOST_SEEN])
-        self.fault = Fault(rule, where, printable)
+        self.fault = RuleBreach(rule, where, printable)

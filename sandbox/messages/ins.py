@@ -13,8 +13,8 @@ from enum import StrEnum
 
 __all__ = [
     "PATIENT_LABEL",
-    "Identity",
     "InsSystem",
+    "PatientIdentity",
     "is_matricule",
     "matricule_key",
     "matricule_of_address",
@@ -40,7 +40,7 @@ class InsSystem(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class PatientIdentity:
     """Who a document is about; an empty trait is one that the document does not give.
 
     Attributes:
@@ -77,7 +77,7 @@ def is_matricule(text: str) -> bool:
     return bool(_MATRICULE.fullmatch(text)) and matricule_key(text[:13]) == text[13:]
 
 
-def qualified(identity: Identity) -> bool:
+def qualified(identity: PatientIdentity) -> bool:
     """Tell whether `X-MSS-INS` is O: a real NIR, well formed, and the four traits (ECO.2.4.2)."""
     return (
         identity.system == InsSystem.NIR

@@ -1,7 +1,7 @@
 """What an application does with a document: files it, or says by which code it cannot.
 
 The codes and their order are those of ANS (volet "transmission d'un document CDA par courriel
-MSS"): 900 to 906. What an application knows is a `Register`.
+MSS"): 900 to 906. What an application knows is a `ApplicationRecord`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sandbox.messages.cda import CdaHeader
-from sandbox.messages.ins import Identity, InsSystem, is_matricule, qualified
+from sandbox.messages.ins import InsSystem, PatientIdentity, is_matricule, qualified
 
-__all__ = ["Register", "code_for"]
+__all__ = ["ApplicationRecord", "code_for"]
 
 
 @dataclass(slots=True)
-class Register:
+class ApplicationRecord:
     """What an application knows.
 
     Attributes:
@@ -24,7 +24,7 @@ class Register:
         documents: version and organisation of each document that is filed, by set.
     """
 
-    patients: Mapping[str, Identity]
+    patients: Mapping[str, PatientIdentity]
     documents: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def file(self, header: CdaHeader) -> None:
@@ -32,7 +32,7 @@ class Register:
         self.documents[header.set_id] = (header.version, header.organisation)
 
 
-def code_for(header: CdaHeader, register: Register) -> str:
+def code_for(header: CdaHeader, register: ApplicationRecord) -> str:
     """Return the code for which a document cannot be filed, empty where it can."""
     identity = header.identity
     if not is_matricule(identity.matricule):

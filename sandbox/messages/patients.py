@@ -6,7 +6,7 @@ import random
 from datetime import date, timedelta
 from functools import cache
 
-from sandbox.messages.ins import Identity, InsSystem, matricule_key
+from sandbox.messages.ins import InsSystem, PatientIdentity, matricule_key
 
 __all__ = ["is_minor", "patient"]
 
@@ -23,7 +23,7 @@ _GIVEN = {
 
 
 @cache
-def patient(seed: int, number: int) -> Identity:
+def patient(seed: int, number: int) -> PatientIdentity:
     """Return a fictitious patient: the same seed and number give the same one.
 
     The commune of birth, 99 with 990, is of no country: a matricule that a real person could have
@@ -33,7 +33,7 @@ def patient(seed: int, number: int) -> Identity:
     sex = draw.choice("FM")
     born = _BORN_FROM + timedelta(days=draw.randrange(_BORN_DAYS))
     thirteen = f"{2 if sex == 'F' else 1}{born:%y%m}99990{draw.randrange(1, 1000):03d}"
-    return Identity(
+    return PatientIdentity(
         matricule=thirteen + matricule_key(thirteen),
         system=InsSystem.TEST_NIR,
         birth_name=draw.choice(_SURNAMES),
@@ -43,7 +43,7 @@ def patient(seed: int, number: int) -> Identity:
     )
 
 
-def is_minor(identity: Identity, on: date) -> bool:
+def is_minor(identity: PatientIdentity, on: date) -> bool:
     """Tell whether a patient is under 18 on a day; one without a date of birth is not."""
     born = identity.birth_date
     if born is None:

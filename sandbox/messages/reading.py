@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from sandbox.messages.faults import FaultError
+from sandbox.messages.faults import RuleBreachError
 
 __all__ = ["MOST_XML", "parse_xml"]
 
@@ -25,7 +25,7 @@ def parse_xml(content: bytes, where: str) -> etree._Element:
         FaultError: `xml-large`, `xml-doctype`, `xml-encoding` or `xml-form`.
     """
     if len(content) > MOST_XML:
-        raise FaultError("xml-large", where, f"{len(content)} > {MOST_XML}")
+        raise RuleBreachError("xml-large", where, f"{len(content)} > {MOST_XML}")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
         huge_tree=False, remove_comments=True, remove_pis=False,
@@ -34,14 +34,14 @@ def parse_xml(content: bytes, where: str) -> etree._Element:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:
         told = "xml-doctype" if _has_doctype(content) else "xml-form"
-        raise FaultError(told, where, str(error)) from None
+        raise RuleBreachError(told, where, str(error)) from None
     except (ValueError, LookupError) as error:
-        raise FaultError("xml-form", where, str(error)) from None
+        raise RuleBreachError("xml-form", where, str(error)) from None
     info = root.getroottree().docinfo
     if info.internalDTD is not None:
-        raise FaultError("xml-doctype", where)
+        raise RuleBreachError("xml-doctype", where)
     if info.encoding and info.encoding.upper() not in _ENCODINGS:
-        raise FaultError("xml-encoding", where, info.encoding)
+        raise RuleBreachError("xml-encoding", where, info.encoding)
     return root
 
 

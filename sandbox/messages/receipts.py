@@ -20,14 +20,14 @@ from enum import StrEnum
 
 from sandbox.messages import facts
 from sandbox.messages.compose import NIL
-from sandbox.messages.faults import FaultError
+from sandbox.messages.faults import RuleBreachError
 
 __all__ = [
     "ERROR_CODES",
-    "Answer",
     "Disposition",
     "Receipt",
-    "Verdict",
+    "ReceiptAnswer",
+    "ReceiptVerdict",
     "make_receipt",
     "may_answer",
     "read_receipt",
@@ -67,7 +67,7 @@ class Disposition(StrEnum):
     DELETED = "deleted"
 
 
-class Verdict(StrEnum):
+class ReceiptVerdict(StrEnum):
     """Whether software may answer a request for a receipt."""
 
     SEND = "send"
@@ -76,10 +76,10 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReceiptAnswer:
     """A verdict, with the reason in a word and the clause."""
 
-    verdict: Verdict
+    verdict: ReceiptVerdict
     reason: str = ""
     clause: str = ""
     to: str = ""
@@ -108,7 +108,7 @@ class Receipt:
     error: str = ""
 
 
-def may_answer(content: bytes, mailbox: str, *, answered: bool = False) -> Answer:
+def may_answer(content: bytes, mailbox: str, *, answered: bool = False) -> ReceiptAnswer:
     """Say whether a receipt may be sent for a message that was delivered to a mailbox.
 
     One receipt a message and mailbox: in an ORG mailbox `$MDNSent`, which all of its holders see,
@@ -125,24 +125,24 @@ def may_answer(content: bytes, mailbox: str, *, answered: bool = False) -> Answe
     ]
     path = _address(str(fields.get("Return-Path", "")))
     if not asked:
-        return Answer(Verdict.NO, "not-asked", "RFC 8098 §2.1")
-    if facts.facts_of_fields(fields).kind is not facts.Kind.MESSAGE:
-        return Answer(Verdict.NO, "is-a-report", "RFC 8098 §2.1")
+        return ReceiptAnswer(ReceiptVerdict.NO, "not-asked", "RFC 8098 §2.1")
+    if facts.facts_of_fields(fields).kind is not facts.MessageKind.MESSAGE:
+        return ReceiptAnswer(ReceiptVerdict.NO, "is-a-report", "RFC 8098 §2.1")
     if answered:
-        return Answer(Verdict.NO, "answered", "RFC 3503 §3")
+        return ReceiptAnswer(ReceiptVerdict.NO, "answered", "RFC 3503 §3")
     if len(asked) > 1 or "@" not in asked[0]:
-        return Answer(Verdict.NO, "several-addresses", "RFC 8098 §2.1")
+        return ReceiptAnswer(ReceiptVerdict.NO, "several-addresses", "RFC 8098 §2.1")
     to = asked[0].lower()
     if to == mailbox.lower():
-        return Answer(Verdict.NO, "to-itself", "RFC 8098 §2.1")
+        return ReceiptAnswer(ReceiptVerdict.NO, "to-itself", "RFC 8098 §2.1")
     if str(fields.get("Auto-Submitted", "no")).strip().lower() != "no" or not path:
-        return Answer(Verdict.NO, "automatic", "RFC 3834 §2, RFC 8098 §2.1")
+        return ReceiptAnswer(ReceiptVerdict.NO, "automatic", "RFC 3834 §2, RFC 8098 §2.1")
     if to != path.lower():
-        return Answer(Verdict.ASK, "other-address", "RFC 8098 §2.1", to)
+        return ReceiptAnswer(ReceiptVerdict.ASK, "other-address", "RFC 8098 §2.1", to)
     named = getaddresses(fields.get_all("To", []) + fields.get_all("Cc", []))
     if mailbox.lower() not in {address.lower() for _, address in named}:
-        return Answer(Verdict.ASK, "not-named", "RFC 8098 §2.1", to)
-    return Answer(Verdict.SEND, to=to)
+        return ReceiptAnswer(ReceiptVerdict.ASK, "not-named", "RFC 8098 §2.1", to)
+    return ReceiptAnswer(ReceiptVerdict.SEND, to=to)
 
 
 def _address(text: str) -> str:
@@ -289,28 +289,28 @@ def read_receipt(content: bytes) -> Receipt:
             or `receipt-code`.
     """
     if len(content) > MOST_BYTES:
-        raise FaultError("mail-large", "receipt", f"{len(content)} > {MOST_BYTES}")
+        raise RuleBreachError("mail-large", "receipt", f"{len(content)} > {MOST_BYTES}")
     fields = facts.header_fields(content)
-    if facts.facts_of_fields(fields).kind is not facts.Kind.DISPOSITION:
-        raise FaultError("receipt-form", "Content-Type", str(fields.get_content_type()))
+    if facts.facts_of_fields(fields).kind is not facts.MessageKind.DISPOSITION:
+        raise RuleBreachError("receipt-form", "Content-Type", str(fields.get_content_type()))
     machine = _machine_part(content)
     original = str(machine.get("Original-Message-ID", "")).replace(" ", "")
     if not _MESSAGE_ID.fullmatch(original):
-        raise FaultError("receipt-original", "Original-Message-ID", original)
+        raise RuleBreachError("receipt-original", "Original-Message-ID", original)
     kind, _, recipient = str(machine.get("Final-Recipient", "")).partition(";")
     recipient = recipient.strip().lower()
     if kind.strip().lower() not in ("rfc822", "utf-8") or "@" not in recipient:
-        raise FaultError("receipt-recipient", "Final-Recipient", recipient)
+        raise RuleBreachError("receipt-recipient", "Final-Recipient", recipient)
     told = str(machine.get("Disposition", ""))
     found = _DISPOSITION.fullmatch(told)
     if found is None or found[3].lower() not in list(Disposition):
-        raise FaultError("receipt-disposition", "Disposition", told)
+        raise RuleBreachError("receipt-disposition", "Disposition", told)
     code, words = "", ""
     if (found[4] or "").lower() in ("error", "failure"):
         code, _, words = (found[5] or "").strip().partition("^")
         code = code.strip()
         if code not in ERROR_CODES and code not in _HL7_CODES:
-            raise FaultError("receipt-code", "Disposition", code)
+            raise RuleBreachError("receipt-code", "Disposition", code)
     return Receipt(
         message_id=str(fields.get("Message-ID", "")).strip(),
         original=original,
@@ -330,4 +330,4 @@ def _machine_part(content: bytes) -> Message[str, str]:
         if isinstance(payload, list) and isinstance(payload[0], Message):  # of fields alone
             return payload[0]
         return facts.header_fields(str(payload).encode("utf-8", "replace"))
-    raise FaultError("receipt-form", "message/disposition-notification")
+    raise RuleBreachError("receipt-form", "message/disposition-notification")

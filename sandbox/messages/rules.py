@@ -7,11 +7,11 @@ from functools import cache
 
 from sandbox.space import tables
 
-__all__ = ["Rule", "header_rules", "rules"]
+__all__ = ["MessageRule", "header_rules", "rules"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class MessageRule:
     """One rule.
 
     Attributes:
@@ -39,12 +39,12 @@ class Rule:
 
 
 @cache
-def rules() -> dict[str, Rule]:
+def rules() -> dict[str, MessageRule]:
     """Return every rule by id."""
-    return {row["id"]: Rule(**row) for row in tables.rows("message-rules.csv")}
+    return {row["id"]: MessageRule(**row) for row in tables.rows("message-rules.csv")}
 
 
 @cache
-def header_rules() -> tuple[Rule, ...]:
+def header_rules() -> tuple[MessageRule, ...]:
     """Return the rules of a document's header, that XPath decides."""
     return tuple(each for each in rules().values() if each.xpath)

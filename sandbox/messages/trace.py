@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Fate", "State", "Trace", "trace_of"]
+__all__ = ["DocumentState", "RecipientFate", "Trace", "trace_of"]
 
 Entry = Mapping[str, Any]
 
 
-class State(StrEnum):
+class DocumentState(StrEnum):
     """Where a document is, for one recipient: exactly one of these."""
 
     UNDER_WAY = "under-way"  # an operator has it and tries
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
+class RecipientFate:
     """What became of a message for one recipient.
 
     Attributes:
@@ -39,7 +39,7 @@ class Fate:
     """
 
     recipient: str
-    state: State
+    state: DocumentState
     since: float
     reason: str = ""
 
@@ -65,7 +65,7 @@ class Trace:
     documents: tuple[str, ...] = ()
     ins: str = ""
     asked: bool = False
-    fates: tuple[Fate, ...] = ()
+    fates: tuple[RecipientFate, ...] = ()
     put_aside: tuple[str, ...] = ()
 
     def tree(self) -> dict[str, Any]:
@@ -92,31 +92,39 @@ class _Course:
     failed: tuple[float, str] | None = None
     receipts: list[tuple[float, str, str, str]] = field(default_factory=list)
 
-    def fate(self, recipient: str, *, asked: bool) -> Fate:
+    def fate(self, recipient: str, *, asked: bool) -> RecipientFate:
         """Return the one state: what failed first, then the last acknowledgement, then reading."""
         for at, _, code, error in reversed(self.receipts):
             if code:
-                return Fate(
-                    recipient=recipient, state=State.REFUSED, since=at, reason=f"{code} {error}"
+                return RecipientFate(
+                    recipient=recipient,
+                    state=DocumentState.REFUSED,
+                    since=at,
+                    reason=f"{code} {error}",
                 )
         for state, dispositions in (
-            (State.INTEGRATED, {"processed"}), (State.READ, {"displayed", "dispatched"}),
-        ):  # fmt: skip
+            (DocumentState.INTEGRATED, {"processed"}),
+            (DocumentState.READ, {"displayed", "dispatched"}),
+        ):
             for at, disposition, _, _ in self.receipts:
                 if disposition in dispositions:
-                    return Fate(recipient=recipient, state=state, since=at)
+                    return RecipientFate(recipient=recipient, state=state, since=at)
         if self.receipts:
-            return Fate(
-                recipient=recipient, state=State.REFUSED, since=self.receipts[0][0],
+            return RecipientFate(
+                recipient=recipient, state=DocumentState.REFUSED, since=self.receipts[0][0],
                 reason=self.receipts[0][1],
             )  # fmt: skip
         if self.failed is not None:
             at, reason = self.failed
-            return Fate(recipient=recipient, state=State.REFUSED, since=at, reason=reason)
+            return RecipientFate(
+                recipient=recipient, state=DocumentState.REFUSED, since=at, reason=reason
+            )
         if self.delivered is None:
-            return Fate(recipient=recipient, state=State.UNDER_WAY, since=self.sent)
-        state = State.SILENT if asked else State.DELIVERED
-        return Fate(recipient=recipient, state=state, since=self.delivered)
+            return RecipientFate(
+                recipient=recipient, state=DocumentState.UNDER_WAY, since=self.sent
+            )
+        state = DocumentState.SILENT if asked else DocumentState.DELIVERED
+        return RecipientFate(recipient=recipient, state=state, since=self.delivered)
 
 
 def trace_of(message_id: str, entries: Iterable[Entry]) -> Trace | None:

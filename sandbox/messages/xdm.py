@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from lxml import etree
 
 from sandbox.messages.cda import STYLESHEET, CdaHeader, Document, read_cda, stamp, template
-from sandbox.messages.faults import Fault, FaultError
+from sandbox.messages.faults import RuleBreach, RuleBreachError
 from sandbox.messages.reading import parse_xml
 
-__all__ = ["METADATA", "Entry", "Xdm", "make_xdm", "read_xdm"]
+__all__ = ["METADATA", "DocumentEntry", "Xdm", "make_xdm", "read_xdm"]
 
 FOLDER = "IHE_XDM/SUBSET01/"
 METADATA = f"{FOLDER}METADATA.XML"
@@ -38,7 +38,7 @@ _BAD_NAME = re.compile(r"[\\\0-\x1f\x7f]|^/|^[A-Za-z]:|(^|/)\.\.(/|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class DocumentEntry:
     """What METADATA.XML says of one document.
 
     Attributes:
@@ -73,9 +73,9 @@ class Xdm:
     """
 
     files: dict[str, bytes]
-    entries: tuple[Entry, ...]
+    entries: tuple[DocumentEntry, ...]
     documents: dict[str, CdaHeader]
-    faults: tuple[Fault, ...]
+    faults: tuple[RuleBreach, ...]
 
 
 def make_xdm(documents: Sequence[tuple[Document, bytes]]) -> bytes:
@@ -140,26 +140,26 @@ def read_xdm(content: bytes) -> Xdm:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files = _files(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, UnicodeError, ValueError) as error:
-        raise FaultError("zip-form", "IHE_XDM.ZIP", str(error)) from None
-    faults: list[Fault] = []
+        raise RuleBreachError("zip-form", "IHE_XDM.ZIP", str(error)) from None
+    faults: list[RuleBreach] = []
     for name in (INDEX, README, METADATA):
         if name not in files:
-            faults.append(Fault("xdm-layout", name))
-    entries: tuple[Entry, ...] = ()
+            faults.append(RuleBreach("xdm-layout", name))
+    entries: tuple[DocumentEntry, ...] = ()
     if METADATA in files:
         try:
             entries = _entries(parse_xml(files[METADATA], METADATA))
-        except FaultError as error:
+        except RuleBreachError as error:
             faults.append(error.fault)
     documents = {}
     for entry in entries:
         name = f"{FOLDER}{entry.uri}"
         if name not in files:
-            faults.append(Fault("metadata-uri", METADATA, entry.uri[:80]))
+            faults.append(RuleBreach("metadata-uri", METADATA, entry.uri[:80]))
             continue
         try:
             documents[entry.uri] = read_cda(files[name], name)
-        except FaultError as error:
+        except RuleBreachError as error:
             faults.append(error.fault)
     return Xdm(files=files, entries=entries, documents=documents, faults=tuple(faults))
 
@@ -167,30 +167,30 @@ def read_xdm(content: bytes) -> Xdm:
 def _files(archive: zipfile.ZipFile) -> dict[str, bytes]:
     infos = archive.infolist()
     if len(infos) > MOST_FILES:
-        raise FaultError("zip-bomb", "IHE_XDM.ZIP", f"{len(infos)} > {MOST_FILES}")
+        raise RuleBreachError("zip-bomb", "IHE_XDM.ZIP", f"{len(infos)} > {MOST_FILES}")
     files: dict[str, bytes] = {}
     left = MOST_BYTES
     for info in infos:
         name = info.filename
         if _BAD_NAME.search(name) or (info.external_attr >> 28) == 0xA:  # a symbolic link
-            raise FaultError("zip-path", "IHE_XDM.ZIP", name)
+            raise RuleBreachError("zip-path", "IHE_XDM.ZIP", name)
         if name in files:
-            raise FaultError("zip-twice", "IHE_XDM.ZIP", name)
+            raise RuleBreachError("zip-twice", "IHE_XDM.ZIP", name)
         if info.flag_bits & 0x1 or info.compress_type not in _METHODS:
-            raise FaultError("zip-method", "IHE_XDM.ZIP", name)
+            raise RuleBreachError("zip-method", "IHE_XDM.ZIP", name)
         if info.is_dir():
             continue
         most = min(left, _FREE + MOST_RATIO * info.compress_size)
         with archive.open(info) as file:
             data = file.read(most + 1)  # what is there, whatever the directory says of its size
         if len(data) > most:
-            raise FaultError("zip-bomb", "IHE_XDM.ZIP", name)
+            raise RuleBreachError("zip-bomb", "IHE_XDM.ZIP", name)
         left -= len(data)
         files[name] = data
     return files
 
 
-def _entries(root: etree._Element) -> tuple[Entry, ...]:
+def _entries(root: etree._Element) -> tuple[DocumentEntry, ...]:
     found = []
     for each in root.iter(f"{{{_RIM['rim']}}}ExtrinsicObject"):
         slots = {
@@ -208,7 +208,7 @@ def _entries(root: etree._Element) -> tuple[Entry, ...]:
                 kind = one.get("nodeRepresentation") or ""
         size = slots.get("size", "")
         found.append(
-            Entry(
+            DocumentEntry(
                 uri=slots.get("URI", ""),
                 type=kind,
                 patient_id=patient.strip(),

@@ -20,10 +20,10 @@ from email.utils import getaddresses
 from pathlib import Path
 from typing import Any
 
-from sandbox.messages.citizens import Bounce, Profile, bounce_for, writers
-from sandbox.messages.compose import Letter, compose
+from sandbox.messages.citizens import Bounce, CitizenProfile, bounce_for, writers
+from sandbox.messages.compose import Draft, compose
 from sandbox.messages.facts import facts_of_fields, header_fields, subject_of
-from sandbox.messages.ins import Identity, matricule_of_address
+from sandbox.messages.ins import PatientIdentity, matricule_of_address
 from sandbox.messages.patients import is_minor
 from sandbox.operators.auth.revocation import RevocationPolicy
 from sandbox.operators.fault_rules import MailFaults
@@ -46,7 +46,7 @@ _NIL = "MES-SANDBOX"  # ours: no product reference of the real service was found
 
 @dataclass(frozen=True, slots=True)
 class _Citizen:
-    state: Profile
+    state: CitizenProfile
     name: str
     born: str
     minor: bool
@@ -138,15 +138,17 @@ class CitizensOperator:
             for matricule, each in sorted(self._citizens.items())
         ]  # fmt: skip
 
-    async def open(self, citizens: Iterable[Identity]) -> None:
+    async def open(self, citizens: Iterable[PatientIdentity]) -> None:
         """Open profiles; one that was closed opens again, with what its mailbox held."""
         found = dict(self._citizens)
         today = datetime.fromtimestamp(self._clock(), UTC).date()
         for each in citizens:
             found[each.matricule] = _Citizen(
-                Profile.OPEN, f"{each.first_name} {each.birth_name}", f"{each.birth_date or ''}",
+                CitizenProfile.OPEN,
+                f"{each.first_name} {each.birth_name}",
+                f"{each.birth_date or ''}",
                 is_minor(each, today),
-            )  # fmt: skip
+            )
         await self._store.provision([self._address(each) for each in found])
         self._keep(found)
 
@@ -157,7 +159,7 @@ class CitizensOperator:
             UserError: no such citizen.
         """
         citizen = self._citizen(matricule)
-        closed = _Citizen(Profile.CLOSED, citizen.name, citizen.born, citizen.minor)
+        closed = _Citizen(CitizenProfile.CLOSED, citizen.name, citizen.born, citizen.minor)
         self._keep({**self._citizens, matricule: closed})
 
     def _keep(self, citizens: dict[str, _Citizen]) -> None:
@@ -190,7 +192,7 @@ class CitizensOperator:
         if address.partition("@")[0] == "postmaster":
             return None
         citizen = self._citizens.get(matricule_of_address(address))
-        return bounce_for(address, size, citizen.state if citizen else Profile.NONE)
+        return bounce_for(address, size, citizen.state if citizen else CitizenProfile.NONE)
 
     # What a citizen does -------------------------------------------------------------------------
 
@@ -214,7 +216,7 @@ class CitizensOperator:
         Raises:
             UserError: no such citizen, a closed profile, or nobody who may be answered.
         """
-        if self._citizen(matricule).state is not Profile.OPEN:
+        if self._citizen(matricule).state is not CitizenProfile.OPEN:
             raise UserError("profil fermé", "the profile is closed", where=matricule)
         contents = self._contents(matricule)
         allowed = writers(contents)
@@ -230,7 +232,7 @@ class CitizensOperator:
             each for each in map(header_fields, reversed(contents)) if to.lower() in _answered(each)
         )
         content = compose(
-            Letter(
+            Draft(
                 sender=address, recipients=(to.lower(),), text=text, nil=_NIL,
                 message_id=f"<{secrets.token_hex(12)}@{self.domain}>",
                 at=datetime.fromtimestamp(int(self._clock()), UTC), boundary="",
@@ -278,7 +280,7 @@ def _read(path: Path) -> dict[str, _Citizen]:
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
         return {
-            key: _Citizen(Profile(state), name, born, minor)
+            key: _Citizen(CitizenProfile(state), name, born, minor)
             for key, (state, name, born, minor) in tree.items()
         }
     except (ValueError, TypeError, AttributeError) as error:

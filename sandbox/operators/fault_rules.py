@@ -1,8 +1,8 @@
 """Which mail fault strikes when.
 
-A rule says which fault, for which operator, design, protocol, command, client or mailbox, and when:
-the `nth` time that it fits, or a seeded probability. The same seed and the same commands give the
-same misbehaviours.
+A rule says which fault, for which operator, design, method, protocol, command, client, person or
+mailbox, and when: the `nth` time that it fits, or a seeded probability. The same seed and the same
+commands give the same misbehaviours.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sandbox.operators.faults import CONNECT, FAULTS, MESSAGE, POINTS, MailFault
-from sandbox.operators.model import Channel
+from sandbox.operators.faults import CONNECT, FAULTS, MESSAGE, POINTS, Lasting, MailFault
+from sandbox.operators.model import Actor, Channel
 from sandbox.space.chance import Tally, uniform
 from sandbox.space.errors import UserError
+from sandbox.space.methods import Method
+from sandbox.space.places import Place
 
 __all__ = ["MailFaults", "MailRule", "Strike"]
 
 LONGEST = 600.0  # seconds
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "fault": str, "operator": str, "design": str, "endpoint": str, "protocol": str, "command": str,
-    "client": str, "mailbox": str,
+    "client": str, "mailbox": str, "method": str, "person": str,
     "nth": int, "per": str, "probability": (int, float), "seconds": (int, float), "code": int,
 }  # fmt: skip
 
@@ -39,6 +41,8 @@ class MailRule:
         command: verb, or CONNECT, MESSAGE.
         client: address of the client.
         mailbox: of the recipient (RCPT), or that is logged in to (IMAP).
+        method: that was proved; before a login, the only one that can be proved there.
+        person: identity of who has logged in.
         nth: of what fits.
         per: whether `nth` counts in the whole `space` or in each `session`.
         probability: of a strike.
@@ -54,6 +58,8 @@ class MailRule:
     command: str = ""
     client: str = ""
     mailbox: str = ""
+    method: str = ""
+    person: str = ""
     nth: int | None = None
     per: str = "space"
     probability: float = 1.0
@@ -113,19 +119,47 @@ class MailRule:
                 where=f"{name}: code",
                 then="400 … 599",
             )
-        chosen = self.command or self.client or self.mailbox or self.nth is not None
-        chosen = chosen or self.design or self.endpoint
-        if effect.disk and (chosen or self.protocol or self.probability < 1):
+        if self.method and self.method not in set(Method):
+            known = ", ".join(Method)
+            raise UserError("attendu", "expected", where=f"{name}: method", then=known)
+        if effect.lasting:
+            self._check_lasting()
+
+    def _check_lasting(self) -> None:
+        """Refuse what a state cannot be narrowed by."""
+        struck = (self.command, self.client, self.mailbox, self.person, self.nth)
+        placed = (self.design, self.endpoint, self.protocol, self.method)
+        narrow = any(struck) or self.probability < 1
+        if narrow or (any(placed) and not self.at_doors):
+            allowed = "operator, design, endpoint, protocol, method"
             raise UserError(
-                "operator seul attendu : un disque ne connaît pas de commande",
-                "expected operator alone: a disk knows no command",
-                where=name,
+                "un état dure et ne connaît pas de commande ; attendu",
+                "a state lasts and knows no command; expected",
+                where=self.fault,
+                then=allowed if self.at_doors else "operator",
             )
 
     @property
     def effect(self) -> MailFault:
         """What the fault does."""
         return FAULTS[self.fault]
+
+    @property
+    def at_doors(self) -> bool:
+        """Whether it is a state of some listening sockets: not of a whole operator or its disk."""
+        return self.effect.lasting in {Lasting.CLOSED, Lasting.EXPIRED, Lasting.REVOKED}
+
+    def touches(self, place: Place) -> bool:
+        """Tell whether a state of listening sockets is one of what listens there."""
+        if self.method and self.method not in place.methods:
+            return False
+        return all(
+            getattr(self, name) in ("", value)
+            for name, value in (
+                ("operator", place.operator), ("design", place.design), ("endpoint", place.name),
+                ("protocol", place.protocol),
+            )
+        )  # fmt: skip
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> MailRule:
@@ -156,7 +190,7 @@ class MailRule:
         """Return plain data, without what fits all."""
         return {k: v for k, v in asdict(self).items() if v not in ("", None)}
 
-    def fits(self, channel: Channel, point: str, mailbox: str) -> bool:
+    def fits(self, channel: Channel, point: str, mailbox: str, actor: Actor | None) -> bool:
         """Tell whether something that happens is what the rule is about."""
         effect = self.effect
         if self.operator not in ("", channel.operator) or channel.protocol not in effect.protocols:
@@ -165,6 +199,11 @@ class MailRule:
             if getattr(self, name) not in ("", getattr(channel, name)):
                 return False
         if self.mailbox and self.mailbox.lower() != mailbox.lower():
+            return False
+        if self.person and (actor is None or actor.identity != self.person):
+            return False
+        proved = channel.methods if actor is None else (actor.method,)
+        if self.method and (self.method,) != proved:
             return False
         if self.command:
             return self.command == point
@@ -214,11 +253,15 @@ class MailFaults:
 
     def full(self, operator: str) -> bool:
         """Tell whether an operator's disk is to be taken for full."""
-        return any(each.effect.disk and each.operator in ("", operator) for each in self.rules)
+        return any(
+            each.effect.lasting is Lasting.DISK and each.operator in ("", operator)
+            for each in self.rules
+        )
 
     def strike(
-        self, channel: Channel, point: str, *, mailbox: str = "", parties: tuple[str, ...] = ()
-    ) -> Strike | None:
+        self, channel: Channel, point: str, *, mailbox: str = "", parties: tuple[str, ...] = (),
+        actor: Actor | None = None,
+    ) -> Strike | None:  # fmt: skip
         """Count one event and return what befalls it.
 
         Args:
@@ -226,13 +269,14 @@ class MailFaults:
             point: command, CONNECT or MESSAGE.
             mailbox: that it is about, as far as it is known.
             parties: sender and recipient, for greylisting.
+            actor: who has logged in.
         """
         if not self.rules:
             return None
         seconds, ending = 0.0, None
         for index, rule in enumerate(self.rules):
             effect = rule.effect
-            if effect.disk or not rule.fits(channel, point, mailbox):
+            if effect.lasting or not rule.fits(channel, point, mailbox, actor):
                 continue
             scope = channel.session if rule.per == "session" else ""
             count = self._seen.count(index, scope)

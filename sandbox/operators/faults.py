@@ -6,10 +6,11 @@ Docs and tests read the table; which rule strikes when is `fault_rules`' affair.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sandbox.observations.reasons import Reason, Words
 
-__all__ = ["ASKED", "CONNECT", "FAULTS", "MESSAGE", "POINTS", "MailFault"]
+__all__ = ["ASKED", "CONNECT", "FAULTS", "MESSAGE", "POINTS", "Lasting", "MailFault"]
 
 # Where a fault strikes besides commands: a new connection, the end of a message. A rule that
 # means one of these says so.
@@ -42,6 +43,17 @@ ASKED = Reason(
 )
 
 
+class Lasting(StrEnum):
+    """What a fault makes of something that lasts, whoever comes: no command is struck."""
+
+    NOTHING = ""
+    DISK = "disk"  # the store takes only what makes room
+    CLOSED = "closed"  # nothing listens; who is in stays
+    STOPPED = "stopped"  # nothing listens, and who is in is cut
+    EXPIRED = "expired"  # servers show a certificate that expired yesterday
+    REVOKED = "revoked"  # servers show a certificate that is revoked
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailFault:
     """One way for a mail server to misbehave.
@@ -57,7 +69,7 @@ class MailFault:
         cuts: the connection ends without a word.
         delays: the command waits for the rule's seconds first.
         once: strikes each sender, recipient and client the first time only.
-        disk: a state of the store, not of a command: it takes what makes room, and nothing else.
+        lasting: a state of the store or of listening sockets, not of a command.
     """
 
     text: str
@@ -69,7 +81,7 @@ class MailFault:
     cuts: bool = False
     delays: bool = False
     once: bool = False
-    disk: bool = False
+    lasting: Lasting = Lasting.NOTHING
 
 
 _ALL = ("imap", "smtp", "relay")
@@ -134,6 +146,30 @@ FAULTS: dict[str, MailFault] = {
         text="le magasin n'accepte que ce qui fait de la place : 451 4.3.0, NO [UNAVAILABLE]"
         " / the store takes only what makes room",
         protocols=_ALL,
-        disk=True,
+        lasting=Lasting.DISK,
+    ),
+    "port-closed": MailFault(
+        text="connexion refusée, comme derrière un pare-feu ; qui est là reste"
+        " / connections are refused, as by a firewall; who is in stays",
+        protocols=_ALL,
+        lasting=Lasting.CLOSED,
+    ),
+    "operator-stopped": MailFault(
+        text="l'opérateur n'écoute plus et coupe tout le monde"
+        " / the operator listens no more and cuts everybody",
+        protocols=_ALL,
+        lasting=Lasting.STOPPED,
+    ),
+    "certificate-expired": MailFault(
+        text="le serveur montre un certificat expiré hier"
+        " / the server shows a certificate that expired yesterday",
+        protocols=_ALL,
+        lasting=Lasting.EXPIRED,
+    ),
+    "certificate-revoked": MailFault(
+        text="le serveur montre un certificat révoqué : seul qui le vérifie s'en va"
+        " / the server shows a revoked certificate: only who checks that leaves",
+        protocols=_ALL,
+        lasting=Lasting.REVOKED,
     ),
 }

@@ -89,6 +89,8 @@ class _Connection:
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as error:
+            if not self._outgoing.pending:  # no alert, for what was no TLS
+                raise
             self._failure = error
             raise ssl.SSLWantReadError from error
         finally:

@@ -121,8 +121,13 @@ class Door:
         """What bounds a connection here: the door's own room, and what it shares with others."""
         return (self._room,) if self.pool is None else (self._room, self.pool)
 
+    @property
+    def listening(self) -> bool:
+        """Whether newcomers are accepted."""
+        return self._server is not None and self._server.is_serving()
+
     async def start(self) -> None:
-        """Listen.
+        """Listen; again, after `close`.
 
         Raises:
             BindError: the address or port cannot be had.
@@ -137,6 +142,11 @@ class Door:
         """Listen no more; who is in may stay."""
         if self._server is not None:
             self._server.close()
+
+    def cut(self) -> None:
+        """Cut all that are in."""
+        for visitor in tuple(self._open):
+            visitor.cut()
 
     async def stop(self) -> None:
         """Stop listening and cut what is open."""

@@ -33,6 +33,10 @@ class Tls:
     shown: bytes | None = None
 
 
+# What came was no TLS: OpenSSL has no alert for it.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST")
+
+
 class _Alerting(ssl.SSLObject):
     """Lets the alert of a handshake that failed leave before the connection goes (RFC 8446 §6.2).
 
@@ -50,6 +54,8 @@ class _Alerting(ssl.SSLObject):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as error:
+            if error.reason in _NO_TLS:
+                raise
             self._failure = error
             raise ssl.SSLWantReadError from error
 

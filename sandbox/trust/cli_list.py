@@ -22,7 +22,7 @@ from sandbox.trust.domain_list import DomainLedger
 from sandbox.trust.list_verify import SIGNERS, ListPolicy, read_unverified, verify_list
 from sandbox.trust.list_xml import MAX_BYTES, ListError
 from sandbox.trust.publisher import ListPublisher
-from sandbox.trust.service import LIST_PATH, list_handler
+from sandbox.trust.service import LIST_PATH, PkiFaults, list_handler
 from sandbox.trust.topology import topology
 
 __all__ = [
@@ -361,7 +361,7 @@ def serve(folder: Path, history_file: Path, address: str, port: int, **values: A
     publisher = _publisher(folder, history_file, values)
     pair = TestCA.open(folder).endpoint_server(organisation_from(values), [_HOST], [address])
     server = HttpServer(
-        app=plain_app(list_handler(publisher.current)),
+        app=plain_app(list_handler(publisher.current, PkiFaults())),
         host=address,
         port=port,
         context=pair.server_context(),

@@ -21,7 +21,7 @@ from sandbox.trust.authority import TestCA
 from sandbox.trust.hierarchy import AuthorityName
 from sandbox.trust.ocsp import MAX_REQUEST, OCSP_FAULTS
 
-__all__ = ["LIST_PATH", "PkiFaults", "files_handler", "list_handler", "ocsp_handler"]
+__all__ = ["LIST_FAULTS", "LIST_PATH", "PkiFaults", "files_handler", "list_handler", "ocsp_handler"]
 
 LIST_PATH = "/listeblanchemssante.xml"
 _XML = "application/xml"
@@ -34,6 +34,13 @@ CRL_FAULTS: dict[str, str] = {
 }
 
 
+LIST_FAULTS: dict[str, str] = {
+    "stale": "la liste reste celle d'avant / the list stays what it was",
+    "unreachable": "connexion coupée / the connection is dropped",
+    "garbage": "une liste dont la signature est fausse / a list whose signature is wrong",
+}
+
+
 @dataclass
 class PkiFaults:
     """Faults of the whole service, changed at run time; empty strings are no fault.
@@ -41,16 +48,18 @@ class PkiFaults:
     Attributes:
         ocsp: A key of `OCSP_FAULTS`.
         crl: A key of `CRL_FAULTS`.
+        list: A key of `LIST_FAULTS`.
         delay: Seconds that `slow` waits.
     """
 
     ocsp: str = ""
     crl: str = ""
+    list: str = ""
     delay: float = field(default=5.0)
 
     def __setattr__(self, name: str, value: str | float) -> None:
         """Refuse a fault that does not exist when it is set, not when it is met."""
-        known = {"ocsp": OCSP_FAULTS, "crl": CRL_FAULTS}.get(name)
+        known = {"ocsp": OCSP_FAULTS, "crl": CRL_FAULTS, "list": LIST_FAULTS}.get(name)
         if known is not None and value and value not in known:
             raise UserError(
                 "ce n'est pas un défaut de ce service ; choisir parmi",
@@ -156,19 +165,26 @@ def ocsp_handler(ca: TestCA, faults: PkiFaults) -> Handler:
     return handle
 
 
-def list_handler(current: Callable[[], bytes]) -> Handler:
+def list_handler(current: Callable[[], bytes], faults: PkiFaults) -> Handler:
     """Return the handler of the list of domains.
 
     Args:
         current: Gives the signed list, as bytes, at each request.
+        faults: In force.
     """
+    served = b""
 
     def handle(request: Request) -> Response:
         if request.path.partition("?")[0] != LIST_PATH:
             return _NOT_FOUND
         if request.method not in {"GET", "HEAD"}:
             return _not_allowed("GET, HEAD")
-        data = current()
+        nonlocal served
+        if faults.list == "unreachable":
+            return Response(drop=True)
+        if faults.list != "stale" or not served:
+            served = current()
+        data = served.replace(b"</", b" </", 1) if faults.list == "garbage" else served
         digest = Hash(SHA256())
         digest.update(data)
         tag = f'"{digest.finalize().hex()}"'

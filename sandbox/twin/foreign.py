@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.conformance.foreign import from_file
-from sandbox.conformance.subject import CERTIFICATE_METHODS, Door, Subject, Way
+from sandbox.conformance.foreign_sheet import sheet_of
+from sandbox.conformance.subject import CERTIFICATE_METHODS, CheckedDoor, Subject
 from sandbox.space.errors import UserError
 from sandbox.space.loader import parse_scenario
 from sandbox.space.methods import Method
@@ -81,7 +82,7 @@ class Joined:
     """
 
     sheet: dict[str, Any]
-    doors: Sequence[Door]
+    doors: Sequence[CheckedDoor]
     _spent: float = 0.0
     _last: dict[int, float] = field(default_factory=dict)
 
@@ -133,53 +134,16 @@ def joined(files: Sequence[Path], names: Sequence[str], design: str) -> Iterator
                     where=f"{file}: {door.name} {door.address}:{door.port}", then=f"({why})",
                 )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="mssante-join-") as folder:
-        roots = Path(folder) / "roots.pem"
-        roots.write_bytes(b"".join(each.roots.read_bytes() for each in subjects))
-        operators = [
-            {"name": name, "ciba": "", "designs": {design: [_place(door) for door in each.doors]}}
-            for name, each in zip(names, subjects, strict=True)
-        ]
-        accounts = [
-            {
-                "address": account.address, "operator": name, "type": "PER",
-                "holders": [{"identity": account.address,
-                             "methods": {way.method: _secrets(account.address, way)
-                                         for way in account.ways}}],
-            }
-            for name, each in zip(names, subjects, strict=True)
-            for account in each.accounts
-        ]  # fmt: skip
+        sheet = sheet_of(subjects, names, design, Path(folder) / "roots.pem")
         nobody = {"client_id": "lps-poll", "client_secret": ""}
+        psc = {"control": "", "control_secret": "", "discovery": "", "clients": [nobody]}
         yield Joined(
-            {
-                "foreign": True, "folder": str(files[0]), "ca": {"bundle": str(roots)},
-                "psc": {"control": "", "control_secret": "", "discovery": "", "clients": [nobody]},
-                "operators": operators, "accounts": accounts,
-            },
+            {**sheet, "foreign": True, "folder": str(files[0]), "psc": psc},
             [door for each in subjects for door in each.doors],
-        )  # fmt: skip
+        )
 
 
-def _place(door: Door) -> dict[str, Any]:
-    return {
-        "name": door.name, "protocol": door.protocol, "host": door.host, "address": door.address,
-        "port": door.port, "tls": door.tls, "methods": list(door.methods),
-        "mechanisms": list(door.mechanisms),
-    }  # fmt: skip
-
-
-def _secrets(address: str, way: Way) -> dict[str, Any]:
-    if way.method in CERTIFICATE_METHODS:
-        assert way.pair is not None
-        pair = {"certificate": str(way.pair.certificate), "key": str(way.pair.key)}
-        return {"authzid": address, **pair}
-    found: dict[str, Any] = {"username": way.username, "password": way.password}
-    if way.secret:
-        found |= {"secret": way.secret, "period": way.period}
-    return found
-
-
-def _unreachable(door: Door) -> str:
+def _unreachable(door: CheckedDoor) -> str:
     """Return why a door takes no connection; empty: it does."""
     try:
         socket.create_connection((door.address, door.port), CONNECT_SECONDS).close()

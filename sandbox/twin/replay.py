@@ -49,6 +49,7 @@ __all__ = [
     "replay",
     "replay_one",
     "scenario_of",
+    "schedules",
 ]
 
 OPERATORS = 3  # of the live space, at most; the largest, as `up` takes them

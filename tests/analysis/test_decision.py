@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.analysis.decide import DecisionResult
-from sandbox.analysis.decision_words import condition_text, decision_lines, factor_name
+from sandbox.analysis.decision_names import condition_text, factor_name
+from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.decision_words import decision_lines as lines_of
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.rules import Condition
@@ -109,6 +110,14 @@ def test_frames_hold_the_same_numbers(decided: Decision) -> None:
         (Condition("login_policy", 0.5, above=False, category="xoauth2"),
          "login policy other than xoauth2"),
         (Condition("costs.editors", 150.0, above=True), "costs.editors above 150 (editors)"),
+        (Condition("incidents.deployment.spread_hours", 2.06, above=True), (
+         "more than 2.1\u00a0h a year at an operator with "
+          "a bad deployment that reaches other methods")),
+        (Condition("incidents.host.hours", 3.0, above=False),
+         "at most 3.0\u00a0h a year at an operator with a host down"),
+        (Condition("people.request_fails-host_fixed", 0.028, above=True), (
+            "people's accesses stopped by a certificate request less those whose host cannot be "
+            "set: more than +2.8 points")),
     ],
 )  # fmt: skip
 def test_a_condition_is_said_in_words(condition: Condition, said: str) -> None:

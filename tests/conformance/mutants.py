@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from sandbox.conformance.checks import CHECKS, submission
-from sandbox.conformance.findings import Report, Result
+from sandbox.conformance.findings import CheckResult, Report
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.requirements import requirements
 from sandbox.conformance.subject import Subject
@@ -45,7 +45,7 @@ def judged(pki: Pki, subject: Subject, mutant: str, only: Collection[str] = ()) 
     return judge_operator(subject, Memory(pki, mutant), rate=RATE, only=only)
 
 
-def found(report: Report, result: Result) -> set[str]:
+def found(report: Report, result: CheckResult) -> set[str]:
     return {each.id for each in report.findings if each.result is result}
 
 
@@ -58,7 +58,7 @@ def main() -> None:
         subject = subject_of(pki)
         for mutant in MUTANTS:
             report = judged(pki, subject, mutant)
-            fails, unsure = found(report, Result.FAIL), found(report, Result.INCONCLUSIVE)
+            fails, unsure = found(report, CheckResult.FAIL), found(report, CheckResult.INCONCLUSIVE)
             good = fails == {mutant} and unsure == DEPENDENT.get(mutant, set())
             wrong += not good
             print(f"{'ok' if good else 'WRONG':6}{mutant}",

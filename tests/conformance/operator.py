@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from cryptography import x509
 
 from sandbox.conformance.connection import CutError, SilentError
-from sandbox.conformance.subject import Door
+from sandbox.conformance.subject import CheckedDoor
 
 CRLF = b"\r\n"
 
@@ -91,7 +91,7 @@ class Operator:
     def broken(self, requirement: str) -> bool:
         return self.breaks == requirement
 
-    def connect(self, door: Door, session: type[Session]) -> Wire:
+    def connect(self, door: CheckedDoor, session: type[Session]) -> Wire:
         made = session(self, door)
         self.sessions.append(made)
         with self.lock:
@@ -162,7 +162,7 @@ class Session:
 
     starttls_line = b""
 
-    def __init__(self, operator: Operator, door: Door) -> None:
+    def __init__(self, operator: Operator, door: CheckedDoor) -> None:
         self.operator = operator
         self.door = door
         self.out = bytearray()

@@ -29,20 +29,20 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from sandbox.conformance.client.record import Done
-from sandbox.conformance.client.steps import Action, Step
+from sandbox.conformance.client.steps import SoftwareAction, SoftwareStep
 from sandbox.conformance.connection import (
-    Connection,
     CutError,
+    ProbeConnection,
     SilentError,
     TlsRefusedError,
     Transcript,
 )
 from sandbox.conformance.findings import Stop
-from sandbox.conformance.imap import Imap
-from sandbox.conformance.smtp import Smtp
+from sandbox.conformance.imap import ImapProbe
+from sandbox.conformance.smtp import SmtpProbe
 from sandbox.messages.compose import compose, health_letter
 from sandbox.messages.documents import document_types
-from sandbox.messages.ins import Identity
+from sandbox.messages.ins import PatientIdentity
 
 Tree = Mapping[str, Any]
 INSISTS = 3
@@ -88,15 +88,15 @@ class Software:
 
     def __init__(self, breaks: str = "", *, token: bool = True) -> None:
         self.breaks, self.token = breaks, token
-        self._open: list[Connection] = []
+        self._open: list[ProbeConnection] = []
 
-    def perform(self, step: Step, action: Action, needs: Tree) -> Done:
+    def perform(self, step: SoftwareStep, action: SoftwareAction, needs: Tree) -> Done:
         del step
         needs = dict(needs)
         try:
             if "imap" not in needs:
                 needs |= self._discovered(needs)
-            if action is Action.RECEIVE:
+            if action is SoftwareAction.RECEIVE:
                 self._receive(needs)
             else:
                 self._send(needs)
@@ -135,7 +135,7 @@ class Software:
             context.load_cert_chain(account["certificate"], account["key"])
         return context
 
-    def _secure(self, connection: Connection, needs: Tree, place: Tree) -> None:
+    def _secure(self, connection: ProbeConnection, needs: Tree, place: Tree) -> None:
         name = place["host"]
         if self.breaks == "client-sni":
             context = self._context(needs)
@@ -153,17 +153,17 @@ class Software:
 
     # Reading --------------------------------------------------------------------------------------
 
-    def _opened(self, needs: Tree, protocol: str) -> tuple[Connection, Tree]:
+    def _opened(self, needs: Tree, protocol: str) -> tuple[ProbeConnection, Tree]:
         place = needs[protocol]
-        connection = Connection(Wire(place["address"], place["port"]), Transcript())
+        connection = ProbeConnection(Wire(place["address"], place["port"]), Transcript())
         self._open.append(connection)
         if place["tls"] == "implicit":
             self._secure(connection, needs, place)
         return connection, place
 
-    def _imap(self, needs: Tree) -> Imap:
+    def _imap(self, needs: Tree) -> ImapProbe:
         connection, place = self._opened(needs, "imap")
-        imap = Imap(connection)
+        imap = ImapProbe(connection)
         imap.greeting = imap.response()
         if place["tls"] == "starttls":
             offered = imap.capabilities()
@@ -197,7 +197,7 @@ class Software:
                 other.close()
             return
 
-    def _login_imap(self, imap: Imap, needs: Tree) -> None:
+    def _login_imap(self, imap: ImapProbe, needs: Tree) -> None:
         if imap.greeting.upper().startswith(b"* PREAUTH"):
             return
         if self.breaks == "client-waits" and needs["step"] == "phone-waits":
@@ -215,7 +215,7 @@ class Software:
             return "XOAUTH2", f"user={user}\x01auth=Bearer {account['token']}\x01\x01".encode()
         return "PLAIN", f"\0{user}\0{account['password']}".encode()
 
-    def _read(self, imap: Imap, needs: Tree) -> None:
+    def _read(self, imap: ImapProbe, needs: Tree) -> None:
         imap.say("SELECT INBOX").reached()
         found = imap.say("UID SEARCH ALL").reached().find(rb"^\* SEARCH(.*)")
         uids = found[1].split() if found else []
@@ -225,9 +225,9 @@ class Software:
 
     # Sending --------------------------------------------------------------------------------------
 
-    def _smtp(self, needs: Tree) -> Smtp:
+    def _smtp(self, needs: Tree) -> SmtpProbe:
         connection, place = self._opened(needs, "smtp")
-        smtp = Smtp(connection)
+        smtp = SmtpProbe(connection)
         smtp.reply().reached(220)
         smtp.say("EHLO poste_1" if self.breaks == "client-ehlo" else "EHLO poste.mssante.test")
         if place["tls"] == "starttls":
@@ -267,7 +267,7 @@ class Software:
             if reply.code >= 500 or again or self.loses(needs):
                 raise FailedError(str(reply))
 
-    def _submit(self, smtp: Smtp, asked: Tree, content: bytes) -> Any:
+    def _submit(self, smtp: SmtpProbe, asked: Tree, content: bytes) -> Any:
         declared = (
             "" if content.isascii() or self.breaks == "client-eight-bit" else " BODY=8BITMIME"
         )
@@ -330,7 +330,7 @@ class Software:
     def _with_document(self, asked: Tree) -> bytes:
         """Write the message of a document about the patient given."""
         breaks, told = self.breaks, asked["patient"]
-        patient = Identity(
+        patient = PatientIdentity(
             matricule=told["ins"], system=told["oid"], birth_name=told["birth_name"],
             first_name=told["first_name"], birth_date=date.fromisoformat(told["birth_date"]),
             sex=told["sex"],
@@ -395,23 +395,23 @@ class Software:
         return found
 
 
-def _leaf(connection: Connection) -> x509.Certificate:
+def _leaf(connection: ProbeConnection) -> x509.Certificate:
     assert connection.certificate is not None
     return x509.load_der_x509_certificate(connection.certificate)
 
 
-def _names(connection: Connection) -> list[str]:
+def _names(connection: ProbeConnection) -> list[str]:
     found = _leaf(connection).extensions.get_extension_for_class(x509.SubjectAlternativeName)
     return found.value.get_values_for_type(x509.DNSName)
 
 
-def _of_the_authority(connection: Connection) -> None:
+def _of_the_authority(connection: ProbeConnection) -> None:
     issuer = _leaf(connection).issuer.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
     if "ELEMENTAIRE ORGANISATIONS" not in str(issuer).upper().replace("É", "E"):
         raise FailedError(f"another authority: {issuer}")
 
 
-def _not_revoked(connection: Connection) -> None:
+def _not_revoked(connection: ProbeConnection) -> None:
     leaf = _leaf(connection)
     points = leaf.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     (url,) = [name.value for each in points for name in each.full_name or ()

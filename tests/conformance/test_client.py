@@ -15,8 +15,8 @@ from sandbox.conformance.cli_check import check
 from sandbox.conformance.client.drivers import Script
 from sandbox.conformance.client.judge import client_requirements, judged
 from sandbox.conformance.client.session import played
-from sandbox.conformance.client.steps import STEPS, Profile, applies
-from sandbox.conformance.findings import Result
+from sandbox.conformance.client.steps import STEPS, SoftwareProfile, applies
+from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.reports import as_html, as_junit
 from sandbox.live.space import LiveSpace
 from sandbox.space.errors import UserError
@@ -26,14 +26,14 @@ from tests.conformance.software import Software
 
 def test_software_that_never_comes_is_neither_good_nor_bad(space: LiveSpace) -> None:
     report = check_client("true", space.folder.path, method="cps")
-    assert report.verdict is Result.INCONCLUSIVE
-    assert found(report, Result.PASS) | found(report, Result.FAIL) == set()
+    assert report.verdict is CheckResult.INCONCLUSIVE
+    assert found(report, CheckResult.PASS) | found(report, CheckResult.FAIL) == set()
 
 
 def test_a_program_that_hangs_is_ended_and_says_nothing(space: LiveSpace, tmp_path: Path) -> None:
     script = Script("sh -c 'sleep 600'", 0.2)
     record = played(
-        space.sheet, tmp_path, script, profile=Profile.ROBOT, method="cps", only={"receive"}
+        space.sheet, tmp_path, script, profile=SoftwareProfile.ROBOT, method="cps", only={"receive"}
     )
     (only,) = record.played["receive"]
     assert (only.done.hung, only.done.worked) == (True, None)
@@ -46,7 +46,7 @@ def test_a_program_reads_what_to_do(space: LiveSpace, tmp_path: Path) -> None:
     )
     script.chmod(0o700)
     record = played(
-        space.sheet, tmp_path, Script(str(script), 30.0), profile=Profile.MAIL_CLIENT,
+        space.sheet, tmp_path, Script(str(script), 30.0), profile=SoftwareProfile.MAIL_CLIENT,
         method="cps", only={"receive", "send"},
     )  # fmt: skip
     told = [line.partition(" ") for line in (tmp_path / "told").read_text().splitlines()]
@@ -59,7 +59,7 @@ def test_a_program_reads_what_to_do(space: LiveSpace, tmp_path: Path) -> None:
 
 def test_no_report_holds_a_secret(space: LiveSpace, tmp_path: Path) -> None:
     record = played(
-        space.sheet, tmp_path, Software(token=False), profile=Profile.LPS, method="ecps",
+        space.sheet, tmp_path, Software(token=False), profile=SoftwareProfile.LPS, method="ecps",
         design="single-endpoint", only={"receive", "send", "wrong-secret"},
     )  # fmt: skip
     report = judged(record, "essai", datetime.now(UTC))
@@ -77,8 +77,8 @@ def test_the_page_has_every_step_in_its_order() -> None:
     assert [each for each in rows if each[0] in {step.id for step in STEPS}] == wanted
 
 
-@pytest.mark.parametrize("profile", Profile)
-def test_every_profile_receives_and_sends(profile: Profile) -> None:
+@pytest.mark.parametrize("profile", SoftwareProfile)
+def test_every_profile_receives_and_sends(profile: SoftwareProfile) -> None:
     asked = {each.id for each in STEPS if applies(each, profile, "ecps", starttls=True)}
     assert asked >= {"receive", "send", "expired", "strips"}
 

@@ -15,8 +15,8 @@ from sandbox.conformance.client.checks import login
 from sandbox.conformance.client.judge import client_requirements, judged, steps_of
 from sandbox.conformance.client.look import CHECKS
 from sandbox.conformance.client.session import played
-from sandbox.conformance.client.steps import Profile
-from sandbox.conformance.findings import Report, Result
+from sandbox.conformance.client.steps import SoftwareProfile
+from sandbox.conformance.findings import CheckResult, Report
 from sandbox.live.space import LiveSpace
 from tests.conformance.mutants import found
 from tests.conformance.software import INSISTS, Software
@@ -28,16 +28,16 @@ MUTANTS = tuple(row.id for row in client_requirements() if not row.unchecked)
 class Setting:
     """What software is judged as."""
 
-    profile: Profile
+    profile: SoftwareProfile
     method: str
     design: str
     token: bool = False
 
 
-LPS = Setting(Profile.LPS, "ecps", "api-lps-2023", token=True)  # STARTTLS, XOAUTH2
-PHONE = Setting(Profile.MAIL_CLIENT, "ecps", "single-endpoint")  # a password, a telephone
+LPS = Setting(SoftwareProfile.LPS, "ecps", "api-lps-2023", token=True)  # STARTTLS, XOAUTH2
+PHONE = Setting(SoftwareProfile.MAIL_CLIENT, "ecps", "single-endpoint")  # a password, a telephone
 CODES = Codes()
-CODE = Setting(Profile.MAIL_CLIENT, "totp", "single-endpoint")
+CODE = Setting(SoftwareProfile.MAIL_CLIENT, "totp", "single-endpoint")
 ELSEWHERE = {
     "client-waits": PHONE, "client-phone-refused": PHONE, "client-outage": PHONE,
     "client-code-once": CODE,
@@ -75,10 +75,12 @@ def test_the_control_passes_every_check(space: LiveSpace, tmp_path: Path) -> Non
         folder.mkdir(parents=True)
         report = judge(space, folder, Software(token=setting.token), setting, only)
         bad = [
-            each for each in report.findings if each.result in (Result.FAIL, Result.INCONCLUSIVE)
+            each
+            for each in report.findings
+            if each.result in (CheckResult.FAIL, CheckResult.INCONCLUSIVE)
         ]
         assert not bad
-        passed |= found(report, Result.PASS)
+        passed |= found(report, CheckResult.PASS)
     assert passed == set(MUTANTS)
 
 
@@ -91,7 +93,7 @@ def test_a_mutant_is_caught_by_its_own_check_alone(
     steps = steps_of({mutant})
     only = [each for each in MUTANTS if set(CHECKS[each].steps) <= steps]
     report = judge(space, tmp_path, Software(mutant, token=setting.token), setting, only)
-    assert found(report, Result.FAIL) == {mutant}
-    assert found(report, Result.INCONCLUSIVE) == DEPENDENT.get(mutant, set())
+    assert found(report, CheckResult.FAIL) == {mutant}
+    assert found(report, CheckResult.INCONCLUSIVE) == DEPENDENT.get(mutant, set())
     (own,) = [each for each in report.findings if each.id == mutant]
     assert own.why

@@ -16,8 +16,8 @@ from sandbox.conformance.client import session
 from sandbox.conformance.client.drivers import Script
 from sandbox.conformance.client.judge import judged
 from sandbox.conformance.client.session import played
-from sandbox.conformance.client.steps import Profile
-from sandbox.conformance.findings import Report, Result
+from sandbox.conformance.client.steps import SoftwareProfile
+from sandbox.conformance.findings import CheckResult, Report
 from sandbox.conformance.software.clients import PEERS
 from sandbox.live.space import LiveSpace
 from tests.conformance.mutants import found
@@ -43,7 +43,11 @@ def judge(space: LiveSpace, folder: Path, name: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(session, "BIG", 1_000_000)
     command = f"env {names} NODE_FOLDER={NODE} {shutil.which(program)} {script}"
     record = played(
-        space.sheet, folder, Script(command, 60.0), profile=Profile.MAIL_CLIENT, method="ecps"
+        space.sheet,
+        folder,
+        Script(command, 60.0),
+        profile=SoftwareProfile.MAIL_CLIENT,
+        method="ecps",
     )
     return judged(record, name, datetime.now(UTC))
 
@@ -78,7 +82,7 @@ def test_nothing_fails_but_what_is_against_a_clause(
     space: LiveSpace, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = judge(space, tmp_path, name, monkeypatch)
-    assert found(report, Result.FAIL) == FAILS[name]
-    assert found(report, Result.INCONCLUSIVE) == UNSURE[name]
-    passed = found(report, Result.PASS)
+    assert found(report, CheckResult.FAIL) == FAILS[name]
+    assert found(report, CheckResult.INCONCLUSIVE) == UNSURE[name]
+    passed = found(report, CheckResult.PASS)
     assert passed >= {"client-receives", "client-sends", "client-big", "client-server-validity"}

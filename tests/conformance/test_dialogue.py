@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from sandbox.conformance.client.dialogue import Chunk, Dialogue
+from sandbox.conformance.client.dialogue import Chunk, SoftwareDialogue
 from sandbox.conformance.client.dialogue_imap import read_imap
 from sandbox.conformance.client.dialogue_smtp import read_smtp
 
@@ -17,11 +17,11 @@ def chunks(*told: str) -> list[Chunk]:
     return [Chunk(each[0], each[1:].encode()) for each in told]
 
 
-def smtp(*told: str) -> Dialogue:
+def smtp(*told: str) -> SoftwareDialogue:
     return read_smtp(chunks("S220 x\r\n", "CEHLO y\r\n", "S250-x\r\n250 DSN\r\n", *told))
 
 
-def imap(*told: str) -> Dialogue:
+def imap(*told: str) -> SoftwareDialogue:
     return read_imap(chunks("S* OK x\r\n", *told))
 
 

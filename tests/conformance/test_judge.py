@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 
 from sandbox.conformance.connection import Pipe, SilentError
-from sandbox.conformance.findings import EXIT, Finding, Report, Result
+from sandbox.conformance.findings import EXIT, CheckResult, Finding, Report
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.reports import (
     LABELS,
@@ -22,7 +22,7 @@ from sandbox.conformance.reports import (
     as_junit,
 )
 from sandbox.conformance.requirements import requirements
-from sandbox.conformance.subject import Door, Subject
+from sandbox.conformance.subject import CheckedDoor, Subject
 from tests.conformance.mutants import found
 from tests.conformance.world import Memory, Pki
 
@@ -60,32 +60,32 @@ class Odd(Memory):
 
     pipe: Pipe | None = None
 
-    def open(self, door: Door, *, seconds: float = 0.0) -> Pipe:
+    def open(self, door: CheckedDoor, *, seconds: float = 0.0) -> Pipe:
         del door, seconds
         assert self.pipe is not None
         return self.pipe
 
 
-def finding(result: Result) -> Finding:
+def finding(result: CheckResult) -> Finding:
     return Finding(result.value, "clause", result, "pourquoi / why", ("C: x", "S: y"))
 
 
-def report(*results: Result) -> Report:
+def report(*results: CheckResult) -> Report:
     return Report("op", "1", "2026-11-26T22:00:00+00:00", tuple(map(finding, results)), ())
 
 
 @pytest.mark.parametrize(
     ("results", "verdict", "code"),
     [
-        ((Result.PASS, Result.NOT_APPLICABLE), Result.PASS, 0),
-        ((Result.PASS, Result.INCONCLUSIVE, Result.FAIL), Result.FAIL, 1),
-        ((Result.PASS, Result.INCONCLUSIVE), Result.INCONCLUSIVE, 4),
-        ((Result.NOT_APPLICABLE,), Result.INCONCLUSIVE, 4),
-        ((), Result.INCONCLUSIVE, 4),
+        ((CheckResult.PASS, CheckResult.NOT_APPLICABLE), CheckResult.PASS, 0),
+        ((CheckResult.PASS, CheckResult.INCONCLUSIVE, CheckResult.FAIL), CheckResult.FAIL, 1),
+        ((CheckResult.PASS, CheckResult.INCONCLUSIVE), CheckResult.INCONCLUSIVE, 4),
+        ((CheckResult.NOT_APPLICABLE,), CheckResult.INCONCLUSIVE, 4),
+        ((), CheckResult.INCONCLUSIVE, 4),
     ],
 )
 def test_the_verdict_is_the_worst_and_nothing_tried_is_no_pass(
-    results: tuple[Result, ...], verdict: Result, code: int
+    results: tuple[CheckResult, ...], verdict: CheckResult, code: int
 ) -> None:
     assert report(*results).verdict is verdict
     assert EXIT[verdict] == code
@@ -94,9 +94,9 @@ def test_the_verdict_is_the_worst_and_nothing_tried_is_no_pass(
 def test_who_cannot_be_reached_is_neither_good_nor_bad(pki: Pki, subject: Subject) -> None:
     off = frozenset(each.name for each in (*subject.doors, subject.relay) if each)
     judged = judge_operator(subject, Memory(pki, off=off))
-    assert judged.verdict is Result.INCONCLUSIVE
-    assert found(judged, Result.FAIL) == set()
-    assert found(judged, Result.PASS) == set()
+    assert judged.verdict is CheckResult.INCONCLUSIVE
+    assert found(judged, CheckResult.FAIL) == set()
+    assert found(judged, CheckResult.PASS) == set()
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_a_session_that_is_cut_or_is_no_mail_is_no_verdict(
     pki: Pki, subject: Subject, pipe: Pipe
 ) -> None:
     judged = judge_operator(subject, Odd(pki, pipe=pipe))
-    assert judged.verdict is Result.INCONCLUSIVE
-    assert found(judged, Result.PASS) | found(judged, Result.FAIL) == set()
+    assert judged.verdict is CheckResult.INCONCLUSIVE
+    assert found(judged, CheckResult.PASS) | found(judged, CheckResult.FAIL) == set()
 
 
 def test_one_door_that_is_shut_is_named(pki: Pki, subject: Subject) -> None:
     judged = judge_operator(subject, Memory(pki, off=frozenset({"imap.psc"})), only=FEW)
     (one,) = [each for each in judged.findings if each.id == "imap-revision"]
-    assert one.result is Result.INCONCLUSIVE
+    assert one.result is CheckResult.INCONCLUSIVE
     assert "imap.psc" in one.why
 
 
@@ -140,7 +140,7 @@ def test_json_is_the_contract(pki: Pki, subject: Subject) -> None:
 
 
 def test_junit_tells_failures_from_what_could_not_be_seen() -> None:
-    root = etree.fromstring(as_junit(report(*Result)).encode())
+    root = etree.fromstring(as_junit(report(*CheckResult)).encode())
     (suite,) = root
     assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "4", "failures": "1", "errors": "1", "skipped": "1",
@@ -162,13 +162,13 @@ def test_an_attestation_says_all_that_was_and_was_not_checked(pki: Pki, subject:
     assert "src=" not in page
 
 
-@pytest.mark.parametrize("result", [Result.PASS, Result.FAIL, Result.INCONCLUSIVE])
-def test_a_badge_is_an_image_that_says_verdict_and_day(result: Result) -> None:
-    root = etree.fromstring(as_badge(report(result, Result.NOT_APPLICABLE)).encode())
+@pytest.mark.parametrize("result", [CheckResult.PASS, CheckResult.FAIL, CheckResult.INCONCLUSIVE])
+def test_a_badge_is_an_image_that_says_verdict_and_day(result: CheckResult) -> None:
+    root = etree.fromstring(as_badge(report(result, CheckResult.NOT_APPLICABLE)).encode())
     told = " ".join(str(each) for each in root.itertext())
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert LABELS[result].partition(" / ")[0] in told
-    assert f"{int(result is Result.PASS)}/1 · 2026-11-26" in told
+    assert f"{int(result is CheckResult.PASS)}/1 · 2026-11-26" in told
 
 
 def test_html_needs_no_other_file_and_shows_what_a_server_said_as_text(
@@ -176,7 +176,9 @@ def test_html_needs_no_other_file_and_shows_what_a_server_said_as_text(
 ) -> None:
     judged = judge_operator(subject, Memory(pki), only=FEW)
     (first, *rest) = judged.findings
-    nasty = Finding(first.id, first.clause, Result.FAIL, "<b>", ("S: <script>alert(1)</script>",))
+    nasty = Finding(
+        first.id, first.clause, CheckResult.FAIL, "<b>", ("S: <script>alert(1)</script>",)
+    )
     page = as_html(Report("op", "1", judged.at, (nasty, *rest), judged.not_checked))
     assert "<script" not in page
     assert "src=" not in page

@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 
 import sandbox
 from sandbox.conformance import cli_matrix
-from sandbox.conformance.software.attempts import Attempt, Client, Command
-from sandbox.conformance.software.capabilities import Row, read, write
+from sandbox.conformance.software.attempts import LoginAttempt, MailClient, ProgramCall
+from sandbox.conformance.software.capabilities import CapabilityRow, read, write
 from sandbox.conformance.software.clients import CLIENTS
-from sandbox.conformance.software.matrix import Cell, cells_of, judged, places_of
-from sandbox.conformance.software.trials import Seen
+from sandbox.conformance.software.matrix import MatrixCell, cells_of, judged, places_of
+from sandbox.conformance.software.trials import TrialRecord
 from sandbox.conformance.software.world import World
 from sandbox.live.space import LiveSpace
 from sandbox.space.errors import UserError
@@ -52,18 +52,18 @@ def matrix(space: LiveSpace, *words: str) -> Result:
     return CliRunner().invoke(cli_matrix.matrix, ["--space", folder, *words])
 
 
-def cells(space: LiveSpace, client: Client, folder: Path, method: Method) -> list[Cell]:
+def cells(space: LiveSpace, client: MailClient, folder: Path, method: Method) -> list[MatrixCell]:
     world = World(space.sheet)
     places = places_of(world, [world.first], ["single-endpoint", "api-lps-2023"], [method])
-    return list(cells_of(world, [client], places, folder, lambda _: None))
+    return list(cells_of([client], places, folder, lambda _: None))
 
 
-def doing(command: Command | str, *needs: str) -> Client:
-    return Client("some client", ("imap",), needs, lambda: "1.0", lambda _: command,
+def doing(command: ProgramCall | str, *needs: str) -> MailClient:
+    return MailClient("some client", ("imap",), needs, lambda: "1.0", lambda _: command,
                   resolver=False)  # fmt: skip
 
 
-def told(found: Sequence[Cell]) -> set[tuple[str, str]]:
+def told(found: Sequence[MatrixCell]) -> set[tuple[str, str]]:
     return {(each.result.value, each.why) for each in found}
 
 
@@ -92,7 +92,7 @@ def test_a_one_time_code_is_new_in_each_cell(space: LiveSpace, tmp_path: Path) -
 
 
 def test_the_operators_refusal_is_the_reason(space: LiveSpace, tmp_path: Path) -> None:
-    def wrong(attempt: Attempt) -> Command | str:
+    def wrong(attempt: LoginAttempt) -> ProgramCall | str:
         return CURL.command(replace(attempt, login=replace(attempt.login, password="x")))
 
     (first, *_) = cells(space, replace(CURL, command=wrong), tmp_path, Method.TOTP)
@@ -109,9 +109,28 @@ def test_what_cannot_be_told_to_software_is_the_reason(space: LiveSpace, tmp_pat
 def test_software_that_says_yes_without_a_login_is_not_believed(
     space: LiveSpace, tmp_path: Path
 ) -> None:
-    (one, *_) = cells(space, doing(Command(["true"])), tmp_path, Method.CPS)
+    (one, *_) = cells(space, doing(ProgramCall(["true"])), tmp_path, Method.CPS)
     assert one.result.value == "inconclusive"
     assert "the operator's journal has no login" in one.why
+
+
+def silent(space: LiveSpace) -> World:
+    """The space, whose operators do not tell what they saw: as foreign ones."""
+    operators = [{k: v for k, v in each.items() if k != "journal"}
+                 for each in space.sheet["operators"]]  # fmt: skip
+    return World({**space.sheet, "operators": operators})
+
+
+def test_where_an_operator_tells_nothing_software_has_to_be_refused_with_a_wrong_secret(
+    space: LiveSpace, tmp_path: Path
+) -> None:
+    world = silent(space)
+    places = places_of(world, [world.first], ["single-endpoint"], [Method.CPS])
+    found = cells_of([CURL, doing(ProgramCall(["true"]))], places, tmp_path, lambda _: None)
+    curl, _, believed = found
+    assert (curl.result.value, curl.why) == ("pass", "EXTERNAL")
+    assert believed.result.value == "inconclusive"
+    assert "with a wrong secret too" in believed.why
 
 
 def test_software_that_is_not_installed_is_named(space: LiveSpace, tmp_path: Path) -> None:
@@ -132,7 +151,7 @@ def test_starttls_that_a_driver_cannot_ask_for_is_inconclusive(
 def test_what_was_known_is_kept_when_interrupted(
     space: LiveSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: Attempt) -> Command | str:
+    def interrupted(_: LoginAttempt) -> ProgramCall | str:
         raise KeyboardInterrupt
 
     last = replace(CURL, software="last", command=interrupted)
@@ -154,7 +173,9 @@ def test_bad_names_are_refused_in_one_line(space: LiveSpace, words: tuple[str, .
 
 def test_rows_of_other_software_stay_in_the_table_of_capabilities(tmp_path: Path) -> None:
     table = tmp_path / "capabilities.csv"
-    old, kept = (Row(name, "1", "imap", "imap_plain", "0", "why") for name in ("Go", "curl"))
+    old, kept = (
+        CapabilityRow(name, "1", "imap", "imap_plain", "0", "why") for name in ("Go", "curl")
+    )
     write(table, [old, kept])
     new = replace(old, version="2", value="1")
     write(table, [new])
@@ -164,7 +185,7 @@ def test_rows_of_other_software_stay_in_the_table_of_capabilities(tmp_path: Path
 def test_refused_for_what_was_tried_before_is_inconclusive() -> None:
     entry = {"fr": "Trop d'échecs.", "en": "Too many failures.", "reason": "too-many-attempts"}
     used = {"fr": "Code déjà utilisé.", "en": "Code used.", "reason": "code-used"}
-    before = judged("PLAIN", Seen(good=False, said="no", refusals=(entry,)))
-    own = judged("PLAIN", Seen(good=False, said="no", refusals=(used, entry)))
+    before = judged("PLAIN", TrialRecord(good=False, said="no", refusals=(entry,)))
+    own = judged("PLAIN", TrialRecord(good=False, said="no", refusals=(used, entry)))
     assert [before[0].value, own[0].value] == ["inconclusive", "fail"]
     assert "code-used" in own[1]

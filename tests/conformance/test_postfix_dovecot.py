@@ -13,10 +13,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks.mail_peers import PASSWORD, Peer, peers
-from sandbox.conformance.findings import Report, Result
+from sandbox.conformance.findings import CheckResult, Report
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.lab import Sockets
-from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.conformance.subject import (
+    CheckedDoor,
+    CheckedMailbox,
+    Means,
+    Neighbour,
+    Pair,
+    Subject,
+)
 from tests.conformance.mutants import found
 
 pytestmark = pytest.mark.skipif(
@@ -25,17 +32,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def door(peer: Peer, protocol: str, port: int, tls: str = "implicit") -> Door:
-    return Door(
+def door(peer: Peer, protocol: str, port: int, tls: str = "implicit") -> CheckedDoor:
+    return CheckedDoor(
         name=protocol, protocol=protocol, host=peer.host, address="127.0.0.1", port=port, tls=tls,
         methods=("password",),
     )  # fmt: skip
 
 
-def account(peer: Peer, name: str) -> Account:
+def account(peer: Peer, name: str) -> CheckedMailbox:
     address = f"{name}@{peer.domain}"
-    way = Way(method="password", username=address, password=PASSWORD)
-    return Account(address=address, ways=(way,))
+    way = Means(method="password", username=address, password=PASSWORD)
+    return CheckedMailbox(address=address, ways=(way,))
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +94,15 @@ UNSURE = {
 
 
 def test_nothing_fails_but_what_is_against_a_clause(judged: Report) -> None:
-    assert found(judged, Result.FAIL) == FAILS
+    assert found(judged, CheckResult.FAIL) == FAILS
 
 
 def test_what_was_not_given_is_inconclusive(judged: Report) -> None:
     # Its Postfix may lose Dovecot's authentication for a moment: a 454 tells nothing of names.
-    assert found(judged, Result.INCONCLUSIVE) - {"login-no-enumeration"} == UNSURE
+    assert found(judged, CheckResult.INCONCLUSIVE) - {"login-no-enumeration"} == UNSURE
 
 
 def test_what_mail_servers_do_passes(judged: Report) -> None:
-    passed = found(judged, Result.PASS)
+    passed = found(judged, CheckResult.PASS)
     assert passed >= {"relay-in", "delivery-out", "delivery-intact", "dsn-success", "relay-open"}
     assert {each for each in passed if each.startswith("imap-")} >= {"imap-idle", "imap-examine"}

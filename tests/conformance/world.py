@@ -12,7 +12,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sandbox.conformance.connection import Pipe, UnreachableError
-from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.conformance.subject import (
+    CheckedDoor,
+    CheckedMailbox,
+    Means,
+    Neighbour,
+    Pair,
+    Subject,
+)
 from sandbox.trust import Issued, KeyKind, Organisation, Professional, TestCA, make_bad
 from sandbox.trust.hierarchy import AuthorityName
 from sandbox.trust.profiles import ProfileName
@@ -35,8 +42,8 @@ PSC = ("ecps", "ciba-operateur")
 
 
 def _door(name: str, protocol: str, port: int, tls: str, methods: tuple[str, ...],
-          mechanisms: tuple[str, ...]) -> Door:  # fmt: skip
-    return Door(
+          mechanisms: tuple[str, ...]) -> CheckedDoor:  # fmt: skip
+    return CheckedDoor(
         name=name, protocol=protocol, host=HOST, address="127.0.0.1", port=port, tls=tls,
         client_certificate="optional", methods=methods, mechanisms=mechanisms,
     )  # fmt: skip
@@ -118,7 +125,7 @@ def _subject(issued: Issued) -> str:
     return issued.certificate.subject.rfc4514_string()
 
 
-def _context(pki: Pki, breaks: str, door: Door) -> ssl.SSLContext:
+def _context(pki: Pki, breaks: str, door: CheckedDoor) -> ssl.SSLContext:
     relay = door.protocol == "relay"
     pair = pki.server("" if relay else SERVERS.get(breaks, ""))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -145,27 +152,29 @@ def _context(pki: Pki, breaks: str, door: Door) -> ssl.SSLContext:
 def subject_of(pki: Pki) -> Subject:
     """The operator as who judges it knows it."""
     accounts = [
-        Account(address=f"{name}@{OWN}", ways=(
-            Way(method="cps", username=f"{name}@{OWN}", pair=pki.pair(pki.cards[name], name)),
-            Way(method="totp", username=f"{name}@{OWN}", password=f"pass-{name}",
+        CheckedMailbox(address=f"{name}@{OWN}", ways=(
+            Means(method="cps", username=f"{name}@{OWN}", pair=pki.pair(pki.cards[name], name)),
+            Means(method="totp", username=f"{name}@{OWN}", password=f"pass-{name}",
                 secret=SECRETS[name]),
-            Way(method="ecps", username=f"{name}@{OWN}", password=f"pass-{name}", person=name),
+            Means(method="ecps", username=f"{name}@{OWN}", password=f"pass-{name}", person=name),
         ))
         for name in ("anne", "bob")
     ]  # fmt: skip
-    accounts.append(Account(address=f"app@{OWN}", ways=(
-        Way(method="certificat", username=f"app@{OWN}", pair=pki.pair(pki.app, "app")),
+    accounts.append(CheckedMailbox(address=f"app@{OWN}", ways=(
+        Means(method="certificat", username=f"app@{OWN}", pair=pki.pair(pki.app, "app")),
     )))  # fmt: skip
-    accounts.append(Account(address=f"carl@{OWN}", ways=(
-        Way(method="ciba-operateur", username=f"carl@{OWN}", password="pass-carl"),
+    accounts.append(CheckedMailbox(address=f"carl@{OWN}", ways=(
+        Means(method="ciba-operateur", username=f"carl@{OWN}", password="pass-carl"),
     )))  # fmt: skip
-    dora = Way(method="totp", username=f"dora@{NEAR}", password="pass-dora", secret=SECRETS["carl"])
+    dora = Means(
+        method="totp", username=f"dora@{NEAR}", password="pass-dora", secret=SECRETS["carl"]
+    )
     return Subject(
         name="operateur d'essai", domain=OWN, doors=DOORS, accounts=tuple(accounts),
         roots=pki.roots, relay=RELAY, bad=pki.bad, dns=("127.0.0.1", 53),
         neighbour=Neighbour(
             domain=NEAR, relay=pki.pair(pki.relay_of_two, "relay-two"), doors=NEAR_DOORS,
-            account=Account(address=f"dora@{NEAR}", ways=(dora,)),
+            account=CheckedMailbox(address=f"dora@{NEAR}", ways=(dora,)),
         ),
     )  # fmt: skip
 
@@ -208,7 +217,7 @@ class Memory:
             self.near.deliver(sender, recipient, content)
         return ""
 
-    def open(self, door: Door, *, seconds: float = 0.0) -> Pipe:
+    def open(self, door: CheckedDoor, *, seconds: float = 0.0) -> Pipe:
         del seconds
         if door.name in self.off:
             raise UnreachableError(f"{door.name}: refused")
@@ -236,7 +245,7 @@ class Memory:
             return []
         return [f"0 1 {found[name]} {HOST}."]
 
-    def token(self, way: Way) -> str:
+    def token(self, way: Means) -> str:
         return f"token-{way.person}"
 
     def crash(self) -> None:

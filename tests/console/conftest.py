@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from sandbox.console.console import SpaceConsole
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.launch import LiveOptions
+from sandbox.live.space import LiveSpace
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = (

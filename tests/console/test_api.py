@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -162,6 +163,7 @@ def mended(api: httpx.Client) -> Iterator[None]:
     """Leave nothing broken."""
     yield
     api.delete("/traffic")
+    api.delete("/replay")
     api.put("/demo", json={"step": -1})
     assert api.delete("/faults").json()["faults"] == []
 
@@ -175,8 +177,10 @@ def test_a_fault_of_any_service_is_in_force_until_all_is_mended(
         {"service": "psc", "fault": "slow", "point": "token", "seconds": 2},
         {"service": "psc", "fault": "down"},
         {"service": "sms", "fault": "lost", "operator": "op001"},
+        {"service": "pki", "fault": "list-stale"},
         {"service": "dns", "fault": "servfail"},
     )
+    names = []
     for rule in rules:
         answer = api.post("/faults", json=rule)
         assert answer.status_code == 200, answer.text
@@ -186,6 +190,52 @@ def test_a_fault_of_any_service_is_in_force_until_all_is_mended(
             if (each["service"], each["fault"]) == (rule["service"], rule["fault"])
         )
         assert rule.items() <= found.items()
+        names.append(found["name"])
+    for number, name in enumerate(names, 1):
+        left = [each["name"] for each in api.delete(f"/faults/{name}").json()["faults"]]
+        assert left == [each for each in left if each in names[number:]]
+    assert api.delete(f"/faults/{names[0]}").status_code == 404
+
+
+def test_a_fault_that_is_there_twice_is_taken_away_once(api: httpx.Client, mended: None) -> None:
+    rule = {"service": "mail", "fault": "cut", "probability": 0.1}
+    api.post("/faults", json=rule)
+    first, second = api.post("/faults", json=rule).json()["faults"]
+    assert first["name"] != second["name"]
+    assert len(api.delete(f"/faults/{second['name']}").json()["faults"]) == 1
+
+
+def test_what_is_drawn_is_drawn_again_from_its_seed(
+    space: LiveSpace, api: httpx.Client, mended: None
+) -> None:
+    api.post("/faults", json={"service": "mail", "fault": "cut", "command": "CONNECT",
+                              "probability": 0.5})  # fmt: skip
+    address = account(space, "cps")["address"]
+
+    def struck() -> list[bool]:
+        api.put("/faults/seed", json={"seed": 11})
+        asked = {"address": address, "method": "cps"}
+        return [api.post("/logins", json=asked).json()["ok"] for _ in range(8)]
+
+    first = struck()
+    assert set(first) == {True, False}
+    assert struck() == first
+
+
+def test_what_a_fault_costs_is_what_the_description_predicts(
+    space: LiveSpace, api: httpx.Client, mended: None
+) -> None:
+    """Under a shared certificate everybody at IMAP fails, elsewhere the card alone."""
+    assert api.post("/incidents/certificate-expired", json={}).status_code == 200
+    api.post("/traffic", json={"rate": 20, "seconds": 600, "seed": 3})
+    until(api, "/costs", "costs", lambda each: each["done"] >= 40)
+    api.delete("/traffic")
+    found = {each["design"]: each for each in api.get("/costs").json()["costs"]}
+    shared, apart = (found[name] for name in ("single-endpoint", "multi-endpoint"))
+    assert 0 < apart["failed"] < shared["failed"]
+    for each in (shared, apart):
+        assert each["failed"] / each["done"] == pytest.approx(each["predicted"]), each
+        assert each["agrees"]
 
 
 @pytest.mark.parametrize(
@@ -246,3 +296,106 @@ def _document(base: str, api: httpx.Client) -> Any:
     if base not in _DOCUMENTS:
         _DOCUMENTS[base] = api.get("/openapi.json").json()
     return _DOCUMENTS[base]
+
+
+def test_a_card_signs_when_it_is_in_the_reader_and_its_pin_is_typed(
+    space: LiveSpace, api: httpx.Client
+) -> None:
+    who = account(space, "cps")
+    path = f"/people/{who['holders'][0]['identity']}/reader"
+    asked = {"address": who["address"], "method": "cps"}
+
+    def use(act: str, pin: str = "") -> int:
+        return api.post(path, json={"act": act, "pin": pin}).status_code
+
+    def refusal() -> str:
+        told = api.post("/logins", json=asked).json()
+        return "" if told["ok"] else str(told["told"])
+
+    assert refusal() == ""
+    use("remove")
+    assert "no card" in refusal()
+    assert use("pin", "1234") == 400
+    use("insert")
+    assert "PIN is not typed" in refusal()
+    assert [use("pin", "0000") for _ in range(3)] == [400] * 3
+    assert "blocked" in refusal()
+    assert use("pin", "1234") == 400
+    use("unblock")
+    assert use("pin", "1234") == 200
+    assert refusal() == ""
+
+
+def test_a_telephone_is_enrolled_and_its_codes_count_once_confirmed(
+    space: LiveSpace, api: httpx.Client
+) -> None:
+    who = account(space, "cps")
+    path = f"/people/{who['holders'][0]['identity']}/telephones"
+    made = api.post(path, json={"mailbox": who["address"], "label": "Tablette"}).json()
+    generator = pyotp.parse_uri(made["uri"])
+    assert isinstance(generator, pyotp.TOTP)
+    wrong = {"mailbox": who["address"], "code": "000000"}
+    assert api.put(path, json=wrong).status_code == 400
+    right = {**wrong, "code": generator.at(int(time.time()))}
+    assert api.put(path, json=right).json()["confirmed"]
+    assert api.put(path, json=right).status_code == 404
+    shown = api.get(path.replace("telephones", "codes")).json()["codes"]
+    assert [each["confirmed"] for each in shown if each.get("label") == "Tablette"] == [True]
+
+
+def test_a_document_is_sent_with_a_file_and_what_became_of_it_is_told(
+    space: LiveSpace, api: httpx.Client
+) -> None:
+    to = account(space, "certificat")["address"]
+    told = api.post("/messages", json={
+        "address": account(space, "cps")["address"], "method": "cps", "to": to, "receipt": True,
+        "document": "11502-2",
+        "attachments": [{"name": "../../\u202etxt.exe", "content": "aGVsbG8="}],
+    }).json()  # fmt: skip
+    assert told["ok"], told
+    path = f"/fates/{told['message_id'].strip('<>')}"
+    end = time.monotonic() + PATIENCE
+    while (fate := api.get(path)).status_code == 404 or fate.json()["fates"][0]["state"] in (
+        "under-way",
+    ):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert fate.json()["documents"] == ["11502-2"]
+    assert [(e["recipient"], e["state"]) for e in fate.json()["fates"]] == [(to, "silent")]
+    (message,) = (
+        each for each in api.get(f"/mailboxes/{to}/messages").json()["messages"]
+        if each["subject"].startswith("XDM/1.0/DDM+")
+    )  # fmt: skip
+    letter = api.get(f"/mailboxes/{to}/messages/{message['uid']}").json()
+    names = [each["name"] for each in letter["attachments"]]
+    assert "\ufffdtxt.exe" in names
+    assert "IHE_XDM.ZIP" in names
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    ["a", [1], [{"name": "a"}], [{"name": "a", "content": "é"}],
+     [{"name": "a", "content": "aGVsbG8="}] * 21, [{"name": 1, "content": "aGVsbG8="}]],
+)  # fmt: skip
+def test_files_that_are_none_send_nothing(
+    space: LiveSpace, api: httpx.Client, attachments: Any
+) -> None:
+    asked = {"address": account(space, "cps")["address"], "to": "a@b.test", "subject": "x"}
+    answer = api.post("/messages", json={**asked, "attachments": attachments})
+    assert answer.status_code == 400
+    assert "attachments" in answer.json()["error"]["fr"]
+
+
+def test_the_controls_find_what_is_wrong_and_close_it_once_mended(
+    space: LiveSpace, api: httpx.Client
+) -> None:
+    assert api.post("/controls", json={}).json()["cases"] == []
+    domain = space.sheet["operators"][1]["domain"]
+    api.post(f"/domains/{domain}", json={})
+    found = api.post("/controls", json={}).json()["cases"]
+    api.post(f"/domains/{domain}", json={})
+    assert domain in {each["case"].partition("/")[2] for each in found}
+    assert api.post("/controls", json={}).json()["cases"] == []
+    assert {each["operator"] for each in api.get("/indicators").json()["operators"]} >= {
+        each["name"] for each in space.sheet["operators"]
+    }

@@ -321,8 +321,8 @@ def test_the_demonstration_plays_its_ten_steps_by_itself(
         time.sleep(0.2)
     assert state["word"] == "done", state["error"]
     assert state["asked"]["blocked"] == 0.3
-    for figures in state["designs"].values():
-        assert 0 <= figures["cannot_connect"] <= 1
+    for figures in state["said"]["designs"].values():
+        assert 0 <= figures["cannot_connect"]["mean"] <= 1
         assert figures["person_wait"]["mean"] > 0
     page.get_by_role("button", name="Avant").click()
     sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.console.ledger import Ledger, Outcome, Query
+from sandbox.console.ledger import Query, TrailOutcome, Trails
 
 
 def entry(session: str, event: str = "login", at: float = 1.0, **members: Any) -> dict[str, Any]:
@@ -12,8 +12,8 @@ def entry(session: str, event: str = "login", at: float = 1.0, **members: Any) -
     return {"at": at, "event": event, "session": session, **usual, **members}
 
 
-def filled() -> Ledger:
-    ledger = Ledger()
+def filled() -> Trails:
+    ledger = Trails()
     ledger.add("op001", entry("a", name="Anne Dupont", mailbox="anne@op001.test"), 0)
     ledger.add("op001", entry("b", "refused", reason="code-wrong", user="paul@op001.test"), 100)
     ledger.add("op002", entry("c", "ciba-request", method="ecps", ticket="t1"), 0)
@@ -31,8 +31,8 @@ def test_a_person_is_found_by_a_part_of_the_name_in_any_case() -> None:
 def test_a_filter_keeps_what_fits_it() -> None:
     ledger = filled()
     for query, keys in (
-        (Query(outcome=Outcome.REFUSED), ["op001-b"]),
-        (Query(outcome=Outcome.PENDING), ["op002-c"]),
+        (Query(outcome=TrailOutcome.REFUSED), ["op001-b"]),
+        (Query(outcome=TrailOutcome.PENDING), ["op002-c"]),
         (Query(operator="op001"), ["op001-b", "op001-a"]),
         (Query(method="ecps"), ["op002-c"]),
         (Query(reason="code-wrong"), ["op001-b"]),
@@ -45,11 +45,11 @@ def test_a_filter_keeps_what_fits_it() -> None:
 def test_a_telephone_that_was_answered_waits_no_more() -> None:
     ledger = filled()
     ledger.add("op002", entry("c", "login", method="ecps"), 50)
-    assert ledger.find(Query(method="ecps"), 1)[0].outcome == Outcome.PASSED
+    assert ledger.find(Query(method="ecps"), 1)[0].outcome == TrailOutcome.PASSED
 
 
 def test_the_oldest_connections_leave_when_there_are_too_many() -> None:
-    ledger = Ledger(most=10)
+    ledger = Trails(most=10)
     for number in range(25):
         ledger.add("op001", entry(f"{number:02d}"), number)
     assert len(ledger) == 10
@@ -58,7 +58,7 @@ def test_the_oldest_connections_leave_when_there_are_too_many() -> None:
 
 
 def test_a_message_is_found_on_the_other_side_of_a_relay() -> None:
-    ledger = Ledger()
+    ledger = Trails()
     there = {"protocol": "relay", "queue_id": "Q2", "reverse_path": "a@op001.test"}
     ledger.add("op002", entry("r", "accepted", at=5.0, recipients=["B@op002.test"], **there), 0)
     found = ledger.arrival("b@op002.test", "a@op001.test", 4.0, 6.0)

@@ -44,6 +44,23 @@ def test_the_name_of_a_file_is_a_name(given: str, shown: str) -> None:
     assert part_content(attached(given), one.number) == (b"\x00\x01\x02", shown)
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("filename*=utf-8''%C3%A9t%C3%A9.txt", "été.txt"),
+        ("filename*=iso-8859-1'fr'%E9t%E9.txt", "été.txt"),
+        ("filename*0*=utf-8''%C3%A9; filename*1=t; filename*2*=%C3%A9", "été"),
+        ("filename*=utf-8''..%2F..%2Fpasswd", "passwd"),
+        ("filename*=utf-8''%E2%80%AEfdp.exe", "\ufffdfdp.exe"),
+        ("filename*=nothing''%FF%FE", "ÿþ"),
+        ("filename*999999=a; filename*0*=%ZZ", "%ZZ"),
+    ],
+)
+def test_a_name_in_another_charset_or_in_pieces_is_read(given: str, shown: str) -> None:
+    content = attached("x").replace(b"filename=x", given.encode())
+    assert [each.name for each in letter(content).attachments] == [shown]
+
+
 def test_of_html_only_what_shows_is_left() -> None:
     html = (
         '<p style="color:red" onclick="a()">Vu</p><script>a()</script><a href="http://a.test">b</a>'

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.console import otlp, why
 from sandbox.console.feed import PscEvent
-from sandbox.console.ledger import Ledger, Trail
+from sandbox.console.ledger import Trail, Trails
 from sandbox.console.timeline import Layer, layer_of_reason, timeline
 from sandbox.operators.auth import refusals
 from sandbox.psc.events import ProviderEvent
@@ -26,7 +26,7 @@ def refusal(at: float) -> dict[str, Any]:
 
 
 def trail(*entries: dict[str, Any]) -> Trail:
-    ledger = Ledger()
+    ledger = Trails()
     for place, each in enumerate(entries):
         ledger.add("op001", each, place)
     found = ledger.get("op001-a")

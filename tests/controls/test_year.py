@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.controls.year import Outcome, Regime, Size, Year, expected_days, run_year
+from sandbox.controls.year import Regime, Size, Year, YearOutcome, expected_days, run_year
 
 SIZE = Size(domains=(20,) * 80, mailboxes=(10,) * 80)
 QUIET = Year(planted=30, silent=0.0, seed=5)
@@ -16,11 +16,11 @@ REGIMES = (
 
 
 @pytest.fixture(scope="module", params=REGIMES, ids=str)
-def year(request: pytest.FixtureRequest) -> tuple[Regime, Outcome]:
+def year(request: pytest.FixtureRequest) -> tuple[Regime, YearOutcome]:
     return request.param, run_year(SIZE, request.param, QUIET)
 
 
-def test_everything_planted_is_found_and_nothing_else(year: tuple[Regime, Outcome]) -> None:
+def test_everything_planted_is_found_and_nothing_else(year: tuple[Regime, YearOutcome]) -> None:
     _, outcome = year
     assert sum(outcome.false.values()) == 0
     found = {name: len(days) for name, days in outcome.days_to_find.items()}
@@ -29,13 +29,13 @@ def test_everything_planted_is_found_and_nothing_else(year: tuple[Regime, Outcom
     assert all(days >= 0 for each in outcome.days_to_find.values() for days in each)
 
 
-def test_the_time_to_find_is_that_of_the_closed_form(year: tuple[Regime, Outcome]) -> None:
+def test_the_time_to_find_is_that_of_the_closed_form(year: tuple[Regime, YearOutcome]) -> None:
     regime, outcome = year
     mean, error = outcome.mean()
     assert abs(mean - expected_days(regime)) < 4 * error
 
 
-def test_the_work_is_what_the_regime_says(year: tuple[Regime, Outcome]) -> None:
+def test_the_work_is_what_the_regime_says(year: tuple[Regime, YearOutcome]) -> None:
     regime, outcome = year
     subjects = sum(SIZE.mailboxes)
     asked = outcome.rounds * subjects * regime.share

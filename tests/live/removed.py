@@ -17,8 +17,9 @@ from typing import Any
 
 from sandbox.directory import Feeder
 from sandbox.live.crew import OperatorCrew
+from sandbox.live.launch import LiveOptions
 from sandbox.live.lifecycle import LifeCycle
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.space import LiveSpace
 from sandbox.trust.journal import AuthorityJournal
 
 __all__ = ["STEPS"]

@@ -22,9 +22,10 @@ import pytest
 from cryptography import x509
 
 from sandbox.directory.identities import card_holder
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.launch import LiveOptions
+from sandbox.live.space import LiveSpace
 from sandbox.trust import DomainLedger, KeyKind, TestCA
-from tests.live.clients.world import Login, World, running_world
+from tests.live.clients.world import ClientLogin, World, running_world
 from tests.live.raw import Raw, external, plain
 
 SINGLE = "single-endpoint"
@@ -67,7 +68,7 @@ def relayed(world: World, sender: str = "") -> Raw:
     return session
 
 
-def submitted(world: World) -> tuple[Raw, Login]:
+def submitted(world: World) -> tuple[Raw, ClientLogin]:
     """Log in to submission with a card."""
     login = world.login("cps")
     session = Raw(world.endpoint(SINGLE, "smtp"), world.context(login))

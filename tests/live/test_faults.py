@@ -7,6 +7,7 @@ import json
 import smtplib
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sandbox.cli import cli
+from sandbox.console.trust import withdraw_or_restore
 from sandbox.live.faults import KNOWN
-from sandbox.live.mailer import MailError, choose, open_imap, open_smtp
+from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.space import LiveSpace
 from sandbox.operators.fault_rules import MailFaults, MailRule
 from sandbox.operators.faults import FAULTS, POINTS
@@ -103,6 +105,9 @@ def test_every_point_is_a_command_of_its_protocol() -> None:
         ({"fault": "slow", "seconds": 601}, "600"),
         ({"fault": "slow", "nth": 0}, "nth"),
         ({"fault": "full-disk", "nth": 2}, "operator"),
+        ({"fault": "operator-stopped", "protocol": "imap"}, "operator"),
+        ({"fault": "certificate-expired", "probability": 0.5}, "method"),
+        ({"fault": "no", "method": "pigeon"}, "cps"),
         ({"fault": "ocsp-stale", "nth": 2}, "seconds"),
         ({"fault": "crl-nonsense"}, "crl"),
         ({"fault": {"quota": 1}}, "type"),
@@ -374,3 +379,102 @@ def test_faults_count_for_each_session_where_asked() -> None:
     here = channel()
     assert [faults.strike(here, "RCPT") is None for _ in range(3)] == [True, False, True]
     assert set(FAULTS) <= set(KNOWN)
+
+
+def way(space: LiveSpace, design: str, method: str) -> Way:
+    address = next(
+        str(each["address"]) for each in space.sheet["accounts"]
+        if method in each["holders"][0]["methods"]
+        and each["operator"] == space.sheet["operators"][0]["name"]
+    )  # fmt: skip
+    return choose(space.sheet, address, "imap", method=method, design=design)
+
+
+def gets_in(space: LiveSpace, design: str, method: str) -> str:
+    """Return what keeps a client out, empty if nothing does."""
+    try:
+        open_imap(way(space, design, method), lambda _: None).logout()
+    except (MailError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def test_an_expired_certificate_keeps_out_who_shares_it_and_nobody_afterwards(
+    space: LiveSpace,
+) -> None:
+    """Where a method has an endpoint of its own it fails alone; elsewhere all of them do."""
+    shared, apart = "single-endpoint", "multi-endpoint"
+    space.faults.add("certificate-expired", protocol="imap", method="cps")
+    assert "expired" in gets_in(space, shared, "certificat")
+    assert "expired" in gets_in(space, apart, "cps")
+    assert gets_in(space, apart, "certificat") == ""
+    space.faults.clear()
+    assert gets_in(space, shared, "certificat") == gets_in(space, apart, "cps") == ""
+
+
+def test_a_port_that_is_closed_keeps_newcomers_out_and_leaves_who_is_in(space: LiveSpace) -> None:
+    shared, apart = "single-endpoint", "multi-endpoint"
+    inside = open_imap(way(space, shared, "cps"), lambda _: None)
+    space.faults.add("port-closed", design=shared)
+    assert gets_in(space, shared, "cps")
+    assert gets_in(space, apart, "cps") == ""
+    assert inside.noop()[0] == "OK"
+    space.faults.remove(space.faults.rules()[0])
+    assert gets_in(space, shared, "cps") == ""
+    inside.logout()
+
+
+def test_an_operator_that_is_stopped_cuts_everybody_and_comes_back(space: LiveSpace) -> None:
+    shared = "single-endpoint"
+    inside = open_imap(way(space, shared, "cps"), lambda _: None)
+    space.faults.add("operator-stopped", operator=space.sheet["operators"][0]["name"])
+    with pytest.raises((imaplib.IMAP4.abort, OSError)):
+        inside.noop()
+    inside.shutdown()
+    assert gets_in(space, shared, "cps")
+    space.faults.clear()
+    assert gets_in(space, shared, "cps") == ""
+
+
+def test_a_fault_of_a_method_or_a_person_strikes_no_other(space: LiveSpace) -> None:
+    shared = "single-endpoint"
+    rule = {"fault": "no", "command": "NOOP"}
+    holder = way(space, shared, "cps")
+    identity = next(
+        each["holders"][0]["identity"] for each in space.sheet["accounts"]
+        if each["address"] == holder.address
+    )  # fmt: skip
+    for members, struck in (
+        ({"method": "cps"}, True), ({"method": "totp"}, False),
+        ({"person": identity}, True), ({"person": "899999999999"}, False),
+    ):  # fmt: skip
+        space.faults.replace([{**rule, **members}])
+        with open_imap(holder, lambda _: None) as client:
+            assert (client.noop()[0] == "NO") is struck, members
+
+
+def test_a_list_that_is_stale_does_not_tell_who_was_withdrawn(space: LiveSpace) -> None:
+    domain = space.sheet["operators"][1]["domain"]
+
+    def answer() -> int:
+        space.refresh_list()
+        with smtp(space) as client:
+            client.mail(person(space))
+            return client.rcpt(person(space, 1))[0]
+
+    space.faults.add("list-stale")
+    withdraw_or_restore(space.ledger, domain, datetime.now(UTC))
+    try:
+        assert answer() == 250
+        space.faults.clear()
+        assert answer() >= 500
+    finally:
+        withdraw_or_restore(space.ledger, domain, datetime.now(UTC))
+        assert answer() == 250
+
+
+def test_operators_of_this_process_cannot_be_killed_alone(space: LiveSpace) -> None:
+    with pytest.raises(UserError, match="--processes"):
+        space.kill(space.sheet["operators"][0]["name"])
+    with pytest.raises(UserError, match=space.sheet["operators"][0]["name"]):
+        space.kill("nobody")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import json
 import mailbox
 import os
 import re
@@ -27,11 +28,12 @@ from click.testing import CliRunner
 import sandbox
 from benchmarks.mail_peers import PASSWORD as OF_PEERS
 from benchmarks.mail_peers import Peer, Place
-from sandbox.conformance.findings import Result
+from sandbox.conformance.cli_matrix import matrix
+from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.lab import Sockets
 from sandbox.conformance.ours import account_of, door_of
-from sandbox.conformance.subject import Account, Door, Neighbour, Pair, Subject, Way
+from sandbox.conformance.subject import CheckedDoor, CheckedMailbox, Means, Neighbour, Pair, Subject
 from sandbox.console.cli_up import up
 from sandbox.live.joining import Joining, read_joining
 from sandbox.live.mailer import choose, open_imap, open_smtp
@@ -100,6 +102,67 @@ def test_postfix_and_ours_exchange_mail_both_ways(space: LiveSpace, postfix: Pee
 
     awaited("vers-postfix", there)
     awaited("de-postfix", lambda: came(space, to, "de-postfix"))
+
+
+FOREIGN = """
+name = "{name}"
+domain = "{domain}"
+roots = "{roots}"
+
+[[endpoints]]
+name = "smtp"
+protocol = "smtp"
+host = "{host}"
+address = "{address}"
+port = {port}
+tls = "{tls}"
+methods = ["password"]
+
+[[accounts]]
+address = "anne@{domain}"
+method = "password"
+password = "{password}"
+"""
+IMAP = """
+[[endpoints]]
+name = "imap"
+protocol = "imap"
+host = "{host}"
+address = "127.0.0.1"
+port = {imap}
+methods = ["password"]
+"""
+
+
+def test_software_is_tried_at_operators_that_joined(
+    space: LiveSpace, postfix: Peer, mail: Path, tmp_path: Path
+) -> None:
+    del mail
+    aiosmtpd, other = space.sheet["joined"]
+    roots = space.sheet["ca"]["roots"]
+    files = {
+        "aiosmtpd": FOREIGN.format(
+            name="aiosmtpd", domain=aiosmtpd["domain"], roots=roots, host=aiosmtpd["mail"],
+            address=aiosmtpd["mx"]["address"], port=587 + space.sheet["port_offset"],
+            tls="starttls", password=PASSWORD,
+        ),
+        "postfix": (FOREIGN + IMAP).format(
+            name="Postfix et Dovecot", domain=postfix.domain, roots=roots, host=other["mx"]["host"],
+            address="127.0.0.1", port=postfix.submission, tls="implicit", imap=postfix.imap,
+            password=OF_PEERS,
+        ),
+    }  # fmt: skip
+    words = ["--client", "curl", "--json"]
+    for name, text in files.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+        words += ["--space", str(tmp_path / f"{name}.toml")]
+    result = CliRunner().invoke(matrix, words)
+    assert result.exit_code == 0, result.output
+    cells = {(c["operator"], c["protocol"]): c for c in json.loads(result.stdout)}
+    assert set(cells) == {
+        ("aiosmtpd", "smtp"), ("Postfix et Dovecot", "smtp"), ("Postfix et Dovecot", "imap"),
+    }  # fmt: skip
+    assert {(c["result"], c["why"]) for c in cells.values()} == {("pass", "PLAIN")}
 
 
 @pytest.fixture(scope="module")
@@ -192,13 +255,14 @@ def subject(space: LiveSpace) -> Subject:
     mx = joined["mx"]
     relay = Path(sheet["folder"]) / "certificates" / own["name"] / "relay"
     account = next(each for each in sheet["accounts"] if each["type"] == "PER")
-    way = Way(method="password", username=ANNE, password=PASSWORD)
+    way = Means(method="password", username=ANNE, password=PASSWORD)
     return Subject(
         name="exemple aiosmtpd", domain=joined["domain"], roots=Path(sheet["ca"]["roots"]),
-        doors=(Door(name="submission", protocol="smtp", host=joined["mail"], address=mx["address"],
-                    port=587 + sheet["port_offset"], tls="starttls", methods=("password",)),),
-        accounts=(Account(address=ANNE, ways=(way,)),),
-        relay=Door(name="mx", protocol="relay", host=mx["host"], address=mx["address"],
+        doors=(CheckedDoor(name="submission", protocol="smtp", host=joined["mail"],
+                    address=mx["address"], port=587 + sheet["port_offset"], tls="starttls",
+                    methods=("password",)),),
+        accounts=(CheckedMailbox(address=ANNE, ways=(way,)),),
+        relay=CheckedDoor(name="mx", protocol="relay", host=mx["host"], address=mx["address"],
                    port=mx["port"], tls="starttls", client_certificate="required", mechanisms=()),
         neighbour=Neighbour(
             domain=own["domain"], relay=Pair(relay / "chain.pem", relay / "key.pem"),
@@ -226,8 +290,8 @@ def test_it_is_judged_and_what_fails_is_against_a_clause(space: LiveSpace, mail:
     del mail
     known = subject(space)
     report = judge_operator(known, Sockets(known), patience=10.0)
-    assert found(report, Result.FAIL) == FAILS
-    passed = found(report, Result.PASS)
+    assert found(report, CheckResult.FAIL) == FAILS
+    passed = found(report, CheckResult.PASS)
     assert passed >= {"delivery-out", "relay-starttls", "relay-open", "relay-certificate-missing"}
     assert not {each for each in passed if each.startswith("imap-")}
 

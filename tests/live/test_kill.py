@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.live.launch import LiveOptions
 from sandbox.live.mailer import choose, open_imap
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.space import LiveSpace
 from tests.live.killed import Ledger, Process, Seen, Sender, Tree, fetched, read
 
 MESSAGES = 3_000

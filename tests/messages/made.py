@@ -12,9 +12,9 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from functools import cache
 
-from sandbox.messages.compose import ARCHIVE, Letter, compose, health_letter
+from sandbox.messages.compose import ARCHIVE, Draft, compose, health_letter
 from sandbox.messages.documents import document_types
-from sandbox.messages.ins import Identity
+from sandbox.messages.ins import PatientIdentity
 from sandbox.messages.patients import patient
 
 AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
@@ -25,7 +25,9 @@ METADATA = "IHE_XDM/SUBSET01/METADATA.XML"
 
 
 @cache
-def letter(identity: Identity = PATIENT, recipient: str = RECIPIENT, **values: object) -> Letter:
+def letter(
+    identity: PatientIdentity = PATIENT, recipient: str = RECIPIENT, **values: object
+) -> Draft:
     return health_letter(
         sender=SENDER,
         recipients=[recipient],
@@ -40,7 +42,9 @@ def letter(identity: Identity = PATIENT, recipient: str = RECIPIENT, **values: o
 
 
 @cache
-def good(identity: Identity = PATIENT, recipient: str = RECIPIENT, **values: object) -> bytes:
+def good(
+    identity: PatientIdentity = PATIENT, recipient: str = RECIPIENT, **values: object
+) -> bytes:
     """Return a message that keeps every rule."""
     return compose(letter(identity, recipient, **values))
 
@@ -100,6 +104,6 @@ def with_header(name: str, value: str | None) -> bytes:
     return message.as_bytes()
 
 
-def whole(identity: Identity = PATIENT) -> Identity:
+def whole(identity: PatientIdentity = PATIENT) -> PatientIdentity:
     """Return a patient as if his matricule were not one of tests."""
     return replace(identity, system="1.2.250.1.213.1.4.8")

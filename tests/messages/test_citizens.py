@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.messages.citizens import BOUNCES, Profile, bounce_for, writers
+from sandbox.messages.citizens import BOUNCES, CitizenProfile, bounce_for, writers
 from tests.messages.made import PATIENT
 
 ADDRESS = f"{PATIENT.matricule}@patient.mssante.test"
@@ -13,16 +13,16 @@ ADDRESS = f"{PATIENT.matricule}@patient.mssante.test"
 @pytest.mark.parametrize(
     ("address", "size", "profile", "bounce"),
     [
-        (ADDRESS, 25_000_000, Profile.OPEN, None),
-        (ADDRESS, 25_000_001, Profile.OPEN, "large"),
-        (ADDRESS, 1, Profile.CLOSED, "closed"),
-        (ADDRESS, 1, Profile.NONE, "unknown"),
-        ("paul@patient.mssante.test", 1, Profile.OPEN, "invalid"),
-        (ADDRESS.replace("@", "0@"), 1, Profile.OPEN, "invalid"),
+        (ADDRESS, 25_000_000, CitizenProfile.OPEN, None),
+        (ADDRESS, 25_000_001, CitizenProfile.OPEN, "large"),
+        (ADDRESS, 1, CitizenProfile.CLOSED, "closed"),
+        (ADDRESS, 1, CitizenProfile.NONE, "unknown"),
+        ("paul@patient.mssante.test", 1, CitizenProfile.OPEN, "invalid"),
+        (ADDRESS.replace("@", "0@"), 1, CitizenProfile.OPEN, "invalid"),
     ],
 )
 def test_a_message_is_delivered_or_bounces_for_one_reason(
-    address: str, size: int, profile: Profile, bounce: str | None
+    address: str, size: int, profile: CitizenProfile, bounce: str | None
 ) -> None:
     assert bounce_for(address, size, profile) == (BOUNCES[bounce] if bounce else None)
 

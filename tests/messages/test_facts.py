@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.messages.facts import Facts, Kind, facts_of
+from sandbox.messages.facts import Facts, MessageKind, facts_of
 
 
 def header(*fields: str) -> bytes:
@@ -67,13 +67,16 @@ def test_an_exchange_ends_by_the_field_or_by_that_subject_alone(field: str, ends
 @pytest.mark.parametrize(
     ("told", "kind"),
     [
-        ("multipart/report; report-type=disposition-notification; boundary=x", Kind.DISPOSITION),
-        ("multipart/report; boundary=x; report-type=delivery-status", Kind.DELIVERY),
-        ("multipart/report; report-type=feedback-report; boundary=x", Kind.MESSAGE),
-        ("multipart/mixed; report-type=delivery-status; boundary=x", Kind.MESSAGE),
+        (
+            "multipart/report; report-type=disposition-notification; boundary=x",
+            MessageKind.DISPOSITION,
+        ),
+        ("multipart/report; boundary=x; report-type=delivery-status", MessageKind.DELIVERY),
+        ("multipart/report; report-type=feedback-report; boundary=x", MessageKind.MESSAGE),
+        ("multipart/mixed; report-type=delivery-status; boundary=x", MessageKind.MESSAGE),
     ],
 )
-def test_the_kind_of_a_message_is_the_report_that_it_declares(told: str, kind: Kind) -> None:
+def test_the_kind_of_a_message_is_the_report_that_it_declares(told: str, kind: MessageKind) -> None:
     assert facts_of(header(f"Content-Type: {told}")).kind is kind
 
 

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 
 from sandbox.messages.ins import (
-    Identity,
     InsSystem,
+    PatientIdentity,
     is_matricule,
     matricule_key,
     matricule_of_address,
@@ -19,7 +19,7 @@ from sandbox.messages.ins import (
 
 # Published test identity of the ANS examples (CI-SIS, 94 CDA documents).
 PUBLISHED = "279035121518989"
-WHOLE = Identity(
+WHOLE = PatientIdentity(
     matricule=PUBLISHED,
     system=InsSystem.NIR,
     birth_name="PAT-TROIS",

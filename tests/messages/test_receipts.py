@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.messages.faults import FaultError
+from sandbox.messages.faults import RuleBreachError
 from sandbox.messages.receipts import (
     ERROR_CODES,
     Disposition,
-    Verdict,
+    ReceiptVerdict,
     make_receipt,
     may_answer,
     read_receipt,
@@ -27,27 +27,42 @@ TO: Any = {"mailbox": RECIPIENT, "to": SENDER, "at": AT, "message_id": "<r@cabin
 
 def test_a_message_that_asks_is_answered_to_who_sent_it() -> None:
     answer = may_answer(ASKED, RECIPIENT)
-    assert (answer.verdict, answer.to) == (Verdict.SEND, SENDER)
+    assert (answer.verdict, answer.to) == (ReceiptVerdict.SEND, SENDER)
 
 
 @pytest.mark.parametrize(
     ("content", "mailbox", "answered", "verdict", "reason"),
     [
-        (delivered(good()), RECIPIENT, False, Verdict.NO, "not-asked"),
-        (ASKED, RECIPIENT, True, Verdict.NO, "answered"),
-        (delivered(good(receipt=True), ""), RECIPIENT, False, Verdict.NO, "automatic"),
-        (ASKED.replace(b"MIME-Version", b"Auto-Submitted: auto-generated\r\nMIME-Version", 1),
-         RECIPIENT, False, Verdict.NO, "automatic"),
-        (ASKED.replace(b"ion-To: <labo@", b"ion-To: <a@b.test>, <labo@"), RECIPIENT, False,
-         Verdict.NO, "several-addresses"),
-        (ASKED, SENDER, False, Verdict.NO, "to-itself"),
-        (delivered(good(receipt=True), "autre@bio.mssante.test"), RECIPIENT, False, Verdict.ASK,
-         "other-address"),
-        (ASKED, "cache@cabinet.mssante.test", False, Verdict.ASK, "not-named"),
+        (delivered(good()), RECIPIENT, False, ReceiptVerdict.NO, "not-asked"),
+        (ASKED, RECIPIENT, True, ReceiptVerdict.NO, "answered"),
+        (delivered(good(receipt=True), ""), RECIPIENT, False, ReceiptVerdict.NO, "automatic"),
+        (
+            ASKED.replace(b"MIME-Version", b"Auto-Submitted: auto-generated\r\nMIME-Version", 1),
+            RECIPIENT,
+            False,
+            ReceiptVerdict.NO,
+            "automatic",
+        ),
+        (
+            ASKED.replace(b"ion-To: <labo@", b"ion-To: <a@b.test>, <labo@"),
+            RECIPIENT,
+            False,
+            ReceiptVerdict.NO,
+            "several-addresses",
+        ),
+        (ASKED, SENDER, False, ReceiptVerdict.NO, "to-itself"),
+        (
+            delivered(good(receipt=True), "autre@bio.mssante.test"),
+            RECIPIENT,
+            False,
+            ReceiptVerdict.ASK,
+            "other-address",
+        ),
+        (ASKED, "cache@cabinet.mssante.test", False, ReceiptVerdict.ASK, "not-named"),
     ],
-)  # fmt: skip
+)
 def test_a_request_is_refused_or_put_to_the_person(
-    content: bytes, mailbox: str, answered: bool, verdict: Verdict, reason: str
+    content: bytes, mailbox: str, answered: bool, verdict: ReceiptVerdict, reason: str
 ) -> None:
     answer = may_answer(content, mailbox, answered=answered)
     assert (answer.verdict, answer.reason) == (verdict, reason)
@@ -60,13 +75,13 @@ def test_no_receipt_ever_answers_a_receipt(disposition: Disposition, path: str, 
     content = make_receipt(ASKED, **TO, disposition=disposition)
     if asks:
         content = f"Disposition-Notification-To: <{RECIPIENT}>\r\n".encode() + content
-    assert may_answer(delivered(content, path), SENDER).verdict is Verdict.NO
+    assert may_answer(delivered(content, path), SENDER).verdict is ReceiptVerdict.NO
 
 
 @given(st.binary(max_size=400))
 def test_without_a_request_no_receipt_is_sent(noise: bytes) -> None:
     content = noise.replace(b"isposition", b"x") + b"\r\n\r\n"
-    assert may_answer(content, RECIPIENT).verdict is Verdict.NO
+    assert may_answer(content, RECIPIENT).verdict is ReceiptVerdict.NO
 
 
 @pytest.mark.parametrize("code", ["", *ERROR_CODES])
@@ -130,6 +145,6 @@ def test_the_published_acknowledgement_is_read() -> None:
 
 @given(st.binary(max_size=1500))
 def test_what_is_no_receipt_is_refused_and_nothing_worse(content: bytes) -> None:
-    with pytest.raises(FaultError):
+    with pytest.raises(RuleBreachError):
         read_receipt(b"Content-Type: multipart/report; report-type=disposition-notification;"
                      b" boundary=x\r\n\r\n--x\r\n" + content)  # fmt: skip

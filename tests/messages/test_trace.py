@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.messages.trace import State, trace_of
+from sandbox.messages.trace import DocumentState, trace_of
 
 SENDER, NEAR, FAR = "a@one.test", "b@one.test", "c@two.test"
 ID, ABOUT = "<1@one.test>", "<r@two.test>"
@@ -35,35 +35,35 @@ def receipt(disposition: str = "displayed", code: str = "", **more: Any) -> dict
     }  # fmt: skip
 
 
-def state(*entries: dict[str, Any], recipient: str = FAR) -> State:
+def state(*entries: dict[str, Any], recipient: str = FAR) -> DocumentState:
     found = trace_of(ID, entries)
     assert found is not None
     return next(each.state for each in found.fates if each.recipient == recipient)
 
 
 def test_each_state_has_what_makes_it() -> None:
-    assert state(sent()) is State.UNDER_WAY
-    assert state(sent(asks_receipt=False), ARRIVED) is State.DELIVERED
-    assert state(sent(), ARRIVED) is State.SILENT
-    assert state(sent(), ARRIVED, receipt()) is State.READ
-    assert state(sent(), ARRIVED, receipt("processed")) is State.INTEGRATED
-    assert state(sent(), ARRIVED, receipt("processed", "902")) is State.REFUSED
-    assert state(sent(), ARRIVED, receipt("deleted")) is State.REFUSED
-    assert state(sent(), FAILED) is State.REFUSED
+    assert state(sent()) is DocumentState.UNDER_WAY
+    assert state(sent(asks_receipt=False), ARRIVED) is DocumentState.DELIVERED
+    assert state(sent(), ARRIVED) is DocumentState.SILENT
+    assert state(sent(), ARRIVED, receipt()) is DocumentState.READ
+    assert state(sent(), ARRIVED, receipt("processed")) is DocumentState.INTEGRATED
+    assert state(sent(), ARRIVED, receipt("processed", "902")) is DocumentState.REFUSED
+    assert state(sent(), ARRIVED, receipt("deleted")) is DocumentState.REFUSED
+    assert state(sent(), FAILED) is DocumentState.REFUSED
 
 
 def test_a_mailbox_of_the_sender_s_domain_has_it_at_once() -> None:
-    assert state(sent(), recipient=NEAR) is State.SILENT
+    assert state(sent(), recipient=NEAR) is DocumentState.SILENT
 
 
 def test_a_receipt_under_way_does_not_count_yet() -> None:
     leaving = receipt(mailbox=FAR)
-    assert state(sent(), ARRIVED, leaving) is State.SILENT
+    assert state(sent(), ARRIVED, leaving) is DocumentState.SILENT
 
 
 def test_a_late_receipt_counts_when_it_comes_and_the_last_word_is_the_acknowledgement_s() -> None:
     late = receipt("processed", "902", at=9_000_000.0)
-    assert state(sent(), ARRIVED, receipt("processed"), late) is State.REFUSED
+    assert state(sent(), ARRIVED, receipt("processed"), late) is DocumentState.REFUSED
 
 
 def test_receipts_that_nothing_supports_are_put_aside() -> None:
@@ -115,8 +115,8 @@ def test_each_recipient_ends_in_exactly_one_state_in_whatever_order_journals_are
     assert found is not None
     assert [each.recipient for each in found.fates] == [NEAR, FAR]
     for each in found.fates:
-        assert each.state in State
-        assert (each.state is State.REFUSED) == bool(each.reason)
+        assert each.state in DocumentState
+        assert (each.state is DocumentState.REFUSED) == bool(each.reason)
     shuffle.shuffle(listed)
     again = trace_of(ID, listed)
     assert again is not None

@@ -236,6 +236,18 @@ def test_who_begins_handshakes_and_never_ends_them_keeps_nobody_out(
 
 
 @EVERY_DOOR
+def test_who_speaks_in_clear_where_tls_is_due_is_cut_at_once(world: World, door: Case) -> None:
+    if not door.tls:
+        pytest.skip("no TLS at this door")
+    with (
+        opened(world, door, handshake_seconds=1e6) as port,
+        socket.create_connection(("127.0.0.1", port)) as client,
+    ):
+        client.sendall(door.asks)
+        assert ended(client)
+
+
+@EVERY_DOOR
 @EVERY_HALF
 def test_a_request_that_is_never_whole_has_its_time(
     world: World, door: Case, half: Callable[[Case], bytes]

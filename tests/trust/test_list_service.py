@@ -10,7 +10,7 @@ from sandbox.serve import HttpServer, running
 from sandbox.serve.plain import plain_app
 from sandbox.trust import DomainLedger, ListKeeper, ListPolicy, load_bundle, parse_dn
 from sandbox.trust.publisher import ListPublisher
-from sandbox.trust.service import LIST_PATH, list_handler
+from sandbox.trust.service import LIST_PATH, PkiFaults, list_handler
 
 from .conftest import ORG, now, run
 
@@ -26,7 +26,7 @@ def served(ca):
     signer = ca.list_signing(ORG, "alb.mssante.test", "alb@mssante.test")
     publisher = ListPublisher(ledger, signer, now)
     server = HttpServer(
-        app=plain_app(list_handler(publisher.current)),
+        app=plain_app(list_handler(publisher.current, PkiFaults())),
         context=ca.endpoint_server(ORG, [NAME], ["127.0.0.1"]).server_context(),
     )
     with running(server):

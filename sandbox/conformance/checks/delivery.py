@@ -9,7 +9,7 @@ from sandbox.conformance.checks.register import check, once
 from sandbox.conformance.checks.submission import NOWHERE
 from sandbox.conformance.connection import CutError, SilentError, UnreachableError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
-from sandbox.conformance.subject import Account, Door
+from sandbox.conformance.subject import CheckedDoor, CheckedMailbox
 
 __all__: list[str] = []
 
@@ -22,7 +22,7 @@ LATE = 1.2  # as long as that times LOAD_SECONDS still is the rate
 def _send(
     bench: Bench, recipient: str, mark: str, text: str = "Bonjour.\n", mail: str = "",
     rcpt: str = "",
-) -> Account:  # fmt: skip
+) -> CheckedMailbox:  # fmt: skip
     smtp, account = bench.sender()
     smtp.say(f"MAIL FROM:<{account.address}>{mail}").reached(250)
     smtp.say(f"RCPT TO:<{recipient}>{rcpt}").reached(250)
@@ -31,7 +31,7 @@ def _send(
 
 
 @check("delivery-local", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     mark, recipient = bench.mark(), bench.who_reads()
     _send(bench, recipient.address, mark)
     if bench.find(bench.reader_of(recipient), mark) is None:
@@ -58,35 +58,35 @@ def _received(bench: Bench) -> bytes:
 
 
 @check("delivery-intact", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     body = _received(bench).partition(b"\r\n\r\n")[2].rstrip(b"\r\n")
     if body != TEXT.encode():
         raise Fail("points ou accents altérés en route", "dots or accents changed on the way")
 
 
 @check("delivery-received", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     head = _received(bench).partition(b"\r\n\r\n")[0].lower()
     if b"\r\nreceived:" not in b"\r\n" + head:
         raise Fail("aucun Received", "no Received field")
 
 
 @check("delivery-return-path", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     head = _received(bench).partition(b"\r\n\r\n")[0].lower()
     if b"\r\nreturn-path:" not in b"\r\n" + head:
         raise Fail("aucun Return-Path à la remise", "no Return-Path at delivery")
 
 
 @check("delivery-message-id", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     head = _received(bench).partition(b"\r\n\r\n")[0].lower()
     if b"\r\nmessage-id: <controle-" not in head:
         raise Fail("Message-ID changé", "Message-ID changed")
 
 
 @check("delivery-out", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     near = bench.subject.neighbour
     if near is None or near.account is None:
         raise Unsure("aucune BAL d'un voisin donnée", "no mailbox of a neighbour was given")
@@ -116,7 +116,7 @@ def _notified(bench: Bench, recipient: str, rcpt: str) -> tuple[bytes, str, str]
 
 
 @check("dsn-success", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     sender = bench.sender()[1]
     others = [each for each in bench.subject.accounts if each.address != sender.address]
     if not others:
@@ -142,13 +142,13 @@ def _failed(bench: Bench) -> bytes:
 
 
 @check("dsn-failure", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     if b"\r\naction: failed" not in _failed(bench):
         raise Fail("avis sans Action: failed", "a notification without Action: failed")
 
 
 @check("dsn-form", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     try:
         content = _failed(bench)
     except Fail:
@@ -161,7 +161,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("dsn-null-sender", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     try:
         content = _failed(bench)
     except Fail:
@@ -174,7 +174,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("load-sustained", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     """At a given rate everything is taken and delivered."""
     if not bench.rate:
         raise NotHere("aucun débit donné (--rate)", "no rate was given (--rate)")
@@ -206,7 +206,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("kept-after-crash", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     """Everything that 250 promised is there after a kill."""
     recipient = bench.who_reads()
     marks = [bench.mark() for _ in range(5)]
@@ -233,7 +233,7 @@ def _(bench: Bench, _door: Door) -> None:
                    f"{len(lost)} messages of {len(marks)} lost")  # fmt: skip
 
 
-def _still_delivers(bench: Bench, recipient: Account) -> bool:
+def _still_delivers(bench: Bench, recipient: CheckedMailbox) -> bool:
     mark = bench.mark()
     _send(bench, recipient.address, mark)
     return bench.find(bench.reader_of(recipient), mark) is not None

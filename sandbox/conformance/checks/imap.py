@@ -8,8 +8,8 @@ from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, imaps, once, refuse
 from sandbox.conformance.connection import CutError, SilentError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
-from sandbox.conformance.imap import Answer, Imap
-from sandbox.conformance.subject import Account, Door
+from sandbox.conformance.imap import ImapAnswer, ImapProbe
+from sandbox.conformance.subject import CheckedDoor, CheckedMailbox
 
 __all__: list[str] = []
 
@@ -17,46 +17,46 @@ ODD = b".\r\n..a\r\n\xc3\xa9 fin\r\n"  # what a transport might change
 
 
 @check("imap-greeting", imaps)
-def _(bench: Bench, door: Door) -> None:
-    imap = Imap(bench.greeted(door))
+def _(bench: Bench, door: CheckedDoor) -> None:
+    imap = ImapProbe(bench.greeted(door))
     line = imap.response()
     if not re.match(rb"\* (OK|PREAUTH|BYE)\b", line, re.IGNORECASE):
         raise refuse(line[:60], "accueil illisible", "unreadable greeting")
 
 
 @check("imap-revision", imaps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     offers = bench.imap(door).capabilities()
     if not {"IMAP4REV1", "IMAP4REV2"} & offers:
         raise Fail("ni IMAP4rev1 ni IMAP4rev2", "neither IMAP4rev1 nor IMAP4rev2")
 
 
 @check("imap-unknown-command", imaps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     bench.imap(door).say("XCONTROLE").wants("BAD")
 
 
 @check("imap-case", imaps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     bench.imap(door).say("nOoP").wants("OK")
 
 
 @check("imap-logout", imaps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     answer = bench.imap(door).say("LOGOUT").wants("OK")
     if answer.find(rb"^\* BYE") is None:
         raise Fail("OK sans BYE", "OK without BYE")
 
 
 @check("imap-login-needed", imaps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     answer = bench.imap(door).say("SELECT INBOX")
     if answer.kind == "OK":
         raise refuse(answer, "boîte ouverte sans authentification", "a mailbox opened unnamed")
 
 
 @check("imap-auth-cancel", imaps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     imap = bench.imap(door)
     if "AUTH=PLAIN" not in imap.capabilities():
         raise NotHere("PLAIN n'est pas offert", "PLAIN is not offered")
@@ -65,16 +65,18 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("imap-auth-unknown-mechanism", imaps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     bench.imap(door).say("AUTHENTICATE X-CONTROLE").wants("NO", "BAD")
 
 
-def _selected(bench: Bench, command: str = "SELECT INBOX") -> tuple[Imap, Account, Answer]:
+def _selected(
+    bench: Bench, command: str = "SELECT INBOX"
+) -> tuple[ImapProbe, CheckedMailbox, ImapAnswer]:
     imap, account = bench.reader()
     return imap, account, imap.say(command).reached()
 
 
-def _added(bench: Bench) -> tuple[Imap, str, bytes]:
+def _added(bench: Bench) -> tuple[ImapProbe, str, bytes]:
     """Return a session with INBOX selected, a message just put there, its UID and its octets."""
     imap, _ = bench.reader()
     mark = bench.mark()
@@ -88,7 +90,7 @@ def _added(bench: Bench) -> tuple[Imap, str, bytes]:
 
 
 @check("imap-select", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     _, _, answer = _selected(bench)
     for name, pattern in {
         "FLAGS": rb"^\* FLAGS \(", "EXISTS": rb"^\* \d+ EXISTS",
@@ -101,26 +103,26 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-inbox-case", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, _ = bench.reader()
     imap.say("SELECT iNbOx").wants("OK")
 
 
 @check("imap-list-inbox", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, _ = bench.reader()
     if imap.say('LIST "" "*"').reached().find(rb'^\* LIST .*[ "]INBOX"?\r\n') is None:
         raise Fail("INBOX absente de LIST", "INBOX not in LIST")
 
 
 @check("imap-no-such-mailbox", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, _ = bench.reader()
     imap.say("SELECT controle-absent").wants("NO")
 
 
 @check("imap-examine", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, _ = _added(bench)
     answer = imap.say("EXAMINE INBOX").reached()
     if answer.code != "READ-ONLY":
@@ -132,7 +134,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-status", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, _ = bench.reader()
     answer = imap.say("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY UNSEEN)").wants("OK")
     for name in (b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN"):
@@ -141,7 +143,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-append-exact", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, content = _added(bench)
     got = imap.say(f"UID FETCH {uid} (BODY.PEEK[])").reached().literal()
     if got != content:
@@ -150,7 +152,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-size", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, content = _added(bench)
     found = imap.say(f"UID FETCH {uid} (RFC822.SIZE)").reached().find(rb"RFC822\.SIZE (\d+)")
     if found is None or int(found[1]) != len(content):
@@ -158,7 +160,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-peek", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, _ = _added(bench)
     imap.say(f"UID FETCH {uid} (BODY.PEEK[])").reached()
     if imap.say(f"UID FETCH {uid} (FLAGS)").reached().find(rb"\\Seen"):
@@ -166,7 +168,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-seen", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, _ = _added(bench)
     imap.say(f"UID FETCH {uid} (BODY[])").reached()
     if imap.say(f"UID FETCH {uid} (FLAGS)").reached().find(rb"\\Seen") is None:
@@ -174,7 +176,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-flags-kept", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, _ = _added(bench)
     imap.say(f"UID STORE {uid} +FLAGS (\\Flagged)").reached()
     again, _, _ = _selected(bench)
@@ -183,7 +185,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-expunge", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, _ = _added(bench)
     imap.say(f"UID STORE {uid} +FLAGS (\\Deleted)").reached()
     answer = imap.say("EXPUNGE").reached()
@@ -194,7 +196,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-uid-ascending", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, first, _ = _added(bench)
     imap.say(f"UID STORE {first} +FLAGS (\\Deleted)").reached()
     imap.say("EXPUNGE").reached()
@@ -204,7 +206,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-uidvalidity-kept", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     values = set()
     for _ in range(2):
         _, _, answer = _selected(bench)
@@ -215,7 +217,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-search", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, _ = _added(bench)
     imap.say(f"UID STORE {uid} +FLAGS (\\Flagged)").reached()
     for criterion, there in (("FLAGGED", True), ("UNFLAGGED", False)):
@@ -226,7 +228,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("imap-idle", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, account, _ = _selected(bench)
     if "IDLE" not in imap.capabilities():
         raise Fail("IDLE non annoncé", "IDLE not offered")

@@ -13,9 +13,15 @@ from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, clients, each_protocol, refuse, serving
 from sandbox.conformance.connection import CutError, TlsRefusedError, UnreachableError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
-from sandbox.conformance.imap import Answer
-from sandbox.conformance.smtp import Reply
-from sandbox.conformance.subject import CERTIFICATE_METHODS, Account, Door, Pair, Way
+from sandbox.conformance.imap import ImapAnswer
+from sandbox.conformance.smtp import SmtpReply
+from sandbox.conformance.subject import (
+    CERTIFICATE_METHODS,
+    CheckedDoor,
+    CheckedMailbox,
+    Means,
+    Pair,
+)
 
 __all__: list[str] = []
 
@@ -23,14 +29,16 @@ WRONG = "Faux-mot-de-passe-1"
 Heard = tuple[bool, str]  # whether it let in, and what it said
 
 
-def _who(bench: Bench, method: str) -> tuple[Account, Way]:
+def _who(bench: Bench, method: str) -> tuple[CheckedMailbox, Means]:
     found = bench.subject.with_method(method)
     if not found:
         raise Unsure(f"aucun compte pour {method}", f"no account for {method}")
     return found[0]
 
 
-def _opens(bench: Bench, door: Door, mechanism: str, response: bytes, pair: Pair | None) -> Heard:
+def _opens(
+    bench: Bench, door: CheckedDoor, mechanism: str, response: bytes, pair: Pair | None
+) -> Heard:
     """Tell whether a proof lets in, and what was said; a refused handshake lets nobody in."""
     try:
         if door.protocol == "imap":
@@ -53,8 +61,8 @@ def _opens(bench: Bench, door: Door, mechanism: str, response: bytes, pair: Pair
     return reply.good, str(reply)
 
 
-def _method(method: str) -> Callable[[Bench, Door], None]:
-    def run(bench: Bench, door: Door) -> None:
+def _method(method: str) -> Callable[[Bench, CheckedDoor], None]:
+    def run(bench: Bench, door: CheckedDoor) -> None:
         account, way = _who(bench, method)
         mechanism, response, pair = bench.way_in(door, way)
         good, heard = _opens(bench, door, mechanism, response, pair)
@@ -69,18 +77,18 @@ for _name in ("cps", "certificat", "ecps", "ciba-operateur"):
     check(f"login-{_name}", serving(_name))(_method(_name))
 
 
-def _coded(bench: Bench, door: Door, way: Way, code: str) -> Heard:
+def _coded(bench: Bench, door: CheckedDoor, way: Means, code: str) -> Heard:
     return _opens(bench, door, "PLAIN", bench.plain(way.username, way.password + code), None)
 
 
-def _fresh(bench: Bench) -> tuple[Way, str]:
+def _fresh(bench: Bench) -> tuple[Means, str]:
     """Return a code that was never shown, and whose."""
     _who(bench, "totp")
     return bench.code(*(way for _, way in bench.subject.with_method("totp")))
 
 
 @check("login-totp", serving("totp"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     way, code = _fresh(bench)
     good, heard = _coded(bench, door, way, code)
     if not good:
@@ -88,7 +96,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("login-token", serving("ecps"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     """The référentiel's own way: the token of Pro Santé Connect by XOAUTH2."""
     if "XOAUTH2" not in door.mechanisms:
         raise NotHere("XOAUTH2 n'y est pas prévu", "XOAUTH2 is not meant to be there")
@@ -99,7 +107,7 @@ def _(bench: Bench, door: Door) -> None:
         raise Fail(f"jeton valable refusé : « {heard} »", f'a good token refused: "{heard}"')
 
 
-def _token(bench: Bench, way: Way) -> str:
+def _token(bench: Bench, way: Means) -> str:
     try:
         return bench.lab.token(way)
     except UnreachableError as error:
@@ -107,7 +115,7 @@ def _token(bench: Bench, way: Way) -> str:
 
 
 @check("mechanisms-offered", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     wanted = {each for each in door.mechanisms if each != "NONE"}
     pair = None
     if "EXTERNAL" in wanted or door.client_certificate == "required":
@@ -128,7 +136,7 @@ def _(bench: Bench, door: Door) -> None:
         raise Fail(f"non annoncé : {missing}", f"not offered: {missing}")
 
 
-def _password_way(bench: Bench, door: Door) -> tuple[Account, Way]:
+def _password_way(bench: Bench, door: CheckedDoor) -> tuple[CheckedMailbox, Means]:
     """Return a holder who types a password there."""
     if "PLAIN" not in door.mechanisms:
         raise NotHere("PLAIN n'y est pas prévu", "PLAIN is not meant to be there")
@@ -140,7 +148,7 @@ def _password_way(bench: Bench, door: Door) -> tuple[Account, Way]:
 
 
 @check("password-wrong-refused", each_protocol(clients, "PLAIN"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     _, way = _password_way(bench, door)
     good, heard = _opens(bench, door, "PLAIN", bench.plain(way.username, WRONG), None)
     if good:
@@ -148,7 +156,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("password-refusal-code", each_protocol(clients, "PLAIN"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     _password_way(bench, door)
     response = bench.plain(f"personne-controle@{bench.subject.domain}", WRONG)
     if door.protocol == "imap":
@@ -160,7 +168,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("login-no-enumeration", each_protocol(clients, "PLAIN"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     """Who has proved nothing learns nothing of which mailboxes there are."""
     _, way = _password_way(bench, door)
     names = (way.username, f"personne-controle@{bench.subject.domain}")
@@ -183,7 +191,7 @@ def _plain(text: str, names: tuple[str, ...]) -> str:
 
 
 @check("login-other-mailbox", serving(*CERTIFICATE_METHODS))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if "EXTERNAL" not in door.mechanisms:
         raise NotHere("EXTERNAL n'y est pas prévu", "EXTERNAL is not meant to be there")
     method = next(each for each in CERTIFICATE_METHODS if each in door.methods)
@@ -202,7 +210,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("certificate-missing-refused", serving(*CERTIFICATE_METHODS))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     address = bench.subject.accounts[0].address.encode()
     for mechanism in {"EXTERNAL", "NONE"} & set(door.mechanisms):
         good, heard = _opens(bench, door, mechanism, address, None)
@@ -210,8 +218,8 @@ def _(bench: Bench, door: Door) -> None:
             raise refuse(heard, "ouvert sans certificat", "opened without a certificate")
 
 
-def _bad(fault: str) -> Callable[[Bench, Door], None]:
-    def run(bench: Bench, door: Door) -> None:
+def _bad(fault: str) -> Callable[[Bench, CheckedDoor], None]:
+    def run(bench: Bench, door: CheckedDoor) -> None:
         _, way = _who(bench, next(m for m in CERTIFICATE_METHODS if m in door.methods))
         pair = bench.subject.bad.get(f"{way.method}-{fault}")
         if pair is None:
@@ -232,7 +240,7 @@ for _name in ("expired", "revoked", "untrusted"):
 
 
 @check("totp-wrong-refused", each_protocol(serving("totp"), "PLAIN"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     _, way = _who(bench, "totp")
     now = int(bench.lab.now())
     totp = pyotp.TOTP(way.secret, digits=way.digits, interval=way.period)
@@ -248,7 +256,7 @@ RINGS = ("ecps", "ciba-operateur")
 
 
 @check("totp-missing-refused", each_protocol(serving("totp", without=RINGS), "PLAIN"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     _, way = _who(bench, "totp")
     good, heard = _coded(bench, door, way, "")
     if good:
@@ -256,7 +264,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("totp-old-refused", each_protocol(serving("totp"), "PLAIN"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     _, way = _who(bench, "totp")
     totp = pyotp.TOTP(way.secret, digits=way.digits, interval=way.period)
     good, heard = _coded(bench, door, way, totp.at(int(bench.lab.now()) - 10 * way.period))
@@ -265,7 +273,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("totp-once", each_protocol(serving("totp"), "PLAIN"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     way, code = _fresh(bench)
     good, heard = _coded(bench, door, way, code)
     if not good:
@@ -279,7 +287,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("token-bad-refused", serving("ecps"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if "XOAUTH2" not in door.mechanisms:
         raise NotHere("XOAUTH2 n'y est pas prévu", "XOAUTH2 is not meant to be there")
     _, way = _who(bench, "ecps")
@@ -289,13 +297,13 @@ def _(bench: Bench, door: Door) -> None:
         raise refuse(heard, "jeton sans signature accepté", "an unsigned token opens")
 
 
-def _waits(answer: Answer) -> None:
+def _waits(answer: ImapAnswer) -> None:
     if answer.kind != "+":
         raise Unsure(f"question non atteinte : « {answer} »", f'question not reached: "{answer}"')
 
 
 @check("token-challenge", serving("ecps"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if "XOAUTH2" not in door.mechanisms:
         raise NotHere("XOAUTH2 n'y est pas prévu", "XOAUTH2 is not meant to be there")
     _, way = _who(bench, "ecps")
@@ -311,7 +319,7 @@ def _(bench: Bench, door: Door) -> None:
         refused = not told or imap.more(b"", "(empty)").kind == "NO"
     else:
         smtp = bench.smtp(door)
-        reply: Reply = smtp.say(f"AUTH XOAUTH2 {coded}", "AUTH XOAUTH2 ***")
+        reply: SmtpReply = smtp.say(f"AUTH XOAUTH2 {coded}", "AUTH XOAUTH2 ***")
         challenge = reply.lines[-1] if reply.code == 334 else ""
         told, let_in = reply.code == 334, reply.code == 235
         refused = not told or smtp.say("", "(empty)").code == 535
@@ -329,7 +337,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("token-other-mailbox", serving("ecps"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if "XOAUTH2" not in door.mechanisms:
         raise NotHere("XOAUTH2 n'y est pas prévu", "XOAUTH2 is not meant to be there")
     found = bench.subject.with_method("ecps")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.findings import Fail
-from sandbox.conformance.subject import Door, Subject
+from sandbox.conformance.subject import CheckedDoor, Subject
 
 __all__ = [
     "CHECKS",
@@ -24,8 +24,8 @@ __all__ = [
     "starttls",
 ]
 
-Run = Callable[[Bench, Door], None]
-Doors = Callable[[Subject], Iterable[Door]]
+Run = Callable[[Bench, CheckedDoor], None]
+Doors = Callable[[Subject], Iterable[CheckedDoor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +57,27 @@ def check(id_: str, doors: Doors) -> Callable[[Run], Run]:
     return register
 
 
-def clients(subject: Subject) -> Iterable[Door]:
+def clients(subject: Subject) -> Iterable[CheckedDoor]:
     """All doors of clients."""
     return subject.doors
 
 
-def imaps(subject: Subject) -> Iterable[Door]:
+def imaps(subject: Subject) -> Iterable[CheckedDoor]:
     """Those of IMAP."""
     return (each for each in subject.doors if each.protocol == "imap")
 
 
-def smtps(subject: Subject) -> Iterable[Door]:
+def smtps(subject: Subject) -> Iterable[CheckedDoor]:
     """Those of submission."""
     return (each for each in subject.doors if each.protocol == "smtp")
 
 
-def relays(subject: Subject) -> Iterable[Door]:
+def relays(subject: Subject) -> Iterable[CheckedDoor]:
     """That of other operators."""
     return () if subject.relay is None else (subject.relay,)
 
 
-def once(subject: Subject) -> Iterable[Door]:
+def once(subject: Subject) -> Iterable[CheckedDoor]:
     """The operator as a whole: the check finds its door itself."""
     return subject.doors[:1]
 
@@ -85,7 +85,7 @@ def once(subject: Subject) -> Iterable[Door]:
 def starttls(protocol: str) -> Doors:
     """Those of a protocol that begin in clear."""
 
-    def doors(subject: Subject) -> Iterable[Door]:
+    def doors(subject: Subject) -> Iterable[CheckedDoor]:
         found = (*subject.doors, *relays(subject))
         return (each for each in found if each.protocol == protocol and each.tls == "starttls")
 
@@ -95,7 +95,7 @@ def starttls(protocol: str) -> Doors:
 def serving(*methods: str, without: tuple[str, ...] = ()) -> Doors:
     """Those that serve one of these methods, and none of others."""
 
-    def doors(subject: Subject) -> Iterable[Door]:
+    def doors(subject: Subject) -> Iterable[CheckedDoor]:
         found = (each for each in subject.doors if set(methods) & set(each.methods))
         return (each for each in found if not set(without) & set(each.methods))
 
@@ -105,7 +105,7 @@ def serving(*methods: str, without: tuple[str, ...] = ()) -> Doors:
 def each_protocol(doors: Doors, mechanism: str) -> Doors:
     """The first of these, of each protocol, that takes a mechanism: failures are counted."""
 
-    def first(subject: Subject) -> Iterable[Door]:
+    def first(subject: Subject) -> Iterable[CheckedDoor]:
         found = [each for each in doors(subject) if mechanism in each.mechanisms]
         return {each.protocol: each for each in reversed(found)}.values()
 

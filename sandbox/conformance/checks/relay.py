@@ -9,8 +9,8 @@ from sandbox.conformance.checks.register import check, once, refuse, relays
 from sandbox.conformance.checks.submission import ELSEWHERE, NOWHERE
 from sandbox.conformance.connection import CutError, TlsRefusedError, UnreachableError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
-from sandbox.conformance.smtp import Smtp
-from sandbox.conformance.subject import Door, Neighbour, Pair
+from sandbox.conformance.smtp import SmtpProbe
+from sandbox.conformance.subject import CheckedDoor, Neighbour, Pair
 
 __all__: list[str] = []
 
@@ -26,15 +26,15 @@ def _own(bench: Bench) -> str:
     return bench.subject.accounts[0].address
 
 
-def _entered(bench: Bench, door: Door) -> Smtp:
+def _entered(bench: Bench, door: CheckedDoor) -> SmtpProbe:
     """Return a connection of the neighbour's relay, past EHLO."""
     return bench.smtp(door, _neighbour(bench)[1])
 
 
-def _takes(bench: Bench, door: Door, pair: Pair | None, sender: str, recipient: str) -> str:
+def _takes(bench: Bench, door: CheckedDoor, pair: Pair | None, sender: str, recipient: str) -> str:
     """Return the last reply where a message may be begun; empty where it is refused."""
     try:
-        smtp = Smtp(bench.tls(door, bench.showing(pair)))
+        smtp = SmtpProbe(bench.tls(door, bench.showing(pair)))
         if door.tls == "implicit" and smtp.reply().refused:
             return ""
         if smtp.hello().refused or smtp.say(f"MAIL FROM:<{sender}>").refused:
@@ -50,13 +50,13 @@ def _sender(bench: Bench) -> str:
 
 
 @check("relay-starttls", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if door.tls == "starttls" and "STARTTLS" not in bench.smtp_in_clear(door).offers:
         raise Fail("STARTTLS non annoncé", "STARTTLS not offered")
 
 
 @check("relay-clear-refused", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if door.tls != "starttls":
         raise NotHere("TLS d'emblée", "TLS from the start")
     smtp = bench.smtp_in_clear(door)
@@ -66,7 +66,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("relay-in", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     smtp, own, mark = _entered(bench, door), _own(bench), bench.mark()
     sender = _sender(bench)
     smtp.say(f"MAIL FROM:<{sender}>").wants(250)
@@ -77,21 +77,21 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("relay-null-sender", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = _entered(bench, door)
     smtp.say("MAIL FROM:<>").wants(250)
     smtp.say(f"RCPT TO:<{_own(bench)}>").wants(250)
 
 
 @check("relay-postmaster", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = _entered(bench, door)
     smtp.say(f"MAIL FROM:<{_sender(bench)}>").reached(250)
     smtp.say(f"RCPT TO:<postmaster@{bench.subject.domain}>").wants(250)
 
 
 @check("relay-open", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     _neighbour(bench)
     for written in ELSEWHERE:
         smtp = _entered(bench, door)
@@ -102,7 +102,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("relay-recipient-unknown", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     """Refused at once: the sender's operator tells its user, and no notification goes astray."""
     smtp = _entered(bench, door)
     smtp.say(f"MAIL FROM:<{_sender(bench)}>").reached(250)
@@ -112,7 +112,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("relay-sender-domain", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     pair = _neighbour(bench)[1]
     for sender in (f"x@{bench.subject.domain}", "x@example.org"):
         heard = _takes(bench, door, pair, sender, _own(bench))
@@ -122,14 +122,14 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("relay-certificate-missing", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     heard = _takes(bench, door, None, _sender(bench), _own(bench))
     if heard:
         raise refuse(heard, "message pris sans certificat", "a message is taken without one")
 
 
-def _bad(fault: str) -> Callable[[Bench, Door], None]:
-    def run(bench: Bench, door: Door) -> None:
+def _bad(fault: str) -> Callable[[Bench, CheckedDoor], None]:
+    def run(bench: Bench, door: CheckedDoor) -> None:
         pair = bench.subject.bad.get(f"relay-{fault}")
         if pair is None:
             raise Unsure(f"aucun certificat d'essai ({fault})", f"no test certificate ({fault})")
@@ -155,7 +155,7 @@ def _records(bench: Bench, name: str, kind: str) -> list[str]:
 
 
 @check("dns-mx", relays)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     found = _records(bench, bench.subject.domain, "MX")
     hosts = [each.split()[-1].rstrip(".").lower() for each in found]
     if door.host.lower() not in hosts:
@@ -164,7 +164,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("dns-srv", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     """Every service that has a door has a record that leads to one."""
     doors = {(each.host.lower(), each.port) for each in bench.subject.doors}
     labels = {

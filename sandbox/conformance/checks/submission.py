@@ -6,8 +6,8 @@ from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, once, refuse, smtps
 from sandbox.conformance.connection import CutError, SilentError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
-from sandbox.conformance.smtp import Smtp
-from sandbox.conformance.subject import Door
+from sandbox.conformance.smtp import SmtpProbe
+from sandbox.conformance.subject import CheckedDoor
 
 __all__ = ["ELSEWHERE", "NOWHERE"]
 
@@ -23,8 +23,8 @@ ELSEWHERE = (
 
 
 @check("smtp-greeting", smtps)
-def _(bench: Bench, door: Door) -> None:
-    smtp = Smtp(
+def _(bench: Bench, door: CheckedDoor) -> None:
+    smtp = SmtpProbe(
         bench.clear(door)
         if door.tls == "starttls"
         else bench.tls(door, bench.showing(bench.usual(door)))
@@ -36,33 +36,33 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("smtp-ehlo", smtps)
-def _(bench: Bench, door: Door) -> None:
-    smtp = Smtp(bench.tls(door, bench.showing(bench.usual(door))))
+def _(bench: Bench, door: CheckedDoor) -> None:
+    smtp = SmtpProbe(bench.tls(door, bench.showing(bench.usual(door))))
     if door.tls == "implicit":
         smtp.reply().reached(220)
     smtp.hello().wants(250)
 
 
 @check("smtp-size-offered", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if "SIZE" not in bench.smtp(door).offers:
         raise Fail("SIZE non annoncé", "SIZE not offered")
 
 
 @check("smtp-dsn-offered", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if "DSN" not in bench.smtp(door).offers:
         raise Fail("DSN non annoncé", "DSN not offered")
 
 
 @check("smtp-8bitmime-offered", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if "8BITMIME" not in bench.smtp(door).offers:
         raise Fail("8BITMIME non annoncé", "8BITMIME not offered")
 
 
 @check("smtp-enhanced-codes", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = bench.smtp(door)
     if "ENHANCEDSTATUSCODES" not in smtp.offers:
         raise Fail("ENHANCEDSTATUSCODES non annoncé", "ENHANCEDSTATUSCODES not offered")
@@ -72,22 +72,22 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("smtp-unknown-command", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     bench.smtp(door).say("XCONTROLE").wants(500, 502)
 
 
 @check("smtp-case", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     bench.smtp(door).say("nOoP").wants(250)
 
 
 @check("smtp-rset", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     bench.smtp(door).say("RSET").wants(250)
 
 
 @check("smtp-quit", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = bench.smtp(door)
     smtp.say("QUIT").wants(221)
     try:
@@ -98,7 +98,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("smtp-vrfy", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = bench.smtp(door)
     known = smtp.say(f"VRFY {bench.subject.accounts[0].address}")
     unknown = smtp.say(f"VRFY {NOWHERE}@{bench.subject.domain}")
@@ -108,7 +108,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("smtp-login-needed", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     own = bench.subject.accounts[0].address
     for written in (own, *ELSEWHERE):
         smtp = bench.smtp(door)
@@ -122,11 +122,11 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("smtp-auth-unknown-mechanism", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     bench.smtp(door).say("AUTH X-CONTROLE").wants(504)
 
 
-def _exchange(bench: Bench, door: Door) -> Smtp:
+def _exchange(bench: Bench, door: CheckedDoor) -> SmtpProbe:
     smtp = bench.smtp(door)
     if "PLAIN" not in smtp.offers.get("AUTH", []):
         raise NotHere("PLAIN n'est pas offert", "PLAIN is not offered")
@@ -135,17 +135,17 @@ def _exchange(bench: Bench, door: Door) -> Smtp:
 
 
 @check("smtp-auth-cancel", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     _exchange(bench, door).say("*").wants(501)
 
 
 @check("smtp-auth-not-base64", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     _exchange(bench, door).say("%%%").wants(501)
 
 
 @check("smtp-auth-once", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     smtp, _ = bench.sender()
     if "AUTH" not in smtp.offers:
         raise NotHere("le certificat suffit", "the certificate is enough")
@@ -153,13 +153,13 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("smtp-order", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     smtp, account = bench.sender()
     smtp.say(f"RCPT TO:<{account.address}>").wants(503)
 
 
 @check("smtp-syntax", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     smtp, account = bench.sender()
     reply = smtp.say(f"MAIL FROM:<{account.address}")
     if not 500 <= reply.code < 600:
@@ -167,20 +167,20 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("smtp-parameter", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     smtp, account = bench.sender()
     smtp.say(f"MAIL FROM:<{account.address}> XCONTROLE=1").wants(501, 504, 555)
 
 
 @check("smtp-no-recipient", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     smtp, account = bench.sender()
     smtp.say(f"MAIL FROM:<{account.address}>").reached(250)
     smtp.say("DATA").wants(503, 554)
 
 
 @check("smtp-sender-owned", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     smtp, account = bench.sender()
     others = [a.address for a in bench.subject.accounts if a.address != account.address]
     if not others:
@@ -191,7 +191,7 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("smtp-size-declared", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     smtp, account = bench.sender()
     limit = _limit(smtp)
     if not limit:
@@ -203,14 +203,14 @@ def _(bench: Bench, _door: Door) -> None:
 
 
 @check("smtp-size-least", smtps)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     limit = _limit(bench.smtp(door))
     if limit and limit < LEAST:
         raise Fail(f"limite de {limit} octets", f"a limit of {limit} octets")
 
 
 @check("smtp-size-enforced", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     smtp, account = bench.sender()
     limit = _limit(smtp)
     if not limit or limit > LARGEST:
@@ -227,13 +227,13 @@ def _(bench: Bench, _door: Door) -> None:
         raise refuse(reply, "message trop gros accepté", "message over the limit taken")
 
 
-def _limit(smtp: Smtp) -> int:
+def _limit(smtp: SmtpProbe) -> int:
     words = smtp.offers.get("SIZE", [])
     return int(words[0]) if words and words[0].isdigit() else 0
 
 
 @check("smtp-smuggling", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     """Nothing but CRLF "." CRLF ends a message: one answer is due, then that to QUIT."""
     for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r"):
         smtp, account = bench.sender()
@@ -244,23 +244,24 @@ def _(bench: Bench, _door: Door) -> None:
         smtp.connection.transcript.note("C", f"(message, {end!r}, NOOP, CRLF.CRLF)")
         try:
             smtp.connection.send(message + end + b"NOOP\r\n\r\n.\r\n")
-            first = smtp.reply()
+            if not smtp.reply().good:
+                continue
             smtp.put("QUIT")
             second = smtp.reply()
         except (CutError, SilentError):
             continue
-        if first.good and second.code != 221:
+        if second.code != 221:
             raise refuse(second, f"{end!r} termine un message", f"{end!r} ends a message")
 
 
 @check("smtp-recipient-elsewhere", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     """Out of the list: refused at once, or a notification says so."""
     _refused_or_told(bench, "x@example.org")
 
 
 @check("smtp-recipient-unknown", once)
-def _(bench: Bench, _door: Door) -> None:
+def _(bench: Bench, _door: CheckedDoor) -> None:
     """No such mailbox: refused at once, or a notification says so."""
     _refused_or_told(bench, f"{NOWHERE}@{bench.subject.domain}")
 

@@ -14,9 +14,9 @@ from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, clients, starttls
 from sandbox.conformance.connection import CutError, SilentError, TlsRefusedError, UnreachableError
 from sandbox.conformance.findings import Fail, NotHere, Unsure
-from sandbox.conformance.imap import Imap
-from sandbox.conformance.smtp import Smtp
-from sandbox.conformance.subject import Door
+from sandbox.conformance.imap import ImapProbe
+from sandbox.conformance.smtp import SmtpProbe
+from sandbox.conformance.subject import CheckedDoor
 
 __all__: list[str] = []
 
@@ -25,7 +25,7 @@ WEAK = "kRSA:aNULL:eNULL:3DES:RC4:MD5:PSK:SRP:@SECLEVEL=0"
 RSA_BITS, EC_BITS = 2048, 256
 
 
-def _settled(bench: Bench, door: Door, context: ssl.SSLContext) -> str | None:
+def _settled(bench: Bench, door: CheckedDoor, context: ssl.SSLContext) -> str | None:
     """Return what was settled, None where the handshake failed."""
     try:
         connection = bench.tls(door, context)
@@ -35,7 +35,7 @@ def _settled(bench: Bench, door: Door, context: ssl.SSLContext) -> str | None:
 
 
 @check("tls-old-versions", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     context = bench.anyone(door)
     try:
         with warnings.catch_warnings():
@@ -57,7 +57,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("tls-weak-suites", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     context = bench.anyone(door)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -70,7 +70,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("tls-strong-suites", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     context = bench.anyone(door)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
@@ -82,7 +82,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("tls-chain", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     try:
         bench.tls(door, bench.trusting())
     except TlsRefusedError as error:
@@ -94,7 +94,7 @@ def _(bench: Bench, door: Door) -> None:
                    f"the chain does not lead to the roots ({error})") from None  # fmt: skip
 
 
-def _certificate(bench: Bench, door: Door) -> x509.Certificate:
+def _certificate(bench: Bench, door: CheckedDoor) -> x509.Certificate:
     data = bench.tls(door, bench.showing(bench.usual(door))).certificate
     if data is None:
         raise Unsure("aucun certificat", "no certificate")
@@ -102,7 +102,7 @@ def _certificate(bench: Bench, door: Door) -> x509.Certificate:
 
 
 @check("tls-name", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     certificate = _certificate(bench, door)
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -117,7 +117,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("tls-validity", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     certificate = _certificate(bench, door)
     now = datetime.fromtimestamp(bench.lab.now(), UTC)
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
@@ -127,7 +127,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("tls-purpose", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     certificate = _certificate(bench, door)
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -138,7 +138,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("tls-key", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     key = _certificate(bench, door).public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < RSA_BITS:
         raise Fail(f"RSA de {key.key_size} bits", f"RSA of {key.key_size} bits")
@@ -147,7 +147,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("tls-not-revoked", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     certificate = _certificate(bench, door)
     try:
         points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
@@ -170,7 +170,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("tls-implicit", clients)
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if door.tls != "implicit":
         raise NotHere("STARTTLS", "STARTTLS")
     connection = bench.clear(door, seconds=3.0)
@@ -187,21 +187,21 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("smtp-auth-not-offered-in-clear", starttls("smtp"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = bench.smtp_in_clear(door)
     if "AUTH" in smtp.offers:
         raise Fail("AUTH annoncé avant TLS", "AUTH offered before TLS")
 
 
 @check("smtp-auth-refused-in-clear", starttls("smtp"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     reply = bench.smtp_in_clear(door).say("AUTH PLAIN")
     if reply.good:
         raise Fail(f"secret demandé en clair : « {reply} »", f'a secret asked for: "{reply}"')
 
 
 @check("smtp-mail-refused-in-clear", starttls("smtp"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     address = bench.subject.accounts[0].address
     smtp = bench.smtp_in_clear(door)
     reply = smtp.say(f"MAIL FROM:<{address}>")
@@ -210,7 +210,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("imap-login-disabled-in-clear", starttls("imap"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     offers = bench.imap_in_clear(door).capabilities()
     secrets = {"AUTH=PLAIN", "AUTH=LOGIN", "AUTH=XOAUTH2", "AUTH=OAUTHBEARER"} & offers
     if "LOGINDISABLED" not in offers or secrets:
@@ -219,7 +219,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("imap-auth-refused-in-clear", starttls("imap"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     imap = bench.imap_in_clear(door)
     for command in ("AUTHENTICATE PLAIN", "LOGIN nobody@example.test nothing"):
         answer = imap.say(command)
@@ -231,19 +231,19 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("smtp-starttls-offered", starttls("smtp"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if "STARTTLS" not in bench.smtp_in_clear(door).offers:
         raise Fail("STARTTLS non annoncé", "STARTTLS not offered")
 
 
 @check("imap-starttls-offered", starttls("imap"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     if "STARTTLS" not in bench.imap_in_clear(door).capabilities():
         raise Fail("STARTTLS non annoncé", "STARTTLS not offered")
 
 
 @check("smtp-starttls-injection", starttls("smtp"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = bench.smtp_in_clear(door)
     smtp.put("STARTTLS\r\nEHLO injected.mssante.test")
     try:
@@ -259,7 +259,7 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("imap-starttls-injection", starttls("imap"))
-def _(bench: Bench, door: Door) -> None:
+def _(bench: Bench, door: CheckedDoor) -> None:
     imap = bench.imap_in_clear(door)
     try:
         answer = imap.say(b"STARTTLS\r\ninjected CAPABILITY")
@@ -274,14 +274,14 @@ def _(bench: Bench, door: Door) -> None:
 
 
 @check("smtp-starttls-once", starttls("smtp"))
-def _(bench: Bench, door: Door) -> None:
-    smtp = Smtp(bench.tls(door, bench.showing(bench.usual(door))))
+def _(bench: Bench, door: CheckedDoor) -> None:
+    smtp = SmtpProbe(bench.tls(door, bench.showing(bench.usual(door))))
     if "STARTTLS" in smtp.hello().reached().keywords():
         raise Fail("STARTTLS encore annoncé sous TLS", "STARTTLS still offered within TLS")
 
 
 @check("imap-starttls-once", starttls("imap"))
-def _(bench: Bench, door: Door) -> None:
-    imap = Imap(bench.tls(door, bench.showing(bench.usual(door))))
+def _(bench: Bench, door: CheckedDoor) -> None:
+    imap = ImapProbe(bench.tls(door, bench.showing(bench.usual(door))))
     if "STARTTLS" in imap.capabilities():
         raise Fail("STARTTLS encore annoncé sous TLS", "STARTTLS still offered within TLS")

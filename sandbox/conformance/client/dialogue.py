@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["MASK", "Chunk", "Command", "Dialogue", "Login", "Sent", "command_of"]
+__all__ = [
+    "MASK",
+    "Chunk",
+    "ObservedLogin",
+    "Sent",
+    "SoftwareCommand",
+    "SoftwareDialogue",
+    "command_of",
+]
 
 MASK = "***"
 
@@ -22,7 +30,7 @@ class Chunk:
 
 
 @dataclass(slots=True)
-class Command:
+class SoftwareCommand:
     """What the software asked.
 
     Attributes:
@@ -39,7 +47,7 @@ class Command:
 
 
 @dataclass(slots=True)
-class Login:
+class ObservedLogin:
     """What it proved itself with: `digest` of the secret alone, however it was carried."""
 
     mechanism: str
@@ -75,7 +83,7 @@ class Sent:
 
 
 @dataclass(slots=True)
-class Dialogue:
+class SoftwareDialogue:
     """One connection.
 
     Attributes:
@@ -85,8 +93,8 @@ class Dialogue:
         broken: lines of the software that ended without CR.
     """
 
-    commands: list[Command] = field(default_factory=list)
-    logins: list[Login] = field(default_factory=list)
+    commands: list[SoftwareCommand] = field(default_factory=list)
+    logins: list[ObservedLogin] = field(default_factory=list)
     messages: list[Sent] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
     heard: bytearray = field(default_factory=bytearray)
@@ -98,7 +106,7 @@ class Dialogue:
         text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
         self.lines.append((who, text.rstrip("\r\n")))
 
-    def said(self, *verbs: str) -> list[Command]:
+    def said(self, *verbs: str) -> list[SoftwareCommand]:
         """Return the commands of these verbs."""
         return [each for each in self.commands if each.verb in verbs]
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sandbox.conformance.client.dialogue import MASK, Chunk, Command, Dialogue, Login
+from sandbox.conformance.client.dialogue import (
+    MASK,
+    Chunk,
+    ObservedLogin,
+    SoftwareCommand,
+    SoftwareDialogue,
+)
 from sandbox.conformance.client.digests import digest_of, digest_of_responses
 
 __all__ = ["read_imap"]
@@ -14,7 +20,7 @@ _LITERAL = re.compile(rb"\{(\d+)\+?\}\r?\n$")
 _WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|\{\d+\+?\}\r?\n(.*)|(\S+)', re.S)
 
 
-def read_imap(chunks: Iterable[Chunk]) -> Dialogue:
+def read_imap(chunks: Iterable[Chunk]) -> SoftwareDialogue:
     """Return what was said."""
     reader = _Reader()
     for chunk in chunks:
@@ -30,13 +36,13 @@ def read_imap(chunks: Iterable[Chunk]) -> Dialogue:
 
 class _Reader:
     def __init__(self) -> None:
-        self.dialogue = Dialogue()
+        self.dialogue = SoftwareDialogue()
         self._out, self._in = b"", b""
         self._command = bytearray()  # as far as it came
         self._octets = 0  # of a literal of the software
         self._skip = 0  # of one of the server
-        self._pending: dict[bytes, Command] = {}
-        self._login: Login | None = None
+        self._pending: dict[bytes, SoftwareCommand] = {}
+        self._login: ObservedLogin | None = None
         self._tag = b""  # of the login
         self._responses: list[bytes] = []
         self._asked = self._idle = False
@@ -87,7 +93,7 @@ class _Reader:
         if name in ("LOGIN", "AUTHENTICATE"):
             shown = self._begin(name, tag, words)
         self.dialogue.note("C", f"{tag.decode('ascii', 'replace')} {name} {shown}".rstrip())
-        command = Command(name, shown, self.dialogue.secure)
+        command = SoftwareCommand(name, shown, self.dialogue.secure)
         self.dialogue.commands.append(command)
         self._pending[tag] = command
         self._idle = name == "IDLE"
@@ -98,11 +104,13 @@ class _Reader:
         if name == "LOGIN":
             parts = [a or b or c for a, b, c in _WORD.findall(words)]
             secret = re.sub(rb"\\(.)", rb"\1", parts[-1]) if len(parts) > 1 else b""
-            self._login = Login("LOGIN", self.dialogue.secure, digest_of(secret))
+            self._login = ObservedLogin("LOGIN", self.dialogue.secure, digest_of(secret))
             self.dialogue.logins.append(self._login)
             return f"{MASK} {MASK}"
         mechanism, _, initial = words.partition(b" ")
-        self._login = Login(mechanism.decode("ascii", "replace").upper(), self.dialogue.secure)
+        self._login = ObservedLogin(
+            mechanism.decode("ascii", "replace").upper(), self.dialogue.secure
+        )
         self._responses += [initial.strip()] if initial.strip() else []
         self.dialogue.logins.append(self._login)
         return f"{self._login.mechanism} {MASK}" if initial else self._login.mechanism

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from sandbox.conformance.client.dialogue import (
     MASK,
     Chunk,
-    Command,
-    Dialogue,
-    Login,
+    ObservedLogin,
     Sent,
+    SoftwareCommand,
+    SoftwareDialogue,
     command_of,
 )
 from sandbox.conformance.client.digests import digest_of_responses
@@ -21,7 +21,7 @@ __all__ = ["read_smtp"]
 _PATH = re.compile(r"^(?:FROM|TO):\s*<?([^>\s]*)>?\s*(.*)$", re.I)
 
 
-def read_smtp(chunks: Iterable[Chunk]) -> Dialogue:
+def read_smtp(chunks: Iterable[Chunk]) -> SoftwareDialogue:
     """Return what was said."""
     reader = _Reader()
     for chunk in chunks:
@@ -36,14 +36,14 @@ def read_smtp(chunks: Iterable[Chunk]) -> Dialogue:
 
 class _Reader:
     def __init__(self) -> None:
-        self.dialogue = Dialogue()
+        self.dialogue = SoftwareDialogue()
         self._out, self._in = b"", b""  # the software's and the server's octets not read yet
         self._reply: list[str] = []
-        self._pending: list[Command] = []
+        self._pending: list[SoftwareCommand] = []
         self._greeted = False
         self._offers: frozenset[str] = frozenset()
         self._sent: Sent | None = None
-        self._login: Login | None = None
+        self._login: ObservedLogin | None = None
         self._responses: list[bytes] = []
         self._asked = False  # the next line of the software is a SASL response
         self._data = False
@@ -97,7 +97,7 @@ class _Reader:
         return True
 
     def _ask(self, verb: str, words: str) -> None:
-        self._pending.append(Command(verb, words, self.dialogue.secure))
+        self._pending.append(SoftwareCommand(verb, words, self.dialogue.secure))
         self.dialogue.commands.append(self._pending[-1])
 
     def _line(self, line: bytes) -> None:
@@ -105,13 +105,13 @@ class _Reader:
             self._asked = False
             self.dialogue.note("C", MASK if line not in (b"", b"*") else line)
             self._responses.append(line)
-            self._pending.append(Command("AUTH", "", self.dialogue.secure))
+            self._pending.append(SoftwareCommand("AUTH", "", self.dialogue.secure))
             return
         verb, words = command_of(line)
         if verb == "AUTH":
             mechanism, _, initial = words.partition(" ")
             words = f"{mechanism} {MASK}" if initial else mechanism
-            self._login = Login(mechanism.upper(), self.dialogue.secure)
+            self._login = ObservedLogin(mechanism.upper(), self.dialogue.secure)
             self._responses = [initial.encode()] if initial else []
             self.dialogue.logins.append(self._login)
             line = f"AUTH {words}".encode()

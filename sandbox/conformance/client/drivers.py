@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import click
 
 from sandbox.conformance.client.record import Done
-from sandbox.conformance.client.steps import Action, Step
+from sandbox.conformance.client.steps import SoftwareAction, SoftwareStep
 from sandbox.space.errors import UserError
 
-__all__ = ["SKIP", "Driver", "Person", "Script"]
+__all__ = ["SKIP", "PersonDriver", "Script", "SoftwareDriver"]
 
 Tree = Mapping[str, Any]
 SKIP = 77  # exit code of a script for what the software cannot do, as automake has it
@@ -25,12 +25,12 @@ _LINES = 3  # of what a script said, as evidence
 _LEFT_OUT = {"step", "action", "text", "expect", "profile", "method"}
 
 
-class Driver(Protocol):
+class SoftwareDriver(Protocol):
     """Makes the software do one thing."""
 
     alone: bool  # nobody is there: telephones answer by themselves, connections end with the action
 
-    def perform(self, step: Step, action: Action, needs: Tree) -> Done:
+    def perform(self, step: SoftwareStep, action: SoftwareAction, needs: Tree) -> Done:
         """Have it done; return what was said of it."""
 
 
@@ -56,8 +56,8 @@ class Script:
         if not self._words:
             raise UserError("donner un programme", "give a program", where="--script")
 
-    def perform(self, step: Step, action: Action, needs: Tree) -> Done:
-        """As `Driver`.
+    def perform(self, step: SoftwareStep, action: SoftwareAction, needs: Tree) -> Done:
+        """As `SoftwareDriver`.
 
         Raises:
             UserError: it cannot be run.
@@ -92,13 +92,13 @@ class Script:
         return Done(worked=None if hung else code == 0, hung=hung, said=said)
 
 
-class Person:
+class PersonDriver:
     """Somebody at a terminal."""
 
     alone = False
 
-    def perform(self, step: Step, action: Action, needs: Tree) -> Done:
-        """As `Driver`: say what to do, wait for the answer."""
+    def perform(self, step: SoftwareStep, action: SoftwareAction, needs: Tree) -> Done:
+        """As `SoftwareDriver`: say what to do, wait for the answer."""
         title = f"\n== {step.id} ({action.value})"
         click.echo("\n".join([title, step.text.french, step.text.english]), err=True)
         for name, value in needs.items():

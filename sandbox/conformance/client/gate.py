@@ -22,10 +22,10 @@ from pathlib import Path
 
 from sandbox.conformance.client.dialogue import Chunk
 from sandbox.conformance.client.hello import ClientHello, read_hello
-from sandbox.conformance.subject import Door, Pair
+from sandbox.conformance.subject import CheckedDoor, Pair
 from sandbox.serve import client_context
 
-__all__ = ["Gate", "Stance", "Wire"]
+__all__ = ["Gate", "GatedConnection", "Stance"]
 
 IDLE_SECONDS = 600.0  # a connection where nothing is said
 SPEAK_SECONDS = 30  # for a first record of TLS, or room in a socket
@@ -58,7 +58,7 @@ class Stance:
 
 
 @dataclass(slots=True)
-class Wire:
+class GatedConnection:
     """One connection of the software, as it passed.
 
     Attributes:
@@ -101,12 +101,12 @@ class Gate:
         wires: connections since `take`.
     """
 
-    def __init__(self, door: Door, bundle: Path, pairs: Mapping[bytes, Pair]) -> None:
+    def __init__(self, door: CheckedDoor, bundle: Path, pairs: Mapping[bytes, Pair]) -> None:
         self.door = door
         self.stance: Stance | None = None
         self._bundle, self._pairs = bundle, pairs
         self._listening, self.address = _listen(door.port)
-        self._wires: list[Wire] = []
+        self._wires: list[GatedConnection] = []
         self._open: dict[int, socket.socket] = {}  # by the identity of the wire
         self._lock = threading.Lock()
         self._cut = 0
@@ -136,7 +136,7 @@ class Gate:
             self.stance, self._wires, self._cut = stance, [], stance.cuts
 
     @property
-    def wires(self) -> list[Wire]:
+    def wires(self) -> list[GatedConnection]:
         """Connections since the stance was taken."""
         with self._lock:
             return list(self._wires)
@@ -158,14 +158,14 @@ class Gate:
                     if stance is None:
                         near.close()
                         continue
-                    wire = Wire(self.door.protocol, time.time())
+                    wire = GatedConnection(self.door.protocol, time.time())
                     self._wires.append(wire)
                     self._open[id(wire)] = near
                 threading.Thread(
                     target=self._serve, args=(near, stance, wire), name="gate", daemon=True
                 ).start()
 
-    def _serve(self, near: socket.socket, stance: Stance, wire: Wire) -> None:
+    def _serve(self, near: socket.socket, stance: Stance, wire: GatedConnection) -> None:
         try:
             with near, contextlib.suppress(OSError, _OverError, ValueError):
                 near.setsockopt(
@@ -176,7 +176,7 @@ class Gate:
             with self._lock:
                 del self._open[id(wire)]
 
-    def _pass(self, near: socket.socket, stance: Stance, wire: Wire) -> None:
+    def _pass(self, near: socket.socket, stance: Stance, wire: GatedConnection) -> None:
         pair = None
         if self.door.tls == "implicit":
             near, pair = self.secure(near, stance, wire)
@@ -201,7 +201,7 @@ class Gate:
         return context.wrap_socket(far, server_hostname=self.door.host)
 
     def secure(
-        self, near: socket.socket, stance: Stance, wire: Wire
+        self, near: socket.socket, stance: Stance, wire: GatedConnection
     ) -> tuple[ssl.SSLSocket, Pair | None]:
         """Do TLS with the software; return the connection and the certificate that it showed."""
         wire.hello = read_hello(_peeked(near))
@@ -231,7 +231,12 @@ class _Passage:
     """One connection, both ways; one thread, so that octets are kept in their order."""
 
     def __init__(
-        self, gate: Gate, stance: Stance, wire: Wire, near: socket.socket, far: socket.socket
+        self,
+        gate: Gate,
+        stance: Stance,
+        wire: GatedConnection,
+        near: socket.socket,
+        far: socket.socket,
     ) -> None:
         self._gate, self._stance, self._wire = gate, stance, wire
         self._near, self._far = near, far

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from sandbox.conformance.client import checks
 from sandbox.conformance.client.look import CHECKS as OF_SOFTWARE
 from sandbox.conformance.client.look import Look
-from sandbox.conformance.client.record import Record
-from sandbox.conformance.findings import Finding, Report, Result, Stop
+from sandbox.conformance.client.record import SessionRecord
+from sandbox.conformance.findings import CheckResult, Finding, Report, Stop
 from sandbox.conformance.requirements import Requirement, requirements
 
 __all__ = ["OF_SOFTWARE", "client_requirements", "judged", "steps_of"]
@@ -30,7 +30,7 @@ def steps_of(only: Collection[str]) -> set[str]:
     )
 
 
-def judged(record: Record, subject: str, at: datetime, only: Collection[str] = ()) -> Report:
+def judged(record: SessionRecord, subject: str, at: datetime, only: Collection[str] = ()) -> Report:
     """Judge a record.
 
     Args:
@@ -52,9 +52,9 @@ def judged(record: Record, subject: str, at: datetime, only: Collection[str] = (
     )  # fmt: skip
 
 
-def _one(row: Requirement, record: Record) -> Finding:
+def _one(row: Requirement, record: SessionRecord) -> Finding:
     look, found = Look(record), OF_SOFTWARE[row.id]
-    result, why = Result.PASS, ""
+    result, why = CheckResult.PASS, ""
     try:
         found.asked(record)
         found.run(look)

@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.messages.cda import make_cda
 from sandbox.messages.compose import health_letter
 from sandbox.messages.documents import document_types
-from sandbox.messages.ins import Identity, InsSystem
+from sandbox.messages.ins import InsSystem, PatientIdentity
 from sandbox.messages.patients import patient
 
 __all__ = ["PATIENT", "TEXT", "as_needs", "cda", "subject_of"]
@@ -26,7 +26,7 @@ def subject_of(mark: str) -> str:
     return f"Résultat d'analyse – {mark}"
 
 
-def as_needs(identity: Identity) -> dict[str, Any]:
+def as_needs(identity: PatientIdentity) -> dict[str, Any]:
     """Return a patient as software is told of him."""
     born = identity.birth_date
     return {

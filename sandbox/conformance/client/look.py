@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sandbox.conformance.client.dialogue import Sent
-from sandbox.conformance.client.record import Played, Record, Visit
-from sandbox.conformance.client.steps import Profile
+from sandbox.conformance.client.record import PlayedAction, RecordedConnection, SessionRecord
+from sandbox.conformance.client.steps import SoftwareProfile
 from sandbox.conformance.connection import Transcript
 from sandbox.conformance.findings import NotHere, Unsure
 
-__all__ = ["CHECKS", "Check", "Look", "check"]
+__all__ = ["CHECKS", "Look", "SoftwareCheck", "check"]
 
 _TAIL = 12  # lines of a connection that are shown
 
@@ -24,12 +24,12 @@ class Look:
         transcript: what is shown as evidence, secrets masked.
     """
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: SessionRecord) -> None:
         self.record = record
         self.transcript = Transcript()
         self.transcript.hide(record.secrets)
 
-    def actions(self, id_: str) -> list[Played]:
+    def actions(self, id_: str) -> list[PlayedAction]:
         """Return the actions of a step that were done.
 
         Raises:
@@ -47,7 +47,7 @@ class Look:
             raise Unsure(f"étape « {id_} » passée", f'step "{id_}" was skipped')
         return done
 
-    def step(self, id_: str) -> list[Played]:
+    def step(self, id_: str) -> list[PlayedAction]:
         """Return the actions of a step that were done; the software connected in each.
 
         Raises:
@@ -63,13 +63,13 @@ class Look:
                 )
         return done
 
-    def says(self, *actions: Played) -> None:
+    def says(self, *actions: PlayedAction) -> None:
         """Show what the software, or its script, said last."""
         for each in actions:
             for line in each.done.said:
                 self.transcript.note("#", f"{each.action.value}: {line}")
 
-    def shows(self, visit: Visit, *more: str) -> None:
+    def shows(self, visit: RecordedConnection, *more: str) -> None:
         """Show the end of a connection, and lines that say what of it."""
         wire = visit.wire
         self.transcript.note("#", f"{wire.protocol} {wire.failed or wire.tls}")
@@ -78,13 +78,13 @@ class Look:
         for line in more:
             self.transcript.note("#", line)
 
-    def visits(self) -> Iterator[tuple[str, Visit]]:
+    def visits(self) -> Iterator[tuple[str, RecordedConnection]]:
         """Yield all connections of all steps."""
         for id_, played in self.record.all():
             for visit in played.visits:
                 yield id_, visit
 
-    def sent(self, id_: str) -> tuple[Visit, Sent]:
+    def sent(self, id_: str) -> tuple[RecordedConnection, Sent]:
         """Return the message of a step: the last that was sent to its end.
 
         Raises:
@@ -106,7 +106,7 @@ Run = Callable[[Look], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class SoftwareCheck:
     """The check of a requirement of software.
 
     Attributes:
@@ -118,11 +118,11 @@ class Check:
 
     id: str
     steps: tuple[str, ...]
-    profiles: tuple[Profile, ...]
+    profiles: tuple[SoftwareProfile, ...]
     methods: tuple[str, ...]
     run: Run
 
-    def asked(self, record: Record) -> None:
+    def asked(self, record: SessionRecord) -> None:
         """Raise `NotHere` where it asks nothing of this software."""
         if self.profiles and record.profile not in self.profiles:
             raise NotHere(
@@ -136,17 +136,17 @@ class Check:
             )
 
 
-CHECKS: dict[str, Check] = {}
+CHECKS: dict[str, SoftwareCheck] = {}
 
 
 def check(
-    id_: str, *steps: str, profiles: tuple[Profile, ...] = (), methods: tuple[str, ...] = ()
+    id_: str, *steps: str, profiles: tuple[SoftwareProfile, ...] = (), methods: tuple[str, ...] = ()
 ) -> Callable[[Run], Run]:
     """Make a function the check of a requirement, by what the named steps left."""
 
     def register(run: Run) -> Run:
         assert id_ not in CHECKS, id_
-        CHECKS[id_] = Check(id_, steps, profiles, methods, run)
+        CHECKS[id_] = SoftwareCheck(id_, steps, profiles, methods, run)
         return run
 
     return register

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sandbox.conformance.client.dialogue import Dialogue, Login, Sent
+from sandbox.conformance.client.dialogue import ObservedLogin, Sent, SoftwareDialogue
 from sandbox.conformance.client.dialogue_imap import read_imap
 from sandbox.conformance.client.dialogue_smtp import read_smtp
-from sandbox.conformance.client.gate import Wire
-from sandbox.conformance.client.steps import Action, Profile, Step
+from sandbox.conformance.client.gate import GatedConnection
+from sandbox.conformance.client.steps import SoftwareAction, SoftwareProfile, SoftwareStep
 
-__all__ = ["Done", "Played", "Record", "Visit"]
+__all__ = ["Done", "PlayedAction", "RecordedConnection", "SessionRecord"]
 
 Tree = dict[str, Any]
 
@@ -35,21 +35,21 @@ class Done:
     said: tuple[str, ...] = ()
 
 
-class Visit:
+class RecordedConnection:
     """One connection of the software and what was said on it."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: GatedConnection) -> None:
         self.wire = wire
 
     @cached_property
-    def dialogue(self) -> Dialogue:
+    def dialogue(self) -> SoftwareDialogue:
         """Read when asked for: a big message takes its time."""
         read = read_imap if self.wire.protocol == "imap" else read_smtp
         return read(self.wire.chunks)
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedAction:
     """One action of a step.
 
     Attributes:
@@ -60,25 +60,25 @@ class Played:
         queries: name and type of what it asked our DNS.
     """
 
-    action: Action
+    action: SoftwareAction
     needs: Mapping[str, Any]
     done: Done
-    visits: tuple[Visit, ...]
+    visits: tuple[RecordedConnection, ...]
     queries: tuple[tuple[str, str], ...] = ()
 
     @property
-    def logins(self) -> list[tuple[Visit, Login]]:
+    def logins(self) -> list[tuple[RecordedConnection, ObservedLogin]]:
         """Every attempt to log in by SASL or LOGIN."""
         return [(visit, login) for visit in self.visits for login in visit.dialogue.logins]
 
     @property
-    def messages(self) -> list[tuple[Visit, Sent]]:
+    def messages(self) -> list[tuple[RecordedConnection, Sent]]:
         """Every message that was sent to its end."""
         return [(visit, sent) for visit in self.visits for sent in visit.dialogue.messages]
 
 
 @dataclass
-class Record:
+class SessionRecord:
     """All of a session.
 
     Attributes:
@@ -89,15 +89,15 @@ class Record:
         given: what the check put into the world for a step (the message to read, the patient).
     """
 
-    profile: Profile
+    profile: SoftwareProfile
     method: str
     starttls: bool
     secrets: set[str] = field(default_factory=set)
-    played: dict[str, list[Played]] = field(default_factory=dict)
+    played: dict[str, list[PlayedAction]] = field(default_factory=dict)
     given: Tree = field(default_factory=dict)
-    steps: dict[str, Step] = field(default_factory=dict)
+    steps: dict[str, SoftwareStep] = field(default_factory=dict)
 
-    def all(self) -> Iterator[tuple[str, Played]]:
+    def all(self) -> Iterator[tuple[str, PlayedAction]]:
         """Yield each action with its step."""
         for id_, actions in self.played.items():
             for each in actions:

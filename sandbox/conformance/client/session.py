@@ -17,14 +17,26 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.conformance.bench import Codes
 from sandbox.conformance.client import letters
-from sandbox.conformance.client.drivers import Driver
+from sandbox.conformance.client.drivers import SoftwareDriver
 from sandbox.conformance.client.gate import Gate, Stance
 from sandbox.conformance.client.name_server import NameServer
-from sandbox.conformance.client.record import Played, Record, Visit
-from sandbox.conformance.client.steps import STEPS, Action, Profile, Step, applies
-from sandbox.conformance.client.world import World
+from sandbox.conformance.client.record import PlayedAction, RecordedConnection, SessionRecord
+from sandbox.conformance.client.steps import (
+    STEPS,
+    SoftwareAction,
+    SoftwareProfile,
+    SoftwareStep,
+    applies,
+)
+from sandbox.conformance.client.world import RunningSpace
 from sandbox.conformance.ours import account_of, door_of
-from sandbox.conformance.subject import CERTIFICATE_METHODS, Account, Door, Pair, Way
+from sandbox.conformance.subject import (
+    CERTIFICATE_METHODS,
+    CheckedDoor,
+    CheckedMailbox,
+    Means,
+    Pair,
+)
 from sandbox.messages.ins import PATIENT_LABEL, patient_address
 from sandbox.psc.behaviour import quantile
 from sandbox.space.errors import UserError
@@ -34,7 +46,7 @@ from sandbox.trust.design_zone import LABELS
 from sandbox.trust.profiles import ProfileName
 from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
-__all__ = ["PATIENCE", "Session", "played"]
+__all__ = ["PATIENCE", "SoftwareSession", "played"]
 
 Tree = dict[str, Any]
 PATIENCE = 90.0  # s that a script may take for an action
@@ -55,10 +67,10 @@ def slow_answer() -> float:
 class _Cast:
     """Who plays: the software's account and a colleague."""
 
-    account: Account
-    way: Way
+    account: CheckedMailbox
+    way: Means
     colleague: str
-    doors: Mapping[str, Door]
+    doors: Mapping[str, CheckedDoor]
     operator: Tree
 
 
@@ -83,14 +95,14 @@ def _cast(sheet: Tree, operator: str, design: str, method: str) -> _Cast:
                         where=f"{name}: {method}")  # fmt: skip
     account, way = able[0]
     writes = [each.address for each in found if each.way("cps") and each.address != account.address]
-    doors: dict[str, Door] = {}
+    doors: dict[str, CheckedDoor] = {}
     for each in own["designs"][chosen]:
         if method in each["methods"]:
             doors.setdefault(each["protocol"], door_of(chosen, each))
     return _Cast(account, way, writes[0], doors, own)
 
 
-class Session:
+class SoftwareSession:
     """One session with software.
 
     Args:
@@ -109,10 +121,18 @@ class Session:
     """
 
     def __init__(
-        self, sheet: Tree, folder: Path, driver: Driver, *, profile: Profile, method: str,
-        operator: str = "", design: str = "", codes: Codes | None = None,
+        self,
+        sheet: Tree,
+        folder: Path,
+        driver: SoftwareDriver,
+        *,
+        profile: SoftwareProfile,
+        method: str,
+        operator: str = "",
+        design: str = "",
+        codes: Codes | None = None,
         tell: Callable[[str], None] = lambda _: None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._sheet, self._folder, self._driver, self._tell = sheet, folder, driver, tell
         self._cast = _cast(sheet, operator, design, method)
         self._codes, self._last_code = codes or Codes(), ""
@@ -123,7 +143,7 @@ class Session:
         self._bundle = Path(sheet["ca"]["bundle"])
         self._ca = TestCA.open(Path(sheet["ca"]["authority"]))
         self._shown: dict[tuple[str, str], Pair] = {}
-        self.record = Record(
+        self.record = SessionRecord(
             profile, method, any(each.tls == "starttls" for each in self._cast.doors.values())
         )
         self._gates: dict[str, Gate] = {}
@@ -139,7 +159,7 @@ class Session:
             self._dns = NameServer(self._zone(), next(iter(self._gates.values())).address)
             stack.callback(self._dns.close)
             person = self._cast.way.person if self.record.method == "ecps" else ""
-            self._world = World(self._sheet, person)
+            self._world = RunningSpace(self._sheet, person)
             stack.callback(self._world.close)
             self._hosts = self._folder / "hosts"
             self._hosts.write_text(self._hosts_lines(), encoding="utf-8")
@@ -184,7 +204,7 @@ class Session:
             self._shown[key] = Pair(place / "chain.pem", place / "key.pem")
         return self._shown[key]
 
-    def _stance(self, step: Step, gate: Gate) -> Stance:
+    def _stance(self, step: SoftwareStep, gate: Gate) -> Stance:
         door, method = gate.door, self.record.method
         cards = method in CERTIFICATE_METHODS and door.client_certificate != "none"
         alias = (f"{PATIENT_LABEL}.{self._sheet['suffix']}", self._cast.colleague)
@@ -196,7 +216,7 @@ class Session:
 
     # Steps ----------------------------------------------------------------------------------------
 
-    def play(self, only: Collection[str] = ()) -> Record:
+    def play(self, only: Collection[str] = ()) -> SessionRecord:
         """Go through the steps, all or some."""
         record = self.record
         with self.open():
@@ -216,7 +236,7 @@ class Session:
         used = [login for each in self.record.played.get("receive", ()) for _, login in each.logins]
         return any(login.mechanism in TOKENS for login in used)
 
-    def _act(self, step: Step, action: Action) -> Played:
+    def _act(self, step: SoftwareStep, action: SoftwareAction) -> PlayedAction:
         number = next(self._count)
         # Another address is another client to the operator: its telephone rings again, and what it
         # failed is not held against the rest.
@@ -233,8 +253,8 @@ class Session:
             done = self._driver.perform(step, action, needs)
             self._settle()
         wires = [wire for gate in self._gates.values() for wire in gate.wires]
-        visits = tuple(Visit(wire) for wire in sorted(wires, key=lambda each: each.at))
-        return Played(action, needs, done, visits, tuple(self._dns.queries[asked:]))
+        visits = tuple(RecordedConnection(wire) for wire in sorted(wires, key=lambda each: each.at))
+        return PlayedAction(action, needs, done, visits, tuple(self._dns.queries[asked:]))
 
     def _settle(self) -> None:
         """Let connections that are ending end; hang up on the rest."""
@@ -248,7 +268,7 @@ class Session:
             time.sleep(0.01)
 
     @contextlib.contextmanager
-    def _condition(self, step: Step) -> Iterator[None]:
+    def _condition(self, step: SoftwareStep) -> Iterator[None]:
         """Have the space be what a step asks for, for as long as it lasts."""
         world = self._world
         with contextlib.ExitStack() as stack:
@@ -264,7 +284,7 @@ class Session:
 
     # What it is given -----------------------------------------------------------------------------
 
-    def _needs(self, step: Step, action: Action, mark: str) -> Tree:
+    def _needs(self, step: SoftwareStep, action: SoftwareAction, mark: str) -> Tree:
         """Return what an action takes, as a script gets it."""
         record, way = self.record, self._cast.way
         reaches = not (step.server or step.old or step.strips)
@@ -282,7 +302,7 @@ class Session:
         }  # fmt: skip
         if step.message != "discover":
             needs |= {protocol: self._place(gate) for protocol, gate in self._gates.items()}
-        if action is Action.SEND:
+        if action is SoftwareAction.SEND:
             needs["message"] = self._message(step, mark)
         elif step.id == "receive":
             needs["message"] = self._to_read(mark)
@@ -293,7 +313,7 @@ class Session:
         return {"host": door.host, "address": gate.address, "port": door.port, "tls": door.tls,
                 "mechanisms": list(door.mechanisms)}  # fmt: skip
 
-    def _proof(self, step: Step, *, reaches: bool) -> Tree:
+    def _proof(self, step: SoftwareStep, *, reaches: bool) -> Tree:
         way, wrong = self._cast.way, step.wrong
         if way.pair is not None:
             pkcs12 = way.pair.key.with_name("bundle.p12")
@@ -317,7 +337,7 @@ class Session:
                     return str(way["pin"])
         return ""
 
-    def _code(self, way: Way) -> str:
+    def _code(self, way: Means) -> str:
         """Return a code that was not given yet; waits for the next."""
         end = time.monotonic() + CODE_SECONDS
         while time.monotonic() < end:
@@ -327,7 +347,7 @@ class Session:
             time.sleep(0.2)
         raise UserError("plus de code à usage unique", "no one-time code is left")
 
-    def _access_token(self, step: Step) -> str:
+    def _access_token(self, step: SoftwareStep) -> str:
         """Return a token for software that shows one itself; none while telephones misbehave."""
         offered = {each for door in self._cast.doors.values() for each in door.mechanisms}
         alone = self._driver.alone  # else who acts gets his own, by his own software
@@ -344,7 +364,7 @@ class Session:
         self.record.given["read"] = given | {"mark": mark}
         return given
 
-    def _message(self, step: Step, mark: str) -> Tree:
+    def _message(self, step: SoftwareStep, mark: str) -> Tree:
         message: Tree = {
             "from": self._cast.account.address, "to": self._cast.colleague,
             "subject": letters.subject_of(mark), "text": letters.TEXT,
@@ -394,12 +414,12 @@ def _pairs(sheet: Tree) -> dict[bytes, Pair]:
 
 
 def played(
-    sheet: Tree, folder: Path, driver: Driver, *, profile: Profile, method: str,
+    sheet: Tree, folder: Path, driver: SoftwareDriver, *, profile: SoftwareProfile, method: str,
     operator: str = "", design: str = "", codes: Codes | None = None, only: Collection[str] = (),
     tell: Callable[[str], None] = lambda _: None,
-) -> Record:  # fmt: skip
-    """Hold a session; see `Session`."""
-    session = Session(
+) -> SessionRecord:  # fmt: skip
+    """Hold a session; see `SoftwareSession`."""
+    session = SoftwareSession(
         sheet, folder, driver, profile=profile, method=method, operator=operator, design=design,
         codes=codes, tell=tell,
     )  # fmt: skip

@@ -12,17 +12,17 @@ from enum import StrEnum
 from sandbox.observations.reasons import Words
 from sandbox.space.methods import METHODS, Method
 
-__all__ = ["STEPS", "Action", "Profile", "Step", "applies"]
+__all__ = ["STEPS", "SoftwareAction", "SoftwareProfile", "SoftwareStep", "applies"]
 
 
-class Action(StrEnum):
+class SoftwareAction(StrEnum):
     """What software does."""
 
     RECEIVE = "receive"
     SEND = "send"
 
 
-class Profile(StrEnum):
+class SoftwareProfile(StrEnum):
     """What kind of software it is."""
 
     LPS = "lps"
@@ -32,7 +32,7 @@ class Profile(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class SoftwareStep:
     """One thing to do.
 
     Attributes:
@@ -52,7 +52,7 @@ class Step:
 
     id: str
     text: Words
-    actions: tuple[Action, ...] = (Action.RECEIVE,)
+    actions: tuple[SoftwareAction, ...] = (SoftwareAction.RECEIVE,)
     fails: bool = False
     server: str = ""
     old: bool = False
@@ -62,18 +62,18 @@ class Step:
     phone: str = ""
     wrong: bool = False
     message: str = ""
-    only: tuple[Profile, ...] = tuple(Profile)
+    only: tuple[SoftwareProfile, ...] = tuple(SoftwareProfile)
     methods: tuple[str, ...] = tuple(Method)
     starttls: bool = False
 
 
-_PEOPLE = (Profile.LPS, Profile.MAIL_CLIENT, Profile.WEBMAIL)
-_BOTH = (Action.RECEIVE, Action.SEND)
+_PEOPLE = (SoftwareProfile.LPS, SoftwareProfile.MAIL_CLIENT, SoftwareProfile.WEBMAIL)
+_BOTH = (SoftwareAction.RECEIVE, SoftwareAction.SEND)
 _PASSWORD = tuple(each for each in Method if not METHODS[each].client_certificate)
 
 
-def _bad(id_: str, fault: str, french: str, english: str) -> Step:
-    return Step(
+def _bad(id_: str, fault: str, french: str, english: str) -> SoftwareStep:
+    return SoftwareStep(
         id=id_, server=fault, actions=_BOTH, fails=True,
         text=Words(
             f"Le serveur présente un certificat {french}. Relever puis envoyer, après avoir fermé"
@@ -84,25 +84,25 @@ def _bad(id_: str, fault: str, french: str, english: str) -> Step:
     )  # fmt: skip
 
 
-STEPS: tuple[Step, ...] = (
-    Step(
+STEPS: tuple[SoftwareStep, ...] = (
+    SoftwareStep(
         id="receive",
         text=Words(
             "Configurer le compte, relever le courrier, ouvrir le message dont l'objet est donné.",
             "Set up the account, receive, open the message whose subject is given.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="send",
-        actions=(Action.SEND,),
+        actions=(SoftwareAction.SEND,),
         text=Words(
             "Écrire au destinataire un nouveau message avec l'objet et le texte donnés.",
             "Write to the recipient a new message with the subject and the text given.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="reply",
-        actions=(Action.SEND,),
+        actions=(SoftwareAction.SEND,),
         message="reply",
         only=_PEOPLE,
         text=Words(
@@ -110,20 +110,20 @@ STEPS: tuple[Step, ...] = (
             "Answer the message that was received in the first step.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="notify",
-        actions=(Action.SEND,),
+        actions=(SoftwareAction.SEND,),
         message="notify",
         text=Words(
             "Envoyer en demandant un avis de remise (DSN).",
             "Send and ask for a notification of delivery (DSN).",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="document",
-        actions=(Action.SEND,),
+        actions=(SoftwareAction.SEND,),
         message="document",
-        only=(Profile.LPS, Profile.ROBOT),
+        only=(SoftwareProfile.LPS, SoftwareProfile.ROBOT),
         text=Words(
             "Envoyer à un professionnel le document de santé donné (CDA), pour le patient donné,"
             " INS qualifiée, comme le logiciel envoie ses comptes rendus.",
@@ -131,9 +131,9 @@ STEPS: tuple[Step, ...] = (
             " qualified INS, as the software sends its reports.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="patient",
-        actions=(Action.SEND,),
+        actions=(SoftwareAction.SEND,),
         message="patient",
         only=_PEOPLE,
         text=Words(
@@ -141,15 +141,15 @@ STEPS: tuple[Step, ...] = (
             "Write to the patient given, whose INS is qualified, and mark the end of the exchange.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="big",
-        actions=(Action.SEND,),
+        actions=(SoftwareAction.SEND,),
         message="big",
         text=Words("Envoyer le gros fichier donné.", "Send the big file given."),
     ),
-    Step(
+    SoftwareStep(
         id="elsewhere",
-        actions=(Action.SEND,),
+        actions=(SoftwareAction.SEND,),
         message="elsewhere",
         fails=True,
         text=Words(
@@ -157,16 +157,16 @@ STEPS: tuple[Step, ...] = (
             "Send to the address given, outside of the list of domains: it is refused.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="busy",
-        actions=(Action.SEND,),
+        actions=(SoftwareAction.SEND,),
         message="busy",
         text=Words(
             "Envoyer : l'opérateur est occupé et remet le premier essai à plus tard (451).",
             "Send: the operator is busy and puts the first attempt off (451).",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="wrong-secret",
         wrong=True,
         fails=True,
@@ -176,7 +176,7 @@ STEPS: tuple[Step, ...] = (
             "Receive with a wrong password, code or token, given in this step.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="phone-waits",
         phone="wait",
         methods=("ecps",),
@@ -186,7 +186,7 @@ STEPS: tuple[Step, ...] = (
             "Receive: the person takes her time to answer the telephone.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="phone-refuses",
         phone="refuse",
         fails=True,
@@ -197,7 +197,7 @@ STEPS: tuple[Step, ...] = (
             "Receive: the person refuses on the telephone.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="psc-down",
         phone="down",
         fails=True,
@@ -207,7 +207,7 @@ STEPS: tuple[Step, ...] = (
             "Relever : Pro Santé Connect est en panne.", "Receive: Pro Santé Connect is down."
         ),
     ),
-    Step(
+    SoftwareStep(
         id="cut",
         cuts=1,
         methods=("ecps",),
@@ -217,7 +217,7 @@ STEPS: tuple[Step, ...] = (
             "Receive: the connection is cut once. Do nothing but wait.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="asks-certificate",
         asks=True,
         actions=_BOTH,
@@ -227,7 +227,7 @@ STEPS: tuple[Step, ...] = (
             "Receive, then send: the server asks for a client certificate and requires none.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="strips",
         strips=True,
         actions=_BOTH,
@@ -239,7 +239,7 @@ STEPS: tuple[Step, ...] = (
             "Receive, then send: somebody on the way took STARTTLS out of what the server offers.",
         ),
     ),
-    Step(
+    SoftwareStep(
         id="old-tls",
         old=True,
         actions=_BOTH,
@@ -255,7 +255,7 @@ STEPS: tuple[Step, ...] = (
     _bad("other-authority", "wrong-hierarchy", "d'une autre autorité de l'IGC-Santé",
          "of another authority of IGC-Santé"),
     _bad("revoked", "revoked", "révoqué", "that was revoked"),
-    Step(
+    SoftwareStep(
         id="discover",
         message="discover",
         text=Words(
@@ -268,6 +268,6 @@ STEPS: tuple[Step, ...] = (
 )  # fmt: skip
 
 
-def applies(step: Step, profile: Profile, method: str, *, starttls: bool) -> bool:
+def applies(step: SoftwareStep, profile: SoftwareProfile, method: str, *, starttls: bool) -> bool:
     """Tell whether a step is asked of a kind of software, by a method."""
     return profile in step.only and method in step.methods and (starttls or not step.starttls)

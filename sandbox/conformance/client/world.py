@@ -13,13 +13,13 @@ from sandbox.live.mailer import MailError, access_token, choose, open_smtp
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 
-__all__ = ["World"]
+__all__ = ["RunningSpace"]
 
 Tree = dict[str, Any]
 _SECONDS = 30.0
 
 
-class World:
+class RunningSpace:
     """A running space, by its sheet; `close` puts back what was changed.
 
     Args:

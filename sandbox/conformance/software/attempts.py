@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.conformance.software.world import Login
+from sandbox.conformance.software.world import ClientLogin
 
-__all__ = ["BOTH", "Attempt", "Client", "Command", "Outcome", "said_by"]
+__all__ = ["BOTH", "AttemptOutcome", "LoginAttempt", "MailClient", "ProgramCall", "said_by"]
 
 PATIENCE = 180.0
 BOTH = ("imap", "smtp")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
+class LoginAttempt:
     """One way in, to try.
 
     Attributes:
@@ -43,7 +43,7 @@ class Attempt:
     port: int
     tls: str = "implicit"
     mechanism: str
-    login: Login
+    login: ClientLogin
     bundle: str
     names: Mapping[str, str]
     recipient: str
@@ -71,7 +71,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Command:
+class ProgramCall:
     """What to run, and the exit codes that mean that it worked."""
 
     words: list[str]
@@ -81,7 +81,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AttemptOutcome:
     """What came of an attempt: whether it worked, what was said, for how many seconds it ran."""
 
     good: bool
@@ -90,7 +90,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Client:
+class MailClient:
     """Mail software or a library.
 
     Attributes:
@@ -107,7 +107,7 @@ class Client:
     protocols: tuple[str, ...]
     needs: tuple[str, ...]
     version: Callable[[], str]
-    command: Callable[[Attempt], Command | str]
+    command: Callable[[LoginAttempt], ProgramCall | str]
     starttls: bool = True
     resolver: bool = True
 
@@ -116,7 +116,7 @@ class Client:
         """What of it is not installed, or nothing."""
         return next((n for n in self.needs if not (shutil.which(n) or Path(n).exists())), "")
 
-    def attempt(self, attempt: Attempt) -> Outcome | str:
+    def attempt(self, attempt: LoginAttempt) -> AttemptOutcome | str:
         """Try; or return why it cannot be told."""
         attempt.folder.mkdir(parents=True, exist_ok=True)
         command = self.command(attempt)
@@ -126,10 +126,10 @@ class Client:
         env = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(attempt.folder), "TERM": "xterm",
                **attempt.names, **command.env}  # fmt: skip
         good, said = _ran(command, attempt.folder, env)
-        return Outcome(good, said, time.monotonic() - begin)
+        return AttemptOutcome(good, said, time.monotonic() - begin)
 
 
-def _ran(command: Command, folder: Path, env: Mapping[str, str]) -> tuple[bool, str]:
+def _ran(command: ProgramCall, folder: Path, env: Mapping[str, str]) -> tuple[bool, str]:
     """Run a command; its processes end with it, and with us."""
     with subprocess.Popen(
         command.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.conformance.ours import running_space
-from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.tap import Hello
-from sandbox.conformance.software.trials import Seen, usual
+from sandbox.conformance.software.trials import TrialRecord, usual
 from sandbox.conformance.software.trials import tried as seen_of
-from sandbox.conformance.software.world import Login, World
+from sandbox.conformance.software.world import ClientLogin, World
 
-__all__ = ["COLUMNS", "TRIALS", "Row", "Tried", "measure", "read", "tried", "write"]
+__all__ = ["COLUMNS", "TRIALS", "CapabilityRow", "Tried", "measure", "read", "tried", "write"]
 
 Tell = Callable[[str], None]
 COLUMNS = ("software", "version", "protocol", "capability", "value", "how")
@@ -54,7 +54,7 @@ TRIALS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class CapabilityRow:
     """One line of the table; `value` is 1, 0, or nothing where it could not be tried."""
 
     software: str
@@ -82,8 +82,15 @@ class Tried:
     held: float = 0.0
 
 
-def tried(world: World, client: Client, protocol: str, trial: Trial, login: Login, folder: Path,
-          times: int = 1) -> Tried:  # fmt: skip
+def tried(
+    world: World,
+    client: MailClient,
+    protocol: str,
+    trial: Trial,
+    login: ClientLogin,
+    folder: Path,
+    times: int = 1,
+) -> Tried:
     """Have a client try one way in."""
     at = world.endpoint(trial.design, trial.endpoint.format(protocol))
     seen = seen_of(world, client, at, trial.mechanism, login, folder, times=times)
@@ -91,7 +98,7 @@ def tried(world: World, client: Client, protocol: str, trial: Trial, login: Logi
     return Tried(value, how, seen.hellos, seen.held)
 
 
-def _judged(trial: Trial, seen: Seen) -> tuple[str, str]:
+def _judged(trial: Trial, seen: TrialRecord) -> tuple[str, str]:
     """Return value and how: whose failure it was is the journal's to say."""
     meant = usual(trial.mechanism)
     if seen.good and seen.logins & meant:
@@ -104,14 +111,16 @@ def _judged(trial: Trial, seen: Seen) -> tuple[str, str]:
     return "0", seen.said
 
 
-def _logging_in(world: World, clients: Sequence[Client], folder: Path, tell: Tell) -> Iterator[Row]:
+def _logging_in(
+    world: World, clients: Sequence[MailClient], folder: Path, tell: Tell
+) -> Iterator[CapabilityRow]:
     """Try all ways in where SASL logs in."""
     with ThreadPoolExecutor(ABREAST) as pool:
         for rows in pool.map(lambda client: list(_usual(world, client, folder, tell)), clients):
             yield from rows
 
 
-def _usual(world: World, client: Client, folder: Path, tell: Tell) -> Iterator[Row]:
+def _usual(world: World, client: MailClient, folder: Path, tell: Tell) -> Iterator[CapabilityRow]:
     version, found = client.version(), dict[str, dict[str, Tried]]()
     for protocol in client.protocols:
         for name, trial in TRIALS.items():
@@ -125,12 +134,14 @@ def _usual(world: World, client: Client, folder: Path, tell: Tell) -> Iterator[R
             _tell(tell, client, protocol, name, result)
             if name != "asked":
                 how = result.how or f"logged in with {trial.mechanism}, by the journal"
-                yield Row(client.software, version, protocol, f"{protocol}_{name}",
+                yield CapabilityRow(client.software, version, protocol, f"{protocol}_{name}",
                           result.value, how)  # fmt: skip
     yield from _tls(client, version, found)
 
 
-def _tls(client: Client, version: str, found: dict[str, dict[str, Tried]]) -> Iterator[Row]:
+def _tls(
+    client: MailClient, version: str, found: dict[str, dict[str, Tried]]
+) -> Iterator[CapabilityRow]:
     """What the trials say about TLS and ports, for both protocols at once."""
     protocols = " ".join(client.protocols)
     hellos = [hello for each in found["plain"].values() for hello in each.hellos]
@@ -138,9 +149,9 @@ def _tls(client: Client, version: str, found: dict[str, dict[str, Tried]]) -> It
     asked, calm = found["asked"], found["plain"]
     good = [p for p in calm if calm[p].value == "1"]
 
-    def row(capability: str, value: bool | None, how: str) -> Row:
+    def row(capability: str, value: bool | None, how: str) -> CapabilityRow:
         word = "" if value is None else str(int(value))
-        return Row(client.software, version, protocols, capability, word, how)
+        return CapabilityRow(client.software, version, protocols, capability, word, how)
 
     named = None if not hellos else all(hello.name for hello in hellos)
     yield row("sni", named, "server name in its ClientHello")
@@ -158,14 +169,16 @@ def _tls(client: Client, version: str, found: dict[str, dict[str, Tried]]) -> It
               "logs in with a password where a certificate is asked for")  # fmt: skip
 
 
-def _alone_all(world: World, clients: Sequence[Client], folder: Path, tell: Tell) -> Iterator[Row]:
+def _alone_all(
+    world: World, clients: Sequence[MailClient], folder: Path, tell: Tell
+) -> Iterator[CapabilityRow]:
     """Try certificates that log in alone."""
     with ThreadPoolExecutor(ABREAST) as pool:
         for rows in pool.map(lambda client: list(_alone(world, client, folder, tell)), clients):
             yield from rows
 
 
-def _alone(world: World, client: Client, folder: Path, tell: Tell) -> Iterator[Row]:
+def _alone(world: World, client: MailClient, folder: Path, tell: Tell) -> Iterator[CapabilityRow]:
     trial = TRIALS["alone"]
     for protocol in client.protocols:
         login = world.login(trial.method, trial.mechanism)
@@ -173,11 +186,13 @@ def _alone(world: World, client: Client, folder: Path, tell: Tell) -> Iterator[R
         result = tried(world, client, protocol, trial, login, place)
         _tell(tell, client, protocol, "alone", result)
         word = "greeted PREAUTH, it goes on" if protocol == "imap" else "MAIL without AUTH"
-        yield Row(client.software, client.version(), protocol, f"{protocol}_alone",
+        yield CapabilityRow(client.software, client.version(), protocol, f"{protocol}_alone",
                   result.value, result.how or word)  # fmt: skip
 
 
-def _held(world: World, clients: Sequence[Client], folder: Path, tell: Tell) -> Iterator[Row]:
+def _held(
+    world: World, clients: Sequence[MailClient], folder: Path, tell: Tell
+) -> Iterator[CapabilityRow]:
     """Have all try at once a login that waits for a telephone."""
     world.telephones("approve", ANSWER)
     trial = TRIALS["asked"]
@@ -187,7 +202,7 @@ def _held(world: World, clients: Sequence[Client], folder: Path, tell: Tell) -> 
 
     def one(number: int) -> Tried:
         (client, protocol), (account, way) = pairs[number], accounts[number % len(accounts)]
-        login = Login(account["address"], way["username"], way["password"])
+        login = ClientLogin(account["address"], way["username"], way["password"])
         place = folder / client.software / f"{protocol}-held"
         return tried(world, client, protocol, trial, login, place)
 
@@ -200,21 +215,21 @@ def _held(world: World, clients: Sequence[Client], folder: Path, tell: Tell) -> 
                 int(result.value == "1" or result.held > seconds))  # fmt: skip
             how = f"waited {ANSWER:.0f} s for the telephone" if result.value == "1" else (
                 f"closed after {result.held:.0f} s: {result.how}")  # fmt: skip
-            yield Row(client.software, client.version(), protocol,
+            yield CapabilityRow(client.software, client.version(), protocol,
                       f"{protocol}_holds_{seconds}", waits, how)  # fmt: skip
 
 
-def _tell(tell: Tell, client: Client, protocol: str, name: str, result: Tried) -> None:
+def _tell(tell: Tell, client: MailClient, protocol: str, name: str, result: Tried) -> None:
     tell(f"{client.software:14}{protocol:6}{name:14}{result.value or '?':3}{result.how}")
 
 
-def measure(clients: Sequence[Client], tell: Tell) -> list[Row]:
+def measure(clients: Sequence[MailClient], tell: Tell) -> list[CapabilityRow]:
     """Bring up one space after the other and have all clients try.
 
     Raises:
         UserError: no space starts.
     """
-    rows: list[Row] = []
+    rows: list[CapabilityRow] = []
     with tempfile.TemporaryDirectory(prefix="mssante-capabilities-") as place:
         folder = Path(place)
         with running_space(DESIGNS, tell) as sheet:
@@ -227,13 +242,13 @@ def measure(clients: Sequence[Client], tell: Tell) -> list[Row]:
     return rows
 
 
-def read(table: Path) -> list[Row]:
+def read(table: Path) -> list[CapabilityRow]:
     """Return a table."""
     with table.open(encoding="utf-8", newline="") as file:
-        return [Row(**row) for row in csv.DictReader(file)]
+        return [CapabilityRow(**row) for row in csv.DictReader(file)]
 
 
-def write(table: Path, rows: Sequence[Row]) -> None:
+def write(table: Path, rows: Sequence[CapabilityRow]) -> None:
     """Write the rows measured; those of other software stay, each keeps the order of its own."""
     measured = {row.software for row in rows}
     kept = [row for row in (read(table) if table.exists() else []) if row.software not in measured]

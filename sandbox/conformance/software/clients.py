@@ -11,7 +11,13 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from sandbox.conformance.software.attempts import BOTH, Attempt, Client, Command, said_by
+from sandbox.conformance.software.attempts import (
+    BOTH,
+    LoginAttempt,
+    MailClient,
+    ProgramCall,
+    said_by,
+)
 from sandbox.conformance.software.thunderbird_attempts import THUNDERBIRD
 
 __all__ = ["CLIENTS", "PEERS", "curl_words"]
@@ -21,7 +27,7 @@ FOREIGN = Path(__file__).parent / "foreign"
 PEERS = Path(os.environ.get("MSS_PEERS", Path.home() / ".cache/mssante-sandbox/peers"))
 
 
-def curl_words(a: Attempt) -> list[str]:
+def curl_words(a: LoginAttempt) -> list[str]:
     """Return curl with all but what to do: led to the address by itself, TLS never left out."""
     scheme = a.protocol + ("s" if a.tls == "implicit" else "")
     place = f"{a.host}:{a.port}"
@@ -39,14 +45,14 @@ def curl_words(a: Attempt) -> list[str]:
     return [*words, f"{scheme}://{place}/{name}"]
 
 
-def _curl(a: Attempt) -> Command:
+def _curl(a: LoginAttempt) -> ProgramCall:
     if a.protocol == "imap":
-        return Command([*curl_words(a), "--request", "STATUS INBOX (MESSAGES)"])
+        return ProgramCall([*curl_words(a), "--request", "STATUS INBOX (MESSAGES)"])
     envelope = ["--mail-from", a.login.address, "--mail-rcpt", a.recipient, "--upload-file", "-"]
-    return Command([*curl_words(a), *envelope], text=a.message)
+    return ProgramCall([*curl_words(a), *envelope], text=a.message)
 
 
-def _mbsync(a: Attempt) -> Command:
+def _mbsync(a: LoginAttempt) -> ProgramCall:
     lines = ["IMAPAccount mss", f"Host {a.host}", f"Port {a.port}",
              f"SSLType {'IMAPS' if a.tls == 'implicit' else 'STARTTLS'}",
              f"CertificateFile {a.bundle}"]  # fmt: skip
@@ -61,10 +67,10 @@ def _mbsync(a: Attempt) -> Command:
               f"Inbox {a.folder}/mail/INBOX", "", "Channel mss", "Far :far:", "Near :near:",
               "Create Near", "Sync Pull", ""]  # fmt: skip
     (a.folder / "mail").mkdir(exist_ok=True)
-    return Command(["mbsync", "--config", a.file("rc", "\n".join(lines)), "mss"])
+    return ProgramCall(["mbsync", "--config", a.file("rc", "\n".join(lines)), "mss"])
 
 
-def _msmtp(a: Attempt) -> Command:
+def _msmtp(a: LoginAttempt) -> ProgramCall:
     lines = ["account mss", f"host {a.host}", f"port {a.port}", "tls on",
              f"tls_starttls {'off' if a.tls == 'implicit' else 'on'}",
              f"tls_trust_file {a.bundle}", f"from {a.login.address}",
@@ -76,10 +82,10 @@ def _msmtp(a: Attempt) -> Command:
     if a.secret:
         lines += [f"passwordeval cat {a.file('secret', a.secret)}"]
     rc = a.file("rc", "\n".join([*lines, ""]))
-    return Command(["msmtp", f"--file={rc}", "--account=mss", a.recipient], text=a.message)
+    return ProgramCall(["msmtp", f"--file={rc}", "--account=mss", a.recipient], text=a.message)
 
 
-def _neomutt(a: Attempt) -> Command:
+def _neomutt(a: LoginAttempt) -> ProgramCall:
     at, s = a.login.user.replace("@", "%40"), "s" if a.tls == "implicit" else ""
     lines = [f'set ssl_ca_certificates_file = "{a.bundle}"', f'set imap_user = "{a.login.user}"',
              f'set folder = "imap{s}://{a.host}:{a.port}/"', 'set spoolfile = "+INBOX"',
@@ -102,12 +108,14 @@ def _neomutt(a: Attempt) -> Command:
         lines += [f'set {p}_pass = "{a.secret}"' for p in BOTH]
     rc = a.file("rc", "\n".join([*lines, ""]))
     if a.protocol == "smtp":
-        return Command(["neomutt", "-n", "-F", rc, "-s", "essai", "--", a.recipient], "Bonjour.\n")
+        return ProgramCall(
+            ["neomutt", "-n", "-F", rc, "-s", "essai", "--", a.recipient], "Bonjour.\n"
+        )
     line = f"neomutt -n -F {rc} -e 'push \"<exit>\"'"
-    return Command(["script", "--quiet", "--return", "--command", line, "/dev/null"])
+    return ProgramCall(["script", "--quiet", "--return", "--command", line, "/dev/null"])
 
 
-def _offlineimap(a: Attempt) -> Command | str:
+def _offlineimap(a: LoginAttempt) -> ProgramCall | str:
     if a.mechanism in ("OAUTHBEARER", "EXTERNAL"):
         return f"auth_mechanisms has no {a.mechanism}"
     lines = ["[general]", "accounts = mss", f"metadata = {a.folder}/state", "[Account mss]",
@@ -126,10 +134,10 @@ def _offlineimap(a: Attempt) -> Command | str:
     else:
         lines += [f"remotepassfile = {a.file('secret', a.secret or 'x')}"]
     rc = a.file("rc", "\n".join([*lines, ""]))
-    return Command(["offlineimap", "-o", "-u", "basic", "-c", rc])
+    return ProgramCall(["offlineimap", "-o", "-u", "basic", "-c", rc])
 
 
-def _getmail(a: Attempt) -> Command | str:
+def _getmail(a: LoginAttempt) -> ProgramCall | str:
     if a.mechanism in ("OAUTHBEARER", "EXTERNAL"):
         return f"its IMAP retriever has no {a.mechanism}"
     lines = ["[retriever]", "type = SimpleIMAPSSLRetriever", f"server = {a.host}",
@@ -143,10 +151,10 @@ def _getmail(a: Attempt) -> Command | str:
               "allow_root_commands = true", "[options]", "read_all = true", "delete = false",
               ""]  # fmt: skip
     a.file("rc", "\n".join(lines))
-    return Command(["getmail", f"--getmaildir={a.folder}", "--rcfile=rc"])
+    return ProgramCall(["getmail", f"--getmaildir={a.folder}", "--rcfile=rc"])
 
 
-def _fetchmail(a: Attempt) -> Command | str:
+def _fetchmail(a: LoginAttempt) -> ProgramCall | str:
     kind = {"PLAIN": "password", "EXTERNAL": "external", "NONE": "any"}.get(a.mechanism, "")
     if not kind:
         return f"auth has no {a.mechanism} before version 7"
@@ -160,10 +168,10 @@ def _fetchmail(a: Attempt) -> Command | str:
         line += f" sslcert {a.login.certificate} sslkey {a.login.key}"
     words = ["fetchmail", "--fetchmailrc", a.file("rc", line + "\n"), "--nodetach", "--nosyslog",
              "-v", "--pidfile", f"{a.folder}/pid"]  # fmt: skip
-    return Command(words, good=(0, 1))  # 1: no mail
+    return ProgramCall(words, good=(0, 1))  # 1: no mail
 
 
-def _swaks(a: Attempt) -> Command | str:
+def _swaks(a: LoginAttempt) -> ProgramCall | str:
     words = ["swaks", "--server", a.host, "--port", str(a.port),
              "--tls-on-connect" if a.tls == "implicit" else "--tls",
              "--tls-verify", "--tls-ca-path", a.bundle, "--from", a.login.address,
@@ -174,11 +182,11 @@ def _swaks(a: Attempt) -> Command | str:
         return f"--auth has no {a.mechanism}"
     if a.login.certificate:
         words += ["--tls-cert", a.login.certificate, "--tls-key", a.login.key]
-    return Command(words)
+    return ProgramCall(words)
 
 
-def _driver(*words: str, **more: str) -> Callable[[Attempt], Command]:
-    def command(a: Attempt) -> Command:
+def _driver(*words: str, **more: str) -> Callable[[LoginAttempt], ProgramCall]:
+    def command(a: LoginAttempt) -> ProgramCall:
         env = {
             "PROTOCOL": a.protocol, "HOST": a.host, "ADDRESS": a.address, "PORT": str(a.port),
             "TLS": a.tls, "MECHANISM": a.mechanism, "ME": a.login.user, "SECRET": a.secret,
@@ -187,7 +195,7 @@ def _driver(*words: str, **more: str) -> Callable[[Attempt], Command]:
             "FROM": a.login.address, "TO": a.recipient, "SUBJECT": "essai", "MESSAGE": a.message,
             "TIMES": str(a.times), "SSL_CERT_FILE": a.bundle, **more,
         }  # fmt: skip
-        return Command([*words], env=env)
+        return ProgramCall([*words], env=env)
 
     return command
 
@@ -199,9 +207,9 @@ def _package(name: str) -> str:
     return found[1] if found else "?"
 
 
-def _node(name: str, protocol: str) -> Client:
+def _node(name: str, protocol: str) -> MailClient:
     folder = PEERS / "mail-node"
-    return Client(
+    return MailClient(
         name, (protocol,), ("node", str(folder / "complete")),
         lambda: _package(name),
         _driver("node", str(FOREIGN / "node" / f"{name}.mjs"), NODE_FOLDER=str(folder)),
@@ -211,37 +219,38 @@ def _node(name: str, protocol: str) -> Client:
 JARS = PEERS / "jakarta-mail"
 GO = PEERS / "mail-go" / "mail"
 
-CLIENTS: tuple[Client, ...] = (
-    Client("curl", BOTH, ("curl",), said_by("curl", "--version"), _curl,
+CLIENTS: tuple[MailClient, ...] = (
+    MailClient("curl", BOTH, ("curl",), said_by("curl", "--version"), _curl,
            resolver=False),
-    Client("mbsync", ("imap",), ("mbsync",), said_by("mbsync", "--version"), _mbsync),
-    Client("msmtp", ("smtp",), ("msmtp",), said_by("msmtp", "--version"), _msmtp),
-    Client("neomutt", BOTH, ("neomutt", "script"),
+    MailClient("mbsync", ("imap",), ("mbsync",), said_by("mbsync", "--version"), _mbsync),
+    MailClient("msmtp", ("smtp",), ("msmtp",), said_by("msmtp", "--version"), _msmtp),
+    MailClient("neomutt", BOTH, ("neomutt", "script"),
            said_by("neomutt", "-v", pattern=r"\d{8}"), _neomutt),
-    Client("offlineimap3", ("imap",), ("offlineimap",),
+    MailClient("offlineimap3", ("imap",), ("offlineimap",),
            said_by("offlineimap", "--version"), _offlineimap, starttls=False),
-    Client("getmail6", ("imap",), ("getmail",), said_by("getmail", "--version"), _getmail,
+    MailClient("getmail6", ("imap",), ("getmail",), said_by("getmail", "--version"), _getmail,
            starttls=False),
-    Client("fetchmail", ("imap",), ("fetchmail",), said_by("fetchmail", "--version"), _fetchmail),
-    Client("swaks", ("smtp",), ("swaks",), said_by("swaks", "--version", pattern=r"\d{8}"),
+    MailClient("fetchmail", ("imap",), ("fetchmail",), said_by("fetchmail", "--version"),
+           _fetchmail),
+    MailClient("swaks", ("smtp",), ("swaks",), said_by("swaks", "--version", pattern=r"\d{8}"),
            _swaks),
-    Client("Python", BOTH, ("python3",), said_by("python3", "--version"),
+    MailClient("Python", BOTH, ("python3",), said_by("python3", "--version"),
            _driver("python3", str(FOREIGN / "mail.py"))),
-    Client("Jakarta Mail", BOTH, ("java", "javac", str(JARS / "complete")),
+    MailClient("Jakarta Mail", BOTH, ("java", "javac", str(JARS / "complete")),
            lambda: next(JARS.glob("jakarta.mail-*.jar")).stem.rpartition("-")[2],
            _driver("java", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*",
                    str(FOREIGN / "Mail.java"))),
     _node("imapflow", "imap"),
     _node("nodemailer", "smtp"),
-    Client("Go", BOTH, (str(GO),),
+    MailClient("Go", BOTH, (str(GO),),
            said_by("grep", "go-imap v", str(FOREIGN / "go/go.mod")), _driver(str(GO)),
            starttls=False),
-    Client("Perl", BOTH, ("perl", "/usr/share/perl5/Mail/IMAPClient.pm",
+    MailClient("Perl", BOTH, ("perl", "/usr/share/perl5/Mail/IMAPClient.pm",
                           "/usr/share/perl5/IO/Socket/SSL.pm", "/usr/share/perl5/Authen/SASL.pm"),
            said_by("perl", "-e", 'printf "%vd", $^V'), _driver("perl", str(FOREIGN / "mail.pl"))),
-    Client("Ruby", BOTH, ("ruby",), said_by("ruby", "--version"),
+    MailClient("Ruby", BOTH, ("ruby",), said_by("ruby", "--version"),
            _driver("ruby", str(FOREIGN / "mail.rb"))),
-    Client("PHP", ("smtp",), ("php", "/usr/share/php/libphp-phpmailer/autoload.php"),
+    MailClient("PHP", ("smtp",), ("php", "/usr/share/php/libphp-phpmailer/autoload.php"),
            said_by("php", "--version"), _driver("php", str(FOREIGN / "mail.php"))),
     THUNDERBIRD,
 )  # fmt: skip

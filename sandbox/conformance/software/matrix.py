@@ -8,33 +8,41 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.conformance.findings import Result
-from sandbox.conformance.software.attempts import Client
+from sandbox.conformance.findings import CheckResult
+from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.names import LIBRARY, resolves
-from sandbox.conformance.software.trials import Seen, tried, usual
+from sandbox.conformance.software.trials import TrialRecord, tried, usual
 from sandbox.conformance.software.world import World, carries
 from sandbox.live.mailer import MailError
-from sandbox.space.methods import Method
 
-__all__ = ["Cell", "Place", "as_json", "cells_of", "judged", "places_of"]
+__all__ = ["OWN", "MatrixCell", "MatrixPlace", "as_json", "cells_of", "judged", "places_of"]
 
 Tree = dict[str, Any]
 Tell = Callable[[str], None]
 _PUT_OFF = "too-many-"
+OWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a method is served: endpoint of a design of an operator."""
+class MatrixPlace:
+    """Where a method is served: endpoint of a design of an operator.
 
+    Attributes:
+        world: whose operator it is.
+        operator, design: their names; the one layout of a foreign operator is `OWN`.
+        method: of the space, or `password` at a foreign operator.
+        endpoint: of the sheet.
+    """
+
+    world: World
     operator: str
     design: str
-    method: Method
+    method: str
     endpoint: Tree
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class MatrixCell:
     """What came of one piece of software by one method at one operator's endpoint.
 
     Attributes:
@@ -51,40 +59,39 @@ class Cell:
     method: str
     design: str
     protocol: str
-    result: Result
+    result: CheckResult
     why: str
 
 
-def as_json(cells: Sequence[Cell]) -> str:
+def as_json(cells: Sequence[MatrixCell]) -> str:
     """Return the stable form: docs/conformance.md."""
     return json.dumps([asdict(each) for each in cells], ensure_ascii=False, indent=1)
 
 
 def places_of(
-    world: World, operators: Sequence[str], designs: Sequence[str], methods: Sequence[Method]
-) -> list[Place]:
+    world: World, operators: Sequence[str], designs: Sequence[str], methods: Sequence[str]
+) -> list[MatrixPlace]:
     """Return where methods are served, in the order of the sheet."""
     return [
-        Place(operator, design, Method(method), endpoint)
+        MatrixPlace(world, operator, design, method, endpoint)
         for operator in operators
         for design in designs
-        for endpoint in world.operator(operator)["designs"][design]
+        for endpoint in world.operator(operator)["designs"].get(design, ())
         for method in endpoint["methods"]
         if method in methods
     ]
 
 
 def cells_of(
-    world: World, clients: Sequence[Client], places: Sequence[Place], folder: Path, tell: Tell
-) -> Iterator[Cell]:
+    clients: Sequence[MailClient], places: Sequence[MatrixPlace], folder: Path, tell: Tell
+) -> Iterator[MatrixCell]:
     """Try every cell, one after the other, and yield each as it is known.
 
     A client has cells for its own protocols only.
 
     Args:
-        world: the space; its telephones answer by themselves.
         clients: installed or not.
-        places: where.
+        places: where; telephones there answer by themselves.
         folder: for the clients' own files.
         tell: told of each cell that was tried.
     """
@@ -97,16 +104,16 @@ def cells_of(
             if absent:
                 what = Path(absent).name
                 found = (
-                    Result.NOT_APPLICABLE,
+                    CheckResult.NOT_APPLICABLE,
                     _both(f"{what} n'est pas installé", f"{what} is not installed"),
                 )
             else:
-                found = _found(world, client, place, folder / client.software / str(number))
+                found = _found(client, place, folder / client.software / str(number))
                 tell(
-                    f"{client.software:14}{place.operator:8}{place.design:20}"
+                    f"{client.software:14}{place.operator:20}{place.design:20}"
                     f"{place.method:16}{place.endpoint['protocol']:6}{found[0]:16}{found[1]}"
                 )
-            yield Cell(client.software, version, place.operator, place.method.value, place.design,
+            yield MatrixCell(client.software, version, place.operator, place.method, place.design,
                        place.endpoint["protocol"], *found)  # fmt: skip
 
 
@@ -114,61 +121,77 @@ def _both(french: str, english: str) -> str:
     return f"{french} / {english}"
 
 
-def _found(world: World, client: Client, place: Place, folder: Path) -> tuple[Result, str]:
+def _found(client: MailClient, place: MatrixPlace, folder: Path) -> tuple[CheckResult, str]:
     at = place.endpoint
-    if not world.accounts(place.operator, place.method):
-        return Result.NOT_APPLICABLE, _both(
+    if not place.world.accounts(place.operator, place.method):
+        return CheckResult.NOT_APPLICABLE, _both(
             "aucun compte de cet opérateur n'a cette méthode",
             "no account of this operator has this method",
         )
     if at["tls"] != "implicit" and not client.starttls:
-        return Result.INCONCLUSIVE, _both(
+        return CheckResult.INCONCLUSIVE, _both(
             "le pilote de ce logiciel ne sait pas lui demander STARTTLS",
             "the driver of this software does not ask it for STARTTLS",
         )
     if client.resolver and not resolves():
-        return Result.INCONCLUSIVE, _both(
+        return CheckResult.INCONCLUSIVE, _both(
             f"{LIBRARY} n'est pas installé : les noms ne se résolvent pas",
             f"{LIBRARY} is not installed: names do not resolve",
         )
-    found: list[tuple[Result, str]] = []
+    found: list[tuple[CheckResult, str]] = []
     for mechanism in _mechanisms(at, place.method):
-        result, why = _by(world, client, place, mechanism, folder / mechanism)
-        if result is Result.PASS:
+        result, why = _by(client, place, mechanism, folder / mechanism)
+        if result is CheckResult.PASS:
             return result, why
         found.append((result, f"{mechanism} : {why}"))
     if not found:
-        return Result.NOT_APPLICABLE, _both(
+        return CheckResult.NOT_APPLICABLE, _both(
             "aucun mécanisme d'ici ne porte cette méthode", "no mechanism here carries this method"
         )
-    worst = Result.FAIL if all(r is Result.FAIL for r, _ in found) else Result.INCONCLUSIVE
+    worst = (
+        CheckResult.FAIL
+        if all(r is CheckResult.FAIL for r, _ in found)
+        else CheckResult.INCONCLUSIVE
+    )
     return worst, " ; ".join(why for _, why in found)
 
 
-def _mechanisms(at: Tree, method: Method) -> list[str]:
+def _mechanisms(at: Tree, method: str) -> list[str]:
     """Return the mechanisms to try: one of those that are as good as each other."""
     offered = [each for each in at["mechanisms"] if carries(each, method)]
     return [each for each in offered if each != "LOGIN" or "PLAIN" not in offered]
 
 
 def _by(
-    world: World, client: Client, place: Place, mechanism: str, folder: Path
-) -> tuple[Result, str]:
+    client: MailClient, place: MatrixPlace, mechanism: str, folder: Path
+) -> tuple[CheckResult, str]:
+    world, operator = place.world, place.operator
     try:
-        login = world.login(place.method, mechanism, place.operator)
+        login = world.login(place.method, mechanism, operator)
     except (MailError, TimeoutError) as error:
-        return Result.INCONCLUSIVE, str(error)
-    seen = tried(world, client, place.endpoint, mechanism, login, folder, operator=place.operator)
-    return judged(mechanism, seen)
+        return CheckResult.INCONCLUSIVE, str(error)
+    seen = tried(world, client, place.endpoint, mechanism, login, folder, operator=operator)
+    if world.tells(operator):
+        return judged(mechanism, seen)
+    if not seen.good:
+        return CheckResult.FAIL, seen.said
+    # Nobody tells whether it logged in: it has to be refused where it cannot have.
+    wrong, again = login.spoilt(), folder / "wrong"
+    if tried(world, client, place.endpoint, mechanism, wrong, again, operator=operator).good:
+        return CheckResult.INCONCLUSIVE, _both(
+            "le logiciel dit que oui, et aussi avec un mauvais secret",
+            "the software says yes, with a wrong secret too",
+        )
+    return CheckResult.PASS, mechanism
 
 
-def judged(mechanism: str, seen: Seen) -> tuple[Result, str]:
+def judged(mechanism: str, seen: TrialRecord) -> tuple[CheckResult, str]:
     """Say what a trial means; a client that says yes is believed where the journal does too."""
     if seen.good and seen.logins:
         others = sorted(seen.logins - usual(mechanism))
-        return Result.PASS, ", ".join(others) if others else mechanism
+        return CheckResult.PASS, ", ".join(others) if others else mechanism
     if seen.good:
-        return Result.INCONCLUSIVE, _both(
+        return CheckResult.INCONCLUSIVE, _both(
             "le logiciel dit que oui, le journal de l'opérateur n'a pas de connexion",
             "the software says yes, the operator's journal has no login",
         )
@@ -176,7 +199,7 @@ def judged(mechanism: str, seen: Seen) -> tuple[Result, str]:
         first = seen.refusals[0]  # what comes after may be of its making
         why = f"{first['fr']} / {first['en']} ({first['reason']} ; {seen.said})"
         put_off = first["reason"].startswith(_PUT_OFF)  # for what was tried before
-        return (Result.INCONCLUSIVE if put_off else Result.FAIL), why
+        return (CheckResult.INCONCLUSIVE if put_off else CheckResult.FAIL), why
     if seen.logins:
-        return Result.FAIL, _both("connecté, puis", "logged in, then") + f" : {seen.said}"
-    return Result.FAIL, seen.said
+        return CheckResult.FAIL, _both("connecté, puis", "logged in, then") + f" : {seen.said}"
+    return CheckResult.FAIL, seen.said

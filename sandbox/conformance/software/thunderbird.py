@@ -151,7 +151,7 @@ return true;
 
 
 @dataclass(frozen=True)
-class Mailbox:
+class ThunderbirdAccount:
     """A mailbox: user, (host, port) of both protocols, and a password or a card (file, PIN).
 
     `keeps_sent`: what is sent is copied into Sent; then nothing is sent while IMAP cannot log in.
@@ -165,7 +165,9 @@ class Mailbox:
     keeps_sent: bool = True
 
 
-def make_profile(folder: Path, roots: str, marionette: int, mailbox: Mailbox | None = None) -> None:
+def make_profile(
+    folder: Path, roots: str, marionette: int, mailbox: ThunderbirdAccount | None = None
+) -> None:
     """Write a profile: preferences, the roots of the space as authorities, an account, its card."""
     folder.mkdir(parents=True, exist_ok=True)
     values = PREFERENCES | {"marionette.port": marionette}
@@ -188,7 +190,7 @@ def make_profile(folder: Path, roots: str, marionette: int, mailbox: Mailbox | N
         subprocess.run(words, check=True, timeout=60, stdout=subprocess.DEVNULL)
 
 
-def _account(mailbox: Mailbox) -> dict[str, Any]:
+def _account(mailbox: ThunderbirdAccount) -> dict[str, Any]:
     values = ACCOUNT | {"mail.identity.id1.fcc": mailbox.keeps_sent}
     for key, (host, port), name, with_card in (
         ("server.server1", mailbox.imap, "userName", EXTERNAL),
@@ -210,7 +212,7 @@ class Thunderbird:
         self.session = session
         session.script(CANCEL_DIALOGS)
 
-    def remember(self, mailbox: Mailbox) -> None:
+    def remember(self, mailbox: ThunderbirdAccount) -> None:
         """Give it the password, as if a person had typed it and had it remembered."""
         arguments = mailbox.imap[0], mailbox.smtp[0], mailbox.user, mailbox.password
         self.session.script(REMEMBER, *arguments)
@@ -292,7 +294,9 @@ def thunderbird(profile: Path, port: int, env: Mapping[str, str]) -> Iterator[Th
                 child.wait()
 
 
-def mailbox_of(sheet: Mapping[str, Any], method: str, design: str = "single-endpoint") -> Mailbox:
+def mailbox_of(
+    sheet: Mapping[str, Any], method: str, design: str = "single-endpoint"
+) -> ThunderbirdAccount:
     """Return the first mailbox of a sheet that logs in by a method.
 
     Args:
@@ -311,8 +315,8 @@ def mailbox_of(sheet: Mapping[str, Any], method: str, design: str = "single-endp
     )
     imap, smtp = ((at[name]["host"], at[name]["port"]) for name in ("imap", "smtp"))
     if method == "cps":
-        return Mailbox(account["address"], imap, smtp, card=(way["pkcs12"], way["pin"]))
-    return Mailbox(way["username"], imap, smtp, password=way["password"])
+        return ThunderbirdAccount(account["address"], imap, smtp, card=(way["pkcs12"], way["pin"]))
+    return ThunderbirdAccount(way["username"], imap, smtp, password=way["password"])
 
 
 SHOW = """

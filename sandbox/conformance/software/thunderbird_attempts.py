@@ -12,10 +12,10 @@ from pathlib import Path
 from sandbox.conformance.software import thunderbird as tb
 from sandbox.conformance.software.attempts import (
     BOTH,
-    Attempt,
-    Client,
-    Command,
-    Outcome,
+    AttemptOutcome,
+    LoginAttempt,
+    MailClient,
+    ProgramCall,
     said_by,
 )
 from sandbox.conformance.software.marionette import PATIENCE
@@ -34,10 +34,10 @@ KINDS = {"implicit": tb.IMPLICIT_TLS, "starttls": tb.STARTTLS}
 
 
 @dataclass(frozen=True)
-class _Thunderbird(Client):
+class _Thunderbird(MailClient):
     """Thunderbird without a screen, with a profile made for each attempt."""
 
-    def attempt(self, attempt: Attempt) -> Outcome | str:
+    def attempt(self, attempt: LoginAttempt) -> AttemptOutcome | str:
         """Try; or return why it cannot be told."""
         if attempt.mechanism == "OAUTHBEARER":
             return "its tokens go by XOAUTH2: nothing in it speaks OAUTHBEARER"
@@ -56,18 +56,18 @@ class _Thunderbird(Client):
             said = "; ".join(running.dialogs()) or "nothing said"
         if attempt.mechanism == "XOAUTH2" and not good:
             said = "OAuth2 chosen, it does not log in: it lists no provider for this host"
-        return Outcome(good, said, time.monotonic() - begin)
+        return AttemptOutcome(good, said, time.monotonic() - begin)
 
 
-def _mailbox(attempt: Attempt) -> tb.Mailbox:
+def _mailbox(attempt: LoginAttempt) -> tb.ThunderbirdAccount:
     at = (attempt.host, attempt.port)
     card = (attempt.login.pkcs12, attempt.login.pin) if attempt.login.pkcs12 else None
-    return tb.Mailbox(
+    return tb.ThunderbirdAccount(
         attempt.login.user, at, at, password=attempt.login.password, card=card, keeps_sent=False
     )
 
 
-def _settings(profile: Path, attempt: Attempt, port: int) -> None:
+def _settings(profile: Path, attempt: LoginAttempt, port: int) -> None:
     """Choose the way in, and its own time-out: what comes last in the file wins."""
     way = WAYS.get(attempt.mechanism) or ALONE[attempt.protocol]
     place = "server.server1" if attempt.protocol == "imap" else "smtpserver.smtp1"
@@ -97,7 +97,7 @@ def _reads(running: tb.Thunderbird) -> bool:
 LOCAL = ("Inbox", "Trash")
 
 
-def _sends(running: tb.Thunderbird, attempt: Attempt) -> bool:
+def _sends(running: tb.Thunderbird, attempt: LoginAttempt) -> bool:
     try:
         running.send(attempt.recipient, "essai")
     except RuntimeError:
@@ -105,7 +105,7 @@ def _sends(running: tb.Thunderbird, attempt: Attempt) -> bool:
     return True
 
 
-def _never(_: Attempt) -> Command | str:
+def _never(_: LoginAttempt) -> ProgramCall | str:
     """Stand for the command of a client that is driven (`_Thunderbird.attempt`), not started."""
     raise NotImplementedError
 

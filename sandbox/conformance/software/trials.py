@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.conformance.software.attempts import Attempt, Client, Outcome
+from sandbox.conformance.software.attempts import AttemptOutcome, LoginAttempt, MailClient
 from sandbox.conformance.software.names import names_of
 from sandbox.conformance.software.tap import Hello, Tap
-from sandbox.conformance.software.world import Login, World
+from sandbox.conformance.software.world import ClientLogin, World
 from sandbox.live.journals import Journals
 
-__all__ = ["Seen", "told", "tried", "usual"]
+__all__ = ["TrialRecord", "told", "tried", "usual"]
 
 Tree = dict[str, Any]
 _WHY = re.compile(
@@ -26,7 +26,7 @@ _LATE, _LOOK = 4.0, 0.05  # s
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrialRecord:
     """What was seen of a trial.
 
     Attributes:
@@ -64,9 +64,9 @@ def usual(mechanism: str) -> set[str]:
 
 
 def tried(
-    world: World, client: Client, at: Tree, mechanism: str, login: Login, folder: Path, *,
+    world: World, client: MailClient, at: Tree, mechanism: str, login: ClientLogin, folder: Path, *,
     operator: str = "", times: int = 1,
-) -> Seen:  # fmt: skip
+) -> TrialRecord:  # fmt: skip
     """Have a client try one way in.
 
     Args:
@@ -86,7 +86,7 @@ def tried(
         folder.mkdir(parents=True, exist_ok=True)
         hosts = folder / "hosts"
         hosts.write_text(f"{tap.address} {at['host']}\n")
-        attempt = Attempt(
+        attempt = LoginAttempt(
             protocol=at["protocol"], host=at["host"], address=tap.address, port=at["port"],
             tls=at["tls"], mechanism=mechanism, login=login, bundle=world.bundle,
             names=names_of(hosts) if client.resolver else {}, folder=folder, times=times,
@@ -94,11 +94,12 @@ def tried(
         )  # fmt: skip
         outcome = client.attempt(attempt)
         if isinstance(outcome, str):
-            return Seen(good=False, said=outcome, untold=True)
+            return TrialRecord(good=False, said=outcome, untold=True)
         if times > 1 and len(tap.hellos) < times:  # a program connects once a run
             client.attempt(attempt)
         tap.settled(_LATE)
-        entries = _entries(journal, tap, wait=_LATE if outcome.good else _LATE / 4)
+        wait = _LATE if outcome.good else _LATE / 4
+        entries = _entries(journal, tap, wait) if world.tells(operator) else []
         return _seen(attempt, outcome, tap, entries)
 
 
@@ -114,7 +115,9 @@ def _entries(journal: Journals, tap: Tap, wait: float) -> list[Tree]:
     return found
 
 
-def _seen(attempt: Attempt, outcome: Outcome, tap: Tap, entries: list[Tree]) -> Seen:
+def _seen(
+    attempt: LoginAttempt, outcome: AttemptOutcome, tap: Tap, entries: list[Tree]
+) -> TrialRecord:
     mechanisms = (None, *usual(attempt.mechanism))
     logins = [e for e in entries if e["event"] == "login" and e["protocol"] == attempt.protocol]
     refusals = [
@@ -123,7 +126,7 @@ def _seen(attempt: Attempt, outcome: Outcome, tap: Tap, entries: list[Tree]) -> 
         and each["reason"] != "client-gave-up"
     ]  # fmt: skip
     said = outcome.said.replace(attempt.secret, "***") if attempt.secret else outcome.said
-    return Seen(
+    return TrialRecord(
         good=outcome.good, said=told(said), hellos=tuple(tap.hellos), refusals=tuple(refusals),
         logins=frozenset(str(each["mechanism"]) for each in logins),
         held=max(tap.lasted.values(), default=0.0),

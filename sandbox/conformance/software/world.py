@@ -11,14 +11,15 @@ from typing import Any
 import httpx
 import pyotp
 
+from sandbox.conformance.subject import CERTIFICATE_METHODS
 from sandbox.live.journals import Journals
-from sandbox.live.mailer import access_token
+from sandbox.live.mailer import MailError, access_token
 from sandbox.operators.model import SaslName
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
-from sandbox.space.methods import METHODS, Method
+from sandbox.space.methods import Method
 
-__all__ = ["PASSWORD", "TOKEN", "Codes", "Login", "World", "carries"]
+__all__ = ["PASSWORD", "TOKEN", "ClientLogin", "CodesAround", "World", "carries"]
 
 Tree = dict[str, Any]
 PASSWORD = (SaslName.PLAIN, SaslName.LOGIN)
@@ -27,15 +28,15 @@ _CODE_SECONDS = 90.0  # codes of three steps
 _SECONDS = 30.0
 
 
-def carries(mechanism: str, method: Method) -> bool:
-    """Tell whether a mechanism can carry a method."""
-    if METHODS[method].client_certificate:
+def carries(mechanism: str, method: str) -> bool:
+    """Tell whether a mechanism can carry a method, or the password of a foreign operator."""
+    if method in CERTIFICATE_METHODS:
         return mechanism in (SaslName.EXTERNAL, SaslName.NONE)
-    return mechanism in PASSWORD or (mechanism in TOKEN and method is Method.ECPS)
+    return mechanism in PASSWORD or (mechanism in TOKEN and method == Method.ECPS)
 
 
 @dataclass(frozen=True)
-class Login:
+class ClientLogin:
     """What a client types or presents; a mailbox may be opened under a holder's name.
 
     Attributes:
@@ -54,35 +55,46 @@ class Login:
     pkcs12: str = ""
     pin: str = ""
 
+    def spoilt(self) -> ClientLogin:
+        """Return the same with a wrong password and token, and without a certificate."""
+        return ClientLogin(
+            self.address, self.user, password=self.password and f"{self.password[:-1]}!",
+            token=self.token and f"{self.token[:-8]}AAAAAAAA",
+        )  # fmt: skip
+
 
 @dataclass
-class Codes:
+class CodesAround:
     """One-time codes, each given once: the steps around now of every account with a secret."""
 
     used: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, secret: str) -> str | None:
-        """Return a code of a secret that was not given yet and is good now, or None."""
-        now = int(time.time()) // 30
+    def of(self, way: Tree) -> str | None:
+        """Return a code of an account that was not given yet and is good now, or None."""
+        secret, period = way["secret"], way["period"]
+        now = int(time.time()) // period
         with self._lock:
             step = max(self.used.get(secret, 0) + 1, now)
             if step > now + 1:
                 return None
             self.used[secret] = step
-        return pyotp.TOTP(secret).at(step * 30)
+        return pyotp.TOTP(secret, digits=way["digits"], interval=period).at(step * period)
 
 
 class World:
-    """A space with people who press their telephones' buttons at once."""
+    """A space with people who press their telephones' buttons at once; or foreign operators.
+
+    Args:
+        sheet: of the space, or what `foreign_sheet` lays out as one.
+    """
 
     def __init__(self, sheet: Tree) -> None:
         self.sheet = sheet
         self.bundle = str(sheet["ca"]["bundle"])
-        self.hosts = str(sheet["hosts_file"])
         self.operators = [str(each["name"]) for each in sheet["operators"]]
         self.first, self.second = self.operators[0], self.operators[-1]
-        self.codes = Codes()
+        self.codes = CodesAround()
 
     def operator(self, name: str) -> Tree:
         """Return an operator of the sheet."""
@@ -97,9 +109,16 @@ class World:
         )
         return dict(found)
 
+    def tells(self, operator: str) -> bool:
+        """Tell whether an operator has a journal: a foreign one does not tell what it saw."""
+        return "journal" in self.operator(operator)
+
     def journal(self, operator: str) -> Journals:
-        """Return the journal of an operator, from now on."""
-        return Journals({operator: Path(self.operator(operator)["journal"])}, from_now=True)
+        """Return the journal of an operator, from now on; an empty one of who does not tell."""
+        places = (
+            {operator: Path(self.operator(operator)["journal"])} if self.tells(operator) else {}
+        )
+        return Journals(places, from_now=True)
 
     def recipient(self, operator: str) -> str:
         """Return a mailbox of an operator, to write to."""
@@ -116,7 +135,9 @@ class World:
             if method in holder["methods"]
         ]
 
-    def login(self, method: str, mechanism: str = "", operator: str = "", number: int = 0) -> Login:
+    def login(
+        self, method: str, mechanism: str = "", operator: str = "", number: int = 0
+    ) -> ClientLogin:
         """Return what logs in by a method; a one-time code in it is good now, and once.
 
         Raises:
@@ -130,20 +151,25 @@ class World:
         account, way = found[number % len(found)] if found else found[0]
         address = account["address"]
         if "certificate" in way:
-            return Login(address, address, certificate=way["certificate"], key=way["key"],
+            return ClientLogin(address, address, certificate=way["certificate"], key=way["key"],
                          pkcs12=way["pkcs12"], pin=way["pin"])  # fmt: skip
         if mechanism in TOKEN:
-            token = access_token(self.sheet, way["login_hint"], lambda _: None)
-            return Login(address, address, token=token)
-        return Login(address, way["username"], way["password"])
+            token = way.get("token") or self._token(way)
+            return ClientLogin(address, address, token=token)
+        return ClientLogin(address, way["username"], way["password"])
 
-    def _totp(self, found: list[tuple[Tree, Tree]]) -> Login:
+    def _token(self, way: Tree) -> str:
+        if "login_hint" not in way:
+            raise MailError("aucun jeton donné / no token was given")
+        return access_token(self.sheet, way["login_hint"], lambda _: None)
+
+    def _totp(self, found: list[tuple[Tree, Tree]]) -> ClientLogin:
         end = time.monotonic() + _CODE_SECONDS
         while time.monotonic() < end:
             for account, way in found:
-                code = self.codes.of(way["secret"])
+                code = self.codes.of(way)
                 if code is not None:
-                    return Login(account["address"], way["username"], way["password"] + code)
+                    return ClientLogin(account["address"], way["username"], way["password"] + code)
             time.sleep(0.5)
         raise TimeoutError("aucun code à usage unique / no one-time code is left")
 

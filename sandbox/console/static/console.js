@@ -22,13 +22,22 @@
     link.textContent = place.dataset.why;
     place.append(" ", link);
   }
+  function octets(file) {
+    return new Promise((done, failed) => {
+      const reader = new FileReader();
+      reader.onload = () => done({ name: file.name, content: reader.result.slice(reader.result.indexOf(",") + 1) });
+      reader.onerror = () => failed(reader.error);
+      reader.readAsDataURL(file);
+    });
+  }
   async function act(form, instead) {
     const [method, path] = (instead || form.dataset.api).split(" ");
     const data = Object.fromEntries([...new FormData(form)].filter(([, value]) => typeof value === "string"));
     for (const box of all("input[type=checkbox]", form)) data[box.name] = box.checked;
     for (const box of all("[data-number]", form)) data[box.name] = Number(box.value);
     for (const box of all("input[type=number]", form)) { if (box.value === "") delete data[box.name]; else data[box.name] = Number(box.value); }
-    if (instead) for (const name of ["to", "subject", "text"]) delete data[name];
+    for (const box of all("input[type=file]", form)) data[box.name] = await Promise.all([...box.files].map(octets));
+    if (instead) for (const name of ["to", "subject", "text", "document", "patient", "receipt", "attachments"]) delete data[name];
     const buttons = all("button", form);
     buttons.forEach((each) => { each.disabled = true; });
     try {

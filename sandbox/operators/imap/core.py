@@ -160,7 +160,9 @@ class Core:
         """Do something, unless a fault that was asked for befalls it."""
         session = self.session
         mailbox = "" if session.actor is None else session.actor.mailbox
-        strike = session.service.faults.strike(session.channel, point, mailbox=mailbox)
+        strike = session.service.faults.strike(
+            session.channel, point, mailbox=mailbox, actor=session.actor
+        )
         if strike is None:
             return act()
         session.service.journal.note(

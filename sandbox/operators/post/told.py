@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.messages.facts import Facts, Kind
-from sandbox.messages.faults import FaultError
+from sandbox.messages.facts import Facts, MessageKind
+from sandbox.messages.faults import RuleBreachError
 from sandbox.messages.receipts import read_receipt
 from sandbox.operators.post.headers import Message
 
@@ -30,10 +30,10 @@ def told_of(message: Message, facts: Facts) -> dict[str, Any]:
         told |= {"documents": list(facts.codes), "ins": facts.ins}
     if facts.receipt_to:
         told["asks_receipt"] = True
-    if facts.kind is Kind.DISPOSITION:
+    if facts.kind is MessageKind.DISPOSITION:
         try:
             receipt = read_receipt(message.content[:_MOST_REPORT])
-        except FaultError as error:
+        except RuleBreachError as error:
             told["unread_receipt"] = error.fault.rule
         else:
             told |= {

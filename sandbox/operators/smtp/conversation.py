@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.journal import Journal
-from sandbox.operators.model import Channel
+from sandbox.operators.model import Actor, Channel
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp import refusals
@@ -159,6 +159,11 @@ class Conversation:
     def _work(self) -> Outcome | None:
         """Work on what came: one command or message, None when it is not there yet."""
         raise NotImplementedError
+
+    @property
+    def _actor(self) -> Actor | None:
+        """Who has logged in."""
+        return None
 
     def _who(self) -> dict[str, str]:
         """Return who the client has proved to be, for the journal."""

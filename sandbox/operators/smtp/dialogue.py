@@ -212,7 +212,9 @@ class SmtpDialogue(Conversation):
         """Do something, unless a fault that was asked for befalls it."""
         mail = self._mail
         parties = (mail.reverse_path if mail else "", recipient)
-        strike = self._faults.strike(self.channel, point, mailbox=recipient, parties=parties)
+        strike = self._faults.strike(
+            self.channel, point, mailbox=recipient, parties=parties, actor=self._actor
+        )
         if strike is None:
             return act()
         self._about = {"command": point, "fault": strike.names}

@@ -18,6 +18,7 @@ from sandbox.operators.login import Challenge, Denied, LoginConductor, Step
 from sandbox.operators.mail import Envelope
 from sandbox.operators.model import (
     Accepted,
+    Actor,
     Channel,
     Rejected,
 )
@@ -100,8 +101,12 @@ class Submission(SmtpDialogue):
         """End a session whose right to last is over (ECO.1.2.6)."""
         self.end(Reply(421, "4.7.0", "Authentication expired, log in again", close=True, told=True))
 
+    @property
+    def _actor(self) -> Actor | None:
+        return self.login.actor
+
     def _who(self) -> dict[str, str]:
-        actor = self.login.actor
+        actor = self._actor
         return {} if actor is None else {"mailbox": actor.mailbox, "identity": actor.identity}
 
     def _without_certificate(self) -> None:

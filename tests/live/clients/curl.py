@@ -5,17 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sandbox.conformance.software.attempts import Attempt
+from sandbox.conformance.software.attempts import LoginAttempt
 from sandbox.conformance.software.clients import curl_words
 from tests.live.clients.programs import Outcome, run
-from tests.live.clients.world import Login, World
+from tests.live.clients.world import ClientLogin, World
 
 
 def curl(
-    world: World, at: dict[str, Any], login: Login, mechanism: str, *words: str, text: str = ""
+    world: World,
+    at: dict[str, Any],
+    login: ClientLogin,
+    mechanism: str,
+    *words: str,
+    text: str = "",
 ) -> Outcome:
     """Run curl at an endpoint, by name: SNI and certificate are those of the name."""
-    attempt = Attempt(
+    attempt = LoginAttempt(
         protocol=at["protocol"], host=at["host"], address=at["address"], port=at["port"],
         tls=at["tls"], mechanism=mechanism, login=login, bundle=world.bundle, names={},
         recipient="", folder=Path(),
@@ -23,13 +28,13 @@ def curl(
     return run([*curl_words(attempt), "--verbose", "--max-time", "50", *words], text=text)
 
 
-def mailbox_status(world: World, at: dict[str, Any], login: Login, mechanism: str) -> Outcome:
+def mailbox_status(world: World, at: dict[str, Any], login: ClientLogin, mechanism: str) -> Outcome:
     """Ask how many messages a mailbox has."""
     return curl(world, at, login, mechanism, "--request", "STATUS INBOX (MESSAGES)")
 
 
 def send(
-    world: World, at: dict[str, Any], login: Login, mechanism: str, recipient: str, mark: str
+    world: World, at: dict[str, Any], login: ClientLogin, mechanism: str, recipient: str, mark: str
 ) -> Outcome:
     """Submit a message."""
     envelope = [

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.analysis.metrics import headline, latency, login_weights
 from tests.live.clients.curl import mailbox_status, send
-from tests.live.clients.world import Login, World, running_world
+from tests.live.clients.world import ClientLogin, World, running_world
 
 DESIGN = "multi-port"
 
@@ -26,7 +26,7 @@ def test_logins_refusals_and_deliveries_are_told_as_a_simulation_tells_them(worl
     assert mailbox_status(world, at, card, "EXTERNAL").code == 0
     at = world.endpoint(DESIGN, "imap.ciba")
     assert mailbox_status(world, at, phone, "PLAIN").code == 0
-    assert mailbox_status(world, at, Login(phone.address, phone.user, "x"), "PLAIN").code != 0
+    assert mailbox_status(world, at, ClientLogin(phone.address, phone.user, "x"), "PLAIN").code != 0
     recipient, mark = world.login("cps", operator=world.second).address, world.mark()
     at = world.endpoint(DESIGN, "smtp.cps")
     assert send(world, at, card, "EXTERNAL", recipient, mark).code == 0

@@ -13,13 +13,13 @@ import pytest
 from cryptography import x509
 
 from tests.live.clients.curl import mailbox_status, send
-from tests.live.clients.world import Login, World
+from tests.live.clients.world import ClientLogin, World
 
 SINGLE = "single-endpoint"
 
 
 @contextmanager
-def smtp(world: World, at: dict[str, Any], login: Login) -> Iterator[smtplib.SMTP]:
+def smtp(world: World, at: dict[str, Any], login: ClientLogin) -> Iterator[smtplib.SMTP]:
     context = world.context(login)
     with smtplib.SMTP_SSL(at["address"], at["port"], context=context) as session:
         session.ehlo()
@@ -28,7 +28,7 @@ def smtp(world: World, at: dict[str, Any], login: Login) -> Iterator[smtplib.SMT
         yield session
 
 
-def imap(world: World, login: Login, name: str = "") -> None:
+def imap(world: World, login: ClientLogin, name: str = "") -> None:
     """Log in with a password, or a card for a mailbox."""
     at = world.endpoint(SINGLE, "imap")
     context = world.context(login)
@@ -59,7 +59,7 @@ def test_a_wrong_password_and_an_unknown_account_read_the_same(world: World) -> 
     answers = []
     for user in (world.login("cps").address, f"personne@{world.first}.mssante.test"):
         with pytest.raises(imaplib.IMAP4.error) as refused:
-            imap(world, Login(user, user, "ni-le-bon-mot-de-passe-123456"))
+            imap(world, ClientLogin(user, user, "ni-le-bon-mot-de-passe-123456"))
         answers.append(str(refused.value))
     assert answers[0] == answers[1]
 
@@ -77,7 +77,7 @@ def test_a_mailbox_of_another_operator_is_not_here(world: World) -> None:
 def test_a_token_of_another_person_does_not_open(world: World) -> None:
     at = world.endpoint(SINGLE, "imap")
     mine, other = world.login("ecps", "OAUTHBEARER"), world.login("ecps", number=1)
-    stolen = Login(other.address, other.address, token=mine.token)
+    stolen = ClientLogin(other.address, other.address, token=mine.token)
     outcome = mailbox_status(world, at, stolen, "OAUTHBEARER")
     assert outcome.code != 0
     assert "STATUS INBOX (MESSAGES " not in outcome.out
@@ -120,7 +120,7 @@ def test_nobody_sends_out_of_the_space(world: World) -> None:
 
 
 def test_nobody_sends_without_logging_in(world: World) -> None:
-    with smtp(world, world.endpoint(SINGLE, "smtp"), Login("", "")) as session:
+    with smtp(world, world.endpoint(SINGLE, "smtp"), ClientLogin("", "")) as session:
         code, _ = session.mail(world.login("cps").address)
     assert code == 530
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.live.clients.programs import names_of, needed, run
-from tests.live.clients.world import Login, World
+from tests.live.clients.world import ClientLogin, World
 
 LPS = "api-lps-2023"  # a name per method, STARTTLS
 SNI = "multi-endpoint-sni"  # a name per method behind one address
@@ -21,7 +21,7 @@ def recipient(world: World) -> str:
     return world.login("cps", operator=world.second).address
 
 
-def swaks(world: World, at: dict[str, Any], login: Login, mark: str, *words: str) -> str:
+def swaks(world: World, at: dict[str, Any], login: ClientLogin, mark: str, *words: str) -> str:
     """Send with swaks, STARTTLS or not; return its transcript."""
     to = recipient(world)
     security = ["--tls-on-connect"] if at["tls"] == "implicit" else ["--tls"]
@@ -37,7 +37,7 @@ def swaks(world: World, at: dict[str, Any], login: Login, mark: str, *words: str
     return outcome.out
 
 
-def by_password(login: Login, mechanism: str) -> list[str]:
+def by_password(login: ClientLogin, mechanism: str) -> list[str]:
     return ["--auth", mechanism, "--auth-user", login.user, "--auth-password", login.password]
 
 

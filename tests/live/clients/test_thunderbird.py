@@ -15,7 +15,8 @@ import pytest
 
 from sandbox.conformance.software import thunderbird as tb
 from sandbox.conformance.software.names import free_port
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.launch import LiveOptions
+from sandbox.live.space import LiveSpace
 from sandbox.psc import Behaviour
 from tests.live.clients.programs import names_of, needed
 from tests.live.clients.world import World
@@ -35,7 +36,7 @@ def a_space(**options: Any) -> Iterator[World]:
 
 @contextmanager
 def started(
-    world: World, folder: Path, mailbox: tb.Mailbox | None, *, code: bool = False
+    world: World, folder: Path, mailbox: tb.ThunderbirdAccount | None, *, code: bool = False
 ) -> Iterator[tb.Thunderbird]:
     """Run Thunderbird; it knows the password, followed by a one-time code of now if asked."""
     port, profile = free_port(), folder / "profile"

@@ -15,17 +15,18 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from sandbox.conformance.software.world import Login, carries
+from sandbox.conformance.software.world import ClientLogin, carries
 from sandbox.conformance.software.world import World as SheetWorld
-from sandbox.live.plan import plan_space
-from sandbox.live.space import LiveOptions, LiveSpace
+from sandbox.live.launch import LiveOptions
+from sandbox.live.planning import plan_space
+from sandbox.live.space import LiveSpace
 from sandbox.operators.model import SaslName
 from sandbox.space.errors import UserError
 from sandbox.space.loader import find_scenario, load_scenario
 from sandbox.space.methods import Method
 from sandbox.space.places import Place
 
-__all__ = ["Case", "Login", "World", "asking_each_second", "cases", "running_world"]
+__all__ = ["Case", "ClientLogin", "World", "asking_each_second", "cases", "running_world"]
 
 PATIENCE = 30.0
 
@@ -63,9 +64,10 @@ class World(SheetWorld):
     def __init__(self, space: LiveSpace) -> None:
         super().__init__(space.sheet)
         self.space = space
+        self.hosts = str(space.sheet["hosts_file"])
         self._marks = itertools.count()
 
-    def context(self, login: Login | None = None) -> ssl.SSLContext:
+    def context(self, login: ClientLogin | None = None) -> ssl.SSLContext:
         """Return a TLS context that trusts the space, with a login's certificate."""
         context = ssl.create_default_context(cafile=self.bundle)
         if login is not None and login.certificate:

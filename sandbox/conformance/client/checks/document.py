@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from sandbox.conformance.client.checks.message import parsed
 from sandbox.conformance.client.look import Look, check
-from sandbox.conformance.client.steps import Profile
+from sandbox.conformance.client.steps import SoftwareProfile
 from sandbox.conformance.findings import Fail, Unsure
 from sandbox.messages.check import check_message
-from sandbox.messages.rules import Rule, rules
+from sandbox.messages.rules import MessageRule, rules
 
 __all__: list[str] = []
 
 ARCHIVE = "IHE_XDM.ZIP"
-_EDITED = (Profile.LPS, Profile.ROBOT)
+_EDITED = (SoftwareProfile.LPS, SoftwareProfile.ROBOT)
 # Requirement -> which rules it stands for; the first takes what the others leave of an archive.
 _OWN = {
     "client-ins": ("metadata-patient", "ins-key", "ins-traits"),
@@ -26,18 +26,18 @@ _OWN = {
 _SUBJECTS = ("xml", "zip", "metadata", "cda", "cda-header")
 
 
-def _of_archive(rule: Rule) -> bool:
+def _of_archive(rule: MessageRule) -> bool:
     owned = {each for ids in _OWN.values() for each in ids}
     return rule.id.startswith("mail-archive") or (
         rule.subject in _SUBJECTS and rule.severity == "error" and rule.id not in owned
     )
 
 
-def _among(ids: tuple[str, ...]) -> Callable[[Rule], bool]:
+def _among(ids: tuple[str, ...]) -> Callable[[MessageRule], bool]:
     return lambda rule: rule.id in ids
 
 
-def _held(id_: str, wanted: Callable[[Rule], bool]) -> Callable[[Look], None]:
+def _held(id_: str, wanted: Callable[[MessageRule], bool]) -> Callable[[Look], None]:
     """Return the check that a document's message keeps some rules."""
 
     def run(look: Look) -> None:

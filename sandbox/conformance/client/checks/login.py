@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from sandbox.conformance.client.look import Look, check
-from sandbox.conformance.client.record import Played
-from sandbox.conformance.client.steps import Profile
+from sandbox.conformance.client.record import PlayedAction
+from sandbox.conformance.client.steps import SoftwareProfile
 from sandbox.conformance.findings import Fail, Unsure
 from sandbox.operators.auth.limits import AttemptPolicy
 
@@ -14,11 +14,10 @@ __all__: list[str] = []
 
 # As many failures as an operator of ours allows a client with one name: one more locks it out.
 MOST = AttemptPolicy().per_name
-_TOKENS = ("XOAUTH2", "OAUTHBEARER")
 _SRV = re.compile(r"_(imaps?|submissions?)\._tcp\.")
 
 
-def _last(look: Look, played: Played) -> None:
+def _last(look: Look, played: PlayedAction) -> None:
     look.says(played)
     for visit in played.visits[-1:]:
         look.shows(visit)
@@ -72,7 +71,7 @@ def _(look: Look) -> None:
                 )
 
 
-@check("login-token", "receive", "send", profiles=(Profile.LPS,), methods=("ecps",))
+@check("login-token", "receive", "send", profiles=(SoftwareProfile.LPS,), methods=("ecps",))
 def _(look: Look) -> None:
     for step in ("receive", "send"):
         for played in look.step(step):

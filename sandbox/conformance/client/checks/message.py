@@ -14,15 +14,19 @@ from pathlib import Path
 from sandbox.conformance.client.dialogue import Sent
 from sandbox.conformance.client.letters import TEXT
 from sandbox.conformance.client.look import Look, check
-from sandbox.conformance.client.record import Visit
-from sandbox.conformance.client.steps import Profile
+from sandbox.conformance.client.record import RecordedConnection
+from sandbox.conformance.client.steps import SoftwareProfile
 from sandbox.conformance.findings import Fail, Unsure
 
 __all__ = ["parsed"]
 
 LONGEST = 998  # octets of a line without CRLF: RFC 5321 §4.5.3.1.6, RFC 5322 §2.1.1
-_EDITED = (Profile.LPS, Profile.ROBOT, Profile.WEBMAIL)  # products that an editor refers
-_WRITTEN = (Profile.LPS, Profile.MAIL_CLIENT, Profile.WEBMAIL)
+_EDITED = (
+    SoftwareProfile.LPS,
+    SoftwareProfile.ROBOT,
+    SoftwareProfile.WEBMAIL,
+)  # products that an editor refers
+_WRITTEN = (SoftwareProfile.LPS, SoftwareProfile.MAIL_CLIENT, SoftwareProfile.WEBMAIL)
 
 
 def parsed(sent: Sent) -> EmailMessage:
@@ -54,7 +58,7 @@ def _field(look: Look, sent: Sent, name: str) -> str:
     return str(values[0]) if values else ""
 
 
-def _all(look: Look) -> Iterator[tuple[str, Visit, Sent]]:
+def _all(look: Look) -> Iterator[tuple[str, RecordedConnection, Sent]]:
     """Yield every message of the session, that of `send` among them."""
     look.sent("send")
     for id_, played in look.record.all():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.conformance.client.look import Look, check
-from sandbox.conformance.client.record import Played, Visit
+from sandbox.conformance.client.record import PlayedAction, RecordedConnection
 from sandbox.conformance.findings import Fail, NotHere, Unsure
 
 __all__: list[str] = []
@@ -25,14 +25,14 @@ _WEAK = {
 }  # fmt: skip
 
 
-def _hellos(look: Look) -> list[Visit]:
+def _hellos(look: Look) -> list[RecordedConnection]:
     found = [visit for _, visit in look.visits() if visit.wire.hello is not None]
     if not found:
         raise Unsure("le logiciel n'a pas ouvert TLS", "the software did not open TLS")
     return found
 
 
-def _against(look: Look, step: str) -> list[Played]:
+def _against(look: Look, step: str) -> list[PlayedAction]:
     """Return the actions of a step with a bad server that work with a good one.
 
     Raises:

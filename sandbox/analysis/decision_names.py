@@ -1,0 +1,178 @@
+"""What the map's conditions and what is drawn are called, in French and English."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sandbox.analysis.wording import (
+    HARD,
+    INCIDENTS,
+    Text,
+    decimal,
+    enumerate_texts,
+    same,
+    say,
+    signed,
+    unit,
+)
+from sandbox.decision.cases import ChoiceCase
+from sandbox.decision.features import BARRIERS, HOURS, SPREAD_HOURS, barrier_key
+from sandbox.decision.rules import Condition, Rule
+from sandbox.space.tables import inputs
+
+__all__ = ["condition_text", "factor_name", "rule_text"]
+
+KINDS: dict[str, Text] = {
+    "lps": Text("logiciels de professionnels (LPS)", "practice software (LPS)"),
+    "mail_client": Text("logiciels de messagerie", "mail programs"),
+    "webmail": Text("webmails", "webmails"),
+    "robot": Text("logiciels applicatifs", "application software"),
+}
+ABILITIES: dict[str, Text] = {
+    "plain": Text("parlent PLAIN", "speak PLAIN"),
+    "external": Text("parlent EXTERNAL", "speak EXTERNAL"),
+    "alone": Text("se connectent par certificat seul", "log in by certificate alone"),
+    "xoauth2": Text("parlent XOAUTH2", "speak XOAUTH2"),
+    "port_setting": Text("laissent régler le port", "let the port be set"),
+    "host_setting": Text("laissent régler l'hôte", "let the host be set"),
+    "sni": Text("envoient le nom du serveur (SNI)", "send the server name (SNI)"),
+    "certificate_request_fails": Text("échouent quand on leur demande un certificat",
+                                      "fail when asked for a certificate"),
+    "certificate_request_prompts": Text("ouvrent une fenêtre quand on demande un certificat",
+                                        "open a dialogue when asked for a certificate"),
+    "tls13": Text("parlent TLS 1.3", "speak TLS 1.3"),
+    "resumes": Text("reprennent les sessions TLS", "resume TLS sessions"),
+}  # fmt: skip
+PREFIXES = {"imap_": "IMAP", "smtp_": "SMTP"}
+SPREADING = Text("une mise en production ratée qui touche d'autres méthodes",
+                 "a bad deployment that reaches other methods")  # fmt: skip
+REQUEST = Text("accès de personnes arrêtés par une demande de certificat",
+               "people's accesses stopped by a certificate request")  # fmt: skip
+STOPPED: dict[str, Text] = {
+    barrier_key(other): text
+    for other, text in zip(BARRIERS, (
+        Text("ceux à l'hôte non réglable", "those whose host cannot be set"),
+        Text("ceux sans nom du serveur (SNI)", "those that send no server name (SNI)"),
+        Text("ceux au port non réglable", "those whose port cannot be set"),
+        Text("ceux au port bloqué par le site", "those whose site blocks ports"),
+    ), strict=True)
+}  # fmt: skip
+
+
+def _ability(leaf: str) -> Text:
+    for prefix, protocol in PREFIXES.items():
+        if leaf.startswith(prefix):
+            text = ABILITIES[leaf.removeprefix(prefix)]
+            return Text(f"{text.fr} sur {protocol}", f"{text.en} over {protocol}")
+    return ABILITIES[leaf]
+
+
+def _share_of(key: str) -> tuple[Text, Text] | None:
+    """Return of whom a key tells the share, and what they do; None: it tells something else."""
+    *path, leaf = key.split(".")
+    if leaf.removeprefix("imap_").removeprefix("smtp_") not in ABILITIES:
+        return None
+    if path[0] == "products":
+        who = say("des installations de {p}", "of {p} installations", p=path[1])
+        return who, _ability(leaf)
+    if path[0] in KINDS:
+        return say("des {kind}", "of {kind}", kind=KINDS[path[0]]), _ability(leaf)
+    return None
+
+
+OF_INCIDENTS = {
+    "spreads": Text("part des mises en production ratées qui touchent d'autres méthodes",
+                    "share of bad deployments that reach other methods"),
+    "back_off": Text("pause avant de se reconnecter", "pause before connecting again"),
+}  # fmt: skip
+
+
+def _incident_name(path: Sequence[str]) -> Text:
+    if path[1] in OF_INCIDENTS:
+        return OF_INCIDENTS[path[1]]
+    name = INCIDENTS[path[1]]
+    if path[2] == "minutes":
+        return say("durée : {i}", "how long: {i}", i=name)
+    return say("fréquence : {i}", "how often: {i}", i=name)
+
+
+def factor_name(key: str) -> Text:
+    """Return what a factor is: in words for shares of software and incidents, else its key."""
+    share = _share_of(key)
+    if share is not None:
+        return say("part {w} qui {a}", "share {w} that {a}", w=share[0], a=share[1])
+    path = key.split(".")
+    if path[0] == "incidents":
+        return _incident_name(path)
+    if key == "login_policy":
+        return Text("règle de connexion", "login policy")
+    if key == "populations.*.message_share":
+        return Text("répartition des messages", "who sends the messages")
+    if key.endswith(".share") and path[0] == "products":
+        kind = KINDS.get(path[1], same(path[1]))
+        return say("parts de marché des {k}", "market shares of {k}", k=kind)
+    if key.endswith((".method_*", ".software_*")):
+        what = (Text("répartition des méthodes", "split of methods") if "method" in key
+                else Text("répartition des logiciels", "split of software"))  # fmt: skip
+        return say("{what} ({p})", "{what} ({p})", what=what, p=path[1])
+    return same(key)
+
+
+def condition_text(each: Condition) -> Text:
+    """Return one condition of the map as a sentence part."""
+    if each.category:
+        name = factor_name(each.key)
+        if each.above:
+            return say("{n} = {v}", "{n} = {v}", n=name, v=each.category)
+        return say("{n} autre que {v}", "{n} other than {v}", n=name, v=each.category)
+    share = _share_of(each.key)
+    if share is not None:
+        bound = decimal(100 * each.value)
+        if each.above:
+            return say("plus de {x} % {w} {a}", "more than {x}% {w} {a}", x=bound, w=share[0],
+                       a=share[1])  # fmt: skip
+        return say("au plus {x} % {w} {a}", "at most {x}% {w} {a}", x=bound, w=share[0],
+                   a=share[1])  # fmt: skip
+    if each.key in STOPPED:
+        return _against(each)
+    if each.key in HOURS or each.key == SPREAD_HOURS:
+        return _lasting(each)
+    row = inputs().get(each.key)
+    what = unit(row.unit) if row else same("")
+    digits = 0 if abs(each.value) >= 100 else 1 if abs(each.value) >= 10 else 3
+    bound = decimal(each.value, digits)
+    if each.above:
+        return say("{k} au-dessus de {x} ({u})", "{k} above {x} ({u})",
+                   k=factor_name(each.key), x=bound, u=what)  # fmt: skip
+    return say("{k} au plus {x} ({u})", "{k} at most {x} ({u})",
+               k=factor_name(each.key), x=bound, u=what)  # fmt: skip
+
+
+def _against(each: Condition) -> Text:
+    """Return by how many points one barrier stops more than another; below 0: fewer."""
+    bound = signed(decimal(100 * each.value, 1), each.value)
+    if each.above:
+        return say("{r} moins {o} : plus de {x} points", "{r} less {o}: more than {x} points",
+                   r=REQUEST, o=STOPPED[each.key], x=bound)  # fmt: skip
+    return say("{r} moins {o} : au plus {x} points", "{r} less {o}: at most {x} points",
+               r=REQUEST, o=STOPPED[each.key], x=bound)  # fmt: skip
+
+
+def _lasting(each: Condition) -> Text:
+    """Return how long incidents of a kind last at an operator in a year."""
+    what = INCIDENTS[HOURS[each.key]] if each.key in HOURS else SPREADING
+    bound = decimal(each.value, 1)
+    if each.above:
+        return say("plus de {x}{h}h par an chez un opérateur avec {i}",
+                   "more than {x}{h}h a year at an operator with {i}", x=bound, h=HARD, i=what
+                   )  # fmt: skip
+    return say("au plus {x}{h}h par an chez un opérateur avec {i}",
+               "at most {x}{h}h a year at an operator with {i}", x=bound, h=HARD, i=what
+               )  # fmt: skip
+
+
+def rule_text(rule: Rule | ChoiceCase) -> Text:
+    """Return the conditions of a rule or case."""
+    if not rule.conditions:
+        return Text("dans tous les cas", "in every case")
+    return enumerate_texts([condition_text(each) for each in rule.conditions])
