@@ -35,7 +35,7 @@ from tests.psc.questions import DIFFERENCES, FORM, KEY, QUESTIONS, realm
 
 DOCS = Path(__file__).parents[2] / "docs" / "psc-keycloak.md"
 # One short life: what the second compiler would win later costs more than it brings.
-JVM = "-Xmx600m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+JVM = "-Xmx600m -XX:TieredStopAtLevel=1"
 CHANNEL = "--spi-ciba-auth-channel--ciba-http-auth-channel--http-authentication-channel-uri"
 PATHS = {
     "backchannel": "ext/ciba/auth",
