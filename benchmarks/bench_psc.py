@@ -166,10 +166,9 @@ async def rate(side: Side, parallel: int, flows: int, seconds: float) -> tuple[f
 async def approve_ours(connection: Connection, auth_req_id: str, message: str) -> None:
     """Press the button of that request."""
     del message
-    from sandbox.psc.requests import TICKET
-    from sandbox.psc.store import fingerprint
+    from sandbox.psc.requests import ticket_of
 
-    path = f"/sandbox/requests/{fingerprint(auth_req_id)[:TICKET]}/approve"
+    path = f"/sandbox/requests/{ticket_of(auth_req_id)}/approve"
     status, body = await connection.post(path, b"{}", "application/json", f"Bearer {SECRET}")
     assert status == 200, body
 

@@ -20,6 +20,7 @@ typedef int8_t i8;
 #define HOUR 3600000000000LL
 #define MINUTE 60000000000LL
 #define SECOND 1000000000LL
+#define MILLISECOND 1000000LL
 
 /* The order of the members is that of the Python tuples: see kernel_c.py. */
 typedef struct {
@@ -41,7 +42,8 @@ typedef struct {
   const i64 *send_counts;
   const double *sender_exponent;
   const i32 *recipients;
-  const i64 *servers, *server_offset, *server_time, *pool_slots, *pool_backlog, *limits;
+  const i64 *servers, *server_offset, *server_time, *follow_time;
+  const i64 *pool_slots, *pool_backlog, *limits;
   const i16 *endpoint_role, *operator_bin;
   const i64 *outages, *register_count;
   /* Cursors */
@@ -310,6 +312,7 @@ INLINE void book_connection(const Arrays *a, const Sizes *n, i64 endpoint, i64 r
   i64 *e = a->endpoints + endpoint * ENDPOINT_COLUMNS;
   i64 second = t / SECOND, minute;
   e[E_SESSIONS]++;
+  e[E_HELD] -= t / MILLISECOND;
   e[E_NOW]++;
   e[E_PEAK] = MAX(e[E_PEAK], e[E_NOW]);
   if (e[E_SECOND] != second) {
@@ -328,6 +331,7 @@ INLINE void book_connection(const Arrays *a, const Sizes *n, i64 endpoint, i64 r
 INLINE void book_disconnection(const Arrays *a, const Sizes *n, i64 endpoint, i64 role, i64 t) {
   i64 minute = MIN(t / MINUTE, n->minutes - 1);
   a->endpoints[endpoint * ENDPOINT_COLUMNS + E_NOW]--;
+  a->endpoints[endpoint * ENDPOINT_COLUMNS + E_HELD] += t / MILLISECOND;
   a->role_connections[role * n->minutes + minute] =
       (i32)MAX(a->role_connections[role * n->minutes + minute], a->role_now[role]);
   a->role_now[role]--;
@@ -629,6 +633,8 @@ static void advance(const Arrays *a, const Sizes *n, i64 session, i64 now) {
         if (op == OP_SERVE) {
           i64 station = CODE(pc, C_INDEX) + owner_of(a, session, CODE(pc, C_SCOPE)), start;
           spent = (spent * a->server_time[station]) >> PACE_BITS;
+          if (a->free[a->server_offset[station]] > t)
+            spent = (spent * a->follow_time[station]) >> PACE_BITS;
           start = serve(a, station, t, spent);
           wait = start - t;
           book_service(a, station, start, wait, spent);

@@ -67,6 +67,16 @@ def test_a_room_of_the_operators_knows_only_rooms_below_it(room: str) -> None:
                 assert words[2] in ROOMS[room] | {room}, f"{path}: {'.'.join(words)}"
 
 
+def test_a_class_has_a_name_that_no_other_package_uses_for_something_else() -> None:
+    found: dict[str, set[str]] = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, set()).add(str(path.relative_to(ROOT)))
+    # NOT of two grammars: filters of LDAP (RFC 4511), search keys of IMAP (RFC 9051).
+    assert [each for each in found.items() if len(each[1]) > 1 and each[0] != "Not"] == []
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "locks").glob("*.txt")), ids=lambda path: path.name)
 def test_a_lock_holds_hashes_and_no_address(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

@@ -1,10 +1,11 @@
-"""What figures are drawn on: one style, a colour per design, same bytes for same data."""
+"""What figures are drawn on: one style, same bytes for same data."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -13,25 +14,15 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sandbox.analysis.palette import DESIGN_COLOURS, SPARE_COLOURS
 from sandbox.analysis.wording import Text
 
 if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
-__all__ = ["LANGUAGES", "OWN", "Canvas", "Picture", "colours", "render", "sheet"]
+__all__ = ["LANGUAGES", "Canvas", "Picture", "colours", "render", "sheet"]
 
 LANGUAGES = ("fr", "en")
-# Okabe and Ito's palette, told apart by colour-blind readers; a design keeps its colour in every
-# comparison, whatever the others.
-OWN = {
-    "single-endpoint": "#0072B2",
-    "multi-endpoint": "#D55E00",
-    "multi-port": "#009E73",
-    "multi-endpoint-sni": "#CC79A7",
-    "api-lps-2023": "#E69F00",
-    "multi-port-codes": "#56B4E9",
-}
-SPARE = ("#000000", "#8C6D31", "#7F7F7F", "#6A3D9A", "#B15928")
 STYLE: Any = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
@@ -71,11 +62,9 @@ def render(figure: Figure, kind: str) -> bytes:
 
 def colours(designs: tuple[str, ...]) -> dict[str, str]:
     """Return the colour of each design."""
-    others = [name for name in designs if name not in OWN]
-    return {
-        name: OWN[name] if name in OWN else SPARE[others.index(name) % len(SPARE)]
-        for name in designs
-    }
+    others = [name for name in designs if name not in DESIGN_COLOURS]
+    spare = dict(zip(others, cycle(SPARE_COLOURS), strict=False))
+    return {name: DESIGN_COLOURS.get(name) or spare[name] for name in designs}
 
 
 @contextmanager

@@ -53,10 +53,8 @@ def cost_text(summary: Summary) -> Text:
         name_text, ends = quoted(summary, name), interval(low, high)
         return say(template, template, name=name_text, central=central, ends=ends)
 
-    orders = {
-        view: sorted(bills, key=lambda name, view=view: bills[name][view]["total"])  # type: ignore[misc]
-        for view in VIEWS
-    }
+    totals = {view: {name: bill[view]["total"] for name, bill in bills.items()} for view in VIEWS}
+    orders = {view: sorted(bills, key=of_all.__getitem__) for view, of_all in totals.items()}
     cheapest, dearest = orders["central"][0], orders["central"][-1]
     if len(bills) == 1:
         return capital(say("{a}, des hypothèses basses aux hautes.",

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sandbox.analysis.metrics import COMPARED
+from sandbox.analysis.palette import BARRIER_COLOURS, PAYER_COLOURS
 from sandbox.analysis.wording import BARRIERS, CAUSES, Text, decimal, percent
 
 if TYPE_CHECKING:
@@ -18,22 +19,16 @@ if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
 __all__ = [
-    "BARRIER_COLOURS", "cannot_connect", "connections", "costs", "failure_causes",
+    "cannot_connect", "connections", "costs", "failure_causes",
     "failure_shares", "failures", "largest", "peak_fill", "sweep", "swept_metrics",
 ]  # fmt: skip
 
 LARGEST = 10
-MOST_INPUTS = 12
 NAME_WIDTH = 30
-# Tol's light and muted palettes: safe too, and never taken for the colour of a design.
-BARRIER_COLOURS = dict(zip(
-    BARRIERS, ("#77AADD", "#99DDFF", "#EEDD88", "#FFAABB", "#EE8866", "#BBCC33", "#DDDDDD"),
-    strict=True,
-))  # fmt: skip
 PAYERS = {
-    "operators": (Text("opérateurs", "operators"), "#77AADD"),
-    "editors": (Text("éditeurs", "editors"), "#EEDD88"),
-    "sites": (Text("sites (pare-feu)", "sites (firewalls)"), "#EE8866"),
+    "operators": Text("opérateurs", "operators"),
+    "editors": Text("éditeurs", "editors"),
+    "sites": Text("sites (pare-feu)", "sites (firewalls)"),
 }
 
 
@@ -94,9 +89,10 @@ def costs(canvas: Canvas, grid: Any) -> None:
     rows = _design_rows(canvas, axes)
     bills = [canvas.comparison.costs[name] for name in canvas.designs]
     left = np.zeros(len(rows))
-    for payer, (label, colour) in PAYERS.items():
+    for payer, label in PAYERS.items():
         values = np.array([getattr(bill.central, payer) for bill in bills])
-        axes.barh(rows, values, 0.5, left=left, color=colour, label=label[canvas.language])
+        axes.barh(rows, values, 0.5, left=left, color=PAYER_COLOURS[payer],
+                  label=label[canvas.language])  # fmt: skip
         left += values
     axes.set_xlim(0, max(float(left.max()) * 1.06, 1.0))
     axes.set_xlabel(Text("hypothèses centrales, euros par an",

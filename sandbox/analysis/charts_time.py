@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 from sandbox.analysis.charts import wrapped
 from sandbox.analysis.metrics import QUANTILES
 from sandbox.analysis.metrics import latency as quantiles
+from sandbox.analysis.palette import ENDPOINT_COLOURS, PHASE_COLOURS, SPARE_COLOURS
 from sandbox.analysis.statistics import estimate
 from sandbox.analysis.wording import MEASURES, METHOD_NAMES, PHASES, Text, decimal
 from sandbox.space.methods import Method
@@ -22,18 +23,11 @@ if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
 __all__ = [
-    "PHASE_COLOURS", "latency", "load", "mean_phases", "methods_used", "phases", "week_profile"
+    "latency", "load", "mean_phases", "methods_used", "phases", "week_profile"
 ]  # fmt: skip
 
 WEEK_HOURS = 168
 DECADES = 1e4  # shown below the busiest hour
-PHASE_COLOURS = dict(
-    zip(PHASES, ("#99DDFF", "#BBBBBB", "#77AADD", "#44BB99", "#EEDD88", "#FFAABB"), strict=True)
-)
-ENDPOINT_COLOURS = {
-    "": "#333333", "cps": "#332288", "otp": "#999933", "ciba": "#AA3377", "certificat": "#44AA99",
-}  # fmt: skip
-SPARE = ("#56B4E9", "#D55E00", "#8C6D31", "#6A3D9A")
 LINES = {"imap": "-", "smtp": "--", "mx": ":"}
 
 
@@ -177,7 +171,7 @@ def load(canvas: Canvas, grid: Any) -> None:
             protocol, _, label = name.partition(".")
             known = ENDPOINT_COLOURS | spare
             if label not in known:
-                spare[label] = SPARE[len(spare) % len(SPARE)]
+                spare[label] = SPARE_COLOURS[len(spare) % len(SPARE_COLOURS)]
             values = frame[name].where(frame[name] > 0)
             axes.plot(frame.index, values, LINES.get(protocol, "-"), linewidth=1.3,
                       color=(ENDPOINT_COLOURS | spare)[label], label=name)  # fmt: skip

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import track
 from rich.table import Table
 
@@ -90,8 +90,8 @@ def _table(title: str, columns: tuple[tuple[str, int], ...], *, header: bool = T
         show_header=header, pad_edge=False, padding=(0, 1, 0, 0),
     )  # fmt: skip
     for heading, width in columns:
-        justify = "right" if heading in NUMBERS else "left"
-        table.add_column(heading, width=width, no_wrap=True, justify=justify)  # type: ignore[arg-type]
+        justify: JustifyMethod = "right" if heading in NUMBERS else "left"
+        table.add_column(heading, width=width, no_wrap=True, justify=justify)
     return table
 
 

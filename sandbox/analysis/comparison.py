@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import shutil
 import time
 import weakref
@@ -22,6 +21,7 @@ from sandbox.analysis.statistics import (
     Estimate,
     PairedDifference,
     estimate,
+    finite,
     paired_difference,
     replications_needed,
 )
@@ -185,12 +185,12 @@ class Comparison:
                 rows.append({
                     "metric": metric.name, "first": first, "second": second,
                     "family": f"pairs of designs: {metric.name}", "comparisons": len(pairs),
-                    "difference": _plain(found.difference.mean),
+                    "difference": finite(found.difference.mean),
                     "ci95": _interval(found.difference.interval),
                     "significant": found.significant,
                     "matters": abs(found.difference.mean) >= metric.threshold,
-                    "correlation": _plain(found.correlation),
-                    "variance_reduction": _plain(found.variance_reduction),
+                    "correlation": finite(found.correlation),
+                    "variance_reduction": finite(found.variance_reduction),
                 })  # fmt: skip
         return rows
 
@@ -206,13 +206,8 @@ def _difference(
     return paired_difference(a, b, comparisons=comparisons, pilot=(c, d), share=stage.share)
 
 
-def _plain(value: float) -> float | None:
-    """JSON has no nan."""
-    return None if math.isnan(value) or math.isinf(value) else round(value, 9)
-
-
 def _interval(ends: tuple[float, float] | None) -> list[float | None] | None:
-    return None if ends is None else [_plain(ends[0]), _plain(ends[1])]
+    return None if ends is None else [finite(ends[0]), finite(ends[1])]
 
 
 def _tasks(

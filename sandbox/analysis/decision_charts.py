@@ -12,6 +12,7 @@ from sandbox.analysis.canvas import LANGUAGES, colours, render, sheet
 from sandbox.analysis.charts import share_axis, wrapped
 from sandbox.analysis.decision_names import factor_name, rule_text
 from sandbox.analysis.decision_words import CRITERION_NAMES, candidate_name
+from sandbox.analysis.palette import INDEX_COLOURS
 from sandbox.analysis.wording import Text
 from sandbox.decision.study import Decision
 
@@ -81,14 +82,14 @@ def tornado(decision: Decision, language: str) -> Figure:
     with sheet(9.0, 0.36 * len(rows) + 1.3) as figure:
         axes: Any = figure.subplots()
         places = np.arange(len(rows), dtype=float)
-        for shift, colour, label, column in (
-            (-0.18, "#0B4F8A", Text("indice total", "total index"), "total"),
-            (0.18, "#9DB8D2", Text("du premier ordre", "first order"), "first"),
+        for shift, label, column in (
+            (-0.18, Text("indice total", "total index"), "total"),
+            (0.18, Text("du premier ordre", "first order"), "first"),
         ):
             values = [getattr(index, column) for _, index in rows]
             halves = [getattr(index, f"{column}_half") for _, index in rows]
-            axes.barh(places + shift, values, 0.34, color=colour, label=label[language],
-                      xerr=halves, ecolor="#555555")  # fmt: skip
+            axes.barh(places + shift, values, 0.34, color=INDEX_COLOURS[column],
+                      label=label[language], xerr=halves, ecolor="#555555")  # fmt: skip
         axes.set_yticks(places, [wrapped(name, 48) for name, _ in rows])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")

@@ -19,8 +19,7 @@ from sandbox.analysis.decision_words import (
     turns_text,
 )
 from sandbox.analysis.grid import Cell, Table, head, input_anchor, words
-from sandbox.analysis.report_page import page_of, write_page
-from sandbox.analysis.sections import ReportPicture, ReportSection
+from sandbox.analysis.report_page import ReportPicture, ReportSection, page_of, write_page
 from sandbox.analysis.tables_inputs import decimal_plain
 from sandbox.analysis.wording import (
     KNOWLEDGE,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from sandbox.analysis.decision_names import rule_text
+from sandbox.analysis.statistics import finite
 from sandbox.decision.choice import Standing
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
@@ -19,20 +19,16 @@ __all__ = ["summarise_decision"]
 POINTS = "points"
 
 
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) or math.isinf(value) else round(value, 9)
-
-
 def _ends(middle: float, half: float) -> list[float | None]:
-    return [_plain(middle - half), _plain(middle + half)]
+    return [finite(middle - half), finite(middle + half)]
 
 
 def _standing(each: Standing) -> dict[str, Any]:
     return {
-        "probability_best": _plain(each.probability),
-        "ci95": [_plain(end) for end in each.interval],
-        "regret_mean": _plain(each.regret),
-        "regret_p95": _plain(each.regret_p95),
+        "probability_best": finite(each.probability),
+        "ci95": [finite(end) for end in each.interval],
+        "regret_mean": finite(each.regret),
+        "regret_p95": finite(each.regret_p95),
     }
 
 
@@ -45,13 +41,13 @@ def _designs(decision: Decision) -> dict[str, Any]:
             "english": weighed[name].english,
             **_standing(choice.together[name]),
             "unit": POINTS,
-            "probability_best_equal_weights": _plain(choice.equal_weights[name]),
-            "near_best": _plain(choice.near[name]),
-            "central_weights": {k: _plain(v) for k, v in choice.central_weights[name].items()},
+            "probability_best_equal_weights": finite(choice.equal_weights[name]),
+            "near_best": finite(choice.near[name]),
+            "central_weights": {k: finite(v) for k, v in choice.central_weights[name].items()},
             "by_criterion": {
                 criterion: {
                     "unit": CRITERIA[criterion].unit,
-                    "mean": _plain(decision.means[criterion][name]),
+                    "mean": finite(decision.means[criterion][name]),
                     **_standing(standings[name]),
                 }
                 for criterion, standings in choice.by_criterion.items()
@@ -61,7 +57,11 @@ def _designs(decision: Decision) -> dict[str, Any]:
 
 
 def _gain(gain: Gain, unit: str) -> dict[str, Any]:
-    return {"evppi": _plain(gain.clear), "evppi_ci95": _ends(gain.mean, gain.half), "unit": unit}
+    return {
+        "evppi": finite(gain.clear),
+        "evppi_ci95": _ends(gain.mean, gain.half),
+        "unit": unit,
+    }
 
 
 def _ranges(factor: Factor) -> list[dict[str, Any]]:
@@ -84,12 +84,12 @@ def _input(driver: Driver) -> dict[str, Any]:
     index = driver.index if driver.index is not None and driver.index.known else None
     return {
         "key": driver.factor.key,
-        "first": None if index is None else _plain(index.first),
+        "first": None if index is None else finite(index.first),
         "first_ci95": None if index is None else _ends(index.first, index.first_half),
-        "total": None if index is None else _plain(index.total),
+        "total": None if index is None else finite(index.total),
         "ci95": None if index is None else _ends(index.total, index.total_half),
         **_gain(driver.gain, POINTS),
-        "elementary_effect": _plain(driver.effect),
+        "elementary_effect": finite(driver.effect),
         "by_criterion": {
             name: _gain(gain, CRITERIA[name].unit)
             for name, gain in driver.by_criterion.items()
@@ -104,14 +104,14 @@ def _map(decision: Decision) -> list[dict[str, Any]]:
     return [
         {
             "if": rule_text(rule).en, "if_fr": rule_text(rule).fr, "then": rule.candidate,
-            "or": list(rule.others), "probability": _plain(rule.probability),
-            "probability_any": _plain(rule.safe), "coverage": _plain(rule.coverage),
+            "or": list(rule.others), "probability": finite(rule.probability),
+            "probability_any": finite(rule.safe), "coverage": finite(rule.coverage),
             "conditions": [
-                {"key": c.key, "above": c.above, "value": _plain(c.value), "category": c.category}
+                {"key": c.key, "above": c.above, "value": finite(c.value), "category": c.category}
                 for c in rule.conditions
             ],
             "points": {
-                name: dict(zip(criteria, map(_plain, row), strict=True))
+                name: dict(zip(criteria, map(finite, row), strict=True))
                 for name, row in zip(decision.names, rule.points, strict=True)
             },
             "turns": [
@@ -124,15 +124,15 @@ def _map(decision: Decision) -> list[dict[str, Any]]:
 
 
 def _accuracy(each: Accuracy) -> dict[str, float | None]:
-    return {"exact": _plain(each.exact), "within_a_point": _plain(each.point),
-            "within_margin": _plain(each.margin)}  # fmt: skip
+    return {"exact": finite(each.exact), "within_a_point": finite(each.point),
+            "within_margin": finite(each.margin)}  # fmt: skip
 
 
 def _accuracies(decision: Decision) -> dict[str, Any]:
     found = decision.map
     return {
         "fresh_draws": found.fresh,
-        "margin_points": _plain(found.margin),
+        "margin_points": finite(found.margin),
         "equal_weights": {name: _accuracy(each) for name, each in found.equal.items()},
         "all_weights": {name: _accuracy(each) for name, each in found.weighed.items()},
         "whole_draws": _accuracy(decision.map_replayed),
@@ -167,20 +167,20 @@ def summarise_decision(decision: Decision) -> dict[str, Any]:
         "designs": _designs(decision),
         "by_login_policy": decision.by_policy,
         "inputs": [_input(driver) for driver in decision.drivers],
-        "drives": {name: [{"key": d.factor.key, "share": _plain(d.explains[name])}
+        "drives": {name: [{"key": d.factor.key, "share": finite(d.explains[name])}
                           for d in decision.driving(name)] for name in CRITERIA},
-        "other_inputs": {"first": _plain(decision.others.first),
-                         "total": _plain(decision.others.total),
+        "other_inputs": {"first": finite(decision.others.first),
+                         "total": finite(decision.others.total),
                          "ci95": _ends(decision.others.total, decision.others.total_half)},
         "map": _map(decision),
         "map_accuracy": _accuracies(decision),
         "measure_first": list(_measures(decision)),
         "perfect_information": {
-            POINTS: _plain(decision.perfect),
-            "by_criterion": {k: _plain(v) for k, v in decision.perfect_by_criterion.items()},
+            POINTS: finite(decision.perfect),
+            "by_criterion": {k: finite(v) for k, v in decision.perfect_by_criterion.items()},
         },
-        "hundred_points": {k: _plain(v) for k, v in decision.scales.items()},
-        "emulator": {"error": {k: _plain(v) for k, v in decision.emulator.error.items()},
-                     "explained": {k: _plain(v) for k, v in decision.emulator.explained.items()}},
-        "sampling_error": {k: _plain(v) for k, v in decision.sampling.items()},
+        "hundred_points": {k: finite(v) for k, v in decision.scales.items()},
+        "emulator": {"error": {k: finite(v) for k, v in decision.emulator.error.items()},
+                     "explained": {k: finite(v) for k, v in decision.emulator.explained.items()}},
+        "sampling_error": {k: finite(v) for k, v in decision.sampling.items()},
     }  # fmt: skip

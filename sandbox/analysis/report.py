@@ -13,8 +13,8 @@ from sandbox.analysis.decision_charts import decision_images
 from sandbox.analysis.decision_page import decision_sections
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.plots import Plots
-from sandbox.analysis.report_page import page_of, write_page
-from sandbox.analysis.sections import ReportSection, sections
+from sandbox.analysis.report_page import ReportSection, page_of, write_page
+from sandbox.analysis.sections import sections
 from sandbox.analysis.summary import summarise
 from sandbox.analysis.verdict import verdict
 from sandbox.analysis.wording import Text

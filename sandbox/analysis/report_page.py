@@ -6,18 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from sandbox.analysis.grid import Link
+from sandbox.analysis.grid import Link, Table
 from sandbox.analysis.wording import Text, same
 
-if TYPE_CHECKING:
-    from sandbox.analysis.sections import ReportSection
-
-__all__ = ["Line", "page_of", "write_page"]
+__all__ = ["Line", "ReportPicture", "ReportSection", "page_of", "write_page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +23,39 @@ class Line:
     topic: Text
     text: Text
     rests: Sequence[Link] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPicture:
+    """A figure: its name, its caption, and what one who cannot see it is told."""
+
+    name: str
+    caption: Text
+    alt: Text
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSection:
+    """A section.
+
+    Attributes:
+        anchor: id in the page.
+        paragraphs: before the figures.
+        code: a command to show, or empty.
+        folded: whether the tables start closed.
+        rests: what its numbers rest on.
+        screen: whether its tables are too long for paper, which says where they are.
+    """
+
+    anchor: str
+    title: Text
+    paragraphs: Sequence[Text] = ()
+    pictures: Sequence[ReportPicture] = ()
+    tables: Sequence[Table] = ()
+    code: str = ""
+    folded: bool = False
+    rests: Sequence[Link] = ()
+    screen: bool = False
 
 
 def _part(name: str) -> str:

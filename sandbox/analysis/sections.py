@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox.analysis import tables, tables_costs, tables_inputs, tables_load
 from sandbox.analysis.caveats import rests_on
-from sandbox.analysis.grid import Link, Table, head, words
+from sandbox.analysis.grid import Table, head, words
+from sandbox.analysis.report_page import ReportPicture, ReportSection
 from sandbox.analysis.wording import (
     MEASURES,
     Text,
@@ -25,40 +26,7 @@ from sandbox.analysis.wording import (
 if TYPE_CHECKING:
     from sandbox.analysis.comparison import Comparison
 
-__all__ = ["ReportPicture", "ReportSection", "command", "sections"]
-
-
-@dataclass(frozen=True, slots=True)
-class ReportPicture:
-    """A figure: its name, its caption, and what one who cannot see it is told."""
-
-    name: str
-    caption: Text
-    alt: Text
-
-
-@dataclass(frozen=True, slots=True)
-class ReportSection:
-    """A section.
-
-    Attributes:
-        anchor: id in the page.
-        paragraphs: before the figures.
-        code: a command to show, or empty.
-        folded: whether the tables start closed.
-        rests: what its numbers rest on.
-        screen: whether its tables are too long for paper, which says where they are.
-    """
-
-    anchor: str
-    title: Text
-    paragraphs: Sequence[Text] = ()
-    pictures: Sequence[ReportPicture] = ()
-    tables: Sequence[Table] = ()
-    code: str = ""
-    folded: bool = False
-    rests: Sequence[Link] = ()
-    screen: bool = False
+__all__ = ["command", "sections"]
 
 
 def command(comparison: Comparison) -> str:

@@ -9,9 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-__all__ = ["Estimate", "PairedDifference", "estimate", "paired_difference", "replications_needed"]
+__all__ = [
+    "Estimate", "PairedDifference", "estimate", "finite", "paired_difference",
+    "replications_needed",
+]  # fmt: skip
 
 LEVEL = 0.95
+
+
+def finite(value: float) -> float | None:
+    """Return a figure as JSON has it: neither nan nor infinity, and no digits that are noise."""
+    return None if math.isnan(value) or math.isinf(value) else round(value, 9)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from sandbox.analysis.decision_summary import summarise_decision
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.incidents import Loss
 from sandbox.analysis.metrics import METRICS, latency, mean_latency
-from sandbox.analysis.statistics import estimate
+from sandbox.analysis.statistics import estimate, finite
 from sandbox.observations.observations import Observations
 from sandbox.space.compatibility import Part
 from sandbox.space.costs import PAYERS, Bill, migration_cost
@@ -29,10 +28,6 @@ MEASURES = ("machine", "user")
 QUANTILES = ("p50", "p95", "p99", "mean")
 
 
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) or math.isinf(value) else round(value, 9)
-
-
 def _latency(comparison: Comparison, design: str, method: str, measure: str) -> dict[str, Any]:
     """Return quantiles and mean, each a mean over replications, and the mean's interval."""
     rows = [latency(run, method, measure) for run in comparison.runs[design]]
@@ -40,8 +35,8 @@ def _latency(comparison: Comparison, design: str, method: str, measure: str) -> 
     interval = comparison.estimate_of(
         design, lambda run: mean_latency(run, method, measure)
     ).interval
-    return {name: _plain(value.mean) for name, value in found.items()} | {
-        "ci95": None if interval is None else [_plain(end) for end in interval]
+    return {name: finite(value.mean) for name, value in found.items()} | {
+        "ci95": None if interval is None else [finite(end) for end in interval]
     }
 
 
@@ -227,8 +222,8 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
             found = comparison.estimate(name, metric)
             ends = found.interval
             metrics[metric] = {
-                "mean": _plain(found.mean),
-                "ci95": None if ends is None else [_plain(end) for end in ends],
+                "mean": finite(found.mean),
+                "ci95": None if ends is None else [finite(end) for end in ends],
             }
         designs[name] = {
             "label": candidate.label,

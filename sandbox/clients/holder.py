@@ -51,6 +51,7 @@ class AccessMemory:
         unlocked: the card.
         code: last one-time code that was shown, and when.
         token: None: none.
+        ringing: logins that wait for the telephone: the first rings it, the others join.
     """
 
     account: ClientAccount
@@ -60,6 +61,7 @@ class AccessMemory:
     unlocked: float | None = None
     code: tuple[str, float] | None = None
     token: AccessToken | None = None
+    ringing: int = 0
     _tickets: dict[str, tuple[ssl.SSLSession, float]] = field(default_factory=dict)
     _contexts: dict[str, _Resuming] = field(default_factory=dict)
 

@@ -71,8 +71,9 @@ class Load:
         first: dict[int, Intent] = {}
         for intent in self._plan.intents:
             first.setdefault(intent.account, intent)
+        for intent in self._plan.intents:
+            self._holders[intent.account].context(intent.protocol, resume=False)
         for number, intent in first.items():
-            self._holders[number].context(intent.protocol, resume=False)
             if self._rings(self._holders[number]):
                 await telephones.will(self._holders[number], intent.rounds[0])
 

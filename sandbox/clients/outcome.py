@@ -28,6 +28,7 @@ class SessionOutcome:
         found: new messages that it fetched.
         bad: of those, spoiled or another's.
         resumed: whether TLS was.
+        connections: begin (TCP is there) and end of each attempt's.
     """
 
     intent: int
@@ -44,6 +45,7 @@ class SessionOutcome:
     found: int = 0
     bad: int = 0
     resumed: bool = False
+    connections: list[list[float]] = field(default_factory=list)
 
     def spend(self, phase: Phase, seconds: float) -> None:
         """Book time."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import json
 import os
 import resource
@@ -76,6 +77,8 @@ async def _main(plan: LoadPlan) -> None:
         except DownError as error:
             _say(failed=str(error))
             return
+        gc.collect()
+        gc.freeze()  # what a plan is made of stays: no pause of the collector goes through it
         _say(ready=True)
         begin = await loop.run_in_executor(None, sys.stdin.readline)
         if not begin.strip():

@@ -161,8 +161,7 @@ class _Attempt:
             await self._connect(rounds[number])
             return await self._log_in(rounds, number)
         except BaseException as error:
-            if self._wire is not None:
-                self._wire.close()
+            self._hang_up()
             if isinstance(error, LostError):
                 raise _FailedError(Cause.CONNECTION_LOST) from None
             if isinstance(error, TimeoutError):
@@ -205,6 +204,7 @@ class _Attempt:
                 self._wire = wire = await Wire.open(door, self._timeout)
             except TimeoutError:  # the backlog is full: nothing answers
                 raise _FailedError(Cause.SLOT_TIMEOUT) from None
+            self._outcome.connections.append([self._visit.clock()] * 2)
         if protocol == "imap":
             self._imap = Imap(wire)
         else:
@@ -277,17 +277,21 @@ class _Attempt:
         response = self._response(what)
         mechanism = self._door.mechanism
         session = self._imap or self._smtp_session
-        waits = rings and not self._holder.honoured
+        holder = self._holder
+        waits = rings and not holder.honoured
+        joins = waits and holder.ringing > 0  # the person answers another login
         begin = time.monotonic()
+        holder.ringing += waits
         try:
             await session.authenticate(
                 mechanism.value, response, at_once=mechanism is not Mechanism.XOAUTH2
             )
         finally:
+            holder.ringing -= waits
             spent = time.monotonic() - begin
             person = 0.0
             if waits:
-                person = spent if what.answer is None else min(what.answer, spent)
+                person = spent if joins or what.answer is None else min(what.answer, spent)
             self._outcome.spend(Phase.PERSON, person)
             self._outcome.spend(Phase.BACKEND if waits else Phase.SASL, spent - person)
 
@@ -359,7 +363,12 @@ class _Attempt:
             cause = _BUSY.get(error.code.partition(" ")[0], Cause.NOT_AUTHORIZED)
             self._outcome.failures.append(cause)
         finally:
-            wire.close()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._outcome.connections[-1][1] = self._visit.clock()
 
     async def _send(self, smtp: Smtp) -> None:
         letter, address = self._intent.letter, self._holder.account.address

@@ -40,7 +40,7 @@ __all__ = ["SpaceConsole", "application"]
 _STATIC = Path(__file__).with_name("static")
 
 
-class Part(Protocol):
+class ConsolePart(Protocol):
     """A part of the console: what of the API it answers."""
 
     @property
@@ -49,7 +49,7 @@ class Part(Protocol):
 
 
 def application(
-    parts: Sequence[Part],
+    parts: Sequence[ConsolePart],
     tables: Sequence[Mapping[str, Shown]],
     pages: Callable[[tuple[Operation, ...]], Pages],
     secret: str,

@@ -18,7 +18,7 @@ from sandbox.space.incidents import Incident
 from sandbox.space.methods import Method
 from sandbox.space.places import Place
 
-__all__ = ["Act", "Cost", "Tally", "costs", "kinds", "predicted"]
+__all__ = ["Act", "Cost", "CostTally", "costs", "kinds", "predicted"]
 
 Rule = Mapping[str, Any]
 _CLOSED = (Lasting.CLOSED, Lasting.STOPPED)
@@ -55,7 +55,7 @@ class Act:
 
 
 @dataclass(slots=True)
-class Tally:
+class CostTally:
     """How often, and how often in vain."""
 
     done: int = 0
@@ -85,7 +85,7 @@ class Cost:
 
 def costs(
     rules: Sequence[Rule], places: Sequence[Place], designs: Iterable[str],
-    tallies: Mapping[Act, Tally],
+    tallies: Mapping[Act, CostTally],
 ) -> list[Cost]:  # fmt: skip
     """Return what the rules cost under each design."""
     return [
@@ -95,7 +95,7 @@ def costs(
 
 
 def _cost(
-    design: str, rules: Sequence[Rule], places: Sequence[Place], tallies: Mapping[Act, Tally]
+    design: str, rules: Sequence[Rule], places: Sequence[Place], tallies: Mapping[Act, CostTally]
 ) -> Cost:
     done, failed = (sum(getattr(each, n) for each in tallies.values()) for n in ("done", "failed"))
     expected: float | None = 0.0

@@ -15,7 +15,7 @@ from sandbox.console.cost import Cost, costs
 from sandbox.console.operations import Operation
 from sandbox.console.replaying import MOST_MINUTES, MOST_SPEED, Replaying, replay_order
 from sandbox.console.results import Figures, Results
-from sandbox.console.sources import MEASURES, Source, sources
+from sandbox.console.sources import MEASURES, FigureSource, sources
 from sandbox.console.traffic import MOST_RATE, Peopled, TrafficMaker, TrafficOrder
 from sandbox.console.watch import SpaceWatch
 from sandbox.live.plan import SpacePlan
@@ -307,7 +307,7 @@ class Designs:
         found = await asyncio.to_thread(lambda: self._sources(self._columns()))
         return JSONResponse({"sources": [asdict(each) for each in found]})
 
-    def _sources(self, found: list[DesignColumn]) -> list[Source]:
+    def _sources(self, found: list[DesignColumn]) -> list[FigureSource]:
         now = {
             each.name: Figures(machine_latency=each.latency, failure_share=each.refused)
             for each in found

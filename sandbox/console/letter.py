@@ -24,7 +24,6 @@ __all__ = ["Attachment", "ShownMessage", "harmless", "harmless_html", "letter", 
 _TEXT = 1_000_000  # characters of a text that are shown
 _HTML = 4 * 2**20
 _HEADERS = 200
-_FIRST = ("from", "to", "cc", "subject", "date")
 _PIECE = re.compile(rb"([a-z]+)\*([0-9]{1,3})?(\*)?")
 _GONE = (
     "script", "link", "meta", "base", "iframe", "frame", "frameset", "object", "embed", "applet",

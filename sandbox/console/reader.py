@@ -15,14 +15,14 @@ from sandbox.live.keys import PIN
 from sandbox.observations.reasons import Words
 from sandbox.space.errors import UserError
 
-__all__ = ["ACTS", "Card", "Readers"]
+__all__ = ["ACTS", "CardInReader", "Readers"]
 
 TRIES = 3
 ACTS = ("insert", "remove", "pin", "unblock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class CardInReader:
     """A card: in the reader or not, open to signatures or not, and the PINs that it still takes."""
 
     inserted: bool = True
@@ -40,13 +40,13 @@ class Readers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cards: dict[str, Card] = {}
+        self._cards: dict[str, CardInReader] = {}
 
-    def card(self, identity: str) -> Card:
+    def card(self, identity: str) -> CardInReader:
         """Return a person's card."""
-        return self._cards.get(identity, Card())
+        return self._cards.get(identity, CardInReader())
 
-    def act(self, identity: str, act: str, pin: str = "") -> Card:
+    def act(self, identity: str, act: str, pin: str = "") -> CardInReader:
         """Do what a person does with the card; return it as it is then.
 
         Raises:
@@ -73,7 +73,7 @@ class Readers:
         return None
 
 
-def _after(card: Card, act: str, pin: str) -> tuple[Card, UserError | None]:
+def _after(card: CardInReader, act: str, pin: str) -> tuple[CardInReader, UserError | None]:
     """Return the card after an act, and what is wrong with the act."""
     if act == "insert":
         return (card if card.inserted else replace(card, inserted=True, open=False)), None

@@ -14,7 +14,7 @@ from sandbox.console.beside import Job
 from sandbox.console.results import Figures, Written
 from sandbox.observations.reasons import Words
 
-__all__ = ["MEASURES", "Source", "sources"]
+__all__ = ["MEASURES", "FigureSource", "sources"]
 
 # Member of `Figures` -> what it is.
 MEASURES: dict[str, Words] = {
@@ -39,7 +39,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class FigureSource:
     """One who says something.
 
     Attributes:
@@ -63,7 +63,7 @@ class Source:
 
 def sources(
     now: Mapping[str, Figures], replay: Job, comparison: Job, written: Mapping[str, Written]
-) -> list[Source]:
+) -> list[FigureSource]:
     """Return them: what is measured first, then what is simulated.
 
     Args:
@@ -89,12 +89,14 @@ def sources(
 def _source(
     name: str, designs: Mapping[str, Figures], *, measured: bool, about: Words = _NOTHING,
     folder: str = "", at: float | None = None,
-) -> Source:  # fmt: skip
-    return Source(name=name, label=_NAMES[name], measured=measured, about=about, folder=folder,
-                  at=at, designs=designs)  # fmt: skip
+) -> FigureSource:  # fmt: skip
+    return FigureSource(
+        name=name, label=_NAMES[name], measured=measured, about=about, folder=folder, at=at,
+        designs=designs,
+    )  # fmt: skip
 
 
-def _of(written: Written) -> Source:
+def _of(written: Written) -> FigureSource:
     return _source(written.kind, written.designs, measured=written.kind != "compare",
                    about=written.about, folder=written.folder, at=written.at)  # fmt: skip
 

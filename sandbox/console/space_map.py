@@ -12,7 +12,6 @@ __all__ = ["Arrow", "Node", "SpaceMap", "space_map"]
 
 WIDTH, NODE, GAP = 1180, 62, 18
 _DESIGN_X, _OPERATOR_X, _TOP = 400, 760, 96
-_CELL = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sandbox.console import people
-from sandbox.console.cost import Act, Tally
+from sandbox.console.cost import Act, CostTally
 from sandbox.console.mail import log_in, send
 from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
@@ -92,7 +92,7 @@ class TrafficMaker:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._tallies: dict[Act, Tally] = {}
+        self._tallies: dict[Act, CostTally] = {}
         self._epoch = 0
         self._approved: dict[str, float] = {}  # mailbox -> when last, monotonic
         self._awaited: dict[str, int] = {}  # identity -> logins that wait for its telephone
@@ -102,10 +102,10 @@ class TrafficMaker:
         """Whether there is any."""
         return self._thread is not None and self._thread.is_alive()
 
-    def tallies(self) -> dict[Act, Tally]:
+    def tallies(self) -> dict[Act, CostTally]:
         """Return what was done, and done in vain, since `forget`."""
         with self._lock:
-            return {act: Tally(each.done, each.failed) for act, each in self._tallies.items()}
+            return {act: CostTally(each.done, each.failed) for act, each in self._tallies.items()}
 
     def forget(self) -> None:
         """Count anew: acts under way count no more."""
@@ -183,7 +183,7 @@ class TrafficMaker:
             if attempt.ok and rings and not known:
                 self._approved[part.address] = time.monotonic()
             if epoch == self._epoch:
-                tally = self._tallies.setdefault(act, Tally())
+                tally = self._tallies.setdefault(act, CostTally())
                 tally.done += 1
                 tally.failed += not attempt.ok
 

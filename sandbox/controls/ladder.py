@@ -14,13 +14,11 @@ from enum import StrEnum
 __all__ = [
     "CEILING",
     "DAYS",
-    "IN_FORCE",
     "LADDER",
     "CaseEvent",
     "CaseState",
     "IllegalError",
     "Severity",
-    "listed",
     "step",
 ]
 
@@ -101,8 +99,6 @@ DAYS: dict[Severity, dict[CaseState, int]] = {
     Severity.MAJOR: {S.NOTICE: 30, S.FORMAL: 30, S.SUSPENDED: 60},
     Severity.GRAVE: {S.NOTICE: 2, S.FORMAL: 5, S.SUSPENDED: 30},
 }
-# States in which the domain is off the list.
-IN_FORCE = frozenset({S.SUSPENDED, S.SUSPENDED_APPEALED, S.REMOVED, S.REMOVED_APPEALED})
 
 
 def step(state: CaseState, event: CaseEvent, severity: Severity) -> CaseState:
@@ -115,8 +111,3 @@ def step(state: CaseState, event: CaseEvent, severity: Severity) -> CaseState:
     if after is None or (event is E.OVERDUE and state is CEILING[severity]):
         raise IllegalError(f"{event} cannot happen to a case that is {state}")
     return after
-
-
-def listed(state: CaseState) -> bool:
-    """Tell whether a domain whose worst case is in a state is on the list."""
-    return state not in IN_FORCE

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from sandbox.decision.access import AccessCell
@@ -26,7 +25,6 @@ from sandbox.space.scenario import Scenario
 
 __all__ = ["Workforce", "incident_hours", "workers_of"]
 
-Floats = NDArray[np.float64]
 HOUR = 3600.0
 
 

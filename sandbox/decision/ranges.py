@@ -29,7 +29,6 @@ Floats = NDArray[np.float64]
 LAWS = ("pert", "uniform")
 PERT_WEIGHT = 4.0  # of the mode in the mean (Clark 1962): mean = (low + 4 mode + high) / 6
 COLUMNS = ("key", "low", "high")
-OPTIONAL = ("mode", "law", "expert")
 POLICY = "login_policy"
 DAY = 86400
 # Nothing that the criteria of a decision read depends on these: they say how a plan goes on from

@@ -29,7 +29,7 @@ from sklearn.tree import DecisionTreeRegressor
 from sandbox.decision.choice import weights_of
 from sandbox.decision.features import Label
 
-__all__ = ["Accuracy", "Condition", "DecisionMap", "Rule", "Sample", "Size", "Turn", "grow"]
+__all__ = ["Accuracy", "Condition", "DecisionMap", "MapSize", "Rule", "Sample", "Turn", "grow"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -104,7 +104,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class MapSize:
     """What a map of fewer or more rules would be worth: at equal weights, over all weights."""
 
     rules: int
@@ -128,7 +128,7 @@ class DecisionMap:
     margin: float
     equal: Mapping[str, Accuracy]
     weighed: Mapping[str, Accuracy]
-    sizes: tuple[Size, ...]
+    sizes: tuple[MapSize, ...]
     fresh: int
     _tree: DecisionTreeRegressor = field(compare=False, repr=False)
     _tables: Mapping[int, Floats] = field(compare=False, repr=False)
@@ -310,16 +310,16 @@ def grow(
 def _sizes(
     tree: DecisionTreeRegressor, train: Sample, fresh: Sample, equal: Floats, weights: Floats,
     least: Floats,
-) -> tuple[Size, ...]:  # fmt: skip
+) -> tuple[MapSize, ...]:  # fmt: skip
     """Return what maps of fewer and of more rules are worth; none beyond what the tree has."""
-    found: dict[int, Size] = {}
+    found: dict[int, MapSize] = {}
     for leaves in SIZES:
         at, other = (_leaf_of(tree, each.features, leaves) for each in (train, fresh))
         told = np.zeros((len(other), *fresh.points.shape[1:]))
         for leaf in np.unique(at):
             told[other == leaf] = train.points[at == leaf].mean(axis=0)
         rules = len(np.unique(at))
-        found.setdefault(rules, Size(
+        found.setdefault(rules, MapSize(
             rules, _accuracy(fresh.points, told, equal, least),
             _accuracy(fresh.points, told, weights, least),
         ))  # fmt: skip

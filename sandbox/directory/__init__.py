@@ -10,8 +10,10 @@ trust only where a person becomes the holder of a card (`identities`, `cli_card`
 Pro Santé Connect, operators, live and the console may import it.
 """
 
+from sandbox.directory.bearers import Bearer, BoxState
 from sandbox.directory.directory import Directory
-from sandbox.directory.feeding import RULES, Bearer, BoxState, Feeder, RefusalError
+from sandbox.directory.feeding import Feeder
+from sandbox.directory.feeding_rules import RULES, RefusalError
 from sandbox.directory.fhir import FhirOptions
 from sandbox.directory.ldap import LdapLimits
 from sandbox.directory.model import Activity, BoxType, Domain, Mailbox, Person, Structure

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -324,21 +325,18 @@ def serve(
             cert, key, trusted = made.chain, made.key, made.ca
         context = server_context(cert, key)
         embedded = ldap == "embedded"
-        options = {
-            "host": host,
-            "limits": LdapLimits(size=size_limit),
-            "fhir": FhirOptions(frozenset(reading), feeding, mailbox_type=mailbox_type),
-        }
+        options = partial(
+            ServerOptions, host=host, limits=LdapLimits(size=size_limit),
+            fhir=FhirOptions(frozenset(reading), feeding, mailbox_type=mailbox_type),
+        )  # fmt: skip
         servers = []
         if plain_http:
-            web = ServerOptions(ldap_port=None, http_port=http_port, **options)  # type: ignore[arg-type]
-            servers.append(DirectoryServer(opened, web))
-        main = ServerOptions(
+            servers.append(DirectoryServer(opened, options(ldap_port=None, http_port=http_port)))
+        main = options(
             ldap_port=ldap_port if embedded else None,
             ldaps_port=ldaps_port if embedded else None,
             http_port=None if plain_http else http_port,
             context=context,
-            **options,  # type: ignore[arg-type]
         )
         servers.append(DirectoryServer(opened, main))
         ports: dict[str, int] = {}

@@ -14,56 +14,12 @@ import numpy.typing as npt
 __all__ = [
     "complete",
     "finess_of",
-    "is_adeli",
-    "is_finess",
-    "is_rpps",
-    "is_siret",
-    "luhn_digit",
     "person_kind",
     "rpps_of",
 ]
 
 # What precedes an identifier in "Identification nationale" (domain.md §5.2, §5.3).
 _PERSON_KINDS = {"8": "RPPS", "0": "ADELI", "3": "FINESS", "5": "SIRET"}
-
-
-def luhn_digit(digits: str) -> str:
-    """Return the Luhn digit that completes `digits`.
-
-    Raises:
-        ValueError: `digits` holds something other than the digits 0 to 9.
-    """
-    if not re.fullmatch(r"[0-9]*", digits):
-        raise ValueError(f"{digits!r} is not made of digits")
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) << (1 - place % 2)
-        total += value - 9 if value > 9 else value
-    return str(-total % 10)
-
-
-def _ends_well(text: str, length: int) -> bool:
-    return bool(re.fullmatch(rf"[0-9]{{{length}}}", text)) and luhn_digit(text[:-1]) == text[-1]
-
-
-def is_rpps(text: str) -> bool:
-    """Tell whether `text` is an RPPS: 11 digits, the last one a Luhn digit."""
-    return _ends_well(text, 11)
-
-
-def is_adeli(text: str) -> bool:
-    """Tell whether `text` is an ADELI as this sandbox makes them: 9 digits ending in Luhn."""
-    return _ends_well(text, 9)
-
-
-def is_finess(text: str) -> bool:
-    """Tell whether `text` is a FINESS: 9 digits, the last one a Luhn digit."""
-    return _ends_well(text, 9)
-
-
-def is_siret(text: str) -> bool:
-    """Tell whether `text` is a SIRET: 14 digits ending in Luhn, the first 9 ending in Luhn too."""
-    return _ends_well(text, 14) and _ends_well(text[:9], 9)
 
 
 def person_kind(national_id: str) -> str:

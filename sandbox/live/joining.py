@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.directory import BoxState, BoxType, Directory, Feeder, Person, RefusalError
-from sandbox.directory.feeding import Bearer
+from sandbox.directory.bearers import Bearer
 from sandbox.space.errors import UserError
 
 __all__ = ["Joining", "feed", "read_joining"]

@@ -11,7 +11,7 @@ from typing import Literal
 from sandbox.live.cast import SMALL, CastSize
 from sandbox.live.folder import Founding, SpaceFolder
 from sandbox.live.joining import Joining
-from sandbox.live.plan import OFFSET
+from sandbox.live.planning import OFFSET
 from sandbox.live.scenario_time import begin_of
 from sandbox.live.wire import WireSettings, wire_of
 from sandbox.space.errors import UserError

@@ -31,7 +31,8 @@ from sandbox.live.joining import feed
 from sandbox.live.keys import Keys
 from sandbox.live.launch import LiveOptions, founding_of, process_count, scenario_begin, wire_asked
 from sandbox.live.lifecycle import LifeCycle
-from sandbox.live.plan import OperatorPlan, SpacePlan, plan_space
+from sandbox.live.plan import OperatorPlan, SpacePlan
+from sandbox.live.planning import plan_space
 from sandbox.live.providers import national_clients, national_provider, own_providers
 from sandbox.live.room import Room, open_files, share_out
 from sandbox.live.scenario_time import windows_of
@@ -206,7 +207,10 @@ class LiveSpace:
             KeyError: the design is not up.
             UserError: every process is down.
         """
-        return self.seen().observations(design, scenario=self.plan.scenario, replication=0)
+        # pandas and pyarrow would double the time that a space needs to come up.
+        from sandbox.operators.recorder_tables import observations_of
+
+        return observations_of(self.seen(), design, scenario=self.plan.scenario, replication=0)
 
     def seen(self) -> Seen:
         """Return what operators saw until now, as they count it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["MEASURES", "NAMED_OPERATORS", "TABLES", "Observations", "table"]
+__all__ = ["MEASURES", "NAMED_OPERATORS", "TABLES", "Observations", "table", "table_of"]
 
 MEASURES = ("machine", "user")
 NAMED_OPERATORS = 10  # with histograms of their own; the others share one
@@ -98,6 +98,13 @@ def table(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
     frame = pd.DataFrame(dict(columns))
     assert list(frame.columns) == list(TABLES[name]), name
     return frame
+
+
+def table_of(name: str, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    """Return the table of TABLES with that name, from its rows."""
+    found = list(rows)
+    columns = list(zip(*found, strict=True)) or [()] * len(TABLES[name])
+    return table(name, dict(zip(TABLES[name], map(list, columns), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.space.methods import Method
+from sandbox.space.methods import Mechanism, Method
 
 __all__ = [
+    "ON_THE_WIRE",
     "Accepted",
     "Actor",
     "CertificateCredentials",
@@ -33,6 +34,15 @@ class SaslName(StrEnum):
     XOAUTH2 = "XOAUTH2"
     OAUTHBEARER = "OAUTHBEARER"
     NONE = "NONE"
+
+
+# What a mechanism of a login policy is on the wire.
+ON_THE_WIRE: dict[Mechanism, tuple[SaslName, ...]] = {
+    Mechanism.PLAIN: (SaslName.PLAIN, SaslName.LOGIN),
+    Mechanism.EXTERNAL: (SaslName.EXTERNAL,),
+    Mechanism.XOAUTH2: (SaslName.XOAUTH2, SaslName.OAUTHBEARER),
+    Mechanism.NONE: (SaslName.NONE,),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

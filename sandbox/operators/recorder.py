@@ -1,7 +1,8 @@
-"""An observer that keeps what it is told in bounded memory and gives it as a run's tables.
+"""An observer that keeps what it is told in bounded memory.
 
 Operators may run in several processes, each with a recorder of its own: what one has seen until now
-(`Seen`) is plain data, which goes to another process and is put together with the others'.
+(`Seen`) is plain data, which goes to another process, is put together with the others' and becomes
+tables in `recorder_tables`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,13 @@ from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.observations.histogram import bin_index
 from sandbox.observations.schema import Phase
 from sandbox.operators.listener import Listener, MailDoor
 from sandbox.operators.model import Channel
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, SessionObserved
-
-if TYPE_CHECKING:
-    from sandbox.observations.observations import Observations
 
 __all__ = ["DesignTally", "Durations", "Recorder", "Seen"]
 
@@ -154,18 +152,6 @@ class Seen:
         for design, rows in other.endpoints.items():
             self.endpoints.setdefault(design, []).extend(rows)
         self.deliveries.merge(other.deliveries)
-
-    def observations(self, design: str, **about: Any) -> Observations:
-        """Return it as a simulation gives it; see `Recorder.observations`."""
-        # pandas and pyarrow would double the time that a space needs to come up.
-        from sandbox.operators.recorder_tables import observations_of
-
-        return observations_of(
-            (self.records[design], self.records.get("", DesignTally())),
-            [row for each in (design, "") for row in self.endpoints.get(each, ())],
-            self.deliveries,
-            {"design": design, "engine": "live", "wall_seconds": self.wall, **about},
-        )
 
 
 class ProcessorTally:
@@ -300,24 +286,6 @@ class Recorder:
         """Take one delivery."""
         with self._lock:
             self._deliveries.add(seen.age)
-
-    def observations(self, design: str, **about: Any) -> Observations:
-        """Return what was seen until now, as a simulation gives it.
-
-        What a server cannot see is left out (name look-up; the person's own gestures on his side
-        of the wire: a login has a `user` measure where the server waited for a person) or nan
-        (waiting within back ends). Relay and deliveries belong to no design: each design's run has
-        them all. Utilisation is that of the whole process that serves an endpoint, of one
-        processor.
-
-        Args:
-            design: name of a design that is or was up.
-            about: what to keep with the tables (scenario, seed...).
-
-        Raises:
-            KeyError: the design has no endpoint here.
-        """
-        return self.seen().observations(design, **about)
 
     def seen(self) -> Seen:
         """Return what was seen until now."""

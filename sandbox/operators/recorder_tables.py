@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sandbox.observations.histogram import bin_middle
-from sandbox.observations.observations import NAMED_OPERATORS, TABLES, Observations, table
+from sandbox.observations.observations import NAMED_OPERATORS, Observations, table, table_of
 from sandbox.observations.schema import Protocol
-from sandbox.operators.recorder import DesignTally, Durations
+from sandbox.operators.recorder import DesignTally, Seen
 from sandbox.space.methods import Method
 
 __all__ = ["observations_of"]
@@ -27,14 +27,8 @@ BACKENDS: dict[str, tuple[Method, ...]] = {
 MIDDLES = bin_middle()
 
 
-def _rows(name: str, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
-    found = list(rows)
-    columns = list(zip(*found, strict=True)) or [()] * len(TABLES[name])
-    return table(name, dict(zip(TABLES[name], map(list, columns), strict=True)))
-
-
 def _histograms(name: str, labelled: Mapping[tuple[str, ...], Counter[int]]) -> pd.DataFrame:
-    return _rows(
+    return table_of(
         name,
         (
             (*labels, MIDDLES[number], count)
@@ -56,21 +50,23 @@ def _logins(record: DesignTally) -> pd.DataFrame:
     return _histograms("logins", merged)
 
 
-def observations_of(
-    records: tuple[DesignTally, DesignTally],
-    endpoints: Iterable[Sequence[Any]],
-    deliveries: Durations,
-    about: Mapping[str, Any],
-) -> Observations:
-    """Name everything that was recorded.
+def observations_of(seen: Seen, design: str, **about: Any) -> Observations:
+    """Return what operators saw of a design in the tables of a simulated run.
+
+    What a server cannot see is left out (name look-up; the person's own gestures on his side of
+    the wire: a login has a `user` measure where the server waited for a person) or nan (waiting
+    within back ends). Relay and deliveries belong to no design: each design's run has
+    them all. Utilisation is that of the whole process that serves an endpoint, of one processor.
 
     Args:
-        records: of the design and of the relay.
-        endpoints: rows of that table.
-        deliveries: ages.
-        about: what to keep with the tables.
+        seen: until now.
+        design: name of a design that is or was up.
+        about: what to keep with the tables (scenario, seed...).
+
+    Raises:
+        KeyError: the design has no endpoint here.
     """
-    mine, relay = records
+    records = mine, relay = seen.records[design], seen.records.get("", DesignTally())
     groups = [(p.name.lower(), str(m)) for p in Protocol for m in Method]
     nobody = sorted(key for key in mine.sessions if not key[1])
     backends = (
@@ -79,7 +75,7 @@ def observations_of(
     )
     tables = {
         "logins": _logins(mine),
-        "login_totals": _rows(
+        "login_totals": table_of(
             "login_totals",
             (
                 (protocol, method, operator, measure, durations.count, durations.seconds)
@@ -89,27 +85,31 @@ def observations_of(
         "phases": _histograms(
             "phases", {(p, m, ph.name.lower()): d.bins for (p, m, ph), d in mine.phases.items()}
         ),
-        "phase_totals": _rows(
+        "phase_totals": table_of(
             "phase_totals",
             ((p, m, ph.name.lower(), d.seconds) for (p, m, ph), d in mine.phases.items()),
         ),
-        "deliveries": _histograms("deliveries", {(): deliveries.bins}),
-        "sessions": _rows(
+        "deliveries": _histograms("deliveries", {(): seen.deliveries.bins}),
+        "sessions": table_of(
             "sessions",
             [
                 *((*key, mine.sessions[key]) for key in [*groups, *nobody]),
                 ("relay", "", relay.sessions["relay", ""]),
             ],
         ),
-        "failures": _rows(
+        "failures": table_of(
             "failures",
             ((*k, count) for record in records for k, count in sorted(record.failures.items())),
         ),
-        "endpoints": _rows("endpoints", endpoints),
-        "backends": _rows("backends", backends),
+        "endpoints": table_of(
+            "endpoints",
+            [row for each in (design, "") for row in seen.endpoints.get(each, ())],
+        ),
+        "backends": table_of("backends", backends),
         "load": _load(records),
     }
-    return Observations(dict(about), tables)
+    named = {"design": design, "engine": "live", "wall_seconds": seen.wall}
+    return Observations({**named, **about}, tables)
 
 
 def _load(records: Iterable[DesignTally]) -> pd.DataFrame:

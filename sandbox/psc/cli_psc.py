@@ -1,24 +1,20 @@
-"""`mss-sandbox psc …`: serve, decide for a person, move the clock, the AD brick."""
+"""`mss-sandbox psc …`: serve, the AD brick; `cli_phones` has what is asked of one that runs."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
-import httpx
 
 from sandbox.directory.directory import Directory
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.behaviour import KINDS, Behaviour
 from sandbox.psc.certificates import psc_files, registered
-from sandbox.psc.ciba import DeviceDecision
+from sandbox.psc.cli_phones import SHEET, VERBS, home_option
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.fault_rules import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
@@ -27,27 +23,23 @@ from sandbox.psc.provider import ProviderOptions
 from sandbox.psc.server import ProviderServer, Running
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
-from sandbox.serve import HttpServer, bind, client_context, serve_until_interrupted
+from sandbox.serve import HttpServer, bind, serve_until_interrupted
 from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
 from sandbox.space.laws import sms_delivery, sourced_methods
+from sandbox.space.options import json_option
+from sandbox.trust.keys import write_private
 
 __all__ = ["psc"]
-
-SHEET = "psc.json"
-SPACE_SHEET = "space.json"
-Place = tuple[Path, Path]
-_HOME = click.option(
-    "--home",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=lambda: Path(click.get_app_dir("mssante-sandbox")) / "psc",
-    help="Dossier des certificats et de l'état. / Folder of certificates and state.",
-)
 
 
 @click.group()
 def psc() -> None:
     """Émulateur Pro Santé Connect (OpenID, CIBA). / Pro Santé Connect emulator."""
+
+
+for _verb in VERBS:
+    psc.add_command(_verb)
 
 
 def _sheet(running: Running) -> dict[str, Any]:
@@ -65,12 +57,6 @@ def _sheet(running: Running) -> dict[str, Any]:
         "clients": sorted(provider.clients),
         "pid": os.getpid(),
     }
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 @psc.command("serve")
@@ -163,8 +149,8 @@ def _write_private(path: Path, text: str) -> None:
     "--seed", type=int, default=0, show_default=True, help="Graine des tirages. / Seed of draws."
 )
 @click.option("--fresh", is_flag=True, help="Oublier l'état précédent. / Forget the state.")
-@click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line.")
-@_HOME
+@json_option
+@home_option
 def serve_command(
     *,
     profile: str,
@@ -236,7 +222,7 @@ def serve_command(
 
     def ready() -> None:
         sheet = _sheet(server.running)
-        _write_private(home / SHEET, json.dumps(sheet, indent=1))
+        write_private(home / SHEET, json.dumps(sheet, indent=1).encode())
         if as_json:
             click.echo(json.dumps(sheet))
         else:
@@ -251,179 +237,6 @@ def serve_command(
         (home / SHEET).unlink(missing_ok=True)
 
 
-def _reach(home: Path, space: Path) -> tuple[str, str, str]:
-    """Return (origin, control secret, authorities) of what runs: `psc serve`, else `up`."""
-    if (home / SHEET).exists():
-        sheet = json.loads((home / SHEET).read_text("utf-8"))
-        return sheet["origin"], sheet["control_secret"], sheet["ca"]
-    sheet = json.loads((space / SPACE_SHEET).read_text("utf-8"))
-    told = sheet["psc"]
-    return told["control"].removesuffix("/sandbox"), told["control_secret"], sheet["ca"]["bundle"]
-
-
-def _call(place: Place, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Call the control API of the server that runs.
-
-    Raises:
-        UserError: none runs, or it refuses.
-    """
-    home, space = place
-    try:
-        origin, secret, ca = _reach(home, space)
-        headers = {"Authorization": f"Bearer {secret}"}
-        with httpx.Client(
-            verify=client_context(Path(ca)), trust_env=False, timeout=10, headers=headers
-        ) as client:
-            answer = client.request(method, origin + path, json=body)
-    except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError):
-        raise UserError(
-            "aucun émulateur ne répond ; lancer",
-            "none answers; run",
-            where=f"{home / SHEET}, {space / SPACE_SHEET}",
-            then="mss-sandbox psc serve, mss-sandbox up",
-        ) from None
-    try:
-        data = answer.json()
-    except ValueError:
-        raise UserError(
-            "réponse illisible",
-            "unreadable answer",
-            where=path,
-            then=f"(HTTP {answer.status_code})",
-        ) from None
-    if answer.status_code >= 400:
-        raise UserError(
-            "refusé par l'émulateur",
-            "refused by the emulator",
-            then=f"({data.get('error', answer.status_code)})",
-        )
-    return data
-
-
-def _placed(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say which server is meant, as `place`."""
-
-    @wraps(command)
-    def placed(*, home: Path, space: Path, **given: Any) -> None:
-        command(place=(home, space), **given)
-
-    where = click.option(
-        "--dir",
-        "space",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=Path("out/space"),
-        show_default=True,
-        help="Dossier d'un espace (up), sans `psc serve`. / Folder of a space, without psc serve.",
-    )
-    return _HOME(where(placed))
-
-
-def _deciding(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say which requests are meant."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line."),
-        click.option("--all", "which", flag_value="all", help="Toutes. / All of them."),
-        click.option(
-            "--oldest", "which", flag_value="oldest", help="La plus ancienne. / The oldest."
-        ),
-        click.option(
-            "--newest",
-            "which",
-            flag_value="newest",
-            default=True,
-            help="La plus récente. / The newest.",
-        ),
-        click.option("--client", "client_id", help="De ce client seul. / Of that client only."),
-        click.argument("national_id", required=False),
-    ):
-        command = option(command)
-    return _placed(command)
-
-
-def _decide(place: Place, decision: DeviceDecision, *, as_json: bool, **chosen: Any) -> None:
-    done = _call(place, "POST", "/sandbox/decide", {"decision": str(decision), **chosen})
-    if as_json:
-        click.echo(json.dumps(done["decided"], ensure_ascii=False))
-        return
-    for each in done["decided"]:
-        click.echo(f"{each['national_id']} · {each['binding_message'] or '—'} · {each['state']}")
-
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line.")
-
-
-@psc.command()
-@_deciding
-def approve(*, place: Place, as_json: bool, **chosen: Any) -> None:
-    """Approuver la demande la plus récente. / Approve the newest request."""
-    _decide(place, DeviceDecision.APPROVE, as_json=as_json, **chosen)
-
-
-@psc.command()
-@click.option("--wrong-code", is_flag=True, help="Saisir un code faux. / Enter a wrong code.")
-@_deciding
-def refuse(*, place: Place, wrong_code: bool, as_json: bool, **chosen: Any) -> None:
-    """Refuser la demande la plus récente. / Refuse the newest request."""
-    decision = DeviceDecision.WRONG_CODE if wrong_code else DeviceDecision.REFUSE
-    _decide(place, decision, as_json=as_json, **chosen)
-
-
-@psc.command()
-@_JSON
-@_placed
-def people(*, as_json: bool, place: Place) -> None:
-    """Lister les personnes. / List the people."""
-    if (place[0] / SHEET).exists() or (place[1] / SPACE_SHEET).exists():
-        listed = _call(place, "GET", "/sandbox/people")["people"]
-    else:
-        listed = [
-            {
-                "national_id": person.national_id,
-                "given_name": person.given_name,
-                "family_name": person.family_name,
-                "enabled": person.enabled,
-            }
-            for person in BUILT_IN
-        ]
-    if as_json:
-        click.echo(json.dumps(listed, ensure_ascii=False))
-        return
-    for person in listed:
-        state = "" if person["enabled"] else "  (désactivé / disabled)"
-        name = f"{person['given_name']} {person['family_name']}"
-        click.echo(f"{person['national_id']:<28}{name}{state}")
-
-
-@psc.command()
-@click.argument("seconds", type=float)
-@_placed
-def advance(*, seconds: float, place: Place) -> None:
-    """Avancer l'horloge de SECONDS. / Move the clock forward."""
-    done = _call(place, "POST", "/sandbox/clock", {"advance": seconds})
-    click.echo(f"{done['now']:.3f}")
-
-
-@psc.command()
-@click.option("--follow", is_flag=True, help="Suivre en direct. / Follow live.")
-@_JSON
-@_placed
-def events(*, follow: bool, as_json: bool, place: Place) -> None:
-    """Montrer le journal expliqué. / Show the explained event log."""
-    since = 0
-    while True:
-        for event in _call(place, "GET", f"/events?since={since}")["events"]:
-            since = event["seq"]
-            if as_json:
-                click.echo(json.dumps(event, ensure_ascii=False))
-                continue
-            words = (event.get("text_fr"), event.get("remedy_fr"), event.get("clause"))
-            click.echo(f"{event['seq']:>6} {event['kind']:<13}" + " — ".join(filter(None, words)))
-        if not follow:
-            return
-        # Ctrl-C is the way out; half a second is less than a reader notices.
-        time.sleep(0.5)
-
-
 @psc.command("ad-brick")
 @click.option(
     "--callback",
@@ -436,7 +249,7 @@ def events(*, follow: bool, as_json: bool, place: Place) -> None:
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Graine des tirages. / Seed of draws."
 )
-@_JSON
+@json_option
 def ad_brick(
     *, callback: str, port: int, sms_mean: float | None, sms_loss: float | None, seed: int,
     as_json: bool,

@@ -16,9 +16,8 @@ from sandbox.psc.notifications import Notification
 from sandbox.psc.refusals import ProfileName, Refusal, Refused
 from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
 
-__all__ = ["FAULTS", "POINTS", "Fault"]
+__all__ = ["FAULTS", "Fault"]
 
-POINTS = ("backchannel", "token", "jwks", "discovery", "userinfo", "introspection", "notification")
 _ANSWER = ("backchannel", "token", "userinfo", "introspection", "jwks", "discovery")
 _ID = ("token", "notification")
 _HTML = {"Content-Type": "text/html; charset=utf-8"}

@@ -44,7 +44,7 @@ def key_set(jwks: dict[str, Any]) -> KeySet:
         BadTokenError: not a JWK set.
     """
     try:
-        return KeySet.import_key_set(jwks)  # type: ignore[arg-type]
+        return KeySet.import_key_set(jwks)  # type: ignore[arg-type]  # a stranger's: checked there
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise BadTokenError(f"JWKS: {type(error).__name__}") from None
 

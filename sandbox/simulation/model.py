@@ -82,6 +82,7 @@ class EndpointStat(IntEnum):
     PEAK_SECOND = 5  # most sessions started in one second
     REFUSED = 6  # backlog full
     ABANDONED = 7  # left the backlog at their deadline
+    HELD = 8  # ms, of all connections that ended
 
 
 class PoolStat(IntEnum):
@@ -146,6 +147,7 @@ class Inputs(NamedTuple):
     servers: Ints  # (stations,)
     server_offset: Ints  # (stations,) first entry in State.free; stations with one share servers
     server_time: Ints  # (stations,) time that a service takes there, in 1 / 2**PACE_BITS
+    follow_time: Ints  # (stations,) of it, when no server was idle before, in 1 / 2**PACE_BITS
     pool_slots: Ints  # (pools,)
     pool_backlog: Ints  # (pools,)
     limits: Ints  # (counters,) most connections at once

@@ -173,6 +173,7 @@ def _queue(body: Callable[[float], Body], watch: QueueWatch, *, servers: int, ba
         servers=np.array([servers], dtype=np.int64),
         server_offset=one,
         server_time=as_server_time(np.ones(1)),
+        follow_time=as_server_time(np.ones(1)),
         pool_slots=np.array([servers], dtype=np.int64),
         pool_backlog=np.array([backlog], dtype=np.int64),
         limits=np.zeros(0, dtype=np.int64),

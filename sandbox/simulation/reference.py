@@ -261,6 +261,8 @@ class SimpyRun:
             if not turn.triggered:
                 yield turn
             start = self.now
+            if start > asked:  # it follows another at once
+                service = (service * int(self.inputs.follow_time[station])) >> PACE_BITS
             book_service(self.record, station, start, start - asked, service)
             yield self.env.timeout(service)
 

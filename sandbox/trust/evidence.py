@@ -36,7 +36,7 @@ def crl_status(
         for crl in crls
         if crl.issuer == issuer.subject
         and _within(crl.last_update_utc, crl.next_update_utc, now)
-        and crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+        and crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # the CA's: RSA or EC
     ]
     complete = [crl for crl in valid if _base(crl) is None]
     if not complete:

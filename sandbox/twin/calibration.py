@@ -7,7 +7,7 @@ import platform
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ __all__ = [
     "STEPS",
     "Calibration",
     "Measured",
+    "confine",
+    "cores_of",
     "machine_of",
     "measured",
     "read_calibration",
@@ -44,6 +46,7 @@ STEPS: dict[str, str] = {
     "submit": "MAIL, RCPT, DATA: one message of 10 kB to a mailbox of the same operator, stored",
     "relay": "the same to a mailbox of another operator: queued, relayed, stored there",
 }
+LEAST_SHARE = 0.05  # that a queue leaves of a service: less is an error of measuring
 # What only an operator of ours can be asked to do; a foreign one may not have it (`--space`).
 OPTIONAL = frozenset({
     "tls_mutual", "login_certificate", "login_certificate_again", "ciba_request", "ciba_poll",
@@ -62,6 +65,8 @@ class Measured:
         p50, p95: of that time.
         variation: its coefficient of variation.
         count: how often.
+        follow, follow_client: what the servers' and the client's part take in a queue, as a share
+            of that when it finds them idle.
     """
 
     processor: float
@@ -73,10 +78,13 @@ class Measured:
     p95: float
     variation: float
     count: int
+    follow: float = 1.0
+    follow_client: float = 1.0
 
 
 def measured(
-    processor: Sequence[float], wall: Sequence[float], client: Sequence[float] = (),
+    processor: Sequence[float], wall: Sequence[float], client: Sequence[float] = (), *,
+    many: tuple[float, float] | None = None,
 ) -> Measured:  # fmt: skip
     """Return the figures of a step.
 
@@ -84,6 +92,7 @@ def measured(
         processor: mean of each block, s; blocks are alike and follow one another.
         wall: of each single time, s; none: the client does nothing, its time is the servers'.
         client: mean of each block, s.
+        many: means of servers and client when many do the step at once, s; None: not measured.
     """
     blocks = np.array(processor)
     times = np.array(wall if len(wall) else processor)
@@ -92,17 +101,25 @@ def measured(
         error = blocks.std(ddof=1) / np.sqrt(len(blocks))
         half = float(stats.t.ppf(0.975, len(blocks) - 1) * error)
     mean = max(0.0, float(blocks.mean()))
+    own = float(np.mean(client)) if len(client) else 0.0
     return Measured(
         processor=mean,
         low=max(0.0, mean - half),
         high=mean + half,
-        client=float(np.mean(client)) if len(client) else 0.0,
+        client=own,
         wall=float(times.mean()),
         p50=float(np.quantile(times, 0.5)),
         p95=float(np.quantile(times, 0.95)),
         variation=float(times.std() / max(times.mean(), 1e-9)),
         count=len(times),
+        follow=_share(many[0] if many else mean, mean),
+        follow_client=_share(many[1] if many else own, own),
     )
+
+
+def _share(part: float, whole: float) -> float:
+    """Return what a queue leaves of a service: more than nothing, no more than all."""
+    return min(1.0, max(LEAST_SHARE, part / whole)) if whole > 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +135,22 @@ class Calibration:
     machine: Mapping[str, Any]
     servers: int
     steps: Mapping[str, Measured]
+
+    def on(self, cores: int) -> Calibration:
+        """Return the same of a machine of so many processors."""
+        return replace(self, machine={**self.machine, "cores": cores})
+
+    @property
+    def saturated(self) -> Calibration:
+        """Return the same where every service follows another at once."""
+        steps = {
+            name: replace(
+                each, processor=each.processor * each.follow,
+                client=each.client * each.follow_client, follow=1.0, follow_client=1.0,
+            )
+            for name, each in self.steps.items()
+        }  # fmt: skip
+        return replace(self, steps=steps)
 
     @property
     def shared(self) -> bool:
@@ -150,6 +183,27 @@ def _toml(value: object) -> str:
     return str(value) if isinstance(value, int) else '"' + str(value).replace('"', "'") + '"'
 
 
+def cores_of() -> int:
+    """Return how many processors this process, and what it starts, may work on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def confine(cores: int) -> None:
+    """Have this process, and what it starts, work on so many processors from now on.
+
+    Raises:
+        UserError: there are fewer, or this system has no such thing.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        raise UserError("Linux seulement", "Linux only", where=f"--cores {cores}")
+    there = sorted(os.sched_getaffinity(0))
+    if cores > len(there):
+        raise UserError("attendu", "expected", where=f"--cores {cores}", then=f"1 … {len(there)}")
+    os.sched_setaffinity(0, there[:cores])
+
+
 def machine_of() -> dict[str, Any]:
     """Return which machine this is, and how busy."""
     processor = platform.processor() or platform.machine()
@@ -159,7 +213,7 @@ def machine_of() -> dict[str, Any]:
         processor = names[0].partition(":")[2].strip() if names else processor
     return {
         "processor": processor,
-        "cores": os.cpu_count() or 1,
+        "cores": cores_of(),
         "python": platform.python_version(),
         "load_average": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),

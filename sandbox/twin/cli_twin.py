@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from sandbox.serve import stopped_by_sigterm
-from sandbox.space.errors import EXIT_INTERRUPTED
+from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 from sandbox.space.loader import load_scenario
-from sandbox.twin.calibration import read_calibration
+from sandbox.twin.calibration import confine, read_calibration
 from sandbox.twin.cli_calibrate import measure
 from sandbox.twin.display import showing
+from sandbox.twin.minutes import duration_of
 from sandbox.twin.options import minutes_options, wanted_of
 from sandbox.twin.twins import Twin, run_twin
 
@@ -31,6 +32,7 @@ FIGURES = {
     "servers_utilisation": "processeur des serveurs / servers' processor, s/s",
     "clients_utilisation": "processeur des clients / clients' processor, s/s",
     "peak_connections": "connexions au plus / most connections",
+    "mean_connections": "connexions en moyenne / mean connections",
 }
 
 
@@ -61,6 +63,15 @@ def _show(found: Twin) -> None:
                 f" prédit / predicted, {each.measured:.3g} mesuré / measured",
                 soft_wrap=True,
             )
+    for storm in found.storms:
+        said, seen = (storm.drain(run) for run in (storm.predicted, storm.measured))
+        if said is not None and seen is not None:
+            console.print(
+                f"{storm.design} serveurs à l'arrêt {storm.weather.seconds:g} s, tous entrés après"
+                f" / servers stood still, all are in after: {said:.3g} s prédit / predicted,"
+                f" {seen:.3g} s mesuré / measured",
+                soft_wrap=True,
+            )
     console.print("\n[dim]ms ; ! : hors du but / beyond the goal ; ? : trop peu / too few[/dim]")
     console.print(f"{found.verdict}: {VERDICTS[found.verdict]}")
 
@@ -71,7 +82,7 @@ def _tell(line: str) -> None:
 
 @click.command()
 @click.argument("scenario", default="demo")
-@minutes_options("-twin", length="2h", scale=0.3)
+@minutes_options("-twin", length="2h", scale=0.4)
 @click.option(
     "--levels",
     type=click.IntRange(1, 20),
@@ -84,10 +95,21 @@ def _tell(line: str) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Fichier de calibrate ; sans lui, mesurée d'abord. / Without it, measured first.",
 )
+@click.option(
+    "--storm",
+    metavar="DURATION",
+    help="Un essai de plus, serveurs à l'arrêt si longtemps : 2s."
+    " / One more run, in which servers stand still for so long.",
+)
+@click.option(
+    "--cores",
+    type=click.IntRange(1),
+    help="Sur tant de processeurs, mesurés et prédits (Linux). / On so many processors, in both.",
+)
 def twin(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, levels: int, begin: str,
     length: str, scale: float, operators: int, processes: int, space: tuple[Path, ...], seed: int,
-    calibration: Path | None, out: Path | None,
+    calibration: Path | None, storm: str | None, cores: int | None, out: Path | None,
 ) -> None:  # fmt: skip
     """Confronte la simulation aux sockets. / Compares the simulation with real sockets.
 
@@ -95,6 +117,12 @@ def twin(
     knows the machine by its calibration alone. Writes twin.json. Exit codes: 0 within the goals (10
     % on mean and p50, 15 % on p95), 1 outside, 3 interrupted.
     """
+    if space and (cores is not None or storm is not None):
+        raise UserError(
+            "les serveurs de --space ne sont pas à nous", "servers of --space are not ours",
+            where="--storm" if cores is None else "--cores",
+        )  # fmt: skip
+    stands = None if storm is None else duration_of(storm)
     loaded = load_scenario(scenario)
     wanted = wanted_of(
         loaded, scenario, designs or (loaded.compare[0],), login_policy, begin, length, scale,
@@ -106,8 +134,13 @@ def twin(
     with stopped_by_sigterm():
         if known is None:
             known = measure(wanted.scenario, folder / "calibration.toml", space=space)
+        if cores is not None:
+            confine(cores)
+            known = known.on(cores)
         with showing() as show:
-            found = run_twin(wanted, known, levels=levels, out=folder, show=show, tell=_tell)
+            found = run_twin(
+                wanted, known, levels=levels, storm=stands, out=folder, show=show, tell=_tell
+            )
     path = found.write(folder)
     _show(found)
     click.echo(f"\n{path}")

@@ -15,7 +15,8 @@ processor (a station of its own), what passes beside both processors, the server
 | Pro Santé Connect | request, poll and answer, each as measured |
 | a login while another rings the same person | waits for that one's answer |
 | the operator's own CIBA | polled as Pro Santé Connect is: on the wire nobody tells the operator |
-| mail | its exchanges, then the end of the connection |
+| TLS session ticket | kept once the session has read something, not as it begins |
+| mail | its exchanges, then the end of the connection, which those who keep it put off |
 | relay | the mean over messages that stay and that leave, and that their recipients fetch them |
 """
 
@@ -24,7 +25,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ from sandbox.space.methods import METHODS, Method
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration, Measured
 
-__all__ = ["by_exchanges"]
+__all__ = ["Exchanges", "by_exchanges"]
 
 NANOSECONDS = 1_000_000_000
 KNOWN = 7  # register of a certificate that was found good; `peace` of those who have none
@@ -52,34 +53,73 @@ Row = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class _Service:
+    """What a service takes, s: when it finds the servers idle, and when it follows another."""
+
+    idle: float = 0.0
+    follow: float = 0.0
+
+    def times(self, factor: float) -> _Service:
+        """Return a part of it, or a multiple."""
+        return _Service(self.idle * factor, self.follow * factor)
+
+    def plus(self, other: _Service) -> _Service:
+        """Return both, one after the other."""
+        return _Service(self.idle + other.idle, self.follow + other.follow)
+
+    def beyond(self, other: _Service) -> _Service:
+        """Return what it takes more than another."""
+        return _Service(max(0.0, self.idle - other.idle), max(0.0, self.follow - other.follow))
+
+    @property
+    def percent(self) -> int:
+        """What it takes when it follows another, in percent of what it takes else."""
+        return max(1, min(100, round(100 * self.follow / self.idle))) if self.idle > 0 else 100
+
+
+@dataclass(frozen=True, slots=True)
 class _Cost:
     """What an exchange takes, s: client's processor, beside both processors, servers' processor."""
 
-    client: float = 0.0
+    client: _Service = _Service()
     beside: float = 0.0
-    server: float = 0.0
+    server: _Service = _Service()
 
     @classmethod
     def of(cls, step: Measured) -> _Cost:
         """Return that of a step."""
         beside = max(0.0, step.wall - step.processor - step.client)
-        return cls(step.client, beside, step.processor)
+        return cls(
+            _Service(step.client, step.client * step.follow_client), beside,
+            _Service(step.processor, step.processor * step.follow),
+        )  # fmt: skip
 
     def over(self, exchanges: float) -> _Cost:
         """Return each exchange's share."""
-        return _Cost(self.client / exchanges, self.beside / exchanges, self.server / exchanges)
+        return _Cost(
+            self.client.times(1 / exchanges), self.beside / exchanges,
+            self.server.times(1 / exchanges),
+        )  # fmt: skip
 
     def beyond(self, other: _Cost) -> _Cost:
         """Return what it takes more than another."""
         return _Cost(
-            max(0.0, self.client - other.client), max(0.0, self.beside - other.beside),
-            max(0.0, self.server - other.server),
+            self.client.beyond(other.client), max(0.0, self.beside - other.beside),
+            self.server.beyond(other.server),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanges:
+    """A model of a live space, and which of its stations are clients' processors."""
+
+    model: Model
+    clients: NDArray[np.bool_]
 
 
 def by_exchanges(
     model: Model, calibration: Calibration, scenario: Scenario, *, clients: int
-) -> Model:
+) -> Exchanges:
     """Return a model of a live space.
 
     Args:
@@ -93,40 +133,42 @@ def by_exchanges(
     own = model.inputs.access_operator[inputs.recipients]
     shares = np.bincount(own) / max(1, len(own))
     writer = _Writer(
-        table=inputs.code, station=stations, front=_front(model),
+        table=inputs.code, first=stations,
         # What a foreign operator does not offer, nobody asks of it.
         cost=defaultdict(
             _Cost, {name: _Cost.of(step) for name, step in calibration.steps.items()}
         ),
         grant=model.code.layout.registers["grant"],
+        tickets=tuple(
+            model.code.layout.registers[f"ticket.{each.name.lower()}"] for each in Protocol
+        ),
         far=float(1.0 - (shares**2).sum()), interval=scenario.policies.ciba_interval,
         known=scenario.policies.revocation_seconds, expiry=scenario.policies.ciba_expiry,
     )  # fmt: skip
     table, moved = writer.written(sorted(model.code.entries.values()))
     entry = np.where(inputs.entry >= 0, moved[np.maximum(inputs.entry, 0)], -1)
     servers, shared = calibration.servers, calibration.shared
+    # All stations of the space draw on its event loops; the clients have theirs, or the same cores
+    # where the servers leave none. Those of the old table serve nobody any more.
+    ours = np.array([False] * stations + [client for client, _ in writer.stations])
+    percents = np.array([100] * stations + [percent for _, percent in writer.stations])
     inputs = inputs._replace(
         code=table,
         entry=entry,
-        # All stations of the space draw on its event loops; the clients have theirs, or the same
-        # cores where the servers leave none.
-        servers=np.append(
-            np.full(stations, servers, dtype=np.int64), servers if shared else clients
-        ),
-        server_offset=np.append(np.zeros(stations, dtype=np.int64), 0 if shared else servers),
-        server_time=np.full(stations + 1, 1 << PACE_BITS, dtype=np.int64),
+        servers=np.where(ours, servers if shared else clients, servers),
+        server_offset=np.where(ours, 0 if shared else servers, 0),
+        server_time=np.full(len(ours), 1 << PACE_BITS, dtype=np.int64),
+        follow_time=(percents << PACE_BITS) // 100,
         access_rtt=np.zeros_like(inputs.access_rtt),
     )
     entries = {name: int(moved[row]) for name, row in model.code.entries.items()}
-    return replace(
-        model, inputs=inputs, code=dataclasses.replace(model.code, table=table, entries=entries)
-    )
+    code = dataclasses.replace(model.code, table=table, entries=entries)
+    return Exchanges(replace(model, inputs=inputs, code=code), ours)
 
 
-def _front(model: Model) -> int:
-    """Return a station that stands for an operator's event loop."""
-    stations: Mapping[str, int] = model.code.layout.stations
-    return next(number for name, number in stations.items() if name.startswith("front."))
+def _kept(row: Row) -> bool:
+    """Whether a row keeps the connection open."""
+    return bool(row[Column.OP] == Op.HOLD and row[Column.EXTRA] != 1)
 
 
 @dataclass(slots=True)
@@ -134,16 +176,19 @@ class _Writer:
     """Writes the new table, row by row."""
 
     table: Row
-    station: int
-    front: int
+    first: int
     cost: Mapping[str, _Cost]
     far: float
     interval: float
     known: float
     expiry: float
     grant: int
+    tickets: tuple[int, ...]
     _acquired: bool = False
     _handshakes: int = 0
+    _ticket: int = -1  # register of the ticket that the mail work under way ends with; -1: none
+    # (client's, percent that a service takes when it follows another): one station each, from first
+    stations: dict[tuple[bool, int], int] = field(default_factory=dict)
 
     def written(self, entries: list[int]) -> tuple[Row, Row]:
         """Return the new table, and where each old row begins in it."""
@@ -151,7 +196,7 @@ class _Writer:
         parts: list[list[Row]] = []
         for number, row in enumerate(self.table):
             if number in starts:
-                self._acquired, self._handshakes = False, 0
+                self._acquired, self._handshakes, self._ticket = False, 0, -1
             parts.append(list(self._in_place_of(row)))
         lengths = np.array([len(each) for each in parts])
         moved = np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int64)
@@ -181,12 +226,22 @@ class _Writer:
             yield from self._trips(row, phase)
         elif op == Op.SERVE:
             yield from self._service(row, phase)
+        elif op == Op.STAMP and self._login_row(row) and row[Column.INDEX] in self.tickets:
+            return  # the client has it once it has read something
         elif op == Op.STAMP and self._grants(row):
             yield from self._first_time(row)
         elif op == Op.FRESH and self._grants(row) and self._method(row) in RUNG:
             yield from self._joined(row)
         elif op == Op.HOLD and row[Column.EXTRA] == 1 and self._method(row) is Method.SMS:
             yield from self._polled(row)
+        elif self._ticket >= 0 and op != Op.SPAWN:  # further connections have no ticket yet
+            yield self._row(row, op=Op.STAMP, index=self._ticket)
+            self._ticket = -1
+            if _kept(row):
+                yield row
+            yield from self._exchange(row, -1, self.cost["goodbye"])
+            if not _kept(row):
+                yield row
         else:
             yield row
 
@@ -195,10 +250,10 @@ class _Writer:
         shake = self._handshake(row)
         if phase == Phase.NETWORK:
             if self._acquired:  # TCP; before: a name is looked up
-                yield from self._exchange(row, phase, replace(shake, server=0.0))
+                yield from self._exchange(row, phase, replace(shake, server=_Service()))
         elif phase == Phase.TLS or (phase == Phase.SASL and not self._handshakes):  # or STARTTLS
             for _ in range(trips):
-                yield from self._exchange(row, phase, replace(shake, server=0.0))
+                yield from self._exchange(row, phase, replace(shake, server=_Service()))
         elif phase == Phase.SASL and trips > 1:
             each = self._login(row).over(trips - 1)
             for _ in range(trips - 1):
@@ -208,9 +263,9 @@ class _Writer:
             each = self.cost["look" if imap else "submit"].over(MAIL)
             for _ in range(trips):
                 yield from self._exchange(row, phase, each)
-            yield from self._exchange(row, phase, self.cost["goodbye"])
+            self._ticket = self.tickets[Protocol.IMAP if imap else Protocol.SMTP]
         else:  # the client asks somebody else: Pro Santé Connect
-            yield from self._exchange(row, phase, replace(shake, server=0.0))
+            yield from self._exchange(row, phase, replace(shake, server=_Service()))
 
     def _service(self, row: Row, phase: int) -> Iterator[Row]:
         purpose = int(row[Column.PURPOSE])
@@ -229,7 +284,7 @@ class _Writer:
             yield self._row(row, op=Op.STAMP, index=KNOWN)
         elif purpose == Purpose.RELAY_LINK:
             relay, fetch = cost["relay"].beyond(cost["submit"]), cost["fetch"].beyond(cost["look"])
-            yield self._served(row, phase, self.far * relay.server + fetch.server)
+            yield self._served(row, phase, relay.server.times(self.far).plus(fetch.server))
         else:
             step = {
                 Purpose.PSC_REQUEST: cost["ciba_request"].beyond(cost["login_totp_again"]),
@@ -271,7 +326,7 @@ class _Writer:
         certified = METHODS[self._method(row)].client_certificate if self._login_row(row) else True
         full = "tls_mutual" if certified else "tls_full"
         whole = self.cost["tls_resumed" if self._handshakes > 1 else full]
-        return replace(whole.over(HANDSHAKE), server=whole.server / 2)
+        return replace(whole.over(HANDSHAKE), server=whole.server.times(0.5))
 
     def _login(self, row: Row) -> _Cost:
         certified = METHODS[self._method(row)].client_certificate
@@ -290,18 +345,19 @@ class _Writer:
         return METHOD_LIST[int(row[Column.GROUP]) % len(METHOD_LIST)]
 
     def _exchange(self, row: Row, phase: int, cost: _Cost) -> Iterator[Row]:
-        yield self._row(
-            row, op=Op.SERVE, phase=phase, seconds=cost.client, index=self.station,
-            scope=Scope.NATIONAL,
-        )  # fmt: skip
+        yield self._served(row, phase, cost.client, client=True)
         yield self._row(row, op=Op.DELAY, phase=phase, seconds=cost.beside)
         yield self._served(row, phase, cost.server)
 
-    def _served(self, row: Row, phase: int, seconds: float) -> Row:
-        """Return a service of the operator's event loop."""
-        return self._row(
-            row, op=Op.SERVE, phase=phase, seconds=seconds, index=self.front, scope=Scope.HOME
+    def _served(self, row: Row, phase: int, service: _Service, *, client: bool = False) -> Row:
+        """Return a service of the servers' event loop, or of the clients'."""
+        station = self.stations.setdefault(
+            (client, service.percent), self.first + len(self.stations)
         )
+        return self._row(
+            row, op=Op.SERVE, phase=phase, seconds=service.idle, index=station,
+            scope=Scope.NATIONAL,
+        )  # fmt: skip
 
     def _row(
         self, row: Row, *, op: Op, phase: int = -1, seconds: float = 0.0, index: int = -1,

@@ -1,4 +1,4 @@
-"""Figures of a twin test: quantile against quantile, latency against load. SVG, both languages."""
+"""Figures of a twin test: quantiles, latency against load, a storm. SVG, both languages."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.analysis.canvas import Picture, render, sheet
+from sandbox.analysis.palette import METHOD_COLOURS
 
 if TYPE_CHECKING:
+    from sandbox.twin.storm import Storm
     from sandbox.twin.twins import Level
 
-__all__ = ["METHOD_COLOURS", "against_load", "quantiles", "write_figures"]
+__all__ = [
+    "against_load",
+    "quantiles",
+    "timeline",
+    "write_figures",
+    "write_storms",
+]
 
-METHOD_COLOURS = {
-    "cps": "#0072B2", "totp": "#D55E00", "ecps": "#009E73", "ciba-operateur": "#CC79A7",
-    "certificat": "#E69F00",
-}  # fmt: skip
 LEVELS = np.linspace(0.05, 0.95, 19)
 FEW = 20  # logins of a method below which its quantiles are chance
 Samples = Mapping[tuple[str, str], NDArray[np.float64]]
@@ -78,6 +82,34 @@ def against_load(levels: Sequence[Level], design: str) -> Picture:
             axes.set_xlabel("charge / load")
         panels[0].set_ylabel("ms ; ligne : prédit / line: predicted")
     return picture
+
+
+def timeline(storm: Storm) -> Picture:
+    """Return mean latency of TOTP and certificates by when connections began, around a storm."""
+    with sheet(5.2, 3.0) as picture:
+        axes = picture.subplots()
+        weather = storm.weather
+        axes.axvspan(weather.at, weather.at + weather.seconds, color="#DDDDDD", linewidth=0)
+        said, seen = storm.timeline(storm.predicted), storm.timeline(storm.measured)
+        axes.plot(said[:, 0], 1000 * said[:, 1], color="#0072B2", label="prédit / predicted")
+        axes.plot(seen[:, 0], 1000 * seen[:, 1], color="#D55E00", marker=".", linestyle="",
+                  label="mesuré / measured")  # fmt: skip
+        axes.set_yscale("log")
+        axes.set_xlabel("début de la connexion / connection begins, s")
+        axes.set_ylabel("ms")
+        axes.set_title(f"{storm.design}, {storm.load:.0%}, {weather.seconds:g} s")
+        axes.legend()
+    return picture
+
+
+def write_storms(folder: Path, storms: Sequence[Storm]) -> list[Path]:
+    """Write a timeline for each design."""
+    written = []
+    for storm in storms:
+        path = folder / f"storm-{storm.design.replace('/', '.')}.svg"
+        path.write_bytes(render(timeline(storm), "svg"))
+        written.append(path)
+    return written
 
 
 def write_figures(

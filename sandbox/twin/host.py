@@ -8,7 +8,9 @@ answered with the processor time spent. The end of standard input ends the space
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -149,17 +151,25 @@ def _options(tree: dict[str, Any]) -> Any:
     return LiveOptions(
         scenario=tree["scenario"], designs=tuple(tree["designs"]),
         login_policy=tree["login_policy"], operators=tree["operators"],
-        folder=Path(tree["folder"]), keys="p-256", block=_free_block(),
+        folder=Path(tree["folder"]), keys="p-256",
+        # One that is started again has its block.
+        block=None if Path(tree["folder"]).exists() else _free_block(),
         cast=CastSize(**tree["cast"]), seed=tree["seed"], totp_share=tree["share"],
         at=None if at is None else datetime.fromisoformat(at),
     )  # fmt: skip
 
 
 def _free_block() -> int:
-    """Return the second part of addresses that nobody has."""
-    from sandbox.live.blocks import held_block
+    """Return the second part of addresses that nobody has.
 
-    with held_block(None) as block:
+    Any: a space that is started again finds its own free, unless it was the next to be taken.
+    """
+    from sandbox.live.blocks import TEMPORARY, held_block
+
+    for block in random.sample(TEMPORARY, len(TEMPORARY)):
+        with contextlib.suppress(UserError), held_block(block):
+            return block
+    with held_block(None) as block:  # says that all are taken
         return block
 
 
@@ -187,6 +197,8 @@ def _serve(order: dict[str, Any]) -> None:
     from sandbox.live.space import LiveSpace
 
     with LiveSpace(_options(order)) as space:
+        gc.collect()
+        gc.freeze()  # what a space is made of stays: no pause of the collector goes through it
         _say(ready=True)
         for line in sys.stdin:
             if line.strip():

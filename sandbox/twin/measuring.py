@@ -3,7 +3,8 @@
 A few clients, one step at a time: what a step takes without queueing. A block has a handful of
 sessions that do the first step one after the other, then all the second, and so on; between two
 steps the servers come to rest, and say what processor time they have spent. What they spend at
-rest is subtracted. Wall and client times are the client's own.
+rest is subtracted. Wall and client times are the client's own. Then twice as many do each step
+at once: there caches are warm, and one turn of the event loop, one commit, are for several.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import os
 import ssl
 import tempfile
 import time
@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 from sandbox.clients.holder import AccessMemory
 from sandbox.clients.imap import Imap, RefusedError
@@ -39,7 +40,14 @@ from sandbox.live.cast import CastSize
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Mechanism, Method
 from sandbox.twin.aside import aside
-from sandbox.twin.calibration import STEPS, Calibration, Measured, machine_of, measured
+from sandbox.twin.calibration import (
+    STEPS,
+    Calibration,
+    Measured,
+    cores_of,
+    machine_of,
+    measured,
+)
 from sandbox.twin.foreign import PASSWORD, Joined, joined
 from sandbox.twin.host import Hosted, Order, hosted
 
@@ -51,6 +59,7 @@ EACH = 5  # sessions of a block
 WARM = 1  # blocks that do not count: the first of anything is slower
 SETTLE = 0.15  # s before and after a step, in which what it left is done: relays, commits
 GAP = 0.01  # s between two sessions
+CROWD = 2  # times as many sessions, all at once: what a step takes in a queue
 REST_SECONDS = 2.0  # over which the servers at rest are watched
 HELD = 10  # logins that are held at once
 HELD_BLOCKS = 2
@@ -79,9 +88,9 @@ def calibrate(
         with joined(space, [str(number) for number in range(len(space))], DESIGN) as theirs:
             bench = _Bench(theirs, blocks, each, show)
             aside(bench.foreign)
-        return Calibration(machine_of(), os.cpu_count() or 1, bench.found)
+        return Calibration(machine_of(), cores_of(), bench.found)
     # A code, a card and a telephone are new once for each person.
-    people = max((blocks + WARM) * each, HELD * HELD_BLOCKS) + 2
+    people = max((blocks + WARM) * (1 + CROWD) * each, HELD * HELD_BLOCKS) + 2
     with tempfile.TemporaryDirectory(prefix="mssante-calibrate-") as folder:
         order = Order(
             scenario=scenario, designs=(DESIGN,), login_policy="external", operators=2,
@@ -105,6 +114,21 @@ class _Taken:
     def parts(self) -> tuple[list[float], list[float], list[float]]:
         """Return them in the order of `measured`."""
         return self.processor, self.wall, self.client
+
+    @property
+    def means(self) -> tuple[float, float] | None:
+        """Servers' and client's mean; None of nothing."""
+        if not self.processor:
+            return None
+        return fmean(self.processor), fmean(self.client)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Whether it counts, or warms up; whether its sessions do each act at once, or in turn."""
+
+    counts: bool
+    crowd: bool
 
 
 class _Session:
@@ -216,6 +240,7 @@ class _Bench:
     ) -> None:
         self._host, self._blocks, self._each, self._show = host, blocks, each, show
         self.taken: defaultdict[str, _Taken] = defaultdict(_Taken)
+        self.crowded: defaultdict[str, _Taken] = defaultdict(_Taken)  # many sessions at once
         self._rest = 0.0  # processor of the servers at rest, s/s
         sheet = host.sheet
         self._rules = Rules(
@@ -266,7 +291,11 @@ class _Bench:
     @property
     def found(self) -> dict[str, Measured]:
         """What was measured, in the order of STEPS."""
-        return {name: measured(*self.taken[name].parts) for name in STEPS if name in self.taken}
+        return {
+            name: measured(*self.taken[name].parts, many=self.crowded[name].means)
+            for name in STEPS
+            if name in self.taken
+        }
 
     async def _measure(self, kinds: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
         try:
@@ -289,37 +318,37 @@ class _Bench:
     # Kinds of sessions -------------------------------------------------------------------------
 
     async def _totp(self, people: Sequence[AccessMemory]) -> None:
-        for number, holders in self._parts(people):
-            await self._block(number, [_Session(each) for each in holders], {
+        for block, holders in self._blocks_of(people):
+            await self._do(block, [_Session(each) for each in holders], {
                 "tls_full": _Session.shake, "login_totp": _Session.login,
                 "look": _Session.look, "goodbye": _Session.leave,
             })  # fmt: skip
-            await self._block(number, [_Session(each) for each in holders], {
+            await self._do(block, [_Session(each) for each in holders], {
                 "tls_resumed": _resume, "login_totp_again": _Session.login, "": _Session.leave,
             })  # fmt: skip
 
     async def _certificate(self, people: Sequence[AccessMemory]) -> None:
-        for number, holders in self._parts(people):
+        for block, holders in self._blocks_of(people):
             for login in ("login_certificate", "login_certificate_again"):
-                await self._block(number, [_Session(each) for each in holders], {
+                await self._do(block, [_Session(each) for each in holders], {
                     "tls_mutual": _Session.shake, login: _Session.login, "": _Session.leave,
                 })  # fmt: skip
 
     async def _mail(self, people: Sequence[AccessMemory], far: str) -> None:
-        for number, holders in self._parts(people):
+        for block, holders in self._blocks_of(people):
             # Each to another of them: one new message in each mailbox.
             to = [each.account.address for each in [*holders[1:], holders[0]]]
             near = [_Session(*each) for each in zip(holders, itertools.repeat("smtp"), to)]
-            await self._block(number, near, {
+            await self._do(block, near, {
                 "": _in, "submit": _Session.send, " ": _Session.leave,
             })  # fmt: skip
-            await self._block(number, [_Session(each) for each in holders], {
+            await self._do(block, [_Session(each) for each in holders], {
                 "": _in, "fetch": _Session.look, " ": _Session.leave,
             })  # fmt: skip
             if not far:
                 continue
             away = [_Session(each, "smtp", far) for each in holders]
-            await self._block(number, away, {
+            await self._do(block, away, {
                 "": _in, "relay": _Session.send, " ": _Session.leave,
             })  # fmt: skip
 
@@ -353,29 +382,44 @@ class _Bench:
 
     # Measuring ---------------------------------------------------------------------------------
 
-    def _parts(
+    def _blocks_of(
         self, people: Sequence[AccessMemory]
-    ) -> Iterator[tuple[int, Sequence[AccessMemory]]]:
-        """Yield the people of each block, by its number; those below 0 warm up."""
+    ) -> Iterator[tuple[_Block, list[AccessMemory]]]:
+        """Yield each block with its people, whom no other block has while there are enough."""
+        among = itertools.cycle(people)
         for number in range(-WARM, self._blocks):
-            first = (number + WARM) * self._each
-            yield number, [people[n % len(people)] for n in range(first, first + self._each)]
+            for crowd in (False, True):
+                count = CROWD * self._each if crowd else self._each
+                block = _Block(counts=number >= 0, crowd=crowd)
+                yield block, list(itertools.islice(among, count))
 
-    async def _block(self, number: int, sessions: Sequence[_Session], acts: dict[str, Act]) -> None:
+    async def _do(self, block: _Block, sessions: Sequence[_Session], acts: dict[str, Act]) -> None:
         """Have all sessions do each act in turn; those without a name are not measured."""
         for name, act in acts.items():
-            await asyncio.sleep(SETTLE)
-            begin, times, client = await self._spent(), [], 0.0
-            for session in sessions:
-                own, start = time.process_time(), time.perf_counter()
+            times: list[float] = []
+            await asyncio.sleep(SETTLE if name.strip() else 0.0)
+            begin, own, away = await self._spent(), time.process_time(), 0.0
+
+            async def timed(session: _Session, act: Act = act, times: list[float] = times) -> None:
+                start = time.perf_counter()
                 await act(session)
                 times.append(time.perf_counter() - start)
-                client += time.process_time() - own
-                await asyncio.sleep(GAP)
+
+            if block.crowd:
+                await asyncio.gather(*map(timed, sessions))
+            else:
+                for session in sessions:
+                    await timed(session)
+                    pause = time.process_time()
+                    await asyncio.sleep(GAP)
+                    away += time.process_time() - pause
+            client = time.process_time() - own - away
+            if not name.strip():
+                continue
             await asyncio.sleep(SETTLE)
             spent = await self._spent()
-            if number >= 0 and name.strip():
-                taken = self.taken[name]
+            if block.counts:
+                taken = (self.crowded if block.crowd else self.taken)[name]
                 # Where servers cannot be seen: what the client waits beyond its own work.
                 servers = sum(times) - client if math.isnan(spent) else spent - begin
                 taken.processor.append(servers / len(sessions))

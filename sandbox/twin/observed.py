@@ -7,14 +7,14 @@ slots, deliveries and processors. What neither can see is nan or absent, as in a
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from sandbox.clients.outcome import SessionOutcome
 from sandbox.observations.histogram import bin_index, bin_middle
-from sandbox.observations.observations import NAMED_OPERATORS, TABLES, Observations, table
+from sandbox.observations.observations import NAMED_OPERATORS, Observations, table_of
 from sandbox.observations.schema import Protocol
 from sandbox.space.methods import Method
 
@@ -30,14 +30,8 @@ def machine_seconds(outcome: SessionOutcome) -> float:
     return max(0.0, outcome.login - outcome.intended - outcome.person)
 
 
-def _rows(name: str, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
-    found = list(rows)
-    columns = list(zip(*found, strict=True)) or [()] * len(TABLES[name])
-    return table(name, dict(zip(TABLES[name], map(list, columns), strict=True)))
-
-
 def _binned(name: str, values: Mapping[tuple[str, ...], list[float]]) -> pd.DataFrame:
-    return _rows(
+    return table_of(
         name,
         (
             (*labels, MIDDLES[number], count)
@@ -89,26 +83,26 @@ def observations_of(
     groups = [(p.name.lower(), str(m)) for p in Protocol for m in Method]
     tables = {
         "logins": _binned("logins", _named(logins)),
-        "login_totals": _rows(
+        "login_totals": table_of(
             "login_totals", ((*key, len(v), sum(v)) for key, v in sorted(logins.items()))
         ),
         "phases": _binned("phases", phases),
-        "phase_totals": _rows(
+        "phase_totals": table_of(
             "phase_totals", ((*key, sum(v)) for key, v in sorted(phases.items()))
         ),
-        "failures": _rows("failures", ((*key, n) for key, n in sorted(failures.items()))),
+        "failures": table_of("failures", ((*key, n) for key, n in sorted(failures.items()))),
     }
     relayed = 0
     if servers is None:
         tables |= {
-            name: _rows(name, ()) for name in ("deliveries", "endpoints", "backends", "load")
+            name: table_of(name, ()) for name in ("deliveries", "endpoints", "backends", "load")
         }
     else:
         tables |= {name: servers.tables[name] for name in ("deliveries", "endpoints", "backends")}
         tables["load"] = _load(servers.tables["load"], minutes, first)
         relay = servers.tables["sessions"].query("protocol == 'relay'")["sessions"]
         relayed = int(relay.sum())
-    tables["sessions"] = _rows(
+    tables["sessions"] = table_of(
         "sessions", [*((*key, sessions[key]) for key in groups), ("relay", "", relayed)]
     )
     return Observations(dict(about), tables)

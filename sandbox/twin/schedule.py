@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sandbox.clients.plan import (
     ClientAccount,
@@ -111,6 +112,14 @@ class Schedule:
     def active(self) -> list[int]:
         """Numbers of the accesses that have sessions."""
         return sorted({int(row[0]) for row in self.model.inputs.listed})
+
+    @cached_property
+    def mechanisms(self) -> Mapping[str, NDArray[Any]]:
+        """Which of MECHANISMS each access uses, in the order of the model, by protocol."""
+        used = mechanisms_used(self.space, self.candidate.design, self.candidate.policy)
+        place = {int(each): row for row, each in enumerate(self.space.accesses.identity)}
+        rows = [place[int(each)] for each in self.model.inputs.access_identity]
+        return {"imap": used[0, rows], "smtp": used[1, rows]}
 
     def method(self, access: int) -> Method:
         """Return how an access logs in."""
@@ -215,14 +224,9 @@ class _Accounts:
     def accounts(self) -> dict[int, ClientAccount]:
         """By number of the access."""
         schedule = self._schedule
-        used = mechanisms_used(schedule.space, schedule.candidate.design, schedule.candidate.policy)
-        place = {int(each): row for row, each in enumerate(schedule.space.accesses.identity)}
-        rows = {
-            access: place[int(schedule.accesses.identity[access])] for access in schedule.active
-        }
-        return {access: self._account(access, used[:, rows[access]]) for access in schedule.active}
+        return {access: self._account(access) for access in schedule.active}
 
-    def _account(self, access: int, used: np.ndarray[Any, Any]) -> ClientAccount:
+    def _account(self, access: int) -> ClientAccount:
         schedule, accesses = self._schedule, self._schedule.accesses
         operator = schedule.space.operators[int(accesses.operator[access])]
         method = schedule.method(access)
@@ -254,8 +258,8 @@ class _Accounts:
                 resumes=bool(features & Feature.RESUMES),
                 tls13=bool(features & Feature.TLS13),
             ),
-            imap=self._door(operator, "imap", way, int(used[0])),
-            smtp=self._door(operator, "smtp", way, int(used[1])),
+            imap=self._door(operator, "imap", way, int(schedule.mechanisms["imap"][access])),
+            smtp=self._door(operator, "smtp", way, int(schedule.mechanisms["smtp"][access])),
         )
 
     def _taken(self, operator: str, method: Method) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from sandbox.simulation.model import Model
 from sandbox.space.loader import with_inputs
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
-from sandbox.twin.exchanges import by_exchanges
+from sandbox.twin.exchanges import Exchanges, by_exchanges
 
 __all__ = ["calibrated_model", "calibrated_scenario", "inputs_of"]
 
@@ -61,6 +61,6 @@ def calibrated_scenario(scenario: Scenario, calibration: Calibration) -> Scenari
 
 def calibrated_model(
     model: Model, calibration: Calibration, scenario: Scenario, *, clients: int = 1
-) -> Model:
+) -> Exchanges:
     """Return a model of a calibrated scenario as a live space runs it; see `exchanges`."""
     return by_exchanges(model, calibration, scenario, clients=clients)

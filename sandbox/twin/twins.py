@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,33 +18,28 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sandbox.live.cast import CastSize
-from sandbox.observations.schema import Phase
-from sandbox.simulation import fast
-from sandbox.simulation.model import SessionKind, StationStat
-from sandbox.simulation.state import TRACE_FIELDS
 from sandbox.space.candidates import Candidate, candidates
-from sandbox.space.capacity import capacity_of
-from sandbox.space.population import ROBOT
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.drive import Watch
-from sandbox.twin.figures import write_figures
-from sandbox.twin.observed import machine_seconds
+from sandbox.twin.figures import write_figures, write_storms
 from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one, scenario_of
-from sandbox.twin.schedule import ALL_METHODS, Schedule, Window, schedule_of
-from sandbox.twin.structure import calibrated_model, calibrated_scenario
+from sandbox.twin.runs import TAIL, Run, Samples, measured_of, predicted
+from sandbox.twin.schedule import Schedule, Window, schedule_of
+from sandbox.twin.storm import Stopping, Storm
+from sandbox.twin.structure import calibrated_scenario
 from sandbox.twin.subset import largest_operators
+from sandbox.twin.weather import Weather
 
-__all__ = ["GOALS", "Figure", "Level", "Row", "Run", "Twin", "predicted", "rows_of", "run_twin"]
+__all__ = ["GOALS", "Figure", "Level", "Row", "Twin", "rows_of", "run_twin"]
 
 GOALS = {"mean": 0.10, "p50": 0.10, "p95": 0.15}  # relative errors within which they agree
 HIGHEST = 0.8  # of saturation
+STORMY = 0.5  # of saturation, at which servers stand still: they need room to catch up
 FEW = 20  # logins below which nothing is judged
 BATCHES = 10
-TAIL = 10.0  # s after the last start, at which both executions are cut
 LONGEST = 30.0  # s within which the sessions of a load start; fewer minutes are taken for that
 Floats = NDArray[np.float64]
-Samples = Mapping[tuple[str, str], Floats]  # (method, measure): seconds, in order of start
 
 STATISTICS: dict[str, Callable[[Floats], float]] = {
     "mean": lambda values: float(values.mean()),
@@ -112,7 +106,7 @@ class Figure:
     """One figure that is not a latency, predicted and measured; it is shown, not judged.
 
     logins_per_second; servers_utilisation and clients_utilisation, processor seconds a second;
-    peak_connections of an endpoint, all operators together.
+    peak_connections and mean_connections of an endpoint, all operators together (`Connections`).
     """
 
     design: str
@@ -159,6 +153,7 @@ class Twin:
         calibration: by which.
         interrupted: before all was over.
         samples: latencies of the highest load that was run, predicted and measured, by design.
+        storms: what came of servers that stood still, by design; none unless asked for.
     """
 
     levels: Sequence[Level]
@@ -166,6 +161,7 @@ class Twin:
     calibration: Calibration
     interrupted: bool = False
     samples: Mapping[str, tuple[Samples, Samples]] = field(default_factory=dict)
+    storms: Sequence[Storm] = ()
 
     @property
     def missed(self) -> list[dict[str, Any]]:
@@ -190,6 +186,7 @@ class Twin:
         return {
             "levels": [level.plain for level in self.levels],
             "saturation": {name: round(value, 3) for name, value in self.saturation.items()},
+            "storms": [each.plain for each in self.storms],
             "verdict": self.verdict,
             "missed": self.missed,
             "goals": GOALS,
@@ -205,83 +202,8 @@ class Twin:
         partial.write_text(text + "\n", encoding="utf-8")
         if self.levels:
             write_figures(folder, self.levels, self.samples)
+        write_storms(folder, self.storms)
         return partial.replace(folder / "twin.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one execution of some minutes shows.
-
-    Attributes:
-        samples: latencies, s, of logins until the cut.
-        logins: that came about until then.
-        connections: most at once, by endpoint.
-        servers, clients: processor seconds.
-    """
-
-    samples: Samples
-    logins: int
-    connections: Mapping[str, int]
-    servers: float
-    clients: float
-
-
-def predicted(schedule: Schedule, calibration: Calibration, *, clients: int = 1) -> Run:
-    """Return what the simulation gives.
-
-    Args:
-        schedule: the minutes.
-        calibration: of the machine.
-        clients: processes that clients are in.
-    """
-    model = calibrated_model(schedule.model, calibration, schedule.scenario, clients=clients)
-    capacity = capacity_of(schedule.scenario, schedule.candidate.design)  # a live space is whole
-    slots = np.concatenate(list(capacity.slots.values()))
-    model = replace(model, inputs=model.inputs._replace(pool_slots=slots))
-    blocks: list[NDArray[np.int64]] = [np.zeros((0, TRACE_FIELDS), dtype=np.int64)]
-    record = fast.run(model, trace=blocks.append)
-    rows = np.concatenate(blocks)
-    until = (schedule.window.lasts + TAIL) * 1e9
-    rows = rows[(rows[:, 4] >= 0) & (rows[:, 4] <= until)]  # who logged in
-    rows = rows[np.argsort(rows[:, 3], kind="stable")]
-    access = rows[:, 0]
-    person = rows[:, 9 + Phase.PERSON] / 1e9
-    whole = (rows[:, 4] - rows[:, 3]) / 1e9
-    robot = schedule.accesses.software[access] == ROBOT
-    waited = np.isin(rows[:, 1], (SessionKind.OPEN, SessionKind.SEND)) & ~robot
-    found: dict[tuple[str, str], Floats] = {}
-    for number, method in enumerate(ALL_METHODS):
-        mine = schedule.accesses.method[access] == number
-        found[str(method), "machine"] = (whole - person)[mine]
-        found[str(method), "user"] = whole[mine & (waited | (person > 0))]
-    busy = record.stations[:, StationStat.BUSY] / 1e9
-    names = [each.name for each in schedule.candidate.design.endpoints]
-    return Run(
-        samples=found, logins=len(rows),
-        connections={name: int(record.role_connections[n].max()) for n, name in enumerate(names)},
-        servers=float(busy[:-1].sum()), clients=float(busy[-1]),
-    )  # fmt: skip
-
-
-def measured_of(replayed: Replayed, methods: Mapping[int, str]) -> Run:
-    """Return what clients and servers saw."""
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    logins = 0
-    for each in replayed.driven.outcomes:
-        if each.login is None:
-            continue
-        logins += 1
-        machine = machine_seconds(each)
-        found[methods[each.account], "machine"].append(machine)
-        if each.attended or each.person > 0:
-            found[methods[each.account], "user"].append(machine + each.person)
-    load = replayed.observations.tables["load"]
-    peaks = load.groupby("endpoint")["connections"].max()
-    return Run(
-        samples={key: np.array(values) for key, values in found.items()}, logins=logins,
-        connections={str(name): int(value) for name, value in peaks.items()},
-        servers=replayed.processor, clients=replayed.driven.processor,
-    )  # fmt: skip
 
 
 def _interval(values: Floats, statistic: Callable[[Floats], float]) -> tuple[float, float] | None:
@@ -344,15 +266,16 @@ class _Pair:
         return replace(window, speed=window.seconds * load * servers / self.busy(window))
 
     def busy(self, window: Window) -> float:
-        """Return the seconds that servers, and who shares their cores, work for some minutes."""
+        """Return the seconds that some minutes' work takes, of servers that are never idle.
+
+        With that of the clients, where they work on the same cores.
+        """
         key = window.seconds
         if key not in self._busy:
-            run = self._predicted(self.schedule(replace(window, speed=1.0)))
-            self._busy[key] = run.servers + (run.clients if self.calibration.shared else 0.0)
+            full, alone = self.calibration.saturated, replace(window, speed=1.0)
+            run = predicted(self.schedule(alone), full, clients=self.wanted.processes)
+            self._busy[key] = run.servers + (run.clients if full.shared else 0.0)
         return self._busy[key]
-
-    def _predicted(self, schedule: Schedule) -> Run:
-        return predicted(schedule, self.calibration, clients=self.wanted.processes)
 
     def cast(self, loads: Sequence[float]) -> CastSize:
         """Return who has to play for all loads."""
@@ -371,15 +294,29 @@ class _Pair:
     def at(self, load: float, ground: Ground) -> Pairing:
         """Run both at a load."""
         schedule = self.schedule(self.minutes_at(load))
-        simulated = self._predicted(schedule)
+        simulated = predicted(schedule, self.calibration, clients=self.wanted.processes)
         wanted = replace(self.wanted, window=schedule.window)
         out = None if self.out is None else self.out / f"load-{load:.2f}"
         replayed = replay_one(
             wanted, schedule, show=self.show, out=out, patience=TAIL, ground=ground
         )
-        methods = {number: str(schedule.method(number)) for number in schedule.active}
-        seen = measured_of(replayed, methods)
+        seen = measured_of(replayed, schedule)
         return Pairing(self.candidate.name, schedule.window.lasts, simulated, seen, replayed)
+
+    def storm(self, seconds: float, ground: Ground) -> tuple[Storm, Replayed]:
+        """Run both with servers that stand still for so long, a third of the way."""
+        schedule = self.schedule(self.minutes_at(STORMY))
+        weather = Weather(schedule.window.lasts / 3, seconds)
+        simulated = predicted(
+            schedule, self.calibration, clients=self.wanted.processes, weather=weather
+        )
+        wanted = replace(self.wanted, window=schedule.window)
+        stop = Stopping(weather, self.show)
+        replayed = replay_one(
+            wanted, schedule, show=stop.show, during=stop.during, patience=TAIL, ground=ground
+        )
+        seen = measured_of(replayed, schedule)
+        return Storm(self.candidate.name, STORMY, weather, simulated, seen), replayed
 
 
 @dataclass(frozen=True)
@@ -406,16 +343,18 @@ class Pairing:
             Figure(self.design, "servers_utilisation", said.servers / lasts, seen.servers / lasts),
             Figure(self.design, "clients_utilisation", said.clients / lasts, seen.clients / lasts),
         ]
-        return (*found, *(
-            Figure(self.design, f"peak_connections {name}", float(said.connections[name]),
-                   float(seen.connections[name]))
-            for name in said.connections
-            if name in seen.connections
-        ))  # fmt: skip
+        for name, those in said.connections.items():
+            if (these := seen.connections.get(name)) is not None:
+                found += [
+                    Figure(self.design, f"peak_connections {name}", those.most, these.most),
+                    Figure(self.design, f"mean_connections {name}", those.mean, these.mean),
+                ]
+        return tuple(found)
 
 
 def run_twin(
-    wanted: Wanted, calibration: Calibration, *, levels: int = 4, out: Path | None = None,
+    wanted: Wanted, calibration: Calibration, *, levels: int = 4, storm: float | None = None,
+    out: Path | None = None,
     show: Callable[[str, Watch], None] = lambda _name, _watch: None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Twin:  # fmt: skip
@@ -425,6 +364,7 @@ def run_twin(
         wanted: which minutes; its speed is not used.
         calibration: of this machine.
         levels: how many loads.
+        storm: s for which servers stand still in a run of its own, after the others; None: never.
         out: folder for the observations; None: they are not kept.
         show: called twice a second.
         tell: told of each load, and of what a reader has to know of it.
@@ -446,7 +386,12 @@ def run_twin(
     saturation = {pair.candidate.name: pair.saturation for pair in pairs}
     loads = [HIGHEST * (number + 1) / levels for number in range(levels)]
     done: list[Level] = []
+    storms: list[Storm] = []
     samples: dict[str, tuple[Samples, Samples]] = {}
+
+    def twin(*, interrupted: bool = False) -> Twin:
+        return Twin(done, saturation, calibration, interrupted, samples, storms)
+
     with tempfile.TemporaryDirectory(prefix="mssante-twin-") as folder:
         grounds = [Ground(Path(folder) / str(n), pair.cast(loads)) for n, pair in enumerate(pairs)]
         for load in loads:
@@ -457,7 +402,7 @@ def run_twin(
                 try:
                     found.append(pair.at(load, ground))
                 except KeyboardInterrupt:
-                    return Twin(done, saturation, calibration, interrupted=True, samples=samples)
+                    return twin(interrupted=True)
                 for line in found[-1].replayed.troubles:
                     tell(f"{name}: {line}")
                 if not found[-1].replayed.whole:
@@ -469,5 +414,16 @@ def run_twin(
             ))  # fmt: skip
             samples = {each.design: (each.simulated.samples, each.seen.samples) for each in found}
             if not found[-1].replayed.whole:
-                return Twin(done, saturation, calibration, interrupted=True, samples=samples)
-    return Twin(done, saturation, calibration, samples=samples)
+                return twin(interrupted=True)
+        for pair, ground in zip(pairs, grounds, strict=True):
+            if storm is None:
+                break
+            tell(f"{pair.candidate.name}: serveurs à l'arrêt / servers stand still")
+            try:
+                each, replayed = pair.storm(storm, ground)
+            except KeyboardInterrupt:
+                return twin(interrupted=True)
+            if not replayed.whole:
+                return twin(interrupted=True)
+            storms.append(each)
+    return twin()

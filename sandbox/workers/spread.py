@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from sandbox.space.errors import UserError
+from sandbox.workers.progress import reporting
 
 __all__ = [
     "HERE",
@@ -18,16 +18,12 @@ __all__ = [
     "Workers",
     "default_workers",
     "hand_out",
-    "report",
-    "reporting",
     "spread",
 ]
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 POLL = 0.2  # s between two looks at the progress
-
-_reporter: ContextVar[Callable[[float], None] | None] = ContextVar("reporter", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +61,6 @@ class Crew(Protocol):
 def default_workers() -> int:
     """Return how many processes this machine runs at once."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def report(share: float) -> None:
-    """Say, from within a task, what share of it is done; elsewhere it is nobody's business."""
-    reporter = _reporter.get()
-    if reporter is not None:
-        reporter(share)
-
-
-@contextmanager
-def reporting(to: Callable[[float], None]) -> Iterator[None]:
-    """Within this context, `report` calls `to`."""
-    token = _reporter.set(to)
-    try:
-        yield
-    finally:
-        _reporter.reset(token)
 
 
 def _crew(workers: Workers, tasks: int) -> AbstractContextManager[Crew]:

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from sandbox.analysis import charts, charts_time
-from sandbox.analysis.canvas import OWN, colours, render
+from sandbox.analysis.canvas import colours, render
 from sandbox.analysis.comparison import Comparison
+from sandbox.analysis.palette import DESIGN_COLOURS
 from sandbox.analysis.plots import Plots
 from sandbox.space.designs import BUILT_IN
 
@@ -65,8 +66,8 @@ def test_the_same_data_give_the_same_bytes(small: Comparison, kind: str) -> None
 
 
 def test_every_built_in_design_has_its_own_colour_whatever_the_others() -> None:
-    assert set(OWN) == set(BUILT_IN)
-    assert len(set(OWN.values())) == len(OWN)
+    assert set(DESIGN_COLOURS) == set(BUILT_IN)
+    assert len(set(DESIGN_COLOURS.values())) == len(DESIGN_COLOURS)
     assert colours(("multi-port",))["multi-port"] == colours(tuple(BUILT_IN))["multi-port"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.console.cost import Act, Tally, costs, kinds, predicted
+from sandbox.console.cost import Act, CostTally, costs, kinds, predicted
 from sandbox.space.designs import Endpoint
 from sandbox.space.methods import Method
 from sandbox.space.places import Place
@@ -81,7 +81,7 @@ def test_faults_together_strike_as_independent_ones() -> None:
 
 
 def test_a_prediction_outside_the_interval_of_what_was_measured_is_told() -> None:
-    tallies = {act("one", CPS): Tally(40, 40), act("many", CPS): Tally(40, 0)}
+    tallies = {act("one", CPS): CostTally(40, 40), act("many", CPS): CostTally(40, 0)}
     one, many, none = costs([EXPIRED], PLACES, ["one", "many", "ports"], tallies)
     assert (one.predicted, one.agrees) == (1.0, True)
     assert (many.predicted, many.agrees) == (1.0, False)

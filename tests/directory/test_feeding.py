@@ -18,7 +18,7 @@ from sandbox.directory import (
     Mailbox,
     RefusalError,
 )
-from sandbox.directory.feeding import RESERVED
+from sandbox.directory.feed_writer import RESERVED
 
 from .support import Clock
 

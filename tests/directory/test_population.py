@@ -16,7 +16,6 @@ from sandbox.directory import (
     Directory,
     DomainShare,
     PopulationSpec,
-    identifiers,
 )
 from sandbox.directory.draws import Draws, running_count
 from sandbox.directory.population import (
@@ -34,6 +33,7 @@ from sandbox.directory.population.mailboxes import APP, CAB, ORG, PER
 from sandbox.directory.tables import tables
 from sandbox.space.errors import UserError
 from sandbox.space.tables import operator_rows
+from sandbox.trust.identity import luhn_valid
 
 from .support import SPEC
 
@@ -91,10 +91,10 @@ def test_every_identifier_ends_well(directory: Directory) -> None:
     connection = directory.connection()
     structures = connection.execute("SELECT national_id, siret FROM structure").fetchall()
     people = connection.execute("SELECT national_id FROM person").fetchall()
-    checks = {"8": identifiers.is_rpps, "0": identifiers.is_adeli}
-    bad = [n for (n,) in people if n[0] in checks and not checks[n[0]](n[1:])]
-    bad += [n for n, _ in structures if n[0] == "1" and not identifiers.is_finess(n[1:])]
-    bad += [siret for _, siret in structures if not identifiers.is_siret(siret)]
+    lengths = {"8": 11, "0": 9, "1": 9}
+    numbers = [n for (n,) in (*people, *((n,) for n, _ in structures)) if n[0] in lengths]
+    bad = [n for n in numbers if len(n) != 1 + lengths[n[0]] or not luhn_valid(n[1:])]
+    bad += [n for _, n in structures if len(n) != 14 or not (luhn_valid(n) and luhn_valid(n[:9]))]
     assert bad == []
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.live.plan import SpacePlan, plan_space
+from sandbox.live.plan import SpacePlan
+from sandbox.live.planning import plan_space
 from sandbox.live.pytest_plugin import mss_space
 from sandbox.space.loader import load_scenario
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 
 import pytest
 
-from sandbox.live.plan import SpacePlan, plan_space
+from sandbox.live.plan import SpacePlan
+from sandbox.live.planning import plan_space
 from sandbox.operators.model import SaslName
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.errors import UserError

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.live.plan import SpacePlan, plan_space
+from sandbox.live.plan import SpacePlan
+from sandbox.live.planning import plan_space
 from sandbox.live.wire import WireSettings, wire_of
 from sandbox.space.errors import UserError
 from sandbox.space.executions import LIVE as LIVE_ONLY

@@ -20,6 +20,7 @@ from sandbox.operators.listener import Inbound, Listener, MailDoor
 from sandbox.operators.model import Channel, SaslName
 from sandbox.operators.observing import DeliveryObserved, LoginObserved, SessionObserved
 from sandbox.operators.recorder import Recorder
+from sandbox.operators.recorder_tables import observations_of
 from sandbox.serve import DoorLimits
 from sandbox.simulation import recorder as simulated
 from sandbox.space.methods import Method
@@ -81,7 +82,7 @@ class Run:
         ))  # fmt: skip
 
     def table(self, name: str, design: str = "multi-endpoint") -> pd.DataFrame:
-        return self.recorder.observations(design).tables[name]
+        return observations_of(self.recorder.seen(), design).tables[name]
 
     def row(self, name: str, **where: Any) -> dict[str, Any]:
         frame = self.table(name)
@@ -97,7 +98,7 @@ def test_a_bin_is_that_of_the_simulation(duration: int) -> None:
 
 
 def test_every_table_has_the_columns_of_the_schema_even_when_nothing_happened() -> None:
-    found = Run(listener()).recorder.observations("multi-endpoint")
+    found = observations_of(Run(listener()).recorder.seen(), "multi-endpoint")
     assert {n: list(t.columns) for n, t in found.tables.items()} == {
         name: list(columns) for name, columns in TABLES.items()
     }
@@ -122,7 +123,7 @@ def test_latencies_are_kept_within_one_per_cent() -> None:
     run = Run(listener())
     for milliseconds in (10, 20, 30, 40, 1000):
         run.login(sasl=milliseconds / 1000)
-    found = latency(run.recorder.observations("multi-endpoint"), "totp", "machine")
+    found = latency(observations_of(run.recorder.seen(), "multi-endpoint"), "totp", "machine")
     assert found["p50"] == pytest.approx(0.030, rel=0.01)
     assert found["p99"] == pytest.approx(1.0, rel=0.01)
     assert found["mean"] == pytest.approx(0.220)
@@ -251,7 +252,9 @@ def busy() -> Observations:
     run.connect("mx")
     run.leave("mx", method=None)
     run.deliver(age=0.25)
-    return run.recorder.observations("multi-endpoint", scenario="demo", seed=1, person_days=2)
+    return observations_of(
+        run.recorder.seen(), "multi-endpoint", scenario="demo", seed=1, person_days=2
+    )
 
 
 def test_observations_survive_parquet(tmp_path: Path) -> None:

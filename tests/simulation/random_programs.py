@@ -365,6 +365,7 @@ def models(draw: st.DrawFn) -> Model:
         servers=servers,
         server_offset=np.concatenate([[0], np.cumsum(servers)[:-1]]).astype(np.int64),
         server_time=as_server_time(generator.choice([0.5, 1.0, 1.3], n_servers)),
+        follow_time=as_server_time(generator.choice([1.0, 1.7], n_servers)),
         pool_slots=np.array([draw(st.integers(1, 3)) for _ in range(n_pools)], dtype=np.int64),
         pool_backlog=np.array(
             [draw(st.sampled_from([0, 1, 3, 50])) for _ in range(n_pools)], dtype=np.int64

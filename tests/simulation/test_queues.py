@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sandbox.simulation import fast
 from sandbox.simulation.draws import NANOSECONDS
-from sandbox.simulation.model import PoolStat, Record, StationStat
+from sandbox.simulation.model import PACE_BITS, PoolStat, Record, StationStat
 from sandbox.simulation.queues import (
     Queue,
     QueueWatch,
@@ -122,6 +124,19 @@ def test_more_servers_or_room_never_lengthen_the_same_customers_wait() -> None:
     ]
     assert refused == sorted(refused, reverse=True)
     assert refused[0] > 0
+
+
+def test_services_that_follow_at_once_wait_as_theory_says() -> None:
+    """M/G/1 with exceptional first service: P. D. Welch, Operations Research 12 (1964), 736-752."""
+    queue = infinite_queue(QueueWatch(400_000, seed=7), servers=1, load=0.9, scv=1.0)
+    ratio = 0.75
+    follow = np.array([round(ratio * (1 << PACE_BITS))])
+    model = replace(queue.model, inputs=queue.model.inputs._replace(follow_time=follow))
+    first, following = 0.9, 0.9 * ratio  # loads; the unit is the mean first service
+    expected = 0.9 * 2 * ratio**2 / (2 * (1 - following)) + 0.9 * 2 * (1 - ratio**2) / (
+        2 * (1 - following + first)
+    )
+    assert mean_wait(replace(queue, model=model)) == pytest.approx(expected, rel=0.03)
 
 
 def test_more_variable_service_waits_longer() -> None:

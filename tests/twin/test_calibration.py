@@ -36,13 +36,16 @@ MACHINE = {"processor": 'a "fast" one', "cores": 2, "python": "3.11.7", "date": 
 CLIENT = 0.0005  # s of the client's processor in each step
 
 
-def calibration(*, times: float = 1.0, beyond: float = 0.001, servers: int = 1) -> Calibration:
+def calibration(
+    *, times: float = 1.0, beyond: float = 0.001, servers: int = 1, follow: float = 1.0
+) -> Calibration:
     """Return one whose servers take so many times the above; a login waits `beyond` s beside."""
     steps = {}
     for name, value in MILLISECONDS.items():
         processor = times * value / 1000
         wall = processor + CLIENT + (beyond if name.startswith("login_") else 0.0)
-        steps[name] = Measured(processor, processor, processor, CLIENT, wall, wall, wall, 0.2, 40)
+        steps[name] = Measured(processor, processor, processor, CLIENT, wall, wall, wall, 0.2, 40,
+                               follow, follow)  # fmt: skip
     return Calibration(MACHINE, servers, steps)
 
 

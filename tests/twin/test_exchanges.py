@@ -12,10 +12,10 @@ from sandbox.space.candidates import candidates
 from sandbox.space.loader import load_scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.minutes import instant_of
+from sandbox.twin.runs import Run, predicted
 from sandbox.twin.schedule import Schedule, Window, schedule_of
 from sandbox.twin.structure import calibrated_model, calibrated_scenario
 from sandbox.twin.subset import largest_operators
-from sandbox.twin.twins import Run, predicted
 from tests.twin.small import write_scenario
 from tests.twin.test_calibration import calibration
 
@@ -85,6 +85,13 @@ def test_the_servers_work_as_long_as_the_sessions_steps_say(path: Path, idle: Ru
     assert idle.clients > 0
 
 
+def test_servers_work_less_on_what_follows_at_once(path: Path, idle: Run) -> None:
+    warm = calibration(follow=0.5)
+    calm, crowded = (predicted(minutes(path, speed=x), warm).servers for x in (1.0, 3000.0))
+    assert crowded < 0.9 * calm
+    assert calm == pytest.approx(idle.servers, rel=0.1)
+
+
 def test_clients_work_on_the_servers_cores_where_these_leave_none(path: Path) -> None:
     """A machine of one core less than servers and clients would fill."""
     alone, shared = calibration(servers=1), calibration(servers=2)
@@ -101,7 +108,7 @@ def test_clients_work_on_the_servers_cores_where_these_leave_none(path: Path) ->
 
 def test_every_jump_of_the_new_table_stays_within_its_program(path: Path) -> None:
     schedule = minutes(path)
-    model = calibrated_model(schedule.model, MACHINE, schedule.scenario)
+    model = calibrated_model(schedule.model, MACHINE, schedule.scenario).model
     table, entries = model.code.table, sorted(model.code.entries.values())
     jumps = {
         Op.GOTO, Op.FRESH, Op.BRANCH, Op.HAS, Op.ACQUIRE, Op.DEADLINE, Op.PENDING, Op.RETRY,

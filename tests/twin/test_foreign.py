@@ -21,8 +21,8 @@ from sandbox.twin.foreign import fitted, subjects_of
 from sandbox.twin.measuring import calibrate
 from sandbox.twin.minutes import instant_of
 from sandbox.twin.replay import Replay, Replayed, Wanted, replay_one, schedules
+from sandbox.twin.runs import predicted
 from sandbox.twin.schedule import Window
-from sandbox.twin.twins import predicted
 from tests.twin.small import write_scenario
 
 installed = pytest.mark.skipif(

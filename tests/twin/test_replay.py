@@ -24,8 +24,8 @@ from sandbox.twin.checking import Checked, check_mailboxes
 from sandbox.twin.drive import Driven, drive
 from sandbox.twin.host import Hosted, Order, hosted
 from sandbox.twin.observed import machine_seconds, observations_of
+from sandbox.twin.runs import predicted
 from sandbox.twin.schedule import Schedule
-from sandbox.twin.twins import predicted
 from tests.twin.small import DESIGNS, schedules, write_scenario
 from tests.twin.test_calibration import calibration
 

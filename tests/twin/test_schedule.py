@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sandbox.clients.plan import Intent, LoadPlan
-from sandbox.live.plan import plan_space
+from sandbox.live.planning import plan_space
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
 from sandbox.space.loader import load_scenario

@@ -54,6 +54,7 @@ class Tap:
         self.hellos: list[Hello] = []
         self.ports: set[int] = set()
         self.lasted: dict[int, float] = {}
+        self._over = threading.Condition()
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, name="tap", daemon=True).start()
@@ -71,9 +72,8 @@ class Tap:
 
     def settled(self, seconds: float) -> None:
         """Wait until all connections are over, a while at most: `lasted` has them then."""
-        end = time.monotonic() + seconds
-        while len(self.lasted) < len(self.ports) and time.monotonic() < end:
-            time.sleep(0.01)
+        with self._over:
+            self._over.wait_for(lambda: len(self.lasted) >= len(self.ports), seconds)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -94,7 +94,9 @@ class Tap:
             back = threading.Thread(target=_pass_on, args=(far, near), daemon=True)
             back.start()
             _pass_on(near, far)
-            self.lasted[port] = time.monotonic() - begin
+            with self._over:
+                self.lasted[port] = time.monotonic() - begin
+                self._over.notify_all()
             back.join()
 
 

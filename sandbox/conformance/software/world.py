@@ -19,7 +19,7 @@ from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["PASSWORD", "TOKEN", "ClientLogin", "Codes", "World", "carries"]
+__all__ = ["PASSWORD", "TOKEN", "ClientLogin", "CodesAround", "World", "carries"]
 
 Tree = dict[str, Any]
 PASSWORD = (SaslName.PLAIN, SaslName.LOGIN)
@@ -64,7 +64,7 @@ class ClientLogin:
 
 
 @dataclass
-class Codes:
+class CodesAround:
     """One-time codes, each given once: the steps around now of every account with a secret."""
 
     used: dict[str, int] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class World:
         self.bundle = str(sheet["ca"]["bundle"])
         self.operators = [str(each["name"]) for each in sheet["operators"]]
         self.first, self.second = self.operators[0], self.operators[-1]
-        self.codes = Codes()
+        self.codes = CodesAround()
 
     def operator(self, name: str) -> Tree:
         """Return an operator of the sheet."""

@@ -79,7 +79,7 @@ class _Sink(io.RawIOBase):
 
     def write(self, data: object) -> int:
         before = len(self._buffer)
-        self._buffer += memoryview(data)  # type: ignore[arg-type]
+        self._buffer += memoryview(data)  # type: ignore[arg-type]  # zipfile gives buffers; the base class says object
         return len(self._buffer) - before
 
     def take(self) -> bytes:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sandbox.directory.bearers import Bearer
 from sandbox.directory.contains import match_words
-from sandbox.directory.feeding import Bearer
 from sandbox.directory.fhir import systems
 from sandbox.directory.rows import TYPES
 from sandbox.directory.tables import fold, tables
@@ -303,7 +303,7 @@ def _place(field_name: str) -> Maker:
 def _mailbox(kind: str) -> Maker:
     """Make `mailbox-mss`: prefix, `:exact` or `:contains`, on visible mailboxes alone."""
     bearer = Bearer(kind, 0)
-    column = bearer.column
+    column = bearer.table
     own = bearer.condition.replace(f"m.{column} = ?", "1")
 
     def make(modifier: str, value: str, context: ParameterContext) -> Clause:
@@ -338,7 +338,7 @@ def _mailbox(kind: str) -> Maker:
 
 def _mailbox_type(kind: str) -> Maker:
     bearer = Bearer(kind, 0)
-    own = bearer.condition.replace(f"m.{bearer.column} = ?", f"m.{bearer.column} = r.id")
+    own = bearer.condition.replace(f"m.{bearer.table} = ?", f"m.{bearer.table} = r.id")
 
     def make(_modifier: str, value: str, context: ParameterContext) -> Clause:
         system, code = _token(value)

@@ -13,7 +13,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sandbox.directory.feeding import BoxState, Change, FeedWriter, RefusalError
+from sandbox.directory.bearers import BoxState
+from sandbox.directory.feed_writer import Change, FeedWriter
+from sandbox.directory.feeding_rules import RefusalError
 from sandbox.directory.fhir import systems
 from sandbox.directory.fhir.resources import Json
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.directory.feeding import BoxState
+from sandbox.directory.bearers import BoxState
 from sandbox.directory.fhir import systems
 from sandbox.directory.model import Person, Structure
 
@@ -18,7 +18,6 @@ __all__ = ["Json", "instant", "organization", "practitioner", "role", "subset", 
 
 Json = dict[str, Any]
 
-_PREFIX = {"practitioner": "pp", "role": "pr", "organization": "st"}
 _MANDATORY = {"resourceType", "id", "meta"}
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from sandbox.directory.bearers import Bearer
 from sandbox.directory.directory import Directory
-from sandbox.directory.feeding import Bearer, Feeder, RefusalError
+from sandbox.directory.feeding import Feeder
+from sandbox.directory.feeding_rules import RefusalError
 from sandbox.directory.fhir.capability import capability_statement
 from sandbox.directory.fhir.parameters import (
     ID_PREFIXES,

@@ -6,8 +6,8 @@ import json
 from collections import defaultdict
 from typing import Any
 
+from sandbox.directory.bearers import Bearer, BoxState
 from sandbox.directory.directory import Directory
-from sandbox.directory.feeding import Bearer, BoxState
 from sandbox.directory.fhir import resources
 from sandbox.directory.fhir.parameters import SEARCH
 from sandbox.directory.fhir.resources import Json

@@ -11,7 +11,7 @@ from sandbox.operators.auth.certificat import ApplicationLogin
 from sandbox.operators.auth.certificates import is_card, read_peer
 from sandbox.operators.auth.cps import CardLogin
 from sandbox.operators.auth.holdings import parse_name
-from sandbox.operators.auth.limits import Attempts, Means
+from sandbox.operators.auth.limits import Attempts, ProofKind
 from sandbox.operators.auth.passwords import PasswordLogin
 from sandbox.operators.auth.verifier import Admit, TokenVerifier
 from sandbox.operators.journal import Journal
@@ -138,7 +138,7 @@ class Authenticator:
         if isinstance(credentials, PasswordCredentials):
             return await self._passwords.verify(credentials, channel)
         by_token = isinstance(credentials, TokenCredentials)
-        means = Means.TOKEN if by_token else Means.CERTIFICATE
+        means = ProofKind.TOKEN if by_token else ProofKind.CERTIFICATE
         if not self._attempts.may_try(channel.client, means):
             return Rejected(refusal=refusals.TOO_MANY_ATTEMPTS)
         if isinstance(credentials, TokenCredentials):

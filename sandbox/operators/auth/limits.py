@@ -23,10 +23,10 @@ from functools import lru_cache
 
 from sandbox.space.errors import UserError
 
-__all__ = ["AttemptPolicy", "Attempts", "LeakyCounter", "Means"]
+__all__ = ["AttemptPolicy", "Attempts", "LeakyCounter", "ProofKind"]
 
 
-class Means(Enum):
+class ProofKind(Enum):
     """What a client proves itself with; failures are counted by it."""
 
     PASSWORD = auto()
@@ -114,13 +114,13 @@ class Attempts:
         self._accounts = LeakyCounter(policy.per_account, policy.window, policy.names)
         self._asked = LeakyCounter(policy.asked, policy.window, policy.names)
 
-    def may_try(self, client: str, means: Means, name: str = "") -> bool:
+    def may_try(self, client: str, means: ProofKind, name: str = "") -> bool:
         """Tell whether a client may try a name; asked before anything is looked at."""
         now = self._clock()
         full = not _is_shared(client) and self._clients.full(f"{client} {means.name}", now)
         return not (full or self._names.full(f"{client} {name}", now))
 
-    def failed(self, client: str, means: Means, name: str = "") -> None:
+    def failed(self, client: str, means: ProofKind, name: str = "") -> None:
         """Count a failure of the first factor, or of a certificate or token (no name)."""
         now = self._clock()
         self._clients.add(f"{client} {means.name}", now)

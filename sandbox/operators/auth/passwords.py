@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sandbox.operators.auth import refusals
 from sandbox.operators.auth.accounts import Access, Accounts, digest_of
 from sandbox.operators.auth.holdings import Holdings, parse_name
-from sandbox.operators.auth.limits import Attempts, Means
+from sandbox.operators.auth.limits import Attempts, ProofKind
 from sandbox.operators.auth.totp import DIGITS, CodeJudge, Match
 from sandbox.operators.auth.verifier import Account, HeldVerifier
 from sandbox.operators.model import Accepted, Channel, PasswordCredentials, Rejected
@@ -97,7 +97,7 @@ class PasswordLogin:
         if not (held or takes_codes):
             return Rejected(refusal=refusals.MECHANISM_NOT_HERE)
         name = typed_name(credentials)
-        if not self._attempts.may_try(channel.client, Means.PASSWORD, name):
+        if not self._attempts.may_try(channel.client, ProofKind.PASSWORD, name):
             return Rejected(refusal=refusals.TOO_MANY_ATTEMPTS)
         proof = self.prove(credentials, channel.client, takes_codes=takes_codes)
         account = proof.account
@@ -109,7 +109,7 @@ class PasswordLogin:
         guessed = Method.TOTP if proof.match is not None or not held else held[0]
         if account is not None and proof.whole:
             return Rejected(refusal=refusals.CODE_MISSING, method=guessed)
-        self._attempts.failed(channel.client, Means.PASSWORD, name)
+        self._attempts.failed(channel.client, ProofKind.PASSWORD, name)
         return Rejected(refusal=proof.why(), method=guessed)
 
     def prove(self, credentials: PasswordCredentials, client: str, *, takes_codes: bool) -> Proof:

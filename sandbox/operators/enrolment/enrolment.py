@@ -13,7 +13,7 @@ from sandbox.operators.auth.access_control import AccessControl
 from sandbox.operators.auth.accounts import GRANTED, Secret, SecretState
 from sandbox.operators.auth.certificates import is_card, read_peer
 from sandbox.operators.auth.holdings import parse_name
-from sandbox.operators.auth.limits import Means
+from sandbox.operators.auth.limits import ProofKind
 from sandbox.operators.auth.passwords import typed_name
 from sandbox.operators.auth.totp import DIGITS
 from sandbox.operators.auth.verifier import Account
@@ -99,7 +99,7 @@ class Enrolment:
     ) -> Ticket | LoginRefusal:
         """Sign the holder of a card in; `user` names her mailbox, or is empty for her own."""
         attempts = self._control.attempts
-        if not attempts.may_try(client, Means.CERTIFICATE):
+        if not attempts.may_try(client, ProofKind.CERTIFICATE):
             return self._given(refusals.TOO_MANY_ATTEMPTS, client, user)
         peer = read_peer(der)
         if not isinstance(peer, LoginRefusal) and not is_card(peer):
@@ -114,19 +114,19 @@ class Enrolment:
             else:
                 found = result.refusal
         if isinstance(found, LoginRefusal):
-            attempts.failed(client, Means.CERTIFICATE)
+            attempts.failed(client, ProofKind.CERTIFICATE)
         return self._given(found, client, user)
 
     async def _proved(self, user: str, typed: str, client: str) -> Account | LoginRefusal:
         attempts, passwords = self._control.attempts, self._control.passwords
         credentials = PasswordCredentials(mechanism=SaslName.PLAIN, authcid=user, password=typed)
         name = typed_name(credentials)
-        if not attempts.may_try(client, Means.PASSWORD, name):
+        if not attempts.may_try(client, ProofKind.PASSWORD, name):
             return refusals.TOO_MANY_ATTEMPTS
         proof = passwords.prove(credentials, client, takes_codes=True)
         account = proof.account
         if account is None or not (proof.head or proof.whole):
-            attempts.failed(client, Means.PASSWORD, name)
+            attempts.failed(client, ProofKind.PASSWORD, name)
             return proof.why()
         if not attempts.may_prove(account.key):
             return refusals.TOO_MANY_SECOND_FACTORS

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from enum import Enum
 from typing import Any
 
+from sandbox.operators.imap.capabilities import after_login, before_login
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.names import encode_name
 from sandbox.operators.imap.responses import Completion, astring, tagged
@@ -13,7 +14,7 @@ from sandbox.operators.imap.service import ImapService
 from sandbox.operators.imap.view import FolderView
 from sandbox.operators.login import LoginConductor
 from sandbox.operators.mail import MessageRow
-from sandbox.operators.model import Actor, Channel, SaslName
+from sandbox.operators.model import Actor, Channel
 from sandbox.operators.store import StoreError
 
 __all__ = ["Continuation", "ImapSession", "Outcome", "SessionState", "Work"]
@@ -37,30 +38,6 @@ Continuation = Callable[[bytes], Outcome]
 
 SYSTEM_FLAGS = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
 MAX_KEYWORDS = 256
-
-ALWAYS = ("IMAP4rev2", "IMAP4rev1", "SASL-IR", "ID", "ENABLE")
-# After login only: before it they would be of no use.
-EXTENSIONS = (
-    "LITERAL+",
-    "IDLE",
-    "NAMESPACE",
-    "CHILDREN",
-    "UIDPLUS",
-    "UNSELECT",
-    "MOVE",
-    "SPECIAL-USE",
-    "CREATE-SPECIAL-USE",
-    "LIST-EXTENDED",
-    "LIST-STATUS",
-    "ESEARCH",
-    "SEARCHRES",
-    "STATUS=SIZE",
-    "CONDSTORE",
-    "BINARY",
-    "OBJECTID",
-    "UTF8=ACCEPT",
-)
-PASSWORDS = (SaslName.PLAIN, SaslName.LOGIN)
 
 
 class ImapSession:
@@ -126,14 +103,8 @@ class ImapSession:
     def capabilities(self) -> str:
         """Return what CAPABILITY lists now."""
         if self.actor is not None:
-            limit = f"APPENDLIMIT={self.service.settings.message_limit}"
-            return " ".join((*ALWAYS, *EXTENSIONS, limit))
-        if not self.channel.tls:
-            return " ".join((*ALWAYS, "LITERAL-", "STARTTLS", "LOGINDISABLED"))
-        offered = self.login.offered
-        methods = [f"AUTH={name}" for name in offered]
-        login = [] if set(offered) & set(PASSWORDS) else ["LOGINDISABLED"]
-        return " ".join((*ALWAYS, "LITERAL-", *methods, *login))
+            return " ".join(after_login(self.service.settings.message_limit))
+        return " ".join(before_login(self.login.offered, tls=bool(self.channel.tls)))
 
     # Output --------------------------------------------------------------------------------------
 

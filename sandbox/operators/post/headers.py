@@ -1,4 +1,7 @@
-"""A message and its header, strictly read: who it says it is from."""
+"""A message and its header, strictly read: who it says it is from.
+
+What a header may say is for the servers: `smtp.submission` of our users, `smtp.relay_in` of others.
+"""
 
 from __future__ import annotations
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import logging
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -30,6 +28,7 @@ from sandbox.operators.post.trace import (
     without_return_path,
 )
 from sandbox.operators.store import MailStore, StoreError
+from sandbox.operators.store.outgoing import new_queue_id
 from sandbox.trust.dn import DN
 
 __all__ = ["PostError", "PostOffice"]
@@ -140,7 +139,7 @@ class PostOffice:
         Raises:
             PostError: it could not be stored.
         """
-        now, token = self._clock(), _token()
+        now, token = self._clock(), new_queue_id()
         missing = b""
         if not message.header.has("Date"):
             missing += _date(now)
@@ -177,7 +176,7 @@ class PostOffice:
         Raises:
             PostError: it could not be stored.
         """
-        now, token = self._clock(), _token()
+        now, token = self._clock(), new_queue_id()
         protocol = "UTF8SMTPS" if envelope.smtputf8 else "ESMTPS"
         comment = f"{channel.tls}, certificate of {_printable(peer.get('CN'))}"
         head = self._trace(envelope, channel, client, protocol, comment, token, now)
@@ -382,11 +381,6 @@ class PostOffice:
             self._journal.note("notice-lost", to=envelope.reverse_path, detail=str(error))
             return
         self.delivered(notice.local, len(notice.content))
-
-
-def _token() -> str:
-    """Return a new queue id: 60 random bits."""
-    return base64.b32encode(secrets.token_bytes(8))[:12].decode()
 
 
 def _key(reverse_path: str, content: bytes, peer: DN) -> str:

@@ -16,7 +16,7 @@ from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.messages import add_content, email_id, insert, sweep
 from sandbox.operators.store.writer import StoreTransaction
 
-__all__ = ["Incoming", "accept", "due", "next_due", "queued", "settle"]
+__all__ = ["Incoming", "accept", "due", "new_queue_id", "next_due", "queued", "settle"]
 
 KEY_MEMORY_SECONDS = 7 * 86_400.0
 _QUEUE = 0  # stands for the queue where a key is kept by INBOX
@@ -57,7 +57,7 @@ def accept(
         The queue id: that of the first time when the key is known everywhere.
     """
     connection = transaction.connection
-    queue_id = queue_id or _new_queue_id()
+    queue_id = queue_id or new_queue_id()
     if key:
         connection.execute("DELETE FROM accepted WHERE at < ?", (now - KEY_MEMORY_SECONDS,))
         known = {
@@ -116,7 +116,7 @@ def settle(
         if not cursor.rowcount:
             raise StoreError("missing", f"queue row {identifier}")
     for message in notify:
-        _place(transaction, message, _new_queue_id(), now)
+        _place(transaction, message, new_queue_id(), now)
     sweep(transaction, contents)
 
 
@@ -170,8 +170,8 @@ def _place(transaction: StoreTransaction, message: Incoming, queue_id: str, now:
     )  # fmt: skip
 
 
-def _new_queue_id() -> str:
-    # 60 random bits: a million messages a day for a year meet with a chance of some 6 in 100.
+def new_queue_id() -> str:
+    """Return 60 random bits: those of a million a day for a year meet with a chance of 6 in 100."""
     return base64.b32encode(secrets.token_bytes(8))[:12].decode()
 
 

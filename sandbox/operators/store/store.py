@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sandbox.operators.mail import (
@@ -102,10 +103,8 @@ class MailStore:
         """
         for each in mailboxes:
             address = each.lower()
-            await self._writer.run(
-                lambda t, a=address: folders.remove(t, a),  # type: ignore[misc]
-                size=HEAVY, frees=True,
-            )  # fmt: skip
+            remove = partial(folders.remove, address=address)
+            await self._writer.run(remove, size=HEAVY, frees=True)
 
     def mailboxes(self) -> list[str]:
         """Return the addresses of all mailboxes."""

@@ -18,9 +18,8 @@ from typing import NamedTuple
 from sandbox.operators.mail import About, Envelope
 from sandbox.operators.store.writer import StoreTransaction
 
-__all__ = ["EVENTS", "TrafficRow", "accepted", "last_uses", "read_traffic", "settled"]
+__all__ = ["TrafficRow", "accepted", "last_uses", "read_traffic", "settled"]
 
-EVENTS = ("submitted", "sent", "received", "relayed", "failed")
 _INSERT = (
     "INSERT INTO traffic(at, event, queue_id, mailbox, peer, document, ins, software, octets) "
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 __all__ = ["PAYERS", "Bill", "BillEntry"]
@@ -38,28 +37,28 @@ class Bill:
     entries: tuple[BillEntry, ...]
     counts: dict[str, int]
 
-    def _sum(self, chosen: Callable[[BillEntry], bool]) -> float:
-        return sum(entry.euros for entry in self.entries if chosen(entry))
+    def _paid_by(self, payer: str) -> float:
+        return sum(entry.euros for entry in self.entries if entry.payer == payer)
 
     @property
     def operators(self) -> float:
         """Paid by operators."""
-        return self._sum(lambda entry: entry.payer == "operators")
+        return self._paid_by("operators")
 
     @property
     def editors(self) -> float:
         """Paid by editors of mail software."""
-        return self._sum(lambda entry: entry.payer == "editors")
+        return self._paid_by("editors")
 
     @property
     def sites(self) -> float:
         """Paid by practices, hospitals, laboratories and homes."""
-        return self._sum(lambda entry: entry.payer == "sites")
+        return self._paid_by("sites")
 
     @property
     def total(self) -> float:
         """All payers."""
-        return self._sum(lambda _: True)
+        return sum(entry.euros for entry in self.entries)
 
     @property
     def items(self) -> dict[str, float]:
@@ -74,6 +73,6 @@ class Bill:
     def by_size(self) -> dict[str, float]:
         """Euros of all operators of each size class."""
         return {
-            size: self._sum(lambda entry, size=size: entry.size == size)  # type: ignore[misc]
+            size: sum(entry.euros for entry in self.entries if entry.size == size)
             for size in self.counts
         }

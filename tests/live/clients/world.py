@@ -18,7 +18,7 @@ from typing import Any
 from sandbox.conformance.software.world import ClientLogin, carries
 from sandbox.conformance.software.world import World as SheetWorld
 from sandbox.live.launch import LiveOptions
-from sandbox.live.plan import plan_space
+from sandbox.live.planning import plan_space
 from sandbox.live.space import LiveSpace
 from sandbox.operators.model import SaslName
 from sandbox.space.errors import UserError

@@ -14,7 +14,6 @@ __all__: list[str] = []
 
 # As many failures as an operator of ours allows a client with one name: one more locks it out.
 MOST = AttemptPolicy().per_name
-_TOKENS = ("XOAUTH2", "OAUTHBEARER")
 _SRV = re.compile(r"_(imaps?|submissions?)\._tcp\.")
 
 

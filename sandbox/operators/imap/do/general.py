@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.operators.imap import commands
+from sandbox.operators.imap.capabilities import ENABLED
 from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.responses import Completion, nstring
@@ -10,8 +11,6 @@ from sandbox.operators.imap.session import ImapSession, Outcome
 
 __all__ = ["capability", "enable", "identify", "idle", "logout", "namespace", "noop", "starttls"]
 
-_ENABLED = ("CONDSTORE", "IMAP4REV2", "UTF8=ACCEPT")
-_SPELLING = {"IMAP4REV2": "IMAP4rev2"}
 _ID = (b"name", b"mssante-sandbox")
 
 
@@ -42,10 +41,10 @@ def identify(session: ImapSession, command: commands.Identify) -> Outcome:
 
 def enable(session: ImapSession, command: commands.Enable) -> Outcome:
     """ENABLE (RFC 5161); names that are not known are passed over."""
-    wanted = [name for name in dict.fromkeys(command.extensions) if name in _ENABLED]
+    wanted = [name for name in dict.fromkeys(command.extensions) if name in ENABLED]
     new = [name for name in wanted if name not in session.enabled]
     session.enabled |= set(new)
-    session.tell(" ".join(["ENABLED", *(_SPELLING.get(name, name) for name in new)]))
+    session.tell(" ".join(["ENABLED", *(ENABLED[name] for name in new)]))
     if "CONDSTORE" in new:
         session.use_condstore()
     return Completion("OK", "ENABLE completed")
