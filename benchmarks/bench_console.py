@@ -20,8 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright import sync_api
-
 from sandbox.console.console import SpaceConsole
 from sandbox.live.mailer import choose, open_imap
 from sandbox.live.space import LiveOptions, LiveSpace
@@ -40,6 +38,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     asked = parser.parse_args()
+    from playwright import sync_api
+
     options = LiveOptions(designs=("single-endpoint",), operators=1, revocation_cache=60.0)
     with LiveSpace(options, console=SpaceConsole) as space, sync_api.sync_playwright() as driver:
         browser = driver.chromium.launch(
