@@ -188,7 +188,8 @@ def load(canvas: Canvas, grid: Any) -> None:
         )
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda _v, _p: ""))
         axes.set_ylabel(Text("connexions / min", "connections / min")[canvas.language])
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7.5)
+        if axes.lines:  # servers that are not ours tell no connections
+            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7.5)
     if highest > 0:
         # Nights of the smallest endpoints would take half of every panel.
         grid[0][0].set_ylim(highest / DECADES, highest * 2)

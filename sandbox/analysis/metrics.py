@@ -138,7 +138,7 @@ def headline(observations: Observations, weights: pd.Series) -> dict[str, float]
         "failure_share": float(lost / attempts) if attempts else math.nan,
         "person_wait": _a_day(observations),
         "machine_latency": _standardised(observations, weights),
-        "psc_peak": float(psc.iloc[0]),
+        "psc_peak": float(psc.iloc[0]) if len(psc) else math.nan,
     }
 
 

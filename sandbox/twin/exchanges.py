@@ -271,8 +271,8 @@ class _Writer:
         purpose = int(row[Column.PURPOSE])
         cost = self.cost
         if purpose == Purpose.FRONT:
-            self._handshakes += 1
             half = self._handshake(row)
+            self._handshakes += 1
             yield self._served(row, phase, half.server)
             yield from self._exchange(row, phase, half)
         elif purpose in (Purpose.STORE, Purpose.SUBMIT):
@@ -325,7 +325,8 @@ class _Writer:
         """Return an exchange of the handshake under way; the servers' work is half of it."""
         certified = METHODS[self._method(row)].client_certificate if self._login_row(row) else True
         full = "tls_mutual" if certified else "tls_full"
-        whole = self.cost["tls_resumed" if self._handshakes > 1 else full]
+        # Of a program's two, the full one is written first.
+        whole = self.cost["tls_resumed" if self._handshakes else full]
         return replace(whole.over(HANDSHAKE), server=whole.server.times(0.5))
 
     def _login(self, row: Row) -> _Cost:

@@ -195,12 +195,11 @@ class Replay:
         """Write what `compare` writes, with what a replay adds to its summary.
 
         Of one that did not go to its end, only what it adds: whoever stopped it waits for nothing.
-        Nor is there a report on operators that are not ours: half of it is about servers.
 
         Returns:
             the report, or the summary where there is none.
         """
-        if not self.whole or self.wanted.space:
+        if not self.whole:
             return _written(folder / "summary.json", self.summary)
         wanted = self.wanted
         names = tuple(dict.fromkeys(name.partition("/")[0] for name in self.found))

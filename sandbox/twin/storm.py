@@ -78,17 +78,23 @@ class Storm:
 
 @dataclass(slots=True)
 class Stopping:
-    """Stops the servers of a replay: `during` it is told which, `show` it sees the time."""
+    """Stops the servers of a replay: `during` it is told which, `show` it sees the time.
+
+    Attributes:
+        weather: when, and for how long.
+        beside: called as well, twice a second.
+        pid: of the servers.
+    """
 
     weather: Weather
     beside: Callable[[Watch], None]
-    _pid: int = 0
+    pid: int = 0
     _set: bool = False
 
     def during(self, host: Any) -> None:
         """Take note of the servers."""
         assert isinstance(host, Hosted)
-        self._pid = host.process.pid
+        self.pid = host.process.pid
 
     def show(self, watch: Watch) -> None:
         """Set the timer when its instant is near."""
@@ -100,6 +106,6 @@ class Stopping:
 
     def _stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):  # they ended before
-            os.kill(self._pid, signal.SIGSTOP)
+            os.kill(self.pid, signal.SIGSTOP)
             time.sleep(self.weather.seconds)
-            os.kill(self._pid, signal.SIGCONT)
+            os.kill(self.pid, signal.SIGCONT)

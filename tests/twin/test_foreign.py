@@ -136,8 +136,10 @@ def test_they_are_predicted(wanted: Wanted, theirs: Calibration, replayed: Repla
 @installed
 def test_what_clients_saw_is_written(wanted: Wanted, replayed: Replayed, tmp_path: Path) -> None:
     scenario, _ = schedules(wanted)
-    path = Replay(wanted, scenario, {"single-endpoint": replayed}).write(tmp_path)
-    summary = json.loads(path.read_text(encoding="utf-8"))
+    report = Replay(wanted, scenario, {"single-endpoint": replayed}).write(tmp_path)
+    assert report.name == "report.html"
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    assert summary["engine"] == "live"
     assert summary["lost"] == summary["duplicated"] == 0
     assert summary["started"] == summary["intended"]
     assert summary["replay"]["single-endpoint"]["servers_processor_share"] > 0
