@@ -174,6 +174,11 @@ class LiveSpace:
         """The test authority."""
         return self.keys.ca
 
+    @property
+    def issued(self) -> Path:
+        """Folder of the certificates that people have had issued, with their keys."""
+        return self.keys.folder / "issued"
+
     def providers(self) -> dict[str, Provider]:
         """Return Pro Santé Connect under the empty name, each operator's own CIBA under its own."""
         own = {label: each.running.provider for label, each in self._own.items()}
