@@ -15,7 +15,6 @@ from sandbox.space.capacity import (
     capacity_of,
     foreseen_use,
     lay_out,
-    of_operator,
     servers_of,
 )
 from sandbox.space.designs import BUILT_IN, PROTOCOLS
@@ -114,7 +113,7 @@ def test_one_operator_has_what_it_has_among_all() -> None:
     given, design = scenario(), BUILT_IN["multi-endpoint"]
     whole = capacity_of(given, design)
     for number in range(given.operators.count):
-        found = of_operator(given, design, number)
+        found = whole.of_operator(number)
         assert set(found) == {e.name for e in design.endpoints} | {RELAY}
         for name, part in found.items():
             pool = whole.pool_of[name]
