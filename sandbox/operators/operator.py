@@ -184,7 +184,7 @@ class Operator:
             self.store,
             operator=settings.label,
             domains=lambda: self.domains,
-            home=min(settings.domains),
+            home=self._home,
             host=settings.relay.place.host,
             journal=self.journal,
             observer=self._observer,
@@ -251,6 +251,14 @@ class Operator:
         fed = {each.name: each.operator for each in self._directory.domains()}
         away = {name for name, operator in fed.items() if operator != self.settings.label}
         self.domains = frozenset((self.settings.domains - away) | (fed.keys() - away))
+
+    def _home(self) -> str:
+        """Return the domain that reports: one in force, else that of the plan.
+
+        Notifications from a domain that is off the list are taken by nobody.
+        """
+        in_force = {each.name for each in self._directory.domains() if not each.removed}
+        return min(self.domains & in_force, default=min(self.settings.domains))
 
     def recheck(self) -> None:
         """Have open sessions looked at now: what they stand on changed."""
