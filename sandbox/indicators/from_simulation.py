@@ -247,8 +247,8 @@ def _facts(space: Space, sent: _Sent, operator: int) -> Iterator[Fact]:
         if peer != operator:
             yield Fact("relayed", "", _domain(space, peer), times=n)
     back = mine.where(mine.receipt == CAME)
-    for (mailbox,), n in back.rows(accesses.mailbox[back.access]):
-        yield Fact("received", _address(space, operator, mailbox), "", times=n)
+    for (own,), n in back.rows(accesses.mailbox[back.access]):
+        yield Fact("received", _address(space, operator, own), "", times=n)
 
 
 def _product(space: Space, access: int) -> str:

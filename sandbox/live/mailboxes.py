@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -51,11 +51,7 @@ async def fill(store: MailStore, address: str, count: int, documents: bool) -> i
     for start in range(0, count, at_once):
         numbers = range(start, min(count, start + at_once))
         # What takes long to make is made beside: the loop serves the operator meanwhile.
-        contents = await asyncio.to_thread(
-            lambda numbers=numbers: [
-                write(address, before + number + 1, begin + 60.0 * number) for number in numbers
-            ]
-        )
+        contents = await asyncio.to_thread(_contents, write, address, before, begin, numbers)
         outcomes = await asyncio.gather(
             *(
                 store.append(
@@ -144,6 +140,13 @@ async def unpack(store: MailStore, address: str, packed: Sequence[Packed]) -> in
 def _known(store: MailStore, address: str) -> None:
     if not store.has_mailbox(address):
         raise UserError("aucune BAL de cet espace", "no mailbox of this space", where=address)
+
+
+def _contents(
+    write: Callable[[str, int, float], bytes], address: str, before: int, begin: float,
+    numbers: range,
+) -> list[bytes]:  # fmt: skip
+    return [write(address, before + number + 1, begin + 60.0 * number) for number in numbers]
 
 
 def _document(address: str, number: int, at: float) -> bytes:
