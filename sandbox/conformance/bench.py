@@ -69,12 +69,13 @@ class WayIn:
 
 @dataclass
 class Shared:
-    """What checks leave to each other: codes given, ways in refused, doors that answer, TLS."""
+    """What checks leave to each other: codes, ways in refused, doors that answer, TLS, the end."""
 
     codes: Codes = field(default_factory=Codes)
     closed: set[WayIn] = field(default_factory=set)
     alive: set[CheckedDoor] = field(default_factory=set)
     contexts: dict[Pair | None, ssl.SSLContext] = field(default_factory=dict)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
 
 Doors = tuple[CheckedDoor, ...]
@@ -102,6 +103,7 @@ class Bench:
         self.transcript = Transcript()
         self._codes, self._closed = shared.codes, shared.closed
         self._contexts, self._alive = shared.contexts, shared.alive
+        self._stopped = shared.stopped
         self._open: list[ProbeConnection] = []
         self._marks = itertools.count(1)
         self._run = secrets.token_hex(4)
@@ -248,6 +250,8 @@ class Bench:
         """Return a one-time code of one of several; waits for the next where all were given."""
         end = self.lab.now() + _CODE_SECONDS
         while self.lab.now() < end:
+            if self._stopped.is_set():
+                raise Unsure("interrompu", "interrupted")
             for way in ways:
                 code = self._codes.give(way, self.lab.now())
                 if code is not None:

@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from sandbox.conformance.api import check_client, check_operator
+from sandbox.conformance.cli_portability import portability
 from sandbox.conformance.client.drivers import PersonDriver
 from sandbox.conformance.client.judge import client_requirements
 from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
@@ -20,7 +21,8 @@ from sandbox.conformance.options import space_option
 from sandbox.conformance.reports import as_attestation, as_badge, as_html, as_junit
 from sandbox.conformance.reports import as_json as json_of
 from sandbox.conformance.requirements import Requirement, requirements
-from sandbox.space.errors import UserError
+from sandbox.serve import stopped_by_sigterm
+from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 from sandbox.space.options import json_option
 
 __all__ = ["check"]
@@ -33,6 +35,9 @@ _FORMS: dict[str, Callable[[Report], str]] = {
 @click.group()
 def check() -> None:
     """Juger un opérateur ou un logiciel. / Judge an operator or software."""
+
+
+check.add_command(portability)
 
 
 def _reports(command: Callable[..., None]) -> Callable[..., None]:
@@ -60,6 +65,9 @@ def _told(report: Report, *, as_json: bool, files: Mapping[str, Path | None]) ->
         if path is not None:
             path.write_text(_FORMS[name](report), encoding="utf-8")
     click.echo(json_of(report)) if as_json else _summary(report)
+    if not report.whole:
+        click.echo("mss-sandbox: interrompu / interrupted", err=True)
+        raise SystemExit(EXIT_INTERRUPTED)
     raise SystemExit(EXIT[report.verdict])
 
 
@@ -119,10 +127,11 @@ def operator(
     / Exit code 0 pass, 1 fail, 3 interrupted, 4 inconclusive.
     """
     _known(only, (each for each in requirements() if each.binds != "software"))
-    report = check_operator(
-        space, operator=operator, designs=designs, only=only, patience=patience, rate=rate,
-        kill=kill, tell=_progress,
-    )  # fmt: skip
+    with stopped_by_sigterm():
+        report = check_operator(
+            space, operator=operator, designs=designs, only=only, patience=patience, rate=rate,
+            kill=kill, tell=_progress,
+        )  # fmt: skip
     _told(report, as_json=as_json, files=files)
 
 
@@ -175,11 +184,12 @@ def client(
             "personne au terminal ; donner un programme", "nobody at the terminal; give a program",
             then="--script CMD",
         )  # fmt: skip
-    report = check_client(
-        script if script is not None else PersonDriver(), space, name=name or script or profile,
-        profile=profile, method=method, operator=operator, design=design, only=only,
-        patience=patience, tell=_progress,
-    )  # fmt: skip
+    with stopped_by_sigterm():
+        report = check_client(
+            script if script is not None else PersonDriver(), space, name=name or script or profile,
+            profile=profile, method=method, operator=operator, design=design, only=only,
+            patience=patience, tell=_progress,
+        )  # fmt: skip
     _told(report, as_json=as_json, files=files)
 
 

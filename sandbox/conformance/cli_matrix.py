@@ -17,7 +17,7 @@ from sandbox.conformance.matrix_page import as_page
 from sandbox.conformance.ours import DESIGNS, running_space
 from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.capabilities import measure, write
-from sandbox.conformance.software.clients import CLIENTS
+from sandbox.conformance.software.clients import named
 from sandbox.conformance.software.matrix import (
     OWN,
     MatrixCell,
@@ -28,7 +28,8 @@ from sandbox.conformance.software.matrix import (
 )
 from sandbox.conformance.software.world import World
 from sandbox.conformance.subject import METHODS
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
+from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 
 __all__ = ["matrix"]
@@ -93,7 +94,7 @@ def matrix(
     Code 0 tout est essayé, 3 interrompu : ce qui est connu est rendu.
     / Exit code 0 all tried, 3 interrupted: what is known is given.
     """
-    chosen = _clients(clients)
+    chosen = named(clients, "--client")
     if capabilities is not None:
         if spaces or operators or methods or designs or json_ or html:
             raise UserError("va avec --client seul", "goes with --client alone",
@@ -104,7 +105,8 @@ def matrix(
     cells: list[MatrixCell] = []
     whole = False
     try:
-        _try(cells, spaces, chosen, _Chosen(operators, designs, methods))
+        with stopped_by_sigterm():
+            _try(cells, spaces, chosen, _Chosen(operators, designs, methods))
         whole = True
     except KeyboardInterrupt:
         if not cells:
@@ -186,19 +188,6 @@ def _among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]
             raise UserError("n'est pas ici ; choisir parmi", "is not here; choose among",
                             where=f"{option} {each}", then=", ".join(known))  # fmt: skip
     return list(dict.fromkeys(asked)) or list(known)
-
-
-def _clients(names: Sequence[str]) -> list[MailClient]:
-    known = {each.software.casefold(): each for each in CLIENTS}
-    for each in names:
-        if each.casefold() not in known:
-            raise UserError(
-                "aucun logiciel de ce nom ; choisir parmi",
-                "no software of this name; choose among",
-                where=f"--client {each}", then=", ".join(one.software for one in CLIENTS),
-            )  # fmt: skip
-    wanted = {each.casefold() for each in names}
-    return [each for key, each in known.items() if not wanted or key in wanted]
 
 
 def _capabilities(table: Path, clients: Sequence[MailClient]) -> None:

@@ -69,6 +69,11 @@ class Finding:
     evidence: tuple[str, ...]
 
     @classmethod
+    def cut_short(cls, id_: str, clause: str) -> Finding:
+        """Return that of what was not asked before the end came."""
+        return cls(id_, clause, CheckResult.INCONCLUSIVE, "interrompu / interrupted", ())
+
+    @classmethod
     def worst(cls, id_: str, clause: str, found: list[Finding]) -> Finding:
         """Return one finding for all places: the worst result, and why, place by place."""
         if not found:
@@ -92,6 +97,7 @@ class Report:
         findings: one for each requirement that has a check.
         not_checked: requirement and why no check of ours can tell.
         kind: of the subject: operator or software.
+        whole: not interrupted.
     """
 
     subject: str
@@ -100,6 +106,7 @@ class Report:
     findings: tuple[Finding, ...]
     not_checked: tuple[tuple[str, str, str], ...]
     kind: str = "operator"
+    whole: bool = True
 
     @property
     def verdict(self) -> CheckResult:

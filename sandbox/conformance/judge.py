@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -29,7 +29,8 @@ def judge_operator(
 ) -> Report:  # fmt: skip
     """Judge an operator by every requirement that binds one and has a check.
 
-    One-time codes wait for their hour, so they are tried beside the rest.
+    One-time codes wait for their hour, so they are tried beside the rest. Ctrl-C ends it: what is
+    known stays, the rest is inconclusive.
 
     Args:
         subject: who.
@@ -38,28 +39,39 @@ def judge_operator(
         rate: messages a second to send for a few seconds; 0 for no such check.
         only: requirements to judge by, all of them when empty.
         tell: told of each that is done.
+
+    Raises:
+        KeyboardInterrupt: before anything was known.
     """
     shared, at = Shared(), datetime.now(UTC).isoformat(timespec="seconds")
     asked = [each for each in requirements() if each.binds != "software"]
     rows = [each for each in asked if not each.unchecked and (not only or each.id in only)]
 
-    def one(row: Requirement) -> Finding:
-        check = CHECKS[row.id]
-        doors = list(check.doors(subject))
-        found = [_at(row, check, door, Bench(subject, lab, shared, patience, rate))
-                 for door in doors]  # fmt: skip
-        finding = Finding.worst(row.id, row.clause, found)
-        tell(f"{finding.result.value:15}{finding.id}  {finding.why}"[:200])
-        return finding
+    known: dict[str, Finding] = {}
+
+    def each(some: Iterable[Requirement]) -> None:
+        for row in some:
+            if shared.stopped.is_set():
+                return
+            check = CHECKS[row.id]
+            found = [_at(row, check, door, Bench(subject, lab, shared, patience, rate))
+                     for door in check.doors(subject)]  # fmt: skip
+            finding = known[row.id] = Finding.worst(row.id, row.clause, found)
+            tell(f"{finding.result.value:15}{finding.id}  {finding.why}"[:200])
 
     waiting = [row for row in rows if "totp" in row.id]
     last = [row for row in rows if row.id in _LAST]
     with ThreadPoolExecutor(1) as pool:
-        beside = pool.submit(lambda: [one(row) for row in waiting])
-        findings = [one(row) for row in rows if row not in waiting and row not in last]
-        findings += beside.result()
-    findings += [one(row) for row in last]
-    order = {row.id: number for number, row in enumerate(rows)}
+        beside = pool.submit(each, waiting)
+        try:
+            each(row for row in rows if row not in waiting and row not in last)
+            beside.result()
+            each(last)
+        except KeyboardInterrupt:
+            shared.stopped.set()
+            if not known:
+                raise
+    findings = tuple(known.get(row.id) or Finding.cut_short(row.id, row.clause) for row in rows)
     not_checked = tuple(
         (row.id, row.clause, row.unchecked or "non demandé / not asked for")
         for row in asked
@@ -67,7 +79,7 @@ def judge_operator(
     )
     return Report(
         subject=subject.name, version=version("mssante-sandbox"), at=at,
-        findings=tuple(sorted(findings, key=lambda each: order[each.id])), not_checked=not_checked,
+        findings=findings, not_checked=not_checked, whole=not shared.stopped.is_set(),
     )  # fmt: skip
 
 

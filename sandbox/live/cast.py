@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -177,11 +177,15 @@ def cast_of(
             _application(box, operator.label)
             for box in _boxes(directory, operator, BoxType.APP)[:1]
         ]  # fmt: skip
-        found += [
-            _added(box.person, box.address, operator.label, seed)
-            for box in _boxes(directory, operator, BoxType.PER)
-            if box.description == ADDED and box.person is not None
-        ]
+    # Further mailboxes may be in domains that were opened later; their cards are of where their
+    # people are listed.
+    labels = {each.domain: each.label for each in plan.operators}
+    found += [
+        _added(box.person, box.address, label, seed)
+        for box in directory.mailboxes("m.description = ?", (ADDED,), order="m.id")
+        if box.person is not None
+        and (label := _listed_by(directory, box.person, labels)) is not None
+    ]
     # A domain may have moved: who serves it is the directory's to say.
     return tuple(
         replace(each, operator=domains[each.address.rpartition("@")[2]].operator) for each in found
@@ -199,7 +203,8 @@ def add_account(
     """
     taken = {person.id for person in _people(directory, operator, size.people)}
     boxes = _boxes(directory, operator, BoxType.PER)
-    taken |= {box.person.id for box in boxes if box.person and box.description == ADDED}
+    added = directory.mailboxes("m.description = ?", (ADDED,), order="m.id")
+    taken |= {box.person.id for box in added if box.person}
     free = [
         box.person
         for box in boxes
@@ -227,6 +232,12 @@ def _added(person: Person, address: str, operator: str, seed: int) -> CastAccoun
         address=address, type=BoxType.PER, operator=operator,
         holders=(replace(holder, username=address),),
     )  # fmt: skip
+
+
+def _listed_by(directory: Directory, person: Person, labels: Mapping[str, str]) -> str | None:
+    """Return the operator in whose own domain a person has a mailbox, `labels` by domain."""
+    owned = (each.address.rpartition("@")[2] for each in directory.mailboxes_of(person))
+    return next((labels[domain] for domain in owned if domain in labels), None)
 
 
 def _boxes(directory: Directory, operator: OperatorPlan, kind: BoxType) -> list[Mailbox]:

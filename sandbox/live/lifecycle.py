@@ -179,6 +179,7 @@ class LifeCycle:
         with self._lock, _explained(name):
             self._at.feeder.add_domain(name, there.label)
             self._zoned(self.zone())
+            self._crews.of(there.label).follow()  # a mailbox may be opened in it at once
 
     def enlist(self, domain: str) -> bool:
         """Put a domain in force on the list, with its operator's certificate; tell if it was not.

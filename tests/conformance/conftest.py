@@ -41,3 +41,11 @@ def space() -> Iterator[LiveSpace]:
         ) as running,
     ):  # fmt: skip
         yield running
+
+
+@pytest.fixture(scope="session")
+def two() -> Iterator[LiveSpace]:
+    """A space of two operators, in which mail of tests stays."""
+    options = {"designs": ("single-endpoint", "api-lps-2023"), "revocation_cache": 0.0}
+    with sandbox.live("demo", operators=2, **options) as running:
+        yield running

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,6 +92,37 @@ def test_a_person_is_asked_for_at_a_terminal_only() -> None:
     result = CliRunner().invoke(check, ["client"])
     assert isinstance(result.exception, UserError)
     assert "--script" in str(result.exception)
+
+
+def test_a_person_at_a_terminal_is_asked_and_may_stop(space: LiveSpace) -> None:
+    """As an editor does it: reads, does (nothing, here), answers; a typing error is asked again."""
+    words = [sys.executable, "-c", "from sandbox.cli import main; main()", "check", "client",
+             "--space", str(space.folder.path), "--only", "client-sends",
+             "--method", "cps"]  # fmt: skip
+    near, far = pty.openpty()
+    process = subprocess.Popen(words, stdin=far, stdout=far, stderr=far, start_new_session=True)
+    os.close(far)
+    said = ""
+
+    def until(mark: str) -> None:
+        nonlocal said
+        while mark not in said:
+            said += os.read(near, 65536).decode("utf-8", "replace")
+        said = said.partition(mark)[2]
+
+    until("== receive (receive)")
+    until("passer / skip")
+    os.write(near, b"x\n")
+    until("passer / skip")
+    os.write(near, b"f\n")
+    until("== send (send)")
+    until("message: from ")
+    until("passer / skip")
+    process.send_signal(signal.SIGTERM)
+    until("client-sends")
+    until("interrompu / interrupted")
+    assert process.wait(60) == 3
+    os.close(near)
 
 
 def test_an_operators_requirement_is_none_of_software() -> None:

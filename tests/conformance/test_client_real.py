@@ -6,6 +6,7 @@ Driven by the scripts of `clients/`, which an editor may begin with.
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from sandbox.conformance.client.judge import judged
 from sandbox.conformance.client.session import played
 from sandbox.conformance.client.steps import SoftwareProfile
 from sandbox.conformance.findings import CheckResult, Report
-from sandbox.conformance.software.clients import PEERS
+from sandbox.conformance.software.clients import FOREIGN, JARS, PEERS
 from sandbox.live.space import LiveSpace
 from tests.conformance.mutants import found
 from tests.live.clients.programs import names_of, needed
@@ -30,7 +31,16 @@ CLIENTS = {
     "curl": (sys.executable, SCRIPTS / "mail_curl.py", ("curl",)),
     "mbsync and msmtp": (sys.executable, SCRIPTS / "mail_unix.py", ("mbsync", "msmtp")),
     "imapflow and nodemailer": ("node", SCRIPTS / "mail_node.mjs", ("node",)),
+    "Jakarta Mail": (sys.executable, SCRIPTS / "mail_jakarta.py", ("java", "javac")),
 }
+
+
+def compiled(folder: Path) -> str:
+    if not (JARS / "complete").exists():
+        pytest.skip("Jakarta Mail is not installed (.ci/peers-operators)")
+    words = ["javac", "-cp", f"{JARS}/*", "-d", str(folder / "classes"), str(FOREIGN / "Mail.java")]
+    subprocess.run(words, check=True, timeout=120)
+    return str(folder / "classes")
 
 
 def judge(space: LiveSpace, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Report:
@@ -38,10 +48,14 @@ def judge(space: LiveSpace, folder: Path, name: str, monkeypatch: pytest.MonkeyP
     needed(*programs)
     if program == "node" and not (NODE / "complete").exists():
         pytest.skip("imapflow and nodemailer are not installed (.ci/peers-operators)")
-    names = " ".join(f"{key}={value}" for key, value in names_of(folder / "hosts").items())
+    environment = {"NODE_FOLDER": str(NODE)}
+    if name == "Jakarta Mail":
+        environment |= {"CLASSES": compiled(folder), "JARS": str(JARS)}
+    names = " ".join(f"{key}={value}" for key, value in
+                     {**names_of(folder / "hosts"), **environment}.items())  # fmt: skip
     monkeypatch.setattr(session, "slow_answer", lambda: 1.0)
     monkeypatch.setattr(session, "BIG", 1_000_000)
-    command = f"env {names} NODE_FOLDER={NODE} {shutil.which(program)} {script}"
+    command = f"env {names} {shutil.which(program)} {script}"
     record = played(
         space.sheet,
         folder,
@@ -68,6 +82,7 @@ FAILS: dict[str, set[str]] = {
     # msmtp, by GnuTLS, takes TLS 1.1 (RFC 8996 §5). mbsync takes a certificate by its common name
     # though it has names of its own (RFC 9525 §2).
     "mbsync and msmtp": EVERYBODY | {"tls-old-versions", "client-server-name"},
+    "Jakarta Mail": EVERYBODY,
     # nodemailer closes the connection once the message was taken (RFC 5321 §4.1.1.10).
     "imapflow and nodemailer": EVERYBODY | {"client-quit"},
 }

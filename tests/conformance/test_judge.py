@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -149,6 +150,24 @@ def test_junit_tells_failures_from_what_could_not_be_seen() -> None:
     assert kinds == {
         "pass": [], "fail": ["failure"], "inconclusive": ["error"], "not-applicable": ["skipped"],
     }  # fmt: skip
+
+
+def test_junit_is_what_jenkins_takes(pki: Pki, subject: Subject) -> None:
+    schema = etree.XMLSchema(etree.parse(Path(__file__).with_name("junit.xsd")))
+    judged = judge_operator(subject, Memory(pki, "smtp-ehlo"), only=FEW)
+    schema.assertValid(etree.fromstring(as_junit(judged).encode()))
+
+
+def test_what_was_found_is_told_when_interrupted(pki: Pki, subject: Subject) -> None:
+    def tell(line: str) -> None:
+        if "smtp-ehlo" in line:
+            raise KeyboardInterrupt
+
+    judged = judge_operator(subject, Memory(pki), only=("tls-name", *FEW), tell=tell)
+    assert not judged.whole
+    assert found(judged, CheckResult.PASS) >= {"tls-name", "smtp-ehlo"}
+    assert found(judged, CheckResult.INCONCLUSIVE) >= {"imap-revision", "login-token"}
+    assert judged.verdict is CheckResult.INCONCLUSIVE
 
 
 def test_an_attestation_says_all_that_was_and_was_not_checked(pki: Pki, subject: Subject) -> None:

@@ -28,6 +28,7 @@ from click.testing import CliRunner
 import sandbox
 from benchmarks.mail_peers import PASSWORD as OF_PEERS
 from benchmarks.mail_peers import Peer, Place
+from sandbox.conformance.cli_check import check
 from sandbox.conformance.cli_matrix import matrix
 from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.judge import judge_operator
@@ -163,6 +164,28 @@ def test_software_is_tried_at_operators_that_joined(
         ("aiosmtpd", "smtp"), ("Postfix et Dovecot", "smtp"), ("Postfix et Dovecot", "imap"),
     }  # fmt: skip
     assert {(c["result"], c["why"]) for c in cells.values()} == {("pass", "PLAIN")}
+
+
+def test_a_holder_of_ours_leaves_for_postfix_and_dovecot_and_nothing_is_lost(
+    space: LiveSpace, postfix: Peer, tmp_path: Path
+) -> None:
+    if not all(map(shutil.which, ("mbsync", "msmtp"))):
+        pytest.skip("mbsync and msmtp (.ci/peers-operators)")
+    theirs = tmp_path / "postfix.toml"
+    theirs.write_text((FOREIGN + IMAP).format(
+        name="Postfix et Dovecot", domain=postfix.domain, roots=space.sheet["ca"]["roots"],
+        host=space.sheet["joined"][1]["mx"]["host"], address="127.0.0.1", tls="implicit",
+        port=postfix.submission, imap=postfix.imap, password=OF_PEERS,
+    ))  # fmt: skip
+    words = ["portability", "--space", str(space.folder.path), "--to", str(theirs), "--json"]
+    result = CliRunner().invoke(check, words)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    steps = {each["id"]: each for each in told["steps"]}
+    assert [each["result"] for each in told["steps"]] == ["pass"] * len(steps)
+    assert set(steps) >= {"copy", "copy-again", "close", "old-closed", "told", "kept", "receives"}
+    assert {"address", "password", "imap host"} <= set(told["settings"])
+    assert "copie est exacte" in steps["reads"]["why"]
 
 
 @pytest.fixture(scope="module")

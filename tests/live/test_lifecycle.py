@@ -203,6 +203,18 @@ def test_a_domain_is_opened_and_listed_when_it_is_controlled(space: LiveSpace) -
     assert domains(space)[name]["listed"] is True
 
 
+def test_a_mailbox_of_a_domain_that_was_opened_moves_with_it(space: LiveSpace) -> None:
+    old, new = (space.sheet["operators"][i]["name"] for i in (0, 1))
+    address = f"dr@opened.{space.sheet['suffix']}"
+    control(space, "POST", "/domains", {"domain": address[3:], "operator": old})
+    control(space, "POST", "/mailboxes", {"address": address})
+    assert control(space, "POST", f"/mailboxes/{address}/messages", {"count": 2}).status_code == 200
+    control(space, "PUT", f"/domains/{address[3:]}/operator", {"operator": new})
+    with open_imap(choose(space.sheet, address, "imap"), quiet) as imap:
+        assert imap.select("INBOX") == ("OK", [b"2"])
+    assert control(space, "DELETE", f"/domains/{address[3:]}").status_code == 200
+
+
 def test_a_removed_domain_leaves_nothing_and_tells_every_sender(space: LiveSpace) -> None:
     ours, theirs = person(space.sheet, 0), person(space.sheet, 1)
     name, label = ours.partition("@")[2], space.sheet["operators"][0]["name"]

@@ -98,17 +98,24 @@ class PersonDriver:
     alone = False
 
     def perform(self, step: SoftwareStep, action: SoftwareAction, needs: Tree) -> Done:
-        """As `SoftwareDriver`: say what to do, wait for the answer."""
+        """As `SoftwareDriver`: say what to do, wait for the answer.
+
+        Raises:
+            KeyboardInterrupt: by the person, or the terminal has gone.
+        """
         title = f"\n== {step.id} ({action.value})"
         click.echo("\n".join([title, step.text.french, step.text.english]), err=True)
         for name, value in needs.items():
             if name not in _LEFT_OUT and value not in ("", None, {}, []):
                 click.echo(f"  {name}: {_readable(value)}", err=True)
-        answer = click.prompt(
-            "[f] fait / done   [e] le logiciel dit un échec / it says that it failed"
-            "   [p] passer / skip",
-            type=click.Choice(["f", "e", "p"]), show_choices=False, err=True,
-        )  # fmt: skip
+        try:
+            answer = click.prompt(
+                "[f] fait / done   [e] le logiciel dit un échec / it says that it failed"
+                "   [p] passer / skip",
+                type=click.Choice(["f", "e", "p"]), show_choices=False, err=True,
+            )  # fmt: skip
+        except click.Abort:
+            raise KeyboardInterrupt from None
         return Done(skipped=True) if answer == "p" else Done(worked=answer == "f")
 
 

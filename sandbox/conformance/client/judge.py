@@ -49,6 +49,7 @@ def judged(record: SessionRecord, subject: str, at: datetime, only: Collection[s
             (row.id, row.clause, row.unchecked or "non demandé / not asked for")
             for row in client_requirements() if row.id not in asked
         ),
+        whole=record.whole,
     )  # fmt: skip
 
 
@@ -60,4 +61,7 @@ def _one(row: Requirement, record: SessionRecord) -> Finding:
         found.run(look)
     except Stop as stop:
         result, why = stop.result, str(stop)
+    played = bool(found.steps) and set(found.steps) <= set(record.played)
+    if not (record.whole or played or result is CheckResult.FAIL):
+        return Finding.cut_short(row.id, row.clause)
     return Finding(row.id, row.clause, result, why, look.transcript.evidence)

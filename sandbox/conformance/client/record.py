@@ -86,6 +86,7 @@ class SessionRecord:
         starttls: TLS begins by STARTTLS at the doors.
         secrets: what no report may hold.
         played: by step, its actions; steps that were not asked are not there.
+        whole: not interrupted.
         given: what the check put into the world for a step (the message to read, the patient).
     """
 
@@ -96,6 +97,7 @@ class SessionRecord:
     played: dict[str, list[PlayedAction]] = field(default_factory=dict)
     given: Tree = field(default_factory=dict)
     steps: dict[str, SoftwareStep] = field(default_factory=dict)
+    whole: bool = True
 
     def all(self) -> Iterator[tuple[str, PlayedAction]]:
         """Yield each action with its step."""

@@ -217,19 +217,31 @@ class SoftwareSession:
     # Steps ----------------------------------------------------------------------------------------
 
     def play(self, only: Collection[str] = ()) -> SessionRecord:
-        """Go through the steps, all or some."""
+        """Go through the steps, all or some. Ctrl-C ends it: what was played stays.
+
+        Raises:
+            KeyboardInterrupt: before a step was played.
+        """
         record = self.record
         with self.open():
-            for step in STEPS:
-                wanted = not only or step.id in only
-                if wanted and applies(
-                    step, record.profile, record.method, starttls=record.starttls
-                ):
-                    if step.phone and self._by_token:
-                        continue  # it gets its token by itself: its login rings no telephone
-                    record.steps[step.id] = step
-                    record.played[step.id] = [self._act(step, each) for each in step.actions]
+            try:
+                for step in STEPS:
+                    if not only or step.id in only:
+                        self._play(step)
+            except KeyboardInterrupt:
+                record.whole = False
+                if not record.played:
+                    raise
         return record
+
+    def _play(self, step: SoftwareStep) -> None:
+        record = self.record
+        if not applies(step, record.profile, record.method, starttls=record.starttls):
+            return
+        if step.phone and self._by_token:
+            return  # it gets its token by itself: its login rings no telephone
+        record.steps[step.id] = step
+        record.played[step.id] = [self._act(step, each) for each in step.actions]
 
     @property
     def _by_token(self) -> bool:

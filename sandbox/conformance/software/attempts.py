@@ -99,7 +99,6 @@ class MailClient:
         needs: programs and files without which it is absent.
         version: asks it for its version.
         command: what to run for an attempt; a text where the client has no way to be told.
-        starttls: whether it is told here how to begin TLS by STARTTLS.
         resolver: whether it is led to an address by the names of an attempt's environment.
     """
 
@@ -108,7 +107,6 @@ class MailClient:
     needs: tuple[str, ...]
     version: Callable[[], str]
     command: Callable[[LoginAttempt], ProgramCall | str]
-    starttls: bool = True
     resolver: bool = True
 
     @property

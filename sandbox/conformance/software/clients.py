@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -19,8 +19,9 @@ from sandbox.conformance.software.attempts import (
     said_by,
 )
 from sandbox.conformance.software.thunderbird_attempts import THUNDERBIRD
+from sandbox.space.errors import UserError
 
-__all__ = ["CLIENTS", "PEERS", "curl_words"]
+__all__ = ["CLIENTS", "FOREIGN", "JARS", "PEERS", "curl_words", "named"]
 
 FOREIGN = Path(__file__).parent / "foreign"
 # Where `.ci/peers-operators` puts libraries that no package of the system has.
@@ -121,7 +122,8 @@ def _offlineimap(a: LoginAttempt) -> ProgramCall | str:
     lines = ["[general]", "accounts = mss", f"metadata = {a.folder}/state", "[Account mss]",
              "localrepository = near", "remoterepository = far", "[Repository near]",
              "type = Maildir", f"localfolders = {a.folder}/mail", "[Repository far]",
-             "type = IMAP", f"remotehost = {a.host}", f"remoteport = {a.port}", "ssl = yes",
+             "type = IMAP", f"remotehost = {a.host}", f"remoteport = {a.port}",
+             f"ssl = {'yes' if a.tls == 'implicit' else 'no'}", "starttls = yes",
              "readonly = True", f"sslcacertfile = {a.bundle}",
              f"remoteuser = {a.login.user}"]  # fmt: skip
     if a.login.certificate:
@@ -140,6 +142,8 @@ def _offlineimap(a: LoginAttempt) -> ProgramCall | str:
 def _getmail(a: LoginAttempt) -> ProgramCall | str:
     if a.mechanism in ("OAUTHBEARER", "EXTERNAL"):
         return f"its IMAP retriever has no {a.mechanism}"
+    if a.tls != "implicit":
+        return "its IMAP retrievers have no STARTTLS"
     lines = ["[retriever]", "type = SimpleIMAPSSLRetriever", f"server = {a.host}",
              f"port = {a.port}", f"username = {a.login.user}", f"ca_certs = {a.bundle}",
              f'password_command = ("cat", "{a.file("secret", a.secret or "x")}")',
@@ -227,9 +231,8 @@ CLIENTS: tuple[MailClient, ...] = (
     MailClient("neomutt", BOTH, ("neomutt", "script"),
            said_by("neomutt", "-v", pattern=r"\d{8}"), _neomutt),
     MailClient("offlineimap3", ("imap",), ("offlineimap",),
-           said_by("offlineimap", "--version"), _offlineimap, starttls=False),
-    MailClient("getmail6", ("imap",), ("getmail",), said_by("getmail", "--version"), _getmail,
-           starttls=False),
+           said_by("offlineimap", "--version"), _offlineimap),
+    MailClient("getmail6", ("imap",), ("getmail",), said_by("getmail", "--version"), _getmail),
     MailClient("fetchmail", ("imap",), ("fetchmail",), said_by("fetchmail", "--version"),
            _fetchmail),
     MailClient("swaks", ("smtp",), ("swaks",), said_by("swaks", "--version", pattern=r"\d{8}"),
@@ -243,8 +246,7 @@ CLIENTS: tuple[MailClient, ...] = (
     _node("imapflow", "imap"),
     _node("nodemailer", "smtp"),
     MailClient("Go", BOTH, (str(GO),),
-           said_by("grep", "go-imap v", str(FOREIGN / "go/go.mod")), _driver(str(GO)),
-           starttls=False),
+           said_by("grep", "go-imap v", str(FOREIGN / "go/go.mod")), _driver(str(GO))),
     MailClient("Perl", BOTH, ("perl", "/usr/share/perl5/Mail/IMAPClient.pm",
                           "/usr/share/perl5/IO/Socket/SSL.pm", "/usr/share/perl5/Authen/SASL.pm"),
            said_by("perl", "-e", 'printf "%vd", $^V'), _driver("perl", str(FOREIGN / "mail.pl"))),
@@ -254,3 +256,21 @@ CLIENTS: tuple[MailClient, ...] = (
            said_by("php", "--version"), _driver("php", str(FOREIGN / "mail.php"))),
     THUNDERBIRD,
 )  # fmt: skip
+
+
+def named(names: Sequence[str], option: str) -> list[MailClient]:
+    """Return software by name, in its order here; all where none is named.
+
+    Raises:
+        UserError: there is none of a name.
+    """
+    known = {each.software.casefold(): each for each in CLIENTS}
+    for each in names:
+        if each.casefold() not in known:
+            raise UserError(
+                "aucun logiciel de ce nom ; choisir parmi",
+                "no software of this name; choose among",
+                where=f"{option} {each}", then=", ".join(one.software for one in CLIENTS),
+            )  # fmt: skip
+    wanted = {each.casefold() for each in names}
+    return [each for key, each in known.items() if not wanted or key in wanted]

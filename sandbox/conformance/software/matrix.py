@@ -12,10 +12,19 @@ from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.names import LIBRARY, resolves
 from sandbox.conformance.software.trials import TrialRecord, tried, usual
-from sandbox.conformance.software.world import World, carries
+from sandbox.conformance.software.world import ClientLogin, World, carries
 from sandbox.live.mailer import MailError
 
-__all__ = ["OWN", "MatrixCell", "MatrixPlace", "as_json", "cells_of", "judged", "places_of"]
+__all__ = [
+    "OWN",
+    "MatrixCell",
+    "MatrixPlace",
+    "as_json",
+    "cells_of",
+    "entered",
+    "judged",
+    "places_of",
+]
 
 Tree = dict[str, Any]
 Tell = Callable[[str], None]
@@ -128,11 +137,6 @@ def _found(client: MailClient, place: MatrixPlace, folder: Path) -> tuple[CheckR
             "aucun compte de cet opérateur n'a cette méthode",
             "no account of this operator has this method",
         )
-    if at["tls"] != "implicit" and not client.starttls:
-        return CheckResult.INCONCLUSIVE, _both(
-            "le pilote de ce logiciel ne sait pas lui demander STARTTLS",
-            "the driver of this software does not ask it for STARTTLS",
-        )
     if client.resolver and not resolves():
         return CheckResult.INCONCLUSIVE, _both(
             f"{LIBRARY} n'est pas installé : les noms ne se résolvent pas",
@@ -165,19 +169,40 @@ def _mechanisms(at: Tree, method: str) -> list[str]:
 def _by(
     client: MailClient, place: MatrixPlace, mechanism: str, folder: Path
 ) -> tuple[CheckResult, str]:
-    world, operator = place.world, place.operator
     try:
-        login = world.login(place.method, mechanism, operator)
+        login = place.world.login(place.method, mechanism, place.operator)
     except (MailError, TimeoutError) as error:
         return CheckResult.INCONCLUSIVE, str(error)
-    seen = tried(world, client, place.endpoint, mechanism, login, folder, operator=operator)
+    return entered(client, place, mechanism, login, folder)
+
+
+def entered(
+    client: MailClient, place: MatrixPlace, mechanism: str, login: ClientLogin, folder: Path, *,
+    recipient: str = "",
+) -> tuple[CheckResult, str]:  # fmt: skip
+    """Have software come in by one mechanism; say what came of it.
+
+    Args:
+        client: installed.
+        place: where.
+        mechanism: SASL, or NONE for a certificate alone.
+        login: who.
+        folder: the client's own.
+        recipient: to whom it writes, where it sends; anybody by default.
+    """
+    world, operator = place.world, place.operator
+
+    def having(who: ClientLogin, where: Path) -> TrialRecord:
+        return tried(world, client, place.endpoint, mechanism, who, where, operator=operator,
+                     recipient=recipient)  # fmt: skip
+
+    seen = having(login, folder)
     if world.tells(operator):
         return judged(mechanism, seen)
     if not seen.good:
         return CheckResult.FAIL, seen.said
     # Nobody tells whether it logged in: it has to be refused where it cannot have.
-    wrong, again = login.spoilt(), folder / "wrong"
-    if tried(world, client, place.endpoint, mechanism, wrong, again, operator=operator).good:
+    if having(login.spoilt(), folder / "wrong").good:
         return CheckResult.INCONCLUSIVE, _both(
             "le logiciel dit que oui, et aussi avec un mauvais secret",
             "the software says yes, with a wrong secret too",

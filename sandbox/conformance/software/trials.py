@@ -65,7 +65,7 @@ def usual(mechanism: str) -> set[str]:
 
 def tried(
     world: World, client: MailClient, at: Tree, mechanism: str, login: ClientLogin, folder: Path, *,
-    operator: str = "", times: int = 1,
+    operator: str = "", times: int = 1, recipient: str = "",
 ) -> TrialRecord:  # fmt: skip
     """Have a client try one way in.
 
@@ -78,6 +78,7 @@ def tried(
         folder: the client's own.
         operator: whose endpoint; the first by default.
         times: how often it connects.
+        recipient: to whom it writes; somebody at another operator by default.
     """
     operator = operator or world.first
     other = world.second if operator != world.second else world.first
@@ -90,7 +91,7 @@ def tried(
             protocol=at["protocol"], host=at["host"], address=tap.address, port=at["port"],
             tls=at["tls"], mechanism=mechanism, login=login, bundle=world.bundle,
             names=names_of(hosts) if client.resolver else {}, folder=folder, times=times,
-            recipient=world.recipient(other),
+            recipient=recipient or world.recipient(other),
         )  # fmt: skip
         outcome = client.attempt(attempt)
         if isinstance(outcome, str):

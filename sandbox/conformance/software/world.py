@@ -19,7 +19,7 @@ from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["PASSWORD", "TOKEN", "ClientLogin", "CodesAround", "World", "carries"]
+__all__ = ["PASSWORD", "TOKEN", "ClientLogin", "CodesAround", "Tree", "World", "carries"]
 
 Tree = dict[str, Any]
 PASSWORD = (SaslName.PLAIN, SaslName.LOGIN)
@@ -136,16 +136,25 @@ class World:
         ]
 
     def login(
-        self, method: str, mechanism: str = "", operator: str = "", number: int = 0
-    ) -> ClientLogin:
+        self, method: str, mechanism: str = "", operator: str = "", number: int = 0,
+        address: str = "",
+    ) -> ClientLogin:  # fmt: skip
         """Return what logs in by a method; a one-time code in it is good now, and once.
+
+        Args:
+            method: of the space, or `password`.
+            mechanism: that carries it.
+            operator: whose mailbox; the first by default.
+            number: of the holder among those who have the method.
+            address: of the mailbox; any by default.
 
         Raises:
             IndexError: nobody there has the method.
             MailError: no access token was given.
             TimeoutError: no code is left.
         """
-        found = self.accounts(operator or self.first, method)
+        found = [each for each in self.accounts(operator or self.first, method)
+                 if not address or each[0]["address"] == address]  # fmt: skip
         if method == "totp":
             return self._totp(found)
         account, way = found[number % len(found)] if found else found[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,12 +74,18 @@ def test_a_block_does_what_the_page_says(
             if not (folder / "complete").exists():
                 pytest.skip(f"{folder.name} is not installed (.ci/peers-operators)")
             setting += f"{name}={folder}\n"
+    if "getmail" in used:  # what it delivers of others' tests would be luck, and as root nothing
+        me = world.login("ecps").address
+        world.space.empty_mailbox(me)
+        if os.geteuid() != 0:
+            world.space.fill_mailbox(me, 1)
     if "go run" in block.code:
         setting += f"export GOCACHE={LIBRARIES['GO']}/cache GOFLAGS=-mod=mod GOPROXY=off\n"
         setting += f"export GOMODCACHE={LIBRARIES['GO']}/modules\n"
     outcome = run(
         ["bash", "-euo", "pipefail", "-c", setting + block.code],
-        folder=tmp_path, env={"HOME": str(tmp_path)},
+        folder=tmp_path,
+        env={"HOME": str(tmp_path), "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"},
     )  # fmt: skip
     assert outcome.code == 0, outcome.said
     for text in block.prints:

@@ -30,6 +30,7 @@ public class Mail {
     } else if (!mechanism.equals("NONE")) {
       settings.put(prefix + "auth.mechanisms", mechanism);
     }
+    if (ENV.containsKey("NOTIFY")) settings.put(prefix + "dsn.notify", ENV.get("NOTIFY"));
     Session session = Session.getInstance(settings);
     int port = Integer.parseInt(ENV.get("PORT"));
     boolean alone = mechanism.equals("NONE"); // who is given a name and a password uses them
@@ -40,14 +41,28 @@ public class Mail {
           store.connect(ENV.get("HOST"), port, ENV.get("ME"), alone ? "-" : secret);
           Folder inbox = store.getFolder("INBOX");
           inbox.open(Folder.READ_ONLY);
+          if (ENV.containsKey("READ") && inbox.getMessageCount() > 0) {
+            inbox.getMessage(inbox.getMessageCount()).getContent();
+          }
           inbox.close();
         }
       } else {
         MimeMessage message = new MimeMessage(session);
-        message.setFrom(ENV.get("FROM"));
+        message.setFrom(new InternetAddress(ENV.get("FROM"), ENV.get("NAME"), "UTF-8"));
         message.setRecipients(Message.RecipientType.TO, ENV.get("TO"));
-        message.setSubject(ENV.get("SUBJECT"));
-        message.setText("Bonjour.");
+        message.setSubject(ENV.get("SUBJECT"), "UTF-8");
+        message.setSentDate(new Date());
+        String text = ENV.getOrDefault("TEXT", "Bonjour.");
+        if (ENV.containsKey("ATTACHMENT")) {
+          MimeBodyPart words = new MimeBodyPart(), file = new MimeBodyPart();
+          words.setText(text, "UTF-8");
+          file.attachFile(ENV.get("ATTACHMENT"));
+          message.setContent(new MimeMultipart(words, file));
+        } else {
+          message.setText(text, "UTF-8");
+        }
+        if (ENV.containsKey("IN_REPLY_TO")) message.setHeader("In-Reply-To", ENV.get("IN_REPLY_TO"));
+        if (ENV.containsKey("END")) message.setHeader("X-MSS-MES", "FIN");
         try (Transport transport = session.getTransport(protocol)) {
           transport.connect(ENV.get("HOST"), port, user, secret);
           transport.sendMessage(message, message.getAllRecipients());

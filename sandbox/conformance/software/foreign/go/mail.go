@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/smtp"
 	"os"
 	"strconv"
@@ -56,6 +57,24 @@ func mechanism() sasl.Client {
 	return nil
 }
 
+func opened(place string, config *tls.Config, implicit bool) (*client.Client, error) {
+	if implicit {
+		return client.DialTLS(place, config)
+	}
+	session, err := client.Dial(place)
+	if err != nil {
+		return nil, err
+	}
+	return session, session.StartTLS(config)
+}
+
+func connected(place string, config *tls.Config, implicit bool) (net.Conn, error) {
+	if implicit {
+		return tls.Dial("tcp", place, config)
+	}
+	return net.Dial("tcp", place)
+}
+
 func main() {
 	config := &tls.Config{RootCAs: x509.NewCertPool(), ServerName: os.Getenv("HOST")}
 	config.ClientSessionCache = tls.NewLRUClientSessionCache(8)
@@ -68,10 +87,11 @@ func main() {
 		config.Certificates = []tls.Certificate{card}
 	}
 	place := os.Getenv("ADDRESS") + ":" + os.Getenv("PORT")
+	implicit := os.Getenv("TLS") != "starttls"
 	times, _ := strconv.Atoi(os.Getenv("TIMES"))
 	for ; times > 0; times-- {
 		if os.Getenv("PROTOCOL") == "imap" {
-			session, err := client.DialTLS(place, config)
+			session, err := opened(place, config, implicit)
 			must(err)
 			if auth := mechanism(); auth != nil {
 				must(session.Authenticate(auth))
@@ -81,10 +101,13 @@ func main() {
 			must(session.Logout())
 			continue
 		}
-		connection, err := tls.Dial("tcp", place, config)
+		connection, err := connected(place, config, implicit)
 		must(err)
 		session, err := smtp.NewClient(connection, os.Getenv("HOST"))
 		must(err)
+		if !implicit {
+			must(session.StartTLS(config))
+		}
 		if auth := mechanism(); auth != nil {
 			must(session.Auth(adapted{auth}))
 		}
