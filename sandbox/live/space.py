@@ -42,7 +42,8 @@ from sandbox.live.services import (
     tls_files,
     trust_services,
 )
-from sandbox.live.sheet import account_entry, build_sheet, write_sheet
+from sandbox.live.sheet import account_entry, build_sheet
+from sandbox.live.sheet_file import write_sheet
 from sandbox.live.starting import started
 from sandbox.live.wire import WireSettings
 from sandbox.operators.auth.ciba_operator import sms_fate
@@ -56,11 +57,11 @@ from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.provider import Provider
 from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_private
 from sandbox.space.loader import load_scenario
 from sandbox.space.scenario import Scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls, load_bundle
 from sandbox.trust.authority import TestCA
-from sandbox.trust.keys import write_private
 from sandbox.trust.resolver import Resolver
 from sandbox.trust.zone import Host, ZoneSpec, hosts_lines
 
