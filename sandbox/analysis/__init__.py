@@ -4,5 +4,5 @@
 intervals; `comparison` runs and weighs designs; `decide` and `decision_page` tell what a study of
 the uncertain inputs found (the package `decision`); `summary`, `plots` and `report` tell the rest
 to programs and to people; `theory` and `validation` judge the engines. It may use every package
-above it; only the console and the command line use it.
+above it; only the twin, the console and the command line use it.
 """

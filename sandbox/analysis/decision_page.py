@@ -312,9 +312,13 @@ METHOD = (
          "(regression, Strong, Oakley and Brennan 2014), judged on draws that the regression has "
          "not seen."),
     Text("Personne n'attend personne dans ces tirages : la saturation est dans la marge de "
-         "compare, non ici.",
+         "compare, non ici. Des connexions partagées ne manquent jamais avant le plus plein des "
+         "endpoints entre lesquels une autre architecture les découpe : en connexions, la marge "
+         "ne parlerait jamais contre celle qui les partage.",
          "Nobody waits for anybody in these draws: saturation is in the headroom of compare, not "
-         "here."),
+         "here. Connections that are shared never run out before the fullest of the endpoints "
+         "among which another design cuts them up: in connections, headroom would never speak "
+         "against the one that shares them."),
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sandbox.conformance.judge import PATIENCE, judge_operator
 from sandbox.conformance.lab import Sockets
 from sandbox.conformance.ours import DESIGNS, from_sheet, running_space
 from sandbox.conformance.subject import Subject
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.space.errors import UserError
 
 __all__ = ["check_client", "check_operator"]

@@ -28,7 +28,7 @@ from sandbox.conformance.software.matrix import (
 )
 from sandbox.conformance.software.world import World
 from sandbox.conformance.subject import METHODS
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 

@@ -27,7 +27,7 @@ from sandbox.conformance.software.portability import MailboxHome, Walk, WalkStep
 from sandbox.conformance.software.world import World
 from sandbox.conformance.subject import METHODS
 from sandbox.live.mailer import MailError
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 from sandbox.space.options import json_option

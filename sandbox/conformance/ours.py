@@ -32,7 +32,7 @@ from sandbox.directory import Directory
 from sandbox.directory.identities import application_of, card_holder
 from sandbox.live.blocks import TEMPORARY, held_block
 from sandbox.live.mailer import MailError, access_token
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.space.errors import UserError
 from sandbox.trust import Organisation, TestCA, make_bad
 from sandbox.trust.issuing import LeafPlan

@@ -7,7 +7,7 @@ whoever refused; a poll that finds nobody has answered yet is no refusal and cou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -156,8 +156,21 @@ def timeline(
     steps += _provided(heard)
     steps.sort(key=lambda step: step.at)
     if entries and entries[0].get("tls"):
-        steps.insert(0, _handshake(entries[0], min(step.at for step in steps)))
+        timed = next((each for each in entries if each.get("connected")), None)
+        steps[:0] = _reached(timed) if timed else [_handshake(entries[0], steps[0].at)]
     return Timeline(trail=trail, steps=tuple(steps))
+
+
+def _reached(entry: Entry) -> list[TimelineStep]:
+    """Return the connection and its handshake, at their own instants."""
+    accepted, seconds = float(entry["connected"]), float(entry.get("handshake", 0.0))
+    took = _handshake(entry, accepted + seconds)
+    first = TimelineStep(
+        at=accepted, layer=Layer.TLS, event="tcp", details=took.details[1:],
+        text=Words("Connexion TCP acceptée", "TCP connection accepted"),
+    )  # fmt: skip
+    timed = (took.details[0], ("handshake", f"{1000 * seconds:.1f} ms"))
+    return [first, replace(took, details=timed)]
 
 
 def _handshake(entry: Entry, at: float) -> TimelineStep:

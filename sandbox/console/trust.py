@@ -5,29 +5,39 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sandbox.console.answers import MissingError
 from sandbox.directory import Directory
 from sandbox.directory.lookup import look_up
+from sandbox.live.keys import AUTHORITY, PIN
 from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
 from sandbox.trust.domain_list import DomainLedger
 from sandbox.trust.hierarchy import AUTHORITIES, AuthorityName
 
 __all__ = [
+    "FILES",
+    "KINDS",
     "Authority",
     "Certificate",
     "Listed",
     "authorities",
     "certificates",
+    "file_of",
     "found",
+    "issue",
+    "issued_here",
     "listed",
     "revoke",
     "withdraw_or_restore",
 ]
 
 _FOUND = 50
+_NAMES, _LABEL = 20, 64
+KINDS = ("server", "application")  # of certificates that people have issued
+FILES = ("chain.pem", "key.pem", "bundle.p12")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +148,46 @@ def revoke(ca: TestCA, serial: str, reason: str) -> None:
         ca.revoke(number, reason)
     else:
         ca.release(number)
+
+
+def issue(ca: TestCA, folder: Path, kind: str, name: str) -> str:
+    """Issue a certificate and keep it with its key, readable by nobody else; return its serial.
+
+    Raises:
+        UserError: no such kind, or names that no certificate can have.
+    """
+    if kind not in KINDS:
+        raise UserError("attendu", "expected", where="kind", then=", ".join(KINDS))
+    if kind == "server":
+        names = [each.strip() for each in name.split(",") if each.strip()][:_NAMES]
+        made = ca.endpoint_server(AUTHORITY, names)
+    else:
+        label = name.strip()
+        if not (label.isprintable() and 0 < len(label) <= _LABEL):
+            raise UserError(f"1 à {_LABEL} caractères", f"1 to {_LABEL} characters", where="name")
+        made = ca.org_client(AUTHORITY, label)
+    serial = f"{made.certificate.serial_number:x}"
+    made.save(folder / serial, pin=PIN)
+    return serial
+
+
+def issued_here(folder: Path) -> frozenset[str]:
+    """Return the serials of what was issued by `issue`."""
+    return frozenset(each.name for each in folder.glob("*")) if folder.is_dir() else frozenset()
+
+
+def file_of(folder: Path, serial: str, file: str) -> Path:
+    """Return a file of what was issued by `issue`.
+
+    Raises:
+        MissingError: there is none.
+    """
+    here = {each.lstrip("0"): each for each in issued_here(folder)}
+    found = here.get(serial.lower().lstrip("0"))
+    if found is None or file not in FILES:
+        raise MissingError("rien n'a été émis ici sous ce numéro", "nothing was issued here so",
+                           where=f"{serial[:60]} {file[:20]}")  # fmt: skip
+    return folder / found / file
 
 
 def listed(ledger: DomainLedger, now: datetime) -> list[Listed]:

@@ -16,6 +16,7 @@ from sandbox.console.answers import MissingError, Shown, read_object, text_of
 from sandbox.console.operations import Operation, text
 from sandbox.console.people import carried
 from sandbox.directory import Directory
+from sandbox.live.keys import PIN
 from sandbox.observations.reasons import Words
 from sandbox.trust.authority import TestCA
 from sandbox.trust.domain_list import DomainLedger
@@ -34,6 +35,10 @@ class Trusted(Protocol):
     resolver: Resolver
     ledger: DomainLedger
     sheet: dict[str, Any]
+
+    @property
+    def issued(self) -> Path:
+        """Folder of what people have had issued."""
 
     @property
     def ca(self) -> TestCA:
@@ -82,6 +87,22 @@ class Trust:
                 words=Words("Racines et intermédiaires, en PEM.", "Roots and intermediates, PEM."),
             ),
             Operation(
+                name="issue", method="POST", path="/certificates", handler=self.issue,
+                required=("kind", "name"),
+                body={
+                    "kind": text("What for.", one_of=trust.KINDS),
+                    "name": text("Host names, separated by commas; or the label of software."),
+                },
+                words=Words("Émettre un certificat de test et sa clé, à télécharger.",
+                            "Issue a test certificate and its key, to download."),
+            ),
+            Operation(
+                name="issued", method="GET", path="/certificates/{serial}/{file}",
+                handler=self.issued, media="application/octet-stream",
+                words=Words("Un fichier de ce qui a été émis ici : chain.pem, key.pem, bundle.p12.",
+                            "A file of what was issued here: chain.pem, key.pem, bundle.p12."),
+            ),
+            Operation(
                 name="card", method="GET", path="/people/{identity:path}/card",
                 handler=self.card, media="application/x-pkcs12",
                 words=Words("La carte ou le certificat d'une personne, PKCS#12.",
@@ -119,6 +140,8 @@ class Trust:
         return "trust", {
             "query": query, "who": who, "name": name,
             "authorities": await asyncio.to_thread(trust.authorities, self._space.ca),
+            "kinds": trust.KINDS, "files": trust.FILES, "pin": PIN,
+            "here": await asyncio.to_thread(trust.issued_here, self._space.issued),
             "certificates": shown[:_SHOWN], "certificates_more": len(shown) > _SHOWN,
             "domains": await asyncio.to_thread(self._domains),
             "records": records[:_SHOWN], "records_more": len(records) > _SHOWN,
@@ -130,6 +153,22 @@ class Trust:
         """See the table."""
         found = await asyncio.to_thread(self._certificates, _query(request))
         return JSONResponse({"certificates": [asdict(each) for each in found]})
+
+    async def issue(self, request: Request) -> Response:
+        """See the table."""
+        data = await read_object(request)
+        kind, name = text_of(data, "kind"), text_of(data, "name")
+        serial = await asyncio.to_thread(
+            trust.issue, self._space.ca, self._space.issued, kind, name
+        )
+        files = [f"/api/certificates/{serial}/{file}" for file in trust.FILES]
+        return JSONResponse({"serial": serial, "files": files, "pin": PIN})
+
+    async def issued(self, request: Request) -> Response:
+        """See the table."""
+        serial, file = request.path_params["serial"], request.path_params["file"]
+        path = trust.file_of(self._space.issued, serial, file)
+        return FileResponse(path, filename=f"{serial[-8:]}-{file}")
 
     async def revoke(self, request: Request) -> Response:
         """See the table."""

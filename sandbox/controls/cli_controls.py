@@ -19,7 +19,7 @@ from sandbox.controls.sanctions import apply
 from sandbox.controls.view import View
 from sandbox.live.cli_control import ask
 from sandbox.live.options import folder_option
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.space.errors import UserError
 from sandbox.space.options import json_option
 

@@ -43,7 +43,7 @@ from sandbox.directory import Directory, Mailbox
 from sandbox.indicators.counting import Indicators
 from sandbox.indicators.files import deposited, read_file
 from sandbox.indicators.month import Month
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.operators.auth.revocation import Revocation, RevocationPolicy
 from sandbox.operators.store import last_uses

@@ -7,19 +7,18 @@ or waits needs those who can under all of them at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sandbox.space.candidates import Candidate
 from sandbox.space.compatibility import AccessRequirement, mix_of, requirements, shares_of
-from sandbox.space.designs import Design
-from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import Method
 from sandbox.space.population import BalKind, expected_accesses
 from sandbox.space.scenario import Scenario
 
-__all__ = ["AccessCell", "able_cells", "asked_by_all"]
+__all__ = ["AccessCell", "Asked", "able_cells", "asked_by_all"]
 
-Crossed = Iterable[tuple[Design, LoginPolicy]]
+Asked = Mapping[Method, tuple[AccessRequirement, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,17 @@ class AccessCell:
     able: float
 
 
-def asked_by_all(crossed: Crossed, method: Method) -> tuple[AccessRequirement, ...]:
-    """Return what candidates ask together of who uses a method.
+def asked_by_all(candidates: Iterable[Candidate]) -> Asked:
+    """Return, by method, what candidates ask together of who uses it.
 
     One that asks for any of some mechanisms is met by who meets one that asks for fewer of them.
     """
-    asked = {each for design, policy in crossed for each in requirements(design, policy, method)}
+    crossed = tuple(candidates)
+    return {method: _asked(crossed, method) for method in Method}
+
+
+def _asked(crossed: Sequence[Candidate], method: Method) -> tuple[AccessRequirement, ...]:
+    asked = {each for c in crossed for each in requirements(c.design, c.policy, method)}
     kept = [
         each for each in asked
         if not any(
@@ -57,14 +61,12 @@ def asked_by_all(crossed: Crossed, method: Method) -> tuple[AccessRequirement, .
     return tuple(sorted(kept, key=lambda each: (each.barrier, each.features)))
 
 
-def able_cells(scenario: Scenario, crossed: Crossed) -> Iterator[AccessCell]:
+def able_cells(scenario: Scenario, asked: Asked) -> Iterator[AccessCell]:
     """Yield every cell of a scenario; figures may be arrays over draws.
 
     Requirements that still share a feature (two orders of mechanisms of a scenario's own policies)
     are taken as independent.
     """
-    crossed = tuple(crossed)
-    asked = {method: asked_by_all(crossed, method) for method in Method}
     chance: dict[tuple[str, BalKind, str, Method], float] = {}
     for name, people in scenario.populations.items():
         for kind in BalKind:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.decision.access import able_cells
+from sandbox.decision.access import able_cells, asked_by_all
 from sandbox.decision.criteria import CLOSED
 from sandbox.decision.factors import Values, scenario_at
 from sandbox.decision.incidents import incident_hours, workers_of
@@ -43,7 +43,7 @@ def closed_form(
 def _chunk(scenario: Scenario, draws: Values, candidates: Sequence[Candidate]) -> dict[str, Floats]:
     drawn = scenario_at(scenario, draws)
     sizes = size_table(drawn)
-    cells = list(able_cells(drawn, [(each.design, each.policy) for each in candidates]))
+    cells = list(able_cells(drawn, asked_by_all(candidates)))
     workers = workers_of(scenario, drawn, cells, sizes)
     rows: dict[str, list[Floats]] = {name: [] for name in CLOSED}
     for each in candidates:

@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.decision.access import AccessCell, able_cells
+from sandbox.decision.access import AccessCell, Asked, able_cells, asked_by_all
 from sandbox.decision.closed import closed_form
 from sandbox.decision.criteria import CLOSED, SIMULATED
 from sandbox.decision.factors import (
@@ -105,11 +105,12 @@ class Evaluation:
         """Return the criteria of SIMULATED, each float64 (n, candidates)."""
         found = {name: np.zeros((len(u), len(self.names))) for name in SIMULATED}
         for mine, values, weighed in self._parts(self.values(u), len(u)):
-            cells, counts, able = _cells(self.scenario, values, list(weighed.values()), len(mine))
+            asked = asked_by_all(weighed.values())
+            cells, counts, able = _cells(self.scenario, values, asked, len(mine))
             for place, draw in enumerate(mine):
                 metrics = simulate(
-                    self.base, at(self.factors, values, place), list(weighed.values()), cells,
-                    counts[place], able[place],
+                    self.base, at(self.factors, values, place), list(weighed.values()), asked,
+                    cells, counts[place], able[place],
                 )  # fmt: skip
                 for name, part in metrics.items():
                     found[name][draw] = part
@@ -121,11 +122,11 @@ class Evaluation:
 
 
 def _cells(
-    scenario: Scenario, draws: Values, weighed: Sequence[Candidate], count: int
+    scenario: Scenario, draws: Values, asked: Asked, count: int
 ) -> tuple[list[AccessCell], Floats, Floats]:
     """Return the cells of a scenario, and of each its accesses and able ones, (draws, cells)."""
     drawn = scenario_at(scenario, draws)
-    cells = list(able_cells(drawn, [(each.design, each.policy) for each in weighed]))
+    cells = list(able_cells(drawn, asked))
     counts = np.stack([np.broadcast_to(c.accesses, count) for c in cells], axis=1)
     return cells, counts, np.stack([np.broadcast_to(c.able, count) for c in cells], axis=1)
 

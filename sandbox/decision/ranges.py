@@ -31,6 +31,7 @@ PERT_WEIGHT = 4.0  # of the mode in the mean (Clark 1962): mean = (low + 4 mode 
 COLUMNS = ("key", "low", "high")
 POLICY = "login_policy"
 DAY = 86400
+DIVISORS = np.array([n for n in range(10, DAY + 1) if DAY % n == 0], dtype=np.float64)
 # Nothing that the criteria of a decision read depends on these: they say how a plan goes on from
 # quarter to quarter, how mail travels between operators once it is sent, when a level breaks.
 NOT_READ = (
@@ -116,9 +117,8 @@ class Uncertain:
 
 def _divisors(seconds: Floats) -> Floats:
     """Return the nearest divisors of a day: software polls at the same times each day."""
-    all_of_them = np.array([n for n in range(10, DAY + 1) if DAY % n == 0], dtype=np.float64)
-    place = np.searchsorted(np.sqrt(all_of_them[1:] * all_of_them[:-1]), seconds)
-    found: Floats = all_of_them[place]
+    place = np.searchsorted(np.sqrt(DIVISORS[1:] * DIVISORS[:-1]), seconds)
+    found: Floats = DIVISORS[place]
     return found
 
 

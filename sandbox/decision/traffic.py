@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from sandbox.decision.access import AccessCell, asked_by_all
+from sandbox.decision.access import AccessCell, Asked
 from sandbox.decision.criteria import SIMULATED
 from sandbox.decision.factors import scenario_at
 from sandbox.observations.schema import Protocol
@@ -129,7 +129,7 @@ def _features(scenario: Scenario, product: NDArray[np.int64], blocked: NDArray[n
 
 def _stratum(
     base: Base, scenario: Scenario, cells: Sequence[AccessCell], weights: Floats, method: Method,
-    crossed: Sequence[tuple[Any, Any]],
+    asked: Asked,
 ) -> Accesses | None:  # fmt: skip
     """Return the accesses of one method that can connect under every candidate; None of none."""
     mine = [n for n, cell in enumerate(cells) if cell.method is method]
@@ -154,7 +154,7 @@ def _stratum(
     has_own = (u[:, OWN] < own[population, kind]) & ~webmail
     bits |= np.where(has_own, int(Feature.HAS_OWN), 0)
     able = np.ones(len(u), dtype=np.bool_)
-    for each in asked_by_all(crossed, method):
+    for each in asked[method]:
         able &= each.met(bits)
     kept = np.flatnonzero(able)[:size]
     if len(kept) == 0:
@@ -247,6 +247,7 @@ def simulate(
     base: Base,
     values: Mapping[str, Any],
     candidates: Sequence[Candidate],
+    asked: Asked,
     cells: Sequence[AccessCell],
     counts: Floats,
     able: Floats,
@@ -255,11 +256,11 @@ def simulate(
 
     Args:
         values: by key of an input, one value.
+        asked: by method, what the candidates ask together.
         cells: of the scenario; counts, able: their accesses in this draw, float64 (cells,).
     """
     scenario = scenario_at(base.scenario, values)
-    crossed = [(each.design, each.policy) for each in candidates]
-    strata = [_stratum(base, scenario, cells, counts, method, crossed) for method in METHODS]
+    strata = [_stratum(base, scenario, cells, counts, method, asked) for method in METHODS]
     taken = [each for each in strata if each is not None]
     nobody = {name: np.full(len(candidates), math.nan) for name in SIMULATED}
     if not taken:

@@ -6,7 +6,8 @@ writes them to one SQLite file; `Directory` opens it. LDAP, the extractions and 
 same rows through the same condition (`views`), so they agree at every instant, unless a lag is set
 on purpose. `feeding` is the only door through which mailboxes change.
 It never contacts anything, never holds a real person, never keeps a mailbox's messages. It imports
-trust only where a person becomes the holder of a card (`identities`, `cli_card`) and for `tls`;
+trust only where a person becomes the holder of a card (`identities`, `cli_card`) and where the
+command line makes a certificate to serve with;
 Pro Santé Connect, operators, live and the console may import it.
 """
 

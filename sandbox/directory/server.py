@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Self
 
 from sandbox.directory.directory import Directory
@@ -88,12 +87,7 @@ class DirectoryServer:
         self._thread.enter_context(running(self, name="directory"))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._thread.close()
 
     async def start(self) -> None:

@@ -21,7 +21,7 @@ from sandbox.indicators.counting import (
 )
 from sandbox.indicators.month import Month
 from sandbox.space.errors import UserError
-from sandbox.trust.keys import write_private
+from sandbox.space.files import write_private
 
 __all__ = ["LAYOUT", "as_json", "deposit", "deposited", "from_json", "read_file"]
 

@@ -12,7 +12,7 @@ import click
 import httpx
 
 from sandbox.live.options import folder_option
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.options import json_option

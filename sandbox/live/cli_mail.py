@@ -18,7 +18,7 @@ import pyotp
 from sandbox.live.journals import why
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.options import folder_option
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.live.writing import write_letter
 from sandbox.operators.imap.header import decoded, first, parse_fields
 from sandbox.space.errors import UserError

@@ -14,7 +14,7 @@ from sandbox.live.journals import Journals
 from sandbox.live.mailer import Way, choose, open_imap, open_smtp
 from sandbox.live.options import folder_option
 from sandbox.live.receiving import Answered, receive_all
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.messages.trace import RecipientFate, Trace, trace_of
 from sandbox.space.errors import UserError
 from sandbox.space.options import json_option

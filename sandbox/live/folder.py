@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.space.errors import UserError
-from sandbox.trust.keys import write_private
+from sandbox.space.files import write_private
 
 __all__ = ["Founding", "SpaceFolder"]
 

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from sandbox.live.plan import CertificatePlan, CitizensPlan, JoinedPlan, OperatorPlan
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_private
 from sandbox.trust import Card, Issued, KeyKind, Organisation, Professional, TestCA, Urls
 from sandbox.trust.bad import make_bad
-from sandbox.trust.keys import load_key, write_private
+from sandbox.trust.keys import load_key
 from sandbox.trust.profiles import ProfileName
 
 __all__ = [

@@ -189,10 +189,12 @@ class _Smtp(smtplib.SMTP):
         self._way = way
         super().__init__(way.endpoint["host"], way.endpoint["port"], timeout=LOGIN_SECONDS)
 
-    # smtplib's own seam for SMTP_SSL and LMTP; it has no public one.
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        del host, port, timeout
-        return self._way.connect()
+    def connect(
+        self, host: str = "", port: int = 0, source_address: Any = None
+    ) -> tuple[int, bytes]:
+        del host, port, source_address
+        self.sock = self._way.connect()
+        return self.getreply()
 
 
 def open_imap(way: Way, tell: Callable[[str], None]) -> imaplib.IMAP4:

@@ -21,7 +21,7 @@ from sandbox.live.plan import (
 )
 from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.space.capacity import RELAY as MX
-from sandbox.space.capacity import CapacityPart, of_operator
+from sandbox.space.capacity import CapacityPart, capacity_of
 from sandbox.space.designs import BUILT_IN, Design, Endpoint
 from sandbox.space.errors import UserError
 from sandbox.space.operators import operator_names, operator_sizes
@@ -266,6 +266,7 @@ def plan_space(
         )
         for number, each in enumerate(joining)
     )  # fmt: skip
+    capacities = {design.name: capacity_of(scenario, design) for design in chosen}
     return SpacePlan(
         joined=joined,
         scenario=scenario.name,
@@ -279,7 +280,7 @@ def plan_space(
                 labels[each],
                 number,
                 chosen,
-                {design.name: of_operator(scenario, design, each) for design in chosen},
+                {name: capacity.of_operator(each) for name, capacity in capacities.items()},
                 suffix,
                 port_offset,
                 block,

@@ -1,12 +1,7 @@
-"""`space.json`: where everything of a running space is, for other programs.
-
-Its shape is `space.schema.json`, explained in docs/space-json.md. It is there exactly while the
-space accepts connections.
-"""
+"""What `space.json` says of a running space: its shape is `space.schema.json`."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,27 +14,22 @@ from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import PIN, TRUSTSTORE_PASSWORD, Keys
 from sandbox.live.plan import JoinedPlan, OperatorPlan, SpacePlan
 from sandbox.live.services import list_url
+from sandbox.live.sheet_file import FORMAT
 from sandbox.live.wire import WireSettings
 from sandbox.operators.auth.totp import DIGITS
 from sandbox.psc import Client
 from sandbox.psc.outage import Window
-from sandbox.space.errors import UserError
 from sandbox.space.executions import TICKET_SECONDS
 from sandbox.space.methods import Method
 from sandbox.space.places import Place
-from sandbox.trust.keys import write_private
 
 __all__ = [
-    "FORMAT",
     "account_entry",
     "build_sheet",
     "otpauth",
     "policies_in_force",
-    "read_sheet",
-    "write_sheet",
 ]
 
-FORMAT = 1
 Tree = dict[str, Any]
 
 
@@ -305,33 +295,3 @@ def build_sheet(
 
 def _utc(instant: float) -> str:
     return datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds")
-
-
-def write_sheet(folder: SpaceFolder, sheet: Tree) -> None:
-    """Write the sheet, whole or not at all, for its owner only: it holds test passwords."""
-    write_private(folder.sheet, json.dumps(sheet, ensure_ascii=False, indent=1).encode())
-
-
-def read_sheet(path: Path) -> Tree:
-    """Return the sheet of the space that runs in a folder.
-
-    Raises:
-        UserError: none runs there, or one of another version.
-    """
-    file = path / "space.json"
-    try:
-        sheet = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        raise UserError(
-            "aucun espace ne tourne ici ; en démarrer un avec",
-            "no space runs there; start one with",
-            where=path,
-            then=f"mss-sandbox up --dir {path}",
-        ) from None
-    if not isinstance(sheet, dict) or sheet.get("format") != FORMAT:
-        raise UserError(
-            "d'une autre version ; redémarrer l'espace",
-            "of another version; start the space again",
-            where=file,
-        )
-    return sheet

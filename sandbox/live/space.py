@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
 
 from sandbox.directory import Directory
@@ -43,7 +42,8 @@ from sandbox.live.services import (
     tls_files,
     trust_services,
 )
-from sandbox.live.sheet import account_entry, build_sheet, write_sheet
+from sandbox.live.sheet import account_entry, build_sheet
+from sandbox.live.sheet_file import write_sheet
 from sandbox.live.starting import started
 from sandbox.live.wire import WireSettings
 from sandbox.operators.auth.ciba_operator import sms_fate
@@ -57,11 +57,11 @@ from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.provider import Provider
 from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_private
 from sandbox.space.loader import load_scenario
 from sandbox.space.scenario import Scenario
 from sandbox.trust import DomainLedger, KeyKind, Urls, load_bundle
 from sandbox.trust.authority import TestCA
-from sandbox.trust.keys import write_private
 from sandbox.trust.resolver import Resolver
 from sandbox.trust.zone import Host, ZoneSpec, hosts_lines
 
@@ -152,12 +152,7 @@ class LiveSpace:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     @property
@@ -178,6 +173,11 @@ class LiveSpace:
     def ca(self) -> TestCA:
         """The test authority."""
         return self.keys.ca
+
+    @property
+    def issued(self) -> Path:
+        """Folder of the certificates that people have had issued, with their keys."""
+        return self.keys.folder / "issued"
 
     def providers(self) -> dict[str, Provider]:
         """Return Pro Santé Connect under the empty name, each operator's own CIBA under its own."""

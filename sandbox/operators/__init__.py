@@ -9,6 +9,6 @@ and the queue of `relay` are written in one transaction, then 250 is said. Every
 constant of its package's `refusals`: a reason in words for the journal, a code for the client;
 every login, session and delivery is told to an `Observer`, in the schema that the simulation uses.
 It knows one operator at a time: the space, its designs and its addresses come from `live`. It
-imports space, observations, trust, directory and psc; clients, live, conformance and the console
-may import it.
+imports space, messages, observations, serve, trust, directory and psc; clients, live, conformance
+and the console may import it.
 """

@@ -127,14 +127,16 @@ class Inbound:
         self._tls = tls
         self._listener = self.door.listener(self.visitor.context)
         self._channel = replace(
-            self._plain(), tls=tls.version, resumed=tls.resumed, certificate=tls.certificate
-        )
+            self._plain(), tls=tls.version, resumed=tls.resumed, certificate=tls.certificate,
+            tls_seconds=self.visitor.tls_seconds,
+        )  # fmt: skip
 
     def _plain(self) -> Channel:
         return replace(
             self._listener.channel(self.visitor.client, self.door.port),
             client_port=self.visitor.client_port,
             session=self._session,
+            connected=self.visitor.at,
         )
 
 

@@ -64,6 +64,8 @@ class Channel:
         tls: protocol version (`TLSv1.3`), empty before TLS.
         resumed: whether the TLS session was resumed.
         certificate: the peer's certificate (DER) that TLS verified against the bundle, or None.
+        connected: when TCP accepted, seconds since 1970; 0 where there is no connection.
+        tls_seconds: length of the handshake; 0 before TLS.
     """
 
     operator: str
@@ -80,6 +82,8 @@ class Channel:
     tls: str = ""
     resumed: bool = False
     certificate: bytes | None = None
+    connected: float = 0.0
+    tls_seconds: float = 0.0
 
     def takes(self, mechanism: SaslName) -> bool:
         """Tell whether a mechanism logs in here."""

@@ -26,9 +26,9 @@ from sandbox.psc.sms import SmsLaw
 from sandbox.serve import HttpServer, bind, serve_until_interrupted
 from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_private
 from sandbox.space.laws import sms_delivery, sourced_methods
 from sandbox.space.options import json_option
-from sandbox.trust.keys import write_private
 
 __all__ = ["psc"]
 

@@ -1,11 +1,13 @@
-"""One way to serve: every socket of the sandbox that listens is a `Door` of this package.
+"""One way to serve: what a server of the sandbox listens on by TCP is a `Door` of this package.
 
 A `Door` binds a loopback address, bounds what strangers may take, does TLS, and hands each
 connection to an `asyncio.Protocol` that its factory makes. IMAP, SMTP, the relay, LDAP and DNS over
 TCP are such protocols; HTTP is one too (`HttpServer`, uvicorn's parser). So whatever one door
 survives, all do: who opens many connections and asks nothing is cut first (`waiting`), silent and
 half requests have their time, handshakes under way are counted. A `Pool` shares out descriptors
-between doors. `loop` runs services beside synchronous code; `tls` has the contexts of both sides.
+between doors. Two listeners are no servers, and no doors: the tap and the gate of `conformance`,
+which hand on what software says, octet by octet. `loop` runs services beside synchronous code;
+`tls` has the contexts of both sides.
 
 It knows libraries and `space.errors`, and nothing of what is served.
 """

@@ -5,5 +5,5 @@
 `draws` what chance gives them. Two engines interpret the same programs: `reference` (SimPy, to be
 read) and `fast` (its `kernel` compiled by numba), with identical observations, booked by
 `recorder` and named by `observe`. `runner` runs designs and replications side by side.
-It knows `space` and `observations`, and nothing of sockets, files of results apart.
+It knows `space`, `workers` and `observations`, and nothing of sockets, files of results apart.
 """

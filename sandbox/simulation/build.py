@@ -133,8 +133,10 @@ def _classes(
     """Return the class of each access and, of each class, entries, visits, share left open."""
     accesses, scenario = space.accesses, space.scenario
     used = mechanisms_used(space, design, policy)
-    kinds = np.stack([accesses.software, accesses.method, *used])
-    values, classes = np.unique(kinds, axis=1, return_inverse=True)
+    kinds = (accesses.software, accesses.method, *(each + 1 for each in used))  # -1: by none
+    sizes = (len(SOFTWARE), len(ALL_METHODS), *2 * (len(ALL_MECHANISMS) + 1,))
+    numbers, classes = np.unique(np.ravel_multi_index(kinds, sizes), return_inverse=True)
+    values = np.stack(np.unravel_index(numbers, sizes)) - np.array([[0], [0], [1], [1]])
     entry = np.full((values.shape[1], len(SessionKind)), -1, dtype=np.int64)
     visit, left_open = np.ones(values.shape[1]), np.zeros(values.shape[1])
     for row, (number, kind, imap, smtp) in enumerate(values.T):

@@ -96,37 +96,22 @@ def _nanoseconds(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
 
 
-def _flatten(
-    programs: Iterable[Program],
-) -> tuple[list[list[Step]], list[dict[Label, int]], dict[str, int]]:
-    """Return steps and labels of each program, and entries; rows count through all programs."""
-    bodies: list[list[Step]] = []
-    labels: list[dict[Label, int]] = []
+def _entries(programs: Iterable[Program]) -> dict[str, int]:
+    """Return the first row of each program; rows count through all programs."""
     entries: dict[str, int] = {}
     first = 0
     for program in programs:
         if program.name in entries:
             raise ValueError(f"program {program.name}: defined twice")
-        entries[program.name] = first
-        here: dict[Label, int] = {}
-        body: list[Step] = []
-        for item in program.body:
-            if isinstance(item, str):
-                if item in here:
-                    raise ValueError(f"program {program.name}: label {item!r} defined twice")
-                here[item] = first + len(body)
-            else:
-                body.append(item)
-        if not body or not isinstance(body[-1], s.End | s.Goto):
+        if not program.body or not isinstance(program.body[-1], s.End | s.Goto):
             raise ValueError(f"program {program.name}: must close with End or Goto")
-        bodies.append(body)
-        labels.append(here)
-        first += len(body)
-    return bodies, labels, entries
+        entries[program.name] = first
+        first += sum(not isinstance(item, str) for item in program.body)
+    return entries
 
 
 class _Table:
-    """Rows of the table as they are made: a step that stands in many programs is read once.
+    """Lines of the table as they are made: a step that stands in many programs is read once.
 
     What a step says is the same wherever it stands; where it jumps to, and whose histogram it
     books in, is its program's.
@@ -136,18 +121,12 @@ class _Table:
         self.layout, self.entries = layout, entries
         self.lines: list[list[int]] = []
         self.laws: dict[tuple[float, float, float, float, float], int] = {}
-        self.targets: list[Label | None] = []  # of each line; NEXT: the row that follows
-        self._known: dict[int, int] = {}  # by identity of a step
 
-    def line_of(self, step: Step, program: Program) -> int:
-        """Return the number of the line that says what a step does."""
-        known = self._known.get(id(step))
-        if known is None:
-            line, target = self._line(step, program)
-            known = self._known[id(step)] = len(self.lines)
-            self.lines.append(line)
-            self.targets.append(target)
-        return known
+    def line_of(self, step: Step, program: Program) -> tuple[int, Label | None]:
+        """Return the number of the line that says what a step does, and where it jumps to."""
+        line, target = self._line(step, program)
+        self.lines.append(line)
+        return len(self.lines) - 1, target
 
     def _law(self, value: Law | None, probability: float = 0.0) -> int:
         if value is None and probability == 0.0:
@@ -245,7 +224,7 @@ class _Table:
             case s.Mark():
                 line[Column.OP] = Op.MARK
                 line[Column.EXTRA] = int(step.attended)
-            case s.MarkFailure():
+            case s.Fail():
                 line[Column.OP] = Op.FAIL
                 line[Column.PHASE] = step.cause
             case s.Goto():
@@ -266,30 +245,48 @@ def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:
         ValueError: a label, program or resource is missing or defined twice.
     """
     programs = tuple(programs)
-    bodies, labels, entries = _flatten(programs)
+    entries = _entries(programs)
     made = _Table(layout, entries)
+    known: dict[int, tuple[int, Label | None]] = {}  # by identity of a step
     numbers: list[int] = []
     targets: list[int] = []
-    for program, body, here in zip(programs, bodies, labels, strict=True):
-        for step in body:
-            number = made.line_of(step, program)
-            label = made.targets[number]
+    steps: list[Step] = []
+    groups: list[int] = []
+    for program in programs:
+        here: dict[Label, int] = {}
+        jumps: list[tuple[int, Label]] = []
+        for item in program.body:
+            row = len(steps)
+            if isinstance(item, str):
+                if item in here:
+                    raise ValueError(f"program {program.name}: label {item!r} defined twice")
+                here[item] = row
+                continue
+            found = known.get(id(item))
+            if found is None:
+                found = known[id(item)] = made.line_of(item, program)
+            number, label = found
+            steps.append(item)
             numbers.append(number)
             if label is None:
                 targets.append(-1)
             elif label == NEXT:
-                targets.append(len(numbers))
-            elif label in here:
-                targets.append(here[label])
+                targets.append(row + 1)
             else:
+                targets.append(-1)
+                jumps.append((row, label))
+        for row, label in jumps:
+            if label not in here:
                 raise ValueError(f"program {program.name}: no label {label!r}")
+            targets[row] = here[label]
+        groups.extend([program.group] * (len(steps) - len(groups)))
     table = np.array(made.lines, dtype=np.int64).reshape(-1, WIDTH)[np.array(numbers, np.int64)]
     table[:, Column.TARGET] = targets
-    table[:, Column.GROUP] = np.repeat([p.group for p in programs], [len(b) for b in bodies])
+    table[:, Column.GROUP] = groups
     return Code(
         table=table,
         laws=np.array(list(made.laws) or [(0.0,) * 5], dtype=np.float64),
         entries=entries,
         layout=layout,
-        steps=tuple(step for body in bodies for step in body),
+        steps=tuple(steps),
     )

@@ -36,7 +36,6 @@ __all__ = [
     "capacity_of",
     "foreseen_use",
     "lay_out",
-    "of_operator",
     "one_proxy",
     "servers_of",
     "servers_shared",
@@ -65,6 +64,16 @@ class Cores:
 
 
 @dataclass(frozen=True, slots=True)
+class CapacityPart:
+    """What one endpoint of one operator has: its pool's connections at once and waiting, cores."""
+
+    pool: str
+    slots: int
+    backlog: int
+    cores: float
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """What serves each endpoint of each operator under one design.
 
@@ -87,15 +96,20 @@ class Capacity:
     store: Floats
     national: Mapping[str, float]
 
+    def of_operator(self, operator: int) -> dict[str, CapacityPart]:
+        """Return what each endpoint of one operator has, `mx` included, for one that runs it.
 
-@dataclass(frozen=True, slots=True)
-class CapacityPart:
-    """What one endpoint of one operator has: its pool's connections at once and waiting, cores."""
-
-    pool: str
-    slots: int
-    backlog: int
-    cores: float
+        Endpoints of one pool show the whole pool each: together they have it once.
+        """
+        return {
+            name: CapacityPart(
+                pool=pool,
+                slots=int(self.slots[pool][operator]),
+                backlog=int(self.backlog[pool][operator]),
+                cores=float(self.cores[name][operator]),
+            )
+            for name, pool in self.pool_of.items()
+        }
 
 
 def servers_of(resources: Resources, mailboxes: float) -> Servers:
@@ -238,20 +252,3 @@ def capacity_of(scenario: Scenario, design: Design, *, scale: float = 1.0) -> Ca
     """Return what every operator of a scenario has to serve with under a design."""
     use = foreseen_use(scenario, design)
     return lay_out(scenario, design, operator_sizes(scenario), use, scale=scale)
-
-
-def of_operator(scenario: Scenario, design: Design, operator: int) -> dict[str, CapacityPart]:
-    """Return what each endpoint of one operator has, `mx` included, for one that runs it.
-
-    Endpoints of one pool show the whole pool each: together they have it once.
-    """
-    found = capacity_of(scenario, design)
-    return {
-        name: CapacityPart(
-            pool=pool,
-            slots=int(found.slots[pool][operator]),
-            backlog=int(found.backlog[pool][operator]),
-            cores=float(found.cores[name][operator]),
-        )
-        for name, pool in found.pool_of.items()
-    }

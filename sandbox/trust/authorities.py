@@ -18,6 +18,7 @@ from cryptography.x509.oid import (
 )
 
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_private
 from sandbox.trust.hierarchy import (
     AUTHORITIES,
     AuthorityName,
@@ -26,7 +27,7 @@ from sandbox.trust.hierarchy import (
     authority_subject,
 )
 from sandbox.trust.issuing import certificate_pem, key_usage
-from sandbox.trust.keys import KeyKind, KeyPool, PrivateKey, load_key, pem, write_private
+from sandbox.trust.keys import KeyKind, KeyPool, PrivateKey, load_key, pem
 
 __all__ = ["SKEW", "Authorities", "Pair", "later"]
 

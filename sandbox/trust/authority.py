@@ -13,11 +13,12 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_private
 from sandbox.trust.authorities import Authorities
 from sandbox.trust.hierarchy import AUTHORITIES, AuthorityName, Urls
 from sandbox.trust.identity import Employee, Organisation, Professional
 from sandbox.trust.issuing import Issued, LeafPlan, build_leaf
-from sandbox.trust.keys import KeyKind, KeyPool, write_private
+from sandbox.trust.keys import KeyKind, KeyPool
 from sandbox.trust.ocsp import IssuerIndex, Responder, respond
 from sandbox.trust.planning import Planner
 from sandbox.trust.profiles import Marker, ProfileName

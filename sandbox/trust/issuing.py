@@ -18,8 +18,9 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID, Object
 
 from sandbox.serve.tls import server_context
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_private
 from sandbox.trust.hierarchy import AuthorityName
-from sandbox.trust.keys import KeyKind, PrivateKey, pem, write_private
+from sandbox.trust.keys import KeyKind, PrivateKey, pem
 from sandbox.trust.profiles import POLICY_TEST, CertificateProfile, Marker, marker_extension
 
 __all__ = [

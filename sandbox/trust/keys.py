@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from collections import defaultdict, deque
 from enum import StrEnum
@@ -16,8 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_private
 
-__all__ = ["KeyKind", "KeyPool", "PrivateKey", "load_key", "make_key", "pem", "write_private"]
+__all__ = ["KeyKind", "KeyPool", "PrivateKey", "load_key", "make_key", "pem"]
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -90,30 +90,6 @@ def _made_on_all_cores(kind: KeyKind, count: int) -> list[bytes]:
             processes.append(process)
         outputs = [process.communicate()[0] for process in processes]
     return [each + _END for output in outputs for each in output.split(_END)[:-1]]
-
-
-def write_private(path: Path, data: bytes, *, keep: bool = False) -> None:
-    """Write a file that only its owner reads (0600), whole or not at all.
-
-    Args:
-        path: The file; its folder is made when absent (0700).
-        data: Its content.
-        keep: Leave a file that is already there as it is, so that of two processes which make
-            the same thing the first wins for both.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # mkstemp creates with 0600 whatever the umask says.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        if keep:
-            with contextlib.suppress(FileExistsError):
-                path.hardlink_to(name)
-        else:
-            Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 class KeyPool:

@@ -22,10 +22,10 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidDigest, SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
+from sandbox.space.files import write_private
 from sandbox.trust.checking import chains_to, read_certificate
 from sandbox.trust.dn import dn_of
 from sandbox.trust.domain_list import DomainList
-from sandbox.trust.keys import write_private
 from sandbox.trust.list_xml import ListError, parse_document, read_entries
 from sandbox.trust.profiles import PROFILES, ProfileName
 

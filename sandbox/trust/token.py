@@ -16,9 +16,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_private
 from sandbox.trust.authority import Card
 from sandbox.trust.issuing import Issued
-from sandbox.trust.keys import write_private
 
 __all__ = ["SoftHsmToken", "make_token", "softhsm_module"]
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sandbox.live.cast import CastSize
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.observations.observations import Observations
 from sandbox.space.errors import UserError
 

@@ -21,10 +21,22 @@ AXE = (
 )
 
 
+DEMO = Path(__file__).parents[2] / "scenarios" / "demo.toml"
+
+
 @pytest.fixture(scope="session")
-def space() -> Iterator[LiveSpace]:
-    """Two operators under two designs; nobody answers a telephone but the tests."""
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSpace]:
+    """Two operators under two designs; nobody answers a telephone but the tests.
+
+    Operators give Pro Santé Connect up after three seconds: half a minute is long for a test.
+    """
+    scenario = tmp_path_factory.mktemp("scenario") / DEMO.name
+    scenario.write_text(
+        DEMO.read_text("utf-8").replace("[backends.psc]\n", "[backends.psc]\ntimeout = 3.0\n"),
+        "utf-8",
+    )
     options = LiveOptions(
+        scenario=str(scenario),
         designs=("single-endpoint", "multi-endpoint"), operators=2, totp_share=3_600.0,
         revocation_cache=0.0,
     )  # fmt: skip

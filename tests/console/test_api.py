@@ -12,6 +12,8 @@ import httpx
 import pyotp
 import pytest
 import schemathesis
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
@@ -399,3 +401,46 @@ def test_the_controls_find_what_is_wrong_and_close_it_once_mended(
     assert {each["operator"] for each in api.get("/indicators").json()["operators"]} >= {
         each["name"] for each in space.sheet["operators"]
     }
+
+
+def test_a_certificate_is_issued_downloaded_and_revoked(
+    space: LiveSpace, api: httpx.Client
+) -> None:
+    made = api.post("/certificates", json={"kind": "server", "name": "a.test, b.test"}).json()
+    here = f"/certificates/{made['serial']}"
+    key, chain = (api.get(f"{here}/{name}").content for name in ("key.pem", "chain.pem"))
+    certificate = x509.load_pem_x509_certificates(chain)[0]
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["a.test", "b.test"]
+    own = load_pem_private_key(key, None).public_key()
+    assert own == certificate.public_key()
+    assert api.post(f"{here}/revocation", json={"reason": "key-compromise"}).status_code == 200
+    assert space.ca.is_revoked(certificate)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"kind": "root", "name": "a"}, "server"),
+        ({"kind": "server", "name": " , "}, "hôte"),
+        ({"kind": "server", "name": "a b"}, "a b"),
+        ({"kind": "application", "name": ""}, "64"),
+        ({"kind": "application", "name": "a\u202eb"}, "64"),
+    ],
+)
+def test_a_certificate_that_cannot_be_is_not_issued(
+    space: LiveSpace, api: httpx.Client, asked: dict[str, str], said: str
+) -> None:
+    before = len(space.ca.register.issued())
+    answer = api.post("/certificates", json=asked)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]["fr"]
+    assert len(space.ca.register.issued()) == before
+
+
+@pytest.mark.parametrize(
+    "path", ["..%2f..%2fpki/key.pem", "1/key.pem", "zz/key.pem", "{serial}/manifest.json"]
+)
+def test_no_other_file_is_given(space: LiveSpace, api: httpx.Client, path: str) -> None:
+    serial = space.ca.register.issued()[-1]["serial"]
+    assert api.get(f"/certificates/{path.format(serial=serial)}").status_code == 404

@@ -23,7 +23,7 @@ from typing import Any
 
 from sandbox.cli import main
 from sandbox.live.mailer import Way, choose
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.operators.store.writer import Writer
 from sandbox.space.errors import UserError
 

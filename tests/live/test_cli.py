@@ -16,7 +16,7 @@ import pytest
 
 from sandbox.live.cli_mail import harmless, shown
 from sandbox.live.mailer import choose
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.space.errors import UserError
 from tests.command import Finished, mss
 from tests.test_cli import WITHOUT_SCIENCE

@@ -121,6 +121,10 @@ def test_a_fault_strikes_in_every_process_until_it_is_cleared(space: LiveSpace) 
         way = choose(space.sheet, addresses(space.sheet, operator)[0], "imap")
         with open_imap(way, quiet) as imap:
             assert imap.select("INBOX", readonly=True)[0] == "NO"
+    space.faults.replace([{"fault": "certificate-expired", "protocol": "imap"}])
+    for operator in range(2):
+        with pytest.raises(OSError, match="expired"):
+            inbox(space.sheet, addresses(space.sheet, operator)[0])
     space.faults.clear()
     for operator in range(2):
         assert inbox(space.sheet, addresses(space.sheet, operator)[0]) is not None
@@ -153,7 +157,7 @@ async def _kill_one(space: LiveSpace, ledger: Ledger) -> tuple[int, int]:
 
     before = await answered(first, 30)
     await answered(second, 30)
-    os.kill(pids(space.sheet)[1], signal.SIGKILL)
+    space.kill(space.sheet["operators"][1]["name"])
     await asyncio.gather(*falling)
     after = await answered(first, 60)
     for each in loading:

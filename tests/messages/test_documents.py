@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from sandbox.messages.documents import document_types, size_of, type_of
+from sandbox.messages.documents import document_types, size_of
 from sandbox.messages.ins import InsSystem, is_matricule
 from sandbox.messages.patients import is_minor, patient
 from sandbox.messages.pdf import make_pdf, pdf_part
@@ -18,9 +18,6 @@ from tests.messages.made import AT, DOCUMENT, files_of, good, letter
 @pytest.mark.parametrize("population", ["liberal", "hospital", "laboratory", "ehpad"])
 def test_shares_of_a_population_sum_to_one(population: str) -> None:
     assert sum(each.shares[population] for each in document_types().values()) == pytest.approx(1)
-    drawn = [type_of(population, (n + 0.5) / 1000).code for n in range(1000)]
-    for each in document_types().values():
-        assert drawn.count(each.code) == pytest.approx(1000 * each.shares[population], abs=1)
 
 
 def test_sizes_have_the_measured_quantiles() -> None:

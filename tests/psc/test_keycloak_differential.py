@@ -34,6 +34,8 @@ from tests.psc.peers import keycloak_home
 from tests.psc.questions import DIFFERENCES, FORM, KEY, QUESTIONS, realm
 
 DOCS = Path(__file__).parents[2] / "docs" / "psc-keycloak.md"
+# One short life: what the second compiler would win later costs more than it brings.
+JVM = "-Xmx600m -XX:TieredStopAtLevel=1"
 CHANNEL = "--spi-ciba-auth-channel--ciba-http-auth-channel--http-authentication-channel-uri"
 PATHS = {
     "backchannel": "ext/ciba/auth",
@@ -171,7 +173,7 @@ def keycloak(brick_and_port, identity_provider, tmp_path_factory) -> Iterator[tu
         ],
         stdout=log,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "JAVA_OPTS_APPEND": "-Xmx600m"},
+        env={**os.environ, "JAVA_OPTS_APPEND": JVM},
     )
     version = (folder / "version.txt").read_text().strip()
     with httpx.Client(trust_env=False, timeout=60) as client:

@@ -15,7 +15,6 @@ from sandbox.space.capacity import (
     capacity_of,
     foreseen_use,
     lay_out,
-    of_operator,
     servers_of,
 )
 from sandbox.space.designs import BUILT_IN, PROTOCOLS
@@ -114,7 +113,7 @@ def test_one_operator_has_what_it_has_among_all() -> None:
     given, design = scenario(), BUILT_IN["multi-endpoint"]
     whole = capacity_of(given, design)
     for number in range(given.operators.count):
-        found = of_operator(given, design, number)
+        found = whole.of_operator(number)
         assert set(found) == {e.name for e in design.endpoints} | {RELAY}
         for name, part in found.items():
             pool = whole.pool_of[name]
@@ -132,3 +131,20 @@ def test_an_operator_foresees_the_accesses_that_its_mailboxes_have() -> None:
         pace = 1.0 if endpoint.protocol == "imap" else SMTP_USE
         expected = foreseen[endpoint.name].sum() / pace
         assert drawn == pytest.approx(expected, abs=6 * max(expected, 1.0) ** 0.5)
+
+
+@pytest.mark.parametrize("design", ["multi-endpoint", "multi-port", "api-lps-2023"])
+def test_connections_that_are_shared_are_never_fuller_than_the_fullest_part(design: str) -> None:
+    """Whatever comes to each endpoint: what cuts connections up has no more headroom in them."""
+    chosen, given = BUILT_IN[design], scenario(placement="dedicated")
+    generator = np.random.default_rng(1)
+    found = lay_out(given, chosen, SIZES, use(design, (5.0, 1.0, 3.0)))
+    one = lay_out(given, BUILT_IN["single-endpoint"], SIZES, use("single-endpoint"))
+    for protocol in PROTOCOLS:
+        names = [e.name for e in chosen.endpoints if e.protocol == protocol]
+        (whole,) = (e.name for e in BUILT_IN["single-endpoint"].endpoints if e.protocol == protocol)
+        slots = one.slots[one.pool_of[whole]]
+        parts = np.stack([found.slots[found.pool_of[name]] for name in names])
+        for _ in range(50):
+            load = generator.random(parts.shape) ** 4
+            assert ((load / parts).max(axis=0) >= load.sum(axis=0) / slots - 1e-12).all()

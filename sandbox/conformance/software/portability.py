@@ -30,7 +30,7 @@ from sandbox.conformance.software.postbox import Held, held_in, kept_by_software
 from sandbox.conformance.software.world import ClientLogin, World, carries
 from sandbox.live.cli_control import ask
 from sandbox.live.mailer import MailError
-from sandbox.live.sheet import read_sheet
+from sandbox.live.sheet_file import read_sheet
 from sandbox.space.errors import UserError
 
 __all__ = ["MailboxHome", "Walk", "WalkStep"]

@@ -276,14 +276,15 @@ def activity_row(
     )
 
 
+def _named(person: Person) -> tuple[str, ...]:
+    number = person.national_id
+    return number[0], number[1:], number, person.surname.upper(), person.given_name
+
+
 def diploma_row(person: Person) -> tuple[str, ...]:
     """Return the line of a diploma, 13 values; its code is left empty: none was verified."""
     return (
-        person.national_id[0],
-        person.national_id[1:],
-        person.national_id,
-        person.surname.upper(),
-        person.given_name,
+        *_named(person),
         "DE",
         "Diplôme d'Etat français",
         "",
@@ -298,11 +299,7 @@ def diploma_row(person: Person) -> tuple[str, ...]:
 def know_how_row(person: Person) -> tuple[str, ...]:
     """Return the line of a physician's know-how, 13 values."""
     return (
-        person.national_id[0],
-        person.national_id[1:],
-        person.national_id,
-        person.surname.upper(),
-        person.given_name,
+        *_named(person),
         _job(person),
         person.profession,
         person.category,

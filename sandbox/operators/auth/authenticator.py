@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from sandbox.operators.auth import refusals
 from sandbox.operators.auth.certificat import ApplicationLogin
@@ -97,6 +98,7 @@ class Authenticator:
                 identity=result.actor.identity,
                 name=result.actor.name,
                 **_spent(result),
+                **_reached(channel),
             )
             return result
         self._journal.refused(
@@ -106,6 +108,7 @@ class Authenticator:
             method=result.method,
             user=_shown(credentials),
             **_spent(result),
+            **_reached(channel),
         )
         if isinstance(credentials, PasswordCredentials):
             await asyncio.sleep(max(0.0, start + self._refusal_seconds - clock()))
@@ -168,6 +171,13 @@ class Authenticator:
         if Method.CERTIFICATE not in channel.methods:
             return Rejected(refusal=refusals.APPLICATION_NOT_HERE, method=Method.CERTIFICATE)
         return await self._applications.verify(certificate, credentials.authzid)
+
+
+def _reached(channel: Channel) -> dict[str, Any]:
+    """Return when the connection was accepted, and how long its handshake took."""
+    if not channel.connected:
+        return {}
+    return {"connected": round(channel.connected, 6), "handshake": round(channel.tls_seconds, 6)}
 
 
 def _spent(result: Accepted | Rejected) -> dict[str, float]:

@@ -84,7 +84,8 @@ def test_a_block_does_what_the_page_says(
         setting += f"export GOMODCACHE={LIBRARIES['GO']}/modules\n"
     outcome = run(
         ["bash", "-euo", "pipefail", "-c", setting + block.code],
-        folder=tmp_path, env={"HOME": str(tmp_path)},
+        folder=tmp_path,
+        env={"HOME": str(tmp_path), "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"},
     )  # fmt: skip
     assert outcome.code == 0, outcome.said
     for text in block.prints:

@@ -1,0 +1,236 @@
+"""The console under load: how late the screen is, whether memory is bounded, what it costs mail.
+
+    python benchmarks/bench_console.py watch --seconds 300 --rate 200   # late, memory, first paint
+    python benchmarks/bench_console.py cost --seconds 20                # logins a second, ratio
+
+`watch` writes entries into an operator's journal at a rate, and follows one of them now and then to
+a page in Chromium (`.ci/peers-console`); the memory is that of the process of the space. `cost` has
+clients log in as fast as they can, by turns with no page open and with one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sandbox.console.console import SpaceConsole
+from sandbox.live.mailer import choose, open_imap
+from sandbox.live.space import LiveOptions, LiveSpace
+
+CHROMIUM = Path("/usr/bin/chromium")
+FOLLOWED = 2.0  # s between two entries that are followed to the screen
+CLIENTS = 4
+TURNS = 3
+
+
+def main() -> None:
+    """Run one of the two."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("watch", "cost"))
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--rate", type=float, default=200.0)
+    parser.add_argument("--before", type=int, default=550_000, help="entries that fill the index")
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    asked = parser.parse_args()
+    from playwright import sync_api
+
+    options = LiveOptions(designs=("single-endpoint",), operators=1, revocation_cache=60.0)
+    with LiveSpace(options, console=SpaceConsole) as space, sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page()
+        page.goto(space.sheet["console"])
+        told = _watch(space, page, asked) if asked.what == "watch" else _cost(space, page, asked)
+        browser.close()
+    print(json.dumps(told, indent=1))
+    if asked.out is not None:
+        asked.out.write_text(json.dumps(told, indent=1) + "\n")
+
+
+def _base(space: LiveSpace) -> str:
+    return str(space.sheet["console"]).partition("/?")[0]
+
+
+# Watch -------------------------------------------------------------------------------------------
+
+
+def _watch(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, Any]:
+    paint = _first_paint(space, page)
+    over, written, marked = threading.Event(), [asked.before], {}
+    journal = Path(space.sheet["operators"][0]["journal"])
+    _fill(space, journal, asked.before)
+    page.goto(f"{_base(space)}/why?lang=en&person=mark")
+    marks: list[str] = []
+
+    def write() -> None:
+        with journal.open("ab", buffering=0) as file:
+            begin = time.monotonic() - asked.before / asked.rate
+            while not over.is_set():
+                number = written[0]
+                name = marks.pop() if marks else f"person{number % 5000}"
+                file.write(_entry(number, name))
+                if name.startswith("mark"):
+                    marked[name] = time.monotonic()
+                written[0] += 1
+                time.sleep(max(0.0, begin + written[0] / asked.rate - time.monotonic()))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    memory: list[tuple[float, float]] = []
+    late: list[float] = []
+    begin = time.monotonic()
+    try:
+        while (now := time.monotonic()) < begin + asked.seconds:
+            name = f"mark{len(late)}"
+            page.evaluate(
+                "name => { window.seen = new Promise(done => { const look = () =>"
+                " document.body.innerText.includes(name) ? done(1) : requestAnimationFrame(look);"
+                " look(); }); }", name,
+            )  # fmt: skip
+            marks.append(name)
+            page.evaluate("window.seen")
+            late.append(time.monotonic() - marked[name])
+            memory.append((now - begin, _memory(os.getpid())))
+            page.wait_for_timeout(1000 * FOLLOWED)
+    finally:
+        over.set()
+        writer.join()
+    third = len(memory) // 3
+    return {
+        "seconds": asked.seconds, "entries_before": asked.before,
+        "entries": written[0] - asked.before, "first_paint_ms": paint,
+        "event_to_screen_s": {
+            "count": len(late), "median": round(statistics.median(late), 3),
+            "p95": round(sorted(late)[int(0.95 * len(late))], 3), "max": round(max(late), 3),
+        },
+        "memory_mb": [(round(at), round(mb, 1)) for at, mb in memory[:: max(1, len(memory) // 30)]],
+        "memory_growth_last_two_thirds_mb": round(
+            statistics.mean(mb for _, mb in memory[-third:])
+            - statistics.mean(mb for _, mb in memory[third : 2 * third]), 1,
+        ),
+    }  # fmt: skip
+
+
+def _fill(space: LiveSpace, journal: Path, count: int) -> None:
+    """Write entries until the console's index is as large as it may be, and is up to date."""
+    with journal.open("ab") as file:
+        for number in range(count):
+            file.write(_entry(number, f"person{number % 5000}"))
+    page = f"{space.sheet['console_api']}/metrics"
+    while True:
+        lines = httpx.get(page, trust_env=False).text.splitlines()
+        known = next(each for each in lines if each.startswith("mssante_console_entries_total"))
+        if float(known.split()[1]) >= count:
+            return
+        time.sleep(1.0)
+
+
+def _entry(number: int, name: str) -> bytes:
+    """Return what an operator notes of a login; four in five are of a connection seen before."""
+    session = name if name.startswith("mark") else f"{number // 5:08x}"
+    entry = {
+        "seq": 10_000_000 + number, "at": time.time(), "event": "login", "operator": "op001",
+        "design": "single-endpoint", "endpoint": "imap", "protocol": "imap", "client": "127.0.0.1",
+        "client_port": 1024 + number // 5 % 60_000, "session": session,
+        "tls": "TLSv1.3", "method": "cps", "mailbox": f"{name}@op001.mssante.test",
+        "identity": "899700000000", "name": name,
+    }  # fmt: skip
+    return json.dumps(entry).encode() + b"\n"
+
+
+def _first_paint(space: LiveSpace, page: Any) -> dict[str, float]:
+    """Return when the first contents of pages are painted, ms, worst of three each."""
+    found = {}
+    for path in ("/", "/designs", "/why", "/faults", "/mail"):
+        times = []
+        for _ in range(3):
+            page.goto(f"{_base(space)}{path}")
+            times.append(page.evaluate(
+                "new Promise(done => { const look = () => { const all = performance"
+                ".getEntriesByName('first-contentful-paint'); all.length ? done(all[0].startTime)"
+                " : requestAnimationFrame(look); }; look(); })"
+            ))  # fmt: skip
+        found[path] = round(max(times))
+    return found
+
+
+def _memory(pid: int) -> float:
+    """Return the resident memory of a process, MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+# Cost --------------------------------------------------------------------------------------------
+
+
+def _cost(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, Any]:
+    def away() -> None:
+        page.goto("about:blank")
+
+    def open_() -> None:
+        page.goto(f"{_base(space)}/?lang=en")
+
+    _rate(space, 5.0)  # warm
+    pairs = []
+    for _ in range(TURNS):
+        rates = []
+        for prepare in (away, open_):
+            prepare()
+            rates.append(_turn(space, asked.seconds, page))
+        pairs.append(rates)
+    ratios = [opened / closed for closed, opened in pairs]
+    return {
+        "logins_per_second": [[round(each, 1) for each in pair] for pair in pairs],
+        "ratio_open_to_closed": round(statistics.median(ratios), 3),
+        "ratios": [round(each, 3) for each in ratios],
+    }
+
+
+def _turn(space: LiveSpace, seconds: float, page: Any) -> float:
+    found: list[float] = []
+    thread = threading.Thread(target=lambda: found.append(_rate(space, seconds)))
+    thread.start()
+    while thread.is_alive():
+        page.wait_for_timeout(200)  # the driver's own events go on
+    return found[0]
+
+
+def _rate(space: LiveSpace, seconds: float) -> float:
+    """Return how many logins by certificate a second some clients get."""
+    accounts = [
+        each["address"] for each in space.sheet["accounts"]
+        if "cps" in each["holders"][0]["methods"] and each["type"] == "PER"
+    ]  # fmt: skip
+    end = time.monotonic() + seconds
+    counts = [0] * CLIENTS
+
+    def work(number: int) -> None:
+        way = choose(space.sheet, accounts[number % len(accounts)], "imap", method="cps")
+        while time.monotonic() < end:
+            open_imap(way, lambda _: None).logout()
+            counts[number] += 1
+
+    _all(work)
+    return sum(counts) / seconds
+
+
+def _all(work: Callable[[int], None]) -> None:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(CLIENTS)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+
+if __name__ == "__main__":
+    main()
