@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from sandbox.console.console import SpaceConsole
 from sandbox.live.mailer import choose, open_imap
 from sandbox.live.space import LiveOptions, LiveSpace
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("what", choices=("watch", "cost"))
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--rate", type=float, default=200.0)
+    parser.add_argument("--before", type=int, default=550_000, help="entries that fill the index")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     asked = parser.parse_args()
     from playwright import sync_api
@@ -63,14 +66,15 @@ def _base(space: LiveSpace) -> str:
 
 def _watch(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, Any]:
     paint = _first_paint(space, page)
-    page.goto(f"{_base(space)}/why?lang=en&person=mark")
-    over, written, marked = threading.Event(), [0], {}
+    over, written, marked = threading.Event(), [asked.before], {}
     journal = Path(space.sheet["operators"][0]["journal"])
+    _fill(space, journal, asked.before)
+    page.goto(f"{_base(space)}/why?lang=en&person=mark")
     marks: list[str] = []
 
     def write() -> None:
         with journal.open("ab", buffering=0) as file:
-            begin = time.monotonic()
+            begin = time.monotonic() - asked.before / asked.rate
             while not over.is_set():
                 number = written[0]
                 name = marks.pop() if marks else f"person{number % 5000}"
@@ -103,7 +107,8 @@ def _watch(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, 
         writer.join()
     third = len(memory) // 3
     return {
-        "seconds": asked.seconds, "entries": written[0], "first_paint_ms": paint,
+        "seconds": asked.seconds, "entries_before": asked.before,
+        "entries": written[0] - asked.before, "first_paint_ms": paint,
         "event_to_screen_s": {
             "count": len(late), "median": round(statistics.median(late), 3),
             "p95": round(sorted(late)[int(0.95 * len(late))], 3), "max": round(max(late), 3),
@@ -114,6 +119,20 @@ def _watch(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, 
             - statistics.mean(mb for _, mb in memory[third : 2 * third]), 1,
         ),
     }  # fmt: skip
+
+
+def _fill(space: LiveSpace, journal: Path, count: int) -> None:
+    """Write entries until the console's index is as large as it may be, and is up to date."""
+    with journal.open("ab") as file:
+        for number in range(count):
+            file.write(_entry(number, f"person{number % 5000}"))
+    page = f"{space.sheet['console_api']}/metrics"
+    while True:
+        lines = httpx.get(page, trust_env=False).text.splitlines()
+        known = next(each for each in lines if each.startswith("mssante_console_entries_total"))
+        if float(known.split()[1]) >= count:
+            return
+        time.sleep(1.0)
 
 
 def _entry(number: int, name: str) -> bytes:

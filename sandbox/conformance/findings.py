@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["EXIT", "CheckResult", "Fail", "Finding", "NotHere", "Report", "Stop", "Unsure"]
+__all__ = ["EXIT", "CheckResult", "Finding", "NotHere", "NotMet", "Report", "Stop", "Unsure"]
 
 
 class CheckResult(StrEnum):
@@ -32,7 +32,7 @@ class Stop(Exception):  # noqa: N818 - what a check found, not an accident
         super().__init__(f"{french} / {english}")
 
 
-class Fail(Stop):
+class NotMet(Stop):
     """The requirement is not met."""
 
     result = CheckResult.FAIL

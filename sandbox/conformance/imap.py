@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from sandbox.conformance.connection import ProbeConnection
-from sandbox.conformance.findings import Fail, Unsure
+from sandbox.conformance.findings import NotMet, Unsure
 
 __all__ = ["ImapAnswer", "ImapProbe"]
 
@@ -43,7 +43,7 @@ class ImapAnswer:
         """Fail unless it is one of these; return it."""
         if self.kind not in kinds:
             wanted = ", ".join(kinds)
-            raise Fail(f"attendu {wanted}, reçu « {self} »", f'expected {wanted}, heard "{self}"')
+            raise NotMet(f"attendu {wanted}, reçu « {self} »", f'expected {wanted}, heard "{self}"')
         return self
 
     def reached(self) -> ImapAnswer:

@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass
 
 from sandbox.conformance.connection import ProbeConnection
-from sandbox.conformance.findings import Fail, Unsure
+from sandbox.conformance.findings import NotMet, Unsure
 
 __all__ = ["SmtpProbe", "SmtpReply"]
 
@@ -43,7 +43,7 @@ class SmtpReply:
         """Fail unless the code is one of these; return the reply."""
         if self.code not in codes:
             wanted = ", ".join(map(str, codes))
-            raise Fail(f"attendu {wanted}, reçu « {self} »", f'expected {wanted}, heard "{self}"')
+            raise NotMet(f"attendu {wanted}, reçu « {self} »", f'expected {wanted}, heard "{self}"')
         return self
 
     def reached(self, *codes: int) -> SmtpReply:

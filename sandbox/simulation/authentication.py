@@ -17,11 +17,11 @@ from sandbox.simulation.steps import (
     Deadline,
     Delay,
     During,
+    Fail,
     Fresh,
     Goto,
     Hold,
     Label,
-    MarkFailure,
     Once,
     Pending,
     Purpose,
@@ -92,16 +92,16 @@ class Authentication:
             Goto("got token"),
             "expired",
             Settle(),
-            MarkFailure(Cause.NO_ANSWER),
+            Fail(Cause.NO_ANSWER),
             Goto("pause"),
             "declined",
             Clear(),
-            MarkFailure(Cause.REFUSED),
+            Fail(Cause.REFUSED),
             Goto("pause"),
             "psc down",
             Clear(),
             Delay(Phase.BACKEND, psc.timeout),
-            MarkFailure(Cause.BACKEND_DOWN),
+            Fail(Cause.BACKEND_DOWN),
             Goto("pause"),
             "refresh",
             Serve("psc", Phase.BACKEND, law=exponential(psc.token), purpose=Purpose.PSC_TOKEN,
@@ -203,7 +203,7 @@ class Authentication:
         reused: Items = []
         if policies.totp_once:
             once = [Once("code", policies.totp_step, "reused")]
-            reused = ["reused", Clear(), MarkFailure(Cause.CODE_REUSED), Goto("close")]
+            reused = ["reused", Clear(), Fail(Cause.CODE_REUSED), Goto("close")]
         if present:
             presented: Items = [Branch(totp.mistyped, Purpose.MISTYPE, "no code")]
             typed: Items = [Stamp("typed")]
@@ -222,7 +222,7 @@ class Authentication:
             *reused,
             "no code",
             Clear(),
-            MarkFailure(cause),
+            Fail(cause),
             Goto("close"),
             "granted",
         ]
@@ -241,7 +241,7 @@ class Authentication:
             "no introspection",
             Delay(Phase.BACKEND, psc.timeout),
             Clear(),
-            MarkFailure(Cause.BACKEND_DOWN),
+            Fail(Cause.BACKEND_DOWN),
             Goto("close"),
             "verified",
         ]  # fmt: skip
@@ -285,20 +285,20 @@ class Authentication:
             Goto("granted"),
             "unanswered",
             Settle(),
-            MarkFailure(cause),
+            Fail(cause),
             Goto("close"),
             "declined",
             Stamp("peace"),
             "in peace",
             Clear(),
-            MarkFailure(Cause.REFUSED),
+            Fail(Cause.REFUSED),
             *again,
             Goto("close"),
             "psc down",
             Deadline(software.timeout, "timed out"),
             Delay(Phase.BACKEND, psc.timeout),
             Clear(),
-            MarkFailure(Cause.BACKEND_DOWN),
+            Fail(Cause.BACKEND_DOWN),
             Goto("close"),
             "granted",
         ]
@@ -323,12 +323,12 @@ class Authentication:
             Goto("granted"),
             "unanswered",
             Settle(),
-            MarkFailure(cause),
+            Fail(cause),
             Goto("close"),
             "sms lost",
             Clear(),
             Delay(Phase.PERSON, budget),
-            MarkFailure(Cause.SMS_LOST),
+            Fail(Cause.SMS_LOST),
             Goto("close"),
             "granted",
         ]  # fmt: skip

@@ -26,12 +26,12 @@ from sandbox.simulation.steps import (
     End,
     Enter,
     Exit,
+    Fail,
     Fresh,
     Goto,
     Has,
     Hold,
     Mark,
-    MarkFailure,
     Purpose,
     Release,
     Retry,
@@ -162,7 +162,7 @@ class Dialogues:
             "busy",
             Delay(None, RELAY_PAUSE),
             Retry(RELAY_ATTEMPTS, "again"),
-            MarkFailure(Cause.SLOTS_EXHAUSTED),
+            Fail(Cause.SLOTS_EXHAUSTED),
             End(),
         ]  # fmt: skip
         return Program("relay", RELAY_GROUP, tuple(body))
@@ -227,26 +227,26 @@ class Dialogues:
         protocol = endpoint.protocol
         leave: Items = [Exit(f"address.{protocol}"), Release(endpoint.name)]
         # Other connections of the same software work: nobody tries this one again.
-        user_full: Items = ["user full", MarkFailure(Cause.USER_LIMIT), *leave, Goto("over")]
+        user_full: Items = ["user full", Fail(Cause.USER_LIMIT), *leave, Goto("over")]
         return [
             *([Exit("user")] if protocol == "imap" else []),
             *leave,
             Goto("over"),
             "no slot",
-            MarkFailure(Cause.SLOT_TIMEOUT),
+            Fail(Cause.SLOT_TIMEOUT),
             Goto("pause"),
             "refused",
             Clear(),
-            MarkFailure(Cause.SLOTS_EXHAUSTED),
+            Fail(Cause.SLOTS_EXHAUSTED),
             Goto("pause"),
             "address full",
             Clear(),
-            MarkFailure(Cause.ADDRESS_LIMIT),
+            Fail(Cause.ADDRESS_LIMIT),
             Release(endpoint.name),
             Goto("pause"),
             *(user_full if protocol == "imap" else []),
             "timed out",
-            MarkFailure(Cause.CLIENT_TIMEOUT),
+            Fail(Cause.CLIENT_TIMEOUT),
             "close",
             *leave,
             "pause",
@@ -296,7 +296,7 @@ class Dialogues:
         starttls: Items = (
             [Delay(Phase.SASL, round_trips=STARTTLS_TRIPS)] if endpoint.tls == "starttls" else []
         )
-        nobody: Items = [MarkFailure(Cause.PERSON_NEEDED), Clear(), Goto("close")]
+        nobody: Items = [Fail(Cause.PERSON_NEEDED), Clear(), Goto("close")]
         card: Items = []
         if method is Method.CPS:
             signature = lognormal(cps.sign_mean, cps.sign_cv, cps.sign_shift)

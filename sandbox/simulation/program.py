@@ -224,7 +224,7 @@ class _Table:
             case s.Mark():
                 line[Column.OP] = Op.MARK
                 line[Column.EXTRA] = int(step.attended)
-            case s.MarkFailure():
+            case s.Fail():
                 line[Column.OP] = Op.FAIL
                 line[Column.PHASE] = step.cause
             case s.Goto():

@@ -31,8 +31,8 @@ from sandbox.simulation.steps import (
     Deadline,
     Delay,
     End,
+    Fail,
     Mark,
-    MarkFailure,
     Purpose,
     Release,
     Retry,
@@ -210,7 +210,7 @@ def slot_queue(watch: QueueWatch, *, servers: int, load: float, scv: float,
             Release("door"),
             End(),
             "lost",
-            MarkFailure(Cause.SLOTS_EXHAUSTED),
+            Fail(Cause.SLOTS_EXHAUSTED),
             End(),
         )
 
@@ -235,7 +235,7 @@ def impatient_queue(watch: QueueWatch, *, servers: int, load: float, patience: f
             Release("door"),
             End(),
             "gone",
-            MarkFailure(Cause.SLOT_TIMEOUT),
+            Fail(Cause.SLOT_TIMEOUT),
             End(),
         )
 

@@ -225,7 +225,7 @@ class SimpyRun:
                 self.mark(session, int(cells[Column.GROUP]), attended=attended)
             case s.Deliver():
                 book_delivery(self.record, now - session.start)
-            case s.MarkFailure(cause=cause):
+            case s.Fail(cause=cause):
                 self.record.failures[cells[Column.GROUP], cause] += 1
                 session.cause = cause
             case s.Goto():

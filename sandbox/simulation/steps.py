@@ -54,13 +54,13 @@ __all__ = [
     "End",
     "Enter",
     "Exit",
+    "Fail",
     "Fresh",
     "Goto",
     "Has",
     "Hold",
     "Label",
     "Mark",
-    "MarkFailure",
     "Once",
     "Op",
     "Pending",
@@ -356,7 +356,7 @@ class Deliver:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkFailure:
+class Fail:
     """Observe a failure of this cause; the session goes on with the next step."""
 
     cause: Cause
@@ -376,6 +376,6 @@ class End:
 
 Step = (
     Delay | Hold | Serve | Acquire | Release | Branch | Has | During | Fresh | Stamp | Once
-    | Deadline | Clear | Ask | Pending | Settle | Retry | Spawn | Mark | Deliver | MarkFailure
+    | Deadline | Clear | Ask | Pending | Settle | Retry | Spawn | Mark | Deliver | Fail
     | Goto | End | Today | Enter | Exit
 )  # fmt: skip

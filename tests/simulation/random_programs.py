@@ -133,7 +133,7 @@ class Writer:
                 st.one_of(
                     st.builds(s.Mark, st.booleans()),
                     st.just(s.Deliver()),
-                    st.sampled_from(list(Cause)).map(s.MarkFailure),
+                    st.sampled_from(list(Cause)).map(s.Fail),
                 )
             )
         )
@@ -195,7 +195,7 @@ class Writer:
             s.Goto(out),
             handler,
             s.Settle(),
-            s.MarkFailure(Cause.NO_ANSWER),
+            s.Fail(Cause.NO_ANSWER),
             out,
         )
 
@@ -210,7 +210,7 @@ class Writer:
         self.block(replace(place, timed_out=True))
         self.add(s.Clear(), s.Goto(out), handler)
         if self.draw(st.booleans()):
-            self.add(s.MarkFailure(Cause.CLIENT_TIMEOUT))
+            self.add(s.Fail(Cause.CLIENT_TIMEOUT))
         self.add(out)
 
     def _slot(self, held: frozenset[str]) -> str | None:
@@ -228,7 +228,7 @@ class Writer:
         self.add(s.Acquire(endpoint, refused, ENDPOINTS[endpoint]))
         self.block(replace(place, held=place.held | {POOL_OF[endpoint]}))
         self.add(s.Release(endpoint, ENDPOINTS[endpoint]), s.Goto(out), refused)
-        self.add(s.MarkFailure(Cause.SLOTS_EXHAUSTED), out)
+        self.add(s.Fail(Cause.SLOTS_EXHAUSTED), out)
 
     def write_patient_slot(self, place: Place) -> None:
         """Wait for a slot no longer than a deadline; another may cut the stay."""
@@ -255,9 +255,9 @@ class Writer:
             self.block(replace(place, timed_out=True, held=place.held | {POOL_OF[endpoint]}))
             self.add(s.Clear())
         self.add(s.Release(endpoint, scope), s.Goto(out))
-        self.add(cut, s.MarkFailure(Cause.CLIENT_TIMEOUT), s.Release(endpoint, scope), s.Goto(out))
-        self.add(late, s.MarkFailure(Cause.SLOT_TIMEOUT), s.Goto(out))
-        self.add(refused, s.Clear(), s.MarkFailure(Cause.SLOTS_EXHAUSTED), out)
+        self.add(cut, s.Fail(Cause.CLIENT_TIMEOUT), s.Release(endpoint, scope), s.Goto(out))
+        self.add(late, s.Fail(Cause.SLOT_TIMEOUT), s.Goto(out))
+        self.add(refused, s.Clear(), s.Fail(Cause.SLOTS_EXHAUSTED), out)
 
     def write_hold(self) -> None:
         self.add(s.Hold())
@@ -278,7 +278,7 @@ class Writer:
         limit = self.draw(st.sampled_from(LIMITS))
         self.add(s.Enter(limit, refused))
         self.block(place)
-        self.add(s.Exit(limit), s.Goto(out), refused, s.MarkFailure(Cause.USER_LIMIT), out)
+        self.add(s.Exit(limit), s.Goto(out), refused, s.Fail(Cause.USER_LIMIT), out)
 
 
 def _program(draw: st.DrawFn, number: int, later: tuple[str, ...]) -> Program:

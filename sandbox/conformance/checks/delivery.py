@@ -8,7 +8,7 @@ from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, once
 from sandbox.conformance.checks.submission import NOWHERE
 from sandbox.conformance.connection import CutError, SilentError, UnreachableError
-from sandbox.conformance.findings import Fail, NotHere, Unsure
+from sandbox.conformance.findings import NotHere, NotMet, Unsure
 from sandbox.conformance.subject import CheckedDoor, CheckedMailbox
 
 __all__: list[str] = []
@@ -35,7 +35,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     mark, recipient = bench.mark(), bench.who_reads()
     _send(bench, recipient.address, mark)
     if bench.find(bench.reader_of(recipient), mark) is None:
-        raise Fail("message accepté (250), jamais remis", "taken (250), never delivered")
+        raise NotMet("message accepté (250), jamais remis", "taken (250), never delivered")
 
 
 def _received(bench: Bench) -> bytes:
@@ -61,28 +61,28 @@ def _received(bench: Bench) -> bytes:
 def _(bench: Bench, _door: CheckedDoor) -> None:
     body = _received(bench).partition(b"\r\n\r\n")[2].rstrip(b"\r\n")
     if body != TEXT.encode():
-        raise Fail("points ou accents altérés en route", "dots or accents changed on the way")
+        raise NotMet("points ou accents altérés en route", "dots or accents changed on the way")
 
 
 @check("delivery-received", once)
 def _(bench: Bench, _door: CheckedDoor) -> None:
     head = _received(bench).partition(b"\r\n\r\n")[0].lower()
     if b"\r\nreceived:" not in b"\r\n" + head:
-        raise Fail("aucun Received", "no Received field")
+        raise NotMet("aucun Received", "no Received field")
 
 
 @check("delivery-return-path", once)
 def _(bench: Bench, _door: CheckedDoor) -> None:
     head = _received(bench).partition(b"\r\n\r\n")[0].lower()
     if b"\r\nreturn-path:" not in b"\r\n" + head:
-        raise Fail("aucun Return-Path à la remise", "no Return-Path at delivery")
+        raise NotMet("aucun Return-Path à la remise", "no Return-Path at delivery")
 
 
 @check("delivery-message-id", once)
 def _(bench: Bench, _door: CheckedDoor) -> None:
     head = _received(bench).partition(b"\r\n\r\n")[0].lower()
     if b"\r\nmessage-id: <controle-" not in head:
-        raise Fail("Message-ID changé", "Message-ID changed")
+        raise NotMet("Message-ID changé", "Message-ID changed")
 
 
 @check("delivery-out", once)
@@ -93,7 +93,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     mark = bench.mark()
     _send(bench, near.account.address, mark)
     if bench.find(bench.reader_of(near.account, near.doors), mark) is None:
-        raise Fail("message jamais arrivé chez le voisin", "it never came to the neighbour")
+        raise NotMet("message jamais arrivé chez le voisin", "it never came to the neighbour")
 
 
 # Delivery status notifications (RFC 3461, RFC 3464).
@@ -123,10 +123,10 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
         raise Unsure("il faut deux comptes", "two accounts are needed")
     got = _notified(bench, others[0].address, "NOTIFY=SUCCESS")
     if got is None:
-        raise Fail("aucun avis de remise", "no notification of delivery")
+        raise NotMet("aucun avis de remise", "no notification of delivery")
     # Relayed or expanded: handed on to what gives no notifications (RFC 3464 §2.3.3).
     if not re.search(rb"\r\naction: (delivered|relayed|expanded)", got[0].lower()):
-        raise Fail("avis sans Action: delivered", "a notification without Action: delivered")
+        raise NotMet("avis sans Action: delivered", "a notification without Action: delivered")
 
 
 def _failed(bench: Bench) -> bytes:
@@ -137,39 +137,39 @@ def _failed(bench: Bench) -> bytes:
     if got is None and not near.strict:
         raise Unsure("le voisin a pu prendre le message", "the neighbour may have taken it")
     if got is None:
-        raise Fail("aucun avis d'échec", "no notification of failure")
+        raise NotMet("aucun avis d'échec", "no notification of failure")
     return got[0].lower()
 
 
 @check("dsn-failure", once)
 def _(bench: Bench, _door: CheckedDoor) -> None:
     if b"\r\naction: failed" not in _failed(bench):
-        raise Fail("avis sans Action: failed", "a notification without Action: failed")
+        raise NotMet("avis sans Action: failed", "a notification without Action: failed")
 
 
 @check("dsn-form", once)
 def _(bench: Bench, _door: CheckedDoor) -> None:
     try:
         content = _failed(bench)
-    except Fail:
+    except NotMet:
         raise Unsure("aucun avis à lire", "no notification to read") from None
     for part in (b"multipart/report", b"report-type=", b"message/delivery-status",
                  b"\r\nfinal-recipient:", b"\r\nstatus: 5."):  # fmt: skip
         if part not in content:
             name = part.decode().strip()
-            raise Fail(f"avis sans {name}", f"a notification without {name}")
+            raise NotMet(f"avis sans {name}", f"a notification without {name}")
 
 
 @check("dsn-null-sender", once)
 def _(bench: Bench, _door: CheckedDoor) -> None:
     try:
         content = _failed(bench)
-    except Fail:
+    except NotMet:
         raise Unsure("aucun avis à lire", "no notification to read") from None
     if b"return-path:" not in content:
         raise Unsure("avis sans Return-Path", "a notification without Return-Path")
     if b"return-path: <>" not in content:
-        raise Fail("l'avis a un émetteur : il pourrait tourner en rond",
+        raise NotMet("l'avis a un émetteur : il pourrait tourner en rond",
                    "the notification has a sender: it could go in a circle")  # fmt: skip
 
 
@@ -190,14 +190,14 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
             smtp.content(bench.message(account.address, recipient.address, mark)),
         ):
             if reply.refused:
-                raise Fail(f"refus au message {number + 1} : « {reply} »",
+                raise NotMet(f"refus au message {number + 1} : « {reply} »",
                            f'refused at message {number + 1}: "{reply}"')  # fmt: skip
     took = bench.lab.now() - begin
     lost = bench.missing(bench.reader_of(recipient), marks)
     if len(lost) == len(marks):
         raise Unsure("rien n'est remis, charge ou non", "nothing is delivered, load or not")
     if lost:
-        raise Fail(f"{len(lost)} messages sur {len(marks)} jamais remis",
+        raise NotMet(f"{len(lost)} messages sur {len(marks)} jamais remis",
                    f"{len(lost)} messages of {len(marks)} never delivered")  # fmt: skip
     if took > LOAD_SECONDS * LATE:
         told = f"{len(marks) / took:.1f} < {bench.rate:g} messages/s"
@@ -229,7 +229,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     if lost and not _still_delivers(bench, recipient):
         raise Unsure("rien n'est remis, même sans arrêt", "nothing is delivered, crash or not")
     if lost:
-        raise Fail(f"{len(lost)} messages sur {len(marks)} perdus",
+        raise NotMet(f"{len(lost)} messages sur {len(marks)} perdus",
                    f"{len(lost)} messages of {len(marks)} lost")  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import re
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, imaps, once, refuse
 from sandbox.conformance.connection import CutError, SilentError
-from sandbox.conformance.findings import Fail, NotHere, Unsure
+from sandbox.conformance.findings import NotHere, NotMet, Unsure
 from sandbox.conformance.imap import ImapAnswer, ImapProbe
 from sandbox.conformance.subject import CheckedDoor, CheckedMailbox
 
@@ -28,7 +28,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
 def _(bench: Bench, door: CheckedDoor) -> None:
     offers = bench.imap(door).capabilities()
     if not {"IMAP4REV1", "IMAP4REV2"} & offers:
-        raise Fail("ni IMAP4rev1 ni IMAP4rev2", "neither IMAP4rev1 nor IMAP4rev2")
+        raise NotMet("ni IMAP4rev1 ni IMAP4rev2", "neither IMAP4rev1 nor IMAP4rev2")
 
 
 @check("imap-unknown-command", imaps)
@@ -45,7 +45,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
 def _(bench: Bench, door: CheckedDoor) -> None:
     answer = bench.imap(door).say("LOGOUT").wants("OK")
     if answer.find(rb"^\* BYE") is None:
-        raise Fail("OK sans BYE", "OK without BYE")
+        raise NotMet("OK sans BYE", "OK without BYE")
 
 
 @check("imap-login-needed", imaps)
@@ -97,7 +97,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
         "UIDVALIDITY": rb"\[UIDVALIDITY [1-9]\d*\]", "UIDNEXT": rb"\[UIDNEXT [1-9]\d*\]",
     }.items():  # fmt: skip
         if answer.find(pattern) is None:
-            raise Fail(f"SELECT sans {name}", f"SELECT without {name}")
+            raise NotMet(f"SELECT sans {name}", f"SELECT without {name}")
     if answer.code != "READ-WRITE":
         raise refuse(answer, "SELECT sans READ-WRITE", "SELECT without READ-WRITE")
 
@@ -112,7 +112,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
 def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, _ = bench.reader()
     if imap.say('LIST "" "*"').reached().find(rb'^\* LIST .*[ "]INBOX"?\r\n') is None:
-        raise Fail("INBOX absente de LIST", "INBOX not in LIST")
+        raise NotMet("INBOX absente de LIST", "INBOX not in LIST")
 
 
 @check("imap-no-such-mailbox", once)
@@ -130,7 +130,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     imap.say(f"UID STORE {uid} +FLAGS (\\Flagged)")
     imap.say("SELECT INBOX").reached()
     if imap.say(f"UID FETCH {uid} (FLAGS)").find(rb"\\Flagged"):
-        raise Fail("EXAMINE laisse changer les drapeaux", "flags change under EXAMINE")
+        raise NotMet("EXAMINE laisse changer les drapeaux", "flags change under EXAMINE")
 
 
 @check("imap-status", once)
@@ -139,7 +139,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     answer = imap.say("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY UNSEEN)").wants("OK")
     for name in (b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN"):
         if answer.find(name + rb" \d+") is None:
-            raise Fail(f"STATUS sans {name.decode()}", f"STATUS without {name.decode()}")
+            raise NotMet(f"STATUS sans {name.decode()}", f"STATUS without {name.decode()}")
 
 
 @check("imap-append-exact", once)
@@ -147,7 +147,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, content = _added(bench)
     got = imap.say(f"UID FETCH {uid} (BODY.PEEK[])").reached().literal()
     if got != content:
-        raise Fail(f"{len(content)} octets déposés, {len(got)} rendus ou autres",
+        raise NotMet(f"{len(content)} octets déposés, {len(got)} rendus ou autres",
                    f"{len(content)} octets put, {len(got)} or others given back")  # fmt: skip
 
 
@@ -156,7 +156,9 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, content = _added(bench)
     found = imap.say(f"UID FETCH {uid} (RFC822.SIZE)").reached().find(rb"RFC822\.SIZE (\d+)")
     if found is None or int(found[1]) != len(content):
-        raise Fail("RFC822.SIZE n'est pas le nombre d'octets", "RFC822.SIZE is not the octet count")
+        raise NotMet(
+            "RFC822.SIZE n'est pas le nombre d'octets", "RFC822.SIZE is not the octet count"
+        )
 
 
 @check("imap-peek", once)
@@ -164,7 +166,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, _ = _added(bench)
     imap.say(f"UID FETCH {uid} (BODY.PEEK[])").reached()
     if imap.say(f"UID FETCH {uid} (FLAGS)").reached().find(rb"\\Seen"):
-        raise Fail("BODY.PEEK marque comme lu", "BODY.PEEK sets \\Seen")
+        raise NotMet("BODY.PEEK marque comme lu", "BODY.PEEK sets \\Seen")
 
 
 @check("imap-seen", once)
@@ -172,7 +174,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, uid, _ = _added(bench)
     imap.say(f"UID FETCH {uid} (BODY[])").reached()
     if imap.say(f"UID FETCH {uid} (FLAGS)").reached().find(rb"\\Seen") is None:
-        raise Fail("BODY[] ne marque pas comme lu", "BODY[] does not set \\Seen")
+        raise NotMet("BODY[] ne marque pas comme lu", "BODY[] does not set \\Seen")
 
 
 @check("imap-flags-kept", once)
@@ -181,7 +183,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     imap.say(f"UID STORE {uid} +FLAGS (\\Flagged)").reached()
     again, _, _ = _selected(bench)
     if again.say(f"UID FETCH {uid} (FLAGS)").reached().find(rb"\\Flagged") is None:
-        raise Fail("drapeau perdu à la session suivante", "flag lost in the next session")
+        raise NotMet("drapeau perdu à la session suivante", "flag lost in the next session")
 
 
 @check("imap-expunge", once)
@@ -190,9 +192,9 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     imap.say(f"UID STORE {uid} +FLAGS (\\Deleted)").reached()
     answer = imap.say("EXPUNGE").reached()
     if answer.find(rb"^\* (\d+ EXPUNGE|VANISHED)") is None:
-        raise Fail("EXPUNGE ne dit rien", "EXPUNGE tells nothing")
+        raise NotMet("EXPUNGE ne dit rien", "EXPUNGE tells nothing")
     if imap.say(f"UID FETCH {uid} (FLAGS)").find(rb"FETCH"):
-        raise Fail("message encore là après EXPUNGE", "message still there after EXPUNGE")
+        raise NotMet("message encore là après EXPUNGE", "message still there after EXPUNGE")
 
 
 @check("imap-uid-ascending", once)
@@ -202,7 +204,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     imap.say("EXPUNGE").reached()
     _, second, _ = _added(bench)
     if int(second) <= int(first):
-        raise Fail(f"UID {second} après {first}", f"UID {second} after {first}")
+        raise NotMet(f"UID {second} après {first}", f"UID {second} after {first}")
 
 
 @check("imap-uidvalidity-kept", once)
@@ -213,7 +215,9 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
         found = answer.find(rb"\[UIDVALIDITY (\d+)\]")
         values.add(found[1] if found else b"")
     if len(values) > 1:
-        raise Fail("UIDVALIDITY change entre deux sessions", "UIDVALIDITY changes between sessions")
+        raise NotMet(
+            "UIDVALIDITY change entre deux sessions", "UIDVALIDITY changes between sessions"
+        )
 
 
 @check("imap-search", once)
@@ -224,14 +228,14 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
         found = imap.say(f"UID SEARCH {criterion}").wants("OK").find(rb"^\* SEARCH(.*)")
         uids = found[1].split() if found else []
         if (uid.encode() in uids) is not there:
-            raise Fail(f"SEARCH {criterion} se trompe", f"SEARCH {criterion} is wrong")
+            raise NotMet(f"SEARCH {criterion} se trompe", f"SEARCH {criterion} is wrong")
 
 
 @check("imap-idle", once)
 def _(bench: Bench, _door: CheckedDoor) -> None:
     imap, account, _ = _selected(bench)
     if "IDLE" not in imap.capabilities():
-        raise Fail("IDLE non annoncé", "IDLE not offered")
+        raise NotMet("IDLE non annoncé", "IDLE not offered")
     imap.say("IDLE").wants("+")
     other = bench.reader_of(account)
     other.append("INBOX", b"Subject: idle\r\n\r\nBonjour\r\n").reached()
@@ -239,5 +243,5 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
         while not re.match(rb"\* \d+ EXISTS", imap.response(), re.IGNORECASE):
             pass
     except (SilentError, CutError):
-        raise Fail("IDLE n'annonce pas un message", "IDLE does not tell of a message") from None
+        raise NotMet("IDLE n'annonce pas un message", "IDLE does not tell of a message") from None
     imap.more(b"DONE").wants("OK")

@@ -12,7 +12,7 @@ import pyotp
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, clients, each_protocol, refuse, serving
 from sandbox.conformance.connection import CutError, TlsRefusedError, UnreachableError
-from sandbox.conformance.findings import Fail, NotHere, Unsure
+from sandbox.conformance.findings import NotHere, NotMet, Unsure
 from sandbox.conformance.imap import ImapAnswer
 from sandbox.conformance.smtp import SmtpReply
 from sandbox.conformance.subject import (
@@ -67,7 +67,7 @@ def _method(method: str) -> Callable[[Bench, CheckedDoor], None]:
         mechanism, response, pair = bench.way_in(door, way)
         good, heard = _opens(bench, door, mechanism, response, pair)
         if not good:
-            raise Fail(f"{account.address} refusé : « {heard} »",
+            raise NotMet(f"{account.address} refusé : « {heard} »",
                        f'{account.address} refused: "{heard}"')  # fmt: skip
 
     return run
@@ -92,7 +92,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     way, code = _fresh(bench)
     good, heard = _coded(bench, door, way, code)
     if not good:
-        raise Fail(f"bon code refusé : « {heard} »", f'a good code refused: "{heard}"')
+        raise NotMet(f"bon code refusé : « {heard} »", f'a good code refused: "{heard}"')
 
 
 @check("login-token", serving("ecps"))
@@ -104,7 +104,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     response = bench.bearer(way.username, _token(bench, way))
     good, heard = _opens(bench, door, "XOAUTH2", response, None)
     if not good:
-        raise Fail(f"jeton valable refusé : « {heard} »", f'a good token refused: "{heard}"')
+        raise NotMet(f"jeton valable refusé : « {heard} »", f'a good token refused: "{heard}"')
 
 
 def _token(bench: Bench, way: Means) -> str:
@@ -133,7 +133,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
         offered = set(bench.smtp(door, pair).offers.get("AUTH", []))
     if wanted - offered:
         missing = ", ".join(sorted(wanted - offered))
-        raise Fail(f"non annoncé : {missing}", f"not offered: {missing}")
+        raise NotMet(f"non annoncé : {missing}", f"not offered: {missing}")
 
 
 def _password_way(bench: Bench, door: CheckedDoor) -> tuple[CheckedMailbox, Means]:
@@ -326,13 +326,13 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     if let_in:
         raise Unsure("voir token-bad-refused", "see token-bad-refused")
     if not told:
-        raise Fail("refus sans défi JSON", "refused without a JSON challenge")
+        raise NotMet("refus sans défi JSON", "refused without a JSON challenge")
     try:
         status = json.loads(base64.b64decode(challenge))["status"]
     except (ValueError, KeyError, TypeError):
-        raise Fail("défi illisible", "unreadable challenge") from None
+        raise NotMet("défi illisible", "unreadable challenge") from None
     if not refused:
-        raise Fail(f"après le défi (status {status}), pas de refus",
+        raise NotMet(f"après le défi (status {status}), pas de refus",
                    f"no refusal after the challenge (status {status})")  # fmt: skip
 
 

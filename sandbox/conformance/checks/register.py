@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sandbox.conformance.bench import Bench
-from sandbox.conformance.findings import Fail
+from sandbox.conformance.findings import NotMet
 from sandbox.conformance.subject import CheckedDoor, Subject
 
 __all__ = [
@@ -112,6 +112,6 @@ def each_protocol(doors: Doors, mechanism: str) -> Doors:
     return first
 
 
-def refuse(heard: object, french: str, english: str) -> Fail:
+def refuse(heard: object, french: str, english: str) -> NotMet:
     """Return the failure that something was taken which had to be refused."""
-    return Fail(f"{french} : « {heard} »", f'{english}: "{heard}"')
+    return NotMet(f"{french} : « {heard} »", f'{english}: "{heard}"')

@@ -8,7 +8,7 @@ from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, once, refuse, relays
 from sandbox.conformance.checks.submission import ELSEWHERE, NOWHERE
 from sandbox.conformance.connection import CutError, TlsRefusedError, UnreachableError
-from sandbox.conformance.findings import Fail, NotHere, Unsure
+from sandbox.conformance.findings import NotHere, NotMet, Unsure
 from sandbox.conformance.smtp import SmtpProbe
 from sandbox.conformance.subject import CheckedDoor, Neighbour, Pair
 
@@ -52,7 +52,7 @@ def _sender(bench: Bench) -> str:
 @check("relay-starttls", relays)
 def _(bench: Bench, door: CheckedDoor) -> None:
     if door.tls == "starttls" and "STARTTLS" not in bench.smtp_in_clear(door).offers:
-        raise Fail("STARTTLS non annoncé", "STARTTLS not offered")
+        raise NotMet("STARTTLS non annoncé", "STARTTLS not offered")
 
 
 @check("relay-clear-refused", relays)
@@ -73,7 +73,9 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     smtp.say(f"RCPT TO:<{own}>").wants(250)
     smtp.content(bench.message(sender, own, mark)).wants(250)
     if bench.find(bench.reader_of(bench.subject.accounts[0]), mark) is None:
-        raise Fail("message d'un opérateur listé non remis", "a listed operator's mail never came")
+        raise NotMet(
+            "message d'un opérateur listé non remis", "a listed operator's mail never came"
+        )
 
 
 @check("relay-null-sender", relays)
@@ -159,7 +161,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     found = _records(bench, bench.subject.domain, "MX")
     hosts = [each.split()[-1].rstrip(".").lower() for each in found]
     if door.host.lower() not in hosts:
-        raise Fail(f"MX {', '.join(hosts) or '-'}, attendu {door.host}",
+        raise NotMet(f"MX {', '.join(hosts) or '-'}, attendu {door.host}",
                    f"MX {', '.join(hosts) or '-'}, expected {door.host}")  # fmt: skip
 
 
@@ -182,5 +184,5 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
                 for row in rows]  # fmt: skip
         places = {(row.split()[3].rstrip(".").lower(), int(row.split()[2])) for row in rows}
         if not places & doors:
-            raise Fail(f"aucun SRV {protocol} vers un point d'accès",
+            raise NotMet(f"aucun SRV {protocol} vers un point d'accès",
                        f"no SRV {protocol} leads to an endpoint")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, once, refuse, smtps
 from sandbox.conformance.connection import CutError, SilentError
-from sandbox.conformance.findings import Fail, NotHere, Unsure
+from sandbox.conformance.findings import NotHere, NotMet, Unsure
 from sandbox.conformance.smtp import SmtpProbe
 from sandbox.conformance.subject import CheckedDoor
 
@@ -32,7 +32,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     reply = smtp.reply().wants(220)
     host = (reply.lines[0].split() or [""])[0]
     if "." not in host and not host.startswith("["):
-        raise Fail(f"220 sans nom d'hôte : « {reply} »", f'220 without a host name: "{reply}"')
+        raise NotMet(f"220 sans nom d'hôte : « {reply} »", f'220 without a host name: "{reply}"')
 
 
 @check("smtp-ehlo", smtps)
@@ -46,29 +46,29 @@ def _(bench: Bench, door: CheckedDoor) -> None:
 @check("smtp-size-offered", smtps)
 def _(bench: Bench, door: CheckedDoor) -> None:
     if "SIZE" not in bench.smtp(door).offers:
-        raise Fail("SIZE non annoncé", "SIZE not offered")
+        raise NotMet("SIZE non annoncé", "SIZE not offered")
 
 
 @check("smtp-dsn-offered", smtps)
 def _(bench: Bench, door: CheckedDoor) -> None:
     if "DSN" not in bench.smtp(door).offers:
-        raise Fail("DSN non annoncé", "DSN not offered")
+        raise NotMet("DSN non annoncé", "DSN not offered")
 
 
 @check("smtp-8bitmime-offered", smtps)
 def _(bench: Bench, door: CheckedDoor) -> None:
     if "8BITMIME" not in bench.smtp(door).offers:
-        raise Fail("8BITMIME non annoncé", "8BITMIME not offered")
+        raise NotMet("8BITMIME non annoncé", "8BITMIME not offered")
 
 
 @check("smtp-enhanced-codes", smtps)
 def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = bench.smtp(door)
     if "ENHANCEDSTATUSCODES" not in smtp.offers:
-        raise Fail("ENHANCEDSTATUSCODES non annoncé", "ENHANCEDSTATUSCODES not offered")
+        raise NotMet("ENHANCEDSTATUSCODES non annoncé", "ENHANCEDSTATUSCODES not offered")
     reply = smtp.say("NOOP").reached(250)
     if reply.lines[-1][:2] not in ("2.", "4.", "5."):
-        raise Fail(f"réponse sans code étendu : « {reply} »", f'no enhanced code: "{reply}"')
+        raise NotMet(f"réponse sans code étendu : « {reply} »", f'no enhanced code: "{reply}"')
 
 
 @check("smtp-unknown-command", smtps)
@@ -94,7 +94,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
         smtp.connection.line()
     except (CutError, SilentError) as error:
         if isinstance(error, SilentError):
-            raise Fail("221 sans fermer la connexion", "221, and the connection stays") from None
+            raise NotMet("221 sans fermer la connexion", "221, and the connection stays") from None
 
 
 @check("smtp-vrfy", smtps)
@@ -103,7 +103,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     known = smtp.say(f"VRFY {bench.subject.accounts[0].address}")
     unknown = smtp.say(f"VRFY {NOWHERE}@{bench.subject.domain}")
     if known.code != unknown.code or known.code in (250, 251):
-        raise Fail(f"VRFY distingue les BAL : « {known} », « {unknown} »",
+        raise NotMet(f"VRFY distingue les BAL : « {known} », « {unknown} »",
                    f'VRFY tells mailboxes apart: "{known}", "{unknown}"')  # fmt: skip
 
 
@@ -206,7 +206,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
 def _(bench: Bench, door: CheckedDoor) -> None:
     limit = _limit(bench.smtp(door))
     if limit and limit < LEAST:
-        raise Fail(f"limite de {limit} octets", f"a limit of {limit} octets")
+        raise NotMet(f"limite de {limit} octets", f"a limit of {limit} octets")
 
 
 @check("smtp-size-enforced", once)

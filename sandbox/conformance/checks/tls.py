@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from sandbox.conformance.bench import Bench
 from sandbox.conformance.checks.register import check, clients, starttls
 from sandbox.conformance.connection import CutError, SilentError, TlsRefusedError, UnreachableError
-from sandbox.conformance.findings import Fail, NotHere, Unsure
+from sandbox.conformance.findings import NotHere, NotMet, Unsure
 from sandbox.conformance.imap import ImapProbe
 from sandbox.conformance.smtp import SmtpProbe
 from sandbox.conformance.subject import CheckedDoor
@@ -53,7 +53,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
         return
     except CutError:
         return
-    raise Fail(f"version ancienne acceptée ({settled})", f"old version taken ({settled})")
+    raise NotMet(f"version ancienne acceptée ({settled})", f"old version taken ({settled})")
 
 
 @check("tls-weak-suites", clients)
@@ -66,7 +66,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
         raise Unsure("suites absentes d'ici", "this machine has none of them") from None
     settled = _settled(bench, door, context)
     if settled is not None:
-        raise Fail(f"suite faible acceptée ({settled})", f"weak suite taken ({settled})")
+        raise NotMet(f"suite faible acceptée ({settled})", f"weak suite taken ({settled})")
 
 
 @check("tls-strong-suites", clients)
@@ -77,7 +77,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     try:
         bench.tls(door, context)
     except TlsRefusedError as error:
-        raise Fail(f"aucune suite ECDHE avec AEAD en TLS 1.2 ({error})",
+        raise NotMet(f"aucune suite ECDHE avec AEAD en TLS 1.2 ({error})",
                    f"no ECDHE suite with AEAD in TLS 1.2 ({error})") from None  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
             raise NotHere("voir tls-validity", "see tls-validity") from None
         if "purpose" in str(error) or "too weak" in str(error):
             raise NotHere("voir tls-purpose, tls-key", "see tls-purpose, tls-key") from None
-        raise Fail(f"la chaîne ne mène pas aux racines ({error})",
+        raise NotMet(f"la chaîne ne mène pas aux racines ({error})",
                    f"the chain does not lead to the roots ({error})") from None  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     wild = "*." + door.host.partition(".")[2]
     if not {door.host.lower(), wild.lower()} & {each.lower() for each in found}:
         listed = ", ".join(found[:4]) or "-"
-        raise Fail(f"{door.host} absent des noms du certificat ({listed})",
+        raise NotMet(f"{door.host} absent des noms du certificat ({listed})",
                    f"{door.host} not among the certificate's names ({listed})")  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     now = datetime.fromtimestamp(bench.lab.now(), UTC)
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not begin <= now <= end:
-        raise Fail(f"valable du {begin:%d/%m/%Y} au {end:%d/%m/%Y}",
+        raise NotMet(f"valable du {begin:%d/%m/%Y} au {end:%d/%m/%Y}",
                    f"valid from {begin:%Y-%m-%d} to {end:%Y-%m-%d}")  # fmt: skip
 
 
@@ -134,16 +134,16 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     except x509.ExtensionNotFound:
         return
     if ExtendedKeyUsageOID.SERVER_AUTH not in usage:
-        raise Fail("usage étendu sans serverAuth", "extended key usage without serverAuth")
+        raise NotMet("usage étendu sans serverAuth", "extended key usage without serverAuth")
 
 
 @check("tls-key", clients)
 def _(bench: Bench, door: CheckedDoor) -> None:
     key = _certificate(bench, door).public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < RSA_BITS:
-        raise Fail(f"RSA de {key.key_size} bits", f"RSA of {key.key_size} bits")
+        raise NotMet(f"RSA de {key.key_size} bits", f"RSA of {key.key_size} bits")
     if isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < EC_BITS:
-        raise Fail(f"courbe de {key.key_size} bits", f"curve of {key.key_size} bits")
+        raise NotMet(f"courbe de {key.key_size} bits", f"curve of {key.key_size} bits")
 
 
 @check("tls-not-revoked", clients)
@@ -166,7 +166,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     if crl.issuer != certificate.issuer:
         raise Unsure("CRL d'une autre autorité", "CRL of another authority")
     if crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
-        raise Fail("le certificat du serveur est révoqué", "the server's certificate is revoked")
+        raise NotMet("le certificat du serveur est révoqué", "the server's certificate is revoked")
 
 
 @check("tls-implicit", clients)
@@ -180,7 +180,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     except (CutError, SilentError, TlsRefusedError):
         return
     if line.startswith((b"* ", b"a OK", b"220", b"250")):
-        raise Fail("le serveur parle en clair", "the server speaks in clear")
+        raise NotMet("le serveur parle en clair", "the server speaks in clear")
 
 
 # Before TLS, where a door begins in clear. Nobody's password is ever sent there.
@@ -190,14 +190,14 @@ def _(bench: Bench, door: CheckedDoor) -> None:
 def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = bench.smtp_in_clear(door)
     if "AUTH" in smtp.offers:
-        raise Fail("AUTH annoncé avant TLS", "AUTH offered before TLS")
+        raise NotMet("AUTH annoncé avant TLS", "AUTH offered before TLS")
 
 
 @check("smtp-auth-refused-in-clear", starttls("smtp"))
 def _(bench: Bench, door: CheckedDoor) -> None:
     reply = bench.smtp_in_clear(door).say("AUTH PLAIN")
     if reply.good:
-        raise Fail(f"secret demandé en clair : « {reply} »", f'a secret asked for: "{reply}"')
+        raise NotMet(f"secret demandé en clair : « {reply} »", f'a secret asked for: "{reply}"')
 
 
 @check("smtp-mail-refused-in-clear", starttls("smtp"))
@@ -206,7 +206,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = bench.smtp_in_clear(door)
     reply = smtp.say(f"MAIL FROM:<{address}>")
     if reply.good and (reply := smtp.say(f"RCPT TO:<{address}>")).good:
-        raise Fail("message accepté en clair", "a message is taken in clear")
+        raise NotMet("message accepté en clair", "a message is taken in clear")
 
 
 @check("imap-login-disabled-in-clear", starttls("imap"))
@@ -214,7 +214,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     offers = bench.imap_in_clear(door).capabilities()
     secrets = {"AUTH=PLAIN", "AUTH=LOGIN", "AUTH=XOAUTH2", "AUTH=OAUTHBEARER"} & offers
     if "LOGINDISABLED" not in offers or secrets:
-        raise Fail("LOGINDISABLED absent, ou secret offert en clair",
+        raise NotMet("LOGINDISABLED absent, ou secret offert en clair",
                    "no LOGINDISABLED, or secrets offered in clear")  # fmt: skip
 
 
@@ -224,7 +224,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     for command in ("AUTHENTICATE PLAIN", "LOGIN nobody@example.test nothing"):
         answer = imap.say(command)
         if answer.kind in ("+", "OK") or answer.code == "AUTHENTICATIONFAILED":
-            raise Fail(f"{command.split()[0]} servi en clair", f"{command.split()[0]} in clear")
+            raise NotMet(f"{command.split()[0]} servi en clair", f"{command.split()[0]} in clear")
 
 
 # STARTTLS.
@@ -233,13 +233,13 @@ def _(bench: Bench, door: CheckedDoor) -> None:
 @check("smtp-starttls-offered", starttls("smtp"))
 def _(bench: Bench, door: CheckedDoor) -> None:
     if "STARTTLS" not in bench.smtp_in_clear(door).offers:
-        raise Fail("STARTTLS non annoncé", "STARTTLS not offered")
+        raise NotMet("STARTTLS non annoncé", "STARTTLS not offered")
 
 
 @check("imap-starttls-offered", starttls("imap"))
 def _(bench: Bench, door: CheckedDoor) -> None:
     if "STARTTLS" not in bench.imap_in_clear(door).capabilities():
-        raise Fail("STARTTLS non annoncé", "STARTTLS not offered")
+        raise NotMet("STARTTLS non annoncé", "STARTTLS not offered")
 
 
 @check("smtp-starttls-injection", starttls("smtp"))
@@ -255,7 +255,9 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     except (CutError, SilentError, TlsRefusedError):
         return
     if reply.code != 221:
-        raise Fail(f"commande injectée exécutée : « {reply} »", f'injected command run: "{reply}"')
+        raise NotMet(
+            f"commande injectée exécutée : « {reply} »", f'injected command run: "{reply}"'
+        )
 
 
 @check("imap-starttls-injection", starttls("imap"))
@@ -270,18 +272,18 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     except (CutError, SilentError, TlsRefusedError):
         return
     if any(each.startswith(b"injected ") for each in answer.data):
-        raise Fail("commande injectée exécutée", "injected command run")
+        raise NotMet("commande injectée exécutée", "injected command run")
 
 
 @check("smtp-starttls-once", starttls("smtp"))
 def _(bench: Bench, door: CheckedDoor) -> None:
     smtp = SmtpProbe(bench.tls(door, bench.showing(bench.usual(door))))
     if "STARTTLS" in smtp.hello().reached().keywords():
-        raise Fail("STARTTLS encore annoncé sous TLS", "STARTTLS still offered within TLS")
+        raise NotMet("STARTTLS encore annoncé sous TLS", "STARTTLS still offered within TLS")
 
 
 @check("imap-starttls-once", starttls("imap"))
 def _(bench: Bench, door: CheckedDoor) -> None:
     imap = ImapProbe(bench.tls(door, bench.showing(bench.usual(door))))
     if "STARTTLS" in imap.capabilities():
-        raise Fail("STARTTLS encore annoncé sous TLS", "STARTTLS still offered within TLS")
+        raise NotMet("STARTTLS encore annoncé sous TLS", "STARTTLS still offered within TLS")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sandbox.conformance.client.checks.message import parsed
 from sandbox.conformance.client.look import Look, check
 from sandbox.conformance.client.steps import SoftwareProfile
-from sandbox.conformance.findings import Fail, Unsure
+from sandbox.conformance.findings import NotMet, Unsure
 from sandbox.messages.check import check_message
 from sandbox.messages.rules import MessageRule, rules
 
@@ -46,12 +46,12 @@ def _held(id_: str, wanted: Callable[[MessageRule], bool]) -> Callable[[Look], N
         look.transcript.note("#", f"{', '.join(filter(None, names)) or '–'}")
         if ARCHIVE not in [each.upper() for each in names]:
             told = ("pas de pièce IHE_XDM.ZIP", "no attachment IHE_XDM.ZIP")
-            raise Fail(*told) if id_ == "client-xdm" else Unsure(*told)
+            raise NotMet(*told) if id_ == "client-xdm" else Unsure(*told)
         for each in check_message(sent.content).findings:
             if wanted(each.rule):
                 look.transcript.note("#", f"{each.where}: {each.seen}")
                 rule = each.rule
-                raise Fail(
+                raise NotMet(
                     f"{rule.french} {rule.remedy_french} ({each.where})",
                     f"{rule.english} {rule.remedy_english} ({each.where})",
                 )

@@ -7,7 +7,7 @@ import re
 from sandbox.conformance.client.look import Look, check
 from sandbox.conformance.client.record import PlayedAction
 from sandbox.conformance.client.steps import SoftwareProfile
-from sandbox.conformance.findings import Fail, Unsure
+from sandbox.conformance.findings import NotMet, Unsure
 from sandbox.operators.auth.limits import AttemptPolicy
 
 __all__: list[str] = []
@@ -31,7 +31,7 @@ def _(look: Look) -> None:
             if mark in visit.dialogue.heard and visit.dialogue.said("FETCH"):
                 return
         _last(look, played)
-    raise Fail("n'a pas lu le message qui l'attend", "did not read the message that waits for it")
+    raise NotMet("n'a pas lu le message qui l'attend", "did not read the message that waits for it")
 
 
 @check("client-sends", "send")
@@ -39,7 +39,7 @@ def _(look: Look) -> None:
     played = look.step("send")[0]
     if not any(sent.taken for _, sent in played.messages):
         _last(look, played)
-        raise Fail("n'a pas envoyé de message qui fût pris", "sent no message that was taken")
+        raise NotMet("n'a pas envoyé de message qui fût pris", "sent no message that was taken")
 
 
 @check("client-ehlo", "send")
@@ -54,7 +54,7 @@ def _(look: Look) -> None:
             bad = [each for each in hellos if not good.fullmatch(each.words)]
             if not hellos or bad:
                 look.shows(visit)
-                raise Fail(
+                raise NotMet(
                     "ne se présente pas par EHLO et un nom ou une adresse entre crochets",
                     "does not introduce itself by EHLO with a name or an address in brackets",
                 )
@@ -66,7 +66,7 @@ def _(look: Look) -> None:
         for visit, sent in played.messages:
             if sent.taken and not visit.dialogue.said("QUIT"):
                 look.shows(visit)
-                raise Fail(
+                raise NotMet(
                     "raccroche sans QUIT après l'envoi", "hangs up without QUIT after sending"
                 )
 
@@ -78,7 +78,7 @@ def _(look: Look) -> None:
             for visit, login in played.logins:
                 if login.good and login.mechanism != "XOAUTH2":
                     look.shows(visit)
-                    raise Fail(
+                    raise NotMet(
                         f"se connecte par {login.mechanism} ; montrer le jeton de Pro Santé Connect"
                         " par XOAUTH2",
                         f"logs in by {login.mechanism}; show the token of Pro Santé Connect by"
@@ -101,7 +101,7 @@ def _(look: Look) -> None:
                 continue
             if login.digest in shown and not step.wrong:
                 look.shows(visit)
-                raise Fail(
+                raise NotMet(
                     "montre deux fois le même code ; garder la session, ou demander un code",
                     "shows the same code twice; keep the session, or ask for a code",
                 )
@@ -116,7 +116,7 @@ def _gives_up(look: Look, step: str) -> None:
         refused = [each for each in played.logins if each[1].answer and not each[1].good]
         if len(refused) > MOST:
             look.shows(refused[-1][0], f"{len(refused)} ×")
-            raise Fail(
+            raise NotMet(
                 f"refusé, essaie {len(refused)} fois : plus de {MOST} ferment l'accès ; s'arrêter"
                 " et le dire",
                 f"refused, it tries {len(refused)} times: more than {MOST} lock it out; stop and"
@@ -147,7 +147,7 @@ def _(look: Look) -> None:
     for played in look.step("phone-waits"):
         if not any(login.good for _, login in played.logins):
             _last(look, played)
-            raise Fail(
+            raise NotMet(
                 "n'attend pas que la personne réponde à son téléphone ; allonger l'attente",
                 "does not wait until the person answers the telephone; lengthen its time-out",
             )
@@ -162,7 +162,7 @@ def _(look: Look) -> None:
         for played in look.step(step):
             if played.done.worked and not any(sent.taken for _, sent in played.messages):
                 _last(look, played)
-                raise Fail(
+                raise NotMet(
                     f"étape « {step} » : annonce un succès alors que le serveur a refusé",
                     f'step "{step}": says that it worked where the server refused',
                 )
@@ -181,7 +181,7 @@ def _(look: Look) -> None:
     later = played.visits[cut[0] + 1 :]
     if not any(login.good for visit in later for login in visit.dialogue.logins):
         _last(look, played)
-        raise Fail("ne se reconnecte pas après une coupure", "does not connect again after a cut")
+        raise NotMet("ne se reconnecte pas après une coupure", "does not connect again after a cut")
 
 
 @check("client-discovery", "discover")
@@ -196,12 +196,12 @@ def _(look: Look) -> None:
                 "no question came to the DNS given: the software may have another",
             )
         if not asked:
-            raise Fail(
+            raise NotMet(
                 "ne demande aucun SRV (_imaps._tcp, _submissions._tcp) ; les lire avant tout",
                 "asks for no SRV (_imaps._tcp, _submissions._tcp); read them first",
             )
         if not any(login.good for _, login in played.logins) and not played.visits:
             _last(look, played)
-            raise Fail(
+            raise NotMet(
                 "demande les SRV et ne les suit pas", "asks for SRV and does not follow them"
             )

@@ -16,7 +16,7 @@ from sandbox.conformance.client.letters import TEXT
 from sandbox.conformance.client.look import Look, check
 from sandbox.conformance.client.record import RecordedConnection
 from sandbox.conformance.client.steps import SoftwareProfile
-from sandbox.conformance.findings import Fail, Unsure
+from sandbox.conformance.findings import NotMet, Unsure
 
 __all__ = ["parsed"]
 
@@ -72,7 +72,7 @@ def _(look: Look) -> None:
         bare = len(re.findall(rb"(?<!\r)\n|\r(?!\n)", sent.content))
         if bare or visit.dialogue.broken:
             look.shows(visit)
-            raise Fail(
+            raise NotMet(
                 f"étape « {id_} » : lignes qui ne finissent pas par CRLF",
                 f'step "{id_}": lines that do not end with CRLF',
             )
@@ -83,7 +83,7 @@ def _(look: Look) -> None:
     for id_, _, sent in _all(look):
         longest = max(map(len, sent.content.split(b"\r\n")))
         if longest > LONGEST:
-            raise Fail(
+            raise NotMet(
                 f"étape « {id_} » : une ligne de {longest} octets, {LONGEST} au plus ; coder en"
                 " quoted-printable ou base64",
                 f'step "{id_}": a line of {longest} octets, at most {LONGEST}; encode as'
@@ -97,14 +97,14 @@ def _(look: Look) -> None:
         raw = not head_of(sent).isascii()
         if raw and "SMTPUTF8" not in sent.parameters:
             look.shows(visit)
-            raise Fail(
+            raise NotMet(
                 f"étape « {id_} » : en-tête en 8 bits ; le coder (RFC 2047)",
                 f'step "{id_}": a header in 8 bits; encode it (RFC 2047)',
             )
         declared = {"BODY=8BITMIME", "BODY=BINARYMIME", "SMTPUTF8"} & set(sent.parameters)
         if not sent.content.isascii() and not declared:
             look.shows(visit)
-            raise Fail(
+            raise NotMet(
                 f"étape « {id_} » : texte en 8 bits sans BODY=8BITMIME",
                 f'step "{id_}": text in 8 bits without BODY=8BITMIME',
             )
@@ -118,7 +118,7 @@ def _(look: Look) -> None:
             count = len(message.get_all(name, []))
             if count != 1:
                 look.transcript.note("#", head_of(sent)[:300])
-                raise Fail(
+                raise NotMet(
                     f"étape « {id_} » : {count} champ {name}, il en faut un",
                     f'step "{id_}": {count} {name} fields, one is due',
                 )
@@ -128,7 +128,7 @@ def _(look: Look) -> None:
 def _(look: Look) -> None:
     for id_, _, sent in _all(look):
         if not re.fullmatch(r"<[^<>\s@]+@[^<>\s@]+>", _field(look, sent, "Message-ID").strip()):
-            raise Fail(
+            raise NotMet(
                 f"étape « {id_} » : pas de Message-ID en règle",
                 f'step "{id_}": no Message-ID as it should be',
             )
@@ -140,7 +140,7 @@ def _(look: Look) -> None:
     if read is None:
         raise Unsure("rien n'a été reçu à quoi répondre", "nothing was received to answer")
     if read["id"] not in refers:
-        raise Fail(
+        raise NotMet(
             "la réponse ne dit pas à quoi elle répond (In-Reply-To, References)",
             "the reply does not say what it answers (In-Reply-To, References)",
         )
@@ -154,14 +154,14 @@ def _(look: Look) -> None:
     texts = [part for part in message.walk() if part.get_content_maintype() == "text"]
     plain = [part for part in texts if part.get_content_subtype() == "plain"]
     if not plain:
-        raise Fail(
+        raise NotMet(
             "aucune partie text/plain ; en joindre une (multipart/alternative)",
             "no text/plain part; add one (multipart/alternative)",
         )
     for part in texts:
         charset = (part.get_content_charset() or "us-ascii").lower()
         if charset not in ("utf-8", "us-ascii"):
-            raise Fail(f"texte en {charset} ; écrire en UTF-8", f"text in {charset}; write UTF-8")
+            raise NotMet(f"texte en {charset} ; écrire en UTF-8", f"text in {charset}; write UTF-8")
 
 
 def _lines(text: str) -> list[str]:
@@ -175,7 +175,7 @@ def _(look: Look) -> None:
     wanted = look.record.played["send"][-1].needs["message"]["subject"]
     subject = " ".join(_field(look, sent, "Subject").split())
     if subject != wanted:
-        raise Fail(f"objet altéré : « {subject} »", f'subject changed: "{subject}"')
+        raise NotMet(f"objet altéré : « {subject} »", f'subject changed: "{subject}"')
     body = parsed(sent).get_body(("plain",))
     try:
         text = "" if body is None else body.get_content()
@@ -183,7 +183,7 @@ def _(look: Look) -> None:
         text = ""
     if _lines(TEXT) != _lines(text)[: len(_lines(TEXT))]:
         look.shows(visit, *_lines(text)[:8])
-        raise Fail(
+        raise NotMet(
             "texte altéré : accents, ou lignes qui commencent par un point (RFC 5321 §4.5.2)",
             "text changed: accents, or lines that begin with a dot (RFC 5321 §4.5.2)",
         )
@@ -194,7 +194,7 @@ def _(look: Look) -> None:
     _, sent = look.sent("send")
     name, address = parseaddr(_field(look, sent, "From"))
     if not name.strip() or name.strip().lower() == address.lower():
-        raise Fail(
+        raise NotMet(
             "le nom affiché est vide ; y dire qui écrit (Titre_Prénom_NOM_Entité)",
             "the display name is empty; say there who writes (Titre_Prénom_NOM_Entité)",
         )
@@ -204,7 +204,7 @@ def _(look: Look) -> None:
 def _(look: Look) -> None:
     for id_, _, sent in _all(look):
         if not _field(look, sent, "X-MSS-NIL").strip():
-            raise Fail(
+            raise NotMet(
                 f"étape « {id_} » : pas de X-MSS-NIL ; y mettre la référence du produit",
                 f'step "{id_}": no X-MSS-NIL; put the product\'s reference there',
             )
@@ -216,7 +216,7 @@ def _(look: Look) -> None:
     asked = [each for each in sent.parameters if each.startswith("NOTIFY=")]
     if not asked or asked == ["NOTIFY=NEVER"]:
         look.shows(visit)
-        raise Fail(
+        raise NotMet(
             "ne demande pas d'avis de remise (RCPT … NOTIFY=SUCCESS,FAILURE)",
             "asks for no notification of delivery (RCPT … NOTIFY=SUCCESS,FAILURE)",
         )
@@ -228,7 +228,7 @@ def _(look: Look) -> None:
     wanted = look.record.played["patient"][-1].needs["message"]["to"]
     if sent.recipients != [wanted]:
         look.shows(visit)
-        raise Fail(
+        raise NotMet(
             f"écrit à {', '.join(sent.recipients) or '–'} au lieu de {wanted} (matricule INS)",
             f"writes to {', '.join(sent.recipients) or '–'} in place of {wanted} (INS)",
         )
@@ -239,7 +239,7 @@ def _(look: Look) -> None:
     _, sent = look.sent("patient")
     marked = _field(look, sent, "X-MSS-MES").strip().upper() == "FIN"
     if not marked and "[FIN]" not in _field(look, sent, "Subject").upper():
-        raise Fail(
+        raise NotMet(
             "ne marque pas la fin de l'échange (X-MSS-MES: FIN, ou [FIN] dans l'objet)",
             "does not mark the end of the exchange (X-MSS-MES: FIN, or [FIN] in the subject)",
         )
@@ -252,12 +252,14 @@ def _(look: Look) -> None:
     wanted = hashlib.sha256(path.read_bytes()).digest()
     if not sent.taken:
         look.shows(visit)
-        raise Fail("le gros message est refusé", "the big message is refused")
+        raise NotMet("le gros message est refusé", "the big message is refused")
     parts = [part.get_payload(decode=True) for part in parsed(sent).walk()]
     found = [hashlib.sha256(each).digest() for each in parts if isinstance(each, bytes)]
     if wanted not in found:
         look.shows(visit)
-        raise Fail("la pièce jointe n'est pas celle donnée", "the attachment is not the one given")
+        raise NotMet(
+            "la pièce jointe n'est pas celle donnée", "the attachment is not the one given"
+        )
 
 
 @check("client-temporary", "busy")
@@ -275,7 +277,7 @@ def _(look: Look) -> None:
             raise Unsure(
                 "on ne sait ce que le logiciel a dit", "what the software said is not known"
             )
-    raise Fail(
+    raise NotMet(
         "remis à plus tard (451), le message est perdu : ni nouvel essai, ni mot à la personne",
         "put off (451), the message is lost: no second attempt, no word to the person",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.conformance.client.look import Look, check
 from sandbox.conformance.client.record import PlayedAction, RecordedConnection
-from sandbox.conformance.findings import Fail, NotHere, Unsure
+from sandbox.conformance.findings import NotHere, NotMet, Unsure
 
 __all__: list[str] = []
 
@@ -59,7 +59,7 @@ def _(look: Look) -> None:
         for visit in each.visits:
             if visit.wire.tls:
                 look.shows(visit)
-                raise Fail(
+                raise NotMet(
                     f"accepte {visit.wire.tls.split()[0]} ; régler la version minimale à TLS 1.2",
                     f"takes {visit.wire.tls.split()[0]}; set the least version to TLS 1.2",
                 )
@@ -71,7 +71,7 @@ def _(look: Look) -> None:
         assert visit.wire.hello is not None
         if not _STRONG & set(visit.wire.hello.suites):
             look.shows(visit, "suites: " + " ".join(f"{n:04x}" for n in visit.wire.hello.suites))
-            raise Fail(
+            raise NotMet(
                 "n'offre aucune suite ECDHE avec AEAD ; en ajouter",
                 "offers no ECDHE suite with AEAD; add some",
             )
@@ -86,7 +86,7 @@ def _(look: Look) -> None:
             if weak:
                 told = " ".join(f"{each:04x}" for each in weak)
                 look.shows(visit, f"{name}: {told}")
-                raise Fail(
+                raise NotMet(
                     f"offre des suites {name} ({told}) ; les retirer",
                     f"offers {name} suites ({told}); take them out",
                 )
@@ -99,7 +99,7 @@ def _(look: Look) -> None:
             hello, place = visit.wire.hello, played.needs.get(visit.wire.protocol)
             if hello is not None and place is not None and hello.name.lower() != place["host"]:
                 look.shows(visit, f"SNI: {hello.name or '-'}")
-                raise Fail(
+                raise NotMet(
                     f"ne dit pas le nom du serveur à l'ouverture de TLS (« {hello.name} »)",
                     f'does not say the server\'s name when TLS opens ("{hello.name}")',
                 )
@@ -114,7 +114,7 @@ def _(look: Look) -> None:
             logins += 1
             if not login.secure:
                 look.shows(visit)
-                raise Fail(
+                raise NotMet(
                     "donne son secret en clair ; exiger TLS, jamais « si disponible »",
                     'gives its secret in clear; require TLS, never "if available"',
                 )
@@ -131,7 +131,7 @@ def _(look: Look) -> None:
             secure = [each for each in visit.dialogue.commands if each.secure]
             if visit.wire.protocol == "smtp" and secure and secure[0].verb != "EHLO":
                 look.shows(visit)
-                raise Fail(
+                raise NotMet(
                     "ne redit pas EHLO après STARTTLS : il croit ce qui fut dit en clair",
                     "does not say EHLO again after STARTTLS: it believes what was said in clear",
                 )
@@ -144,7 +144,7 @@ def _(look: Look) -> None:
             look.says(played)
             for visit in played.visits[-1:]:
                 look.shows(visit)
-            raise Fail(
+            raise NotMet(
                 "échoue quand le serveur demande un certificat sans l'exiger ; n'en envoyer aucun",
                 "fails where the server asks for a certificate and requires none; send none",
             )
@@ -156,7 +156,7 @@ def _refuses(look: Look, step: str, french: str, english: str) -> None:
             told = [each for each in visit.dialogue.commands if each.verb not in _HARMLESS]
             if visit.wire.tls and (told or visit.dialogue.logins):
                 look.shows(visit)
-                raise Fail(french, english)
+                raise NotMet(french, english)
 
 
 @check("client-server-validity", "expired", "send")
