@@ -125,7 +125,7 @@ def _map_table(decision: Decision) -> Table:
          Cell(percent(rule.coverage), order=rule.coverage),
          Cell(percent(rule.probability), order=rule.probability),
          Cell(percent(rule.safe) if rule.others else NOTHING, order=rule.safe),
-         words(turns_text(decision, rule))]
+         words(turns_text(decision, rule.turns))]
         for rule in decision.map.rules
     ]  # fmt: skip
     return Table(

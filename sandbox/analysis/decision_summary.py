@@ -11,7 +11,7 @@ from sandbox.decision.choice import Standing
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
 from sandbox.decision.information import Gain
-from sandbox.decision.rules import Accuracy
+from sandbox.decision.rules import Accuracy, Turn
 from sandbox.decision.study import Decision, Driver
 
 __all__ = ["summarise_decision"]
@@ -99,6 +99,13 @@ def _input(driver: Driver) -> dict[str, Any]:
     }
 
 
+def _turns(turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    criteria = list(CRITERIA)
+    return [
+        {"criterion": criteria[t.criterion], "weight": t.weight, "then": t.candidate} for t in turns
+    ]
+
+
 def _map(decision: Decision) -> list[dict[str, Any]]:
     criteria = list(CRITERIA)
     return [
@@ -114,10 +121,7 @@ def _map(decision: Decision) -> list[dict[str, Any]]:
                 name: dict(zip(criteria, map(finite, row), strict=True))
                 for name, row in zip(decision.names, rule.points, strict=True)
             },
-            "turns": [
-                {"criterion": criteria[t.criterion], "weight": t.weight, "then": t.candidate}
-                for t in rule.turns
-            ],
+            "turns": _turns(rule.turns),
         }
         for rule in decision.map.rules
     ]  # fmt: skip
@@ -173,6 +177,7 @@ def summarise_decision(decision: Decision) -> dict[str, Any]:
                          "total": finite(decision.others.total),
                          "ci95": _ends(decision.others.total, decision.others.total_half)},
         "map": _map(decision),
+        "turns": _turns(decision.map.turns),
         "map_accuracy": _accuracies(decision),
         "measure_first": list(_measures(decision)),
         "perfect_information": {

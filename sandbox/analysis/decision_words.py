@@ -24,7 +24,7 @@ from sandbox.decision.cases import ChoiceCase, cases_of
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
 from sandbox.decision.observations import Measure
-from sandbox.decision.rules import Rule
+from sandbox.decision.rules import Rule, Turn
 from sandbox.decision.study import Decision, Driver
 
 __all__ = [
@@ -56,6 +56,7 @@ OBSERVED: dict[str, tuple[Text, Text]] = {  # one, several
                      Text("installations", "installations")),
     "year of one operator": (Text("année d'un opérateur", "year of one operator"),
                              Text("années d'opérateur", "operator years")),
+    "incident": (Text("incident", "incident"), Text("incidents", "incidents")),
     "duration": (Text("durée relevée", "duration noted"),
                  Text("durées relevées", "durations noted")),
     "quote": (Text("devis ou relevé", "quote or record"),
@@ -114,16 +115,16 @@ def others_text(decision: Decision, rule: Rule | ChoiceCase) -> Text:
     return Text(" ou ".join(t.fr for t in names), " or ".join(t.en for t in names))
 
 
-def turns_text(decision: Decision, rule: Rule) -> Text:
-    """Return which weights turn the choice of a rule, the other criteria sharing the rest."""
-    if not rule.turns:
+def turns_text(decision: Decision, turns: Sequence[Turn]) -> Text:
+    """Return which weights turn a choice, the other criteria sharing the rest."""
+    if not turns:
         return Text("aucun jusqu'à 60 %", "none up to 60%")
     criteria = list(CRITERIA)
     return enumerate_texts([
         say("{d} dès que « {c} » pèse {x} %", "{d} from a weight of {x}% on “{c}”",
             d=candidate_name(decision, turn.candidate), c=CRITERION_NAMES[criteria[turn.criterion]],
             x=decimal(100 * turn.weight))
-        for turn in rule.turns
+        for turn in turns
     ])  # fmt: skip
 
 
@@ -202,12 +203,11 @@ def _accuracy_text(decision: Decision) -> Text:
 
 def _changes(decision: Decision) -> Text:
     """Say which weights and which policy turn the choice, and how well the map tells."""
-    best = decision.choice.recommended
-    usual = next((rule for rule in decision.map.rules if rule.candidate == best), None)
-    parts = []
-    if usual is not None:
-        parts.append(say("Poids qui le renversent : {w}.", "Weights that turn it: {w}.",
-                         w=turns_text(decision, usual)))  # fmt: skip
+    parts = [
+        say("Poids qui le renversent, en moyenne des tirages : {w}.",
+            "Weights that turn it, in the mean of the draws: {w}.",
+            w=turns_text(decision, decision.map.turns))
+    ]  # fmt: skip
     leads = {p: max(s, key=s.__getitem__) for p, s in decision.by_policy.items()}
     if len(set(leads.values())) > 1:
         parts.append(say("La règle de connexion change le gagnant : {w}.",

@@ -70,6 +70,8 @@ def measure_of(factor: Factor, gain: Gain, values: Values) -> Measure:
     unit = member.unit
     if unit.startswith("share"):
         observed, own = "mailbox", float((column * (1 - column)).mean())
+        if factor.key.startswith("incidents."):
+            observed = "incident"
         if factor.key.startswith("products.") and not factor.key.endswith(".share"):
             observed = "installation"
     elif "a year" in unit and "incidents" in unit:

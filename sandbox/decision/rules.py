@@ -120,6 +120,7 @@ class DecisionMap:
         margin: points, at equal weights.
         equal, weighed: by predictor, at equal weights and over all weights: `map`, `always` (the
             same choice, that with the fewest points), `ceiling` (a regression on all inputs).
+        turns: weights that turn the choice of least mean points over all draws, lightest first.
         sizes: maps of other numbers of rules, fewest first.
         fresh: how many draws.
     """
@@ -128,6 +129,7 @@ class DecisionMap:
     margin: float
     equal: Mapping[str, Accuracy]
     weighed: Mapping[str, Accuracy]
+    turns: tuple[Turn, ...]
     sizes: tuple[MapSize, ...]
     fresh: int
     _tree: DecisionTreeRegressor = field(compare=False, repr=False)
@@ -302,6 +304,7 @@ def grow(
     return DecisionMap(
         rules=tuple(sorted(rules, key=lambda rule: -rule.coverage)), margin=margin,
         equal=found["equal"], weighed=found["weighed"],
+        turns=_turns(names, train.points.mean(axis=0)),
         sizes=_sizes(tree, train, fresh, equal, weights, least), fresh=len(right), _tree=tree,
         _tables=tables,
     )  # fmt: skip

@@ -168,6 +168,7 @@ def test_weights_turn_a_choice_from_where_they_say() -> None:
     turned = grow(["a", "b"], [("k", ""), ("l", "")], drawn, drawn, np.ones(2), np.ones((1, 2)) / 2)
     assert [(t.criterion, t.candidate) for t in turned.rules[0].turns] == [(1, "b")]
     assert turned.rules[0].turns[0].weight == pytest.approx(0.51)
+    assert turned.turns == turned.rules[0].turns  # one rule: the mean of all draws is its own
 
 
 def test_the_map_finds_a_planted_rule_and_predicts_fresh_draws() -> None:
@@ -229,3 +230,17 @@ def test_more_rules_are_judged_beside_the_map() -> None:
     assert sizes[len(found.rules)].equal == found.equal["map"]
     assert min(sizes) == 2
     assert sizes[max(sizes)].equal.exact > sizes[2].equal.exact
+
+
+def test_weights_that_turn_the_choice_are_those_of_all_draws_not_of_its_largest_case() -> None:
+    """In three draws of four nothing turns it; in the mean a weight on the second does."""
+    x = np.random.default_rng(9).random((2000, 2))
+    often = x[:, :1] < 0.75
+    a = np.stack([0 * x[:, 0], np.where(often[:, 0], 0.0, 96.0)], axis=1)
+    b = np.stack([np.where(often[:, 0], 20.0, 0.0), 0 * x[:, 0]], axis=1)
+    drawn = Sample(x, np.stack([a, b], axis=1) / np.array([1.0, 2.0]))
+    found = grow(["a", "b"], [("k", ""), ("l", "")], drawn, drawn, np.ones(2), np.ones((1, 2)) / 2)
+    assert found.rules[0].candidate == "a"
+    assert found.rules[0].turns == ()
+    assert [(turn.criterion, turn.candidate) for turn in found.turns] == [(1, "b")]
+    assert found.turns[0].weight == pytest.approx(0.56, abs=0.03)

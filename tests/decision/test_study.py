@@ -156,3 +156,15 @@ def test_equals_share_the_chance_of_being_best() -> None:
     choice = choose(("a", "b"), metrics, scales_of(metrics), seed=1)
     assert choice.together["a"].probability == pytest.approx(0.5)
     assert choice.by_criterion["cannot_connect"]["a"].probability == pytest.approx(0.5)
+
+
+def test_a_share_of_incidents_is_observed_on_incidents_not_on_mailboxes() -> None:
+    from sandbox.decision.factors import Factor
+    from sandbox.decision.information import Gain
+    from sandbox.decision.observations import measure_of
+    from sandbox.decision.ranges import Uncertain
+
+    for key, observed in (("incidents.spreads", "incident"), ("populations.x.sms", "mailbox")):
+        share = Uncertain(key, "number", 0.5, (Range(0, 0.5, 1),), (), "share", "placeholder")
+        values = {key: np.linspace(0, 1, 101)}
+        assert measure_of(Factor(key, (share,)), Gain(1.0, 0.1), values).observed == observed
