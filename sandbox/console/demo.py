@@ -281,11 +281,7 @@ class Player:
     def _log_in(self, method: str, *, newest: bool = False) -> None:
         """Log in as the first who has a method, or the last: one approval opens more sessions."""
         sheet: dict[str, Any] = self._watch.space.sheet
-        addresses = [
-            account["address"]
-            for account in sheet["accounts"]
-            if method in account["holders"][0]["methods"] and account["type"] != "ORG"
-        ]
+        addresses = people.holding(sheet["accounts"], method)
         address = addresses[-1 if newest else 0]
         attempt = log_in(sheet, {"address": address, "method": method})
         self._tell(ok=attempt.ok, told=attempt.told, connection=self._key_of(attempt))

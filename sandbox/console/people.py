@@ -24,6 +24,7 @@ __all__ = [
     "carried",
     "codes",
     "decide",
+    "holding",
     "inbox",
     "ringing",
     "shown",
@@ -209,6 +210,14 @@ def carried(accounts: Sequence[Tree]) -> dict[str, Carried]:
                 card=card.get("pkcs12", before.card if before else ""),
             )
     return found
+
+
+def holding(accounts: Sequence[Tree], method: str) -> list[str]:
+    """Return the mailboxes of one holder that a method opens, in the sheet's order."""
+    return [
+        account["address"] for account in accounts
+        if method in account["holders"][0]["methods"] and account["type"] != "ORG"
+    ]  # fmt: skip
 
 
 def codes(accounts: Sequence[Tree], identity: str, now: float) -> list[Tree]:
