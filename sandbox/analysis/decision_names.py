@@ -59,6 +59,45 @@ STOPPED: dict[str, Text] = {
 }  # fmt: skip
 
 
+MONEY: dict[str, Text] = {
+    "certificate_year": Text("prix d'un certificat par an", "price of a certificate a year"),
+    "record_year": Text("prix d'un enregistrement DNS par an", "price of a DNS record a year"),
+    "endpoint_year": Text("supervision d'un point d'accès de plus par an",
+                          "supervision of one more endpoint a year"),
+    "expiry_probability": Text("certificats qui expirent en production",
+                               "certificates that expire in production"),
+    "expiry_incident": Text("coût d'une expiration", "cost of an expiry"),
+    "editor_url_days": Text("jours d'un éditeur par adresse de plus",
+                            "an editor's days for one more address"),
+    "editors": Text("nombre d'éditeurs", "number of editors"),
+    "plain_days": Text("jours d'un éditeur pour PLAIN", "an editor's days for PLAIN"),
+    "external_days": Text("jours d'un éditeur pour EXTERNAL", "an editor's days for EXTERNAL"),
+    "xoauth2_days": Text("jours d'un éditeur pour XOAUTH2", "an editor's days for XOAUTH2"),
+    "alone_days": Text("jours d'un éditeur pour le certificat seul",
+                       "an editor's days for a certificate alone"),
+    "firewall_opening": Text("prix d'une ouverture de ports par site",
+                             "price of opening ports at a site"),
+    "support_call": Text("prix d'un appel au support", "price of a support call"),
+    "calls_installed": Text("appels par installation", "calls for each installation"),
+    "wrong_place": Text("appels pour un nom ou un port pris pour un autre",
+                        "calls for a name or port taken for another"),
+    "person_hour": Text("valeur d'une heure d'un professionnel",
+                        "value of an hour of a professional"),
+    "enrolment_minutes": Text("minutes d'enrôlement TOTP", "minutes of TOTP enrolment"),
+    "app_minutes": Text("minutes d'installation de l'e-CPS", "minutes to install the e-CPS"),
+    "sms_price": Text("prix d'un SMS", "price of an SMS"),
+    "ciba_small_year": Text("CIBA d'un petit opérateur par an",
+                            "a small operator's CIBA a year"),
+    "ciba_medium_year": Text("CIBA d'un opérateur moyen par an",
+                             "a medium operator's CIBA a year"),
+    "ciba_large_year": Text("CIBA d'un grand opérateur par an",
+                            "a large operator's CIBA a year"),
+    "ciba_national_year": Text("CIBA d'un opérateur national par an",
+                               "a national operator's CIBA a year"),
+    "amortisation": Text("durée d'amortissement", "years of amortisation"),
+}  # fmt: skip
+
+
 def _ability(leaf: str) -> Text:
     for prefix, protocol in PREFIXES.items():
         if leaf.startswith(prefix):
@@ -97,7 +136,7 @@ def _incident_name(path: Sequence[str]) -> Text:
 
 
 def factor_name(key: str) -> Text:
-    """Return what a factor is: in words for shares of software and incidents, else its key."""
+    """Return what a factor is: in words for software, incidents and money, else its key."""
     share = _share_of(key)
     if share is not None:
         return say("part {w} qui {a}", "share {w} that {a}", w=share[0], a=share[1])
@@ -115,6 +154,8 @@ def factor_name(key: str) -> Text:
         what = (Text("répartition des méthodes", "split of methods") if "method" in key
                 else Text("répartition des logiciels", "split of software"))  # fmt: skip
         return say("{what} ({p})", "{what} ({p})", what=what, p=path[1])
+    if path[0] == "costs" and path[-1] in MONEY:
+        return MONEY[path[-1]]
     return same(key)
 
 

@@ -149,3 +149,10 @@ def test_an_incident_is_named_in_words(key: str) -> None:
     name = factor_name(key)
     assert key not in (name.fr, name.en)
     assert name.fr != name.en
+
+
+def test_every_price_that_is_drawn_is_named_in_words() -> None:
+    prices = [key for key, row in inputs().items()
+              if key.startswith("costs.") and row.knowledge != "published"]  # fmt: skip
+    assert prices
+    assert [key for key in prices if factor_name(key).fr == key] == []
