@@ -130,15 +130,24 @@ def _indicators_sent(view: View, it: OperatorSeen) -> Evidence:
     return tuple(wrong)
 
 
-def _indicators_true(view: View, it: OperatorSeen) -> Evidence:
+def _contradicted(view: View, it: OperatorSeen, *, is_certain: bool) -> Evidence:
     return tuple(
         f"{month}: {claim}: {anomaly.said} déclarés / said, {anomaly.seen} vus par / seen by "
         f"{', '.join(anomaly.peers[:5])}"
         for month in _due(view)
         for anomaly in view.anomalies.get(month, ())
+        if anomaly.is_certain == is_certain
         for name, claim in zip(anomaly.operator, anomaly.claim, strict=True)
         if name == it.name
     )
+
+
+def _indicators_true(view: View, it: OperatorSeen) -> Evidence:
+    return _contradicted(view, it, is_certain=True)
+
+
+def _indicators_agree(view: View, it: OperatorSeen) -> Evidence:
+    return _contradicted(view, it, is_certain=False)
 
 
 # Domains -----------------------------------------------------------------------------------------
@@ -301,6 +310,10 @@ CONTROLS: tuple[Control, ...] = (
             Words("Les indicateurs contredisent ceux des autres.",
                   "The indicators contradict those of others."),
             "ours", _indicators_true),
+    Control("indicators-agree", "operator", _MINOR,
+            Words("Les indicateurs et ceux d'un autre se contredisent ; l'un des deux se trompe.",
+                  "The indicators and another's contradict each other; one of the two is wrong."),
+            "ours", _indicators_agree),
     Control("mailbox-finess", "mailbox", _MINOR,
             Words("La BAL n'est rattachée à aucun FINESS G ou J connu.",
                   "The mailbox hangs on no known FINESS G or J."),

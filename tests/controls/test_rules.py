@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.controls.ladder import Severity
 from sandbox.controls.rules import CONTROLS, DUE_DAY, examine
 from sandbox.controls.view import View
 from sandbox.controls.year_space import BEGIN, PLANTED, Size, Year, YearSpace, short_of
@@ -17,6 +18,7 @@ from sandbox.indicators.month import Month
 DAY = 86_400.0
 NOW = BEGIN.begin + 40 * DAY
 OF = {control.name: control.of for control in CONTROLS}
+SEVERITY = {control.name: control.severity for control in CONTROLS}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_a_planted_violation_is_found_by_its_control_alone(view: View, control: 
 
 
 def test_every_control_is_tried() -> None:
-    elsewhere = {"indicators-sent", "indicators-true", "domain-expiry"}
+    elsewhere = {"indicators-sent", "indicators-true", "indicators-agree", "domain-expiry"}
     assert set(PLANTED) | elsewhere == set(OF)
 
 
@@ -88,6 +90,22 @@ def test_who_under_reports_by_a_tenth_is_found(space: YearSpace, view: View) -> 
     false = {**view.deposits[month], "op001": short_of(space.files["op001"])}
     (found,) = examine(replace(view, deposits={**view.deposits, month: false}))
     assert (found.control, found.subject) == ("indicators-true", "op001")
+
+
+def test_of_two_that_contradict_each_other_alone_nobody_is_accused(
+    space: YearSpace, view: View
+) -> None:
+    month = Month.at(NOW).before
+    ours, theirs = short_of(space.files["op001"]), space.files["op002"]
+    pair = {name: view.operators[name] for name in ("op001", "op002")}
+    alone = replace(view, operators=pair, deposits={
+        each: {"op001": ours, "op002": theirs} for each in (month, month.before)
+    })  # fmt: skip
+    found = examine(alone)
+    assert {(each.control, each.subject) for each in found} == {
+        ("indicators-agree", "op001"), ("indicators-agree", "op002"),
+    }  # fmt: skip
+    assert SEVERITY["indicators-agree"] is Severity.MINOR  # never beyond a formal notice
 
 
 def test_a_new_operator_owes_no_file_of_before_it_came(view: View) -> None:

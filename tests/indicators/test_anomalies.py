@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.indicators.anomalies import EDGE, confront
@@ -82,6 +83,48 @@ def test_between_two_alone_both_are_named() -> None:
     (found,) = confront([said["op1"], said["op2"]])
     assert found.operator == ("op1", "op2")
     assert found.claim == ("sent", "received")
+    assert not found.is_certain
+
+
+def test_what_two_accounts_explain_alike_accuses_nobody() -> None:
+    """Either both senders said too little, or both receivers too much."""
+    traffic = {(a, b): 100 for a in NAMES for b in NAMES if a != b}
+    said = files(traffic)
+    more = files({**traffic, **{(a, b): 120 for a in ("op1", "op2") for b in ("op3", "op4")}})
+    (found,) = confront([said["op1"], said["op2"], more["op3"], more["op4"]])
+    assert set(zip(found.operator, found.claim, strict=True)) == {
+        ("op1", "sent"), ("op2", "sent"), ("op3", "received"), ("op4", "received"),
+    }  # fmt: skip
+    assert (found.said, found.seen) == (400, 480)
+
+
+SENDERS, RECEIVERS = ("op1", "op2", "op3"), ("op4", "op5", "op6", "op7")
+
+
+@settings(max_examples=50)
+@given(st.sets(st.tuples(st.sampled_from(SENDERS), st.sampled_from(RECEIVERS)), min_size=1))
+def test_who_is_accused_is_in_every_least_set_that_explains_all(
+    wrong: set[tuple[str, str]],
+) -> None:
+    claims = [*((name, "sent") for name in SENDERS), *((name, "received") for name in RECEIVERS)]
+    covers = [
+        set(chosen) for size in range(len(claims) + 1) for chosen in combinations(claims, size)
+        if all((a, "sent") in chosen or (b, "received") in chosen for a, b in wrong)
+    ]  # fmt: skip
+    least = min(len(cover) for cover in covers)
+    always = set.intersection(*(cover for cover in covers if len(cover) == least))
+    said = [
+        count(name, MONTH, [domain(name)], [], [
+            Fact("relayed", f"a@{domain(name)}", domain(to), times=9)
+            for to in RECEIVERS if name in SENDERS
+        ] + [
+            Fact("received", f"a@{domain(name)}", domain(by), times=9 + 90 * ((by, name) in wrong))
+            for by in SENDERS if name in RECEIVERS
+        ], [])
+        for name in (*SENDERS, *RECEIVERS)
+    ]  # fmt: skip
+    found = confront(said)
+    assert {(e.operator[0], e.claim[0]) for e in found if e.is_certain} == always
 
 
 def test_a_few_at_the_edge_of_the_month_are_none() -> None:
