@@ -200,7 +200,7 @@ UNITS: dict[str, str] = {
     "mailboxes": "BAL", "share of mailboxes": "part des BAL",
     "external, certificate-alone, xoauth2 or the scenario's own":
         "external, certificate-alone, xoauth2 ou une règle du scénario",
-    "years": "ans", "per year": "par an", "quarters": "trimestres",
+    "years": "ans", "months": "mois", "per year": "par an", "quarters": "trimestres",
     "days per editor": "jours par éditeur", "euros a call": "euros par appel",
     "calls per access installed": "appels par accès installé",
     "calls per access and further place": "appels par accès et par URL de plus",

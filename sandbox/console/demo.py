@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +21,6 @@ from sandbox.space.errors import UserError
 __all__ = ["PACE", "STEPS", "DemoState", "DemoStep", "Player"]
 
 PACE = 18.0  # s a step by itself: three minutes for ten
-_RINGS = 20.0  # s that a telephone has to ring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,31 +259,38 @@ class Player:
         for number, step in enumerate(STEPS):
             end = time.monotonic() + pace
             self.go(number)
-            answering = threading.Thread(target=self._answer, daemon=True)
+            done = threading.Event()
             if step.act == "ecps":
-                answering.start()
+                threading.Thread(target=self._answer, args=(done,), daemon=True).start()
             self.act()
+            done.set()
             if self._over.wait(max(0.0, end - time.monotonic())):
                 break
         self.mend()
         self._tell(auto=False)
 
-    def _answer(self) -> None:
-        """Pick the right number on the telephone that rings."""
-        providers, end = self._watch.space.providers(), time.monotonic() + _RINGS
-        while time.monotonic() < end and not self._over.is_set():
+    def _answer(self, done: threading.Event) -> None:
+        """Pick the right number on the telephone of who logs in, and on nobody else's."""
+        providers = self._watch.space.providers()
+        accounts = self._watch.space.sheet["accounts"]
+        mine = self._address("ecps")
+        (identity,) = (
+            each["holders"][0]["identity"] for each in accounts if each["address"] == mine
+        )
+        while not done.wait(0.2) and not self._over.is_set():
             for ring in people.ringing(providers):
-                if not ring.provider:
-                    people.decide(providers, "", ring.ticket, "approve", ring.number)
-                    return
-            self._over.wait(0.2)
+                if not ring.provider and ring.identity == identity:
+                    with contextlib.suppress(UserError):  # somebody in the room was quicker
+                        people.decide(providers, "", ring.ticket, "approve", ring.number)
+
+    def _address(self, method: str, *, newest: bool = False) -> str:
+        """Return the first mailbox that a method opens, or the last."""
+        return people.holding(self._watch.space.sheet["accounts"], method)[-1 if newest else 0]
 
     def _log_in(self, method: str, *, newest: bool = False) -> None:
         """Log in as the first who has a method, or the last: one approval opens more sessions."""
-        sheet: dict[str, Any] = self._watch.space.sheet
-        addresses = people.holding(sheet["accounts"], method)
-        address = addresses[-1 if newest else 0]
-        attempt = log_in(sheet, {"address": address, "method": method})
+        address = self._address(method, newest=newest)
+        attempt = log_in(self._watch.space.sheet, {"address": address, "method": method})
         self._tell(ok=attempt.ok, told=attempt.told, connection=self._key_of(attempt))
 
     def _tell(self, **changes: Any) -> None:
