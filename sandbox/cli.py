@@ -148,11 +148,6 @@ SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
     ("scenario", "from-list"): ("sandbox.trust.cli_from_list", "from_list"),
     ("directory", "card"): ("sandbox.directory.cli_card", "card"),
     ("directory", "certificate"): ("sandbox.directory.cli_card", "certificate"),
-    ("check", "portability"): ("sandbox.conformance.cli_portability", "portability"),
-    **{
-        ("psc", verb): ("sandbox.psc.cli_phones", verb)
-        for verb in ("approve", "refuse", "people", "advance", "events")
-    },
 }
 
 

@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
 from sandbox.analysis import canvas
@@ -256,6 +258,10 @@ def test_scenario_check_and_schema(small: Path) -> None:
 
 def test_a_verb_is_found_in_a_module_of_its_name() -> None:
     modules = {module for module, *_ in (*VERBS.values(), *SUBVERBS.values())}
+    for module, verb, *_ in VERBS.values():
+        group = getattr(import_module(module), verb)
+        for below in group.commands.values() if isinstance(group, click.Group) else ():
+            modules.add(below.callback.__module__)
     assert all(module.rpartition(".")[2].startswith("cli_") for module in modules), modules
     written = {
         f"sandbox.{path.parent.name}.{path.stem}"

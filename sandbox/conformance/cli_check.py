@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from sandbox.conformance.api import check_client, check_operator
+from sandbox.conformance.cli_portability import portability
 from sandbox.conformance.client.drivers import PersonDriver
 from sandbox.conformance.client.judge import client_requirements
 from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
@@ -34,6 +35,9 @@ _FORMS: dict[str, Callable[[Report], str]] = {
 @click.group()
 def check() -> None:
     """Juger un opérateur ou un logiciel. / Judge an operator or software."""
+
+
+check.add_command(portability)
 
 
 def _reports(command: Callable[..., None]) -> Callable[..., None]:

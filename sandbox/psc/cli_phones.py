@@ -18,7 +18,7 @@ from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.options import json_option
 
-__all__ = ["SHEET", "advance", "approve", "events", "home_option", "people", "refuse"]
+__all__ = ["SHEET", "VERBS", "home_option"]
 
 SHEET = "psc.json"
 SPACE_SHEET = "space.json"
@@ -199,3 +199,6 @@ def events(*, follow: bool, as_json: bool, place: Place) -> None:
             return
         # Ctrl-C is the way out; half a second is less than a reader notices.
         time.sleep(0.5)
+
+
+VERBS = (approve, refuse, people, advance, events)

@@ -14,7 +14,7 @@ from sandbox.directory.directory import Directory
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.behaviour import KINDS, Behaviour
 from sandbox.psc.certificates import psc_files, registered
-from sandbox.psc.cli_phones import SHEET, home_option
+from sandbox.psc.cli_phones import SHEET, VERBS, home_option
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.fault_rules import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
@@ -36,6 +36,10 @@ __all__ = ["psc"]
 @click.group()
 def psc() -> None:
     """Émulateur Pro Santé Connect (OpenID, CIBA). / Pro Santé Connect emulator."""
+
+
+for _verb in VERBS:
+    psc.add_command(_verb)
 
 
 def _sheet(running: Running) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def test_frames_hold_the_same_numbers(decided: Decision) -> None:
          "login policy = xoauth2"),
         (Condition("login_policy", 0.5, above=False, category="xoauth2"),
          "login policy other than xoauth2"),
-        (Condition("costs.editors", 150.0, above=True), "costs.editors above 150 (editors)"),
+        (Condition("costs.editors", 150.0, above=True), "number of editors above 150 (editors)"),
         (Condition("incidents.deployment.spread_hours", 2.06, above=True), (
          "more than 2.1\u00a0h a year at an operator with "
           "a bad deployment that reaches other methods")),
