@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from sandbox.simulation.steps import Op
 from sandbox.space.candidates import candidates
 from sandbox.space.loader import load_scenario
+from sandbox.space.methods import Method
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.minutes import instant_of
 from sandbox.twin.runs import Run, predicted
@@ -52,13 +54,20 @@ def test_a_login_alone_takes_what_its_steps_took(idle: Run) -> None:
     assert np.median(seen) == pytest.approx(new, rel=0.25)
 
 
-def test_a_certificate_is_asked_about_the_first_time_only(idle: Run) -> None:
+def test_a_card_is_asked_about_the_first_time_only(path: Path) -> None:
+    schedule, step = minutes(path, speed=60.0), MACHINE.steps["login_certificate"]
+    longer = replace(step, processor=step.processor + 0.01, wall=step.wall + 0.01)
+    slow = replace(MACHINE, steps={**MACHINE.steps, "login_certificate": longer})
+    fast, more = (predicted(schedule, machine) for machine in (MACHINE, slow))
+    asked = (more.servers - fast.servers) / 0.01
+    cards = [each for each in schedule.active if schedule.method(each) is Method.CPS]
+    assert 0 < asked <= 1.1 * len(cards) < len(fast.samples["cps", "machine"])
+
+
+def test_robots_have_a_certificate_that_is_known(idle: Run) -> None:
+    """All robots of an operator are one account on the wire."""
     seen = idle.samples["certificat", "machine"]
-    first = wall("tls_mutual", "login_certificate")
-    assert np.isclose(seen, first, atol=1e-4).any()
-    # What a robot sends in a row finds the servers at work on what it sent before.
-    more = wall("login_certificate") - wall("login_certificate_again")
-    assert seen.min() < first - 0.5 * more
+    assert np.isclose(seen, wall("tls_mutual", "login_certificate_again"), atol=1e-4).any()
 
 
 def test_the_operators_own_ciba_is_polled_as_on_the_wire(path: Path, idle: Run) -> None:
