@@ -55,13 +55,14 @@ def test_a_login_alone_takes_what_its_steps_took(idle: Run) -> None:
 
 
 def test_a_card_is_asked_about_the_first_time_only(path: Path) -> None:
-    schedule, step = minutes(path, speed=60.0), MACHINE.steps["login_certificate"]
+    schedule, step = minutes(path, speed=20.0), MACHINE.steps["login_certificate"]
     longer = replace(step, processor=step.processor + 0.01, wall=step.wall + 0.01)
     slow = replace(MACHINE, steps={**MACHINE.steps, "login_certificate": longer})
     fast, more = (predicted(schedule, machine) for machine in (MACHINE, slow))
     asked = (more.servers - fast.servers) / 0.01
     cards = [each for each in schedule.active if schedule.method(each) is Method.CPS]
-    assert 0 < asked <= 1.1 * len(cards) < len(fast.samples["cps", "machine"])
+    assert 0 < asked <= 1.1 * len(cards)
+    assert asked < len(fast.samples["cps", "machine"])
 
 
 def test_robots_have_a_certificate_that_is_known(idle: Run) -> None:
