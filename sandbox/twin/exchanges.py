@@ -12,7 +12,7 @@ processor (a station of its own), what passes beside both processors, the server
 | TCP, TLS | their exchanges; the servers' work of the handshake in two halves |
 | SASL | the greeting comes with the handshake's end; the other exchanges share the login's work |
 | first code, first sight of a card | what it takes beside a login that was seen before |
-| first sight of a robot's certificate | nothing: an operator's robots share one, asked about for all |
+| first sight of a robot's certificate | nothing: robots share one, asked about for all |
 | Pro Santé Connect | request, poll and answer, each as measured |
 | a login while another rings the same person | waits for that one's answer |
 | the operator's own CIBA | polled as Pro Santé Connect is: on the wire nobody tells the operator |
