@@ -51,8 +51,7 @@ def comments(of: type) -> dict[str, str]:
 def step_table() -> str:
     """Every kind of step: what it takes, what it does."""
     rows = []
-    for op in steps.Op:
-        kind = next(k for k in steps.Step.__args__ if k.__name__.upper() == op.name)
+    for kind in steps.Step.__args__:
         what = (getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
         rows.append((kind.__name__, ", ".join(f.name for f in fields(kind)) or "-", what))
     return table(("step", "fields", "what it does"), rows)

@@ -160,6 +160,11 @@ def _recommended(decision: Decision) -> Text:
             s=percent(case.coverage))
         for case in exceptions[:MOST]
     ]  # fmt: skip
+    left = exceptions[MOST:]
+    if left:
+        parts.append(say("et selon la carte ({k} cas de plus, {s} des tirages)",
+                         "and as the map says ({k} more cases, {s} of draws)", k=count(len(left)),
+                         s=percent(sum(case.coverage for case in left))))  # fmt: skip
     return say("{b}. Sauf : {p}.", "{b}. But: {p}.", b=base,
                p=Text(" ; ".join(t.fr for t in parts), "; ".join(t.en for t in parts)))  # fmt: skip
 

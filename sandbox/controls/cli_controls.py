@@ -128,6 +128,8 @@ def _round(
         folder, day or time.time(), interfaces=tried, subjects=subjects,
         tell=lambda text: click.echo(text, err=True),
     )  # fmt: skip
+    book = _register(folder)
+    view = _as_if_listed(folder, view, book)
     named = {*view.operators, *view.domains, *view.mailboxes}
     for each in subjects:
         if each not in named:
@@ -146,8 +148,28 @@ def _round(
         return not (control.name.endswith("-interface") and tried == "none")
 
     found = examine(view, chosen, looks_at)
-    _register(folder).take(view.now, found, lambda *each: each in examined)
+    book.take(view.now, found, lambda *each: each in examined)
     return found
+
+
+def _as_if_listed(folder: Path, view: View, book: CaseRegister) -> View:
+    """Return what is seen with suspended domains on the list, as they would come back.
+
+    Else a suspension would mend what it punishes: off the list there is nothing to find.
+    """
+    home = Path(read_sheet(folder)["folder"])
+    held = {
+        name: replace(view.domains[name],
+                      listed=(certificate_name(home, view.domains[name].operator),))
+        for name, effect in book.applied.items()
+        if effect == "suspended" and name in view.domains
+    }  # fmt: skip
+    owners = {each.operator for each in held.values()}
+    operators = {
+        name: replace(each, listed=each.listed or name in owners)
+        for name, each in view.operators.items()
+    }
+    return replace(view, domains={**view.domains, **held}, operators=operators)
 
 
 def _tell(found: list[ControlFinding]) -> None:
@@ -253,7 +275,8 @@ def admit(domain: str, interfaces: str, as_json: bool, folder: Path) -> None:
     book, now = _register(folder), time.time()
     for case in book.cases().values():
         removed = case.state in {CaseState.REMOVED, CaseState.REMOVED_APPEALED}
-        if removed and (case.subject == domain or case.operator == view.domains[domain].operator):
+        of_operator = (case.kind, case.operator) == ("operator", view.domains[domain].operator)
+        if removed and (case.subject == domain or of_operator):
             book.say(case.id, CaseEvent.READMITTED, now)
     if book.applied.get(domain):
         book.note_applied(domain, "", now)

@@ -10,15 +10,8 @@ from typing import Literal
 import click
 import numpy as np
 
-from sandbox.controls.year import (
-    SAMPLES,
-    Regime,
-    Size,
-    Year,
-    YearOutcome,
-    expected_days,
-    run_year,
-)
+from sandbox.controls.year import SAMPLES, Regime, YearOutcome, expected_days, run_year
+from sandbox.controls.year_space import Size, Year
 from sandbox.space.loader import load_scenario
 from sandbox.space.operators import operator_sizes, uses_listed_operators
 from sandbox.space.options import json_option
@@ -31,9 +24,10 @@ __all__ = ["size_of", "year"]
 def size_of(scenario: Scenario) -> Size:
     """Return how large a scenario's space is: mailboxes expected, domains as listed or one each."""
     mailboxes = tuple(math.ceil(each) for each in np.asarray(operator_sizes(scenario)))
-    if uses_listed_operators(scenario):
-        return Size(domains=tuple(row.domains for row in operator_rows()), mailboxes=mailboxes)
-    return Size(domains=(1,) * len(mailboxes), mailboxes=mailboxes)
+    messages = scenario.traffic.messages / scenario.period.days / sum(mailboxes)
+    listed = uses_listed_operators(scenario)
+    domains = tuple(row.domains for row in operator_rows()) if listed else (1,) * len(mailboxes)
+    return Size(domains=domains, mailboxes=mailboxes, messages=messages)
 
 
 @click.command()
@@ -85,6 +79,26 @@ def size_of(scenario: Scenario) -> Size:
     help="Part que personne ne corrige. / Share that nobody mends.",
 )
 @click.option(
+    "--yielding",
+    type=click.FloatRange(0.0, 1.0),
+    default=0.5,
+    show_default=True,
+    help="Part qui corrige, une fois suspendue. / Share that mends once suspended.",
+)
+@click.option(
+    "--appealed",
+    type=click.FloatRange(0.0, 1.0),
+    default=0.2,
+    show_default=True,
+    help="Part des suspensions contestées. / Share of suspensions that are contested.",
+)
+@click.option(
+    "--sanctions/--no-sanctions",
+    default=True,
+    show_default=True,
+    help="L'échelle a ses effets, ou non. / Whether the ladder has effects.",
+)
+@click.option(
     "--silent",
     type=click.FloatRange(0.0, 0.5),
     default=0.001,
@@ -96,24 +110,26 @@ def size_of(scenario: Scenario) -> Size:
 def year(
     scenario: str, every: tuple[float, ...], shares: tuple[float, ...],
     how: Literal["random", "rotating"], planted: int, mended: float, stubborn: float,
-    silent: float, seed: int, as_json: bool,
+    yielding: float, appealed: float, sanctions: bool, silent: float, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Une année de contrôles en temps virtuel. / A year of controls in virtual time.
 
-    Les écarts, leur correction et les silences sont des hypothèses sans source.
-    / Violations, mending and silences are assumptions without a source.
+    Les écarts, leur correction, les recours et les silences sont des hypothèses sans source.
+    / Violations, mending, appeals and silences are assumptions without a source.
     """
     size = size_of(load_scenario(scenario))
-    happens = Year(planted=planted, mended=mended, stubborn=stubborn, silent=silent, seed=seed)
+    happens = Year(planted=planted, mended=mended, stubborn=stubborn, silent=silent, seed=seed,
+                   yielding=yielding, appealed=appealed)  # fmt: skip
     rows = []
     for days, share in product(every or (30.0,), shares or (1.0,)):
-        regime = Regime(every=days, share=share, sample=how)
+        regime = Regime(every=days, share=share, sample=how, sanctions=sanctions)
         rows.append((regime, run_year(size, regime, happens)))
     if as_json:
         about = {
             "scenario": scenario, "operators": len(size.domains), "domains": sum(size.domains),
             "mailboxes": sum(size.mailboxes), "planted": planted, "mended_days": mended,
-            "stubborn": stubborn, "silent": silent, "seed": seed,
+            "stubborn": stubborn, "yielding": yielding, "appealed": appealed, "silent": silent,
+            "seed": seed,
         }  # fmt: skip
         click.echo(json.dumps({**about, "regimes": [_tree(*row) for row in rows]}))
         return
@@ -130,6 +146,7 @@ def year(
 def _tree(regime: Regime, outcome: YearOutcome) -> dict[str, object]:
     return {
         "every_days": regime.every, "share": regime.share, "sample": regime.sample,
+        "sanctions": regime.sanctions,
         "expected_days_to_find": round(expected_days(regime), 2), **outcome.as_json(),
     }  # fmt: skip
 
@@ -138,10 +155,17 @@ def _line(regime: Regime, outcome: YearOutcome) -> str:
     mean, error = outcome.mean()
     looks = ", ".join(f"{count} {kind}" for kind, count in outcome.looks.items())
     reached = ", ".join(f"{count} {state}" for state, count in outcome.reached.items())
+    effects = outcome.effects
+    made = ", ".join(f"{count} {what}" for what, count in sorted(effects.made.items())) or "-"
     return (
         f"\n{regime.every:g} j / days, {regime.share:.0%} ({regime.sample})\n"
         f"  trouvé en / found in {mean:.1f} ± {1.96 * error:.1f} j / days"
         f" (théorie / theory {expected_days(regime):.1f})\n"
         f"  {outcome.rounds} tournées / rounds, regards / looks: {looks}\n"
-        f"  à tort / false: {sum(outcome.false.values())}   dossiers / cases: {reached}"
+        f"  à tort / false: {sum(outcome.false.values())}   dossiers / cases: {reached}\n"
+        f"  sanctions: {made}; recours / appeals: {effects.appeals['upheld']} +, "
+        f"{effects.appeals['dismissed']} -\n"
+        f"  sans pouvoir envoyer / unable to send: {effects.unable_days:.0f} BAL x j / days, "
+        f"{effects.unsent:.0f} messages; "
+        f"écarts sur la liste / violations on the list: {effects.exposed_days:.0f} j / days"
     )

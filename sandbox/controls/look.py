@@ -207,6 +207,8 @@ class _Look:
         for each in self.sheet["operators"]:
             name = each["name"]
             own = [domain for domain in domains.values() if domain.operator == name]
+            if not any(domain.in_force for domain in own):
+                continue  # it has left, or has nothing left
             client, relay = self._interfaces(name)
             found[name] = OperatorSeen(
                 name=name,

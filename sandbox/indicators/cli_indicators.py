@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +16,9 @@ from sandbox.indicators.from_space import from_space, operators_of
 from sandbox.indicators.month import Month
 from sandbox.live.options import folder_option
 from sandbox.space.errors import UserError
+
+if TYPE_CHECKING:
+    from sandbox.indicators.from_simulation import Receipts
 
 __all__ = ["indicators"]
 
@@ -69,6 +73,7 @@ def indicators(
             "sans --from ni --operator", "without --from and --operator", where="--check"
         )
     where = out or folder / "indicators"
+    receipts: Receipts | None = None
     if check:
         paths = deposited(where, month)
         if not paths:
@@ -79,7 +84,8 @@ def indicators(
     elif scenario:
         from sandbox.indicators.from_simulation import from_scenario
 
-        found = list(from_scenario(scenario, month, seed=seed, operators=chosen))
+        simulated = from_scenario(scenario, month, seed=seed, operators=chosen)
+        found, receipts = list(simulated.files), simulated.receipts
         if out is not None:
             deposit(out, found)
     else:
@@ -87,17 +93,27 @@ def indicators(
         deposit(where, found)
     anomalies = confront(found)
     if as_tree:
-        click.echo(json.dumps(_tree(month, found, anomalies), ensure_ascii=False))
+        click.echo(json.dumps(_tree(month, found, anomalies, receipts), ensure_ascii=False))
     else:
         for each in found:
             click.echo(_line(each))
+        if receipts is not None:
+            click.echo(
+                f"accusés de lecture / read receipts: {receipts.asked} demandés / asked, "
+                f"{receipts.came} venus / came, {receipts.late} en retard / late, "
+                f"{receipts.lost} perdus / lost"
+            )
         for anomaly in anomalies:
             click.echo(_told(anomaly))
     raise SystemExit(1 if anomalies else 0)
 
 
-def _tree(month: Month, found: list[Indicators], anomalies: list[Anomaly]) -> dict[str, Any]:
+def _tree(
+    month: Month, found: list[Indicators], anomalies: list[Anomaly], receipts: Receipts | None
+) -> dict[str, Any]:
+    simulated = {} if receipts is None else {"receipts": asdict(receipts)}
     return {
+        **simulated,
         "layout": LAYOUT,
         "month": str(month),
         "operators": [as_json(each) for each in found],

@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox.directory import Directory
 from sandbox.indicators.counting import CountedLogin, CountedMailbox, Fact, Indicators, count
 from sandbox.indicators.month import Month
-from sandbox.operators.store import read_traffic
+from sandbox.operators.store import ForgottenError, read_traffic
 from sandbox.space.errors import UserError
 
 __all__ = ["facts_of", "from_space", "logins_of", "operators_of"]
@@ -53,6 +53,12 @@ def from_space(folder: Path, month: Month, operator: str) -> Indicators:
                 operator, month, domains, _boxes(directory, operator),
                 facts_of(own / "mail.db", month), logins_of(own / "journal.jsonl", month),
             )  # fmt: skip
+        except ForgottenError as error:
+            raise UserError(
+                "ce mois n'est plus gardé ; son fichier déposé fait foi ; le premier gardé",
+                "that month is no longer kept; its deposited file stands; the first one kept",
+                where=f"{operator} {month}", then=str(Month.at(error.before)),
+            ) from None  # fmt: skip
         except sqlite3.DatabaseError as error:
             raise UserError(
                 "ce courrier ne peut être lu", "this mail store cannot be read",

@@ -87,6 +87,7 @@ class Citizens:
             ),
             listed=self._reader.domains,
             revocation=self._wire.operator.access.revocation,
+            traffic_months=self._wire.operator.traffic_months,
             faults=self._faults,
             pool=self._pool,
         )

@@ -172,10 +172,15 @@ def _messages(address: str) -> str:
 @mailbox.command("fill")
 @click.argument("address")
 @click.argument("count", type=int)
+@click.option(
+    "--documents",
+    is_flag=True,
+    help="Messages de santé, tailles de data/. / Health messages, sizes of data/.",
+)
 @folder_option
-def fill_(address: str, count: int, folder: Path) -> None:
+def fill_(address: str, count: int, documents: bool, folder: Path) -> None:
     """Ajouter COUNT messages à l'INBOX d'ADDRESS. / Add COUNT messages to its INBOX."""
-    said = ask(folder, "POST", _messages(address), {"count": count})
+    said = ask(folder, "POST", _messages(address), {"count": count, "documents": documents})
     click.echo(f"{said['messages']} messages")
 
 

@@ -85,6 +85,22 @@ def remove(name: str, folder: Path) -> None:
     click.echo(f"{name} retiré / removed")
 
 
+@domain.command()
+@click.argument("operator")
+@click.option("--to", default="", help="Qui reprend ; sinon, retirés. / Who takes them over.")
+@folder_option
+def leave(operator: str, to: str, folder: Path) -> None:
+    """OPERATOR quitte l'espace. / OPERATOR leaves the space.
+
+    Ses domaines sont repris par --to, courrier compris, ou retirés ; les expéditeurs de ce qui
+    ne part plus sont prévenus ; ses certificats sont révoqués.
+    / Its domains go to --to, mail and all, or are removed; senders of what cannot leave any more
+    are told; its certificates are revoked.
+    """
+    ask(folder, "PUT", f"/operators/{quote(operator)}/departure", {"to": to})
+    click.echo(f"{operator} parti / has left")
+
+
 @click.group()
 def person() -> None:
     """Dire qui n'exerce plus. / Say who exercises no more."""

@@ -34,7 +34,7 @@ class Controlled(Protocol):
     def add_account(self, address: str) -> dict[str, Any]:
         """Open a mailbox for one more person."""
 
-    def fill_mailbox(self, address: str, count: int) -> int:
+    def fill_mailbox(self, address: str, count: int, *, documents: bool = False) -> int:
         """Put messages into an INBOX."""
 
     def empty_mailbox(self, address: str) -> int:
@@ -71,12 +71,14 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         address = request.path_params["address"]
         if request.method == "DELETE":
             return JSONResponse({"removed": await asyncio.to_thread(space.empty_mailbox, address)})
-        count = (await read_object(request)).get("count")
+        asked = await read_object(request)
+        count, documents = asked.get("count"), asked.get("documents", False)
         if isinstance(count, bool) or not isinstance(count, int):
             raise UserError("entier attendu", "an integer is expected", where="count")
-        return JSONResponse(
-            {"messages": await asyncio.to_thread(space.fill_mailbox, address, count)}
-        )
+        if not isinstance(documents, bool):
+            raise UserError("attendu", "expected", where="documents", then="true, false")
+        there = await asyncio.to_thread(space.fill_mailbox, address, count, documents=documents)
+        return JSONResponse({"messages": there})
 
     async def citizens(request: Request) -> Response:
         if request.method == "POST":
@@ -146,6 +148,14 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         await asyncio.to_thread(space.life.move_domain, request.path_params["domain"], to)
         return JSONResponse({"domain": request.path_params["domain"], "operator": to})
 
+    async def operator(request: Request) -> Response:
+        to = (await read_object(request)).get("to", "")
+        if not isinstance(to, str):
+            raise UserError("texte attendu", "a text is expected", where="to")
+        label = request.path_params["operator"]
+        await asyncio.to_thread(space.life.leave, label, to)
+        return JSONResponse({"operator": label, "to": to})
+
     access = ControlAccess(secret, "mssante-sandbox")
     table = (
         ("/faults", faults, ["GET", "POST", "PUT", "DELETE"]),
@@ -161,6 +171,7 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         ("/domains/{domain}", domain, ["DELETE"]),
         ("/domains/{domain}/listing", listing, ["PUT", "DELETE"]),
         ("/domains/{domain}/operator", owner, ["PUT"]),
+        ("/operators/{operator}/departure", operator, ["PUT"]),
     )
     return Starlette(
         routes=[

@@ -81,7 +81,7 @@ class Crewed(Protocol):
     def grant(self, label: str, grants: Sequence[Grant]) -> None:
         """Open what the directory has new at an operator, and give accesses there."""
 
-    def fill(self, label: str, address: str, count: int) -> int:
+    def fill(self, label: str, address: str, count: int, documents: bool) -> int:
         """Put messages into an INBOX."""
 
     def empty(self, label: str, address: str) -> int:
@@ -107,6 +107,12 @@ class Crewed(Protocol):
 
     def flush(self) -> None:
         """Try at once what waits for a relay."""
+
+    def leave(self, label: str) -> None:
+        """Have an operator give up what waits for its relay; senders are told."""
+
+    def queued(self, label: str) -> int:
+        """Return how many deliveries wait at an operator."""
 
     def refresh_list(self) -> None:
         """Read the list of domains now."""
@@ -209,9 +215,9 @@ class OperatorCrew:
         operator.grant(grants)
         self.loop.run(operator.open_mailboxes(), 30.0)
 
-    def fill(self, label: str, address: str, count: int) -> int:
+    def fill(self, label: str, address: str, count: int, documents: bool) -> int:
         """See `mailboxes.fill`."""
-        return self.loop.run(fill(self.operators[label].store, address, count))
+        return self.loop.run(fill(self.operators[label].store, address, count, documents))
 
     def empty(self, label: str, address: str) -> int:
         """See `mailboxes.empty`."""
@@ -269,6 +275,22 @@ class OperatorCrew:
                 operator.runner.flush()
 
         self.loop.run(flush(), 30.0)
+
+    def leave(self, label: str) -> None:
+        """See `Crewed`."""
+
+        async def leave() -> None:
+            self.operators[label].runner.leave()
+
+        self.loop.run(leave(), 30.0)
+
+    def queued(self, label: str) -> int:
+        """See `Crewed`."""
+
+        async def counted() -> int:
+            return len(self.operators[label].store.queue())
+
+        return self.loop.run(counted(), 30.0)
 
     def refresh_list(self) -> None:
         """See `Crewed`."""

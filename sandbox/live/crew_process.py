@@ -108,9 +108,9 @@ class CrewProcess:
         """See `Crewed`."""
         self._ask("grant", label, tuple(grants))
 
-    def fill(self, label: str, address: str, count: int) -> int:
+    def fill(self, label: str, address: str, count: int, documents: bool) -> int:
         """See `mailboxes.fill`."""
-        return int(self._ask("fill", label, address, count, timeout=_FILL_SECONDS))
+        return int(self._ask("fill", label, address, count, documents, timeout=_FILL_SECONDS))
 
     def empty(self, label: str, address: str) -> int:
         """See `mailboxes.empty`."""
@@ -147,6 +147,14 @@ class CrewProcess:
         """See `Crewed`; one that is down tries everything when it starts."""
         with contextlib.suppress(UserError):
             self._ask("flush")
+
+    def leave(self, label: str) -> None:
+        """See `Crewed`."""
+        self._ask("leave", label)
+
+    def queued(self, label: str) -> int:
+        """See `Crewed`."""
+        return int(self._ask("queued", label))
 
     def refresh_list(self) -> None:
         """See `Crewed`."""

@@ -180,6 +180,21 @@ class Keys:
         write_private(self._manifest, json.dumps(known, indent=1).encode())
         return len(missing)
 
+    def revoke(self, paths: Iterable[str]) -> int:
+        """Revoke certificates whose holder is no more; return how many were not revoked before.
+
+        Args:
+            paths: of their folders, patterns as of `Path.glob`; what is not there is passed.
+        """
+        revoked = 0
+        for path in paths:
+            for file in sorted(self.folder.glob(f"{path}/cert.pem")):
+                certificate = x509.load_pem_x509_certificate(file.read_bytes())
+                if not self.ca.is_revoked(certificate):
+                    self.ca.revoke(certificate, "cessation-of-operation")
+                    revoked += 1
+        return revoked
+
     def want_list_signer(self) -> WantedCertificate:
         """Want the certificate that signs the list of domains."""
         return WantedCertificate(

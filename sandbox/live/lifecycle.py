@@ -12,7 +12,12 @@ open sessions end), DNS forgets it, and when nothing is in flight any more the m
 what its mailboxes held.
 
 Move: what is in flight goes first, then directory, list and DNS name the other operator, and mail
-follows, folder by folder, each message once whatever interrupts it.
+follows, folder by folder, each message once whatever interrupts it. Meanwhile the list names both
+operators: what the first one holds still is relayed.
+
+An operator leaves: each of its domains moves or is removed, then what it could not relay fails and
+its senders are told, then its certificates are revoked and DNS forgets its hosts. Certificates of
+applications are revoked with their mailboxes.
 """
 
 from __future__ import annotations
@@ -107,10 +112,12 @@ class LifeCycle:
         planned, own = self._plan.zone, {each.label: each for each in self._plan.operators}
         known = {each.name: each for each in self._at.directory.domains()}
         by_name = {each.name: each for each in planned.domains}
+        left = [each for each in self._plan.operators if each.label in self._left()]
         gone = {
             base for each in self._plan.operators for base, _ in each.discovery
-            if each.domain in known and known[each.domain].removed
+            if each in left or (each.domain in known and known[each.domain].removed)
         }  # fmt: skip
+        silent = {address for each in left for address in _addresses(each)}
         found: dict[str, MailDomain] = {
             each.name: each for each in planned.domains if each.name not in gone
         }
@@ -121,7 +128,8 @@ class LifeCycle:
                 found.pop(name, None)
             elif operator is not None and operator.domain != name:
                 found[name] = replace(by_name[operator.domain], name=name)
-        return replace(planned, domains=tuple(found.values()))
+        hosts = tuple(each for each in planned.hosts if silent.isdisjoint(each.addresses))
+        return replace(planned, hosts=hosts, domains=tuple(found.values()))
 
     # Mailboxes and people ------------------------------------------------------------------------
 
@@ -240,8 +248,24 @@ class LifeCycle:
             operator = self._operator(name)
             if not self._in_force(name) or operator.label == target.label:
                 raise UserError("rien à déplacer", "nothing to move", where=f"{name}: {to}")
-            self._do({"verb": "move", "domain": name, "operator": operator.label,
-                      "to": target.label})  # fmt: skip
+            self._do(_move_job(name, operator.label, target.label))
+
+    def leave(self, operator: str, to: str = "") -> None:
+        """Have an operator leave the space; see the top of this module.
+
+        Args:
+            operator: who leaves.
+            to: the operator that takes its domains; empty: they are removed with their mailboxes.
+
+        Raises:
+            UserError: no such operator, it has left already, `to` is itself, or mail in flight does
+                not end: the job is taken up again.
+        """
+        here = self._named(operator)
+        if to and self._named(to).label == here.label:
+            raise UserError("un autre opérateur", "another operator", where=f"--to {to[:60]}")
+        with self._lock:
+            self._do({"verb": "leave", "operator": here.label, "to": to})
 
     # Jobs ----------------------------------------------------------------------------------------
 
@@ -249,6 +273,8 @@ class LifeCycle:
         """Make whole what a kill cut short."""
         with self._lock:
             for job in self._unfinished():
+                if job not in self._unfinished():  # part of another, and done with it
+                    continue
                 self._tell(f"reprise / taken up again: {job['verb']} {_subject(job)}")
                 self._work(job)
 
@@ -272,7 +298,9 @@ class LifeCycle:
         self._work(same)
 
     def _work(self, job: dict[str, Any]) -> None:
-        {"remove": self._remove, "move": self._move, "close": self._close}[job["verb"]](job)
+        {
+            "remove": self._remove, "move": self._move, "close": self._close, "leave": self._leave,
+        }[job["verb"]](job)  # fmt: skip
         self._jobs.append({"job": job["job"], "done": True})
         self._ended()
 
@@ -288,6 +316,7 @@ class LifeCycle:
         self._zoned(self.zone())
         crew = self._crews.of(job["operator"])
         self._ended_in_flight(name)
+        self._keys.revoke([f"*/applications/*@{name}"])
         crew.remove(job["operator"], f"@{name}")
 
     def _move(self, job: dict[str, Any]) -> None:
@@ -298,11 +327,7 @@ class LifeCycle:
             with _explained(name):
                 self._at.feeder.move_domain(name, target)
         # The directory names the other operator: from here on a kill leads to the end of the move.
-        wanted = self._certificate(self._named(target))
-        if self._listed(name) and not self._at.ledger.at(datetime.now(UTC)).authorises(
-            name, wanted
-        ):
-            self._at.ledger.migrate(name, [wanted], datetime.now(UTC))
+        self._name_relays(name, target, source)
         self._zoned(self.zone())
         self._crews.follow()
         self._crews.refresh_list()
@@ -310,11 +335,37 @@ class LifeCycle:
         for address in old.addresses(source, name):
             new.unpack(target, address, old.pack(source, address))
             old.remove(source, address)
+        self._drained(name, MOVE_SECONDS)
+        if source not in self._left():  # else both relays, until it has told whom it must
+            self._name_relays(name, target)
+
+    def _leave(self, job: dict[str, Any]) -> None:
+        label, to = job["operator"], job["to"]
+        for part in self._unfinished():
+            if part["operator"] == label and part["verb"] in {"move", "remove"}:
+                self._work(part)
+        for each in self._at.directory.domains():
+            if each.operator != label or each.removed:
+                continue
+            self._do(_move_job(each.name, label, to) if to else
+                     {"verb": "remove", "domain": each.name, "operator": label})  # fmt: skip
+        self._crews.of(label).leave(label)
+        if not self._empty(label, DRAIN_SECONDS):
+            raise UserError("son courrier n'est pas encore tout parti ; recommencer plus tard",
+                            "not all of its mail has left yet; try again later",
+                            where=label)  # fmt: skip
+        for record in self._jobs.records():
+            if record.get("verb") == "move" and record["operator"] == label:
+                self._name_relays(record["domain"], record["to"])
+        plan = next(each for each in self._plan.operators if each.label == label)
+        self._keys.revoke([f"{label}/relay", *(each.path for each in plan.certificates)])
+        self._zoned(self.zone())
 
     def _close(self, job: dict[str, Any]) -> None:
         with _explained(job["address"]):
             if self._at.directory.mailbox(job["address"]) is not None:
                 self._at.feeder.delete(job["address"])
+        self._keys.revoke([f"*/applications/{job['address']}"])
         self._crews.of(job["operator"]).remove(job["operator"], job["address"])
 
     # Steps ---------------------------------------------------------------------------------------
@@ -332,6 +383,25 @@ class LifeCycle:
                 break
             time.sleep(_LOOK)
         return left
+
+    def _empty(self, label: str, seconds: float) -> bool:
+        """Wait until nothing waits at an operator any more; tell whether it came to that."""
+        end, crew = time.monotonic() + seconds, self._crews.of(label)
+        crew.flush()
+        while crew.queued(label):
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_LOOK)
+        return True
+
+    def _name_relays(self, name: str, *operators: str) -> None:
+        """Have the list name the relays of these operators for a domain that is on it."""
+        wanted = [self._certificate(self._named(each, left=True)) for each in operators]
+        listed = self._at.ledger.at(datetime.now(UTC))
+        now = {each.certificate.key for each in listed.entries if each.domain == name}
+        if now and now != {each.key for each in wanted}:
+            self._at.ledger.migrate(name, wanted, datetime.now(UTC))
+            self._crews.refresh_list()
 
     def _ended_in_flight(self, name: str) -> None:
         """Wait until nothing is in flight from a domain or to it.
@@ -359,13 +429,19 @@ class LifeCycle:
             )  # fmt: skip
         return name
 
-    def _named(self, operator: str) -> OperatorPlan:
-        for each in self._plan.operators:
-            if each.label == operator:
-                return each
-        raise UserError("aucun opérateur de ce nom ; choisir parmi",
-                        "no such operator; choose among", where=operator[:60],
-                        then=", ".join(each.label for each in self._plan.operators))  # fmt: skip
+    def _named(self, operator: str, *, left: bool = False) -> OperatorPlan:
+        gone = frozenset() if left else self._left()
+        here = {each.label: each for each in self._plan.operators if each.label not in gone}
+        if operator not in here:
+            raise UserError("aucun opérateur de ce nom ; choisir parmi",
+                            "no such operator; choose among", where=operator[:60],
+                            then=", ".join(here))  # fmt: skip
+        return here[operator]
+
+    def _left(self) -> frozenset[str]:
+        """Return the operators that have left, or are about to."""
+        records = self._jobs.records()
+        return frozenset(each["operator"] for each in records if each.get("verb") == "leave")
 
     def _operator(self, domain: str) -> OperatorPlan:
         found = self.operator_of(domain)
@@ -398,4 +474,14 @@ def _explained(where: str) -> Iterator[None]:
 
 
 def _subject(job: dict[str, Any]) -> str:
-    return str(job.get("domain") or job.get("address"))
+    return str(job.get("domain") or job.get("address") or job["operator"])
+
+
+def _move_job(domain: str, source: str, target: str) -> dict[str, Any]:
+    return {"verb": "move", "domain": domain, "operator": source, "to": target}
+
+
+def _addresses(operator: OperatorPlan) -> set[str]:
+    """Return the addresses of an operator's servers."""
+    mail = {each.address for each in (*operator.endpoints, operator.relay)}
+    return mail | {each.address for each in (operator.autoconfig, operator.accounts, operator.ciba)}

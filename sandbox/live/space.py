@@ -239,10 +239,10 @@ class LiveSpace:
             write_sheet(self.folder, self.sheet)
         return entry
 
-    def fill_mailbox(self, address: str, count: int) -> int:
+    def fill_mailbox(self, address: str, count: int, *, documents: bool = False) -> int:
         """Put `count` messages into an INBOX; return how many it has then. See `mailboxes.fill`."""
         plan = self._operator_of(address)
-        return self._crews.of(plan.label).fill(plan.label, address.lower(), count)
+        return self._crews.of(plan.label).fill(plan.label, address.lower(), count, documents)
 
     def empty_mailbox(self, address: str) -> int:
         """Remove all messages of all folders; return how many there were."""

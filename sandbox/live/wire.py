@@ -112,6 +112,7 @@ def _operator(scenario: Scenario) -> OperatorPolicy:
         psc_timeout=scenario.backends.psc.timeout,
         pinged=policies.ciba_mode == "ping",
         login_seconds=policies.prelogin_timeout,
+        traffic_months=policies.traffic_months,
         keepalive=KEEPALIVE if policies.imap_keepalive else NEVER,
         doors=replace(MAIL_LIMITS, backlog=policies.backlog),
     )

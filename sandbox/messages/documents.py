@@ -11,10 +11,11 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 
 from sandbox.space.tables import rows
 
-__all__ = ["DocumentType", "document_types", "size_of"]
+__all__ = ["DocumentType", "document_types", "size_of", "type_of"]
 
 _POPULATIONS = ("liberal", "hospital", "laboratory", "ehpad")
 
@@ -47,6 +48,13 @@ def document_types() -> dict[str, DocumentType]:
         )
         for row in rows("documents.csv")
     }  # fmt: skip
+
+
+def type_of(population: str, draw: float) -> DocumentType:
+    """Return the type of a document of a population, by a uniform draw of [0, 1)."""
+    types = [each for each in document_types().values() if each.shares[population]]
+    ends = list(accumulate(each.shares[population] for each in types))
+    return types[min(bisect_right(ends, draw * ends[-1]), len(types) - 1)]
 
 
 @cache

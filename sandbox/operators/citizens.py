@@ -7,6 +7,7 @@ domain is on the list, its relay has its certificate.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -33,6 +34,7 @@ from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.observing import Nobody
 from sandbox.operators.post import PostOffice
 from sandbox.operators.relay_side import OperatorSettings, RelaySide
+from sandbox.operators.retention import ended, keep_forgetting
 from sandbox.operators.store import MailStore
 from sandbox.serve import Pool
 from sandbox.space.errors import UserError
@@ -59,6 +61,7 @@ class CitizensOperator:
         settings: what it is; it has no listeners but the relay.
         listed: the list of domains in force.
         revocation: how certificates are asked about.
+        traffic_months: before the running one, for which indicators can be counted.
         faults: misbehaviours that were asked for.
         pool: further bounds on connections.
         clock: seconds since 1970.
@@ -70,12 +73,14 @@ class CitizensOperator:
         *,
         listed: Callable[[], DomainList],
         revocation: RevocationPolicy,
+        traffic_months: int,
         faults: MailFaults,
         pool: Pool | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self._faults, self._pool, self._clock = faults, pool, clock
+        self._months = traffic_months
         self._stack = contextlib.AsyncExitStack()
         settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
@@ -96,6 +101,10 @@ class CitizensOperator:
         settings = self.settings
         self._store = await MailStore.open(settings.folder / "mail.db", clock=self._clock)
         self._stack.push_async_callback(self._store.close)
+        forgetting = asyncio.get_running_loop().create_task(
+            keep_forgetting(self._store, self._months, self.journal)
+        )
+        self._stack.push_async_callback(ended, forgetting)
         await self._store.provision(
             [f"postmaster@{self.domain}", *(self._address(each) for each in self._citizens)]
         )

@@ -26,6 +26,7 @@ from sandbox.operators.policy import OperatorPolicy
 from sandbox.operators.post import PostOffice
 from sandbox.operators.relay.policy import is_listed
 from sandbox.operators.relay_side import OperatorSettings, RelaySide
+from sandbox.operators.retention import ended, keep_forgetting
 from sandbox.operators.smtp import SubmissionServer
 from sandbox.operators.smtp.limits import SmtpLimits
 from sandbox.operators.store import MailStore
@@ -174,11 +175,16 @@ class Operator:
         self._stack.push_async_callback(self.store.close)
         await self.open_mailboxes()
         following = asyncio.get_running_loop().create_task(self._follow_directory())
-        self._stack.push_async_callback(_ended, following)
+        self._stack.push_async_callback(ended, following)
+        forgetting = asyncio.get_running_loop().create_task(
+            keep_forgetting(self.store, self._policy.traffic_months, self.journal)
+        )
+        self._stack.push_async_callback(ended, forgetting)
         post = PostOffice(
             self.store,
             operator=settings.label,
             domains=lambda: self.domains,
+            home=self._home,
             host=settings.relay.place.host,
             journal=self.journal,
             observer=self._observer,
@@ -246,6 +252,14 @@ class Operator:
         away = {name for name, operator in fed.items() if operator != self.settings.label}
         self.domains = frozenset((self.settings.domains - away) | (fed.keys() - away))
 
+    def _home(self) -> str:
+        """Return the domain that reports: one in force, else that of the plan.
+
+        Notifications from a domain that is off the list are taken by nobody.
+        """
+        in_force = {each.name for each in self._directory.domains() if not each.removed}
+        return min(self.domains & in_force, default=min(self.settings.domains))
+
     def recheck(self) -> None:
         """Have open sessions looked at now: what they stand on changed."""
         self._alarm.ring()
@@ -305,11 +319,6 @@ class Operator:
         """Return a number that another connection's commit changes (SQLite's data_version)."""
         row = self._directory.connection().execute("PRAGMA data_version").fetchone()
         return int(row[0])
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _shared(listeners: Sequence[Listener]) -> list[list[Listener]]:

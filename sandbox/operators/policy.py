@@ -26,6 +26,7 @@ class OperatorPolicy:
         login_seconds: before a connection that has not logged in is cut.
         keepalive: between lines that keep a held IMAP login's connection alive.
         access: codes, attempts, revocation.
+        traffic_months: before the running one, for which indicators can be counted.
         doors: bounds of every socket.
     """
 
@@ -36,6 +37,7 @@ class OperatorPolicy:
     login_seconds: float
     keepalive: float
     access: AccessPolicy
+    traffic_months: int
     doors: DoorLimits = MAIL_LIMITS
 
     def bounds(self, listeners: Sequence[Listener]) -> DoorLimits:

@@ -29,7 +29,10 @@ class DirectoryPeople:
             yield self._person(found)
 
     def _person(self, found: Listed) -> EndUser:
-        """Add to a listed person where they work, and a telephone nobody else has."""
+        """Add to a listed person where they work, and a telephone nobody else has.
+
+        Who is deceased or struck off, as the directory says, is disabled.
+        """
         return EndUser(
             national_id=found.national_id,
             given_name=found.given_name,
@@ -40,6 +43,7 @@ class DirectoryPeople:
             skill=found.specialty_code,
             activities=tuple(self._activities(found)),
             phone_number=f"+337{found.id % 10**8:08d}",
+            enabled=found.id not in self._directory.departed(),
         )
 
     def _activities(self, found: Listed) -> Iterator[ActivityClaims]:

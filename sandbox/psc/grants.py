@@ -14,6 +14,7 @@ from sandbox.psc.ciba import AuthRequest, RequestState, poll
 from sandbox.psc.client_auth import Credentials, certificate_thumbprint
 from sandbox.psc.clients import Client
 from sandbox.psc.fault_rules import FaultRule, imposed, spoiled
+from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refusal, Refused
 from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
@@ -273,8 +274,17 @@ def introspect(provider: Provider, credentials: Credentials) -> HttpReply:
     record = provider.tokens.read("access", value, now) or provider.tokens.read(
         "refresh", value, now
     )
-    person = provider.people.find(record["national_id"]) if record else None
+    person = _person(provider, record)
     return spoiled(HttpReply(200, provider.tokens.introspect(value, person, now), NO_STORE), struck)
+
+
+def _person(provider: Provider, record: Mapping[str, Any] | None) -> EndUser | None:
+    """Return whose token it is; None where he may authenticate no more: it is worth nothing then.
+
+    So does Keycloak: introspection says inactive, userinfo 401, of a user that is disabled.
+    """
+    person = provider.people.find(record["national_id"]) if record else None
+    return person if person is not None and person.enabled else None
 
 
 def revoke(provider: Provider, credentials: Credentials) -> HttpReply:
@@ -314,7 +324,7 @@ def userinfo(
         provider.events.refusal(provider.now(), Refused(refusals_token.BEARER_MISSING))
         return HttpReply(401, None, {**NO_STORE, "WWW-Authenticate": f'Bearer realm="{realm}"'})
     record = provider.tokens.read("access", value.strip(), provider.now())
-    person = provider.people.find(record["national_id"]) if record else None
+    person = _person(provider, record)
     bound = record["thumbprint"] if record else None
     held = certificate_thumbprint(certificate) if certificate else None
     if record is None or person is None or (bound is not None and bound != held):

@@ -66,6 +66,8 @@ LIVE: dict[str, str] = {
     "clocks": "les horloges simulées sont justes / simulated clocks are right",
     "revocation": "rien n'est révoqué pendant une simulation"
     " / nothing is revoked while a simulation runs",
+    "controls": "un mois simulé est compté aussitôt, rien n'en est gardé"
+    " / a simulated month is counted at once, nothing of it is kept",
 }
 
 # Keys whose value the wire knows in whole seconds only (CIBA Core §7.3, RFC 6749 §5.1, RFC 1035).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sandbox.analysis.decision_names import condition_text, factor_name
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.decision_words import decision_lines as lines_of
 from sandbox.decision.criteria import CRITERIA
-from sandbox.decision.rules import Condition
+from sandbox.decision.rules import Condition, Rule
 from sandbox.decision.study import Decision
 from sandbox.space.tables import inputs
 from tests.analysis.test_report import Page
@@ -67,6 +68,18 @@ def test_the_first_screen_answers_the_questions_of_the_deck(decided: Decision, p
         assert question in shown
         for word in words:
             assert word in said[question], question
+
+
+def test_exceptions_beyond_three_are_counted_not_dropped(decided: Decision) -> None:
+    other = next(name for name in decided.names if name != decided.choice.recommended)
+    rules = tuple(
+        Rule((Condition("costs.editors", 100.0 * n, above=True),
+              Condition("costs.editors", 100.0 * n + 50, above=False)),
+             other, (), 0.9, 0.9, 0.05, (), ())
+        for n in range(5)
+    )  # fmt: skip
+    found = replace(decided, map=replace(decided.map, rules=rules))
+    assert "and as the map says (2 more cases, 10.0% of draws)" in decision_lines(found)[0].text.en
 
 
 def test_every_line_is_in_both_languages(decided: Decision) -> None:

@@ -128,6 +128,8 @@ def test_a_sanction_takes_a_domain_off_the_list_and_mending_brings_it_back(
     space.resolver.set_faults([DnsFault(kind="nxdomain", name=name, record="MX")])
     for day in ("2030-01-01", "2030-02-05", "2030-03-10"):
         run(space, "run", *words, "--at", day)
+    # Off the list its DNS is as wrong as before: the suspension mends nothing.
+    run(space, "run", *words, "--at", "2030-03-11")
     space.resolver.set_faults([])
     (case,) = run(space, "register")
     assert (case["case"], case["state"]) == (f"domain-dns/{name}", "suspended")
@@ -135,7 +137,6 @@ def test_a_sanction_takes_a_domain_off_the_list_and_mending_brings_it_back(
     assert listed[name] is False
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         deliver(space.sheet, account(space.sheet, "PER"), account(space.sheet, "PER", 1), "no")
-    # A domain off the list has nothing that this control looks at: mended.
     run(space, "run", *words, "--at", "2030-03-12")
     assert {each["domain"]: each["listed"] for each in space.life.domains()}[name] is True
 

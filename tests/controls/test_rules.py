@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.controls.rules import CONTROLS, DUE_DAY, examine
 from sandbox.controls.view import View
-from sandbox.controls.year import BEGIN, PLANTED, Size, Year, _short, _Space
+from sandbox.controls.year_space import BEGIN, PLANTED, Size, Year, YearSpace, short_of
 from sandbox.indicators.month import Month
 
 DAY = 86_400.0
@@ -20,12 +20,12 @@ OF = {control.name: control.of for control in CONTROLS}
 
 
 @pytest.fixture(scope="module")
-def space() -> _Space:
-    return _Space(Size(domains=(2, 1, 1, 1), mailboxes=(5, 5, 5, 5)), Year(planted=0))
+def space() -> YearSpace:
+    return YearSpace(Size(domains=(2, 1, 1, 1), mailboxes=(5, 5, 5, 5)), Year(planted=0))
 
 
 @pytest.fixture
-def view(space: _Space) -> View:
+def view(space: YearSpace) -> View:
     return space.view(NOW, set())
 
 
@@ -65,7 +65,7 @@ def test_a_certificate_that_expires_soon_is_found(view: View) -> None:
     assert found.control == "domain-expiry"
 
 
-def test_indicators_are_due_on_the_tenth(space: _Space) -> None:
+def test_indicators_are_due_on_the_tenth(space: YearSpace) -> None:
     due = Month.at(NOW).before
     early = due.end + (DUE_DAY - 1) * DAY - 1
     for now, found in ((early, []), (early + 1, ["indicators-sent"])):
@@ -83,9 +83,9 @@ def test_a_file_that_cannot_be_read_was_not_sent(view: View) -> None:
     assert (found.control, found.subject) == ("indicators-sent", "op001")
 
 
-def test_who_under_reports_by_a_tenth_is_found(space: _Space, view: View) -> None:
+def test_who_under_reports_by_a_tenth_is_found(space: YearSpace, view: View) -> None:
     month = Month.at(NOW).before
-    false = {**view.deposits[month], "op001": _short(space.files["op001"])}
+    false = {**view.deposits[month], "op001": short_of(space.files["op001"])}
     (found,) = examine(replace(view, deposits={**view.deposits, month: false}))
     assert (found.control, found.subject) == ("indicators-true", "op001")
 

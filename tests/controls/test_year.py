@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from sandbox.controls.year import Regime, Size, Year, YearOutcome, expected_days, run_year
+from sandbox.controls.register import CaseRegister
+from sandbox.controls.year import Regime, YearOutcome, expected_days, run_year
+from sandbox.controls.year_effects import Effects, YearSanctions
+from sandbox.controls.year_space import BEGIN, DAY, Size, Year, YearSpace
 
 SIZE = Size(domains=(20,) * 80, mailboxes=(10,) * 80)
 QUIET = Year(planted=30, silent=0.0, seed=5)
 REGIMES = (
-    Regime(every=30.0),
-    Regime(every=7.0, share=0.25),
-    Regime(every=7.0, share=0.25, sample="rotating"),
+    # It finds, and no more: what leaves the space before it is found has no time to find.
+    Regime(every=30.0, sanctions=False),
+    Regime(every=7.0, share=0.25, sanctions=False),
+    Regime(every=7.0, share=0.25, sample="rotating", sanctions=False),
 )
 
 
@@ -68,3 +75,73 @@ def test_a_year_is_its_seed_s() -> None:
     again = [run_year(SIZE, regime, Year(planted=5, seed=3)).as_json() for _ in range(2)]
     assert again[0] == again[1]
     assert run_year(SIZE, regime, Year(planted=5, seed=4)).as_json() != again[0]
+
+
+HARD = Year(planted=12, stubborn=1.0, silent=0.0, seed=2)
+SENDING = Size(domains=(2,) * 60, mailboxes=(10,) * 60, messages=3.0)
+
+
+@pytest.fixture(scope="module")
+def sanctioned() -> YearOutcome:
+    return run_year(SENDING, Regime(every=15.0), HARD)
+
+
+def test_a_ladder_without_effects_leaves_all_on_the_list() -> None:
+    found = run_year(SENDING, Regime(every=15.0, sanctions=False), HARD).effects
+    assert (found.made, found.unable_days, found.unsent) == ({}, 0.0, 0.0)
+    assert found.exposed_days > 0
+
+
+def test_what_is_suspended_or_removed_sends_nothing_and_exposes_nobody(
+    sanctioned: YearOutcome,
+) -> None:
+    effects = sanctioned.effects
+    assert effects.made["suspended"] > effects.made["removed"] > 0
+    assert effects.unsent == pytest.approx(3.0 * effects.unable_days)
+    assert 0 < effects.unable_days < sum(SENDING.mailboxes) * 365
+    lenient = run_year(SENDING, Regime(every=15.0, sanctions=False), HARD).effects
+    assert effects.exposed_days < lenient.exposed_days
+
+
+def test_who_yields_comes_back_and_who_never_does_stays_away() -> None:
+    all_yield = run_year(SENDING, Regime(every=15.0), replace(HARD, yielding=1.0)).effects
+    nobody = run_year(SENDING, Regime(every=15.0), replace(HARD, yielding=0.0)).effects
+    assert all_yield.made["restored"] > nobody.made["restored"]
+    assert nobody.made["returned"] == 0
+    assert nobody.made["removed"] > all_yield.made["removed"]
+
+
+def test_an_appeal_against_what_stands_is_dismissed() -> None:
+    contested = replace(HARD, yielding=0.0, appealed=1.0)
+    outcome = run_year(SENDING, Regime(every=15.0), contested)
+    assert outcome.effects.appeals["dismissed"] > 0
+    # Where others have left, two that are left contradict each other, and both are named.
+    assert outcome.effects.appeals["upheld"] <= outcome.false.total()
+
+
+def test_an_appeal_brings_back_what_was_mended_before_the_next_look() -> None:
+    quick = replace(HARD, yielding=1.0, mended=2.0, appealed=1.0, decided=5.0)
+    rare = Regime(every=30.0, share=0.25)
+    contested = run_year(SENDING, rare, quick).effects
+    silent = run_year(SENDING, rare, replace(quick, appealed=0.0)).effects
+    assert contested.appeals["upheld"] > 0
+    assert contested.unable_days < silent.unable_days
+
+
+def test_one_suspension_costs_its_mailboxes_their_days() -> None:
+    """By hand: two domains of five mailboxes, one off for ten days, one from then to the end."""
+    year = Year(planted=0)
+    size = Size(domains=(2,), mailboxes=(10,), messages=2.0)
+    space, effects = YearSpace(size, year), Effects()
+    sanctions = YearSanctions(space, CaseRegister(), size, year, effects, np.random.default_rng(1))
+    first, second = space.domains
+    begin = BEGIN.begin
+    for at, act, domain in (
+        (10, sanctions.suspend, first), (20, sanctions.restore, first),
+        (300, sanctions.suspend, second),
+    ):  # fmt: skip
+        sanctions._now = begin + at * DAY
+        act(domain)
+    sanctions.close_year()
+    assert effects.unable_days == pytest.approx(5 * 10 + 5 * 65)
+    assert effects.unsent == pytest.approx(2 * (5 * 10 + 5 * 65))

@@ -19,10 +19,11 @@ import dns.rdatatype
 import httpx
 import pytest
 
+from sandbox.live import lifecycle
 from sandbox.live.mailer import MailError, choose, open_imap
 from sandbox.live.space import LiveSpace, live
 from sandbox.serve import client_context
-from tests.live.removed import STEPS
+from tests.live.removed import MESSAGES, STEPS
 from tests.live.test_space import account, deliver, quiet, subjects, wait_for
 
 Tree = dict[str, Any]
@@ -50,6 +51,12 @@ def mx(space: LiveSpace, name: str) -> list[str]:
     at = space.plan.dns
     answer = dns.query.udp(query, at.address, port=at.port, timeout=5)
     return sorted(str(each.exchange) for rrset in answer.answer for each in rrset)
+
+
+def addresses(space: LiveSpace, host: str) -> list[str]:
+    at = space.plan.dns
+    answer = dns.query.udp(dns.message.make_query(host, "A"), at.address, port=at.port, timeout=5)
+    return [each.address for rrset in answer.answer for each in rrset]
 
 
 def person(sheet: Tree, operator: int, number: int = 0) -> str:
@@ -215,10 +222,44 @@ def test_a_mailbox_of_a_domain_that_was_opened_moves_with_it(space: LiveSpace) -
     assert control(space, "DELETE", f"/domains/{address[3:]}").status_code == 200
 
 
+def test_an_operator_leaves_and_whoever_wrote_is_told(
+    space: LiveSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "MOVE_SECONDS", 0.2)
+    _, leaving, takes = (each["name"] for each in space.sheet["operators"])
+    sender, recipient = person(space.sheet, 1), person(space.sheet, 0, 2)
+    waits = {"fault": "reply", "protocol": "relay", "command": "RCPT", "code": 451,
+             "mailbox": recipient}  # fmt: skip
+    control(space, "PUT", "/faults", {"rules": [waits]})
+    deliver(space.sheet, sender, recipient, "under way")
+    until(lambda: len(space.run(queues(space, leaving))) == 1)
+    path = f"/operators/{leaving}/departure"
+    assert control(space, "PUT", path, {"to": leaving}).status_code == 400
+    assert control(space, "PUT", path, {"to": takes}).status_code == 200
+    control(space, "DELETE", "/faults")
+    serving = {each["operator"] for each in domains(space).values() if each["in_force"]}
+    assert leaving not in serving
+    with open_imap(choose(space.sheet, sender, "imap"), quiet) as imap:
+        until(lambda: f"rfc822; {recipient}" in "".join(texts(imap)))
+        [told] = [text for text in texts(imap) if f"Final-Recipient: rfc822; {recipient}" in text]
+    assert "Status: 5.3.2" in told
+    deliver(space.sheet, sender, recipient, "sent again")
+    with open_imap(choose(space.sheet, recipient, "imap"), quiet) as imap:
+        wait_for(imap, "sent again")
+    assert addresses(space, f"mx.{leaving}.{space.sheet['suffix']}") == []
+    assert addresses(space, f"mx.{takes}.{space.sheet['suffix']}") != []
+    for method, where, body in (
+        ("PUT", path, {}),
+        ("PUT", f"/domains/{recipient.partition('@')[2]}/operator", {"operator": leaving}),
+        ("POST", "/domains", {"domain": f"neuf2.{space.sheet['suffix']}", "operator": leaving}),
+    ):
+        assert control(space, method, where, body).status_code == 400
+
+
 def test_a_removed_domain_leaves_nothing_and_tells_every_sender(space: LiveSpace) -> None:
-    ours, theirs = person(space.sheet, 0), person(space.sheet, 1)
+    ours, theirs = person(space.sheet, 0), person(space.sheet, 2)
     name, label = ours.partition("@")[2], space.sheet["operators"][0]["name"]
-    peer = space.sheet["operators"][1]["name"]
+    peer = space.sheet["operators"][2]["name"]
     # Mail of both directions waits: neither relay takes anything.
     waits = [{"fault": "reply", "protocol": "relay", "command": "RCPT", "code": 451}]
     assert control(space, "PUT", "/faults", {"rules": waits}).status_code == 200
@@ -251,16 +292,34 @@ def life(folder: Path, *step: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def killed_at_each_step(folder: Path, change: str) -> Tree:
+    for number in range(len(STEPS[change])):
+        ended = life(folder, change, str(number))
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+    ended = life(folder, change)
+    assert ended.returncode == 0, ended.stderr
+    return dict(json.loads(ended.stdout.splitlines()[-1]))
+
+
+@pytest.mark.timeout(300)
+def test_an_operator_that_leaves_and_is_killed_at_each_step_has_left(tmp_path: Path) -> None:
+    """The domain is the other's, its mail is there once, and nothing speaks for who has left."""
+    found = killed_at_each_step(tmp_path / "space", "leave")
+    name = found["domain"]["domain"]
+    assert (found["domain"]["operator"], found["domain"]["listed"]) == ("op003", True)
+    assert [each for each in found["mailboxes"] if each.endswith(name)] == []
+    assert found["subjects"] == MESSAGES
+    [certificate] = found["certificates"]
+    assert "mx.op003" in certificate
+    assert found["revoked"] == [True, False]
+    assert found["unfinished"] == []
+
+
 @pytest.mark.timeout(300)
 def test_a_removal_that_is_killed_at_each_step_is_taken_up_again(tmp_path: Path) -> None:
     """Each life goes one step farther and is killed there; the last one ends what all began."""
     folder = tmp_path / "space"
-    for number in range(len(STEPS)):
-        ended = life(folder, str(number))
-        assert ended.returncode == -signal.SIGKILL, ended.stderr
-    ended = life(folder)
-    assert ended.returncode == 0, ended.stderr
-    found = json.loads(ended.stdout.splitlines()[-1])
+    found = killed_at_each_step(folder, "remove")
     domain = found["domain"]
     assert (domain["listed"], domain["in_force"], domain["mailboxes"]) == (False, False, 0)
     assert [each for each in found["mailboxes"] if each.endswith(domain["domain"])] == []

@@ -19,6 +19,7 @@ import pytest
 from sandbox.live import crew_process
 from sandbox.live.mailer import choose, open_imap, open_smtp
 from sandbox.live.space import LiveSpace, live
+from sandbox.messages.check import check_message
 from sandbox.observations.observations import TABLES
 from sandbox.space.errors import UserError
 from tests.live.killed import ROOT, Ledger, Process, Sender, fetched
@@ -113,6 +114,20 @@ def test_a_mailbox_is_opened_filled_and_emptied_where_its_operator_is(space: Liv
         assert space.fill_mailbox(address, 3) == 3
         assert len(inbox(space.sheet, address)) == 3
         assert space.empty_mailbox(address) == 3
+
+
+def test_a_mailbox_is_filled_with_health_messages_that_comply(space: LiveSpace) -> None:
+    address = f"sante@{space.sheet['operators'][0]['domain']}"
+    space.add_account(address)
+    assert space.fill_mailbox(address, 2, documents=True) == 2
+    with open_imap(choose(space.sheet, address, "imap"), print) as imap:
+        imap.select("INBOX", readonly=True)
+        _, found = imap.fetch("1:*", "(BODY.PEEK[])")
+    contents = [part[1] for part in found if isinstance(part, tuple)]
+    assert [check_message(each).verdict for each in contents] == ["pass", "pass"]
+    assert len({len(each) for each in contents}) == 2
+    with pytest.raises(UserError, match="500"):
+        space.fill_mailbox(address, 501, documents=True)
 
 
 def test_a_fault_strikes_in_every_process_until_it_is_cleared(space: LiveSpace) -> None:

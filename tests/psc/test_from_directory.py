@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.directory import Directory, PopulationSpec
+from sandbox.directory import Directory, Feeder, PopulationSpec
+from sandbox.psc import ProviderOptions
 from sandbox.psc.certificates import psc_files
 from sandbox.psc.from_directory import DirectoryPeople
+from sandbox.psc.grants import userinfo
 from sandbox.psc.people import claims
 from sandbox.space.errors import UserError
 from sandbox.trust import KeyKind, TestCA
+from tests.psc.conftest import CLIENTS, Dialogue, make_provider
 
 
 def test_a_person_of_the_directory_authenticates_as_herself() -> None:
@@ -30,6 +33,28 @@ def test_a_person_of_the_directory_authenticates_as_herself() -> None:
 def test_who_is_not_in_the_directory_is_unknown() -> None:
     with Directory.build(PopulationSpec(people=50)) as annuaire:
         assert DirectoryPeople(annuaire).find("899700000018") is None
+
+
+def test_who_is_struck_off_authenticates_no_more_and_what_she_has_is_worth_nothing() -> None:
+    with Directory.build(PopulationSpec(people=50)) as annuaire:
+        who = annuaire.people(limit=1)[0].national_id
+        options = ProviderOptions(clients=CLIENTS, people=DirectoryPeople(annuaire))
+        dialogue = Dialogue(make_provider("psc", options=options))
+        tokens = dialogue.tokens(login_hint=who)
+        ringing = dialogue.start(login_hint=who)
+        assert dialogue.introspect(tokens["access_token"])["active"]
+        Feeder(annuaire, actor="test").note_departure(who, "struck-off")
+        assert dialogue.request(login_hint=who).status == 400
+        dialogue.decide()
+        dialogue.provider.advance(10)
+        assert dialogue.poll(ringing).status == 400
+        renewed = dialogue.token(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+        assert renewed.status == 400
+        assert dialogue.introspect(tokens["access_token"]) == {"active": False}
+        shown = userinfo(dialogue.provider, f"Bearer {tokens['access_token']}", {}, None)
+        assert shown.status == 401
+        Feeder(annuaire, actor="test").note_departure(who)
+        assert dialogue.request(login_hint=who).status == 200
 
 
 def test_the_phones_page_shows_people_of_the_directory() -> None:

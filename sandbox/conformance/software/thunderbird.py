@@ -121,7 +121,7 @@ return {
 """
 
 SEND = """
-const [to, subject] = arguments;
+const [to, subject, receipt] = arguments;
 const identity = account.defaultIdentity;
 const fields = Cc["@mozilla.org/messengercompose/composefields;1"]
   .createInstance(Ci.nsIMsgCompFields);
@@ -136,6 +136,7 @@ parameters.composeFields = fields;
 parameters.format = Ci.nsIMsgCompFormat.PlainText;
 const compose = Cc["@mozilla.org/messengercompose/compose;1"].createInstance(Ci.nsIMsgCompose);
 compose.initialize(parameters);
+compose.compFields.returnReceipt = receipt; // after the identity has had its say
 const sent = new Promise((done, fail) => compose.addMsgSendListener({
   QueryInterface: ChromeUtils.generateQI(["nsIMsgSendListener"]),
   onStartSending() {}, onProgress() {}, onStatus() {}, onSendNotPerformed() {},
@@ -147,6 +148,35 @@ const sent = new Promise((done, fail) => compose.addMsgSendListener({
 compose.sendMsg(Ci.nsIMsgCompDeliverMode.Now, identity, account.key, null, null);
 await sent;
 return true;
+"""
+
+
+# Shows a message in the window, as a click does: it is then that a receipt is thought of.
+READ = """
+const [subject] = arguments;
+const inbox = root.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
+const window = Services.wm.getMostRecentWindow("mail:3pane");
+const tab = window.document.getElementById("tabmail").currentTabInfo;
+tab.folder = inbox;
+const header = [...inbox.messages].find(each => each.mime2DecodedSubject == subject);
+while (!tab.chromeBrowser.contentWindow.gDBView) {
+  await new Promise(later => window.setTimeout(later, 100));
+}
+const key = header.messageKey;
+while (tab.message?.messageKey != key) {
+  const view = tab.chromeBrowser.contentWindow.gDBView;
+  const row = view.findIndexOfMsgHdr(header, true);
+  if (row != 0xffffffff) tab.chromeBrowser.contentWindow.threadTree.selectedIndex = row;
+  await new Promise(later => window.setTimeout(later, 100));
+}
+return true;
+"""
+# 0: never, 1: always, 2: a person is asked; for each case that has a choice of its own.
+ANSWER = """
+const [choice] = arguments;
+for (const name of ["not_in_to_cc", "outside_domain", "other"]) {
+  Services.prefs.setIntPref("mail.mdn.report." + name, choice);
+}
 """
 
 
@@ -239,14 +269,27 @@ class Thunderbird:
             found = self.session.script(MODULES + OPEN, *arguments)
         return dict(found)
 
-    def send(self, to: str, subject: str) -> None:
-        """Send a message.
+    def send(self, to: str, subject: str, *, receipt: bool = False) -> None:
+        """Send a message; with a receipt asked for, as its menu does.
 
         Raises:
             RuntimeError: it could not be sent.
         """
-        if not self.session.script(MODULES + SEND, to, subject):
+        if not self.session.script(MODULES + SEND, to, subject, receipt):
             raise RuntimeError(f"not sent: {self.dialogs()}")
+
+    def answer_receipts(self, choice: int) -> None:
+        """Set what its settings say of requests for a receipt: never 0, always 1, ask 2."""
+        self.session.script(ANSWER, choice)
+
+    def read(self, subject: str) -> None:
+        """Show a message of INBOX, as a click does.
+
+        Raises:
+            RuntimeError: it is not there.
+        """
+        if not self.session.script(MODULES + READ, subject):
+            raise RuntimeError(f"not shown: {self.dialogs()}")
 
     def dialogs(self) -> list[str]:
         """Return what its dialogs said; each was cancelled."""

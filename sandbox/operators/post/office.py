@@ -47,6 +47,7 @@ class PostOffice:
         store: where messages are kept.
         operator: label of the operator.
         domains: served here; a callable where they change.
+        home: domain that reports; the first one served by default.
         host: name of this server in trace fields and notifications.
         observer: told of deliveries.
         journal: told of messages.
@@ -62,6 +63,7 @@ class PostOffice:
         *,
         operator: str,
         domains: frozenset[str] | Callable[[], frozenset[str]],
+        home: Callable[[], str] | None = None,
         host: str,
         journal: Journal,
         observer: Observer | None = None,
@@ -74,6 +76,7 @@ class PostOffice:
         self._bounce = bounce
         self._operator = operator
         self._domains = domains if callable(domains) else lambda: domains
+        self._home = home or (lambda: min(self._domains(), default=host))
         self._host = host
         self._observer = observer or Nobody()
         self._journal = journal
@@ -332,7 +335,7 @@ class PostOffice:
     def reporter(self) -> Reporter:
         """Who signs notifications."""
         failure = BOUNCE_SUBJECT if self._bounce is not None else ""
-        address = f"mailer-daemon@{min(self._domains(), default=self._host)}"
+        address = f"mailer-daemon@{self._home()}"
         return Reporter(self._host, address, failure)
 
     def addressed(self, envelope: Envelope, content: bytes) -> Addressed | None:

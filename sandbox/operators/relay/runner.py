@@ -19,7 +19,7 @@ from sandbox.operators.mail import Queued
 from sandbox.operators.post import PostOffice
 from sandbox.operators.post.trace import without_return_path
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.relay import refusals
+from sandbox.operators.relay import refusals, troubles
 from sandbox.operators.relay.connection import PeerConnection, TroubleError
 from sandbox.operators.relay.names import Names
 from sandbox.operators.relay.policy import Revocation, check_peer, is_listed
@@ -110,6 +110,7 @@ class Runner:
         self._stopping = asyncio.Event()
         self._faults: Counter[str] = Counter()  # of ours, in a row: by domain, or of the pump
         self._flushing = False
+        self._leaving = False
 
     async def start(self) -> None:
         """Begin with what is due, also from before a restart."""
@@ -136,6 +137,11 @@ class Runner:
         self._names.forget()
         self._flushing = True
         self._wake.set()
+
+    def leave(self) -> None:
+        """Give up what waits, and tell its senders: nobody will be here to try again."""
+        self._leaving = True
+        self.flush()
 
     def _start_pump(self) -> None:
         if not self._stopping.is_set():
@@ -210,10 +216,10 @@ class Runner:
         ended: list[Queued] = []
         for row in fresh:
             sender = row.envelope.reverse_path.rpartition("@")[2]
-            refused = is_listed(self._listed(), sender) if sender else None
-            (kept if refused is None else ended).append(row)
+            refused = sender and (self._leaving or is_listed(self._listed(), sender))
+            (ended if refused else kept).append(row)
+        trouble = troubles.OPERATOR_LEFT if self._leaving else of_refusal(refusals.DOMAIN_UNLISTED)
         for bundle in bundles(ended, self._settings.per_transaction):
-            trouble = of_refusal(refusals.DOMAIN_UNLISTED)
             self._settle([RowFate(item=item, trouble=trouble) for item in bundle],
                          time.perf_counter(), None)  # fmt: skip
         return kept

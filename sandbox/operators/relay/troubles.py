@@ -87,6 +87,12 @@ LOOP = _row(
     ("Corriger le MX du domaine, ou servir le domaine ici.",
      "Correct the domain's MX, or serve the domain here."),
 )
+OPERATOR_LEFT = _row(
+    "operator-left", "5.3.2", "mssante-sandbox : départ d'un opérateur",
+    ("L'opérateur de l'expéditeur quitte l'espace ; il ne relaie plus ce message.",
+     "The sender's operator leaves the space; it relays this message no more."),
+    ("Envoyer de nouveau, par le nouvel opérateur.", "Send again, through the new operator."),
+)
 UNREACHABLE = _row(
     "unreachable", "4.4.1", "RFC 5321 §4.5.4.1",
     ("Le relais du destinataire est injoignable.", "The recipient's relay cannot be reached."),

@@ -20,6 +20,13 @@ the journal. It knows no protocol and is imported by `imap`, `smtp` and `relay`.
 
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.store import MailStore
-from sandbox.operators.store.traffic import TrafficRow, last_uses, read_traffic
+from sandbox.operators.store.traffic import ForgottenError, TrafficRow, last_uses, read_traffic
 
-__all__ = ["MailStore", "StoreError", "TrafficRow", "last_uses", "read_traffic"]
+__all__ = [
+    "ForgottenError",
+    "MailStore",
+    "StoreError",
+    "TrafficRow",
+    "last_uses",
+    "read_traffic",
+]

@@ -15,7 +15,7 @@ from sandbox.space.errors import UserError
 __all__ = ["StoreFile", "open_file"]
 
 APPLICATION_ID = 0x4D535331  # "MSS1"
-VERSION = 2
+VERSION = 3
 WAL_BYTES_KEPT = 64 * 2**20
 # On a full disk: what the log holds goes into the database (SQLite does so at 4 MiB), and the same
 # again for what removes messages.
@@ -57,6 +57,10 @@ CREATE TABLE traffic(
   mailbox TEXT NOT NULL, peer TEXT NOT NULL, document TEXT NOT NULL, ins TEXT NOT NULL,
   software TEXT NOT NULL, octets INTEGER NOT NULL) STRICT;
 CREATE INDEX traffic_at ON traffic(at);
+CREATE TABLE last_use(
+  kind TEXT NOT NULL, name TEXT NOT NULL, at REAL NOT NULL,
+  PRIMARY KEY(kind, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE forgotten(before REAL NOT NULL) STRICT;
 CREATE INDEX accepted_at ON accepted(at);
 """
 

@@ -18,7 +18,7 @@ from sandbox.operators.mail import (
     Queued,
     Recipient,
 )
-from sandbox.operators.store import folders, messages, outgoing, schema
+from sandbox.operators.store import folders, messages, outgoing, schema, traffic
 from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.listeners import Listeners
 from sandbox.operators.store.listing import Listings
@@ -105,6 +105,16 @@ class MailStore:
             address = each.lower()
             remove = partial(folders.remove, address=address)
             await self._writer.run(remove, size=HEAVY, frees=True)
+
+    async def forget(self, months: int) -> int:
+        """Forget what indicators counted before some months ago; return how many facts.
+
+        Facts of the running month and of the `months` before it are kept.
+        """
+        before, forgotten = traffic.first_kept(self._clock(), months), 0
+        while some := await self._writer.run(lambda t: traffic.forget(t, before), size=HEAVY):
+            forgotten += some
+        return forgotten
 
     def mailboxes(self) -> list[str]:
         """Return the addresses of all mailboxes."""

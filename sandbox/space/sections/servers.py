@@ -51,6 +51,7 @@ class Policies(Section):
     backlog: Annotated[int, Field(ge=1, le=1_000_000)]
     revocation_seconds: Annotated[float, Field(ge=0, le=3600)]
     recheck_seconds: Annotated[float, Field(ge=1, le=86400)]
+    traffic_months: Annotated[int, Field(ge=1, le=1200)]
 
 
 class Network(Section):

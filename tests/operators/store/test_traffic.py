@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sandbox.operators.mail import About, Recipient
-from sandbox.operators.store import MailStore, StoreError, TrafficRow, read_traffic
+from sandbox.operators.store import (
+    ForgottenError,
+    MailStore,
+    StoreError,
+    TrafficRow,
+    last_uses,
+    read_traffic,
+    traffic,
+)
 from tests.operators.store.scenes import ALICE, BOB, CAROL, DAVE, Clock, envelope, folder
 
 pytestmark = pytest.mark.anyio
@@ -97,3 +106,52 @@ async def test_a_removed_mailbox_takes_all_with_it_but_its_queue(
     assert len(store.queue()) == 1
     await store.provision([ALICE])
     assert store.rows(folder(store).id) == []
+
+
+def at(year: int, month: int, day: int = 1) -> float:
+    return datetime(year, month, day, tzinfo=UTC).timestamp()
+
+
+async def test_whole_months_are_forgotten_and_the_open_ones_count_the_same(
+    store: MailStore, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "AT_ONCE", 2)  # several transactions
+    path = tmp_path / "mail.db"
+    for month in range(1, 7):
+        clock.now = at(2027, month, 15)
+        sent = envelope(Recipient(address=BOB), reverse_path=ALICE)
+        await store.accept(sent, b"x", local=[BOB], remote=[], about=ABOUT, submitted=True)
+    begin = at(2027, 4)
+    kept = [row for row in read_traffic(path, 0.0, 2e9) if row.at >= begin]
+    uses = last_uses(path)
+    clock.now = at(2027, 6, 30)
+    assert await store.forget(2) == 9  # three facts of three months
+    assert await store.forget(2) == 0
+    assert list(read_traffic(path, begin, 2e9)) == kept
+    with pytest.raises(ForgottenError) as told:
+        list(read_traffic(path, at(2027, 3), 2e9))
+    assert told.value.before == begin
+    assert last_uses(path) == uses
+    clock.now = at(2030, 1)
+    await store.forget(1)
+    # When a mailbox and a domain were last of use outlives all facts.
+    assert last_uses(path) == uses
+
+
+async def test_what_a_kill_cuts_short_leaves_no_month_half_counted(
+    store: MailStore, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "AT_ONCE", 2)
+    clock.now = at(2027, 1, 15)
+    await store.accept(envelope(), b"x", local=[ALICE, BOB], remote=[])
+    await store.accept(envelope(), b"x", local=[ALICE, BOB], remote=[])
+    # The first of its transactions alone.
+    await store._writer.run(lambda t: traffic.forget(t, at(2027, 2)))
+    with pytest.raises(ForgottenError):
+        list(read_traffic(tmp_path / "mail.db", at(2027, 1), at(2027, 2)))
+    assert list(read_traffic(tmp_path / "mail.db", at(2027, 2), 2e9)) == []
+
+
+def test_the_months_before_the_running_one_are_kept_whole() -> None:
+    assert traffic.first_kept(at(2027, 1, 31), 1) == at(2026, 12)
+    assert traffic.first_kept(at(2027, 12, 31), 24) == at(2025, 12)
