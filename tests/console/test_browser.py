@@ -91,6 +91,14 @@ def _foreign(asked: Any) -> bool:
     return not re.match(r"http://127\.|data:", asked.url)
 
 
+def filled(page: Any, found: list[Any], count: int) -> None:
+    """Let the browser go on until there are so many."""
+    end = time.monotonic() + PATIENCE
+    while len(found) < count:
+        assert time.monotonic() < end
+        page.wait_for_timeout(20)
+
+
 def base(space: LiveSpace) -> str:
     return str(space.sheet["console"]).partition("/?")[0]
 
@@ -288,8 +296,7 @@ def test_what_comes_while_a_page_waits_for_its_answer_is_shown_too(
     page.route("**/why?*", hold_the_first)
     first = api.post("/logins", json=asked).json()["connection"]
     page.evaluate(UNTIL_NEWS, 0)
-    while not answers:
-        page.wait_for_timeout(20)
+    filled(page, answers, 1)
     before = page.evaluate("news")
     second = api.post("/logins", json=asked).json()["connection"]
     page.evaluate(UNTIL_NEWS, before)
@@ -311,9 +318,8 @@ def test_of_two_browsers_that_answer_a_telephone_at_once_one_is_told_that_it_was
             each.goto(space.sheet["console"])
             each.goto(f"{base(space)}/phones/{name}?lang=fr&theme=light")
             each.route("**/api/phones/**", lambda route: held.append(route))
-            with each.expect_request("**/api/phones/**"):
-                each.get_by_role("button", name="Suivre le lien et approuver").click()
-        assert len(held) == 2
+            each.get_by_role("button", name="Suivre le lien et approuver").click()
+        filled(pages[0], held, 2)
         for route in held:
             route.continue_()
         toasts = [each.locator("#toast.shown") for each in pages]
