@@ -15,7 +15,6 @@ from sandbox.console.replaying import _replay, replay_order
 from sandbox.console.results import Figures, Results
 from sandbox.console.sources import sources
 from sandbox.space.errors import UserError
-from tests.twin.small import write_scenario
 
 DESIGN: dict[str, Any] = {
     "metrics": {
@@ -105,15 +104,12 @@ def test_a_job_that_fails_says_why() -> None:
     assert "rien" in beside.job.error
 
 
-def test_a_small_replay_measures_a_design_on_sockets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_small_replay_measures_a_design_on_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.console.replaying.PATIENCE", 2.0)
-    monkeypatch.setattr("sandbox.console.replaying.SCALE", 1.0)  # of a space that is small itself
     told: list[dict[str, Any]] = []
     order = {
-        "scenario": str(write_scenario(tmp_path)), "designs": ["single-endpoint"],
-        "policy": "external", "operators": 1, "minutes": 10, "speed": 600,
+        "scenario": "demo", "designs": ["single-endpoint"], "policy": "external", "operators": 1,
+        "minutes": 2, "speed": 60,
     }  # fmt: skip
     figures = _replay(order, told.append)["designs"]["single-endpoint"]
     assert figures["machine_latency"]["mean"] > 0
