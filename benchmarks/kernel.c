@@ -20,7 +20,6 @@ typedef int8_t i8;
 #define HOUR 3600000000000LL
 #define MINUTE 60000000000LL
 #define SECOND 1000000000LL
-#define MILLISECOND 1000000LL
 
 /* The order of the members is that of the Python tuples: see kernel_c.py. */
 typedef struct {
@@ -312,7 +311,6 @@ INLINE void book_connection(const Arrays *a, const Sizes *n, i64 endpoint, i64 r
   i64 *e = a->endpoints + endpoint * ENDPOINT_COLUMNS;
   i64 second = t / SECOND, minute;
   e[E_SESSIONS]++;
-  e[E_HELD] -= t / MILLISECOND;
   e[E_NOW]++;
   e[E_PEAK] = MAX(e[E_PEAK], e[E_NOW]);
   if (e[E_SECOND] != second) {
@@ -331,7 +329,6 @@ INLINE void book_connection(const Arrays *a, const Sizes *n, i64 endpoint, i64 r
 INLINE void book_disconnection(const Arrays *a, const Sizes *n, i64 endpoint, i64 role, i64 t) {
   i64 minute = MIN(t / MINUTE, n->minutes - 1);
   a->endpoints[endpoint * ENDPOINT_COLUMNS + E_NOW]--;
-  a->endpoints[endpoint * ENDPOINT_COLUMNS + E_HELD] += t / MILLISECOND;
   a->role_connections[role * n->minutes + minute] =
       (i32)MAX(a->role_connections[role * n->minutes + minute], a->role_now[role]);
   a->role_now[role]--;
