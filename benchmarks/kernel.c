@@ -38,7 +38,7 @@ typedef struct {
   const double *schedule;
   const i64 *sends;
   const i32 *senders;
-  const i64 *send_counts;
+  const i64 *send_counts, *listed;
   const double *sender_exponent;
   const i32 *recipients;
   const i64 *servers, *server_offset, *server_time, *follow_time;
@@ -48,6 +48,7 @@ typedef struct {
   /* Cursors */
   i64 *next, *poll_at, *send_at;
   double *position;
+  i64 *next_listed;
   i64 *open, *away, *close, *pending;
   /* State */
   i64 *row;
