@@ -4,8 +4,9 @@
     python benchmarks/bench_console.py cost --seconds 20                # logins a second, ratio
 
 `watch` writes entries into an operator's journal at a rate, and follows one of them now and then to
-a page in Chromium (`.ci/peers-console`); the memory is that of the process of the space. `cost` has
-clients log in as fast as they can, by turns with no page open and with one.
+a page in Chromium (`.ci/peers-console`); memory and processor are those of the space's process,
+which writes them too. `cost` has clients log in as fast as they can, by turns with no page open and
+with one.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def _watch(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, 
     writer.start()
     memory: list[tuple[float, float]] = []
     late: list[float] = []
-    begin = time.monotonic()
+    begin, spent = time.monotonic(), time.process_time()
     try:
         while (now := time.monotonic()) < begin + asked.seconds:
             name = f"mark{len(late)}"
@@ -102,6 +103,7 @@ def _watch(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, 
             late.append(time.monotonic() - marked[name])
             memory.append((now - begin, _memory(os.getpid())))
             page.wait_for_timeout(1000 * FOLLOWED)
+        share = (time.process_time() - spent) / (time.monotonic() - begin)
     finally:
         over.set()
         writer.join()
@@ -109,6 +111,7 @@ def _watch(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, 
     return {
         "seconds": asked.seconds, "entries_before": asked.before,
         "entries": written[0] - asked.before, "first_paint_ms": paint,
+        "processor_share": round(share, 3),
         "event_to_screen_s": {
             "count": len(late), "median": round(statistics.median(late), 3),
             "p95": round(sorted(late)[int(0.95 * len(late))], 3), "max": round(max(late), 3),

@@ -20,7 +20,6 @@ typedef int8_t i8;
 #define HOUR 3600000000000LL
 #define MINUTE 60000000000LL
 #define SECOND 1000000000LL
-#define MILLISECOND 1000000LL
 
 /* The order of the members is that of the Python tuples: see kernel_c.py. */
 typedef struct {
@@ -39,7 +38,7 @@ typedef struct {
   const double *schedule;
   const i64 *sends;
   const i32 *senders;
-  const i64 *send_counts;
+  const i64 *send_counts, *listed;
   const double *sender_exponent;
   const i32 *recipients;
   const i64 *servers, *server_offset, *server_time, *follow_time;
@@ -49,6 +48,7 @@ typedef struct {
   /* Cursors */
   i64 *next, *poll_at, *send_at;
   double *position;
+  i64 *next_listed;
   i64 *open, *away, *close, *pending;
   /* State */
   i64 *row;
@@ -312,7 +312,6 @@ INLINE void book_connection(const Arrays *a, const Sizes *n, i64 endpoint, i64 r
   i64 *e = a->endpoints + endpoint * ENDPOINT_COLUMNS;
   i64 second = t / SECOND, minute;
   e[E_SESSIONS]++;
-  e[E_HELD] -= t / MILLISECOND;
   e[E_NOW]++;
   e[E_PEAK] = MAX(e[E_PEAK], e[E_NOW]);
   if (e[E_SECOND] != second) {
@@ -331,7 +330,6 @@ INLINE void book_connection(const Arrays *a, const Sizes *n, i64 endpoint, i64 r
 INLINE void book_disconnection(const Arrays *a, const Sizes *n, i64 endpoint, i64 role, i64 t) {
   i64 minute = MIN(t / MINUTE, n->minutes - 1);
   a->endpoints[endpoint * ENDPOINT_COLUMNS + E_NOW]--;
-  a->endpoints[endpoint * ENDPOINT_COLUMNS + E_HELD] += t / MILLISECOND;
   a->role_connections[role * n->minutes + minute] =
       (i32)MAX(a->role_connections[role * n->minutes + minute], a->role_now[role]);
   a->role_now[role]--;

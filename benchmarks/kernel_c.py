@@ -102,6 +102,7 @@ def c_kernel(library: ctypes.CDLL) -> Iterator[None]:
     ) -> int:
         arrays = [*inputs, *state.cursors, *state[1:-1], *record]
         assert all(array.flags.c_contiguous for array in arrays)
+        assert not len(inputs.listed)  # the C code knows streams only
         pointers = (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
         sizes = Sizes(
             polls=len(inputs.polls), sends=len(inputs.sends), recipients=len(inputs.recipients),

@@ -12,7 +12,10 @@ import pytest
 from nbclient import NotebookClient
 
 # What a notebook's cell of parameters says, at the size of a test.
-SMALL = {"01-comparer": "SCALE, REPLICATIONS = 0.05, 2"}
+SMALL = {
+    "01-comparer": "SCALE, REPLICATIONS = 0.05, 2",
+    "02-jumeau": "SCALE, MINUTES, BLOCKS = 0.5, 20, 1",
+}
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 

@@ -2,13 +2,17 @@
 
 It keeps where an entry is in its journal, not the entry: a place is 8 bytes, a line some 700. Pure:
 entries come in with their places, and whoever wants to read them reads there.
+
+A page that is open asks the same again and again. What a search found is kept for a while, and the
+same search looks from then on only at the trails that have changed since: what an entry costs does
+not grow with the index.
 """
 
 from __future__ import annotations
 
 import itertools
 from array import array
-from collections import OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +23,8 @@ __all__ = ["KEPT_CONNECTIONS", "Query", "RelayedMessage", "Trail", "TrailOutcome
 Entry = Mapping[str, Any]
 KEPT_CONNECTIONS = 100_000
 _KEPT_MESSAGES = 50_000
+_KEPT_CHANGES = 20_000  # a minute or two at 200 entries a second
+_KEPT_SEARCHES = 64  # as many as pages may listen at once
 _NAMES = ("mailbox", "user", "identity", "name", "reverse_path", "recipient", "to")
 
 
@@ -37,6 +43,7 @@ class Trail:
 
     Attributes:
         key: `operator-session`, the permanent name.
+        number: 1 for the first of the index, and so on.
         operator, design, endpoint, protocol, client, port, method: as journaled.
         begin, end: instants of the first and the last entry, seconds since 1970.
         mailbox: that was opened or tried; of a relay, the sender.
@@ -52,6 +59,7 @@ class Trail:
 
     key: str
     operator: str
+    number: int = 0
     design: str = ""
     endpoint: str = ""
     protocol: str = ""
@@ -140,6 +148,14 @@ def _named(part: str, trail: Trail) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What a search has found, the newest first, when the index had seen so many changes."""
+
+    changes: int
+    trails: list[Trail]
+
+
 class Trails:
     """All trails, the oldest leaving first.
 
@@ -153,6 +169,11 @@ class Trails:
         self._queues: OrderedDict[tuple[str, str], array[int]] = OrderedDict()
         self._owners: OrderedDict[str, list[str]] = OrderedDict()
         self._arrivals: OrderedDict[str, list[RelayedMessage]] = OrderedDict()
+        self._reasons: Counter[str] = Counter()
+        self._changed: deque[Trail] = deque(maxlen=_KEPT_CHANGES)
+        self._changes = 0
+        self._searches: OrderedDict[tuple[Query, int], _Search] = OrderedDict()
+        self._last = 0  # number of the newest trail
         self.entries = 0
 
     def __len__(self) -> int:
@@ -173,16 +194,26 @@ class Trails:
             key = f"{operator}-{entry['session']}"
         trail = self._trails.get(key)
         if trail is None:
-            trail = self._trails[key] = Trail(key, operator, begin=float(entry["at"]))
+            self._last += 1
+            trail = Trail(key, operator, self._last, begin=float(entry["at"]))
+            self._trails[key] = trail
             if len(self._trails) > self._most:
-                self._trails.popitem(last=False)
+                self._count(self._trails.popitem(last=False)[1].reason, -1)
+        self._count(trail.reason, -1)
         _book(trail, entry, place)
+        self._count(trail.reason, 1)
+        self._changed.append(trail)
+        self._changes += 1
         if queue_id:
             owners: list[str] = _bounded(self._owners, queue_id, [], _KEPT_MESSAGES)
             if key not in owners:
                 owners.append(key)
             if entry.get("protocol") == "relay":
                 self._arrived(entry, key, queue_id)
+
+    def _count(self, reason: str, more: int) -> None:
+        if reason:
+            self._reasons[reason] += more
 
     def _arrived(self, entry: Entry, key: str, queue_id: str) -> None:
         arrival = RelayedMessage(
@@ -202,10 +233,40 @@ class Trails:
 
     def find(self, query: Query, limit: int) -> list[Trail]:
         """Return the newest trails that are asked for."""
+        if query.before:
+            return list(itertools.islice(self._passing(query), limit))
+        last = self._searches.pop((query, limit), None)
+        found = None if last is None else self._again(last, query, limit)
+        if found is None:
+            found = list(itertools.islice(self._passing(query), limit))
+        self._searches[query, limit] = _Search(self._changes, found)
+        if len(self._searches) > _KEPT_SEARCHES:
+            self._searches.popitem(last=False)
+        return list(found)
+
+    def _passing(self, query: Query) -> Iterator[Trail]:
         trails = self._from(query.before)
         for test in query.tests():
             trails = filter(test, trails)
-        return list(itertools.islice(trails, limit))
+        return trails
+
+    def _again(self, last: _Search, query: Query, limit: int) -> list[Trail] | None:
+        """Return what a search finds now; None when its last answer does not tell."""
+        news = self._changes - last.changes
+        if news > len(self._changed):
+            return None
+        oldest = self._last - len(self._trails) + 1
+        # Where the last answer was full, nothing is known of the trails before its own.
+        known = last.trails[-1].number if len(last.trails) == limit else 0
+        least = max(known, oldest)
+        changed = {each.number: each for each in itertools.islice(reversed(self._changed), news)}
+        kept = [each for each in last.trails if each.number not in changed]
+        tests = query.tests()
+        fitting = [each for each in changed.values() if all(test(each) for test in tests)]
+        found = [each for each in (*kept, *fitting) if each.number >= least]
+        if len(found) < limit and known > oldest:
+            return None
+        return sorted(found, key=lambda each: each.number, reverse=True)[:limit]
 
     def _from(self, before: str) -> Iterator[Trail]:
         newest = reversed(self._trails.values())
@@ -217,11 +278,8 @@ class Trails:
 
     def reasons(self) -> list[tuple[str, int]]:
         """Return the names of the last refusals of trails, the most frequent first."""
-        counts: dict[str, int] = {}
-        for trail in self._trails.values():
-            if trail.reason:
-                counts[trail.reason] = counts.get(trail.reason, 0) + 1
-        return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        counts = [each for each in self._reasons.items() if each[1]]
+        return sorted(counts, key=lambda each: (-each[1], each[0]))
 
     def queue(self, operator: str, queue_id: str) -> list[int]:
         """Return the places of what an operator did with a message that it had taken."""

@@ -82,7 +82,6 @@ class EndpointStat(IntEnum):
     PEAK_SECOND = 5  # most sessions started in one second
     REFUSED = 6  # backlog full
     ABANDONED = 7  # left the backlog at their deadline
-    HELD = 8  # ms, of all connections that ended
 
 
 class PoolStat(IntEnum):

@@ -17,10 +17,10 @@ __all__ = [
 ]
 
 HALF = 1 << SUB_BITS
-SECOND, MILLISECOND = 1_000_000_000, 1_000_000
+SECOND = 1_000_000_000
 SESSIONS, NOW, PEAK = int(EndpointStat.SESSIONS), int(EndpointStat.NOW), int(EndpointStat.PEAK)
 IN_SECOND, PEAK_SECOND = int(EndpointStat.IN_SECOND), int(EndpointStat.PEAK_SECOND)
-THIS_SECOND, HELD = int(EndpointStat.SECOND), int(EndpointStat.HELD)
+THIS_SECOND = int(EndpointStat.SECOND)
 SERVED, WAITED, WAIT = int(StationStat.SERVED), int(StationStat.WAITED), int(StationStat.WAIT)
 BUSY, THIS_MINUTE = int(StationStat.BUSY), int(StationStat.MINUTE)
 BUSY_MINUTE, PEAK_MINUTE = int(StationStat.BUSY_MINUTE), int(StationStat.PEAK_MINUTE)
@@ -74,7 +74,6 @@ def book_connection(record: Record, endpoint: int, role: int, t: int) -> None:
     """Book that a connection took a slot of an endpoint at t."""
     rows = record.endpoints
     rows[endpoint, SESSIONS] += 1
-    rows[endpoint, HELD] -= t // MILLISECOND
     rows[endpoint, NOW] += 1
     rows[endpoint, PEAK] = max(rows[endpoint, PEAK], rows[endpoint, NOW])
     second = t // SECOND
@@ -95,7 +94,6 @@ def book_connection(record: Record, endpoint: int, role: int, t: int) -> None:
 def book_disconnection(record: Record, endpoint: int, role: int, t: int) -> None:
     """Book that a connection gave its slot back at t."""
     record.endpoints[endpoint, NOW] -= 1
-    record.endpoints[endpoint, HELD] += t // MILLISECOND
     minute = min(t // MINUTE, record.role_minutes.shape[1] - 1)
     record.role_connections[role, minute] = max(
         record.role_connections[role, minute], record.role_now[role]

@@ -11,7 +11,8 @@ processor (a station of its own), what passes beside both processors, the server
 | look-up of a name | nothing: clients are given addresses |
 | TCP, TLS | their exchanges; the servers' work of the handshake in two halves |
 | SASL | the greeting comes with the handshake's end; the other exchanges share the login's work |
-| first code, first sight of a certificate | what it takes beside a login that was seen before |
+| first code, first sight of a card | what it takes beside a login that was seen before |
+| first sight of a robot's certificate | nothing: robots share one, asked about for all |
 | Pro Santé Connect | request, poll and answer, each as measured |
 | a login while another rings the same person | waits for that one's answer |
 | the operator's own CIBA | polled as Pro Santé Connect is: on the wire nobody tells the operator |
@@ -42,7 +43,7 @@ from sandbox.twin.calibration import Calibration, Measured
 __all__ = ["Exchanges", "by_exchanges"]
 
 NANOSECONDS = 1_000_000_000
-KNOWN = 7  # register of a certificate that was found good; `peace` of those who have none
+KNOWN = 7  # register of a card that was found good; `peace` of those who have none
 RINGING = 3  # register of a telephone that rings; `token` and codes of those who have none
 RUNG = (Method.ECPS, Method.SMS)
 JOINED = 0.1  # s between two looks at whether it was answered
@@ -278,6 +279,8 @@ class _Writer:
         elif purpose in (Purpose.STORE, Purpose.SUBMIT):
             return  # within the exchanges of mail
         elif purpose == Purpose.DIRECTORY:
+            if self._method(row) is Method.CERTIFICATE and self.known > 0:
+                return  # asked now and then, for all robots of an operator
             seconds = cost["login_certificate"].beyond(cost["login_certificate_again"])
             yield self._row(row, op=Op.FRESH, index=KNOWN, seconds=self.known, skip=5)
             yield from self._exchange(row, phase, seconds)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from sandbox.console.ledger import Query, TrailOutcome, Trails
 
 
@@ -65,3 +69,72 @@ def test_a_message_is_found_on_the_other_side_of_a_relay() -> None:
     assert found is not None
     assert found.key == "op002-r"
     assert ledger.arrival("b@op002.test", "a@op001.test", 5.5, 6.0) is None
+
+
+def test_a_search_made_again_looks_only_at_what_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger = Trails()
+    for number in range(1_000):
+        ledger.add("op001", entry(f"{number}", name="Anne" if number < 3 else "Paul"), number)
+    looked: list[str] = []
+
+    def tests(query: Query) -> list[Any]:
+        return [lambda trail: looked.append(trail.key) or query.person in trail.names]
+
+    monkeypatch.setattr(Query, "tests", tests)
+    query = Query(person="anne")
+    ledger.find(query, 10)
+    assert len(looked) == 1_000
+    looked.clear()
+    ledger.add("op001", entry("1", name="Anne"), 1_000)
+    ledger.add("op001", entry("new", name="Anne"), 1_001)
+    found = [each.key for each in ledger.find(query, 10)]
+    assert found == ["op001-new", "op001-2", "op001-1", "op001-0"]
+    assert sorted(looked) == ["op001-1", "op001-new"]
+
+
+ACTS = st.tuples(
+    st.integers(0, 12).map(str),
+    st.sampled_from(["login", "refused", "ciba-request"]),
+    st.sampled_from(["code-wrong", "card-revoked"]),
+)
+
+
+@given(rounds=st.lists(st.lists(ACTS, max_size=6), max_size=12), limit=st.integers(1, 6))
+def test_a_search_made_again_finds_what_a_new_one_would(
+    rounds: list[list[tuple[str, str, str]]], limit: int
+) -> None:
+    queries = [
+        Query(),
+        *(Query(outcome=each) for each in TrailOutcome.ALL),
+        Query(reason="code-wrong"),
+    ]
+    kept, acts = Trails(most=8), []
+    for each in rounds:
+        for session, event, reason in each:
+            acts.append((entry(session, event, reason=reason), len(acts)))
+            kept.add("op001", *acts[-1])
+        fresh = Trails(most=8)
+        for act, place in acts:
+            fresh.add("op001", act, place)
+        for query in queries:
+            assert kept.find(query, limit) == fresh.find(query, limit)
+        assert kept.reasons() == fresh.reasons()
+
+
+def test_what_searches_keep_is_bounded() -> None:
+    ledger = filled()
+    for number in range(1_000):
+        ledger.find(Query(person=f"{number}"), 10)
+        ledger.add("op001", entry("a", name="Anne Dupont"), number)
+    assert len(ledger._searches) == 64
+    ledger.add("op003", entry("z", name="Anne"), 0)
+    assert [each.key for each in ledger.find(Query(person="anne"), 10)] == ["op003-z", "op001-a"]
+
+
+def test_reasons_are_those_of_the_trails_that_are_kept() -> None:
+    ledger = Trails(most=2)
+    for session, reason in (("a", "x"), ("b", "y"), ("b", "z"), ("c", "z")):
+        ledger.add("op001", entry(session, "refused", reason=reason), 0)
+    assert ledger.reasons() == [("z", 2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from sandbox.simulation.steps import Op
 from sandbox.space.candidates import candidates
 from sandbox.space.loader import load_scenario
+from sandbox.space.methods import Method
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.minutes import instant_of
 from sandbox.twin.runs import Run, predicted
@@ -52,13 +54,32 @@ def test_a_login_alone_takes_what_its_steps_took(idle: Run) -> None:
     assert np.median(seen) == pytest.approx(new, rel=0.25)
 
 
-def test_a_certificate_is_asked_about_the_first_time_only(idle: Run) -> None:
+def test_a_card_is_asked_about_once_while_it_is_known(tmp_path: Path) -> None:
+    step = MACHINE.steps["login_certificate"]
+    longer = replace(step, processor=step.processor + 0.01, wall=step.wall + 0.01)
+    slow = replace(MACHINE, steps={**MACHINE.steps, "login_certificate": longer})
+
+    def asked(known: int) -> tuple[float, int, int]:
+        """Return how often, of how many cards, and logins by certificate."""
+        path = write_scenario(tmp_path)
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("[policies]", f"[policies]\nrevocation_seconds = {known}"))
+        schedule = minutes(path)
+        found = predicted(schedule, MACHINE)
+        cards = sum(schedule.method(each) is Method.CPS for each in schedule.active)
+        logins = sum(len(found.samples[each, "machine"]) for each in ("cps", "certificat"))
+        return (predicted(schedule, slow).servers - found.servers) / 0.01, cards, logins
+
+    questions, cards, _ = asked(3_600)
+    assert 0 < questions <= cards + 0.5
+    questions, _, logins = asked(0)
+    assert questions == pytest.approx(logins, rel=0.05)
+
+
+def test_robots_have_a_certificate_that_is_known(idle: Run) -> None:
+    """All robots of an operator are one account on the wire: one question is for all."""
     seen = idle.samples["certificat", "machine"]
-    first = wall("tls_mutual", "login_certificate")
-    assert np.isclose(seen, first, atol=1e-4).any()
-    # What a robot sends in a row finds the servers at work on what it sent before.
-    more = wall("login_certificate") - wall("login_certificate_again")
-    assert seen.min() < first - 0.5 * more
+    assert np.isclose(seen, wall("tls_mutual", "login_certificate_again"), atol=1e-4).any()
 
 
 def test_the_operators_own_ciba_is_polled_as_on_the_wire(path: Path, idle: Run) -> None:
