@@ -46,6 +46,12 @@ PAGES = (
 )
 SHOTS = os.environ.get("CONSOLE_SHOTS", "")  # a folder: a picture of every page is kept there
 SECONDS = 20_000.0  # that the browser waits for what it is told to see, ms
+# How often the event stream of a page has told of journals, and a wait for more.
+COUNT_NEWS = """window.news = 0; const listen = EventSource.prototype.addEventListener;
+EventSource.prototype.addEventListener = function (name, work) {
+  listen.call(this, name, (event) => { work(event); window.news += name === "journal"; }); };"""
+UNTIL_NEWS = """(before) => new Promise((done) => {
+  const look = () => window.news > before ? done() : setTimeout(look, 20); look(); })"""
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,14 @@ def _said(told: Any) -> str:
 
 def _foreign(asked: Any) -> bool:
     return not re.match(r"http://127\.|data:", asked.url)
+
+
+def filled(page: Any, found: list[Any], count: int) -> None:
+    """Let the browser go on until there are so many."""
+    end = time.monotonic() + PATIENCE
+    while len(found) < count:
+        assert time.monotonic() < end
+        page.wait_for_timeout(20)
 
 
 def base(space: LiveSpace) -> str:
@@ -259,6 +273,65 @@ def test_a_connection_comes_to_the_screen_by_itself(page: Any, space: LiveSpace)
     thread = log_in(space, account(space, "certificat")["address"], "certificat")
     sync_api.expect(page.locator("#list .tag.good").first).to_be_visible()
     thread.join(PATIENCE)
+
+
+def test_what_comes_while_a_page_waits_for_its_answer_is_shown_too(
+    page: Any, space: LiveSpace, api: httpx.Client
+) -> None:
+    """The answer is older than the last news, and nothing else comes after."""
+    who = account(space, "certificat")["address"]
+    asked = {"address": who, "method": "certificat"}
+    page.add_init_script(COUNT_NEWS)
+    page.goto(f"{base(space)}/why?lang=fr&theme=light&person={who}")
+    held: list[Any] = []
+    answers: list[Any] = []
+
+    def hold_the_first(route: Any) -> None:
+        held.append(route)
+        if len(held) == 1:
+            answers.append(route.fetch())
+        else:
+            route.continue_()
+
+    page.route("**/why?*", hold_the_first)
+    first = api.post("/logins", json=asked).json()["connection"]
+    page.evaluate(UNTIL_NEWS, 0)
+    filled(page, answers, 1)
+    before = page.evaluate("news")
+    second = api.post("/logins", json=asked).json()["connection"]
+    page.evaluate(UNTIL_NEWS, before)
+    held[0].fulfill(response=answers[0])
+    for key in (first, second):
+        sync_api.expect(page.locator(f'#list a[href="/why/{key}"]')).to_be_visible()
+
+
+def test_of_two_browsers_that_answer_a_telephone_at_once_one_is_told_that_it_was_late(
+    context: Any, space: LiveSpace, api: httpx.Client
+) -> None:
+    who = account(space, "ciba-operateur")
+    login = log_in(space, who["address"], "ciba-operateur")
+    name = who["holders"][0]["identity"]
+    contexts = [context.browser.new_context() for _ in range(2)]
+    try:
+        pages, held = [each.new_page() for each in contexts], []
+        for each in pages:
+            each.goto(space.sheet["console"])
+            each.goto(f"{base(space)}/phones/{name}?lang=fr&theme=light")
+            each.route("**/api/phones/**", lambda route: held.append(route))
+            each.get_by_role("button", name="Suivre le lien et approuver").click()
+        filled(pages[0], held, 2)
+        for route in held:
+            route.continue_()
+        toasts = [each.locator("#toast.shown") for each in pages]
+        for toast in toasts:
+            sync_api.expect(toast).to_be_visible()
+        assert sorted("bad" in toast.get_attribute("class") for toast in toasts) == [False, True]
+        for each in pages:
+            sync_api.expect(each.locator("#screen button")).to_have_count(0)
+    finally:
+        for each in contexts:
+            each.close()
+    login.join(PATIENCE)
 
 
 def test_the_map_counts_what_is_open(page: Any, space: LiveSpace) -> None:

@@ -5,6 +5,25 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const body = document.body;
 
+  // News make the sections that show them ask again: each kind at its pace (ms), never while an answer
+  // is on its way or being put in (htmx would lose it), always once more after the last one.
+  const pace = { changed: 0, "live:phones": 250, "live:faults": 250, "live:comparison": 250, "live:journal": 500, "live:figures": 2000 };
+  const news = new Set(), next = {};
+  let again = 0;
+  function refresh() {
+    clearTimeout(again);
+    if ($(".htmx-request, .htmx-settling")) return;
+    const now = performance.now();
+    for (const name of news) {
+      if (now < (next[name] || 0)) continue;
+      news.delete(name); next[name] = now + pace[name];
+      body.dispatchEvent(new CustomEvent(name));
+    }
+    if (news.size) again = setTimeout(refresh, Math.min(...[...news].map((name) => next[name])) - now);
+  }
+  function heard(...names) { names.forEach((name) => news.add(name)); refresh(); }
+  for (const name of ["htmx:afterRequest", "htmx:afterSettle"]) body.addEventListener(name, refresh);
+
   // Actions: a form with data-api="METHOD /path" is sent as JSON; the page is then told `changed`.
   let hiding = 0;
   function say(text, bad) {
@@ -53,7 +72,7 @@
       say(body.dataset.lost, true);
     } finally {
       buttons.forEach((each) => { each.disabled = false; });
-      body.dispatchEvent(new CustomEvent("changed"));
+      heard("changed");
     }
   }
   document.addEventListener("submit", (event) => {
@@ -80,6 +99,7 @@
   }
 
   // The event stream: one a page, none while nobody looks (a browser has six for each host).
+  const written = ["live:journal", "live:figures"];
   let source = null;
   function show(on) {
     const live = $("#live"), word = $("span:last-child", live);
@@ -91,15 +111,14 @@
     source = new EventSource("/api/events");
     source.onopen = () => show(true);
     source.onerror = () => show(false);
-    for (const name of ["journal", "phones", "faults", "comparison"]) {
-      source.addEventListener(name, () => body.dispatchEvent(new CustomEvent(`live:${name}`)));
-    }
+    for (const name of ["phones", "faults", "comparison"]) source.addEventListener(name, () => heard(`live:${name}`));
+    source.addEventListener("journal", () => heard(...written));
     source.addEventListener("demo", follow);
     source.addEventListener("pulse", (event) => beat(JSON.parse(event.data)));
   }
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { if (source) source.close(); source = null; }
-    else { listen(); ["journal", "phones"].forEach((name) => body.dispatchEvent(new CustomEvent(`live:${name}`))); }
+    else { listen(); heard("live:phones", ...written); }
   });
 
   // What is left of a request or a code, counted down between two refreshes.
