@@ -7,6 +7,7 @@ or writes to somebody, a few times a second, from a seed. Telephones that ring f
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -143,9 +144,16 @@ class TrafficMaker:
         designs = list(sheet["operators"][0]["designs"])
         drawn = random.Random(order.seed)  # noqa: S311 - who does what is no secret
         under_way = threading.Semaphore(2 * _AT_ONCE)
-        answering = threading.Thread(target=self._answer, name="console-phones", daemon=True)
+        ended = threading.Event()
+        answering = threading.Thread(
+            target=self._answer, args=(ended,), name="console-phones", daemon=True
+        )
         answering.start()
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="console-traffic") as pool:
+        with contextlib.ExitStack() as last:
+            last.callback(ended.set)  # once all acts are over: telephones ring until then
+            pool = last.enter_context(
+                ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="console-traffic")
+            )
             for _ in range(int(order.rate * order.seconds)):
                 if self._over.wait(1 / order.rate):
                     break
@@ -191,9 +199,9 @@ class TrafficMaker:
                 tally.done += 1
                 tally.failed += not attempt.ok
 
-    def _answer(self) -> None:
-        """Pick the right number on the telephones that ring for this traffic."""
-        while not self._over.wait(_LOOK):
+    def _answer(self, ended: threading.Event) -> None:
+        """Pick the right number on the telephones that ring for this traffic, to its end."""
+        while not ended.wait(_LOOK):
             with self._lock:
                 awaited = {identity for identity, count in self._awaited.items() if count}
             if not awaited:

@@ -1,4 +1,4 @@
-"""One space with its console, and one browser, for all tests of the console."""
+"""One space with its console for each module: what its tests leave changes no other's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AXE = (
 DEMO = Path(__file__).parents[2] / "scenarios" / "demo.toml"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSpace]:
     """Two operators under two designs; nobody answers a telephone but the tests.
 
@@ -44,7 +44,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSpace]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api(space: LiveSpace) -> Iterator[httpx.Client]:
     """The API, with the secret."""
     headers = {"Authorization": f"Bearer {space.sheet['control']['secret']}"}
