@@ -358,7 +358,8 @@ def build_model(
         visit=visit,
         left_open=left_open,
         polls=polls,
-        day_kind=day_kinds(scenario.period.start, days),
+        # One's own: an array that is read-only would have the kernel compiled a second time.
+        day_kind=day_kinds(scenario.period.start, days).copy(),
         schedule=_schedule(space),
         sends=sends,
         senders=senders,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numba
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ from sandbox.simulation.queues import (
     storm_queue,
 )
 from tests.simulation.engines import assert_engines_agree
+from tests.simulation.small import run
 
 WATCH = QueueWatch(2000, warm_up=50.0, seed=11)
 QUEUES = {
@@ -173,3 +175,10 @@ def test_a_crowd_larger_than_the_event_list_finds_room_on_both_engines() -> None
     """Nine thousand spawned at one instant, where the list starts with fewer places."""
     _, rows = assert_engines_agree(storm_queue(9000, servers=4, service=0.001, back_off=5.0).model)
     assert len(rows) == 9001
+
+
+def test_a_queue_and_a_space_are_run_by_the_same_machine_code() -> None:
+    """Arrays of one type: the kernel takes half a minute to compile."""
+    model = run().model
+    queues = [queue.model for queue in QUEUES.values()]
+    assert {numba.typeof(each.inputs) for each in (model, *queues)} == {numba.typeof(model.inputs)}
