@@ -40,14 +40,14 @@ def main() -> None:
 
         return run
 
-    evaluation.simulated(points[:1])  # compiles
+    evaluation.simulated(evaluation.values(points[:1]))  # compiles
     begin = time.process_time()
-    evaluation.closed(points[:DRAWS])
+    evaluation.closed(evaluation.values(points[:DRAWS]))
     closed = (time.process_time() - begin) / DRAWS
     traffic.build_model = timed("models", traffic.build_model)
     traffic.fast = type("Timed", (), {"run": staticmethod(timed("events", traffic.fast.run))})
     begin = time.process_time()
-    evaluation.simulated(points[: options.repeat])
+    evaluation.simulated(evaluation.values(points[: options.repeat]))
     engine = (time.process_time() - begin) / options.repeat
     parts = {name: seconds / options.repeat for name, seconds in spent.items()}
     beyond = closed + engine - parts["events"]

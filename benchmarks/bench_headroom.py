@@ -29,9 +29,9 @@ def main() -> None:
     headroom.SAMPLES = 1
     evaluation = prepare(load_scenario(options.scenario))
     points = np.random.default_rng(1).random((options.repeat, evaluation.columns))
-    evaluation.simulated(points[:1])  # compiles
+    evaluation.simulated(evaluation.values(points[:1]))  # compiles
     begin = time.process_time()
-    evaluation.simulated(points)
+    evaluation.simulated(evaluation.values(points))
     whole = (time.process_time() - begin) / options.repeat
     values, rows, spent = evaluation.values(points), [], []
     for draw in range(options.repeat):

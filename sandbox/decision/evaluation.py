@@ -1,16 +1,13 @@
 """One evaluation: from the values of uncertain inputs to every criterion of every candidate.
 
 What is prepared once is what no draw changes: candidates and what they ask, factors, the day that
-the engine replays. Closed forms take whole arrays of draws; the engine takes one draw at a time,
-and only when one of its inputs changed: a draw whose inputs of the engine are those of another
-(`engine_columns`) has the other's waits.
+the engine replays. Closed forms take whole arrays of draws; the engine takes one draw at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +19,6 @@ from sandbox.decision.factors import (
     Factor,
     Values,
     at,
-    columns_of,
     factors_of,
     scenario_at,
     values_at,
@@ -37,11 +33,6 @@ __all__ = ["Evaluation", "prepare"]
 
 Floats = NDArray[np.float64]
 POLICY = "login_policy"
-# What the engine does not read: money, servers, incidents, how mailboxes lie at operators.
-NOT_OF_THE_ENGINE = (
-    "costs.*", "incidents.*", "resources.*", "mailboxes.site_top_tenth",
-    "backends.*.servers",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,56 +60,51 @@ class Evaluation:
         """Of the unit cube."""
         return sum(each.columns for each in self.factors)
 
-    @property
-    def engine_columns(self) -> list[int]:
-        """Columns of the unit cube that the engine reads."""
-        return [
-            column
-            for each, columns in zip(self.factors, columns_of(self.factors), strict=True)
-            if not any(fnmatch(each.keys[0], pattern) for pattern in NOT_OF_THE_ENGINE)
-            for column in columns
-        ]
-
     def values(self, u: Floats) -> Values:
         """Return the inputs' values at points of the unit cube, (n, columns)."""
         return values_at(self.factors, u)
 
     def _parts(
-        self, values: Values, count: int
+        self, values: Values
     ) -> Iterator[tuple[NDArray[np.int64], Values, Mapping[str, Candidate]]]:
         """Yield the draws of each login policy, their other values and their candidates."""
         for policy, weighed in self.by_policy.items():
-            mine = np.flatnonzero(values[POLICY] == policy) if policy else np.arange(count)
+            everybody = np.arange(_count(values))
+            mine = np.flatnonzero(values[POLICY] == policy) if policy else everybody
             rest = {key: column[mine] for key, column in values.items() if key != POLICY}
             if len(mine):
                 yield mine, rest, weighed
 
-    def closed(self, u: Floats) -> dict[str, Floats]:
-        """Return the criteria of CLOSED, each float64 (n, candidates)."""
-        found = {name: np.zeros((len(u), len(self.names))) for name in CLOSED}
-        for mine, values, weighed in self._parts(self.values(u), len(u)):
-            for name, part in closed_form(self.scenario, values, weighed, len(mine)).items():
+    def closed(self, values: Values) -> dict[str, Floats]:
+        """Return the criteria of CLOSED, each float64 (n, candidates), of n draws of `values`."""
+        found = {name: np.zeros((_count(values), len(self.names))) for name in CLOSED}
+        for mine, rest, weighed in self._parts(values):
+            for name, part in closed_form(self.scenario, rest, weighed, len(mine)).items():
                 found[name][mine] = part
         return found
 
-    def simulated(self, u: Floats) -> dict[str, Floats]:
-        """Return the criteria of SIMULATED, each float64 (n, candidates)."""
-        found = {name: np.zeros((len(u), len(self.names))) for name in SIMULATED}
-        for mine, values, weighed in self._parts(self.values(u), len(u)):
+    def simulated(self, values: Values) -> dict[str, Floats]:
+        """Return the criteria of SIMULATED, each float64 (n, candidates), of n draws."""
+        found = {name: np.zeros((_count(values), len(self.names))) for name in SIMULATED}
+        for mine, rest, weighed in self._parts(values):
             asked = asked_by_all(weighed.values())
-            cells, counts, able = _cells(self.scenario, values, asked, len(mine))
+            cells, counts, able = _cells(self.scenario, rest, asked, len(mine))
             for place, draw in enumerate(mine):
                 metrics = simulate(
-                    self.base, at(self.factors, values, place), list(weighed.values()), asked,
+                    self.base, at(self.factors, rest, place), list(weighed.values()), asked,
                     cells, counts[place], able[place],
                 )  # fmt: skip
                 for name, part in metrics.items():
                     found[name][draw] = part
         return found
 
-    def evaluate(self, u: Floats) -> dict[str, Floats]:
-        """Return every criterion, each float64 (n, candidates), at points of the unit cube."""
-        return self.closed(u) | self.simulated(u)
+    def evaluate(self, values: Values) -> dict[str, Floats]:
+        """Return every criterion, each float64 (n, candidates), of n draws."""
+        return self.closed(values) | self.simulated(values)
+
+
+def _count(values: Values) -> int:
+    return len(next(iter(values.values())))
 
 
 def _cells(

@@ -26,7 +26,7 @@ from sandbox.decision.choice import FULL, Choice, choose, points_of, scales_of, 
 from sandbox.decision.criteria import CLOSED, CRITERIA, SIMULATED
 from sandbox.decision.emulator import Emulator, fit_emulator
 from sandbox.decision.evaluation import Evaluation
-from sandbox.decision.factors import Factor, columns_of
+from sandbox.decision.factors import Factor, Values, columns_of
 from sandbox.decision.features import Label, features_of
 from sandbox.decision.indices import KEPT, OTHERS, Index, screen, sobol
 from sandbox.decision.information import Gain, basis, evppi, explained, perfect_information
@@ -130,7 +130,7 @@ def _points(evaluation: Evaluation, count: int, seed: int, stream: int) -> Float
 
 
 def _evaluate(evaluation: Evaluation, points: Floats) -> dict[str, Floats]:
-    return evaluation.simulated(points)
+    return evaluation.simulated(evaluation.values(points))
 
 
 def _fingerprint(evaluation: Evaluation, points: Floats) -> str:
@@ -175,9 +175,24 @@ def _simulated(
             for name in SIMULATED}  # fmt: skip
 
 
-def _features(evaluation: Evaluation, u: Floats) -> Floats:
-    """Return what the emulator reads: values, categories, abilities by kind of software."""
-    return features_of(evaluation.scenario, evaluation.factors, evaluation.values(u), len(u))[1]
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Points of the unit cube, and what is read off them again and again.
+
+    Attributes:
+        values: of the inputs.
+        labels, features: what the emulator and the map read: values, categories, abilities by kind
+            of software; float64 (n, features).
+    """
+
+    values: Values
+    labels: list[Label]
+    features: Floats
+
+    @classmethod
+    def at(cls, evaluation: Evaluation, u: Floats) -> _Drawn:
+        values = evaluation.values(u)
+        return cls(values, *features_of(evaluation.scenario, evaluation.factors, values, len(u)))
 
 
 def _sampling(evaluation: Evaluation) -> dict[str, float]:
@@ -186,7 +201,7 @@ def _sampling(evaluation: Evaluation) -> dict[str, float]:
     rows: dict[str, list[Floats]] = {name: [] for name in SIMULATED}
     for repeat in range(REPEATS):
         other = replace(evaluation, base=replace(evaluation.base, seed=1_000_003 + repeat))
-        for name, values in other.simulated(middle).items():
+        for name, values in other.simulated(other.values(middle)).items():
             rows[name].append(values[0] - values[0].mean())
     return {name: float(np.nanmax(np.std(each, axis=0, ddof=1))) for name, each in rows.items()}
 
@@ -195,9 +210,9 @@ def _base_points(draws: int) -> int:
     return max(LEAST_POINTS, 1 << int(np.log2(max(draws // 8, 1))))
 
 
-def _whole(evaluation: Evaluation, emulator: Emulator, u: Floats) -> dict[str, Floats]:
+def _whole(evaluation: Evaluation, emulator: Emulator, drawn: _Drawn) -> dict[str, Floats]:
     """Return every criterion at points; those of the engine as differences from their mean."""
-    found = evaluation.closed(u) | emulator.predict(_features(evaluation, u))
+    found = evaluation.closed(drawn.values) | emulator.predict(drawn.features)
     return {name: found[name] for name in CRITERIA}
 
 
@@ -237,10 +252,11 @@ def study(
         mine = points[:count]
         engine = _simulated(evaluation, mine, folder, workers,
                             lambda share, count=count: tell("engine", share * count / most))  # type: ignore[misc]  # fmt: skip
-        emulator = fit_emulator(_features(evaluation, mine), engine)
+        replayed = _Drawn.at(evaluation, mine)
+        emulator = fit_emulator(replayed.features, engine)
         if runs or count >= most:
             break
-        scales = scales_of(evaluation.closed(mine) | engine)
+        scales = scales_of(evaluation.closed(replayed.values) | engine)
         if max(100 * emulator.error[n] / scales[n] for n in SIMULATED) / len(CRITERIA) < (
             GOOD_ENOUGH
         ):
@@ -248,14 +264,15 @@ def study(
         count += BATCH
     tell("engine", 1.0)
     u = _points(evaluation, draws, seed, 1)
-    metrics = _whole(evaluation, emulator, u)
+    drawn = _Drawn.at(evaluation, u)
+    metrics = _whole(evaluation, emulator, drawn)
     scales = scales_of(metrics)
     choice = choose(evaluation.names, metrics, scales, seed)
     tell("draws", 0.3)
     lost = points_of(metrics, scales)
-    decision_map = _map(evaluation, emulator, scales, u, lost, seed)
-    whole = evaluation.closed(mine) | engine
-    _, replayed = _sample(evaluation, points_of({n: whole[n] for n in CRITERIA}, scales), mine)
+    decision_map = _map(evaluation, emulator, scales, Sample(drawn.features, lost), seed)
+    whole = evaluation.closed(replayed.values) | engine
+    judged = Sample(replayed.features, points_of({n: whole[n] for n in CRITERIA}, scales))
     tell("draws", 0.5)
     weights = weights_of(len(CRITERIA), FEW_WEIGHTS, seed)
     best, rival = (evaluation.names.index(n) for n in (choice.recommended, choice.rival))
@@ -265,7 +282,8 @@ def study(
     )  # fmt: skip
 
     def gap(at: Floats) -> Floats:
-        there = points_of(_whole(evaluation, emulator, at), scales).mean(axis=2)
+        metrics = _whole(evaluation, emulator, _Drawn.at(evaluation, at))
+        there = points_of(metrics, scales).mean(axis=2)
         found: Floats = there[:, rival] - there[:, best]
         return found
 
@@ -286,7 +304,6 @@ def study(
         for f in evaluation.factors
     ]  # fmt: skip
     drivers.sort(key=lambda d: (-d.gain.clear, -d.effect, d.factor.key))
-    values = evaluation.values(u)
     return Decision(
         evaluation=evaluation, runs=count, draws=draws, choice=choice, scales=scales,
         drivers=tuple(drivers), others=indices.get(OTHERS, Index(0.0, 0.0, 0.0, 0.0)),
@@ -295,13 +312,13 @@ def study(
             name: perfect_information(lost[:, :, [k]], np.ones((1, 1))) * scales[name] / FULL
             for k, name in enumerate(CRITERIA)
         },
-        map=decision_map, map_replayed=decision_map.judge(replayed, _least(scales)),
+        map=decision_map, map_replayed=decision_map.judge(judged, _least(scales)),
         emulator=emulator, sampling=_sampling(evaluation),
         measure_first=tuple(
-            measure_of(d.factor, d.gain, values) for d in drivers[:FIRST] if d.gain.clear > 0
+            measure_of(d.factor, d.gain, drawn.values) for d in drivers[:FIRST] if d.gain.clear > 0
         ),
         means=_means(evaluation.names, metrics, engine),
-        by_policy=_by_policy(evaluation.names, values, choice),
+        by_policy=_by_policy(evaluation.names, drawn.values, choice),
     )  # fmt: skip
 
 
@@ -331,23 +348,18 @@ def _by_policy(
     return found
 
 
-def _sample(evaluation: Evaluation, points: Floats, u: Floats) -> tuple[list[Label], Sample]:
-    labels, features = features_of(
-        evaluation.scenario, evaluation.factors, evaluation.values(u), len(u)
-    )
-    return labels, Sample(features, points)
-
-
 def _map(
-    evaluation: Evaluation, emulator: Emulator, scales: Mapping[str, float], u: Floats,
-    lost: Floats, seed: int,
-) -> DecisionMap:  # fmt: skip
+    evaluation: Evaluation,
+    emulator: Emulator,
+    scales: Mapping[str, float],
+    train: Sample,
+    seed: int,
+) -> DecisionMap:
     """Grow the map on the draws and judge it on fresh ones."""
-    fresh = _points(evaluation, FRESH, seed, 2)
-    labels, train = _sample(evaluation, lost, u)
+    fresh = _Drawn.at(evaluation, _points(evaluation, FRESH, seed, 2))
     points = points_of(_whole(evaluation, emulator, fresh), scales)
     return grow(
-        evaluation.names, labels, train, _sample(evaluation, points, fresh)[1], _least(scales),
+        evaluation.names, fresh.labels, train, Sample(fresh.features, points), _least(scales),
         weights_of(len(CRITERIA), MAP_WEIGHTS, seed + 1),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ import pytest
 from sandbox.decision.choice import Choice, choose, points_of, scales_of
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.evaluation import Evaluation, prepare
+from sandbox.decision.factors import Values
 from sandbox.decision.ranges import Range
 from sandbox.decision.study import Decision, study
 from sandbox.space.errors import UserError
@@ -51,9 +52,9 @@ def test_kept_draws_are_not_done_again(
     calls: list[int] = []
     real = Evaluation.simulated
 
-    def counting(self: Evaluation, u: np.ndarray) -> dict[str, np.ndarray]:
-        calls.append(len(u))
-        return real(self, u)
+    def counting(self: Evaluation, values: Values) -> dict[str, np.ndarray]:
+        calls.append(len(next(iter(values.values()))))
+        return real(self, values)
 
     monkeypatch.setattr(Evaluation, "simulated", counting)
     study(two, **SMALL, folder=tmp_path, workers=Workers(1))
@@ -65,11 +66,11 @@ def test_an_interrupted_study_goes_on_where_it_was(
 ) -> None:
     real, calls = Evaluation.simulated, []
 
-    def stopped(self: Evaluation, u: np.ndarray) -> dict[str, np.ndarray]:
-        calls.append(len(u))
+    def stopped(self: Evaluation, values: Values) -> dict[str, np.ndarray]:
+        calls.append(len(next(iter(values.values()))))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(self, u)
+        return real(self, values)
 
     monkeypatch.setattr(Evaluation, "simulated", stopped)
     with pytest.raises(KeyboardInterrupt):
@@ -90,7 +91,7 @@ def closed_choice(demo: Scenario, *given: tuple[str, Range]) -> Choice:
     """Return who is best by what is computed in closed form: enough to follow a range."""
     evaluation = prepare(demo, designs=DESIGNS, policy="external", ranges=given)
     u = np.random.default_rng(1).random((512, evaluation.columns))
-    metrics = evaluation.closed(u)
+    metrics = evaluation.closed(evaluation.values(u))
     return choose(evaluation.names, metrics, scales_of(metrics), seed=1)
 
 

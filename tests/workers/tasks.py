@@ -63,4 +63,4 @@ def evaluate_dying_once(
 ) -> dict[str, np.ndarray]:
     """Replay draws of a decision, but kill the worker that is the first to try."""
     _first_dies(marks)
-    return evaluation.simulated(points)
+    return evaluation.simulated(evaluation.values(points))
