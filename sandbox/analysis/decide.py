@@ -18,6 +18,7 @@ from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.evaluation import prepare
 from sandbox.decision.ranges import read_ranges
 from sandbox.decision.study import AUTO, DRAWS, Decision, study
+from sandbox.space.files import write_whole
 from sandbox.space.loader import load_scenario
 from sandbox.space.scenario import Scenario
 from sandbox.workers.spread import Workers
@@ -78,10 +79,8 @@ class DecisionResult:
         """Write decision.json and decision.html into `folder`; return the page."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        partial = target / "decision.json.partial"
         text = json.dumps(self.summary, indent=2, ensure_ascii=False, allow_nan=False)
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(target / "decision.json")
+        write_whole(target / "decision.json", text + "\n")
         return write_decision(self.found, target)
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from sandbox.analysis.grid import Link, Table
 from sandbox.analysis.wording import Text, same
+from sandbox.space.files import write_whole
 
 __all__ = ["Line", "ReportPicture", "ReportSection", "page_of", "write_page"]
 
@@ -110,6 +111,4 @@ def page_of(
 
 def write_page(page: str, path: Path) -> Path:
     """Write a page; it appears whole or not at all."""
-    partial = path.with_suffix(".html.partial")
-    partial.write_text(page, encoding="utf-8")
-    return partial.replace(path)
+    return write_whole(path, page)

@@ -16,6 +16,7 @@ from sandbox.analysis.statistics import estimate, finite
 from sandbox.observations.observations import Observations
 from sandbox.space.compatibility import Part
 from sandbox.space.costs import PAYERS, Bill, migration_cost
+from sandbox.space.files import write_whole
 from sandbox.space.incidents import Incident
 from sandbox.space.methods import Method
 from sandbox.space.operators import uses_listed_operators
@@ -284,6 +285,4 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
 def write_summary(comparison: Comparison, folder: Path) -> Path:
     """Write summary.json into `folder`, whole or not at all."""
     text = json.dumps(summarise(comparison), ensure_ascii=False, indent=1, allow_nan=False)
-    partial = folder / "summary.json.partial"
-    partial.write_text(text + "\n", encoding="utf-8")
-    return partial.replace(folder / "summary.json")
+    return write_whole(folder / "summary.json", text + "\n")

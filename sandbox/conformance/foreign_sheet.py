@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +19,7 @@ from sandbox.conformance.subject import (
     Pair,
     Subject,
 )
+from sandbox.space.files import write_private
 
 __all__ = ["sheet_of"]
 
@@ -102,6 +102,5 @@ class _Secrets:
             b"certificate", cast(pkcs12.PKCS12PrivateKeyTypes, key), first, others,
             serialization.BestAvailableEncryption(PIN.encode()),
         )  # fmt: skip
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(data)
+        write_private(path, data)
         return str(path)

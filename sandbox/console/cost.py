@@ -15,6 +15,7 @@ from sandbox.live.fronts import certificates_shown
 from sandbox.operators.fault_rules import MailRule
 from sandbox.operators.faults import CONNECT, Lasting
 from sandbox.space.incidents import Incident
+from sandbox.space.intervals import share_interval
 from sandbox.space.methods import Method
 from sandbox.space.places import Place
 
@@ -24,7 +25,6 @@ Rule = Mapping[str, Any]
 _CLOSED = (Lasting.CLOSED, Lasting.STOPPED)
 # What an act does once, whoever does it: a fault there strikes it surely.
 _ONCE = {"imap": (CONNECT, "AUTHENTICATE"), "smtp": (CONNECT, "AUTH", "MAIL", "DATA")}
-_Z = 1.96  # of a 95 % interval
 # Fault -> the incident of the scenario that it is an example of.
 _KINDS: dict[tuple[str, str], Incident] = {
     ("psc", "down"): Incident.PSC,
@@ -102,21 +102,13 @@ def _cost(
     for act, tally in tallies.items():
         share = predicted(rules, places, act)
         expected = None if expected is None or share is None else expected + share * tally.done
-    low, high = _wilson(failed, done) if done else (None, None)
+    low, high = share_interval(failed / done, done) if done else (None, None)
     told = None if expected is None or not done else expected / done
     agrees = None
     if told is not None and low is not None and high is not None:
         agrees = low - 1e-9 <= told <= high + 1e-9
     return Cost(design=design, done=done, failed=failed, low=low, high=high, predicted=told,
                 agrees=agrees)  # fmt: skip
-
-
-def _wilson(failed: int, done: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927)."""
-    share, squared = failed / done, _Z**2 / done
-    middle = (share + squared / 2) / (1 + squared)
-    half = _Z * ((share * (1 - share) + squared / 4) / done) ** 0.5 / (1 + squared)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def predicted(rules: Sequence[Rule], places: Sequence[Place], act: Act) -> float | None:

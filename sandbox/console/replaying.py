@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.console.beside import Beside, Job, main
 from sandbox.space.errors import UserError
 
 if TYPE_CHECKING:
+    from sandbox.twin.drive import Watch
     from sandbox.twin.replay import Replayed
 
 __all__ = ["MOST_MINUTES", "MOST_SPEED", "ReplayOrder", "Replaying", "replay_order"]
@@ -115,16 +117,20 @@ def _replay(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> di
         for name, make in makers.items():
             done = figures() if found else {}
             tell({"design": name, "over": 0, "intended": None, "designs": done})
-            found[name] = replay_one(
-                wanted, make(), patience=PATIENCE,
-                show=lambda watch, name=name, done=done: tell(  # type: ignore[misc]
-                    {"design": name, "over": min(watch.sessions, watch.intended),
-                     "intended": watch.intended, "designs": done}
-                ),
-            )  # fmt: skip
+            show = partial(_tell_of, tell, name, done)
+            found[name] = replay_one(wanted, make(), patience=PATIENCE, show=show)
             if found[name].driven.stopped:
                 break
     return {"designs": figures()}
+
+
+def _tell_of(
+    tell: Callable[[dict[str, Any]], None], design: str, done: dict[str, Any], watch: Watch
+) -> None:
+    tell({
+        "design": design, "over": min(watch.sessions, watch.intended), "intended": watch.intended,
+        "designs": done,
+    })  # fmt: skip
 
 
 def _figures(replayed: Replayed, metrics: dict[str, float]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.decision.criteria import CRITERIA
+from sandbox.space.intervals import share_interval
 
 __all__ = ["FULL", "Choice", "Standing", "choose", "points_of", "scales_of", "weights_of"]
 
@@ -100,15 +101,6 @@ def points_of(metrics: Mapping[str, Floats], scales: Mapping[str, float]) -> Flo
     )
 
 
-def _wilson(share: float, count: int) -> tuple[float, float]:
-    z = 1.959963984540054
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = (
-        z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    )
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
-
-
 def _shared(gaps: Floats, least: float) -> Floats:
     """Return each candidate's part of being best, (draws, candidates): those within `least`."""
     tied = gaps <= gaps.min(axis=1, keepdims=True) + least
@@ -118,7 +110,7 @@ def _shared(gaps: Floats, least: float) -> Floats:
 
 def _standing(part: Floats, regrets: Floats) -> Standing:
     share = float(part.mean())
-    return Standing(share, _wilson(share, len(part)), float(regrets.mean()),
+    return Standing(share, share_interval(share, len(part)), float(regrets.mean()),
                     float(np.quantile(regrets, PLAUSIBLE)))  # fmt: skip
 
 

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import SplineTransformer
 
 from sandbox.decision.factors import Factor
+from sandbox.space.intervals import Z
 
 __all__ = ["Gain", "basis", "evppi", "explained", "perfect_information"]
 
 Floats = NDArray[np.float64]
 FOLDS = 5
 KNOTS = 7
-Z = 1.959963984540054
 CLEAR = 3.3  # standard errors: one dummy in a thousand is above
 
 

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["write_private"]
+__all__ = ["write_private", "write_whole"]
 
 
 def write_private(path: Path, data: bytes, *, keep: bool = False) -> None:
@@ -32,3 +32,10 @@ def write_private(path: Path, data: bytes, *, keep: bool = False) -> None:
             Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Write a text in UTF-8, whole or not at all; return the path. Its folder is there."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    return partial.replace(path)

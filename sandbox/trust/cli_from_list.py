@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_whole
 from sandbox.space.loader import load_scenario
 from sandbox.trust.cli_list import (
     UNVERIFIED,
@@ -124,7 +125,4 @@ def from_list(
     if out is None:
         click.echo(text, nl=False)
         return
-    partial = out.with_name(out.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.rename(out)
-    click.echo(f"{out}")
+    click.echo(f"{write_whole(out, text)}")

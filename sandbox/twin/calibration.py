@@ -15,6 +15,7 @@ import numpy as np
 from scipy import stats
 
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_whole
 
 __all__ = [
     "OPTIONAL",
@@ -172,9 +173,7 @@ class Calibration:
             lines += [f"{key} = {_toml(getattr(step, key))}" for key in Measured.__slots__]
         lines += ["", '# What a scenario takes: calibration = "this file"', "[inputs]"]
         lines += [f'"{key}" = {_toml(value)}' for key, value in inputs.items()]
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, "\n".join(lines) + "\n")
 
 
 def _toml(value: object) -> str:

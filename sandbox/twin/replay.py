@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from datetime import time as midnight
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from sandbox.observations.observations import Observations
 from sandbox.observations.schema import Cause
 from sandbox.space.candidates import Candidate, candidates
 from sandbox.space.errors import UserError
+from sandbox.space.files import write_whole
 from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
@@ -243,10 +245,8 @@ class Replay:
 
 def _written(path: Path, tree: Mapping[str, Any]) -> Path:
     """Write JSON, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
     text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    return partial.replace(path)
+    return write_whole(path, text + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,12 +443,7 @@ def replay(
     found: dict[str, Replayed] = {}
     for name, make in makers.items():
         try:
-            found[name] = replay_one(
-                wanted,
-                make(),
-                out=out,
-                show=lambda watch, name=name: show(name, watch),  # type: ignore[misc]
-            )
+            found[name] = replay_one(wanted, make(), out=out, show=partial(show, name))
         except KeyboardInterrupt:  # before its clients began
             return Replay(wanted, scenario, found, interrupted=True)
         if found[name].driven.stopped:

@@ -10,6 +10,7 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from scipy import stats
 
 from sandbox.live.cast import CastSize
 from sandbox.space.candidates import Candidate, candidates
+from sandbox.space.files import write_whole
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.drive import Watch
@@ -197,13 +199,11 @@ class Twin:
     def write(self, folder: Path) -> Path:
         """Write `twin.json`, whole or not at all, and the figures of what was run."""
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / "twin.json.partial"
         text = json.dumps(self.plain, ensure_ascii=False, indent=1, allow_nan=False)
-        partial.write_text(text + "\n", encoding="utf-8")
         if self.levels:
             write_figures(folder, self.levels, self.samples)
         write_storms(folder, self.storms)
-        return partial.replace(folder / "twin.json")
+        return write_whole(folder / "twin.json", text + "\n")
 
 
 def _interval(values: Floats, statistic: Callable[[Floats], float]) -> tuple[float, float] | None:
@@ -379,7 +379,7 @@ def run_twin(
     pairs = [
         _Pair(
             wanted, scenario, each, tuple(weighed.values()), calibration, out,
-            lambda watch, name=name: show(name, watch),  # type: ignore[misc]
+            partial(show, name),
         )
         for name, each in weighed.items()
     ]  # fmt: skip
