@@ -23,7 +23,7 @@ from sandbox.serve import client_context
 from sandbox.space.errors import UserError
 from sandbox.space.methods import METHODS, Method
 
-__all__ = ["MailError", "Way", "access_token", "choose", "open_imap", "open_smtp"]
+__all__ = ["ImapOver", "MailError", "Way", "access_token", "choose", "open_imap", "open_smtp"]
 
 Tree = dict[str, Any]
 _CONNECT_SECONDS = 10.0
@@ -172,15 +172,23 @@ def _greets(endpoint: Tree, method: Method) -> bool:
     )
 
 
-class _Imap(imaplib.IMAP4):
-    def __init__(self, way: Way) -> None:
-        self._way = way
-        super().__init__(way.endpoint["host"], way.endpoint["port"])
+class ImapOver(imaplib.IMAP4):
+    """IMAP over what `connect` gives: the system's resolver knows no name of a space.
+
+    Args:
+        endpoint: of a sheet.
+        connect: returns a socket, within TLS where it is implicit.
+    """
+
+    def __init__(self, endpoint: Tree, connect: Callable[[], socket.socket]) -> None:
+        self._socket_from = connect  # `_connect` is imaplib's own
+        super().__init__(endpoint["host"], endpoint["port"])
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
+        """Connect: what `imaplib` calls at the start."""
         del timeout
         self.host, self.port = host, port
-        self.sock = self._way.connect()
+        self.sock = self._socket_from()
         self.file = self.sock.makefile("rb")
 
 
@@ -208,7 +216,7 @@ def open_imap(way: Way, tell: Callable[[str], None]) -> imaplib.IMAP4:
         MailError: the login was refused.
         OSError: no connection.
     """
-    imap = _Imap(way)
+    imap = ImapOver(way.endpoint, way.connect)
     try:
         if way.endpoint["tls"] == "starttls":
             imap.starttls(way.context)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.conformance.software.world import ClientLogin
+from sandbox.space.files import write_private
 
 __all__ = ["BOTH", "AttemptOutcome", "LoginAttempt", "MailClient", "ProgramCall", "said_by"]
 
@@ -65,8 +66,7 @@ class LoginAttempt:
     def file(self, name: str, text: str) -> str:
         """Write a file that only its owner reads; return its path."""
         path = self.folder / name
-        path.write_text(text)
-        path.chmod(0o600)
+        write_private(path, text.encode())
         return str(path)
 
 

@@ -12,6 +12,7 @@ from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.software.names import LIBRARY, names_of, resolves
 from sandbox.conformance.software.trials import told
 from sandbox.conformance.software.world import ClientLogin, Tree, World
+from sandbox.space.files import write_private
 
 __all__ = ["copied"]
 
@@ -62,10 +63,8 @@ def copied(old: _End, new: _End, folder: Path) -> tuple[CheckResult, str]:
     hosts = "".join(f"{e.ends['imap']['address']} {e.ends['imap']['host']}\n" for e in (old, new))
     (folder / "hosts").write_text(hosts)
     settings = folder / "rc"
-    settings.touch(0o600)
-    settings.write_text(
-        _store("old", old, folder) + _store("new", new, folder) + _CHANNEL.format(folder=folder)
-    )
+    text = _store("old", old, folder) + _store("new", new, folder) + _CHANNEL.format(folder=folder)
+    write_private(settings, text.encode())
     done = subprocess.run(
         ["mbsync", "--config", str(settings), "move"], capture_output=True, text=True, check=False,
         timeout=_SECONDS, cwd=folder,
@@ -82,8 +81,7 @@ def _store(name: str, end: _End, folder: Path) -> str:
         secret = f"ClientCertificate {login.certificate}\nClientKey {login.key}"
     else:
         file = folder / f"{name}.secret"
-        file.touch(0o600)
-        file.write_text(login.password + "\n")
+        write_private(file, f"{login.password}\n".encode())
         secret = f'PassCmd "cat {file}"'
     return _STORE.format(
         name=name, host=at["host"], port=at["port"], user=login.user, secret=secret,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.conformance.software.world import ClientLogin
+from sandbox.live.mailer import ImapOver
 
 __all__ = ["Held", "held_in", "kept_by_software", "marked", "opened"]
 
@@ -24,20 +25,6 @@ _SECONDS = 60.0
 _FLAGS = re.compile(rb"FLAGS \(([^)]*)\)")
 _LIST = re.compile(rb'\(([^)]*)\) (?:"[^"]*"|NIL) (.*)')
 _ID = re.compile(rb"^message-id:\s*(\S+)", re.I | re.M)
-
-
-class _Imap(imaplib.IMAP4):
-    def __init__(self, at: Tree, context: ssl.SSLContext) -> None:
-        self._at, self._context = at, context
-        super().__init__(at["host"], at["port"])
-
-    # imaplib's own seam for IMAP4_SSL; it has no public one.
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        del timeout
-        plain = socket.create_connection((self._at["address"], self._at["port"]), _SECONDS)
-        if self._at["tls"] != "implicit":
-            return plain
-        return self._context.wrap_socket(plain, server_hostname=self._at["host"])
 
 
 @contextlib.contextmanager
@@ -55,7 +42,14 @@ def opened(at: Tree, login: ClientLogin, bundle: str) -> Iterator[imaplib.IMAP4]
     context = ssl.create_default_context(cafile=bundle)
     if login.certificate:
         context.load_cert_chain(login.certificate, login.key)
-    with _Imap(at, context) as imap:
+
+    def connect() -> socket.socket:
+        plain = socket.create_connection((at["address"], at["port"]), _SECONDS)
+        if at["tls"] != "implicit":
+            return plain
+        return context.wrap_socket(plain, server_hostname=at["host"])
+
+    with ImapOver(at, connect) as imap:
         if at["tls"] == "starttls":
             imap.starttls(context)
         if imap.state != "AUTH":  # else the certificate has logged in
