@@ -8,13 +8,12 @@ has forgotten that it was empty. Records hold sums of integers, so the subtracti
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from sandbox.analysis.cases import Family, QueueCase
@@ -25,6 +24,7 @@ from sandbox.simulation.draws import NANOSECONDS
 from sandbox.simulation.model import Model, PoolStat, Record, StationStat
 from sandbox.simulation.queues import QueueWatch
 from sandbox.space.errors import UserError
+from sandbox.workers.spread import Workers, spread
 
 __all__ = ["FALSE_ALARM", "REPLICATIONS", "CaseResult", "Engine", "RunPlan", "measure", "plan"]
 
@@ -178,13 +178,7 @@ def _estimates(expected: dict[str, float], rows: Floats) -> dict[str, RatioEstim
 def measure(planned: RunPlan, engine: Engine, workers: int | None = None) -> CaseResult:
     """Run a planned case on an engine, its replications on `workers` cores (None: all)."""
     case = planned.case
-    pool = Parallel(
-        n_jobs=workers or os.cpu_count() or 1,
-        # The compiled kernel holds no lock; SimPy needs processes.
-        prefer="threads" if engine is Engine.FAST else "processes",
-    )
-    totals = pool(delayed(_totals)(engine, case, watch) for watch in planned.watches())
-    rows = np.array(totals)
+    rows = np.array(spread(partial(_totals, engine, case), planned.watches(), Workers(workers)))
     expected = case.expected().items()
     return CaseResult(
         case=case, engine=engine, customers=int(rows[:, 0].sum()), expected=expected,
