@@ -86,8 +86,8 @@ def stock_document(choice: DocumentChoice) -> StockDocument:
 
 
 def stock_letter(
-    choice: DocumentChoice, *, sender: str, recipients: Sequence[str], message_id: str, at: datetime,
-    receipt: bool = False, more: bytes = b"",
+    choice: DocumentChoice, *, sender: str, recipients: Sequence[str], message_id: str,
+    at: datetime, receipt: bool = False, more: bytes = b"",
 ) -> bytes:  # fmt: skip
     """Return a message that carries a document, ready for SMTP.
 

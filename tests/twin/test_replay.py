@@ -125,7 +125,8 @@ def test_what_was_delivered_is_a_health_message_without_a_finding(
 
     async def first() -> bytes:
         async with opened(host.sheet, plan, letters[0].recipients[0]) as imap:
-            return [content async for _, content in imap.beyond(0)][0]
+            found = [content async for _, content in imap.beyond(0)]
+        return found[0]
 
     content = aside(first)
     assert check_message(content).tree() == {"verdict": "pass", "findings": []}
