@@ -83,6 +83,9 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         changes[f"populations.{people}.port_blocked"] = draw(st.sampled_from([0.0, 0.5]))
         changes[f"populations.{people}.opening_sd"] = draw(st.sampled_from([0.0, 1.0]))
     pick: dict[str, list[Any]] = {
+        "period.start": ["2021-09-06", "2026-09-07"],  # Mondays; citizens have mailboxes in 2026
+        "traffic.citizen_factor": [0, 4],
+        "traffic.receipts_asked": [0, 1],
         "policies.session_seconds": [0, 60, 28800],
         "policies.totp_once": [0, 1],
         "policies.totp_step": [1, 30, 600],
@@ -132,7 +135,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         changes |= STARVED
     if draw(st.booleans()):
         changes["outages"] = [
-            {"backend": "psc", "start": "2021-09-06T08:00:00",
+            {"backend": "psc", "start": f"{changes['period.start']}T08:00:00",
              "minutes": draw(st.sampled_from([10, 240]))},
         ]  # fmt: skip
     return changes
