@@ -301,7 +301,7 @@ class YearSpace:
 
         While either is off the list, there are none.
         """
-        sent = _instants(month)
+        sent: Sequence[float] = _instants(month)
         for name in (sender, recipient):
             for begin, end in self._away_of(f"{name}.mssante.test"):
                 if begin < month.end and end > month.begin:
