@@ -1,8 +1,8 @@
 """The fast engine's inner loop: interprets the compiled programs, in compiled code.
 
-A FIFO station needs no departure event: the instants at
-which its servers fall free say when the next arrival starts. Steps that read nothing shared
-(delays, draws, marks) are run ahead of the clock; a step that does waits for its instant.
+A FIFO station needs no departure event: the instants at which its servers fall free say when the
+next arrival starts. Steps that read nothing shared (delays, draws, marks) are run ahead of the
+clock; a step that does waits for its instant.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ def _spawn(inputs: Inputs, state: State, record: Record, session: int, step: Any
 def _advance(inputs: Inputs, state: State, record: Record, session: int, now: int) -> None:
     """Run a session from `now` until it must wait for its turn, a slot, or its end."""
     steps, row, facts = state.steps, state.sessions, state.facts
+    access, key = row[session, ACCESS], row[session, KEY]
     t = now
     pc = row[session, PC]
     while True:
@@ -163,25 +164,25 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
         op = step.op
         if op <= SERVE:
             wait = 0
-            if op == HOLD:
+            if op == DELAY:
+                spent = duration(inputs, state, session, step)
+                trips = step.half_trips
+                if trips > 0:
+                    spent += trips * facts[access, RTT] // 2
+            elif op == HOLD:
                 until = row[session, READY] if step.extra == 1 else row[session, UNTIL]
                 spent = max(0, until - t)
+            elif t > now:
+                break
             else:
                 spent = duration(inputs, state, session, step)
-                if op == SERVE:
-                    if t > now:
-                        break
-                    station = step.index + owner_of(state, session, step.scope)
-                    spent = (spent * inputs.server_time[station]) >> PACE_BITS
-                    if state.free[inputs.server_offset[station]] > t:
-                        spent = (spent * inputs.follow_time[station]) >> PACE_BITS
-                    start = _serve(inputs, state, station, t, spent)
-                    wait = start - t
-                    book_service(record, station, start, wait, spent)
-                else:
-                    trips = step.half_trips
-                    if trips > 0:
-                        spent += trips * facts[row[session, ACCESS], RTT] // 2
+                station = step.index + owner_of(state, session, step.scope)
+                spent = (spent * inputs.server_time[station]) >> PACE_BITS
+                if state.free[inputs.server_offset[station]] > t:
+                    spent = (spent * inputs.follow_time[station]) >> PACE_BITS
+                start = _serve(inputs, state, station, t, spent)
+                wait = start - t
+                book_service(record, station, start, wait, spent)
             end = t + wait + spent
             phase = step.phase
             pc = step.next
@@ -196,12 +197,12 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             _mark(inputs, state, record, session, step, t)
             pc = step.next
         elif op == BRANCH:
-            draw = uniform(row[session, KEY], step.purpose + ROUNDS * row[session, ROUND])
+            draw = uniform(key, step.purpose + ROUNDS * row[session, ROUND])
             pc = step.target if draw < inputs.laws[step.law, 4] else step.next
         elif op == GOTO:
             pc = step.target
         elif op == HAS:
-            has = facts[row[session, ACCESS], FEATURES] & step.index
+            has = facts[access, FEATURES] & step.index
             pc = step.target if has != 0 else step.next
         elif op == DEADLINE:
             row[session, LIMIT] = t + duration(inputs, state, session, step)
@@ -223,7 +224,7 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             row[session, ASKED] = t
             row[session, READY] = t + duration(inputs, state, session, step)
             purpose = step.extra + ROUNDS * row[session, ROUND]
-            if uniform(row[session, KEY], purpose) < inputs.laws[step.law, 4]:
+            if uniform(key, purpose) < inputs.laws[step.law, 4]:
                 row[session, READY] = NEVER
             pc = step.next
         elif op == PENDING:
@@ -248,9 +249,9 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             leave(state, session, t)
             return
         elif op == TODAY:
-            draw = uniform(day_key(inputs, row[session, ACCESS], t), step.purpose)
+            draw = uniform(day_key(inputs, access, t), step.purpose)
             pc = step.target if draw < inputs.laws[step.law, 4] else step.next
-        elif op >= ENTER and facts[row[session, ACCESS], LIMITS + step.index] < 0:
+        elif op >= ENTER and facts[access, LIMITS + step.index] < 0:
             pc = step.next  # this access counts against no such limit
         else:  # what reads or writes something shared waits for its instant
             if t > now:
@@ -280,14 +281,14 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                 hand_over(inputs, state, record, step.index + owner, t)
                 pc = step.next
             elif op == FRESH:
-                stamp = state.registers[row[session, ACCESS], step.index]
+                stamp = state.registers[access, step.index]
                 pc = step.target if t - stamp < step.fixed else step.next
             elif op == STAMP:
-                state.registers[row[session, ACCESS], step.index] = t
+                state.registers[access, step.index] = t
                 pc = step.next
             elif op == ONCE:
                 window = t // step.fixed
-                access, register = row[session, ACCESS], step.index
+                register = step.index
                 if state.registers[access, register] == window:
                     pc = step.target
                 else:
@@ -297,7 +298,7 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                 _spawn(inputs, state, record, session, step, t)
                 pc = step.next
             else:  # ENTER, EXIT
-                counter = facts[row[session, ACCESS], LIMITS + step.index]
+                counter = facts[access, LIMITS + step.index]
                 if op == EXIT:
                     state.entered[counter] -= 1
                     pc = step.next
