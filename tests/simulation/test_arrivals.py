@@ -204,7 +204,7 @@ def test_a_message_goes_to_as_many_as_the_mean_given() -> None:
 
 
 def test_receipts_are_as_many_as_their_inputs_say_and_log_in_as_people_do() -> None:
-    found = run(MANY | {
+    found = run(MANY | ABLE | {
         "traffic.messages": 1000, "traffic.recipients": 1.5, "traffic.receipts_asked": 0.5,
         "traffic.receipts_lost": 0.2,
     })  # fmt: skip
@@ -215,7 +215,7 @@ def test_receipts_are_as_many_as_their_inputs_say_and_log_in_as_people_do() -> N
     assert logged_in > 0.8 * len(told)
     assert len(np.unique(told[:, ACCESS])) > 100  # whoever received, not who sends most
     # Each is submitted and relayed once, whatever the recipients of messages.
-    silent = run(MANY | {"traffic.messages": 1000, "traffic.recipients": 1.5})
+    silent = run(MANY | ABLE | {"traffic.messages": 1000, "traffic.recipients": 1.5})
     assert len(silent.of_kind("RECEIPT")) == 0
     more = found.record.sessions[RELAY_GROUP] - silent.record.sessions[RELAY_GROUP]
     assert abs(more - logged_in) < 0.05 * logged_in  # a login that is honoured spares another's
