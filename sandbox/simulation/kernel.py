@@ -328,8 +328,11 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                         break
                     station = step.index + _owner(inputs, state, session, step.scope)
                     spent = (spent * inputs.server_time[station]) >> PACE_BITS
-                    if state.free[inputs.server_offset[station]] > t:
-                        spent = (spent * inputs.follow_time[station]) >> PACE_BITS
+                    shared = inputs.server_offset[station]
+                    if state.free[shared] > t:
+                        same = int(state.last[shared] == station)
+                        spent = (spent * inputs.follow_time[station, same]) >> PACE_BITS
+                    state.last[shared] = station
                     start = _serve(inputs, state, station, t, spent)
                     wait = start - t
                     book_service(record, station, start, wait, spent)
