@@ -177,6 +177,11 @@ class Mixed:
     servers: float = 1.0
     client: float = 1.0
 
+    @staticmethod
+    def after(follow: float, spared: float) -> float:
+        """Return the share of a service that is left after another kind, by that after its own."""
+        return 1.0 - spared * (1.0 - follow)
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -204,15 +209,16 @@ class Calibration:
 
     @property
     def saturated(self) -> Calibration:
-        """Return the same where every service follows another at once."""
+        """Return the same where every service follows one of another kind at once."""
         steps = {
             name: replace(
-                each, processor=each.processor * each.follow,
-                client=each.client * each.follow_client, follow=1.0, follow_client=1.0,
+                each, follow=1.0, follow_client=1.0,
+                processor=each.processor * self.mixed.after(each.follow, self.mixed.servers),
+                client=each.client * self.mixed.after(each.follow_client, self.mixed.client),
             )
             for name, each in self.steps.items()
         }  # fmt: skip
-        return replace(self, steps=steps)
+        return replace(self, steps=steps, mixed=Mixed())
 
     @property
     def shared(self) -> bool:

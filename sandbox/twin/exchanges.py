@@ -110,8 +110,7 @@ class _Cost:
         step, mixed = calibration.steps[name], calibration.mixed
 
         def service(idle: float, follow: float, kept: float) -> _Service:
-            after = 1.0 - kept * (1.0 - follow)
-            return _Service(name, idle, idle * after, idle * follow)
+            return _Service(name, idle, idle * mixed.after(follow, kept), idle * follow)
 
         return cls(
             service(step.client, step.follow_client, mixed.client),

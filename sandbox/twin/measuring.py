@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from sandbox.clients.holder import AccessMemory
 from sandbox.clients.imap import Imap, RefusedError
@@ -54,7 +55,7 @@ from sandbox.twin.calibration import (
 from sandbox.twin.foreign import PASSWORD, Joined, joined
 from sandbox.twin.host import Hosted, Order, hosted
 
-__all__ = ["BLOCKS", "calibrate", "prove"]
+__all__ = ["BLOCKS", "calibrate", "client_accounts", "prove"]
 
 DESIGN = "single-endpoint"
 BLOCKS = 6
@@ -484,43 +485,49 @@ class _Bench:
         """Return what the servers have spent beyond what they spend at rest."""
         return self._host.processor() - self._rest * time.monotonic()
 
-    # People ------------------------------------------------------------------------------------
-
     def _holders(self, operator: str, method: Method) -> list[AccessMemory]:
-        sheet, way = self._host.sheet, method.value
-        places = next(e for e in sheet["operators"] if e["name"] == operator)["designs"][DESIGN]
-        if sheet.get("foreign") and not any(
-            way in each["holders"][0]["methods"] for each in sheet["accounts"]
-        ):
-            way = PASSWORD
-        mechanism = Mechanism.EXTERNAL if method is Method.CPS else Mechanism.PLAIN
+        sheet = self._host.sheet
+        bundle = Path(sheet["ca"]["bundle"])
+        accounts = client_accounts(sheet, operator, method)
+        return [AccessMemory(each, self._rules, bundle) for each in accounts]
 
-        def door(protocol: str) -> ServerSettings:
-            place = next(e for e in places if e["protocol"] == protocol and way in e["methods"])
-            return ServerSettings(
-                endpoint=place["name"], mechanism=mechanism,
-                **{key: place[key] for key in ("host", "address", "port", "tls")},
-            )  # fmt: skip
 
-        software = ClientBehaviour(
-            name="lps", timeout=PATIENCE, rings=1, keeps=False, resumes=True, tls13=True
+def client_accounts(sheet: Mapping[str, Any], operator: str, method: Method) -> list[ClientAccount]:
+    """Return those of an operator that can log in by a method, as plain software has them.
+
+    At an operator that is not ours, those by password where it has none by that method.
+    """
+    way = method.value
+    places = next(e for e in sheet["operators"] if e["name"] == operator)["designs"][DESIGN]
+    if sheet.get("foreign") and not any(
+        way in each["holders"][0]["methods"] for each in sheet["accounts"]
+    ):
+        way = PASSWORD
+    mechanism = Mechanism.EXTERNAL if method is Method.CPS else Mechanism.PLAIN
+
+    def door(protocol: str) -> ServerSettings:
+        place = next(e for e in places if e["protocol"] == protocol and way in e["methods"])
+        return ServerSettings(
+            endpoint=place["name"], mechanism=mechanism,
+            **{key: place[key] for key in ("host", "address", "port", "tls")},
+        )  # fmt: skip
+
+    software = ClientBehaviour(
+        name="lps", timeout=PATIENCE, rings=1, keeps=False, resumes=True, tls13=True
+    )
+    return [
+        ClientAccount(
+            number=number, operator=operator, address=account["address"], method=method,
+            secrets=account["holders"][0]["methods"][way],
+            identity=account["holders"][0]["identity"],
+            telephone=f"{sheet['psc']['control']}/behaviour",
+            software=software, imap=door("imap"), smtp=door("smtp"),
         )
-        return [
-            AccessMemory(
-                ClientAccount(
-                    number=number, operator=operator, address=account["address"], method=method,
-                    secrets=account["holders"][0]["methods"][way],
-                    identity=account["holders"][0]["identity"],
-                    telephone=f"{sheet['psc']['control']}/behaviour",
-                    software=software, imap=door("imap"), smtp=door("smtp"),
-                ),
-                self._rules, Path(sheet["ca"]["bundle"]),
-            )
-            for number, account in enumerate(sheet["accounts"])
-            if account["operator"] == operator
-            and account["type"] == "PER"
-            and way in account["holders"][0]["methods"]
-        ]  # fmt: skip
+        for number, account in enumerate(sheet["accounts"])
+        if account["operator"] == operator
+        and account["type"] == "PER"
+        and way in account["holders"][0]["methods"]
+    ]  # fmt: skip
 
 
 Visit = tuple[Callable[[], _Session], Mapping[str, Act]]
