@@ -370,6 +370,7 @@ def build_model(
         servers=np.concatenate(builder.servers),
         server_offset=np.concatenate(builder.offset),
         server_time=as_server_time(np.concatenate(builder.pace)),
+        kind=np.arange(sum(map(len, builder.pace)), dtype=np.int64),
         follow_time=as_server_time(np.ones((sum(map(len, builder.pace)), 2))),
         pool_slots=builder.slots,
         pool_backlog=builder.backlog,

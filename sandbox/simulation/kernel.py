@@ -330,9 +330,9 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                     spent = (spent * inputs.server_time[station]) >> PACE_BITS
                     shared = inputs.server_offset[station]
                     if state.free[shared] > t:
-                        same = int(state.last[shared] == station)
+                        same = int(state.last[shared] == inputs.kind[station])
                         spent = (spent * inputs.follow_time[station, same]) >> PACE_BITS
-                    state.last[shared] = station
+                    state.last[shared] = inputs.kind[station]
                     start = _serve(inputs, state, station, t, spent)
                     wait = start - t
                     book_service(record, station, start, wait, spent)

@@ -146,8 +146,9 @@ class Inputs(NamedTuple):
     servers: Ints  # (stations,)
     server_offset: Ints  # (stations,) first entry in State.free; stations with one share servers
     server_time: Ints  # (stations,) time that a service takes there, in 1 / 2**PACE_BITS
+    kind: Ints  # (stations,) of its services
     # (stations, 2) of it, in 1 / 2**PACE_BITS, when no server was idle before: after a service of
-    # another station of the same servers, after one of this station
+    # another kind, after one of its own
     follow_time: Ints
     pool_slots: Ints  # (pools,)
     pool_backlog: Ints  # (pools,)

@@ -183,6 +183,7 @@ def _queue(body: Callable[[float], Body], watch: QueueWatch, *, servers: int, ba
         servers=np.array([servers] * 2, dtype=np.int64),
         server_offset=np.zeros(2, dtype=np.int64),
         server_time=as_server_time(np.ones(2)),
+        kind=np.arange(2, dtype=np.int64),
         follow_time=as_server_time(np.ones((2, 2))),
         pool_slots=np.array([servers], dtype=np.int64),
         pool_backlog=np.array([backlog], dtype=np.int64),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +28,7 @@ __all__ = [
     "Mixed",
     "confine",
     "cores_of",
+    "kind_of",
     "machine_of",
     "measured",
     "mixed_of",
@@ -123,10 +126,16 @@ def measured(
     )
 
 
+def kind_of(step: str) -> str:
+    """Return what a step is one of: the same work of the same programs, whatever it is about."""
+    first = step.partition("_")[0]
+    return {"fetch": "look", "relay": "submit"}.get(first, first)
+
+
 def mixed_of(crowds: Sequence[Crowd], steps: Mapping[str, Measured]) -> Mixed:
     """Return what is spared where steps of different kinds follow one another.
 
-    A step follows its own kind as often as its kind is met.
+    A step follows its own kind (`kind_of`) as often as its kind is met.
 
     Args:
         crowds: that did all steps at once; none: what is spared is taken to be the same.
@@ -137,13 +146,17 @@ def mixed_of(crowds: Sequence[Crowd], steps: Mapping[str, Measured]) -> Mixed:
     alone, own, other = np.zeros(2), np.zeros(2), np.zeros(2)  # s; of them spared after each
     for crowd in crowds:
         every = sum(crowd.done.values())
+        met: Counter[str] = Counter()
         for name, count in crowd.done.items():
+            met[kind_of(name)] += count
+        for name, count in crowd.done.items():
+            share = met[kind_of(name)] / every
             step = steps[name]
             whole = count * np.array([step.processor, step.client])
             spared = whole * (1.0 - np.array([step.follow, step.follow_client]))
             alone += whole
-            own += spared * count / every
-            other += spared * (1 - count / every)
+            own += spared * share
+            other += spared * (1 - share)
     taken = np.sum([(each.servers, each.client) for each in crowds], axis=0)
     return Mixed(*(float(each) for each in np.clip((alone - own - taken) / other, 0.0, 1.0)))
 
@@ -188,7 +201,7 @@ class Calibration:
     """What was measured on a machine.
 
     Attributes:
-        machine: processor, cores, python, load_average, date.
+        machine: processor, cores, python, load_average, date; pace, s (`pace`).
         servers: event loops that the servers of a space share, hence how many of them work at once.
         steps: by name, those of STEPS; of OPTIONAL, those that could be measured.
         mixed: what a queue of different steps spares.
@@ -202,6 +215,28 @@ class Calibration:
     def on(self, cores: int) -> Calibration:
         """Return the same of a machine of so many processors."""
         return replace(self, machine={**self.machine, "cores": cores})
+
+    @property
+    def pace(self) -> float:
+        """What a fixed piece of work took meanwhile, s; nan where nobody watched."""
+        return float(self.machine.get("pace", math.nan))
+
+    def at_pace(self, pace: float) -> Calibration:
+        """Return the same of a machine on which that piece of work takes `pace` s; nan: as it is.
+
+        What passes beside the processors stays.
+        """
+        if math.isnan(pace) or math.isnan(self.pace):
+            return self
+        more = pace / self.pace - 1
+        steps = {
+            name: replace(
+                each, processor=each.processor * (1 + more), client=each.client * (1 + more),
+                wall=each.wall + (each.processor + each.client) * more,
+            )
+            for name, each in self.steps.items()
+        }  # fmt: skip
+        return replace(self, steps=steps, machine={**self.machine, "pace": pace})
 
     def with_loops(self, loops: int) -> Calibration:
         """Return the same of operators on so many event loops, each in a process of its own."""

@@ -31,6 +31,7 @@ FIGURES = {
     "logins_per_second": "connexions/s / logins a second",
     "servers_utilisation": "processeur des serveurs / servers' processor, s/s",
     "clients_utilisation": "processeur des clients / clients' processor, s/s",
+    "pace_seconds": "allure de la machine / pace of the machine, s",
     "peak_connections": "connexions au plus / most connections",
     "mean_connections": "connexions en moyenne / mean connections",
 }

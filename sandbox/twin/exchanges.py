@@ -38,7 +38,7 @@ from sandbox.simulation.program import Column
 from sandbox.simulation.steps import Op, Purpose, Scope
 from sandbox.space.methods import METHODS, Method
 from sandbox.space.scenario import Scenario
-from sandbox.twin.calibration import Calibration
+from sandbox.twin.calibration import Calibration, kind_of
 
 __all__ = ["Exchanges", "by_exchanges"]
 
@@ -58,7 +58,7 @@ class _Service:
     """What a service takes, s, by what its server did just before.
 
     Attributes:
-        kind: which step it is of.
+        kind: of the step that it is of.
         idle: nothing.
         after: a service of another kind.
         follow: one of the same kind.
@@ -110,7 +110,7 @@ class _Cost:
         step, mixed = calibration.steps[name], calibration.mixed
 
         def service(idle: float, follow: float, kept: float) -> _Service:
-            return _Service(name, idle, idle * mixed.after(follow, kept), idle * follow)
+            return _Service(kind_of(name), idle, idle * mixed.after(follow, kept), idle * follow)
 
         return cls(
             service(step.client, step.follow_client, mixed.client),
@@ -176,12 +176,15 @@ def by_exchanges(
     # where the servers leave none. Those of the old table serve nobody any more.
     ours = np.array([False] * stations + [client for client, *_ in writer.stations])
     percents = np.array([(100, 100)] * stations + [each for *_, each in writer.stations])
+    kinds = list(dict.fromkeys(kind for _, kind, _ in writer.stations))
+    kind = np.array([-1] * stations + [kinds.index(kind) for _, kind, _ in writer.stations])
     inputs = inputs._replace(
         code=table,
         entry=entry,
         servers=np.where(ours, servers if shared else clients, servers),
         server_offset=np.where(ours, 0 if shared else servers, 0),
         server_time=np.full(len(ours), 1 << PACE_BITS, dtype=np.int64),
+        kind=kind,
         follow_time=(percents << PACE_BITS) // 100,
         access_rtt=np.zeros_like(inputs.access_rtt),
     )

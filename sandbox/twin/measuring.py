@@ -54,6 +54,7 @@ from sandbox.twin.calibration import (
 )
 from sandbox.twin.foreign import PASSWORD, Joined, joined
 from sandbox.twin.host import Hosted, Order, hosted
+from sandbox.twin.pace import PaceWatch, pace_watch
 
 __all__ = ["BLOCKS", "calibrate", "client_accounts", "prove"]
 
@@ -89,10 +90,12 @@ def calibrate(
         UserError: a step cannot be done.
     """
     if space:
-        with joined(space, [str(number) for number in range(len(space))], DESIGN) as theirs:
+        names = [str(number) for number in range(len(space))]
+        with joined(space, names, DESIGN) as theirs, pace_watch() as pace:
             bench = _Bench(theirs, blocks, each, show)
             aside(bench.foreign)
-        return Calibration(machine_of(), cores_of(), bench.found, bench.mixed)
+            machine = _machine(pace)
+        return Calibration(machine, cores_of(), bench.found, bench.mixed)
     # A code, a card and a telephone are new once for each person.
     people = max((blocks + WARM) * (1 + CROWD) * each, 2 * HELD * HELD_BLOCKS) + 2
     with tempfile.TemporaryDirectory(prefix="mssante-calibrate-") as folder:
@@ -100,10 +103,17 @@ def calibrate(
             scenario=scenario, designs=(DESIGN,), login_policy="external", operators=2,
             cast=CastSize(people=people), folder=f"{folder}/space", share=_SHARE,
         )  # fmt: skip
-        with hosted(order) as host:
+        with hosted(order) as host, pace_watch() as pace:
             bench = _Bench(host, blocks, each, show)
             aside(bench.all)
-    return Calibration(machine_of(), 1, bench.found, bench.mixed)
+            machine = _machine(pace)
+    return Calibration(machine, 1, bench.found, bench.mixed)
+
+
+def _machine(pace: PaceWatch) -> dict[str, Any]:
+    """Return which machine this is, with its pace where that could be watched."""
+    seconds = pace.seconds()
+    return machine_of() | ({} if math.isnan(seconds) else {"pace": seconds})
 
 
 @dataclass(slots=True)

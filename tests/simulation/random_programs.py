@@ -368,6 +368,7 @@ def models(draw: st.DrawFn) -> Model:
         servers=servers,
         server_offset=offsets,
         server_time=as_server_time(generator.choice([0.5, 1.0, 1.3], n_servers)),
+        kind=generator.integers(0, 2, n_servers),
         follow_time=as_server_time(generator.choice([0.6, 1.0, 1.7], (n_servers, 2))),
         pool_slots=np.array([draw(st.integers(1, 3)) for _ in range(n_pools)], dtype=np.int64),
         pool_backlog=np.array(
