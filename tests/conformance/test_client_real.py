@@ -68,7 +68,7 @@ def driver(folder: Path, name: str) -> Iterator[SoftwareDriver]:
 
 
 def judge(space: LiveSpace, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Report:
-    monkeypatch.setattr(session, "slow_answer", lambda: 1.0)
+    monkeypatch.setattr(session, "slow_answer", lambda _: 1.0)
     monkeypatch.setattr(session, "BIG", 1_000_000)
     with driver(folder, name) as driven:
         record = played(

@@ -22,33 +22,6 @@ STARTS = {"implicit": tb.IMPLICIT_TLS, "starttls": tb.STARTTLS}
 # (tests/live/clients/test_thunderbird.py drives it).
 SKIPPED = ("cut", "discover")
 
-# Receives, and opens the message of a subject; returns what went wrong, or nothing.
-RECEIVE = """
-const [subject] = arguments;
-const inbox = root.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
-const listens = names => ({ QueryInterface: ChromeUtils.generateQI(names) });
-const status = await new Promise(done => inbox.getNewMessages(null, {
-  ...listens(["nsIUrlListener"]),
-  OnStartRunningUrl() {},
-  OnStopRunningUrl(url, status) { done(status); },
-}));
-if (!Components.isSuccessCode(status)) return "0x" + status.toString(16);
-if (!subject) return "";
-const header = [...inbox.messages].find(each => each.mime2DecodedSubject == subject);
-if (!header) return "the message is not there";
-const uri = inbox.getUriForMsg(header);
-const stream = Cc["@mozilla.org/scriptableinputstream;1"]
-  .createInstance(Ci.nsIScriptableInputStream);
-return new Promise(done => MailServices.messageServiceFromURI(uri).streamMessage(uri, {
-  ...listens(["nsIStreamListener"]),
-  onStartRequest() {},
-  onDataAvailable(request, input, offset, count) { stream.init(input); stream.read(count); },
-  onStopRequest(request, status) {
-    done(Components.isSuccessCode(status) ? "" : "0x" + status.toString(16));
-  },
-}, null, null, false, "", false));
-"""
-
 # Sends; returns what went wrong, or nothing.
 SEND = """
 const [asked] = arguments;
@@ -125,7 +98,7 @@ class ThunderbirdDriver:
         asked, before = needs.get("message", {}), len(self._running.dialogs())
         script = self._running.session.script
         if action is SoftwareAction.RECEIVE:
-            wrong = script(tb.MODULES + RECEIVE, asked.get("subject", ""))
+            wrong = self._running.receive(asked.get("subject", ""))
         else:
             wrong = script(tb.MODULES + SEND, dict(asked))
             script(tb.MODULES + (IDLE if step.id == "send" else CLOSE))
