@@ -187,6 +187,7 @@ def test_a_holder_of_ours_leaves_for_postfix_and_dovecot_and_nothing_is_lost(
     assert set(steps) >= {"copy", "copy-again", "close", "old-closed", "told", "kept", "receives"}
     assert {"address", "password", "imap host"} <= set(told["settings"])
     assert "copie est exacte" in steps["reads"]["why"]
+    assert "UIDs are the new operator's" in steps["copy"]["why"]
 
 
 @pytest.fixture(scope="module")
