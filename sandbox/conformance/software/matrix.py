@@ -34,6 +34,7 @@ Tree = dict[str, Any]
 Tell = Callable[[str], None]
 _PUT_OFF = "too-many-"
 OWN = "-"
+_ASKED = 30.0  # s: what then still waits asks a person whether it may, and said nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,17 @@ def cells_read(path: Path) -> list[MatrixCell]:
         UserError: it is no such file.
     """
     try:
-        return [
-            MatrixCell(**each | {"result": CheckResult(each["result"])})
-            for each in json.loads(path.read_bytes())
-        ]
+        told = json.loads(path.read_bytes())
+        wrong = "" if isinstance(told, list) else type(told).__name__
+        cells = [MatrixCell(**each | {"result": CheckResult(each["result"])}) for each in told]
     except (OSError, ValueError, TypeError, KeyError) as error:
+        wrong = type(error).__name__
+    if wrong:
         raise UserError(
             "sortie de matrix --json attendue", "output of matrix --json is expected",
-            where=path, then=f"({type(error).__name__})",
-        ) from None  # fmt: skip
+            where=path, then=f"({wrong})",
+        )  # fmt: skip
+    return cells
 
 
 def places_of(
@@ -185,7 +188,7 @@ class _Strangers:
                 bundle.write_bytes(TestCA(key_kind=KeyKind.P256).bundle_pem())
             seen = tried(place.world, client, place.endpoint, mechanism, login,
                          self.folder / "-".join(way), operator=place.operator,
-                         bundle=str(bundle))  # fmt: skip
+                         bundle=str(bundle), patience=_ASKED)  # fmt: skip
             told = any(each.get("mechanism") for each in seen.refusals)
             self.seen[way] = seen.good or bool(seen.logins) or told
         return self.seen[way]
