@@ -148,7 +148,7 @@ def operator(
 )
 @click.option(
     "--method",
-    type=click.Choice(list(Method)),
+    type=click.Choice([each.value for each in Method]),
     default="ecps",
     show_default=True,
     help="Comment il s'authentifie. / How it logs in.",
