@@ -22,7 +22,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="/pro
 )  # fmt: skip
 def test_who_listens_at_a_place_is_found(family: socket.AddressFamily, address: str) -> None:
     try:
-        door = socket.create_server((address, 0), family=family, dualstack_ipv6=family == socket.AF_INET6)
+        door = socket.create_server(
+            (address, 0), family=family, dualstack_ipv6=family == socket.AF_INET6
+        )
     except (OSError, ValueError):
         pytest.skip("no IPv6")
     with door:
