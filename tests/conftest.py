@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Compile what the tests import, and the engine's kernel, once instead of in each process."""
     if hasattr(config, "workerinput"):
-        _wait_for_modules(config)
+        _take_turns(config)
     elif config.getoption("numprocesses", None):
         lock, os.environ[COMPILING] = tempfile.mkstemp(prefix="kernel-")
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the process that has it ends
@@ -87,15 +87,22 @@ def pytest_configure(config: pytest.Config) -> None:
         )
         os.close(lock)
         config.add_cleanup(lambda: _end(compiling))
+        large = find_spec("pandas")
+        assert large is not None
+        if not (sys.dont_write_bytecode or Path(cache_from_source(str(large.origin))).exists()):
+            _turns().touch()
 
 
-def _wait_for_modules(config: pytest.Config) -> None:
-    """Let one process collect first where byte code is not there yet: the others find it."""
-    large = find_spec("pandas")
-    assert large is not None
-    if sys.dont_write_bytecode or Path(cache_from_source(str(large.origin))).exists():
+def _turns() -> Path:
+    """Return the file that is there where byte code is not."""
+    return Path(os.environ[COMPILING] + "-modules")
+
+
+def _take_turns(config: pytest.Config) -> None:
+    """Let one process collect first where there is no byte code: the others find its."""
+    if not _turns().exists():
         return
-    lock = os.open(os.environ[COMPILING] + "-modules", os.O_RDWR | os.O_CREAT)
+    lock = os.open(_turns(), os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
     if os.fstat(lock).st_size:
         os.close(lock)
@@ -114,9 +121,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _end(compiling: subprocess.Popen[bytes]) -> None:
     compiling.wait()
-    lock = Path(os.environ.pop(COMPILING))
-    lock.unlink()
-    Path(f"{lock}-modules").unlink(missing_ok=True)
+    _turns().unlink(missing_ok=True)
+    Path(os.environ.pop(COMPILING)).unlink()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
