@@ -52,6 +52,8 @@ class _Thunderbird(MailClient):
             if attempt.login.password:
                 running.remember(mailbox)
             wrong = _reads(running) if attempt.protocol == "imap" else _sends(running, attempt)
+            if attempt.times > 1 and not wrong:
+                running.folders()  # each on a connection of its own
             said, good = "; ".join(running.dialogs()) or wrong or "nothing said", not wrong
         if attempt.mechanism == "XOAUTH2" and not good:
             said = "OAuth2 chosen, it does not log in: it lists no provider for this host"
