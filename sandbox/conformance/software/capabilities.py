@@ -224,7 +224,7 @@ def _waits(result: Tried, seconds: int) -> tuple[str, str]:
     value = str(int(result.held > seconds)) if known else ""
     if result.value == "1" and result.held > HELD[-1]:
         return value, f"waited {ANSWER:.0f} s for the telephone"
-    ended = "closed" if result.value == "0" else "let in"
+    ended = "let in" if result.value == "1" else "closed"
     return value, f"{ended} after {result.held:.0f} s: {result.how}".removesuffix(": ")
 
 
