@@ -14,10 +14,12 @@ from click.testing import CliRunner, Result
 
 from sandbox.conformance import cli_matrix
 from sandbox.conformance.software.attempts import LoginAttempt, MailClient, ProgramCall
-from sandbox.conformance.software.capabilities import CapabilityRow, read, write
+from sandbox.conformance.software.capabilities import CapabilityRow, Tried, read, write
+from sandbox.conformance.software.capabilities import _waits as waits_of
 from sandbox.conformance.software.clients import CLIENTS
 from sandbox.conformance.software.matrix import MatrixCell, cells_of, judged, places_of
 from sandbox.conformance.software.trials import TrialRecord
+from sandbox.conformance.software.trials import told as line_of
 from sandbox.conformance.software.world import World
 from sandbox.live.space import LiveSpace
 from sandbox.space.errors import UserError
@@ -97,6 +99,36 @@ def test_the_operators_refusal_is_the_reason(space: LiveSpace, tmp_path: Path) -
     assert "The password is wrong. (wrong-password" in first.why
 
 
+def test_software_that_says_who_it_is_to_anybody_fails(space: LiveSpace, tmp_path: Path) -> None:
+    def careless(attempt: LoginAttempt) -> ProgramCall | str:
+        call = CURL.command(attempt)
+        assert isinstance(call, ProgramCall)
+        return replace(call, words=[*call.words, "--insecure"])
+
+    found = cells(space, replace(CURL, command=careless), tmp_path, Method.CPS)
+    assert {each.result.value for each in found} == {"fail"}
+    assert all("a server of an unknown authority too" in each.why for each in found)
+
+
+def test_cells_of_an_earlier_run_are_not_tried_again(space: LiveSpace, tmp_path: Path) -> None:
+    words = ["--client", "curl", "--method", "cps", "--design", "single-endpoint", "--json"]
+    first = space.sheet["operators"][0]["name"]
+    done = json.loads(matrix(space, *words, "--operator", first).stdout)
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps([each | {"why": "earlier"} for each in done]))
+    result = matrix(space, *words, "--resume", str(earlier))
+    assert [each["why"] for each in json.loads(result.stdout)] == ["earlier"] * 2 + ["EXTERNAL"] * 2
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[{"client": "curl"}]', "[1]"])
+def test_what_is_no_earlier_run_is_said(space: LiveSpace, tmp_path: Path, text: str) -> None:
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(text)
+    result = matrix(space, "--resume", str(earlier))
+    assert isinstance(result.exception, UserError)
+    assert "earlier.json" in str(result.exception)
+
+
 def test_what_cannot_be_told_to_software_is_the_reason(space: LiveSpace, tmp_path: Path) -> None:
     found = cells(space, doing("it has no EXTERNAL"), tmp_path, Method.CPS)
     assert told(found) == {("fail", "EXTERNAL : it has no EXTERNAL")}
@@ -156,6 +188,38 @@ def test_bad_names_are_refused_in_one_line(space: LiveSpace, words: tuple[str, .
     result = matrix(space, *words)
     assert isinstance(result.exception, UserError)
     assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("value", "held", "seconds", "waits", "how"),
+    [
+        ("1", 111.0, 100, "1", "waited 110 s for the telephone"),
+        ("1", 90.0, 60, "1", "let in after 90 s"),
+        ("1", 90.0, 100, "", "let in after 90 s"),
+        ("0", 61.0, 30, "1", "closed after 61 s: timed out"),
+        ("0", 61.0, 100, "0", "closed after 61 s: timed out"),
+        ("", 1.0, 30, "", "closed after 1 s: timed out"),
+    ],
+)
+def test_software_waits_as_long_as_it_was_seen_to_wait(
+    value: str, held: float, seconds: int, waits: str, how: str
+) -> None:
+    result = Tried(value, "" if value == "1" else "timed out", held=held)
+    assert waits_of(result, seconds) == (waits, how)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("no news\nis good news\nerror 7", "error 7"),
+        ("Licensed, with an OpenSSL exception\nasks for a password", "asks for a password"),
+        ("=== TLS no local certificate set\n*** No type succeeded", "*** No type succeeded"),
+        ("reading\nnot found", "not found"),
+        ("", "nothing said"),
+    ],
+)
+def test_the_line_that_says_most_is_told(said: str, why: str) -> None:
+    assert line_of(said) == why
 
 
 def test_rows_of_other_software_stay_in_the_table_of_capabilities(tmp_path: Path) -> None:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.conformance.software.attempts import AttemptOutcome, LoginAttempt, MailClient
+from sandbox.conformance.software.attempts import (
+    PATIENCE,
+    AttemptOutcome,
+    LoginAttempt,
+    MailClient,
+)
 from sandbox.conformance.software.names import names_of
 from sandbox.conformance.software.tap import Hello, Tap
 from sandbox.conformance.software.world import ClientLogin, World
@@ -17,9 +22,12 @@ from sandbox.live.journals import Journals
 __all__ = ["TrialRecord", "told", "tried", "usual"]
 
 Tree = dict[str, Any]
-_WHY = re.compile(
-    r"error|exception|fail|\bnot |unsupported|unknown|cannot|refus|illegal|wrong|denied|\bno ", re.I
+# What says why, the plainer words first; what programs say of themselves says nothing.
+_WHY = (
+    re.compile(r"error|exception|fail|unsupported|unknown|cannot|refus|illegal|wrong|denied", re.I),
+    re.compile(r"\bnot |\bno ", re.I),
 )
+_ITSELF = re.compile(r"licen[cs]ed|^===", re.I)
 _LINE = 140
 _TOLD = ("login", "refused")
 _LATE, _LOOK = 4.0, 0.05  # s
@@ -54,7 +62,8 @@ def told(said: str) -> str:
     plain = re.sub(r"(?<!\S)[\w\[(]*(/[\w.+@-]+)+/", "", plain)  # folders of this machine
     lines = [" ".join(re.sub(r"[^\x20-\x7e]", " ", line).split()) for line in plain.splitlines()]
     lines = [line for line in lines if len(line) > 3]
-    why = [line for line in lines if _WHY.search(line)]
+    lines = [line for line in lines if not _ITSELF.search(line)]
+    why = [line for words in _WHY for line in lines if words.search(line)]
     return (why or lines or ["nothing said"])[0][:_LINE]
 
 
@@ -65,7 +74,8 @@ def usual(mechanism: str) -> set[str]:
 
 def tried(
     world: World, client: MailClient, at: Tree, mechanism: str, login: ClientLogin, folder: Path, *,
-    operator: str = "", times: int = 1, recipient: str = "",
+    operator: str = "", times: int = 1, recipient: str = "", bundle: str = "",
+    patience: float = PATIENCE,
 ) -> TrialRecord:  # fmt: skip
     """Have a client try one way in.
 
@@ -79,6 +89,8 @@ def tried(
         operator: whose endpoint; the first by default.
         times: how often it connects.
         recipient: to whom it writes; somebody at another operator by default.
+        bundle: authorities that it trusts; those of the space by default.
+        patience: seconds after which it is ended.
     """
     operator = operator or world.first
     other = world.second if operator != world.second else world.first
@@ -89,9 +101,9 @@ def tried(
         hosts.write_text(f"{tap.address} {at['host']}\n")
         attempt = LoginAttempt(
             protocol=at["protocol"], host=at["host"], address=tap.address, port=at["port"],
-            tls=at["tls"], mechanism=mechanism, login=login, bundle=world.bundle,
+            tls=at["tls"], mechanism=mechanism, login=login, bundle=bundle or world.bundle,
             names=names_of(hosts) if client.resolver else {}, folder=folder, times=times,
-            recipient=recipient or world.recipient(other),
+            recipient=recipient or world.recipient(other), patience=patience,
         )  # fmt: skip
         outcome = client.attempt(attempt)
         if isinstance(outcome, str):
