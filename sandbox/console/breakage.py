@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from sandbox.console.answers import MissingError
 from sandbox.console.incidents import FaultPreset, incidents_of
 from sandbox.live.faults import KNOWN, SpaceFaults
+from sandbox.live.providers import client_of
 from sandbox.observations.reasons import Words
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS as PSC_FAULTS
@@ -42,7 +43,7 @@ SERVICES: dict[str, Words] = {
 MEMBERS: dict[str, tuple[str, ...]] = {
     "mail": ("operator", "design", "method", "protocol", "endpoint", "command", "person",
              "mailbox", "client", "nth", "per", "probability", "seconds", "code"),
-    "psc": ("point", "client_id", "nth", "per", "probability", "seconds"),
+    "psc": ("operator", "person", "point", "client_id", "nth", "per", "probability", "seconds"),
     "sms": ("operator", "probability"),
     "pki": ("seconds",),
     "dns": ("name", "record", "skip", "times", "address", "ttl", "delay"),
@@ -235,7 +236,19 @@ class Breakage:
             provider.outages = (*self._scheduled, (now, now + _DAY))
         else:
             provider = space.providers()[""]
-            provider.faults.replace((*provider.faults.rules, FaultRule.from_dict(rule)))
+            asked = FaultRule.from_dict(self._of_client(rule))
+            provider.faults.replace((*provider.faults.rules, asked))
+
+    def _of_client(self, rule: Rule) -> Rule:
+        """Return a rule of Pro Santé Connect with an operator as the client that it is there."""
+        label = rule.pop("operator", None)
+        if label is None:
+            return rule
+        if label not in {each["name"] for each in self._space.sheet["operators"]}:
+            raise UserError("aucun opérateur de ce nom", "no such operator", where="operator")
+        if "client_id" in rule:
+            raise UserError("l'un ou l'autre", "one or the other", where="operator, client_id")
+        return {**rule, "client_id": client_of(label)}
 
     def _lose(self, rule: Rule) -> None:
         share, only = rule.get("probability", 1.0), rule.get("operator")
