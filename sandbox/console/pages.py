@@ -11,9 +11,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import segno
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -34,6 +31,8 @@ from sandbox.console.space_map import space_map
 from sandbox.console.watch import SpaceWatch
 from sandbox.live.keys import PIN
 from sandbox.observations.reasons import Words
+from sandbox.psc.telephones import DRAWN
+from sandbox.serve.pages import templates
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
@@ -42,21 +41,7 @@ __all__ = ["Pages"]
 _PAGE = 50  # connections on a page of the list
 _LANGUAGES, _THEMES = ("fr", "en"), ("auto", "light", "dark")
 _YEAR = 365 * 86_400
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S.%f")[:-3]
-
-
-def _instant(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="milliseconds")
+_TEMPLATES = templates(Path(__file__).with_name("templates"), DRAWN)
 
 
 def _seconds(value: float) -> str:
@@ -75,15 +60,7 @@ def _octets(size: int) -> str:
     return f"{size / 1e3:.0f} ko" if size < 1_000_000 else f"{size / 1e6:.1f} Mo"
 
 
-def _qr(uri: str) -> Markup:
-    drawn = segno.make(uri, error="m").svg_inline(omitsize=True, border=2, light="#fff")
-    return Markup(drawn)  # noqa: S704 - the library's own drawing; the text is in its modules
-
-
-_TEMPLATES.filters |= {
-    "clock": _clock, "instant": _instant, "moment": _moment, "octets": _octets, "qr": _qr,
-    "seconds": _seconds,
-}  # fmt: skip
+_TEMPLATES.filters |= {"moment": _moment, "octets": _octets, "seconds": _seconds}
 
 
 class Pages:
