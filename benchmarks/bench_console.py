@@ -32,7 +32,7 @@ from sandbox.live.space import LiveOptions, LiveSpace
 CHROMIUM = Path("/usr/bin/chromium")
 FOLLOWED = 2.0  # s between two entries that are followed to the screen
 CLIENTS = 4
-TURNS = 3
+TURNS = 5
 
 
 def main() -> None:
@@ -216,25 +216,41 @@ def _memory(pid: int) -> float:
 
 
 def _cost(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, Any]:
-    def away() -> None:
-        page.goto("about:blank")
-
-    def open_() -> None:
-        page.goto(f"{_base(space)}/?lang=en")
-
+    """Compare what pages cost, in turns whose order is drawn: the machine is never the same."""
+    states = {
+        "none": ("about:blank", "no-preference"), "map": ("/?lang=en", "no-preference"),
+        "map, reduced motion": ("/?lang=en", "reduce"), "why": ("/why?lang=en", "no-preference"),
+    }  # fmt: skip
     _rate(space, 5.0)  # warm
-    pairs = []
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in states}
+    drawn = random.Random(1)  # noqa: S311 - of no secret
     for _ in range(TURNS):
-        rates = []
-        for prepare in (away, open_):
-            prepare()
-            rates.append(_turn(space, asked.seconds, page))
-        pairs.append(rates)
-    ratios = [opened / closed for closed, opened in pairs]
+        for name in drawn.sample(list(states), len(states)):
+            address, motion = states[name]
+            page.emulate_media(reduced_motion=motion)
+            page.goto(address if address.startswith("about:") else f"{_base(space)}{address}")
+            page.wait_for_timeout(1000)
+            before = _spent()
+            rate = _turn(space, asked.seconds, page)
+            here, browser = (now - then for now, then in zip(_spent(), before, strict=True))
+            found[name].append({
+                "logins_per_second": round(rate, 1),
+                "space_ms_per_login": round(1000 * here / (rate * asked.seconds), 2),
+                "browser_cores": round(browser / asked.seconds, 3),
+            })  # fmt: skip
+    ratios = {
+        name: [
+            turn["logins_per_second"] / closed["logins_per_second"]
+            for turn, closed in zip(turns, found["none"], strict=True)
+        ]
+        for name, turns in found.items() if name != "none"
+    }  # fmt: skip
     return {
-        "logins_per_second": [[round(each, 1) for each in pair] for pair in pairs],
-        "ratio_open_to_closed": round(statistics.median(ratios), 3),
-        "ratios": [round(each, 3) for each in ratios],
+        "turns": found,
+        "ratio_to_none": {
+            name: {"median": round(statistics.median(each), 3), "all": [round(r, 3) for r in each]}
+            for name, each in ratios.items()
+        },
     }
 
 

@@ -473,7 +473,7 @@ def test_the_demonstration_plays_its_ten_steps_by_itself(
     """The page follows from step to step; each act does what its step says."""
     player = cast("SpaceConsole", space.console).player
     page.goto(f"{base(space)}/?lang=fr&theme=light")
-    player.play(pace=1.0)
+    player.play(pace=0.2)
     sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "9", timeout=120_000)
     player.wait()
     assert player.outcomes == {
