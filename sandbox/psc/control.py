@@ -36,6 +36,7 @@ __all__ = ["control_routes", "direct_decisions", "explained", "read_object"]
 
 MAX_PEOPLE = 500
 _SHOWN = 100  # events on the page
+_OPERATOR = "l'opérateur / the operator"
 
 
 def _error(status: int, text: str) -> JSONResponse:
@@ -319,6 +320,7 @@ class _Control:
     async def home(self, request: Request) -> Response:
         del request
         provider, devices = self.provider, self.provider.devices
+        by_sms = provider.settings.device == "sms"
         everybody = list(itertools.islice(provider.people, MAX_PEOPLE))
         return page(
             "phones",
@@ -328,7 +330,7 @@ class _Control:
             service=service_name(provider),
             rings=[
                 each
-                for each in telephones.ringing(provider)
+                for each in telephones.ringing(provider, _OPERATOR if by_sms else "")
                 if devices.behaviour_of(each.identity).kind != "offline"
             ],
             people=[(each, devices.behaviour_of(each.national_id).kind) for each in everybody],
