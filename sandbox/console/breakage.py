@@ -28,7 +28,16 @@ from sandbox.psc.sms import SmsLaw
 from sandbox.space.errors import UserError
 from sandbox.trust.resolver import DNS_FAULTS, DnsFault, Resolver
 
-__all__ = ["MEMBERS", "NUMBERS", "SERVICES", "Breakable", "Breakage", "Known", "known"]
+__all__ = [
+    "MEMBERS",
+    "MEMBER_WORDS",
+    "NUMBERS",
+    "SERVICES",
+    "Breakable",
+    "Breakage",
+    "Known",
+    "known",
+]
 
 Rule = dict[str, Any]
 DOWN, LOST = "down", "lost"
@@ -48,6 +57,27 @@ MEMBERS: dict[str, tuple[str, ...]] = {
     "pki": ("seconds",),
     "dns": ("name", "record", "skip", "times", "address", "ttl", "delay"),
 }  # fmt: skip
+MEMBER_WORDS: dict[str, Words] = {
+    "endpoint": Words("Point d'accès", "Endpoint"),
+    "command": Words("Commande", "Command"),
+    "person": Words("Personne (identifiant)", "Person (identifier)"),
+    "mailbox": Words("BAL", "Mailbox"),
+    "client": Words("Adresse du client", "Client's address"),
+    "nth": Words("La N-ième fois", "The Nth time"),
+    "per": Words("comptée par", "counted per"),
+    "probability": Words("Probabilité", "Probability"),
+    "seconds": Words("Secondes", "Seconds"),
+    "code": Words("Code de la réponse", "Code of the reply"),
+    "point": Words("Où, chez PSC", "Where, at PSC"),
+    "client_id": Words("Client de PSC", "Client of PSC"),
+    "name": Words("Nom", "Name"),
+    "record": Words("Type", "Type"),
+    "skip": Words("Laisser passer", "Let pass"),
+    "times": Words("Fois", "Times"),
+    "address": Words("Adresse rendue", "Address returned"),
+    "ttl": Words("TTL (s)", "TTL (s)"),
+    "delay": Words("Retard (s)", "Delay (s)"),
+}
 NUMBERS = frozenset(("nth", "probability", "seconds", "code", "skip", "times", "ttl", "delay"))
 
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from sandbox.console import people, why
 from sandbox.console.answers import Handler, Shown, count_of
 from sandbox.console.api import WatchApi, query_of
-from sandbox.console.breakage import MEMBERS, NUMBERS, SERVICES, known
+from sandbox.console.breakage import MEMBER_WORDS, MEMBERS, NUMBERS, SERVICES, known
 from sandbox.console.cost import kinds
 from sandbox.console.demo import STEPS, Player
 from sandbox.console.designs import Designs
@@ -199,6 +199,7 @@ class Pages:
             "seed": watch.breakage.seed,
             "incidents": watch.breakage.incidents(),
             "members": MEMBERS,
+            "labels": MEMBER_WORDS,
             "methods": [each.value for each in Method],
             "services": SERVICES,
             "known": known(),

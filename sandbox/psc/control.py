@@ -335,7 +335,6 @@ class _Control:
             ],
             people=[(each, devices.behaviour_of(each.national_id).kind) for each in everybody],
             events=provider.events.since(provider.events.last - _SHOWN)[::-1],
-            now=provider.now(),
         )
 
     async def description(self, request: Request) -> Response:

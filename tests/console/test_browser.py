@@ -450,7 +450,7 @@ def test_one_precise_fault_is_set_and_all_is_mended_in_one_click(
     page.goto(f"{base(space)}/faults?lang=fr&theme=light")
     form = page.locator("form", has=page.locator('input[value="mail"]'))
     form.get_by_label("Défaut").select_option("reply")
-    form.get_by_label("nth").fill("3")
+    form.get_by_label("La N-ième fois").fill("3")
     form.get_by_role("button", name="Casser").click()
     sync_api.expect(page.locator("#force li")).to_have_count(1)
     page.get_by_role("button", name="Tout réparer").click()
