@@ -52,7 +52,7 @@
       }, data, this.place);
     }
   }
-  // Dots are moved ten times a second, all at once: an animation would draw the map sixty times.
+  // Dots are moved eight times a second, all at once: an animation would draw the map sixty times.
   const flying = new Set();
   let ticking = 0;
   function fly() {
@@ -71,7 +71,7 @@
     const dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
     dot.setAttribute("r", 4.5); dot.setAttribute("class", "packet");
     flying.add({ dot, path, length: path.getTotalLength(), begin: performance.now() + late });
-    if (!ticking) ticking = setInterval(fly, 100);
+    if (!ticking) ticking = setInterval(fly, 125);
   }
   function chart(moment) {
     for (const cell of all("[data-cell]")) cell.classList.toggle("busy", (moment.endpoints[cell.dataset.cell] || 0) > 0);
