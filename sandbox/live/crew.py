@@ -18,7 +18,7 @@ from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.fronts import Fronts
 from sandbox.live.keys import Keys
-from sandbox.live.mailboxes import Packed, empty, fill, pack, unpack
+from sandbox.live.mailboxes import empty, fill
 from sandbox.live.plan import SpacePlan
 from sandbox.live.room import Room
 from sandbox.live.services import ListReader, list_url
@@ -28,6 +28,7 @@ from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.fault_rules import MailFaults, MailRule
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder, Seen
+from sandbox.operators.store import PackedMailbox
 from sandbox.psc import Clock
 from sandbox.serve import Loop
 from sandbox.space.errors import UserError
@@ -99,11 +100,11 @@ class Crewed(Protocol):
     def addresses(self, label: str, domain: str) -> list[str]:
         """Return the mailboxes of a domain that an operator's store holds."""
 
-    def pack(self, label: str, address: str) -> list[Packed]:
-        """See `mailboxes.pack`."""
+    def pack(self, label: str, address: str) -> PackedMailbox:
+        """See `MailStore.pack`."""
 
-    def unpack(self, label: str, address: str, packed: Sequence[Packed]) -> int:
-        """See `mailboxes.unpack`."""
+    def unpack(self, label: str, address: str, packed: PackedMailbox) -> int:
+        """See `MailStore.unpack`."""
 
     def flush(self) -> None:
         """Try at once what waits for a relay."""
@@ -255,17 +256,17 @@ class OperatorCrew:
 
         return self.loop.run(there(), 30.0)
 
-    def pack(self, label: str, address: str) -> list[Packed]:
-        """See `mailboxes.pack`."""
+    def pack(self, label: str, address: str) -> PackedMailbox:
+        """See `Crewed`."""
 
-        async def packed() -> list[Packed]:
-            return pack(self.operators[label].store, address)
+        async def packed() -> PackedMailbox:
+            return self.operators[label].store.pack(address)
 
         return self.loop.run(packed(), None)
 
-    def unpack(self, label: str, address: str, packed: Sequence[Packed]) -> int:
-        """See `mailboxes.unpack`."""
-        return self.loop.run(unpack(self.operators[label].store, address, packed), None)
+    def unpack(self, label: str, address: str, packed: PackedMailbox) -> int:
+        """See `Crewed`."""
+        return self.loop.run(self.operators[label].store.unpack(address, packed), None)
 
     def flush(self) -> None:
         """See `Crewed`."""

@@ -28,7 +28,6 @@ from sandbox.live.crew import CrewPlan, OperatorCrew
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.line import GoneError, ProcessLine
-from sandbox.live.mailboxes import Packed
 from sandbox.live.room import open_files, share_out
 from sandbox.live.starting import START_SECONDS, STOP_SECONDS
 from sandbox.operators.auth.accounts import Grant
@@ -36,6 +35,7 @@ from sandbox.operators.auth.psc_client import CibaRequest
 from sandbox.operators.fault_rules import MailFaults, MailRule
 from sandbox.operators.recorder import Recorder, Seen
 from sandbox.operators.refusals import LoginRefusal
+from sandbox.operators.store import PackedMailbox
 from sandbox.psc import Clock
 from sandbox.space.errors import UserError
 
@@ -134,13 +134,13 @@ class CrewProcess:
         found: list[str] = self._ask("addresses", label, domain)
         return found
 
-    def pack(self, label: str, address: str) -> list[Packed]:
-        """See `mailboxes.pack`."""
-        found: list[Packed] = self._ask("pack", label, address, timeout=_FILL_SECONDS)
+    def pack(self, label: str, address: str) -> PackedMailbox:
+        """See `Crewed`."""
+        found: PackedMailbox = self._ask("pack", label, address, timeout=_FILL_SECONDS)
         return found
 
-    def unpack(self, label: str, address: str, packed: Sequence[Packed]) -> int:
-        """See `mailboxes.unpack`."""
+    def unpack(self, label: str, address: str, packed: PackedMailbox) -> int:
+        """See `Crewed`."""
         return int(self._ask("unpack", label, address, packed, timeout=_FILL_SECONDS))
 
     def flush(self) -> None:

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.directory import BoxState, BoxType, Directory, Feeder, Person, RefusalError
 from sandbox.directory.bearers import Bearer
 from sandbox.space.errors import UserError
+from sandbox.trust.design_zone import LABELS
 
 __all__ = ["Joining", "feed", "read_joining"]
 
 JOINED = "Opérateur joint / joined operator"  # describes the mailboxes of one
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
-_MEMBERS = {"name", "mailboxes"}
+_MEMBERS = {"name", "mailboxes", "services"}
 _MOST = 1_000
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,13 @@ class Joining:
     Attributes:
         name: label under the suffix; its mail domain is `{name}.{suffix}`.
         mailboxes: what is left of the `@`, to be fed to the directory.
+        services: what its clients connect to, by its name in SRV (RFC 6186, RFC 8314): `imaps`,
+            `imap`, `submissions`, `submission`; its port, to which the space adds its offset.
     """
 
     name: str
     mailboxes: tuple[str, ...] = ()
+    services: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_joining(path: Path) -> Joining:
@@ -78,7 +84,23 @@ def read_joining(path: Path) -> Joining:
                 "what is left of @ is expected, in lower case",
                 where=f"{path}: mailboxes: {str(each)[:60]!r}",
             )
-    return Joining(name, tuple(dict.fromkeys(mailboxes)))
+    return Joining(name, tuple(dict.fromkeys(mailboxes)), _services(path, told.get("services", {})))
+
+
+def _services(path: Path, told: object) -> dict[str, int]:
+    known = sorted(LABELS.values())
+    if not isinstance(told, dict) or not set(told) <= set(known):
+        raise UserError(
+            "table de ports attendue, sous", "a table of ports is expected, under",
+            where=f"{path}: services", then=", ".join(known),
+        )  # fmt: skip
+    for name, port in told.items():
+        if type(port) is not int or not 0 < port <= _LAST_PORT:
+            raise UserError(
+                f"port de 1 à {_LAST_PORT} attendu", f"a port from 1 to {_LAST_PORT} is expected",
+                where=f"{path}: services: {name}",
+            )  # fmt: skip
+    return told
 
 
 def feed(directory: Directory, label: str, domain: str, mailboxes: tuple[str, ...]) -> None:

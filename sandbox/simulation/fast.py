@@ -36,6 +36,7 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
         heap=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
         counters=counters,
         free=np.zeros(int((inputs.server_offset + inputs.servers).max()), dtype=np.int64),
+        last=np.full(int(inputs.server_offset.max()) + 1, -1, dtype=np.int64),
         in_use=np.zeros(pools, dtype=np.int64),
         queue_length=np.zeros(pools, dtype=np.int64),
         queue_head=np.full(pools, -1, dtype=np.int64),
@@ -46,6 +47,7 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
         entered=np.zeros(len(inputs.limits), dtype=np.int64),
         trace=np.zeros((TRACE_ROWS if traced else 0, state_of.TRACE_FIELDS), dtype=np.int64),
         steps=state_of.packed(inputs.code),
+        facts=state_of.facts_of(inputs),
     )
 
 
