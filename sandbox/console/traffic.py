@@ -2,9 +2,10 @@
 
 The same people do the same acts in turn under each design, by every method that there is. Not the
 replay of the twin, which has the scenario's own instants and people: here whoever can log in does,
-or writes to somebody, a few times a second, from a seed. Telephones that ring for it, and SMS that
-arrive for it, are answered. A one-time code is good once (RFC 6238 5.2): an act by code is done by
-another person under each design, drawn anew each time, and each rests until there is a new code.
+or writes to somebody, a few times a second, from a seed: health messages, as a hospital's are.
+Telephones that ring for it, and SMS that arrive for it, are answered. A one-time code is good once
+(RFC 6238 5.2): an act by code is done by another person under each design, drawn anew each time,
+and each rests until there is a new code.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Any, Protocol
 
 from sandbox.console import people
 from sandbox.console.cost import Act, CostTally
-from sandbox.console.mail import log_in, send
+from sandbox.console.mail import log_in, send_stocked
+from sandbox.messages.stock import DocumentChoice
 from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
@@ -34,6 +36,7 @@ _REST = 2.0  # time steps of a code between two acts of its holder: a new one, h
 _MOST_SECONDS = 3_600.0
 _AT_ONCE = 16
 _WAITING = 40  # acts that wait for somebody's answer; more people than that do not try
+_SENDERS = "hospital"  # whose documents they are
 _LETTERS = 0.5  # share of acts that send a message; the others read
 _LOOK = 0.2  # s between two looks at the telephones
 
@@ -83,6 +86,7 @@ class TrafficPart:
     method: Method
     design: str
     to: str
+    document: DocumentChoice
 
 
 class TrafficCast:
@@ -129,10 +133,12 @@ class TrafficCast:
                 period = float(each["holders"][0]["methods"][Method.TOTP.value]["period"])
                 self._rested[each["address"]] = at + _REST * period
         to = drawn.choice(self._addresses) if drawn.random() < _LETTERS else ""
+        document = DocumentChoice.drawn(_SENDERS, drawn.random(), drawn.random())
         return [
             TrafficPart(
                 operator=actor["operator"], address=actor["address"],
                 identity=actor["holders"][0]["identity"], method=method, design=design, to=to,
+                document=document,
             )
             for (actor, _), design in zip(actors, self._designs, strict=True)
         ]  # fmt: skip
@@ -234,8 +240,7 @@ class TrafficMaker:
         asked = {"address": part.address, "method": part.method, "design": part.design}
         try:
             if part.to:
-                letter = {"to": part.to, "subject": "Essai / test", "text": part.design}
-                attempt = send(sheet, {**asked, **letter})
+                attempt = send_stocked(sheet, {**asked, "to": part.to}, part.document)
             else:
                 attempt = log_in(sheet, asked)
         finally:

@@ -77,7 +77,7 @@ def test_an_sms_is_answered_once_it_has_arrived(monkeypatch: pytest.MonkeyPatch)
 
     ring = SimpleNamespace(provider="op001", identity="a", ticket="t", number="12")
     for place, name, made in (
-        (traffic, "log_in", log_in), (traffic, "send", log_in), (people, "inbox", inbox),
+        (traffic, "log_in", log_in), (traffic, "send_stocked", log_in), (people, "inbox", inbox),
         (people, "decide", decide), (people, "ringing", lambda _: [ring]),
     ):  # fmt: skip
         monkeypatch.setattr(place, name, made)
@@ -108,7 +108,7 @@ def test_whose_telephone_rings_when_traffic_is_stopped_is_still_answered(
         return [ring] if stopping.is_set() else []
 
     monkeypatch.setattr(traffic, "log_in", log_in)
-    monkeypatch.setattr(traffic, "send", log_in)
+    monkeypatch.setattr(traffic, "send_stocked", log_in)
     monkeypatch.setattr(people, "ringing", ringing)
     monkeypatch.setattr(people, "decide", lambda *_: answered.set())
     # The last one is spared for the demonstration.
