@@ -16,7 +16,7 @@ from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import OperatorPlan, SpacePlan
-from sandbox.live.providers import OWN_CLIENT, own_secret
+from sandbox.live.providers import OWN_CLIENT, client_of, own_secret
 from sandbox.live.room import Room
 from sandbox.live.services import server_context_of, server_files
 from sandbox.live.wire import WireSettings
@@ -174,7 +174,7 @@ class Assembly:
             providers=Providers(
                 psc=Registration(
                     issuer=self.issuer,
-                    client_id=f"operateur-{plan.label}",
+                    client_id=client_of(plan.label),
                     client_secret=self.folder.secret(plan.label),
                 ),
                 own=own_registration(
