@@ -120,7 +120,7 @@ def _ciba(turn: _Turn) -> HttpReply:
             raise Refused(refusals_token.ID_UNKNOWN)
         if request.client_id != client.client_id:
             raise Refused(refusals_token.ID_FOREIGN)
-        struck = provider.strike("token", client.client_id, request.ticket)
+        struck = provider.strike("token", client.client_id, request.ticket, request.subject)
         forced = imposed(struck, provider.settings.profile)
         if forced is not None:
             return forced
@@ -163,11 +163,12 @@ def _authorization_code(turn: _Turn) -> HttpReply:
     code = form.get("code")
     if not code:
         raise Refused(refusals_token.CODE_MISSING)
-    struck = provider.strike("token", client.client_id, "code")
+    key = fingerprint(code)
+    person_id = _whose(provider.store.get("code", key))
+    struck = provider.strike("token", client.client_id, "code", person_id)
     forced = imposed(struck, provider.settings.profile)
     if forced is not None:
         return forced
-    key = fingerprint(code)
     thumbprint = turn.thumbprint()
     with provider.store.transaction():
         record = provider.store.get("code", key)
@@ -218,7 +219,8 @@ def _refresh(turn: _Turn) -> HttpReply:
     refresh = form.get("refresh_token")
     if not refresh:
         raise Refused(refusals_token.REFRESH_MISSING)
-    struck = provider.strike("token", client.client_id, "refresh")
+    person_id = _whose(provider.tokens.read("refresh", refresh, turn.now))
+    struck = provider.strike("token", client.client_id, "refresh", person_id)
     forced = imposed(struck, provider.settings.profile)
     if forced is not None:
         return forced
@@ -266,16 +268,21 @@ def introspect(provider: Provider, credentials: Credentials) -> HttpReply:
             raise Refused(refusals_token.TOKEN_MISSING)
     except Refused as refused:
         return provider.refuse(refused, credentials)
-    struck = provider.strike("introspection", client.client_id)
-    forced = imposed(struck, provider.settings.profile)
-    if forced is not None:
-        return forced
     now = provider.now()
     record = provider.tokens.read("access", value, now) or provider.tokens.read(
         "refresh", value, now
     )
+    struck = provider.strike("introspection", client.client_id, person=_whose(record))
+    forced = imposed(struck, provider.settings.profile)
+    if forced is not None:
+        return forced
     person = _person(provider, record)
     return spoiled(HttpReply(200, provider.tokens.introspect(value, person, now), NO_STORE), struck)
+
+
+def _whose(record: Mapping[str, Any] | None) -> str:
+    """Return the national identifier of whom a code or a token was made for, empty for none."""
+    return str(record["national_id"]) if record else ""
 
 
 def _person(provider: Provider, record: Mapping[str, Any] | None) -> EndUser | None:
@@ -337,7 +344,7 @@ def userinfo(
             f'error_description="{answer.description}"'
         )
         return HttpReply(401, None, {**NO_STORE, "WWW-Authenticate": challenge})
-    struck = provider.strike("userinfo", record["client_id"])
+    struck = provider.strike("userinfo", record["client_id"], person=_whose(record))
     forced = imposed(struck, provider.settings.profile)
     if forced is not None:
         return forced

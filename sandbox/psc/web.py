@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -27,7 +26,9 @@ from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import HttpReply
+from sandbox.psc.telephones import DRAWN
 from sandbox.serve.http import DROP, PEER_CERTIFICATE, Direct
+from sandbox.serve.pages import POLICY, SHARED, templates
 
 __all__ = [
     "OPERATOR_SMS",
@@ -41,26 +42,25 @@ __all__ = [
 
 PRO_SANTE_CONNECT = "Pro Santé Connect"
 OPERATOR_SMS = "SMS de l'opérateur / operator's SMS"
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-)
+_TEMPLATES = templates(Path(__file__).with_name("templates"), DRAWN)
 _PAGE_HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; "
-        "connect-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
 }
+
+
+def _both(french: str, english: str) -> str:
+    return french if french == english else f"{french} / {english}"
 
 
 def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template with the headers of a page that shows secrets to nobody else."""
-    text = _TEMPLATES.get_template(f"{name}.html").render({"service": PRO_SANTE_CONNECT, **values})
+    text = _TEMPLATES.get_template(f"{name}.html").render(
+        {"service": PRO_SANTE_CONNECT, "t": _both, **values}
+    )
     return HTMLResponse(text, status, _PAGE_HEADERS)
 
 
@@ -188,7 +188,7 @@ def direct_of(provider: Provider) -> Direct:
 def application(provider: Provider, extra: list[Route]) -> ASGIApp:
     """Return the ASGI application of a provider; `extra` are the control routes and pages."""
     endpoints = Endpoints(provider)
-    pages = Starlette(routes=[*_browser_routes(provider), *extra])
+    pages = Starlette(routes=[SHARED, *_browser_routes(provider), *extra])
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         called = scope["type"] == "http" and endpoints.serves(scope["path"])

@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from sandbox.operators.enrolment.answers import Problem
 from sandbox.operators.enrolment.api import Api
 from sandbox.operators.enrolment.enrolment import Enrolment
 from sandbox.operators.enrolment.pages import EnrolmentPages
+from sandbox.serve.pages import SHARED
 
 __all__ = ["application"]
 
@@ -52,7 +53,7 @@ def application(enrolment: Enrolment) -> ASGIApp:
 
         return answer
 
-    routes = [Route("/", page(pages.home))]
+    routes: list[BaseRoute] = [SHARED, Route("/", page(pages.home))]
     routes += [
         Route(f"/{name}", page(handler), methods=["POST"])
         for name, handler in (
