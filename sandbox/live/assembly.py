@@ -105,9 +105,9 @@ class Assembly:
             raise
         return made
 
-    def web(self, operators: Mapping[str, Operator]) -> Sequence[Service]:
+    def web(self, operators: Mapping[str, Operator]) -> dict[str, Sequence[Service]]:
         """Return each operator's web: autoconfiguration (HTTPS and HTTP), enrolment (HTTPS)."""
-        servers: list[Service] = []
+        servers: dict[str, Sequence[Service]] = {}
         for plan in self.plan.operators:
             plain = plain_app(autoconfig_handler(self._discovery(plan)))
             at, pages = plan.autoconfig, plan.accounts
@@ -118,7 +118,7 @@ class Assembly:
                 host=pages.host,
                 port=pages.port,
             )
-            servers += [
+            servers[plan.label] = [
                 self._http(plain, at.address, at.port, context),
                 self._http(plain, at.address, plan.autoconfig_http),
                 self._http(

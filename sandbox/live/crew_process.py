@@ -152,6 +152,10 @@ class CrewProcess:
         """See `Crewed`."""
         self._ask("leave", label)
 
+    def dismiss(self, label: str) -> None:
+        """See `Crewed`."""
+        self._ask("dismiss", label, timeout=None)
+
     def queued(self, label: str) -> int:
         """See `Crewed`."""
         return int(self._ask("queued", label))

@@ -36,6 +36,7 @@ from sandbox.trust import DomainList
 
 __all__ = ["Operator", "Providers"]
 
+FAREWELL_SECONDS = 10.0  # that who is in has to be done, when the operator leaves
 FOLLOW_SECONDS = 1.0  # between two looks at the directory
 _POSTMASTER = "postmaster"
 
@@ -240,6 +241,11 @@ class Operator:
             await door.start()
             self._stack.push_async_callback(door.stop)
             self.doors.append(door)
+
+    async def dismiss(self) -> None:
+        """Listen no more, say goodbye to who is in; what waits for its relay goes on."""
+        await asyncio.gather(*(each.dismiss(FAREWELL_SECONDS) for each in self.doors))
+        self.doors.clear()
 
     async def stop(self) -> None:
         """Refuse newcomers, cut who is there, finish what is being stored, close the files."""
