@@ -201,13 +201,18 @@ class _Sample:
             scale=self.scale * multiplier,
         )  # fmt: skip
 
-    def run(self, multiplier: float, capacity: Capacity | None) -> tuple[Space, Model, Record]:
+    def run(
+        self, multiplier: float, capacity: Capacity | None, like: Model | None = None
+    ) -> tuple[Space, Model, Record]:
         """Run the morning with so much traffic; without capacity, on servers that never wait."""
         space = self._space(multiplier)
         survive = can_connect(space, [(each.design, each.policy) for each in self.others])
         model = _morning(
-            build_model(space, self.design, self.candidate.policy, capacity=capacity, only=survive)
-        )
+            build_model(
+                space, self.design, self.candidate.policy,
+                capacity=capacity, only=survive, like=like,
+            )
+        )  # fmt: skip
         if capacity is None:
             model = without_contention(model)
         return space, model, fast.run(model)
@@ -216,7 +221,7 @@ class _Sample:
         """Return the multiplier at which the level breaks, and where."""
         capacity = capacity_of(self.scenario, self.design, scale=self.scale)
         names = [e.name for e in self.design.endpoints]
-        _, _, idle = self.run(1.0, None)
+        _, today, idle = self.run(1.0, None)
         base = {
             name: (_percentile(idle, groups), _late(idle, groups))
             for name in names
@@ -224,7 +229,7 @@ class _Sample:
         }
 
         def broken(multiplier: float) -> Breach | None:
-            space, model, record = self.run(multiplier, capacity)
+            space, model, record = self.run(multiplier, capacity, like=today)
             return self._breach(space, model, record, base)
 
         return find_knee(broken)

@@ -323,7 +323,7 @@ def _rings(
 def build_model(
     space: Space, design: Design, policy: LoginPolicy | None = None, *,
     capacity: Capacity | None = None, only: NDArray[np.bool_] | None = None,
-    dns_miss: Mapping[str, float] | None = None,
+    dns_miss: Mapping[str, float] | None = None, like: Model | None = None,
 ) -> Model:  # fmt: skip
     """Make one design of a space ready to run.
 
@@ -337,9 +337,12 @@ def build_model(
             connect under this design and policy has none.
         dns_miss: by endpoint, the probability that a resolver has forgotten its name; None: as the
             accesses of this space share their resolvers.
+        like: a model of this design and policy for another sample of the same operators: its
+            programs serve again, with what they say of DNS, instead of being compiled.
 
     Raises:
         UserError: nobody is left.
+        ValueError: `like` is laid out differently.
     """
     scenario, whole = space.scenario, space.accesses
     policy = policy or scenario.policy()
@@ -359,8 +362,13 @@ def build_model(
     space = replace(space, accesses=whole.only(kept))
     accesses = space.accesses
     layout = builder.layout()
-    miss = dns_miss or {e.name: _dns_miss(space, e) for e in design.endpoints}
-    code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
+    if like is None:
+        miss = dns_miss or {e.name: _dns_miss(space, e) for e in design.endpoints}
+        code = compile_programs(Dialogues(scenario, design, policy, miss).programs(), layout)
+    elif like.code.layout == layout:
+        code = like.code
+    else:
+        raise ValueError("a model of other operators or of another design")
     classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries))
     order, phase, polls = _rings(space, whole, kept)
     sends, senders, send_counts = _sends(space, whole, order)
