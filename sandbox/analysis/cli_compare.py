@@ -126,7 +126,6 @@ def show(comparison: Comparison) -> None:
     "--engine",
     type=click.Choice(["fast", "simpy"]),
     default="fast",
-    show_default=True,
     help="Moteur : rapide ou de référence. / Fast engine, or the reference.",
 )
 @count_option(
@@ -145,7 +144,6 @@ def show(comparison: Comparison) -> None:
 @click.option(
     "--decision/--no-decision",
     default=True,
-    show_default=True,
     help="Tirer les hypothèses fragiles, peser le choix. / Draw the weak assumptions.",
 )
 def compare(

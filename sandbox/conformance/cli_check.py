@@ -104,7 +104,6 @@ def _known(only: Sequence[str], asked: Iterable[Requirement]) -> None:
     "--patience",
     type=click.FloatRange(0.1, 600),
     default=PATIENCE,
-    show_default=True,
     help="Secondes qu'un message peut mettre. / Seconds that a message may take.",
 )
 @click.option(
@@ -142,14 +141,12 @@ def operator(
     "--profile",
     type=click.Choice([each.value for each in SoftwareProfile]),
     default=SoftwareProfile.MAIL_CLIENT.value,
-    show_default=True,
     help="Genre de logiciel. / Kind of software.",
 )
 @click.option(
     "--method",
     type=click.Choice(["cps", "totp", "ecps", "certificat"]),
     default="ecps",
-    show_default=True,
     help="Comment il s'authentifie. / How it logs in.",
 )
 @click.option("--operator", default="", help="Opérateur de l'espace. / Which of the space.")
@@ -164,7 +161,6 @@ def operator(
     "--patience",
     type=click.FloatRange(1, 3600),
     default=CLIENT_PATIENCE,
-    show_default=True,
     help="Secondes qu'une étape du programme peut prendre. / Seconds that its step may take.",
 )
 @_reports

@@ -96,7 +96,6 @@ class _Told:
     "--method",
     type=click.Choice(["cps", "totp", "ecps"]),
     default="cps",
-    show_default=True,
     help="Comment on s'authentifie. / How one logs in.",
 )
 @click.option("--operator", default="", help="D'où ; le premier. / From where; the first.")

@@ -87,7 +87,6 @@ def _processes(
     "--behaviour",
     type=click.Choice(KINDS),
     default="manual",
-    show_default=True,
     help="Ce que font les téléphones. / What people do with telephones.",
 )
 @click.option(

@@ -27,7 +27,7 @@ __all__ = ["controls"]
 
 _NAMES = {each.name: each for each in CONTROLS}
 _interfaces_option = click.option(
-    "--interfaces", type=click.Choice(sorted(INTERFACES)), default="channel", show_default=True,
+    "--interfaces", type=click.Choice(sorted(INTERFACES)), default="channel",
     help="Ce qui est essayé de « check operator ». / What of `check operator` is tried.",
 )  # fmt: skip
 

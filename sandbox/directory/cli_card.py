@@ -18,8 +18,7 @@ _DATABASE = click.option(
     "--database", "-d",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     default="annuaire.db",
-    show_default=True,
-    help="Annuaire. / Directory.",
+    help="Annuaire. / Directory."
 )  # fmt: skip
 _OUT = click.option(
     "--out",
@@ -43,7 +42,7 @@ def _authority(folder: Path) -> TestCA:
 @click.argument("national_id")
 @_DATABASE
 @folder_option
-@click.option("--pin", default="1234", show_default=True, help="Code de la carte. / Card PIN.")
+@click.option("--pin", default="1234", help="Code de la carte. / Card PIN.")
 @_OUT
 def card(national_id: str, database: Path, folder: Path, pin: str, out: Path | None) -> None:
     """Émet la carte d'une personne (CPS ou CPE). / Issues a person's card (CPS or CPE)."""

@@ -67,10 +67,9 @@ def _share(text: str) -> DomainShare:
     "--out",
     type=click.Path(path_type=Path),
     default="annuaire.db",
-    show_default=True,
     help="Fichier ou dossier à écrire. / File or folder to write.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Graine. / Seed.")
+@click.option("--seed", type=int, default=1, help="Graine. / Seed.")
 @click.option("--people", type=int, help="Personnes. / People (3000).")
 @click.option("--mailboxes", type=int, help="BAL. / Mailboxes (1,78 par personne / a person).")
 @click.option(
@@ -78,9 +77,7 @@ def _share(text: str) -> DomainShare:
     is_flag=True,
     help="300 000 personnes, 535 357 BAL. / 300,000 people, 535,357 mailboxes.",
 )
-@click.option(
-    "--day", default="2026-08-25", show_default=True, help="Jour du cliché. / Day, or today."
-)
+@click.option("--day", default="2026-08-25", help="Jour du cliché. / Day, or today.")
 @click.option(
     "--domain",
     "domains",
@@ -89,10 +86,7 @@ def _share(text: str) -> DomainShare:
     help="Domaines à peupler. / Domains to fill.",
 )
 @click.option(
-    "--suffix",
-    default="mssante.test",
-    show_default=True,
-    help="Suffixe des domaines. / Suffix of the domains.",
+    "--suffix", default="mssante.test", help="Suffixe des domaines. / Suffix of the domains."
 )
 @click.option("--force", is_flag=True, help="Remplace le fichier. / Replace the file.")
 @json_option
@@ -178,11 +172,7 @@ def stats(database: Path, as_json: bool) -> None:
     "--filter", "as_filter", is_flag=True, help="QUERY est un filtre LDAP. / is a filter."
 )
 @click.option(
-    "--limit",
-    type=click.IntRange(1, 1000),
-    default=20,
-    show_default=True,
-    help="Réponses au plus. / Answers at most.",
+    "--limit", type=click.IntRange(1, 1000), default=20, help="Réponses au plus. / Answers at most."
 )
 @json_option
 def search(database: Path, query: str, as_filter: bool, limit: int, as_json: bool) -> None:
@@ -246,12 +236,7 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
 
 @directory.command()
 @_DATABASE
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Adresse d'écoute. / Address to listen on.",
-)
+@click.option("--host", default="127.0.0.1", help="Adresse d'écoute. / Address to listen on.")
 @port_option("--ldap-port", 10389, "LDAP")
 @port_option("--ldaps-port", 10636, "LDAPS")
 @port_option("--http-port", 10443, "HTTPS")
@@ -259,7 +244,6 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
     "--ldap",
     type=click.Choice(["embedded", "slapd"]),
     default="embedded",
-    show_default=True,
     help="Serveur LDAP. / LDAP server.",
 )
 @click.option(
@@ -273,7 +257,6 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
     "--size-limit",
     type=click.IntRange(1, 10_000),
     default=500,
-    show_default=True,
     help="Réponses LDAP au plus. / LDAP answers at most.",
 )
 @click.option(

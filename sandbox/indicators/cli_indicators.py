@@ -44,11 +44,7 @@ __all__ = ["indicators"]
     help="Compter un mois simulé de ce scénario. / Count a simulated month of it.",
 )
 @click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    help="Graine du mois simulé. / Seed of the simulated month.",
+    "--seed", type=int, default=1, help="Graine du mois simulé. / Seed of the simulated month."
 )
 @click.option(
     "--out",

@@ -125,7 +125,6 @@ def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
     "number",
     type=click.IntRange(0),
     default=1,
-    show_default=True,
     help="Patient fictif du CDA. / Fictitious patient of the CDA.",
 )
 @click.option("--receipt", is_flag=True, help="Demander un accusé. / Ask for a receipt.")
@@ -215,7 +214,7 @@ def _folder_of(imap: imaplib.IMAP4, name: str, *, readonly: bool) -> None:
 
 @click.command()
 @click.argument("address")
-@click.option("--folder", "box", default="INBOX", show_default=True, help="Dossier. / Mail folder.")
+@click.option("--folder", "box", default="INBOX", help="Dossier. / Mail folder.")
 @click.option("--read", type=click.IntRange(1), help="Lire le message UID. / Read message UID.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
 @mail_options

@@ -37,11 +37,7 @@ def _tell(text: str) -> None:
     help="Patient que l'application ne connaît pas. / Patient unknown to it.",
 )
 @click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="Graine des patients. / Seed of the patients.",
+    "--seed", type=click.IntRange(0), default=1, help="Graine des patients. / Seed of the patients."
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
 @mail_options

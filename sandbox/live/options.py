@@ -17,6 +17,5 @@ folder_option: Decorator = click.option(
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("out/space"),
-    show_default=True,
     help="Dossier de l'espace. / Folder of the space.",
 )

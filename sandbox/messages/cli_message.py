@@ -48,32 +48,19 @@ def named_type(code: str) -> DocumentType:
 
 
 @message.command()
-@click.option(
-    "--from",
-    "sender",
-    default="labo@exemple.mssante.test",
-    show_default=True,
-    help="Expéditeur. / Sender.",
-)
+@click.option("--from", "sender", default="labo@exemple.mssante.test", help="Expéditeur. / Sender.")
 @click.option(
     "--to",
     "recipients",
     multiple=True,
     help="Destinataire, répétable ; patient : sa BAL. / Recipient, repeatable.",
 )
-@click.option(
-    "--type",
-    "code",
-    default="11502-2",
-    show_default=True,
-    help="Code du document. / Code of the document.",
-)
+@click.option("--type", "code", default="11502-2", help="Code du document. / Code of the document.")
 @click.option(
     "--patient",
     "number",
     type=click.IntRange(0),
     default=1,
-    show_default=True,
     help="Numéro du patient fictif. / Number of the fictitious patient.",
 )
 @click.option(
@@ -83,10 +70,8 @@ def named_type(code: str) -> DocumentType:
 )
 @click.option("--receipt", is_flag=True, help="Demander un accusé. / Ask for a receipt.")
 @click.option("--end", is_flag=True, help="X-MSS-MES: FIN. / A citizen may no longer answer.")
-@click.option("--nil", default=NIL, show_default=True, help="X-MSS-NIL, sa valeur / its value.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Graine. / Seed."
-)
+@click.option("--nil", default=NIL, help="X-MSS-NIL, sa valeur / its value.")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Graine. / Seed.")
 @click.option(
     "--at",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),

@@ -92,7 +92,6 @@ def _placed(command: Callable[..., None]) -> Callable[..., None]:
         "space",
         type=click.Path(file_okay=False, path_type=Path),
         default=Path("out/space"),
-        show_default=True,
         help="Dossier d'un espace (up), sans `psc serve`. / Folder of a space, without psc serve.",
     )
     return home_option(where(placed))

@@ -64,7 +64,6 @@ def _sheet(running: Running) -> dict[str, Any]:
     "--profile",
     type=click.Choice(["psc", "core"]),
     default="psc",
-    show_default=True,
     help="Comme PSC, ou CIBA Core entier. / Like PSC, or the whole of CIBA Core.",
 )
 @click.option("--fapi", is_flag=True, help="FAPI-CIBA (profil core). / FAPI-CIBA (core profile).")
@@ -72,7 +71,6 @@ def _sheet(running: Running) -> dict[str, Any]:
     "--device",
     type=click.Choice(["phone", "sms"]),
     default="phone",
-    show_default=True,
     help="Téléphone avec l'application, ou SMS. / Telephone with the application, or SMS.",
 )
 @port_option("--port", 8443, "HTTPS")
@@ -100,10 +98,7 @@ def _sheet(running: Running) -> dict[str, Any]:
     help="Ce que vaut aud (RFC 7523). / What aud must be (RFC 7523).",
 )
 @click.option(
-    "--host-name",
-    default="localhost",
-    show_default=True,
-    help="Nom dans les adresses. / Name in addresses.",
+    "--host-name", default="localhost", help="Nom dans les adresses. / Name in addresses."
 )
 @click.option(
     "--interval",
@@ -119,7 +114,6 @@ def _sheet(running: Running) -> dict[str, Any]:
     "--behaviour",
     type=click.Choice(KINDS),
     default="manual",
-    show_default=True,
     help="Ce que font les personnes. / What people do.",
 )
 @click.option(
@@ -145,9 +139,7 @@ def _sheet(running: Running) -> dict[str, Any]:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="IGC-Santé de test (pki init). / Test authority for TLS.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Graine des tirages. / Seed of draws."
-)
+@click.option("--seed", type=int, default=0, help="Graine des tirages. / Seed of draws.")
 @click.option("--fresh", is_flag=True, help="Oublier l'état précédent. / Forget the state.")
 @json_option
 @home_option
@@ -246,9 +238,7 @@ def serve_command(
 @port_option("--port", 8445, "HTTPS")
 @click.option("--sms-mean", type=float, help="Délai moyen d'un SMS, s. / Mean delay of an SMS, s.")
 @click.option("--sms-loss", type=float, help="Part des SMS perdus. / Share of SMS lost.")
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Graine des tirages. / Seed of draws."
-)
+@click.option("--seed", type=int, default=0, help="Graine des tirages. / Seed of draws.")
 @json_option
 def ad_brick(
     *, callback: str, port: int, sms_mean: float | None, sms_loss: float | None, seed: int,

@@ -14,6 +14,4 @@ def port_option(name: str, default: int, text: str) -> Callable[[Any], Any]:
     """Return the option of a port to listen on; `text` is a protocol, or French / English help."""
     if " / " not in text:
         text = f"Port {text} ; 0 : libre. / {text} port; 0: a free one."
-    return click.option(
-        name, type=click.IntRange(0, 65535), default=default, show_default=True, help=text
-    )
+    return click.option(name, type=click.IntRange(0, 65535), default=default, help=text)

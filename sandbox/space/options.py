@@ -34,7 +34,6 @@ seed_option: Decorator = click.option(
     "--seed",
     type=click.IntRange(0),
     default=1,
-    show_default=True,
     help="Graine de tous les tirages. / Seed of all draws.",
 )
 
@@ -45,7 +44,6 @@ def scale_option(default: float) -> Decorator:
         "--scale",
         type=click.FloatRange(0, 100, min_open=True),
         default=default,
-        show_default=True,
         help="Part des BAL et des messages. / Share of mailboxes and messages.",
     )
 
@@ -64,7 +62,7 @@ def count_option(name: str, text: str) -> Decorator:
 
     The command raises UserError where it is neither.
     """
-    return click.option(name, default="auto", show_default=True, callback=_count, help=text)
+    return click.option(name, default="auto", callback=_count, help=text)
 
 
 def _count(_context: click.Context, parameter: click.Parameter, value: str) -> int | None:

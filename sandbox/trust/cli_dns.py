@@ -27,14 +27,12 @@ def _zone_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--port-offset",
             default=10000,
-            show_default=True,
             type=click.IntRange(0, 54000),
             help="Ajouté aux ports des SRV. / Added to the ports of SRV records.",
         ),
         click.option(
             "--design",
             default="multi-endpoint",
-            show_default=True,
             help="Architecture publiée. / Design that is published.",
         ),
         click.option(
@@ -77,10 +75,7 @@ def dns() -> None:
     help="Défauts, TOML, relu quand il change. / Faults, TOML, read again when it changes.",
 )
 @click.option(
-    "--address",
-    default="127.0.0.1",
-    show_default=True,
-    help="Adresse d'écoute, 127.x.y.z. / Address to listen on.",
+    "--address", default="127.0.0.1", help="Adresse d'écoute, 127.x.y.z. / Address to listen on."
 )
 @port_option("--port", 5353, "DNS")
 def serve(

@@ -89,7 +89,6 @@ def scenario_text(
 @click.option(
     "--base",
     default="aout-2021",
-    show_default=True,
     help="Scénario d'où viennent période et messages. / Gives period, messages.",
 )
 @click.option(

@@ -43,7 +43,6 @@ _history_option = click.option(
     "history_file",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("out/list/history.jsonl"),
-    show_default=True,
     help="Fichier d'historique. / History file.",
 )
 
@@ -349,10 +348,7 @@ def sign(folder: Path, history_file: Path, out: Any, **values: Any) -> None:
 @folder_option
 @_history_option
 @click.option(
-    "--address",
-    default="127.0.0.1",
-    show_default=True,
-    help="Adresse d'écoute, 127.x.y.z. / Address to listen on.",
+    "--address", default="127.0.0.1", help="Adresse d'écoute, 127.x.y.z. / Address to listen on."
 )
 @port_option("--port", 8443, "HTTPS")
 def serve(folder: Path, history_file: Path, address: str, port: int, **values: Any) -> None:

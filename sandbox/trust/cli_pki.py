@@ -35,7 +35,6 @@ folder_option = click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("out/pki"),
-    show_default=True,
     help="Dossier de l'autorité. / Folder of the authority.",
 )
 
@@ -44,7 +43,6 @@ _key_option = click.option(
     "--key",
     type=click.Choice([KeyKind.RSA_2048.value, KeyKind.P256.value]),
     default=KeyKind.RSA_2048.value,
-    show_default=True,
     help="Clés d'une autorité nouvelle. / Keys of a new authority.",
 )
 
@@ -193,20 +191,13 @@ def pki() -> None:
 @click.option(
     "--files-url",
     default=Urls().files,
-    show_default=True,
     help="Où sont CRL et certificats. / Where CRL and certificates are.",
 )
-@click.option(
-    "--ocsp-url",
-    default=Urls().ocsp,
-    show_default=True,
-    help="Où répond OCSP. / Where OCSP answers.",
-)
+@click.option("--ocsp-url", default=Urls().ocsp, help="Où répond OCSP. / Where OCSP answers.")
 @click.option(
     "--marker",
     type=click.Choice([each.name.lower() for each in Marker]),
     default=Marker.TEST.name.lower(),
-    show_default=True,
     help="Environnement que les certificats déclarent. / Environment that certificates declare.",
 )
 def init(folder: Path, key: str, files_url: str, ocsp_url: str, marker: str) -> None:
@@ -283,7 +274,6 @@ def issue(
     "--reason",
     type=click.Choice(list(REASONS)),
     default="unspecified",
-    show_default=True,
     help="Motif (RFC 5280). / Reason (RFC 5280).",
 )
 @click.option(
@@ -385,7 +375,6 @@ def profiles() -> None:
     "--delay",
     type=click.FloatRange(0, 3600),
     default=5.0,
-    show_default=True,
     help="Retard du défaut slow, s. / Delay of fault slow, s.",
 )
 def serve(folder: Path, ocsp_fault: str | None, crl_fault: str | None, delay: float) -> None:

@@ -63,7 +63,6 @@ def measure(
     "--blocks",
     type=click.IntRange(2, 100),
     default=BLOCKS,
-    show_default=True,
     help="Blocs de cinq mesures, par étape. / Blocks of five, for each step.",
 )
 @space_option
@@ -71,7 +70,6 @@ def measure(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("calibration.toml"),
-    show_default=True,
     help="Fichier écrit. / File written.",
 )
 def calibrate(scenario: str, blocks: int, space: tuple[Path, ...], out: Path) -> None:

@@ -87,7 +87,6 @@ def _tell(line: str) -> None:
     "--levels",
     type=click.IntRange(1, 20),
     default=4,
-    show_default=True,
     help="Charges, jusqu'à 80 % de la saturation. / Loads, up to 80 % of saturation.",
 )
 @click.option(

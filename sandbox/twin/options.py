@@ -32,26 +32,34 @@ def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any]
         designs_option,
         click.option("--login-policy", metavar="NAME", help="Règle de connexion. / Login policy."),
         click.option(
-            "--from", "begin", default="lundi 08:45", show_default=True,
+            "--from",
+            "begin",
+            default="lundi 08:45",
             help="Première minute, dans la période du scénario. / First minute.",
         ),
         click.option(
-            "--for", "length", default=length, show_default=True,
+            "--for",
+            "length",
+            default=length,
             help="Combien de temps du scénario : 90s, 10m, 1h. / How long.",
         ),
         scale_option(scale),
         click.option(
-            "--operators", type=click.IntRange(1), default=OPERATORS, show_default=True,
+            "--operators",
+            type=click.IntRange(1),
+            default=OPERATORS,
             help="Opérateurs vivants, les plus grands. / Live operators, the largest.",
         ),
         click.option(
-            "--processes", type=click.IntRange(1, 64), default=1, show_default=True,
+            "--processes",
+            type=click.IntRange(1, 64),
+            default=1,
             help="Processus de clients. / Processes of clients.",
         ),
         space_option,
         seed_option,
         folder_option(suffix),
-    )  # fmt: skip
+    )
 
     def give(command: Any) -> Any:
         for option in reversed(options):

@@ -22,7 +22,6 @@ OPTIONS = (
         "--backend",
         type=click.Choice(["local", "dask"]),
         default="local",
-        show_default=True,
         help="Qui calcule : ce poste, ou un cluster Dask. / Who works: here, or a Dask cluster.",
     ),
     click.option(
