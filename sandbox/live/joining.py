@@ -8,20 +8,19 @@ is its own affair: it listens where it is told, and asks DNS and the list as any
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.directory import BoxState, BoxType, Directory, Feeder, Person, RefusalError
 from sandbox.directory.bearers import Bearer
-from sandbox.space.errors import UserError
+from sandbox.space.errors import BadValueError, UserError
+from sandbox.space.reading import STRICT, read_as, read_toml
 
 __all__ = ["Joining", "feed", "read_joining"]
 
 JOINED = "Opérateur joint / joined operator"  # describes the mailboxes of one
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
-_MEMBERS = {"name", "mailboxes"}
 _MOST = 1_000
 
 
@@ -34,8 +33,37 @@ class Joining:
         mailboxes: what is left of the `@`, to be fed to the directory.
     """
 
+    __pydantic_config__ = STRICT
+
     name: str
     mailboxes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what names no operator, and no mailbox.
+
+        Raises:
+            BadValueError: which of them, and what would.
+        """
+        if not _NAME.fullmatch(self.name):
+            raise BadValueError(
+                "minuscules, chiffres et tirets attendus",
+                "lower-case letters, digits and dashes are expected",
+                where="name",
+            )
+        if len(self.mailboxes) > _MOST:
+            raise BadValueError(
+                f"liste de {_MOST} noms au plus attendue",
+                f"a list of at most {_MOST} names is expected",
+                where="mailboxes",
+            )
+        for each in self.mailboxes:
+            if not _LOCAL.fullmatch(each):
+                raise BadValueError(
+                    "ce qui précède @ est attendu, en minuscules",
+                    "what is left of @ is expected, in lower case",
+                    where=f"mailboxes: {each[:60]!r}",
+                )
+        object.__setattr__(self, "mailboxes", tuple(dict.fromkeys(self.mailboxes)))
 
 
 def read_joining(path: Path) -> Joining:
@@ -44,41 +72,7 @@ def read_joining(path: Path) -> Joining:
     Raises:
         UserError: it cannot be read, or a key or a value is wrong.
     """
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(
-            "TOML illisible", "not readable as TOML", where=path, then=f"({error})"
-        ) from None
-    except OSError as error:
-        raise UserError("illisible", "cannot be read", where=path, then=f"({error})") from None
-    for key in told:
-        if key not in _MEMBERS:
-            raise UserError(
-                "clé inconnue ; choisir parmi", "unknown key; choose among",
-                where=f"{path}: {key}", then=", ".join(sorted(_MEMBERS)),
-            )  # fmt: skip
-    name, mailboxes = told.get("name"), told.get("mailboxes", [])
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UserError(
-            "minuscules, chiffres et tirets attendus",
-            "lower-case letters, digits and dashes are expected",
-            where=f"{path}: name",
-        )
-    if not isinstance(mailboxes, list) or len(mailboxes) > _MOST:
-        raise UserError(
-            f"liste de {_MOST} noms au plus attendue",
-            f"a list of at most {_MOST} names is expected",
-            where=f"{path}: mailboxes",
-        )  # fmt: skip
-    for each in mailboxes:
-        if not isinstance(each, str) or not _LOCAL.fullmatch(each):
-            raise UserError(
-                "ce qui précède @ est attendu, en minuscules",
-                "what is left of @ is expected, in lower case",
-                where=f"{path}: mailboxes: {str(each)[:60]!r}",
-            )
-    return Joining(name, tuple(dict.fromkeys(mailboxes)))
+    return read_as(Joining, read_toml(path), path)
 
 
 def feed(directory: Directory, label: str, domain: str, mailboxes: tuple[str, ...]) -> None:

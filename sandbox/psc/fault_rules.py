@@ -7,18 +7,20 @@ the same misbehaviours.
 
 from __future__ import annotations
 
-import math
-import tomllib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from sandbox.psc.faults import FAULTS, Fault
 from sandbox.psc.notifications import Notification
 from sandbox.psc.refusals import ProfileName
 from sandbox.psc.replies import HttpReply
-from sandbox.space.chance import Tally, uniform
+from sandbox.space.chance import Count, Tally, uniform
 from sandbox.space.errors import UserError
+from sandbox.space.reading import STRICT, read_as, read_toml
+from sandbox.space.sections.base import Share
 
 __all__ = ["FaultRule", "Faults", "imposed", "load_faults", "notified", "spoiled"]
 
@@ -30,13 +32,15 @@ class FaultRule:
     `per` says what `nth` counts: occurrences at that point for one `request` or one `client`.
     """
 
+    __pydantic_config__ = STRICT
+
     fault: str
     point: str = ""
     client_id: str | None = None
-    nth: int | None = None
-    per: str = "request"
-    probability: float = 1.0
-    seconds: float = 3.0
+    nth: Count | None = None
+    per: Literal["request", "client"] = "request"
+    probability: Share = 1.0
+    seconds: Annotated[float, Field(ge=0, le=600)] = 3.0
 
     def __post_init__(self) -> None:
         """Refuse a rule that could never strike.
@@ -61,16 +65,6 @@ class FaultRule:
                 where=f"{self.fault}: point {self.point!r}",
                 then=", ".join(points),
             )
-        if self.per not in ("request", "client"):
-            raise UserError(
-                "attendu", "expected", where=f"{self.fault}: per", then="request, client"
-            )
-        if self.nth is not None and not 1 <= self.nth <= 1_000_000:
-            raise UserError("attendu", "expected", where=f"{self.fault}: nth", then="1 … 1000000")
-        if not 0 <= self.probability <= 1:
-            raise UserError("attendu", "expected", where=f"{self.fault}: probability", then="0 … 1")
-        if not (math.isfinite(self.seconds) and 0 <= self.seconds <= 600):
-            raise UserError("attendu", "expected", where=f"{self.fault}: seconds", then="0 … 600")
 
     @property
     def effect(self) -> Fault:
@@ -84,35 +78,7 @@ class FaultRule:
         Raises:
             UserError: an unknown or ill-typed member.
         """
-        types: dict[str, type | tuple[type, ...]] = {
-            "fault": str,
-            "point": str,
-            "client_id": str,
-            "nth": int,
-            "per": str,
-            "probability": (int, float),
-            "seconds": (int, float),
-        }
-        for name, value in data.items():
-            if name not in types:
-                raise UserError(
-                    "inconnu, attendu",
-                    "unknown, expected",
-                    where=f"fault: {name!r}",
-                    then=", ".join(sorted(types)),
-                )
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, types[name])
-            ):
-                raise UserError(
-                    "valeur d'un autre type",
-                    "a value of another type",
-                    where=f"fault: {name} = {value!r}",
-                )
-        if "fault" not in data:
-            raise UserError("le nom manque", "the name is missing", where="fault")
-        values = {k: v for k, v in data.items() if v is not None}
-        return cls(**values)
+        return read_as(cls, {k: v for k, v in data.items() if v is not None}, "fault")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -190,14 +156,7 @@ def load_faults(path: Path) -> tuple[int, tuple[FaultRule, ...]]:
     Raises:
         UserError: unreadable file, or a rule that is refused.
     """
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UserError(
-            "illisible", "cannot be read", where=path, then=f"({error.strerror})"
-        ) from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError("ce n'est pas du TOML", "not TOML", where=path, then=f"({error})") from None
+    data = read_toml(path)
     rules = data.get("fault", [])
     seed = data.get("seed", 0)
     listed = isinstance(rules, list) and all(isinstance(item, dict) for item in rules)

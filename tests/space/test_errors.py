@@ -12,7 +12,7 @@ import pytest
 from pydantic_core._pydantic_core import list_all_errors
 
 from sandbox.space.errors import BadValueError, UserError
-from sandbox.space.wording import FRENCH
+from sandbox.space.reading import FRENCH
 
 SOURCES = sorted((Path(__file__).parents[2] / "sandbox").rglob("*.py"))
 OURS = ("UserError", "BadValueError")
