@@ -10,9 +10,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from sandbox.analysis.bars import bars
 from sandbox.analysis.comparison import Comparison
-from sandbox.analysis.console import report_console, say_lines
+from sandbox.analysis.console import bars, report_console, say_lines
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import COMPARED, METRICS

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from sandbox.analysis.bars import bars
-from sandbox.analysis.console import report_console, say_lines
+from sandbox.analysis.console import bars, report_console, say_lines
 from sandbox.analysis.decide import decide as run_decision
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.space.errors import EXIT_INTERRUPTED

@@ -17,13 +17,12 @@ from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
 from sandbox.conformance.client.steps import SoftwareProfile
 from sandbox.conformance.findings import EXIT, CheckResult, Report
 from sandbox.conformance.judge import PATIENCE
-from sandbox.conformance.options import space_option
 from sandbox.conformance.reports import as_attestation, as_badge, as_html, as_junit
 from sandbox.conformance.reports import as_json as json_of
 from sandbox.conformance.requirements import Requirement, requirements
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, space_option
 
 __all__ = ["check"]
 

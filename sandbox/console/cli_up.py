@@ -17,10 +17,10 @@ from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.job import execute
 from sandbox.live.joining import read_joining
 from sandbox.live.launch import LiveOptions
-from sandbox.live.options import folder_option
 from sandbox.live.space import LiveSpace
 from sandbox.psc.behaviour import KINDS
 from sandbox.space.errors import UserError
+from sandbox.space.options import space_folder_option
 from sandbox.trust.keys import KeyKind
 
 __all__ = ["up"]
@@ -62,7 +62,7 @@ def _processes(
     type=click.IntRange(1),
     help="Nombre d'opérateurs, 3 par défaut. / How many operators, 3 by default.",
 )
-@folder_option
+@space_folder_option
 @click.option("--reset", is_flag=True, help="Oublier ce qui est gardé. / Forget what is kept.")
 @click.option(
     "--standard-ports", is_flag=True, help="Ports 25, 143, 993… / Same as --port-offset 0."

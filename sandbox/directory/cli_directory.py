@@ -28,9 +28,8 @@ from sandbox.directory.population import NATIONAL, DomainShare, PopulationSpec
 from sandbox.directory.server import DirectoryServer, ServerOptions
 from sandbox.directory.views import ViewLags
 from sandbox.serve import serve_until_interrupted, server_context
-from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, port_option
 from sandbox.trust.identity import Organisation
 from sandbox.trust.server_files import server_files
 

@@ -11,11 +11,10 @@ from urllib.parse import quote
 import click
 import httpx
 
-from sandbox.live.options import folder_option
 from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, space_folder_option
 
 __all__ = ["ask", "fault", "mailbox"]
 
@@ -79,7 +78,7 @@ def _show(said: Tree, *, as_json: bool) -> None:
 @fault.command("list")
 @click.option("--known", is_flag=True, help="Ceux qui existent. / Those that there are.")
 @json_option
-@folder_option
+@space_folder_option
 def list_(known: bool, as_json: bool, folder: Path) -> None:
     """Dire les défauts en cours. / Show the faults in force."""
     if known:
@@ -120,7 +119,7 @@ def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("name")
 @_rule_options
 @json_option
-@folder_option
+@space_folder_option
 def set_(name: str, seed: int | None, as_json: bool, folder: Path, **members: Any) -> None:
     """Mettre le défaut NAME, avec ceux qui sont là. / Add the fault NAME.
 
@@ -137,7 +136,7 @@ def set_(name: str, seed: int | None, as_json: bool, folder: Path, **members: An
 
 @fault.command()
 @json_option
-@folder_option
+@space_folder_option
 def clear(as_json: bool, folder: Path) -> None:
     """Enlever tous les défauts. / Take all faults away."""
     _show(ask(folder, "DELETE", "/faults"), as_json=as_json)
@@ -151,7 +150,7 @@ def mailbox() -> None:
 @mailbox.command()
 @click.argument("address")
 @json_option
-@folder_option
+@space_folder_option
 def add(address: str, as_json: bool, folder: Path) -> None:
     """Ouvrir la BAL ADDRESS pour une personne de plus. / Open ADDRESS for one more person.
 
@@ -177,7 +176,7 @@ def _messages(address: str) -> str:
     is_flag=True,
     help="Messages de santé, tailles de data/. / Health messages, sizes of data/.",
 )
-@folder_option
+@space_folder_option
 def fill_(address: str, count: int, documents: bool, folder: Path) -> None:
     """Ajouter COUNT messages à l'INBOX d'ADDRESS. / Add COUNT messages to its INBOX."""
     said = ask(folder, "POST", _messages(address), {"count": count, "documents": documents})
@@ -186,7 +185,7 @@ def fill_(address: str, count: int, documents: bool, folder: Path) -> None:
 
 @mailbox.command("empty")
 @click.argument("address")
-@folder_option
+@space_folder_option
 def empty_(address: str, folder: Path) -> None:
     """Vider tous les dossiers d'ADDRESS. / Remove all messages of ADDRESS."""
     said = ask(folder, "DELETE", _messages(address))
@@ -195,7 +194,7 @@ def empty_(address: str, folder: Path) -> None:
 
 @mailbox.command("close")
 @click.argument("address")
-@folder_option
+@space_folder_option
 def close_(address: str, folder: Path) -> None:
     """Fermer ADDRESS ; ce qu'elle contient disparaît. / Close ADDRESS; what it holds goes."""
     ask(folder, "DELETE", f"/mailboxes/{quote(address, safe='@')}")
@@ -205,7 +204,7 @@ def close_(address: str, folder: Path) -> None:
 @mailbox.command("holders")
 @click.argument("address")
 @click.argument("identity", nargs=-1, required=True)
-@folder_option
+@space_folder_option
 def holders_(address: str, identity: tuple[str, ...], folder: Path) -> None:
     """Nommer les titulaires d'une BAL ORG. / Name the holders of an ORG mailbox.
 

@@ -17,13 +17,12 @@ import pyotp
 
 from sandbox.live.journals import why
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
-from sandbox.live.options import folder_option
 from sandbox.live.sheet_file import read_sheet
 from sandbox.live.writing import write_letter
 from sandbox.operators.imap.header import decoded, first, parse_fields
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, space_folder_option
 
 __all__ = [
     "answers",
@@ -50,7 +49,7 @@ def mail_options(command: Callable[..., None]) -> Callable[..., None]:
             "--method", type=click.Choice([each.value for each in Method]), default=None,
             help="Méthode d'authentification. / Authentication method.",
         ),
-        folder_option,
+        space_folder_option,
     ):  # fmt: skip
         command = option(command)
     return command
@@ -84,7 +83,7 @@ def answers(what: Way) -> Iterator[None]:
 @click.command()
 @click.argument("address")
 @click.option("--holder", default="", help="Identifiant du titulaire. / Holder (ORG).")
-@folder_option
+@space_folder_option
 @json_option
 def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
     """Donner le code à usage unique d'ADDRESS. / Print the one-time code of ADDRESS.

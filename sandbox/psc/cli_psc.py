@@ -24,11 +24,10 @@ from sandbox.psc.server import ProviderServer, Running
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
 from sandbox.serve import HttpServer, bind, serve_until_interrupted
-from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
 from sandbox.space.files import write_private
 from sandbox.space.laws import sms_delivery, sourced_methods
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, port_option
 
 __all__ = ["psc"]
 

@@ -15,8 +15,7 @@ from pydantic import Field
 
 from sandbox.psc.faults import FAULTS, Fault
 from sandbox.psc.notifications import Notification
-from sandbox.psc.refusals import ProfileName
-from sandbox.psc.replies import HttpReply
+from sandbox.psc.refusals import HttpReply, ProfileName
 from sandbox.space.chance import Count, Tally, uniform
 from sandbox.space.errors import UserError
 from sandbox.space.reading import STRICT, read_as, read_toml

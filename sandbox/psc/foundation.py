@@ -23,8 +23,7 @@ from sandbox.psc.jose import KeyRing
 from sandbox.psc.notifications import loopback
 from sandbox.psc.outage import Window, outage_at
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
-from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import HttpReply, refusal_reply
+from sandbox.psc.refusals import HttpReply, Refused, refusal_reply
 from sandbox.psc.settings import Settings
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import ProviderStore, fingerprint

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from sandbox.observations.reasons import Reason, Words
 
-__all__ = ["ProfileName", "Refusal", "Refused", "WireError", "refusal", "table"]
+__all__ = [
+    "NO_STORE",
+    "HttpReply",
+    "ProfileName",
+    "Refusal",
+    "Refused",
+    "WireError",
+    "refusal",
+    "refusal_reply",
+    "table",
+]
 
 ProfileName = Literal["psc", "core"]
 
@@ -74,3 +84,27 @@ def table(*modules: ModuleType) -> dict[str, Refusal]:
     """Return every refusal that modules write, by name."""
     found = (value for module in modules for value in vars(module).values())
     return {each.name: each for each in found if isinstance(each, Refusal)}
+
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """Status, JSON (or text) body, headers; `delay` seconds before it; `hang`: never answered."""
+
+    status: int = 200
+    body: dict[str, Any] | str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    hang: bool = False
+
+
+def refusal_reply(refused: Refused, profile: ProfileName, basic: bool = False) -> HttpReply:
+    """Return the standard's error answer, and nothing beyond it (R14)."""
+    answer = refused.refusal.answer(profile)
+    headers = {**NO_STORE, **dict(refused.headers)}
+    if answer.status == 401 and basic:
+        headers["WWW-Authenticate"] = 'Basic realm="psc"'
+    body = {"error": answer.error, "error_description": answer.description}
+    return HttpReply(answer.status, body, headers)

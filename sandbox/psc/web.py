@@ -25,8 +25,7 @@ from sandbox.psc.logout import end_session
 from sandbox.psc.outage import Outages
 from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import HttpReply
+from sandbox.psc.refusals import HttpReply, Refused
 from sandbox.serve.http import DROP, PEER_CERTIFICATE, Direct
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Command-line options that many verbs share, those that execute a scenario above all."""
+"""Command-line options that many verbs share."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ __all__ = [
     "designs_option",
     "folder_option",
     "json_option",
+    "port_option",
     "scale_option",
     "seed_option",
+    "space_folder_option",
+    "space_option",
 ]
 
 Decorator = Callable[[Any], Any]
@@ -76,3 +79,28 @@ def _count(_context: click.Context, parameter: click.Parameter, value: str) -> i
             "must be a whole number or auto",
             where=f"{parameter.opts[0]} {value}",
         ) from None
+
+
+space_folder_option: Decorator = click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out/space"),
+    help="Dossier de l'espace. / Folder of the space.",
+)
+
+
+space_option: Decorator = click.option(
+    "--space",
+    "space",
+    type=click.Path(exists=True, path_type=Path),
+    help="Dossier d'un espace ou son space.json ; sans elle, un espace est démarré."
+    " / Folder of a space, or its space.json; without it a space is started.",
+)
+
+
+def port_option(name: str, default: int, text: str) -> Callable[[Any], Any]:
+    """Return the option of a port to listen on; `text` is a protocol, or French / English help."""
+    if " / " not in text:
+        text = f"Port {text} ; 0 : libre. / {text} port; 0: a free one."
+    return click.option(name, type=click.IntRange(0, 65535), default=default, help=text)

@@ -91,7 +91,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -102,9 +102,10 @@ def read_as(kind: type[T], data: Mapping[str, Any], where: object) -> T:
         UserError: a member that is unknown, missing or wrong; or what the class itself refuses.
     """
     try:
-        return _adapter(kind).validate_json(json.dumps(data, default=str), strict=True)
+        found: T = _adapter(kind).validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         raise refusal(error, kind).at(where) from None
+    return found
 
 
 def refusal(error: ValidationError, kind: type) -> UserError:

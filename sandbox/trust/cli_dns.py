@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from sandbox.serve import check_loopback, serve_until_interrupted
-from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.operators import operator_names
+from sandbox.space.options import port_option
 from sandbox.trust.design_zone import zone_of_design
 from sandbox.trust.dns_server import DnsServer
 from sandbox.trust.resolver import DNS_FAULTS, Resolver

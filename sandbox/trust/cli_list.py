@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from sandbox.serve import HttpServer, check_loopback, serve_until_interrupted
-from sandbox.serve.options import port_option
 from sandbox.serve.plain import plain_app
 from sandbox.space.errors import UserError
+from sandbox.space.options import port_option
 from sandbox.trust.authority import TestCA
 from sandbox.trust.checking import load_bundle
 from sandbox.trust.cli_pki import folder_option, organisation_from, organisation_options

@@ -15,7 +15,7 @@ import numpy as np
 from joblib.externals.loky import get_reusable_executor
 
 from sandbox.space.errors import UserError
-from sandbox.workers.progress import reporting
+from sandbox.workers.spread import reporting
 
 __all__ = ["local_crew"]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from sandbox.space.errors import UserError
-from sandbox.workers.progress import reporting
 
 __all__ = [
     "HERE",
@@ -18,8 +18,30 @@ __all__ = [
     "Workers",
     "default_workers",
     "hand_out",
+    "report",
+    "reporting",
     "spread",
 ]
+
+_reporter: ContextVar[Callable[[float], None] | None] = ContextVar("reporter", default=None)
+
+
+def report(share: float) -> None:
+    """Say, from within a task, what share of it is done; elsewhere it is nobody's business."""
+    reporter = _reporter.get()
+    if reporter is not None:
+        reporter(share)
+
+
+@contextmanager
+def reporting(to: Callable[[float], None]) -> Iterator[None]:
+    """Within this context, `report` calls `to`."""
+    token = _reporter.set(to)
+    try:
+        yield
+    finally:
+        _reporter.reset(token)
+
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")

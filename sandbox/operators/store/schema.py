@@ -1,4 +1,4 @@
-"""The file: its tables, its version, its lock, and how it is opened."""
+"""The file: its tables, its version, its lock, how it is opened, and what it refuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,23 @@ from pathlib import Path
 from sandbox.operators.store.reserve import Reserve
 from sandbox.space.errors import UserError
 
-__all__ = ["StoreFile", "open_file"]
+__all__ = ["StoreError", "StoreFile", "open_file"]
+
+
+class StoreError(Exception):
+    r"""An operation was not done, and nothing of it was written.
+
+    Attributes:
+        kind: `exists` (the name is taken), `missing` (no such mailbox, folder, message or queue
+            row), `children` (RFC 9051 HASCHILDREN), `cannot` (never possible: INBOX deleted, a name
+            or flag that cannot be), `limit` (a bound of the store), `failed` (the disk refused, or
+            the store is closed).
+    """
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+
 
 APPLICATION_ID = 0x4D535331  # "MSS1"
 VERSION = 3
