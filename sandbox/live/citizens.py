@@ -108,11 +108,7 @@ class Citizens:
         Raises:
             UserError: no such citizen.
         """
-
-        async def close() -> None:
-            self._operator.close(matricule)
-
-        self._loop.run(close(), _SECONDS)
+        self._loop.call(lambda: self._operator.close(matricule), _SECONDS)
 
     def messages(self, matricule: str) -> list[dict[str, Any]]:
         """Return what a citizen has received.
@@ -120,11 +116,7 @@ class Citizens:
         Raises:
             UserError: no such citizen.
         """
-
-        async def read() -> list[dict[str, Any]]:
-            return self._operator.messages(matricule)
-
-        return self._loop.run(read(), _SECONDS)
+        return self._loop.call(lambda: self._operator.messages(matricule), _SECONDS)
 
     def answer(self, matricule: str, to: str, text: str) -> str:
         """Write to who wrote first; return the Message-ID.
@@ -136,11 +128,7 @@ class Citizens:
 
     def flush(self) -> None:
         """Try at once what waits for a relay."""
-
-        async def flush() -> None:
-            self._operator.runner.flush()
-
-        self._loop.run(flush(), _SECONDS)
+        self._loop.call(self._operator.runner.flush, _SECONDS)
 
     def refresh_list(self) -> None:
         """Read the list of domains now."""

@@ -34,6 +34,7 @@ from typing import Any
 from cryptography import x509
 
 from sandbox.directory import Directory, Feeder, RefusalError
+from sandbox.live.crew import OperatorCrew
 from sandbox.live.crews import Crews
 from sandbox.live.keys import Keys
 from sandbox.live.plan import OperatorPlan, SpacePlan
@@ -187,7 +188,9 @@ class LifeCycle:
         with self._lock, _explained(name):
             self._at.feeder.add_domain(name, there.label)
             self._zoned(self.zone())
-            self._crews.of(there.label).follow()  # a mailbox may be opened in it at once
+            self._crews.of(there.label).offer(
+                OperatorCrew.follow
+            )  # a mailbox may be opened in it at once
 
     def enlist(self, domain: str) -> bool:
         """Put a domain in force on the list, with its operator's certificate; tell if it was not.
@@ -317,7 +320,7 @@ class LifeCycle:
         crew = self._crews.of(job["operator"])
         self._ended_in_flight(name)
         self._keys.revoke([f"*/applications/*@{name}"])
-        crew.remove(job["operator"], f"@{name}")
+        crew.do(OperatorCrew.remove, job["operator"], f"@{name}")
 
     def _move(self, job: dict[str, Any]) -> None:
         name, source, target = job["domain"], job["operator"], job["to"]
@@ -332,9 +335,10 @@ class LifeCycle:
         self._crews.follow()
         self._crews.refresh_list()
         old, new = self._crews.of(source), self._crews.of(target)
-        for address in old.addresses(source, name):
-            new.unpack(target, address, old.pack(source, address))
-            old.remove(source, address)
+        for address in old.do(OperatorCrew.addresses, source, name):
+            packed = old.do(OperatorCrew.pack, source, address)
+            new.do(OperatorCrew.unpack, target, address, packed)
+            old.do(OperatorCrew.remove, source, address)
         self._drained(name, MOVE_SECONDS)
         if source not in self._left():  # else both relays, until it has told whom it must
             self._name_relays(name, target)
@@ -349,7 +353,7 @@ class LifeCycle:
                 continue
             self._do(_move_job(each.name, label, to) if to else
                      {"verb": "remove", "domain": each.name, "operator": label})  # fmt: skip
-        self._crews.of(label).leave(label)
+        self._crews.of(label).do(OperatorCrew.leave, label)
         if not self._empty(label, DRAIN_SECONDS):
             raise UserError("son courrier n'est pas encore tout parti ; recommencer plus tard",
                             "not all of its mail has left yet; try again later",
@@ -366,7 +370,7 @@ class LifeCycle:
             if self._at.directory.mailbox(job["address"]) is not None:
                 self._at.feeder.delete(job["address"])
         self._keys.revoke([f"*/applications/{job['address']}"])
-        self._crews.of(job["operator"]).remove(job["operator"], job["address"])
+        self._crews.of(job["operator"]).do(OperatorCrew.remove, job["operator"], job["address"])
 
     # Steps ---------------------------------------------------------------------------------------
 
@@ -378,7 +382,7 @@ class LifeCycle:
         """Wait until nothing is in flight from a domain or to it; return what is still then."""
         end = time.monotonic() + seconds
         self._crews.flush()
-        while left := sum(crew.in_flight(name) for crew in self._crews):
+        while left := sum(crew.do(OperatorCrew.in_flight, name) for crew in self._crews):
             if time.monotonic() >= end:
                 break
             time.sleep(_LOOK)
@@ -387,8 +391,8 @@ class LifeCycle:
     def _empty(self, label: str, seconds: float) -> bool:
         """Wait until nothing waits at an operator any more; tell whether it came to that."""
         end, crew = time.monotonic() + seconds, self._crews.of(label)
-        crew.flush()
-        while crew.queued(label):
+        crew.offer(OperatorCrew.flush)
+        while crew.do(OperatorCrew.queued, label):
             if time.monotonic() >= end:
                 return False
             time.sleep(_LOOK)

@@ -231,7 +231,7 @@ class LiveSpace:
         with self._adding:
             account = add_account(self.directory, plan, address, self._seed, self._options.cast)
             self.keys.ensure(wanted_by_people(self.directory, (account,)))
-            self._crews.of(plan.label).grant(plan.label, grants_of(account))
+            self._crews.of(plan.label).do(OperatorCrew.grant, plan.label, grants_of(account))
             period = self.wire.operator.access.totp.step_seconds
             entry = account_entry(account, self.keys.folder, period)
             self.accounts = (*self.accounts, account)
@@ -242,12 +242,14 @@ class LiveSpace:
     def fill_mailbox(self, address: str, count: int, *, documents: bool = False) -> int:
         """Put `count` messages into an INBOX; return how many it has then. See `mailboxes.fill`."""
         plan = self._operator_of(address)
-        return self._crews.of(plan.label).fill(plan.label, address.lower(), count, documents)
+        crew = self._crews.of(plan.label)
+        return crew.do(OperatorCrew.fill, plan.label, address.lower(), count, documents)
 
     def empty_mailbox(self, address: str) -> int:
         """Remove all messages of all folders; return how many there were."""
         plan = self._operator_of(address)
-        return self._crews.of(plan.label).empty(plan.label, address.lower())
+        crew = self._crews.of(plan.label)
+        return crew.do(OperatorCrew.empty, plan.label, address.lower())
 
     def _try_relays(self) -> None:
         self._crews.flush()
@@ -490,7 +492,7 @@ class LiveSpace:
                     grant for account in self.accounts if account.operator == plan.label
                     for grant in grants_of(account)
                 ]  # fmt: skip
-                self._crews.of(plan.label).grant(plan.label, grants)
+                self._crews.of(plan.label).do(OperatorCrew.grant, plan.label, grants)
             if not self.sheet:  # not everything has started yet
                 return
             period = self.wire.operator.access.totp.step_seconds

@@ -80,6 +80,18 @@ class Loop:
             future.cancel()
             raise
 
+    def call(self, act: Callable[[], T], timeout: float | None = None) -> T:
+        """Call a function there, where nothing else runs meanwhile; return what it gives.
+
+        Raises:
+            TimeoutError: its turn did not come in time.
+        """
+
+        async def called() -> T:
+            return act()
+
+        return self.run(called(), timeout)
+
     def close(self) -> None:
         """Cancel what still runs, stop the thread, close the loop."""
         self._loop.call_soon_threadsafe(self._loop.stop)
