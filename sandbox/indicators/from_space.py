@@ -39,10 +39,9 @@ def from_space(folder: Path, month: Month, operator: str) -> Indicators:
     """
     own = folder / "operators" / operator
     if operator not in operators_of(folder):
-        raise UserError(
-            "aucun opérateur de ce nom ; choisir parmi", "no such operator; choose among",
-            where=operator[:80], then=", ".join(operators_of(folder)),
-        )  # fmt: skip
+        raise UserError.among(
+            "aucun opérateur de ce nom", "no such operator", operator[:80], operators_of(folder)
+        )
     with Directory(folder / "annuaire.db") as directory:
         domains = [
             each.name for each in directory.domains()

@@ -437,9 +437,9 @@ class LifeCycle:
         gone = frozenset() if left else self._left()
         here = {each.label: each for each in self._plan.operators if each.label not in gone}
         if operator not in here:
-            raise UserError("aucun opérateur de ce nom ; choisir parmi",
-                            "no such operator; choose among", where=operator[:60],
-                            then=", ".join(here))  # fmt: skip
+            raise UserError.among(
+                "aucun opérateur de ce nom", "no such operator", operator[:60], here
+            )
         return here[operator]
 
     def _left(self) -> frozenset[str]:
@@ -451,9 +451,9 @@ class LifeCycle:
         found = self.operator_of(domain)
         if found is None:
             known = ", ".join(each.name for each in self._at.directory.domains())
-            raise UserError("aucun domaine de cet espace ; choisir parmi",
-                            "no domain of this space; choose among",
-                            where=domain[:120], then=known[:400])  # fmt: skip
+            raise UserError.among(
+                "aucun domaine de cet espace", "no domain of this space", domain[:120], known[:400]
+            )
         return found
 
     def _listed(self, name: str) -> bool:

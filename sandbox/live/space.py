@@ -263,8 +263,7 @@ class LiveSpace:
         """
         pids = self._crews.pids
         if operator not in pids:
-            raise UserError("opérateur inconnu, attendu", "unknown operator, expected",
-                            where=operator[:40], then=", ".join(pids))  # fmt: skip
+            raise UserError.among("opérateur inconnu", "unknown operator", operator[:40], pids)
         self._crews.of(operator).kill()
 
     def _spread_faults(self) -> None:
@@ -276,11 +275,8 @@ class LiveSpace:
         if operator is not None:
             return operator
         known = ", ".join(each["domain"] for each in self.life.domains() if each["in_force"])
-        raise UserError(
-            "aucun domaine de cet espace ; choisir parmi",
-            "no domain of this space; choose among",
-            where=f"{address[:80]}",
-            then=known,
+        raise UserError.among(
+            "aucun domaine de cet espace", "no domain of this space", f"{address[:80]}", known
         )
 
     def refresh_list(self) -> None:
@@ -534,12 +530,7 @@ def live(
     known = {each.name for each in fields(LiveOptions)} - {"scenario", "designs", "folder"}
     for name in members:
         if name not in known:
-            raise UserError(
-                "inconnu ; choisir parmi",
-                "unknown; choose among",
-                where=f"live: {name}",
-                then=", ".join(sorted(known)),
-            )
+            raise UserError.among("inconnu", "unknown", f"live: {name}", sorted(known))
     return LiveSpace(
         LiveOptions(
             scenario=scenario,

@@ -230,11 +230,11 @@ class CitizensOperator:
         contents = self._contents(matricule)
         allowed = writers(contents)
         if to.lower() not in allowed:
-            raise UserError(
-                "n'a pas écrit à cet usager, ou a mis fin à l'échange ; choisir parmi",
-                "has not written to this citizen, or has ended the exchange; choose among",
-                where=to[:80],
-                then=", ".join(allowed) or "-",
+            raise UserError.among(
+                "n'a pas écrit à cet usager, ou a mis fin à l'échange",
+                "has not written to this citizen, or has ended the exchange",
+                to[:80],
+                ", ".join(allowed) or "-",
             )
         address = self._address(matricule)
         before = next(

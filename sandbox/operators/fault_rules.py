@@ -74,20 +74,10 @@ class MailRule:
         """
         name = self.fault
         if name not in FAULTS:
-            raise UserError(
-                "défaut inconnu, attendu",
-                "unknown fault, expected",
-                where=f"fault {name!r}",
-                then=", ".join(FAULTS),
-            )
+            raise UserError.among("défaut inconnu", "unknown fault", f"fault {name!r}", FAULTS)
         effect = self.effect
         if self.protocol and self.protocol not in effect.protocols:
-            raise UserError(
-                "attendu",
-                "expected",
-                where=f"{name}: protocol {self.protocol!r}",
-                then=", ".join(effect.protocols),
-            )
+            raise UserError.expected(f"{name}: protocol {self.protocol!r}", effect.protocols)
         object.__setattr__(self, "command", self.command.upper())
         points = dict.fromkeys(
             point
@@ -96,17 +86,12 @@ class MailRule:
             if not effect.points or point in effect.points
         )
         if self.command and self.command not in points:
-            raise UserError(
-                "attendu",
-                "expected",
-                where=f"{name}: command {self.command!r}",
-                then=", ".join(points),
-            )
+            raise UserError.expected(f"{name}: command {self.command!r}", points)
         if self.code is not None and name != "reply":
             raise UserError("avec reply seulement", "with reply only", where=f"{name}: code")
         if self.method and self.method not in set(Method):
             known = ", ".join(Method)
-            raise UserError("attendu", "expected", where=f"{name}: method", then=known)
+            raise UserError.expected(f"{name}: method", known)
         if effect.lasting:
             self._check_lasting()
 

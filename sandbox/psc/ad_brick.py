@@ -65,7 +65,7 @@ def read_channel_request(authorization: str, body: bytes, now: float) -> Channel
     """
     scheme, _, bearer = authorization.partition(" ")
     if scheme.lower() != "bearer" or not bearer.strip():
-        raise UserError("attendu", "expected", where="Authorization", then="Bearer")
+        raise UserError.expected("Authorization", "Bearer")
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
@@ -110,9 +110,7 @@ class AdBrick:
         control_secret: str | None = None,
     ) -> None:
         if not is_local(callback):
-            raise UserError(
-                "attendu", "expected", where=callback, then="127.0.0.0/8, *.mssante.test"
-            )
+            raise UserError.expected(callback, "127.0.0.0/8, *.mssante.test")
         self.callback = callback
         self.people = people
         self.now = now

@@ -47,11 +47,8 @@ class Behaviour:
             UserError: unknown kind, or a number out of range.
         """
         if self.kind not in KINDS:
-            raise UserError(
-                "comportement inconnu, attendu",
-                "unknown behaviour, expected",
-                where=f"kind {self.kind!r}",
-                then=", ".join(KINDS),
+            raise UserError.among(
+                "comportement inconnu", "unknown behaviour", f"kind {self.kind!r}", KINDS
             )
         wait = self.law.wait
         numbers = {
@@ -62,12 +59,12 @@ class Behaviour:
         }
         for name, value in numbers.items():
             if not (math.isfinite(value) and 0 <= value <= 86_400):
-                raise UserError("attendu", "expected", where=f"{name} = {value}", then="0 … 86400")
+                raise UserError.expected(f"{name} = {value}", "0 … 86400")
         if wait.mean <= wait.shift:
-            raise UserError("attendu", "expected", where="mean", then="> shortest")
+            raise UserError.expected("mean", "> shortest")
         shares = (self.law.never, self.law.refused, self.wrong_code)
         if any(not 0 <= share <= 1 for share in shares) or self.law.refused + self.wrong_code > 1:
-            raise UserError("attendu", "expected", where="never, refuse + wrong_code", then="0 … 1")
+            raise UserError.expected("never, refuse + wrong_code", "0 … 1")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], law: AnswerLaw) -> Behaviour:
@@ -77,11 +74,11 @@ class Behaviour:
             UserError: an unknown or ill-typed member.
         """
         if set(data) - MEMBERS:
-            raise UserError(
-                "comportement inconnu, attendu",
-                "unknown behaviour, expected",
-                where=sorted(set(data) - MEMBERS),
-                then=", ".join(sorted(MEMBERS)),
+            raise UserError.among(
+                "comportement inconnu",
+                "unknown behaviour",
+                sorted(set(data) - MEMBERS),
+                sorted(MEMBERS),
             )
         for name, value in data.items():
             number = isinstance(value, int | float) and not isinstance(value, bool)

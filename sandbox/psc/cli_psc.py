@@ -180,12 +180,7 @@ def serve_command(
     }
     changes |= {name: value for name, value in given.items() if value is not None}
     if not (host_name == "localhost" or host_name.endswith(".mssante.test")):
-        raise UserError(
-            "attendu",
-            "expected",
-            where=f"--host-name {host_name}",
-            then="localhost, *.mssante.test",
-        )
+        raise UserError.expected(f"--host-name {host_name}", "localhost, *.mssante.test")
     fault_seed, faults = load_faults(faults_file) if faults_file else (seed, ())
     clients = BUILT_IN_CLIENTS + (load_clients(clients_file) if clients_file else ())
     home.mkdir(parents=True, exist_ok=True, mode=0o700)

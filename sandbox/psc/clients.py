@@ -203,7 +203,7 @@ def load_clients(path: Path) -> tuple[Client, ...]:
     else:
         data = read_toml(path).get("client")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        raise UserError("attendu", "expected", where=path, then="[[client]] (TOML), [ {…} ] (JSON)")
+        raise UserError.expected(path, "[[client]] (TOML), [ {…} ] (JSON)")
     return tuple(Client.from_dict(item) for item in data)
 
 

@@ -49,7 +49,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
-        raise UserError("attendu", "expected", where="Content-Type", then="application/json")
+        raise UserError.expected("Content-Type", "application/json")
     try:
         data = json.loads(await read_body(request) or b"{}")
     except Refused:
@@ -171,13 +171,11 @@ class _Control:
         client_id = _text_or_none(data, "client_id")
         which = data.get("which", "newest")
         if which not in ("newest", "oldest", "all"):
-            raise UserError("attendu", "expected", where="which", then="newest, oldest, all")
+            raise UserError.expected("which", "newest, oldest, all")
         try:
             decision = DeviceDecision(str(data["decision"]))
         except ValueError:
-            raise UserError(
-                "attendu", "expected", where="decision", then=", ".join(DeviceDecision)
-            ) from None
+            raise UserError.expected("decision", DeviceDecision) from None
         requests = self.provider.requests
         requests.tick()
         waiting = requests.waiting(national_id, client_id)
@@ -203,12 +201,9 @@ class _Control:
             data = await read_object(request)
             for name in data:
                 if name not in ("advance", "freeze", "reset"):
-                    raise UserError(
-                        "inconnu, attendu", "unknown, expected", where=name,
-                        then="advance, freeze, reset",
-                    )  # fmt: skip
+                    raise UserError.among("inconnu", "unknown", name, "advance, freeze, reset")
                 if name != "advance" and not isinstance(data[name], bool):
-                    raise UserError("attendu", "expected", where=name, then="true, false")
+                    raise UserError.expected(name, "true, false")
             seconds = _number(data, "advance", 0.0)
             if data.get("reset"):
                 provider.reset_clock()
@@ -225,7 +220,7 @@ class _Control:
             data = await read_object(request)
             rules, seed = data.get("rules"), data.get("seed", faults.seed)
             if not isinstance(rules, list) or not all(isinstance(r, dict) for r in rules):
-                raise UserError("attendu", "expected", where="rules", then="[ {…} ]")
+                raise UserError.expected("rules", "[ {…} ]")
             if isinstance(seed, bool) or not isinstance(seed, int):
                 raise UserError("entier attendu", "an integer is expected", where="seed")
             faults.replace(tuple(FaultRule.from_dict(rule) for rule in rules), seed)
@@ -257,7 +252,7 @@ class _Control:
         data = await read_object(request)
         grace = _number(data, "grace", 0.0)
         if not 0 <= grace <= 31_536_000:
-            raise UserError("attendu", "expected", where="grace", then="0 … 31536000 s")
+            raise UserError.expected("grace", "0 … 31536000 s")
         self.provider.rotate_keys(grace)
         return JSONResponse(self.provider.ring.jwks(self.provider.now()))
 
@@ -265,7 +260,7 @@ class _Control:
         data = await read_object(request)
         reachable = data.get("reachable")
         if not isinstance(reachable, bool):
-            raise UserError("attendu", "expected", where="reachable", then="true, false")
+            raise UserError.expected("reachable", "true, false")
         self.provider.devices.reachable = reachable
         return JSONResponse({"reachable": reachable})
 

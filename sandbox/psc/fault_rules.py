@@ -48,22 +48,12 @@ class FaultRule:
             UserError: naming the member and what is allowed.
         """
         if self.fault not in FAULTS:
-            raise UserError(
-                "inconnu, attendu",
-                "unknown, expected",
-                where=f"fault {self.fault!r}",
-                then=", ".join(FAULTS),
-            )
+            raise UserError.among("inconnu", "unknown", f"fault {self.fault!r}", FAULTS)
         points = self.effect.points
         if not self.point:
             object.__setattr__(self, "point", points[0])
         if self.point not in points:
-            raise UserError(
-                "attendu",
-                "expected",
-                where=f"{self.fault}: point {self.point!r}",
-                then=", ".join(points),
-            )
+            raise UserError.expected(f"{self.fault}: point {self.point!r}", points)
 
     @property
     def effect(self) -> Fault:
@@ -160,5 +150,5 @@ def load_faults(path: Path) -> tuple[int, tuple[FaultRule, ...]]:
     seed = data.get("seed", 0)
     listed = isinstance(rules, list) and all(isinstance(item, dict) for item in rules)
     if not listed or not isinstance(seed, int) or set(data) - {"seed", "fault"}:
-        raise UserError("attendu", "expected", where=path, then="seed = 0, [[fault]]")
+        raise UserError.expected(path, "seed = 0, [[fault]]")
     return seed, tuple(FaultRule.from_dict(item) for item in rules)

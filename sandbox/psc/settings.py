@@ -116,20 +116,11 @@ class Settings:
         for name in ("expires_in", "max_expiry", "access_token_life", "refresh_token_life"):
             value = getattr(self, name)
             if not 1 <= value <= 31_536_000:
-                raise UserError(
-                    "attendu", "expected", where=f"{name} = {value}", then="1 … 31536000 (s)"
-                )
+                raise UserError.expected(f"{name} = {value}", "1 … 31536000 (s)")
         if not 0 <= self.sso_session <= 604_800:
-            raise UserError(
-                "attendu",
-                "expected",
-                where=f"sso_session = {self.sso_session}",
-                then="0 … 604800 (s)",
-            )
+            raise UserError.expected(f"sso_session = {self.sso_session}", "0 … 604800 (s)")
         if not 0 <= self.interval <= 21_600:
-            raise UserError(
-                "attendu", "expected", where=f"interval = {self.interval}", then="0 … 21600 (s)"
-            )
+            raise UserError.expected(f"interval = {self.interval}", "0 … 21600 (s)")
         allowed: dict[str, tuple[str, ...]] = {
             "profile": ("psc", "core"),
             "first_poll": ("allowed", "throttled"),
@@ -139,12 +130,7 @@ class Settings:
         }
         for name, choices in allowed.items():
             if getattr(self, name) not in choices:
-                raise UserError(
-                    "attendu",
-                    "expected",
-                    where=f"{name} = {getattr(self, name)!r}",
-                    then=", ".join(choices),
-                )
+                raise UserError.expected(f"{name} = {getattr(self, name)!r}", choices)
 
     @property
     def paths(self) -> dict[str, str]:
@@ -184,17 +170,12 @@ def settings_for(profile: str = "psc", **changes: Any) -> Settings:
         UserError: unknown profile, unknown setting, or a value out of bounds.
     """
     if profile not in PATHS:
-        raise UserError("attendu", "expected", where=f"profile {profile!r}", then="psc, core")
+        raise UserError.expected(f"profile {profile!r}", "psc, core")
     base = _PSC if profile == "psc" else _CORE
     known = {field.name for field in fields(Settings)} - {"profile"}
     for name in changes:
         if name not in known:
-            raise UserError(
-                "réglage inconnu, attendu",
-                "unknown setting, expected",
-                where=f"{name!r}",
-                then=", ".join(sorted(known)),
-            )
+            raise UserError.among("réglage inconnu", "unknown setting", f"{name!r}", sorted(known))
     if changes.get("fapi"):
         if profile != "core":
             raise UserError("seulement avec", "only with", where="fapi", then="profile=core")

@@ -42,12 +42,7 @@ class SmsLaw:
         """
         wait = self.wait or WaitLaw(1, 0)
         if not 0 < wait.mean <= 3_600 or not 0 <= wait.variation <= 10 or not 0 <= self.loss <= 1:
-            raise UserError(
-                "attendu",
-                "expected",
-                where="SMS",
-                then="mean 0 … 3600 s, variation 0 … 10, loss 0 … 1",
-            )
+            raise UserError.expected("SMS", "mean 0 … 3600 s, variation 0 … 10, loss 0 … 1")
 
     @classmethod
     def of(cls, sms: Sms) -> SmsLaw:

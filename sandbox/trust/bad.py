@@ -247,12 +247,7 @@ def make_bad(ca: TestCA, name: str, plan: LeafPlan, *, other: Organisation | Non
     """
     fault = FAULTS.get(name)
     if fault is None:
-        raise UserError(
-            "ce n'est pas un défaut ; choisir parmi",
-            "not a fault; choose among",
-            where=f"{name!r}",
-            then=", ".join(FAULTS),
-        )
+        raise UserError.among("ce n'est pas un défaut", "not a fault", f"{name!r}", FAULTS)
     has_entity = any(
         a.oid == NameOID.ORGANIZATIONAL_UNIT_NAME for rdn in plan.subject.rdns for a in rdn
     )

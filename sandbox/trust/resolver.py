@@ -69,11 +69,8 @@ class DnsFault:
 
     def __post_init__(self) -> None:
         if self.kind not in DNS_FAULTS:
-            raise UserError(
-                "ce n'est pas un défaut ; choisir parmi",
-                "not a fault; choose among",
-                where=f"{self.kind!r}",
-                then=", ".join(DNS_FAULTS),
+            raise UserError.among(
+                "ce n'est pas un défaut", "not a fault", f"{self.kind!r}", DNS_FAULTS
             )
         try:
             dns.name.from_text(self.name)

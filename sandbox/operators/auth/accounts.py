@@ -146,11 +146,11 @@ class Grant:
                 where=self.mailbox,
             )
         if self.held not in _HELD:
-            raise UserError(
-                "cette méthode ne tient aucune connexion ; choisir parmi",
-                "holds no login; choose among",
-                where=f"{self.mailbox}: {self.held}",
-                then=", ".join(_HELD),
+            raise UserError.among(
+                "cette méthode ne tient aucune connexion",
+                "holds no login",
+                f"{self.mailbox}: {self.held}",
+                _HELD,
             )
 
 
