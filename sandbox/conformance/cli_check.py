@@ -22,7 +22,7 @@ from sandbox.conformance.reports import as_json as json_of
 from sandbox.conformance.requirements import Requirement, requirements
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
-from sandbox.space.options import json_option, space_option
+from sandbox.space.options import EXISTING, FILE, Decorator, json_option, options, space_option
 
 __all__ = ["check"]
 
@@ -39,23 +39,17 @@ def check() -> None:
 check.add_command(portability)
 
 
-def _reports(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say where its report goes."""
-    for option in (
-        click.option("--attestation", type=click.Path(dir_okay=False, path_type=Path),
-                     help="Une page à montrer. / One page to show."),
-        click.option("--badge", type=click.Path(dir_okay=False, path_type=Path),
-                     help="Vignette SVG. / SVG badge."),
-        click.option("--html", type=click.Path(dir_okay=False, path_type=Path),
-                     help="Page HTML. / HTML page."),
-        click.option("--junit", type=click.Path(dir_okay=False, path_type=Path),
-                     help="Rapport JUnit. / JUnit."),
-        json_option,
-        click.option("--only", multiple=True, metavar="ID",
-                     help="Cette exigence seule (répétable). / It alone."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+# The options that say where its report goes.
+_reports: Decorator = options(
+    click.option(
+        "--only", multiple=True, metavar="ID", help="Cette exigence seule (répétable). / It alone."
+    ),
+    json_option,
+    click.option("--junit", type=FILE, help="Rapport JUnit. / JUnit."),
+    click.option("--html", type=FILE, help="Page HTML. / HTML page."),
+    click.option("--badge", type=FILE, help="Vignette SVG. / SVG badge."),
+    click.option("--attestation", type=FILE, help="Une page à montrer. / One page to show."),
+)
 
 
 def _told(report: Report, *, as_json: bool, files: Mapping[str, Path | None]) -> NoReturn:
@@ -90,7 +84,7 @@ def _known(only: Sequence[str], asked: Iterable[Requirement]) -> None:
 @click.option(
     "--space",
     "space",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="Dossier d'un espace, son space.json, ou fichier TOML d'un opérateur étranger ; sans elle,"
     " un espace est démarré. / Folder of a space, its space.json, or TOML file of a foreign"
     " operator; without it a space is started.",

@@ -20,7 +20,7 @@ from sandbox.live.launch import LiveOptions
 from sandbox.live.space import LiveSpace
 from sandbox.psc.behaviour import KINDS
 from sandbox.space.errors import UserError
-from sandbox.space.options import space_folder_option
+from sandbox.space.options import EXISTING_FILE, space_folder_option
 from sandbox.trust.keys import KeyKind
 
 __all__ = ["up"]
@@ -130,7 +130,7 @@ def _processes(
     "--join",
     "join",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Opérateur étranger qui rejoint l'espace (TOML, répétable)."
     " / Foreign operator that joins the space (TOML, repeatable).",
 )

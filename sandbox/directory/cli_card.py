@@ -9,6 +9,7 @@ import click
 from sandbox.directory.directory import Directory
 from sandbox.directory.identities import application_of, card_holder, employee_of
 from sandbox.space.errors import UserError
+from sandbox.space.options import EXISTING_FILE, FOLDER
 from sandbox.trust.authority import TestCA
 from sandbox.trust.cli_pki import folder_option
 
@@ -16,13 +17,13 @@ __all__ = ["card", "certificate"]
 
 _DATABASE = click.option(
     "--database", "-d",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     default="annuaire.db",
     help="Annuaire. / Directory."
 )  # fmt: skip
 _OUT = click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Dossier à écrire ; défaut : l'identifiant. / Folder to write; default: the identifier.",
 )
 

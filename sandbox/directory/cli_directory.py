@@ -29,13 +29,13 @@ from sandbox.directory.server import DirectoryServer, ServerOptions
 from sandbox.directory.views import ViewLags
 from sandbox.serve import serve_until_interrupted, server_context
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option, port_option
+from sandbox.space.options import FOLDER, PLACE, json_option, port_option
 from sandbox.trust.identity import Organisation
 from sandbox.trust.server_files import server_files
 
 __all__ = ["directory"]
 
-_DATABASE = click.argument("database", type=click.Path(path_type=Path), default="annuaire.db")
+_DATABASE = click.argument("database", type=PLACE, default="annuaire.db")
 # Fictitious: department 11 with a number that no structure has, its Luhn key right.
 _ORGANISATION = Organisation(
     name="AGENCE DU NUMERIQUE EN SANTE DE TEST", department="Paris (75)", finess="119999993"
@@ -64,7 +64,7 @@ def _share(text: str) -> DomainShare:
 @directory.command()
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     default="annuaire.db",
     help="Fichier ou dossier à écrire. / File or folder to write.",
 )
@@ -203,7 +203,7 @@ def search(database: Path, query: str, as_filter: bool, limit: int, as_json: boo
 @click.argument("form", type=click.Choice(["ldif", "correspondance", "libre-acces", "fhir"]))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=".",
     help="Fichier ou dossier à écrire. / File or folder to write.",
 )
@@ -247,10 +247,10 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
 )
 @click.option(
     "--cert",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Certificat PEM (sinon AC de test). / PEM (else of the test authority).",
 )
-@click.option("--key", type=click.Path(path_type=Path), help="Sa clé. / Its key.")
+@click.option("--key", type=PLACE, help="Sa clé. / Its key.")
 @click.option("--plain-http", is_flag=True, help="HTTP sans TLS. / HTTP without TLS.")
 @click.option(
     "--size-limit",

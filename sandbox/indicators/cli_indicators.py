@@ -15,7 +15,7 @@ from sandbox.indicators.files import LAYOUT, as_json, deposit, deposited, read_f
 from sandbox.indicators.from_space import from_space, operators_of
 from sandbox.indicators.month import Month
 from sandbox.space.errors import UserError
-from sandbox.space.options import space_folder_option
+from sandbox.space.options import FOLDER, space_folder_option
 
 if TYPE_CHECKING:
     from sandbox.indicators.from_simulation import Receipts
@@ -48,7 +48,7 @@ __all__ = ["indicators"]
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Où déposer ; défaut : indicators/ de l'espace."
     " / Where to deposit; default: indicators/ of the space.",
 )

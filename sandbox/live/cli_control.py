@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +13,7 @@ import httpx
 from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option, space_folder_option
+from sandbox.space.options import Decorator, json_option, options, space_folder_option
 
 __all__ = ["ask", "fault", "mailbox"]
 
@@ -91,28 +90,32 @@ def list_(known: bool, as_json: bool, folder: Path) -> None:
     _show(ask(folder, "GET", "/faults"), as_json=as_json)
 
 
-def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--operator", help="Opérateur ; défaut : tous. / Operator; default: all."),
-        click.option("--design", help="Architecture. / Design."),
-        click.option("--endpoint", help="Point d'accès. / Endpoint."),
-        click.option("--protocol", type=click.Choice(["imap", "smtp", "relay"]),
-                     help="Ce protocole seulement. / Only this protocol."),
-        click.option("--command", help="Commande, CONNECT ou MESSAGE. / Command."),
-        click.option("--client", help="Adresse IP du client. / IP address of the client."),
-        click.option("--method", help="Méthode prouvée, cps, totp… / Method that was proved."),
-        click.option("--person", help="Identifiant de qui est connecté. / Identity logged in."),
-        click.option("--mailbox", help="BAL du destinataire, ou ouverte. / Recipient's, or open."),
-        click.option("--nth", type=int, help="La Nième fois seulement. / Only the Nth time."),
-        click.option("--per", type=click.Choice(["space", "session"]),
-                     help="Ce que compte --nth. / What --nth counts."),
-        click.option("--probability", type=float, help="De 0 à 1, tirée. / 0 to 1, drawn."),
-        click.option("--seconds", type=float, help="Durée de slow, 3. / Length of slow, 3."),
-        click.option("--code", type=int, help="De reply, 400 à 599. / Of reply, 400 to 599."),
-        click.option("--seed", type=int, help="Des tirages ; recommence tout. / Restarts counts."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+# What a fault is narrowed by, and when it strikes.
+_rule_options: Decorator = options(
+    click.option("--operator", help="Opérateur ; défaut : tous. / Operator; default: all."),
+    click.option("--design", help="Architecture. / Design."),
+    click.option("--endpoint", help="Point d'accès. / Endpoint."),
+    click.option(
+        "--protocol",
+        type=click.Choice(["imap", "smtp", "relay"]),
+        help="Ce protocole seulement. / Only this protocol.",
+    ),
+    click.option("--command", help="Commande, CONNECT ou MESSAGE. / Command."),
+    click.option("--client", help="Adresse IP du client. / IP address of the client."),
+    click.option("--method", help="Méthode prouvée, cps, totp… / Method that was proved."),
+    click.option("--person", help="Identifiant de qui est connecté. / Identity logged in."),
+    click.option("--mailbox", help="BAL du destinataire, ou ouverte. / Recipient's, or open."),
+    click.option("--nth", type=int, help="La Nième fois seulement. / Only the Nth time."),
+    click.option(
+        "--per",
+        type=click.Choice(["space", "session"]),
+        help="Ce que compte --nth. / What --nth counts.",
+    ),
+    click.option("--probability", type=float, help="De 0 à 1, tirée. / 0 to 1, drawn."),
+    click.option("--seconds", type=float, help="Durée de slow, 3. / Length of slow, 3."),
+    click.option("--code", type=int, help="De reply, 400 à 599. / Of reply, 400 to 599."),
+    click.option("--seed", type=int, help="Des tirages ; recommence tout. / Restarts counts."),
+)
 
 
 @fault.command("set")

@@ -7,7 +7,7 @@ import json
 import smtplib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,13 @@ from sandbox.live.writing import write_letter
 from sandbox.operators.imap.header import decoded, first, parse_fields
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
-from sandbox.space.options import json_option, space_folder_option
+from sandbox.space.options import (
+    EXISTING_FILE,
+    Decorator,
+    json_option,
+    options,
+    space_folder_option,
+)
 
 __all__ = [
     "answers",
@@ -40,19 +46,18 @@ _FIELDS = 100  # of those, which the server sends alone
 _IDLE_SECONDS = 29 * 60.0  # RFC 2177: a server may end what is silent for 30 minutes
 
 
-def mail_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that choose space, method and design."""
-    for option in (
-        click.option("--holder", default="", help="Identifiant du titulaire. / Holder (ORG)."),
-        click.option("--design", default="", help="Architecture. / Design."),
-        click.option(
-            "--method", type=click.Choice([each.value for each in Method]), default=None,
-            help="Méthode d'authentification. / Authentication method.",
-        ),
-        space_folder_option,
-    ):  # fmt: skip
-        command = option(command)
-    return command
+# The options that choose space, method and design.
+mail_options: Decorator = options(
+    space_folder_option,
+    click.option(
+        "--method",
+        type=click.Choice([each.value for each in Method]),
+        default=None,
+        help="Méthode d'authentification. / Authentication method.",
+    ),
+    click.option("--design", default="", help="Architecture. / Design."),
+    click.option("--holder", default="", help="Identifiant du titulaire. / Holder (ORG)."),
+)
 
 
 def _tell(text: str) -> None:
@@ -115,7 +120,7 @@ def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
     "-a",
     "attachments",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Pièce jointe (répétable). / Attachment (repeatable).",
 )
 @click.option("--document", default="", help="Joindre un CDA fictif de ce type. / Carry a CDA.")

@@ -17,7 +17,7 @@ from sandbox.messages.ins import patient_address
 from sandbox.messages.patients import patient
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import EXISTING_FILE, FILE, json_option
 
 __all__ = ["message", "named_type"]
 
@@ -78,9 +78,7 @@ def named_type(code: str) -> DocumentType:
     help="Date ; maintenant par défaut. / Date; now by default.",
 )
 @click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Fichier .eml ; sortie standard par défaut. / File; stdout by default.",
+    "--out", type=FILE, help="Fichier .eml ; sortie standard par défaut. / File; stdout by default."
 )
 def make(
     sender: str, recipients: tuple[str, ...], code: str, number: int, size: int | None,
@@ -121,11 +119,11 @@ def make(
 
 
 @message.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
 @json_option
 @click.option(
     "--schema",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Schéma CDA.xsd à tenir aussi. / CDA schema to hold documents to as well.",
 )
 def check(file: Path, as_json: bool, schema: Path | None) -> None:

@@ -27,7 +27,7 @@ from sandbox.serve import HttpServer, bind, serve_until_interrupted
 from sandbox.space.errors import UserError
 from sandbox.space.files import write_private
 from sandbox.space.laws import sms_delivery, sourced_methods
-from sandbox.space.options import json_option, port_option
+from sandbox.space.options import EXISTING_FILE, PLACE, json_option, port_option
 
 __all__ = ["psc"]
 
@@ -116,21 +116,13 @@ def _sheet(running: Running) -> dict[str, Any]:
     help="Ce que font les personnes. / What people do.",
 )
 @click.option(
-    "--clients",
-    "clients_file",
-    type=click.Path(path_type=Path),
-    help="Clients, TOML ou JSON. / Clients, TOML or JSON.",
+    "--clients", "clients_file", type=PLACE, help="Clients, TOML ou JSON. / Clients, TOML or JSON."
 )
-@click.option(
-    "--faults",
-    "faults_file",
-    type=click.Path(path_type=Path),
-    help="Défauts, TOML. / Faults, TOML.",
-)
+@click.option("--faults", "faults_file", type=PLACE, help="Défauts, TOML. / Faults, TOML.")
 @click.option(
     "--directory",
     "directory_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Annuaire dont viennent les personnes. / Directory that people come from.",
 )
 @click.option(

@@ -11,10 +11,17 @@ import click
 from sandbox.space.errors import UserError
 
 __all__ = [
+    "EXISTING",
+    "EXISTING_FILE",
+    "FILE",
+    "FOLDER",
+    "PLACE",
+    "Decorator",
     "count_option",
     "designs_option",
     "folder_option",
     "json_option",
+    "options",
     "port_option",
     "scale_option",
     "seed_option",
@@ -23,6 +30,25 @@ __all__ = [
 ]
 
 Decorator = Callable[[Any], Any]
+
+# What a path of the command line is.
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+PLACE = click.Path(path_type=Path)
+
+
+def options(*given: Decorator) -> Decorator:
+    """Return what gives a command several options, in this order in its help."""
+
+    def give(command: Any) -> Any:
+        for option in reversed(given):
+            command = option(command)
+        return command
+
+    return give
+
 
 designs_option: Decorator = click.option(
     "--design",
@@ -55,7 +81,7 @@ def folder_option(suffix: str = "") -> Decorator:
     """Return the option of the folder that is written, by default that of the scenario's name."""
     return click.option(
         "--out",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FOLDER,
         help=f"Dossier de sortie ; défaut : out/SCÉNARIO{suffix}. / Output folder.",
     )
 
@@ -84,7 +110,7 @@ def _count(_context: click.Context, parameter: click.Parameter, value: str) -> i
 space_folder_option: Decorator = click.option(
     "--dir",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("out/space"),
     help="Dossier de l'espace. / Folder of the space.",
 )
@@ -93,7 +119,7 @@ space_folder_option: Decorator = click.option(
 space_option: Decorator = click.option(
     "--space",
     "space",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="Dossier d'un espace ou son space.json ; sans elle, un espace est démarré."
     " / Folder of a space, or its space.json; without it a space is started.",
 )

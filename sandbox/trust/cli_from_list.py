@@ -13,6 +13,7 @@ import click
 from sandbox.space.errors import UserError
 from sandbox.space.files import write_whole
 from sandbox.space.loader import load_scenario
+from sandbox.space.options import EXISTING_FILE, FILE
 from sandbox.trust.cli_list import (
     UNVERIFIED,
     ca_option,
@@ -81,7 +82,7 @@ def scenario_text(
 
 
 @click.command("from-list")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
 @ca_option
 @partial_option
 @unverified_option
@@ -93,7 +94,7 @@ def scenario_text(
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Fichier à écrire ; défaut : la sortie. / File to write; default: output.",
 )
 def from_list(

@@ -13,7 +13,7 @@ import click
 from sandbox.serve import HttpServer, check_loopback, serve_until_interrupted
 from sandbox.serve.plain import plain_app
 from sandbox.space.errors import UserError
-from sandbox.space.options import port_option
+from sandbox.space.options import EXISTING_FILE, FILE, port_option
 from sandbox.trust.authority import TestCA
 from sandbox.trust.checking import load_bundle
 from sandbox.trust.cli_pki import folder_option, organisation_from, organisation_options
@@ -41,7 +41,7 @@ _HOST = "espacedeconfiance.mssante.test"
 _history_option = click.option(
     "--history",
     "history_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     default=Path("out/list/history.jsonl"),
     help="Fichier d'historique. / History file.",
 )
@@ -60,7 +60,7 @@ def read_list(path: Path) -> bytes:
 
 ca_option = click.option(
     "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Racines et intermédiaires, PEM, DER ou .p7b. / Roots and intermediates.",
 )
 partial_option = click.option(
@@ -150,7 +150,7 @@ def list_policy(
 
 
 @list_.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
 @ca_option
 @partial_option
 @unverified_option

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED
+from sandbox.space.options import FILE
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.measuring import BLOCKS
 from sandbox.twin.measuring import calibrate as run_calibration
@@ -67,10 +68,7 @@ def measure(
 )
 @space_option
 @click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("calibration.toml"),
-    help="Fichier écrit. / File written.",
+    "--out", type=FILE, default=Path("calibration.toml"), help="Fichier écrit. / File written."
 )
 def calibrate(scenario: str, blocks: int, space: tuple[Path, ...], out: Path) -> None:
     """Mesure chaque étape sur cette machine. / Measures each step on this machine.

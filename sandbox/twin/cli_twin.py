@@ -11,6 +11,7 @@ from rich.table import Table
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 from sandbox.space.loader import load_scenario
+from sandbox.space.options import FILE
 from sandbox.twin.calibration import confine, read_calibration
 from sandbox.twin.cli_calibrate import measure
 from sandbox.twin.display import showing
@@ -91,7 +92,7 @@ def _tell(line: str) -> None:
 )
 @click.option(
     "--calibration",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Fichier de calibrate ; sans lui, mesurée d'abord. / Without it, measured first.",
 )
 @click.option(

@@ -9,7 +9,13 @@ from typing import Any
 import click
 
 from sandbox.space.errors import UserError
-from sandbox.space.options import designs_option, folder_option, scale_option, seed_option
+from sandbox.space.options import (
+    EXISTING_FILE,
+    designs_option,
+    folder_option,
+    scale_option,
+    seed_option,
+)
 from sandbox.space.scenario import Scenario
 from sandbox.twin.minutes import duration_of, instant_of
 from sandbox.twin.replay import OPERATORS, Wanted
@@ -19,7 +25,7 @@ __all__ = ["minutes_options", "space_option", "wanted_of"]
 
 space_option = click.option(
     "--space",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     multiple=True,
     help="Fichier d'un opérateur qui n'est pas le nôtre, un par opérateur ; voir check operator."
     " / File of an operator that is not ours, one each; see check operator.",
