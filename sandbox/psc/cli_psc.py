@@ -77,6 +77,7 @@ def _sheet(running: Running) -> dict[str, Any]:
 @port_option("--wallet-port", 8446, "Port des téléphones. / Port of the telephones.")
 @click.option(
     "--access-life",
+    "access_token_life",
     type=click.IntRange(1, 31_536_000),
     help="Vie du jeton d'accès, s. / Life of an access token, s.",
 )
@@ -135,42 +136,15 @@ def _sheet(running: Running) -> dict[str, Any]:
 @json_option
 @home_option
 def serve_command(
-    *,
-    profile: str,
-    fapi: bool,
-    device: str,
-    port: int,
-    mtls_port: int,
-    wallet_port: int,
-    access_life: int | None,
-    acr: str | None,
-    sso_session: int | None,
-    audience: str | None,
-    host_name: str,
-    interval: int | None,
-    expires_in: int | None,
-    behaviour: str,
-    clients_file: Path | None,
-    faults_file: Path | None,
-    directory_file: Path | None,
-    pki: Path | None,
-    seed: int,
-    fresh: bool,
-    as_json: bool,
-    home: Path,
-) -> None:
+    *, profile: str, fapi: bool, host_name: str, behaviour: str, clients_file: Path | None,
+    faults_file: Path | None, directory_file: Path | None, pki: Path | None, seed: int,
+    fresh: bool, as_json: bool, home: Path, port: int, mtls_port: int, wallet_port: int,
+    **given: Any,
+) -> None:  # fmt: skip
     """Servir jusqu'à Ctrl-C. / Serve until Ctrl-C."""
-    changes: dict[str, Any] = {"device": device}
+    # The rest are settings, by their names.
+    changes = {name: value for name, value in given.items() if value is not None}
     changes |= {"fapi": True} if fapi else {}
-    given = {
-        "interval": interval,
-        "expires_in": expires_in,
-        "access_token_life": access_life,
-        "acr": acr,
-        "sso_session": sso_session,
-        "audience": audience,
-    }
-    changes |= {name: value for name, value in given.items() if value is not None}
     if not (host_name == "localhost" or host_name.endswith(".mssante.test")):
         raise UserError.expected(f"--host-name {host_name}", "localhost, *.mssante.test")
     fault_seed, faults = load_faults(faults_file) if faults_file else (seed, ())
