@@ -71,9 +71,10 @@ def refusal(
     rows: str,
     clause: str,
     core: tuple[int, str, str],
-    psc: tuple[int, str, str] | None,
     what: tuple[str, str],
     remedy: tuple[str, str],
+    *,
+    psc: tuple[int, str, str] | None = None,
 ) -> Refusal:
     """Write a row: words in French, then English; `psc` None when Keycloak answers as `core`."""
     reason = Reason(name, clause, Words(*what), Words(*remedy))
