@@ -27,10 +27,10 @@ from sandbox.operators.auth.psc_client import CibaRequest, Registration, Timing
 from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.listener import Listener, endpoint_context
+from sandbox.operators.mail_host import OperatorSettings
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, Providers
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.operators.relay_side import OperatorSettings
 from sandbox.psc import Clock
 from sandbox.psc.settings import PATHS
 from sandbox.serve import HttpServer, Service

@@ -16,7 +16,7 @@ from sandbox.messages.patients import patient
 from sandbox.operators.citizens import CitizensOperator
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.listener import Listener, endpoint_context
-from sandbox.operators.relay_side import OperatorSettings
+from sandbox.operators.mail_host import OperatorSettings
 from sandbox.serve import Loop, Pool
 
 __all__ = ["Citizens"]
