@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from sandbox.psc.behaviour import Behaviour
+from sandbox.psc.behaviour import Behaviour, Devices
 from sandbox.psc.client_auth import Credentials, authenticate
 from sandbox.psc.clients import BUILT_IN_CLIENTS, Client
 from sandbox.psc.clock import Clock
-from sandbox.psc.devices import Devices
 from sandbox.psc.events import EventLog
 from sandbox.psc.fault_rules import FaultRule, Faults
 from sandbox.psc.jose import KeyRing

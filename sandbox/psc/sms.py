@@ -10,7 +10,6 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.psc.behaviour import quantile
 from sandbox.psc.store import ProviderStore, fingerprint
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
@@ -68,7 +67,7 @@ class SmsInbox:
         lost = uniform(self._seed, "sms-loss", self._sent) < self.law.loss
         delay = 0.0
         if self.law.wait is not None:
-            delay = round(quantile(self.law.wait, uniform(self._seed, "sms-delay", self._sent)), 3)
+            delay = round(self.law.wait.quantile(uniform(self._seed, "sms-delay", self._sent)), 3)
         token = secrets.token_urlsafe(24)
         link = f"{self._base}/s/{token}"
         shown = f" Code : {message}." if message else ""

@@ -20,10 +20,9 @@ from sandbox.operators.model import Actor, Channel
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp import refusals
-from sandbox.operators.smtp.events import Close, Event, Outcome
+from sandbox.operators.smtp.events import Close, Event, Outcome, Reply
 from sandbox.operators.smtp.intake import Intake, IntakeFault
 from sandbox.operators.smtp.limits import SmtpLimits
-from sandbox.operators.smtp.replies import Reply
 
 __all__ = ["Conversation", "Setting"]
 

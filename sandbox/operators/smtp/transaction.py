@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sandbox.operators.mail import Envelope, Recipient
 from sandbox.operators.post.addresses import AddressError, read_path
-from sandbox.operators.smtp.replies import Reply
+from sandbox.operators.smtp.events import Reply
 
 __all__ = [
     "MailParameters",
