@@ -101,8 +101,9 @@ def read_as(kind: type[T], data: Mapping[str, Any], where: object) -> T:
     Raises:
         UserError: a member that is unknown, missing or wrong; or what the class itself refuses.
     """
+    hashable: Any = kind
     try:
-        found: T = _adapter(kind).validate_json(json.dumps(data, default=str), strict=True)
+        found: T = _adapter(hashable).validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         raise refusal(error, kind).at(where) from None
     return found
