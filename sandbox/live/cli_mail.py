@@ -43,6 +43,7 @@ __all__ = [
 
 _SHOWN = ("date", "from", "to", "subject")
 _FIELDS = 100  # of those, which the server sends alone
+_CLOSED = "le serveur a fermé la connexion / the server closed the connection"
 _IDLE_SECONDS = 29 * 60.0  # RFC 2177: a server may end what is silent for 30 minutes
 
 
@@ -291,11 +292,11 @@ def _idle(imap: imaplib.IMAP4) -> None:
         while not line.upper().endswith(b" EXISTS\r\n"):
             line = imap.readline()
             if not line:
-                raise MailError("the server closed the connection")
+                raise MailError(_CLOSED)
     except TimeoutError:
         pass
     imap.send(b"DONE\r\n")
     while not line.startswith(tag):
         line = imap.readline()
         if not line:
-            raise MailError("the server closed the connection")
+            raise MailError(_CLOSED)

@@ -41,15 +41,38 @@ _FIELDS = (
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+# Code of a reason to refuse a list -> what it is, in French; the English says the particulars.
+REASONS_FR = {
+    "too-large": "liste trop grande",
+    "not-xml": "ce n'est pas du XML",
+    "doctype": "déclaration de type de document",
+    "namespace": "ce n'est pas une liste de domaines",
+    "shape": "structure inattendue",
+    "unsigned": "aucune signature",
+    "wrapping": "la signature ne porte pas sur la liste entière, et elle seule",
+    "algorithm": "algorithme de signature refusé",
+    "duplicate-id": "identifiant en double",
+    "signer": "ce certificat ne peut pas signer la liste",
+    "signer-expired": "certificat du signataire hors de sa validité",
+    "signer-revoked": "certificat du signataire révoqué",
+    "untrusted": "signataire d'aucune autorité connue",
+    "tampered": "le contenu n'est pas celui qui a été signé",
+    "signature": "signature illisible",
+    "future": "date de génération dans le futur",
+    "expired": "liste trop ancienne",
+    "replayed": "plus ancienne que la liste en vigueur",
+}
+
+
 class ListError(Exception):
-    """A list that must be refused. Its text says why, in one line.
+    """A list that must be refused. Its text says why, in one line, French first.
 
     Attributes:
-        code: Stable name of the reason, for tables and tests.
+        code: Stable name of the reason, a key of `REASONS_FR`.
     """
 
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, code: str, english: str) -> None:
+        super().__init__(f"{REASONS_FR[code]} / {english}")
         self.code = code
 
 
