@@ -24,11 +24,12 @@ from sandbox.psc.clients import Client
 from sandbox.psc.control_access import ControlAccess, Handler
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS
+from sandbox.psc.forms import MAX_BODY
 from sandbox.psc.openapi import openapi
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import Refused
 from sandbox.psc.sms_pages import sms_routes
-from sandbox.psc.web import page, read_body, service_name
+from sandbox.psc.web import page, service_name
+from sandbox.serve import bodies
 from sandbox.serve.http import Call, Direct, HttpAnswer
 from sandbox.space.errors import UserError
 
@@ -47,18 +48,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     Raises:
         UserError: another content type, too large, or not a JSON object.
     """
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise UserError.expected("Content-Type", "application/json")
-    try:
-        data = json.loads(await read_body(request) or b"{}")
-    except Refused:
-        raise UserError("corps trop grand", "body too large") from None
-    except (ValueError, RecursionError):
-        raise UserError("JSON illisible", "unreadable JSON") from None
-    if not isinstance(data, dict):
-        raise UserError("objet JSON attendu", "a JSON object is expected")
-    return data
+    return await bodies.read_object(request, MAX_BODY)
 
 
 def explained(handler: Handler) -> Handler:

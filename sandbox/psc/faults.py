@@ -5,13 +5,12 @@ Docs and tests read the table; which row strikes when is `fault_rules`' affair.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.psc import refusals_request, refusals_token
-from sandbox.psc.jose import ASYMMETRIC, half_hash
+from sandbox.psc.jose import ASYMMETRIC, half_hash, unpadded
 from sandbox.psc.notifications import Notification
 from sandbox.psc.refusals import NO_STORE, HttpReply, ProfileName, Refusal, Refused, refusal_reply
 
@@ -139,7 +138,7 @@ def _other_algorithm(alg: str) -> str:
 
 
 def _unsigned(token: str) -> str:
-    header = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    header = unpadded(b'{"alg":"none"}')
     return f"{header}.{token.split('.')[1]}."
 
 

@@ -135,9 +135,7 @@ class Foundation:
         with self.lock:
             self.ring.rotate(self.now(), grace)
             self._save_ring()
-            self.events.add(
-                self.now(), "fault", text_fr="Clés changées.", text_en="Signing keys rotated."
-            )
+            self.events.add(self.now(), "fault", "Clés changées.", "Signing keys rotated.")
 
     def register(self, client: Client) -> None:
         """Add or replace a client.
@@ -222,10 +220,10 @@ class Foundation:
             self.events.add(
                 self.now(),
                 "fault",
-                client_id=client_id or None,
-                ticket=key or None,
-                text_fr=f"Écart voulu : {rule.fault} ({point}).",
-                text_en=f"Misbehaviour on demand: {rule.fault} ({point}).",
+                f"Écart voulu : {rule.fault} ({point}).",
+                f"Misbehaviour on demand: {rule.fault} ({point}).",
+                client_id or None,
+                key or None,
                 reason=rule.fault,
             )
             if rule.effect.rotates:

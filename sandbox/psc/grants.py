@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from sandbox.psc.ciba import AuthRequest, RequestState, poll
 from sandbox.psc.client_auth import Credentials, certificate_thumbprint
 from sandbox.psc.clients import Client
 from sandbox.psc.fault_rules import FaultRule, imposed, spoiled
+from sandbox.psc.jose import unpadded
 from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import NO_STORE, HttpReply, Refusal, Refused, refusal_reply
@@ -90,13 +90,9 @@ def _issue(
     provider = turn.provider
     body = provider.tokens.issue(grant, turn.now, faults)
     provider.events.add(
-        turn.now,
-        "tokens",
-        client_id=turn.client.client_id,
-        ticket=ticket,
-        text_fr=f"Jetons pour {grant.person.national_id}.",
-        text_en=f"Tokens for {grant.person.national_id}.",
-    )
+        turn.now, "tokens", f"Jetons pour {grant.person.national_id}.",
+        f"Tokens for {grant.person.national_id}.", turn.client.client_id, ticket,
+    )  # fmt: skip
     return spoiled(HttpReply(200, body, NO_STORE), faults)
 
 
@@ -145,15 +141,9 @@ def _refused_poll(
         return spoiled(provider.refuse(refused, turn.credentials, request.ticket), struck)
     # To wait is what the standard asks of a poll: nothing was refused.
     provider.events.add(
-        turn.now,
-        "poll",
-        client_id=turn.client.client_id,
-        ticket=request.ticket,
-        text_fr=verdict.reason.what.french,
-        text_en=verdict.reason.what.english,
-        reason=verdict.name,
-        detail=refused.detail,
-    )
+        turn.now, "poll", *verdict.reason.what, turn.client.client_id, request.ticket,
+        reason=verdict.name, detail=refused.detail,
+    )  # fmt: skip
     return spoiled(refusal_reply(refused, provider.settings.profile), struck)
 
 
@@ -205,8 +195,7 @@ def _check_code(record: dict[str, Any], form: Any) -> None:
     verifier = form.get("code_verifier", "")
     if challenge is not None:
         digest = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
-        made = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        if not hmac.compare_digest(made, challenge):
+        if not hmac.compare_digest(unpadded(digest), challenge):
             raise Refused(refusals_token.PKCE)
     elif verifier:
         raise Refused(refusals_token.PKCE, "no code_challenge was sent")

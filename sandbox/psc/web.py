@@ -30,6 +30,7 @@ from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import HttpReply, Refused
 from sandbox.psc.store import fingerprint
+from sandbox.serve import bodies
 from sandbox.serve.http import DROP, PEER_CERTIFICATE, Direct
 
 __all__ = [
@@ -74,12 +75,10 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     Raises:
         Refused: `form_size`, as soon as the limit is passed.
     """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refused(refusals_request.FORM_SIZE)
-    return bytes(body)
+    body = await bodies.read_body(request, limit)
+    if body is None:
+        raise Refused(refusals_request.FORM_SIZE)
+    return body
 
 
 def service_name(provider: Provider) -> str:
