@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Self
 
+from sandbox.live.assembly import settings_of
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import SpacePlan
@@ -16,7 +17,6 @@ from sandbox.messages.patients import patient
 from sandbox.operators.citizens import CitizensOperator
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.listener import Listener, endpoint_context
-from sandbox.operators.mail_host import OperatorSettings
 from sandbox.serve import Loop, Pool
 
 __all__ = ["Citizens"]
@@ -65,26 +65,14 @@ class Citizens:
 
     async def _made(self) -> CitizensOperator:
         plan, citizens = self._plan, self._plan.citizens
-        chain, key = server_files(self._keys, f"{citizens.label}/relay")
         context = endpoint_context(
-            chain, key, self._keys.bundle.read_text("ascii"),
+            *server_files(self._keys, f"{citizens.label}/relay"), self._keys.bundle.read_text("ascii"),
             client_certificate=citizens.relay.client_certificate,
             tls13=self._wire.tls13, tickets=self._wire.tickets,
         )  # fmt: skip
+        relay = Listener(place=citizens.relay, mechanisms=(), context=context)
         return CitizensOperator(
-            OperatorSettings(
-                label=citizens.label,
-                domains=frozenset({citizens.domain}),
-                folder=self._folder.path / "operators" / citizens.label,
-                listeners=(),
-                relay=Listener(place=citizens.relay, mechanisms=(), context=context),
-                chain=chain,
-                key=key,
-                bundle=self._keys.bundle,
-                name_server=(plan.dns.address, plan.dns.port),
-                suffix=plan.suffix,
-                relay_port=citizens.relay.port,
-            ),
+            settings_of(citizens, plan, self._keys, self._folder, relay),
             listed=self._reader.domains,
             revocation=self._wire.operator.access.revocation,
             traffic_months=self._wire.operator.traffic_months,

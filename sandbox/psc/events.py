@@ -50,8 +50,8 @@ class EventLog:
         self._listeners: list[Callable[[], None]] = []
 
     def add(
-        self, at: float, kind: str, french: str = "", english: str = "", client_id: str | None = None,
-        ticket: str | None = None, **members: Any,
+        self, at: float, kind: str, french: str = "", english: str = "",
+        client_id: str | None = None, ticket: str | None = None, **members: Any,
     ) -> ProviderEvent:  # fmt: skip
         """Append an event and wake the listeners."""
         with self._lock:
