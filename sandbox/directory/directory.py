@@ -68,11 +68,8 @@ class Directory:
             self.meta = dict(self.connection().execute("SELECT key, value FROM meta"))
         except sqlite3.DatabaseError as failure:
             self.close()
-            raise UserError(
-                "ce n'est pas une base d'annuaire",
-                "not a directory database",
-                where=self.path,
-                then=f"({failure})",
+            raise UserError.because(
+                "ce n'est pas une base d'annuaire", "not a directory database", self.path, failure
             ) from failure
         if self.meta.get("schema") != SCHEMA_VERSION or not search_file(self.path).is_file():
             self.close()

@@ -59,10 +59,12 @@ def from_space(folder: Path, month: Month, operator: str) -> Indicators:
                 where=f"{operator} {month}", then=str(Month.at(error.before)),
             ) from None  # fmt: skip
         except sqlite3.DatabaseError as error:
-            raise UserError(
-                "ce courrier ne peut être lu", "this mail store cannot be read",
-                where=own / "mail.db", then=f"({error})",
-            ) from None  # fmt: skip
+            raise UserError.because(
+                "ce courrier ne peut être lu",
+                "this mail store cannot be read",
+                own / "mail.db",
+                error,
+            ) from None
 
 
 def facts_of(store: Path, month: Month) -> Iterator[Fact]:

@@ -220,8 +220,8 @@ def add_account(
     try:
         Feeder(directory, actor="control").insert(Bearer("Practitioner", free[0].id), state)
     except RefusalError as error:
-        raise UserError(
-            "refusée par l'annuaire", "refused by the directory", where=address, then=f"({error})"
+        raise UserError.because(
+            "refusée par l'annuaire", "refused by the directory", address, error
         ) from None
     return _added(free[0], address, operator.label, seed)
 

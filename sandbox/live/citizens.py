@@ -66,7 +66,8 @@ class Citizens:
     async def _made(self) -> CitizensOperator:
         plan, citizens = self._plan, self._plan.citizens
         context = endpoint_context(
-            *server_files(self._keys, f"{citizens.label}/relay"), self._keys.bundle.read_text("ascii"),
+            *server_files(self._keys, f"{citizens.label}/relay"),
+            self._keys.bundle.read_text("ascii"),
             client_certificate=citizens.relay.client_certificate,
             tls13=self._wire.tls13, tickets=self._wire.tickets,
         )  # fmt: skip

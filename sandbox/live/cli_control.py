@@ -41,11 +41,11 @@ def ask(folder: Path, method: str, path: str, body: Tree | None = None) -> Tree:
         )
         said: Tree = answer.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise UserError(
+        raise UserError.because(
             "l'espace ne répond pas",
             "the space does not answer",
-            where=control["url"],
-            then=f"({error or type(error).__name__})",
+            control["url"],
+            error or type(error).__name__,
         ) from None
     if answer.is_error:
         raise UserError(

@@ -78,11 +78,8 @@ def answers(what: Way) -> Iterator[None]:
         click.echo(f"mss-sandbox: {place}: {why(own) or error}", err=True)
         raise SystemExit(1) from None
     except OSError as error:
-        raise UserError(
-            "le serveur ne répond pas",
-            "the server does not answer",
-            where=place,
-            then=f"({error.strerror or error})",
+        raise UserError.because(
+            "le serveur ne répond pas", "the server does not answer", place, error.strerror or error
         ) from None
 
 

@@ -90,8 +90,8 @@ def feed(directory: Directory, label: str, domain: str, mailboxes: tuple[str, ..
             state = BoxState(address=f"{each}@{domain}", type=BoxType.PER.value, description=JOINED)
             feeder.insert(Bearer("Practitioner", people[number % len(people)].id), state)
     except RefusalError as error:
-        raise UserError(
-            "refusé par l'annuaire", "refused by the directory", where=domain, then=f"({error})"
+        raise UserError.because(
+            "refusé par l'annuaire", "refused by the directory", domain, error
         ) from None
 
 

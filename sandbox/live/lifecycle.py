@@ -473,8 +473,9 @@ def _explained(where: str) -> Iterator[None]:
     try:
         yield
     except RefusalError as error:
-        raise UserError("refusé par l'annuaire", "refused by the directory",
-                        where=where[:120], then=f"({error})") from None  # fmt: skip
+        raise UserError.because(
+            "refusé par l'annuaire", "refused by the directory", where[:120], error
+        ) from None
 
 
 def _subject(job: dict[str, Any]) -> str:

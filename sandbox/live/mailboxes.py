@@ -66,11 +66,11 @@ async def fill(store: MailStore, address: str, count: int, documents: bool) -> i
         )
         for outcome in outcomes:
             if isinstance(outcome, StoreError):
-                raise UserError(
+                raise UserError.because(
                     f"{len(store.rows(inbox.id))} messages gardés, pas plus",
                     f"{len(store.rows(inbox.id))} messages there, no more",
-                    where=address,
-                    then=f"({outcome})",
+                    address,
+                    outcome,
                 )
             if isinstance(outcome, BaseException):
                 raise outcome

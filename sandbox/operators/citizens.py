@@ -269,9 +269,9 @@ def _read(path: Path) -> dict[str, _Citizen]:
             for key, (state, name, born, minor) in tree.items()
         }
     except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(
+        raise UserError.because(
             "profils illisibles ; recommencer avec --reset",
             "profiles that cannot be read; start again with --reset",
-            where=path,
-            then=f"({error})",
+            path,
+            error,
         ) from None

@@ -165,11 +165,8 @@ class AdBrick:
             try:
                 answer = await client.post(self.callback, json=body, headers=headers)
             except httpx.HTTPError as error:
-                raise UserError(
-                    "injoignable",
-                    "cannot be reached",
-                    where="Keycloak",
-                    then=f"({type(error).__name__})",
+                raise UserError.because(
+                    "injoignable", "cannot be reached", "Keycloak", type(error).__name__
                 ) from None
         if answer.status_code != 200:
             raise UserError("réponse", "answer", where="Keycloak", then=answer.status_code)

@@ -193,13 +193,9 @@ def load_clients(path: Path) -> tuple[Client, ...]:
         try:
             data = json.loads(path.read_text("utf-8"))
         except OSError as error:
-            raise UserError(
-                "illisible", "cannot be read", where=path, then=f"({error.strerror})"
-            ) from None
+            raise UserError.because("illisible", "cannot be read", path, error.strerror) from None
         except ValueError as error:
-            raise UserError(
-                "JSON illisible", "unreadable JSON", where=path, then=f"({error})"
-            ) from None
+            raise UserError.because("JSON illisible", "unreadable JSON", path, error) from None
     else:
         data = read_toml(path).get("client")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):

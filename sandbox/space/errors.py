@@ -43,6 +43,11 @@ class UserError(Exception):
             where=where, then=_listed(known),
         )  # fmt: skip
 
+    @classmethod
+    def because(cls, french: str, english: str, where: object, why: object) -> UserError:
+        """Return the error that another one led to, whose own words end it in brackets."""
+        return cls(french, english, where=where, then=f"({why})")
+
     def __str__(self) -> str:
         """Return the line."""
         line = " ".join(filter(None, (f"{self.french} / {self.english}", self.then)))

@@ -77,9 +77,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             )
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(
-            "illisible", "cannot be read", where=path, then=f"({error.strerror})"
-        ) from None
+        raise UserError.because("illisible", "cannot be read", path, error.strerror) from None
     except tomllib.TOMLDecodeError as error:
         raise UserError("ce n'est pas du TOML", "not TOML", where=path, then=f"({error})") from None
     except UnicodeDecodeError as error:

@@ -110,8 +110,8 @@ def from_list(
             policy = list_policy(ca, folder, partial=partial_chain)
             domains = verify_list(read_list(file), policy, datetime.now(UTC)).domains
     except ListError as error:
-        raise UserError(
-            "liste refusée", "list refused", where=file, then=f"({error.code}: {error})"
+        raise UserError.because(
+            "liste refusée", "list refused", file, f"{error.code}: {error}"
         ) from None
     rows = topology(domains)
     if not any(row.domains for row in rows):

@@ -38,11 +38,11 @@ def _name(oid: ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
     try:
         return x509.NameAttribute(oid, value)
     except ValueError as error:
-        raise UserError(
+        raise UserError.because(
             "ne peut figurer dans un certificat",
             "cannot stand in a certificate",
-            where=f"{value!r}",
-            then=f"({error})",
+            f"{value!r}",
+            error,
         ) from None
 
 

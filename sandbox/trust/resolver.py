@@ -78,11 +78,11 @@ class DnsFault:
                 dns.rdatatype.from_text(self.record)
             inside = ipaddress.IPv4Address(self.address) in LOOPBACK
         except (dns.exception.DNSException, ValueError) as error:
-            raise UserError(
+            raise UserError.because(
                 "nom que ce défaut du DNS ne peut viser",
                 "not a name that a DNS fault can have",
-                where=self.kind,
-                then=f"({error})",
+                self.kind,
+                error,
             ) from None
         if not inside:
             raise UserError(

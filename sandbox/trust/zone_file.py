@@ -48,9 +48,7 @@ def load_zone(path: Path) -> ZoneSpec:
         )
         zone = ZoneSpec(hosts=hosts, domains=domains, **data)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            "ce n'est pas une zone", "not a zone", where=path, then=f"({error})"
-        ) from None
+        raise UserError.because("ce n'est pas une zone", "not a zone", path, error) from None
     _ = zone.records
     return zone
 
@@ -66,9 +64,7 @@ def load_faults(path: Path) -> tuple[DnsFault, ...]:
     try:
         return tuple(DnsFault(**each) for each in read_toml(path).get("faults", ()))
     except TypeError as error:
-        raise UserError(
-            "ce ne sont pas des défauts", "not faults", where=path, then=f"({error})"
-        ) from None
+        raise UserError.because("ce ne sont pas des défauts", "not faults", path, error) from None
 
 
 def faults_reader(

@@ -90,11 +90,12 @@ def _crew(workers: Workers, tasks: int) -> AbstractContextManager[Crew]:
         try:
             from sandbox.workers.cluster import cluster_crew  # an extra, which few install
         except ModuleNotFoundError as error:
-            raise UserError(
+            raise UserError.because(
                 "il faut installer mssante-sandbox[dask]",
                 "mssante-sandbox[dask] must be installed",
-                where=f"--scheduler {workers.scheduler}", then=f"({error.name})",
-            ) from None  # fmt: skip
+                f"--scheduler {workers.scheduler}",
+                error.name,
+            ) from None
         return cluster_crew(workers.scheduler)
     from sandbox.workers.local import local_crew  # joblib is slow to import
 

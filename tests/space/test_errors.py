@@ -15,7 +15,7 @@ from sandbox.space.errors import BadValueError, UserError
 from sandbox.space.reading import FRENCH
 
 SOURCES = sorted((Path(__file__).parents[2] / "sandbox").rglob("*.py"))
-OURS = ("UserError", "UserError.among", "BadValueError")
+OURS = ("UserError", "UserError.among", "UserError.because", "BadValueError")
 
 
 def raised() -> Iterator[tuple[str, ast.Call]]:

@@ -90,11 +90,8 @@ def private_database(path: Path, schema: str, what: Words) -> sqlite3.Connection
         connection.executescript(schema)
     except sqlite3.DatabaseError as failure:
         connection.close()
-        raise UserError(
-            f"ce n'est pas un fichier {what.french}",
-            f"not a file of {what.english}",
-            where=path,
-            then=f"({failure})",
+        raise UserError.because(
+            f"ce n'est pas un fichier {what.french}", f"not a file of {what.english}", path, failure
         ) from failure
     return connection
 

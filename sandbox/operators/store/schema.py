@@ -118,11 +118,11 @@ def open_file(path: Path) -> StoreFile:
                 where=path,
             ) from None
         except OSError as error:
-            raise UserError(
+            raise UserError.because(
                 "aucun courrier ne peut être gardé ici",
                 "no mail store can be here",
-                where=path,
-                then=f"({error.strerror})",
+                path,
+                error.strerror,
             ) from None
         try:
             writer = _connect(path)
@@ -132,11 +132,11 @@ def open_file(path: Path) -> StoreFile:
             undo.callback(reader.close)
             reader.execute("PRAGMA query_only=ON")
         except sqlite3.DatabaseError as error:
-            raise UserError(
+            raise UserError.because(
                 "ce n'est pas un courrier gardé ; prendre un autre dossier",
                 "not a mail store; use another folder",
-                where=path,
-                then=f"({error})",
+                path,
+                error,
             ) from None
         undo.pop_all()
         reserve = Reserve(Path(f"{path}-reserve"), RESERVE_BYTES)
