@@ -24,8 +24,8 @@ from sandbox.directory import (
     PopulationSpec,
     RefusalError,
 )
-from sandbox.directory.bearers import Bearer
 from sandbox.directory.build import search_file
+from sandbox.directory.model import Bearer
 from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.directory import BoxState, BoxType, Directory, Feeder, Person, RefusalError
-from sandbox.directory.bearers import Bearer
+from sandbox.directory.model import Bearer
 from sandbox.space.errors import BadValueError, UserError
 from sandbox.space.reading import STRICT, read_as, read_toml
 

@@ -13,8 +13,8 @@ import click
 from sandbox.directory.directory import Directory
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.behaviour import KINDS, Behaviour
-from sandbox.psc.certificates import psc_files, registered
 from sandbox.psc.cli_phones import SHEET, VERBS, home_option
+from sandbox.psc.client_certificates import psc_files, registered
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.fault_rules import load_faults
 from sandbox.psc.from_directory import DirectoryPeople

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sandbox.observations.reasons import Reason
+from sandbox.observations.schema import Reason
 from sandbox.psc.refusals import Refused
 
 __all__ = ["EventLog", "ProviderEvent"]

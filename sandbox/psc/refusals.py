@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal
 
-from sandbox.observations.reasons import Reason, Words
+from sandbox.observations.schema import Reason, Words
 
 __all__ = [
     "NO_STORE",

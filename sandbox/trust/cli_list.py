@@ -20,8 +20,7 @@ from sandbox.trust.cli_pki import folder_option, organisation_from, organisation
 from sandbox.trust.dn import DN, parse_dn
 from sandbox.trust.domain_list import DomainLedger
 from sandbox.trust.list_verify import SIGNERS, ListPolicy, read_unverified, verify_list
-from sandbox.trust.list_xml import MAX_BYTES, ListError
-from sandbox.trust.publisher import ListPublisher
+from sandbox.trust.list_xml import MAX_BYTES, ListError, ListPublisher
 from sandbox.trust.service import LIST_PATH, PkiFaults, list_handler
 from sandbox.trust.topology import topology
 

@@ -43,8 +43,7 @@ from sandbox.trust import (
     verify_list,
 )
 from sandbox.trust.issuing import certificate_pem
-from sandbox.trust.list_xml import NAMESPACE, REASONS_FR, build_xml
-from sandbox.trust.publisher import ListPublisher
+from sandbox.trust.list_xml import NAMESPACE, REASONS_FR, ListPublisher, build_xml
 
 from . import lists
 from .conftest import ORG, now, run

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.methods import METHODS, Method
 
 __all__ = ["STEPS", "SoftwareAction", "SoftwareProfile", "SoftwareStep", "applies"]

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sandbox.directory.bearers import Bearer
-from sandbox.directory.contains import match_words
 from sandbox.directory.fhir import systems
-from sandbox.directory.rows import TYPES
+from sandbox.directory.model import Bearer
+from sandbox.directory.rows import TYPES, match_words
 from sandbox.directory.tables import fold, tables
 
 __all__ = ["ID_PREFIXES", "SEARCH", "Clause", "FhirParameterError", "Searchable", "row_of"]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from sandbox.directory.bearers import Bearer
 from sandbox.directory.directory import Directory
 from sandbox.directory.feeding import Feeder
 from sandbox.directory.feeding_rules import RefusalError
@@ -24,6 +23,7 @@ from sandbox.directory.fhir.parameters import (
 from sandbox.directory.fhir.patch import PatchError, changes_of
 from sandbox.directory.fhir.resources import Json, instant, subset
 from sandbox.directory.fhir.store import ResourceStore
+from sandbox.directory.model import Bearer
 
 __all__ = ["FhirOptions", "FhirRequest", "FhirResponse", "FhirService"]
 

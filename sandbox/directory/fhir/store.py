@@ -6,11 +6,11 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from sandbox.directory.bearers import Bearer, BoxState
 from sandbox.directory.directory import Directory
 from sandbox.directory.fhir import resources
 from sandbox.directory.fhir.parameters import SEARCH
 from sandbox.directory.fhir.resources import Json
+from sandbox.directory.model import Bearer, BoxState
 from sandbox.directory.rows import PERSON_COLUMNS, STRUCTURE_COLUMNS, person_of, structure_of
 
 __all__ = ["ResourceStore"]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyotp
 
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 

@@ -10,7 +10,7 @@ the `post` office; only when it is kept 250 is said. `parameters` reads what RFC
 strictly. Every refusal is a row of `refusals`.
 """
 
-from sandbox.operators.smtp.limits import SmtpLimits
+from sandbox.operators.smtp.events import SmtpLimits
 from sandbox.operators.smtp.servers import RelayServer, SubmissionServer
 
 __all__ = ["RelayServer", "SmtpLimits", "SubmissionServer"]

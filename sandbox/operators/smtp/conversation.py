@@ -20,9 +20,8 @@ from sandbox.operators.model import Actor, Channel
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp import refusals
-from sandbox.operators.smtp.events import Close, Event, Outcome, Reply
+from sandbox.operators.smtp.events import Close, Event, Outcome, Reply, SmtpLimits
 from sandbox.operators.smtp.intake import Intake, IntakeFault
-from sandbox.operators.smtp.limits import SmtpLimits
 
 __all__ = ["Conversation", "Setting"]
 
