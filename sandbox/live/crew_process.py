@@ -256,7 +256,8 @@ class _Child:
         if name == "do":
             act, given, more = args
             return getattr(self._crew, act)(*given, **more)
-        return self._crew.set_clock(*args)
+        self._crew.set_clock(*args)
+        return None
 
     def _start(self, made: CrewPlan) -> None:
         folder = SpaceFolder(made.folder)
