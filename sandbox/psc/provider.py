@@ -1,7 +1,7 @@
 """The provider without sockets: credentials and forms in, replies out, effects in an outbox.
 
-What every endpoint shares is `foundation`, the life of requests `requests`, what people answer on
-`devices`. Every public method may be called from any thread; the clock is given.
+What every endpoint shares is `foundation`, the life of requests `requests`, what people do
+`behaviour`. Every public method may be called from any thread; the clock is given.
 """
 
 from __future__ import annotations
