@@ -80,11 +80,13 @@ def read_channel_request(authorization: str, body: bytes, now: float) -> Channel
 def _expiry(bearer: str, now: float) -> float:
     """Read exp of the bearer, unverified: it only bounds how long the link is offered."""
     try:
-        exp = unverified_claims(bearer).get("exp")
+        exp: Any = unverified_claims(bearer).get("exp")
     except BadTokenError:
         return now + DEFAULT_LIFE
-    good = isinstance(exp, int | float) and not isinstance(exp, bool)
-    return float(exp) if good and now < exp < now + 86_400 else now + DEFAULT_LIFE
+    number = isinstance(exp, int | float) and not isinstance(exp, bool)
+    if number and now < exp < now + 86_400:
+        return float(exp)
+    return now + DEFAULT_LIFE
 
 
 class AdBrick:

@@ -38,7 +38,6 @@ from sandbox.conformance.subject import (
     Pair,
 )
 from sandbox.messages.ins import PATIENT_LABEL, patient_address
-from sandbox.psc.behaviour import quantile
 from sandbox.space.errors import UserError
 from sandbox.space.laws import ecps_answer, sourced_methods
 from sandbox.trust import Organisation, TestCA, make_bad
@@ -60,7 +59,7 @@ _JUDGED = Organisation(name="OPERATEUR DU CONTROLE", department="Paris (75)", fi
 
 def slow_answer() -> float:
     """Return how long the telephone takes where a person takes her time, s."""
-    return round(quantile(ecps_answer(sourced_methods().ecps).wait, SLOW_QUANTILE), 1)
+    return round(ecps_answer(sourced_methods().ecps).wait.quantile(SLOW_QUANTILE), 1)
 
 
 @dataclass(frozen=True)
