@@ -188,9 +188,8 @@ class LifeCycle:
         with self._lock, _explained(name):
             self._at.feeder.add_domain(name, there.label)
             self._zoned(self.zone())
-            self._crews.of(there.label).offer(
-                OperatorCrew.follow
-            )  # a mailbox may be opened in it at once
+            # A mailbox may be opened in it at once.
+            self._crews.of(there.label).offer(OperatorCrew.follow)
 
     def enlist(self, domain: str) -> bool:
         """Put a domain in force on the list, with its operator's certificate; tell if it was not.
@@ -353,8 +352,10 @@ class LifeCycle:
                 continue
             self._do(_move_job(each.name, label, to) if to else
                      {"verb": "remove", "domain": each.name, "operator": label})  # fmt: skip
-        self._crews.of(label).do(OperatorCrew.leave, label)
-        if not self._empty(label, DRAIN_SECONDS):
+        crew = self._crews.of(label)
+        crew.do(OperatorCrew.leave, label)
+        crew.offer(OperatorCrew.flush)
+        if _ended(lambda: crew.do(OperatorCrew.queued, label), DRAIN_SECONDS):
             raise UserError("son courrier n'est pas encore tout parti ; recommencer plus tard",
                             "not all of its mail has left yet; try again later",
                             where=label)  # fmt: skip
@@ -380,23 +381,10 @@ class LifeCycle:
 
     def _drained(self, name: str, seconds: float = DRAIN_SECONDS) -> int:
         """Wait until nothing is in flight from a domain or to it; return what is still then."""
-        end = time.monotonic() + seconds
         self._crews.flush()
-        while left := sum(crew.do(OperatorCrew.in_flight, name) for crew in self._crews):
-            if time.monotonic() >= end:
-                break
-            time.sleep(_LOOK)
-        return left
-
-    def _empty(self, label: str, seconds: float) -> bool:
-        """Wait until nothing waits at an operator any more; tell whether it came to that."""
-        end, crew = time.monotonic() + seconds, self._crews.of(label)
-        crew.offer(OperatorCrew.flush)
-        while crew.do(OperatorCrew.queued, label):
-            if time.monotonic() >= end:
-                return False
-            time.sleep(_LOOK)
-        return True
+        return _ended(
+            lambda: sum(crew.do(OperatorCrew.in_flight, name) for crew in self._crews), seconds
+        )
 
     def _name_relays(self, name: str, *operators: str) -> None:
         """Have the list name the relays of these operators for a domain that is on it."""
@@ -476,6 +464,14 @@ def _explained(where: str) -> Iterator[None]:
         raise UserError.because(
             "refusé par l'annuaire", "refused by the directory", where[:120], error
         ) from None
+
+
+def _ended(waiting: Callable[[], int], seconds: float) -> int:
+    """Wait until no delivery waits in stores that other processes may have; return what does."""
+    end = time.monotonic() + seconds
+    while (left := waiting()) and time.monotonic() < end:
+        time.sleep(_LOOK)
+    return left
 
 
 def _subject(job: dict[str, Any]) -> str:
