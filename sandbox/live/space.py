@@ -235,21 +235,18 @@ class LiveSpace:
             period = self.wire.operator.access.totp.step_seconds
             entry = account_entry(account, self.keys.folder, period)
             self.accounts = (*self.accounts, account)
-            self.sheet = {**self.sheet, "accounts": [*self.sheet["accounts"], entry]}
-            write_sheet(self.folder, self.sheet)
+            self._say(accounts=[*self.sheet["accounts"], entry])
         return entry
 
     def fill_mailbox(self, address: str, count: int, *, documents: bool = False) -> int:
         """Put `count` messages into an INBOX; return how many it has then. See `mailboxes.fill`."""
-        plan = self._operator_of(address)
-        crew = self._crews.of(plan.label)
-        return crew.do(OperatorCrew.fill, plan.label, address.lower(), count, documents)
+        label = self._operator_of(address).label
+        return self._crews.of(label).do(OperatorCrew.fill, label, address.lower(), count, documents)
 
     def empty_mailbox(self, address: str) -> int:
         """Remove all messages of all folders; return how many there were."""
-        plan = self._operator_of(address)
-        crew = self._crews.of(plan.label)
-        return crew.do(OperatorCrew.empty, plan.label, address.lower())
+        label = self._operator_of(address).label
+        return self._crews.of(label).do(OperatorCrew.empty, label, address.lower())
 
     def _try_relays(self) -> None:
         self._crews.flush()
@@ -489,21 +486,22 @@ class LiveSpace:
                     for grant in grants_of(account)
                 ]  # fmt: skip
                 self._crews.of(plan.label).do(OperatorCrew.grant, plan.label, grants)
-            if not self.sheet:  # not everything has started yet
-                return
             period = self.wire.operator.access.totp.step_seconds
-            entries = [account_entry(each, self.keys.folder, period) for each in self.accounts]
-            self.sheet = {**self.sheet, "accounts": entries}
-            write_sheet(self.folder, self.sheet)
+            self._say(
+                accounts=[account_entry(each, self.keys.folder, period) for each in self.accounts]
+            )
 
     def _rewrite_sheet(self) -> None:
         """Say in the sheet which processes run the operators now."""
         pids = self._crews.pids
         with self._adding:
-            if not self.sheet:  # not everything has started yet
-                return
-            operators = [{**each, "pid": pids[each["name"]]} for each in self.sheet["operators"]]
-            self.sheet = {**self.sheet, "operators": operators}
+            known = self.sheet.get("operators", ())
+            self._say(operators=[{**each, "pid": pids[each["name"]]} for each in known])
+
+    def _say(self, **members: Any) -> None:
+        """Change members of the sheet, if everything has started and there is one."""
+        if self.sheet:
+            self.sheet = {**self.sheet, **members}
             write_sheet(self.folder, self.sheet)
 
 
