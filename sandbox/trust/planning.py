@@ -32,6 +32,7 @@ __all__ = ["Planner"]
 
 _UPN = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 _CPS_CARD = 0
+Part = tuple[tuple[ObjectIdentifier, str], ...]
 
 
 def _name(oid: ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
@@ -46,62 +47,45 @@ def _name(oid: ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
         ) from None
 
 
-def _country() -> x509.RelativeDistinguishedName:
-    return x509.RelativeDistinguishedName([_name(NameOID.COUNTRY_NAME, "FR")])
+def _subject(*parts: Part) -> x509.Name:
+    """Return `C=FR`, then one RDN for each part."""
+    named = (((NameOID.COUNTRY_NAME, "FR"),), *parts)
+    return x509.Name(
+        [x509.RelativeDistinguishedName([_name(*pair) for pair in part]) for part in named]
+    )
 
 
-def _one(oid: ObjectIdentifier, value: str) -> x509.RelativeDistinguishedName:
-    return x509.RelativeDistinguishedName([_name(oid, value)])
+def _structure(organisation: Organisation) -> tuple[Part, ...]:
+    return (
+        ((NameOID.STATE_OR_PROVINCE_NAME, organisation.department),),
+        ((NameOID.ORGANIZATION_NAME, organisation.name),),
+        ((NameOID.ORGANIZATIONAL_UNIT_NAME, organisation.unit),),
+    )
 
 
-def _holder(surname: str, common_name: str, given_name: str) -> x509.RelativeDistinguishedName:
-    """Return the multi-valued RDN {SN+CN+GN} of cards."""
-    return x509.RelativeDistinguishedName(
-        [
-            _name(NameOID.SURNAME, surname),
-            _name(NameOID.COMMON_NAME, common_name),
-            _name(NameOID.GIVEN_NAME, given_name),
-        ]
+def _holder(person: Professional | Employee) -> Part:
+    """Return the multi-valued RDN {SN+CN+GN} of cards, CN being the national identifier."""
+    return (
+        (NameOID.SURNAME, person.surname),
+        (NameOID.COMMON_NAME, person.national_id),
+        (NameOID.GIVEN_NAME, person.given_name),
     )
 
 
 def org_subject(organisation: Organisation, common_name: str) -> x509.Name:
     """Return `C=FR, ST, O, OU=<1+FINESS or 3+SIRET>, CN`."""
-    return x509.Name(
-        [
-            _country(),
-            _one(NameOID.STATE_OR_PROVINCE_NAME, organisation.department),
-            _one(NameOID.ORGANIZATION_NAME, organisation.name),
-            _one(NameOID.ORGANIZATIONAL_UNIT_NAME, organisation.unit),
-            _one(NameOID.COMMON_NAME, common_name),
-        ]
-    )
+    return _subject(*_structure(organisation), ((NameOID.COMMON_NAME, common_name),))
 
 
 def person_subject(person: Professional) -> x509.Name:
-    """Return `C=FR, title=<profession>, {SN+CN+GN}`, CN being the national identifier."""
-    return x509.Name(
-        [
-            _country(),
-            _one(NameOID.TITLE, person.profession),
-            _holder(person.surname, person.national_id, person.given_name),
-        ]
-    )
+    """Return `C=FR, title=<profession>, {SN+CN+GN}`."""
+    return _subject(((NameOID.TITLE, person.profession),), _holder(person))
 
 
 def employee_subject(employee: Employee) -> x509.Name:
     """Return `C=FR, ST, O, OU=<1+FINESS>, title, {SN+CN+GN}`."""
-    structure = employee.structure
-    return x509.Name(
-        [
-            _country(),
-            _one(NameOID.STATE_OR_PROVINCE_NAME, structure.department),
-            _one(NameOID.ORGANIZATION_NAME, structure.name),
-            _one(NameOID.ORGANIZATIONAL_UNIT_NAME, structure.unit),
-            _one(NameOID.TITLE, employee.function),
-            _holder(employee.surname, employee.national_id, employee.given_name),
-        ]
-    )
+    title = ((NameOID.TITLE, employee.function),)
+    return _subject(*_structure(employee.structure), title, _holder(employee))
 
 
 def card_extensions(
