@@ -18,7 +18,7 @@ from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation import kernel, model
 from sandbox.simulation import state as state_of
 from sandbox.simulation.program import Column
-from sandbox.simulation.steps import Op, Purpose
+from sandbox.simulation.steps import ROUNDS, Op, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def constants() -> dict[str, int]:
         "KINDS": len(model.SessionKind), "POLL_COLUMNS": len(model.PollStream),
         "SEND_COLUMNS": len(model.SendStream), "ENDPOINT_COLUMNS": len(model.EndpointStat),
         "POOL_COLUMNS": len(model.PoolStat), "STATION_COLUMNS": len(model.StationStat),
-        "PEOPLE": model.PEOPLE, "ROUNDS": kernel.ROUNDS, "SLOT_BITS": state_of.SLOT_BITS,
+        "PEOPLE": model.PEOPLE, "ROUNDS": ROUNDS, "SLOT_BITS": state_of.SLOT_BITS,
         "PACE_BITS": model.PACE_BITS,
         "BUCKET_BITS": state_of.BUCKET_BITS, "BUCKETS": state_of.BUCKETS, "WORDS": state_of.WORDS,
         "SUB_BITS": histogram.SUB_BITS, "UNIT_BITS": histogram.UNIT_BITS, "BINS": histogram.BINS,
@@ -100,7 +100,7 @@ def c_kernel(library: ctypes.CDLL) -> Iterator[None]:
     def run_until(
         inputs: model.Inputs, state: state_of.State, record: model.Record, instant: int, spare: int
     ) -> int:
-        arrays = [*inputs, *state.cursors, *state[1:-1], *record]
+        arrays = [*inputs, *state.cursors, *state[1:-2], *record]
         assert all(array.flags.c_contiguous for array in arrays)
         assert not len(inputs.listed)  # the C code knows streams only
         pointers = (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

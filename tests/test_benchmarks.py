@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from sandbox.simulation import fast
+from sandbox.simulation.build import build_model
+from tests.simulation.small import everyone, slots, small_space
 
 ROOT = Path(__file__).parents[1]
 FOLDER, README = ROOT / "benchmarks", ROOT / "README.md"
@@ -30,3 +37,22 @@ def test_the_stopwatch_finds_the_quick_start_of_the_readme() -> None:
     command = ".venv/bin/mss-sandbox"
     wanted = [["make", "up"], *([command, verb] for verb in ("send", "inbox", "code", "journal"))]
     assert verbs == wanted
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: apt-get install gcc")
+def test_the_kernel_in_c_follows_the_engine_to_the_last_bit() -> None:
+    peer = runpy.run_path(str(FOLDER / "kernel_c.py"), run_name="loaded")
+    library = peer["build"]("cc")
+    starved = everyone(method="ecps", software="mail_client") | slots(4) | {
+        "policies.backlog": 1, "resources.small.front_cores": 1, "resources.user_connections": 7,
+        "traffic.messages": 400, "processor.tls_full": 2.0,
+        "outages": [{"backend": "psc", "start": "2021-09-06T07:00:00", "minutes": 240}],
+    }  # fmt: skip
+    for changes, design in (({}, "multi-endpoint"), (starved, "single-endpoint")):
+        space = small_space(changes)
+        model = build_model(space, space.scenario.design(design))
+        record = fast.run(model)
+        with peer["c_kernel"](library):
+            other = fast.run(model)
+        assert record.failures.sum() > 0
+        assert peer["differing_cells"](record, other) == 0

@@ -15,6 +15,8 @@ from nbclient import NotebookClient
 SMALL = {
     "01-comparer": "SCALE, REPLICATIONS = 0.05, 2",
     "02-jumeau": "SCALE, MINUTES, BLOCKS = 0.5, 20, 1",
+    "03-decider": "RUNS, DRAWS = 8, 64",
+    "04-votre-design": "SCALE, RUNS, DRAWS = 0.05, 8, 64",
 }
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))

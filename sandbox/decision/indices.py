@@ -28,6 +28,7 @@ OTHERS = "*"  # all that screening left
 TRAJECTORIES = 12
 KEPT = 12
 LEVELS = 4
+WIDEST = 0.1  # half-width of an index's interval; a wider one is not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Index:
 
     @property
     def known(self) -> bool:
-        """Whether the interval of the total is narrower than WIDEST."""
-        return bool(np.isfinite(self.total_half) and self.total_half <= 0.1)
+        """Whether the interval of the total is narrow enough."""
+        return bool(np.isfinite(self.total_half) and self.total_half <= WIDEST)
 
 
 def _problem(factors: Sequence[Factor], groups: Sequence[str] | None = None) -> dict[str, Any]:

@@ -45,7 +45,8 @@ BATCH, MOST_RUNS = 64, 4096
 AUTO_MOST = 384
 GOOD_ENOUGH = 1.0  # points: root mean square error of the emulator at which `auto` stops
 CHUNK = 4  # draws of one task
-DRAWS, FRESH = 4096, 2048
+DRAWS = 4096
+FRESH = 0.5  # of the draws as many others, to judge the map on
 LEAST_POINTS = 64  # of Sobol' indices; an eighth of the draws, a power of two
 REPEATS = 6  # other samples of accesses, to know the sampling error
 FIRST = 5  # to measure
@@ -356,7 +357,8 @@ def _map(
     seed: int,
 ) -> DecisionMap:
     """Grow the map on the draws and judge it on fresh ones."""
-    fresh = _Drawn.at(evaluation, _points(evaluation, FRESH, seed, 2))
+    count = round(FRESH * len(train.features))
+    fresh = _Drawn.at(evaluation, _points(evaluation, count, seed, 2))
     points = points_of(_whole(evaluation, emulator, fresh), scales)
     return grow(
         evaluation.names, fresh.labels, train, Sample(fresh.features, points), _least(scales),

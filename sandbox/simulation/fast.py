@@ -46,6 +46,7 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
         entered=np.zeros(len(inputs.limits), dtype=np.int64),
         trace=np.zeros((TRACE_ROWS if traced else 0, state_of.TRACE_FIELDS), dtype=np.int64),
         steps=state_of.packed(inputs.code),
+        facts=state_of.facts_of(inputs),
     )
 
 

@@ -1,8 +1,8 @@
 """The fast engine's inner loop: interprets the compiled programs, in compiled code.
 
-A FIFO station needs no departure event: the instants at
-which its servers fall free say when the next arrival starts. Steps that read nothing shared
-(delays, draws, marks) are run ahead of the clock; a step that does waits for its instant.
+A FIFO station needs no departure event: the instants at which its servers fall free say when the
+next arrival starts. Steps that read nothing shared (delays, draws, marks) are run ahead of the
+clock; a step that does waits for its instant.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.observations.schema import Phase
-from sandbox.simulation.arrivals import DAY, INDEX, pop_arrival
-from sandbox.simulation.draws import mix, sample, uniform
-from sandbox.simulation.events import pop_late, pop_near, schedule, schedule_late
+from sandbox.simulation.arrivals import INDEX, pop_arrival
+from sandbox.simulation.draws import mix, uniform
+from sandbox.simulation.events import pop_late, pop_near, schedule
 from sandbox.simulation.jit import force_inline, jit, prefetch
 from sandbox.simulation.model import (
     NEVER,
@@ -33,9 +33,10 @@ from sandbox.simulation.recorder import (
     book_disconnection,
     book_login,
     book_phase,
-    book_queue,
     book_service,
 )
+from sandbox.simulation.sessions import day_key, duration, leave, new_session, owner_of
+from sandbox.simulation.slots import abandon, enqueue, hand_over
 from sandbox.simulation.state import (
     ACCESS,
     ASKED,
@@ -43,25 +44,25 @@ from sandbox.simulation.state import (
     CAUSE,
     DUE,
     EVENT,
+    FEATURES,
     FIRST_BUCKET,
     HANDLER,
     KEY,
-    KIND,
     LIMIT,
+    LIMITS,
     LOGIN,
     N_FAR,
     N_NEAR,
-    NEXT,
     NOW,
+    OPERATOR,
     PC,
     PEER,
     PHASE0,
     PHASES,
     POOL,
-    PREV,
     READY,
     ROUND,
-    SINCE,
+    RTT,
     SLOT_BITS,
     START,
     TRACED,
@@ -69,7 +70,7 @@ from sandbox.simulation.state import (
     VACANT,
     State,
 )  # fmt: skip
-from sandbox.simulation.steps import Op, Purpose
+from sandbox.simulation.steps import ROUNDS, Op, Purpose
 
 __all__ = ["run_until"]
 
@@ -79,15 +80,12 @@ Ints = NDArray[np.int64]
     DELAY, HOLD, SERVE, ACQUIRE, RELEASE, BRANCH, HAS, DURING, FRESH, STAMP, ONCE, DEADLINE, CLEAR,
     ASK, PENDING, SETTLE, RETRY, SPAWN, MARK, DELIVER, FAIL, GOTO, END, TODAY, ENTER, EXIT,
 ) = (int(op) for op in Op)  # fmt: skip
-SLOT, BACKEND, PERSON = int(Phase.SLOT), int(Phase.BACKEND), int(Phase.PERSON)
-GRANTED, WAITED, WAIT = int(PoolStat.GRANTED), int(PoolStat.WAITED), int(PoolStat.WAIT)
-ABANDONED, REFUSED = int(PoolStat.ABANDONED), int(PoolStat.REFUSED)
-LOST_WAIT, PEAK = int(PoolStat.LOST_WAIT), int(PoolStat.PEAK)
-E_REFUSED, E_ABANDONED = int(EndpointStat.REFUSED), int(EndpointStat.ABANDONED)
+BACKEND, PERSON = int(Phase.BACKEND), int(Phase.PERSON)
+GRANTED, REFUSED, PEAK = int(PoolStat.GRANTED), int(PoolStat.REFUSED), int(PoolStat.PEAK)
+E_REFUSED = int(EndpointStat.REFUSED)
 SPAWNED = int(SessionKind.SPAWNED)
 P_RECIPIENT = int(Purpose.RECIPIENT)
 P_FIRST, P_INDEX = int(PollStream.FIRST), INDEX
-ROUNDS = 64  # purposes are below this: a retry's draws lie beyond those of the first attempt
 DONE, GROW, FLUSH = 0, 1, 2  # answers of run_until
 
 
@@ -113,153 +111,6 @@ def _serve(inputs: Inputs, state: State, station: int, t: int, service: int) -> 
 
 
 @force_inline
-def _new_session(
-    state: State, access: int, kind: int, key: int, t: int, until: int, peer: int, pc: int
-) -> int:  # fmt: skip
-    counters = state.counters
-    counters[VACANT] -= 1
-    session = int(state.vacant[counters[VACANT]])
-    row = state.sessions
-    row[session, PC] = pc
-    row[session, ACCESS] = access
-    row[session, KEY] = key
-    row[session, START] = t
-    row[session, UNTIL] = until
-    row[session, LIMIT] = NEVER
-    row[session, POOL] = -1
-    row[session, ROUND] = 0
-    row[session, PEER] = peer
-    row[session, KIND] = kind
-    row[session, LOGIN] = -1
-    row[session, CAUSE] = -1
-    for phase in range(PHASES):
-        row[session, PHASE0 + phase] = 0
-    return session
-
-
-@force_inline
-def _leave(state: State, session: int, t: int) -> None:
-    """The session is over: trace it and free its row."""
-    counters, row = state.counters, state.sessions
-    if len(state.trace) > 0:
-        n = counters[TRACED]
-        trace = state.trace
-        trace[n, 0] = row[session, ACCESS]
-        trace[n, 1] = row[session, KIND]
-        trace[n, 2] = row[session, KEY]
-        trace[n, 3] = row[session, START]
-        trace[n, 4] = row[session, LOGIN]
-        trace[n, 5] = t
-        trace[n, 6] = row[session, CAUSE]
-        trace[n, 7] = row[session, ROUND]
-        trace[n, 8] = row[session, PEER]
-        for phase in range(PHASES):
-            trace[n, 9 + phase] = row[session, PHASE0 + phase]
-        counters[TRACED] = n + 1
-    state.vacant[counters[VACANT]] = session
-    counters[VACANT] += 1
-
-
-@force_inline
-def _unlink(state: State, pool: int, session: int) -> None:
-    """Take a session out of the queue of a pool."""
-    row = state.sessions
-    before, after = row[session, PREV], row[session, NEXT]
-    if before >= 0:
-        row[before, NEXT] = after
-    else:
-        state.queue_head[pool] = after
-    if after >= 0:
-        row[after, PREV] = before
-    else:
-        state.queue_tail[pool] = before
-    state.queue_length[pool] -= 1
-    row[session, POOL] = -1
-
-
-@force_inline
-def _enqueue(state: State, record: Record, pool: int, session: int, t: int) -> None:
-    """Put a session at the end of the queue of a pool; its deadline, if any, is its event."""
-    row = state.sessions
-    book_queue(record, pool, state.queue_length[pool], t)
-    tail = state.queue_tail[pool]
-    row[session, PREV], row[session, NEXT] = tail, -1
-    if tail >= 0:
-        row[tail, NEXT] = session
-    else:
-        state.queue_head[pool] = session
-    state.queue_tail[pool] = session
-    state.queue_length[pool] += 1
-    row[session, POOL], row[session, SINCE] = pool, t
-    if row[session, LIMIT] < NEVER:
-        schedule_late(state, session, row[session, LIMIT])
-    else:
-        row[session, EVENT] = -1
-
-
-@force_inline
-def _hand_over(inputs: Inputs, state: State, record: Record, pool: int, t: int) -> None:
-    """A slot of a pool is free: give it to the longest waiting session, if any."""
-    session = state.queue_head[pool]
-    if session < 0:
-        state.in_use[pool] -= 1
-        return
-    book_queue(record, pool, state.queue_length[pool], t)
-    _unlink(state, pool, session)
-    row = state.sessions
-    wait = t - row[session, SINCE]
-    row[session, PHASE0 + SLOT] += wait
-    record.pools[pool, GRANTED] += 1
-    record.pools[pool, WAITED] += 1
-    record.pools[pool, WAIT] += wait
-    pc = row[session, PC]
-    step = state.steps[pc]
-    endpoint = step.extra + _owner(inputs, state, session, step.scope)
-    book_connection(record, endpoint, inputs.endpoint_role[endpoint], t)
-    row[session, PC] = pc + 1
-    schedule(state, session, t)
-
-
-@force_inline
-def _abandon(inputs: Inputs, state: State, record: Record, session: int, t: int) -> None:
-    """The deadline came while the session waited for a slot: it goes on at the handler."""
-    row = state.sessions
-    pool, step = row[session, POOL], state.steps[row[session, PC]]
-    book_queue(record, pool, state.queue_length[pool], t)
-    _unlink(state, pool, session)
-    wait = t - row[session, SINCE]
-    row[session, PHASE0 + SLOT] += wait
-    record.pools[pool, ABANDONED] += 1
-    record.pools[pool, LOST_WAIT] += wait
-    endpoint = step.extra + _owner(inputs, state, session, step.scope)
-    record.endpoints[endpoint, E_ABANDONED] += 1
-    row[session, PC], row[session, LIMIT] = row[session, HANDLER], NEVER
-
-
-@force_inline
-def _owner(inputs: Inputs, state: State, session: int, scope: int) -> int:
-    """Return whose resource a step means, as an offset within the role."""
-    if scope == 1:
-        return int(inputs.access_operator[state.sessions[session, ACCESS]])
-    if scope == 2:
-        return int(state.sessions[session, PEER])
-    return 0
-
-
-@force_inline
-def _duration(inputs: Inputs, state: State, session: int, step: Any) -> int:
-    """Return the fixed part of a step plus its draw, ns; a retry draws anew."""
-    law = step.law
-    if law < 0:
-        return int(step.fixed)
-    return int(step.fixed) + sample(
-        int(inputs.laws[law, 0]), inputs.laws[law, 1], inputs.laws[law, 2],
-        inputs.laws[law, 3], state.sessions[session, KEY],
-        step.purpose + ROUNDS * state.sessions[session, ROUND],
-    )  # fmt: skip
-
-
-@force_inline
 def _settle(state: State, session: int, t: int) -> None:
     """Book the time since the person was asked: hers until she answered, back end from there."""
     row = state.sessions
@@ -272,7 +123,7 @@ def _settle(state: State, session: int, t: int) -> None:
 def _mark(inputs: Inputs, state: State, record: Record, session: int, step: Any, t: int) -> None:
     """Book a successful login and its phases."""
     row = state.sessions
-    operator = inputs.access_operator[row[session, ACCESS]]
+    operator = state.facts[row[session, ACCESS], OPERATOR]
     group = step.group
     latency, person = t - row[session, START], row[session, PHASE0 + PERSON]
     book_login(
@@ -294,7 +145,7 @@ def _spawn(inputs: Inputs, state: State, record: Record, session: int, step: Any
         if step.scope == 1:
             other = int(uniform(key, P_RECIPIENT) * len(inputs.recipients))
             peer = inputs.access_operator[inputs.recipients[other]]
-        child = _new_session(
+        child = new_session(
             state, row[session, ACCESS], SPAWNED, key, t, row[session, UNTIL], peer, entry
         )
         record.sessions[state.steps[entry].group] += 1
@@ -302,15 +153,10 @@ def _spawn(inputs: Inputs, state: State, record: Record, session: int, step: Any
 
 
 @force_inline
-def _day_key(inputs: Inputs, access: int, t: int) -> int:
-    """Return the key of what an access draws once a day."""
-    return mix(mix(inputs.run_key[0], inputs.access_identity[access]), t // DAY)
-
-
-@force_inline
 def _advance(inputs: Inputs, state: State, record: Record, session: int, now: int) -> None:
     """Run a session from `now` until it must wait for its turn, a slot, or its end."""
-    steps, row = state.steps, state.sessions
+    steps, row, facts = state.steps, state.sessions, state.facts
+    access, key = row[session, ACCESS], row[session, KEY]
     t = now
     pc = row[session, PC]
     while True:
@@ -318,28 +164,28 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
         op = step.op
         if op <= SERVE:
             wait = 0
-            if op == HOLD:
+            if op == DELAY:
+                spent = duration(inputs, state, session, step)
+                trips = step.half_trips
+                if trips > 0:
+                    spent += trips * facts[access, RTT] // 2
+            elif op == HOLD:
                 until = row[session, READY] if step.extra == 1 else row[session, UNTIL]
                 spent = max(0, until - t)
+            elif t > now:
+                break
             else:
-                spent = _duration(inputs, state, session, step)
-                if op == SERVE:
-                    if t > now:
-                        break
-                    station = step.index + _owner(inputs, state, session, step.scope)
-                    spent = (spent * inputs.server_time[station]) >> PACE_BITS
-                    if state.free[inputs.server_offset[station]] > t:
-                        spent = (spent * inputs.follow_time[station]) >> PACE_BITS
-                    start = _serve(inputs, state, station, t, spent)
-                    wait = start - t
-                    book_service(record, station, start, wait, spent)
-                else:
-                    trips = step.half_trips
-                    if trips > 0:
-                        spent += trips * inputs.access_rtt[row[session, ACCESS]] // 2
+                spent = duration(inputs, state, session, step)
+                station = step.index + owner_of(state, session, step.scope)
+                spent = (spent * inputs.server_time[station]) >> PACE_BITS
+                if state.free[inputs.server_offset[station]] > t:
+                    spent = (spent * inputs.follow_time[station]) >> PACE_BITS
+                start = _serve(inputs, state, station, t, spent)
+                wait = start - t
+                book_service(record, station, start, wait, spent)
             end = t + wait + spent
             phase = step.phase
-            pc += 1
+            pc = step.next
             if end >= row[session, LIMIT]:  # the deadline cuts the step
                 end = row[session, LIMIT]
                 pc = row[session, HANDLER]
@@ -349,24 +195,24 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             t = end
         elif op == MARK:
             _mark(inputs, state, record, session, step, t)
-            pc += 1
+            pc = step.next
         elif op == BRANCH:
-            draw = uniform(row[session, KEY], step.purpose + ROUNDS * row[session, ROUND])
-            pc = step.target if draw < inputs.laws[step.law, 4] else pc + 1
+            draw = uniform(key, step.purpose + ROUNDS * row[session, ROUND])
+            pc = step.target if draw < inputs.laws[step.law, 4] else step.next
         elif op == GOTO:
             pc = step.target
         elif op == HAS:
-            has = inputs.access_features[row[session, ACCESS]] & step.index
-            pc = step.target if has != 0 else pc + 1
+            has = facts[access, FEATURES] & step.index
+            pc = step.target if has != 0 else step.next
         elif op == DEADLINE:
-            row[session, LIMIT] = t + _duration(inputs, state, session, step)
+            row[session, LIMIT] = t + duration(inputs, state, session, step)
             row[session, HANDLER] = step.target
-            pc += 1
+            pc = step.next
         elif op == CLEAR:
             row[session, LIMIT] = NEVER
-            pc += 1
+            pc = step.next
         elif op == DURING:
-            target = pc + 1
+            target = step.next
             for window in range(len(inputs.outages)):
                 if (
                     inputs.outages[window, 0] == step.index
@@ -376,42 +222,42 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             pc = target
         elif op == ASK:
             row[session, ASKED] = t
-            row[session, READY] = t + _duration(inputs, state, session, step)
+            row[session, READY] = t + duration(inputs, state, session, step)
             purpose = step.extra + ROUNDS * row[session, ROUND]
-            if uniform(row[session, KEY], purpose) < inputs.laws[step.law, 4]:
+            if uniform(key, purpose) < inputs.laws[step.law, 4]:
                 row[session, READY] = NEVER
-            pc += 1
+            pc = step.next
         elif op == PENDING:
-            pc = step.target if t < row[session, READY] else pc + 1
+            pc = step.target if t < row[session, READY] else step.next
         elif op == SETTLE:
             _settle(state, session, t)
-            pc += 1
+            pc = step.next
         elif op == RETRY:
             if row[session, ROUND] < step.index:
                 row[session, ROUND] += 1
                 pc = step.target
             else:
-                pc += 1
+                pc = step.next
         elif op == FAIL:
             record.failures[step.group, step.phase] += 1
             row[session, CAUSE] = step.phase
-            pc += 1
+            pc = step.next
         elif op == DELIVER:
             book_delivery(record, t - row[session, START])
-            pc += 1
+            pc = step.next
         elif op == END:
-            _leave(state, session, t)
+            leave(state, session, t)
             return
         elif op == TODAY:
-            draw = uniform(_day_key(inputs, row[session, ACCESS], t), step.purpose)
-            pc = step.target if draw < inputs.laws[step.law, 4] else pc + 1
-        elif op >= ENTER and inputs.access_limits[row[session, ACCESS], step.index] < 0:
-            pc += 1  # this access counts against no such limit
+            draw = uniform(day_key(inputs, access, t), step.purpose)
+            pc = step.target if draw < inputs.laws[step.law, 4] else step.next
+        elif op >= ENTER and facts[access, LIMITS + step.index] < 0:
+            pc = step.next  # this access counts against no such limit
         else:  # what reads or writes something shared waits for its instant
             if t > now:
                 break
             if op == ACQUIRE:
-                owner = _owner(inputs, state, session, step.scope)
+                owner = owner_of(state, session, step.scope)
                 pool = step.index + owner
                 endpoint = step.extra + owner
                 if state.in_use[pool] < inputs.pool_slots[pool]:
@@ -419,46 +265,46 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                     record.pools[pool, GRANTED] += 1
                     record.pools[pool, PEAK] = max(record.pools[pool, PEAK], state.in_use[pool])
                     book_connection(record, endpoint, inputs.endpoint_role[endpoint], t)
-                    pc += 1
+                    pc = step.next
                 elif state.queue_length[pool] >= inputs.pool_backlog[pool]:
                     record.pools[pool, REFUSED] += 1
                     record.endpoints[endpoint, E_REFUSED] += 1
                     pc = step.target
                 else:
                     row[session, PC] = pc
-                    _enqueue(state, record, pool, session, t)
+                    enqueue(state, record, pool, session, t)
                     return
             elif op == RELEASE:
-                owner = _owner(inputs, state, session, step.scope)
+                owner = owner_of(state, session, step.scope)
                 endpoint = step.extra + owner
                 book_disconnection(record, endpoint, inputs.endpoint_role[endpoint], t)
-                _hand_over(inputs, state, record, step.index + owner, t)
-                pc += 1
+                hand_over(inputs, state, record, step.index + owner, t)
+                pc = step.next
             elif op == FRESH:
-                stamp = state.registers[row[session, ACCESS], step.index]
-                pc = step.target if t - stamp < step.fixed else pc + 1
+                stamp = state.registers[access, step.index]
+                pc = step.target if t - stamp < step.fixed else step.next
             elif op == STAMP:
-                state.registers[row[session, ACCESS], step.index] = t
-                pc += 1
+                state.registers[access, step.index] = t
+                pc = step.next
             elif op == ONCE:
                 window = t // step.fixed
-                access, register = row[session, ACCESS], step.index
+                register = step.index
                 if state.registers[access, register] == window:
                     pc = step.target
                 else:
                     state.registers[access, register] = window
-                    pc += 1
+                    pc = step.next
             elif op == SPAWN:
                 _spawn(inputs, state, record, session, step, t)
-                pc += 1
+                pc = step.next
             else:  # ENTER, EXIT
-                counter = inputs.access_limits[row[session, ACCESS], step.index]
+                counter = facts[access, LIMITS + step.index]
                 if op == EXIT:
                     state.entered[counter] -= 1
-                    pc += 1
+                    pc = step.next
                 elif state.entered[counter] < inputs.limits[counter]:
                     state.entered[counter] += 1
-                    pc += 1
+                    pc = step.next
                 else:
                     pc = step.target
     row[session, PC] = pc
@@ -471,9 +317,7 @@ def _fetch_next(inputs: Inputs, state: State, stream: int) -> None:
     if stream < len(inputs.polls):
         access = inputs.polls[stream, P_FIRST] + state.cursors.polls[stream, P_INDEX] - 1
         prefetch(state.registers, access)
-        prefetch(inputs.access_rtt, access)
-        prefetch(inputs.access_features, access)
-        prefetch(inputs.access_operator, access)
+        prefetch(state.facts, access)
 
 
 @force_inline
@@ -526,7 +370,7 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
             if sessions[session, EVENT] != tag:
                 continue  # a slot came before the deadline
             if sessions[session, POOL] >= 0:
-                _abandon(inputs, state, record, int(session), now)
+                abandon(state, record, int(session), now)
         else:
             now = arrival
             counters[NOW] = now
@@ -537,7 +381,7 @@ def run_until(inputs: Inputs, state: State, record: Record, instant: int, spare:
             entry = inputs.entry[inputs.access_class[pending[0]], pending[1]]
             if entry < 0:
                 continue
-            session = _new_session(
+            session = new_session(
                 state, pending[0], pending[1], pending[2], now, pending[3], pending[4],
                 entry,
             )  # fmt: skip

@@ -39,10 +39,10 @@ from sandbox.simulation.recorder import (
     book_service,
 )
 from sandbox.simulation.state import TRACE_FIELDS
+from sandbox.simulation.steps import ROUNDS
 
 __all__ = ["run"]
 
-ROUNDS = 64
 Waiting = Generator[simpy.Event, Any, None]
 
 

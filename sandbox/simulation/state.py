@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from sandbox.observations.schema import Phase
 from sandbox.simulation.arrivals import Cursors
+from sandbox.simulation.model import Inputs
 from sandbox.simulation.program import Column
+from sandbox.simulation.steps import Op
 
-__all__ = ["FIELDS", "TRACE_FIELDS", "State", "aligned", "packed"]
+__all__ = ["FIELDS", "TRACE_FIELDS", "State", "aligned", "facts_of", "packed"]
 
 Ints = NDArray[np.int64]
 
@@ -31,13 +33,18 @@ BUCKETS = 1 << 13
 WORDS = BUCKETS >> 6
 
 
-# A step in half a cache line: Code.table has eight bytes for each cell.
+# A step in half a cache line: Code.table has eight bytes for each cell. `next` is the row that
+# follows; it and `target` are beyond any Goto, which so costs no turn of the interpreter.
 STEP = np.dtype([
     ("op", "i1"), ("phase", "i1"), ("scope", "i1"), ("group", "i1"), ("target", "i4"),
-    ("fixed", "i8"), ("index", "i4"), ("extra", "i4"), ("law", "i2"), ("purpose", "i2"),
-    ("half_trips", "i4"),
+    ("fixed", "i8"), ("index", "i4"), ("extra", "i4"), ("next", "i4"),
+    ("law", "i2"), ("purpose", "i1"), ("half_trips", "i1"),
 ])  # fmt: skip
 LINE = 64  # bytes
+
+# What the steps of a session look up of its access, together: an access is met at random, and each
+# array of its own would be one more wait for memory. The counters of its limits come last.
+RTT, FEATURES, OPERATOR, LIMITS = range(4)
 
 
 def packed(table: Ints) -> NDArray[np.void]:
@@ -52,7 +59,24 @@ def packed(table: Ints) -> NDArray[np.void]:
         steps[name] = table[:, column]
         if not np.array_equal(steps[name], table[:, column]):
             raise ValueError(f"steps: {name} beyond {STEP[name]}")
+    beyond = np.arange(len(table) + 1)  # beyond Gotos, which never go round in circles
+    jumps = np.flatnonzero(table[:, Column.OP] == Op.GOTO)
+    while len(jumps):
+        beyond[jumps] = table[beyond[jumps], Column.TARGET]
+        jumps = jumps[table[beyond[jumps], Column.OP] == Op.GOTO]
+    steps["next"] = beyond[1:]
+    steps["target"] = np.where(steps["target"] < 0, -1, beyond[steps["target"]])
     return steps
+
+
+def facts_of(inputs: Inputs) -> Ints:
+    """Return what steps look up of each access, int64 (A, whole cache lines)."""
+    columns = [inputs.access_rtt, inputs.access_features, inputs.access_operator]
+    columns += list(inputs.access_limits.T)
+    facts = aligned((len(inputs.access_rtt), -(-len(columns) // 8) * 8), np.int64)
+    for place, column in enumerate(columns):
+        facts[:, place] = column
+    return facts
 
 
 def aligned(shape: tuple[int, ...], kind: Any, value: int = 0) -> NDArray[Any]:
@@ -89,6 +113,7 @@ class State(NamedTuple):
     entered: Ints  # (counters,) connections that count against each limit
     trace: Ints  # (rows, TRACE_FIELDS); no rows: not traced
     steps: NDArray[np.void]  # of STEP: the programs
+    facts: Ints  # (accesses, whole lines): see facts_of
 
 
 N_NEAR, N_FAR, SCHEDULED, VACANT, TRACED, NOW, FIRST_BUCKET = range(7)

@@ -43,6 +43,7 @@ from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation.draws import Law
 
 __all__ = [
+    "ROUNDS",
     "Acquire",
     "Ask",
     "Branch",
@@ -77,6 +78,7 @@ __all__ = [
 ]
 
 Label = str
+ROUNDS = 64  # purposes are below this: a retry's draws lie beyond those of the first attempt
 
 
 class Op(IntEnum):

@@ -38,9 +38,8 @@ from sandbox.simulation.draws import (
     sample,
     uniform,
 )
-from sandbox.simulation.kernel import ROUNDS
 from sandbox.simulation.model import Model, SessionKind
-from sandbox.simulation.steps import Purpose
+from sandbox.simulation.steps import ROUNDS, Purpose
 from sandbox.simulation.window import windowed
 from sandbox.space.candidates import Candidate
 from sandbox.space.compatibility import MECHANISMS, can_connect, mechanisms_used

@@ -123,6 +123,15 @@ def test_steps_are_packed_without_loss() -> None:
         assert steps[column.name.lower()].tolist() == code.table[:, column].tolist()
 
 
+def test_a_step_goes_on_beyond_gotos() -> None:
+    body = (
+        Fresh("grant", 60.0, "known"), Goto("on"), "known", Goto("over"), "over", Goto("on"),
+        Delay(None, 1.0), "on", End(),
+    )  # fmt: skip
+    steps = packed(compile_programs([program(*body)], LAYOUT).table)
+    assert (steps["next"][0], steps["target"][0]) == (5, 5)
+
+
 def test_a_cell_that_does_not_fit_is_refused() -> None:
     table = compile_programs([program(End())], LAYOUT).table.copy()
     table[0, Column.TARGET] = 1 << 40
