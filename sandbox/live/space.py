@@ -7,8 +7,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
     from sandbox.observations.observations import Observations
 
-__all__ = ["Console", "ConsoleMaker", "LiveSpace", "live"]
+__all__ = ["Console", "ConsoleMaker", "LiveSpace"]
 
 T = TypeVar("T")
 # From a space that is up and the secret of its control API; closed when the space stops.
@@ -372,12 +372,7 @@ class LiveSpace:
         )  # fmt: skip
         shared = [
             *trust_services(
-                plan,
-                self.keys,
-                ledger,
-                self.faults.pki,
-                resolver=self.resolver,
-                pool=room.shared,
+                plan, self.keys, ledger, self.faults.pki, resolver=self.resolver, pool=room.shared
             ),
             self._psc,
             *self._own.values(),
@@ -503,37 +498,3 @@ class LiveSpace:
         if self.sheet:
             self.sheet = {**self.sheet, **members}
             write_sheet(self.folder, self.sheet)
-
-
-def live(
-    scenario: str = "demo", *, designs: Sequence[str] = (), dir: str | Path | None = None,  # noqa: A002 - as the command line calls it
-    **members: Any,
-) -> LiveSpace:  # fmt: skip
-    """Return a space that runs for the length of a `with` block.
-
-        with sandbox.live("demo", designs=("single-endpoint",), operators=2) as space:
-            space.sheet["accounts"]
-
-    Telephones approve at once, where the command line waits for a person.
-
-    Args:
-        scenario: name or path.
-        designs: side by side, the first with the plain names.
-        dir: where the space is kept; a temporary folder by default.
-        members: others of `LiveOptions`.
-
-    Raises:
-        UserError: something cannot be had, said in one line.
-    """
-    known = {each.name for each in fields(LiveOptions)} - {"scenario", "designs", "folder"}
-    for name in members:
-        if name not in known:
-            raise UserError.among("inconnu", "unknown", f"live: {name}", sorted(known))
-    return LiveSpace(
-        LiveOptions(
-            scenario=scenario,
-            designs=tuple(designs),
-            folder=None if dir is None else Path(dir),
-            **{"behaviour": "approve", **members},
-        )
-    )

@@ -19,9 +19,9 @@ import dns.rdatatype
 import httpx
 import pytest
 
-from sandbox.live import lifecycle
+from sandbox.live import lifecycle, live
 from sandbox.live.mailer import MailError, choose, open_imap
-from sandbox.live.space import LiveSpace, live
+from sandbox.live.space import LiveSpace
 from sandbox.serve import client_context
 from tests.live.removed import MESSAGES, STEPS
 from tests.live.test_space import account, deliver, quiet, subjects, wait_for
