@@ -41,7 +41,10 @@ __all__ = ["CrewProcess"]
 
 LASTING = 5.0  # s
 # What takes its time: a hundred thousand messages.
-_LONG = {"fill", "empty", "remove", "follow", "pack", "unpack"}
+_LONG: tuple[Callable[..., Any], ...] = (
+    OperatorCrew.fill, OperatorCrew.empty, OperatorCrew.remove, OperatorCrew.follow,
+    OperatorCrew.pack, OperatorCrew.unpack,
+)  # fmt: skip
 _LONG_SECONDS = 600.0
 
 P = ParamSpec("P")
@@ -111,7 +114,7 @@ class CrewProcess:
         self, act: Callable[Concatenate[OperatorCrew, P], T], *args: P.args, **more: P.kwargs
     ) -> T:
         """See `Crewed`."""
-        timeout = _LONG_SECONDS if act.__name__ in _LONG else 30.0
+        timeout = _LONG_SECONDS if act in _LONG else 30.0
         given: T = self._ask("do", act.__name__, args, more, timeout=timeout)
         return given
 
