@@ -41,7 +41,7 @@ typedef struct {
   const i64 *send_counts, *listed;
   const double *sender_exponent;
   const i32 *recipients;
-  const i64 *servers, *server_offset, *server_time, *follow_time;
+  const i64 *servers, *server_offset, *server_time, *kind, *follow_time;
   const i64 *pool_slots, *pool_backlog, *limits;
   const i16 *endpoint_role, *operator_bin;
   const i64 *outages, *register_count;
@@ -53,7 +53,7 @@ typedef struct {
   /* State */
   i64 *row;
   i32 *vacant, *bucket;
-  i64 *occupied, *heap, *counters, *free, *in_use, *queue_length, *queue_head, *queue_tail;
+  i64 *occupied, *heap, *counters, *free, *last, *in_use, *queue_length, *queue_head, *queue_tail;
   i64 *registers, *entered, *trace;
   /* Record */
   i32 *logins;
@@ -631,8 +631,10 @@ static void advance(const Arrays *a, const Sizes *n, i64 session, i64 now) {
         if (op == OP_SERVE) {
           i64 station = CODE(pc, C_INDEX) + owner_of(a, session, CODE(pc, C_SCOPE)), start;
           spent = (spent * a->server_time[station]) >> PACE_BITS;
-          if (a->free[a->server_offset[station]] > t)
-            spent = (spent * a->follow_time[station]) >> PACE_BITS;
+          i64 shared = a->server_offset[station];
+          if (a->free[shared] > t)
+            spent = (spent * a->follow_time[2 * station + (a->last[shared] == a->kind[station])]) >> PACE_BITS;
+          a->last[shared] = a->kind[station];
           start = serve(a, station, t, spent);
           wait = start - t;
           book_service(a, station, start, wait, spent);

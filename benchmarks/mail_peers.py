@@ -25,8 +25,12 @@ from pathlib import Path
 from benchmarks.mail_load import Account, Operator
 from sandbox.trust import KeyKind, Organisation, TestCA
 
-__all__ = ["PASSWORD", "Peer", "Side", "greenmail", "peers", "postfix_dovecot"]
+__all__ = [
+    "MAILBOXES", "PASSWORD", "Peer", "Side", "greenmail", "operator_file", "peer_file", "peers",
+    "postfix_dovecot",
+]  # fmt: skip
 
+MAILBOXES = 6  # that a file of a peer names
 PASSWORD = "bench"  # noqa: S105 - of mailboxes that live for the length of a benchmark
 ORGANISATION = Organisation(name="OPERATEUR", department="Paris (75)", finess="750000018")
 GREENMAIL = Path(os.environ.get("MSS_PEERS", Path.home() / ".cache/mssante-sandbox/peers"))
@@ -349,6 +353,31 @@ def peers() -> Iterator[tuple[TestCA, Peer, Peer, str]]:
                 stack.callback(mine.stop)
                 mine.start()
             yield ca, both[0], both[1], name_of_peers
+
+
+def operator_file(
+    folder: Path, domain: str, host: str, imap: int, smtp: int, password: str = PASSWORD
+) -> Path:
+    """Write the file of an operator on loopback for `--space`; its roots are beside it."""
+    lines = [f'name = "{domain}"', f'domain = "{domain}"', 'roots = "roots.pem"']
+    for name, protocol, port in (("imaps", "imap", imap), ("submissions", "smtp", smtp)):
+        lines += [
+            "[[endpoints]]", f'name = "{name}"', f'protocol = "{protocol}"', f'host = "{host}"',
+            'address = "127.0.0.1"', f"port = {port}", 'methods = ["password"]',
+        ]  # fmt: skip
+    for number in range(MAILBOXES):
+        lines += [
+            "[[accounts]]", f'address = "box{number}@{domain}"', 'method = "password"',
+            f'password = "{password}"',
+        ]  # fmt: skip
+    file = folder / f"{domain}.toml"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def peer_file(folder: Path, peer: Peer, password: str = PASSWORD) -> Path:
+    """Write that of one of `peers`."""
+    return operator_file(folder, peer.domain, peer.host, peer.imap, peer.submission, password)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 It joins a space of the sandbox (docs/join.md): it takes mail of other operators over mutual TLS,
 lets its own people submit, relays what is for others, and keeps what is for its own in Maildirs.
-Run: mss-sandbox up --join etranger.toml
+Run: mss-sandbox up --join etranger.toml, with services = { submission = 587 } in it
      python operator_aiosmtpd.py out/space/space.json etranger mail/
 """
 
@@ -142,7 +142,7 @@ def main(sheet_file: str, name: str, folder: str) -> None:
         tls_context=peers, require_starttls=True,
     )  # fmt: skip
     submission = Controller(
-        FromClients(operator), mx["address"], 587 + operator.sheet["port_offset"],
+        FromClients(operator), mx["address"], operator.own["services"]["submission"],
         server_hostname=operator.own["mail"], require_starttls=True, auth_required=True,
         tls_context=operator.context("mail", ssl.Purpose.CLIENT_AUTH), authenticator=authenticate,
     )  # fmt: skip

@@ -102,7 +102,7 @@ def check_client(
         space: folder of a running space, or its space.json; without it a space is started.
         name: of the software, in the report.
         profile: kind of software: lps, mail-client, robot, webmail.
-        method: by which it logs in: cps, totp, ecps, certificat.
+        method: by which it logs in: cps, totp, ecps, ciba-operateur, certificat.
         operator, design: whose endpoints; the first by default.
         only: requirements to judge by, all of them when empty.
         patience: seconds that one action of a script may take.

@@ -22,6 +22,7 @@ from sandbox.conformance.reports import as_json as json_of
 from sandbox.conformance.requirements import Requirement, requirements
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
+from sandbox.space.methods import Method
 from sandbox.space.options import EXISTING, FILE, Decorator, json_option, options, space_option
 
 __all__ = ["check"]
@@ -138,7 +139,7 @@ def operator(
 )
 @click.option(
     "--method",
-    type=click.Choice(["cps", "totp", "ecps", "certificat"]),
+    type=click.Choice([each.value for each in Method]),
     default="ecps",
     help="Comment il s'authentifie. / How it logs in.",
 )

@@ -24,6 +24,7 @@ from sandbox.conformance.software.matrix import (
     MatrixPlace,
     as_json,
     cells_of,
+    cells_read,
     places_of,
 )
 from sandbox.conformance.software.world import World
@@ -77,6 +78,13 @@ __all__ = ["matrix"]
 @click.option("--json", "json_", is_flag=True, help="Sortie JSON. / JSON output.")
 @click.option("--html", type=FILE, help="Page HTML. / HTML page.")
 @click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Reprendre : ce que --json a donné avant n'est plus essayé."
+    " / Go on: what --json gave before is not tried again.",
+)
+@click.option(
     "--capabilities",
     type=FILE,
     metavar="FILE",
@@ -86,7 +94,7 @@ __all__ = ["matrix"]
 def matrix(
     spaces: tuple[Path, ...], clients: tuple[str, ...], operators: tuple[str, ...],
     methods: tuple[str, ...], designs: tuple[str, ...], json_: bool, html: Path | None,
-    capabilities: Path | None,
+    resume: Path | None, capabilities: Path | None,
 ) -> None:  # fmt: skip
     """Essayer de vrais logiciels chez les opérateurs. / Try real software at the operators.
 
@@ -95,17 +103,18 @@ def matrix(
     """
     chosen = named(clients, "--client")
     if capabilities is not None:
-        if spaces or operators or methods or designs or json_ or html:
+        if spaces or operators or methods or designs or json_ or html or resume:
             raise UserError("va avec --client seul", "goes with --client alone",
                             where="--capabilities")  # fmt: skip
         _capabilities(capabilities, chosen)
         return
     at = datetime.now(UTC).isoformat(timespec="seconds")
+    known = cells_read(resume) if resume is not None else []
     cells: list[MatrixCell] = []
     whole = False
     try:
         with stopped_by_sigterm():
-            _try(cells, spaces, chosen, _Chosen(operators, designs, methods))
+            _try(cells, spaces, chosen, _Chosen(operators, designs, methods), known)
         whole = True
     except KeyboardInterrupt:
         if not cells:
@@ -128,8 +137,9 @@ class _Chosen:
 
 
 def _try(
-    cells: list[MatrixCell], spaces: Sequence[Path], clients: Sequence[MailClient], chosen: _Chosen
-) -> None:
+    cells: list[MatrixCell], spaces: Sequence[Path], clients: Sequence[MailClient], chosen: _Chosen,
+    known: Sequence[MatrixCell],
+) -> None:  # fmt: skip
     """Try all; what is known is in `cells` at any instant."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mssante-matrix-")))
@@ -144,7 +154,7 @@ def _try(
             worlds = [World(stack.enter_context(
                 running_space(chosen.designs or DESIGNS, _progress)
             ))]  # fmt: skip
-        for cell in cells_of(clients, _places(worlds, chosen), folder, _progress):
+        for cell in cells_of(clients, _places(worlds, chosen), folder, _progress, known):
             cells.append(cell)
 
 

@@ -19,7 +19,8 @@ __all__ = [
 
 CERTIFICATE_METHODS = ("cps", "certificat")
 # The methods of the space; a password alone is none of them, and lets a foreign server be judged.
-METHODS = (*CERTIFICATE_METHODS, "totp", "ecps", "ciba-operateur", "password")
+RINGS = ("ecps", "ciba-operateur")  # a telephone rings, and the login is held until it answers
+METHODS = (*CERTIFICATE_METHODS, "totp", *RINGS, "password")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.fronts import Fronts
 from sandbox.live.keys import Keys
-from sandbox.live.mailboxes import Packed, empty, fill, pack, unpack
+from sandbox.live.mailboxes import empty, fill
 from sandbox.live.plan import SpacePlan
 from sandbox.live.room import Room
 from sandbox.live.services import ListReader, list_url
@@ -28,6 +28,7 @@ from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.fault_rules import MailFaults, MailRule
 from sandbox.operators.operator import Operator
 from sandbox.operators.recorder import Recorder, Seen
+from sandbox.operators.store import PackedMailbox
 from sandbox.psc import Clock
 from sandbox.serve import Loop
 from sandbox.space.errors import UserError
@@ -231,13 +232,13 @@ class OperatorCrew:
         every = self.loop.call(self.operators[label].store.mailboxes, 30.0)
         return [each for each in every if each.endswith(f"@{domain}")]
 
-    def pack(self, label: str, address: str) -> list[Packed]:
-        """See `mailboxes.pack`."""
-        return self.loop.call(lambda: pack(self.operators[label].store, address))
+    def pack(self, label: str, address: str) -> PackedMailbox:
+        """See `MailStore.pack`."""
+        return self.loop.call(lambda: self.operators[label].store.pack(address))
 
-    def unpack(self, label: str, address: str, packed: Sequence[Packed]) -> int:
-        """See `mailboxes.unpack`."""
-        return self.loop.run(unpack(self.operators[label].store, address, packed), None)
+    def unpack(self, label: str, address: str, packed: PackedMailbox) -> int:
+        """See `MailStore.unpack`."""
+        return self.loop.run(self.operators[label].store.unpack(address, packed), None)
 
     def flush(self) -> None:
         """Try at once what waits for a relay."""

@@ -8,13 +8,15 @@ is its own affair: it listens where it is told, and asks DNS and the list as any
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.directory import BoxState, BoxType, Directory, Feeder, Person, RefusalError
 from sandbox.directory.model import Bearer
 from sandbox.space.errors import BadValueError, UserError
 from sandbox.space.reading import STRICT, read_as, read_toml
+from sandbox.trust.design_zone import LABELS
 
 __all__ = ["Joining", "feed", "read_joining"]
 
@@ -22,6 +24,7 @@ JOINED = "Opérateur joint / joined operator"  # describes the mailboxes of one
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
 _MOST = 1_000
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,15 @@ class Joining:
     Attributes:
         name: label under the suffix; its mail domain is `{name}.{suffix}`.
         mailboxes: what is left of the `@`, to be fed to the directory.
+        services: what its clients connect to, by its name in SRV (RFC 6186, RFC 8314): `imaps`,
+            `imap`, `submissions`, `submission`; its port, to which the space adds its offset.
     """
 
     __pydantic_config__ = STRICT
 
     name: str
     mailboxes: tuple[str, ...] = ()
+    services: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what names no operator, and no mailbox.
@@ -64,6 +70,15 @@ class Joining:
                     where=f"mailboxes: {each[:60]!r}",
                 )
         object.__setattr__(self, "mailboxes", tuple(dict.fromkeys(self.mailboxes)))
+        known = sorted(LABELS.values())
+        for name, port in self.services.items():
+            if name not in known or not 0 < port <= _LAST_PORT:
+                raise BadValueError(
+                    f"port de 1 à {_LAST_PORT} attendu, sous",
+                    f"a port from 1 to {_LAST_PORT} is expected, under",
+                    where=f"services: {name[:60]}",
+                    then=", ".join(known),
+                )
 
 
 def read_joining(path: Path) -> Joining:

@@ -1,15 +1,13 @@
-"""Mailboxes of a running space: filled with messages, emptied, moved to another store."""
+"""Mailboxes of a running space: filled with messages, emptied."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import NamedTuple
 
 from sandbox.messages.compose import compose, health_letter
 from sandbox.messages.documents import size_of, type_of
@@ -18,7 +16,7 @@ from sandbox.operators.store import MailStore, StoreError
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 
-__all__ = ["MOST_DOCUMENTS", "MOST_MESSAGES", "Packed", "empty", "fill", "pack", "unpack"]
+__all__ = ["MOST_DOCUMENTS", "MOST_MESSAGES", "empty", "fill"]
 
 MOST_MESSAGES = 100_000  # in one call
 MOST_DOCUMENTS = 500  # some 500 kB each, and a tenth of a second to make
@@ -91,50 +89,6 @@ async def empty(store: MailStore, address: str) -> int:
             await store.change_flags(folder.id, uids, "+", frozenset({"\\Deleted"}))
             removed += len(await store.expunge(folder.id, uids))
     return removed
-
-
-class Packed(NamedTuple):
-    """A message on its way to another operator: where it was, how it was marked."""
-
-    folder: str
-    special_use: str
-    flags: frozenset[str]
-    internal_date: float
-    email_id: str
-    content: bytes
-
-
-def pack(store: MailStore, address: str) -> list[Packed]:
-    """Return all that a mailbox holds."""
-    _known(store, address)
-    return [
-        Packed(folder.name, folder.special_use, row.flags, row.internal_date, row.email_id,
-               store.content(row.message))
-        for folder in store.folders(address)
-        for row in store.rows(folder.id)
-    ]  # fmt: skip
-
-
-async def unpack(store: MailStore, address: str, packed: Sequence[Packed]) -> int:
-    """Put what was packed into a mailbox, made when absent; return how many messages were new.
-
-    A copy that is there already, from a time before a kill, is not put there again.
-    """
-    await store.provision([address])
-    added = 0
-    by_folder: dict[tuple[str, str], list[Packed]] = {}
-    for each in packed:
-        by_folder.setdefault((each.folder, each.special_use), []).append(each)
-    for (name, special_use), messages in by_folder.items():
-        folder = store.folder(address, name) or await store.create(address, name, special_use)
-        there = Counter(row.email_id for row in store.rows(folder.id))
-        for each in messages:
-            if there[each.email_id] > 0:
-                there[each.email_id] -= 1
-                continue
-            await store.append(folder.id, each.content, each.flags, each.internal_date)
-            added += 1
-    return added
 
 
 def _known(store: MailStore, address: str) -> None:

@@ -16,7 +16,7 @@ from sandbox.trust.design_zone import (
     zone_of_designs,
 )
 from sandbox.trust.identity import Organisation
-from sandbox.trust.zone import Host, MailDomain, ZoneSpec
+from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = [
     "CertificatePlan",
@@ -121,8 +121,9 @@ class JoinedPlan:
         domain: its mail domain.
         organisation: the legal person of its certificates.
         relay: where it has to take mail (MX).
-        mail: name that its clients use, at the same address; the ports are its own affair.
+        mail: name that its clients use, at the same address.
         mailboxes: in the directory, what is left of the `@`.
+        services: where its clients connect, as DNS says it.
     """
 
     label: str
@@ -131,6 +132,7 @@ class JoinedPlan:
     relay: ServicePlan
     mail: str
     mailboxes: tuple[str, ...]
+    services: tuple[SrvRecord, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,13 +207,17 @@ class SpacePlan:
             others += [Host(name, address) for name in operator.autoconfig_names]
         relay = self.citizens.relay
         others.append(Host(relay.host, (relay.address,)))
-        taking = [(self.citizens.domain, relay.host)]
+        taking: list[tuple[str, str, tuple[SrvRecord, ...]]] = [
+            (self.citizens.domain, relay.host, ())
+        ]
         for joined in self.joined:
             host = joined.relay.host
             others += [Host(name, (joined.relay.address,)) for name in (host, joined.mail)]
-            taking.append((joined.domain, host))
+            taking.append((joined.domain, host, joined.services))
         domains = [
-            MailDomain(name=domain, relays=((10, host),), texts=("v=spf1 mx -all",))
-            for domain, host in taking
+            MailDomain(
+                name=domain, relays=((10, host),), services=services, texts=("v=spf1 mx -all",)
+            )
+            for domain, host, services in taking
         ]
         return replace(zone, hosts=(*zone.hosts, *others), domains=(*zone.domains, *domains))

@@ -35,6 +35,7 @@ from sandbox.trust.design_zone import (
     subdomain,
 )
 from sandbox.trust.identity import Organisation, luhn_key
+from sandbox.trust.zone import SrvRecord
 
 __all__ = ["OFFSET", "plan_space"]
 
@@ -175,6 +176,10 @@ def _joined(
         relay=ServicePlan(host=f"mx.{domain}", address=address, port=_RELAY.port + offset),
         mail=f"mail.{domain}",
         mailboxes=joining.mailboxes,
+        services=tuple(
+            SrvRecord(label=label, target=f"mail.{domain}", port=port + offset)
+            for label, port in joining.services.items()
+        ),
     )
 
 

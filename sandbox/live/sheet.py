@@ -191,6 +191,7 @@ def _joined(joined: JoinedPlan, keys: Keys) -> Tree:
             name: {"certificate": str(own / name / "chain.pem"), "key": str(own / name / "key.pem")}
             for name in ("relay", "mail")
         },
+        "services": {each.label: each.port for each in joined.services},
         "mailboxes": [f"{each}@{joined.domain}" for each in joined.mailboxes],
     }
 

@@ -36,6 +36,7 @@ def _new_state(model: Model, *, traced: bool) -> state_of.State:
         heap=np.zeros((2 * FIRST_ROWS, 2), dtype=np.int64),
         counters=counters,
         free=np.zeros(int((inputs.server_offset + inputs.servers).max()), dtype=np.int64),
+        last=np.full(int(inputs.server_offset.max()) + 1, -1, dtype=np.int64),
         in_use=np.zeros(pools, dtype=np.int64),
         queue_length=np.zeros(pools, dtype=np.int64),
         queue_head=np.full(pools, -1, dtype=np.int64),

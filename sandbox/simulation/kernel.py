@@ -178,8 +178,11 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
                 spent = duration(inputs, state, session, step)
                 station = step.index + owner_of(state, session, step.scope)
                 spent = (spent * inputs.server_time[station]) >> PACE_BITS
-                if state.free[inputs.server_offset[station]] > t:
-                    spent = (spent * inputs.follow_time[station]) >> PACE_BITS
+                shared = inputs.server_offset[station]
+                if state.free[shared] > t:
+                    same = int(state.last[shared] == inputs.kind[station])
+                    spent = (spent * inputs.follow_time[station, same]) >> PACE_BITS
+                state.last[shared] = inputs.kind[station]
                 start = _serve(inputs, state, station, t, spent)
                 wait = start - t
                 book_service(record, station, start, wait, spent)

@@ -146,7 +146,10 @@ class Inputs(NamedTuple):
     servers: Ints  # (stations,)
     server_offset: Ints  # (stations,) first entry in State.free; stations with one share servers
     server_time: Ints  # (stations,) time that a service takes there, in 1 / 2**PACE_BITS
-    follow_time: Ints  # (stations,) of it, when no server was idle before, in 1 / 2**PACE_BITS
+    kind: Ints  # (stations,) of its services
+    # (stations, 2) of it, in 1 / 2**PACE_BITS, when no server was idle before: after a service of
+    # another kind, after one of its own
+    follow_time: Ints
     pool_slots: Ints  # (pools,)
     pool_backlog: Ints  # (pools,)
     limits: Ints  # (counters,) most connections at once

@@ -23,10 +23,19 @@ from sandbox.simulation.draws import (
     lognormal,
     mix,
 )
-from sandbox.simulation.model import LISTED, PEOPLE, Inputs, Model, SessionKind, as_server_time
+from sandbox.simulation.model import (
+    LISTED,
+    PACE_BITS,
+    PEOPLE,
+    Inputs,
+    Model,
+    SessionKind,
+    as_server_time,
+)
 from sandbox.simulation.program import Layout, Program, compile_programs
 from sandbox.simulation.steps import (
     Acquire,
+    Branch,
     Clear,
     Deadline,
     Delay,
@@ -47,6 +56,7 @@ __all__ = [
     "finite_queue",
     "impatient_queue",
     "infinite_queue",
+    "kinds_queue",
     "retrial_queue",
     "service_law",
     "slot_queue",
@@ -136,7 +146,7 @@ def _queue(body: Callable[[float], Body], watch: QueueWatch, *, servers: int, ba
     service = rate * gap
     total = warm_hours + hours
     layout = Layout(
-        stations={"server": 0}, pools={"slots": 0}, endpoints={"door": 0},
+        stations={"server": 0, "other": 1}, pools={"slots": 0}, endpoints={"door": 0},
         pool_of={"door": "slots"}, registers={"none": 0}, backends={}, limits={},
     )  # fmt: skip
     code = compile_programs([Program("customer", 0, body(service)), *more], layout)
@@ -170,10 +180,11 @@ def _queue(body: Callable[[float], Body], watch: QueueWatch, *, servers: int, ba
         listed=np.zeros((0, LISTED), dtype=np.int64),
         sender_exponent=np.ones(1),
         recipients=np.zeros(1, dtype=np.int32),
-        servers=np.array([servers], dtype=np.int64),
-        server_offset=one,
-        server_time=as_server_time(np.ones(1)),
-        follow_time=as_server_time(np.ones(1)),
+        servers=np.array([servers] * 2, dtype=np.int64),
+        server_offset=np.zeros(2, dtype=np.int64),
+        server_time=as_server_time(np.ones(2)),
+        kind=np.arange(2, dtype=np.int64),
+        follow_time=as_server_time(np.ones((2, 2))),
         pool_slots=np.array([servers], dtype=np.int64),
         pool_backlog=np.array([backlog], dtype=np.int64),
         limits=np.zeros(0, dtype=np.int64),
@@ -193,6 +204,28 @@ def infinite_queue(watch: QueueWatch, *, servers: int, load: float, scv: float) 
         return (Serve("server", Phase.BACKEND, law=service_law(scv, service)), End())
 
     return _queue(body, watch, servers=servers, backlog=0, load=load)
+
+
+def kinds_queue(watch: QueueWatch, *, load: float, after: float, follow: float) -> Queue:
+    """M/M/1 of two kinds of customers, as many of each, whom a server takes in turn.
+
+    The load is that of services that find the server idle. One that follows a service of the other
+    kind at once takes `after` of its time; one that follows its own kind takes `follow`.
+    """
+
+    def body(service: float) -> Body:
+        def served(station: str) -> Step:
+            return Serve(station, Phase.BACKEND, law=exponential(service))
+
+        return (
+            Branch(0.5, Purpose.MISTYPE, "other"), served("server"), End(),
+            "other", served("other"), End(),
+        )  # fmt: skip
+
+    queue = _queue(body, watch, servers=1, backlog=0, load=load)
+    shares = np.rint(np.array([[after, follow]] * 2) * (1 << PACE_BITS)).astype(np.int64)
+    inputs = queue.model.inputs._replace(follow_time=shares)
+    return replace(queue, model=replace(queue.model, inputs=inputs))
 
 
 def slot_queue(watch: QueueWatch, *, servers: int, load: float, scv: float,

@@ -88,6 +88,7 @@ class SimpyRun:
         servers = zip(model.inputs.server_offset, model.inputs.servers, strict=True)
         shared = {int(offset): simpy.Resource(self.env, int(n)) for offset, n in servers}
         self.stations = [shared[int(offset)] for offset in model.inputs.server_offset]
+        self.last: dict[simpy.Resource, int] = {}  # kind of the service that began last
         self.pools = [simpy.Resource(self.env, int(n)) for n in model.inputs.pool_slots]
         accesses = len(model.inputs.access_class)
         self.entered = np.zeros(len(model.inputs.limits), dtype=np.int64)
@@ -262,7 +263,9 @@ class SimpyRun:
                 yield turn
             start = self.now
             if start > asked:  # it follows another at once
-                service = (service * int(self.inputs.follow_time[station])) >> PACE_BITS
+                same = int(self.last.get(self.stations[station]) == self.inputs.kind[station])
+                service = (service * int(self.inputs.follow_time[station, same])) >> PACE_BITS
+            self.last[self.stations[station]] = int(self.inputs.kind[station])
             book_service(self.record, station, start, start - asked, service)
             yield self.env.timeout(service)
 

@@ -105,6 +105,7 @@ class State(NamedTuple):
     heap: Ints  # (capacity, 2)
     counters: Ints  # (7,)
     free: Ints  # instants at which each station's servers fall free, heaps of `servers`
+    last: Ints  # kind of the service that began last, by first entry in `free`; -1: none
     in_use: Ints  # (pools,)
     queue_length: Ints  # (pools,)
     queue_head: Ints  # (pools,) session, -1: none

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,12 +23,17 @@ __all__ = [
     "OPTIONAL",
     "STEPS",
     "Calibration",
+    "Crowd",
     "Measured",
+    "Mixed",
     "confine",
     "cores_of",
+    "kind_of",
     "machine_of",
     "measured",
+    "mixed_of",
     "read_calibration",
+    "write_calibration",
 ]
 
 # Every step that is measured: what it is. Each begins where the one before it ends.
@@ -47,6 +54,7 @@ STEPS: dict[str, str] = {
     "submit": "MAIL, RCPT, DATA: one message of 10 kB to a mailbox of the same operator, stored",
     "relay": "the same to a mailbox of another operator: queued, relayed, stored there",
 }
+MIXED = "of what a step spares after its own kind, the share that it spares after another kind"
 LEAST_SHARE = 0.05  # that a queue leaves of a service: less is an error of measuring
 # What only an operator of ours can be asked to do; a foreign one may not have it (`--space`).
 OPTIONAL = frozenset({
@@ -118,9 +126,74 @@ def measured(
     )
 
 
+def kind_of(step: str) -> str:
+    """Return what a step is one of: the same work of the same programs, whatever it is about."""
+    first = step.partition("_")[0]
+    return {"fetch": "look", "relay": "submit"}.get(first, first)
+
+
+def mixed_of(crowds: Sequence[Crowd], steps: Mapping[str, Measured]) -> Mixed:
+    """Return what is spared where steps of different kinds follow one another.
+
+    A step follows its own kind (`kind_of`) as often as its kind is met.
+
+    Args:
+        crowds: that did all steps at once; none: what is spared is taken to be the same.
+        steps: what each takes alone, and in a queue of its own kind.
+    """
+    if not crowds:
+        return Mixed()
+    alone, own, other = np.zeros(2), np.zeros(2), np.zeros(2)  # s; of them spared after each
+    for crowd in crowds:
+        every = sum(crowd.done.values())
+        met: Counter[str] = Counter()
+        for name, count in crowd.done.items():
+            met[kind_of(name)] += count
+        for name, count in crowd.done.items():
+            share = met[kind_of(name)] / every
+            step = steps[name]
+            whole = count * np.array([step.processor, step.client])
+            spared = whole * (1.0 - np.array([step.follow, step.follow_client]))
+            alone += whole
+            own += spared * share
+            other += spared * (1 - share)
+    taken = np.sum([(each.servers, each.client) for each in crowds], axis=0)
+    return Mixed(*(float(each) for each in np.clip((alone - own - taken) / other, 0.0, 1.0)))
+
+
 def _share(part: float, whole: float) -> float:
     """Return what a queue leaves of a service: more than nothing, no more than all."""
     return min(1.0, max(LEAST_SHARE, part / whole)) if whole > 0 else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Sessions at different steps at once.
+
+    Attributes:
+        done: how often each step was done.
+        servers, client: processor time of all, s.
+    """
+
+    done: Mapping[str, int]
+    servers: float
+    client: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """Share of what a step spares after its own kind that it spares after another kind too.
+
+    0: after another kind it takes what it takes on idle servers; 1: what it takes after its own.
+    """
+
+    servers: float = 1.0
+    client: float = 1.0
+
+    @staticmethod
+    def after(follow: float, spared: float) -> float:
+        """Return the share of a service that is left after another kind, by that after its own."""
+        return 1.0 - spared * (1.0 - follow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,30 +201,59 @@ class Calibration:
     """What was measured on a machine.
 
     Attributes:
-        machine: processor, cores, python, load_average, date.
+        machine: processor, cores, python, load_average, date; pace, s (`pace`).
         servers: event loops that the servers of a space share, hence how many of them work at once.
         steps: by name, those of STEPS; of OPTIONAL, those that could be measured.
+        mixed: what a queue of different steps spares.
     """
 
     machine: Mapping[str, Any]
     servers: int
     steps: Mapping[str, Measured]
+    mixed: Mixed = Mixed()
 
     def on(self, cores: int) -> Calibration:
         """Return the same of a machine of so many processors."""
         return replace(self, machine={**self.machine, "cores": cores})
 
     @property
-    def saturated(self) -> Calibration:
-        """Return the same where every service follows another at once."""
+    def pace(self) -> float:
+        """What a fixed piece of work took meanwhile, s; nan where nobody watched."""
+        return float(self.machine.get("pace", math.nan))
+
+    def at_pace(self, pace: float) -> Calibration:
+        """Return the same of a machine on which that piece of work takes `pace` s; nan: as it is.
+
+        What passes beside the processors stays.
+        """
+        if math.isnan(pace) or math.isnan(self.pace):
+            return self
+        more = pace / self.pace - 1
         steps = {
             name: replace(
-                each, processor=each.processor * each.follow,
-                client=each.client * each.follow_client, follow=1.0, follow_client=1.0,
+                each, processor=each.processor * (1 + more), client=each.client * (1 + more),
+                wall=each.wall + (each.processor + each.client) * more,
             )
             for name, each in self.steps.items()
         }  # fmt: skip
-        return replace(self, steps=steps)
+        return replace(self, steps=steps, machine={**self.machine, "pace": pace})
+
+    def with_loops(self, loops: int) -> Calibration:
+        """Return the same of operators on so many event loops, each in a process of its own."""
+        return replace(self, servers=min(loops, int(self.machine["cores"])))
+
+    @property
+    def saturated(self) -> Calibration:
+        """Return the same where every service follows one of another kind at once."""
+        steps = {
+            name: replace(
+                each, follow=1.0, follow_client=1.0,
+                processor=each.processor * self.mixed.after(each.follow, self.mixed.servers),
+                client=each.client * self.mixed.after(each.follow_client, self.mixed.client),
+            )
+            for name, each in self.steps.items()
+        }  # fmt: skip
+        return replace(self, steps=steps, mixed=Mixed())
 
     @property
     def shared(self) -> bool:
@@ -165,15 +267,34 @@ class Calibration:
             path: of the file.
             inputs: that follow from it, by dotted key: what a scenario takes of it.
         """
-        lines = ["# mss-sandbox calibrate; seconds", "", "[machine]"]
-        lines += [f"{key} = {_toml(value)}" for key, value in self.machine.items()]
-        lines += ["", "[structure]", f"servers = {self.servers}"]
-        for name, step in self.steps.items():
-            lines += ["", f"# {STEPS[name]}", f"[steps.{name}]"]
-            lines += [f"{key} = {_toml(getattr(step, key))}" for key in Measured.__slots__]
-        lines += ["", '# What a scenario takes: calibration = "this file"', "[inputs]"]
-        lines += [f'"{key}" = {_toml(value)}' for key, value in inputs.items()]
-        write_whole(path, "\n".join(lines) + "\n")
+        more = ["", "[structure]", f"servers = {self.servers}", "", f"# {MIXED}", "[mixed]"]
+        more += [f"{key} = {_toml(getattr(self.mixed, key))}" for key in Mixed.__slots__]
+        write_calibration(path, self.machine, self.steps, STEPS, inputs, more)
+
+
+def write_calibration(
+    path: Path, machine: Mapping[str, Any], steps: Mapping[str, Measured],
+    what: Mapping[str, str], inputs: Mapping[str, float], more: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Write what was measured, whole or not at all.
+
+    Args:
+        path: of the file.
+        machine: that it was measured on.
+        steps: by name.
+        what: each of them is.
+        inputs: that follow, by dotted key.
+        more: lines of other tables.
+    """
+    lines = ["# mss-sandbox calibrate; seconds", "", "[machine]"]
+    lines += [f"{key} = {_toml(value)}" for key, value in machine.items()]
+    lines += more
+    for name, step in steps.items():
+        lines += ["", f"# {what[name]}", f"[steps.{name}]"]
+        lines += [f"{key} = {_toml(getattr(step, key))}" for key in Measured.__slots__]
+    lines += ["", '# What a scenario takes: calibration = "this file"', "[inputs]"]
+    lines += [f'"{key}" = {_toml(value)}' for key, value in inputs.items()]
+    write_whole(path, "\n".join(lines) + "\n")
 
 
 def _toml(value: object) -> str:
@@ -232,7 +353,8 @@ def read_calibration(path: Path) -> Calibration:
             for name in STEPS
             if name in tree["steps"] or name not in OPTIONAL
         }
-        found = Calibration(tree["machine"], int(tree["structure"]["servers"]), steps)
+        mixed = Mixed(**tree["mixed"])
+        found = Calibration(tree["machine"], int(tree["structure"]["servers"]), steps, mixed)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
         raise UserError(
             "ce n'est pas une calibration entière ; en faire une avec",

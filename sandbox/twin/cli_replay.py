@@ -45,8 +45,8 @@ def _told(found: Replay) -> None:
 )
 def replay(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, begin: str, length: str,
-    speed: float, scale: float, operators: int, processes: int, space: tuple[Path, ...],
-    seed: int, out: Path | None,
+    speed: float, scale: float, operators: int, processes: int, crews: int,
+    space: tuple[Path, ...], seed: int, out: Path | None,
 ) -> None:  # fmt: skip
     """Rejoue des minutes d'un scénario sur de vraies sockets. / Replays minutes on sockets.
 
@@ -56,8 +56,8 @@ def replay(
     """
     loaded = load_scenario(scenario)
     wanted = wanted_of(
-        loaded, scenario, designs, login_policy, begin, length, scale, operators, processes, seed,
-        speed, space,
+        loaded, scenario, designs, login_policy, begin, length, scale, operators, processes, crews,
+        seed, speed, space,
     )  # fmt: skip
     folder = out or Path("out") / f"{loaded.name}-replay"
     folder.mkdir(parents=True, exist_ok=True)

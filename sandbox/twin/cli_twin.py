@@ -32,6 +32,7 @@ FIGURES = {
     "logins_per_second": "connexions/s / logins a second",
     "servers_utilisation": "processeur des serveurs / servers' processor, s/s",
     "clients_utilisation": "processeur des clients / clients' processor, s/s",
+    "pace_seconds": "allure de la machine / pace of the machine, s",
     "peak_connections": "connexions au plus / most connections",
     "mean_connections": "connexions en moyenne / mean connections",
 }
@@ -108,8 +109,9 @@ def _tell(line: str) -> None:
 )
 def twin(
     scenario: str, designs: tuple[str, ...], login_policy: str | None, levels: int, begin: str,
-    length: str, scale: float, operators: int, processes: int, space: tuple[Path, ...], seed: int,
-    calibration: Path | None, storm: str | None, cores: int | None, out: Path | None,
+    length: str, scale: float, operators: int, processes: int, crews: int,
+    space: tuple[Path, ...], seed: int, calibration: Path | None, storm: str | None,
+    cores: int | None, out: Path | None,
 ) -> None:  # fmt: skip
     """Confronte la simulation aux sockets. / Compares the simulation with real sockets.
 
@@ -126,7 +128,7 @@ def twin(
     loaded = load_scenario(scenario)
     wanted = wanted_of(
         loaded, scenario, designs or (loaded.compare[0],), login_policy, begin, length, scale,
-        operators, processes, seed, space=space,
+        operators, processes, crews, seed, space=space,
     )  # fmt: skip
     folder = out or Path("out") / f"{loaded.name}-twin"
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,6 +139,8 @@ def twin(
         if cores is not None:
             confine(cores)
             known = known.on(cores)
+        if crews:
+            known = known.with_loops(crews)
         with showing() as show:
             found = run_twin(
                 wanted, known, levels=levels, storm=stands, out=folder, show=show, tell=_tell

@@ -38,7 +38,7 @@ from sandbox.simulation.program import Column
 from sandbox.simulation.steps import Op, Purpose, Scope
 from sandbox.space.methods import METHODS, Method
 from sandbox.space.scenario import Scenario
-from sandbox.twin.calibration import Calibration, Measured
+from sandbox.twin.calibration import Calibration, kind_of
 
 __all__ = ["Exchanges", "by_exchanges"]
 
@@ -55,27 +55,45 @@ Row = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Service:
-    """What a service takes, s: when it finds the servers idle, and when it follows another."""
+    """What a service takes, s, by what its server did just before.
 
+    Attributes:
+        kind: of the step that it is of.
+        idle: nothing.
+        after: a service of another kind.
+        follow: one of the same kind.
+    """
+
+    kind: str = ""
     idle: float = 0.0
+    after: float = 0.0
     follow: float = 0.0
 
     def times(self, factor: float) -> _Service:
         """Return a part of it, or a multiple."""
-        return _Service(self.idle * factor, self.follow * factor)
+        return _Service(self.kind, *(factor * each for each in self._seconds))
 
     def plus(self, other: _Service) -> _Service:
         """Return both, one after the other."""
-        return _Service(self.idle + other.idle, self.follow + other.follow)
+        both = zip(self._seconds, other._seconds, strict=True)
+        return _Service(self.kind, *(mine + its for mine, its in both))
 
     def beyond(self, other: _Service) -> _Service:
         """Return what it takes more than another."""
-        return _Service(max(0.0, self.idle - other.idle), max(0.0, self.follow - other.follow))
+        both = zip(self._seconds, other._seconds, strict=True)
+        return _Service(self.kind, *(max(0.0, mine - its) for mine, its in both))
 
     @property
-    def percent(self) -> int:
-        """What it takes when it follows another, in percent of what it takes else."""
-        return max(1, min(100, round(100 * self.follow / self.idle))) if self.idle > 0 else 100
+    def percents(self) -> tuple[int, int]:
+        """What it takes after another kind and after its own, in percent of what it takes idle."""
+        return self._percent(self.after), self._percent(self.follow)
+
+    def _percent(self, seconds: float) -> int:
+        return max(1, min(100, round(100 * seconds / self.idle))) if self.idle > 0 else 100
+
+    @property
+    def _seconds(self) -> tuple[float, float, float]:
+        return self.idle, self.after, self.follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +105,17 @@ class _Cost:
     server: _Service = _Service()
 
     @classmethod
-    def of(cls, step: Measured) -> _Cost:
+    def of(cls, name: str, calibration: Calibration) -> _Cost:
         """Return that of a step."""
-        beside = max(0.0, step.wall - step.processor - step.client)
+        step, mixed = calibration.steps[name], calibration.mixed
+
+        def service(idle: float, follow: float, kept: float) -> _Service:
+            return _Service(kind_of(name), idle, idle * mixed.after(follow, kept), idle * follow)
+
         return cls(
-            _Service(step.client, step.client * step.follow_client), beside,
-            _Service(step.processor, step.processor * step.follow),
+            service(step.client, step.follow_client, mixed.client),
+            max(0.0, step.wall - step.processor - step.client),
+            service(step.processor, step.follow, mixed.servers),
         )  # fmt: skip
 
     def over(self, exchanges: float) -> _Cost:
@@ -137,7 +160,7 @@ def by_exchanges(
         table=inputs.code, first=stations,
         # What a foreign operator does not offer, nobody asks of it.
         cost=defaultdict(
-            _Cost, {name: _Cost.of(step) for name, step in calibration.steps.items()}
+            _Cost, {name: _Cost.of(name, calibration) for name in calibration.steps}
         ),
         grant=model.code.layout.registers["grant"],
         tickets=tuple(
@@ -151,14 +174,17 @@ def by_exchanges(
     servers, shared = calibration.servers, calibration.shared
     # All stations of the space draw on its event loops; the clients have theirs, or the same cores
     # where the servers leave none. Those of the old table serve nobody any more.
-    ours = np.array([False] * stations + [client for client, _ in writer.stations])
-    percents = np.array([100] * stations + [percent for _, percent in writer.stations])
+    ours = np.array([False] * stations + [client for client, *_ in writer.stations])
+    percents = np.array([(100, 100)] * stations + [each for *_, each in writer.stations])
+    kinds = list(dict.fromkeys(kind for _, kind, _ in writer.stations))
+    kind = np.array([-1] * stations + [kinds.index(kind) for _, kind, _ in writer.stations])
     inputs = inputs._replace(
         code=table,
         entry=entry,
         servers=np.where(ours, servers if shared else clients, servers),
         server_offset=np.where(ours, 0 if shared else servers, 0),
         server_time=np.full(len(ours), 1 << PACE_BITS, dtype=np.int64),
+        kind=kind,
         follow_time=(percents << PACE_BITS) // 100,
         access_rtt=np.zeros_like(inputs.access_rtt),
     )
@@ -188,8 +214,8 @@ class _Writer:
     _acquired: bool = False
     _handshakes: int = 0
     _ticket: int = -1  # register of the ticket that the mail work under way ends with; -1: none
-    # (client's, percent that a service takes when it follows another): one station each, from first
-    stations: dict[tuple[bool, int], int] = field(default_factory=dict)
+    # (client's, kind of its services, their percents): one station each, from first
+    stations: dict[tuple[bool, str, tuple[int, int]], int] = field(default_factory=dict)
 
     def written(self, entries: list[int]) -> tuple[Row, Row]:
         """Return the new table, and where each old row begins in it."""
@@ -282,8 +308,9 @@ class _Writer:
             if self._method(row) is Method.CERTIFICATE and self.known > 0:
                 return  # asked now and then, for all robots of an operator
             seconds = cost["login_certificate"].beyond(cost["login_certificate_again"])
-            yield self._row(row, op=Op.FRESH, index=KNOWN, seconds=self.known, skip=5)
-            yield from self._exchange(row, phase, seconds)
+            rows = list(self._exchange(row, phase, seconds))
+            yield self._row(row, op=Op.FRESH, index=KNOWN, seconds=self.known, skip=len(rows) + 2)
+            yield from rows
             yield self._row(row, op=Op.STAMP, index=KNOWN)
         elif purpose == Purpose.RELAY_LINK:
             relay, fetch = cost["relay"].beyond(cost["submit"]), cost["fetch"].beyond(cost["look"])
@@ -349,14 +376,16 @@ class _Writer:
         return METHOD_LIST[int(row[Column.GROUP]) % len(METHOD_LIST)]
 
     def _exchange(self, row: Row, phase: int, cost: _Cost) -> Iterator[Row]:
-        yield self._served(row, phase, cost.client, client=True)
+        if cost.client.idle > 0:
+            yield self._served(row, phase, cost.client, client=True)
         yield self._row(row, op=Op.DELAY, phase=phase, seconds=cost.beside)
-        yield self._served(row, phase, cost.server)
+        if cost.server.idle > 0:  # TCP and the first half of a handshake wait for no server
+            yield self._served(row, phase, cost.server)
 
     def _served(self, row: Row, phase: int, service: _Service, *, client: bool = False) -> Row:
         """Return a service of the servers' event loop, or of the clients'."""
         station = self.stations.setdefault(
-            (client, service.percent), self.first + len(self.stations)
+            (client, service.kind, service.percents), self.first + len(self.stations)
         )
         return self._row(
             row, op=Op.SERVE, phase=phase, seconds=service.idle, index=station,

@@ -8,11 +8,10 @@ the scenario share one.
 from __future__ import annotations
 
 import contextlib
-import math
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from sandbox.space.errors import UserError
 from sandbox.space.loader import parse_scenario
 from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
+from sandbox.twin.processes import ProcessorOf
 
 __all__ = ["PASSWORD", "Joined", "fitted", "joined", "subjects_of", "way_in"]
 
@@ -79,12 +79,12 @@ class Joined:
     Attributes:
         sheet: as `space.json` says it of a space of ours.
         doors: where they listen.
+        servers: what their processes work.
     """
 
     sheet: dict[str, Any]
     doors: Sequence[CheckedDoor]
-    _spent: float = 0.0
-    _last: dict[int, float] = field(default_factory=dict)
+    servers: ProcessorOf
 
     @property
     def alive(self) -> bool:
@@ -92,21 +92,8 @@ class Joined:
         return all(not _unreachable(each) for each in self.doors)
 
     def processor(self) -> float:
-        """Return the processor seconds spent until now, since the first call.
-
-        By the processes that listen at the doors and all that they started; nan where this system
-        does not let their processes be seen (another machine, another user's).
-        """
-        roots = _listeners({(each.address, each.port) for each in self.doors})
-        if not roots:
-            return math.nan
-        now = {pid: _run_seconds(pid) for pid in _descendants(roots)}
-        if self._last:
-            self._spent += sum(
-                max(0.0, seconds - self._last.get(pid, 0.0)) for pid, seconds in now.items()
-            )
-        self._last = now
-        return self._spent
+        """Return the processor seconds spent until now, nan where they cannot be seen."""
+        return self.servers.spent()
 
     def observed(self, design: str, folder: Path) -> None:
         """Return None: what their servers saw, they do not tell."""
@@ -137,10 +124,11 @@ def joined(files: Sequence[Path], names: Sequence[str], design: str) -> Iterator
         sheet = sheet_of(subjects, names, design, Path(folder) / "roots.pem")
         nobody = {"client_id": "lps-poll", "client_secret": ""}
         psc = {"control": "", "control_secret": "", "discovery": "", "clients": [nobody]}
+        doors = [door for each in subjects for door in each.doors]
         yield Joined(
-            {**sheet, "foreign": True, "folder": str(files[0]), "psc": psc},
-            [door for each in subjects for door in each.doors],
-        )
+            {**sheet, "foreign": True, "folder": str(files[0]), "psc": psc}, doors,
+            ProcessorOf({(each.address, each.port) for each in doors}),
+        )  # fmt: skip
 
 
 def _unreachable(door: CheckedDoor) -> str:
@@ -150,53 +138,6 @@ def _unreachable(door: CheckedDoor) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
-
-
-# Processes, from /proc -------------------------------------------------------------------------
-
-
-def _listeners(places: set[tuple[str, int]]) -> set[int]:
-    """Return the processes that listen at places."""
-    wanted = set()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
-            words = line.split()
-            address, _, port = words[1].partition(":")
-            name = socket.inet_ntoa(bytes.fromhex(address)[::-1])
-            listening = words[3] == "0A"
-            if listening and any((host, int(port, 16)) in places for host in (name, "0.0.0.0")):  # noqa: S104
-                wanted.add(f"socket:[{words[9]}]")
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*/fd"):
-        with contextlib.suppress(OSError):
-            if any(str(each.readlink()) in wanted for each in folder.iterdir()):
-                found.add(int(folder.parent.name))
-    return found
-
-
-def _descendants(roots: set[int]) -> set[int]:
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):
-            text = stat.read_text()
-            parent = int(text.rpartition(")")[2].split()[1])
-            parents.setdefault(parent, []).append(int(stat.parent.name))
-    found, waiting = set[int](), list(roots)
-    while waiting:
-        pid = waiting.pop()
-        if pid not in found:
-            found.add(pid)
-            waiting += parents.get(pid, [])
-    return found
-
-
-def _run_seconds(pid: int) -> float:
-    """Return how long the threads of a process have run."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError, ValueError):
-            total += int(task.read_text().split()[0])
-    return total / 1e9
 
 
 def way_in(methods: Mapping[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 As a program (`python -m sandbox.twin.host`): a line of JSON says what to bring up, `{"ready": …}`
 answers it; each further line names a folder, into which what the servers saw is written, and is
-answered with the processor time spent. The end of standard input ends the space.
+answered with the processor time spent, that of operators in processes of their own
+included. The end of standard input ends the space.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from sandbox.live.cast import CastSize
 from sandbox.live.sheet_file import read_sheet
 from sandbox.observations.observations import Observations
 from sandbox.space.errors import UserError
+from sandbox.twin.processes import run_seconds
 
 __all__ = ["Hosted", "Order", "hosted", "main"]
 
@@ -43,6 +46,7 @@ class Order:
         folder: where the space lives.
         seed: of its directory.
         share: seconds for which a one-time code that was used lets its client in again.
+        processes: that operators are shared out to; 0: all are in this one.
         at: scenario's time at the start, ISO 8601; None: as `up` takes it.
     """
 
@@ -54,6 +58,7 @@ class Order:
     folder: str
     seed: int = 1
     share: float = 0.0
+    processes: int = 0
     at: str | None = None
 
 
@@ -154,7 +159,8 @@ def _options(tree: dict[str, Any]) -> Any:
         folder=Path(tree["folder"]), keys="p-256",
         # One that is started again has its block.
         block=None if Path(tree["folder"]).exists() else free_block(),
-        cast=CastSize(**tree["cast"]), seed=tree["seed"], totp_share=tree["share"],
+        cast=CastSize(**tree["cast"]), processes=tree["processes"],
+        seed=tree["seed"], totp_share=tree["share"],
         at=None if at is None else datetime.fromisoformat(at),
     )  # fmt: skip
 
@@ -190,7 +196,12 @@ def _serve(order: dict[str, Any]) -> None:
             if line.strip():
                 design, folder = json.loads(line)
                 space.observations(design).write(Path(folder))
-            _say(processor=time.process_time())
+            _say(processor=time.process_time() + sum(map(run_seconds, _crews(space.sheet))))
+
+
+def _crews(sheet: dict[str, Any]) -> set[int]:
+    """Return the processes that operators have of their own."""
+    return {each["pid"] for each in sheet["operators"]} - {os.getpid()}
 
 
 def _say(**what: Any) -> None:

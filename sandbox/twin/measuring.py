@@ -15,11 +15,12 @@ import math
 import ssl
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from sandbox.clients.holder import AccessMemory
 from sandbox.clients.imap import Imap, RefusedError
@@ -43,15 +44,19 @@ from sandbox.twin.aside import aside
 from sandbox.twin.calibration import (
     STEPS,
     Calibration,
+    Crowd,
     Measured,
+    Mixed,
     cores_of,
     machine_of,
     measured,
+    mixed_of,
 )
 from sandbox.twin.foreign import PASSWORD, Joined, joined
 from sandbox.twin.host import Hosted, Order, hosted
+from sandbox.twin.pace import PaceWatch, pace_watch
 
-__all__ = ["BLOCKS", "calibrate", "prove"]
+__all__ = ["BLOCKS", "calibrate", "client_accounts", "prove"]
 
 DESIGN = "single-endpoint"
 BLOCKS = 6
@@ -85,21 +90,30 @@ def calibrate(
         UserError: a step cannot be done.
     """
     if space:
-        with joined(space, [str(number) for number in range(len(space))], DESIGN) as theirs:
+        names = [str(number) for number in range(len(space))]
+        with joined(space, names, DESIGN) as theirs, pace_watch() as pace:
             bench = _Bench(theirs, blocks, each, show)
             aside(bench.foreign)
-        return Calibration(machine_of(), cores_of(), bench.found)
+            machine = _machine(pace)
+        return Calibration(machine, cores_of(), bench.found, bench.mixed)
     # A code, a card and a telephone are new once for each person.
-    people = max((blocks + WARM) * (1 + CROWD) * each, HELD * HELD_BLOCKS) + 2
+    people = max((blocks + WARM) * (1 + CROWD) * each, 2 * HELD * HELD_BLOCKS) + 2
     with tempfile.TemporaryDirectory(prefix="mssante-calibrate-") as folder:
         order = Order(
             scenario=scenario, designs=(DESIGN,), login_policy="external", operators=2,
             cast=CastSize(people=people), folder=f"{folder}/space", share=_SHARE,
         )  # fmt: skip
-        with hosted(order) as host:
+        with hosted(order) as host, pace_watch() as pace:
             bench = _Bench(host, blocks, each, show)
             aside(bench.all)
-    return Calibration(machine_of(), 1, bench.found)
+            machine = _machine(pace)
+    return Calibration(machine, 1, bench.found, bench.mixed)
+
+
+def _machine(pace: PaceWatch) -> dict[str, Any]:
+    """Return which machine this is, with its pace where that could be watched."""
+    seconds = pace.seconds()
+    return machine_of() | ({} if math.isnan(seconds) else {"pace": seconds})
 
 
 @dataclass(slots=True)
@@ -241,6 +255,7 @@ class _Bench:
         self._host, self._blocks, self._each, self._show = host, blocks, each, show
         self.taken: defaultdict[str, _Taken] = defaultdict(_Taken)
         self.crowded: defaultdict[str, _Taken] = defaultdict(_Taken)  # many sessions at once
+        self._mixture: list[Crowd] = []  # sessions at different steps at once
         self._rest = 0.0  # processor of the servers at rest, s/s
         sheet = host.sheet
         self._rules = Rules(
@@ -266,6 +281,7 @@ class _Bench:
             "TLS, TOTP, IMAP": lambda: self._totp(totp),
             "certificat / certificate": lambda: self._certificate(cards),
             "messages": lambda: self._mail(totp, far),
+            "mélange / mixture": lambda: self._all_at_once(totp, cards, far),
             "eCPS, CIBA": lambda: self._held(telephones),
         })  # fmt: skip
 
@@ -286,6 +302,7 @@ class _Bench:
         await self._measure({
             "mot de passe / password": lambda: self._totp(people),
             "messages": lambda: self._mail(people, far),
+            "mélange / mixture": lambda: self._all_at_once(people, [], far),
         })  # fmt: skip
 
     @property
@@ -296,6 +313,11 @@ class _Bench:
             for name in STEPS
             if name in self.taken
         }
+
+    @property
+    def mixed(self) -> Mixed:
+        """What a queue of different steps spares."""
+        return mixed_of(self._mixture, self.found)
 
     async def _measure(self, kinds: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
         try:
@@ -358,7 +380,7 @@ class _Bench:
         policies = self._host.sheet["operators"][0]["policies"][DESIGN]
         interval = float(policies["ciba_interval"])
         async with Telephones(self._plan) as telephones:
-            for _ in range(HELD_BLOCKS):
+            for crowd in (False, True) * HELD_BLOCKS:
                 holders = list(itertools.islice(ringing, HELD))
                 for each in holders:  # answers between the first poll and the second
                     await telephones.will(each, Round(answer=1.5 * interval))
@@ -366,19 +388,49 @@ class _Bench:
                 for session in sessions:
                     await session.shake()
                 await asyncio.sleep(SETTLE)
-                begin = await self._spent()
-                start = time.monotonic()
-                logins = [asyncio.create_task(each.login()) for each in sessions]
-                for name, until in (
-                    ("ciba_request", 0.5), ("ciba_poll", 1.5), ("ciba_answer", 2.5),
-                ):  # fmt: skip
-                    await asyncio.sleep(start + until * interval - time.monotonic())
+                # One after the other within an interval, or all at once: so do their polls come.
+                gap = 0.0 if crowd else interval / (HELD + 2)
+                begin, start = await self._spent(), time.monotonic()
+
+                async def login(at: float, session: _Session, start: float = start) -> None:
+                    await asyncio.sleep(start + at - time.monotonic())
+                    await session.login()
+
+                logins = [
+                    asyncio.create_task(login(number * gap, each))
+                    for number, each in enumerate(sessions)
+                ]
+                taken = self.crowded if crowd else self.taken
+                for number, name in enumerate(("ciba_request", "ciba_poll", "ciba_answer")):
+                    until = start + (number + 0.95) * interval
+                    await asyncio.sleep(until - time.monotonic())
                     spent = await self._spent()
-                    self.taken[name].processor.append((spent - begin) / len(sessions))
+                    taken[name].processor.append((spent - begin) / len(sessions))
+                    taken[name].client.append(0.0)
                     begin = spent
                 await asyncio.gather(*logins)
                 for session in sessions:
                     await session.leave()
+
+    async def _all_at_once(
+        self, people: Sequence[AccessMemory], cards: Sequence[AccessMemory | None], far: str
+    ) -> None:
+        """Sessions of all kinds at once, each at another step."""
+        among = zip(itertools.cycle(people), itertools.cycle(cards or [None]), strict=False)
+        for number in range(-WARM, self._blocks):
+            done: Counter[str] = Counter()
+            visits = []
+            for turn, (person, card) in enumerate(itertools.islice(among, CROWD * self._each)):
+                each = _visits(person, card, far)
+                visits.append([*each[turn % len(each) :], *each[: turn % len(each)]])
+            await asyncio.sleep(SETTLE)
+            begin, own = await self._spent(), time.process_time()
+            await asyncio.gather(*(_conducted(each, done) for each in visits))
+            client = time.process_time() - own
+            await asyncio.sleep(SETTLE)
+            spent = await self._spent()
+            if number >= 0 and not math.isnan(spent):
+                self._mixture.append(Crowd(done, spent - begin, client))
 
     # Measuring ---------------------------------------------------------------------------------
 
@@ -443,43 +495,86 @@ class _Bench:
         """Return what the servers have spent beyond what they spend at rest."""
         return self._host.processor() - self._rest * time.monotonic()
 
-    # People ------------------------------------------------------------------------------------
-
     def _holders(self, operator: str, method: Method) -> list[AccessMemory]:
-        sheet, way = self._host.sheet, method.value
-        places = next(e for e in sheet["operators"] if e["name"] == operator)["designs"][DESIGN]
-        if sheet.get("foreign") and not any(
-            way in each["holders"][0]["methods"] for each in sheet["accounts"]
-        ):
-            way = PASSWORD
-        mechanism = Mechanism.EXTERNAL if method is Method.CPS else Mechanism.PLAIN
+        sheet = self._host.sheet
+        bundle = Path(sheet["ca"]["bundle"])
+        accounts = client_accounts(sheet, operator, method)
+        return [AccessMemory(each, self._rules, bundle) for each in accounts]
 
-        def door(protocol: str) -> ServerSettings:
-            place = next(e for e in places if e["protocol"] == protocol and way in e["methods"])
-            return ServerSettings(
-                endpoint=place["name"], mechanism=mechanism,
-                **{key: place[key] for key in ("host", "address", "port", "tls")},
-            )  # fmt: skip
 
-        software = ClientBehaviour(
-            name="lps", timeout=PATIENCE, rings=1, keeps=False, resumes=True, tls13=True
+def client_accounts(sheet: Mapping[str, Any], operator: str, method: Method) -> list[ClientAccount]:
+    """Return those of an operator that can log in by a method, as plain software has them.
+
+    At an operator that is not ours, those by password where it has none by that method.
+    """
+    way = method.value
+    places = next(e for e in sheet["operators"] if e["name"] == operator)["designs"][DESIGN]
+    if sheet.get("foreign") and not any(
+        way in each["holders"][0]["methods"] for each in sheet["accounts"]
+    ):
+        way = PASSWORD
+    mechanism = Mechanism.EXTERNAL if method is Method.CPS else Mechanism.PLAIN
+
+    def door(protocol: str) -> ServerSettings:
+        place = next(e for e in places if e["protocol"] == protocol and way in e["methods"])
+        return ServerSettings(
+            endpoint=place["name"], mechanism=mechanism,
+            **{key: place[key] for key in ("host", "address", "port", "tls")},
+        )  # fmt: skip
+
+    software = ClientBehaviour(
+        name="lps", timeout=PATIENCE, rings=1, keeps=False, resumes=True, tls13=True
+    )
+    return [
+        ClientAccount(
+            number=number, operator=operator, address=account["address"], method=method,
+            secrets=account["holders"][0]["methods"][way],
+            identity=account["holders"][0]["identity"],
+            telephone=f"{sheet['psc']['control']}/behaviour",
+            software=software, imap=door("imap"), smtp=door("smtp"),
         )
-        return [
-            AccessMemory(
-                ClientAccount(
-                    number=number, operator=operator, address=account["address"], method=method,
-                    secrets=account["holders"][0]["methods"][way],
-                    identity=account["holders"][0]["identity"],
-                    telephone=f"{sheet['psc']['control']}/behaviour",
-                    software=software, imap=door("imap"), smtp=door("smtp"),
-                ),
-                self._rules, Path(sheet["ca"]["bundle"]),
-            )
-            for number, account in enumerate(sheet["accounts"])
-            if account["operator"] == operator
-            and account["type"] == "PER"
-            and way in account["holders"][0]["methods"]
-        ]  # fmt: skip
+        for number, account in enumerate(sheet["accounts"])
+        if account["operator"] == operator
+        and account["type"] == "PER"
+        and way in account["holders"][0]["methods"]
+    ]  # fmt: skip
+
+
+Visit = tuple[Callable[[], _Session], Mapping[str, Act]]
+
+
+def _visits(person: AccessMemory, card: AccessMemory | None, far: str) -> list[Visit]:
+    """Return what one of a mixed crowd does: sessions, and their steps by name."""
+    full: dict[str, Act] = {"tls_full": _Session.shake, "login_totp_again": _Session.login}
+    again: dict[str, Act] = {"tls_resumed": _resume, "login_totp_again": _Session.login}
+    seen: dict[str, Act] = {
+        "tls_mutual": _Session.shake, "login_certificate_again": _Session.login,
+    }  # fmt: skip
+    look: dict[str, Act] = {"look": _Session.look}
+    fetch: dict[str, Act] = {"fetch": _Session.look}
+    bye: dict[str, Act] = {"goodbye": _Session.leave}
+    submit: dict[str, Act] = {"submit": _Session.send}
+    relay: dict[str, Act] = {"relay": _Session.send}
+    own = person.account.address
+    visits: list[Visit] = [
+        (lambda: _Session(person), full | look | bye),
+        (lambda: _Session(person), again | look | bye),
+        (lambda: _Session(person, "smtp", own), full | submit | bye),
+        (lambda: _Session(person), again | fetch | bye),
+    ]
+    if card is not None:
+        visits.append((lambda: _Session(card), seen | look | bye))
+    if far:
+        visits.append((lambda: _Session(person, "smtp", far), full | relay | bye))
+    return visits
+
+
+async def _conducted(visits: Sequence[Visit], done: Counter[str]) -> None:
+    for made, acts in visits:
+        session = made()
+        for name, act in acts.items():
+            await act(session)
+            done[name] += 1
 
 
 async def _resume(session: _Session) -> None:

@@ -62,6 +62,13 @@ def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any]
             default=1,
             help="Processus de clients. / Processes of clients.",
         ),
+        click.option(
+            "--crews",
+            type=click.IntRange(0),
+            default=0,
+            help="Processus d'opérateurs, comme up --processes."
+            " / Processes of operators, as up --processes.",
+        ),
         space_option,
         seed_option,
         folder_option(suffix),
@@ -77,7 +84,7 @@ def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any]
 
 def wanted_of(
     loaded: Scenario, scenario: str, designs: tuple[str, ...], login_policy: str | None,
-    begin: str, length: str, scale: float, operators: int, processes: int, seed: int,
+    begin: str, length: str, scale: float, operators: int, processes: int, crews: int, seed: int,
     speed: float = 1.0, space: tuple[Path, ...] = (),
 ) -> Wanted:  # fmt: skip
     """Return what to replay.
@@ -93,10 +100,15 @@ def wanted_of(
         designs = (loaded.compare[0],)
     if login_policy == "all":
         raise UserError("en donner une", "give one", where="--login-policy all")
+    live = len(space) or min(operators, loaded.operators.count)
+    if crews > (0 if space else live):
+        raise UserError(
+            "attendu", "expected", where=f"--crews {crews}", then="0" if space else f"0 … {live}"
+        )
     return Wanted(
         scenario=str(Path(scenario).absolute()) if Path(scenario).is_file() else scenario,
         designs=designs, login_policy=login_policy,
-        operators=len(space) or min(operators, loaded.operators.count),
+        operators=live,
         window=Window(begin=instant_of(begin, loaded), seconds=duration_of(length), speed=speed),
-        scale=scale, seed=seed, processes=processes, space=space,
+        scale=scale, seed=seed, processes=processes, crews=crews, space=space,
     )  # fmt: skip

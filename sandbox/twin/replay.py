@@ -74,6 +74,7 @@ class Wanted:
         scale: share of the mailboxes and messages.
         seed: of everything drawn.
         processes: of clients.
+        crews: processes that operators are shared out to; 0: all are in the space's own.
         space: files of operators that are not ours, one each; empty: a space of ours is started.
     """
 
@@ -85,6 +86,7 @@ class Wanted:
     scale: float = 1.0
     seed: int = 1
     processes: int = 1
+    crews: int = 0
     space: tuple[Path, ...] = ()
 
 
@@ -271,6 +273,7 @@ def _order(wanted: Wanted, schedule: Schedule, ground: Ground) -> Order:
         cast=ground.cast,
         folder=str(ground.folder),
         seed=wanted.seed,
+        processes=wanted.crews,
         # A login by code is honoured again, as in the simulation: on the wire, by its code.
         share=scenario.policies.session_seconds if scenario.policies.totp_once else 0.0,
         at=(first + timedelta(seconds=wanted.window.begin)).isoformat(),

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -83,18 +83,18 @@ class Stopping:
     Attributes:
         weather: when, and for how long.
         beside: called as well, twice a second.
-        pid: of the servers.
+        pids: of the servers.
     """
 
     weather: Weather
     beside: Callable[[Watch], None]
-    pid: int = 0
+    pids: set[int] = field(default_factory=set)
     _set: bool = False
 
     def during(self, host: Any) -> None:
         """Take note of the servers."""
         assert isinstance(host, Hosted)
-        self.pid = host.process.pid
+        self.pids = {host.process.pid, *(each["pid"] for each in host.sheet["operators"])}
 
     def show(self, watch: Watch) -> None:
         """Set the timer when its instant is near."""
@@ -105,7 +105,11 @@ class Stopping:
             threading.Timer(max(0.0, left), self._stop).start()
 
     def _stop(self) -> None:
-        with contextlib.suppress(ProcessLookupError):  # they ended before
-            os.kill(self.pid, signal.SIGSTOP)
-            time.sleep(self.weather.seconds)
-            os.kill(self.pid, signal.SIGCONT)
+        self._signal(signal.SIGSTOP)
+        time.sleep(self.weather.seconds)
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self.pids:
+            with contextlib.suppress(ProcessLookupError):  # it ended before
+                os.kill(pid, number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,6 +26,7 @@ from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.drive import Watch
 from sandbox.twin.figures import write_figures, write_storms
+from sandbox.twin.pace import PaceWatch, pace_watch
 from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one, scenario_of
 from sandbox.twin.runs import TAIL, Run, Samples, measured_of, predicted
 from sandbox.twin.schedule import Schedule, Window, schedule_of
@@ -108,7 +110,8 @@ class Figure:
     """One figure that is not a latency, predicted and measured; it is shown, not judged.
 
     logins_per_second; servers_utilisation and clients_utilisation, processor seconds a second;
-    peak_connections and mean_connections of an endpoint, all operators together (`Connections`).
+    peak_connections and mean_connections of an endpoint, all operators together (`Connections`);
+    pace_seconds of the machine (`pace`), when it was calibrated and at this load.
     """
 
     design: str
@@ -294,14 +297,20 @@ class _Pair:
     def at(self, load: float, ground: Ground) -> Pairing:
         """Run both at a load."""
         schedule = self.schedule(self.minutes_at(load))
-        simulated = predicted(schedule, self.calibration, clients=self.wanted.processes)
         wanted = replace(self.wanted, window=schedule.window)
         out = None if self.out is None else self.out / f"load-{load:.2f}"
-        replayed = replay_one(
-            wanted, schedule, show=self.show, out=out, patience=TAIL, ground=ground
-        )
+        with pace_watch() as watch:
+            paced = _Paced(watch, schedule.window.lasts, self.show)
+            replayed = replay_one(
+                wanted, schedule, show=paced.show, out=out, patience=TAIL, ground=ground
+            )
+        here = self.calibration.at_pace(paced.mean)
+        simulated = predicted(schedule, here, clients=self.wanted.processes)
         seen = measured_of(replayed, schedule)
-        return Pairing(self.candidate.name, schedule.window.lasts, simulated, seen, replayed)
+        return Pairing(
+            self.candidate.name, schedule.window.lasts, simulated, seen, replayed,
+            (self.calibration.pace, paced.mean),
+        )  # fmt: skip
 
     def storm(self, seconds: float, ground: Ground) -> tuple[Storm, Replayed]:
         """Run both with servers that stand still for so long, a third of the way."""
@@ -320,14 +329,37 @@ class _Pair:
 
 
 @dataclass(frozen=True)
+class _Paced:
+    """Notes the machine's pace while sessions start; as a display, it is called twice a second."""
+
+    watch: PaceWatch
+    lasts: float
+    beside: Callable[[Watch], None]
+    noted: list[float] = field(default_factory=list)
+
+    def show(self, watch: Watch) -> None:
+        """Take what the pace was since the last call."""
+        self.beside(watch)
+        seconds, since = self.watch.seconds(), time.monotonic() - watch.begin
+        if 0 < since < self.lasts and not math.isnan(seconds):
+            self.noted.append(seconds)
+
+    @property
+    def mean(self) -> float:
+        """Of what was noted; nan of nothing."""
+        return float(np.mean(self.noted)) if self.noted else math.nan
+
+
+@dataclass(frozen=True)
 class Pairing:
-    """One design at one load, in both executions."""
+    """One design at one load, in both executions; `pace` of the calibration and of this load, s."""
 
     design: str
     lasts: float
     simulated: Run
     seen: Run
     replayed: Replayed
+    pace: tuple[float, float] = (math.nan, math.nan)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -343,6 +375,8 @@ class Pairing:
             Figure(self.design, "servers_utilisation", said.servers / lasts, seen.servers / lasts),
             Figure(self.design, "clients_utilisation", said.clients / lasts, seen.clients / lasts),
         ]
+        if not any(map(math.isnan, self.pace)):
+            found.append(Figure(self.design, "pace_seconds", *self.pace))
         for name, those in said.connections.items():
             if (these := seen.connections.get(name)) is not None:
                 found += [

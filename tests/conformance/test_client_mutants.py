@@ -36,12 +36,14 @@ class Setting:
 
 LPS = Setting(SoftwareProfile.LPS, "ecps", "api-lps-2023", token=True)  # STARTTLS, XOAUTH2
 PHONE = Setting(SoftwareProfile.MAIL_CLIENT, "ecps", "single-endpoint")  # a password, a telephone
+SMS = Setting(SoftwareProfile.MAIL_CLIENT, "ciba-operateur", "single-endpoint")
 CODES = Codes()
 CODE = Setting(SoftwareProfile.MAIL_CLIENT, "totp", "single-endpoint")
 ELSEWHERE = {
-    "client-waits": PHONE, "client-phone-refused": PHONE, "client-outage": PHONE,
+    "client-waits": PHONE, "client-phone-refused": SMS, "client-outage": SMS,
     "client-code-once": CODE,
 }  # fmt: skip
+RUNG = ("client-waits", "client-phone-refused", "client-outage", "client-reopens")
 # Where nothing can be told of one thing without another: what then is inconclusive, and only that.
 DEPENDENT = {
     "client-sends": {
@@ -54,7 +56,7 @@ DEPENDENT = {
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "BIG", 100_000)
-    monkeypatch.setattr(session, "slow_answer", lambda: 1.0)
+    monkeypatch.setattr(session, "slow_answer", lambda _: 1.0)
     monkeypatch.setattr(login, "MOST", INSISTS - 2)
 
 
@@ -70,7 +72,7 @@ def judge(
 
 def test_the_control_passes_every_check(space: LiveSpace, tmp_path: Path) -> None:
     passed: set[str] = set()
-    for setting, only in ((LPS, ()), (PHONE, ()), (CODE, ("client-code-once",))):
+    for setting, only in ((LPS, ()), (PHONE, ()), (SMS, RUNG), (CODE, ("client-code-once",))):
         folder = tmp_path / setting.method / setting.design
         folder.mkdir(parents=True)
         report = judge(space, folder, Software(token=setting.token), setting, only)

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -23,6 +22,7 @@ from sandbox.conformance.reports import (
     as_junit,
 )
 from sandbox.conformance.requirements import requirements
+from sandbox.conformance.software.clients import PEERS
 from sandbox.conformance.subject import CheckedDoor, Subject
 from tests.conformance.mutants import found
 from tests.conformance.world import Memory, Pki
@@ -153,9 +153,13 @@ def test_junit_tells_failures_from_what_could_not_be_seen() -> None:
 
 
 def test_junit_is_what_jenkins_takes(pki: Pki, subject: Subject) -> None:
-    schema = etree.XMLSchema(etree.parse(Path(__file__).with_name("junit.xsd")))
+    schemas = sorted((PEERS / "junit-schema").glob("*/junit-10.xsd"))
+    if not schemas:
+        pytest.skip("the schema of Jenkins's xUnit plugin is not there (.ci/peers-operators)")
     judged = judge_operator(subject, Memory(pki, "smtp-ehlo"), only=FEW)
-    schema.assertValid(etree.fromstring(as_junit(judged).encode()))
+    for text in (as_junit(judged), as_junit(report(*CheckResult))):
+        for each in schemas:
+            etree.XMLSchema(etree.parse(each)).assertValid(etree.fromstring(text.encode()))
 
 
 def test_what_was_found_is_told_when_interrupted(pki: Pki, subject: Subject) -> None:

@@ -97,6 +97,36 @@ def test_the_operators_refusal_is_the_reason(space: LiveSpace, tmp_path: Path) -
     assert "The password is wrong. (wrong-password" in first.why
 
 
+def test_software_that_says_who_it_is_to_anybody_fails(space: LiveSpace, tmp_path: Path) -> None:
+    def careless(attempt: LoginAttempt) -> ProgramCall | str:
+        call = CURL.command(attempt)
+        assert isinstance(call, ProgramCall)
+        return replace(call, words=[*call.words, "--insecure"])
+
+    found = cells(space, replace(CURL, command=careless), tmp_path, Method.CPS)
+    assert {each.result.value for each in found} == {"fail"}
+    assert all("a server of an unknown authority too" in each.why for each in found)
+
+
+def test_cells_of_an_earlier_run_are_not_tried_again(space: LiveSpace, tmp_path: Path) -> None:
+    words = ["--client", "curl", "--method", "cps", "--design", "single-endpoint", "--json"]
+    first = space.sheet["operators"][0]["name"]
+    done = json.loads(matrix(space, *words, "--operator", first).stdout)
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps([each | {"why": "earlier"} for each in done]))
+    result = matrix(space, *words, "--resume", str(earlier))
+    assert [each["why"] for each in json.loads(result.stdout)] == ["earlier"] * 2 + ["EXTERNAL"] * 2
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[{"client": "curl"}]', "[1]"])
+def test_what_is_no_earlier_run_is_said(space: LiveSpace, tmp_path: Path, text: str) -> None:
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(text)
+    result = matrix(space, "--resume", str(earlier))
+    assert isinstance(result.exception, UserError)
+    assert "earlier.json" in str(result.exception)
+
+
 def test_what_cannot_be_told_to_software_is_the_reason(space: LiveSpace, tmp_path: Path) -> None:
     found = cells(space, doing("it has no EXTERNAL"), tmp_path, Method.CPS)
     assert told(found) == {("fail", "EXTERNAL : it has no EXTERNAL")}

@@ -28,11 +28,14 @@ from sandbox.psc.people import BUILT_IN
 from sandbox.psc.sms import SmsLaw
 from sandbox.serve import HttpServer, bind
 from sandbox.serve import running as serving
+from sandbox.space.loader import find_scenario, load_scenario
+from sandbox.twin.provider import PROVIDER_STEPS, Provider, calibrate_provider
 from tests.psc.conftest import CLIENTS, DOCTOR, SECRET, http
 from tests.psc.keycloak_broker import APPLICATION, Browser, broker_client, broker_realm
 from tests.psc.peers import keycloak_home
 from tests.psc.questions import DIFFERENCES, FORM, KEY, QUESTIONS, realm
 
+DEMO = find_scenario("demo")
 DOCS = Path(__file__).parents[2] / "docs" / "psc-keycloak.md"
 # One short life: what the second compiler would win later costs more than it brings.
 JVM = "-Xmx600m -XX:TieredStopAtLevel=1"
@@ -235,6 +238,37 @@ def answers(keycloak, emulator):
         both = tuple([shape(a) for a in question(one)] for one in (side, emulator))
         table[name] = (rows, *both)
     return version, table
+
+
+def test_a_real_keycloak_is_calibrated_as_a_foreign_provider(keycloak, tmp_path):
+    """`calibrate --provider`: its own processor time and waits, as inputs of a scenario."""
+    side, version = keycloak
+
+    def answer(count: int) -> None:
+        held = {"Authorization": f"Bearer {BRICK_SECRET}"}
+        newest = side.client.get(f"{side.brick}/sandbox/sms", headers=held).json()["sms"][:count]
+        for sms in newest:
+            side.client.post(sms["link"], data={"decision": "approve"})
+
+    path = tmp_path / "keycloak.toml"
+    path.write_text(
+        f'discovery = "{side.issuer}/.well-known/openid-configuration"\nclient_id = "basic"\n'
+        f'client_secret = "{SECRET}"\nlogin_hints = ["{DOCTOR}"]\n',
+        "utf-8",
+    )
+    found = calibrate_provider(Provider.of(path), blocks=1, warm=0, answer=answer)
+    assert set(found.steps) == set(PROVIDER_STEPS)
+    for name, step in found.steps.items():
+        assert 0 < step.processor < 5, name  # of its process, or what was waited for
+        assert 0 < step.client < step.wall + 1, name
+    found.write(tmp_path / "calibration.toml")
+    scenario = tmp_path / "with.toml"
+    scenario.write_text('calibration = "calibration.toml"\n' + DEMO.read_text("utf-8"), "utf-8")
+    loaded = load_scenario(scenario)
+    assert loaded.backends.psc.token == pytest.approx(found.steps["psc_token"].processor, abs=1e-6)
+    if where := os.environ.get("MSS_KEYCLOAK_CALIBRATION"):  # the file of docs/twin.md
+        whole = calibrate_provider(Provider.of(path), blocks=6, answer=answer)
+        whole.named(version).write(Path(where))
 
 
 def documented_answers() -> dict[str, str]:

@@ -333,6 +333,9 @@ def models(draw: st.DrawFn) -> Model:
     n_servers = 1 + operators
     n_pools = 2 * operators + 1
     servers = np.array([draw(st.integers(1, 3)) for _ in range(n_servers)], dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum(servers)[:-1]]).astype(np.int64)
+    if draw(st.booleans()):  # all stations have the same servers
+        servers, offsets = np.full_like(servers, servers[0]), np.zeros_like(offsets)
     outages = [
         (draw(st.integers(0, 1)), start * NANOSECONDS, (start + 7200) * NANOSECONDS)
         for start in draw(st.lists(st.integers(0, 80_000), max_size=2))
@@ -363,9 +366,10 @@ def models(draw: st.DrawFn) -> Model:
         sender_exponent=np.array([generator.choice([1.0, 3.3])]),
         recipients=np.arange(accesses, dtype=np.int32),
         servers=servers,
-        server_offset=np.concatenate([[0], np.cumsum(servers)[:-1]]).astype(np.int64),
+        server_offset=offsets,
         server_time=as_server_time(generator.choice([0.5, 1.0, 1.3], n_servers)),
-        follow_time=as_server_time(generator.choice([1.0, 1.7], n_servers)),
+        kind=generator.integers(0, 2, n_servers),
+        follow_time=as_server_time(generator.choice([0.6, 1.0, 1.7], (n_servers, 2))),
         pool_slots=np.array([draw(st.integers(1, 3)) for _ in range(n_pools)], dtype=np.int64),
         pool_backlog=np.array(
             [draw(st.sampled_from([0, 1, 3, 50])) for _ in range(n_pools)], dtype=np.int64

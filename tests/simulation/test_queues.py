@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numba
 import numpy as np
 import pytest
 
 from sandbox.simulation import fast
 from sandbox.simulation.draws import NANOSECONDS
-from sandbox.simulation.model import PACE_BITS, PoolStat, Record, StationStat
+from sandbox.simulation.model import PoolStat, Record, StationStat
 from sandbox.simulation.queues import (
     Queue,
     QueueWatch,
     finite_queue,
     impatient_queue,
     infinite_queue,
+    kinds_queue,
     retrial_queue,
     slot_queue,
     storm_queue,
@@ -29,6 +28,7 @@ QUEUES = {
     "M/M/1": infinite_queue(WATCH, servers=1, load=0.9, scv=1.0),
     "M/M/16": infinite_queue(WATCH, servers=16, load=0.9, scv=1.0),
     "M/D/1": infinite_queue(WATCH, servers=1, load=0.8, scv=0.0),
+    "M/M/1 of two kinds": kinds_queue(WATCH, load=0.9, after=0.8, follow=0.5),
     "M/lognormal/1": infinite_queue(WATCH, servers=1, load=0.8, scv=0.5),
     "M/H2/3": infinite_queue(WATCH, servers=3, load=0.8, scv=6.0),
     "M/G/4 on slots": slot_queue(WATCH, servers=4, load=0.9, scv=4.0),
@@ -45,7 +45,7 @@ def pool(record: Record, stat: PoolStat) -> int:
 
 def mean_wait(queue: Queue) -> float:
     record = fast.run(queue.model)
-    station, waits = record.stations[0], record.pools[0]
+    station, waits = record.stations.sum(axis=0), record.pools[0]
     total = station[StationStat.WAIT] + waits[PoolStat.WAIT] + waits[PoolStat.LOST_WAIT]
     return float(total) / float(record.sessions[0]) / (queue.service * NANOSECONDS)
 
@@ -128,17 +128,19 @@ def test_more_servers_or_room_never_lengthen_the_same_customers_wait() -> None:
     assert refused[0] > 0
 
 
-def test_services_that_follow_at_once_wait_as_theory_says() -> None:
-    """M/G/1 with exceptional first service: P. D. Welch, Operations Research 12 (1964), 736-752."""
-    queue = infinite_queue(QueueWatch(400_000, seed=7), servers=1, load=0.9, scv=1.0)
-    ratio = 0.75
-    follow = np.array([round(ratio * (1 << PACE_BITS))])
-    model = replace(queue.model, inputs=queue.model.inputs._replace(follow_time=follow))
-    first, following = 0.9, 0.9 * ratio  # loads; the unit is the mean first service
-    expected = 0.9 * 2 * ratio**2 / (2 * (1 - following)) + 0.9 * 2 * (1 - ratio**2) / (
-        2 * (1 - following + first)
+@pytest.mark.parametrize(("after", "follow"), [(0.75, 0.75), (0.9, 0.5)])
+def test_services_that_follow_at_once_wait_as_theory_says(after: float, follow: float) -> None:
+    """M/G/1 with exceptional first service: P. D. Welch, Operations Research 12 (1964), 736-752.
+
+    Kinds are drawn at random, so what a service follows is drawn too, a fair coin each time.
+    """
+    load, mean, square = 0.9, (after + follow) / 2, (after**2 + follow**2) / 2
+    queue = kinds_queue(QueueWatch(400_000, seed=7), load=load, after=after, follow=follow)
+    following = load * mean  # loads; the unit is the mean first service, its square's mean is 2
+    expected = load * 2 * square / (2 * (1 - following)) + load * 2 * (1 - square) / (
+        2 * (1 - following + load)
     )
-    assert mean_wait(replace(queue, model=model)) == pytest.approx(expected, rel=0.03)
+    assert mean_wait(queue) == pytest.approx(expected, rel=0.03)
 
 
 def test_more_variable_service_waits_longer() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,10 +17,14 @@ from sandbox.twin.calibration import (
     OPTIONAL,
     STEPS,
     Calibration,
+    Crowd,
     Measured,
+    Mixed,
     measured,
+    mixed_of,
     read_calibration,
 )
+from sandbox.twin.pace import pace_watch
 from sandbox.twin.structure import inputs_of
 from tests.twin.small import write_scenario
 
@@ -37,7 +43,12 @@ CLIENT = 0.0005  # s of the client's processor in each step
 
 
 def calibration(
-    *, times: float = 1.0, beyond: float = 0.001, servers: int = 1, follow: float = 1.0
+    *,
+    times: float = 1.0,
+    beyond: float = 0.001,
+    servers: int = 1,
+    follow: float = 1.0,
+    mixed: Mixed | None = None,
 ) -> Calibration:
     """Return one whose servers take so many times the above; a login waits `beyond` s beside."""
     steps = {}
@@ -46,7 +57,7 @@ def calibration(
         wall = processor + CLIENT + (beyond if name.startswith("login_") else 0.0)
         steps[name] = Measured(processor, processor, processor, CLIENT, wall, wall, wall, 0.2, 40,
                                follow, follow)  # fmt: skip
-    return Calibration(MACHINE, servers, steps)
+    return Calibration(MACHINE, servers, steps, mixed or Mixed())
 
 
 def test_every_step_is_measured() -> None:
@@ -54,12 +65,49 @@ def test_every_step_is_measured() -> None:
 
 
 def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
-    made = calibration()
+    made = calibration(mixed=Mixed(0.25, 0.5))
     made.write(tmp_path / "calibration.toml", inputs_of(made))
     read = read_calibration(tmp_path / "calibration.toml")
     assert read.steps["relay"].processor == pytest.approx(0.005)
     assert read.steps["relay"].client == pytest.approx(CLIENT)
     assert (read.servers, read.machine["cores"]) == (1, 2)
+    assert read.mixed == Mixed(0.25, 0.5)
+
+
+def test_what_a_queue_of_different_steps_spares_is_found_again() -> None:
+    """Crowds that spare 0.3 of it after another kind, all of it after their own."""
+    made = calibration(follow=0.5)
+    done = {"tls_full": 10, "tls_resumed": 10, "look": 20, "submit": 10}
+    kinds = {"tls_full": 20, "tls_resumed": 20, "look": 20, "submit": 10}
+    servers = client = 0.0
+    for name, count in done.items():
+        step, own = made.steps[name], kinds[name] / 50
+        kept = 1 - 0.5 * (own + 0.3 * (1 - own))
+        servers, client = servers + count * step.processor * kept, client + count * step.client
+    crowds = [Crowd(done, servers, client)] * 3
+    found = mixed_of(crowds, made.steps)
+    assert (found.servers, found.client) == (pytest.approx(0.3), 0.0)
+    assert mixed_of([], made.steps) == Mixed()
+
+
+def test_on_a_slower_machine_what_processors_do_takes_longer() -> None:
+    made = calibration(beyond=0.002)
+    paced = Calibration({**MACHINE, "pace": 0.0004}, 1, made.steps)
+    step, slow = made.steps["login_totp"], paced.at_pace(0.0005).steps["login_totp"]
+    assert slow.processor == pytest.approx(1.25 * step.processor)
+    assert slow.client == pytest.approx(1.25 * step.client)
+    beside = slow.wall - slow.processor - slow.client
+    assert beside == pytest.approx(step.wall - step.processor - step.client)
+    for unknown in (made.at_pace(0.0005), paced.at_pace(math.nan)):
+        assert unknown.steps["login_totp"] == step
+
+
+def test_the_pace_is_watched_beside() -> None:
+    with pace_watch() as watch:
+        while math.isnan(seconds := watch.seconds()):
+            time.sleep(0.05)
+    assert 0 < seconds < 1
+    assert math.isnan(watch.seconds())  # it has ended
 
 
 @pytest.mark.parametrize("text", ["", "machine = 1", "[steps.tls_full]\nprocessor = 1\n", "é"])

@@ -12,7 +12,7 @@ from sandbox.simulation.steps import Op
 from sandbox.space.candidates import candidates
 from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
-from sandbox.twin.calibration import Calibration
+from sandbox.twin.calibration import Calibration, Mixed
 from sandbox.twin.minutes import instant_of
 from sandbox.twin.runs import Run, predicted
 from sandbox.twin.schedule import Schedule, Window, schedule_of
@@ -111,6 +111,24 @@ def test_servers_work_less_on_what_follows_at_once(path: Path, idle: Run) -> Non
     calm, crowded = (predicted(minutes(path, speed=x), warm).servers for x in (1.0, 3000.0))
     assert crowded < 0.9 * calm
     assert calm == pytest.approx(idle.servers, rel=0.1)
+
+
+def test_less_is_spared_after_another_kind_of_step(path: Path) -> None:
+    schedule = minutes(path, speed=3000.0)
+    all_of_it, half, none = (
+        predicted(schedule, calibration(follow=0.5, mixed=Mixed(share, share))).servers
+        for share in (1.0, 0.5, 0.0)
+    )
+    assert all_of_it < half < none
+
+
+def test_operators_on_several_loops_share_the_processors(path: Path) -> None:
+    """Two loops on two cores: clients work there too; a third has no core of its own."""
+    one, two = calibration(), calibration().with_loops(2)
+    assert (two.servers, two.shared, one.with_loops(3).servers) == (2, True, 2)
+    waits = [predicted(minutes(path, speed=2000.0), each).samples["totp", "machine"].mean()
+             for each in (one, two)]  # fmt: skip
+    assert waits[1] < waits[0]
 
 
 def test_clients_work_on_the_servers_cores_where_these_leave_none(path: Path) -> None:

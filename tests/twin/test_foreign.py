@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.mail_peers import PASSWORD, Peer, peers
+from benchmarks.mail_peers import PASSWORD, operator_file, peer_file, peers
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
@@ -29,47 +29,6 @@ installed = pytest.mark.skipif(
     os.geteuid() != 0 or not all(map(shutil.which, ("postfix", "dovecot", "doveadm"))),
     reason="Postfix and Dovecot as root (.ci/peers-operators)",
 )
-ACCOUNTS = 6
-FILE = """
-name = "{domain}"
-domain = "{domain}"
-roots = "roots.pem"
-[[endpoints]]
-name = "imaps"
-protocol = "imap"
-host = "{host}"
-address = "127.0.0.1"
-port = {imap}
-methods = ["password"]
-[[endpoints]]
-name = "submissions"
-protocol = "smtp"
-host = "{host}"
-address = "127.0.0.1"
-port = {smtp}
-methods = ["password"]
-"""
-ACCOUNT = """
-[[accounts]]
-address = "{address}"
-method = "password"
-password = "{password}"
-"""
-
-
-def write_operator(
-    folder: Path, domain: str, host: str, imap: int, smtp: int, password: str = PASSWORD
-) -> Path:
-    text = FILE.format(domain=domain, host=host, imap=imap, smtp=smtp)
-    for number in range(ACCOUNTS):
-        text += ACCOUNT.format(address=f"box{number}@{domain}", password=password)
-    file = folder / f"{domain}.toml"
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def write_peer(folder: Path, peer: Peer, password: str = PASSWORD) -> Path:
-    return write_operator(folder, peer.domain, peer.host, peer.imap, peer.submission, password)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +36,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, ...]
     folder = tmp_path_factory.mktemp("theirs")
     with peers() as (ca, *both, _):
         (folder / "roots.pem").write_bytes(ca.roots_pem())
-        yield tuple(write_peer(folder, each) for each in both)
+        yield tuple(peer_file(folder, each) for each in both)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +120,7 @@ def test_an_account_that_does_not_log_in_is_one_line(
 
 def nobody(tmp_path: Path) -> Path:
     (tmp_path / "roots.pem").write_text("", encoding="ascii")
-    return write_operator(tmp_path, "c.mssante.test", "mx.c.mssante.test", 1, 1)
+    return operator_file(tmp_path, "c.mssante.test", "mx.c.mssante.test", 1, 1)
 
 
 def test_an_operator_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:

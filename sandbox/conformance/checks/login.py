@@ -17,6 +17,7 @@ from sandbox.conformance.imap import ImapAnswer
 from sandbox.conformance.smtp import SmtpReply
 from sandbox.conformance.subject import (
     CERTIFICATE_METHODS,
+    RINGS,
     CheckedDoor,
     CheckedMailbox,
     Means,
@@ -73,7 +74,7 @@ def _method(method: str) -> Callable[[Bench, CheckedDoor], None]:
     return run
 
 
-for _name in ("cps", "certificat", "ecps", "ciba-operateur"):
+for _name in ("cps", "certificat", *RINGS):
     check(f"login-{_name}", serving(_name))(_method(_name))
 
 
@@ -140,7 +141,7 @@ def _password_way(bench: Bench, door: CheckedDoor) -> tuple[CheckedMailbox, Mean
     """Return a holder who types a password there."""
     if "PLAIN" not in door.mechanisms:
         raise NotHere("PLAIN n'y est pas prévu", "PLAIN is not meant to be there")
-    for method in ("password", "totp", "ecps", "ciba-operateur"):
+    for method in ("password", "totp", *RINGS):
         found = bench.subject.with_method(method)
         if method in door.methods and found:
             return found[-1]
@@ -252,9 +253,6 @@ def _(bench: Bench, door: CheckedDoor) -> None:
 
 
 # Where a password alone may ring a telephone, it is no code that is missing.
-RINGS = ("ecps", "ciba-operateur")
-
-
 @check("totp-missing-refused", each_protocol(serving("totp", without=RINGS), "PLAIN"))
 def _(bench: Bench, door: CheckedDoor) -> None:
     _, way = _who(bench, "totp")

@@ -179,7 +179,7 @@ def _(bench: Bench, _door: CheckedDoor) -> None:
     found: dict[str, list[str]] = {
         label: _records(bench, f"{label}._tcp.{bench.subject.domain}", "SRV") for label in wanted
     }
-    for protocol in ("_imap", "_submission"):
+    for protocol in sorted({label.rstrip("s") for label in wanted}):
         rows = [row for label, rows in found.items() if label.rstrip("s") == protocol
                 for row in rows]  # fmt: skip
         places = {(row.split()[3].rstrip(".").lower(), int(row.split()[2])) for row in rows}

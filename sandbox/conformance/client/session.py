@@ -32,6 +32,7 @@ from sandbox.conformance.client.world import RunningSpace
 from sandbox.conformance.ours import account_of, door_of
 from sandbox.conformance.subject import (
     CERTIFICATE_METHODS,
+    RINGS,
     CheckedDoor,
     CheckedMailbox,
     Means,
@@ -39,7 +40,8 @@ from sandbox.conformance.subject import (
 )
 from sandbox.messages.ins import PATIENT_LABEL, patient_address
 from sandbox.space.errors import UserError
-from sandbox.space.laws import ecps_answer, sourced_methods
+from sandbox.space.laws import ecps_answer, sms_answer, sourced_methods
+from sandbox.space.methods import Method
 from sandbox.trust import Organisation, TestCA, make_bad
 from sandbox.trust.design_zone import LABELS
 from sandbox.trust.profiles import ProfileName
@@ -57,9 +59,11 @@ TOKENS = ("XOAUTH2", "OAUTHBEARER")
 _JUDGED = Organisation(name="OPERATEUR DU CONTROLE", department="Paris (75)", finess="119999993")
 
 
-def slow_answer() -> float:
+def slow_answer(method: str) -> float:
     """Return how long the telephone takes where a person takes her time, s."""
-    return round(ecps_answer(sourced_methods().ecps).wait.quantile(SLOW_QUANTILE), 1)
+    sourced = sourced_methods()
+    law = sms_answer(sourced.sms) if method == Method.SMS else ecps_answer(sourced.ecps)
+    return round(law.wait.quantile(SLOW_QUANTILE), 1)
 
 
 @dataclass(frozen=True)
@@ -157,8 +161,10 @@ class SoftwareSession:
                 stack.callback(gate.close)
             self._dns = NameServer(self._zone(), next(iter(self._gates.values())).address)
             stack.callback(self._dns.close)
-            person = self._cast.way.person if self.record.method == "ecps" else ""
-            self._world = RunningSpace(self._sheet, person)
+            method = self.record.method
+            person = self._cast.way.person if method in RINGS else ""
+            own = self._cast.operator["ciba"] if method == Method.SMS else ""
+            self._world = RunningSpace(self._sheet, person, own)
             stack.callback(self._world.close)
             self._hosts = self._folder / "hosts"
             self._hosts.write_text(self._hosts_lines(), encoding="utf-8")
@@ -287,9 +293,9 @@ class SoftwareSession:
                 stack.callback(world.mail_as, world.put_off(self._source))
             if step.phone == "down":
                 stack.callback(world.psc_as, world.psc_down())
-            if self.record.method == "ecps" and (step.phone or self._driver.alone):
+            if self.record.method in RINGS and (step.phone or self._driver.alone):
                 stack.callback(world.telephone_as_before)
-                delay = slow_answer() if step.phone == "wait" else 0.0
+                delay = slow_answer(self.record.method) if step.phone == "wait" else 0.0
                 world.telephone("refuse" if step.phone == "refuse" else "approve", delay)
             yield
 

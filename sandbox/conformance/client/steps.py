@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sandbox.conformance.subject import RINGS
 from sandbox.observations.schema import Words
 from sandbox.space.methods import METHODS, Method
 
@@ -179,7 +180,7 @@ STEPS: tuple[SoftwareStep, ...] = (
     SoftwareStep(
         id="phone-waits",
         phone="wait",
-        methods=("ecps",),
+        methods=RINGS,
         only=_PEOPLE,
         text=Words(
             "Relever : la personne met du temps à répondre sur son téléphone.",
@@ -190,7 +191,7 @@ STEPS: tuple[SoftwareStep, ...] = (
         id="phone-refuses",
         phone="refuse",
         fails=True,
-        methods=("ecps",),
+        methods=RINGS,
         only=_PEOPLE,
         text=Words(
             "Relever : la personne refuse sur son téléphone.",
@@ -201,16 +202,17 @@ STEPS: tuple[SoftwareStep, ...] = (
         id="psc-down",
         phone="down",
         fails=True,
-        methods=("ecps",),
+        methods=RINGS,
         only=_PEOPLE,
         text=Words(
-            "Relever : Pro Santé Connect est en panne.", "Receive: Pro Santé Connect is down."
+            "Relever : Pro Santé Connect est en panne, ou le CIBA de l'opérateur.",
+            "Receive: Pro Santé Connect is down, or the operator's own CIBA.",
         ),
     ),
     SoftwareStep(
         id="cut",
         cuts=1,
-        methods=("ecps",),
+        methods=RINGS,
         only=_PEOPLE,
         text=Words(
             "Relever : la connexion est coupée une fois. Ne rien faire d'autre qu'attendre.",

@@ -25,10 +25,12 @@ class RunningSpace:
     Args:
         sheet: of the space.
         person: whose telephone it is about; empty for none.
+        rings: URL of who rings it: the operator's own CIBA; Pro Santé Connect by default.
     """
 
-    def __init__(self, sheet: Tree, person: str) -> None:
+    def __init__(self, sheet: Tree, person: str, rings: str = "") -> None:
         self.sheet, self._person = sheet, person
+        self._control = f"{rings}/sandbox" if rings else sheet["psc"]["control"]
         self._http = httpx.Client(
             verify=client_context(Path(sheet["ca"]["bundle"])), trust_env=False, timeout=_SECONDS
         )
@@ -54,8 +56,7 @@ class RunningSpace:
         return told
 
     def _psc(self, method: str, path: str, body: Tree | None = None) -> Tree:
-        psc = self.sheet["psc"]
-        return self._ask(method, psc["control"] + path, psc["control_secret"], body)
+        return self._ask(method, self._control + path, self.sheet["psc"]["control_secret"], body)
 
     def _mail(self, method: str, path: str, body: Tree | None = None) -> Tree:
         control = self.sheet["control"]
@@ -78,7 +79,7 @@ class RunningSpace:
         self.telephone(self._kind)
 
     def psc_down(self) -> Tree:
-        """Have Pro Santé Connect answer nobody; return what there was before, for `psc_as`."""
+        """Have who rings telephones answer nobody; return what there was before, for `psc_as`."""
         before = self._psc("GET", "/faults")
         self._psc("POST", "/faults", {"fault": "unavailable", "point": "backchannel"})
         return before

@@ -15,7 +15,15 @@ from pathlib import Path
 from sandbox.conformance.software.world import ClientLogin
 from sandbox.space.files import write_private
 
-__all__ = ["BOTH", "AttemptOutcome", "LoginAttempt", "MailClient", "ProgramCall", "said_by"]
+__all__ = [
+    "BOTH",
+    "PATIENCE",
+    "AttemptOutcome",
+    "LoginAttempt",
+    "MailClient",
+    "ProgramCall",
+    "said_by",
+]
 
 PATIENCE = 180.0
 BOTH = ("imap", "smtp")
@@ -36,6 +44,7 @@ class LoginAttempt:
         recipient: to whom SMTP writes.
         folder: the client's own.
         times: how often it connects.
+        patience: seconds after which it is ended.
     """
 
     protocol: str
@@ -50,6 +59,7 @@ class LoginAttempt:
     recipient: str
     folder: Path
     times: int = 1
+    patience: float = PATIENCE
 
     @property
     def secret(self) -> str:
@@ -123,20 +133,20 @@ class MailClient:
         begin = time.monotonic()
         env = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(attempt.folder), "TERM": "xterm",
                **attempt.names, **command.env}  # fmt: skip
-        good, said = _ran(command, attempt.folder, env)
+        good, said = _ran(command, attempt, env)
         return AttemptOutcome(good, said, time.monotonic() - begin)
 
 
-def _ran(command: ProgramCall, folder: Path, env: Mapping[str, str]) -> tuple[bool, str]:
+def _ran(command: ProgramCall, attempt: LoginAttempt, env: Mapping[str, str]) -> tuple[bool, str]:
     """Run a command; its processes end with it, and with us."""
     with subprocess.Popen(
         command.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, cwd=folder, env=env, errors="replace", start_new_session=True,
+        text=True, cwd=attempt.folder, env=env, errors="replace", start_new_session=True,
     ) as process:  # fmt: skip
         try:
-            said, _ = process.communicate(command.text, PATIENCE)
+            said, _ = process.communicate(command.text, attempt.patience)
         except subprocess.TimeoutExpired:
-            return False, f"still there after {PATIENCE:.0f} s"
+            return False, f"still there after {attempt.patience:.0f} s"
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

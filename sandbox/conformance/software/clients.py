@@ -108,12 +108,14 @@ def _neomutt(a: LoginAttempt) -> ProgramCall:
     elif a.secret:
         lines += [f'set {p}_pass = "{a.secret}"' for p in BOTH]
     rc = a.file("rc", "\n".join([*lines, ""]))
-    if a.protocol == "smtp":
-        return ProgramCall(
-            ["neomutt", "-n", "-F", rc, "-s", "essai", "--", a.recipient], "Bonjour.\n"
-        )
-    line = f"neomutt -n -F {rc} -e 'push \"<exit>\"'"
-    return ProgramCall(["script", "--quiet", "--return", "--command", line, "/dev/null"])
+    words = ["neomutt", "-n", "-F", rc, "-s", "essai", "--", a.recipient]
+    if a.protocol == "imap":
+        line = f"neomutt -n -F {rc} -e 'push \"<exit>\"'"
+        words = ["script", "--quiet", "--return", "--command", line, "/dev/null"]
+    # It would wait for a key where it does not know a value, an authenticator for one.
+    knows = 'neomutt -n -F "$0" -Q folder 2>&1 >/dev/null </dev/null | grep . && exit 1; exec "$@"'
+    text = "Bonjour.\n" if a.protocol == "smtp" else ""
+    return ProgramCall(["sh", "-c", knows, rc, *words], text)
 
 
 def _offlineimap(a: LoginAttempt) -> ProgramCall | str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-PATIENCE = 120.0
+PATIENCE = 180.0
 # Dialogs are for whoever asked for them, not for Marionette to close.
 CAPABILITIES = {"capabilities": {"alwaysMatch": {"unhandledPromptBehavior": "ignore"}}}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from sandbox.conformance.software.names import LIBRARY, resolves
 from sandbox.conformance.software.trials import TrialRecord, tried, usual
 from sandbox.conformance.software.world import ClientLogin, World, carries
 from sandbox.live.mailer import MailError
+from sandbox.space.errors import UserError
+from sandbox.trust import TestCA
+from sandbox.trust.keys import KeyKind
 
 __all__ = [
     "OWN",
@@ -21,6 +24,7 @@ __all__ = [
     "MatrixPlace",
     "as_json",
     "cells_of",
+    "cells_read",
     "entered",
     "judged",
     "places_of",
@@ -30,6 +34,7 @@ Tree = dict[str, Any]
 Tell = Callable[[str], None]
 _PUT_OFF = "too-many-"
 OWN = "-"
+_ASKED = 30.0  # s: what then still waits asks a person whether it may, and said nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,26 @@ def as_json(cells: Sequence[MatrixCell]) -> str:
     return json.dumps([asdict(each) for each in cells], ensure_ascii=False, indent=1)
 
 
+def cells_read(path: Path) -> list[MatrixCell]:
+    """Return what `as_json` wrote.
+
+    Raises:
+        UserError: it is no such file.
+    """
+    try:
+        told = json.loads(path.read_bytes())
+        wrong = "" if isinstance(told, list) else type(told).__name__
+        cells = [MatrixCell(**each | {"result": CheckResult(each["result"])}) for each in told]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        wrong = type(error).__name__
+    if wrong:
+        raise UserError(
+            "sortie de matrix --json attendue", "output of matrix --json is expected",
+            where=path, then=f"({wrong})",
+        )  # fmt: skip
+    return cells
+
+
 def places_of(
     world: World, operators: Sequence[str], designs: Sequence[str], methods: Sequence[str]
 ) -> list[MatrixPlace]:
@@ -92,8 +117,9 @@ def places_of(
 
 
 def cells_of(
-    clients: Sequence[MailClient], places: Sequence[MatrixPlace], folder: Path, tell: Tell
-) -> Iterator[MatrixCell]:
+    clients: Sequence[MailClient], places: Sequence[MatrixPlace], folder: Path, tell: Tell,
+    known: Collection[MatrixCell] = (),
+) -> Iterator[MatrixCell]:  # fmt: skip
     """Try every cell, one after the other, and yield each as it is known.
 
     A client has cells for its own protocols only.
@@ -103,12 +129,20 @@ def cells_of(
         places: where; telephones there answer by themselves.
         folder: for the clients' own files.
         tell: told of each cell that was tried.
+        known: cells of an earlier run, of the same version: they are not tried again.
     """
+    before = {_subject(each): each for each in known}
+    strangers = _Strangers(folder / "stranger")
     for client in clients:
         absent = client.absent
         version = "" if absent else client.version()
         for number, place in enumerate(places):
             if place.endpoint["protocol"] not in client.protocols:
+                continue
+            subject = (client.software, version, place.operator, place.method, place.design,
+                       place.endpoint["protocol"])  # fmt: skip
+            if subject in before:
+                yield before[subject]
                 continue
             if absent:
                 what = Path(absent).name
@@ -117,20 +151,56 @@ def cells_of(
                     _both(f"{what} n'est pas installé", f"{what} is not installed"),
                 )
             else:
-                found = _found(client, place, folder / client.software / str(number))
+                found = _found(client, place, folder / client.software / str(number), strangers)
                 tell(
                     f"{client.software:14}{place.operator:20}{place.design:20}"
                     f"{place.method:16}{place.endpoint['protocol']:6}{found[0]:16}{found[1]}"
                 )
-            yield MatrixCell(client.software, version, place.operator, place.method, place.design,
-                       place.endpoint["protocol"], *found)  # fmt: skip
+            yield MatrixCell(*subject, *found)
+
+
+def _subject(cell: MatrixCell) -> tuple[str, str, str, str, str, str]:
+    """Return what a cell is about: its members before the result, in their order."""
+    return (cell.client, cell.version, cell.operator, cell.method, cell.design, cell.protocol)
+
+
+@dataclass(frozen=True)
+class _Strangers:
+    """Servers of an authority that software does not know: it is led to one, once a way in.
+
+    Attributes:
+        folder: for the software's own files.
+        seen: by software, protocol and kind of TLS, whether it says who it is.
+    """
+
+    folder: Path
+    seen: dict[tuple[str, ...], bool] = field(default_factory=dict)
+
+    def trusted(
+        self, client: MailClient, place: MatrixPlace, mechanism: str, login: ClientLogin
+    ) -> bool:
+        """Tell whether software that knows another authority alone logs in all the same."""
+        way = (client.software, place.endpoint["protocol"], place.endpoint["tls"])
+        if way not in self.seen:
+            bundle = self.folder / "authorities.pem"
+            if not bundle.exists():
+                self.folder.mkdir(parents=True)
+                bundle.write_bytes(TestCA(key_kind=KeyKind.P256).bundle_pem())
+            seen = tried(place.world, client, place.endpoint, mechanism, login,
+                         self.folder / "-".join(way), operator=place.operator,
+                         bundle=str(bundle), patience=_ASKED)  # fmt: skip
+            told = any(each.get("mechanism") for each in seen.refusals)
+            self.seen[way] = seen.good or bool(seen.logins) or told
+        return self.seen[way]
 
 
 def _both(french: str, english: str) -> str:
     return f"{french} / {english}"
 
 
-def _found(client: MailClient, place: MatrixPlace, folder: Path) -> tuple[CheckResult, str]:
+def _found(
+    client: MailClient, place: MatrixPlace, folder: Path, strangers: _Strangers
+) -> tuple[CheckResult, str]:
     at = place.endpoint
     if not place.world.accounts(place.operator, place.method):
         return CheckResult.NOT_APPLICABLE, _both(
@@ -144,7 +214,7 @@ def _found(client: MailClient, place: MatrixPlace, folder: Path) -> tuple[CheckR
         )
     found: list[tuple[CheckResult, str]] = []
     for mechanism in _mechanisms(at, place.method):
-        result, why = _by(client, place, mechanism, folder / mechanism)
+        result, why = _by(client, place, mechanism, folder / mechanism, strangers)
         if result is CheckResult.PASS:
             return result, why
         found.append((result, f"{mechanism} : {why}"))
@@ -167,13 +237,19 @@ def _mechanisms(at: Tree, method: str) -> list[str]:
 
 
 def _by(
-    client: MailClient, place: MatrixPlace, mechanism: str, folder: Path
+    client: MailClient, place: MatrixPlace, mechanism: str, folder: Path, strangers: _Strangers
 ) -> tuple[CheckResult, str]:
     try:
         login = place.world.login(place.method, mechanism, place.operator)
     except (MailError, TimeoutError) as error:
         return CheckResult.INCONCLUSIVE, str(error)
-    return entered(client, place, mechanism, login, folder)
+    result, why = entered(client, place, mechanism, login, folder)
+    if result is CheckResult.PASS and strangers.trusted(client, place, mechanism, login):
+        return CheckResult.FAIL, f"{why}, " + _both(
+            "mais se connecte aussi à un serveur d'une autorité inconnue",
+            "but logs in to a server of an unknown authority too (RFC 5280 §6)",
+        )
+    return result, why
 
 
 def entered(

@@ -72,7 +72,10 @@ def copied(old: _End, new: _End, folder: Path) -> tuple[CheckResult, str]:
     )  # fmt: skip
     if done.returncode:
         return CheckResult.FAIL, f"mbsync : {told(done.stdout + done.stderr)}"
-    return CheckResult.PASS, "mbsync"
+    return CheckResult.PASS, (
+        "mbsync ; les UID sont ceux du nouvel opérateur, IMAP n'en impose aucun"
+        " / UIDs are the new operator's, IMAP imposes none (RFC 9051 §6.3.12)"
+    )
 
 
 def _store(name: str, end: _End, folder: Path) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,14 @@ from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.colleague import Colleague
 from sandbox.conformance.software.matrix import MatrixPlace, entered
 from sandbox.conformance.software.moving import copied
-from sandbox.conformance.software.postbox import Held, held_in, kept_by_software, marked, opened
+from sandbox.conformance.software.postbox import (
+    Held,
+    copy_of,
+    held_in,
+    kept_by_software,
+    marked,
+    opened,
+)
 from sandbox.conformance.software.world import ClientLogin, World, carries
 from sandbox.live.cli_control import ask
 from sandbox.live.mailer import MailError
@@ -301,6 +308,7 @@ class Walk:
         began = time.monotonic()
         client = next(each for each in self._after if "imap" in each.protocols)
         folder = self._folder / client.software
+        before = copy_of(folder)
         result, why = self._comes_in(home, self._after, "imap", colleague.own)
         if result is CheckResult.FAIL and kept_by_software(folder) is not None:
             self._did("copy-anew", HOLDER, began, (CheckResult.PASS, why), ("copy",))
@@ -308,7 +316,7 @@ class Walk:
             folder.rename(folder.with_name(f"{client.software} before"))
             result, why = self._comes_in(home, self._after, "imap", colleague.own)
         if result is CheckResult.PASS:
-            result, why = _own_copy(folder, held, why)
+            result, why = _own_copy(folder, held, before, why)
         self._did("reads", SOFTWARE, began, (result, why))
 
     def _await(self, home: MailboxHome, wanted: Sequence[str]) -> bool:
@@ -370,8 +378,10 @@ def _kept(before: Held, now: Held, colleague: Colleague) -> tuple[CheckResult, s
     return CheckResult.PASS, f"{before.total()} messages, {late}"
 
 
-def _own_copy(folder: Path, now: Held, why: str) -> tuple[CheckResult, str]:
-    """Compare the copy of software that keeps one with the INBOX."""
+def _own_copy(
+    folder: Path, now: Held, before: Mapping[str, str], why: str
+) -> tuple[CheckResult, str]:
+    """Compare the copy of software that keeps one with the INBOX; count what it had before."""
     copy = kept_by_software(folder)
     if copy is None:
         return CheckResult.PASS, why
@@ -381,4 +391,9 @@ def _own_copy(folder: Path, now: Held, why: str) -> tuple[CheckResult, str]:
             f"{why} ; sa copie : {(inbox - copy).total()} manquent, {(copy - inbox).total()} de"
             f" trop / its copy: {(inbox - copy).total()} missing, {(copy - inbox).total()} too many"
         )
-    return CheckResult.PASS, f"{why} ; sa copie est exacte / its copy is exact ({copy.total()})"
+    had = set(before.values())
+    again = sum(id_ in had for name, id_ in copy_of(folder).items() if name not in before)
+    return CheckResult.PASS, (
+        f"{why} ; sa copie est exacte ({copy.total()}), {again} relevés de nouveau"
+        f" / its copy is exact ({copy.total()}), {again} fetched again"
+    )

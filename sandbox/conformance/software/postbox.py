@@ -17,7 +17,7 @@ from typing import Any
 from sandbox.conformance.software.world import ClientLogin
 from sandbox.live.mailer import ImapOver
 
-__all__ = ["Held", "held_in", "kept_by_software", "marked", "opened"]
+__all__ = ["Held", "copy_of", "held_in", "kept_by_software", "marked", "opened"]
 
 Tree = dict[str, Any]
 Held = Counter[tuple[str, str, str]]  # folder, Message-ID, flags
@@ -105,14 +105,18 @@ def marked(imap: imaplib.IMAP4) -> None:
     imap.store("1", "+FLAGS.SILENT", "(\\Seen \\Answered)")
 
 
-def kept_by_software(folder: Path) -> Counter[str] | None:
-    """Return the messages of software's own Maildir of its INBOX; None where it keeps none."""
-    place = folder / "mail" / "INBOX"
-    if not place.is_dir():
-        return None
-    found: Counter[str] = Counter()
+def copy_of(folder: Path) -> dict[str, str]:
+    """Return the files of software's own Maildir of its INBOX, and the Message-ID of each."""
+    found: dict[str, str] = {}
     for part in ("cur", "new"):
-        for file in (place / part).iterdir():
+        for file in (folder / "mail" / "INBOX" / part).glob("*"):
             message = email.message_from_bytes(file.read_bytes(), policy=email.policy.compat32)
-            found[str(message["Message-ID"]).strip()] += 1
+            found[file.name.partition(":")[0]] = str(message["Message-ID"]).strip()
     return found
+
+
+def kept_by_software(folder: Path) -> Counter[str] | None:
+    """Return the messages of software's own copy of its INBOX; None where it keeps none."""
+    if not (folder / "mail" / "INBOX").is_dir():
+        return None
+    return Counter(copy_of(folder).values())

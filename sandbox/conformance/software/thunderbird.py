@@ -26,6 +26,7 @@ from sandbox.conformance.software.marionette import PATIENCE, Marionette, conver
 # Ways to log in. To submit there is no EXTERNAL, but a card may do alone.
 NOTHING, PASSWORD, EXTERNAL = 1, 3, 7
 STARTTLS, IMPLICIT_TLS = 2, 3
+MARGIN = 10.0  # s: a script ends by itself before Marionette ends it
 PREFERENCES: dict[str, Any] = {
     "app.donation.eoy.version.viewed": 999,
     "app.update.enabled": False,
@@ -151,6 +152,32 @@ return true;
 """
 
 
+# Gets messages, and opens the one of a subject; returns what went wrong, or nothing.
+RECEIVE = """
+const [subject, seconds] = arguments;
+const inbox = root.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
+const said = status => Components.isSuccessCode(status) ? "" : "0x" + status.toString(16);
+const got = new Promise(done => inbox.getNewMessages(null, {
+  QueryInterface: ChromeUtils.generateQI(["nsIUrlListener"]),
+  OnStartRunningUrl() {},
+  OnStopRunningUrl(url, status) { done(said(status)); },
+}));
+const late = new Promise(done => setTimeout(() => done("still there"), seconds * 1000));
+const wrong = await Promise.race([got, late]);
+if (wrong || !subject) return wrong;
+const header = [...inbox.messages].find(each => each.mime2DecodedSubject == subject);
+if (!header) return "no such message";
+const uri = inbox.getUriForMsg(header);
+const stream = Cc["@mozilla.org/scriptableinputstream;1"]
+  .createInstance(Ci.nsIScriptableInputStream);
+return new Promise(done => MailServices.messageServiceFromURI(uri).streamMessage(uri, {
+  QueryInterface: ChromeUtils.generateQI(["nsIStreamListener"]),
+  onStartRequest() {},
+  onDataAvailable(request, input, offset, count) { stream.init(input); stream.read(count); },
+  onStopRequest(request, status) { done(said(status)); },
+}, null, null, false, "", false));
+"""
+
 # Shows a message in the window, as a click does: it is then that a receipt is thought of.
 READ = """
 const [subject] = arguments;
@@ -258,6 +285,12 @@ class Thunderbird:
     def inbox(self) -> list[str]:
         """Get messages; return the subjects that are there."""
         return list(self._open("INBOX")["subjects"])
+
+    def receive(self, subject: str = "") -> str:
+        """Get messages, open the one of a subject; return what went wrong, or nothing."""
+        arguments = subject, PATIENCE - MARGIN
+        wrong = self.session.script(MODULES + RECEIVE, *arguments)
+        return "a dialog" if wrong is None else str(wrong)
 
     def folders(self) -> list[str]:
         """Open every folder that is known, all at once; return their names."""

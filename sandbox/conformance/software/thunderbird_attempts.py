@@ -18,7 +18,6 @@ from sandbox.conformance.software.attempts import (
     ProgramCall,
     said_by,
 )
-from sandbox.conformance.software.marionette import PATIENCE
 from sandbox.conformance.software.names import free_port
 
 __all__ = ["THUNDERBIRD"]
@@ -52,8 +51,8 @@ class _Thunderbird(MailClient):
         with tb.thunderbird(profile, port, attempt.names) as running:
             if attempt.login.password:
                 running.remember(mailbox)
-            good = _reads(running) if attempt.protocol == "imap" else _sends(running, attempt)
-            said = "; ".join(running.dialogs()) or "nothing said"
+            wrong = running.receive() if attempt.protocol == "imap" else _sends(running, attempt)
+            said, good = "; ".join(running.dialogs()) or wrong or "nothing said", not wrong
         if attempt.mechanism == "XOAUTH2" and not good:
             said = "OAuth2 chosen, it does not log in: it lists no provider for this host"
         return AttemptOutcome(good, said, time.monotonic() - begin)
@@ -81,28 +80,13 @@ def _settings(profile: Path, attempt: LoginAttempt, port: int) -> None:
         file.write("\n".join(lines) + "\n")
 
 
-def _reads(running: tb.Thunderbird) -> bool:
-    """Tell whether the folders of the mailbox came, before a dialog said why not."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        running.inbox()
-        if len(running.folders()) > len(LOCAL):
-            return True
-        if running.dialogs():
-            return False
-    return False
-
-
-# What it shows of a mailbox that it has never opened.
-LOCAL = ("Inbox", "Trash")
-
-
-def _sends(running: tb.Thunderbird, attempt: LoginAttempt) -> bool:
+def _sends(running: tb.Thunderbird, attempt: LoginAttempt) -> str:
+    """Return what went wrong, or nothing."""
     try:
         running.send(attempt.recipient, "essai")
-    except RuntimeError:
-        return False
-    return True
+    except RuntimeError as error:
+        return str(error)
+    return ""
 
 
 def _never(_: LoginAttempt) -> ProgramCall | str:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.conformance.software.attempts import AttemptOutcome, LoginAttempt, MailClient
+from sandbox.conformance.software.attempts import (
+    PATIENCE,
+    AttemptOutcome,
+    LoginAttempt,
+    MailClient,
+)
 from sandbox.conformance.software.names import names_of
 from sandbox.conformance.software.tap import Hello, Tap
 from sandbox.conformance.software.world import ClientLogin, World
@@ -65,7 +70,8 @@ def usual(mechanism: str) -> set[str]:
 
 def tried(
     world: World, client: MailClient, at: Tree, mechanism: str, login: ClientLogin, folder: Path, *,
-    operator: str = "", times: int = 1, recipient: str = "",
+    operator: str = "", times: int = 1, recipient: str = "", bundle: str = "",
+    patience: float = PATIENCE,
 ) -> TrialRecord:  # fmt: skip
     """Have a client try one way in.
 
@@ -79,6 +85,8 @@ def tried(
         operator: whose endpoint; the first by default.
         times: how often it connects.
         recipient: to whom it writes; somebody at another operator by default.
+        bundle: authorities that it trusts; those of the space by default.
+        patience: seconds after which it is ended.
     """
     operator = operator or world.first
     other = world.second if operator != world.second else world.first
@@ -89,9 +97,9 @@ def tried(
         hosts.write_text(f"{tap.address} {at['host']}\n")
         attempt = LoginAttempt(
             protocol=at["protocol"], host=at["host"], address=tap.address, port=at["port"],
-            tls=at["tls"], mechanism=mechanism, login=login, bundle=world.bundle,
+            tls=at["tls"], mechanism=mechanism, login=login, bundle=bundle or world.bundle,
             names=names_of(hosts) if client.resolver else {}, folder=folder, times=times,
-            recipient=recipient or world.recipient(other),
+            recipient=recipient or world.recipient(other), patience=patience,
         )  # fmt: skip
         outcome = client.attempt(attempt)
         if isinstance(outcome, str):

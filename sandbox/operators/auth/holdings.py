@@ -81,8 +81,8 @@ class Holdings:
         if name is None:
             return refusals.UNREADABLE_NAME
         mailbox, holder = name.mailbox, name.holder
-        if authzid:
-            target = parse_name(authzid)
+        target = parse_name(authzid) if authzid else name
+        if target != name:  # else named twice, as some software does (RFC 4616 §2)
             if target is None or not target.mailbox or target.holder:
                 return refusals.UNREADABLE_NAME
             if not holder and mailbox != target.mailbox:

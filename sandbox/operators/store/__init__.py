@@ -11,13 +11,15 @@ event loop's thread; they see every write that has been resolved. Listings of fo
 memory and brought up to date by modification sequence.
 A message's content is one row, however many folders and recipients refer to it; the transaction
 that removes the last reference removes it. A folder counts its UIDs and its modification sequence
-(RFC 7162) in its own row, so that neither is ever used twice. An INBOX keeps its row for life; a
-mailbox that is removed takes all with it. Each acceptance and each settlement notes in the same
-transaction what the indicators count (`traffic`).
+(RFC 7162) in its own row, so that neither is ever used twice. An INBOX keeps its row for life, but
+where its mailbox comes from another store (`moving`); a mailbox that is removed takes all with it.
+Each acceptance and each settlement notes in the same transaction what the indicators count
+(`traffic`).
 The store knows addresses, not people: who may open which mailbox is for `auth`, who did what for
 the journal. It knows no protocol and is imported by `imap`, `smtp` and `relay`.
 """
 
+from sandbox.operators.store.moving import PackedMailbox
 from sandbox.operators.store.schema import StoreError
 from sandbox.operators.store.store import MailStore
 from sandbox.operators.store.traffic import ForgottenError, TrafficRow, last_uses, read_traffic
@@ -25,6 +27,7 @@ from sandbox.operators.store.traffic import ForgottenError, TrafficRow, last_use
 __all__ = [
     "ForgottenError",
     "MailStore",
+    "PackedMailbox",
     "StoreError",
     "TrafficRow",
     "last_uses",

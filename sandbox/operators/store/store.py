@@ -18,7 +18,7 @@ from sandbox.operators.mail import (
     Queued,
     Recipient,
 )
-from sandbox.operators.store import folders, messages, outgoing, schema, traffic
+from sandbox.operators.store import folders, messages, moving, outgoing, schema, traffic
 from sandbox.operators.store.listeners import Listeners
 from sandbox.operators.store.listing import Listings
 from sandbox.operators.store.schema import StoreError
@@ -105,6 +105,27 @@ class MailStore:
             address = each.lower()
             remove = partial(folders.remove, address=address)
             await self._writer.run(remove, size=HEAVY, frees=True)
+
+    def pack(self, mailbox: str) -> moving.PackedMailbox:
+        """Return all of a mailbox, for another store to take over.
+
+        Raises:
+            StoreError: `missing`.
+        """
+        there = self.folders(mailbox)
+        return moving.pack(self._reader, self._listings, self._box(mailbox).id, there)
+
+    async def unpack(self, mailbox: str, packed: moving.PackedMailbox) -> int:
+        """Take a mailbox over, made when absent, UIDs and all; return how many messages came.
+
+        Raises:
+            StoreError: `failed`.
+        """
+        await self.provision([mailbox])
+        address, number, now = mailbox.lower(), self._box(mailbox).id, self._clock()
+        return await self._writer.run(
+            lambda t: moving.unpack(t, address, number, packed, now), size=HEAVY
+        )
 
     async def forget(self, months: int) -> int:
         """Forget what indicators counted before some months ago; return how many facts.

@@ -140,6 +140,15 @@ def test_a_holder_is_named_as_authcid_and_the_mailbox_as_authzid(world: World) -
     assert world.play(step) == [box.address]
 
 
+def test_a_name_may_be_given_as_authzid_too(world: World) -> None:
+    """As software over libsasl does (RFC 4616 §2)."""
+    box = world.organisational(holders=2)
+    holder = world.holder(box, 1)
+    name = f"{box.address}*{holder.identity}"
+    step = password(name, holder.password + holder.code(), authzid=name)
+    assert world.play(step) == [box.address]
+
+
 def test_a_holder_may_be_named_by_his_own_address(world: World) -> None:
     box = world.box(
         "m.type = 1 AND d.name = 'op1.mssante.test' AND EXISTS (SELECT 1 FROM holder h"
@@ -195,7 +204,8 @@ def test_who_is_no_holder_any_more_is_refused_although_his_password_is_kept(worl
         ("a@b@c", "", "unreadable-name"),
         ("a@op1.mssante.test*", "", "unreadable-name"),
         ("a@op1.mssante.test*x y", "", "unreadable-name"),
-        ("899999999999", "899999999999", "unreadable-name"),
+        ("899999999999", "899999999999", "unknown-person"),
+        ("899999999999", "899999999998", "unreadable-name"),
         ("899999999999", "a@op1.mssante.test*899999999999", "unreadable-name"),
     ],
 )

@@ -8,6 +8,7 @@ from sandbox.conformance.client.look import Look, check
 from sandbox.conformance.client.record import PlayedAction
 from sandbox.conformance.client.steps import SoftwareProfile
 from sandbox.conformance.findings import NotMet, Unsure
+from sandbox.conformance.subject import RINGS
 from sandbox.operators.auth.limits import AttemptPolicy
 
 __all__: list[str] = []
@@ -171,7 +172,7 @@ def _(look: Look) -> None:
         raise Unsure("on ne sait ce que le logiciel a dit", "what the software said is not known")
 
 
-@check("client-reopens", "cut", methods=("ecps",))
+@check("client-reopens", "cut", methods=RINGS)
 def _(look: Look) -> None:
     (played,) = look.step("cut")
     cut = [number for number, visit in enumerate(played.visits) if visit.wire.cut]
