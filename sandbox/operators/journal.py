@@ -93,10 +93,9 @@ class Journal:
     def _append(file: int, lines: bytes) -> bool:
         """Write all of it or nothing."""
         try:
-            before = os.fstat(file).st_size
             written = os.write(file, lines)
             if written < len(lines):
-                os.ftruncate(file, before)
+                os.ftruncate(file, os.fstat(file).st_size - written)
         except OSError:
             return False
         return written == len(lines)

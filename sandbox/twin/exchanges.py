@@ -176,8 +176,9 @@ def by_exchanges(
     # where the servers leave none. Those of the old table serve nobody any more.
     ours = np.array([False] * stations + [client for client, *_ in writer.stations])
     percents = np.array([(100, 100)] * stations + [each for *_, each in writer.stations])
-    kinds = list(dict.fromkeys(kind for _, kind, _ in writer.stations))
-    kind = np.array([-1] * stations + [kinds.index(kind) for _, kind, _ in writer.stations])
+    # On shared cores a client's work is of another kind than the servers'.
+    kinds = list(dict.fromkeys((client, kind) for client, kind, _ in writer.stations))
+    kind = np.array([-1] * stations + [kinds.index(each[:2]) for each in writer.stations])
     inputs = inputs._replace(
         code=table,
         entry=entry,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 
 from sandbox.space.errors import UserError
+from sandbox.space.loader import load_scenario
 from sandbox.twin.calibration import confine, cores_of
 from sandbox.twin.drive import Watch
 from sandbox.twin.figures import write_storms
+from sandbox.twin.options import wanted_of
 from sandbox.twin.runs import Run, predicted
 from sandbox.twin.storm import Stopping, Storm
 from sandbox.twin.weather import Weather
@@ -66,25 +69,43 @@ def state_of(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="/proc")
-def test_a_process_is_stopped_and_goes_on() -> None:
+def test_all_processes_are_stopped_and_go_on() -> None:
+    """The space's own, and those that its operators have."""
     program = "import sys; print('up', flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "up\n"
+    with contextlib.ExitStack() as stack:
+        children = [
+            stack.enter_context(subprocess.Popen(
+                [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                text=True,
+            ))
+            for _ in range(2)
+        ]  # fmt: skip
+        for child in children:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "up\n"
         stop = Stopping(Weather(at=0.0, seconds=0.5), lambda _: None)
-        stop.pid = child.pid
+        stop.pids = {child.pid for child in children}
         stop.show(Watch(0))
         end = time.monotonic() + PATIENCE
-        seen = set()
-        while seen != {"T", "S"} and time.monotonic() < end:
-            state = state_of(child)
-            if state == "T" or "T" in seen:
-                seen.add(state)
+        seen: list[set[str]] = [set(), set()]
+        while any(each != {"T", "S"} for each in seen) and time.monotonic() < end:
+            for child, states in zip(children, seen, strict=True):
+                state = state_of(child)
+                if state == "T" or "T" in states:
+                    states.add(state)
             time.sleep(0.01)
-        assert seen >= {"T", "S"}
-        child.communicate("")
+        assert all(each >= {"T", "S"} for each in seen)
+        for child in children:
+            child.communicate("")
+
+
+def test_more_crews_than_operators_is_one_line() -> None:
+    with pytest.raises(UserError, match="--crews 4") as told:
+        wanted_of(
+            load_scenario("demo"), "demo", ("single-endpoint",), None, "lundi 08:45", "1h", 0.1, 3,
+            1, 4, 1,
+        )  # fmt: skip
+    assert "0 … 3" in str(told.value)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux")
