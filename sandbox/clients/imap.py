@@ -7,6 +7,7 @@ import base64
 import itertools
 import re
 import time
+from collections.abc import AsyncIterator, Sequence
 
 from sandbox.clients.wire import Wire
 
@@ -116,32 +117,33 @@ class Imap:
             elif line.startswith(tag + b" "):
                 raise _refused(line)
 
-    async def look(self, *, peek: bool = False) -> list[bytes]:
-        """Open INBOX and return the contents that are new; three round trips.
-
-        Args:
-            peek: leave them new, and take all that are there.
-        """
+    async def look(self) -> list[bytes]:
+        """Open INBOX and return the contents that are new; three round trips."""
         await self.command("SELECT INBOX")
-        return await self._new(peek=peek)
+        return await self._new()
 
-    async def _new(self, *, peek: bool) -> list[bytes]:
-        answers = await self.command("UID SEARCH ALL" if peek else "UID SEARCH UNSEEN")
-        uids = [uid for line in answers if (m := _UIDS.match(line)) for uid in m[1].split()]
+    async def beyond(self, uid: int) -> AsyncIterator[tuple[int, bytes]]:
+        """Open INBOX and yield UID and content of what is there beyond a UID, left as it is."""
+        await self.command("EXAMINE INBOX")
+        for each in await self._uids(f"UID {uid + 1}:*"):
+            if each > uid:  # `*` is the last, whatever its UID
+                for content in await self._contents([each], "BODY.PEEK[]"):
+                    yield each, content
+
+    async def _new(self) -> list[bytes]:
+        uids = await self._uids("UNSEEN")
         if not uids:
             await self.command("NOOP")
             return []
-        what = "BODY.PEEK[]" if peek else "BODY[]"
-        contents: list[bytes] = []
-        for start in range(0, len(uids), MOST):
-            part = b",".join(uids[start : start + MOST]).decode()
-            lines = await self.command(f"UID FETCH {part} ({what})")
-            contents += [
-                after for line, after in itertools.pairwise(lines) if _LITERAL.search(line)
-            ]
-            if not peek:
-                break
-        return contents
+        return await self._contents(uids[:MOST], "BODY[]")
+
+    async def _uids(self, what: str) -> list[int]:
+        answers = await self.command(f"UID SEARCH {what}")
+        return [int(uid) for line in answers if (m := _UIDS.match(line)) for uid in m[1].split()]
+
+    async def _contents(self, uids: Sequence[int], what: str) -> list[bytes]:
+        lines = await self.command(f"UID FETCH {','.join(map(str, uids))} ({what})")
+        return [after for line, after in itertools.pairwise(lines) if _LITERAL.search(line)]
 
     async def idle(self, until: float, *, fetch: bool) -> list[bytes]:
         """Wait on INBOX (IDLE, RFC 2177) until an instant of the monotonic clock.
@@ -162,7 +164,7 @@ class Imap:
             self._wire.say(b"DONE")
             await self._answers(tag)
             if arrived and fetch:
-                contents += await self._new(peek=False)
+                contents += await self._new()
         return contents
 
     async def _arrived(self, seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""What is sent: messages that say who they are, so that what arrives can be checked."""
+"""What is sent: health messages that say who they are, so that what arrives can be checked."""
 
 from __future__ import annotations
 
@@ -7,42 +7,29 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from email.utils import formatdate
+from datetime import UTC, datetime
 
 from sandbox.clients.plan import PlannedMessage
+from sandbox.messages.stock import stock_document, stock_letter
 
 __all__ = ["Ledger", "content_of", "read_letter"]
 
-SIZE = 10_000  # bytes, as in the benchmarks of operators
 _HEAD = re.compile(rb"\r\nX-Sandbox-Letter: (\S+) (\d+) ([0-9a-f]{64})\r\n")
 
 
-def _body(run: str, number: int) -> bytes:
-    """Return text that no other message has."""
-    seed = hashlib.sha256(f"{run}\x1f{number}".encode()).hexdigest()
-    lines = []
-    for _ in range(SIZE // 66):
-        lines.append(seed)
-        seed = hashlib.sha256(seed.encode()).hexdigest()
-    return "".join(f"{line}\r\n" for line in lines).encode()
-
-
 def content_of(run: str, sender: str, letter: PlannedMessage, at: float) -> bytes:
-    """Return a message of some 10 kB that carries its run, number and hash."""
-    body = _body(run, letter.number)
-    digest = hashlib.sha256(body).hexdigest()
+    """Return a health message that carries its run, number and the hash of its body."""
+    digest = stock_document(letter.document).digest
     domain = sender.rpartition("@")[2]
-    head = (
-        f"From: <{sender}>\r\nTo: {', '.join(f'<{each}>' for each in letter.recipients)}\r\n"
-        f"Subject: Message {letter.number}\r\nDate: {formatdate(at)}\r\n"
-        f"Message-ID: <{run}.{letter.number}@{domain}>\r\n"
-        f"X-Sandbox-Letter: {run} {letter.number} {digest}\r\n\r\n"
-    )
-    return head.encode() + body
+    return stock_letter(
+        letter.document, sender=sender, recipients=letter.recipients,
+        message_id=f"<{run}.{letter.number}@{domain}>", at=datetime.fromtimestamp(int(at), UTC),
+        more=f"X-Sandbox-Letter: {run} {letter.number} {digest}\r\n".encode(),
+    )  # fmt: skip
 
 
 def read_letter(content: bytes) -> tuple[str, int, bool] | None:
-    """Return (run, number, whether its text is whole) of a message; None: none of ours."""
+    """Return (run, number, whether its body is whole) of a message; None: none of ours."""
     head, _, body = content.partition(b"\r\n\r\n")
     found = _HEAD.search(head + b"\r\n")
     if found is None:

@@ -14,6 +14,7 @@ from sandbox.clients.holder import AccessMemory
 from sandbox.clients.plan import Intent, LoadPlan, Round, SessionOutcome
 from sandbox.clients.telephone import DownError, Telephones
 from sandbox.clients.visit import Visit
+from sandbox.messages.stock import stock_document
 from sandbox.space.methods import Mechanism
 
 __all__ = ["Load", "Progress"]
@@ -66,7 +67,14 @@ class Load:
         return time.monotonic() - self._begin
 
     async def prepare(self, telephones: Telephones) -> None:
-        """Do before the run what is not measured: TLS contexts, what telephones will do first."""
+        """Do before the run what is not measured.
+
+        Documents, TLS contexts, what telephones will do first.
+        """
+        for intent in self._plan.intents:
+            for each in intent.chain():
+                if each.letter is not None:
+                    stock_document(each.letter.document)
         first: dict[int, Intent] = {}
         for intent in self._plan.intents:
             first.setdefault(intent.account, intent)

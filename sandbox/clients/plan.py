@@ -5,10 +5,11 @@ Seconds everywhere, from the start of the run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sandbox.messages.stock import DocumentChoice
 from sandbox.observations.schema import Cause, Phase
 from sandbox.space.methods import Mechanism, Method
 
@@ -132,10 +133,26 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMessage:
-    """One message to send: its number in the run and its recipients, one or more mailboxes."""
+    """One message to send.
+
+    Attributes:
+        number: in the run.
+        recipients: one or more mailboxes.
+        document: that it carries.
+    """
 
     number: int
     recipients: tuple[str, ...]
+    document: DocumentChoice
+
+    @classmethod
+    def of(cls, tree: Tree) -> PlannedMessage:
+        """Build it from plain data."""
+        return cls(
+            number=tree["number"],
+            recipients=tuple(tree["recipients"]),
+            document=DocumentChoice(**tree["document"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +186,13 @@ class Intent:
     extras: tuple[Round, ...] = ()
     then: Intent | None = None
 
+    def chain(self) -> Iterator[Intent]:
+        """Yield it, and what is sent after it."""
+        each: Intent | None = self
+        while each is not None:
+            yield each
+            each = each.then
+
     @property
     def protocol(self) -> str:
         """Smtp where something is sent, else imap."""
@@ -183,11 +207,10 @@ class Intent:
                 **tree,
                 "rounds": tuple(Round(**each) for each in tree["rounds"]),
                 "extras": tuple(Round(**each) for each in tree["extras"]),
-                "letter": letter and PlannedMessage(number=letter["number"],
-                                            recipients=tuple(letter["recipients"])),
+                "letter": letter and PlannedMessage.of(letter),
                 "then": then and cls.of(then),
             }
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

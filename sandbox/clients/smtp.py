@@ -57,7 +57,8 @@ class Smtp:
             _expect(line, b"250")
         self._wire.say(b"DATA")
         await self._reply(b"354")
-        self._wire.say(content.removesuffix(b"\r\n"), b".")
+        body = content.removesuffix(b"\r\n").replace(b"\r\n.", b"\r\n..")  # RFC 5321 §4.5.2
+        self._wire.say(body, b".")
         await self._reply(b"250")
 
     async def quit(self) -> None:

@@ -8,6 +8,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
@@ -19,6 +20,7 @@ from sandbox.console.letter import harmless, letter
 from sandbox.live.cli_mail import shown
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.writing import LARGEST, write_letter
+from sandbox.messages.stock import DocumentChoice, stock_letter
 from sandbox.observations.schema import Words
 from sandbox.operators.mail import Folder, MessageRow
 from sandbox.operators.store import StoreError
@@ -35,6 +37,7 @@ __all__ = [
     "compose",
     "log_in",
     "send",
+    "send_stocked",
 ]
 
 # Why a person's card does not sign now, None when it does.
@@ -320,6 +323,26 @@ def send(sheet: dict[str, Any], data: Mapping[str, Any], card: CardRefusal = _si
     if not recipients:
         raise UserError("un destinataire au moins", "one recipient at least", where="to")
     message_id, content = compose(sheet, way.address, recipients, data)
+    return _sent(way, recipients, message_id, content, card)
+
+
+def send_stocked(
+    sheet: dict[str, Any], data: Mapping[str, Any], document: DocumentChoice
+) -> MailAttempt:
+    """Send a message with a document made beforehand, as an account, to one mailbox."""
+    way = _way(sheet, data, "smtp")
+    recipients = [str(data["to"])]
+    message_id = make_msgid(domain=way.address.rpartition("@")[2])
+    content = stock_letter(
+        document, sender=way.address, recipients=recipients, message_id=message_id,
+        at=datetime.now(UTC).replace(microsecond=0),
+    )  # fmt: skip
+    return _sent(way, recipients, message_id, content, _signs)
+
+
+def _sent(
+    way: Way, recipients: Sequence[str], message_id: str, content: bytes, card: CardRefusal
+) -> MailAttempt:
     if (unsigned := _unsigned(way, card)) is not None:
         return unsigned
     try:

@@ -2,7 +2,8 @@
 
 The same people do the same acts in turn under each design. Not the replay of the twin, which has
 the scenario's own instants and people: here whoever has a card, a certificate or an e-CPS logs in,
-or writes to somebody, a few times a second, from a seed. Telephones that ring for it answer.
+or writes to somebody, a few times a second, from a seed: health messages, as a hospital's are.
+Telephones that ring for it answer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any, Protocol
 
 from sandbox.console import people
 from sandbox.console.cost import Act, CostTally
-from sandbox.console.mail import log_in, send
+from sandbox.console.mail import log_in, send_stocked
+from sandbox.messages.stock import DocumentChoice
 from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
@@ -29,6 +31,7 @@ MOST_RATE = 20.0  # acts a second, each under every design
 METHODS = (Method.CPS, Method.CERTIFICATE, Method.ECPS)  # a code is good once in a minute
 _MOST_SECONDS = 3_600.0
 _AT_ONCE = 16
+_SENDERS = "hospital"  # whose documents they are
 _LETTERS = 0.5  # share of acts that send a message; the others read
 _LOOK = 0.2  # s between two looks at the telephones
 
@@ -78,6 +81,7 @@ class _Part:
     method: Method
     design: str
     to: str
+    document: DocumentChoice
 
 
 class TrafficMaker:
@@ -159,13 +163,14 @@ class TrafficMaker:
                     break
                 account, method = drawn.choice(people_by_method)
                 to = drawn.choice(addresses) if drawn.random() < _LETTERS else ""
+                document = DocumentChoice.drawn(_SENDERS, drawn.random(), drawn.random())
                 for design in designs:
                     if not under_way.acquire(timeout=30.0):
                         return  # nothing answers any more
                     part = _Part(
                         operator=account["operator"], address=account["address"],
                         identity=account["holders"][0]["identity"], method=method, design=design,
-                        to=to,
+                        to=to, document=document,
                     )  # fmt: skip
                     pool.submit(self._act, sheet, part).add_done_callback(
                         lambda _: under_way.release()
@@ -180,8 +185,7 @@ class TrafficMaker:
         asked = {"address": part.address, "method": part.method, "design": part.design}
         try:
             if part.to:
-                letter = {"to": part.to, "subject": "Essai / test", "text": part.design}
-                attempt = send(sheet, {**asked, **letter})
+                attempt = send_stocked(sheet, {**asked, "to": part.to}, part.document)
             else:
                 attempt = log_in(sheet, asked)
         finally:

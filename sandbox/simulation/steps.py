@@ -163,6 +163,9 @@ class Purpose(IntEnum):
     SENDER = 45
     GAP = 46
     LEFT_OPEN = 47
+    # What a message carries.
+    DOCUMENT = 48
+    SIZE = 49
 
 
 @dataclass(frozen=True, slots=True)

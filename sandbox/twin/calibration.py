@@ -49,9 +49,9 @@ STEPS: dict[str, str] = {
     "ciba_poll": "the operator asks whether the person has answered: not yet",
     "ciba_answer": "the operator asks, the person has answered: until the client is in",
     "look": "SELECT, SEARCH, NOOP: INBOX has nothing new",
-    "fetch": "SELECT, SEARCH, FETCH: INBOX has one new message of 10 kB",
+    "fetch": "SELECT, SEARCH, FETCH: INBOX has one new health message",
     "goodbye": "LOGOUT, end of the connection",
-    "submit": "MAIL, RCPT, DATA: one message of 10 kB to a mailbox of the same operator, stored",
+    "submit": "MAIL, RCPT, DATA: one health message to a mailbox of the same operator, stored",
     "relay": "the same to a mailbox of another operator: queued, relayed, stored there",
 }
 MIXED = "of what a step spares after its own kind, the share that it spares after another kind"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ import pyotp
 
 from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import Ledger
-from sandbox.clients.plan import Intent, LoadPlan, ServerSettings
+from sandbox.clients.plan import LoadPlan, ServerSettings
 from sandbox.clients.wire import LostError, Wire
 from sandbox.serve import client_context
 from sandbox.space.methods import Mechanism
 from sandbox.twin.aside import aside
 from sandbox.twin.foreign import way_in
 
-__all__ = ["Checked", "check_mailboxes"]
+__all__ = ["Checked", "check_mailboxes", "opened"]
 
 PATIENCE = 30.0  # s without anything new after which what is missing is lost
 _AT_ONCE = 8
@@ -59,17 +59,10 @@ def check_mailboxes(sheet: Mapping[str, Any], plan: LoadPlan, accepted: set[int]
     sent = {
         intent.letter.number: intent.letter.recipients
         for each in plan.intents
-        for intent in _chain(each)
+        for intent in each.chain()
         if intent.letter is not None and intent.letter.number in accepted
     }
     return aside(lambda: _check(sheet, plan, sent))
-
-
-def _chain(intent: Intent) -> list[Intent]:
-    found = [intent]
-    while found[-1].then is not None:
-        found.append(found[-1].then)
-    return found
 
 
 async def _check(
@@ -77,17 +70,20 @@ async def _check(
 ) -> Checked:
     boxes = sorted({each.address for each in plan.accounts})
     best, since = -1, time.monotonic()
+    ledger, read_to = Ledger(plan.run, sent), dict.fromkeys(boxes, 0)
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def look(box: str) -> bool:
+        async with limit:
+            with contextlib.suppress(LostError, TimeoutError, RefusedError, OSError):
+                async with opened(sheet, plan, box) as imap:
+                    async for uid, content in imap.beyond(read_to[box]):
+                        ledger.found(box, [content])
+                        read_to[box] = uid
+                return True
+        return False
+
     while True:
-        ledger, unread = Ledger(plan.run, sent), 0
-        limit = asyncio.Semaphore(_AT_ONCE)
-
-        async def look(box: str, ledger: Ledger = ledger, limit: asyncio.Semaphore = limit) -> bool:
-            async with limit:
-                with contextlib.suppress(LostError, TimeoutError, RefusedError, OSError):
-                    ledger.found(box, await _contents(sheet, plan, box))
-                    return True
-            return False
-
         read = await asyncio.gather(*(look(box) for box in boxes))
         unread = read.count(False)
         missing = len(ledger.missing)
@@ -103,8 +99,9 @@ async def _check(
         await asyncio.sleep(0.5)
 
 
-async def _contents(sheet: Mapping[str, Any], plan: LoadPlan, address: str) -> list[bytes]:
-    """Return all that is in a mailbox."""
+@contextlib.asynccontextmanager
+async def opened(sheet: Mapping[str, Any], plan: LoadPlan, address: str) -> AsyncIterator[Imap]:
+    """Log in to a mailbox."""
     account = next(each for each in sheet["accounts"] if each["address"] == address)
     methods = account["holders"][0]["methods"]
     way = way_in(methods)
@@ -137,7 +134,7 @@ async def _contents(sheet: Mapping[str, Any], plan: LoadPlan, address: str) -> l
             await imap.greeted()
         if not imap.ready:
             await imap.authenticate(mechanism.value, _response(secrets), at_once=True)
-        return await imap.look(peek=True)
+        yield imap
     finally:
         wire.close()
 

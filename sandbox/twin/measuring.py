@@ -38,6 +38,7 @@ from sandbox.clients.smtp import Smtp
 from sandbox.clients.telephone import DownError, Telephones
 from sandbox.clients.wire import LostError, Wire
 from sandbox.live.cast import CastSize
+from sandbox.messages.stock import SIZES, DocumentChoice, stock_document
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Mechanism, Method
 from sandbox.twin.aside import aside
@@ -179,7 +180,9 @@ class _Session:
 
     async def send(self) -> None:
         """Send one message."""
-        letter = PlannedMessage(number=next(_NUMBERS), recipients=(self._to,))
+        number = next(_NUMBERS)
+        document = DocumentChoice(_KIND, number * _STRIDE % SIZES)
+        letter = PlannedMessage(number=number, recipients=(self._to,), document=document)
         address = self._holder.account.address
         content = content_of("calibrate", address, letter, time.time())
         await self.smtp.send(address, letter.recipients, content)
@@ -206,6 +209,8 @@ class _Session:
 
 
 _NUMBERS = itertools.count(1)
+_KIND = "11490-0"  # a discharge letter
+_STRIDE = 5  # few messages have large documents and small ones alike
 _OPEN: set[Wire] = set()
 
 
@@ -357,6 +362,8 @@ class _Bench:
                 })  # fmt: skip
 
     async def _mail(self, people: Sequence[AccessMemory], far: str) -> None:
+        for size in range(SIZES):
+            stock_document(DocumentChoice(_KIND, size))
         for block, holders in self._blocks_of(people):
             # Each to another of them: one new message in each mailbox.
             to = [each.account.address for each in [*holders[1:], holders[0]]]

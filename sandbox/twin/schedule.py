@@ -28,6 +28,7 @@ from sandbox.clients.plan import (
     ServerSettings,
 )
 from sandbox.live.cast import CastSize
+from sandbox.messages.stock import DocumentChoice
 from sandbox.simulation.build import build_model
 from sandbox.simulation.draws import (
     NANOSECONDS,
@@ -326,6 +327,7 @@ class _Draws:
         for number, account in accounts.items():
             if account.method is not Method.CERTIFICATE:
                 self._by_operator[int(schedule.accesses.operator[number])].append(account)
+        self._populations = schedule.space.populations
         self._letters = 0
 
     def intent(self, number: int, row: np.ndarray[Any, Any]) -> Intent:
@@ -347,7 +349,7 @@ class _Draws:
         extras = connections - 1 if kind is SessionKind.OPEN else 0
         letter, then = None, None
         if kind is SessionKind.SEND:
-            letter = self._letter(key)
+            letter = self._letter(access, key)
             last = uniform(key, Purpose.BATCH) < 1.0 / self._schedule.scenario.traffic.batch
             if robot and not last:
                 then = self._intent(number, access, kind, mix(key, NEXT << 8), until, at)
@@ -407,7 +409,7 @@ class _Draws:
             float(uniform(key, Purpose.FORGOTTEN)) < self._schedule.scenario.methods.ecps.forgotten
         )
 
-    def _letter(self, key: int) -> PlannedMessage:
+    def _letter(self, access: int, key: int) -> PlannedMessage:
         """Return the message that a session sends: the relays that the simulation spawns."""
         boxes = [self._mailbox(key)]
         relay = mix(key, RELAYED << 8)
@@ -416,7 +418,14 @@ class _Draws:
             relay = mix(relay, FURTHER << 8)
             boxes.append(self._mailbox(relay))
         self._letters += 1
-        return PlannedMessage(number=self._letters, recipients=tuple(dict.fromkeys(boxes)))
+        population = self._populations[int(self._inputs.access_population[access])]
+        return PlannedMessage(
+            number=self._letters,
+            recipients=tuple(dict.fromkeys(boxes)),
+            document=DocumentChoice.drawn(
+                population, uniform(key, Purpose.DOCUMENT), uniform(key, Purpose.SIZE)
+            ),
+        )
 
     def _mailbox(self, key: int) -> str:
         """Return whose mailbox a key draws: one that is there, at the operator that it draws."""

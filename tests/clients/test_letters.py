@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from sandbox.clients.letters import Ledger, content_of, read_letter
 from sandbox.clients.plan import PlannedMessage
+from sandbox.messages.check import check_message
+from sandbox.messages.documents import size_of
+from sandbox.messages.facts import facts_of
+from sandbox.messages.stock import SIZES, DocumentChoice, stock_document
 
-LETTER = PlannedMessage(number=7, recipients=("a@x.test", "b@x.test"))
+DOCUMENT = DocumentChoice("11502-2", 0)
+LETTER = PlannedMessage(number=7, recipients=("a@x.test", "b@x.test"), document=DOCUMENT)
 CONTENT = content_of("run", "me@x.test", LETTER, 0.0)
 
 
 def test_a_letter_says_its_run_and_number_and_that_it_is_whole() -> None:
     assert read_letter(CONTENT) == ("run", 7, True)
+
+
+@pytest.mark.parametrize("size", [0, SIZES // 2])
+def test_a_letter_is_a_health_message_without_a_finding(size: int) -> None:
+    document = DocumentChoice("60591-5", size)
+    letter = PlannedMessage(number=8, recipients=LETTER.recipients, document=document)
+    content = content_of("run", "me@x.test", letter, 0.0)
+    assert check_message(content).tree() == {"verdict": "pass", "findings": []}
+    assert facts_of(content).codes == ("60591-5",)
+    # The document and its copy, about three quarters of it, in base64 both.
+    drawn = size_of((size + 0.5) / SIZES)
+    assert 1.5 * drawn < len(content) < 2.4 * drawn + 30_000
+
+
+def test_messages_about_one_document_differ_by_their_headers() -> None:
+    other = replace(LETTER, number=9)
+    first, second = (content_of("run", "me@x.test", each, 0.0) for each in (LETTER, other))
+    assert first != second
+    assert first.partition(b"\r\n\r\n")[2] == second.partition(b"\r\n\r\n")[2]
+
+
+def test_documents_are_of_the_types_of_who_sends_and_of_the_size_that_is_drawn() -> None:
+    assert DocumentChoice.drawn("laboratory", 0.5, 0.0) == DocumentChoice("11502-2", 0)
+    assert DocumentChoice.drawn("ehpad", 0.99, 0.999) == DocumentChoice("74207-2", SIZES - 1)
+    assert stock_document(DOCUMENT) is stock_document(DocumentChoice("11502-2", 0))
 
 
 def test_headers_that_servers_add_do_not_matter() -> None:

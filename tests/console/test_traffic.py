@@ -32,7 +32,7 @@ def test_whose_telephone_rings_when_traffic_is_stopped_is_still_answered(
         return [ring] if stopping.is_set() else []
 
     monkeypatch.setattr(traffic, "log_in", log_in)
-    monkeypatch.setattr(traffic, "send", log_in)
+    monkeypatch.setattr(traffic, "send_stocked", log_in)
     monkeypatch.setattr(people, "ringing", ringing)
     monkeypatch.setattr(people, "decide", lambda *_: answered.set())
     sheet = {

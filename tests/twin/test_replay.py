@@ -15,12 +15,15 @@ import httpx
 import numpy as np
 import pytest
 
+from sandbox.clients.letters import read_letter
 from sandbox.clients.plan import LoadPlan
+from sandbox.messages.check import check_message
 from sandbox.observations.observations import TABLES, Observations
 from sandbox.observations.schema import Cause
 from sandbox.serve import client_context
 from sandbox.space.methods import Method
-from sandbox.twin.checking import Checked, check_mailboxes
+from sandbox.twin.aside import aside
+from sandbox.twin.checking import Checked, check_mailboxes, opened
 from sandbox.twin.drive import Driven, drive
 from sandbox.twin.host import Hosted, Order, hosted
 from sandbox.twin.observed import machine_seconds, observations_of
@@ -112,6 +115,22 @@ def test_nothing_is_lost_or_doubled(host: Hosted, sides: dict[str, Side], design
         accepted=checked.accepted, lost=0, duplicated=0, spoiled=0, strangers=0, unread=0
     )
     assert checked.accepted > 0
+
+
+def test_what_was_delivered_is_a_health_message_without_a_finding(
+    host: Hosted, sides: dict[str, Side]
+) -> None:
+    plan = sides["single-endpoint"].plan
+    letters = [e.letter for each in plan.intents for e in each.chain() if e.letter is not None]
+
+    async def first() -> bytes:
+        async with opened(host.sheet, plan, letters[0].recipients[0]) as imap:
+            found = [content async for _, content in imap.beyond(0)]
+        return found[0]
+
+    content = aside(first)
+    assert check_message(content).tree() == {"verdict": "pass", "findings": []}
+    assert read_letter(content) is not None
 
 
 def test_a_message_that_nobody_sent_is_said_to_be_lost(
