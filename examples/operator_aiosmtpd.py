@@ -31,6 +31,7 @@ class Operator:
 
     def __init__(self, sheet: dict[str, Any], name: str, folder: Path) -> None:
         self.sheet, self.folder = sheet, folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.own = next(each for each in sheet["joined"] if each["name"] == name)
         self.resolver = dns.resolver.Resolver(configure=False)
         self.resolver.nameservers = [sheet["dns"]["address"]]

@@ -14,10 +14,12 @@ from click.testing import CliRunner, Result
 
 from sandbox.conformance import cli_matrix
 from sandbox.conformance.software.attempts import LoginAttempt, MailClient, ProgramCall
-from sandbox.conformance.software.capabilities import CapabilityRow, read, write
+from sandbox.conformance.software.capabilities import CapabilityRow, Tried, read, write
+from sandbox.conformance.software.capabilities import _waits as waits_of
 from sandbox.conformance.software.clients import CLIENTS
 from sandbox.conformance.software.matrix import MatrixCell, cells_of, judged, places_of
 from sandbox.conformance.software.trials import TrialRecord
+from sandbox.conformance.software.trials import told as line_of
 from sandbox.conformance.software.world import World
 from sandbox.live.space import LiveSpace
 from sandbox.space.errors import UserError
@@ -186,6 +188,38 @@ def test_bad_names_are_refused_in_one_line(space: LiveSpace, words: tuple[str, .
     result = matrix(space, *words)
     assert isinstance(result.exception, UserError)
     assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("value", "held", "seconds", "waits", "how"),
+    [
+        ("1", 111.0, 100, "1", "waited 110 s for the telephone"),
+        ("1", 90.0, 60, "1", "let in after 90 s"),
+        ("1", 90.0, 100, "", "let in after 90 s"),
+        ("0", 61.0, 30, "1", "closed after 61 s: timed out"),
+        ("0", 61.0, 100, "0", "closed after 61 s: timed out"),
+        ("", 1.0, 30, "", "closed after 1 s: timed out"),
+    ],
+)
+def test_software_waits_as_long_as_it_was_seen_to_wait(
+    value: str, held: float, seconds: int, waits: str, how: str
+) -> None:
+    result = Tried(value, "" if value == "1" else "timed out", held=held)
+    assert waits_of(result, seconds) == (waits, how)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("no news\nis good news\nerror 7", "error 7"),
+        ("Licensed, with an OpenSSL exception\nasks for a password", "asks for a password"),
+        ("=== TLS no local certificate set\n*** No type succeeded", "*** No type succeeded"),
+        ("reading\nnot found", "not found"),
+        ("", "nothing said"),
+    ],
+)
+def test_the_line_that_says_most_is_told(said: str, why: str) -> None:
+    assert line_of(said) == why
 
 
 def test_rows_of_other_software_stay_in_the_table_of_capabilities(tmp_path: Path) -> None:

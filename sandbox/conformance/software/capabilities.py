@@ -211,12 +211,21 @@ def _held(
     for (client, protocol), result in zip(pairs, results, strict=True):
         _tell(tell, client, protocol, f"held {result.held:.0f} s", result)
         for seconds in HELD:
-            waits = "" if not result.value else str(
-                int(result.value == "1" or result.held > seconds))  # fmt: skip
-            how = f"waited {ANSWER:.0f} s for the telephone" if result.value == "1" else (
-                f"closed after {result.held:.0f} s: {result.how}")  # fmt: skip
             yield CapabilityRow(client.software, client.version(), protocol,
-                      f"{protocol}_holds_{seconds}", waits, how)  # fmt: skip
+                      f"{protocol}_holds_{seconds}", *_waits(result, seconds))  # fmt: skip
+
+
+def _waits(result: Tried, seconds: int) -> tuple[str, str]:
+    """Return whether a client waits so long, and how that is known.
+
+    One that another's telephone let in had less to wait for.
+    """
+    known = result.value and (result.value == "0" or result.held > seconds)
+    value = str(int(result.held > seconds)) if known else ""
+    if result.value == "1" and result.held > HELD[-1]:
+        return value, f"waited {ANSWER:.0f} s for the telephone"
+    ended = "let in" if result.value == "1" else "closed"
+    return value, f"{ended} after {result.held:.0f} s: {result.how}".removesuffix(": ")
 
 
 def _tell(tell: Tell, client: MailClient, protocol: str, name: str, result: Tried) -> None:

@@ -22,9 +22,12 @@ from sandbox.live.journals import Journals
 __all__ = ["TrialRecord", "told", "tried", "usual"]
 
 Tree = dict[str, Any]
-_WHY = re.compile(
-    r"error|exception|fail|\bnot |unsupported|unknown|cannot|refus|illegal|wrong|denied|\bno ", re.I
+# What says why, the plainer words first; what programs say of themselves says nothing.
+_WHY = (
+    re.compile(r"error|exception|fail|unsupported|unknown|cannot|refus|illegal|wrong|denied", re.I),
+    re.compile(r"\bnot |\bno ", re.I),
 )
+_ITSELF = re.compile(r"licen[cs]ed|^===", re.I)
 _LINE = 140
 _TOLD = ("login", "refused")
 _LATE, _LOOK = 4.0, 0.05  # s
@@ -59,7 +62,8 @@ def told(said: str) -> str:
     plain = re.sub(r"(?<!\S)[\w\[(]*(/[\w.+@-]+)+/", "", plain)  # folders of this machine
     lines = [" ".join(re.sub(r"[^\x20-\x7e]", " ", line).split()) for line in plain.splitlines()]
     lines = [line for line in lines if len(line) > 3]
-    why = [line for line in lines if _WHY.search(line)]
+    lines = [line for line in lines if not _ITSELF.search(line)]
+    why = [line for words in _WHY for line in lines if words.search(line)]
     return (why or lines or ["nothing said"])[0][:_LINE]
 
 
