@@ -11,6 +11,9 @@ from pathlib import Path
 __all__ = ["ProcessorOf", "run_seconds"]
 
 
+MAPPED = ("0" * 24, "0" * 16 + "FFFF0000")  # before an address of IPv4 in one of IPv6
+
+
 @dataclass
 class ProcessorOf:
     """Processor time of the processes that listen at places, and of all that they started."""
@@ -40,13 +43,18 @@ class ProcessorOf:
 def _listeners(places: set[tuple[str, int]]) -> set[int]:
     """Return the processes that listen at places."""
     wanted = set()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
-            words = line.split()
-            address, _, port = words[1].partition(":")
-            name = socket.inet_ntoa(bytes.fromhex(address)[::-1])
+    lines: list[str] = []
+    for table in ("tcp", "tcp6"):  # a socket of IPv6 may listen for IPv4 too: Java's do
+        with contextlib.suppress(OSError):
+            lines += Path(f"/proc/net/{table}").read_text("ascii").splitlines()[1:]
+    for line in lines:
+        words = line.split()
+        address, _, port = words[1].partition(":")
+        if address[:-8] in ("", *MAPPED):
+            name = socket.inet_ntoa(bytes.fromhex(address[-8:])[::-1])
+            there = {host for host, at in places if at == int(port, 16)}
             listening = words[3] == "0A"
-            if listening and any((host, int(port, 16)) in places for host in (name, "0.0.0.0")):  # noqa: S104
+            if listening and there and (name in there or name == "0.0.0.0"):  # noqa: S104
                 wanted.add(f"socket:[{words[9]}]")
     found = set()
     for folder in Path("/proc").glob("[0-9]*/fd"):
