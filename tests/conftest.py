@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import subprocess
 import sys
 import tempfile
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,12 +17,17 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 
+# Nothing that is collected is garbage: looking for some among millions of objects, and again at the
+# end of the run, takes seconds in each process.
+gc.disable()
+
 mpl.use("Agg")
 # The first call of a compiled function compiles it: no time limit on single examples.
 # Examples are the same at each run, so that a run can be repeated; --hypothesis-seed draws others.
 settings.register_profile("sandbox", deadline=None, derandomize=True)
 settings.load_profile("sandbox")
 
+FIRST = pytest.StashKey[int]()  # in the process that compiles modules: what it has locked
 COMPILING = "MSS_TESTS_COMPILING"  # names the file that is locked while the kernel is compiled
 KERNEL = (
     "tests/analysis/", "tests/decision/", "tests/simulation/", "tests/test_cli.py",
@@ -69,8 +76,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the engine's kernel once, beside the first tests, instead of in each process."""
-    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+    """Compile what the tests import, and the engine's kernel, once instead of in each process."""
+    if hasattr(config, "workerinput"):
+        _take_turns(config)
+    elif config.getoption("numprocesses", None):
         lock, os.environ[COMPILING] = tempfile.mkstemp(prefix="kernel-")
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the process that has it ends
         compiling = subprocess.Popen(
@@ -78,10 +87,41 @@ def pytest_configure(config: pytest.Config) -> None:
         )
         os.close(lock)
         config.add_cleanup(lambda: _end(compiling))
+        large = find_spec("pandas")
+        assert large is not None
+        if not (sys.dont_write_bytecode or Path(cache_from_source(str(large.origin))).exists()):
+            _turns().touch()
+
+
+def _turns() -> Path:
+    """Return the file that is there where byte code is not."""
+    return Path(os.environ[COMPILING] + "-modules")
+
+
+def _take_turns(config: pytest.Config) -> None:
+    """Let one process collect first where there is no byte code: the others find its."""
+    if not _turns().exists():
+        return
+    lock = os.open(_turns(), os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if os.fstat(lock).st_size:
+        os.close(lock)
+    else:
+        config.stash[FIRST] = lock
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the other processes collect, and keep what there is now out of the search for garbage."""
+    if lock := session.config.stash.get(FIRST, None):
+        os.write(lock, b"collected")
+        os.close(lock)
+    gc.freeze()
+    gc.enable()
 
 
 def _end(compiling: subprocess.Popen[bytes]) -> None:
     compiling.wait()
+    _turns().unlink(missing_ok=True)
     Path(os.environ.pop(COMPILING)).unlink()
 
 

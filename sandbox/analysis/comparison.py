@@ -321,12 +321,13 @@ def _sweep(
     rows = []
     for number, point in enumerate(points):
         single = Options(**{**_fields(options), "replications": 1, "trace": False})
+
+        def done(share: float, number: int = number) -> None:
+            progress("sweep", (number + share) / len(points))
+
         found = run_tasks(
             _tasks(point, single, weighed, range(1)), root / f"sweep-{number:02d}",
-            workers=options.crew,
-            progress=lambda share, number=number: progress(  # type: ignore[misc]
-                "sweep", (number + share) / len(points)
-            ),
+            workers=options.crew, progress=done,
         )  # fmt: skip
         metrics = _headlines(_by_name(weighed, found))
         for name, who in _compatibilities(point, weighed, options.scale).items():

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sandbox.controls.register import CaseRegister
-from sandbox.controls.rules import CONTROLS, examine
+from sandbox.controls.rules import CONTROLS, Control, examine
 from sandbox.controls.year_effects import Effects, YearSanctions
 from sandbox.controls.year_space import BEGIN, DAY, DAYS, USUAL, Size, Year, YearSpace
 
@@ -133,15 +133,15 @@ def run_year(size: Size, regime: Regime, year: Year = USUAL) -> YearOutcome:
             name for name, u in zip(space.domains, chance.random(len(space.domains)), strict=True)
             if u < year.silent and name in chosen["domain"]
         }  # fmt: skip
-        found = examine(
-            space.view(now, silent),
-            CONTROLS,
-            lambda control, name, chosen=chosen: name in chosen[control.of],  # type: ignore[misc]
-        )
-        moved = register.take(
-            now, found,
-            lambda control, name, chosen=chosen: name in chosen[kind_of[control]],  # type: ignore[misc]
-        )  # fmt: skip
+
+        def looked_at(control: Control, name: str, chosen: dict[str, set[str]] = chosen) -> bool:
+            return name in chosen[control.of]
+
+        def asked(control: str, name: str, chosen: dict[str, set[str]] = chosen) -> bool:
+            return name in chosen[kind_of[control]]
+
+        found = examine(space.view(now, silent), CONTROLS, looked_at)
+        moved = register.take(now, found, asked)
         if within:
             outcome.reached.update(case.state.value for case in moved)
         for finding in found:

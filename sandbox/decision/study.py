@@ -167,7 +167,7 @@ def _simulated(
             path.parent.mkdir(parents=True, exist_ok=True)
             partial_file = path.with_suffix(".partial")
             with partial_file.open("wb") as file:
-                np.savez(file, **answer)  # type: ignore[arg-type]
+                np.savez(file, **answer)  # type: ignore[arg-type]  # the stubs see allow_pickle in it
             partial_file.replace(path)
         progress(len(found) / len(parts))
 
@@ -251,8 +251,11 @@ def study(
     count = runs or BATCH
     while True:
         mine = points[:count]
-        engine = _simulated(evaluation, mine, folder, workers,
-                            lambda share, count=count: tell("engine", share * count / most))  # type: ignore[misc]  # fmt: skip
+
+        def simulated(share: float, count: int = count) -> None:
+            tell("engine", share * count / most)
+
+        engine = _simulated(evaluation, mine, folder, workers, simulated)
         replayed = _Drawn.at(evaluation, mine)
         emulator = fit_emulator(replayed.features, engine)
         if runs or count >= most:

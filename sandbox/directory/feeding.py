@@ -101,14 +101,6 @@ class Feeder:
             raise RefusalError("mailbox-exists", f"{address[:80]!r} is not a mailbox")
         return self.change(Bearer.of(box), [lambda writer: writer.delete(address)])
 
-    def set_red_list(self, address: str, *, hidden: bool) -> int:
-        """Put a mailbox on the red list, or take it off. Raises `RefusalError` like `delete`."""
-        box = self._directory.mailbox(address)
-        if box is None:
-            raise RefusalError("mailbox-exists", f"{address[:80]!r} is not a mailbox")
-        state = BoxState(**{**asdict(BoxState.of(box)), "red_list": hidden})
-        return self.change(Bearer.of(box), [lambda writer: writer.update(address, state)])
-
     def name_holders(self, address: str, people: Sequence[Person]) -> None:
         """Say who may open an ORG mailbox; the holders before are holders no more.
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sandbox.directory.directory import Directory
 from sandbox.directory.model import BoxType, Person, Structure
 from sandbox.space.errors import UserError
-from sandbox.trust.identity import Employee, Organisation, plain_identifier
+from sandbox.trust.identity import Employee, Organisation
 from sandbox.trust.identity import Professional as Holder
 
-__all__ = ["application_of", "card_holder", "employee_of", "knows_structure", "organisation_of"]
+__all__ = ["application_of", "card_holder", "employee_of", "organisation_of"]
 
 
 def organisation_of(structure: Structure) -> Organisation:
@@ -75,15 +73,3 @@ def application_of(directory: Directory, address: str) -> Organisation:
             then="(BAL inconnue / no such mailbox)" if box is None else f"({box.type})",
         )
     return organisation_of(box.structure)
-
-
-def knows_structure(directory: Directory) -> Callable[[str], bool]:
-    """Return the question that a certificate checker asks: is this OU in the directory?
-
-    The OU is `1`+FINESS or `3`+SIRET (`trust.checking.CertificateChecker.knows_structure`).
-    """
-
-    def known(unit: str) -> bool:
-        return directory.structure(plain_identifier(unit)) is not None
-
-    return known

@@ -255,7 +255,7 @@ class LoginConductor:
         except asyncio.CancelledError:
             self._observe(None, refusals.CLIENT_GAVE_UP)
             raise
-        except Exception:
+        except Exception:  # a bug of ours refuses one login, and closes no door
             LOG.exception("login at %s", self.channel.endpoint)
             verdict = Rejected(refusal=refusals.LOGIN_UNAVAILABLE)
             self._logins.journal.refused(verdict.refusal.reason, self.channel)
@@ -289,7 +289,7 @@ class LoginConductor:
                 break
             try:
                 refused = await logins.judge.again(actor, credentials, self.channel)
-            except Exception:
+            except Exception:  # a bug of ours ends no session that was let in
                 LOG.exception("open session at %s", self.channel.endpoint)
                 continue
             if refused is not None:

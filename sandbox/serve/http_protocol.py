@@ -252,7 +252,7 @@ class HttpProtocol(HttpToolsProtocol):
         call = Call(self.parser.get_method().decode("ascii"), self.url, headers, body, certificate)
         try:
             answer = self._direct.answer(call)
-        except Exception:
+        except Exception:  # a bug of ours: whoever asked has an answer, the others are served
             logging.getLogger(__name__).exception("%s", self.url)
             answer = HttpAnswer(500, b"", b"")
         if answer is None:

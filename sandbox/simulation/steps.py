@@ -130,7 +130,6 @@ class Purpose(IntEnum):
     CARD_SIGN = 5
     TYPE_CODE = 6
     MISTYPE = 7
-    PUSH = 8
     APPROVAL = 9
     NEVER = 10
     REFUSAL = 11
@@ -139,7 +138,6 @@ class Purpose(IntEnum):
     PSC_TOKEN = 14
     PSC_INTROSPECT = 15
     SMS_GATEWAY = 16
-    SMS_DELIVERY = 17
     SMS_LOST = 18
     SMS_CLICK = 19
     DIRECTORY = 20
@@ -150,7 +148,6 @@ class Purpose(IntEnum):
     SUBMIT = 25
     DIRECTORY_MISS = 26
     FETCH = 27
-    NEXT_CODE = 28
     FORGOTTEN = 29
     RECIPIENTS = 30
     BATCH = 31

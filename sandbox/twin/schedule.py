@@ -345,7 +345,7 @@ class _Draws:
         waits = not robot and kind in (SessionKind.OPEN, SessionKind.SEND)
         tries = self._tries if waits else 1
         count = tries + software.rings - 1
-        connections = int(self._schedule.scenario.software[software.name].imap_connections)  # type: ignore[index]
+        connections = int(self._schedule.scenario.software[software.name].imap_connections)  # type: ignore[index]  # a Kind
         extras = connections - 1 if kind is SessionKind.OPEN else 0
         letter, then = None, None
         if kind is SessionKind.SEND:

@@ -23,7 +23,7 @@ from sandbox.space.methods import Method
 from sandbox.space.population import ROBOT, build_space
 from tests.simulation.small import BASE, small_scenario, tree_of
 
-SCALE = 0.2
+SCALE = 0.1
 DESIGNS = ("single-endpoint", "multi-endpoint", "multi-port", "multi-endpoint-sni", "api-lps-2023")
 
 

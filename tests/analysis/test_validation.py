@@ -32,6 +32,12 @@ OPTIONS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes change no result (`tests/workers`), and take longer to start than these cases."""
+    monkeypatch.setattr("sandbox.workers.spread.default_workers", lambda: 1)
+
+
 def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(cli_validate.validate, arguments)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.directory import DomainShare, PopulationSpec
+from dataclasses import replace
+
+from sandbox.directory import Bearer, BoxState, DomainShare, Feeder, Mailbox, PopulationSpec
 
 READING_KEY = "cle-de-lecture"
 FEEDING_KEY = "cle-d-alimentation"
@@ -27,3 +29,9 @@ class Clock:
 
     def __call__(self) -> float:
         return float(self.seconds)
+
+
+def list_red(feeder: Feeder, box: Mailbox, *, hidden: bool) -> int:
+    """Put a mailbox on the red list, or take it off; return the version of its bearer."""
+    state = replace(BoxState.of(box), red_list=hidden)
+    return feeder.change(Bearer.of(box), [lambda writer: writer.update(box.address, state)])

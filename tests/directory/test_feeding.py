@@ -20,7 +20,7 @@ from sandbox.directory import (
 )
 from sandbox.directory.feed_writer import RESERVED
 
-from .support import Clock
+from .support import Clock, list_red
 
 
 def first(directory: Directory, condition: str) -> Mailbox:
@@ -214,7 +214,7 @@ def test_each_change_is_a_version_with_its_author(fed: Directory, clock: Clock) 
     bearer = Bearer.of(box)
     feeder = Feeder(fed, "operateur-b")
     clock.seconds += 10
-    assert feeder.set_red_list(box.address, hidden=True) == 2
+    assert list_red(feeder, box, hidden=True) == 2
     clock.seconds += 10
     assert feeder.delete(box.address) == 3
     rows = fed.connection().execute(

@@ -15,7 +15,6 @@ from sandbox.directory.identities import (
     application_of,
     card_holder,
     employee_of,
-    knows_structure,
     organisation_of,
 )
 from sandbox.space.errors import UserError
@@ -27,6 +26,7 @@ from sandbox.trust import (
     TestCA,
     load_bundle,
 )
+from sandbox.trust.identity import plain_identifier
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +92,12 @@ def test_a_checker_asks_the_directory_whether_it_knows_the_entity(
 ) -> None:
     organisation = application_of(annuaire, application(annuaire))
     issued = ca.org_client(organisation, "x")
-    asked = knows_structure(annuaire) if known else (lambda _unit: False)
-    checker = CertificateChecker(bundle=load_bundle(ca.bundle_pem()), knows_structure=asked)
+    checker = CertificateChecker(
+        bundle=load_bundle(ca.bundle_pem()),
+        knows_structure=lambda unit: (
+            known and annuaire.structure(plain_identifier(unit)) is not None
+        ),
+    )
     findings = checker.check(
         issued.certificate, issued.chain, profile=ProfileName.ORG_CLIENT, now=datetime.now(UTC)
     )
@@ -127,6 +131,5 @@ def test_the_command_line_issues_a_card_with_private_files(tmp_path: Path) -> No
 def test_a_structure_with_finess_is_known_by_its_siret_too(annuaire: Directory) -> None:
     query = "SELECT siret FROM structure WHERE siret <> '' AND national_id LIKE '1%' LIMIT 1"
     siret = str(annuaire.connection().execute(query).fetchone()[0])
-    known = knows_structure(annuaire)
-    assert known(f"3{siret}")
-    assert not known("300000000000000")
+    assert annuaire.structure(siret)
+    assert not annuaire.structure("00000000000000")

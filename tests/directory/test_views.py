@@ -30,7 +30,7 @@ from sandbox.directory.ldap.entries import MAILBOXES_DN
 from sandbox.directory.ldap.filters import Equals
 from sandbox.space.errors import UserError
 
-from .support import Clock
+from .support import Clock, list_red
 
 Seen = dict[str, tuple[str, str, str]]  # address: type, person, FINESS
 
@@ -150,7 +150,7 @@ def test_the_three_views_stay_the_same_whatever_is_fed(steps: list[tuple[str, in
                 state = BoxState(address=f"nouvelle.{turn}@ch-a.mssante.test", type=box.type.value)
                 feeder.insert(Bearer.of(box), state)
             else:
-                feeder.set_red_list(box.address, hidden=action == "hide")
+                list_red(feeder, box, hidden=action == "hide")
         agree(built)
 
 

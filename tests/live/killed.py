@@ -214,6 +214,8 @@ async def read(sheet: Tree, address: str, seen: Seen) -> None:
         said = b""
         while not (line := await reader.readuntil(b"\n")).startswith(tag + b" "):
             said += line
+        if line.startswith(tag + b" NO [UNAVAILABLE]"):  # a busy machine, as in `Sender`
+            return await ask(command)
         assert line.startswith(tag + b" OK"), line
         return said
 

@@ -47,14 +47,13 @@ def test_every_reason_is_that_of_some_input() -> None:
     assert {*SIMULATED, *LIVE_ONLY} < {row.execution for row in inputs().values()}
 
 
-@pytest.mark.parametrize("key", [key for key in ON_THE_WIRE if key not in SINGLE])
-def test_an_input_that_holds_on_the_wire_moves_it(key: str) -> None:
-    assert perturbed(key) != LIVE
+def test_an_input_that_holds_on_the_wire_moves_it() -> None:
+    keys = [key for key in ON_THE_WIRE if key not in SINGLE]
+    assert [key for key in keys if perturbed(key) == LIVE] == []
 
 
-@pytest.mark.parametrize("key", sorted(key_groups(DEMO).simulated))
-def test_an_input_of_the_simulation_alone_moves_nothing_on_the_wire(key: str) -> None:
-    assert perturbed(key) == LIVE
+def test_an_input_of_the_simulation_alone_moves_nothing_on_the_wire() -> None:
+    assert [key for key in key_groups(DEMO).simulated if perturbed(key) != LIVE] == []
 
 
 # What is set ----------------------------------------------------------------------------------

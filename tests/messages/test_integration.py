@@ -11,39 +11,43 @@ from sandbox.messages.cda import CdaHeader, read_cda
 from sandbox.messages.integration import ApplicationRecord, code_for
 from tests.messages.made import DOCUMENT, PATIENT, files_of, good
 
-HEADER = read_cda(files_of(good())[DOCUMENT])
+OURS, THEIRS = "", "1999999999"  # an organisation that sent the document before; ours: the same
 
 
-def patient(**values: Any) -> CdaHeader:
-    return replace(HEADER, identity=replace(HEADER.identity, **values))
+@pytest.fixture(scope="module")
+def made() -> CdaHeader:
+    return read_cda(files_of(good())[DOCUMENT])
 
 
-def register(before: tuple[int, str] | None = None) -> ApplicationRecord:
-    return ApplicationRecord(
-        {PATIENT.matricule: PATIENT}, {HEADER.set_id: before} if before else {}
-    )
+def register(header: CdaHeader, before: str | None) -> ApplicationRecord:
+    sent = {} if before is None else {header.set_id: (1, before or header.organisation)}
+    return ApplicationRecord({PATIENT.matricule: PATIENT}, sent)
 
 
 @pytest.mark.parametrize(
-    ("header", "known", "code"),
+    ("patient", "version", "before", "code"),
     [
-        (HEADER, register(), ""),
-        (patient(matricule=""), register(), "903"),
-        (patient(sex=""), register(), "905"),
-        (HEADER, ApplicationRecord({}), "902"),
-        (patient(first_name="AUTRE"), register(), "904"),
-        (replace(HEADER, version=2), register(before=(1, HEADER.organisation)), ""),
-        (HEADER, register(before=(1, HEADER.organisation)), "900"),
-        (replace(HEADER, version=2), register(before=(1, "1999999999")), "901"),
+        ({}, 1, None, ""),
+        ({"matricule": ""}, 1, None, "903"),
+        ({"sex": ""}, 1, None, "905"),
+        ({"first_name": "AUTRE"}, 1, None, "904"),
+        ({}, 2, OURS, ""),
+        ({}, 1, OURS, "900"),
+        ({}, 2, THEIRS, "901"),
     ],
-)  # fmt: skip
+)
 def test_a_document_is_filed_or_has_its_code(
-    header: CdaHeader, known: ApplicationRecord, code: str
+    made: CdaHeader, patient: dict[str, Any], version: int, before: str | None, code: str
 ) -> None:
-    assert code_for(header, known) == code
+    header = replace(made, identity=replace(made.identity, **patient), version=version)
+    assert code_for(header, register(made, before)) == code
 
 
-def test_what_is_filed_is_known_next_time() -> None:
-    known = register()
-    known.file(HEADER)
-    assert code_for(HEADER, known) == "900"
+def test_a_document_of_a_patient_whom_nobody_knows_has_its_code(made: CdaHeader) -> None:
+    assert code_for(made, ApplicationRecord({})) == "902"
+
+
+def test_what_is_filed_is_known_next_time(made: CdaHeader) -> None:
+    known = register(made, None)
+    known.file(made)
+    assert code_for(made, known) == "900"

@@ -139,7 +139,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(changes=scenarios(), design=st.sampled_from(DESIGNS), policy=st.sampled_from(POLICIES),

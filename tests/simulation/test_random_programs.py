@@ -10,8 +10,6 @@ from tests.simulation.random_programs import models
 
 
 @given(models())
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_engines_agree_on_random_programs(model: Model) -> None:
     assert_engines_agree(model)

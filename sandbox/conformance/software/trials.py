@@ -44,7 +44,6 @@ class TrialRecord:
         refusals: of the operator, by its journal: of the mechanism tried, or before any.
         hellos: what it offered in TLS.
         held: seconds that its longest connection lasted.
-        untold: it has no way to be told this; nothing was tried.
     """
 
     good: bool
@@ -53,7 +52,6 @@ class TrialRecord:
     refusals: tuple[Tree, ...] = ()
     hellos: tuple[Hello, ...] = ()
     held: float = 0.0
-    untold: bool = False
 
 
 def told(said: str) -> str:
@@ -107,7 +105,7 @@ def tried(
         )  # fmt: skip
         outcome = client.attempt(attempt)
         if isinstance(outcome, str):
-            return TrialRecord(good=False, said=outcome, untold=True)
+            return TrialRecord(good=False, said=outcome)
         if times > 1 and len(tap.hellos) < times:  # a program connects once a run
             client.attempt(attempt)
         tap.settled(_LATE)

@@ -32,14 +32,12 @@ __all__ = [
     "Secret",
     "SecretState",
     "digest_of",
-    "new_password",
     "new_totp_secret",
     "private_database",
 ]
 
 # Name of the telephone that comes with an account of the sandbox, where its code is shown.
 GRANTED = "Téléphone du bac à sable / sandbox telephone"
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # base32: 5 bits a letter
 _PASSWORD = re.compile(r"[a-z2-7]{5}(-[a-z2-7]{5}){4}")
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}")
 _HELD = (Method.ECPS, Method.SMS)
@@ -53,14 +51,6 @@ CREATE TABLE IF NOT EXISTS totp (
   secret TEXT NOT NULL, label TEXT NOT NULL, state TEXT NOT NULL, since REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS totp_access ON totp (mailbox, identity, state);
 """
-
-
-def new_password() -> str:
-    """Return a password: five groups of five base32 letters, 125 random bits.
-
-    It ends with five letters after a dash, so that six digits typed after it are never its own.
-    """
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(5))
 
 
 def new_totp_secret() -> str:
@@ -111,7 +101,8 @@ class Grant:
     Attributes:
         mailbox: address.
         identity: national identifier of the holder.
-        password: as `new_password` draws it.
+        password: five groups of five base32 letters, 125 random bits; it ends with letters after a
+            dash, so that six digits typed after it are never its own.
         totp: a secret that counts at once, empty for none.
         held: what the password alone starts where both are served.
     """

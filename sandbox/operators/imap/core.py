@@ -250,7 +250,7 @@ class Core:
         tag, moves = self._current
         try:
             self.session.report(expunge=moves)
-        except Exception:
+        except Exception:  # the command is done: its answer is not lost for news of others
             LOG.exception("imap: what changed could not be told")
         if self.session.actor is not None:
             self.receiver.limits = self.session.service.holder

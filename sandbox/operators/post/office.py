@@ -269,7 +269,7 @@ class PostOffice:
             if not repeated:
                 self.delivered(local, len(content), age=age, relayed=bool(key))
                 await self._confirm(envelope, content, local, queue_id)
-        except Exception:
+        except Exception:  # accepted means kept: an error now would have it sent again
             LOG.exception("post: %s is kept, but was not told to all", queue_id)
         return queue_id
 

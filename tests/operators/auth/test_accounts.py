@@ -15,13 +15,13 @@ from sandbox.operators.auth.accounts import (
     Grant,
     SecretState,
     digest_of,
-    new_password,
     new_totp_secret,
     private_database,
 )
 from sandbox.operators.auth.used_codes import Use, UsedCodes
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
+from tests.operators.auth.world import new_password
 
 BOX, WHO = "anne@op1.mssante.test", "899999999990"
 
@@ -29,16 +29,6 @@ BOX, WHO = "anne@op1.mssante.test", "899999999990"
 @pytest.fixture
 def accounts(tmp_path: Path) -> Accounts:
     return Accounts(tmp_path / "accounts.db", clock=lambda: 1_000.0)
-
-
-def test_a_password_has_125_random_bits_and_cannot_end_with_six_digits() -> None:
-    drawn = {new_password() for _ in range(100)}
-    assert len(drawn) == 100
-    for password in drawn:
-        letters = password.replace("-", "")
-        assert len(letters) == 25
-        assert set(letters) <= set("abcdefghijklmnopqrstuvwxyz234567")
-        assert not password[-6:].isdigit()
 
 
 def test_the_file_is_its_owner_s_and_holds_no_password(tmp_path: Path) -> None:

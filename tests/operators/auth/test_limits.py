@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 
 from sandbox.operators.auth import refusals
-from sandbox.operators.auth.accounts import new_password
 from sandbox.operators.auth.limits import AttemptPolicy, LeakyCounter
 from sandbox.operators.model import Rejected
 from sandbox.operators.refusals import LoginAnswer
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-from .world import CHANNEL, POLICY, Asked, Wait, World, certificate, password
+from .world import CHANNEL, POLICY, Asked, Wait, World, certificate, new_password, password
 
 AWAY = replace(CHANNEL, client="192.0.2.7")
 ELSEWHERE = replace(CHANNEL, client="127.0.0.66")

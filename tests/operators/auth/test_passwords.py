@@ -10,13 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from sandbox.operators.auth import refusals
-from sandbox.operators.auth.accounts import new_password
 from sandbox.operators.auth.limits import AttemptPolicy
 from sandbox.operators.model import Accepted, Rejected, SaslName
 from sandbox.operators.refusals import LoginAnswer
 from sandbox.space.methods import Method
 
-from .world import CHANNEL, ELSEWHERE, POLICY, Asked, World, password, told
+from .world import CHANNEL, ELSEWHERE, POLICY, Asked, World, new_password, password, told
 
 CODES_ONLY = replace(CHANNEL, methods=(Method.TOTP,))
 PHONE_ONLY = replace(CHANNEL, methods=(Method.ECPS,))

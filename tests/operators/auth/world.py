@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sandbox.directory import Directory, DomainShare, Mailbox, Person, PopulationSpec
 from sandbox.live.wire import wire_of
 from sandbox.operators.auth.access_control import AccessControl, AccessPolicy
-from sandbox.operators.auth.accounts import Grant, new_password, new_totp_secret
+from sandbox.operators.auth.accounts import Grant, new_totp_secret
 from sandbox.operators.auth.verifier import HeldVerifier, TokenVerifier
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import (
@@ -34,6 +36,13 @@ from sandbox.operators.refusals import LoginRefusal
 from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
 from sandbox.trust import RevocationStatus, TestCA
+
+
+def new_password() -> str:
+    """Return a password in the form that operators ask for."""
+    text = base64.b32encode(secrets.token_bytes(20)).decode().lower()
+    return "-".join(text[start : start + 5] for start in range(0, 25, 5))
+
 
 HERE, ELSEWHERE = "op1.mssante.test", "op2.mssante.test"
 SPEC = PopulationSpec(

@@ -9,11 +9,10 @@ import pyotp
 import pytest
 
 from sandbox.directory.identities import application_of, card_holder
-from sandbox.operators.auth.accounts import new_password
 from sandbox.operators.auth.limits import AttemptPolicy
 from sandbox.operators.enrolment.enrolment import MOST_TELEPHONES
 from sandbox.operators.model import Accepted
-from tests.operators.auth.world import POLICY, Holder, World, password, told
+from tests.operators.auth.world import POLICY, Holder, World, new_password, password, told
 
 from .site import Site, opened, run
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -226,3 +226,22 @@ async def rig(
         await made.stop()
         await door.stop()
         await dns.stop()
+
+
+def run(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    asyncio.run(work())
+
+
+async def waits(here: Rig, rule: str) -> None:
+    """It is deferred for this reason, and its sender hears nothing yet."""
+    told = await here.event("relay-deferred")
+    assert told["reason"] == rule
+    assert len(here.store.queue()) == 1
+    assert here.store.queue()[0].last_reply
+    assert here.inbox() == []
+
+
+def one_host(host: str = HOST) -> ZoneSpec:
+    """The zone with one MX for the peer's domain: what it fails is failed for good."""
+    only = MailDomain(name="op2.mssante.test", relays=((10, host),))
+    return replace(zone(), domains=(only,))

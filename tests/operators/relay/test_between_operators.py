@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,16 +22,7 @@ from sandbox.operators.smtp import RelayServer
 from sandbox.operators.store import MailStore
 from sandbox.trust import DN, CertificateChecker, RevocationStatus, load_bundle
 
-from .rig import ANNE, BOB, CARL, CONTENT, HOST, OTHER, Pki, Rig, Watching, rig, until
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return Pki(tmp_path_factory.mktemp("pki"))
-
-
-def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(work())  # type: ignore[arg-type]
+from .rig import ANNE, BOB, CARL, CONTENT, HOST, OTHER, Pki, Rig, Watching, rig, run, until
 
 
 @dataclass

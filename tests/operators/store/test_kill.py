@@ -53,7 +53,7 @@ def run(path: Path, begin: list[int], chance: random.Random) -> list[tuple[int, 
             time.sleep(chance.uniform(0.05, 0.3))
         else:
             assert answered.wait(30)
-            time.sleep(chance.uniform(0.0, 0.1))
+            time.sleep(chance.uniform(0.0, 0.5))
         assert process.poll() is None, "the program ended by itself"
         process.kill()
         reader.join(30)
