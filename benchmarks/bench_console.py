@@ -1,12 +1,12 @@
 """The console under load: how late the screen is, whether memory is bounded, what it costs mail.
 
-    python benchmarks/bench_console.py watch --seconds 300 --rate 200   # late, memory, first paint
+    python benchmarks/bench_console.py watch --seconds 3600 --rate 200  # late, memory, first paint
     python benchmarks/bench_console.py cost --seconds 20                # logins a second, ratio
 
 `watch` writes entries into an operator's journal at a rate, and follows one of them now and then to
-a page in Chromium (`.ci/peers-console`); memory and processor are those of the space's process,
-which writes them too. `cost` has clients log in as fast as they can, by turns with no page open and
-with one.
+a page in Chromium (`.ci/peers-console`); a line each minute says how late it is seen, and memory
+and processor of the space's process, which writes the entries too, and of the browser. `cost` has
+clients log in as fast as they can, by turns with no page open and with each of some.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import statistics
 import threading
 import time
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from processes import cpu_seconds, descendants, memory_bytes
 
 from sandbox.console.console import SpaceConsole
 from sandbox.live.mailer import choose, open_imap
@@ -30,7 +32,7 @@ from sandbox.live.space import LiveOptions, LiveSpace
 CHROMIUM = Path("/usr/bin/chromium")
 FOLLOWED = 2.0  # s between two entries that are followed to the screen
 CLIENTS = 4
-TURNS = 3
+TURNS = 5
 
 
 def main() -> None:
@@ -71,6 +73,8 @@ def _watch(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, 
     journal = Path(space.sheet["operators"][0]["journal"])
     _fill(space, journal, asked.before)
     page.goto(f"{_base(space)}/why?lang=en&person=mark")
+    inside = page.context.new_cdp_session(page)
+    inside.send("Performance.enable")
     marks: list[str] = []
 
     def write() -> None:
@@ -87,41 +91,76 @@ def _watch(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, 
 
     writer = threading.Thread(target=write)
     writer.start()
-    memory: list[tuple[float, float]] = []
     late: list[float] = []
-    begin, spent = time.monotonic(), time.process_time()
+    minutes: list[dict[str, float]] = []
+    begin, phase = time.monotonic(), random.Random(1)  # noqa: S311 - of no secret
     try:
-        while (now := time.monotonic()) < begin + asked.seconds:
-            name = f"mark{len(late)}"
-            page.evaluate(
-                "name => { window.seen = new Promise(done => { const look = () =>"
-                " document.body.innerText.includes(name) ? done(1) : requestAnimationFrame(look);"
-                " look(); }); }", name,
-            )  # fmt: skip
-            marks.append(name)
-            page.evaluate("window.seen")
-            late.append(time.monotonic() - marked[name])
-            memory.append((now - begin, _memory(os.getpid())))
-            page.wait_for_timeout(1000 * FOLLOWED)
-        share = (time.process_time() - spent) / (time.monotonic() - begin)
+        while time.monotonic() < begin + asked.seconds:
+            spent, first, minute = _spent(), len(late), time.monotonic()
+            before = written[0]
+            while time.monotonic() < minute + 60.0:
+                late.append(_followed(page, f"mark{len(late)}", marks, marked))
+                page.wait_for_timeout(1000 * phase.uniform(0.5, 1.5) * FOLLOWED)
+            seconds = time.monotonic() - minute
+            here = [now - then for now, then in zip(_spent(), spent, strict=True)]
+            minutes.append({
+                "minute": len(minutes) + 1, "entries_per_second": (written[0] - before) / seconds,
+                **_spread(late[first:]), "space_mb": _memory(os.getpid()),
+                "browser_mb": _browser_memory(), "heap_mb": _heap(inside),
+                "space_cores": here[0] / seconds, "browser_cores": here[1] / seconds,
+                "load": os.getloadavg()[0],
+            })  # fmt: skip
+            minutes[-1] = {name: round(value, 3) for name, value in minutes[-1].items()}
+            print(json.dumps(minutes[-1]), flush=True)
     finally:
         over.set()
         writer.join()
-    third = len(memory) // 3
     return {
         "seconds": asked.seconds, "entries_before": asked.before,
         "entries": written[0] - asked.before, "first_paint_ms": paint,
-        "processor_share": round(share, 3),
-        "event_to_screen_s": {
-            "count": len(late), "median": round(statistics.median(late), 3),
-            "p95": round(sorted(late)[int(0.95 * len(late))], 3), "max": round(max(late), 3),
-        },
-        "memory_mb": [(round(at), round(mb, 1)) for at, mb in memory[:: max(1, len(memory) // 30)]],
-        "memory_growth_last_two_thirds_mb": round(
-            statistics.mean(mb for _, mb in memory[-third:])
-            - statistics.mean(mb for _, mb in memory[third : 2 * third]), 1,
-        ),
+        "event_to_screen_s": {"count": len(late), **_spread(late)}, "minutes": minutes,
     }  # fmt: skip
+
+
+def _followed(page: Any, name: str, marks: list[str], marked: dict[str, float]) -> float:
+    """Have an entry of a name written; return how late the page shows it, s."""
+    page.evaluate(
+        "name => { window.seen = new Promise(done => { const eye = new MutationObserver(() => {"
+        " if (document.getElementById('list').textContent.includes(name)) { eye.disconnect();"
+        " requestAnimationFrame(done); } });"
+        " eye.observe(document.body, {childList: true, subtree: true}); }); }", name,
+    )  # fmt: skip
+    marks.append(name)
+    page.evaluate("window.seen")
+    return time.monotonic() - marked.pop(name)
+
+
+def _spread(late: list[float]) -> dict[str, float]:
+    ordered = sorted(late)
+    return {
+        "p50": round(statistics.median(ordered), 3),
+        "p99": round(ordered[int(0.99 * len(ordered))], 3), "max": round(ordered[-1], 3),
+    }  # fmt: skip
+
+
+def _spent() -> tuple[float, float]:
+    """Return processor seconds until now of the space, which is here, and of the browser."""
+    here = time.process_time()
+    return here, cpu_seconds(*(descendants(os.getpid()) - {os.getpid()}))
+
+
+def _browser_memory() -> float:
+    """Return the memory of the browser's processes and its driver, shared pages once, MB."""
+    return memory_bytes(*(descendants(os.getpid()) - {os.getpid()})) / 1e6
+
+
+def _heap(inside: Any) -> float:
+    """Return what the page's scripts hold after a collection of garbage, MB."""
+    inside.send("HeapProfiler.collectGarbage")
+    found = {
+        each["name"]: each["value"] for each in inside.send("Performance.getMetrics")["metrics"]
+    }
+    return float(found["JSHeapUsedSize"]) / 1e6
 
 
 def _fill(space: LiveSpace, journal: Path, count: int) -> None:
@@ -177,25 +216,41 @@ def _memory(pid: int) -> float:
 
 
 def _cost(space: LiveSpace, page: Any, asked: argparse.Namespace) -> dict[str, Any]:
-    def away() -> None:
-        page.goto("about:blank")
-
-    def open_() -> None:
-        page.goto(f"{_base(space)}/?lang=en")
-
+    """Compare what pages cost, in turns whose order is drawn: the machine is never the same."""
+    states = {
+        "none": ("about:blank", "no-preference"), "map": ("/?lang=en", "no-preference"),
+        "map, reduced motion": ("/?lang=en", "reduce"), "why": ("/why?lang=en", "no-preference"),
+    }  # fmt: skip
     _rate(space, 5.0)  # warm
-    pairs = []
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in states}
+    drawn = random.Random(1)  # noqa: S311 - of no secret
     for _ in range(TURNS):
-        rates = []
-        for prepare in (away, open_):
-            prepare()
-            rates.append(_turn(space, asked.seconds, page))
-        pairs.append(rates)
-    ratios = [opened / closed for closed, opened in pairs]
+        for name in drawn.sample(list(states), len(states)):
+            address, motion = states[name]
+            page.emulate_media(reduced_motion=motion)
+            page.goto(address if address.startswith("about:") else f"{_base(space)}{address}")
+            page.wait_for_timeout(1000)
+            before = _spent()
+            rate = _turn(space, asked.seconds, page)
+            here, browser = (now - then for now, then in zip(_spent(), before, strict=True))
+            found[name].append({
+                "logins_per_second": round(rate, 1),
+                "space_ms_per_login": round(1000 * here / (rate * asked.seconds), 2),
+                "browser_cores": round(browser / asked.seconds, 3),
+            })  # fmt: skip
+    ratios = {
+        name: [
+            turn["logins_per_second"] / closed["logins_per_second"]
+            for turn, closed in zip(turns, found["none"], strict=True)
+        ]
+        for name, turns in found.items() if name != "none"
+    }  # fmt: skip
     return {
-        "logins_per_second": [[round(each, 1) for each in pair] for pair in pairs],
-        "ratio_open_to_closed": round(statistics.median(ratios), 3),
-        "ratios": [round(each, 3) for each in ratios],
+        "turns": found,
+        "ratio_to_none": {
+            name: {"median": round(statistics.median(each), 3), "all": [round(r, 3) for r in each]}
+            for name, each in ratios.items()
+        },
     }
 
 

@@ -277,13 +277,14 @@ INLINE void take_send(const Arrays *a, const Sizes *n, i64 stream, i64 t) {
   i64 key = mix(mix(a->run_key[0], -1 - stream), a->send_at[stream * 3 + 2] - 1);
   i64 rank = (i64)(pow(uniform(key, P_SENDER), a->sender_exponent[0]) *
                    (double)a->sends[stream * SEND_COLUMNS + SEND_COUNT]);
-  i64 access = a->senders[a->sends[stream * SEND_COLUMNS + SEND_FIRST] + rank];
+  i64 sender = a->senders[a->sends[stream * SEND_COLUMNS + SEND_FIRST] + rank];
   i64 other = a->recipients[(i64)(uniform(key, P_RECIPIENT) * (double)n->recipients)];
-  a->pending[0] = access;
-  a->pending[1] = KIND_SEND;
+  int answers = a->sends[stream * SEND_COLUMNS + SEND_ANSWERS] == 1;
+  a->pending[0] = answers ? other : sender;
+  a->pending[1] = answers ? KIND_RECEIPT : KIND_SEND;
   a->pending[2] = key;
   a->pending[3] = t;
-  a->pending[4] = a->access_operator[other];
+  a->pending[4] = a->access_operator[answers ? sender : other];
 }
 
 INLINE void pop_arrival(const Arrays *a, const Sizes *n, i64 stream) {

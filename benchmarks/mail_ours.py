@@ -68,14 +68,18 @@ def by_method(sheet: dict[str, Any], operator: str, method: str) -> Operator:
 
 
 @contextlib.contextmanager
-def our_space(processes: int = 0) -> Iterator[tuple[Side, dict[str, Any]]]:
-    """Run a space of two operators; give its side (logins by TOTP) and its sheet."""
+def our_space(processes: int = 0, prelude: str = "") -> Iterator[tuple[Side, dict[str, Any]]]:
+    """Run a space of two operators; give its side (logins by TOTP) and its sheet.
+
+    `prelude` is Python that its process runs first.
+    """
     with tempfile.TemporaryDirectory(prefix="mss-bench-") as folder:
         space, scenario = Path(folder) / "space", Path(folder) / "demo.toml"
         shipped = find_scenario("demo").read_text("utf-8")
         scenario.write_text(f"{shipped}\n[policies]\ntotp_once = false\n", "utf-8")
         child = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(space), DESIGN, str(scenario), str(processes)],
+            [sys.executable, "-c", prelude + SERVER, str(space), DESIGN, str(scenario),
+             str(processes)],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:

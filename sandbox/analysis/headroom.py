@@ -268,6 +268,7 @@ class _Sample:
                 "psc": Method.ECPS in methods,
                 "sms": Method.SMS in methods,
                 "directory": any(METHODS[method].client_certificate for method in methods),
+                "citizens": False,  # behind relays alone
             }
             parts |= {name: (float(waits[number]), "")
                       for number, name in enumerate(NATIONAL) if used[name]}  # fmt: skip

@@ -174,6 +174,7 @@ UNITS: dict[str, str] = {
     "seconds": "secondes", "share": "part", "share of accesses": "part des accès",
     "ratio": "rapport", "mailboxes per unit": "BAL par unité", "hour of the day": "heure du jour",
     "hours": "heures", "0 or 1": "0 ou 1", "connections": "connexions", "steps": "pas",
+    "share of receipts asked": "part des accusés demandés",
     "share of messages": "part des messages", "share of its messages": "part de ses messages",
     "share of sites": "part des sites", "euros a year": "euros par an", "cores": "cœurs",
     "share of polls that open a session": "part des relèves qui ouvrent une session",

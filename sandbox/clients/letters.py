@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sandbox.clients.plan import PlannedMessage
+from sandbox.messages.receipts import make_receipt
 from sandbox.messages.stock import stock_document, stock_letter
 
 __all__ = ["Ledger", "content_of", "read_letter"]
@@ -18,14 +19,37 @@ _HEAD = re.compile(rb"\r\nX-Sandbox-Letter: (\S+) (\d+) ([0-9a-f]{64})\r\n")
 
 
 def content_of(run: str, sender: str, letter: PlannedMessage, at: float) -> bytes:
-    """Return a health message that carries its run, number and the hash of its body."""
-    digest = stock_document(letter.document).digest
-    domain = sender.rpartition("@")[2]
+    """Return a health message or a receipt with its run, number and the hash of its body."""
+    message_id, when = _message_id(run, letter.number, sender), datetime.fromtimestamp(int(at), UTC)
+    if letter.answers is not None:
+        return _receipt(run, sender, letter, message_id, when)
     return stock_letter(
-        letter.document, sender=sender, recipients=letter.recipients,
-        message_id=f"<{run}.{letter.number}@{domain}>", at=datetime.fromtimestamp(int(at), UTC),
-        more=f"X-Sandbox-Letter: {run} {letter.number} {digest}\r\n".encode(),
+        letter.document, sender=sender, recipients=letter.recipients, message_id=message_id,
+        at=when, receipt=letter.receipt,
+        more=_mark(run, letter.number, stock_document(letter.document).digest),
     )  # fmt: skip
+
+
+def _receipt(
+    run: str, sender: str, letter: PlannedMessage, message_id: str, at: datetime
+) -> bytes:  # fmt: skip
+    """Return the receipt for a message, of which its header is known."""
+    (to,) = letter.recipients
+    original = _message_id(run, letter.answers or f"before-{letter.number}", to)
+    head = f"From: {to}\r\nTo: {sender}\r\nMessage-ID: {original}\r\n".encode()
+    head += stock_document(letter.document).fields
+    told = make_receipt(head + b"\r\n", mailbox=sender, to=to, at=at, message_id=message_id)
+    fields, _, body = told.partition(b"\r\n\r\n")
+    mark = _mark(run, letter.number, hashlib.sha256(body).hexdigest())
+    return b"".join((fields, b"\r\n", mark, b"\r\n", body))
+
+
+def _message_id(run: str, number: object, sender: str) -> str:
+    return f"<{run}.{number}@{sender.rpartition('@')[2]}>"
+
+
+def _mark(run: str, number: int, digest: str) -> bytes:
+    return f"X-Sandbox-Letter: {run} {number} {digest}\r\n".encode()
 
 
 def read_letter(content: bytes) -> tuple[str, int, bool] | None:

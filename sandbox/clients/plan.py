@@ -138,20 +138,26 @@ class PlannedMessage:
     Attributes:
         number: in the run.
         recipients: one or more mailboxes.
-        document: that it carries.
+        document: that it carries; of a receipt, that of the message which was read.
+        receipt: asks for one.
+        answers: it is a receipt, for the message of that number; 0: for one of before the run.
     """
 
     number: int
     recipients: tuple[str, ...]
     document: DocumentChoice
+    receipt: bool = False
+    answers: int | None = None
 
     @classmethod
     def of(cls, tree: Tree) -> PlannedMessage:
         """Build it from plain data."""
         return cls(
-            number=tree["number"],
-            recipients=tuple(tree["recipients"]),
-            document=DocumentChoice(**tree["document"]),
+            **{
+                **tree,
+                "recipients": tuple(tree["recipients"]),
+                "document": DocumentChoice(**tree["document"]),
+            }
         )
 
 
@@ -163,7 +169,7 @@ class Intent:
         number: in the plan.
         at: when it starts.
         account: number of the access.
-        kind: open, poll, send or alone.
+        kind: open, poll, send, alone or receipt.
         until: when software that keeps its connections closes them.
         rounds: its attempts, one or more: the further ones by a person who waits, or by software
             that is refused.
@@ -196,7 +202,7 @@ class Intent:
     @property
     def protocol(self) -> str:
         """Smtp where something is sent, else imap."""
-        return "smtp" if self.kind == "send" else "imap"
+        return "smtp" if self.kind in ("send", "receipt") else "imap"
 
     @classmethod
     def of(cls, tree: Tree) -> Intent:

@@ -15,13 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandbox.serve.pages import POLICY
+
 __all__ = ["HEADERS", "MAIL_POLICY", "Guard"]
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
+_POLICY = f"{POLICY}; frame-src 'self'; form-action 'self'; frame-ancestors 'none'"
 # Of a mail's HTML, in a frame of its own: styles of its own, and nothing else; it has no origin.
 MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; "
@@ -38,7 +36,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 # What says nothing of anybody, so that a probe or a style sheet needs no secret.
-_OPEN = ("/static/", "/api/openapi.json", "/api/metrics")
+_FILES = ("/static/", "/shared/")
+_OPEN = ("/api/openapi.json", "/api/metrics")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _REFUSED = {
     401: "secret absent ou faux : l'adresse de la console est la première ligne de « up », le"
@@ -80,7 +79,7 @@ class Guard:
         path = request.url.path
         if self._same(request.query_params.get("secret", "")) and request.method == "GET":
             return self._welcome(request)
-        if path.startswith("/static/") or path in _OPEN:
+        if path.startswith(_FILES) or path in _OPEN:
             return None
         if self._bearer(request.headers):
             return None

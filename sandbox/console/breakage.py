@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from sandbox.console.answers import MissingError
 from sandbox.console.incidents import FaultPreset, incidents_of
 from sandbox.live.faults import KNOWN, SpaceFaults
+from sandbox.live.providers import client_of
 from sandbox.observations.schema import Words
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS as PSC_FAULTS
@@ -27,7 +28,16 @@ from sandbox.psc.sms import SmsLaw
 from sandbox.space.errors import UserError
 from sandbox.trust.resolver import DNS_FAULTS, DnsFault, Resolver
 
-__all__ = ["MEMBERS", "NUMBERS", "SERVICES", "Breakable", "Breakage", "Known", "known"]
+__all__ = [
+    "MEMBERS",
+    "MEMBER_WORDS",
+    "NUMBERS",
+    "SERVICES",
+    "Breakable",
+    "Breakage",
+    "Known",
+    "known",
+]
 
 Rule = dict[str, Any]
 DOWN, LOST = "down", "lost"
@@ -42,11 +52,32 @@ SERVICES: dict[str, Words] = {
 MEMBERS: dict[str, tuple[str, ...]] = {
     "mail": ("operator", "design", "method", "protocol", "endpoint", "command", "person",
              "mailbox", "client", "nth", "per", "probability", "seconds", "code"),
-    "psc": ("point", "client_id", "nth", "per", "probability", "seconds"),
+    "psc": ("operator", "person", "point", "client_id", "nth", "per", "probability", "seconds"),
     "sms": ("operator", "probability"),
     "pki": ("seconds",),
     "dns": ("name", "record", "skip", "times", "address", "ttl", "delay"),
 }  # fmt: skip
+MEMBER_WORDS: dict[str, Words] = {
+    "endpoint": Words("Point d'accès", "Endpoint"),
+    "command": Words("Commande", "Command"),
+    "person": Words("Personne (identifiant)", "Person (identifier)"),
+    "mailbox": Words("BAL", "Mailbox"),
+    "client": Words("Adresse du client", "Client's address"),
+    "nth": Words("La N-ième fois", "The Nth time"),
+    "per": Words("comptée par", "counted per"),
+    "probability": Words("Probabilité", "Probability"),
+    "seconds": Words("Secondes", "Seconds"),
+    "code": Words("Code de la réponse", "Code of the reply"),
+    "point": Words("Où, chez PSC", "Where, at PSC"),
+    "client_id": Words("Client de PSC", "Client of PSC"),
+    "name": Words("Nom", "Name"),
+    "record": Words("Type", "Type"),
+    "skip": Words("Laisser passer", "Let pass"),
+    "times": Words("Fois", "Times"),
+    "address": Words("Adresse rendue", "Address returned"),
+    "ttl": Words("TTL (s)", "TTL (s)"),
+    "delay": Words("Retard (s)", "Delay (s)"),
+}
 NUMBERS = frozenset(("nth", "probability", "seconds", "code", "skip", "times", "ttl", "delay"))
 
 
@@ -235,7 +266,19 @@ class Breakage:
             provider.outages = (*self._scheduled, (now, now + _DAY))
         else:
             provider = space.providers()[""]
-            provider.faults.replace((*provider.faults.rules, FaultRule.from_dict(rule)))
+            asked = FaultRule.from_dict(self._of_client(rule))
+            provider.faults.replace((*provider.faults.rules, asked))
+
+    def _of_client(self, rule: Rule) -> Rule:
+        """Return a rule of Pro Santé Connect with an operator as the client that it is there."""
+        label = rule.pop("operator", None)
+        if label is None:
+            return rule
+        if label not in {each["name"] for each in self._space.sheet["operators"]}:
+            raise UserError("aucun opérateur de ce nom", "no such operator", where="operator")
+        if "client_id" in rule:
+            raise UserError("l'un ou l'autre", "one or the other", where="operator, client_id")
+        return {**rule, "client_id": client_of(label)}
 
     def _lose(self, rule: Rule) -> None:
         share, only = rule.get("probability", 1.0), rule.get("operator")

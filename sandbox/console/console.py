@@ -34,6 +34,7 @@ from sandbox.console.stream import Streams
 from sandbox.console.trust_pages import Trust
 from sandbox.console.watch import SpaceWatch, Watched
 from sandbox.live.space import LiveSpace
+from sandbox.serve.pages import SHARED
 
 __all__ = ["SpaceConsole", "application"]
 
@@ -75,6 +76,7 @@ def application(
     app = Starlette(
         routes=[
             Mount("/api", app=api),
+            SHARED,
             Mount("/static", app=StaticFiles(directory=_STATIC)),
             *shown.routes(addresses),
         ],

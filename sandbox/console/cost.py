@@ -129,7 +129,11 @@ def _share(rule: Rule, places: Sequence[Place], act: Act) -> float | None:
             return 0.0
         return 1.0 if fault == "down" else None
     if service == "sms":
-        hit = act.method is Method.SMS and rule.get("operator") in (None, act.operator)
+        hit = (
+            act.method is Method.SMS
+            and not act.known
+            and rule.get("operator") in (None, act.operator)
+        )
         return float(rule["probability"]) if hit else 0.0
     if service != "mail":
         return None

@@ -11,9 +11,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import segno
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -21,7 +18,7 @@ from starlette.routing import Route
 from sandbox.console import people, why
 from sandbox.console.answers import Handler, Shown, count_of
 from sandbox.console.api import WatchApi, query_of
-from sandbox.console.breakage import MEMBERS, NUMBERS, SERVICES, known
+from sandbox.console.breakage import MEMBER_WORDS, MEMBERS, NUMBERS, SERVICES, known
 from sandbox.console.cost import kinds
 from sandbox.console.demo import STEPS, Player
 from sandbox.console.designs import Designs
@@ -34,6 +31,8 @@ from sandbox.console.space_map import space_map
 from sandbox.console.watch import SpaceWatch
 from sandbox.live.keys import PIN
 from sandbox.observations.schema import Words
+from sandbox.psc.telephones import DRAWN
+from sandbox.serve.pages import templates
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
@@ -42,21 +41,7 @@ __all__ = ["Pages"]
 _PAGE = 50  # connections on a page of the list
 _LANGUAGES, _THEMES = ("fr", "en"), ("auto", "light", "dark")
 _YEAR = 365 * 86_400
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S.%f")[:-3]
-
-
-def _instant(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="milliseconds")
+_TEMPLATES = templates(Path(__file__).with_name("templates"), DRAWN)
 
 
 def _seconds(value: float) -> str:
@@ -75,15 +60,7 @@ def _octets(size: int) -> str:
     return f"{size / 1e3:.0f} ko" if size < 1_000_000 else f"{size / 1e6:.1f} Mo"
 
 
-def _qr(uri: str) -> Markup:
-    drawn = segno.make(uri, error="m").svg_inline(omitsize=True, border=2, light="#fff")
-    return Markup(drawn)  # noqa: S704 - the library's own drawing; the text is in its modules
-
-
-_TEMPLATES.filters |= {
-    "clock": _clock, "instant": _instant, "moment": _moment, "octets": _octets, "qr": _qr,
-    "seconds": _seconds,
-}  # fmt: skip
+_TEMPLATES.filters |= {"moment": _moment, "octets": _octets, "seconds": _seconds}
 
 
 class Pages:
@@ -222,6 +199,7 @@ class Pages:
             "seed": watch.breakage.seed,
             "incidents": watch.breakage.incidents(),
             "members": MEMBERS,
+            "labels": MEMBER_WORDS,
             "methods": [each.value for each in Method],
             "services": SERVICES,
             "known": known(),

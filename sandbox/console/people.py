@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +11,15 @@ import pyotp
 
 from sandbox.console.answers import MissingError
 from sandbox.console.enrolling import Telephone
-from sandbox.psc.ciba import DeviceDecision, RequestState
+from sandbox.psc import telephones
+from sandbox.psc.ciba import DeviceDecision
 from sandbox.psc.provider import Provider
+from sandbox.psc.telephones import ArrivedSms, Ring
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
 __all__ = [
-    "ArrivedSms",
     "Carried",
-    "Ring",
     "carried",
     "codes",
     "decide",
@@ -31,47 +30,6 @@ __all__ = [
 ]
 
 Tree = dict[str, Any]
-_CHOICES = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ring:
-    """A telephone that rings.
-
-    Attributes:
-        provider: empty for Pro Santé Connect, else the operator that sent an SMS.
-        ticket: names the request.
-        identity, name: of the person.
-        client: who asks.
-        number: that the software shows; empty where it shows none.
-        choices: numbers among which the person finds it.
-        left: seconds until it expires.
-        total: seconds that it had.
-    """
-
-    provider: str
-    ticket: str
-    identity: str
-    name: str
-    client: str
-    number: str
-    choices: tuple[str, ...]
-    left: float
-    total: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArrivedSms:
-    """A message that has arrived; `open` while its link still decides something."""
-
-    operator: str
-    ticket: str
-    phone: str
-    name: str
-    identity: str
-    text: str
-    at: float
-    open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,37 +52,8 @@ class Carried:
 
 def ringing(providers: Mapping[str, Provider]) -> list[Ring]:
     """Return what waits for a person, the newest first."""
-    found = []
-    for label, provider in providers.items():
-        provider.tick()
-        for request in provider.requests.waiting():
-            person = provider.people.find(request.subject)
-            name = f"{person.given_name} {person.family_name}" if person else request.subject
-            number = request.binding_message or ""
-            found.append(
-                Ring(
-                    provider=label, ticket=request.ticket, identity=request.subject, name=name,
-                    client=request.client_id, number=number,
-                    choices=_choices(number, request.ticket),
-                    left=max(0.0, request.expires_at - provider.now()),
-                    total=max(1.0, request.expires_at - request.created_at),
-                )
-            )  # fmt: skip
+    found = [ring for label, each in providers.items() for ring in telephones.ringing(each, label)]
     return sorted(found, key=lambda ring: -ring.left)
-
-
-def _choices(number: str, ticket: str) -> tuple[str, ...]:
-    """Return the number among others like it, in an order that the request gives."""
-    if not number.isdigit():
-        return (number,) if number else ()
-    size, others, salt = len(number), {number}, 0
-    while len(others) < _CHOICES:
-        drawn = int.from_bytes(hashlib.sha256(f"{ticket}{salt}".encode()).digest()[:4])
-        others.add(f"{drawn % 10**size:0{size}d}")
-        salt += 1
-    return tuple(
-        sorted(others, key=lambda text: hashlib.sha256(f"{ticket}{text}".encode()).hexdigest())
-    )
 
 
 def decide(
@@ -137,7 +66,7 @@ def decide(
         label: of the provider.
         ticket: of the request.
         decision: approve or refuse.
-        number: that the person chose, where the telephone showed several; empty: the right one.
+        number: see `telephones.answer`.
 
     Raises:
         MissingError: no such request.
@@ -149,43 +78,16 @@ def decide(
         raise MissingError("demande inconnue", "unknown request", where=ticket[:40])
     if decision not in ("approve", "refuse"):
         raise UserError("attendu", "expected", where="decision", then="approve, refuse")
-    wanted = DeviceDecision(decision)
-    if wanted is DeviceDecision.APPROVE and number and number != request.binding_message:
-        wanted = DeviceDecision.WRONG_CODE
-    if label:
-        _spend(provider, ticket, wanted)
-    return str(provider.requests.decide(ticket, wanted).state)
-
-
-def _spend(provider: Provider, ticket: str, decision: DeviceDecision) -> None:
-    """Use up the link of an SMS, as its page does."""
-    if decision is DeviceDecision.WRONG_CODE:
-        return
-    for sms in provider.devices.sms.arrived(provider.now()):
-        if sms["ticket"] == ticket:
-            provider.devices.sms.spend(str(sms["link"]).rpartition("/")[2], provider.now())
+    return str(telephones.answer(provider, request, DeviceDecision(decision), number).state)
 
 
 def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> list[ArrivedSms]:
     """Return the messages of all telephones, the newest first."""
-    owners = {each.phone: each for each in names.values() if each.phone}
-    found = []
-    for label, provider in providers.items():
-        if not label:
-            continue
-        ahead = provider.now() - time.time()
-        for sms in provider.devices.sms.arrived(provider.now()):
-            owner = owners.get(sms["number"])
-            request = provider.requests.find(sms["ticket"])
-            usable = request is not None and request.state is RequestState.PENDING
-            found.append(
-                ArrivedSms(
-                    operator=label, ticket=sms["ticket"], phone=sms["number"],
-                    name=owner.name if owner else "", identity=owner.identity if owner else "",
-                    text=sms["text"], at=sms["sent_at"] - ahead,
-                    open=usable and not sms["used"],
-                )
-            )  # fmt: skip
+    owners = {each.phone: (each.name, each.identity) for each in names.values() if each.phone}
+    found = [
+        sms for label, each in providers.items() if label
+        for sms in telephones.inbox(each, owners, label, each.now() - time.time())
+    ]  # fmt: skip
     return sorted(found, key=lambda sms: -sms.at)
 
 
@@ -244,7 +146,7 @@ def codes(accounts: Sequence[Tree], identity: str, now: float) -> list[Tree]:
     return found
 
 
-def shown(telephones: Sequence[Telephone], now: float) -> list[Tree]:
+def shown(enrolled: Sequence[Telephone], now: float) -> list[Tree]:
     """Return what telephones enrolled from the console show, as `codes` does."""
     return [
         {
@@ -256,5 +158,5 @@ def shown(telephones: Sequence[Telephone], now: float) -> list[Tree]:
             "label": each.label,
             "confirmed": not each.ticket,
         }
-        for each in telephones
+        for each in enrolled
     ]

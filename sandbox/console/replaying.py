@@ -1,8 +1,10 @@
 """A small replay of the scenario on sockets, in processes of its own: the twin's, for a room.
 
 Each design has a new space beside the one that is shown, and the same people at the same instants;
-clients are in an open loop (see `sandbox.twin`). Figures of a design come when its minutes are
-over. For the whole of it, with its report, `mss-sandbox replay`.
+clients are in an open loop (see `sandbox.twin`). While a design's minutes run its figures are what
+its clients have met so far, a plain mean of all logins; when they are over they are those of the
+report, of the same mixture of methods under each design. For the whole of it, with its report,
+`mss-sandbox replay`.
 """
 
 from __future__ import annotations
@@ -127,10 +129,20 @@ def _replay(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> di
 def _tell_of(
     tell: Callable[[dict[str, Any]], None], design: str, done: dict[str, Any], watch: Watch
 ) -> None:
+    so_far = {} if not watch.sessions else {design: _so_far(watch)}
     tell({
         "design": design, "over": min(watch.sessions, watch.intended), "intended": watch.intended,
-        "designs": done,
+        "designs": {**done, **so_far},
     })  # fmt: skip
+
+
+def _so_far(watch: Watch) -> dict[str, Any]:
+    failed, logins = sum(watch.failures.values()), watch.logged_in
+    return {
+        "failure_share": {"mean": failed / (failed + logins) if failed + logins else None},
+        "machine_latency": {"mean": watch.machine / logins if logins else None},
+        "sessions": watch.sessions,
+    }
 
 
 def _figures(replayed: Replayed, metrics: dict[str, float]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """A little traffic, so that a room sees something move, and a probe of what faults cost.
 
-The same people do the same acts in turn under each design. Not the replay of the twin, which has
-the scenario's own instants and people: here whoever has a card, a certificate or an e-CPS logs in,
+The same people do the same acts in turn under each design, by every method that there is. Not the
+replay of the twin, which has the scenario's own instants and people: here whoever can log in does,
 or writes to somebody, a few times a second, from a seed: health messages, as a hospital's are.
-Telephones that ring for it answer.
+Telephones that ring for it, and SMS that arrive for it, are answered. A one-time code is good once
+(RFC 6238 5.2): an act by code is done by another person under each design, drawn anew each time,
+and each rests until there is a new code.
 """
 
 from __future__ import annotations
@@ -25,12 +27,15 @@ from sandbox.psc.provider import Provider
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
-__all__ = ["MOST_RATE", "Peopled", "TrafficMaker", "TrafficOrder"]
+__all__ = ["MOST_RATE", "Peopled", "TrafficCast", "TrafficMaker", "TrafficOrder", "TrafficPart"]
 
+Tree = dict[str, Any]
 MOST_RATE = 20.0  # acts a second, each under every design
-METHODS = (Method.CPS, Method.CERTIFICATE, Method.ECPS)  # a code is good once in a minute
+_RINGS = (Method.ECPS, Method.SMS)  # methods for which a person is asked
+_REST = 2.0  # time steps of a code between two acts of its holder: a new one, however late the act
 _MOST_SECONDS = 3_600.0
 _AT_ONCE = 16
+_WAITING = 40  # acts that wait for somebody's answer; more people than that do not try
 _SENDERS = "hospital"  # whose documents they are
 _LETTERS = 0.5  # share of acts that send a message; the others read
 _LOOK = 0.2  # s between two looks at the telephones
@@ -72,7 +77,7 @@ class TrafficOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class TrafficPart:
     """One act of somebody under one design."""
 
     operator: str
@@ -82,6 +87,61 @@ class _Part:
     design: str
     to: str
     document: DocumentChoice
+
+
+class TrafficCast:
+    """Draws who acts next, under which design; from a seed, whatever the clock says.
+
+    Args:
+        sheet: of the space.
+        seed: of the draws.
+    """
+
+    def __init__(self, sheet: Tree, seed: int) -> None:
+        accounts = sheet["accounts"]
+        # Whose approval would still hold when the demonstration has Pro Santé Connect fall, and
+        # whose code it shows.
+        spared = {
+            Method.ECPS: people.holding(accounts, Method.ECPS)[-1:],
+            Method.TOTP: people.holding(accounts, Method.TOTP)[:1],
+        }
+        able = [
+            (account, Method(method))
+            for account in accounts
+            for method in account["holders"][0]["methods"]
+            if account["type"] != "ORG" and account["address"] not in spared.get(method, ())
+        ]
+        self._coded = [each for each in able if each[1] is Method.TOTP]
+        self._others = [each for each in able if each[1] is not Method.TOTP]
+        self._addresses = [account["address"] for account in accounts]
+        self._designs = list(sheet["operators"][0]["designs"])
+        self._drawn = random.Random(seed)  # noqa: S311 - who does what is no secret
+        self._rested: dict[str, float] = {}  # mailbox -> when there is a new code
+
+    def next(self, at: float) -> list[TrafficPart]:
+        """Return an act, under every design, `at` seconds from the beginning."""
+        drawn = self._drawn
+        rested = [each for each in self._coded if self._rested.get(each[0]["address"], 0.0) <= at]
+        by_code = rested if len(rested) >= len(self._designs) else []
+        if not self._others and not by_code:
+            return []
+        account, method = drawn.choice(self._others + by_code)
+        actors = [(account, method)] * len(self._designs)
+        if method is Method.TOTP:
+            actors = drawn.sample(by_code, len(self._designs))
+            for each, _ in actors:
+                period = float(each["holders"][0]["methods"][Method.TOTP.value]["period"])
+                self._rested[each["address"]] = at + _REST * period
+        to = drawn.choice(self._addresses) if drawn.random() < _LETTERS else ""
+        document = DocumentChoice.drawn(_SENDERS, drawn.random(), drawn.random())
+        return [
+            TrafficPart(
+                operator=actor["operator"], address=actor["address"],
+                identity=actor["holders"][0]["identity"], method=method, design=design, to=to,
+                document=document,
+            )
+            for (actor, _), design in zip(actors, self._designs, strict=True)
+        ]  # fmt: skip
 
 
 class TrafficMaker:
@@ -99,7 +159,7 @@ class TrafficMaker:
         self._lock = threading.Lock()
         self._tallies: dict[Act, CostTally] = {}
         self._epoch = 0
-        self._approved: dict[str, float] = {}  # mailbox -> when last, monotonic
+        self._approved: dict[tuple[str, Method], float] = {}  # mailbox -> when last, monotonic
         self._awaited: dict[str, int] = {}  # identity -> logins that wait for its telephone
 
     @property
@@ -134,19 +194,7 @@ class TrafficMaker:
 
     def _run(self, order: TrafficOrder) -> None:
         sheet = self._space.sheet
-        # Whose approval would still hold when the demonstration has Pro Santé Connect fall.
-        spared = people.holding(sheet["accounts"], Method.ECPS)[-1:]
-        people_by_method = [
-            (account, Method(method))
-            for account in sheet["accounts"]
-            for method in account["holders"][0]["methods"]
-            if method in METHODS
-            and account["type"] != "ORG"
-            and not (method == Method.ECPS and account["address"] in spared)
-        ]
-        addresses = [account["address"] for account in sheet["accounts"]]
-        designs = list(sheet["operators"][0]["designs"])
-        drawn = random.Random(order.seed)  # noqa: S311 - who does what is no secret
+        cast = TrafficCast(sheet, order.seed)
         under_way = threading.Semaphore(2 * _AT_ONCE)
         ended = threading.Event()
         answering = threading.Thread(
@@ -155,33 +203,40 @@ class TrafficMaker:
         answering.start()
         with contextlib.ExitStack() as last:
             last.callback(ended.set)  # once all acts are over: telephones ring until then
-            pool = last.enter_context(
-                ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="console-traffic")
+            pool, patient = (
+                last.enter_context(ThreadPoolExecutor(most, thread_name_prefix="console-traffic"))
+                for most in (_AT_ONCE, _WAITING)
             )
-            for _ in range(int(order.rate * order.seconds)):
+            for number in range(int(order.rate * order.seconds)):
                 if self._over.wait(1 / order.rate):
                     break
-                account, method = drawn.choice(people_by_method)
-                to = drawn.choice(addresses) if drawn.random() < _LETTERS else ""
-                document = DocumentChoice.drawn(_SENDERS, drawn.random(), drawn.random())
-                for design in designs:
+                parts = cast.next(number / order.rate)
+                if parts and parts[0].method in _RINGS:
+                    if self._waiting() + len(parts) <= _WAITING:
+                        for part in parts:
+                            self._await(part, 1)
+                            patient.submit(self._act, sheet, part)
+                    continue
+                for part in parts:
                     if not under_way.acquire(timeout=30.0):
                         return  # nothing answers any more
-                    part = _Part(
-                        operator=account["operator"], address=account["address"],
-                        identity=account["holders"][0]["identity"], method=method, design=design,
-                        to=to, document=document,
-                    )  # fmt: skip
                     pool.submit(self._act, sheet, part).add_done_callback(
                         lambda _: under_way.release()
                     )
 
-    def _act(self, sheet: dict[str, Any], part: _Part) -> None:
+    def _waiting(self) -> int:
         with self._lock:
-            epoch, rings = self._epoch, part.method is Method.ECPS
-            last = self._approved.get(part.address, -self._approval)
+            return sum(self._awaited.values())
+
+    def _await(self, part: TrafficPart, more: int) -> None:
+        with self._lock:
+            self._awaited[part.identity] = self._awaited.get(part.identity, 0) + more
+
+    def _act(self, sheet: Tree, part: TrafficPart) -> None:
+        with self._lock:
+            epoch, rings = self._epoch, part.method in _RINGS
+            last = self._approved.get((part.address, part.method), -self._approval)
             known = rings and time.monotonic() - last < self._approval
-            self._awaited[part.identity] = self._awaited.get(part.identity, 0) + rings
         asked = {"address": part.address, "method": part.method, "design": part.design}
         try:
             if part.to:
@@ -189,31 +244,32 @@ class TrafficMaker:
             else:
                 attempt = log_in(sheet, asked)
         finally:
-            with self._lock:
-                self._awaited[part.identity] -= rings
+            if rings:
+                self._await(part, -1)
         act = Act(
             operator=part.operator, design=part.design, protocol="smtp" if part.to else "imap",
             method=part.method, known=known,
         )  # fmt: skip
         with self._lock:
             if attempt.ok and rings and not known:
-                self._approved[part.address] = time.monotonic()
+                self._approved[part.address, part.method] = time.monotonic()
             if epoch == self._epoch:
                 tally = self._tallies.setdefault(act, CostTally())
                 tally.done += 1
                 tally.failed += not attempt.ok
 
     def _answer(self, ended: threading.Event) -> None:
-        """Pick the right number on the telephones that ring for this traffic, to its end."""
+        """Pick the right number, or follow the link, wherever this traffic asks; to its end."""
         while not ended.wait(_LOOK):
             with self._lock:
                 awaited = {identity for identity, count in self._awaited.items() if count}
             if not awaited:
                 continue
             providers = self._space.providers()
+            arrived = {each.ticket for each in people.inbox(providers, {}) if each.open}
             for ring in people.ringing(providers):
-                if ring.provider == "" and ring.identity in awaited:
-                    try:
-                        people.decide(providers, "", ring.ticket, "approve", ring.number)
-                    except UserError:
-                        continue  # somebody else has answered, or it is too late
+                # Who stops the traffic does not wait for the network of telephones.
+                asked = not ring.provider or ring.ticket in arrived or self._over.is_set()
+                if asked and ring.identity in awaited:
+                    with contextlib.suppress(UserError):  # somebody was quicker, or it is too late
+                        people.decide(providers, ring.provider, ring.ticket, "approve", ring.number)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,14 +21,23 @@ import numpy as np
 from sandbox.controls.ladder import CaseEvent, CaseState
 from sandbox.controls.register import Case, CaseRegister
 from sandbox.controls.sanctions import apply
-from sandbox.controls.year_space import BEGIN, DAY, DAYS, Size, Violation, Year, YearSpace
+from sandbox.controls.year_space import (
+    BEGIN,
+    DAY,
+    DAYS,
+    Size,
+    Span,
+    Violation,
+    Year,
+    YearSpace,
+    union,
+)
 
 __all__ = ["Effects", "YearSanctions"]
 
 _END = BEGIN.begin + DAYS * DAY
 _GONE = (CaseState.REMOVED, CaseState.REMOVED_APPEALED)
 _APPEALED = (CaseState.SUSPENDED_APPEALED, CaseState.REMOVED_APPEALED)
-_Span = tuple[float, float]
 
 
 @dataclass(slots=True)
@@ -89,8 +98,7 @@ class YearSanctions:
         self._domains = {each.name: each.operator for each in space.domains.values()}
         self._home = {each.address: each.domain for each in space.mailboxes.values()}
         self._known = {f"{each.control}/{each.subject}": each for each in space.violations}
-        self._off: dict[str, float] = {}  # since when a domain sends nothing
-        self._spans: dict[str, list[_Span]] = defaultdict(list)
+        self._off, self._spans = space.off, space.spans
         self._later: list[_Later] = []
         self._now = BEGIN.begin
 
@@ -204,10 +212,10 @@ class YearSanctions:
         if since < (end := min(at, _END)):
             self._spans[name].append((since, end))
 
-    def _away(self, subject: str) -> list[_Span]:
+    def _away(self, subject: str) -> list[Span]:
         """Return when a subject was off the list; an operator is where all of its domains are."""
         if subject in self._home:
-            return _union(self._spans[subject] + self._spans[self._home[subject]])
+            return union(self._spans[subject] + self._spans[self._home[subject]])
         if subject in self._domains:
             return self._spans[subject]
         away = [(BEGIN.begin, _END)]
@@ -231,20 +239,10 @@ class YearSanctions:
 _DONE = {"suspend": "suspended", "restore": "restored", "remove": "removed", "close": "closed"}
 
 
-def _common(one: Sequence[_Span], other: Sequence[_Span]) -> list[_Span]:
+def _common(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
     found = [(max(a[0], b[0]), min(a[1], b[1])) for a in one for b in other]
     return [each for each in found if each[0] < each[1]]
 
 
-def _union(spans: Iterable[_Span]) -> list[_Span]:
-    found: list[_Span] = []
-    for begin, end in sorted(spans):
-        if found and begin <= found[-1][1]:
-            found[-1] = found[-1][0], max(end, found[-1][1])
-        else:
-            found.append((begin, end))
-    return found
-
-
-def _length(spans: Iterable[_Span]) -> float:
+def _length(spans: Iterable[Span]) -> float:
     return sum(end - begin for begin, end in spans)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,11 +32,15 @@ __all__ = [
     "PLANTED",
     "USUAL",
     "Size",
+    "Span",
     "Violation",
     "Year",
     "YearSpace",
     "short_of",
+    "union",
 ]
+
+Span = tuple[float, float]
 
 DAY = 86_400.0
 BEGIN = Month(2027, 1)
@@ -156,7 +162,12 @@ class Violation:
 
 
 class YearSpace:
-    """Subjects in order, and those that are broken now."""
+    """Subjects in order, those that are broken now, and who was off the list when.
+
+    Attributes:
+        off: since when a domain is off the list, or a mailbox closed.
+        spans: from when to when one was before, within the year.
+    """
 
     def __init__(self, size: Size, year: Year) -> None:
         names = [f"op{number + 1:03d}" for number in range(len(size.domains))]
@@ -171,7 +182,10 @@ class YearSpace:
             for name, many in zip(names, size.mailboxes, strict=True)
             for seen in self._mailboxes_of(name, many)
         }
-        self.files = {name: _file(names, number) for number, name in enumerate(names)}
+        self._names = names
+        self.off: dict[str, float] = {}
+        self.spans: dict[str, list[Span]] = defaultdict(list)
+        self._files: dict[Month, dict[str, Indicators]] = {}  # of months that are over
         self._away: dict[str, tuple[DomainSeen, list[MailboxSeen]]] = {}
         self.violations = list(self._planted(year, np.random.default_rng([year.seed, 1])))
 
@@ -243,34 +257,66 @@ class YearSpace:
                     deposits=self._deposits(now))  # fmt: skip
 
     def _deposits(self, now: float) -> dict[Month, dict[str, Indicators | str]]:
-        """Return the files of the month that was due when a year began, as it is then.
+        """Return the files of the two months that are due, as they are deposited then.
 
         A file that is missing or false stays so until it is sent again.
         """
+        due = Month.at(now).before
+        return {month: self._deposited(month, now) for month in (due, due.before)}
+
+    def _deposited(self, month: Month, now: float) -> dict[str, Indicators | str]:
+        true = self.files(month)
         files: dict[str, Indicators | str] = {
-            name: file for name, file in self.files.items() if name in self.operators
+            name: file for name, file in true.items() if name in self.operators
         }
         for each in self.violations:
             if each.begin <= now < each.end:
                 if each.control == "indicators-sent":
                     files.pop(each.subject, None)
                 elif each.control == "indicators-true" and each.subject in files:
-                    files[each.subject] = short_of(self.files[each.subject])
-        due = Month.at(now).before
-        return dict.fromkeys((due, due.before), files)
+                    files[each.subject] = short_of(true[each.subject])
+        return files
+
+    def files(self, month: Month) -> dict[str, Indicators]:
+        """Return what each operator has to say of a month that is over."""
+        if month not in self._files:
+            self._files[month] = {name: self._file(name, month) for name in self._names}
+        return self._files[month]
+
+    def _file(self, name: str, month: Month) -> Indicators:
+        number, around = self._names.index(name), len(self._names)
+        facts = []
+        for step in range(1, min(_PEERS, around - 1) + 1):
+            to, by = self._names[(number + step) % around], self._names[(number - step) % around]
+            here = f"b0@{name}.mssante.test"
+            facts.append(Fact("relayed", here, f"{to}.mssante.test",
+                              times=len(self.exchanged(name, to, month))))  # fmt: skip
+            facts.append(Fact("received", here, f"{by}.mssante.test",
+                              times=len(self.exchanged(by, name, month))))  # fmt: skip
+        return count(name, month, [f"{name}.mssante.test"], [],
+                     [each for each in facts if each.times], [])  # fmt: skip
+
+    def exchanged(self, sender: str, recipient: str, month: Month) -> Sequence[float]:
+        """Return the instants of an operator's messages to another, evenly over a month.
+
+        While either is off the list, there are none.
+        """
+        sent: Sequence[float] = _instants(month)
+        for name in (sender, recipient):
+            for begin, end in self._away_of(f"{name}.mssante.test"):
+                if begin < month.end and end > month.begin:
+                    sent = [each for each in sent if not begin <= each < end]
+        return sent
+
+    def _away_of(self, domain: str) -> list[Span]:
+        since = self.off.get(domain)
+        return self.spans.get(domain, []) + ([] if since is None else [(since, math.inf)])
 
 
-def _file(names: list[str], number: int) -> Indicators:
-    """Return the month of an operator that exchanges mail with those next to it."""
-    name, around = names[number], len(names)
-    steps = range(1, min(_PEERS, around - 1) + 1)
-    facts = []
-    for step in steps:
-        to, by = names[(number + step) % around], names[(number - step) % around]
-        here = f"b0@{name}.mssante.test"
-        facts.append(Fact("relayed", here, f"{to}.mssante.test", times=_MESSAGES))
-        facts.append(Fact("received", here, f"{by}.mssante.test", times=_MESSAGES))
-    return count(name, BEGIN.before, [f"{name}.mssante.test"], [], facts, [])
+@cache
+def _instants(month: Month) -> tuple[float, ...]:
+    length = month.end - month.begin
+    return tuple(month.begin + (each + 0.5) * length / _MESSAGES for each in range(_MESSAGES))
 
 
 def short_of(said: Indicators) -> Indicators:
@@ -280,3 +326,14 @@ def short_of(said: Indicators) -> Indicators:
         for key, volume in said.messages.items()
     }
     return replace(said, messages=kept)
+
+
+def union(spans: Iterable[Span]) -> list[Span]:
+    """Return spans that do not overlap, in order, that cover the same."""
+    found: list[Span] = []
+    for begin, end in sorted(spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((begin, end))
+    return found

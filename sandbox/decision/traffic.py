@@ -195,7 +195,9 @@ def _sending(
         })
         for row, (name, people) in enumerate(scenario.populations.items())
     }  # fmt: skip
-    traffic = scenario.traffic.model_copy(update={"messages": total, "recipients": 1.0})
+    traffic = scenario.traffic.model_copy(
+        update={"messages": total, "recipients": 1.0, "receipts_asked": 0.0}
+    )
     return scenario.model_copy(update={"traffic": traffic, "populations": shares})
 
 

@@ -35,7 +35,6 @@ from sandbox.indicators.month import Month
 from sandbox.messages.documents import document_types
 from sandbox.messages.facts import QUALIFIED, UNQUALIFIED
 from sandbox.messages.ins import PATIENT_LABEL
-from sandbox.messages.years import mail_of
 from sandbox.simulation.arrivals import between
 from sandbox.simulation.build import build_model
 from sandbox.simulation.fast import run
@@ -48,6 +47,7 @@ from sandbox.space.loader import load_scenario
 from sandbox.space.population import BalKind, Space, build_space
 from sandbox.space.scenario import Scenario
 from sandbox.space.tables import rows
+from sandbox.space.years import mail_of, share_to_citizens
 from sandbox.trust.identity import luhn_key
 
 __all__ = ["Receipts", "SimulatedMonth", "from_scenario", "month_of"]
@@ -203,11 +203,12 @@ def _messages(space: Space, inputs: Inputs, month: Month, seed: int) -> _Sent:
         shares = np.array([each.shares[name] for each in document_types().values()])
         kinds[mine] = chance.choice(len(shares), len(mine), p=shares / shares.sum())
     chance, mail = np.random.default_rng([seed, 12]), mail_of(month.year)
-    to_citizens = chance.random(len(found)) < mail.citizens
+    to_citizens = chance.random(len(found)) < share_to_citizens(space.scenario)
     qualified = chance.random(len(found)) < mail.qualified
     chance, about = np.random.default_rng([seed, 13]), _receipt_inputs()
-    asked = (chance.random(len(found)) < about["asked"]) & ~to_citizens
-    lost = chance.random(len(found)) < about["lost"]
+    traffic = space.scenario.traffic
+    asked = (chance.random(len(found)) < traffic.receipts_asked) & ~to_citizens
+    lost = chance.random(len(found)) < traffic.receipts_lost
     comes = listed[:, _INSTANT] / 1e9 + chance.exponential(about["days"] * DAY, len(found))
     late = comes >= month.end - month.begin
     return _Sent(

@@ -16,7 +16,7 @@ from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import CitizensPlan, OperatorPlan, SpacePlan
-from sandbox.live.providers import OWN_CLIENT, own_secret
+from sandbox.live.providers import OWN_CLIENT, client_of, own_secret
 from sandbox.live.room import Room
 from sandbox.live.services import server_context_of, server_files
 from sandbox.live.wire import WireSettings
@@ -126,9 +126,9 @@ class Assembly:
             raise
         return made
 
-    def web(self, operators: Mapping[str, Operator]) -> Sequence[Service]:
+    def web(self, operators: Mapping[str, Operator]) -> dict[str, Sequence[Service]]:
         """Return each operator's web: autoconfiguration (HTTPS and HTTP), enrolment (HTTPS)."""
-        servers: list[Service] = []
+        servers: dict[str, Sequence[Service]] = {}
         for plan in self.plan.operators:
             plain = plain_app(autoconfig_handler(self._discovery(plan)))
             at, pages = plan.autoconfig, plan.accounts
@@ -139,7 +139,7 @@ class Assembly:
                 host=pages.host,
                 port=pages.port,
             )
-            servers += [
+            servers[plan.label] = [
                 self._http(plain, at.address, at.port, context),
                 self._http(plain, at.address, plan.autoconfig_http),
                 self._http(
@@ -185,7 +185,7 @@ class Assembly:
             providers=Providers(
                 psc=Registration(
                     issuer=self.issuer,
-                    client_id=f"operateur-{plan.label}",
+                    client_id=client_of(plan.label),
                     client_secret=self.folder.secret(plan.label),
                 ),
                 own=own_registration(

@@ -6,6 +6,7 @@ A space has one crew on a loop of its own process, or several, each in a process
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class CrewPlan:
         clock: setting of the space's clock.
         start: instant that minutes of observations are counted from.
         operators: of the whole space, for the share of descriptors.
+        gone: those of its operators that have left: they listen no more.
     """
 
     plan: SpacePlan
@@ -69,6 +71,7 @@ class CrewPlan:
     clock: tuple[float, float | None]
     start: float
     operators: int
+    gone: tuple[str, ...] = ()
 
 
 class Crewed(Protocol):
@@ -175,10 +178,13 @@ class OperatorCrew:
             stack.callback(self.loop.close)
             self.operators = self.loop.run(self._assembly.build())
             started(stack, self.loop, [self._reader])
-            web = self._assembly.web(self.operators)
+            self._web = self._assembly.web(self.operators)
+            web = [server for servers in self._web.values() for server in servers]
             started(stack, self.loop, [*self.operators.values(), *web])
             self._fronts = Fronts(self.operators, self._keys)
             self.loop.run(self._fronts.apply(self._faults.rules), 30.0)
+            for label in self._made.gone:
+                self.dismiss(label)
             self._stack = stack.pop_all()
         return self
 
@@ -248,6 +254,16 @@ class OperatorCrew:
     def leave(self, label: str) -> None:
         """Have an operator give up what waits for its relay; senders are told."""
         self.loop.call(self.operators[label].runner.leave, 30.0)
+
+    def dismiss(self, label: str) -> None:
+        """Have an operator listen no more; who is in is told."""
+
+        async def dismiss() -> None:
+            await asyncio.gather(
+                self.operators[label].dismiss(), *(each.stop() for each in self._web[label])
+            )
+
+        self.loop.run(dismiss(), None)
 
     def queued(self, label: str) -> int:
         """Return how many deliveries wait at an operator."""

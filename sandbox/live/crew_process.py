@@ -43,7 +43,7 @@ LASTING = 5.0  # s
 # What takes its time: a hundred thousand messages.
 _LONG: tuple[Callable[..., Any], ...] = (
     OperatorCrew.fill, OperatorCrew.empty, OperatorCrew.remove, OperatorCrew.follow,
-    OperatorCrew.pack, OperatorCrew.unpack,
+    OperatorCrew.pack, OperatorCrew.unpack, OperatorCrew.dismiss,
 )  # fmt: skip
 _LONG_SECONDS = 600.0
 

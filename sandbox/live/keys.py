@@ -180,20 +180,37 @@ class Keys:
         write_private(self._manifest, json.dumps(known, indent=1).encode())
         return len(missing)
 
-    def revoke(self, paths: Iterable[str]) -> int:
+    def renew(self, wanted: Sequence[WantedCertificate]) -> None:
+        """Issue certificates anew, in place of those that are there."""
+        known = self._read()
+        self.ca.pool.fill(self.ca.key_kind, sum(each.keys for each in wanted))
+        for each in wanted:
+            known[each.path] = self._issue(each)
+        write_private(self._manifest, json.dumps(known, indent=1).encode())
+
+    def revoke(self, paths: Iterable[str], reason: str = "cessation-of-operation") -> int:
         """Revoke certificates whose holder is no more; return how many were not revoked before.
 
         Args:
             paths: of their folders, patterns as of `Path.glob`; what is not there is passed.
+            reason: a key of `sandbox.trust.revocation.REASONS`.
         """
         revoked = 0
         for path in paths:
             for file in sorted(self.folder.glob(f"{path}/cert.pem")):
                 certificate = x509.load_pem_x509_certificate(file.read_bytes())
                 if not self.ca.is_revoked(certificate):
-                    self.ca.revoke(certificate, "cessation-of-operation")
+                    self.ca.revoke(certificate, reason)
                     revoked += 1
         return revoked
+
+    def revoked_cards(self, identity: str) -> list[str]:
+        """Return the folders of a person's cards that are revoked."""
+        files = sorted(self.folder.glob(f"*/people/{identity}/auth/cert.pem"))
+        return [
+            str(each.parents[1].relative_to(self.folder)) for each in files
+            if self.ca.is_revoked(x509.load_pem_x509_certificate(each.read_bytes()))
+        ]  # fmt: skip
 
     def want_list_signer(self) -> WantedCertificate:
         """Want the certificate that signs the list of domains."""

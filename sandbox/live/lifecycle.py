@@ -15,9 +15,10 @@ Move: what is in flight goes first, then directory, list and DNS name the other 
 follows, folder by folder, each message once whatever interrupts it. Meanwhile the list names both
 operators: what the first one holds still is relayed.
 
-An operator leaves: each of its domains moves or is removed, then what it could not relay fails and
-its senders are told, then its certificates are revoked and DNS forgets its hosts. Certificates of
-applications are revoked with their mailboxes.
+An operator leaves: each of its domains moves or is removed, then it listens no more and who is in
+is told (BYE, 421), then what it could not relay fails and its senders are told, then its
+certificates are revoked and DNS forgets its hosts. Certificates of applications are revoked with
+their mailboxes, cards with the departure of their holders.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ from typing import Any
 from cryptography import x509
 
 from sandbox.directory import Directory, Feeder, RefusalError
+from sandbox.directory.identities import card_holder
 from sandbox.live.crew import OperatorCrew
 from sandbox.live.crews import Crews
-from sandbox.live.keys import Keys
+from sandbox.live.keys import Keys, card
 from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.services import server_files
 from sandbox.space.errors import UserError
@@ -50,6 +52,8 @@ __all__ = ["LifeCycle"]
 DRAIN_SECONDS = 60.0  # that mail in flight may take before a removal gives up, until the next try
 MOVE_SECONDS = 10.0  # that a move waits for it: what is left is relayed by the other operator, or
 # its sender is told
+# Reasons of RFC 5280 §5.3.1 for which the cards of who departs are revoked.
+_REVOKED_FOR = {"deceased": "cessation-of-operation", "struck-off": "privilege-withdrawn"}
 _LOOK = 0.05  # s between two looks at the queues
 
 
@@ -74,18 +78,19 @@ class LifeCycle:
         jobs: file of what was begun and done.
         zoned: told the zone whenever it changed.
         ended: told a domain or a mailbox that has gone, or moved.
+        gone: told the label of an operator that listens no more.
         tell: told of jobs that are taken up again.
     """
 
     def __init__(
         self, plan: SpacePlan, directory: Directory, ledger: DomainLedger, keys: Keys,
         crews: Crews, jobs: Path, *, zoned: Callable[[ZoneSpec], None],
-        ended: Callable[[], None], tell: Callable[[str], None],
+        ended: Callable[[], None], tell: Callable[[str], None], gone: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._plan, self._keys, self._crews = plan, keys, crews
         self._at = _Ledgers(ledger, directory, Feeder(directory, actor="lifecycle"))
         self._jobs = AuthorityJournal(jobs)
-        self._zoned, self._ended, self._tell = zoned, ended, tell
+        self._zoned, self._ended, self._tell, self._gone = zoned, ended, tell, gone
         self._lock = threading.RLock()
 
     # What there is -------------------------------------------------------------------------------
@@ -170,11 +175,21 @@ class LifeCycle:
     def note_departure(self, identity: str, reason: str) -> list[str]:
         """Note that a person is deceased or struck off; empty: is back. Return her mailboxes.
 
+        Her cards are revoked; who is back has others, in the same place.
+
         Raises:
             UserError: no such person, or another reason.
         """
         with self._lock, _explained(identity):
-            return [each.address for each in self._at.feeder.note_departure(identity, reason)]
+            held = [each.address for each in self._at.feeder.note_departure(identity, reason)]
+            if reason:
+                self._keys.revoke([f"*/people/{identity}/*"], _REVOKED_FOR[reason])
+            elif (person := self._at.directory.person(identity)) is not None:
+                cards = [
+                    card(path, card_holder(person)) for path in self._keys.revoked_cards(identity)
+                ]
+                self._keys.renew(cards)
+            return held
 
     # Domains -------------------------------------------------------------------------------------
 
@@ -279,6 +294,13 @@ class LifeCycle:
                     continue
                 self._tell(f"reprise / taken up again: {job['verb']} {_subject(job)}")
                 self._work(job)
+            for label in self.gone():
+                self._gone(label)
+
+    def gone(self) -> frozenset[str]:
+        """Return the operators that have left, and are done with it."""
+        under_way = {each["operator"] for each in self._unfinished() if each["verb"] == "leave"}
+        return self._left() - under_way
 
     def _unfinished(self) -> list[dict[str, Any]]:
         found: dict[int, dict[str, Any]] = {}
@@ -353,6 +375,7 @@ class LifeCycle:
             self._do(_move_job(each.name, label, to) if to else
                      {"verb": "remove", "domain": each.name, "operator": label})  # fmt: skip
         crew = self._crews.of(label)
+        crew.do(OperatorCrew.dismiss, label)
         crew.do(OperatorCrew.leave, label)
         crew.offer(OperatorCrew.flush)
         if _ended(lambda: crew.do(OperatorCrew.queued, label), DRAIN_SECONDS):
@@ -365,6 +388,7 @@ class LifeCycle:
         plan = next(each for each in self._plan.operators if each.label == label)
         self._keys.revoke([f"{label}/relay", *(each.path for each in plan.certificates)])
         self._zoned(self.zone())
+        self._gone(label)
 
     def _close(self, job: dict[str, Any]) -> None:
         with _explained(job["address"]):

@@ -17,9 +17,21 @@ from sandbox.psc.outage import Window
 from sandbox.psc.server import ProviderServer
 from sandbox.serve import Pool
 
-__all__ = ["OWN_CLIENT", "national_clients", "national_provider", "own_providers", "own_secret"]
+__all__ = [
+    "OWN_CLIENT",
+    "client_of",
+    "national_clients",
+    "national_provider",
+    "own_providers",
+    "own_secret",
+]
 
 OWN_CLIENT = "messagerie"  # how an operator is registered at its own CIBA
+
+
+def client_of(operator: str) -> str:
+    """Return the name under which an operator is registered at Pro Santé Connect."""
+    return f"operateur-{operator}"
 
 
 def own_secret(folder: SpaceFolder, operator: str) -> str:
@@ -34,7 +46,7 @@ def national_clients(plan: SpacePlan, wire: WireSettings, folder: SpaceFolder) -
         *BUILT_IN_CLIENTS,
         *(
             Client(
-                client_id=f"operateur-{each.label}",
+                client_id=client_of(each.label),
                 client_secret=folder.secret(each.label),
                 delivery_mode="ping" if pinged else "poll",
                 notification_endpoint=each.accounts.url(PATH) if pinged else None,

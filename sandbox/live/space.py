@@ -348,6 +348,7 @@ class LiveSpace:
             plan, self.directory, ledger, self.keys, self._crews,
             folder.path / "lifecycle.jsonl",
             zoned=self._publish_zone, ended=self._forget_closed, tell=self._tell,
+            gone=lambda label: shared_loop.run(self._own[label].stop()),
         )  # fmt: skip
         self.resolver = Resolver(replace(self.life.zone(), ttl=self.wire.dns_ttl))
         people = DirectoryPeople(self.directory)
@@ -461,6 +462,7 @@ class LiveSpace:
             clock=self.clock.setting,
             start=start,
             operators=len(self.plan.operators),
+            gone=tuple(each.label for each in operators if each.label in self.life.gone()),
         )
 
     async def _fate(self, operator: str, request: CibaRequest) -> LoginRefusal | None:

@@ -44,19 +44,22 @@ class DocumentChoice:
         """Choose for a message of a population, by two uniform draws of [0, 1)."""
         return cls(type_of(population, kind).code, int(size * SIZES))
 
+    @property
+    def patient(self) -> PatientIdentity:
+        """Whom the document is about."""
+        return patient(1, 1 + int(uniform(1, "stock", self.kind, self.size) * PATIENTS))
+
 
 @dataclass(frozen=True, slots=True)
 class StockDocument:
     """What messages that carry one document have in common.
 
     Attributes:
-        patient: whom it is about.
         fields: of the header, each with its end: subject, X-MSS-*, MIME.
         body: all that follows the header.
         digest: SHA-256 of the body, hexadecimal.
     """
 
-    patient: PatientIdentity
     fields: bytes = field(repr=False)
     body: bytes = field(repr=False)
     digest: str
@@ -65,12 +68,11 @@ class StockDocument:
 @cache
 def stock_document(choice: DocumentChoice) -> StockDocument:
     """Return a document, made at its first use: some tens of milliseconds, then nothing."""
-    number = 1 + int(uniform(1, "stock", choice.kind, choice.size) * PATIENTS)
-    identity = patient(1, number)
+    drawn = uniform(1, "stock", choice.kind, choice.size)
     content = compose(
         health_letter(
-            sender=_AUTHOR.address, recipients=(_AUTHOR.address,), patient=identity,
-            kind=document_types()[choice.kind], number=100 * number + choice.size, at=_WRITTEN,
+            sender=_AUTHOR.address, recipients=(_AUTHOR.address,), patient=choice.patient,
+            kind=document_types()[choice.kind], number=int(drawn * 1e8), at=_WRITTEN,
             size=size_of((choice.size + 0.5) / SIZES), message_id="<stock@exemple.test>",
             author=_AUTHOR,
         )
@@ -78,7 +80,6 @@ def stock_document(choice: DocumentChoice) -> StockDocument:
     head, _, body = content.partition(b"\r\n\r\n")
     fields = [each for each in _FIELD.split(head) if each.lower().startswith(_OWN)]
     return StockDocument(
-        identity,
         b"".join(each + b"\r\n" for each in fields),
         body,
         hashlib.sha256(body).hexdigest(),

@@ -32,6 +32,7 @@ from sandbox.trust import DomainList
 
 __all__ = ["Operator", "Providers"]
 
+FAREWELL_SECONDS = 10.0  # that who is in has to be done, when the operator leaves
 FOLLOW_SECONDS = 1.0  # between two looks at the directory
 _POSTMASTER = "postmaster"
 
@@ -199,6 +200,11 @@ class Operator(MailHost):
         self._stack.push_async_callback(submission.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
             await self._listen(listeners, factory, self._policy.bounds(listeners))
+
+    async def dismiss(self) -> None:
+        """Listen no more, say goodbye to who is in; what waits for its relay goes on."""
+        await asyncio.gather(*(each.dismiss(FAREWELL_SECONDS) for each in self.doors))
+        self.doors.clear()
 
     def follow(self) -> None:
         """Take the domains that the directory gives this operator."""

@@ -32,6 +32,7 @@ from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.sms_pages import sms_routes
 from sandbox.psc.store import ProviderStore
 from sandbox.psc.web import OPERATOR_SMS, read_body
+from sandbox.serve.pages import SHARED
 from sandbox.space.errors import UserError
 
 __all__ = ["STATUS", "AdBrick", "ChannelRequest"]
@@ -119,6 +120,7 @@ class AdBrick:
         self._waiting: OrderedDict[str, ChannelRequest] = OrderedDict()
         self.application: ASGIApp = Starlette(
             routes=[
+                SHARED,
                 Route("/channel", self._channel, methods=["POST"]),
                 Route("/sandbox/sms", self.access.guard(self._messages)),
                 *sms_routes(self.inbox, self.now, self._message, self._decide, self.access),

@@ -11,13 +11,13 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from sandbox.psc import telephones
 from sandbox.psc.behaviour import KINDS, Behaviour
 from sandbox.psc.ciba import AuthRequest, DeviceDecision
 from sandbox.psc.clients import Client
@@ -36,6 +36,8 @@ from sandbox.space.errors import UserError
 __all__ = ["control_routes", "direct_decisions", "explained", "read_object"]
 
 MAX_PEOPLE = 500
+_SHOWN = 100  # events on the page
+_OPERATOR = "l'opérateur / the operator"
 
 
 def _error(status: int, text: str) -> JSONResponse:
@@ -133,15 +135,24 @@ class _Control:
 
     async def decide(self, request: Request) -> Response:
         await read_object(request)
-        ticket, word = request.path_params["ticket"], request.path_params["decision"]
+        return self._decided(request, request.path_params["decision"], "")
+
+    async def answer(self, request: Request) -> Response:
+        data = await read_object(request)
+        number = _text_or_none(data, "number") or ""
+        return self._decided(request, str(data.get("decision", "")), number)
+
+    def _decided(self, request: Request, word: str, number: str) -> Response:
+        ticket = request.path_params["ticket"]
         try:
             decision = DeviceDecision(word)
         except ValueError:
             return _error(404, f"attendu / expected {', '.join(DeviceDecision)}")
-        if self.provider.requests.find(ticket) is None:
+        found = self.provider.requests.find(ticket)
+        if found is None:
             return _error(404, f"demande {ticket[:40]!r} inconnue / unknown request")
         try:
-            after = self.provider.requests.decide(ticket, decision)
+            after = telephones.answer(self.provider, found, decision, number)
         except UserError as error:
             return _error(409, str(error))
         return JSONResponse(seen(self.provider, after))
@@ -293,28 +304,27 @@ class _Control:
 
     async def home(self, request: Request) -> Response:
         del request
-        provider = self.provider
+        provider, devices = self.provider, self.provider.devices
+        by_sms = provider.settings.device == "sms"
+        everybody = list(itertools.islice(provider.people, MAX_PEOPLE))
         return page(
             "phones",
             issuer=provider.issuer,
             profile=provider.settings.profile,
             kinds=KINDS,
             service=service_name(provider),
+            rings=[
+                each
+                for each in telephones.ringing(provider, _OPERATOR if by_sms else "")
+                if devices.behaviour_of(each.identity).kind != "offline"
+            ],
+            people=[(each, devices.behaviour_of(each.national_id).kind) for each in everybody],
+            events=provider.events.since(provider.events.last - _SHOWN)[::-1],
         )
-
-    async def script(self, request: Request) -> Response:
-        del request
-        return page_script()
 
     async def description(self, request: Request) -> Response:
         del request
         return JSONResponse(openapi(self.provider.settings, self.provider.origin))
-
-
-def page_script() -> Response:
-    """Return the phones page's script."""
-    text = Path(__file__).with_name("templates").joinpath("phones.js").read_text("utf-8")
-    return Response(text, 200, {"Cache-Control": "no-store"}, "text/javascript")
 
 
 _REQUESTS = b"/sandbox/requests/"
@@ -353,13 +363,13 @@ def control_routes(provider: Provider) -> list[Route]:
     control = _Control(provider)
     access = ControlAccess(provider.control_secret, service_name(provider))
     open_to_all: list[tuple[str, Handler]] = [
-        ("/phones.js", control.script),
         ("/sandbox/openapi.json", control.description),
     ]
     table: list[tuple[str, Handler, list[str]]] = [
         ("/events", control.events, ["GET"]),
         ("/sandbox/people", control.people, ["GET"]),
         ("/sandbox/requests", control.requests, ["GET"]),
+        ("/sandbox/requests/{ticket}", control.answer, ["POST"]),
         ("/sandbox/requests/{ticket}/{decision}", control.decide, ["POST"]),
         ("/sandbox/decide", control.decide_for, ["POST"]),
         ("/sandbox/behaviour", control.behaviour, ["POST"]),

@@ -1,8 +1,8 @@
 """Which fault strikes when, and its effects applied.
 
-A rule says which fault, at which point, for which client, and when: the `nth` time (of that
-auth_req_id, or of that client), or a seeded probability. The same seed and the same requests give
-the same misbehaviours.
+A rule says which fault, at which point, for which client and person, and when: the `nth` time (of
+that auth_req_id, or of that client), or a seeded probability. The same seed and the same requests
+give the same misbehaviours.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from sandbox.space.sections.base import Share
 
 __all__ = ["FaultRule", "Faults", "imposed", "load_faults", "notified", "spoiled"]
 
+_NOBODYS = ("jwks", "discovery")  # points that answer without knowing of whom
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRule:
     """One rule. `nth` counts from 1; None with `probability` 1 means always.
 
-    `per` says what `nth` counts: occurrences at that point for one `request` or one `client`.
+    `per` says what `nth` counts: occurrences at that point for one `request` or one `client`; with
+    a `person` (national identifier), those of that person alone.
     """
 
     __pydantic_config__ = STRICT
@@ -36,6 +39,7 @@ class FaultRule:
     fault: str
     point: str = ""
     client_id: str | None = None
+    person: str | None = None
     nth: Count | None = None
     per: Literal["request", "client"] = "request"
     probability: Share = 1.0
@@ -54,6 +58,12 @@ class FaultRule:
             object.__setattr__(self, "point", points[0])
         if self.point not in points:
             raise UserError.expected(f"{self.fault}: point {self.point!r}", points)
+        if self.person is not None and self.point in _NOBODYS:
+            raise UserError(
+                "ce point ne sait pas de qui il s'agit",
+                "this point does not know of whom it answers",
+                where=f"{self.fault}: person, point {self.point!r}",
+            )
 
     @property
     def effect(self) -> Fault:
@@ -88,22 +98,36 @@ class Faults:
         self.seed = self.seed if seed is None else seed
         self._seen.clear()
 
-    def pick(self, point: str, client_id: str, request: str = "") -> tuple[FaultRule, ...]:
-        """Count one occurrence and return the rules that strike it."""
+    def pick(
+        self, point: str, client_id: str, request: str = "", person: str = ""
+    ) -> tuple[FaultRule, ...]:
+        """Count one occurrence and return the rules that strike it.
+
+        Args:
+            point: where.
+            client_id: who asks, empty when unknown.
+            request: which of the client's requests.
+            person: national identifier of whom it is about, empty when nobody is known.
+        """
         if not self.rules:
             return ()
         by_request = self._seen.count(point, "request", f"{client_id}\n{request}")
         by_client = self._seen.count(point, "client", client_id)
+        by_person = self._seen.count(point, "person", f"{client_id}\n{person}")
         struck = []
         for index, rule in enumerate(self.rules):
             if rule.point != point or rule.client_id not in (None, client_id):
                 continue
+            if rule.person not in (None, person):
+                continue
+            whose = (client_id,) if rule.person is None else (client_id, person)
+            count = by_client if rule.person is None else by_person
             if rule.nth is not None and rule.nth != (
-                by_request if rule.per == "request" else by_client
+                by_request if rule.per == "request" else count
             ):
                 continue
             if rule.probability < 1 and (
-                uniform(self.seed, index, client_id, point, by_client) >= rule.probability
+                uniform(self.seed, index, *whose, point, count) >= rule.probability
             ):
                 continue
             struck.append(rule)

@@ -213,9 +213,11 @@ class Foundation:
         self.events.refusal(self.now(), refused, client_id, ticket)
         return refusal_reply(refused, self.settings.profile, basic)
 
-    def strike(self, point: str, client_id: str, key: str = "") -> tuple[FaultRule, ...]:
-        """Return the misbehaviours due here, and own up to them in the log."""
-        struck = self.faults.pick(point, client_id, key)
+    def strike(
+        self, point: str, client_id: str, key: str = "", person: str = ""
+    ) -> tuple[FaultRule, ...]:
+        """Return the misbehaviours due here, and own up to them in the log; see `Faults.pick`."""
+        struck = self.faults.pick(point, client_id, key, person)
         for rule in struck:
             self.events.add(
                 self.now(),

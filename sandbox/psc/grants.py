@@ -134,7 +134,7 @@ def _ciba(turn: _Turn) -> HttpReply:
             raise Refused(refusals_token.ID_UNKNOWN)
         if request.client_id != client.client_id:
             raise Refused(refusals_token.ID_FOREIGN)
-        struck = provider.strike("token", client.client_id, request.ticket)
+        struck = provider.strike("token", client.client_id, request.ticket, request.subject)
         forced = imposed(struck, provider.settings.profile)
         if forced is not None:
             return forced
@@ -169,11 +169,12 @@ def _refused_poll(
 def _authorization_code(turn: _Turn) -> HttpReply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
     code = _required(turn.credentials, "code", refusals_token.CODE_MISSING)
-    struck = provider.strike("token", client.client_id, "code")
+    key = fingerprint(code)
+    person_id = _whose(provider.store.get("code", key))
+    struck = provider.strike("token", client.client_id, "code", person_id)
     forced = imposed(struck, provider.settings.profile)
     if forced is not None:
         return forced
-    key = fingerprint(code)
     thumbprint = turn.thumbprint()
     with provider.store.transaction():
         record = provider.store.get("code", key)
@@ -219,7 +220,8 @@ def _check_code(record: dict[str, Any], form: Any) -> None:
 def _refresh(turn: _Turn) -> HttpReply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
     refresh = _required(turn.credentials, "refresh_token", refusals_token.REFRESH_MISSING)
-    struck = provider.strike("token", client.client_id, "refresh")
+    person_id = _whose(provider.tokens.read("refresh", refresh, turn.now))
+    struck = provider.strike("token", client.client_id, "refresh", person_id)
     forced = imposed(struck, provider.settings.profile)
     if forced is not None:
         return forced
@@ -263,16 +265,21 @@ def introspect(provider: Provider, credentials: Credentials) -> HttpReply:
     """Answer RFC 7662."""
     client = provider.authenticate(credentials)
     value = _required(credentials, "token", refusals_token.TOKEN_MISSING)
-    struck = provider.strike("introspection", client.client_id)
-    forced = imposed(struck, provider.settings.profile)
-    if forced is not None:
-        return forced
     now = provider.now()
     record = provider.tokens.read("access", value, now) or provider.tokens.read(
         "refresh", value, now
     )
+    struck = provider.strike("introspection", client.client_id, person=_whose(record))
+    forced = imposed(struck, provider.settings.profile)
+    if forced is not None:
+        return forced
     person = _person(provider, record)
     return spoiled(HttpReply(200, provider.tokens.introspect(value, person, now), NO_STORE), struck)
+
+
+def _whose(record: Mapping[str, Any] | None) -> str:
+    """Return the national identifier of whom a code or a token was made for, empty for none."""
+    return str(record["national_id"]) if record else ""
 
 
 def _person(provider: Provider, record: Mapping[str, Any] | None) -> EndUser | None:
@@ -330,7 +337,7 @@ def userinfo(
             f'error_description="{answer.description}"'
         )
         return HttpReply(401, None, {**NO_STORE, "WWW-Authenticate": challenge})
-    struck = provider.strike("userinfo", record["client_id"])
+    struck = provider.strike("userinfo", record["client_id"], person=_whose(record))
     forced = imposed(struck, provider.settings.profile)
     if forced is not None:
         return forced

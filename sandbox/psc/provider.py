@@ -73,7 +73,9 @@ class Provider(Foundation):
                     raise Refused(refusals_request.DEVICE_UNAVAILABLE)
             except Refused as refused:
                 return self.refuse(refused, credentials)
-            struck = self.strike("backchannel", client.client_id)
+            assert wanted.person is not None
+            person = wanted.person.national_id
+            struck = self.strike("backchannel", client.client_id, person=person)
             forced = imposed(struck, self.settings.profile)
             if forced is not None:
                 return forced

@@ -185,7 +185,7 @@ class Requests:
         )
         if not asked:
             return
-        struck = base.strike("notification", client.client_id, request.ticket)
+        struck = base.strike("notification", client.client_id, request.ticket, request.subject)
         if any(rule.effect.early for rule in struck):
             one = notification(client, request, {"auth_req_id": request.auth_req_id})
             self._send(() if one is None else (one,))
@@ -282,7 +282,7 @@ class Requests:
         client = base.clients.get(request.client_id)
         if client is None:
             return (), request
-        struck = base.strike("notification", client.client_id, request.ticket)
+        struck = base.strike("notification", client.client_id, request.ticket, request.subject)
         body: dict[str, Any] = {"auth_req_id": request.auth_req_id}
         if request.mode == "push":
             pushed, request = self._pushed(client, request, at, struck)

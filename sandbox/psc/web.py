@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import jinja2
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -30,8 +29,10 @@ from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import HttpReply, Refused
 from sandbox.psc.store import fingerprint
+from sandbox.psc.telephones import DRAWN
 from sandbox.serve import bodies
 from sandbox.serve.http import DROP, PEER_CERTIFICATE, Direct
+from sandbox.serve.pages import POLICY, SHARED, templates
 
 __all__ = [
     "OPERATOR_SMS",
@@ -46,26 +47,25 @@ __all__ = [
 
 PRO_SANTE_CONNECT = "Pro Santé Connect"
 OPERATOR_SMS = "SMS de l'opérateur / operator's SMS"
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-)
+_TEMPLATES = templates(Path(__file__).with_name("templates"), DRAWN)
 _PAGE_HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; "
-        "connect-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
 }
+
+
+def _both(french: str, english: str) -> str:
+    return french if french == english else f"{french} / {english}"
 
 
 def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template with the headers of a page that shows secrets to nobody else."""
-    text = _TEMPLATES.get_template(f"{name}.html").render({"service": PRO_SANTE_CONNECT, **values})
+    text = _TEMPLATES.get_template(f"{name}.html").render(
+        {"service": PRO_SANTE_CONNECT, "t": _both, **values}
+    )
     return HTMLResponse(text, status, _PAGE_HEADERS)
 
 
@@ -191,7 +191,7 @@ def direct_of(provider: Provider) -> Direct:
 def application(provider: Provider, extra: list[Route]) -> ASGIApp:
     """Return the ASGI application of a provider; `extra` are the control routes and pages."""
     endpoints = Endpoints(provider)
-    pages = Starlette(routes=[*_browser_routes(provider), *extra])
+    pages = Starlette(routes=[SHARED, *_browser_routes(provider), *extra])
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         called = scope["type"] == "http" and endpoints.serves(scope["path"])

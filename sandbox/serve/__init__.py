@@ -7,7 +7,7 @@ survives, all do: who opens many connections and asks nothing is cut first (`wai
 half requests have their time, handshakes under way are counted. A `Pool` shares out descriptors
 between doors. Two listeners are no servers, and no doors: the tap and the gate of `conformance`,
 which hand on what software says, octet by octet. `loop` runs services beside synchronous code;
-`tls` has the contexts of both sides.
+`tls` has the contexts of both sides; `pages` has the one look of all pages.
 
 It knows libraries and `space.errors`, and nothing of what is served.
 """

@@ -24,6 +24,9 @@ __all__ = ["Door", "DoorLimits", "Visitor"]
 sslproto.SSLProtocol.max_size = 16_384
 
 
+_LOOK = 0.05  # s between two looks at who has not gone yet
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorLimits:
     """Bounds of one door. All clients of a laptop share few addresses, hence `per_client`.
@@ -147,6 +150,20 @@ class Door:
         """Cut all that are in."""
         for visitor in tuple(self._open):
             visitor.cut()
+
+    async def dismiss(self, seconds: float) -> None:
+        """Listen no more; have protocols end their connections, and cut what is open after that.
+
+        A protocol that has a `dismiss` says goodbye there and closes; the others are cut.
+        """
+        self.close()
+        for visitor in tuple(self._open):
+            visitor.dismiss()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self._open and loop.time() < end:
+            await asyncio.sleep(_LOOK)
+        await self.stop()
 
     async def stop(self) -> None:
         """Stop listening and cut what is open."""
@@ -337,6 +354,11 @@ class Visitor(asyncio.Protocol):
         """Make room for a newcomer."""
         self._door.refused += 1
         self.cut()
+
+    def dismiss(self) -> None:
+        """Have the protocol end the connection, if it can."""
+        goodbye = getattr(self._real, "dismiss", None) if self._ready else None
+        (goodbye or self.cut)()
 
     def cut(self) -> None:
         """Cut the connection, also in the middle of a handshake."""

@@ -11,6 +11,10 @@ software is left open after that, alone, until midnight.
 piecewise constant rate: counts, then order statistics). Their instants come one by one as the
 order statistics of uniforms; sender (by a power law of its rank) and recipient are drawn with them.
 
+**Receipts.** Of each population of senders there is a second such process, read backwards: who
+received tells who sent. When the message itself came is not followed: receipts come days later, so
+in a period as many arrive that answer messages of before it as are left for after it.
+
 **A list.** `between` writes down the sessions that these streams start in a window. A model that is
 given such a list instead of streams starts those sessions and no others: the same list is replayed
 on sockets.
@@ -35,15 +39,16 @@ Ints = NDArray[np.int64]
 
 DAY = 86_400_000_000_000
 HOUR = 3_600_000_000_000
-OPEN, POLL, SEND, ALONE = (
+OPEN, POLL, SEND, ALONE, RECEIPT = (
     int(SessionKind.OPEN),
     int(SessionKind.POLL),
     int(SessionKind.SEND),
     int(SessionKind.ALONE),
+    int(SessionKind.RECEIPT),
 )
 PERIOD, FIRST, COUNT, ALWAYS = (int(column) for column in PollStream)
 BLOCK = 1 << 12  # rows of a list that are taken together
-SEND_FIRST, SEND_COUNT = (int(column) for column in SendStream)
+SEND_FIRST, SEND_COUNT, SEND_ANSWERS = (int(column) for column in SendStream)
 P_OPEN, P_CLOSE, P_PRESENT = int(Purpose.OPEN), int(Purpose.CLOSE), int(Purpose.PRESENT)
 P_VISIT, P_GAP, P_LEFT_OPEN = int(Purpose.VISIT), int(Purpose.GAP), int(Purpose.LEFT_OPEN)
 P_SENDER, P_RECIPIENT = int(Purpose.SENDER), int(Purpose.RECIPIENT)
@@ -214,14 +219,15 @@ def _take_send(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
     key = mix(mix(inputs.run_key[0], -1 - stream), cursors.sends[stream, NUMBER] - 1)
     count = inputs.sends[stream, SEND_COUNT]
     rank = int(uniform(key, P_SENDER) ** inputs.sender_exponent[0] * count)
-    access = inputs.senders[inputs.sends[stream, SEND_FIRST] + rank]
+    sender = inputs.senders[inputs.sends[stream, SEND_FIRST] + rank]
     other = inputs.recipients[int(uniform(key, P_RECIPIENT) * len(inputs.recipients))]
+    answers = inputs.sends[stream, SEND_ANSWERS] == 1
     pending = cursors.pending
-    pending[0] = access
-    pending[1] = SEND
+    pending[0] = other if answers else sender
+    pending[1] = RECEIPT if answers else SEND
     pending[2] = key
     pending[3] = t
-    pending[4] = inputs.access_operator[other]
+    pending[4] = inputs.access_operator[sender if answers else other]
 
 
 @force_inline

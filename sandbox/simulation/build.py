@@ -18,6 +18,7 @@ from sandbox.simulation.model import (
     PEOPLE,
     Inputs,
     Model,
+    SendStream,
     SessionKind,
     as_server_time,
 )
@@ -37,7 +38,9 @@ from sandbox.space.population import (
     Space,
     power_of_tenth,
 )
+from sandbox.space.scenario import Scenario
 from sandbox.space.tables import week
+from sandbox.space.years import share_to_citizens
 
 __all__ = ["build_model", "without_contention"]
 
@@ -145,6 +148,7 @@ def _classes(
         over_smtp = f"{software}.{method}.{ALL_MECHANISMS[smtp]}"
         entry[row, SessionKind.OPEN] = entries[f"{over_imap}.open"]
         entry[row, SessionKind.SEND] = entries[f"{over_smtp}.send"]
+        entry[row, SessionKind.RECEIPT] = entries.get(f"{over_smtp}.receipt", -1)  # people's alone
         visit[row] = scenario.software[software].poll_share
         if visit[row] > 0:
             entry[row, SessionKind.POLL] = entries[f"{over_imap}.poll"]
@@ -202,23 +206,42 @@ def _limits(space: Space) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     return np.stack(columns, axis=1), np.concatenate(limits)
 
 
+def _receipts_share(scenario: Scenario) -> float:
+    """Return how many receipts come for a message that was sent."""
+    traffic = scenario.traffic
+    professionals = traffic.recipients * (1.0 - share_to_citizens(scenario))
+    return professionals * traffic.receipts_asked * (1.0 - traffic.receipts_lost)
+
+
 def _sends(
     space: Space, whole: Accesses, order: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """Return streams of senders, the senders, and messages by hour, int64 (streams, hours).
 
     Who cannot connect sends nothing: the others of his population send what they always did.
+    Receipts are sent at the hours at which those who receive would write.
     """
     scenario, accesses = space.scenario, space.accesses
-    streams: list[tuple[int, int]] = []
+    streams: list[tuple[int, int, int]] = []
+    receipts: list[tuple[int, int, int]] = []
     senders: list[NDArray[np.int32]] = []
     counts: list[NDArray[np.int64]] = []
+    receipt_counts: list[NDArray[np.int64]] = []
+    read = np.bincount(
+        accesses.population[accesses.kind != BalKind.APP], minlength=len(space.populations)
+    )
+    share_of_readers = _receipts_share(scenario) * read.sum() / max(
+        1, int((whole.kind != BalKind.APP).sum())
+    )  # fmt: skip
+    all_weights = [
+        hourly_weights(scenario.period.start, scenario.period.days, week()[name],
+                       scenario.traffic.monday_factor)
+        for name in scenario.populations
+    ]  # fmt: skip
+    reading = np.average(all_weights, axis=0, weights=read) if read.any() else all_weights[0]
     first = 0
-    for number, (name, people) in enumerate(scenario.populations.items()):
-        weights = hourly_weights(
-            scenario.period.start, scenario.period.days, week()[name],
-            scenario.traffic.monday_factor,
-        )  # fmt: skip
+    for number, people in enumerate(scenario.populations.values()):
+        weights = all_weights[number]
         for machine in (False, True):
             share = people.message_share * (
                 people.machine_share if machine else 1 - people.machine_share
@@ -237,14 +260,21 @@ def _sends(
                 occasions = occasions / scenario.traffic.batch
             counts.append(_counts(generator, occasions, scenario.traffic.dispersion))
             who = who[np.argsort(generator.random(len(who)), kind="stable")]  # who sends most
-            streams.append((first, len(who)))
+            streams.append((first, len(who), 0))
             senders.append(who)
+            if share_of_readers > 0:
+                receipts.append((first, len(who), 1))
+                generator = np.random.default_rng(
+                    [space.seed, space.replication, number, int(machine), 1]
+                )
+                told = space.messages * share * share_of_readers * reading
+                receipt_counts.append(_counts(generator, told, scenario.traffic.dispersion))
             first += len(who)
     hours = 24 * scenario.period.days
     return (
-        np.array(streams, dtype=np.int64).reshape(-1, 2),
+        np.array(streams + receipts, dtype=np.int64).reshape(-1, len(SendStream)),
         np.concatenate([*senders, np.zeros(0, dtype=np.int32)]),
-        np.array(counts, dtype=np.int64).reshape(-1, hours),
+        np.array(counts + receipt_counts, dtype=np.int64).reshape(-1, hours),
     )
 
 

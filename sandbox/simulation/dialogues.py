@@ -45,6 +45,7 @@ from sandbox.space.login_policies import LoginPolicy
 from sandbox.space.methods import METHODS, Feature, Mechanism, Method
 from sandbox.space.scenario import Scenario
 from sandbox.space.sections.people import Software
+from sandbox.space.years import share_to_citizens
 
 __all__ = ["RELAY_GROUP", "Dialogues", "group_of"]
 
@@ -106,6 +107,7 @@ class Dialogues:
                 if (name == "robot") == (method is Method.CERTIFICATE):
                     yield from self._of(name, software, method)
         yield self._relay()
+        yield Program("relay.receipt", RELAY_GROUP, tuple(self._to_operator()))
 
     def _of(self, name: str, software: Software, method: Method) -> Iterator[Program]:
         """The programs of one kind of software, for each mechanism by which it may log in."""
@@ -133,6 +135,9 @@ class Dialogues:
                 session(present=attended, waits=attended, work=[Spawn("relay", salt=2)],
                         after=[] if attended else self._next_of_batch(send))
             ))  # fmt: skip
+            if attended:
+                told = session(present=True, work=[Spawn("relay.receipt", salt=2)])
+                yield Program(f"{name}.{method}.{mechanism}.receipt", smtp, tuple(told))
 
     def _next_of_batch(self, send: str) -> Items:
         """A robot sends what it has in a row, one session after the other, to many people."""
@@ -143,12 +148,36 @@ class Dialogues:
         ]
 
     def _relay(self) -> Program:
-        """API MSS-IO: from the sending operator's queue to the recipient's mailbox."""
-        relay, processor = self.scenario.relay, self.scenario.processor
+        """API MSS-IO: from the sending operator's queue to each recipient's mailbox."""
+        citizens = share_to_citizens(self.scenario)
         body: Items = [
             Branch(1.0 / self.scenario.traffic.recipients, Purpose.RECIPIENTS, "last recipient"),
             Spawn("relay", salt=4, recipient=True),
             "last recipient",
+        ]
+        if citizens:
+            body += [Branch(citizens, Purpose.CITIZEN, "citizen"), *self._to_operator(), "citizen",
+                     *self._to_citizens()]  # fmt: skip
+        else:
+            body += self._to_operator()
+        return Program("relay", RELAY_GROUP, tuple(body))
+
+    def _to_citizens(self) -> Items:
+        """To Mon espace santé, which is exempt from the editors' interface and not from this."""
+        relay, processor = self.scenario.relay, self.scenario.processor
+        return [
+            Delay(None, law=exponential(relay.queue_mean), purpose=Purpose.RELAY_QUEUE),
+            Delay(None, RELAY_TRIPS * relay.rtt),
+            Serve("citizens", None, processor.tls_client_certificate, exponential(processor.relay),
+                  Purpose.RELAY_LINK, Scope.NATIONAL),
+            Delay(None, relay.rtt),
+            Deliver(),
+            End(),
+        ]  # fmt: skip
+
+    def _to_operator(self) -> Items:
+        relay, processor = self.scenario.relay, self.scenario.processor
+        return [
             Delay(None, law=exponential(relay.queue_mean), purpose=Purpose.RELAY_QUEUE),
             "again",
             Acquire("mx", "busy", Scope.PEER),
@@ -165,7 +194,6 @@ class Dialogues:
             Fail(Cause.SLOTS_EXHAUSTED),
             End(),
         ]  # fmt: skip
-        return Program("relay", RELAY_GROUP, tuple(body))
 
     # ------------------------------------------------------------------ one session
 

@@ -53,6 +53,7 @@ class SessionKind(IntEnum):
     SEND = 2  # a message is submitted
     SPAWNED = 3  # started by another session
     ALONE = 4  # software left open looks for new mail and nobody is there
+    RECEIPT = 5  # what was read is told to its sender
 
 
 class PollStream(IntEnum):
@@ -65,10 +66,11 @@ class PollStream(IntEnum):
 
 
 class SendStream(IntEnum):
-    """Columns of `Inputs.sends`: one row per population of senders."""
+    """Columns of `Inputs.sends`: one row per population of senders, one for its receipts."""
 
     FIRST = 0  # in Inputs.senders
     COUNT = 1
+    ANSWERS = 2  # 1: receipts, from who receives to who sends
 
 
 class EndpointStat(IntEnum):

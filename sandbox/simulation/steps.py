@@ -160,9 +160,11 @@ class Purpose(IntEnum):
     SENDER = 45
     GAP = 46
     LEFT_OPEN = 47
-    # What a message carries.
+    # Where a message goes, what it carries.
     DOCUMENT = 48
     SIZE = 49
+    CITIZEN = 50
+    RECEIPT = 51
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ __all__ = [
 RELAY = "mx"  # where mail from other operators comes in
 SMTP_USE = 0.1  # of an endpoint, as against IMAP
 SLOWEST = 1 / 32  # pace; a smaller part of a core is overstated rather than made of waiting
-NATIONAL = ("psc", "sms", "directory")  # what all operators share
+NATIONAL = ("psc", "sms", "directory", "citizens")  # what all operators share
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

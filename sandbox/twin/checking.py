@@ -16,6 +16,8 @@ from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import Ledger
 from sandbox.clients.plan import LoadPlan, ServerSettings
 from sandbox.clients.wire import LostError, Wire
+from sandbox.messages.ins import PATIENT_LABEL, matricule_of_address
+from sandbox.operators.store.looking import looking
 from sandbox.serve import client_context
 from sandbox.space.methods import Mechanism
 from sandbox.twin.aside import aside
@@ -69,9 +71,23 @@ async def _check(
     sheet: Mapping[str, Any], plan: LoadPlan, sent: Mapping[int, tuple[str, ...]]
 ) -> Checked:
     boxes = sorted({each.address for each in plan.accounts})
+    citizens = {
+        box for recipients in sent.values() for box in recipients if matricule_of_address(box)
+    }
     best, since = -1, time.monotonic()
     ledger, read_to = Ledger(plan.run, sent), dict.fromkeys(boxes, 0)
     limit = asyncio.Semaphore(_AT_ONCE)
+
+    def look_there() -> None:
+        """Read what citizens have: nobody logs in at their operator, so from its store."""
+        store = Path(sheet["folder"], "operators", PATIENT_LABEL, "mail.db")
+        with looking(store) as there:
+            for box in citizens:
+                (folder,) = (each for each in there.folders(box) if each.name == "INBOX")
+                rows = there.newest(folder.id, len(sent))
+                new = [each for each in rows if each.uid > read_to.get(box, 0)]
+                ledger.found(box, (there.content(each.message) for each in new))
+                read_to[box] = max((each.uid for each in rows), default=0)
 
     async def look(box: str) -> bool:
         async with limit:
@@ -85,6 +101,8 @@ async def _check(
 
     while True:
         read = await asyncio.gather(*(look(box) for box in boxes))
+        if citizens:
+            look_there()
         unread = read.count(False)
         missing = len(ledger.missing)
         arrived = sum(map(len, sent.values())) - missing

@@ -17,7 +17,7 @@ from sandbox.twin.calibration import Calibration
 from sandbox.twin.measuring import BLOCKS
 from sandbox.twin.measuring import calibrate as run_calibration
 from sandbox.twin.options import space_option
-from sandbox.twin.provider import Provider, ProviderCalibration, calibrate_provider
+from sandbox.twin.provider import CibaProvider, ProviderCalibration, calibrate_provider
 from sandbox.twin.structure import inputs_of
 
 __all__ = ["calibrate", "measure"]
@@ -54,7 +54,7 @@ def measure(
 
 def _measure_provider(file: Path, out: Path, blocks: int) -> ProviderCalibration:
     with _whole_or_none():
-        found = calibrate_provider(Provider.of(file), blocks=blocks, show=_tell)
+        found = calibrate_provider(CibaProvider.of(file), blocks=blocks, show=_tell)
     found.write(out)
     return found
 

@@ -75,6 +75,8 @@ class Watch:
     def __init__(self, intended: int) -> None:
         self.intended = intended
         self.sessions = 0
+        self.logged_in = 0
+        self.machine = 0.0  # s that all logins took, the person left out
         self.open: dict[int, int] = {}
         self.started: dict[int, int] = {}
         self.begin = time.monotonic()
@@ -93,6 +95,8 @@ class Watch:
             machine = outcome.login - outcome.intended - outcome.person
             recent = self.logins.setdefault((outcome.protocol, method), deque(maxlen=500))
             recent.append(machine)
+            self.logged_in += 1
+            self.machine += machine
 
     @property
     def rate(self) -> float:

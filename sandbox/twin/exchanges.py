@@ -315,6 +315,9 @@ class _Writer:
             yield self._row(row, op=Op.STAMP, index=KNOWN)
         elif purpose == Purpose.RELAY_LINK:
             relay, fetch = cost["relay"].beyond(cost["submit"]), cost["fetch"].beyond(cost["look"])
+            if row[Column.SCOPE] == Scope.NATIONAL:  # to a citizen
+                yield self._served(row, phase, relay.server)
+                return
             yield self._served(row, phase, relay.server.times(self.far).plus(fetch.server))
         else:
             step = {

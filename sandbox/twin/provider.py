@@ -27,7 +27,7 @@ from sandbox.space.errors import UserError
 from sandbox.twin.calibration import Measured, machine_of, measured, write_calibration
 from sandbox.twin.processes import ProcessorOf
 
-__all__ = ["PROVIDER_STEPS", "Provider", "ProviderCalibration", "calibrate_provider"]
+__all__ = ["PROVIDER_STEPS", "CibaProvider", "ProviderCalibration", "calibrate_provider"]
 
 PROVIDER_STEPS = {
     "psc_request": "authentication request of a client: until its auth_req_id",
@@ -50,7 +50,7 @@ POLLS = 24  # after which nobody has answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class CibaProvider:
     """Where a provider is, and who asks there.
 
     Attributes:
@@ -69,7 +69,7 @@ class Provider:
     roots: Path | None = None
 
     @classmethod
-    def of(cls, path: Path) -> Provider:
+    def of(cls, path: Path) -> CibaProvider:
         """Read a file: its keys are the attributes, paths in it are beside it.
 
         Raises:
@@ -131,7 +131,7 @@ class ProviderCalibration:
 
 
 def calibrate_provider(
-    provider: Provider, *, blocks: int, warm: int = WARM,
+    provider: CibaProvider, *, blocks: int, warm: int = WARM,
     answer: Callable[[int], None] = lambda _: None,
     show: Callable[[str], None] = lambda _: None,
 ) -> ProviderCalibration:  # fmt: skip
@@ -181,7 +181,7 @@ class _Bench:
     """Every step, on one provider."""
 
     def __init__(
-        self, provider: Provider, client: httpx.Client, answer: Callable[[int], None]
+        self, provider: CibaProvider, client: httpx.Client, answer: Callable[[int], None]
     ) -> None:
         self._provider, self._client, self._answer = provider, client, answer
         self.taken: defaultdict[str, _Taken] = defaultdict(_Taken)

@@ -20,9 +20,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sandbox.analysis.comparison import Options, compare_runs
-from sandbox.analysis.result import Result
-from sandbox.analysis.summary import summarise
 from sandbox.clients.plan import LoadPlan
 from sandbox.live.cast import CastSize
 from sandbox.observations.observations import Observations
@@ -207,6 +204,11 @@ class Replay:
             return _written(folder / "summary.json", self.summary)
         wanted = self.wanted
         names = tuple(dict.fromkeys(name.partition("/")[0] for name in self.found))
+        # It takes seconds to import, and who looks on at a replay waits for none of it.
+        from sandbox.analysis.comparison import Options, compare_runs
+        from sandbox.analysis.result import Result
+        from sandbox.analysis.summary import summarise
+
         options = Options(
             designs=names, login_policy=wanted.login_policy, engine="live", replications=1,
             seed=wanted.seed, scale=wanted.scale, decision=False,

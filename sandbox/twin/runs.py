@@ -131,7 +131,10 @@ def _simulated_connections(schedule: Schedule, rows: NDArray[np.int64]) -> dict[
     for within.
     """
     robot = schedule.accesses.software[rows[:, 0]] == ROBOT
-    spawned, sends = rows[:, 1] == SessionKind.SPAWNED, rows[:, 1] == SessionKind.SEND
+    spawned, sends = (
+        rows[:, 1] == SessionKind.SPAWNED,
+        np.isin(rows[:, 1], (SessionKind.SEND, SessionKind.RECEIPT)),
+    )
     # What is spawned and logs in: a further connection of mail software, the next mail of a robot.
     smtp = sends | (spawned & robot)
     single = (rows[:, 7] == 0) & (~spawned | (rows[:, 4] >= 0))

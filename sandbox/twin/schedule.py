@@ -28,6 +28,7 @@ from sandbox.clients.plan import (
     ServerSettings,
 )
 from sandbox.live.cast import CastSize
+from sandbox.messages.ins import patient_address
 from sandbox.messages.stock import DocumentChoice
 from sandbox.simulation.build import build_model
 from sandbox.simulation.draws import (
@@ -49,6 +50,7 @@ from sandbox.space.laws import WaitLaw, ecps_answer, sms_answer, sms_delivery
 from sandbox.space.methods import Feature, Mechanism, Method
 from sandbox.space.population import ROBOT, SOFTWARE, Accesses, Space, build_space
 from sandbox.space.scenario import Scenario
+from sandbox.space.years import share_to_citizens
 from sandbox.twin.foreign import PASSWORD
 
 __all__ = ["Schedule", "Window", "schedule_of"]
@@ -58,6 +60,7 @@ KINDS = {
     SessionKind.POLL: "poll",
     SessionKind.SEND: "send",
     SessionKind.ALONE: "alone",
+    SessionKind.RECEIPT: "receipt",
 }
 ALL_METHODS = tuple(Method)
 # How a program's Spawn derives keys: what it is for, then the number of the session.
@@ -150,7 +153,7 @@ class Schedule:
             UserError: the space has not the accounts, operators or design.
         """
         accounts = _Accounts(self, sheet).accounts
-        draws = _Draws(self, accounts)
+        draws = _Draws(self, accounts, sheet)
         listed = self.model.inputs.listed
         intents = tuple(draws.intent(number, row) for number, row in enumerate(listed))
         policies, cps = self.scenario.policies, self.scenario.methods.cps
@@ -312,7 +315,9 @@ class _Accounts:
 class _Draws:
     """Writes intents: each draw by the key and purpose that the engines draw it by."""
 
-    def __init__(self, schedule: Schedule, accounts: Mapping[int, ClientAccount]) -> None:
+    def __init__(
+        self, schedule: Schedule, accounts: Mapping[int, ClientAccount], sheet: Mapping[str, Any]
+    ) -> None:
         self._schedule, self._accounts = schedule, accounts
         self._inputs = schedule.model.inputs
         scenario = schedule.scenario
@@ -328,18 +333,24 @@ class _Draws:
             if account.method is not Method.CERTIFICATE:
                 self._by_operator[int(schedule.accesses.operator[number])].append(account)
         self._populations = schedule.space.populations
+        # Operators that are not ours have no citizens' operator beside them.
+        foreign = bool(sheet.get("foreign"))
+        self._to_citizens = 0.0 if foreign else share_to_citizens(scenario)
+        self._suffix = str(sheet.get("suffix", ""))
+        self._unread: dict[str, list[tuple[int, PlannedMessage]]] = defaultdict(list)
         self._letters = 0
 
     def intent(self, number: int, row: np.ndarray[Any, Any]) -> Intent:
         """Return what one listed session will be."""
-        access, kind, key, until, _, at = (int(each) for each in row)
+        access, kind, key, until, peer, at = (int(each) for each in row)
         return self._intent(
-            number, access, SessionKind(kind), key, until / NANOSECONDS, at / NANOSECONDS
+            number, access, SessionKind(kind), key, until / NANOSECONDS, peer, at / NANOSECONDS
         )
 
     def _intent(
-        self, number: int, access: int, kind: SessionKind, key: int, until: float, at: float
-    ) -> Intent:
+        self, number: int, access: int, kind: SessionKind, key: int, until: float, peer: int,
+        at: float,
+    ) -> Intent:  # fmt: skip
         software = self._accounts[access].software
         robot = software.name == SOFTWARE[ROBOT]
         waits = not robot and kind in (SessionKind.OPEN, SessionKind.SEND)
@@ -352,7 +363,9 @@ class _Draws:
             letter = self._letter(access, key)
             last = uniform(key, Purpose.BATCH) < 1.0 / self._schedule.scenario.traffic.batch
             if robot and not last:
-                then = self._intent(number, access, kind, mix(key, NEXT << 8), until, at)
+                then = self._intent(number, access, kind, mix(key, NEXT << 8), until, peer, at)
+        elif kind is SessionKind.RECEIPT:
+            letter = self._receipt(access, key, peer)
         return Intent(
             number=number,
             at=at,
@@ -411,21 +424,57 @@ class _Draws:
 
     def _letter(self, access: int, key: int) -> PlannedMessage:
         """Return the message that a session sends: the relays that the simulation spawns."""
-        boxes = [self._mailbox(key)]
+        document, traffic = self._document(access, key), self._schedule.scenario.traffic
         relay = mix(key, RELAYED << 8)
-        share = 1.0 / self._schedule.scenario.traffic.recipients
-        while uniform(relay, Purpose.RECIPIENTS) >= share and len(boxes) < MOST_RECIPIENTS:
+        boxes = [self._citizen(relay, document) or self._mailbox(key)]
+        while (
+            uniform(relay, Purpose.RECIPIENTS) >= 1.0 / traffic.recipients
+            and len(boxes) < MOST_RECIPIENTS
+        ):
             relay = mix(relay, FURTHER << 8)
-            boxes.append(self._mailbox(relay))
+            boxes.append(self._citizen(relay, document) or self._mailbox(relay))
         self._letters += 1
-        population = self._populations[int(self._inputs.access_population[access])]
-        return PlannedMessage(
+        letter = PlannedMessage(
             number=self._letters,
             recipients=tuple(dict.fromkeys(boxes)),
-            document=DocumentChoice.drawn(
-                population, uniform(key, Purpose.DOCUMENT), uniform(key, Purpose.SIZE)
-            ),
+            document=document,
+            receipt=uniform(key, Purpose.RECEIPT) < traffic.receipts_asked,
         )
+        if letter.receipt:
+            for box in letter.recipients:
+                self._unread[box].append((access, letter))
+        return letter
+
+    def _receipt(self, access: int, key: int, peer: int) -> PlannedMessage:
+        """Return a receipt: for what this mailbox had from that operator, else from before."""
+        waiting = self._unread[self._accounts[access].address]
+        operators = self._inputs.access_operator
+        found = next((each for each in waiting if operators[each[0]] == peer), None)
+        self._letters += 1
+        if found is not None:
+            waiting.remove(found)
+            sender, read = found
+            document, answers = read.document, read.number
+        else:
+            there = [n for n in self._accounts if operators[n] == peer] or list(self._accounts)
+            sender = there[int(uniform(key, Purpose.SENDER) * len(there))]
+            document, answers = self._document(sender, key), 0
+        return PlannedMessage(
+            number=self._letters, recipients=(self._accounts[sender].address,), document=document,
+            answers=answers,
+        )  # fmt: skip
+
+    def _document(self, access: int, key: int) -> DocumentChoice:
+        population = self._populations[int(self._inputs.access_population[access])]
+        return DocumentChoice.drawn(
+            population, uniform(key, Purpose.DOCUMENT), uniform(key, Purpose.SIZE)
+        )
+
+    def _citizen(self, relay: int, document: DocumentChoice) -> str:
+        """Return the mailbox of a document's patient where a relay goes there, else nothing."""
+        if uniform(relay, Purpose.CITIZEN) >= self._to_citizens:
+            return ""
+        return patient_address(document.patient.matricule, self._suffix)
 
     def _mailbox(self, key: int) -> str:
         """Return whose mailbox a key draws: one that is there, at the operator that it draws."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from sandbox.analysis import headroom
 from sandbox.analysis.comparison import Comparison
 from sandbox.analysis.metrics import COMPARED
 from sandbox.analysis.result import compare
@@ -19,18 +22,33 @@ from sandbox.workers.spread import Workers
 DESIGNS = ("single-endpoint", "multi-port")
 
 
+@contextmanager
+def one_sample_alone() -> Iterator[None]:
+    """The headroom of one sample instead of three: most of the time of a small comparison."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(headroom, "SAMPLES", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def one_sample() -> Iterator[None]:
+    with one_sample_alone():
+        yield
+
+
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """Two designs, two replications, a quarter of the demonstration."""
-    return compare(
-        "demo",
-        designs=DESIGNS,
-        replications=2,
-        scale=0.25,
-        decision=False,
-        workers=1,
-        out=tmp_path_factory.mktemp("small"),
-    )
+    with one_sample_alone():
+        return compare(
+            "demo",
+            designs=DESIGNS,
+            replications=2,
+            scale=0.25,
+            decision=False,
+            workers=1,
+            out=tmp_path_factory.mktemp("small"),
+        )
 
 
 @pytest.fixture(scope="session")

@@ -24,11 +24,12 @@ from sandbox.space.population import ROBOT, build_space
 from tests.simulation.small import BASE, small_scenario, tree_of
 
 SCALE = 0.1
+pytestmark = pytest.mark.usefixtures("one_sample")
 DESIGNS = ("single-endpoint", "multi-endpoint", "multi-port", "multi-endpoint-sni", "api-lps-2023")
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+def demo(one_sample: None, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     return compare(
         "demo", out=tmp_path_factory.mktemp("demo"), replications=2, scale=SCALE, workers=1,
         decision=False,

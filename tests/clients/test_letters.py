@@ -11,6 +11,7 @@ from sandbox.clients.plan import PlannedMessage
 from sandbox.messages.check import check_message
 from sandbox.messages.documents import size_of
 from sandbox.messages.facts import facts_of
+from sandbox.messages.receipts import may_answer, read_receipt
 from sandbox.messages.stock import SIZES, DocumentChoice, stock_document
 
 DOCUMENT = DocumentChoice("11502-2", 0)
@@ -92,3 +93,22 @@ def test_mail_of_another_run_does_not_count() -> None:
     book = ledger()
     book.found("a@x.test", [content_of("before", "me@x.test", LETTER, 0.0)])
     assert not book.seen
+
+
+def test_a_receipt_is_for_the_message_that_was_read_and_complies() -> None:
+    asked = replace(LETTER, receipt=True, recipients=("a@x.test",))
+    message = content_of("run", "me@y.test", asked, 0.0)
+    assert may_answer(b"Return-Path: <me@y.test>\r\n" + message, "a@x.test").to == "me@y.test"
+    told = PlannedMessage(number=9, recipients=("me@y.test",), document=DOCUMENT, answers=7)
+    content = content_of("run", "a@x.test", told, 60.0)
+    assert check_message(content).tree() == {"verdict": "pass", "findings": []}
+    receipt = read_receipt(content)
+    assert (receipt.original, receipt.recipient) == (facts_of(message).message_id, "a@x.test")
+    assert read_letter(content) == ("run", 9, True)
+
+
+def test_a_receipt_for_a_message_of_before_the_run_names_none_of_it() -> None:
+    told = PlannedMessage(number=9, recipients=("me@y.test",), document=DOCUMENT, answers=0)
+    assert (
+        read_receipt(content_of("run", "a@x.test", told, 0.0)).original == "<run.before-9@y.test>"
+    )

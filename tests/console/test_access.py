@@ -1,10 +1,13 @@
-"""Who may look and touch, on the wire."""
+"""Who may look and touch, on the wire, and where they find it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
+import jsonschema
 import pytest
 
 from sandbox.live.space import LiveSpace
@@ -71,7 +74,7 @@ def test_a_name_that_was_rebound_to_us_is_refused(space: LiveSpace) -> None:
 def test_every_answer_forbids_foreign_and_inline_scripts(
     space: LiveSpace, browser: httpx.Client
 ) -> None:
-    for path in ("/", "/why", "/static/console.js", "/nothing", "/api/nothing"):
+    for path in ("/", "/why", "/static/console.js", "/shared/live.js", "/nothing", "/api/nothing"):
         headers = browser.get(base(space) + path).headers
         assert "script-src 'self';" in headers["Content-Security-Policy"], path
         assert "unsafe" not in headers["Content-Security-Policy"], path
@@ -79,5 +82,17 @@ def test_every_answer_forbids_foreign_and_inline_scripts(
 
 
 def test_no_file_outside_of_the_package_is_served(space: LiveSpace) -> None:
-    for path in ("/static/../console.py", "/static/%2e%2e/console.py", "/static/..%2fconsole.py"):
+    for path in (
+        "/static/../console.py", "/static/%2e%2e/console.py", "/static/..%2fconsole.py",
+        "/shared/../__init__.py", "/shared/%2e%2e/__init__.py",
+    ):  # fmt: skip
         assert httpx.get(base(space) + path, trust_env=False).status_code in (401, 404), path
+
+
+@pytest.mark.parametrize("name", ["console", "console_api"])
+def test_the_sheet_of_a_space_with_a_console_keeps_to_its_schema(
+    space: LiveSpace, name: str
+) -> None:
+    schema = Path(__file__).parents[2] / "sandbox/live/space.schema.json"
+    jsonschema.validate(space.sheet, json.loads(schema.read_text(encoding="utf-8")))
+    assert space.sheet[name].startswith("http://127.")

@@ -173,6 +173,51 @@ def test_every_page_is_for_everybody(
         assert width <= 1280, (path, width)
 
 
+@pytest.mark.skipif(not AXE.exists(), reason="needs axe-core (.ci/peers-console)")
+def test_pages_of_services_are_for_everybody_too(context: Any, space: LiveSpace) -> None:
+    """Telephones as `psc serve` shows them, where one is answered; SMS; enrolment."""
+    psc = space.sheet["psc"]
+    origin = psc["control"].removesuffix("/sandbox")
+    address = next(
+        each["address"] for each in reversed(space.sheet["accounts"])
+        if "ecps" in each["holders"][0]["methods"]
+    )  # fmt: skip
+    shown = {
+        "psc-phones": f"{origin}/", "psc-sms": f"{origin}/sms",
+        "enrolment": space.sheet["operators"][0]["enrolment"],
+        "sms-link": f"{space.sheet['operators'][0]['ciba']}/s/none",
+    }  # fmt: skip
+    login = log_in(space, address, "ecps")
+    for scheme in ("light", "dark"):
+        services = context.browser.new_context(
+            ignore_https_errors=True, color_scheme=scheme, viewport={"width": 1280, "height": 800}
+        )
+        services.set_default_timeout(SECONDS)
+        page, complaints = services.new_page(), list[str]()
+        page.on("pageerror", lambda error, found=complaints: found.append(str(error)))
+        page.on("console", lambda told, found=complaints: found.append(_said(told))
+                if told.type == "error" and "410" not in told.text else 0)  # fmt: skip
+        page.goto(f"{origin}/?secret={psc['control_secret']}")
+        if scheme == "light":
+            page.locator("#rings .ring").wait_for()
+            if SHOTS:
+                page.screenshot(path=f"{SHOTS}/psc-ring.png")
+            assert judged(page) == []
+            number = page.locator("#rings .ask .soft").inner_text().strip("()").split()[-1]
+            page.locator("#rings .choice", has_text=number).click()
+            login.join(PATIENCE)
+            sync_api.expect(page.locator("#rings .ring")).to_have_count(0)
+        for name, place in shown.items():
+            page.goto(place)
+            assert judged(page) == [], name
+            assert page.evaluate("document.documentElement.scrollWidth") <= 1280, name
+            if SHOTS:
+                page.screenshot(path=f"{SHOTS}/{name}-{scheme}.png")
+        services.close()
+        assert complaints == []
+    assert not login.is_alive()
+
+
 def test_the_language_and_the_theme_are_kept(page: Any, space: LiveSpace) -> None:
     page.goto(f"{base(space)}/why?lang=fr&theme=light")
     page.get_by_role("link", name="English").click()
@@ -405,7 +450,7 @@ def test_one_precise_fault_is_set_and_all_is_mended_in_one_click(
     page.goto(f"{base(space)}/faults?lang=fr&theme=light")
     form = page.locator("form", has=page.locator('input[value="mail"]'))
     form.get_by_label("Défaut").select_option("reply")
-    form.get_by_label("nth").fill("3")
+    form.get_by_label("La N-ième fois").fill("3")
     form.get_by_role("button", name="Casser").click()
     sync_api.expect(page.locator("#force li")).to_have_count(1)
     page.get_by_role("button", name="Tout réparer").click()
@@ -473,7 +518,7 @@ def test_the_demonstration_plays_its_ten_steps_by_itself(
     """The page follows from step to step; each act does what its step says."""
     player = cast("SpaceConsole", space.console).player
     page.goto(f"{base(space)}/?lang=fr&theme=light")
-    player.play(pace=1.0)
+    player.play(pace=0.2)
     sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "9", timeout=120_000)
     player.wait()
     assert player.outcomes == {

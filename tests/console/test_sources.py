@@ -116,3 +116,6 @@ def test_a_small_replay_measures_a_design_on_sockets(monkeypatch: pytest.MonkeyP
     assert figures["sessions"] > 0
     assert told[0] == {"design": "single-endpoint", "over": 0, "intended": None, "designs": {}}
     assert told[-1]["intended"] == figures["sessions"]
+    so_far = told[-1]["designs"]["single-endpoint"]
+    assert so_far["machine_latency"]["mean"] > 0
+    assert so_far["failure_share"]["mean"] == figures["failure_share"]["mean"]

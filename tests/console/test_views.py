@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Any
-
-import jsonschema
-import pytest
 
 from sandbox.console.live_view import pulse
 from sandbox.console.prometheus import exposition
 from sandbox.console.space_map import space_map
-from sandbox.live.space import LiveSpace
 from sandbox.operators.recorder import DesignTally, Durations, Minutes, Seen
 
 SHEET: dict[str, Any] = {
@@ -72,12 +66,3 @@ def test_a_label_of_the_metrics_cannot_end_its_own_quotes() -> None:
     lines = exposition(given, {}, 0).splitlines()
     shape = re.compile(r'[a-z_]+(\{([a-z]+="([^"\\]|\\.)*",?)*\})? [0-9.e+-]+')
     assert all(shape.fullmatch(line) for line in lines if not line.startswith("#"))
-
-
-@pytest.mark.parametrize("name", ["console", "console_api"])
-def test_the_sheet_of_a_space_with_a_console_keeps_to_its_schema(
-    space: LiveSpace, name: str
-) -> None:
-    schema = Path(__file__).parents[2] / "sandbox/live/space.schema.json"
-    jsonschema.validate(space.sheet, json.loads(schema.read_text(encoding="utf-8")))
-    assert space.sheet[name].startswith("http://127.")

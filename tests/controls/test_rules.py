@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_read_was_not_sent(view: View) -> None:
 
 def test_who_under_reports_by_a_tenth_is_found(space: YearSpace, view: View) -> None:
     month = Month.at(NOW).before
-    false = {**view.deposits[month], "op001": short_of(space.files["op001"])}
+    false = {**view.deposits[month], "op001": short_of(space.files(month)["op001"])}
     (found,) = examine(replace(view, deposits={**view.deposits, month: false}))
     assert (found.control, found.subject) == ("indicators-true", "op001")
 
@@ -96,7 +96,7 @@ def test_of_two_that_contradict_each_other_alone_nobody_is_accused(
     space: YearSpace, view: View
 ) -> None:
     month = Month.at(NOW).before
-    ours, theirs = short_of(space.files["op001"]), space.files["op002"]
+    ours, theirs = short_of(space.files(month)["op001"]), space.files(month)["op002"]
     pair = {name: view.operators[name] for name in ("op001", "op002")}
     alone = replace(view, operators=pair, deposits={
         each: {"op001": ours, "op002": theirs} for each in (month, month.before)

@@ -11,6 +11,8 @@ from sandbox.controls.register import CaseRegister
 from sandbox.controls.year import Regime, YearOutcome, expected_days, run_year
 from sandbox.controls.year_effects import Effects, YearSanctions
 from sandbox.controls.year_space import BEGIN, DAY, Size, Year, YearSpace
+from sandbox.indicators.anomalies import confront
+from sandbox.indicators.counting import Indicators
 
 SIZE = Size(domains=(20,) * 80, mailboxes=(10,) * 80)
 QUIET = Year(planted=30, silent=0.0, seed=5)
@@ -145,3 +147,37 @@ def test_one_suspension_costs_its_mailboxes_their_days() -> None:
     sanctions.close_year()
     assert effects.unable_days == pytest.approx(5 * 10 + 5 * 65)
     assert effects.unsent == pytest.approx(2 * (5 * 10 + 5 * 65))
+
+
+def test_while_an_operator_is_suspended_its_indicators_fall_and_those_of_its_correspondents() -> (
+    None
+):
+    size = Size(domains=(1,) * 8, mailboxes=(1,) * 8)
+    year = Year(planted=0)
+    space = YearSpace(size, year)
+    sanctions = YearSanctions(
+        space, CaseRegister(), size, year, Effects(), np.random.default_rng(1)
+    )  # fmt: skip
+    (first, _), month = list(space.domains)[:2], BEGIN
+    for day, act in ((10, sanctions.suspend), (20, sanctions.restore)):
+        sanctions._now = month.begin + day * DAY
+        act(first)
+    before, files = space.files(month.before), space.files(month)
+    assert total(files["op001"]) == pytest.approx(total(before["op001"]) * 21 / 31, rel=0.02)
+    # Of the ten ways in which each exchanges, one is with the operator that was suspended.
+    beside = total(before["op002"]) - total(files["op002"])
+    assert beside == pytest.approx((total(before["op001"]) - total(files["op001"])) / 10)
+    # Message by message: what left, on the days of the calendar.
+    begin, end = month.begin + 10 * DAY, month.begin + 20 * DAY
+    sent = space.exchanged("op001", "op002", month)
+    assert not any(begin <= each < end for each in sent)
+    told = {
+        key.peer: volume.number for key, volume in files["op001"].messages.items()
+        if key.event == "relayed"
+    }  # fmt: skip
+    assert told["op002.mssante.test"] == len(sent)
+    assert confront(files.values()) == []
+
+
+def total(file: Indicators) -> int:
+    return sum(volume.number for volume in file.messages.values())

@@ -10,10 +10,9 @@ from sandbox.indicators.files import as_json, from_json
 from sandbox.indicators.from_simulation import SimulatedMonth, from_scenario, month_of
 from sandbox.indicators.month import Month
 from sandbox.messages.documents import document_types
-from sandbox.messages.years import mail_of
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
-from sandbox.space.tables import rows
+from sandbox.space.years import mail_of
 
 MONTH = Month(2026, 2)
 
@@ -129,12 +128,12 @@ def test_mailboxes_have_a_profession_or_the_finess_of_their_place(
 def test_receipts_come_late_or_never_as_their_inputs_say(
     month: SimulatedMonth, files: dict[str, Indicators]
 ) -> None:
-    told, inputs = month.receipts, {row["key"]: float(row["value"]) for row in rows("receipts.csv")}
+    told, traffic = month.receipts, load_scenario("demo").traffic
     to_people = submitted(files) - sum(each.total("relayed", peer=PATIENTS)
                                        for each in files.values())  # fmt: skip
     assert told.asked == told.came + told.late + told.lost
-    assert within(told.asked, inputs["asked"], to_people)
-    assert within(told.lost, inputs["lost"], told.asked)
+    assert within(told.asked, traffic.receipts_asked, to_people)
+    assert within(told.lost, traffic.receipts_lost, told.asked)
     assert 0 < told.late < told.came
     # Each that came is a notification: no sender here, nobody at the other end there.
     came = [

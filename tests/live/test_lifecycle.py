@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import imaplib
 import json
+import shutil
 import signal
 import smtplib
+import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +23,13 @@ import dns.query
 import dns.rdatatype
 import httpx
 import pytest
+from cryptography import x509
 
 from sandbox.live import lifecycle, live
 from sandbox.live.mailer import MailError, choose, open_imap
 from sandbox.live.space import LiveSpace
 from sandbox.serve import client_context
+from sandbox.space.places import Place
 from tests.live.removed import MESSAGES, STEPS
 from tests.live.test_space import account, deliver, quiet, subjects, wait_for
 
@@ -135,6 +142,40 @@ def test_who_is_struck_off_is_shut_out_and_comes_back(space: LiveSpace) -> None:
         imap.select("INBOX")
 
 
+def test_the_card_of_who_is_struck_off_is_revoked_and_who_comes_back_has_another(
+    space: LiveSpace, tmp_path: Path
+) -> None:
+    address = person(space.sheet, 2, 3)  # nobody has asked about its card yet
+    [holder] = next(a for a in space.sheet["accounts"] if a["address"] == address)["holders"]
+    path = f"/people/{holder['identity']}/departure"
+    shown = holder["methods"]["cps"]
+    card = Path(shown["certificate"])
+    old = x509.load_pem_x509_certificate(card.read_bytes())
+    control(space, "PUT", path, {"reason": "struck-off"})
+    assert space.keys.ca.is_revoked(old)
+    with pytest.raises(MailError):
+        open_imap(choose(space.sheet, address, "imap", method="cps"), quiet)
+    assert last_refusal(space, 2) == "certificate-revoked"
+    for name in ("certificate", "key"):
+        shutil.copy(shown[name], tmp_path / name)
+    control(space, "DELETE", path)
+    with open_imap(choose(space.sheet, address, "imap", method="cps"), quiet) as imap:
+        imap.select("INBOX")
+    assert x509.load_pem_x509_certificate(card.read_bytes()).serial_number != old.serial_number
+    # She is there again; the card that she had is not.
+    way = choose(space.sheet, address, "imap", method="cps")
+    kept = {**way.secrets, **{name: str(tmp_path / name) for name in ("certificate", "key")}}
+    with pytest.raises(MailError):
+        open_imap(replace(way, secrets=kept), quiet)
+    assert last_refusal(space, 2) == "certificate-revoked"
+
+
+def last_refusal(space: LiveSpace, operator: int) -> str:
+    label = space.sheet["operators"][operator]["name"]
+    events = list(space.operators[label].journal.since())
+    return str(next(e["reason"] for e in reversed(events) if e["event"] == "refused"))
+
+
 def test_an_organisation_s_mailbox_changes_hands(space: LiveSpace) -> None:
     shared = account(space.sheet, "ORG")
     before = space.directory.holders(shared)
@@ -235,7 +276,21 @@ def test_an_operator_leaves_and_whoever_wrote_is_told(
     until(lambda: len(space.run(queues(space, leaving))) == 1)
     path = f"/operators/{leaving}/departure"
     assert control(space, "PUT", path, {"to": leaving}).status_code == 400
-    assert control(space, "PUT", path, {"to": takes}).status_code == 200
+    doors = places(space, leaving)
+    assert all(answers(each) for each in doors)
+    with contextlib.ExitStack() as there:
+        strangers = [
+            there.enter_context(tls(space, endpoint(space, 1, each))) for each in ("smtp", "imap")
+        ]
+        assert [each.recv(4096)[:4] for each in strangers] == [b"220 ", b"* OK"]
+        mine = open_imap(choose(space.sheet, sender, "imap"), quiet)
+        there.callback(mine.shutdown)
+        mine.select("INBOX")
+        assert control(space, "PUT", path, {"to": takes}).status_code == 200
+        with pytest.raises(mine.abort):  # BYE
+            stay(mine)
+        assert [each.recv(4096)[:5] for each in strangers] == [b"421 4", b"* BYE"]
+    assert not any(answers(each) for each in doors)
     control(space, "DELETE", "/faults")
     serving = {each["operator"] for each in domains(space).values() if each["in_force"]}
     assert leaving not in serving
@@ -279,6 +334,31 @@ def test_a_removed_domain_leaves_nothing_and_tells_every_sender(space: LiveSpace
     assert [e["to"] for e in failed if e["reason"] == "relay-domain-unlisted"] == [theirs]
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         deliver(space.sheet, theirs, ours, "gone")
+
+
+def endpoint(space: LiveSpace, operator: int, protocol: str) -> Place:
+    return next(e for e in space.plan.operators[operator].endpoints if e.protocol == protocol)
+
+
+def tls(space: LiveSpace, at: Place) -> ssl.SSLSocket:
+    plain = socket.create_connection((at.address, at.port), timeout=60)
+    return client_context(space.keys.bundle).wrap_socket(plain, server_hostname=at.host)
+
+
+def places(space: LiveSpace, operator: str) -> list[tuple[str, int]]:
+    """Return where an operator listens."""
+    plan = next(each for each in space.plan.operators if each.label == operator)
+    mail = [(each.address, each.port) for each in (*plan.endpoints, plan.relay)]
+    web = [(each.address, each.port) for each in (plan.autoconfig, plan.accounts, plan.ciba)]
+    return [*mail, *web, (plan.autoconfig.address, plan.autoconfig_http)]
+
+
+def answers(place: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(place, timeout=60).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 async def queues(space: LiveSpace, *labels: str) -> list[Any]:

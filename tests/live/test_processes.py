@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -200,6 +201,31 @@ def test_a_killed_operator_loses_nothing_accepted_comes_back_and_the_other_goes_
             break
     assert all(found[each] == 1 for each in wanted)
     assert len(space.observations("single-endpoint").tables["endpoints"]) == 6
+
+
+def test_an_operator_that_leaves_stops_listening_and_so_does_its_next_process(
+    space: LiveSpace,
+) -> None:
+    stays, leaves = (each["name"] for each in space.sheet["operators"])
+    (plan,) = (each for each in space.plan.operators if each.label == leaves)
+    doors = [(each.address, each.port) for each in (*plan.endpoints, plan.relay, plan.accounts)]
+    assert all(map(answers, doors))
+    space.life.leave(leaves, stays)
+    assert not any(map(answers, doors))
+    killed = pids(space.sheet)[1]
+    space.kill(leaves)
+    while killed in pids(space.sheet):
+        time.sleep(0.02)
+    assert not any(map(answers, doors))
+    assert inbox(space.sheet, addresses(space.sheet, 0)[0]) is not None
+
+
+def answers(place: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(place, timeout=60).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_more_processes_than_operators_are_refused_in_one_line() -> None:

@@ -8,11 +8,20 @@ import time
 import pytest
 
 from sandbox.psc import FAULTS, FaultRule
+from sandbox.psc.client_auth import Credentials
 from sandbox.psc.fault_rules import Faults, load_faults
 from sandbox.psc.grants import introspect, userinfo
 from sandbox.psc.jose import BadTokenError, half_hash, read_jwt
 from sandbox.space.errors import UserError
-from tests.psc.conftest import DOCTOR, NOTIFICATION_TOKEN, SECRET, Dialogue, basic, make_provider
+from tests.psc.conftest import (
+    DOCTOR,
+    NOTIFICATION_TOKEN,
+    PHARMACIST,
+    SECRET,
+    Dialogue,
+    basic,
+    make_provider,
+)
 
 # A claim that the client must refuse, read without verifying: what does the wire carry?
 ID_CHECKS = {
@@ -130,8 +139,6 @@ def call(dialogue: Dialogue, point: str):
     if point == "token":
         return dialogue.poll(dialogue.start())
     if point == "introspection":
-        from sandbox.psc.client_auth import Credentials
-
         return introspect(dialogue.provider, Credentials(basic("basic"), {"token": "x"}))
     token = dialogue.tokens(scope="openid scope_all")["access_token"]
     return userinfo(dialogue.provider, f"Bearer {token}", {}, None)
@@ -233,6 +240,36 @@ def test_nth_per_client_counts_over_requests():
     assert [dialogue.request().status for _ in range(3)] == [200, 503, 200]
 
 
+def test_a_rule_for_one_person_leaves_the_others_alone():
+    """Their own occurrences are counted, at each point that knows of whom it answers."""
+    dialogue = with_fault(
+        "unavailable", point="backchannel", person=PHARMACIST, nth=2, per="client"
+    )
+    asked = [
+        dialogue.request(login_hint=who).status for who in (PHARMACIST, DOCTOR, PHARMACIST, DOCTOR)
+    ]
+    assert asked == [200, 200, 503, 200]
+
+
+@pytest.mark.parametrize("point", ["userinfo", "introspection", "token"])
+def test_a_rule_for_one_person_strikes_their_tokens(point):
+    dialogue = Dialogue(make_provider("core"))
+    provider, tokens = dialogue.provider, dialogue.tokens()
+    ask = {
+        "userinfo": lambda: userinfo(provider, f"Bearer {tokens['access_token']}", {}, None),
+        "introspection": lambda: introspect(
+            provider, Credentials(basic("basic"), {"token": tokens["access_token"]})
+        ),
+        "token": lambda: dialogue.poll(dialogue.start()),
+    }[point]
+    statuses = {}
+    for person in (PHARMACIST, DOCTOR):
+        provider.faults.replace((FaultRule(fault="unavailable", point=point, person=person),))
+        statuses[person] = ask().status
+    assert statuses[PHARMACIST] in (200, 400)  # 400: nobody has answered the telephone yet
+    assert statuses[DOCTOR] == 503
+
+
 def strikes(seed: int) -> list[bool]:
     faults = Faults(seed, (FaultRule(fault="unavailable", point="token", probability=0.3),))
     return [bool(faults.pick("token", "basic", str(n))) for n in range(1_000)]
@@ -271,6 +308,7 @@ def test_the_table_is_covered_here():
         {"fault": "slow", "probability": 1.5},
         {"fault": "slow", "seconds": float("inf")},
         {"fault": "slow", "per": "day"},
+        {"fault": "stale_jwks", "person": "899700000001"},
         {"fault": "slow", "color": "red"},
     ],
 )

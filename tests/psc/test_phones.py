@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 
 import pytest
@@ -313,12 +314,33 @@ def test_events_are_a_log_and_a_live_stream(api, core_server, core_http):
         assert next(lines) == "event: clock"
 
 
-def test_the_phones_page_carries_no_inline_script_and_a_policy(core_server, core_http):
+def test_the_phones_page_has_the_look_of_all_pages_and_a_policy(core_server, core_http):
     page = core_http.get(core_server.origin + "/")
-    assert "script-src 'self'" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
     assert all(kind in page.text for kind in KINDS)
-    script = core_http.get(core_server.origin + "/phones.js")
-    assert "innerHTML" not in script.text
+    addresses = re.findall(r'(?:src|href)="(/shared/[^"]*)"', page.text)
+    assert {"/shared/style.css", "/shared/live.js"} <= set(addresses)
+    for address in addresses:
+        assert core_http.get(core_server.origin + address).status_code == 200
+
+
+def test_a_telephone_rings_on_the_page_and_a_wrong_number_counts(api, core_server, core_http):
+    form = {"scope": "openid", "login_hint": DOCTOR, "binding_message": "4711"}
+    asked = core_http.post(core_server.url("backchannel"), data=form, auth=("basic", SECRET))
+    ticket = ticket_of(asked.json()["auth_req_id"])
+    page = core_http.get(core_server.origin + "/").text
+    assert f'data-api="POST /sandbox/requests/{ticket}"' in page
+    numbers = set(re.findall(rf'{ticket}".*?name="number" value="(\d+)"', page))
+    assert "4711" in numbers
+    assert len(numbers) == 3
+    path = f"/sandbox/requests/{ticket}"
+    wrong = api("POST", path, {"decision": "approve", "number": min(numbers - {"4711"})}).json()
+    assert (wrong["state"], wrong["wrong_codes"]) == ("pending", 1)
+    assert api("POST", path, {"decision": "maybe"}).status_code == 404
+    right = api("POST", path, {"decision": "approve", "number": "4711"}).json()
+    assert right["state"] == "approved"
 
 
 # --- the operator's CIBA by SMS ------------------------------------------------------------------

@@ -359,7 +359,7 @@ def models(draw: st.DrawFn) -> Model:
         polls=np.array(polls, dtype=np.int64).reshape(-1, 4),
         day_kind=np.zeros(2, dtype=np.int8),
         schedule=np.array([[[0.8, 32_000.0, 3000.0, 64_000.0, 5000.0][:PEOPLE]]]),
-        sends=np.array([(0, senders)] if senders else [], dtype=np.int64).reshape(-1, 2),
+        sends=np.array([(0, senders, 0)] if senders else [], dtype=np.int64).reshape(-1, 3),
         senders=np.arange(first, first + senders, dtype=np.int32),
         send_counts=counts,
         listed=np.zeros((0, LISTED), dtype=np.int64),

@@ -23,7 +23,7 @@ from sandbox.space.tables import inputs
 ENGINES = {"fast": fast.run, "simpy": reference.run}
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
-KINDS = ("OPEN", "POLL", "SEND", "SPAWNED", "ALONE")
+KINDS = ("OPEN", "POLL", "SEND", "SPAWNED", "ALONE", "RECEIPT")
 SHARES = ("cps", "totp", "ecps", "sms")
 PRODUCTS = [key.split(".")[1] for key in inputs() if re.fullmatch(r"products\..*\.kind", key)]
 SOFTWARE_SHARES = ("lps", "mail_client", "webmail")
@@ -38,6 +38,7 @@ BASE: dict[str, Any] = {
     "period.start": "2021-09-06",
     "period.days": 1,
     "traffic.messages": 60,
+    "traffic.receipts_asked": 0,
     "operators.mailboxes": [3.0, 1.0],
     "operators.certificates": [],
     "populations.liberal.units": 24,

@@ -8,12 +8,14 @@ import pytest
 from sandbox.observations.schema import Protocol
 from sandbox.simulation.build import build_model
 from sandbox.simulation.dialogues import RELAY_GROUP, group_of
-from sandbox.simulation.model import SessionKind
+from sandbox.simulation.model import SessionKind, StationStat
 from sandbox.space.calendar import hourly_weights
+from sandbox.space.capacity import NATIONAL
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.methods import Method
 from sandbox.space.population import SOFTWARE
 from sandbox.space.tables import week
+from sandbox.space.years import mail_of
 from tests.simulation.small import (
     ALL_ABLE,
     HOUR,
@@ -59,6 +61,7 @@ ROBOTS = {
     "software.robot.poll_share": 0,
 }  # fmt: skip
 MANY = NOBODY | everyone(software="lps") | {"populations.liberal.units": 400}
+ACCESS, LOGIN = 0, 4  # columns of a trace; who never logged in did so at -1
 SMTP_CERTIFICATE = group_of(Protocol.SMTP, Method.CERTIFICATE)
 
 
@@ -200,13 +203,42 @@ def test_a_message_goes_to_as_many_as_the_mean_given() -> None:
     assert abs(relays / sent - 1.5) < 5 * np.sqrt(0.75 / sent)
 
 
+def test_receipts_are_as_many_as_their_inputs_say_and_log_in_as_people_do() -> None:
+    found = run(MANY | ABLE | {
+        "traffic.messages": 1000, "traffic.recipients": 1.5, "traffic.receipts_asked": 0.5,
+        "traffic.receipts_lost": 0.2,
+    })  # fmt: skip
+    told = found.of_kind("RECEIPT")
+    expected = 1000 * 1.5 * 0.5 * 0.8
+    assert abs(len(told) - expected) < 5 * np.sqrt(expected * 2)
+    logged_in = int((told[:, LOGIN] >= 0).sum())
+    assert logged_in > 0.8 * len(told)
+    assert len(np.unique(told[:, ACCESS])) > 100  # whoever received, not who sends most
+    # Each is submitted and relayed once, whatever the recipients of messages.
+    silent = run(MANY | ABLE | {"traffic.messages": 1000, "traffic.recipients": 1.5})
+    assert len(silent.of_kind("RECEIPT")) == 0
+    more = found.record.sessions[RELAY_GROUP] - silent.record.sessions[RELAY_GROUP]
+    assert abs(more - logged_in) < 0.05 * logged_in  # a login that is honoured spares another's
+
+
+def test_messages_go_to_citizens_as_often_as_in_their_year() -> None:
+    served = []
+    for year in ("2021-09-06", "2026-09-07"):
+        found = run(MANY | {"period.start": year, "traffic.messages": 2000})
+        citizens = found.record.stations[NATIONAL.index("citizens"), StationStat.SERVED]
+        served.append(citizens / found.record.sessions[RELAY_GROUP])
+    share = mail_of(2026).citizens
+    assert served[0] == 0 < share
+    assert abs(served[1] - share) < 5 * np.sqrt(share / 2000)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
 def test_the_tenth_of_senders_that_send_most_send_their_share(share: float) -> None:
     found = run(MANY | {"traffic.messages": 20_000, "traffic.top_tenth": share})
     inputs = found.model.inputs
     counts = np.bincount(found.of_kind("SEND")[:, 0], minlength=len(inputs.access_class))
     # Each stream of senders has heavy ones of its own.
-    streams = [inputs.senders[first : first + count] for first, count in inputs.sends]
+    streams = [inputs.senders[first : first + count] for first, count, _ in inputs.sends]
     of_most = sum(np.sort(counts[who])[::-1][: len(who) // 10].sum() for who in streams)
     most = of_most / counts.sum()
     if share == 0.1:  # all alike: what is left is the luck of the draw

@@ -83,6 +83,9 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         changes[f"populations.{people}.port_blocked"] = draw(st.sampled_from([0.0, 0.5]))
         changes[f"populations.{people}.opening_sd"] = draw(st.sampled_from([0.0, 1.0]))
     pick: dict[str, list[Any]] = {
+        "period.start": ["2021-09-06", "2026-09-07"],  # Mondays; citizens have mailboxes in 2026
+        "traffic.citizen_factor": [0, 4],
+        "traffic.receipts_asked": [0, 1],
         "policies.session_seconds": [0, 60, 28800],
         "policies.totp_once": [0, 1],
         "policies.totp_step": [1, 30, 600],
@@ -132,7 +135,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         changes |= STARVED
     if draw(st.booleans()):
         changes["outages"] = [
-            {"backend": "psc", "start": "2021-09-06T08:00:00",
+            {"backend": "psc", "start": f"{changes['period.start']}T08:00:00",
              "minutes": draw(st.sampled_from([10, 240]))},
         ]  # fmt: skip
     return changes
@@ -256,7 +259,7 @@ def test_the_examples_meet_every_cause_and_every_step() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("design", DESIGNS)
 def test_every_dialogue_compiles_and_names_its_session(design: str, policy: str) -> None:
-    """Software x method x mechanism x (open, poll, extra, send), and the relay."""
+    """Software x method x mechanism x (open, poll, extra, send, receipt), and the relays."""
     scenario = small_scenario(
         {"designs": {"two-doors": CUSTOM}, "login_policies": {"any-way": ANY_WAY}}
     )
@@ -269,9 +272,12 @@ def test_every_dialogue_compiles_and_names_its_session(design: str, policy: str)
     expected = {
         f"{software}.{method}.{mechanism}.{kind}"
         for software, method in [*pairs, ("robot", Method.CERTIFICATE)]
-        for protocol, kinds in (("imap", ("open", "poll", "extra", "alone")), ("smtp", ("send",)))
+        for protocol, kinds in (
+            ("imap", ("open", "poll", "extra", "alone")), ("smtp", ("send", "receipt")),
+        )
         for mechanism in rule.ways(chosen.endpoint(protocol, method), method)
         for kind in kinds
-        if (software, kind) != ("robot", "alone")  # nobody leaves a robot open in the evening
-    }
-    assert set(names) == expected | {"relay"}
+        # Nobody leaves a robot open in the evening; it reads nothing that asks for a receipt.
+        if software != "robot" or kind not in ("alone", "receipt")
+    }  # fmt: skip
+    assert set(names) == expected | {"relay", "relay.receipt"}

@@ -18,11 +18,14 @@ title = "Petit"
 title_en = "Small"
 compare = ["single-endpoint", "multi-endpoint", "multi-port", "multi-endpoint-sni", "api-lps-2023"]
 [period]
-start = 2021-09-05
+start = 2022-09-04
 days = 2
 [traffic]
 messages = 1500
 batch = 3
+receipts_asked = 0.5
+receipts_lost = 0.0
+citizen_factor = 20.0
 [operators]
 mailboxes = [3.0, 2.0, 1.0]
 [populations.liberal]

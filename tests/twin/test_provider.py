@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.space.errors import UserError
 from sandbox.twin import provider as module
-from sandbox.twin.provider import PROVIDER_STEPS, Provider, calibrate_provider
+from sandbox.twin.provider import PROVIDER_STEPS, CibaProvider, calibrate_provider
 
 ORIGIN = "http://127.0.0.1:9"  # discard: nobody listens
 METADATA = {
@@ -20,7 +20,7 @@ METADATA = {
     "backchannel_authentication_endpoint": f"{ORIGIN}/ciba",
     "introspection_endpoint": f"{ORIGIN}/introspect",
 }  # fmt: skip
-WHO = Provider(
+WHO = CibaProvider(
     discovery=f"{ORIGIN}/metadata", client_id="lps", client_secret="s", login_hints=("1", "2")
 )
 
@@ -118,4 +118,4 @@ def test_a_wrong_file_is_refused_by_key(text: str, line: str, tmp_path: Path) ->
     path = tmp_path / "provider.toml"
     path.write_text(text, "utf-8")
     with pytest.raises(UserError, match=line):
-        Provider.of(path)
+        CibaProvider.of(path)

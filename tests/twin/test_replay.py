@@ -199,7 +199,8 @@ def test_a_delay_is_in_both_executions(
         for each in sides["single-endpoint"].driven.outcomes
         if each.login is not None and each.protocol == "imap"
     ]
-    measured = np.median(over["imap"]) - np.median(before)
+    # The quickest: a busy machine has others wait as well, and not as long each time.
+    measured = np.quantile(over["imap"], 0.1) - np.quantile(before, 0.1)
     quick, slow = (
         predicted(schedule, calibration(beyond=beyond)).samples["totp", "machine"]
         for beyond in (0.001, 0.001 + DELAY)

@@ -22,7 +22,7 @@ from tests.simulation.engines import run_traced
 from tests.twin.small import DESIGNS, schedules, write_scenario
 
 NANOSECONDS = 1_000_000_000
-KINDS = ("open", "poll", "send", "spawned", "alone")
+KINDS = ("open", "poll", "send", "spawned", "alone", "receipt")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,8 @@ def sheet_for(schedule: Schedule) -> dict[str, Any]:
                              "methods": {str(m): {"username": "u"} for m in methods}}],
             })  # fmt: skip
     return {
-        "operators": operators, "accounts": accounts, "ca": {"bundle": "ca.pem"},
+        "operators": operators, "accounts": accounts, "suffix": "mssante.test",
+        "ca": {"bundle": "ca.pem"},
         "psc": {"control": "https://127.0.0.1", "control_secret": "", "discovery": "",
                 "clients": [{"client_id": "lps-poll", "client_secret": ""}]},
     }  # fmt: skip

@@ -1,89 +1,7 @@
-// What moves on the pages. No decision is taken here: actions are calls of the API.
+// What moves on the console's own pages: the demonstration, the map, rolling charts.
 "use strict";
 (() => {
-  const $ = (selector, root = document) => root.querySelector(selector);
-  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const body = document.body;
-
-  // News make the sections that show them ask again: each kind at its pace (ms), never while an answer
-  // is on its way or being put in (htmx would lose it), always once more after the last one.
-  const pace = { changed: 0, "live:phones": 250, "live:faults": 250, "live:comparison": 250, "live:journal": 500, "live:figures": 2000 };
-  const news = new Set(), next = {};
-  let again = 0;
-  function refresh() {
-    clearTimeout(again);
-    if ($(".htmx-request, .htmx-settling")) return;
-    const now = performance.now();
-    for (const name of news) {
-      if (now < (next[name] || 0)) continue;
-      news.delete(name); next[name] = now + pace[name];
-      body.dispatchEvent(new CustomEvent(name));
-    }
-    if (news.size) again = setTimeout(refresh, Math.min(...[...news].map((name) => next[name])) - now);
-  }
-  function heard(...names) { names.forEach((name) => news.add(name)); refresh(); }
-  for (const name of ["htmx:afterRequest", "htmx:afterSettle"]) body.addEventListener(name, refresh);
-
-  // Actions: a form with data-api="METHOD /path" is sent as JSON; the page is then told `changed`.
-  let hiding = 0;
-  function say(text, bad) {
-    const toast = $("#toast");
-    toast.textContent = text;
-    toast.className = bad ? "toast shown bad" : "toast shown";
-    clearTimeout(hiding);
-    hiding = setTimeout(() => { toast.className = "toast"; }, bad ? 9000 : 3000);
-  }
-  function tell(place, told) {
-    place.textContent = `${told.ok ? place.dataset.good : place.dataset.bad} : ${told.told}`;
-    if (!told.connection) return;
-    const link = document.createElement("a");
-    link.href = `/why/${encodeURIComponent(told.connection)}`;
-    link.textContent = place.dataset.why;
-    place.append(" ", link);
-  }
-  function octets(file) {
-    return new Promise((done, failed) => {
-      const reader = new FileReader();
-      reader.onload = () => done({ name: file.name, content: reader.result.slice(reader.result.indexOf(",") + 1) });
-      reader.onerror = () => failed(reader.error);
-      reader.readAsDataURL(file);
-    });
-  }
-  async function act(form, instead) {
-    const [method, path] = (instead || form.dataset.api).split(" ");
-    const data = Object.fromEntries([...new FormData(form)].filter(([, value]) => typeof value === "string"));
-    for (const box of all("input[type=checkbox]", form)) data[box.name] = box.checked;
-    for (const box of all("[data-number]", form)) data[box.name] = Number(box.value);
-    for (const box of all("input[type=number]", form)) { if (box.value === "") delete data[box.name]; else data[box.name] = Number(box.value); }
-    for (const box of all("input[type=file]", form)) data[box.name] = await Promise.all([...box.files].map(octets));
-    if (instead) for (const name of ["to", "subject", "text", "document", "patient", "receipt", "attachments"]) delete data[name];
-    const buttons = all("button", form);
-    buttons.forEach((each) => { each.disabled = true; });
-    try {
-      const answer = await fetch(path, {
-        method, headers: { "Content-Type": "application/json" },
-        body: method === "GET" ? undefined : JSON.stringify(data),
-      });
-      const told = await answer.json();
-      if (answer.ok && form.dataset.shows) tell($(`#${form.dataset.shows}`), told);
-      else if (answer.ok) say(body.dataset.done);
-      else say(told.error[document.documentElement.lang] || told.error.fr, true);
-    } catch {
-      say(body.dataset.lost, true);
-    } finally {
-      buttons.forEach((each) => { each.disabled = false; });
-      heard("changed");
-    }
-  }
-  document.addEventListener("submit", (event) => {
-    if (event.target.dataset.api) { event.preventDefault(); act(event.target, event.submitter && event.submitter.dataset.instead); }
-  });
-  document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    await navigator.clipboard.writeText(location.origin + button.dataset.copy);
-    say(body.dataset.done);
-  });
+  const { $, all } = page;
 
   // The demonstration: the bar is drawn anew, and the page follows where it goes.
   let asking = false;
@@ -97,38 +15,6 @@
       htmx.ajax("GET", location.pathname + location.search, { target: "#demo", select: "#demo", swap: "outerHTML" });
     } finally { asking = false; }
   }
-
-  // The event stream: one a page, none while nobody looks (a browser has six for each host).
-  const written = ["live:journal", "live:figures"];
-  let source = null;
-  function show(on) {
-    const live = $("#live"), word = $("span:last-child", live);
-    live.className = on ? "live on" : "live off";
-    word.textContent = on ? word.dataset.on : word.dataset.off;
-  }
-  function listen() {
-    if (source || document.hidden) return;
-    source = new EventSource("/api/events");
-    source.onopen = () => show(true);
-    source.onerror = () => show(false);
-    for (const name of ["phones", "faults", "comparison"]) source.addEventListener(name, () => heard(`live:${name}`));
-    source.addEventListener("journal", () => heard(...written));
-    source.addEventListener("demo", follow);
-    source.addEventListener("pulse", (event) => beat(JSON.parse(event.data)));
-  }
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { if (source) source.close(); source = null; }
-    else { listen(); heard("live:phones", ...written); }
-  });
-
-  // What is left of a request or a code, counted down between two refreshes.
-  setInterval(() => {
-    for (const bar of all("[data-countdown]")) {
-      bar.value = Math.max(0, bar.value - 1);
-      const left = $("[data-left]", bar.parentElement);
-      if (left) left.textContent = Math.round(bar.value);
-    }
-  }, 1000);
 
   // Rolling charts and the map.
   const kept = 300, moments = [], charts = [];
@@ -166,13 +52,26 @@
       }, data, this.place);
     }
   }
-  function packet(path, seconds, late) {
-    const space = "http://www.w3.org/2000/svg";
-    const dot = document.createElementNS(space, "circle"), move = document.createElementNS(space, "animateMotion");
+  // Dots are moved eight times a second, all at once: an animation would draw the map sixty times.
+  const flying = new Set();
+  let ticking = 0;
+  function fly() {
+    const now = performance.now();
+    for (const each of flying) {
+      const share = (now - each.begin) / 1100;
+      if (share >= 1) { each.dot.remove(); flying.delete(each); continue; }
+      if (share < 0) continue;
+      const place = each.path.getPointAtLength(each.length * share);
+      each.dot.setAttribute("transform", `translate(${place.x} ${place.y})`);
+      if (!each.dot.isConnected) $("#traffic").append(each.dot);
+    }
+    if (!flying.size || document.hidden) { clearInterval(ticking); ticking = 0; flying.forEach((each) => each.dot.remove()); flying.clear(); }
+  }
+  function packet(path, late) {
+    const dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
     dot.setAttribute("r", 4.5); dot.setAttribute("class", "packet");
-    move.setAttribute("dur", `${seconds}s`); move.setAttribute("fill", "freeze"); move.setAttribute("begin", "indefinite"); move.setAttribute("path", path.getAttribute("d"));
-    dot.append(move);
-    setTimeout(() => { $("#traffic").append(dot); move.beginElement(); setTimeout(() => dot.remove(), seconds * 1000); }, late);
+    flying.add({ dot, path, length: path.getTotalLength(), begin: performance.now() + late });
+    if (!ticking) ticking = setInterval(fly, 125);
   }
   function chart(moment) {
     for (const cell of all("[data-cell]")) cell.classList.toggle("busy", (moment.endpoints[cell.dataset.cell] || 0) > 0);
@@ -184,7 +83,7 @@
       path.classList.toggle("busy", busy);
       if (still || !busy) continue;
       const many = kind === "relay" ? Math.min(3, Math.ceil(moment.deliveries)) : kind === "in" ? Math.min(4, Math.ceil(sum(moment.logins))) : 0;
-      for (let number = 0; number < many; number += 1) packet(path, 1.1, (number * 900) / many);
+      for (let number = 0; number < many; number += 1) packet(path, (number * 900) / many);
     }
   }
   function beat(moment) {
@@ -205,5 +104,6 @@
     if (moments.length) beat(moments.pop());
     addEventListener("resize", () => charts.forEach((each) => each.plot && each.plot.setSize({ width: each.place.clientWidth, height: 190 })));
   }
-  listen();
+  page.on("demo", follow);
+  page.on("pulse", (event) => beat(JSON.parse(event.data)));
 })();

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import segno
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -39,38 +34,20 @@ from sandbox.psc.forms import parse_form
 from sandbox.psc.refusals import Refused
 from sandbox.psc.web import read_body
 from sandbox.serve.http import PEER_CERTIFICATE
+from sandbox.serve.pages import POLICY, templates
 
 __all__ = ["EnrolmentPages"]
 
 COOKIE = "__Host-enrolment"
-_FOLDER = Path(__file__).with_name("templates")
-_STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_TEMPLATES = templates(Path(__file__).with_name("templates"))
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self';"
-        " base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": f"{POLICY}; form-action 'self'; frame-ancestors 'none'",
     # With no-referrer, browsers would send `Origin: null` with our own forms.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def _qr(uri: str) -> Markup:
-    drawn = segno.make(uri, error="m").svg_inline(
-        omitsize=True, border=4, light="#fff", title="Code QR / QR code"
-    )
-    return Markup(drawn)  # noqa: S704 - the library's own drawing; the text is in its modules
 
 
 def _day(secret: Secret) -> str:
@@ -86,7 +63,6 @@ class EnrolmentPages:
     def page(self, name: str, status: int = 200, **values: Any) -> Response:
         """Return a page, which shows `error` or `done` where given."""
         text = _TEMPLATES.get_template(f"{name}.html").render(
-            style=Markup(_STYLE),  # noqa: S704 - our own file
             operator=self._enrolment.operator,
             **{"error": None, "done": None, **values},
         )
@@ -164,7 +140,7 @@ class EnrolmentPages:
                 for each in self._enrolment.telephones(ticket.account)
             ],
             pending=pending,
-            qr=_qr(self._enrolment.uri(pending)) if pending else "",
+            uri=self._enrolment.uri(pending) if pending else "",
             groups=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
             **values,
         )

@@ -14,7 +14,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from sandbox.operators.enrolment.answers import (
@@ -36,6 +36,7 @@ from sandbox.operators.refusals import LoginRefusal
 from sandbox.psc.refusals import Refused
 from sandbox.psc.web import read_body
 from sandbox.serve.http import PEER_CERTIFICATE
+from sandbox.serve.pages import SHARED
 
 __all__ = ["application"]
 
@@ -148,7 +149,7 @@ def application(enrolment: Enrolment) -> ASGIApp:
 
         return answer
 
-    routes = [Route("/", page(pages.home))]
+    routes: list[BaseRoute] = [SHARED, Route("/", page(pages.home))]
     routes += [
         Route(f"/{name}", page(handler), methods=["POST"])
         for name, handler in (

@@ -290,6 +290,11 @@ class ImapProtocol(asyncio.Protocol):
             self._core.expire()
             self._cut()
 
+    def dismiss(self) -> None:
+        """Say goodbye: the operator is leaving."""
+        self._core.session.bye("This operator leaves the space")
+        self._cut()
+
     def _stalled(self) -> None:
         """Cut a client that takes nothing of what it was sent."""
         if self._transport is not None:

@@ -18,10 +18,12 @@ from sandbox.operators.post import PostError
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.dialogue import SmtpDialogue
 from sandbox.operators.smtp.events import Close, Event, Pause, Post, StartTls
+from sandbox.operators.smtp.refusals import Reply
 from sandbox.space.methods import Method
 
 __all__ = ["SmtpConnection"]
 
+_LEAVING = Reply(421, "4.3.2", "This operator leaves the space", close=True, told=True)
 LOG = logging.getLogger(__name__)
 ENOUGH = 128 * 1024  # octets of commands that may wait: MAIL and a thousand RCPT
 # A socket that is closed with input unread loses its last reply (TCP resets it), so what still
@@ -118,6 +120,11 @@ class SmtpConnection(asyncio.Protocol):
                 seconds=self.clock() - self.arrival.at,
             )
         )  # fmt: skip
+
+    def dismiss(self) -> None:
+        """Say goodbye: the operator is leaving. What is under way is done before."""
+        self._dialogue.end(_LEAVING)
+        self._advance()
 
     # The rest.
 

@@ -50,6 +50,9 @@ class Traffic(Section):
     top_tenth: Annotated[float, Field(ge=0.1, lt=1)]
     recipients: Annotated[float, Field(ge=1, le=100)]
     batch: Annotated[float, Field(ge=1, le=10_000)]
+    receipts_asked: Share
+    receipts_lost: Share
+    citizen_factor: Annotated[float, Field(ge=0, le=100)]
     aligned_spread: Annotated[float, Field(gt=0, le=600)]
 
 

@@ -155,12 +155,19 @@ class DirectoryBackend(Section):
     miss: Share
 
 
+class CitizensBackend(Section):
+    """The relay of Mon espace santé, national."""
+
+    servers: Annotated[int, Field(ge=1, le=10_000)]
+
+
 class Backends(Section):
     """What all operators share."""
 
     psc: Psc
     sms: SmsGateway
     directory: DirectoryBackend
+    citizens: CitizensBackend
 
 
 class Relay(Section):

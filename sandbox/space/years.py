@@ -7,9 +7,10 @@ from functools import cache
 
 import numpy as np
 
+from sandbox.space.scenario import Scenario
 from sandbox.space.tables import rows
 
-__all__ = ["MailOfYear", "mail_of"]
+__all__ = ["MailOfYear", "mail_of", "share_to_citizens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,9 @@ def mail_of(year: int) -> MailOfYear:
         return float(np.interp(year, years, [float(row[column]) for row in table]))
 
     return MailOfYear(citizens=at("citizens"), qualified=at("ins_qualified"))
+
+
+def share_to_citizens(scenario: Scenario) -> float:
+    """Return the part of a scenario's messages that goes to Mon espace santé, 0 to 1."""
+    share = mail_of(scenario.period.start.year).citizens
+    return min(1.0, scenario.traffic.citizen_factor * share)
