@@ -17,8 +17,7 @@ from sandbox.operators.observing import Observer, SessionObserved
 from sandbox.operators.post import PostError
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.dialogue import SmtpDialogue
-from sandbox.operators.smtp.events import Close, Event, Pause, Post, StartTls
-from sandbox.operators.smtp.refusals import Reply
+from sandbox.operators.smtp.events import Close, Event, Pause, Post, Reply, StartTls
 from sandbox.space.methods import Method
 
 __all__ = ["SmtpConnection"]
