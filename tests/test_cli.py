@@ -64,7 +64,7 @@ def test_help_is_french_then_english() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_says_of_a_verb_in_both_languages_what_it_does(verb: str) -> None:
-    french, _, english = VERBS[verb][2].partition(" / ")
+    french, _, english = VERBS[verb][1].partition(" / ")
     assert french
     assert english
     assert f"{verb} " in mss_help()
@@ -257,9 +257,10 @@ def test_scenario_check_and_schema(small: Path) -> None:
 
 
 def test_a_verb_is_found_in_a_module_of_its_name() -> None:
-    modules = {module for module, *_ in (*VERBS.values(), *SUBVERBS.values())}
-    for module, verb, *_ in VERBS.values():
-        group = getattr(import_module(module), verb)
+    places = [place for place, _ in VERBS.values()]
+    modules = {f"sandbox.{place.partition(':')[0]}" for place in (*places, *SUBVERBS.values())}
+    for module, _, attribute in (place.partition(":") for place in places):
+        group = getattr(import_module(f"sandbox.{module}"), attribute)
         for below in group.commands.values() if isinstance(group, click.Group) else ():
             modules.add(below.callback.__module__)
     assert all(module.rpartition(".")[2].startswith("cli_") for module in modules), modules

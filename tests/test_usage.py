@@ -76,5 +76,5 @@ def test_every_help_is_in_both_languages() -> None:
             # click's own --help and --version aside
             if isinstance(each, click.Option) and each.name not in ("help", "version"):
                 assert " / " in (each.help or ""), f"{name} {each.opts[0]}"
-    for verb, (_, _, text) in cli.VERBS.items():
+    for verb, (_, text) in cli.VERBS.items():
         assert " / " in text, verb

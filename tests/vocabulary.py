@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TypeVar
 
 import sandbox
-from sandbox.observations.reasons import Reason
+from sandbox.observations.schema import Reason
 from sandbox.operators.refusals import LoginRefusal, MailRefusal
 
 R = TypeVar("R", LoginRefusal, MailRefusal)

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sandbox.analysis.palette import DESIGN_COLOURS, SPARE_COLOURS
+from sandbox.analysis.palette import DESIGN_COLOURS, GRID, INK, SPAN, SPARE_COLOURS
 from sandbox.analysis.wording import Text
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ LANGUAGES = ("fr", "en")
 STYLE: Any = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#666666",
-    "axes.labelcolor": "#333333", "axes.grid": True, "axes.axisbelow": True,
-    "grid.color": "#E3E3E3", "grid.linewidth": 0.7, "xtick.color": "#333333",
-    "ytick.color": "#333333", "legend.frameon": False, "figure.facecolor": "white",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": SPAN,
+    "axes.labelcolor": INK, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": GRID, "grid.linewidth": 0.7, "xtick.color": INK,
+    "ytick.color": INK, "legend.frameon": False, "figure.facecolor": "white",
     "savefig.facecolor": "white", "svg.hashsalt": "mss-sandbox", "svg.fonttype": "path",
     "path.simplify": True,
 }  # fmt: skip

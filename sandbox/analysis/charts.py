@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sandbox.analysis.metrics import COMPARED
-from sandbox.analysis.palette import BARRIER_COLOURS, PAYER_COLOURS
+from sandbox.analysis.palette import BAND, BARRIER_COLOURS, INK, PAYER_COLOURS, SPAN
 from sandbox.analysis.wording import BARRIERS, CAUSES, Text, decimal, percent
 
 if TYPE_CHECKING:
@@ -101,10 +101,10 @@ def costs(canvas: Canvas, grid: Any) -> None:
     low = np.array([max(bill.low.total, 1.0) for bill in bills])
     high = np.array([max(bill.high.total, 1.0) for bill in bills])
     span.set_xscale("log")
-    span.hlines(rows, low, high, color="#555555", linewidth=2)
+    span.hlines(rows, low, high, color=SPAN, linewidth=2)
     for end in (low, high):
-        span.plot(end, rows, "|", color="#555555", markersize=9, markeredgewidth=2)
-    span.plot([max(bill.central.total, 1.0) for bill in bills], rows, "o", color="#222222")
+        span.plot(end, rows, "|", color=SPAN, markersize=9, markeredgewidth=2)
+    span.plot([max(bill.central.total, 1.0) for bill in bills], rows, "o", color=INK)
     span.set_yticks([])
     span.set_ylim(axes.get_ylim())
     span.grid(visible=False, axis="y")
@@ -129,7 +129,7 @@ def banded(axes: Axes, rows: int) -> None:
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     for row in range(0, rows, 2):
-        axes.axhspan(row - 0.5, row + 0.5, color="#F4F6F9", zorder=0, linewidth=0)
+        axes.axhspan(row - 0.5, row + 0.5, color=BAND, zorder=0, linewidth=0)
 
 
 def failure_shares(comparison: Comparison) -> dict[str, dict[str, float]]:
@@ -231,7 +231,7 @@ def connections(canvas: Canvas, grid: Any) -> None:
         offset = (number - (len(canvas.designs) - 1) / 2) * step
         rows = [names.index(name) + offset for name in mine["operator"]]
         axes.plot(mine["fill"], rows, "o", color=canvas.colours[design], markersize=5)
-    axes.axvline(1, color="#333333", linewidth=1, linestyle="--")
+    axes.axvline(1, color=INK, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     banded(axes, len(names))

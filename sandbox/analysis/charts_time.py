@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 from sandbox.analysis.charts import wrapped
 from sandbox.analysis.metrics import QUANTILES
 from sandbox.analysis.metrics import latency as quantiles
-from sandbox.analysis.palette import ENDPOINT_COLOURS, PHASE_COLOURS, SPARE_COLOURS
+from sandbox.analysis.palette import ENDPOINT_COLOURS, PHASE_COLOURS, SPAN, SPARE_COLOURS
 from sandbox.analysis.statistics import estimate
 from sandbox.analysis.wording import MEASURES, METHOD_NAMES, PHASES, Text, decimal
 from sandbox.space.methods import Method
@@ -76,7 +76,7 @@ def latency(canvas: Canvas, grid: Any) -> None:
             axes.set_yticks([])
             if not axes.lines:
                 nobody = Text("aucune personne n'attend", "no person waits")[canvas.language]
-                axes.text(0.02, 0.5, nobody, transform=axes.transAxes, color="#555555", va="center")
+                axes.text(0.02, 0.5, nobody, transform=axes.transAxes, color=SPAN, va="center")
             axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5), numticks=20))
             axes.xaxis.set_major_formatter(
                 FuncFormatter(lambda v, _: _duration(v, canvas.language))

@@ -10,9 +10,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from sandbox.analysis.bars import bars
 from sandbox.analysis.comparison import Comparison
-from sandbox.analysis.console import report_console, say_lines
+from sandbox.analysis.console import bars, report_console, say_lines
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.headroom import Headroom
 from sandbox.analysis.metrics import COMPARED, METRICS
@@ -126,7 +125,6 @@ def show(comparison: Comparison) -> None:
     "--engine",
     type=click.Choice(["fast", "simpy"]),
     default="fast",
-    show_default=True,
     help="Moteur : rapide ou de référence. / Fast engine, or the reference.",
 )
 @count_option(
@@ -145,7 +143,6 @@ def show(comparison: Comparison) -> None:
 @click.option(
     "--decision/--no-decision",
     default=True,
-    show_default=True,
     help="Tirer les hypothèses fragiles, peser le choix. / Draw the weak assumptions.",
 )
 def compare(

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
-from sandbox.analysis.bars import bars
-from sandbox.analysis.console import report_console, say_lines
+from sandbox.analysis.console import bars, report_console, say_lines
 from sandbox.analysis.decide import decide as run_decision
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.space.errors import EXIT_INTERRUPTED
-from sandbox.space.options import count_option, designs_option, folder_option, seed_option
+from sandbox.space.options import (
+    FILE,
+    count_option,
+    designs_option,
+    folder_option,
+    seed_option,
+)
 from sandbox.workers.options import crew_of, workers_options
 
 __all__ = ["decide"]
@@ -37,7 +42,7 @@ STAGES = {
 )
 @click.option(
     "--ranges",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="CSV de plages (key, low, high, mode, law, expert). / CSV of ranges.",
 )
 @seed_option

@@ -198,8 +198,7 @@ def _engine(name: str | None) -> tuple[Engine, ...]:
 @click.option("--customers", type=int, help="Clients observés. / Customers observed.")
 @click.option("--engine", type=click.Choice([engine.value for engine in Engine]),
               help="Moteur (table : les deux). / Engine (table: both).")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**62), default=1, show_default=True,
-              help="Graine. / Seed.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**62), default=1, help="Graine. / Seed.")
 @json_option
 @click.pass_context
 def validate(

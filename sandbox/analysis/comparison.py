@@ -379,11 +379,8 @@ def run_comparison(
         chosen = Options(**options)
     except TypeError:
         unknown = ", ".join(set(options) - set(Options.__slots__))
-        raise UserError(
-            "option inconnue ; choisir parmi",
-            "unknown option; choose among",
-            where=f"compare: {unknown}",
-            then=", ".join(Options.__slots__),
+        raise UserError.among(
+            "option inconnue", "unknown option", f"compare: {unknown}", Options.__slots__
         ) from None
     if chosen.replications is not None and not 1 <= chosen.replications <= 1000:
         raise UserError(

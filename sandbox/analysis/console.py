@@ -1,14 +1,16 @@
-"""The console of the verbs that report: its width, and how it says a finding."""
+"""The console of the verbs that report: width, findings, and progress on standard error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sandbox.analysis.report_page import Line
 
-__all__ = ["report_console", "say_lines"]
+__all__ = ["bars", "report_console", "say_lines"]
 
 
 def report_console() -> Console:
@@ -22,3 +24,21 @@ def say_lines(console: Console, lines: Iterable[Line]) -> None:
         console.print(f"\n[bold]{line.topic.fr} / {line.topic.en}[/bold]")
         console.print(line.text.fr, markup=False)
         console.print(line.text.en, markup=False, style="dim")
+
+
+@contextmanager
+def bars(stages: Mapping[str, str]) -> Iterator[Callable[[str, float], None]]:
+    """Yield what reports a stage, a key of `stages`, and its share done."""
+    shown = Progress(
+        TextColumn("{task.description:<26}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True),
+    )  # fmt: skip
+    with shown:
+        tasks = {}
+
+        def report(stage: str, share: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = shown.add_task(stages[stage], total=1.0)
+            shown.update(tasks[stage], completed=share)
+
+        yield report

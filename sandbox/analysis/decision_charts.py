@@ -12,7 +12,7 @@ from sandbox.analysis.canvas import LANGUAGES, colours, render, sheet
 from sandbox.analysis.charts import share_axis, wrapped
 from sandbox.analysis.decision_names import factor_name, rule_text
 from sandbox.analysis.decision_words import CRITERION_NAMES, candidate_name
-from sandbox.analysis.palette import INDEX_COLOURS
+from sandbox.analysis.palette import INDEX_COLOURS, SPAN
 from sandbox.analysis.wording import Text
 from sandbox.decision.study import Decision
 
@@ -89,7 +89,7 @@ def tornado(decision: Decision, language: str) -> Figure:
             values = [getattr(index, column) for _, index in rows]
             halves = [getattr(index, f"{column}_half") for _, index in rows]
             axes.barh(places + shift, values, 0.34, color=INDEX_COLOURS[column],
-                      label=label[language], xerr=halves, ecolor="#555555")  # fmt: skip
+                      label=label[language], xerr=halves, ecolor=SPAN)  # fmt: skip
         axes.set_yticks(places, [wrapped(name, 48) for name, _ in rows])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")

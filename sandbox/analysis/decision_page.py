@@ -19,7 +19,7 @@ from sandbox.analysis.decision_words import (
     turns_text,
 )
 from sandbox.analysis.grid import Cell, Table, head, input_anchor, words
-from sandbox.analysis.report_page import ReportPicture, ReportSection, page_of, write_page
+from sandbox.analysis.report_page import ReportPicture, ReportSection, page_of
 from sandbox.analysis.tables_inputs import decimal_plain
 from sandbox.analysis.wording import (
     KNOWLEDGE,
@@ -35,6 +35,7 @@ from sandbox.analysis.wording import (
 from sandbox.decision.criteria import CRITERIA
 from sandbox.decision.factors import Factor
 from sandbox.decision.study import Decision, Driver
+from sandbox.space.files import write_whole
 
 __all__ = ["decision_sections", "write_decision"]
 
@@ -370,4 +371,4 @@ def write_decision(decision: Decision, folder: Path) -> Path:
         Text(scenario.title, scenario.title_en), WORDS, decision_lines(decision),
         decision_sections(decision), decision_images(decision),
     )  # fmt: skip
-    return write_page(page, folder / "decision.html")
+    return write_whole(folder / "decision.html", page)

@@ -11,8 +11,20 @@ from itertools import chain
 from sandbox.analysis.wording import BARRIERS, PHASES
 
 __all__ = [
-    "BARRIER_COLOURS", "DESIGN_COLOURS", "ENDPOINT_COLOURS", "INDEX_COLOURS", "METHOD_COLOURS",
-    "PAYER_COLOURS", "PHASE_COLOURS", "SPARE_COLOURS",
+    "BAND",
+    "BARRIER_COLOURS",
+    "DESIGN_COLOURS",
+    "ENDPOINT_COLOURS",
+    "GRID",
+    "INDEX_COLOURS",
+    "INK",
+    "MEASURED",
+    "METHOD_COLOURS",
+    "PAYER_COLOURS",
+    "PHASE_COLOURS",
+    "PREDICTED",
+    "SPAN",
+    "SPARE_COLOURS",
 ]  # fmt: skip
 
 # A design keeps its colour in every comparison, whatever the others.
@@ -33,6 +45,9 @@ ENDPOINT_COLOURS = {
 }  # fmt: skip
 PAYER_COLOURS = {"operators": "#77AADD", "editors": "#EEDD88", "sites": "#EE8866"}
 INDEX_COLOURS = {"total": "#0B4F8A", "first": "#9DB8D2"}  # Sobol' indices
+PREDICTED, MEASURED = "#0072B2", "#D55E00"  # of a twin
+# What carries no meaning of its own: text and axes, spans and notes, rows, lines behind.
+INK, SPAN, BAND, GRID = "#333333", "#555555", "#F4F6F9", "#E3E3E3"
 # Of whatever has no colour of its own.
 SPARE_COLOURS = ("#000000", "#8C6D31", "#7F7F7F", "#6A3D9A", "#B15928")
 PHASE_COLOURS = dict(zip(

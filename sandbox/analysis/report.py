@@ -13,11 +13,12 @@ from sandbox.analysis.decision_charts import decision_images
 from sandbox.analysis.decision_page import decision_sections
 from sandbox.analysis.decision_words import decision_lines
 from sandbox.analysis.plots import Plots
-from sandbox.analysis.report_page import ReportSection, page_of, write_page
+from sandbox.analysis.report_page import ReportSection, page_of
 from sandbox.analysis.sections import sections
 from sandbox.analysis.summary import summarise
 from sandbox.analysis.verdict import verdict
 from sandbox.analysis.wording import Text
+from sandbox.space.files import write_whole
 
 __all__ = ["render_page", "write_report"]
 
@@ -84,4 +85,4 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
         parts = [*(replace(each, screen=True) for each in first), *parts]
         images.found.update(decision_images(comparison.decision))
     page = render_page(comparison, images.found, parts)
-    return write_page(page, folder / "report.html")
+    return write_whole(folder / "report.html", page)

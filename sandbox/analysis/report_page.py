@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from sandbox.analysis.grid import Link, Table
 from sandbox.analysis.wording import Text, same
-from sandbox.space.files import write_whole
 
-__all__ = ["Line", "ReportPicture", "ReportSection", "page_of", "write_page"]
+__all__ = ["Line", "ReportPicture", "ReportSection", "page_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +105,3 @@ def page_of(
         style=Markup(_part("report.css")),  # noqa: S704 (our own file)
         script=Markup(_part("report.js")),  # noqa: S704 (our own file)
     )
-
-
-def write_page(page: str, path: Path) -> Path:
-    """Write a page; it appears whole or not at all."""
-    return write_whole(path, page)

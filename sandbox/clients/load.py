@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clients.holder import AccessMemory
-from sandbox.clients.outcome import SessionOutcome
-from sandbox.clients.plan import Intent, LoadPlan, Round
+from sandbox.clients.plan import Intent, LoadPlan, Round, SessionOutcome
 from sandbox.clients.telephone import DownError, Telephones
 from sandbox.clients.visit import Visit
 from sandbox.messages.stock import stock_document

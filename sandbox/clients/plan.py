@@ -1,4 +1,4 @@
-"""What clients are told to do: plain data, so that a plan can be kept, compared and split.
+"""What clients are told to do, and what came of it: plain data, to be kept, compared and split.
 
 Seconds everywhere, from the start of the run.
 """
@@ -6,10 +6,11 @@ Seconds everywhere, from the start of the run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sandbox.messages.stock import DocumentChoice
+from sandbox.observations.schema import Cause, Phase
 from sandbox.space.methods import Mechanism, Method
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Round",
     "Rules",
     "ServerSettings",
+    "SessionOutcome",
 ]
 
 Tree = Mapping[str, Any]
@@ -274,5 +276,67 @@ class LoadPlan:
                 "accounts": tuple(ClientAccount.of(each) for each in tree["accounts"]),
                 "intents": tuple(Intent.of(each) for each in tree["intents"]),
                 "rules": Rules(**tree["rules"]),
+            }
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionOutcome:
+    """One session. Instants are seconds from the start of the run.
+
+    Attributes:
+        intent: number in the plan; -1 for what another session opened.
+        account: number of the access.
+        protocol: imap or smtp.
+        attended: whether a person waited for it.
+        intended, started: when it had to start, and did.
+        login: when it was in; None: never.
+        ended: when all was over.
+        phases: seconds by phase, until the login; of all attempts.
+        failures: why attempts failed, in order.
+        accepted: number of the message that the operator took.
+        found: new messages that it fetched.
+        bad: of those, spoiled or another's.
+        resumed: whether TLS was.
+        connections: begin (TCP is there) and end of each attempt's.
+    """
+
+    intent: int
+    account: int
+    protocol: str
+    attended: bool
+    intended: float
+    started: float
+    login: float | None = None
+    ended: float = 0.0
+    phases: dict[Phase, float] = field(default_factory=dict)
+    failures: list[Cause] = field(default_factory=list)
+    accepted: int | None = None
+    found: int = 0
+    bad: int = 0
+    resumed: bool = False
+    connections: list[list[float]] = field(default_factory=list)
+
+    def spend(self, phase: Phase, seconds: float) -> None:
+        """Book time."""
+        self.phases[phase] = self.phases.get(phase, 0.0) + seconds
+
+    @property
+    def person(self) -> float:
+        """Seconds of the person's own."""
+        return self.phases.get(Phase.PERSON, 0.0)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, tree: dict[str, Any]) -> SessionOutcome:
+        """Build it from JSON."""
+        return cls(
+            **{
+                **tree,
+                "phases": {Phase(int(key)): value for key, value in tree["phases"].items()},
+                "failures": [Cause(each) for each in tree["failures"]],
             }
         )

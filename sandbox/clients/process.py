@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clients.load import Load
-from sandbox.clients.outcome import SessionOutcome
-from sandbox.clients.plan import LoadPlan
+from sandbox.clients.plan import LoadPlan, SessionOutcome
 from sandbox.clients.telephone import DownError, Telephones
 
 __all__ = ["main"]

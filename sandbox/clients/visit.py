@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator
 from sandbox.clients.holder import AccessMemory
 from sandbox.clients.imap import Imap, RefusedError
 from sandbox.clients.letters import content_of, read_letter
-from sandbox.clients.outcome import SessionOutcome
-from sandbox.clients.plan import Intent, Round, ServerSettings
+from sandbox.clients.plan import Intent, Round, ServerSettings, SessionOutcome
 from sandbox.clients.smtp import Smtp
 from sandbox.clients.telephone import DownError, Telephones, UnansweredError
 from sandbox.clients.wire import LostError, Wire

@@ -17,14 +17,13 @@ from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
 from sandbox.conformance.client.steps import SoftwareProfile
 from sandbox.conformance.findings import EXIT, CheckResult, Report
 from sandbox.conformance.judge import PATIENCE
-from sandbox.conformance.options import space_option
 from sandbox.conformance.reports import as_attestation, as_badge, as_html, as_junit
 from sandbox.conformance.reports import as_json as json_of
 from sandbox.conformance.requirements import Requirement, requirements
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 from sandbox.space.methods import Method
-from sandbox.space.options import json_option
+from sandbox.space.options import EXISTING, FILE, Decorator, json_option, options, space_option
 
 __all__ = ["check"]
 
@@ -41,23 +40,17 @@ def check() -> None:
 check.add_command(portability)
 
 
-def _reports(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say where its report goes."""
-    for option in (
-        click.option("--attestation", type=click.Path(dir_okay=False, path_type=Path),
-                     help="Une page à montrer. / One page to show."),
-        click.option("--badge", type=click.Path(dir_okay=False, path_type=Path),
-                     help="Vignette SVG. / SVG badge."),
-        click.option("--html", type=click.Path(dir_okay=False, path_type=Path),
-                     help="Page HTML. / HTML page."),
-        click.option("--junit", type=click.Path(dir_okay=False, path_type=Path),
-                     help="Rapport JUnit. / JUnit."),
-        json_option,
-        click.option("--only", multiple=True, metavar="ID",
-                     help="Cette exigence seule (répétable). / It alone."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+# The options that say where its report goes.
+_reports: Decorator = options(
+    click.option(
+        "--only", multiple=True, metavar="ID", help="Cette exigence seule (répétable). / It alone."
+    ),
+    json_option,
+    click.option("--junit", type=FILE, help="Rapport JUnit. / JUnit."),
+    click.option("--html", type=FILE, help="Page HTML. / HTML page."),
+    click.option("--badge", type=FILE, help="Vignette SVG. / SVG badge."),
+    click.option("--attestation", type=FILE, help="Une page à montrer. / One page to show."),
+)
 
 
 def _told(report: Report, *, as_json: bool, files: Mapping[str, Path | None]) -> NoReturn:
@@ -92,7 +85,7 @@ def _known(only: Sequence[str], asked: Iterable[Requirement]) -> None:
 @click.option(
     "--space",
     "space",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="Dossier d'un espace, son space.json, ou fichier TOML d'un opérateur étranger ; sans elle,"
     " un espace est démarré. / Folder of a space, its space.json, or TOML file of a foreign"
     " operator; without it a space is started.",
@@ -105,7 +98,6 @@ def _known(only: Sequence[str], asked: Iterable[Requirement]) -> None:
     "--patience",
     type=click.FloatRange(0.1, 600),
     default=PATIENCE,
-    show_default=True,
     help="Secondes qu'un message peut mettre. / Seconds that a message may take.",
 )
 @click.option(
@@ -143,14 +135,12 @@ def operator(
     "--profile",
     type=click.Choice([each.value for each in SoftwareProfile]),
     default=SoftwareProfile.MAIL_CLIENT.value,
-    show_default=True,
     help="Genre de logiciel. / Kind of software.",
 )
 @click.option(
     "--method",
     type=click.Choice([each.value for each in Method]),
     default="ecps",
-    show_default=True,
     help="Comment il s'authentifie. / How it logs in.",
 )
 @click.option("--operator", default="", help="Opérateur de l'espace. / Which of the space.")
@@ -165,7 +155,6 @@ def operator(
     "--patience",
     type=click.FloatRange(1, 3600),
     default=CLIENT_PATIENCE,
-    show_default=True,
     help="Secondes qu'une étape du programme peut prendre. / Seconds that its step may take.",
 )
 @_reports

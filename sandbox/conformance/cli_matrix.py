@@ -32,6 +32,7 @@ from sandbox.conformance.subject import METHODS
 from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
+from sandbox.space.options import EXISTING, FILE
 
 __all__ = ["matrix"]
 
@@ -41,7 +42,7 @@ __all__ = ["matrix"]
     "--space",
     "spaces",
     multiple=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="Dossier d'un espace, ou fichier TOML d'un opérateur étranger (répétable) ; sans elle, un"
     " espace est démarré. / Folder of a space, or TOML file of a foreign operator (repeatable);"
     " without it a space is started.",
@@ -75,9 +76,7 @@ __all__ = ["matrix"]
     help="Architecture (répétable). / Design (repeatable).",
 )
 @click.option("--json", "json_", is_flag=True, help="Sortie JSON. / JSON output.")
-@click.option(
-    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Page HTML. / HTML page."
-)
+@click.option("--html", type=FILE, help="Page HTML. / HTML page.")
 @click.option(
     "--resume",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -87,7 +86,7 @@ __all__ = ["matrix"]
 )
 @click.option(
     "--capabilities",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Mesurer plutôt ce que chaque logiciel sait faire (CSV)."
     " / Measure instead what each software can do (CSV).",

@@ -18,7 +18,6 @@ import click
 from sandbox.conformance.findings import EXIT, CheckResult
 from sandbox.conformance.foreign import from_file
 from sandbox.conformance.foreign_sheet import sheet_of
-from sandbox.conformance.options import space_option
 from sandbox.conformance.ours import running_space
 from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.clients import named
@@ -30,7 +29,7 @@ from sandbox.live.mailer import MailError
 from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, space_option
 
 __all__ = ["portability"]
 
@@ -96,7 +95,6 @@ class _Told:
     "--method",
     type=click.Choice(["cps", "totp", "ecps"]),
     default="cps",
-    show_default=True,
     help="Comment on s'authentifie. / How one logs in.",
 )
 @click.option("--operator", default="", help="D'où ; le premier. / From where; the first.")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sandbox.conformance.subject import (
     CheckedDoor,
@@ -20,7 +18,7 @@ from sandbox.conformance.subject import (
     Subject,
 )
 from sandbox.space.errors import UserError
-from sandbox.space.wording import FRENCH
+from sandbox.space.reading import read_as, read_toml
 
 __all__ = ["from_file"]
 
@@ -111,18 +109,7 @@ def from_file(path: Path) -> Subject:
     Raises:
         UserError: it cannot be read, a key or a value is wrong, or a file that it names is missing.
     """
-    try:
-        told = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError("TOML illisible", "not readable as TOML", where=path,
-                        then=f"({error})") from None  # fmt: skip
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        context = {name: str(value) for name, value in first.get("ctx", {}).items()}
-        sentence = FRENCH.get(first["type"], "valeur refusée")
-        french = re.sub(r"\{(\w+)\}", lambda m: context.get(m[1], m[0]), sentence)
-        raise UserError(french, first["msg"], where=f"{path}: {key}") from None
+    told = read_as(_File, read_toml(path), path)
     base = path.parent
     accounts: dict[str, list[Means]] = {}
     for each in told.accounts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -30,7 +29,7 @@ from sandbox.conformance.subject import (
 )
 from sandbox.directory import Directory
 from sandbox.directory.identities import application_of, card_holder
-from sandbox.live.blocks import TEMPORARY, held_block
+from sandbox.live.blocks import free_block
 from sandbox.live.mailer import MailError, access_token
 from sandbox.live.sheet_file import read_sheet
 from sandbox.space.errors import UserError
@@ -62,7 +61,7 @@ def running_space(
         UserError: it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="mssante-check-") as name:
-        block = _free_block()
+        block = free_block()
         folder, log = Path(name) / "space", Path(name) / "log"
         words = [
             sys.executable, "-c", "from sandbox.cli import main; main()", "up",
@@ -84,19 +83,6 @@ def running_space(
                 except subprocess.TimeoutExpired:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(process.pid, signal.SIGKILL)
-
-
-def _free_block() -> int:
-    """Return loopback addresses that no space holds; any, since ours takes them a moment later.
-
-    Raises:
-        UserError: all are held.
-    """
-    for block in secrets.SystemRandom().sample(TEMPORARY, len(TEMPORARY)):
-        with contextlib.suppress(UserError), held_block(block):
-            return block
-    with held_block(None) as block:
-        return block
 
 
 def _ready(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Tree:

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.tables import shipped
 
 __all__ = ["BINDS", "KNOWLEDGE", "Requirement", "requirements"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sandbox.serve import bodies
 from sandbox.space.errors import UserError
 
 __all__ = ["Handler", "MissingError", "Shown", "answered", "count_of", "read_object", "text_of"]
@@ -41,27 +41,9 @@ def answered(handler: Handler) -> Handler:
     return answer
 
 
-async def read_object(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        UserError: another content type, too large, or no JSON object.
-    """
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise UserError("attendu", "expected", where="Content-Type", then="application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise UserError("corps trop grand", "body too large")
-    try:
-        data = json.loads(bytes(body) or b"{}")
-    except (ValueError, RecursionError):
-        raise UserError("JSON illisible", "unreadable JSON") from None
-    if not isinstance(data, dict):
-        raise UserError("objet JSON attendu", "a JSON object is expected")
-    return data
+async def read_object(request: Request) -> dict[str, Any]:
+    """Read a JSON object; see `serve.bodies`."""
+    return await bodies.read_object(request, MAX_BODY)
 
 
 def text_of(data: dict[str, Any], name: str, default: str | None = None) -> str:

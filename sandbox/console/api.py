@@ -15,7 +15,7 @@ from sandbox.console.operations import Operation, described, text
 from sandbox.console.prometheus import CONTENT_TYPE, exposition
 from sandbox.console.stream import Streams
 from sandbox.console.watch import SpaceWatch
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.errors import UserError
 
 __all__ = ["WatchApi", "description", "query_of"]

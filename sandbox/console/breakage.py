@@ -19,7 +19,7 @@ from sandbox.console.answers import MissingError
 from sandbox.console.incidents import FaultPreset, incidents_of
 from sandbox.live.faults import KNOWN, SpaceFaults
 from sandbox.live.providers import client_of
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS as PSC_FAULTS
 from sandbox.psc.outage import Window

@@ -14,7 +14,7 @@ from sandbox.console.answers import MissingError, read_object
 from sandbox.console.breakage import MEMBERS, NUMBERS, SERVICES, Breakage, known
 from sandbox.console.designs import Designs
 from sandbox.console.operations import Operation, text
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.errors import UserError
 
 __all__ = ["BreakageApi"]

@@ -27,16 +27,11 @@ _DESIGNS = ("single-endpoint", "multi-endpoint", "multi-port")
     "--pace",
     type=click.FloatRange(0.0, 600.0),
     default=PACE,
-    show_default=True,
     metavar="S",
     help="Secondes par étape, avec --auto. / Seconds a step, with --auto.",
 )
 @click.option(
-    "--open/--no-open",
-    "browse",
-    default=True,
-    show_default=True,
-    help="Ouvrir le navigateur. / Open the browser.",
+    "--open/--no-open", "browse", default=True, help="Ouvrir le navigateur. / Open the browser."
 )
 def demo(*, auto: bool, pace: float, browse: bool) -> None:
     """Montrer la question en dix étapes. / Show the question in ten steps.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import webbrowser
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -17,10 +16,10 @@ from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.job import execute
 from sandbox.live.joining import read_joining
 from sandbox.live.launch import LiveOptions
-from sandbox.live.options import folder_option
 from sandbox.live.space import LiveSpace
 from sandbox.psc.behaviour import KINDS
 from sandbox.space.errors import UserError
+from sandbox.space.options import EXISTING_FILE, space_folder_option
 from sandbox.trust.keys import KeyKind
 
 __all__ = ["up"]
@@ -62,7 +61,7 @@ def _processes(
     type=click.IntRange(1),
     help="Nombre d'opérateurs, 3 par défaut. / How many operators, 3 by default.",
 )
-@folder_option
+@space_folder_option
 @click.option("--reset", is_flag=True, help="Oublier ce qui est gardé. / Forget what is kept.")
 @click.option(
     "--standard-ports", is_flag=True, help="Ports 25, 143, 993… / Same as --port-offset 0."
@@ -87,7 +86,6 @@ def _processes(
     "--behaviour",
     type=click.Choice(KINDS),
     default="manual",
-    show_default=True,
     help="Ce que font les téléphones. / What people do with telephones.",
 )
 @click.option(
@@ -131,7 +129,7 @@ def _processes(
     "--join",
     "join",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Opérateur étranger qui rejoint l'espace (TOML, répétable)."
     " / Foreign operator that joins the space (TOML, repeatable).",
 )
@@ -157,12 +155,9 @@ def _processes(
     help="Ouvrir la console dans le navigateur. / Open the console in the browser.",
 )
 def up(
-    scenario: str | None, designs: tuple[str, ...], login_policy: str | None,
-    operators: int | None, folder: Path, reset: bool, standard_ports: bool,
-    port_offset: int | None, block: int | None, keys: str | None, behaviour: str,
-    totp_share: float, revocation_cache: float | None, recheck: float | None,
-    seed: int | None, everything: bool, as_json: bool, at: datetime | None, outage_now: bool,
-    job: str | None, processes: int | Literal["auto"], join: tuple[Path, ...], browse: bool,
+    folder: Path, standard_ports: bool, port_offset: int | None, keys: str | None,
+    join: tuple[Path, ...], everything: bool, as_json: bool, job: str | None, browse: bool,
+    **given: Any,
 ) -> None:  # fmt: skip
     """Démarrer l'espace de SCENARIO (demo). / Start the space of SCENARIO (demo).
 
@@ -174,24 +169,11 @@ def up(
             "give either --standard-ports or --port-offset",
         )
     options = LiveOptions(
-        scenario=scenario,
-        designs=designs,
-        login_policy=login_policy,
-        operators=operators,
         folder=folder,
-        reset=reset,
         port_offset=0 if standard_ports else port_offset,
-        block=block,
         keys=_KEYS[keys] if keys else None,
-        behaviour=behaviour,
-        totp_share=totp_share,
-        revocation_cache=revocation_cache,
-        recheck=recheck,
-        seed=seed,
-        at=at,
-        outage_now=outage_now,
-        processes=processes,
         join=tuple(map(read_joining, join)),
+        **given,
     )
     with stopped_by_signals() as wait:
         tell = partial(click.echo, err=True)

@@ -22,7 +22,7 @@ from sandbox.indicators.anomalies import Anomaly, confront
 from sandbox.indicators.counting import Indicators
 from sandbox.indicators.from_space import from_space, operators_of
 from sandbox.indicators.month import Month
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 
 __all__ = ["Controls", "Counted", "counted"]
 

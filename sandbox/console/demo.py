@@ -15,7 +15,7 @@ from sandbox.console.designs import Designs
 from sandbox.console.mail import MailAttempt, log_in
 from sandbox.console.traffic import TrafficOrder
 from sandbox.console.watch import SpaceWatch
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.errors import UserError
 
 __all__ = ["PACE", "STEPS", "DemoState", "DemoStep", "Player"]

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from sandbox.console.answers import read_object
 from sandbox.console.demo import STEPS, Player
 from sandbox.console.operations import Operation
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.errors import UserError
 
 __all__ = ["DemoApi"]

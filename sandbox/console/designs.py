@@ -19,7 +19,7 @@ from sandbox.console.sources import MEASURES, FigureSource, sources
 from sandbox.console.traffic import MOST_RATE, Peopled, TrafficMaker, TrafficOrder
 from sandbox.console.watch import SpaceWatch
 from sandbox.live.plan import SpacePlan
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.operators.recorder import Seen
 from sandbox.space.costs.design import DesignCost, design_cost
 from sandbox.space.designs import Design

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 
 __all__ = ["FaultPreset", "incidents_of"]
 

@@ -21,7 +21,7 @@ from sandbox.live.cli_mail import shown
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.writing import LARGEST, write_letter
 from sandbox.messages.stock import DocumentChoice, stock_letter
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.operators.mail import Folder, MessageRow
 from sandbox.operators.store import StoreError
 from sandbox.operators.store.looking import StoreSnapshot, looking

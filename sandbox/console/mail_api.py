@@ -24,7 +24,7 @@ from sandbox.console.reader import Readers
 from sandbox.console.watch import SpaceWatch
 from sandbox.messages.documents import document_types
 from sandbox.messages.trace import trace_of
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 

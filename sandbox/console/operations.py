@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.console.answers import Handler
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 
 __all__ = ["Operation", "described", "text"]
 

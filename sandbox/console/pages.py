@@ -30,7 +30,7 @@ from sandbox.console.reader import Readers
 from sandbox.console.space_map import space_map
 from sandbox.console.watch import SpaceWatch
 from sandbox.live.keys import PIN
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.psc.telephones import DRAWN
 from sandbox.serve.pages import templates
 from sandbox.space.errors import UserError

@@ -15,7 +15,7 @@ from sandbox.console.enrolling import Enrolling
 from sandbox.console.operations import Operation, text
 from sandbox.console.reader import ACTS, Readers
 from sandbox.console.watch import SpaceWatch
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.errors import UserError
 
 __all__ = ["PSC", "PeopleApi"]

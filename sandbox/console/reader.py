@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass, replace
 
 from sandbox.live.keys import PIN
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.errors import UserError
 
 __all__ = ["ACTS", "CardInReader", "Readers"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 
 __all__ = ["Figures", "Results", "Written", "compared", "confronted"]
 

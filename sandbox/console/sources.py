@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.console.beside import Job
 from sandbox.console.results import Figures, Written
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 
 __all__ = ["MEASURES", "FigureSource", "sources"]
 

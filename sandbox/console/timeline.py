@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.console.feed import PscEvent
 from sandbox.console.ledger import Trail
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.methods import METHODS, Method
 
 __all__ = ["Layer", "Timeline", "TimelineStep", "ToldRefusal", "layer_of_reason", "timeline"]

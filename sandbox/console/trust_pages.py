@@ -17,7 +17,7 @@ from sandbox.console.operations import Operation, text
 from sandbox.console.people import carried
 from sandbox.directory import Directory
 from sandbox.live.keys import PIN
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.trust.authority import TestCA
 from sandbox.trust.domain_list import DomainLedger
 from sandbox.trust.resolver import Resolver

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.console.feed import Feed
 from sandbox.console.ledger import Query, Trail
 from sandbox.console.timeline import Timeline, TimelineStep, timeline
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 
 __all__ = ["MOST", "connection", "found", "timeline_of", "trail_data"]
 

@@ -18,16 +18,15 @@ from sandbox.controls.rules import ADMISSION, CONTROLS, Control, ControlFinding,
 from sandbox.controls.sanctions import apply
 from sandbox.controls.view import View
 from sandbox.live.cli_control import ask
-from sandbox.live.options import folder_option
 from sandbox.live.sheet_file import read_sheet
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, space_folder_option
 
 __all__ = ["controls"]
 
 _NAMES = {each.name: each for each in CONTROLS}
 _interfaces_option = click.option(
-    "--interfaces", type=click.Choice(sorted(INTERFACES)), default="channel", show_default=True,
+    "--interfaces", type=click.Choice(sorted(INTERFACES)), default="channel",
     help="Ce qui est essayé de « check operator ». / What of `check operator` is tried.",
 )  # fmt: skip
 
@@ -89,7 +88,7 @@ def list_(as_json: bool) -> None:
     help="Juger les délais à cette date. / Judge delays at this date.",
 )
 @json_option
-@folder_option
+@space_folder_option
 def run(
     only: tuple[str, ...], subject: tuple[str, ...], interfaces: str, sanction: bool,
     every: float | None, rounds: int | None, at: str | None, as_json: bool, folder: Path,
@@ -210,7 +209,7 @@ def _sanction(folder: Path, now: float, *, quiet: bool) -> None:
 @controls.command()
 @click.option("--all", "everything", is_flag=True, help="Aussi les clos. / The closed ones too.")
 @json_option
-@folder_option
+@space_folder_option
 def register(everything: bool, as_json: bool, folder: Path) -> None:
     """Dire les dossiers et leur état. / Show the cases and their state."""
     cases = [
@@ -228,7 +227,7 @@ def register(everything: bool, as_json: bool, folder: Path) -> None:
 @controls.command()
 @click.argument("case")
 @click.option("--reason", default="", help="Ce qui est contesté. / What is contested.")
-@folder_option
+@space_folder_option
 def appeal(case: str, reason: str, folder: Path) -> None:
     """L'opérateur conteste CASE : rien ne monte d'ici là. / The operator contests CASE."""
     after = _register(folder).say(case, CaseEvent.APPEALED, time.time(), reason)
@@ -244,7 +243,7 @@ def appeal(case: str, reason: str, folder: Path) -> None:
     help="Il a raison, ou non. / The operator is right, or not.",
 )
 @click.option("--reason", default="", help="Pourquoi. / Why.")
-@folder_option
+@space_folder_option
 def decide(case: str, upheld: bool, reason: str, folder: Path) -> None:
     """Décider d'un recours. / Decide an appeal."""
     event = CaseEvent.UPHELD if upheld else CaseEvent.DISMISSED
@@ -256,7 +255,7 @@ def decide(case: str, upheld: bool, reason: str, folder: Path) -> None:
 @click.argument("domain")
 @_interfaces_option
 @json_option
-@folder_option
+@space_folder_option
 def admit(domain: str, interfaces: str, as_json: bool, folder: Path) -> None:
     """Contrôler DOMAIN avant qu'il entre dans la liste ; s'il passe, l'inscrire.
 

@@ -53,21 +53,18 @@ def size_of(scenario: Scenario) -> Size:
     "--how",
     type=click.Choice(SAMPLES),
     default="random",
-    show_default=True,
     help="Tirée à chaque fois, ou à tour de rôle. / Drawn afresh, or in rotation.",
 )
 @click.option(
     "--planted",
     type=click.IntRange(2, 1000),
     default=40,
-    show_default=True,
     help="Écarts semés par contrôle. / Violations planted for each control.",
 )
 @click.option(
     "--mended",
     type=click.FloatRange(0.1, 365.0),
     default=20.0,
-    show_default=True,
     metavar="DAYS",
     help="Délai moyen de correction. / Mean days to mend.",
 )
@@ -75,37 +72,32 @@ def size_of(scenario: Scenario) -> Size:
     "--stubborn",
     type=click.FloatRange(0.0, 1.0),
     default=0.1,
-    show_default=True,
     help="Part que personne ne corrige. / Share that nobody mends.",
 )
 @click.option(
     "--yielding",
     type=click.FloatRange(0.0, 1.0),
     default=0.5,
-    show_default=True,
     help="Part qui corrige, une fois suspendue. / Share that mends once suspended.",
 )
 @click.option(
     "--appealed",
     type=click.FloatRange(0.0, 1.0),
     default=0.2,
-    show_default=True,
     help="Part des suspensions contestées. / Share of suspensions that are contested.",
 )
 @click.option(
     "--sanctions/--no-sanctions",
     default=True,
-    show_default=True,
     help="L'échelle a ses effets, ou non. / Whether the ladder has effects.",
 )
 @click.option(
     "--silent",
     type=click.FloatRange(0.0, 0.5),
     default=0.001,
-    show_default=True,
     help="Probabilité qu'un relais sain se taise. / That a relay in order is silent.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Graine. / Seed.")
+@click.option("--seed", type=int, default=1, help="Graine. / Seed.")
 @json_option
 def year(
     scenario: str, every: tuple[float, ...], shares: tuple[float, ...],

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sandbox.controls.ladder import DAYS, CaseState, Severity
 from sandbox.controls.view import DomainSeen, Failure, MailboxSeen, OperatorSeen, View
 from sandbox.indicators.month import Month
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 
 __all__ = [
     "ADMISSION",

@@ -11,13 +11,21 @@ command line makes a certificate to serve with;
 Pro Santé Connect, operators, live and the console may import it.
 """
 
-from sandbox.directory.bearers import Bearer, BoxState
 from sandbox.directory.directory import Directory
 from sandbox.directory.feeding import Feeder
 from sandbox.directory.feeding_rules import RULES, RefusalError
 from sandbox.directory.fhir import FhirOptions
 from sandbox.directory.ldap import LdapLimits
-from sandbox.directory.model import Activity, BoxType, Domain, Mailbox, Person, Structure
+from sandbox.directory.model import (
+    Activity,
+    Bearer,
+    BoxState,
+    BoxType,
+    Domain,
+    Mailbox,
+    Person,
+    Structure,
+)
 from sandbox.directory.population import NATIONAL, DomainShare, PopulationSpec
 from sandbox.directory.server import DirectoryServer, ServerOptions
 from sandbox.directory.views import Lag, ViewLags

@@ -9,6 +9,7 @@ import click
 from sandbox.directory.directory import Directory
 from sandbox.directory.identities import application_of, card_holder, employee_of
 from sandbox.space.errors import UserError
+from sandbox.space.options import EXISTING_FILE, FOLDER
 from sandbox.trust.authority import TestCA
 from sandbox.trust.cli_pki import folder_option
 
@@ -16,14 +17,13 @@ __all__ = ["card", "certificate"]
 
 _DATABASE = click.option(
     "--database", "-d",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     default="annuaire.db",
-    show_default=True,
-    help="Annuaire. / Directory.",
+    help="Annuaire. / Directory."
 )  # fmt: skip
 _OUT = click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Dossier à écrire ; défaut : l'identifiant. / Folder to write; default: the identifier.",
 )
 
@@ -43,7 +43,7 @@ def _authority(folder: Path) -> TestCA:
 @click.argument("national_id")
 @_DATABASE
 @folder_option
-@click.option("--pin", default="1234", show_default=True, help="Code de la carte. / Card PIN.")
+@click.option("--pin", default="1234", help="Code de la carte. / Card PIN.")
 @_OUT
 def card(national_id: str, database: Path, folder: Path, pin: str, out: Path | None) -> None:
     """Émet la carte d'une personne (CPS ou CPE). / Issues a person's card (CPS or CPE)."""
@@ -51,11 +51,11 @@ def card(national_id: str, database: Path, folder: Path, pin: str, out: Path | N
     with Directory(database) as directory:
         person = directory.person(national_id)
         if person is None:
-            raise UserError(
+            raise UserError.because(
                 "personne n'a cet identifiant dans cet annuaire",
                 "nobody in this directory has this identifier",
-                where=national_id,
-                then=f"({database})",
+                national_id,
+                database,
             )
         target = out or Path(person.national_id.replace("/", "-"))
         if "/" in person.national_id:

@@ -28,15 +28,14 @@ from sandbox.directory.population import NATIONAL, DomainShare, PopulationSpec
 from sandbox.directory.server import DirectoryServer, ServerOptions
 from sandbox.directory.views import ViewLags
 from sandbox.serve import serve_until_interrupted, server_context
-from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import FOLDER, PLACE, json_option, port_option
 from sandbox.trust.identity import Organisation
 from sandbox.trust.server_files import server_files
 
 __all__ = ["directory"]
 
-_DATABASE = click.argument("database", type=click.Path(path_type=Path), default="annuaire.db")
+_DATABASE = click.argument("database", type=PLACE, default="annuaire.db")
 # Fictitious: department 11 with a number that no structure has, its Luhn key right.
 _ORGANISATION = Organisation(
     name="AGENCE DU NUMERIQUE EN SANTE DE TEST", department="Paris (75)", finess="119999993"
@@ -65,12 +64,11 @@ def _share(text: str) -> DomainShare:
 @directory.command()
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     default="annuaire.db",
-    show_default=True,
     help="Fichier ou dossier à écrire. / File or folder to write.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Graine. / Seed.")
+@click.option("--seed", type=int, default=1, help="Graine. / Seed.")
 @click.option("--people", type=int, help="Personnes. / People (3000).")
 @click.option("--mailboxes", type=int, help="BAL. / Mailboxes (1,78 par personne / a person).")
 @click.option(
@@ -78,9 +76,7 @@ def _share(text: str) -> DomainShare:
     is_flag=True,
     help="300 000 personnes, 535 357 BAL. / 300,000 people, 535,357 mailboxes.",
 )
-@click.option(
-    "--day", default="2026-08-25", show_default=True, help="Jour du cliché. / Day, or today."
-)
+@click.option("--day", default="2026-08-25", help="Jour du cliché. / Day, or today.")
 @click.option(
     "--domain",
     "domains",
@@ -89,10 +85,7 @@ def _share(text: str) -> DomainShare:
     help="Domaines à peupler. / Domains to fill.",
 )
 @click.option(
-    "--suffix",
-    default="mssante.test",
-    show_default=True,
-    help="Suffixe des domaines. / Suffix of the domains.",
+    "--suffix", default="mssante.test", help="Suffixe des domaines. / Suffix of the domains."
 )
 @click.option("--force", is_flag=True, help="Remplace le fichier. / Replace the file.")
 @json_option
@@ -178,11 +171,7 @@ def stats(database: Path, as_json: bool) -> None:
     "--filter", "as_filter", is_flag=True, help="QUERY est un filtre LDAP. / is a filter."
 )
 @click.option(
-    "--limit",
-    type=click.IntRange(1, 1000),
-    default=20,
-    show_default=True,
-    help="Réponses au plus. / Answers at most.",
+    "--limit", type=click.IntRange(1, 1000), default=20, help="Réponses au plus. / Answers at most."
 )
 @json_option
 def search(database: Path, query: str, as_filter: bool, limit: int, as_json: bool) -> None:
@@ -214,7 +203,7 @@ def search(database: Path, query: str, as_filter: bool, limit: int, as_json: boo
 @click.argument("form", type=click.Choice(["ldif", "correspondance", "libre-acces", "fhir"]))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=".",
     help="Fichier ou dossier à écrire. / File or folder to write.",
 )
@@ -246,12 +235,7 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
 
 @directory.command()
 @_DATABASE
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Adresse d'écoute. / Address to listen on.",
-)
+@click.option("--host", default="127.0.0.1", help="Adresse d'écoute. / Address to listen on.")
 @port_option("--ldap-port", 10389, "LDAP")
 @port_option("--ldaps-port", 10636, "LDAPS")
 @port_option("--http-port", 10443, "HTTPS")
@@ -259,21 +243,19 @@ def export(database: Path, form: str, out: Path, lags: tuple[str, ...], as_json:
     "--ldap",
     type=click.Choice(["embedded", "slapd"]),
     default="embedded",
-    show_default=True,
     help="Serveur LDAP. / LDAP server.",
 )
 @click.option(
     "--cert",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Certificat PEM (sinon AC de test). / PEM (else of the test authority).",
 )
-@click.option("--key", type=click.Path(path_type=Path), help="Sa clé. / Its key.")
+@click.option("--key", type=PLACE, help="Sa clé. / Its key.")
 @click.option("--plain-http", is_flag=True, help="HTTP sans TLS. / HTTP without TLS.")
 @click.option(
     "--size-limit",
     type=click.IntRange(1, 10_000),
     default=500,
-    show_default=True,
     help="Réponses LDAP au plus. / LDAP answers at most.",
 )
 @click.option(

@@ -68,11 +68,8 @@ class Directory:
             self.meta = dict(self.connection().execute("SELECT key, value FROM meta"))
         except sqlite3.DatabaseError as failure:
             self.close()
-            raise UserError(
-                "ce n'est pas une base d'annuaire",
-                "not a directory database",
-                where=self.path,
-                then=f"({failure})",
+            raise UserError.because(
+                "ce n'est pas une base d'annuaire", "not a directory database", self.path, failure
             ) from failure
         if self.meta.get("schema") != SCHEMA_VERSION or not search_file(self.path).is_file():
             self.close()
@@ -142,6 +139,10 @@ class Directory:
             self._local.connection = connection
         return connection
 
+    def select(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; text from outside goes through `parameters`."""
+        return self.connection().execute(sql, parameters).fetchall()
+
     def now(self) -> int:
         """Return the directory's own instant, in whole seconds since 1970."""
         return int(self._clock())
@@ -164,15 +165,11 @@ class Directory:
     def person(self, national_id: str) -> Person | None:
         """Return the person with a national identifier (`8`+RPPS, ...), or with a bare RPPS."""
         wanted = f"8{national_id}" if len(national_id) == 11 else national_id
-        row = (
-            self.connection()
-            .execute(f"{PERSON_SELECT} WHERE p.national_id = ?", (wanted,))
-            .fetchone()
-        )
-        if row is None:
+        rows = self.select(f"{PERSON_SELECT} WHERE p.national_id = ?", wanted)
+        if not rows:
             return None
-        boxes = self.mailboxes_of(person_of(row))
-        return person_of(row, boxes[0].address if boxes else "")
+        boxes = self.mailboxes_of(person_of(rows[0]))
+        return person_of(rows[0], boxes[0].address if boxes else "")
 
     def structure(self, identifier: str) -> Structure | None:
         """Return the structure with a national identifier, a bare FINESS or a SIRET.
@@ -180,23 +177,15 @@ class Directory:
         Several juridical and geographical entities never share a SIRET here.
         """
         wanted = f"1{identifier}" if len(identifier) == 9 else identifier
-        row = (
-            self.connection()
-            .execute(f"{STRUCTURE_SELECT} WHERE s.national_id = ?", (wanted,))
-            .fetchone()
-        )
-        if row is None and len(identifier) == 14:
-            row = (
-                self.connection()
-                .execute(f"{STRUCTURE_SELECT} WHERE s.siret = ?", (identifier,))
-                .fetchone()
-            )
-        return structure_of(row) if row else None
+        rows = self.select(f"{STRUCTURE_SELECT} WHERE s.national_id = ?", wanted)
+        if not rows and len(identifier) == 14:
+            rows = self.select(f"{STRUCTURE_SELECT} WHERE s.siret = ?", identifier)
+        return structure_of(rows[0]) if rows else None
 
     def structure_by_id(self, number: int) -> Structure | None:
         """Return the structure of a row number, as activities name it."""
-        row = self.connection().execute(f"{STRUCTURE_SELECT} WHERE s.id = ?", (number,)).fetchone()
-        return structure_of(row) if row else None
+        rows = self.select(f"{STRUCTURE_SELECT} WHERE s.id = ?", number)
+        return structure_of(rows[0]) if rows else None
 
     def mailbox(self, address: str, *, deleted: bool = False) -> Mailbox | None:
         """Return the mailbox with an address, whatever its case; deleted ones only when asked.
@@ -232,16 +221,16 @@ class Directory:
 
     def departed(self) -> dict[int, str]:
         """Return, by row of a person, why she exercises no more: `deceased` or `struck-off`."""
-        return dict(self.connection().execute("SELECT person, reason FROM departed").fetchall())
+        return dict(self.select("SELECT person, reason FROM departed"))
 
     def _named(self, box: Mailbox) -> list[Person]:
         if box.person is not None:
             return [box.person]
-        rows = self.connection().execute(
+        rows = self.select(
             f"{PERSON_SELECT} JOIN holder h ON h.person = p.id WHERE h.mailbox = ? ORDER BY p.id",
-            (box.id,),
+            box.id,
         )
-        return [person_of(row) for row in rows.fetchall()]
+        return [person_of(row) for row in rows]
 
     def structure_of(self, address: str) -> Structure | None:
         """Return the structure that bears an ORG or APP mailbox.
@@ -255,14 +244,11 @@ class Directory:
 
     def activities_of(self, person: Person) -> list[Activity]:
         """Return what a person does, and where."""
-        rows = self.connection().execute(
+        rows = self.select(
             "SELECT id, person, structure, mode FROM activity WHERE person = ? ORDER BY id",
-            (person.id,),
+            person.id,
         )
-        return [
-            Activity(id=row[0], person=row[1], structure=row[2], mode=row[3])
-            for row in rows.fetchall()
-        ]
+        return [Activity(id=row[0], person=row[1], structure=row[2], mode=row[3]) for row in rows]
 
     def people(self, *, profession: str = "", limit: int = 50) -> list[Person]:
         """Return the first people of a profession code, or of any: cast for a scenario."""
@@ -280,7 +266,7 @@ class Directory:
 
     def domains(self) -> list[Domain]:
         """Return every domain, with its living mailboxes counted."""
-        rows = self.connection().execute(
+        rows = self.select(
             "SELECT d.name, d.operator, d.removed, d.last_traffic, count(m.id) FROM domain d"
             " LEFT JOIN mailbox m ON m.domain = d.id AND m.deleted = 0 GROUP BY d.id ORDER BY d.id"
         )
@@ -288,7 +274,7 @@ class Directory:
             Domain(
                 name=row[0], operator=row[1], removed=row[2], last_traffic=row[3], mailboxes=row[4]
             )
-            for row in rows.fetchall()
+            for row in rows
         ]
 
     # What the views read --------------------------------------------------------------------------
@@ -326,26 +312,22 @@ class Directory:
 
     def stats(self) -> dict[str, Any]:
         """Return counts: mailboxes by type, people by profession, concentration of domains."""
-        connection = self.connection()
+
+        def count(of: str) -> int:
+            return int(self.select(f"SELECT count(*) FROM {of}")[0][0])
+
         kinds = dict(
-            connection.execute(
-                "SELECT type, count(*) FROM mailbox WHERE deleted = 0 GROUP BY type"
-            ).fetchall()
+            self.select("SELECT type, count(*) FROM mailbox WHERE deleted = 0 GROUP BY type")
         )
         sizes = sorted((domain.mailboxes for domain in self.domains()), reverse=True)
         total = sum(sizes) or 1
-        red = connection.execute(
-            "SELECT count(*) FROM mailbox WHERE deleted = 0 AND red > 0"
-        ).fetchone()[0]
-        people = connection.execute("SELECT count(*) FROM person").fetchone()[0]
-        structures = connection.execute("SELECT count(*) FROM structure").fetchone()[0]
         return {
             "seed": int(self.meta["seed"]),
             "day": self.meta["day"],
-            "people": people,
-            "structures": structures,
-            "mailboxes": {TYPES[kind].value: count for kind, count in sorted(kinds.items())},
-            "red_list": red,
+            "people": count("person"),
+            "structures": count("structure"),
+            "mailboxes": {TYPES[kind].value: number for kind, number in sorted(kinds.items())},
+            "red_list": count("mailbox WHERE deleted = 0 AND red > 0"),
             "domains": len(sizes),
             "largest_domain": sizes[0] if sizes else 0,
             "share_of_10_largest": round(sum(sizes[:10]) / total, 4),

@@ -6,12 +6,10 @@ import re
 import sqlite3
 from collections.abc import Callable
 
-from sandbox.directory.bearers import Bearer, BoxState
-from sandbox.directory.contains import add_words
 from sandbox.directory.directory import Directory
 from sandbox.directory.feeding_rules import LONGEST_TEXT, RefusalError
-from sandbox.directory.model import BoxType
-from sandbox.directory.rows import TYPES
+from sandbox.directory.model import Bearer, BoxState, BoxType
+from sandbox.directory.rows import TYPES, add_words
 
 __all__ = ["RESERVED", "Change", "FeedWriter"]
 

@@ -11,11 +11,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sandbox.directory.bearers import Bearer, BoxState
 from sandbox.directory.directory import Directory
 from sandbox.directory.feed_writer import Change, FeedWriter
 from sandbox.directory.feeding_rules import RefusalError
-from sandbox.directory.model import BoxType, Mailbox, Person
+from sandbox.directory.model import Bearer, BoxState, BoxType, Mailbox, Person
 
 __all__ = ["DEPARTURES", "Feeder"]
 

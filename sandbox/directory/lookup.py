@@ -28,11 +28,8 @@ def look_up(directory: Directory, query: str, limit: int, *, as_filter: bool = F
     try:
         wanted = read(sansldap.LDAPFilter.from_string(query if as_filter else _filter_of(query)))
     except (ValueError, RecursionError) as error:
-        raise UserError(
-            "ce n'est pas un filtre LDAP",
-            "not an LDAP filter",
-            where=f"{query[:80]!r}",
-            then=f"({error})",
+        raise UserError.because(
+            "ce n'est pas un filtre LDAP", "not an LDAP filter", f"{query[:80]!r}", error
         ) from error
     return SearchBackend(directory).search(BASE_DN, SUBTREE, wanted, limit)
 

@@ -1,11 +1,12 @@
-"""Rows of the database to values of the model, by one SELECT for every reader."""
+"""Rows of the database to values of the model, by one SELECT for every reader; and their index."""
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from sandbox.directory.model import BoxType, Mailbox, Person, Structure
-from sandbox.directory.tables import tables
+from sandbox.directory.tables import fold, tables
 
 __all__ = [
     "ACTIVITY_SELECT",
@@ -16,7 +17,9 @@ __all__ = [
     "STRUCTURE_SELECT",
     "TYPES",
     "activity_of",
+    "add_words",
     "mailbox_of",
+    "match_words",
     "person_of",
     "structure_of",
 ]
@@ -126,3 +129,19 @@ def mailbox_of(row: tuple[Any, ...]) -> Mailbox:
 def activity_of(row: tuple[Any, ...]) -> tuple[str, Person, Structure]:
     """Make the mode, the person and the structure of the columns of `ACTIVITY_SELECT`."""
     return row[3], person_of(row[4:13]), structure_of(row[13:25])
+
+
+def match_words(text: str) -> str:
+    """Return the MATCH expression that finds a folded text, empty below three letters.
+
+    The index keeps no position: it finds all that hold every group of three letters, which may be
+    more than all that hold the text. The caller checks.
+    """
+    groups = dict.fromkeys(text[at : at + 3] for at in range(len(text) - 2))
+    return " AND ".join('"' + group.replace('"', '""') + '"' for group in groups)
+
+
+def add_words(connection: sqlite3.Connection, row: int, name: str, address: str) -> None:
+    """Index a new mailbox: the folded name of its bearer and its local part."""
+    text = f"{fold(name)}\n{address.partition('@')[0]}"
+    connection.execute("INSERT INTO words.search (rowid, text) VALUES (?, ?)", (row, text))

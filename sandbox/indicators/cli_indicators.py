@@ -14,8 +14,8 @@ from sandbox.indicators.counting import Indicators
 from sandbox.indicators.files import LAYOUT, as_json, deposit, deposited, read_file
 from sandbox.indicators.from_space import from_space, operators_of
 from sandbox.indicators.month import Month
-from sandbox.live.options import folder_option
 from sandbox.space.errors import UserError
+from sandbox.space.options import FOLDER, space_folder_option
 
 if TYPE_CHECKING:
     from sandbox.indicators.from_simulation import Receipts
@@ -44,20 +44,16 @@ __all__ = ["indicators"]
     help="Compter un mois simulé de ce scénario. / Count a simulated month of it.",
 )
 @click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    help="Graine du mois simulé. / Seed of the simulated month.",
+    "--seed", type=int, default=1, help="Graine du mois simulé. / Seed of the simulated month."
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Où déposer ; défaut : indicators/ de l'espace."
     " / Where to deposit; default: indicators/ of the space.",
 )
 @click.option("--json", "as_tree", is_flag=True, help="Sortie JSON. / JSON output.")
-@folder_option
+@space_folder_option
 def indicators(
     text: str, chosen: tuple[str, ...], check: bool, scenario: str | None, seed: int,
     out: Path | None, as_tree: bool, folder: Path,

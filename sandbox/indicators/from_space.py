@@ -39,10 +39,9 @@ def from_space(folder: Path, month: Month, operator: str) -> Indicators:
     """
     own = folder / "operators" / operator
     if operator not in operators_of(folder):
-        raise UserError(
-            "aucun opérateur de ce nom ; choisir parmi", "no such operator; choose among",
-            where=operator[:80], then=", ".join(operators_of(folder)),
-        )  # fmt: skip
+        raise UserError.among(
+            "aucun opérateur de ce nom", "no such operator", operator[:80], operators_of(folder)
+        )
     with Directory(folder / "annuaire.db") as directory:
         domains = [
             each.name for each in directory.domains()
@@ -60,10 +59,12 @@ def from_space(folder: Path, month: Month, operator: str) -> Indicators:
                 where=f"{operator} {month}", then=str(Month.at(error.before)),
             ) from None  # fmt: skip
         except sqlite3.DatabaseError as error:
-            raise UserError(
-                "ce courrier ne peut être lu", "this mail store cannot be read",
-                where=own / "mail.db", then=f"({error})",
-            ) from None  # fmt: skip
+            raise UserError.because(
+                "ce courrier ne peut être lu",
+                "this mail store cannot be read",
+                own / "mail.db",
+                error,
+            ) from None
 
 
 def facts_of(store: Path, month: Month) -> Iterator[Fact]:

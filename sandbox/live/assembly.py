@@ -15,7 +15,7 @@ from sandbox.live.autoconfig import Discovery, autoconfig_handler
 from sandbox.live.cast import CastAccount
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
-from sandbox.live.plan import OperatorPlan, SpacePlan
+from sandbox.live.plan import CitizensPlan, OperatorPlan, SpacePlan
 from sandbox.live.providers import OWN_CLIENT, client_of, own_secret
 from sandbox.live.room import Room
 from sandbox.live.services import server_context_of, server_files
@@ -27,10 +27,10 @@ from sandbox.operators.auth.psc_client import CibaRequest, Registration, Timing
 from sandbox.operators.enrolment import Enrolment, application
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.listener import Listener, endpoint_context
+from sandbox.operators.mail_host import OperatorSettings
 from sandbox.operators.observing import Observer
 from sandbox.operators.operator import Operator, Providers
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.operators.relay_side import OperatorSettings
 from sandbox.psc import Clock
 from sandbox.psc.settings import PATHS
 from sandbox.serve import HttpServer, Service
@@ -39,7 +39,7 @@ from sandbox.space.methods import Method
 from sandbox.space.places import Place
 from sandbox.trust import DomainList
 
-__all__ = ["Assembly", "Fate", "grants_of"]
+__all__ = ["Assembly", "Fate", "grants_of", "settings_of"]
 
 # What an operator's SMS gateway knows of a request that nobody answered.
 Fate = Callable[[str, CibaRequest], Awaitable[LoginRefusal | None]]
@@ -58,6 +58,27 @@ def grants_of(account: CastAccount) -> list[Grant]:
         for holder in account.holders
         if holder.password
     ]
+
+
+def settings_of(
+    own: OperatorPlan | CitizensPlan, plan: SpacePlan, keys: Keys, folder: SpaceFolder,
+    relay: Listener, listeners: tuple[Listener, ...] = (),
+) -> OperatorSettings:  # fmt: skip
+    """Return what an operator of a space is."""
+    chain, key = server_files(keys, f"{own.label}/relay")
+    return OperatorSettings(
+        label=own.label,
+        domains=frozenset({own.domain}),
+        folder=folder.path / "operators" / own.label,
+        listeners=listeners,
+        relay=relay,
+        chain=chain,
+        key=key,
+        bundle=keys.bundle,
+        name_server=(plan.dns.address, plan.dns.port),
+        suffix=plan.suffix,
+        relay_port=own.relay.port,
+    )
 
 
 @dataclass(kw_only=True)
@@ -152,20 +173,10 @@ class Assembly:
         }
 
     def _operator(self, plan: OperatorPlan) -> Operator:
-        chain, key = server_files(self.keys, f"{plan.label}/relay")
-        settings = OperatorSettings(
-            label=plan.label,
-            domains=frozenset({plan.domain}),
-            folder=self.folder.path / "operators" / plan.label,
-            listeners=tuple(self._listener(each) for each in plan.endpoints),
-            relay=self._listener(plan.relay),
-            chain=chain,
-            key=key,
-            bundle=self.keys.bundle,
-            name_server=(self.plan.dns.address, self.plan.dns.port),
-            suffix=self.plan.suffix,
-            relay_port=plan.relay.port,
-        )
+        settings = settings_of(
+            plan, self.plan, self.keys, self.folder, self._listener(plan.relay),
+            tuple(self._listener(each) for each in plan.endpoints),
+        )  # fmt: skip
         operator = Operator(
             settings,
             policy=self.wire.operator,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import random
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from sandbox.space.errors import UserError
 
-__all__ = ["TEMPORARY", "held_block"]
+__all__ = ["free_block", "held_block"]
 
 TEMPORARY = range(64, 255)  # blocks of spaces that name none, far from those that people choose
 
@@ -47,3 +48,16 @@ def held_block(block: int | None) -> Iterator[int]:
         "another space runs there; give another --loopback",
         where=f"127.{block}.x.y",
     )
+
+
+def free_block() -> int:
+    """Return a block that no space holds; any, since who wants it takes it a moment later.
+
+    Raises:
+        UserError: all are held.
+    """
+    for block in random.sample(TEMPORARY, len(TEMPORARY)):
+        with contextlib.suppress(UserError), held_block(block):
+            return block
+    with held_block(None) as block:  # says that all are held
+        return block

@@ -24,8 +24,8 @@ from sandbox.directory import (
     PopulationSpec,
     RefusalError,
 )
-from sandbox.directory.bearers import Bearer
 from sandbox.directory.build import search_file
+from sandbox.directory.model import Bearer
 from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
@@ -220,8 +220,8 @@ def add_account(
     try:
         Feeder(directory, actor="control").insert(Bearer("Practitioner", free[0].id), state)
     except RefusalError as error:
-        raise UserError(
-            "refusée par l'annuaire", "refused by the directory", where=address, then=f"({error})"
+        raise UserError.because(
+            "refusée par l'annuaire", "refused by the directory", address, error
         ) from None
     return _added(free[0], address, operator.label, seed)
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Self
 
+from sandbox.live.assembly import settings_of
 from sandbox.live.folder import SpaceFolder
 from sandbox.live.keys import Keys
 from sandbox.live.plan import SpacePlan
@@ -16,7 +17,6 @@ from sandbox.messages.patients import patient
 from sandbox.operators.citizens import CitizensOperator
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.listener import Listener, endpoint_context
-from sandbox.operators.relay_side import OperatorSettings
 from sandbox.serve import Loop, Pool
 
 __all__ = ["Citizens"]
@@ -65,26 +65,15 @@ class Citizens:
 
     async def _made(self) -> CitizensOperator:
         plan, citizens = self._plan, self._plan.citizens
-        chain, key = server_files(self._keys, f"{citizens.label}/relay")
         context = endpoint_context(
-            chain, key, self._keys.bundle.read_text("ascii"),
+            *server_files(self._keys, f"{citizens.label}/relay"),
+            self._keys.bundle.read_text("ascii"),
             client_certificate=citizens.relay.client_certificate,
             tls13=self._wire.tls13, tickets=self._wire.tickets,
         )  # fmt: skip
+        relay = Listener(place=citizens.relay, mechanisms=(), context=context)
         return CitizensOperator(
-            OperatorSettings(
-                label=citizens.label,
-                domains=frozenset({citizens.domain}),
-                folder=self._folder.path / "operators" / citizens.label,
-                listeners=(),
-                relay=Listener(place=citizens.relay, mechanisms=(), context=context),
-                chain=chain,
-                key=key,
-                bundle=self._keys.bundle,
-                name_server=(plan.dns.address, plan.dns.port),
-                suffix=plan.suffix,
-                relay_port=citizens.relay.port,
-            ),
+            settings_of(citizens, plan, self._keys, self._folder, relay),
             listed=self._reader.domains,
             revocation=self._wire.operator.access.revocation,
             traffic_months=self._wire.operator.traffic_months,
@@ -108,11 +97,7 @@ class Citizens:
         Raises:
             UserError: no such citizen.
         """
-
-        async def close() -> None:
-            self._operator.close(matricule)
-
-        self._loop.run(close(), _SECONDS)
+        self._loop.call(lambda: self._operator.close(matricule), _SECONDS)
 
     def messages(self, matricule: str) -> list[dict[str, Any]]:
         """Return what a citizen has received.
@@ -120,11 +105,7 @@ class Citizens:
         Raises:
             UserError: no such citizen.
         """
-
-        async def read() -> list[dict[str, Any]]:
-            return self._operator.messages(matricule)
-
-        return self._loop.run(read(), _SECONDS)
+        return self._loop.call(lambda: self._operator.messages(matricule), _SECONDS)
 
     def answer(self, matricule: str, to: str, text: str) -> str:
         """Write to who wrote first; return the Message-ID.
@@ -136,11 +117,7 @@ class Citizens:
 
     def flush(self) -> None:
         """Try at once what waits for a relay."""
-
-        async def flush() -> None:
-            self._operator.runner.flush()
-
-        self._loop.run(flush(), _SECONDS)
+        self._loop.call(self._operator.runner.flush, _SECONDS)
 
     def refresh_list(self) -> None:
         """Read the list of domains now."""

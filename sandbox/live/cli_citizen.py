@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from sandbox.live.cli_control import ask
-from sandbox.live.options import folder_option
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, space_folder_option
 
 __all__ = ["citizen"]
 
@@ -24,7 +23,7 @@ def citizen() -> None:
 
 
 @citizen.command("list")
-@folder_option
+@space_folder_option
 @json_option
 def list_(folder: Path, as_json: bool) -> None:
     """Lister les profils. / List the profiles."""
@@ -38,7 +37,7 @@ def list_(folder: Path, as_json: bool) -> None:
 
 @citizen.command("open")
 @click.argument("patient", type=click.IntRange(0))
-@folder_option
+@space_folder_option
 def open_(patient: int, folder: Path) -> None:
     """Ouvrir le profil du patient fictif PATIENT. / Open a fictitious patient's profile."""
     click.echo(ask(folder, "POST", "/citizens", {"patient": patient})["address"])
@@ -46,7 +45,7 @@ def open_(patient: int, folder: Path) -> None:
 
 @citizen.command()
 @click.argument("matricule")
-@folder_option
+@space_folder_option
 def close(matricule: str, folder: Path) -> None:
     """Fermer un profil : ses messages reviennent. / Close a profile: mail for it bounces."""
     ask(folder, "DELETE", f"/citizens/{_local(matricule)}")
@@ -54,7 +53,7 @@ def close(matricule: str, folder: Path) -> None:
 
 @citizen.command()
 @click.argument("matricule")
-@folder_option
+@space_folder_option
 @json_option
 def inbox(matricule: str, folder: Path, as_json: bool) -> None:
     """Montrer ce qu'un usager a reçu. / Show what a citizen has received."""
@@ -71,7 +70,7 @@ def inbox(matricule: str, folder: Path, as_json: bool) -> None:
 @click.argument("matricule")
 @click.argument("to")
 @click.argument("text")
-@folder_option
+@space_folder_option
 def answer(matricule: str, to: str, text: str, folder: Path) -> None:
     """Répondre à un professionnel qui a écrit. / Answer a professional who wrote first."""
     body = {"to": to, "text": text}

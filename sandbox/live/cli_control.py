@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,11 +10,10 @@ from urllib.parse import quote
 import click
 import httpx
 
-from sandbox.live.options import folder_option
 from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import Decorator, json_option, options, space_folder_option
 
 __all__ = ["ask", "fault", "mailbox"]
 
@@ -43,11 +41,11 @@ def ask(folder: Path, method: str, path: str, body: Tree | None = None) -> Tree:
         )
         said: Tree = answer.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise UserError(
+        raise UserError.because(
             "l'espace ne répond pas",
             "the space does not answer",
-            where=control["url"],
-            then=f"({error or type(error).__name__})",
+            control["url"],
+            error or type(error).__name__,
         ) from None
     if answer.is_error:
         raise UserError(
@@ -79,7 +77,7 @@ def _show(said: Tree, *, as_json: bool) -> None:
 @fault.command("list")
 @click.option("--known", is_flag=True, help="Ceux qui existent. / Those that there are.")
 @json_option
-@folder_option
+@space_folder_option
 def list_(known: bool, as_json: bool, folder: Path) -> None:
     """Dire les défauts en cours. / Show the faults in force."""
     if known:
@@ -92,35 +90,39 @@ def list_(known: bool, as_json: bool, folder: Path) -> None:
     _show(ask(folder, "GET", "/faults"), as_json=as_json)
 
 
-def _rule_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--operator", help="Opérateur ; défaut : tous. / Operator; default: all."),
-        click.option("--design", help="Architecture. / Design."),
-        click.option("--endpoint", help="Point d'accès. / Endpoint."),
-        click.option("--protocol", type=click.Choice(["imap", "smtp", "relay"]),
-                     help="Ce protocole seulement. / Only this protocol."),
-        click.option("--command", help="Commande, CONNECT ou MESSAGE. / Command."),
-        click.option("--client", help="Adresse IP du client. / IP address of the client."),
-        click.option("--method", help="Méthode prouvée, cps, totp… / Method that was proved."),
-        click.option("--person", help="Identifiant de qui est connecté. / Identity logged in."),
-        click.option("--mailbox", help="BAL du destinataire, ou ouverte. / Recipient's, or open."),
-        click.option("--nth", type=int, help="La Nième fois seulement. / Only the Nth time."),
-        click.option("--per", type=click.Choice(["space", "session"]),
-                     help="Ce que compte --nth. / What --nth counts."),
-        click.option("--probability", type=float, help="De 0 à 1, tirée. / 0 to 1, drawn."),
-        click.option("--seconds", type=float, help="Durée de slow, 3. / Length of slow, 3."),
-        click.option("--code", type=int, help="De reply, 400 à 599. / Of reply, 400 to 599."),
-        click.option("--seed", type=int, help="Des tirages ; recommence tout. / Restarts counts."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+# What a fault is narrowed by, and when it strikes.
+_rule_options: Decorator = options(
+    click.option("--operator", help="Opérateur ; défaut : tous. / Operator; default: all."),
+    click.option("--design", help="Architecture. / Design."),
+    click.option("--endpoint", help="Point d'accès. / Endpoint."),
+    click.option(
+        "--protocol",
+        type=click.Choice(["imap", "smtp", "relay"]),
+        help="Ce protocole seulement. / Only this protocol.",
+    ),
+    click.option("--command", help="Commande, CONNECT ou MESSAGE. / Command."),
+    click.option("--client", help="Adresse IP du client. / IP address of the client."),
+    click.option("--method", help="Méthode prouvée, cps, totp… / Method that was proved."),
+    click.option("--person", help="Identifiant de qui est connecté. / Identity logged in."),
+    click.option("--mailbox", help="BAL du destinataire, ou ouverte. / Recipient's, or open."),
+    click.option("--nth", type=int, help="La Nième fois seulement. / Only the Nth time."),
+    click.option(
+        "--per",
+        type=click.Choice(["space", "session"]),
+        help="Ce que compte --nth. / What --nth counts.",
+    ),
+    click.option("--probability", type=float, help="De 0 à 1, tirée. / 0 to 1, drawn."),
+    click.option("--seconds", type=float, help="Durée de slow, 3. / Length of slow, 3."),
+    click.option("--code", type=int, help="De reply, 400 à 599. / Of reply, 400 to 599."),
+    click.option("--seed", type=int, help="Des tirages ; recommence tout. / Restarts counts."),
+)
 
 
 @fault.command("set")
 @click.argument("name")
 @_rule_options
 @json_option
-@folder_option
+@space_folder_option
 def set_(name: str, seed: int | None, as_json: bool, folder: Path, **members: Any) -> None:
     """Mettre le défaut NAME, avec ceux qui sont là. / Add the fault NAME.
 
@@ -137,7 +139,7 @@ def set_(name: str, seed: int | None, as_json: bool, folder: Path, **members: An
 
 @fault.command()
 @json_option
-@folder_option
+@space_folder_option
 def clear(as_json: bool, folder: Path) -> None:
     """Enlever tous les défauts. / Take all faults away."""
     _show(ask(folder, "DELETE", "/faults"), as_json=as_json)
@@ -151,7 +153,7 @@ def mailbox() -> None:
 @mailbox.command()
 @click.argument("address")
 @json_option
-@folder_option
+@space_folder_option
 def add(address: str, as_json: bool, folder: Path) -> None:
     """Ouvrir la BAL ADDRESS pour une personne de plus. / Open ADDRESS for one more person.
 
@@ -177,7 +179,7 @@ def _messages(address: str) -> str:
     is_flag=True,
     help="Messages de santé, tailles de data/. / Health messages, sizes of data/.",
 )
-@folder_option
+@space_folder_option
 def fill_(address: str, count: int, documents: bool, folder: Path) -> None:
     """Ajouter COUNT messages à l'INBOX d'ADDRESS. / Add COUNT messages to its INBOX."""
     said = ask(folder, "POST", _messages(address), {"count": count, "documents": documents})
@@ -186,7 +188,7 @@ def fill_(address: str, count: int, documents: bool, folder: Path) -> None:
 
 @mailbox.command("empty")
 @click.argument("address")
-@folder_option
+@space_folder_option
 def empty_(address: str, folder: Path) -> None:
     """Vider tous les dossiers d'ADDRESS. / Remove all messages of ADDRESS."""
     said = ask(folder, "DELETE", _messages(address))
@@ -195,7 +197,7 @@ def empty_(address: str, folder: Path) -> None:
 
 @mailbox.command("close")
 @click.argument("address")
-@folder_option
+@space_folder_option
 def close_(address: str, folder: Path) -> None:
     """Fermer ADDRESS ; ce qu'elle contient disparaît. / Close ADDRESS; what it holds goes."""
     ask(folder, "DELETE", f"/mailboxes/{quote(address, safe='@')}")
@@ -205,7 +207,7 @@ def close_(address: str, folder: Path) -> None:
 @mailbox.command("holders")
 @click.argument("address")
 @click.argument("identity", nargs=-1, required=True)
-@folder_option
+@space_folder_option
 def holders_(address: str, identity: tuple[str, ...], folder: Path) -> None:
     """Nommer les titulaires d'une BAL ORG. / Name the holders of an ORG mailbox.
 

@@ -9,8 +9,7 @@ from urllib.parse import quote
 import click
 
 from sandbox.live.cli_control import ask
-from sandbox.live.options import folder_option
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, space_folder_option
 
 __all__ = ["domain", "person"]
 
@@ -22,7 +21,7 @@ def domain() -> None:
 
 @domain.command("list")
 @json_option
-@folder_option
+@space_folder_option
 def list_(as_json: bool, folder: Path) -> None:
     """Dire les domaines de l'espace. / Show the domains of the space."""
     found = ask(folder, "GET", "/domains")["domains"]
@@ -38,7 +37,7 @@ def list_(as_json: bool, folder: Path) -> None:
 @domain.command()
 @click.argument("name")
 @click.option("--operator", required=True, help="Qui le sert. / Who serves it.")
-@folder_option
+@space_folder_option
 def add(name: str, operator: str, folder: Path) -> None:
     """Ouvrir NAME, hors liste encore. / Open NAME, not listed yet.
 
@@ -50,7 +49,7 @@ def add(name: str, operator: str, folder: Path) -> None:
 
 @domain.command()
 @click.argument("name")
-@folder_option
+@space_folder_option
 def suspend(name: str, folder: Path) -> None:
     """Ôter NAME de la liste ; ses BAL restent. / Take NAME off the list; mailboxes stay."""
     said = ask(folder, "DELETE", f"/domains/{quote(name)}/listing")
@@ -59,7 +58,7 @@ def suspend(name: str, folder: Path) -> None:
 
 @domain.command()
 @click.argument("name")
-@folder_option
+@space_folder_option
 def restore(name: str, folder: Path) -> None:
     """Remettre NAME sur la liste. / Put NAME back on the list."""
     said = ask(folder, "PUT", f"/domains/{quote(name)}/listing")
@@ -69,7 +68,7 @@ def restore(name: str, folder: Path) -> None:
 @domain.command()
 @click.argument("name")
 @click.option("--to", "operator", required=True, help="Le nouvel opérateur. / The new operator.")
-@folder_option
+@space_folder_option
 def move(name: str, operator: str, folder: Path) -> None:
     """Donner NAME, courrier compris, à un autre. / Give NAME, with its mail, to another."""
     ask(folder, "PUT", f"/domains/{quote(name)}/operator", {"operator": operator})
@@ -78,7 +77,7 @@ def move(name: str, operator: str, folder: Path) -> None:
 
 @domain.command()
 @click.argument("name")
-@folder_option
+@space_folder_option
 def remove(name: str, folder: Path) -> None:
     """Retirer NAME avec ses BAL et leur courrier. / Remove NAME, its mailboxes, their mail."""
     ask(folder, "DELETE", f"/domains/{quote(name)}")
@@ -88,7 +87,7 @@ def remove(name: str, folder: Path) -> None:
 @domain.command()
 @click.argument("operator")
 @click.option("--to", default="", help="Qui reprend ; sinon, retirés. / Who takes them over.")
-@folder_option
+@space_folder_option
 def leave(operator: str, to: str, folder: Path) -> None:
     """OPERATOR quitte l'espace. / OPERATOR leaves the space.
 
@@ -114,7 +113,7 @@ def person() -> None:
     required=True,
     help="Décès ou radiation. / Deceased or struck off.",
 )
-@folder_option
+@space_folder_option
 def depart(identity: str, reason: str, folder: Path) -> None:
     """L'annuaire dit IDENTITY décédé ou radié. / The directory says IDENTITY gone."""
     said = ask(folder, "PUT", f"/people/{quote(identity)}/departure", {"reason": reason})
@@ -123,7 +122,7 @@ def depart(identity: str, reason: str, folder: Path) -> None:
 
 @person.command("return")
 @click.argument("identity")
-@folder_option
+@space_folder_option
 def return_(identity: str, folder: Path) -> None:
     """IDENTITY exerce à nouveau. / IDENTITY exercises again."""
     said = ask(folder, "DELETE", f"/people/{quote(identity)}/departure")

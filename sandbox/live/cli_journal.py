@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sandbox.live.journals import Journals, concerns, in_words
-from sandbox.live.options import folder_option
+from sandbox.space.options import space_folder_option
 
 __all__ = ["journal"]
 
@@ -23,7 +23,7 @@ __all__ = ["journal"]
     help="Celles d'un client (IP, IP:port) ou d'une BAL. / Of one client or one mailbox.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
-@folder_option
+@space_folder_option
 def journal(follow: bool, address: str, as_json: bool, folder: Path) -> None:
     """Lire les journaux des opérateurs. / Read the operators' journals."""
     journals = Journals.of(folder)

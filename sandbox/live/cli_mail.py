@@ -7,7 +7,7 @@ import json
 import smtplib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,18 @@ import pyotp
 
 from sandbox.live.journals import why
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
-from sandbox.live.options import folder_option
 from sandbox.live.sheet_file import read_sheet
 from sandbox.live.writing import write_letter
 from sandbox.operators.imap.header import decoded, first, parse_fields
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
-from sandbox.space.options import json_option
+from sandbox.space.options import (
+    EXISTING_FILE,
+    Decorator,
+    json_option,
+    options,
+    space_folder_option,
+)
 
 __all__ = [
     "answers",
@@ -38,22 +43,22 @@ __all__ = [
 
 _SHOWN = ("date", "from", "to", "subject")
 _FIELDS = 100  # of those, which the server sends alone
+_CLOSED = "le serveur a fermé la connexion / the server closed the connection"
 _IDLE_SECONDS = 29 * 60.0  # RFC 2177: a server may end what is silent for 30 minutes
 
 
-def mail_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that choose space, method and design."""
-    for option in (
-        click.option("--holder", default="", help="Identifiant du titulaire. / Holder (ORG)."),
-        click.option("--design", default="", help="Architecture. / Design."),
-        click.option(
-            "--method", type=click.Choice([each.value for each in Method]), default=None,
-            help="Méthode d'authentification. / Authentication method.",
-        ),
-        folder_option,
-    ):  # fmt: skip
-        command = option(command)
-    return command
+# The options that choose space, method and design.
+mail_options: Decorator = options(
+    space_folder_option,
+    click.option(
+        "--method",
+        type=click.Choice([each.value for each in Method]),
+        default=None,
+        help="Méthode d'authentification. / Authentication method.",
+    ),
+    click.option("--design", default="", help="Architecture. / Design."),
+    click.option("--holder", default="", help="Identifiant du titulaire. / Holder (ORG)."),
+)
 
 
 def _tell(text: str) -> None:
@@ -73,18 +78,15 @@ def answers(what: Way) -> Iterator[None]:
         click.echo(f"mss-sandbox: {place}: {why(own) or error}", err=True)
         raise SystemExit(1) from None
     except OSError as error:
-        raise UserError(
-            "le serveur ne répond pas",
-            "the server does not answer",
-            where=place,
-            then=f"({error.strerror or error})",
+        raise UserError.because(
+            "le serveur ne répond pas", "the server does not answer", place, error.strerror or error
         ) from None
 
 
 @click.command()
 @click.argument("address")
 @click.option("--holder", default="", help="Identifiant du titulaire. / Holder (ORG).")
-@folder_option
+@space_folder_option
 @json_option
 def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
     """Donner le code à usage unique d'ADDRESS. / Print the one-time code of ADDRESS.
@@ -116,7 +118,7 @@ def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
     "-a",
     "attachments",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Pièce jointe (répétable). / Attachment (repeatable).",
 )
 @click.option("--document", default="", help="Joindre un CDA fictif de ce type. / Carry a CDA.")
@@ -125,7 +127,6 @@ def code(address: str, holder: str, folder: Path, as_json: bool) -> None:
     "number",
     type=click.IntRange(0),
     default=1,
-    show_default=True,
     help="Patient fictif du CDA. / Fictitious patient of the CDA.",
 )
 @click.option("--receipt", is_flag=True, help="Demander un accusé. / Ask for a receipt.")
@@ -215,7 +216,7 @@ def _folder_of(imap: imaplib.IMAP4, name: str, *, readonly: bool) -> None:
 
 @click.command()
 @click.argument("address")
-@click.option("--folder", "box", default="INBOX", show_default=True, help="Dossier. / Mail folder.")
+@click.option("--folder", "box", default="INBOX", help="Dossier. / Mail folder.")
 @click.option("--read", type=click.IntRange(1), help="Lire le message UID. / Read message UID.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
 @mail_options
@@ -288,11 +289,11 @@ def _idle(imap: imaplib.IMAP4) -> None:
         while not line.upper().endswith(b" EXISTS\r\n"):
             line = imap.readline()
             if not line:
-                raise MailError("the server closed the connection")
+                raise MailError(_CLOSED)
     except TimeoutError:
         pass
     imap.send(b"DONE\r\n")
     while not line.startswith(tag):
         line = imap.readline()
         if not line:
-            raise MailError("the server closed the connection")
+            raise MailError(_CLOSED)

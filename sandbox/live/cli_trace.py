@@ -12,12 +12,11 @@ import click
 from sandbox.live.cli_mail import answers, mail_options
 from sandbox.live.journals import Journals
 from sandbox.live.mailer import Way, choose, open_imap, open_smtp
-from sandbox.live.options import folder_option
 from sandbox.live.receiving import Answered, receive_all
 from sandbox.live.sheet_file import read_sheet
 from sandbox.messages.trace import RecipientFate, Trace, trace_of
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import json_option, space_folder_option
 
 __all__ = ["receive", "trace"]
 
@@ -37,11 +36,7 @@ def _tell(text: str) -> None:
     help="Patient que l'application ne connaît pas. / Patient unknown to it.",
 )
 @click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="Graine des patients. / Seed of the patients.",
+    "--seed", type=click.IntRange(0), default=1, help="Graine des patients. / Seed of the patients."
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line each.")
 @mail_options
@@ -92,7 +87,7 @@ def _show(answer: Answered, *, as_json: bool) -> None:
 @click.command()
 @click.argument("message_id")
 @json_option
-@folder_option
+@space_folder_option
 def trace(message_id: str, as_json: bool, folder: Path) -> None:
     """Suivre un message de bout en bout. / Follow a message from end to end.
 

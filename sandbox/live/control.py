@@ -55,7 +55,7 @@ def control_application(space: Controlled, secret: str) -> Starlette:
             data = await read_object(request)
             rules, seed = data.get("rules"), data.get("seed", here.mail.seed)
             if not isinstance(rules, list) or not all(isinstance(each, dict) for each in rules):
-                raise UserError("attendu", "expected", where="rules", then="[ {…} ]")
+                raise UserError.expected("rules", "[ {…} ]")
             if isinstance(seed, bool) or not isinstance(seed, int):
                 raise UserError("entier attendu", "an integer is expected", where="seed")
             await asyncio.to_thread(here.replace, rules, seed)
@@ -76,7 +76,7 @@ def control_application(space: Controlled, secret: str) -> Starlette:
         if isinstance(count, bool) or not isinstance(count, int):
             raise UserError("entier attendu", "an integer is expected", where="count")
         if not isinstance(documents, bool):
-            raise UserError("attendu", "expected", where="documents", then="true, false")
+            raise UserError.expected("documents", "true, false")
         there = await asyncio.to_thread(space.fill_mailbox, address, count, documents=documents)
         return JSONResponse({"messages": there})
 
@@ -111,7 +111,7 @@ def control_application(space: Controlled, secret: str) -> Starlette:
     async def holders(request: Request) -> Response:
         found = (await read_object(request)).get("holders")
         if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-            raise UserError("attendu", "expected", where="holders", then='[ "8…" ]')
+            raise UserError.expected("holders", '[ "8…" ]')
         address = request.path_params["address"]
         named = await asyncio.to_thread(space.life.set_holders, address, found)
         return JSONResponse({"address": address, "holders": named})

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sandbox.directory import Directory
 from sandbox.live.assembly import Assembly, Fate
@@ -35,6 +35,9 @@ from sandbox.serve import Loop
 from sandbox.space.errors import UserError
 
 __all__ = ["CrewPlan", "Crewed", "OperatorCrew"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,50 +85,19 @@ class Crewed(Protocol):
     def pid(self) -> int:
         """The process that they are in."""
 
-    def grant(self, label: str, grants: Sequence[Grant]) -> None:
-        """Open what the directory has new at an operator, and give accesses there."""
+    def do(
+        self, act: Callable[Concatenate[OperatorCrew, P], T], *args: P.args, **more: P.kwargs
+    ) -> T:
+        """Do what a method of `OperatorCrew` does: `do(OperatorCrew.empty, label, address)`.
 
-    def fill(self, label: str, address: str, count: int, documents: bool) -> int:
-        """Put messages into an INBOX."""
+        Raises:
+            UserError: its process is down; or what the method raises.
+        """
 
-    def empty(self, label: str, address: str) -> int:
-        """Remove all messages of a mailbox."""
-
-    def in_flight(self, domain: str) -> int:
-        """Return how many recipients of its queues a domain sends to, or is sent mail of."""
-
-    def remove(self, label: str, target: str) -> int:
-        """Remove a mailbox, or all of a `@domain`; return how many there were."""
-
-    def follow(self) -> None:
-        """Take the domains that the directory gives now, with their mailboxes."""
-
-    def addresses(self, label: str, domain: str) -> list[str]:
-        """Return the mailboxes of a domain that an operator's store holds."""
-
-    def pack(self, label: str, address: str) -> PackedMailbox:
-        """See `MailStore.pack`."""
-
-    def unpack(self, label: str, address: str, packed: PackedMailbox) -> int:
-        """See `MailStore.unpack`."""
-
-    def flush(self) -> None:
-        """Try at once what waits for a relay."""
-
-    def leave(self, label: str) -> None:
-        """Have an operator give up what waits for its relay; senders are told."""
-
-    def dismiss(self, label: str) -> None:
-        """Have an operator listen no more; who is in is told."""
-
-    def queued(self, label: str) -> int:
-        """Return how many deliveries wait at an operator."""
-
-    def refresh_list(self) -> None:
-        """Read the list of domains now."""
-
-    def set_faults(self, rules: Sequence[MailRule], seed: int) -> None:
-        """Put mail faults in force in place of all others."""
+    def offer(
+        self, act: Callable[Concatenate[OperatorCrew, P], None], *args: P.args, **more: P.kwargs
+    ) -> None:
+        """As `do`; one that is down does without: it takes what is in force when it starts."""
 
     def set_clock(self, setting: tuple[float, float | None]) -> None:
         """Follow the space's clock."""
@@ -219,8 +191,16 @@ class OperatorCrew:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def grant(self, label: str, grants: Sequence[Grant]) -> None:
+    def do(
+        self, act: Callable[Concatenate[OperatorCrew, P], T], *args: P.args, **more: P.kwargs
+    ) -> T:
         """See `Crewed`."""
+        return act(self, *args, **more)
+
+    offer = do
+
+    def grant(self, label: str, grants: Sequence[Grant]) -> None:
+        """Open what the directory has new at an operator, and give accesses there."""
         operator = self.operators[label]
         operator.grant(grants)
         self.loop.run(operator.open_mailboxes(), 30.0)
@@ -234,19 +214,16 @@ class OperatorCrew:
         return self.loop.run(empty(self.operators[label].store, address))
 
     def in_flight(self, domain: str) -> int:
-        """See `Crewed`."""
-
-        async def counted() -> int:
-            return sum(each.in_flight(domain) for each in self.operators.values())
-
-        return self.loop.run(counted(), 30.0)
+        """Return how many recipients of its queues a domain sends to, or is sent mail of."""
+        every = self.operators.values()
+        return self.loop.call(lambda: sum(each.in_flight(domain) for each in every), 30.0)
 
     def remove(self, label: str, target: str) -> int:
-        """See `Crewed`."""
+        """Remove a mailbox, or all of a `@domain`; return how many there were."""
         return self.loop.run(self.operators[label].remove(target), None)
 
     def follow(self) -> None:
-        """See `Crewed`."""
+        """Take the domains that the directory gives now, with their mailboxes."""
 
         async def follow() -> None:
             for each in self.operators.values():
@@ -257,45 +234,29 @@ class OperatorCrew:
         self.loop.run(follow(), None)
 
     def addresses(self, label: str, domain: str) -> list[str]:
-        """See `Crewed`."""
-
-        async def there() -> list[str]:
-            every = self.operators[label].store.mailboxes()
-            return [each for each in every if each.endswith(f"@{domain}")]
-
-        return self.loop.run(there(), 30.0)
+        """Return the mailboxes of a domain that an operator's store holds."""
+        every = self.loop.call(self.operators[label].store.mailboxes, 30.0)
+        return [each for each in every if each.endswith(f"@{domain}")]
 
     def pack(self, label: str, address: str) -> PackedMailbox:
-        """See `Crewed`."""
-
-        async def packed() -> PackedMailbox:
-            return self.operators[label].store.pack(address)
-
-        return self.loop.run(packed(), None)
+        """See `MailStore.pack`."""
+        return self.loop.call(lambda: self.operators[label].store.pack(address))
 
     def unpack(self, label: str, address: str, packed: PackedMailbox) -> int:
-        """See `Crewed`."""
+        """See `MailStore.unpack`."""
         return self.loop.run(self.operators[label].store.unpack(address, packed), None)
 
     def flush(self) -> None:
-        """See `Crewed`."""
-
-        async def flush() -> None:
-            for operator in self.operators.values():
-                operator.runner.flush()
-
-        self.loop.run(flush(), 30.0)
+        """Try at once what waits for a relay."""
+        for operator in self.operators.values():
+            self.loop.call(operator.runner.flush, 30.0)
 
     def leave(self, label: str) -> None:
-        """See `Crewed`."""
-
-        async def leave() -> None:
-            self.operators[label].runner.leave()
-
-        self.loop.run(leave(), 30.0)
+        """Have an operator give up what waits for its relay; senders are told."""
+        self.loop.call(self.operators[label].runner.leave, 30.0)
 
     def dismiss(self, label: str) -> None:
-        """See `Crewed`."""
+        """Have an operator listen no more; who is in is told."""
 
         async def dismiss() -> None:
             await asyncio.gather(
@@ -305,19 +266,15 @@ class OperatorCrew:
         self.loop.run(dismiss(), None)
 
     def queued(self, label: str) -> int:
-        """See `Crewed`."""
-
-        async def counted() -> int:
-            return len(self.operators[label].store.queue())
-
-        return self.loop.run(counted(), 30.0)
+        """Return how many deliveries wait at an operator."""
+        return len(self.loop.call(self.operators[label].store.queue, 30.0))
 
     def refresh_list(self) -> None:
-        """See `Crewed`."""
+        """Read the list of domains now."""
         self.loop.run(self._reader.refresh(), STOP_SECONDS)
 
     def set_faults(self, rules: Sequence[MailRule], seed: int) -> None:
-        """See `Crewed`."""
+        """Put mail faults in force in place of all others."""
         self._faults.replace(rules, seed)
         self.loop.run(self._fronts.apply(rules), 30.0)
 

@@ -17,9 +17,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sandbox
 from sandbox.directory import Directory
@@ -30,19 +30,25 @@ from sandbox.live.keys import Keys
 from sandbox.live.line import GoneError, ProcessLine
 from sandbox.live.room import open_files, share_out
 from sandbox.live.starting import START_SECONDS, STOP_SECONDS
-from sandbox.operators.auth.accounts import Grant
 from sandbox.operators.auth.psc_client import CibaRequest
-from sandbox.operators.fault_rules import MailFaults, MailRule
+from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.recorder import Recorder, Seen
 from sandbox.operators.refusals import LoginRefusal
-from sandbox.operators.store import PackedMailbox
 from sandbox.psc import Clock
 from sandbox.space.errors import UserError
 
 __all__ = ["CrewProcess"]
 
 LASTING = 5.0  # s
-_FILL_SECONDS = 600.0  # a hundred thousand messages
+# What takes its time: a hundred thousand messages.
+_LONG: tuple[Callable[..., Any], ...] = (
+    OperatorCrew.fill, OperatorCrew.empty, OperatorCrew.remove, OperatorCrew.follow,
+    OperatorCrew.pack, OperatorCrew.unpack, OperatorCrew.dismiss,
+)  # fmt: skip
+_LONG_SECONDS = 600.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class CrewProcess:
@@ -104,70 +110,20 @@ class CrewProcess:
                 process.kill()
                 process.wait()
 
-    def grant(self, label: str, grants: Sequence[Grant]) -> None:
+    def do(
+        self, act: Callable[Concatenate[OperatorCrew, P], T], *args: P.args, **more: P.kwargs
+    ) -> T:
         """See `Crewed`."""
-        self._ask("grant", label, tuple(grants))
+        timeout = _LONG_SECONDS if act in _LONG else 30.0
+        given: T = self._ask("do", act.__name__, args, more, timeout=timeout)
+        return given
 
-    def fill(self, label: str, address: str, count: int, documents: bool) -> int:
-        """See `mailboxes.fill`."""
-        return int(self._ask("fill", label, address, count, documents, timeout=_FILL_SECONDS))
-
-    def empty(self, label: str, address: str) -> int:
-        """See `mailboxes.empty`."""
-        return int(self._ask("empty", label, address, timeout=_FILL_SECONDS))
-
-    def in_flight(self, domain: str) -> int:
+    def offer(
+        self, act: Callable[Concatenate[OperatorCrew, P], None], *args: P.args, **more: P.kwargs
+    ) -> None:
         """See `Crewed`."""
-        return int(self._ask("in_flight", domain))
-
-    def remove(self, label: str, target: str) -> int:
-        """See `Crewed`."""
-        return int(self._ask("remove", label, target, timeout=_FILL_SECONDS))
-
-    def follow(self) -> None:
-        """See `Crewed`; one that is down follows when it starts."""
         with contextlib.suppress(UserError):
-            self._ask("follow", timeout=_FILL_SECONDS)
-
-    def addresses(self, label: str, domain: str) -> list[str]:
-        """See `Crewed`."""
-        found: list[str] = self._ask("addresses", label, domain)
-        return found
-
-    def pack(self, label: str, address: str) -> PackedMailbox:
-        """See `Crewed`."""
-        found: PackedMailbox = self._ask("pack", label, address, timeout=_FILL_SECONDS)
-        return found
-
-    def unpack(self, label: str, address: str, packed: PackedMailbox) -> int:
-        """See `Crewed`."""
-        return int(self._ask("unpack", label, address, packed, timeout=_FILL_SECONDS))
-
-    def flush(self) -> None:
-        """See `Crewed`; one that is down tries everything when it starts."""
-        with contextlib.suppress(UserError):
-            self._ask("flush")
-
-    def leave(self, label: str) -> None:
-        """See `Crewed`."""
-        self._ask("leave", label)
-
-    def dismiss(self, label: str) -> None:
-        """See `Crewed`."""
-        self._ask("dismiss", label, timeout=None)
-
-    def queued(self, label: str) -> int:
-        """See `Crewed`."""
-        return int(self._ask("queued", label))
-
-    def refresh_list(self) -> None:
-        """See `Crewed`."""
-        self._ask("refresh_list")
-
-    def set_faults(self, rules: Sequence[MailRule], seed: int) -> None:
-        """See `Crewed`; one that is down gets them when it starts."""
-        with contextlib.suppress(UserError):
-            self._ask("set_faults", tuple(rules), seed)
+            self.do(act, *args, **more)
 
     def set_clock(self, setting: tuple[float, float | None]) -> None:
         """See `Crewed`. Whoever moves the clock does not wait: the crew may be waiting for him."""
@@ -176,11 +132,9 @@ class CrewProcess:
 
     def seen(self) -> Seen | None:
         """See `Crewed`."""
-        try:
-            found: Seen = self._ask("seen")
-        except UserError:
-            return None
-        return found
+        with contextlib.suppress(UserError):
+            return self.do(OperatorCrew.seen)
+        return None
 
     def kill(self) -> None:
         """See `Crewed`."""
@@ -302,7 +256,11 @@ class _Child:
             return None
         if self._crew is None:
             return None
-        return getattr(self._crew, name)(*args)
+        if name == "do":
+            act, given, more = args
+            return getattr(self._crew, act)(*given, **more)
+        self._crew.set_clock(*args)
+        return None
 
     def _start(self, made: CrewPlan) -> None:
         folder = SpaceFolder(made.folder)

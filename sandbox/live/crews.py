@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sandbox.live.crew import Crewed, OperatorCrew
 from sandbox.live.crew_process import CrewProcess
@@ -16,6 +16,7 @@ from sandbox.space.errors import UserError
 
 __all__ = ["Crews"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -85,24 +86,28 @@ class Crews:
 
     def flush(self) -> None:
         """Try at once what waits for a relay."""
-        self._all(lambda crew: crew.flush())
+        self._offer(OperatorCrew.flush)
 
     def follow(self) -> None:
         """Take the domains that the directory gives now, with their mailboxes."""
-        self._all(lambda crew: crew.follow())
+        self._offer(OperatorCrew.follow)
 
     def refresh_list(self) -> None:
         """Read the list of domains now."""
-        self._all(lambda crew: crew.refresh_list())
+        for crew in self._crews:
+            crew.do(OperatorCrew.refresh_list)
 
     def set_faults(self, rules: Sequence[MailRule], seed: int) -> None:
         """Put mail faults in force in place of all others."""
-        self._all(lambda crew: crew.set_faults(rules, seed))
+        self._offer(OperatorCrew.set_faults, rules, seed)
 
     def set_clock(self, setting: tuple[float, float | None]) -> None:
         """Follow the space's clock."""
-        self._all(lambda crew: crew.set_clock(setting))
-
-    def _all(self, do: Callable[[Crewed], None]) -> None:
         for crew in self._crews:
-            do(crew)
+            crew.set_clock(setting)
+
+    def _offer(
+        self, act: Callable[Concatenate[OperatorCrew, P], None], *args: P.args, **more: P.kwargs
+    ) -> None:
+        for crew in self._crews:
+            crew.offer(act, *args, **more)

@@ -90,12 +90,7 @@ class SpaceFaults:
             elif not fault or not isinstance(fault, str) or fault in KNOWN:
                 mail.append(MailRule.from_dict(rule))
             else:
-                raise UserError(
-                    "défaut inconnu, attendu",
-                    "unknown fault, expected",
-                    where=f"fault {fault!r}",
-                    then=", ".join(KNOWN),
-                )
+                raise UserError.among("défaut inconnu", "unknown fault", f"fault {fault!r}", KNOWN)
         self.mail.replace(mail, seed)
         for name in (*_TRUST, "delay"):
             setattr(self.pki, name, getattr(pki, name))
@@ -105,11 +100,8 @@ class SpaceFaults:
 def _add_pki(pki: PkiFaults, kind: str, name: str, rule: dict[str, Any]) -> None:
     unknown = set(rule) - _PKI
     if unknown:
-        raise UserError(
-            "inconnu, attendu",
-            "unknown, expected",
-            where=f"{rule['fault']}: {unknown.pop()!r}",
-            then="seconds",
+        raise UserError.among(
+            "inconnu", "unknown", f"{rule['fault']}: {unknown.pop()!r}", "seconds"
         )
     seconds = rule.get("seconds", pki.delay)
     if (
@@ -117,6 +109,6 @@ def _add_pki(pki: PkiFaults, kind: str, name: str, rule: dict[str, Any]) -> None
         or not isinstance(seconds, (int, float))
         or not 0 <= seconds <= 600
     ):
-        raise UserError("attendu", "expected", where=f"{rule['fault']}: seconds", then="0 … 600")
+        raise UserError.expected(f"{rule['fault']}: seconds", "0 … 600")
     setattr(pki, kind, name)
     pki.delay = float(seconds)

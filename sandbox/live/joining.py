@@ -8,14 +8,14 @@ is its own affair: it listens where it is told, and asks DNS and the list as any
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.directory import BoxState, BoxType, Directory, Feeder, Person, RefusalError
-from sandbox.directory.bearers import Bearer
-from sandbox.space.errors import UserError
+from sandbox.directory.model import Bearer
+from sandbox.space.errors import BadValueError, UserError
+from sandbox.space.reading import STRICT, read_as, read_toml
 from sandbox.trust.design_zone import LABELS
 
 __all__ = ["Joining", "feed", "read_joining"]
@@ -23,7 +23,6 @@ __all__ = ["Joining", "feed", "read_joining"]
 JOINED = "Opérateur joint / joined operator"  # describes the mailboxes of one
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
-_MEMBERS = {"name", "mailboxes", "services"}
 _MOST = 1_000
 _LAST_PORT = 65_535
 
@@ -39,9 +38,47 @@ class Joining:
             `imap`, `submissions`, `submission`; its port, to which the space adds its offset.
     """
 
+    __pydantic_config__ = STRICT
+
     name: str
     mailboxes: tuple[str, ...] = ()
     services: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what names no operator, and no mailbox.
+
+        Raises:
+            BadValueError: which of them, and what would.
+        """
+        if not _NAME.fullmatch(self.name):
+            raise BadValueError(
+                "minuscules, chiffres et tirets attendus",
+                "lower-case letters, digits and dashes are expected",
+                where="name",
+            )
+        if len(self.mailboxes) > _MOST:
+            raise BadValueError(
+                f"liste de {_MOST} noms au plus attendue",
+                f"a list of at most {_MOST} names is expected",
+                where="mailboxes",
+            )
+        for each in self.mailboxes:
+            if not _LOCAL.fullmatch(each):
+                raise BadValueError(
+                    "ce qui précède @ est attendu, en minuscules",
+                    "what is left of @ is expected, in lower case",
+                    where=f"mailboxes: {each[:60]!r}",
+                )
+        object.__setattr__(self, "mailboxes", tuple(dict.fromkeys(self.mailboxes)))
+        known = sorted(LABELS.values())
+        for name, port in self.services.items():
+            if name not in known or not 0 < port <= _LAST_PORT:
+                raise BadValueError(
+                    f"port de 1 à {_LAST_PORT} attendu, sous",
+                    f"a port from 1 to {_LAST_PORT} is expected, under",
+                    where=f"services: {name[:60]}",
+                    then=", ".join(known),
+                )
 
 
 def read_joining(path: Path) -> Joining:
@@ -50,57 +87,7 @@ def read_joining(path: Path) -> Joining:
     Raises:
         UserError: it cannot be read, or a key or a value is wrong.
     """
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(
-            "TOML illisible", "not readable as TOML", where=path, then=f"({error})"
-        ) from None
-    except OSError as error:
-        raise UserError("illisible", "cannot be read", where=path, then=f"({error})") from None
-    for key in told:
-        if key not in _MEMBERS:
-            raise UserError(
-                "clé inconnue ; choisir parmi", "unknown key; choose among",
-                where=f"{path}: {key}", then=", ".join(sorted(_MEMBERS)),
-            )  # fmt: skip
-    name, mailboxes = told.get("name"), told.get("mailboxes", [])
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UserError(
-            "minuscules, chiffres et tirets attendus",
-            "lower-case letters, digits and dashes are expected",
-            where=f"{path}: name",
-        )
-    if not isinstance(mailboxes, list) or len(mailboxes) > _MOST:
-        raise UserError(
-            f"liste de {_MOST} noms au plus attendue",
-            f"a list of at most {_MOST} names is expected",
-            where=f"{path}: mailboxes",
-        )  # fmt: skip
-    for each in mailboxes:
-        if not isinstance(each, str) or not _LOCAL.fullmatch(each):
-            raise UserError(
-                "ce qui précède @ est attendu, en minuscules",
-                "what is left of @ is expected, in lower case",
-                where=f"{path}: mailboxes: {str(each)[:60]!r}",
-            )
-    return Joining(name, tuple(dict.fromkeys(mailboxes)), _services(path, told.get("services", {})))
-
-
-def _services(path: Path, told: object) -> dict[str, int]:
-    known = sorted(LABELS.values())
-    if not isinstance(told, dict) or not set(told) <= set(known):
-        raise UserError(
-            "table de ports attendue, sous", "a table of ports is expected, under",
-            where=f"{path}: services", then=", ".join(known),
-        )  # fmt: skip
-    for name, port in told.items():
-        if type(port) is not int or not 0 < port <= _LAST_PORT:
-            raise UserError(
-                f"port de 1 à {_LAST_PORT} attendu", f"a port from 1 to {_LAST_PORT} is expected",
-                where=f"{path}: services: {name}",
-            )  # fmt: skip
-    return told
+    return read_as(Joining, read_toml(path), path)
 
 
 def feed(directory: Directory, label: str, domain: str, mailboxes: tuple[str, ...]) -> None:
@@ -118,8 +105,8 @@ def feed(directory: Directory, label: str, domain: str, mailboxes: tuple[str, ..
             state = BoxState(address=f"{each}@{domain}", type=BoxType.PER.value, description=JOINED)
             feeder.insert(Bearer("Practitioner", people[number % len(people)].id), state)
     except RefusalError as error:
-        raise UserError(
-            "refusé par l'annuaire", "refused by the directory", where=domain, then=f"({error})"
+        raise UserError.because(
+            "refusé par l'annuaire", "refused by the directory", domain, error
         ) from None
 
 

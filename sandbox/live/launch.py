@@ -128,5 +128,5 @@ def process_count(options: LiveOptions, operators: int) -> int:
     asked = options.processes
     count = min(os.cpu_count() or 1, operators) if asked == "auto" else asked
     if not 0 <= count <= operators:
-        raise UserError("attendu", "expected", where=f"processes {count}", then=f"1 … {operators}")
+        raise UserError.expected(f"processes {count}", f"1 … {operators}")
     return count

@@ -36,6 +36,7 @@ from cryptography import x509
 
 from sandbox.directory import Directory, Feeder, RefusalError
 from sandbox.directory.identities import card_holder
+from sandbox.live.crew import OperatorCrew
 from sandbox.live.crews import Crews
 from sandbox.live.keys import Keys, card
 from sandbox.live.plan import OperatorPlan, SpacePlan
@@ -202,7 +203,8 @@ class LifeCycle:
         with self._lock, _explained(name):
             self._at.feeder.add_domain(name, there.label)
             self._zoned(self.zone())
-            self._crews.of(there.label).follow()  # a mailbox may be opened in it at once
+            # A mailbox may be opened in it at once.
+            self._crews.of(there.label).offer(OperatorCrew.follow)
 
     def enlist(self, domain: str) -> bool:
         """Put a domain in force on the list, with its operator's certificate; tell if it was not.
@@ -339,7 +341,7 @@ class LifeCycle:
         crew = self._crews.of(job["operator"])
         self._ended_in_flight(name)
         self._keys.revoke([f"*/applications/*@{name}"])
-        crew.remove(job["operator"], f"@{name}")
+        crew.do(OperatorCrew.remove, job["operator"], f"@{name}")
 
     def _move(self, job: dict[str, Any]) -> None:
         name, source, target = job["domain"], job["operator"], job["to"]
@@ -354,9 +356,10 @@ class LifeCycle:
         self._crews.follow()
         self._crews.refresh_list()
         old, new = self._crews.of(source), self._crews.of(target)
-        for address in old.addresses(source, name):
-            new.unpack(target, address, old.pack(source, address))
-            old.remove(source, address)
+        for address in old.do(OperatorCrew.addresses, source, name):
+            packed = old.do(OperatorCrew.pack, source, address)
+            new.do(OperatorCrew.unpack, target, address, packed)
+            old.do(OperatorCrew.remove, source, address)
         self._drained(name, MOVE_SECONDS)
         if source not in self._left():  # else both relays, until it has told whom it must
             self._name_relays(name, target)
@@ -371,9 +374,11 @@ class LifeCycle:
                 continue
             self._do(_move_job(each.name, label, to) if to else
                      {"verb": "remove", "domain": each.name, "operator": label})  # fmt: skip
-        self._crews.of(label).dismiss(label)
-        self._crews.of(label).leave(label)
-        if not self._empty(label, DRAIN_SECONDS):
+        crew = self._crews.of(label)
+        crew.do(OperatorCrew.dismiss, label)
+        crew.do(OperatorCrew.leave, label)
+        crew.offer(OperatorCrew.flush)
+        if _ended(lambda: crew.do(OperatorCrew.queued, label), DRAIN_SECONDS):
             raise UserError("son courrier n'est pas encore tout parti ; recommencer plus tard",
                             "not all of its mail has left yet; try again later",
                             where=label)  # fmt: skip
@@ -390,7 +395,7 @@ class LifeCycle:
             if self._at.directory.mailbox(job["address"]) is not None:
                 self._at.feeder.delete(job["address"])
         self._keys.revoke([f"*/applications/{job['address']}"])
-        self._crews.of(job["operator"]).remove(job["operator"], job["address"])
+        self._crews.of(job["operator"]).do(OperatorCrew.remove, job["operator"], job["address"])
 
     # Steps ---------------------------------------------------------------------------------------
 
@@ -400,23 +405,10 @@ class LifeCycle:
 
     def _drained(self, name: str, seconds: float = DRAIN_SECONDS) -> int:
         """Wait until nothing is in flight from a domain or to it; return what is still then."""
-        end = time.monotonic() + seconds
         self._crews.flush()
-        while left := sum(crew.in_flight(name) for crew in self._crews):
-            if time.monotonic() >= end:
-                break
-            time.sleep(_LOOK)
-        return left
-
-    def _empty(self, label: str, seconds: float) -> bool:
-        """Wait until nothing waits at an operator any more; tell whether it came to that."""
-        end, crew = time.monotonic() + seconds, self._crews.of(label)
-        crew.flush()
-        while crew.queued(label):
-            if time.monotonic() >= end:
-                return False
-            time.sleep(_LOOK)
-        return True
+        return _ended(
+            lambda: sum(crew.do(OperatorCrew.in_flight, name) for crew in self._crews), seconds
+        )
 
     def _name_relays(self, name: str, *operators: str) -> None:
         """Have the list name the relays of these operators for a domain that is on it."""
@@ -457,9 +449,9 @@ class LifeCycle:
         gone = frozenset() if left else self._left()
         here = {each.label: each for each in self._plan.operators if each.label not in gone}
         if operator not in here:
-            raise UserError("aucun opérateur de ce nom ; choisir parmi",
-                            "no such operator; choose among", where=operator[:60],
-                            then=", ".join(here))  # fmt: skip
+            raise UserError.among(
+                "aucun opérateur de ce nom", "no such operator", operator[:60], here
+            )
         return here[operator]
 
     def _left(self) -> frozenset[str]:
@@ -471,9 +463,9 @@ class LifeCycle:
         found = self.operator_of(domain)
         if found is None:
             known = ", ".join(each.name for each in self._at.directory.domains())
-            raise UserError("aucun domaine de cet espace ; choisir parmi",
-                            "no domain of this space; choose among",
-                            where=domain[:120], then=known[:400])  # fmt: skip
+            raise UserError.among(
+                "aucun domaine de cet espace", "no domain of this space", domain[:120], known[:400]
+            )
         return found
 
     def _listed(self, name: str) -> bool:
@@ -493,8 +485,17 @@ def _explained(where: str) -> Iterator[None]:
     try:
         yield
     except RefusalError as error:
-        raise UserError("refusé par l'annuaire", "refused by the directory",
-                        where=where[:120], then=f"({error})") from None  # fmt: skip
+        raise UserError.because(
+            "refusé par l'annuaire", "refused by the directory", where[:120], error
+        ) from None
+
+
+def _ended(waiting: Callable[[], int], seconds: float) -> int:
+    """Wait until no delivery waits in stores that other processes may have; return what does."""
+    end = time.monotonic() + seconds
+    while (left := waiting()) and time.monotonic() < end:
+        time.sleep(_LOOK)
+    return left
 
 
 def _subject(job: dict[str, Any]) -> str:

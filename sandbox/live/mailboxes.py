@@ -39,7 +39,7 @@ async def fill(store: MailStore, address: str, count: int, documents: bool) -> i
     """
     most = MOST_DOCUMENTS if documents else MOST_MESSAGES
     if not 1 <= count <= most:
-        raise UserError("attendu", "expected", where=f"count {count}", then=f"1 … {most}")
+        raise UserError.expected(f"count {count}", f"1 … {most}")
     write, at_once = (_document, 1) if documents else (_message, _AT_ONCE)
     _known(store, address)
     inbox = store.folder(address, "INBOX")
@@ -64,11 +64,11 @@ async def fill(store: MailStore, address: str, count: int, documents: bool) -> i
         )
         for outcome in outcomes:
             if isinstance(outcome, StoreError):
-                raise UserError(
+                raise UserError.because(
                     f"{len(store.rows(inbox.id))} messages gardés, pas plus",
                     f"{len(store.rows(inbox.id))} messages there, no more",
-                    where=address,
-                    then=f"({outcome})",
+                    address,
+                    outcome,
                 )
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -117,29 +117,20 @@ def choose(
         )
     holders = {each["identity"]: each for each in account["holders"]}
     if holder and holder not in holders:
-        raise UserError(
-            f"n'est pas titulaire de {address} ; choisir parmi",
-            f"not a holder of {address}; choose among",
-            where=holder,
-            then=", ".join(holders),
+        raise UserError.among(
+            f"n'est pas titulaire de {address}", f"not a holder of {address}", holder, holders
         )
     person = holders[holder] if holder else account["holders"][0]
     owned: Tree = person["methods"]
     if method and method not in owned:
-        raise UserError(
-            f"ne se connecte pas par {method} ; choisir parmi",
-            f"cannot log in by {method}; choose among",
-            where=address,
-            then=", ".join(owned),
+        raise UserError.among(
+            f"ne se connecte pas par {method}", f"cannot log in by {method}", address, owned
         )
     operator = next(each for each in sheet["operators"] if each["name"] == account["operator"])
     designs: Tree = operator["designs"]
     if design and design not in designs:
-        raise UserError(
-            "cette architecture ne tourne pas ici ; choisir parmi",
-            "does not run here; choose among",
-            where=f"design {design}",
-            then=", ".join(designs),
+        raise UserError.among(
+            "cette architecture ne tourne pas ici", "does not run here", f"design {design}", designs
         )
     places = {
         wanted: each

@@ -24,7 +24,7 @@ def mss_space() -> Iterator[LiveSpace]:
 
     `mss_space.sheet` is the content of `space.json`. Each process of pytest-xdist has its own.
     """
-    from sandbox.live.space import live
+    from sandbox.live import live
 
     # Tests log in more often than every thirty seconds, and what they revoke is revoked at once.
     with live(

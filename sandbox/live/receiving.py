@@ -17,10 +17,10 @@ from typing import Any
 
 from sandbox.messages.compose import ARCHIVE
 from sandbox.messages.facts import header_fields
-from sandbox.messages.faults import RuleBreachError
 from sandbox.messages.integration import ApplicationRecord, code_for
 from sandbox.messages.patients import patient
 from sandbox.messages.receipts import Disposition, ReceiptVerdict, make_receipt, may_answer
+from sandbox.messages.rules import RuleBreachError
 from sandbox.messages.xdm import read_xdm
 
 __all__ = ["Answered", "receive_all"]

@@ -20,7 +20,7 @@ from sandbox.serve.plain import Handler, plain_app
 from sandbox.trust import DomainLedger, DomainList, ListError, ListKeeper, ListPolicy, dn_of
 from sandbox.trust.checking import load_bundle
 from sandbox.trust.dns_server import DnsServer
-from sandbox.trust.publisher import ListPublisher
+from sandbox.trust.list_xml import ListPublisher
 from sandbox.trust.resolver import Resolver
 from sandbox.trust.server_files import TlsFiles
 from sandbox.trust.service import LIST_PATH, PkiFaults, files_handler, list_handler, ocsp_handler

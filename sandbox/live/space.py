@@ -7,8 +7,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
     from sandbox.observations.observations import Observations
 
-__all__ = ["Console", "ConsoleMaker", "LiveSpace", "live"]
+__all__ = ["Console", "ConsoleMaker", "LiveSpace"]
 
 T = TypeVar("T")
 # From a space that is up and the secret of its control API; closed when the space stops.
@@ -231,23 +231,22 @@ class LiveSpace:
         with self._adding:
             account = add_account(self.directory, plan, address, self._seed, self._options.cast)
             self.keys.ensure(wanted_by_people(self.directory, (account,)))
-            self._crews.of(plan.label).grant(plan.label, grants_of(account))
+            self._crews.of(plan.label).do(OperatorCrew.grant, plan.label, grants_of(account))
             period = self.wire.operator.access.totp.step_seconds
             entry = account_entry(account, self.keys.folder, period)
             self.accounts = (*self.accounts, account)
-            self.sheet = {**self.sheet, "accounts": [*self.sheet["accounts"], entry]}
-            write_sheet(self.folder, self.sheet)
+            self._say(accounts=[*self.sheet["accounts"], entry])
         return entry
 
     def fill_mailbox(self, address: str, count: int, *, documents: bool = False) -> int:
         """Put `count` messages into an INBOX; return how many it has then. See `mailboxes.fill`."""
-        plan = self._operator_of(address)
-        return self._crews.of(plan.label).fill(plan.label, address.lower(), count, documents)
+        label = self._operator_of(address).label
+        return self._crews.of(label).do(OperatorCrew.fill, label, address.lower(), count, documents)
 
     def empty_mailbox(self, address: str) -> int:
         """Remove all messages of all folders; return how many there were."""
-        plan = self._operator_of(address)
-        return self._crews.of(plan.label).empty(plan.label, address.lower())
+        label = self._operator_of(address).label
+        return self._crews.of(label).do(OperatorCrew.empty, label, address.lower())
 
     def _try_relays(self) -> None:
         self._crews.flush()
@@ -261,8 +260,7 @@ class LiveSpace:
         """
         pids = self._crews.pids
         if operator not in pids:
-            raise UserError("opérateur inconnu, attendu", "unknown operator, expected",
-                            where=operator[:40], then=", ".join(pids))  # fmt: skip
+            raise UserError.among("opérateur inconnu", "unknown operator", operator[:40], pids)
         self._crews.of(operator).kill()
 
     def _spread_faults(self) -> None:
@@ -274,11 +272,8 @@ class LiveSpace:
         if operator is not None:
             return operator
         known = ", ".join(each["domain"] for each in self.life.domains() if each["in_force"])
-        raise UserError(
-            "aucun domaine de cet espace ; choisir parmi",
-            "no domain of this space; choose among",
-            where=f"{address[:80]}",
-            then=known,
+        raise UserError.among(
+            "aucun domaine de cet espace", "no domain of this space", f"{address[:80]}", known
         )
 
     def refresh_list(self) -> None:
@@ -378,12 +373,7 @@ class LiveSpace:
         )  # fmt: skip
         shared = [
             *trust_services(
-                plan,
-                self.keys,
-                ledger,
-                self.faults.pki,
-                resolver=self.resolver,
-                pool=room.shared,
+                plan, self.keys, ledger, self.faults.pki, resolver=self.resolver, pool=room.shared
             ),
             self._psc,
             *self._own.values(),
@@ -492,59 +482,21 @@ class LiveSpace:
                     grant for account in self.accounts if account.operator == plan.label
                     for grant in grants_of(account)
                 ]  # fmt: skip
-                self._crews.of(plan.label).grant(plan.label, grants)
-            if not self.sheet:  # not everything has started yet
-                return
+                self._crews.of(plan.label).do(OperatorCrew.grant, plan.label, grants)
             period = self.wire.operator.access.totp.step_seconds
-            entries = [account_entry(each, self.keys.folder, period) for each in self.accounts]
-            self.sheet = {**self.sheet, "accounts": entries}
-            write_sheet(self.folder, self.sheet)
+            self._say(
+                accounts=[account_entry(each, self.keys.folder, period) for each in self.accounts]
+            )
 
     def _rewrite_sheet(self) -> None:
         """Say in the sheet which processes run the operators now."""
         pids = self._crews.pids
         with self._adding:
-            if not self.sheet:  # not everything has started yet
-                return
-            operators = [{**each, "pid": pids[each["name"]]} for each in self.sheet["operators"]]
-            self.sheet = {**self.sheet, "operators": operators}
+            known = self.sheet.get("operators", ())
+            self._say(operators=[{**each, "pid": pids[each["name"]]} for each in known])
+
+    def _say(self, **members: Any) -> None:
+        """Change members of the sheet, if everything has started and there is one."""
+        if self.sheet:
+            self.sheet = {**self.sheet, **members}
             write_sheet(self.folder, self.sheet)
-
-
-def live(
-    scenario: str = "demo", *, designs: Sequence[str] = (), dir: str | Path | None = None,  # noqa: A002 - as the command line calls it
-    **members: Any,
-) -> LiveSpace:  # fmt: skip
-    """Return a space that runs for the length of a `with` block.
-
-        with sandbox.live("demo", designs=("single-endpoint",), operators=2) as space:
-            space.sheet["accounts"]
-
-    Telephones approve at once, where the command line waits for a person.
-
-    Args:
-        scenario: name or path.
-        designs: side by side, the first with the plain names.
-        dir: where the space is kept; a temporary folder by default.
-        members: others of `LiveOptions`.
-
-    Raises:
-        UserError: something cannot be had, said in one line.
-    """
-    known = {each.name for each in fields(LiveOptions)} - {"scenario", "designs", "folder"}
-    for name in members:
-        if name not in known:
-            raise UserError(
-                "inconnu ; choisir parmi",
-                "unknown; choose among",
-                where=f"live: {name}",
-                then=", ".join(sorted(known)),
-            )
-    return LiveSpace(
-        LiveOptions(
-            scenario=scenario,
-            designs=tuple(designs),
-            folder=None if dir is None else Path(dir),
-            **{"behaviour": "approve", **members},
-        )
-    )

@@ -36,11 +36,11 @@ def started(stack: contextlib.ExitStack, loop: Loop, services: list[Any]) -> Non
     try:
         loop.run(start(), START_SECONDS)
     except BindError as error:
-        raise UserError(
+        raise UserError.because(
             "rien ne peut y écouter ; donner un autre "
             "--loopback ou --port-offset, ou les droits des ports sous 1024",
             "nothing can listen there; give another --loopback, --port-offset, or "
             "rights for ports below 1024",
-            where=error.place,
-            then=f"({error.reason})",
+            error.place,
+            error.reason,
         ) from None

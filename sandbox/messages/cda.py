@@ -16,9 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from lxml import etree
 
 from sandbox.messages.documents import DocumentType
-from sandbox.messages.faults import RuleBreachError
 from sandbox.messages.ins import InsSystem, PatientIdentity
 from sandbox.messages.reading import parse_xml
+from sandbox.messages.rules import RuleBreachError
 
 __all__ = [
     "NAMES",

@@ -21,7 +21,6 @@ from lxml import etree
 from sandbox.messages import facts, receipts
 from sandbox.messages.cda import NAMES, CdaHeader, read_cda
 from sandbox.messages.compose import ARCHIVE, PREFIX
-from sandbox.messages.faults import RuleBreach, RuleBreachError
 from sandbox.messages.ins import (
     PATIENT_LABEL,
     InsSystem,
@@ -31,7 +30,7 @@ from sandbox.messages.ins import (
     qualified,
 )
 from sandbox.messages.pdf import pdf_part
-from sandbox.messages.rules import MessageRule, header_rules, rules
+from sandbox.messages.rules import MessageRule, RuleBreach, RuleBreachError, header_rules, rules
 from sandbox.messages.xdm import FOLDER, METADATA, Xdm, read_xdm
 
 __all__ = ["MOST_BYTES", "MessageFinding", "MessageReport", "check_cda", "check_message"]

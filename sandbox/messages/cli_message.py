@@ -17,7 +17,7 @@ from sandbox.messages.ins import patient_address
 from sandbox.messages.patients import patient
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import EXISTING_FILE, FILE, json_option
 
 __all__ = ["message", "named_type"]
 
@@ -48,32 +48,19 @@ def named_type(code: str) -> DocumentType:
 
 
 @message.command()
-@click.option(
-    "--from",
-    "sender",
-    default="labo@exemple.mssante.test",
-    show_default=True,
-    help="Expéditeur. / Sender.",
-)
+@click.option("--from", "sender", default="labo@exemple.mssante.test", help="Expéditeur. / Sender.")
 @click.option(
     "--to",
     "recipients",
     multiple=True,
     help="Destinataire, répétable ; patient : sa BAL. / Recipient, repeatable.",
 )
-@click.option(
-    "--type",
-    "code",
-    default="11502-2",
-    show_default=True,
-    help="Code du document. / Code of the document.",
-)
+@click.option("--type", "code", default="11502-2", help="Code du document. / Code of the document.")
 @click.option(
     "--patient",
     "number",
     type=click.IntRange(0),
     default=1,
-    show_default=True,
     help="Numéro du patient fictif. / Number of the fictitious patient.",
 )
 @click.option(
@@ -83,19 +70,15 @@ def named_type(code: str) -> DocumentType:
 )
 @click.option("--receipt", is_flag=True, help="Demander un accusé. / Ask for a receipt.")
 @click.option("--end", is_flag=True, help="X-MSS-MES: FIN. / A citizen may no longer answer.")
-@click.option("--nil", default=NIL, show_default=True, help="X-MSS-NIL, sa valeur / its value.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Graine. / Seed."
-)
+@click.option("--nil", default=NIL, help="X-MSS-NIL, sa valeur / its value.")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Graine. / Seed.")
 @click.option(
     "--at",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
     help="Date ; maintenant par défaut. / Date; now by default.",
 )
 @click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Fichier .eml ; sortie standard par défaut. / File; stdout by default.",
+    "--out", type=FILE, help="Fichier .eml ; sortie standard par défaut. / File; stdout by default."
 )
 def make(
     sender: str, recipients: tuple[str, ...], code: str, number: int, size: int | None,
@@ -136,11 +119,11 @@ def make(
 
 
 @message.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
 @json_option
 @click.option(
     "--schema",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Schéma CDA.xsd à tenir aussi. / CDA schema to hold documents to as well.",
 )
 def check(file: Path, as_json: bool, schema: Path | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from sandbox.messages.faults import RuleBreachError
+from sandbox.messages.rules import RuleBreachError
 
 __all__ = ["MOST_XML", "parse_xml"]
 

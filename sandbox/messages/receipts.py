@@ -20,7 +20,7 @@ from enum import StrEnum
 
 from sandbox.messages import facts
 from sandbox.messages.compose import NIL
-from sandbox.messages.faults import RuleBreachError
+from sandbox.messages.rules import RuleBreachError
 
 __all__ = [
     "ERROR_CODES",

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from lxml import etree
 
 from sandbox.messages.cda import STYLESHEET, CdaHeader, Document, read_cda, stamp, template
-from sandbox.messages.faults import RuleBreach, RuleBreachError
 from sandbox.messages.reading import parse_xml
+from sandbox.messages.rules import RuleBreach, RuleBreachError
 
 __all__ = ["METADATA", "DocumentEntry", "Xdm", "make_xdm", "read_xdm"]
 

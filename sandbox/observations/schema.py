@@ -1,10 +1,12 @@
-"""The one schema of what is observed, whoever observed it: virtual time or real sockets."""
+"""The words of what is observed, in virtual time or on sockets: phases, causes, reasons."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
-__all__ = ["SIMULATED", "Cause", "Phase", "Protocol"]
+__all__ = ["SIMULATED", "Cause", "Phase", "Protocol", "Reason", "Words"]
 
 
 class Protocol(IntEnum):
@@ -51,3 +53,35 @@ class Cause(IntEnum):
 
 
 SIMULATED = tuple(cause for cause in Cause if cause <= Cause.ADDRESS_LIMIT)
+
+
+class Words(NamedTuple):
+    """One sentence in both languages of the space."""
+
+    french: str
+    english: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason to refuse.
+
+    Attributes:
+        name: unique, kebab-case; the journal's key.
+        clause: where it is written (RFC section, référentiel requirement).
+        what: what happened, in a plain sentence.
+        remedy: what would have worked.
+    """
+
+    name: str
+    clause: str
+    what: Words
+    remedy: Words
+
+    def journaled(self) -> dict[str, str]:
+        """Return what a journal keeps of it."""
+        return {
+            "reason": self.name, "fr": self.what.french, "en": self.what.english,
+            "clause": self.clause, "remedy_fr": self.remedy.french,
+            "remedy_en": self.remedy.english,
+        }  # fmt: skip

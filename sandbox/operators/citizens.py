@@ -7,8 +7,6 @@ domain is on the list, its relay has its certificate.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
 import secrets
@@ -28,14 +26,10 @@ from sandbox.messages.ins import PatientIdentity, matricule_of_address
 from sandbox.messages.patients import is_minor
 from sandbox.operators.auth.revocation import RevocationPolicy
 from sandbox.operators.fault_rules import MailFaults
-from sandbox.operators.journal import Journal
-from sandbox.operators.listener import MAIL_LIMITS, MailDoor
+from sandbox.operators.listener import MAIL_LIMITS
 from sandbox.operators.mail import Envelope, Recipient
-from sandbox.operators.observing import Nobody
+from sandbox.operators.mail_host import MailHost, OperatorSettings
 from sandbox.operators.post import PostOffice
-from sandbox.operators.relay_side import OperatorSettings, RelaySide
-from sandbox.operators.retention import ended, keep_forgetting
-from sandbox.operators.store import MailStore
 from sandbox.serve import Pool
 from sandbox.space.errors import UserError
 from sandbox.trust import DomainList
@@ -54,8 +48,8 @@ class _Citizen:
     minor: bool
 
 
-class CitizensOperator:
-    """One a space. For one event loop, on which it is made, started and stopped.
+class CitizensOperator(MailHost):
+    """One a space.
 
     Args:
         settings: what it is; it has no listeners but the relay.
@@ -78,17 +72,16 @@ class CitizensOperator:
         pool: Pool | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.settings = settings
-        self._faults, self._pool, self._clock = faults, pool, clock
-        self._months = traffic_months
-        self._stack = contextlib.AsyncExitStack()
-        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
-        self._stack.callback(self.journal.close)
-        self._relays = RelaySide(
-            settings, listed=listed, revocation=revocation, journal=self.journal, clock=clock
+        super().__init__(
+            settings,
+            listed=listed,
+            revocation=revocation,
+            traffic_months=traffic_months,
+            faults=faults,
+            observer=None,
+            pool=pool,
+            clock=clock,
         )
-        self._stack.push_async_callback(self._relays.close)
         self._file = settings.folder / "profiles.json"
         self._citizens = _read(self._file)
 
@@ -99,17 +92,12 @@ class CitizensOperator:
             OSError: an address or port cannot be had.
         """
         settings = self.settings
-        self._store = await MailStore.open(settings.folder / "mail.db", clock=self._clock)
-        self._stack.push_async_callback(self._store.close)
-        forgetting = asyncio.get_running_loop().create_task(
-            keep_forgetting(self._store, self._months, self.journal)
-        )
-        self._stack.push_async_callback(ended, forgetting)
-        await self._store.provision(
+        await self._open_store()
+        await self.store.provision(
             [f"postmaster@{self.domain}", *(self._address(each) for each in self._citizens)]
         )
         self._post = PostOffice(
-            self._store,
+            self.store,
             operator=settings.label,
             domains=settings.domains,
             host=settings.relay.place.host,
@@ -117,20 +105,8 @@ class CitizensOperator:
             bounce=self._bounce,
             clock=self._clock,
         )
-        relay = self._relays.server(self._post, Nobody(), self._faults)
-        self.runner = self._relays.runner(self._post, self._store)
-        self._stack.push_async_callback(self.runner.stop)
-        await self.runner.start()
-        self._stack.push_async_callback(relay.settled)
-        door = MailDoor(
-            [settings.relay], relay.protocol, MAIL_LIMITS, clock=self._clock, pool=self._pool
-        )
-        await door.start()
-        self._stack.push_async_callback(door.stop)
-
-    async def stop(self) -> None:
-        """Refuse newcomers, finish what is being stored, close the files."""
-        await self._stack.aclose()
+        relay = await self._start_relay(self._post)
+        await self._listen([settings.relay], relay.protocol, MAIL_LIMITS)
 
     @property
     def domain(self) -> str:
@@ -158,7 +134,7 @@ class CitizensOperator:
                 f"{each.birth_date or ''}",
                 is_minor(each, today),
             )
-        await self._store.provision([self._address(each) for each in found])
+        await self.store.provision([self._address(each) for each in found])
         self._keep(found)
 
     def close(self, matricule: str) -> None:
@@ -230,11 +206,11 @@ class CitizensOperator:
         contents = self._contents(matricule)
         allowed = writers(contents)
         if to.lower() not in allowed:
-            raise UserError(
-                "n'a pas écrit à cet usager, ou a mis fin à l'échange ; choisir parmi",
-                "has not written to this citizen, or has ended the exchange; choose among",
-                where=to[:80],
-                then=", ".join(allowed) or "-",
+            raise UserError.among(
+                "n'a pas écrit à cet usager, ou a mis fin à l'échange",
+                "has not written to this citizen, or has ended the exchange",
+                to[:80],
+                ", ".join(allowed) or "-",
             )
         address = self._address(matricule)
         before = next(
@@ -253,7 +229,7 @@ class CitizensOperator:
             reverse_path=address, recipients=(Recipient(address=to.lower()),),
             body="7BIT" if content.isascii() else "8BITMIME",
         )  # fmt: skip
-        queue_id = await self._store.accept(
+        queue_id = await self.store.accept(
             envelope, content, local=[], remote=list(envelope.recipients), submitted=True
         )
         message_id = facts_of_fields(header_fields(content)).message_id
@@ -264,9 +240,9 @@ class CitizensOperator:
         return message_id
 
     def _contents(self, matricule: str) -> list[bytes]:
-        inbox = self._store.folder(self._address(matricule), "INBOX")
+        inbox = self.store.folder(self._address(matricule), "INBOX")
         assert inbox is not None
-        return [self._store.content(row.message) for row in self._store.rows(inbox.id)]
+        return [self.store.content(row.message) for row in self.store.rows(inbox.id)]
 
 
 def _row(fields: Message[str, str]) -> Tree:
@@ -293,9 +269,9 @@ def _read(path: Path) -> dict[str, _Citizen]:
             for key, (state, name, born, minor) in tree.items()
         }
     except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(
+        raise UserError.because(
             "profils illisibles ; recommencer avec --reset",
             "profiles that cannot be read; start again with --reset",
-            where=path,
-            then=f"({error})",
+            path,
+            error,
         ) from None

@@ -7,26 +7,24 @@ commands give the same misbehaviours.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from sandbox.operators.faults import CONNECT, FAULTS, MESSAGE, POINTS, Lasting, MailFault
 from sandbox.operators.model import Actor, Channel
-from sandbox.space.chance import Tally, uniform
+from sandbox.space.chance import Count, Tally, uniform
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 from sandbox.space.places import Place
+from sandbox.space.reading import STRICT, read_as
+from sandbox.space.sections.base import Share
 
 __all__ = ["MailFaults", "MailRule", "Strike"]
 
 LONGEST = 600.0  # seconds
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "fault": str, "operator": str, "design": str, "endpoint": str, "protocol": str, "command": str,
-    "client": str, "mailbox": str, "method": str, "person": str,
-    "nth": int, "per": str, "probability": (int, float), "seconds": (int, float), "code": int,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +48,8 @@ class MailRule:
         code: of `reply`, 400 to 599.
     """
 
+    __pydantic_config__ = STRICT
+
     fault: str
     operator: str = ""
     design: str = ""
@@ -60,11 +60,11 @@ class MailRule:
     mailbox: str = ""
     method: str = ""
     person: str = ""
-    nth: int | None = None
-    per: str = "space"
-    probability: float = 1.0
-    seconds: float = 3.0
-    code: int | None = None
+    nth: Count | None = None
+    per: Literal["space", "session"] = "space"
+    probability: Share = 1.0
+    seconds: Annotated[float, Field(ge=0, le=LONGEST)] = 3.0
+    code: Annotated[int, Field(ge=400, le=599)] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a rule that could never strike.
@@ -74,20 +74,10 @@ class MailRule:
         """
         name = self.fault
         if name not in FAULTS:
-            raise UserError(
-                "défaut inconnu, attendu",
-                "unknown fault, expected",
-                where=f"fault {name!r}",
-                then=", ".join(FAULTS),
-            )
+            raise UserError.among("défaut inconnu", "unknown fault", f"fault {name!r}", FAULTS)
         effect = self.effect
         if self.protocol and self.protocol not in effect.protocols:
-            raise UserError(
-                "attendu",
-                "expected",
-                where=f"{name}: protocol {self.protocol!r}",
-                then=", ".join(effect.protocols),
-            )
+            raise UserError.expected(f"{name}: protocol {self.protocol!r}", effect.protocols)
         object.__setattr__(self, "command", self.command.upper())
         points = dict.fromkeys(
             point
@@ -96,32 +86,12 @@ class MailRule:
             if not effect.points or point in effect.points
         )
         if self.command and self.command not in points:
-            raise UserError(
-                "attendu",
-                "expected",
-                where=f"{name}: command {self.command!r}",
-                then=", ".join(points),
-            )
-        if self.per not in ("space", "session"):
-            raise UserError("attendu", "expected", where=f"{name}: per", then="space, session")
-        if self.nth is not None and not 1 <= self.nth <= 1_000_000:
-            raise UserError("attendu", "expected", where=f"{name}: nth", then="1 … 1000000")
-        if not 0 <= self.probability <= 1:
-            raise UserError("attendu", "expected", where=f"{name}: probability", then="0 … 1")
-        if not (math.isfinite(self.seconds) and 0 <= self.seconds <= LONGEST):
-            raise UserError(
-                "attendu", "expected", where=f"{name}: seconds", then=f"0 … {LONGEST:.0f}"
-            )
-        if self.code is not None and (name != "reply" or not 400 <= self.code <= 599):
-            raise UserError(
-                "attendu, avec reply seulement",
-                "expected, with reply only",
-                where=f"{name}: code",
-                then="400 … 599",
-            )
+            raise UserError.expected(f"{name}: command {self.command!r}", points)
+        if self.code is not None and name != "reply":
+            raise UserError("avec reply seulement", "with reply only", where=f"{name}: code")
         if self.method and self.method not in set(Method):
             known = ", ".join(Method)
-            raise UserError("attendu", "expected", where=f"{name}: method", then=known)
+            raise UserError.expected(f"{name}: method", known)
         if effect.lasting:
             self._check_lasting()
 
@@ -168,23 +138,7 @@ class MailRule:
         Raises:
             UserError: an unknown or ill-typed member.
         """
-        for name, value in data.items():
-            if name not in _TYPES:
-                raise UserError(
-                    "inconnu, attendu",
-                    "unknown, expected",
-                    where=f"fault: {name!r}",
-                    then=", ".join(_TYPES),
-                )
-            if isinstance(value, bool) or not isinstance(value, _TYPES[name]):
-                raise UserError(
-                    "valeur d'un autre type",
-                    "a value of another type",
-                    where=f"fault: {name} = {value!r}",
-                )
-        if "fault" not in data:
-            raise UserError("le nom manque", "the name is missing", where="fault")
-        return cls(**data)
+        return read_as(cls, data, "fault")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, without what fits all."""

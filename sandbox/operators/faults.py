@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sandbox.observations.reasons import Reason, Words
+from sandbox.observations.schema import Reason, Words
 
 __all__ = ["ASKED", "CONNECT", "FAULTS", "MESSAGE", "POINTS", "Lasting", "MailFault"]
 

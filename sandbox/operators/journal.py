@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox.observations.reasons import Reason
+from sandbox.observations.schema import Reason
 from sandbox.operators.model import Channel
 
 __all__ = ["Journal"]

@@ -31,7 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sandbox.observations.reasons import Reason
+from sandbox.observations.schema import Reason
 from sandbox.operators.auth import refusals, sasl
 from sandbox.operators.journal import Journal
 from sandbox.operators.model import (

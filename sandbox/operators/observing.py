@@ -51,8 +51,6 @@ class SessionObserved:
     method: Method | None
     at: float
     seconds: float
-    bytes_in: int
-    bytes_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

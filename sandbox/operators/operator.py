@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,18 +17,15 @@ from sandbox.operators.auth.psc_client import PscClient, Registration, Timing
 from sandbox.operators.auth.verifier import HeldVerifier
 from sandbox.operators.fault_rules import MailFaults
 from sandbox.operators.imap import ImapService, ImapSettings, serve
-from sandbox.operators.journal import Journal
-from sandbox.operators.listener import Inbound, Listener, MailDoor
+from sandbox.operators.listener import Inbound, Listener
 from sandbox.operators.login import Alarm, Logins
-from sandbox.operators.observing import Nobody, Observer
+from sandbox.operators.mail_host import MailHost, OperatorSettings
+from sandbox.operators.observing import Observer
 from sandbox.operators.policy import OperatorPolicy
 from sandbox.operators.post import PostOffice
 from sandbox.operators.relay.policy import is_listed
-from sandbox.operators.relay_side import OperatorSettings, RelaySide
-from sandbox.operators.retention import ended, keep_forgetting
 from sandbox.operators.smtp import SubmissionServer
-from sandbox.operators.smtp.limits import SmtpLimits
-from sandbox.operators.store import MailStore
+from sandbox.operators.smtp.events import SmtpLimits
 from sandbox.serve import Pool, client_context
 from sandbox.space.methods import Method
 from sandbox.trust import DomainList
@@ -58,8 +54,8 @@ class Providers:
     timing: Timing = field(default_factory=Timing)
 
 
-class Operator:
-    """One operator. For one event loop, on which it is made, started and stopped.
+class Operator(MailHost):
+    """One operator.
 
     Args:
         settings: what it is.
@@ -73,13 +69,9 @@ class Operator:
         clock: seconds since 1970.
 
     Attributes:
-        journal: what it did and why it refused.
         domains: that it serves: its own, but those that moved away, and those that came.
         access: accounts, holdings, authenticator.
         pings: what Pro Santé Connect tells it of requests, where it is pinged.
-        store: its mailboxes and queue; there once it has started.
-        doors: its listening sockets.
-        runner: the relay's outbound side.
     """
 
     def __init__(
@@ -95,22 +87,21 @@ class Operator:
         faults: MailFaults | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.settings = settings
+        super().__init__(
+            settings,
+            listed=listed,
+            revocation=policy.access.revocation,
+            traffic_months=policy.traffic_months,
+            faults=faults,
+            observer=observer,
+            pool=pool,
+            clock=clock,
+        )
         self._directory = directory
-        self._listed = listed
-        self._observer = observer or Nobody()
-        self._pool = pool
-        self._faults = faults or MailFaults()
         self._policy = policy
-        self._clock = clock
         self._alarm = Alarm()
         self.domains = settings.domains
         self.follow()
-        # What is opened is closed in the reverse order, also after half a start.
-        self._stack = contextlib.AsyncExitStack()
-        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
-        self._stack.callback(self.journal.close)
         trust = client_context(settings.bundle)
         self.pings = Pings()
         psc, own = (
@@ -143,16 +134,8 @@ class Operator:
             tokens=TokenLogin(psc, policy.tokens, self.journal, timing=providers.timing),
             clock=clock,
         )
-        self._relays = RelaySide(
-            settings,
-            listed=listed,
-            revocation=policy.access.revocation,
-            journal=self.journal,
-            clock=clock,
-        )
-        for each in (self.access, self._relays, psc, own, *proxies):
+        for each in (self.access, psc, own, *proxies):
             self._stack.push_async_callback(each.close)
-        self.doors: list[MailDoor] = []
 
     def grant(self, grants: Iterable[Grant]) -> None:
         """Give accesses to holders that have none yet."""
@@ -168,19 +151,9 @@ class Operator:
             OSError: an address or port cannot be had.
         """
         settings = self.settings
-        self.store = await MailStore.open(
-            settings.folder / "mail.db",
-            clock=self._clock,
-            full=lambda: self._faults.full(settings.label),
-        )
-        self._stack.push_async_callback(self.store.close)
+        await self._open_store(full=lambda: self._faults.full(settings.label))
         await self.open_mailboxes()
-        following = asyncio.get_running_loop().create_task(self._follow_directory())
-        self._stack.push_async_callback(ended, following)
-        forgetting = asyncio.get_running_loop().create_task(
-            keep_forgetting(self.store, self._policy.traffic_months, self.journal)
-        )
-        self._stack.push_async_callback(ended, forgetting)
+        self._beside(self._follow_directory())
         post = PostOffice(
             self.store,
             operator=settings.label,
@@ -207,7 +180,7 @@ class Operator:
             limits=SmtpLimits(login_seconds=self._policy.login_seconds),
             faults=self._faults,
         )
-        relay = self._relays.server(post, self._observer, self._faults)
+        relay = await self._start_relay(post)
         imap = ImapService(
             self.store,
             logins,
@@ -224,32 +197,13 @@ class Operator:
         def factory(arrival: Inbound) -> asyncio.Protocol:
             return protocols[arrival.listener.place.protocol](arrival)
 
-        self.runner = self._relays.runner(post, self.store)
-        self._stack.push_async_callback(self.runner.stop)
-        await self.runner.start()
         self._stack.push_async_callback(submission.settled)
-        self._stack.push_async_callback(relay.settled)
         for listeners in _shared((*settings.listeners, settings.relay)):
-            door = MailDoor(
-                listeners,
-                factory,
-                self._policy.bounds(listeners),
-                clock=self._clock,
-                pool=self._pool,
-            )
-            self._observer.watch(door)
-            await door.start()
-            self._stack.push_async_callback(door.stop)
-            self.doors.append(door)
+            await self._listen(listeners, factory, self._policy.bounds(listeners))
 
     async def dismiss(self) -> None:
         """Listen no more, say goodbye to who is in; what waits for its relay goes on."""
         await asyncio.gather(*(each.dismiss(FAREWELL_SECONDS) for each in self.doors))
-        self.doors.clear()
-
-    async def stop(self) -> None:
-        """Refuse newcomers, cut who is there, finish what is being stored, close the files."""
-        await self._stack.aclose()
         self.doors.clear()
 
     def follow(self) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sandbox.observations.reasons import Reason, Words
-from sandbox.observations.schema import Cause
+from sandbox.observations.schema import Cause, Reason, Words
 
 __all__ = ["LoginAnswer", "LoginRefusal", "MailRefusal", "login_refusal", "mail_refusal"]
 

@@ -8,7 +8,8 @@ are the only modules that know HTTP, and `server` the only one that opens doors.
 a row of `REFUSALS`, which gives the wire answer of both profiles and the sentence of the event log.
 It never asks a name server, never leaves 127.0.0.0/8 and `mssante.test`, and never logs a secret.
 People come through the `People` protocol and certificates are files of the test authority; the
-directory is fitted to it at one place (`from_directory`), the authority too (`certificates`).
+directory is fitted to it at one place (`from_directory`), the authority too
+(`client_certificates`).
 Operators, clients, live, conformance and the console may import it.
 """
 

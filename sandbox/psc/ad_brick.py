@@ -7,7 +7,6 @@ SUCCEED, CANCELLED or UNAUTHORIZED. The token is Keycloak's own and opaque to us
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import time
@@ -26,6 +25,7 @@ from starlette.types import ASGIApp
 from sandbox.psc.ciba import DeviceDecision
 from sandbox.psc.clients import is_local
 from sandbox.psc.control_access import ControlAccess
+from sandbox.psc.jose import BadTokenError, unverified_claims
 from sandbox.psc.people import People
 from sandbox.psc.refusals import Refused
 from sandbox.psc.sms import SmsInbox, SmsLaw
@@ -66,7 +66,7 @@ def read_channel_request(authorization: str, body: bytes, now: float) -> Channel
     """
     scheme, _, bearer = authorization.partition(" ")
     if scheme.lower() != "bearer" or not bearer.strip():
-        raise UserError("attendu", "expected", where="Authorization", then="Bearer")
+        raise UserError.expected("Authorization", "Bearer")
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
@@ -81,13 +81,13 @@ def read_channel_request(authorization: str, body: bytes, now: float) -> Channel
 def _expiry(bearer: str, now: float) -> float:
     """Read exp of the bearer, unverified: it only bounds how long the link is offered."""
     try:
-        payload = bearer.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        exp = claims["exp"]
-    except (IndexError, KeyError, TypeError, ValueError, RecursionError):
+        exp: Any = unverified_claims(bearer).get("exp")
+    except BadTokenError:
         return now + DEFAULT_LIFE
-    good = isinstance(exp, int | float) and not isinstance(exp, bool)
-    return float(exp) if good and now < exp < now + 86_400 else now + DEFAULT_LIFE
+    number = isinstance(exp, int | float) and not isinstance(exp, bool)
+    if number and now < exp < now + 86_400:
+        return float(exp)
+    return now + DEFAULT_LIFE
 
 
 class AdBrick:
@@ -111,9 +111,7 @@ class AdBrick:
         control_secret: str | None = None,
     ) -> None:
         if not is_local(callback):
-            raise UserError(
-                "attendu", "expected", where=callback, then="127.0.0.0/8, *.mssante.test"
-            )
+            raise UserError.expected(callback, "127.0.0.0/8, *.mssante.test")
         self.callback = callback
         self.people = people
         self.now = now
@@ -171,11 +169,8 @@ class AdBrick:
             try:
                 answer = await client.post(self.callback, json=body, headers=headers)
             except httpx.HTTPError as error:
-                raise UserError(
-                    "injoignable",
-                    "cannot be reached",
-                    where="Keycloak",
-                    then=f"({type(error).__name__})",
+                raise UserError.because(
+                    "injoignable", "cannot be reached", "Keycloak", type(error).__name__
                 ) from None
         if answer.status_code != 200:
             raise UserError("réponse", "answer", where="Keycloak", then=answer.status_code)

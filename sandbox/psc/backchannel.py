@@ -38,36 +38,6 @@ OUTSIDE = frozenset(
 )
 _JWT_ONLY = frozenset({"iss", "aud", "exp", "iat", "nbf", "jti"})
 
-ORDER: dict[ProfileName, tuple[str, ...]] = {
-    # As Keycloak 26.7 answers: client, CIBA flag, signed request, hint, user, scope, message,
-    # notification token, user code.
-    "psc": (
-        "allowed",
-        "signed",
-        "expiry",
-        "hint",
-        "scope",
-        "binding",
-        "notification",
-        "user_code",
-        "channel",
-        "policy",
-    ),
-    "core": (
-        "allowed",
-        "signed",
-        "scope",
-        "hint_count",
-        "notification",
-        "binding",
-        "expiry",
-        "channel",
-        "hint",
-        "user_code",
-        "policy",
-    ),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
@@ -108,7 +78,7 @@ def check_request(form: Mapping[str, str], context: RequestContext) -> CheckedRe
         form = {name: value for name, value in form.items() if value != ""}
     wanted = CheckedRequest(form=form, acr_values=form.get("acr_values"))
     for check in ORDER[context.settings.profile]:
-        _CHECKS[check](wanted, context)
+        check(wanted, context)
     wanted.acr_values = wanted.form.get("acr_values")
     return wanted
 
@@ -346,16 +316,33 @@ def _policy(wanted: CheckedRequest, context: RequestContext) -> None:
         raise Refused(refusals_request.POLICY_REFUSED)
 
 
-_CHECKS: dict[str, Callable[[CheckedRequest, RequestContext], None]] = {
-    "allowed": _allowed,
-    "signed": _signed,
-    "scope": _scope,
-    "hint_count": _hint_count,
-    "hint": _hint,
-    "binding": _binding,
-    "notification": _notification,
-    "user_code": _user_code,
-    "expiry": _expiry,
-    "channel": _channel,
-    "policy": _policy,
+Check = Callable[[CheckedRequest, RequestContext], None]
+ORDER: dict[ProfileName, tuple[Check, ...]] = {
+    # As Keycloak 26.7 answers: client, CIBA flag, signed request, hint, user, scope, message,
+    # notification token, user code.
+    "psc": (
+        _allowed,
+        _signed,
+        _expiry,
+        _hint,
+        _scope,
+        _binding,
+        _notification,
+        _user_code,
+        _channel,
+        _policy,
+    ),
+    "core": (
+        _allowed,
+        _signed,
+        _scope,
+        _hint_count,
+        _notification,
+        _binding,
+        _expiry,
+        _channel,
+        _hint,
+        _user_code,
+        _policy,
+    ),
 }

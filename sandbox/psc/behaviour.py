@@ -1,4 +1,4 @@
-"""What a person does with a request on the phone or at the card reader: fixed, or drawn.
+"""What a person does with a request, fixed or drawn; and the devices that they answer on.
 
 Draws are counter-based: a function of (seed, person, ordinal of the request, step), so that the
 same seed gives the same answers whatever the order in which people are asked.
@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Any
 
+from sandbox.psc.ciba import AuthRequest
+from sandbox.psc.people import EndUser, People
+from sandbox.psc.sms import SmsInbox
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 from sandbox.space.laws import AnswerLaw, WaitLaw, ecps_answer, sourced_methods
 
-__all__ = ["KINDS", "AnswerPlan", "Behaviour", "plan", "quantile"]
+__all__ = ["KINDS", "AnswerPlan", "Behaviour", "Devices", "plan"]
 
 KINDS = ("manual", "approve", "refuse", "ignore", "wrong_code", "offline", "draw")
 MEMBERS = {
@@ -47,11 +49,8 @@ class Behaviour:
             UserError: unknown kind, or a number out of range.
         """
         if self.kind not in KINDS:
-            raise UserError(
-                "comportement inconnu, attendu",
-                "unknown behaviour, expected",
-                where=f"kind {self.kind!r}",
-                then=", ".join(KINDS),
+            raise UserError.among(
+                "comportement inconnu", "unknown behaviour", f"kind {self.kind!r}", KINDS
             )
         wait = self.law.wait
         numbers = {
@@ -62,12 +61,12 @@ class Behaviour:
         }
         for name, value in numbers.items():
             if not (math.isfinite(value) and 0 <= value <= 86_400):
-                raise UserError("attendu", "expected", where=f"{name} = {value}", then="0 … 86400")
+                raise UserError.expected(f"{name} = {value}", "0 … 86400")
         if wait.mean <= wait.shift:
-            raise UserError("attendu", "expected", where="mean", then="> shortest")
+            raise UserError.expected("mean", "> shortest")
         shares = (self.law.never, self.law.refused, self.wrong_code)
         if any(not 0 <= share <= 1 for share in shares) or self.law.refused + self.wrong_code > 1:
-            raise UserError("attendu", "expected", where="never, refuse + wrong_code", then="0 … 1")
+            raise UserError.expected("never, refuse + wrong_code", "0 … 1")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], law: AnswerLaw) -> Behaviour:
@@ -77,11 +76,11 @@ class Behaviour:
             UserError: an unknown or ill-typed member.
         """
         if set(data) - MEMBERS:
-            raise UserError(
-                "comportement inconnu, attendu",
-                "unknown behaviour, expected",
-                where=sorted(set(data) - MEMBERS),
-                then=", ".join(sorted(MEMBERS)),
+            raise UserError.among(
+                "comportement inconnu",
+                "unknown behaviour",
+                sorted(set(data) - MEMBERS),
+                sorted(MEMBERS),
             )
         for name, value in data.items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -112,15 +111,6 @@ class AnswerPlan:
     decision: str | None
 
 
-def quantile(wait: WaitLaw, u: float) -> float:
-    """Return the quantile `u` of a law, s."""
-    if wait.variation == 0:
-        return wait.mean
-    sigma2 = math.log1p(wait.variation**2)
-    body = math.log(wait.mean - wait.shift) - sigma2 / 2
-    return wait.shift + math.exp(body + math.sqrt(sigma2) * NormalDist().inv_cdf(u))
-
-
 def plan(behaviour: Behaviour, seed: int, person: str, ordinal: int) -> AnswerPlan:
     """Say what a person will do with their `ordinal`-th request."""
     match behaviour.kind:
@@ -130,7 +120,7 @@ def plan(behaviour: Behaviour, seed: int, person: str, ordinal: int) -> AnswerPl
             law = behaviour.law
             if uniform(seed, person, ordinal, "never") < law.never:
                 return AnswerPlan(0.0, None)
-            delay = round(quantile(law.wait, uniform(seed, person, ordinal, "delay")), 3)
+            delay = round(law.wait.quantile(uniform(seed, person, ordinal, "delay")), 3)
             fate = uniform(seed, person, ordinal, "fate")
             if fate < law.refused:
                 return AnswerPlan(delay, "refuse")
@@ -139,3 +129,62 @@ def plan(behaviour: Behaviour, seed: int, person: str, ordinal: int) -> AnswerPl
             return AnswerPlan(delay, "approve")
         case _:
             return AnswerPlan(0.0, None)
+
+
+class Devices:
+    """Everyone's e-CPS telephone or card reader. `by_sms`: a request sends an SMS first.
+
+    A request that rings gets, from its person's behaviour, what will be answered and when; so a
+    restart keeps it.
+    """
+
+    def __init__(
+        self, people: People, sms: SmsInbox, behaviour: Behaviour, *, by_sms: bool, seed: int
+    ) -> None:
+        self.sms = sms
+        # False: the channel to the devices is down (Keycloak's 503, anchors.md C3).
+        self.reachable = True
+        self.behaviour = behaviour
+        # What `draw` draws from unless told otherwise: the scenario's.
+        self.law = behaviour.law
+        self.behaviours: dict[str, Behaviour] = {}
+        self._people = people
+        self._by_sms = by_sms
+        self._seed = seed
+        self._ordinals: dict[str, int] = {}
+
+    def behaviour_of(self, national_id: str) -> Behaviour:
+        """Return how a person reacts."""
+        return self.behaviours.get(national_id, self.behaviour)
+
+    def behave(self, behaviour: Behaviour, national_id: str | None = None) -> None:
+        """Set the behaviour of a person, or of everyone without their own.
+
+        Raises:
+            UserError: unknown person.
+        """
+        if national_id is None:
+            self.behaviour = behaviour
+        elif self._people.find(national_id) is None:
+            raise UserError("personne inconnue", "unknown person", where=f"{national_id!r}")
+        else:
+            self.behaviours[national_id] = behaviour
+
+    def ring(self, person: EndUser, request: AuthRequest, now: float) -> AuthRequest:
+        """Show a request to a person; return it with the answer that is planned, if any."""
+        rung: float | None = now
+        if self._by_sms and request.mode != "browser":
+            message = request.binding_message
+            sms = self.sms.send(
+                person.phone_number, request.ticket, message, now, request.expires_at
+            )
+            rung = sms["arrives_at"]
+        if rung is None:
+            return request
+        ordinal = self._ordinals.get(person.national_id, 0)
+        self._ordinals[person.national_id] = ordinal + 1
+        behaviour = self.behaviour_of(person.national_id)
+        planned = plan(behaviour, self._seed, person.national_id, ordinal)
+        if planned.decision is None:
+            return request
+        return request.but(planned_at=rung + planned.delay, planned=planned.decision)

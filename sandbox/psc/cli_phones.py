@@ -16,7 +16,7 @@ from sandbox.psc.ciba import DeviceDecision
 from sandbox.psc.people import BUILT_IN
 from sandbox.serve import client_context
 from sandbox.space.errors import UserError
-from sandbox.space.options import json_option
+from sandbox.space.options import FOLDER, Decorator, json_option, options
 
 __all__ = ["SHEET", "VERBS", "home_option"]
 
@@ -25,7 +25,7 @@ SPACE_SHEET = "space.json"
 Place = tuple[Path, Path]
 home_option = click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=lambda: Path(click.get_app_dir("mssante-sandbox")) / "psc",
     help="Dossier des certificats et de l'état. / Folder of certificates and state.",
 )
@@ -90,34 +90,29 @@ def _placed(command: Callable[..., None]) -> Callable[..., None]:
     where = click.option(
         "--dir",
         "space",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FOLDER,
         default=Path("out/space"),
-        show_default=True,
         help="Dossier d'un espace (up), sans `psc serve`. / Folder of a space, without psc serve.",
     )
     return home_option(where(placed))
 
 
-def _deciding(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say which requests are meant."""
-    for option in (
-        json_option,
-        click.option("--all", "which", flag_value="all", help="Toutes. / All of them."),
-        click.option(
-            "--oldest", "which", flag_value="oldest", help="La plus ancienne. / The oldest."
-        ),
-        click.option(
-            "--newest",
-            "which",
-            flag_value="newest",
-            default=True,
-            help="La plus récente. / The newest.",
-        ),
-        click.option("--client", "client_id", help="De ce client seul. / Of that client only."),
-        click.argument("national_id", required=False),
-    ):
-        command = option(command)
-    return _placed(command)
+# The options that say which requests are meant.
+_deciding: Decorator = options(
+    _placed,
+    click.argument("national_id", required=False),
+    click.option("--client", "client_id", help="De ce client seul. / Of that client only."),
+    click.option(
+        "--newest",
+        "which",
+        flag_value="newest",
+        default=True,
+        help="La plus récente. / The newest.",
+    ),
+    click.option("--oldest", "which", flag_value="oldest", help="La plus ancienne. / The oldest."),
+    click.option("--all", "which", flag_value="all", help="Toutes. / All of them."),
+    json_option,
+)
 
 
 def _decide(place: Place, decision: DeviceDecision, *, as_json: bool, **chosen: Any) -> None:

@@ -13,8 +13,8 @@ import click
 from sandbox.directory.directory import Directory
 from sandbox.psc.ad_brick import AdBrick
 from sandbox.psc.behaviour import KINDS, Behaviour
-from sandbox.psc.certificates import psc_files, registered
 from sandbox.psc.cli_phones import SHEET, VERBS, home_option
+from sandbox.psc.client_certificates import psc_files, registered
 from sandbox.psc.clients import BUILT_IN_CLIENTS, load_clients
 from sandbox.psc.fault_rules import load_faults
 from sandbox.psc.from_directory import DirectoryPeople
@@ -24,11 +24,10 @@ from sandbox.psc.server import ProviderServer, Running
 from sandbox.psc.settings import settings_for
 from sandbox.psc.sms import SmsLaw
 from sandbox.serve import HttpServer, bind, serve_until_interrupted
-from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
 from sandbox.space.files import write_private
 from sandbox.space.laws import sms_delivery, sourced_methods
-from sandbox.space.options import json_option
+from sandbox.space.options import EXISTING_FILE, PLACE, json_option, port_option
 
 __all__ = ["psc"]
 
@@ -64,7 +63,6 @@ def _sheet(running: Running) -> dict[str, Any]:
     "--profile",
     type=click.Choice(["psc", "core"]),
     default="psc",
-    show_default=True,
     help="Comme PSC, ou CIBA Core entier. / Like PSC, or the whole of CIBA Core.",
 )
 @click.option("--fapi", is_flag=True, help="FAPI-CIBA (profil core). / FAPI-CIBA (core profile).")
@@ -72,7 +70,6 @@ def _sheet(running: Running) -> dict[str, Any]:
     "--device",
     type=click.Choice(["phone", "sms"]),
     default="phone",
-    show_default=True,
     help="Téléphone avec l'application, ou SMS. / Telephone with the application, or SMS.",
 )
 @port_option("--port", 8443, "HTTPS")
@@ -80,6 +77,7 @@ def _sheet(running: Running) -> dict[str, Any]:
 @port_option("--wallet-port", 8446, "Port des téléphones. / Port of the telephones.")
 @click.option(
     "--access-life",
+    "access_token_life",
     type=click.IntRange(1, 31_536_000),
     help="Vie du jeton d'accès, s. / Life of an access token, s.",
 )
@@ -100,10 +98,7 @@ def _sheet(running: Running) -> dict[str, Any]:
     help="Ce que vaut aud (RFC 7523). / What aud must be (RFC 7523).",
 )
 @click.option(
-    "--host-name",
-    default="localhost",
-    show_default=True,
-    help="Nom dans les adresses. / Name in addresses.",
+    "--host-name", default="localhost", help="Nom dans les adresses. / Name in addresses."
 )
 @click.option(
     "--interval",
@@ -119,25 +114,16 @@ def _sheet(running: Running) -> dict[str, Any]:
     "--behaviour",
     type=click.Choice(KINDS),
     default="manual",
-    show_default=True,
     help="Ce que font les personnes. / What people do.",
 )
 @click.option(
-    "--clients",
-    "clients_file",
-    type=click.Path(path_type=Path),
-    help="Clients, TOML ou JSON. / Clients, TOML or JSON.",
+    "--clients", "clients_file", type=PLACE, help="Clients, TOML ou JSON. / Clients, TOML or JSON."
 )
-@click.option(
-    "--faults",
-    "faults_file",
-    type=click.Path(path_type=Path),
-    help="Défauts, TOML. / Faults, TOML.",
-)
+@click.option("--faults", "faults_file", type=PLACE, help="Défauts, TOML. / Faults, TOML.")
 @click.option(
     "--directory",
     "directory_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Annuaire dont viennent les personnes. / Directory that people come from.",
 )
 @click.option(
@@ -145,56 +131,22 @@ def _sheet(running: Running) -> dict[str, Any]:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="IGC-Santé de test (pki init). / Test authority for TLS.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Graine des tirages. / Seed of draws."
-)
+@click.option("--seed", type=int, default=0, help="Graine des tirages. / Seed of draws.")
 @click.option("--fresh", is_flag=True, help="Oublier l'état précédent. / Forget the state.")
 @json_option
 @home_option
 def serve_command(
-    *,
-    profile: str,
-    fapi: bool,
-    device: str,
-    port: int,
-    mtls_port: int,
-    wallet_port: int,
-    access_life: int | None,
-    acr: str | None,
-    sso_session: int | None,
-    audience: str | None,
-    host_name: str,
-    interval: int | None,
-    expires_in: int | None,
-    behaviour: str,
-    clients_file: Path | None,
-    faults_file: Path | None,
-    directory_file: Path | None,
-    pki: Path | None,
-    seed: int,
-    fresh: bool,
-    as_json: bool,
-    home: Path,
-) -> None:
+    *, profile: str, fapi: bool, host_name: str, behaviour: str, clients_file: Path | None,
+    faults_file: Path | None, directory_file: Path | None, pki: Path | None, seed: int,
+    fresh: bool, as_json: bool, home: Path, port: int, mtls_port: int, wallet_port: int,
+    **given: Any,
+) -> None:  # fmt: skip
     """Servir jusqu'à Ctrl-C. / Serve until Ctrl-C."""
-    changes: dict[str, Any] = {"device": device}
+    # The rest are settings, by their names.
+    changes = {name: value for name, value in given.items() if value is not None}
     changes |= {"fapi": True} if fapi else {}
-    given = {
-        "interval": interval,
-        "expires_in": expires_in,
-        "access_token_life": access_life,
-        "acr": acr,
-        "sso_session": sso_session,
-        "audience": audience,
-    }
-    changes |= {name: value for name, value in given.items() if value is not None}
     if not (host_name == "localhost" or host_name.endswith(".mssante.test")):
-        raise UserError(
-            "attendu",
-            "expected",
-            where=f"--host-name {host_name}",
-            then="localhost, *.mssante.test",
-        )
+        raise UserError.expected(f"--host-name {host_name}", "localhost, *.mssante.test")
     fault_seed, faults = load_faults(faults_file) if faults_file else (seed, ())
     clients = BUILT_IN_CLIENTS + (load_clients(clients_file) if clients_file else ())
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -246,9 +198,7 @@ def serve_command(
 @port_option("--port", 8445, "HTTPS")
 @click.option("--sms-mean", type=float, help="Délai moyen d'un SMS, s. / Mean delay of an SMS, s.")
 @click.option("--sms-loss", type=float, help="Part des SMS perdus. / Share of SMS lost.")
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Graine des tirages. / Seed of draws."
-)
+@click.option("--seed", type=int, default=0, help="Graine des tirages. / Seed of draws.")
 @json_option
 def ad_brick(
     *, callback: str, port: int, sms_mean: float | None, sms_loss: float | None, seed: int,

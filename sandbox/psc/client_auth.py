@@ -9,7 +9,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +20,14 @@ from joserfc.jwk import OctKey
 
 from sandbox.psc import refusals_request
 from sandbox.psc.clients import Client
-from sandbox.psc.jose import ASYMMETRIC, SECURE, BadTokenError, read_jwt
+from sandbox.psc.jose import (
+    ASYMMETRIC,
+    SECURE,
+    BadTokenError,
+    read_jwt,
+    unpadded,
+    unverified_claims,
+)
 from sandbox.psc.refusals import Refused
 from sandbox.psc.settings import Settings
 
@@ -44,8 +50,7 @@ class Credentials:
 
 def certificate_thumbprint(certificate: bytes) -> str:
     """Return `x5t#S256` of a DER certificate (RFC 8705 3.1)."""
-    digest = hashlib.sha256(certificate).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return unpadded(hashlib.sha256(certificate).digest())
 
 
 @lru_cache(maxsize=256)  # a client says the same at each call
@@ -150,17 +155,6 @@ def _dn(name: x509.Name) -> list[frozenset[tuple[str, str]]]:
     ]
 
 
-def _unverified_issuer(assertion: str) -> str:
-    """Read `sub` before any key is known; nothing else of the assertion is used."""
-    try:
-        payload = assertion.split(".")[1]
-        padded = payload + "=" * (-len(payload) % 4)
-        claims = json.loads(base64.urlsafe_b64decode(padded))
-        return str(claims.get("sub", ""))
-    except (IndexError, ValueError, AttributeError, RecursionError):
-        raise Refused(refusals_request.CLIENT_ASSERTION, "not a JWT") from None
-
-
 def _by_assertion(
     form: Mapping[str, str],
     clients: Mapping[str, Client],
@@ -173,7 +167,10 @@ def _by_assertion(
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise Refused(wrong, "client_assertion_type")
     assertion = form.get("client_assertion", "")
-    name = _unverified_issuer(assertion)
+    try:  # nothing else of the assertion is used before its key is known
+        name = str(unverified_claims(assertion).get("sub", ""))
+    except BadTokenError as error:
+        raise Refused(wrong, str(error)) from None
     if form.get("client_id", name) != name:
         raise Refused(wrong, "client_id differs from sub")
     client = clients.get(name)

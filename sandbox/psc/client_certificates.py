@@ -1,4 +1,4 @@
-"""What clients show of certificates: judged here, where a refusal can be answered in HTTP.
+"""The emulator's own certificate; and what clients show, judged where HTTP can answer it.
 
 TLS takes any (`serve.any_certificate`), so that who shows a bad one hears 401 and finds the cause
 in the events, where an alert explains nothing (FAPI 1.0 part 2, 5.2.2; RFC 8446 6.2).
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography import x509
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,11 +25,42 @@ from sandbox.trust import (
     CertificateFinding,
     ProfileName,
     RevocationStatus,
+    TestCA,
     read_certificate,
 )
 from sandbox.trust.checking import AskRevocation
+from sandbox.trust.identity import Organisation
+from sandbox.trust.server_files import TlsFiles, founded, server_files
 
-__all__ = ["ClientCertificateJudge", "ClientCertificates"]
+__all__ = ["ClientCertificateJudge", "ClientCertificates", "psc_files", "registered"]
+
+# Fictitious: department 11 with a number that no structure has, its Luhn key right.
+ORGANISATION = Organisation(name="PRO SANTE CONNECT DE TEST", department="Aude (11)",
+                            finess="119999993")  # fmt: skip
+NAMES = ("localhost", "psc.mssante.test", "auth.psc.mssante.test", "wallet.psc.mssante.test")
+
+
+def psc_files(
+    folder: Path,
+    host_name: str = "localhost",
+    authority: Path | None = None,
+    *,
+    rsa: bool = False,
+) -> TlsFiles:
+    """Certify the emulator; see `trust.server_files`. FAPI's suites want an RSA key."""
+    names = list(dict.fromkeys((host_name, *NAMES)))
+    return server_files(folder, ORGANISATION, names, ["127.0.0.1"], authority=authority, rsa=rsa)
+
+
+def registered(folder: Path, authority: Path | None = None) -> AskRevocation:
+    """Return what reads in its own register whether the authority of `psc_files` revoked one."""
+    ca = TestCA.open(founded(folder, authority))
+
+    async def ask(certificate: x509.Certificate) -> RevocationStatus:
+        return RevocationStatus.REVOKED if ca.is_revoked(certificate) else RevocationStatus.GOOD
+
+    return ask
+
 
 # The worst first: one refusal is told. Who may sign what is the operators' matter, not PSC's.
 _FINDINGS = {

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from joserfc.jwk import KeySet
 
 from sandbox.psc.jose import ASYMMETRIC, BadTokenError, key_set
 from sandbox.space.errors import UserError
+from sandbox.space.reading import STRICT, read_as, read_toml
 
 __all__ = ["AUTH_METHODS", "BUILT_IN_CLIENTS", "Client", "is_local", "load_clients"]
 
@@ -26,7 +26,6 @@ AUTH_METHODS = (
     "tls_client_auth",
 )
 MODES = ("poll", "ping", "push")
-_LISTS = ("redirect_uris", "post_logout_redirect_uris", "web_origins")
 # RFC 7518 3.2: a HS256 key has at least 256 bits.
 MIN_HMAC_SECRET = 32
 
@@ -72,6 +71,8 @@ class Client:
     `delivery_mode` None: the client may not use CIBA.
     `fault` names a misbehaviour (see `faults`) that this client always meets.
     """
+
+    __pydantic_config__ = STRICT
 
     client_id: str
     auth_method: str = "client_secret_basic"
@@ -179,51 +180,7 @@ class Client:
         Raises:
             UserError: an unknown or ill-typed member, or what `__post_init__` refuses.
         """
-        known = {each.name for each in fields(cls) if each.init}
-        unknown = set(data) - known
-        if unknown:
-            raise UserError(
-                "inconnu, attendu",
-                "unknown, expected",
-                where=f"client: {sorted(unknown)}",
-                then=", ".join(sorted(known)),
-            )
-        if not isinstance(data.get("client_id"), str):
-            raise UserError("chaîne attendue", "a string is expected", where="client: client_id")
-        values = dict(data)
-        for name in ("user_code_parameter", "certificate_bound_tokens", "require_pkce"):
-            if name in values and not isinstance(values[name], bool):
-                raise UserError(
-                    "attendu",
-                    "expected",
-                    where=f"client {data['client_id']!r}: {name}",
-                    then="true, false",
-                )
-        for name in _LISTS:
-            uris = values.get(name, ())
-            if not isinstance(uris, list | tuple) or not all(isinstance(u, str) for u in uris):
-                raise UserError(
-                    "liste de chaînes attendue",
-                    "a list of strings is expected",
-                    where=f"client {data['client_id']!r}: {name}",
-                )
-            values[name] = tuple(uris)
-        if values.get("jwks") is not None and not isinstance(values["jwks"], dict):
-            raise UserError(
-                "objet attendu",
-                "an object is expected",
-                where=f"client {data['client_id']!r}: jwks",
-            )
-        typed = {*_LISTS, "jwks", "user_code_parameter"}
-        typed |= {"certificate_bound_tokens", "require_pkce"}
-        for name, value in values.items():
-            if name not in typed and value is not None and not isinstance(value, str):
-                raise UserError(
-                    "chaîne attendue",
-                    "a string is expected",
-                    where=f"client {data['client_id']!r}: {name}",
-                )
-        return cls(**values)
+        return read_as(cls, data, f"client {str(data.get('client_id', ''))[:60]!r}")
 
 
 def load_clients(path: Path) -> tuple[Client, ...]:
@@ -232,19 +189,17 @@ def load_clients(path: Path) -> tuple[Client, ...]:
     Raises:
         UserError: unreadable file, or a client that is refused.
     """
-    try:
-        text = path.read_text("utf-8")
-        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text).get("client")
-    except OSError as error:
-        raise UserError(
-            "illisible", "cannot be read", where=path, then=f"({error.strerror})"
-        ) from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(
-            "ni TOML, ni JSON", "neither TOML nor JSON", where=path, then=f"({error})"
-        ) from None
+    if path.suffix == ".json":
+        try:
+            data = json.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise UserError.because("illisible", "cannot be read", path, error.strerror) from None
+        except ValueError as error:
+            raise UserError.because("JSON illisible", "unreadable JSON", path, error) from None
+    else:
+        data = read_toml(path).get("client")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        raise UserError("attendu", "expected", where=path, then="[[client]] (TOML), [ {…} ] (JSON)")
+        raise UserError.expected(path, "[[client]] (TOML), [ {…} ] (JSON)")
     return tuple(Client.from_dict(item) for item in data)
 
 

@@ -24,11 +24,12 @@ from sandbox.psc.clients import Client
 from sandbox.psc.control_access import ControlAccess, Handler
 from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS
+from sandbox.psc.forms import MAX_BODY
 from sandbox.psc.openapi import openapi
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import Refused
 from sandbox.psc.sms_pages import sms_routes
-from sandbox.psc.web import page, read_body, service_name
+from sandbox.psc.web import page, service_name
+from sandbox.serve import bodies
 from sandbox.serve.http import Call, Direct, HttpAnswer
 from sandbox.space.errors import UserError
 
@@ -49,18 +50,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     Raises:
         UserError: another content type, too large, or not a JSON object.
     """
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise UserError("attendu", "expected", where="Content-Type", then="application/json")
-    try:
-        data = json.loads(await read_body(request) or b"{}")
-    except Refused:
-        raise UserError("corps trop grand", "body too large") from None
-    except (ValueError, RecursionError):
-        raise UserError("JSON illisible", "unreadable JSON") from None
-    if not isinstance(data, dict):
-        raise UserError("objet JSON attendu", "a JSON object is expected")
-    return data
+    return await bodies.read_object(request, MAX_BODY)
 
 
 def explained(handler: Handler) -> Handler:
@@ -182,13 +172,11 @@ class _Control:
         client_id = _text_or_none(data, "client_id")
         which = data.get("which", "newest")
         if which not in ("newest", "oldest", "all"):
-            raise UserError("attendu", "expected", where="which", then="newest, oldest, all")
+            raise UserError.expected("which", "newest, oldest, all")
         try:
             decision = DeviceDecision(str(data["decision"]))
         except ValueError:
-            raise UserError(
-                "attendu", "expected", where="decision", then=", ".join(DeviceDecision)
-            ) from None
+            raise UserError.expected("decision", DeviceDecision) from None
         requests = self.provider.requests
         requests.tick()
         waiting = requests.waiting(national_id, client_id)
@@ -214,12 +202,9 @@ class _Control:
             data = await read_object(request)
             for name in data:
                 if name not in ("advance", "freeze", "reset"):
-                    raise UserError(
-                        "inconnu, attendu", "unknown, expected", where=name,
-                        then="advance, freeze, reset",
-                    )  # fmt: skip
+                    raise UserError.among("inconnu", "unknown", name, "advance, freeze, reset")
                 if name != "advance" and not isinstance(data[name], bool):
-                    raise UserError("attendu", "expected", where=name, then="true, false")
+                    raise UserError.expected(name, "true, false")
             seconds = _number(data, "advance", 0.0)
             if data.get("reset"):
                 provider.reset_clock()
@@ -236,7 +221,7 @@ class _Control:
             data = await read_object(request)
             rules, seed = data.get("rules"), data.get("seed", faults.seed)
             if not isinstance(rules, list) or not all(isinstance(r, dict) for r in rules):
-                raise UserError("attendu", "expected", where="rules", then="[ {…} ]")
+                raise UserError.expected("rules", "[ {…} ]")
             if isinstance(seed, bool) or not isinstance(seed, int):
                 raise UserError("entier attendu", "an integer is expected", where="seed")
             faults.replace(tuple(FaultRule.from_dict(rule) for rule in rules), seed)
@@ -268,7 +253,7 @@ class _Control:
         data = await read_object(request)
         grace = _number(data, "grace", 0.0)
         if not 0 <= grace <= 31_536_000:
-            raise UserError("attendu", "expected", where="grace", then="0 … 31536000 s")
+            raise UserError.expected("grace", "0 … 31536000 s")
         self.provider.rotate_keys(grace)
         return JSONResponse(self.provider.ring.jwks(self.provider.now()))
 
@@ -276,7 +261,7 @@ class _Control:
         data = await read_object(request)
         reachable = data.get("reachable")
         if not isinstance(reachable, bool):
-            raise UserError("attendu", "expected", where="reachable", then="true, false")
+            raise UserError.expected("reachable", "true, false")
         self.provider.devices.reachable = reachable
         return JSONResponse({"reachable": reachable})
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sandbox.observations.reasons import Reason
+from sandbox.observations.schema import Reason
 from sandbox.psc.refusals import Refused
 
 __all__ = ["EventLog", "ProviderEvent"]
@@ -49,11 +49,17 @@ class EventLog:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
 
-    def add(self, at: float, kind: str, **members: Any) -> ProviderEvent:
+    def add(
+        self, at: float, kind: str, french: str = "", english: str = "",
+        client_id: str | None = None, ticket: str | None = None, **members: Any,
+    ) -> ProviderEvent:  # fmt: skip
         """Append an event and wake the listeners."""
         with self._lock:
             self._seq += 1
-            event = ProviderEvent(seq=self._seq, at=at, kind=kind, **members)
+            event = ProviderEvent(
+                seq=self._seq, at=at, kind=kind, text_fr=french, text_en=english,
+                client_id=client_id, ticket=ticket, **members,
+            )  # fmt: skip
             self._events.append(event)
             listeners = tuple(self._listeners)
         for wake in listeners:
@@ -74,8 +80,7 @@ class EventLog:
         return self.add(
             at,
             "refusal",
-            text_fr=reason.what.french,
-            text_en=reason.what.english,
+            *reason.what,
             reason=reason.name,
             clause=reason.clause,
             remedy_fr=reason.remedy.french,

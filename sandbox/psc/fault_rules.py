@@ -7,18 +7,19 @@ give the same misbehaviours.
 
 from __future__ import annotations
 
-import math
-import tomllib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from sandbox.psc.faults import FAULTS, Fault
 from sandbox.psc.notifications import Notification
-from sandbox.psc.refusals import ProfileName
-from sandbox.psc.replies import HttpReply
-from sandbox.space.chance import Tally, uniform
+from sandbox.psc.refusals import HttpReply, ProfileName
+from sandbox.space.chance import Count, Tally, uniform
 from sandbox.space.errors import UserError
+from sandbox.space.reading import STRICT, read_as, read_toml
+from sandbox.space.sections.base import Share
 
 __all__ = ["FaultRule", "Faults", "imposed", "load_faults", "notified", "spoiled"]
 
@@ -33,14 +34,16 @@ class FaultRule:
     a `person` (national identifier), those of that person alone.
     """
 
+    __pydantic_config__ = STRICT
+
     fault: str
     point: str = ""
     client_id: str | None = None
     person: str | None = None
-    nth: int | None = None
-    per: str = "request"
-    probability: float = 1.0
-    seconds: float = 3.0
+    nth: Count | None = None
+    per: Literal["request", "client"] = "request"
+    probability: Share = 1.0
+    seconds: Annotated[float, Field(ge=0, le=600)] = 3.0
 
     def __post_init__(self) -> None:
         """Refuse a rule that could never strike.
@@ -49,38 +52,18 @@ class FaultRule:
             UserError: naming the member and what is allowed.
         """
         if self.fault not in FAULTS:
-            raise UserError(
-                "inconnu, attendu",
-                "unknown, expected",
-                where=f"fault {self.fault!r}",
-                then=", ".join(FAULTS),
-            )
+            raise UserError.among("inconnu", "unknown", f"fault {self.fault!r}", FAULTS)
         points = self.effect.points
         if not self.point:
             object.__setattr__(self, "point", points[0])
         if self.point not in points:
-            raise UserError(
-                "attendu",
-                "expected",
-                where=f"{self.fault}: point {self.point!r}",
-                then=", ".join(points),
-            )
+            raise UserError.expected(f"{self.fault}: point {self.point!r}", points)
         if self.person is not None and self.point in _NOBODYS:
             raise UserError(
                 "ce point ne sait pas de qui il s'agit",
                 "this point does not know of whom it answers",
                 where=f"{self.fault}: person, point {self.point!r}",
             )
-        if self.per not in ("request", "client"):
-            raise UserError(
-                "attendu", "expected", where=f"{self.fault}: per", then="request, client"
-            )
-        if self.nth is not None and not 1 <= self.nth <= 1_000_000:
-            raise UserError("attendu", "expected", where=f"{self.fault}: nth", then="1 … 1000000")
-        if not 0 <= self.probability <= 1:
-            raise UserError("attendu", "expected", where=f"{self.fault}: probability", then="0 … 1")
-        if not (math.isfinite(self.seconds) and 0 <= self.seconds <= 600):
-            raise UserError("attendu", "expected", where=f"{self.fault}: seconds", then="0 … 600")
 
     @property
     def effect(self) -> Fault:
@@ -94,36 +77,7 @@ class FaultRule:
         Raises:
             UserError: an unknown or ill-typed member.
         """
-        types: dict[str, type | tuple[type, ...]] = {
-            "fault": str,
-            "point": str,
-            "client_id": str,
-            "person": str,
-            "nth": int,
-            "per": str,
-            "probability": (int, float),
-            "seconds": (int, float),
-        }
-        for name, value in data.items():
-            if name not in types:
-                raise UserError(
-                    "inconnu, attendu",
-                    "unknown, expected",
-                    where=f"fault: {name!r}",
-                    then=", ".join(sorted(types)),
-                )
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, types[name])
-            ):
-                raise UserError(
-                    "valeur d'un autre type",
-                    "a value of another type",
-                    where=f"fault: {name} = {value!r}",
-                )
-        if "fault" not in data:
-            raise UserError("le nom manque", "the name is missing", where="fault")
-        values = {k: v for k, v in data.items() if v is not None}
-        return cls(**values)
+        return read_as(cls, {k: v for k, v in data.items() if v is not None}, "fault")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -215,17 +169,10 @@ def load_faults(path: Path) -> tuple[int, tuple[FaultRule, ...]]:
     Raises:
         UserError: unreadable file, or a rule that is refused.
     """
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UserError(
-            "illisible", "cannot be read", where=path, then=f"({error.strerror})"
-        ) from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError("ce n'est pas du TOML", "not TOML", where=path, then=f"({error})") from None
+    data = read_toml(path)
     rules = data.get("fault", [])
     seed = data.get("seed", 0)
     listed = isinstance(rules, list) and all(isinstance(item, dict) for item in rules)
     if not listed or not isinstance(seed, int) or set(data) - {"seed", "fault"}:
-        raise UserError("attendu", "expected", where=path, then="seed = 0, [[fault]]")
+        raise UserError.expected(path, "seed = 0, [[fault]]")
     return seed, tuple(FaultRule.from_dict(item) for item in rules)

@@ -5,16 +5,14 @@ Docs and tests read the table; which row strikes when is `fault_rules`' affair.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.psc import refusals_request, refusals_token
-from sandbox.psc.jose import ASYMMETRIC, half_hash
+from sandbox.psc.jose import ASYMMETRIC, half_hash, unpadded
 from sandbox.psc.notifications import Notification
-from sandbox.psc.refusals import ProfileName, Refusal, Refused
-from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
+from sandbox.psc.refusals import NO_STORE, HttpReply, ProfileName, Refusal, Refused, refusal_reply
 
 __all__ = ["FAULTS", "Fault"]
 
@@ -140,7 +138,7 @@ def _other_algorithm(alg: str) -> str:
 
 
 def _unsigned(token: str) -> str:
-    header = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    header = unpadded(b'{"alg":"none"}')
     return f"{header}.{token.split('.')[1]}."
 
 
@@ -161,80 +159,67 @@ def _id(text: str, **effect: Any) -> Fault:
     return Fault(points=_ID, text=text, **effect)
 
 
-def _notification(text: str, **effect: Any) -> Fault:
-    return Fault(points=("notification",), text=text, **effect)
+def _at(point: str, text: str, **effect: Any) -> Fault:
+    return Fault(points=(point,), text=text, **effect)
+
+
+def _both(text: str, **effect: Any) -> Fault:
+    return Fault(points=("backchannel", "token"), text=text, **effect)
+
+
+def _answer(text: str, **effect: Any) -> Fault:
+    return Fault(points=_ANSWER, text=text, **effect)
 
 
 FAULTS: dict[str, Fault] = {
-    "missing_auth_req_id": Fault(
-        points=("backchannel",),
-        text="the acknowledgement lacks auth_req_id (K3)",
-        body=_without("auth_req_id"),
+    "missing_auth_req_id": _at(
+        "backchannel", "the acknowledgement lacks auth_req_id (K3)", body=_without("auth_req_id")
     ),
-    "missing_expires_in": Fault(
-        points=("backchannel",),
-        text="the acknowledgement lacks expires_in (K3)",
-        body=_without("expires_in"),
+    "missing_expires_in": _at(
+        "backchannel", "the acknowledgement lacks expires_in (K3)", body=_without("expires_in")
     ),
-    "missing_interval": Fault(
-        points=("backchannel",),
-        text="no interval: the client must assume 5 s (K1)",
-        body=_without("interval"),
+    "missing_interval": _at(
+        "backchannel", "no interval: the client must assume 5 s (K1)", body=_without("interval")
     ),
-    "long_interval": Fault(
-        points=("backchannel",),
-        text=f"interval is {LONG_INTERVAL} s and is enforced (K1)",
-        interval=LONG_INTERVAL,
+    "long_interval": _at(
+        "backchannel", f"interval is {LONG_INTERVAL} s and is enforced (K1)", interval=LONG_INTERVAL
     ),
-    "unknown_members": Fault(
-        points=("backchannel", "token"),
-        text="members that the client must ignore (K3)",
+    "unknown_members": _both(
+        "members that the client must ignore (K3)",
         body=_with(x_unknown={"nested": [1, None]}, interval_ms="5000"),
     ),
-    "invalid_request": Fault(
-        points=("backchannel", "token"),
-        text="400 invalid_request",
+    "invalid_request": _both(
+        "400 invalid_request",
         impose=_error(refusals_token.ID_MISSING, at_backchannel=refusals_request.HINT_MISSING),
     ),
-    "access_denied": Fault(
-        points=("backchannel", "token"),
-        text="access_denied whatever the user said (T4)",
+    "access_denied": _both(
+        "access_denied whatever the user said (T4)",
         impose=_error(refusals_token.DENIED, at_backchannel=refusals_request.POLICY_REFUSED),
     ),
-    "slow_down": Fault(
-        points=("token",),
-        text="400 slow_down though the client was patient (T2)",
+    "slow_down": _at(
+        "token",
+        "400 slow_down though the client was patient (T2)",
         impose=_error(refusals_token.SLOW_DOWN),
     ),
-    "authorization_pending": Fault(
-        points=("token",),
-        text="400 authorization_pending though the user decided (T1)",
+    "authorization_pending": _at(
+        "token",
+        "400 authorization_pending though the user decided (T1)",
         impose=_error(refusals_token.POLL_PENDING),
     ),
-    "expired_token": Fault(
-        points=("token",),
-        text="400 expired_token before the time (T5)",
-        impose=_error(refusals_token.EXPIRED),
+    "expired_token": _at(
+        "token", "400 expired_token before the time (T5)", impose=_error(refusals_token.EXPIRED)
     ),
-    "transaction_failed": _notification("push delivers transaction_failed (P4)", fails=True),
-    "unavailable": Fault(points=_ANSWER, text="503 with Retry-After (T9)", impose=_unavailable),
-    "server_error": Fault(points=_ANSWER, text="500 with an HTML body", impose=_server_error),
-    "not_json": Fault(points=_ANSWER, text="200 with a body that is not JSON", impose=_not_json),
-    "slow": Fault(points=_ANSWER, text="the answer comes after `seconds`", delays=True),
-    "silence": Fault(
-        points=_ANSWER,
-        text="no answer for `seconds`, then the connection closes",
-        impose=_silence,
+    "transaction_failed": _at("notification", "push delivers transaction_failed (P4)", fails=True),
+    "unavailable": _answer("503 with Retry-After (T9)", impose=_unavailable),
+    "server_error": _answer("500 with an HTML body", impose=_server_error),
+    "not_json": _answer("200 with a body that is not JSON", impose=_not_json),
+    "slow": _answer("the answer comes after `seconds`", delays=True),
+    "silence": _answer("no answer for `seconds`, then the connection closes", impose=_silence),
+    "missing_access_token": _at(
+        "token", "the token response lacks access_token", body=_without("access_token")
     ),
-    "missing_access_token": Fault(
-        points=("token",),
-        text="the token response lacks access_token",
-        body=_without("access_token"),
-    ),
-    "missing_token_type": Fault(
-        points=("token",),
-        text="the token response lacks token_type",
-        body=_without("token_type"),
+    "missing_token_type": _at(
+        "token", "the token response lacks token_type", body=_without("token_type")
     ),
     "missing_id_token": _id("the token response lacks id_token", body=_without("id_token")),
     "id_missing_iss": _id("the ID token lacks iss", claims=_dropped("iss")),
@@ -256,10 +241,8 @@ FAULTS: dict[str, Fault] = {
         "at_hash does not match (P3)", claims=_claims(at_hash=half_hash("another token"))
     ),
     "id_wrong_auth_req_id": _id("the auth_req_id claim is another one (P3)", claims=_wrong_request),
-    "id_wrong_nonce": Fault(
-        points=("token",),
-        text="nonce differs (browser flow)",
-        claims=_claims(nonce="another-nonce"),
+    "id_wrong_nonce": _at(
+        "token", "nonce differs (browser flow)", claims=_claims(nonce="another-nonce")
     ),
     "id_alg_none": _id("the ID token is unsigned, alg none (F5)", signed=_unsigned),
     "id_wrong_alg": _id(
@@ -270,31 +253,36 @@ FAULTS: dict[str, Fault] = {
     "rotate_keys": _id(
         "the keys change and the old ones leave the JWKS just before signing", rotates=True
     ),
-    "stale_jwks": Fault(points=("jwks",), text="the JWKS is empty", body=lambda _: {"keys": []}),
-    "wrong_issuer": Fault(
-        points=("discovery",),
-        text="discovery names another issuer",
+    "stale_jwks": _at("jwks", "the JWKS is empty", body=lambda _: {"keys": []}),
+    "wrong_issuer": _at(
+        "discovery",
+        "discovery names another issuer",
         body=_with(issuer="https://psc.invalid.mssante.test"),
     ),
-    "wrong_bearer": _notification(
+    "wrong_bearer": _at(
+        "notification",
         "the notification carries another token (P1)",
         notify=_bearer("a-token-that-this-client-never-gave"),
     ),
-    "missing_bearer": _notification(
-        "the notification has no Authorization (P1)", notify=_bearer(None)
+    "missing_bearer": _at(
+        "notification", "the notification has no Authorization (P1)", notify=_bearer(None)
     ),
-    "double_ping": _notification(
-        "the notification is sent twice (P2)", notify=lambda one: (one, one)
+    "double_ping": _at(
+        "notification", "the notification is sent twice (P2)", notify=lambda one: (one, one)
     ),
-    "no_ping": _notification("no notification: the client must poll (P2)", notify=lambda _: ()),
-    "early_ping": _notification(
-        "the ping comes, but the token endpoint is still pending", early=True
+    "no_ping": _at(
+        "notification", "no notification: the client must poll (P2)", notify=lambda _: ()
     ),
-    "unknown_ping_id": _notification(
+    "early_ping": _at(
+        "notification", "the ping comes, but the token endpoint is still pending", early=True
+    ),
+    "unknown_ping_id": _at(
+        "notification",
         "the notification carries an auth_req_id never issued",
         notify=_ping_body(auth_req_id="an-auth-req-id-never-issued"),
     ),
-    "ping_extra_members": _notification(
+    "ping_extra_members": _at(
+        "notification",
         "the ping body has more than auth_req_id (P1)",
         notify=_ping_body(status="ok", sub="someone"),
     ),

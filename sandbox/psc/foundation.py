@@ -12,19 +12,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from sandbox.psc.behaviour import Behaviour
+from sandbox.psc.behaviour import Behaviour, Devices
 from sandbox.psc.client_auth import Credentials, authenticate
 from sandbox.psc.clients import BUILT_IN_CLIENTS, Client
 from sandbox.psc.clock import Clock
-from sandbox.psc.devices import Devices
 from sandbox.psc.events import EventLog
 from sandbox.psc.fault_rules import FaultRule, Faults
 from sandbox.psc.jose import KeyRing
 from sandbox.psc.notifications import loopback
 from sandbox.psc.outage import Window, outage_at
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
-from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import HttpReply, refusal_reply
+from sandbox.psc.refusals import HttpReply, Refused, refusal_reply
 from sandbox.psc.settings import Settings
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import ProviderStore, fingerprint
@@ -137,9 +135,7 @@ class Foundation:
         with self.lock:
             self.ring.rotate(self.now(), grace)
             self._save_ring()
-            self.events.add(
-                self.now(), "fault", text_fr="Clés changées.", text_en="Signing keys rotated."
-            )
+            self.events.add(self.now(), "fault", "Clés changées.", "Signing keys rotated.")
 
     def register(self, client: Client) -> None:
         """Add or replace a client.
@@ -226,10 +222,10 @@ class Foundation:
             self.events.add(
                 self.now(),
                 "fault",
-                client_id=client_id or None,
-                ticket=key or None,
-                text_fr=f"Écart voulu : {rule.fault} ({point}).",
-                text_en=f"Misbehaviour on demand: {rule.fault} ({point}).",
+                f"Écart voulu : {rule.fault} ({point}).",
+                f"Misbehaviour on demand: {rule.fault} ({point}).",
+                client_id or None,
+                key or None,
                 reason=rule.fault,
             )
             if rule.effect.rotates:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from sandbox.psc import refusals_token
@@ -14,10 +14,10 @@ from sandbox.psc.ciba import AuthRequest, RequestState, poll
 from sandbox.psc.client_auth import Credentials, certificate_thumbprint
 from sandbox.psc.clients import Client
 from sandbox.psc.fault_rules import FaultRule, imposed, spoiled
+from sandbox.psc.jose import unpadded
 from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import Refusal, Refused
-from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
+from sandbox.psc.refusals import NO_STORE, HttpReply, Refusal, Refused, refusal_reply
 from sandbox.psc.requests import ticket_of
 from sandbox.psc.settings import CIBA_GRANT
 from sandbox.psc.store import fingerprint
@@ -60,21 +60,41 @@ class _Turn:
         return person
 
 
+Endpoint = Callable[[Provider, Credentials], HttpReply]
+
+
+def _refusing(endpoint: Endpoint) -> Endpoint:
+    """Have what is refused answered as the standard says, and owned up to in the log."""
+
+    @wraps(endpoint)
+    def answer(provider: Provider, credentials: Credentials) -> HttpReply:
+        try:
+            return endpoint(provider, credentials)
+        except Refused as refused:
+            return provider.refuse(refused, credentials)
+
+    return answer
+
+
+def _required(credentials: Credentials, name: str, missing: Refusal) -> str:
+    value = credentials.form.get(name)
+    if not value:
+        raise Refused(missing)
+    return value
+
+
+@_refusing
 def token(provider: Provider, credentials: Credentials) -> HttpReply:
     """Answer the token endpoint (RFC 6749 3.2, CIBA Core 10.1)."""
-    form = credentials.form
-    grant_type = form.get("grant_type")
-    try:
-        # Keycloak looks at grant_type before the client; the standard says nothing.
-        if provider.settings.profile == "psc":
-            _known(grant_type)
-        client = provider.authenticate(credentials)
-        handler = _known(grant_type)
-        with provider.lock:
-            provider.tick()
-            return handler(_Turn(provider, client, credentials, provider.now()))
-    except Refused as refused:
-        return provider.refuse(refused, credentials)
+    grant_type = credentials.form.get("grant_type")
+    # Keycloak looks at grant_type before the client; the standard says nothing.
+    if provider.settings.profile == "psc":
+        _known(grant_type)
+    client = provider.authenticate(credentials)
+    handler = _known(grant_type)
+    with provider.lock:
+        provider.tick()
+        return handler(_Turn(provider, client, credentials, provider.now()))
 
 
 def _known(grant_type: str | None) -> Callable[[_Turn], HttpReply]:
@@ -91,25 +111,19 @@ def _issue(
     provider = turn.provider
     body = provider.tokens.issue(grant, turn.now, faults)
     provider.events.add(
-        turn.now,
-        "tokens",
-        client_id=turn.client.client_id,
-        ticket=ticket,
-        text_fr=f"Jetons pour {grant.person.national_id}.",
-        text_en=f"Tokens for {grant.person.national_id}.",
-    )
+        turn.now, "tokens", f"Jetons pour {grant.person.national_id}.",
+        f"Tokens for {grant.person.national_id}.", turn.client.client_id, ticket,
+    )  # fmt: skip
     return spoiled(HttpReply(200, body, NO_STORE), faults)
 
 
 def _ciba(turn: _Turn) -> HttpReply:
-    provider, client, form = turn.provider, turn.client, turn.credentials.form
+    provider, client = turn.provider, turn.client
     if client.delivery_mode is None:
         raise Refused(refusals_token.GRANT_NOT_CIBA)
     if client.delivery_mode == "push":
         raise Refused(refusals_token.GRANT_PUSH)
-    auth_req_id = form.get("auth_req_id")
-    if not auth_req_id:
-        raise Refused(refusals_token.ID_MISSING)
+    auth_req_id = _required(turn.credentials, "auth_req_id", refusals_token.ID_MISSING)
     id_hash = fingerprint(auth_req_id)
     struck: tuple[FaultRule, ...] = ()
     verdict: Refusal | None
@@ -146,23 +160,15 @@ def _refused_poll(
         return spoiled(provider.refuse(refused, turn.credentials, request.ticket), struck)
     # To wait is what the standard asks of a poll: nothing was refused.
     provider.events.add(
-        turn.now,
-        "poll",
-        client_id=turn.client.client_id,
-        ticket=request.ticket,
-        text_fr=verdict.reason.what.french,
-        text_en=verdict.reason.what.english,
-        reason=verdict.name,
-        detail=refused.detail,
-    )
+        turn.now, "poll", *verdict.reason.what, turn.client.client_id, request.ticket,
+        reason=verdict.name, detail=refused.detail,
+    )  # fmt: skip
     return spoiled(refusal_reply(refused, provider.settings.profile), struck)
 
 
 def _authorization_code(turn: _Turn) -> HttpReply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
-    code = form.get("code")
-    if not code:
-        raise Refused(refusals_token.CODE_MISSING)
+    code = _required(turn.credentials, "code", refusals_token.CODE_MISSING)
     key = fingerprint(code)
     person_id = _whose(provider.store.get("code", key))
     struck = provider.strike("token", client.client_id, "code", person_id)
@@ -174,12 +180,10 @@ def _authorization_code(turn: _Turn) -> HttpReply:
         record = provider.store.get("code", key)
         if record is None or turn.now >= record["exp"] or record["client_id"] != client.client_id:
             raise Refused(refusals_token.CODE_INVALID)
-        if record["spent"]:
-            # Replayed: what the first use gave is taken back (RFC 6749 4.1.2).
+        replayed = record["spent"]
+        if replayed:  # what the first use gave is taken back (RFC 6749 4.1.2)
             provider.tokens.end_session(record["sid"])
-            replayed = True
         else:
-            replayed = False
             _check_code(record, form)
             person = turn.person_of(record["national_id"], refusals_token.CODE_INVALID)
             grant = TokenGrant(
@@ -207,8 +211,7 @@ def _check_code(record: dict[str, Any], form: Any) -> None:
     verifier = form.get("code_verifier", "")
     if challenge is not None:
         digest = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
-        made = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        if not hmac.compare_digest(made, challenge):
+        if not hmac.compare_digest(unpadded(digest), challenge):
             raise Refused(refusals_token.PKCE)
     elif verifier:
         raise Refused(refusals_token.PKCE, "no code_challenge was sent")
@@ -216,9 +219,7 @@ def _check_code(record: dict[str, Any], form: Any) -> None:
 
 def _refresh(turn: _Turn) -> HttpReply:
     provider, client, form = turn.provider, turn.client, turn.credentials.form
-    refresh = form.get("refresh_token")
-    if not refresh:
-        raise Refused(refusals_token.REFRESH_MISSING)
+    refresh = _required(turn.credentials, "refresh_token", refusals_token.REFRESH_MISSING)
     person_id = _whose(provider.tokens.read("refresh", refresh, turn.now))
     struck = provider.strike("token", client.client_id, "refresh", person_id)
     forced = imposed(struck, provider.settings.profile)
@@ -259,15 +260,11 @@ _GRANTS: dict[str, Callable[[_Turn], HttpReply]] = {
 }
 
 
+@_refusing
 def introspect(provider: Provider, credentials: Credentials) -> HttpReply:
     """Answer RFC 7662."""
-    try:
-        client = provider.authenticate(credentials)
-        value = credentials.form.get("token")
-        if not value:
-            raise Refused(refusals_token.TOKEN_MISSING)
-    except Refused as refused:
-        return provider.refuse(refused, credentials)
+    client = provider.authenticate(credentials)
+    value = _required(credentials, "token", refusals_token.TOKEN_MISSING)
     now = provider.now()
     record = provider.tokens.read("access", value, now) or provider.tokens.read(
         "refresh", value, now
@@ -294,15 +291,11 @@ def _person(provider: Provider, record: Mapping[str, Any] | None) -> EndUser | N
     return person if person is not None and person.enabled else None
 
 
+@_refusing
 def revoke(provider: Provider, credentials: Credentials) -> HttpReply:
     """Answer RFC 7009: 200 also for a token that is unknown or of another client."""
-    try:
-        client = provider.authenticate(credentials)
-        value = credentials.form.get("token")
-        if not value:
-            raise Refused(refusals_token.REVOKE_MISSING)
-    except Refused as refused:
-        return provider.refuse(refused, credentials)
+    client = provider.authenticate(credentials)
+    value = _required(credentials, "token", refusals_token.REVOKE_MISSING)
     now = provider.now()
     record = provider.tokens.read("refresh", value, now) or provider.tokens.read(
         "access", value, now
@@ -352,18 +345,14 @@ def userinfo(
     return spoiled(HttpReply(200, body, NO_STORE), struck)
 
 
+@_refusing
 def logout(provider: Provider, credentials: Credentials) -> HttpReply:
     """End a session by its refresh token (Keycloak's back-channel form); 204."""
-    try:
-        client = provider.authenticate(credentials)
-        value = credentials.form.get("refresh_token")
-        if not value:
-            raise Refused(refusals_token.REFRESH_MISSING)
-        record = provider.tokens.read("refresh", value, provider.now())
-        if record is not None and record["client_id"] != client.client_id:
-            raise Refused(refusals_token.REFRESH_FOREIGN)
-    except Refused as refused:
-        return provider.refuse(refused, credentials)
+    client = provider.authenticate(credentials)
+    value = _required(credentials, "refresh_token", refusals_token.REFRESH_MISSING)
+    record = provider.tokens.read("refresh", value, provider.now())
     if record is not None:
+        if record["client_id"] != client.client_id:
+            raise Refused(refusals_token.REFRESH_FOREIGN)
         provider.tokens.end_session(record["sid"])
     return HttpReply(204, None, NO_STORE)

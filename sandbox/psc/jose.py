@@ -19,7 +19,17 @@ from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
 
-__all__ = ["ASYMMETRIC", "SECURE", "BadTokenError", "KeyRing", "half_hash", "key_set", "read_jwt"]
+__all__ = [
+    "ASYMMETRIC",
+    "SECURE",
+    "BadTokenError",
+    "KeyRing",
+    "half_hash",
+    "key_set",
+    "read_jwt",
+    "unpadded",
+    "unverified_claims",
+]
 
 ASYMMETRIC = ("RS256", "PS256", "ES256")
 # FAPI (F5): RS256 and none are refused.
@@ -31,10 +41,30 @@ class BadTokenError(Exception):
     """A JWT that cannot be trusted; its text says why, and quotes nothing of it."""
 
 
+def unpadded(raw: bytes) -> str:
+    """Return base64url without its padding (RFC 7515 2)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """Return the claims of a JWT before any key is known; nothing vouches for them.
+
+    Raises:
+        BadTokenError: not a JWT.
+    """
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError, RecursionError):
+        raise BadTokenError("not a JWT") from None
+    if not isinstance(claims, dict):
+        raise BadTokenError("not a JWT")
+    return claims
+
+
 def half_hash(value: str) -> str:
     """Return at_hash, c_hash or rt_hash for a SHA-256 algorithm (OpenID Connect Core 3.1.3.6)."""
-    digest = hashlib.sha256(value.encode()).digest()[:16]
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return unpadded(hashlib.sha256(value.encode()).digest()[:16])
 
 
 def key_set(jwks: dict[str, Any]) -> KeySet:
@@ -122,13 +152,9 @@ class RingKey:
             "use": "enc" if self.alg == ENCRYPTION else "sig",
             "alg": self.alg,
             "x5c": [self.x5c],
-            "x5t": _unpadded(hashlib.sha1(der, usedforsecurity=False).digest()),
-            "x5t#S256": _unpadded(hashlib.sha256(der).digest()),
+            "x5t": unpadded(hashlib.sha1(der, usedforsecurity=False).digest()),
+            "x5t#S256": unpadded(hashlib.sha256(der).digest()),
         }
-
-
-def _unpadded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _certificate(key: RSAKey | ECKey) -> str:
@@ -230,13 +256,13 @@ class KeyRing:
     def seal(self, claims: dict[str, Any]) -> str:
         """Encrypt as a JWE `dir`, which is what Keycloak's auth_req_id is."""
         header = '{"alg":"dir","enc":"A256CBC-HS512"}'
-        protected = _unpadded(header.encode()).encode()
+        protected = unpadded(header.encode()).encode()
         content = JWERegistry.algorithms["enc"]["A256CBC-HS512"]
         vector = content.generate_iv()
         plain = _encode(claims).encode()
         key = self._secret.get_op_key("encrypt")
         sealed, tag = content.encrypt(plain, key, vector, protected)
-        return f"{protected.decode()}..{_unpadded(vector)}.{_unpadded(sealed)}.{_unpadded(tag)}"
+        return f"{protected.decode()}..{unpadded(vector)}.{unpadded(sealed)}.{unpadded(tag)}"
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -248,6 +274,6 @@ def _compact(header: dict[str, Any], claims: dict[str, Any], key: RSAKey | ECKey
     Our own headers need none, and they cost as much as an EC signature.
     """
     parts = (_encode(header), _encode(claims))
-    signing_input = ".".join(_unpadded(part.encode()) for part in parts)
+    signing_input = ".".join(unpadded(part.encode()) for part in parts)
     made = JWSRegistry.algorithms[header["alg"]].sign(signing_input.encode(), key)
-    return f"{signing_input}.{_unpadded(made)}"
+    return f"{signing_input}.{unpadded(made)}"

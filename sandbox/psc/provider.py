@@ -1,7 +1,7 @@
 """The provider without sockets: credentials and forms in, replies out, effects in an outbox.
 
-What every endpoint shares is `foundation`, the life of requests `requests`, what people answer on
-`devices`. Every public method may be called from any thread; the clock is given.
+What every endpoint shares is `foundation`, the life of requests `requests`, what people do
+`behaviour`. Every public method may be called from any thread; the clock is given.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from sandbox.psc.clock import Clock
 from sandbox.psc.fault_rules import imposed, spoiled
 from sandbox.psc.foundation import Foundation, ProviderOptions
 from sandbox.psc.jose import ASYMMETRIC, BadTokenError, read_jwt
-from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import NO_STORE, HttpReply
+from sandbox.psc.refusals import NO_STORE, HttpReply, Refused
 from sandbox.psc.requests import Opening, Requests
 from sandbox.psc.settings import Settings
 from sandbox.psc.store import ProviderStore

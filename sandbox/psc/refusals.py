@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
-from sandbox.observations.reasons import Reason, Words
+from sandbox.observations.schema import Reason, Words
 
-__all__ = ["ProfileName", "Refusal", "Refused", "WireError", "refusal", "table"]
+__all__ = [
+    "NO_STORE",
+    "HttpReply",
+    "ProfileName",
+    "Refusal",
+    "Refused",
+    "WireError",
+    "refusal",
+    "refusal_reply",
+    "table",
+]
 
 ProfileName = Literal["psc", "core"]
 
@@ -61,9 +71,10 @@ def refusal(
     rows: str,
     clause: str,
     core: tuple[int, str, str],
-    psc: tuple[int, str, str] | None,
     what: tuple[str, str],
     remedy: tuple[str, str],
+    *,
+    psc: tuple[int, str, str] | None = None,
 ) -> Refusal:
     """Write a row: words in French, then English; `psc` None when Keycloak answers as `core`."""
     reason = Reason(name, clause, Words(*what), Words(*remedy))
@@ -74,3 +85,27 @@ def table(*modules: ModuleType) -> dict[str, Refusal]:
     """Return every refusal that modules write, by name."""
     found = (value for module in modules for value in vars(module).values())
     return {each.name: each for each in found if isinstance(each, Refusal)}
+
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """Status, JSON (or text) body, headers; `delay` seconds before it; `hang`: never answered."""
+
+    status: int = 200
+    body: dict[str, Any] | str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    hang: bool = False
+
+
+def refusal_reply(refused: Refused, profile: ProfileName, basic: bool = False) -> HttpReply:
+    """Return the standard's error answer, and nothing beyond it (R14)."""
+    answer = refused.refusal.answer(profile)
+    headers = {**NO_STORE, **dict(refused.headers)}
+    if answer.status == 401 and basic:
+        headers["WWW-Authenticate"] = 'Basic realm="psc"'
+    body = {"error": answer.error, "error_description": answer.description}
+    return HttpReply(answer.status, body, headers)

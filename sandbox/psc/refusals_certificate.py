@@ -9,7 +9,6 @@ CERTIFICATE_ABSENT = refusal(
     "F8",
     "RFC 8705 2; FAPI 1.0 part 2, 5.2.2 (6)",
     (401, "invalid_client", "a client certificate is required here"),
-    None,
     (
         "Le client n'a présenté aucun certificat sur le port qui en demande un.",
         "The client presented no certificate on the port that asks for one.",
@@ -30,7 +29,6 @@ def _shown(
         "F8",
         f"{clause}; FAPI 1.0 part 2, 5.2.2 (6)",
         (401, "invalid_client", "the client certificate is not accepted"),
-        None,
         what,
         remedy
         or (

@@ -16,7 +16,6 @@ FORM_TYPE = refusal(
     "R1",
     "CIBA Core 7.1; RFC 6749 3.2",
     (400, "invalid_request", "Content-Type must be application/x-www-form-urlencoded"),
-    None,
     ("Le corps n'est pas un formulaire.", "The body is not a form."),
     (
         "Envoyer Content-Type: application/x-www-form-urlencoded.",
@@ -28,7 +27,6 @@ FORM_SYNTAX = refusal(
     "R1",
     "RFC 6749 appendix B",
     (400, "invalid_request", "the form is not valid UTF-8"),
-    None,
     ("Le formulaire n'est pas de l'UTF-8 valide.", "The form is not valid UTF-8."),
     ("Encoder chaque valeur en UTF-8 puis en pourcent.", "Percent-encode UTF-8 values."),
 )
@@ -37,7 +35,6 @@ FORM_SIZE = refusal(
     "R1",
     "RFC 9110 15.5.14",
     (413, "invalid_request", "the request body is too large"),
-    None,
     ("Le corps dépasse la limite.", "The body is over the limit."),
     ("Rester sous 64 Kio et 64 paramètres.", "Stay under 64 KiB and 64 parameters."),
 )
@@ -46,7 +43,6 @@ FORM_REPEATED = refusal(
     "R11",
     "CIBA Core 13; RFC 6749 3.2",
     (400, "invalid_request", "a parameter is repeated"),
-    None,
     ("Un paramètre est répété.", "A parameter is repeated."),
     ("Envoyer chaque paramètre une seule fois.", "Send each parameter once."),
 )
@@ -55,37 +51,36 @@ CLIENT_MISSING = refusal(
     "R2 T8",
     "CIBA Core 7.1, 13; RFC 6749 5.2",
     (401, "invalid_client", "client authentication is missing"),
-    (401, "invalid_client", CREDENTIALS),
     ("Le client ne s'est pas authentifié.", "The client did not authenticate."),
     (
         "Joindre la méthode d'authentification enregistrée du client.",
         "Use the authentication method registered for the client.",
     ),
+    psc=(401, "invalid_client", CREDENTIALS),
 )
 CLIENT_UNKNOWN = refusal(
     "client-unknown",
     "R2 T8",
     "CIBA Core 13; RFC 6749 5.2",
     (401, "invalid_client", "client authentication failed"),
-    (401, "invalid_client", CREDENTIALS),
     ("Ce client_id n'est pas enregistré.", "This client_id is not registered."),
     ("Enregistrer le client, ou corriger client_id.", "Register it, or mend client_id."),
+    psc=(401, "invalid_client", CREDENTIALS),
 )
 CLIENT_SECRET = refusal(
     "client-secret",
     "R2 T8",
     "CIBA Core 13; RFC 6749 5.2",
     (401, "invalid_client", "client authentication failed"),
-    (401, "unauthorized_client", CREDENTIALS),
     ("Le secret du client est faux.", "The client secret is wrong."),
     ("Vérifier le secret du client.", "Check the client secret."),
+    psc=(401, "unauthorized_client", CREDENTIALS),
 )
 CLIENT_ASSERTION = refusal(
     "client-assertion",
     "R2 T8 F5 F7",
     "RFC 7523 3; OpenID Connect Core 9",
     (401, "invalid_client", "the client assertion is not acceptable"),
-    (401, "invalid_client", "Client authentication with signed JWT failed"),
     ("L'assertion du client est refusée.", "The client assertion is refused."),
     (
         (
@@ -97,25 +92,25 @@ CLIENT_ASSERTION = refusal(
             "issuer, a near exp, a fresh jti."
         ),
     ),
+    psc=(401, "invalid_client", "Client authentication with signed JWT failed"),
 )
 CLIENT_METHOD = refusal(
     "client-method",
     "R2 T8",
     "OpenID Connect Registration 2 (token_endpoint_auth_method)",
     (401, "invalid_client", "the client is registered for another authentication method"),
-    (401, "invalid_client", CREDENTIALS),
     (
         "Le client est enregistré pour une autre méthode d'authentification.",
         "The client is registered for another authentication method.",
     ),
     ("Utiliser la méthode enregistrée.", "Use the registered method."),
+    psc=(401, "invalid_client", CREDENTIALS),
 )
 CLIENT_TWICE = refusal(
     "client-twice",
     "R2",
     "RFC 6749 2.3",
     (400, "invalid_request", "more than one client authentication method was used"),
-    None,
     ("Deux méthodes d'authentification à la fois.", "Two authentication methods at once."),
     ("N'en garder qu'une.", "Keep one."),
 )
@@ -124,7 +119,6 @@ CLIENT_CERTIFICATE = refusal(
     "R2 T8",
     "RFC 8705 2.1",
     (401, "invalid_client", "the client certificate is missing or is not the registered one"),
-    (401, "invalid_client", CREDENTIALS),
     (
         "Certificat client absent, ou sujet différent de l'enregistrement.",
         "No client certificate, or its subject differs from the registration.",
@@ -133,25 +127,25 @@ CLIENT_CERTIFICATE = refusal(
         "Appeler l'alias mTLS avec le certificat du sujet enregistré.",
         "Call the mTLS alias with the certificate of the registered subject.",
     ),
+    psc=(401, "invalid_client", CREDENTIALS),
 )
 NOT_CIBA = refusal(
     "not-ciba",
     "R6",
     "CIBA Core 13",
     (400, "unauthorized_client", "the client may not use CIBA"),
-    (401, "invalid_grant", "Client not allowed OIDC CIBA Grant"),
     ("Le client n'a pas le droit à CIBA.", "The client may not use CIBA."),
     (
         "Enregistrer un mode de livraison (poll, ping ou push) pour ce client.",
         "Register a delivery mode (poll, ping or push) for the client.",
     ),
+    psc=(401, "invalid_grant", "Client not allowed OIDC CIBA Grant"),
 )
 PUSH_IN_FAPI = refusal(
     "push-in-fapi",
     "F1",
     "FAPI-CIBA 5.2.2",
     (400, "unauthorized_client", "push mode is not allowed"),
-    None,
     ("FAPI-CIBA interdit le mode push.", "FAPI-CIBA forbids push mode."),
     ("Enregistrer le client en poll ou en ping.", "Register the client for poll or ping."),
 )
@@ -160,7 +154,6 @@ FAPI_CLIENT = refusal(
     "F1 F5",
     "FAPI-CIBA 5.2.2",
     (401, "invalid_client", "this client authentication method is not allowed"),
-    None,
     (
         "FAPI-CIBA exige private_key_jwt ou tls_client_auth.",
         "FAPI-CIBA requires private_key_jwt or tls_client_auth.",
@@ -172,19 +165,18 @@ HINT_MISSING = refusal(
     "R4",
     "CIBA Core 7.1",
     (400, "invalid_request", "exactly one hint is required"),
-    (400, "invalid_request", "missing parameter : login_hint"),
     ("La personne n'est pas désignée.", "No hint says who the person is."),
     (
         "Joindre login_hint (identifiant national), login_hint_token ou id_token_hint.",
         "Send login_hint (national id), login_hint_token or id_token_hint.",
     ),
+    psc=(400, "invalid_request", "missing parameter : login_hint"),
 )
 HINT_MANY = refusal(
     "hint-many",
     "R4",
     "CIBA Core 7.1",
     (400, "invalid_request", "exactly one hint is required"),
-    None,
     ("Plusieurs indices désignent la personne.", "Several hints designate the person."),
     ("N'en garder qu'un.", "Keep one."),
 )
@@ -193,7 +185,6 @@ HINT_INVALID = refusal(
     "R5",
     "CIBA Core 7.1.2, 7.2",
     (400, "invalid_request", "the hint is not acceptable"),
-    None,
     ("Le jeton d'indice est illisible ou mal signé.", "The hint token cannot be trusted."),
     (
         "Envoyer un id_token de cet émetteur, ou un login_hint_token signé par le client.",
@@ -205,7 +196,6 @@ HINT_EXPIRED = refusal(
     "R5",
     "CIBA Core 13",
     (400, "expired_login_hint_token", "the login_hint_token has expired"),
-    None,
     ("Le login_hint_token est expiré.", "The login_hint_token has expired."),
     ("En demander un neuf.", "Get a fresh one."),
 )
@@ -214,19 +204,18 @@ UNKNOWN_USER = refusal(
     "R5",
     "CIBA Core 13",
     (400, "unknown_user_id", "the hint designates no known user"),
-    (400, "invalid_request", "invalid_user"),
     ("Cette personne est inconnue ou désactivée.", "This person is unknown or disabled."),
     (
         "Utiliser un identifiant national de la population (mss-sandbox psc people).",
         "Use a national id of the population (mss-sandbox psc people).",
     ),
+    psc=(400, "invalid_request", "invalid_user"),
 )
 POLICY_REFUSED = refusal(
     "policy-refused",
     "R13",
     "CIBA Core 13",
     (403, "access_denied", "the request is refused by policy"),
-    None,
     ("La politique refuse cette personne à ce client.", "Policy refuses this person."),
     ("Choisir une autre personne.", "Choose another person."),
 )
@@ -235,25 +224,24 @@ DEVICE_UNAVAILABLE = refusal(
     "R13",
     "Keycloak issue 14650",
     (503, "server_error", "the authentication device cannot be reached"),
-    (503, "server_error", "Failed to send authentication request"),
     ("Aucun appareil joignable pour cette personne.", "No device can be reached."),
     ("Rendre un téléphone ou un lecteur à la personne.", "Give the person a device."),
+    psc=(503, "server_error", "Failed to send authentication request"),
 )
 SCOPE_MISSING = refusal(
     "scope-missing",
     "R3",
     "CIBA Core 7.1",
     (400, "invalid_request", "scope is required"),
-    (400, "invalid_request", "missing parameter : scope"),
     ("scope manque.", "scope is missing."),
     ("Envoyer scope=openid scope_all.", "Send scope=openid scope_all."),
+    psc=(400, "invalid_request", "missing parameter : scope"),
 )
 SCOPE_OPENID = refusal(
     "scope-openid",
     "R3",
     "CIBA Core 7.1",
     (400, "invalid_scope", "scope must contain openid"),
-    None,
     ("scope ne contient pas openid.", "scope lacks openid."),
     ("Ajouter openid.", "Add openid."),
 )
@@ -262,16 +250,15 @@ SCOPE_INVALID = refusal(
     "R3",
     "CIBA Core 13",
     (400, "invalid_scope", "an unknown scope is requested"),
-    (400, "invalid_scope", "Invalid scopes"),
     ("Une portée demandée est inconnue.", "A requested scope is unknown."),
     ("Se limiter à scopes_supported de la découverte.", "Keep to scopes_supported."),
+    psc=(400, "invalid_scope", "Invalid scopes"),
 )
 BINDING_MESSAGE = refusal(
     "binding-message",
     "R8",
     "CIBA Core 7.1, 13",
     (400, "invalid_binding_message", "the binding_message cannot be displayed"),
-    (400, "invalid_binding_message", BINDING),
     ("Ce binding_message ne peut pas être affiché.", "This binding_message cannot be shown."),
     (
         (
@@ -283,13 +270,13 @@ BINDING_MESSAGE = refusal(
             "core profile: 1 to 64 printable characters."
         ),
     ),
+    psc=(400, "invalid_binding_message", BINDING),
 )
 BINDING_REQUIRED = refusal(
     "binding-required",
     "F2",
     "FAPI-CIBA 5.2.2",
     (400, "invalid_request", "binding_message is required"),
-    None,
     ("FAPI-CIBA exige ici un binding_message.", "FAPI-CIBA requires a binding_message."),
     ("Montrer à la personne un binding_message et l'envoyer.", "Show and send one."),
 )
@@ -298,41 +285,40 @@ NOTIFICATION_MISSING = refusal(
     "R7",
     "CIBA Core 7.1",
     (400, "invalid_request", "client_notification_token is required in ping and push modes"),
-    (
+    ("client_notification_token manque.", "client_notification_token is missing."),
+    ("En envoyer un, aléatoire, de 160 bits.", "Send a random one of 160 bits."),
+    psc=(
         400,
         "invalid_request",
         "Client Notification token needs to be provided with the ping mode",
     ),
-    ("client_notification_token manque.", "client_notification_token is missing."),
-    ("En envoyer un, aléatoire, de 160 bits.", "Send a random one of 160 bits."),
 )
 NOTIFICATION_REFUSED = refusal(
     "notification-refused",
     "R7",
     "Keycloak, BackchannelAuthenticationEndpoint",
     (400, "invalid_request", "client_notification_token is not for poll mode"),
-    (400, "invalid_request", "Client Notification token supported only for the ping mode"),
     (
         "Keycloak refuse client_notification_token en mode poll.",
         "Keycloak refuses client_notification_token in poll mode.",
     ),
     ("Ne pas l'envoyer en mode poll.", "Leave it out in poll mode."),
+    psc=(400, "invalid_request", "Client Notification token supported only for the ping mode"),
 )
 NOTIFICATION_LONG = refusal(
     "notification-long",
     "R7",
     "CIBA Core 7.1",
     (400, "invalid_request", "client_notification_token is limited to 1024 characters"),
-    (400, "invalid_request", "Client Notification token length is limited to 1024 characters"),
     ("client_notification_token trop long.", "client_notification_token is too long."),
     ("Rester sous 1024 caractères.", "Stay within 1024 characters."),
+    psc=(400, "invalid_request", "Client Notification token length is limited to 1024 characters"),
 )
 NOTIFICATION_WEAK = refusal(
     "notification-weak",
     "R7",
     "CIBA Core 7.1; RFC 6750 2.1",
     (400, "invalid_request", "client_notification_token is not a Bearer token of 128 bits"),
-    None,
     (
         "client_notification_token n'a pas la syntaxe Bearer ou pas 128 bits d'aléa.",
         "client_notification_token lacks Bearer syntax or 128 bits of entropy.",
@@ -344,7 +330,6 @@ USER_CODE_MISSING = refusal(
     "R9",
     "CIBA Core 13",
     (400, "missing_user_code", "user_code is required"),
-    None,
     ("Le code de la personne manque.", "The person's user code is missing."),
     ("Demander son code à la personne et l'envoyer.", "Ask the person for it and send it."),
 )
@@ -353,7 +338,6 @@ USER_CODE_WRONG = refusal(
     "R9",
     "CIBA Core 13",
     (400, "invalid_user_code", "user_code is wrong"),
-    None,
     ("Le code de la personne est faux.", "The person's user code is wrong."),
     ("Ressaisir le code.", "Enter the code again."),
 )
@@ -362,16 +346,15 @@ USER_CODE_REFUSED = refusal(
     "R9",
     "Keycloak, BackchannelAuthenticationEndpoint",
     (400, "invalid_request", "user_code is not supported for this client"),
-    (400, "invalid_request", "User code not supported"),
     ("user_code n'est pas pris en charge ici.", "user_code is not supported here."),
     ("Ne pas envoyer user_code.", "Leave user_code out."),
+    psc=(400, "invalid_request", "User code not supported"),
 )
 EXPIRY_INVALID = refusal(
     "expiry-invalid",
     "R10",
     "CIBA Core 7.1",
     (400, "invalid_request", "requested_expiry must be a positive integer"),
-    None,
     (
         "requested_expiry n'est pas un entier positif.",
         "requested_expiry is not positive.",
@@ -383,7 +366,6 @@ CHANNEL_INVALID = refusal(
     "R13",
     "domain.md 4.2 (ANS)",
     (400, "invalid_request", "channel must be CARD or MOBILE"),
-    None,
     ("channel vaut autre chose que CARD ou MOBILE.", "channel is neither CARD nor MOBILE."),
     ("Envoyer channel=CARD, channel=MOBILE, ou rien.", "Send CARD, MOBILE, or nothing."),
 )
@@ -392,7 +374,6 @@ SIGNED_REQUIRED = refusal(
     "R12 F3",
     "FAPI-CIBA 5.2.2",
     (400, "invalid_request", "a signed authentication request is required"),
-    None,
     ("La requête doit être signée.", "The request must be signed."),
     ("Mettre tous les paramètres dans un JWT signé, paramètre request.", "Send a JWT."),
 )
@@ -401,7 +382,6 @@ SIGNED_REFUSED = refusal(
     "R12",
     "CIBA Core 7.1.1",
     (400, "invalid_request", "signed authentication requests are not accepted"),
-    None,
     ("Les requêtes signées ne sont pas acceptées.", "Signed requests are not accepted."),
     ("Envoyer les paramètres en clair dans le formulaire.", "Send form parameters."),
 )
@@ -410,7 +390,6 @@ SIGNED_OUTSIDE = refusal(
     "R12",
     "CIBA Core 7.1.1",
     (400, "invalid_request", "request parameters must not be outside of the signed request"),
-    None,
     ("Un paramètre est resté hors du JWT.", "A parameter was left outside the JWT."),
     ("Tout mettre dans le JWT, hors authentification du client.", "Put all in the JWT."),
 )
@@ -419,7 +398,6 @@ SIGNED_INVALID = refusal(
     "R12 F4 F5",
     "CIBA Core 7.1.1; FAPI-CIBA 5.2.2",
     (400, "invalid_request", "the signed authentication request is not acceptable"),
-    None,
     ("Le JWT de la requête est refusé.", "The request JWT is refused."),
     (
         (

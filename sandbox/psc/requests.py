@@ -19,7 +19,7 @@ from sandbox.psc.fault_rules import FaultRule, notified, spoiled
 from sandbox.psc.foundation import Foundation
 from sandbox.psc.notifications import Notification, notification
 from sandbox.psc.people import EndUser
-from sandbox.psc.replies import HttpReply
+from sandbox.psc.refusals import HttpReply
 from sandbox.psc.store import fingerprint
 from sandbox.psc.tokens import TokenGrant
 from sandbox.space.errors import UserError
@@ -143,15 +143,12 @@ class Requests:
         self._pending += 1
         self._schedule(request)
         base.events.add(
-            now,
-            "request",
-            client_id=client.client_id,
-            ticket=request.ticket,
-            text_fr=f"Demande à {request.subject} ({request.channel}).",
-            text_en=f"Request to {request.subject} ({request.channel}).",
-        )
+            now, "request", f"Demande à {request.subject} ({request.channel}).",
+            f"Request to {request.subject} ({request.channel}).",
+            client.client_id, request.ticket,
+        )  # fmt: skip
         for text in opening.warnings:
-            base.events.add(now, "warning", ticket=request.ticket, text_en=text, text_fr=text)
+            base.events.add(now, "warning", text, text, ticket=request.ticket)
         if opening.mode in ("ping", "push"):
             self._ping_early(client, request)
         self._opened += 1
@@ -242,11 +239,11 @@ class Requests:
             if request is None:
                 raise UserError("demande inconnue", "unknown request", where=f"{ticket!r}")
             if request.state is not RequestState.PENDING:
-                raise UserError(
+                raise UserError.because(
                     "cette demande est déjà réglée",
                     "this request is already settled",
-                    where=f"{ticket!r}",
-                    then=f"({request.state})",
+                    f"{ticket!r}",
+                    request.state,
                 )
             if base.devices.behaviour_of(request.subject).kind == "offline":
                 raise UserError(
@@ -270,13 +267,9 @@ class Requests:
         if decided and before.state is RequestState.PENDING:
             self._pending -= 1
         base.events.add(
-            at,
-            "decision",
-            client_id=after.client_id,
-            ticket=after.ticket,
-            text_fr=f"{after.subject} : {STATES_FR[after.state]}.",
-            text_en=f"{after.subject}: {after.state}.",
-        )
+            at, "decision", f"{after.subject} : {STATES_FR[after.state]}.",
+            f"{after.subject}: {after.state}.", after.client_id, after.ticket,
+        )  # fmt: skip
         self._send(sent)
         return after
 
@@ -343,11 +336,7 @@ class Requests:
     def delivered(self, sent: Notification, outcome: str) -> None:
         """Log what a client answered to a notification; nothing is sent again (P2)."""
         self._base.events.add(
-            self._base.now(),
-            "notification",
-            client_id=sent.client_id,
-            ticket=sent.ticket,
-            text_fr=f"Notification à {sent.client_id} : {outcome}.",
-            text_en=f"Notification to {sent.client_id}: {outcome}.",
+            self._base.now(), "notification", f"Notification à {sent.client_id} : {outcome}.",
+            f"Notification to {sent.client_id}: {outcome}.", sent.client_id, sent.ticket,
             clause="CIBA Core 10.2, 10.3",
-        )
+        )  # fmt: skip

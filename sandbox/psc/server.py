@@ -13,9 +13,13 @@ from typing import Any, Literal
 
 from starlette.types import ASGIApp
 
-from sandbox.psc.certificates import psc_files, registered
 from sandbox.psc.ciba import AuthRequest, DeviceDecision
-from sandbox.psc.client_certificates import ClientCertificateJudge, ClientCertificates
+from sandbox.psc.client_certificates import (
+    ClientCertificateJudge,
+    ClientCertificates,
+    psc_files,
+    registered,
+)
 from sandbox.psc.clock import Clock
 from sandbox.psc.control import control_routes, direct_decisions
 from sandbox.psc.control_access import ControlAccess

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from sandbox.psc.refusals import ProfileName
 from sandbox.space.errors import UserError
+from sandbox.space.reading import STRICT, read_as
 
 __all__ = ["CIBA_GRANT", "PATHS", "RESPONSE_MODES", "SCOPES", "Settings", "settings_for"]
 
@@ -64,6 +67,9 @@ PATHS: dict[ProfileName, dict[str, str]] = {
 }
 
 
+Life = Annotated[int, Field(ge=1, le=31_536_000)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How the provider answers. Durations are seconds.
@@ -73,10 +79,12 @@ class Settings:
     CIBA Core's (interval 5 s).
     """
 
+    __pydantic_config__ = STRICT
+
     profile: ProfileName
-    expires_in: int = 120
-    max_expiry: int = 600
-    interval: int = 5
+    expires_in: Life = 120
+    max_expiry: Life = 600
+    interval: Annotated[int, Field(ge=0, le=21_600)] = 5
     # "throttled": the first poll counts from the acknowledgement (anchors.md T13).
     first_poll: Literal["allowed", "throttled"] = "allowed"
     # Network jitter that is forgiven on `interval`.
@@ -93,8 +101,8 @@ class Settings:
     user_code: bool = True
     fapi: bool = False
     device: Literal["phone", "sms"] = "phone"
-    access_token_life: int = 300
-    refresh_token_life: int = 1800
+    access_token_life: Life = 300
+    refresh_token_life: Life = 1800
     id_token_life: int = 300
     code_life: int = 60
     par_life: int = 60
@@ -105,46 +113,7 @@ class Settings:
     # Granted whatever was asked, as Keycloak's default client scopes are.
     default_scopes: tuple[str, ...] = ()
     # How long the browser stays logged in; 0: no single sign-on, every login rings.
-    sso_session: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse settings that no provider could honour.
-
-        Raises:
-            UserError: a duration or a choice is outside what makes sense.
-        """
-        for name in ("expires_in", "max_expiry", "access_token_life", "refresh_token_life"):
-            value = getattr(self, name)
-            if not 1 <= value <= 31_536_000:
-                raise UserError(
-                    "attendu", "expected", where=f"{name} = {value}", then="1 … 31536000 (s)"
-                )
-        if not 0 <= self.sso_session <= 604_800:
-            raise UserError(
-                "attendu",
-                "expected",
-                where=f"sso_session = {self.sso_session}",
-                then="0 … 604800 (s)",
-            )
-        if not 0 <= self.interval <= 21_600:
-            raise UserError(
-                "attendu", "expected", where=f"interval = {self.interval}", then="0 … 21600 (s)"
-            )
-        allowed: dict[str, tuple[str, ...]] = {
-            "profile": ("psc", "core"),
-            "first_poll": ("allowed", "throttled"),
-            "signed_requests": ("optional", "required", "refused"),
-            "audience": ("issuer", "endpoints"),
-            "device": ("phone", "sms"),
-        }
-        for name, choices in allowed.items():
-            if getattr(self, name) not in choices:
-                raise UserError(
-                    "attendu",
-                    "expected",
-                    where=f"{name} = {getattr(self, name)!r}",
-                    then=", ".join(choices),
-                )
+    sso_session: Annotated[int, Field(ge=0, le=604_800)] = 0
 
     @property
     def paths(self) -> dict[str, str]:
@@ -184,19 +153,10 @@ def settings_for(profile: str = "psc", **changes: Any) -> Settings:
         UserError: unknown profile, unknown setting, or a value out of bounds.
     """
     if profile not in PATHS:
-        raise UserError("attendu", "expected", where=f"profile {profile!r}", then="psc, core")
-    base = _PSC if profile == "psc" else _CORE
-    known = {field.name for field in fields(Settings)} - {"profile"}
-    for name in changes:
-        if name not in known:
-            raise UserError(
-                "réglage inconnu, attendu",
-                "unknown setting, expected",
-                where=f"{name!r}",
-                then=", ".join(sorted(known)),
-            )
+        raise UserError.expected(f"profile {profile!r}", "psc, core")
     if changes.get("fapi"):
         if profile != "core":
             raise UserError("seulement avec", "only with", where="fapi", then="profile=core")
         changes = {"signed_requests": "required", **changes}
-    return replace(base, **changes)
+    base = _PSC if profile == "psc" else _CORE
+    return read_as(Settings, asdict(base) | changes, profile)

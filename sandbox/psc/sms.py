@@ -10,7 +10,6 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.psc.behaviour import quantile
 from sandbox.psc.store import ProviderStore, fingerprint
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
@@ -42,12 +41,7 @@ class SmsLaw:
         """
         wait = self.wait or WaitLaw(1, 0)
         if not 0 < wait.mean <= 3_600 or not 0 <= wait.variation <= 10 or not 0 <= self.loss <= 1:
-            raise UserError(
-                "attendu",
-                "expected",
-                where="SMS",
-                then="mean 0 … 3600 s, variation 0 … 10, loss 0 … 1",
-            )
+            raise UserError.expected("SMS", "mean 0 … 3600 s, variation 0 … 10, loss 0 … 1")
 
     @classmethod
     def of(cls, sms: Sms) -> SmsLaw:
@@ -73,7 +67,7 @@ class SmsInbox:
         lost = uniform(self._seed, "sms-loss", self._sent) < self.law.loss
         delay = 0.0
         if self.law.wait is not None:
-            delay = round(quantile(self.law.wait, uniform(self._seed, "sms-delay", self._sent)), 3)
+            delay = round(self.law.wait.quantile(uniform(self._seed, "sms-delay", self._sent)), 3)
         token = secrets.token_urlsafe(24)
         link = f"{self._base}/s/{token}"
         shown = f" Code : {message}." if message else ""

@@ -229,18 +229,18 @@ def _opened(path: Path) -> sqlite3.Connection:
         database.executescript(_SCHEMA)
     except sqlite3.OperationalError as error:
         database.close()
-        raise UserError(
+        raise UserError.because(
             "état tenu par un autre fournisseur ? L'arrêter",
             "state held by another provider? Stop it",
-            where=path,
-            then=f"({error})",
+            path,
+            error,
         ) from None
     except sqlite3.DatabaseError as error:
         database.close()
-        raise UserError(
+        raise UserError.because(
             "état illisible, ce n'est pas le sien ; prendre un autre dossier",
             "unreadable state, not of this program; use another folder",
-            where=path,
-            then=f"({error})",
+            path,
+            error,
         ) from None
     return database

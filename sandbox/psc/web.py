@@ -6,9 +6,10 @@ No decision is taken here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,17 +17,20 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.psc import browser, grants, refusals_request
+from sandbox.psc import browser, grants, refusals_request, refusals_token
+from sandbox.psc.browser import HtmlPage, Outcome, Redirect
 from sandbox.psc.client_auth import Credentials
+from sandbox.psc.clients import Client
 from sandbox.psc.endpoints import Endpoints, send_reply
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
-from sandbox.psc.logout import end_session
+from sandbox.psc.jose import BadTokenError
 from sandbox.psc.outage import Outages
 from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import Refused
-from sandbox.psc.replies import HttpReply
+from sandbox.psc.refusals import HttpReply, Refused
+from sandbox.psc.store import fingerprint
 from sandbox.psc.telephones import DRAWN
+from sandbox.serve import bodies
 from sandbox.serve.http import DROP, PEER_CERTIFICATE, Direct
 from sandbox.serve.pages import POLICY, SHARED, templates
 
@@ -35,6 +39,7 @@ __all__ = [
     "PRO_SANTE_CONNECT",
     "application",
     "direct_of",
+    "end_session",
     "page",
     "read_body",
     "service_name",
@@ -70,12 +75,10 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     Raises:
         Refused: `form_size`, as soon as the limit is passed.
     """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refused(refusals_request.FORM_SIZE)
-    return bytes(body)
+    body = await bodies.read_body(request, limit)
+    if body is None:
+        raise Refused(refusals_request.FORM_SIZE)
+    return body
 
 
 def service_name(provider: Provider) -> str:
@@ -202,3 +205,66 @@ def application(provider: Provider, extra: list[Route]) -> ASGIApp:
         now=provider.now,
         drop=DROP,
     )
+
+
+_ASKED = ("post_logout_redirect_uri", "state", "client_id")
+
+
+def end_session(provider: Provider, query: Mapping[str, str], cookie: str = "") -> Outcome:
+    """Log out; a token of the session proves the wish, without one the person is asked."""
+    try:
+        client, sid = _who(provider, query)
+        target = _target(client, query)
+    except Refused as refused:
+        provider.refuse(refused)
+        return HtmlPage("error", {"reason": refused.refusal.reason}, 400)
+    key = fingerprint(cookie)
+    session = provider.store.get("session", key) if cookie else None
+    if session is not None and sid is None and query.get("confirmed") != "yes":
+        asked = {name: query[name] for name in _ASKED if name in query}
+        return HtmlPage(
+            "leave", {"action": provider.settings.paths["end_session"], "fields": asked}
+        )
+    if session is not None and sid in (None, session["sid"]):
+        sid = session["sid"]
+    if sid is not None:
+        provider.tokens.end_session(sid)
+        provider.store.delete_tag("session", sid)
+    gone = "" if session is not None else None
+    if target is None:
+        return HtmlPage("bye", {}, session=gone)
+    state = {"state": query["state"]} if "state" in query else {}
+    joined = f"{'&' if '?' in target else '?'}{urlencode(state)}" if state else ""
+    return Redirect(f"{target}{joined}", session=gone)
+
+
+def _who(provider: Provider, query: Mapping[str, str]) -> tuple[Client | None, str | None]:
+    """Return the client that asks and the session that its hint names.
+
+    Raises:
+        Refused: a hint that is none of ours, or of another client than `client_id`.
+    """
+    named, hint = query.get("client_id"), query.get("id_token_hint")
+    if not hint:
+        return provider.clients.get(named or ""), None
+    try:
+        claims = provider.read_own_id_token(hint)
+    except BadTokenError as error:
+        raise Refused(refusals_request.HINT_INVALID, str(error)) from None
+    if named not in (None, claims.get("azp")):
+        raise Refused(refusals_token.LOGOUT_CLIENT)
+    return provider.clients.get(str(claims.get("azp", ""))), str(claims.get("sid", ""))
+
+
+def _target(client: Client | None, query: Mapping[str, str]) -> str | None:
+    """Return where the browser goes afterwards.
+
+    Raises:
+        Refused: an address that this client did not register.
+    """
+    target = query.get("post_logout_redirect_uri")
+    if target is None:
+        return None
+    if client is None or target not in client.post_logout_redirect_uris:
+        raise Refused(refusals_token.LOGOUT_REDIRECT)
+    return target

@@ -15,8 +15,7 @@ It knows libraries and `space.errors`, and nothing of what is served.
 from sandbox.serve.binding import BindError, bind, check_loopback
 from sandbox.serve.door import Door, DoorLimits, Visitor
 from sandbox.serve.http import HttpServer
-from sandbox.serve.loop import Loop, Service, running, serve_until_interrupted
-from sandbox.serve.stopping import stopped_by_sigterm
+from sandbox.serve.loop import Loop, Service, running, serve_until_interrupted, stopped_by_sigterm
 from sandbox.serve.tls import Tls, client_context, server_context
 from sandbox.serve.waiting import Pool
 

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Loop", "Service", "loop_factory", "running", "serve_until_interrupted"]
+__all__ = [
+    "Loop",
+    "Service",
+    "loop_factory",
+    "running",
+    "serve_until_interrupted",
+    "stopped_by_sigterm",
+]
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """For the length of a `with` block in the main thread, SIGTERM raises KeyboardInterrupt."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
 
 T = TypeVar("T")
 _SECONDS = 30.0  # to start services, and to stop them
@@ -56,6 +79,18 @@ class Loop:
         except BaseException:
             future.cancel()
             raise
+
+    def call(self, act: Callable[[], T], timeout: float | None = None) -> T:
+        """Call a function there, where nothing else runs meanwhile; return what it gives.
+
+        Raises:
+            TimeoutError: its turn did not come in time.
+        """
+
+        async def called() -> T:
+            return act()
+
+        return self.run(called(), timeout)
 
     def close(self) -> None:
         """Cancel what still runs, stop the thread, close the loop."""

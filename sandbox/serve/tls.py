@@ -127,8 +127,8 @@ def client_context(
         else:
             context.load_verify_locations(cadata=authorities)
     except OSError as error:
-        raise UserError(
-            "aucun certificat PEM", "no certificates in PEM", where=authorities, then=f"({error})"
+        raise UserError.because(
+            "aucun certificat PEM", "no certificates in PEM", authorities, error
         ) from None
     if chain is not None and key is not None:
         load(context, chain, key)
@@ -149,11 +149,11 @@ def load(context: ssl.SSLContext, chain: Path, key: Path) -> None:
     try:
         context.load_cert_chain(chain, key)
     except OSError as error:  # ssl.SSLError is one
-        raise UserError(
+        raise UserError.because(
             "ce n'est pas un certificat et sa clé",
             "not a certificate and its key",
-            where=f"{chain}, {key}",
-            then=f"({error})",
+            f"{chain}, {key}",
+            error,
         ) from None
 
 

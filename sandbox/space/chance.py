@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from typing import Annotated
 
-__all__ = ["Tally", "uniform"]
+from pydantic import Field
 
+__all__ = ["Count", "Tally", "uniform"]
+
+# The `nth` of a rule.
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 _MOST = 50_000
 
 

@@ -8,7 +8,9 @@ The operator's own CIBA is the deck's second OTP option: it shares the endpoint 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from sandbox.space.errors import UserError
 from sandbox.space.methods import METHODS, Method
@@ -16,12 +18,8 @@ from sandbox.space.methods import METHODS, Method
 __all__ = ["BUILT_IN", "PROTOCOLS", "Design", "Endpoint"]
 
 PROTOCOLS = ("imap", "smtp")
-STANDARD_PORTS = {
-    ("imap", "implicit"): 993,
-    ("imap", "starttls"): 143,
-    ("smtp", "implicit"): 465,
-    ("smtp", "starttls"): 587,
-}
+IMPLICIT = {"imap": (993,), "smtp": (465,)}
+STARTTLS = {"imap": (143,), "smtp": (587,)}
 ALL = tuple(Method)
 OTP = (Method.TOTP, Method.SMS)
 CLASSES: dict[str, tuple[Method, ...]] = {
@@ -29,6 +27,11 @@ CLASSES: dict[str, tuple[Method, ...]] = {
     "otp": OTP,
     "ciba": (Method.ECPS,),
     "certificat": (Method.CERTIFICATE,),
+}
+TYPED_OR_PROVED = {
+    "otp-ciba": (*OTP, Method.ECPS),
+    "cps": CLASSES["cps"],
+    "certificat": CLASSES["certificat"],
 }
 
 
@@ -61,7 +64,7 @@ class Endpoint:
     @property
     def standard_port(self) -> bool:
         """Whether firewalls know the port as this protocol's."""
-        return self.port in {993, 143} if self.protocol == "imap" else self.port in {465, 587}
+        return self.port in IMPLICIT[self.protocol] + STARTTLS[self.protocol]
 
     def check_client_certificate(self) -> None:
         """Check that who has a certificate is asked for it, and who has none can do without.
@@ -112,11 +115,11 @@ class Design:
                            if e.protocol == protocol and method in e.methods]  # fmt: skip
                 if len(serving) != 1:
                     found = ", ".join(e.name for e in serving) or "aucun / none"
-                    raise UserError(
+                    raise UserError.because(
                         "exactement un endpoint doit servir cette méthode",
                         "exactly one endpoint must serve this method",
-                        where=f"designs: {self.name}: {protocol}, {method}",
-                        then=f"({found})",
+                        f"designs: {self.name}: {protocol}, {method}",
+                        found,
                     )
         names = [e.name for e in self.endpoints]
         if len(set(names)) != len(names):
@@ -172,111 +175,82 @@ def _client_certificate(methods: tuple[Method, ...]) -> str:
     return "required" if all(needing) else "optional" if any(needing) else "none"
 
 
-def _single() -> Design:
-    endpoints = tuple(
-        Endpoint(
-            name=protocol, protocol=protocol, methods=ALL,
-            host=f"{protocol}.{{operator}}", address=protocol,
-            port=STANDARD_PORTS[protocol, "implicit"], certificate=protocol, tls="implicit",
-            client_certificate="optional",
-        )
-        for protocol in PROTOCOLS
-    )  # fmt: skip
-    return Design("single-endpoint", "Un seul endpoint, SASL", "One endpoint, SASL", endpoints)
+def _endpoints(
+    classes: Mapping[str, tuple[Method, ...]],
+    host: str,
+    place: str,
+    ports: Mapping[str, Sequence[int]],
+    tls: str = "implicit",
+) -> tuple[Endpoint, ...]:
+    """One endpoint for each protocol and class of methods.
 
-
-def _by_name(*, shared: bool) -> tuple[Endpoint, ...]:
-    """One FQDN per protocol and method; with `shared`, behind one address and certificate."""
+    Args:
+        classes: by label, what is proved there; the label "" adds nothing to the name.
+        host, place: FQDN, and label of address and certificate; `{p}` stands for the protocol and
+            `{c}` for the class.
+        ports: of each protocol: one for every class, or one that all share.
+        tls: implicit, or starttls.
+    """
     return tuple(
         Endpoint(
-            name=f"{protocol}.{label}", protocol=protocol, methods=methods,
-            host=f"front{protocol}.{label}.{{operator}}",
-            address="front" if shared else f"{protocol}.{label}",
-            port=STANDARD_PORTS[protocol, "implicit"],
-            certificate="front" if shared else f"{protocol}.{label}",
-            tls="implicit", client_certificate=_client_certificate(methods),
-        )
-        for protocol in PROTOCOLS
-        for label, methods in CLASSES.items()
-    )  # fmt: skip
-
-
-def _codes_on_standard_ports() -> Design:
-    """What is typed on 993 and 465, what TLS proves on ports of their own."""
-    parts: tuple[tuple[str, tuple[Method, ...], dict[str, int]], ...] = (
-        ("otp-ciba", (*OTP, Method.ECPS), {"imap": 993, "smtp": 465}),
-        ("cps", CLASSES["cps"], {"imap": 10143, "smtp": 10587}),
-        ("certificat", CLASSES["certificat"], {"imap": 10146, "smtp": 10590}),
-    )
-    endpoints = tuple(
-        Endpoint(
-            name=f"{protocol}.{label}", protocol=protocol, methods=methods,
-            host=f"{protocol}.{{operator}}", address=protocol, port=ports[protocol],
-            certificate=protocol, tls="implicit",
+            name=f"{protocol}.{label}".rstrip("."), protocol=protocol, methods=methods,
+            host=host.format(p=protocol, c=label) + ".{operator}",
+            address=place.format(p=protocol, c=label), port=port,
+            certificate=place.format(p=protocol, c=label), tls=tls,
             client_certificate=_client_certificate(methods),
         )
         for protocol in PROTOCOLS
-        for label, methods, ports in parts
+        for (label, methods), port in zip(classes.items(), cycle(ports[protocol]))
     )  # fmt: skip
-    return Design(
-        "multi-port-codes",
-        "OTP et eCPS sur 993/465, certificats sur d'autres ports",
-        "OTP and eCPS on 993/465, certificates on other ports",
-        endpoints,
-    )
-
-
-def _multi_port() -> Design:
-    first = {"imap": 10143, "smtp": 10587}
-    endpoints = tuple(
-        Endpoint(
-            name=f"{protocol}.{label}", protocol=protocol, methods=methods,
-            host=f"{protocol}.{{operator}}", address=protocol, port=first[protocol] + number,
-            certificate=protocol, tls="implicit",
-            client_certificate=_client_certificate(methods),
-        )
-        for protocol in PROTOCOLS
-        for number, (label, methods) in enumerate(CLASSES.items())
-    )  # fmt: skip
-    return Design("multi-port", "Un port par méthode", "One port per method", endpoints)
-
-
-def _api_lps() -> Design:
-    endpoints = tuple(
-        Endpoint(
-            name=f"{protocol}.{label}", protocol=protocol, methods=methods,
-            host=f"mail-{label}.{{operator}}", address=label,
-            port=STANDARD_PORTS[protocol, "starttls"], certificate=label, tls="starttls",
-            client_certificate=_client_certificate(methods),
-        )
-        for protocol in PROTOCOLS
-        for label, methods in CLASSES.items()
-    )  # fmt: skip
-    return Design(
-        "api-lps-2023",
-        "API LPS 2023 : un nom par méthode, STARTTLS, SRV",
-        "API LPS 2023: one name per method, STARTTLS, SRV",
-        endpoints,
-        discovery="srv",
-    )
 
 
 BUILT_IN: dict[str, Design] = {
     design.name: design
     for design in (
-        _single(),
         Design(
-            "multi-endpoint", "Un FQDN par méthode", "One FQDN per method", _by_name(shared=False)
+            "single-endpoint",
+            "Un seul endpoint, SASL",
+            "One endpoint, SASL",
+            _endpoints({"": ALL}, "{p}", "{p}", IMPLICIT),
         ),
-        _multi_port(),
+        Design(
+            "multi-endpoint",
+            "Un FQDN par méthode",
+            "One FQDN per method",
+            _endpoints(CLASSES, "front{p}.{c}", "{p}.{c}", IMPLICIT),
+        ),
+        Design(
+            "multi-port",
+            "Un port par méthode",
+            "One port per method",
+            _endpoints(
+                CLASSES, "{p}", "{p}", {"imap": range(10143, 10147), "smtp": range(10587, 10591)}
+            ),
+        ),
         Design(
             "multi-endpoint-sni",
             "Un FQDN par méthode, une adresse, un certificat (SNI)",
             "One FQDN per method, one address, one certificate (SNI)",
-            _by_name(shared=True),
+            _endpoints(CLASSES, "front{p}.{c}", "front", IMPLICIT),
             shared_front=True,
         ),
-        _api_lps(),
-        _codes_on_standard_ports(),
+        Design(
+            "api-lps-2023",
+            "API LPS 2023 : un nom par méthode, STARTTLS, SRV",
+            "API LPS 2023: one name per method, STARTTLS, SRV",
+            _endpoints(CLASSES, "mail-{c}", "{c}", STARTTLS, "starttls"),
+            discovery="srv",
+        ),
+        Design(
+            "multi-port-codes",
+            "OTP et eCPS sur 993/465, certificats sur d'autres ports",
+            "OTP and eCPS on 993/465, certificates on other ports",
+            _endpoints(
+                TYPED_OR_PROVED,
+                "{p}",
+                "{p}",
+                {"imap": (993, 10143, 10146), "smtp": (465, 10587, 10590)},
+            ),
+        ),
     )
 }

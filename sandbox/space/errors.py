@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = ["EXIT_INTERRUPTED", "EXIT_USER_ERROR", "BadValueError", "UserError"]
 
 EXIT_USER_ERROR = 2
@@ -28,6 +30,24 @@ class UserError(Exception):
         self.where = str(where)
         self.then = str(then)
 
+    @classmethod
+    def expected(cls, where: object, then: object) -> UserError:
+        """Return the error of a value that is not what is allowed: names, or said in one text."""
+        return cls("attendu", "expected", where=where, then=_listed(then))
+
+    @classmethod
+    def among(cls, french: str, english: str, where: object, known: object) -> UserError:
+        """Return the error of a name that is not among those that are known."""
+        return cls(
+            f"{french} ; choisir parmi", f"{english}; choose among",
+            where=where, then=_listed(known),
+        )  # fmt: skip
+
+    @classmethod
+    def because(cls, french: str, english: str, where: object, why: object) -> UserError:
+        """Return the error that another one led to, whose own words end it in brackets."""
+        return cls(french, english, where=where, then=f"({why})")
+
     def __str__(self) -> str:
         """Return the line."""
         line = " ".join(filter(None, (f"{self.french} / {self.english}", self.then)))
@@ -37,6 +57,14 @@ class UserError(Exception):
         """Return the same error, said to be inside of `where` (a file, an option)."""
         inside = ": ".join(filter(None, (str(where), self.where)))
         return UserError(self.french, self.english, where=inside, then=self.then)
+
+
+def _listed(names: object) -> str:
+    return (
+        ", ".join(map(str, names))
+        if isinstance(names, Iterable) and not isinstance(names, str)
+        else str(names)
+    )
 
 
 class BadValueError(ValueError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from statistics import NormalDist
 
 from sandbox.space.sections.people import Ecps, Methods, Sms
 from sandbox.space.tables import defaults
@@ -34,6 +35,14 @@ class WaitLaw:
     def deviation(self) -> float:
         """Standard deviation, s."""
         return self.variation * (self.mean - self.shift)
+
+    def quantile(self, u: float) -> float:
+        """Return the quantile `u` of it, s."""
+        if self.variation == 0:
+            return self.mean
+        sigma2 = math.log1p(self.variation**2)
+        body = math.log(self.mean - self.shift) - sigma2 / 2
+        return self.shift + math.exp(body + math.sqrt(sigma2) * NormalDist().inv_cdf(u))
 
     def then(self, other: WaitLaw) -> WaitLaw:
         """Return the law with the mean and variance of one after the other (moment matching)."""

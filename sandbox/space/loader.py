@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -12,11 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from sandbox.space.calendar import day_kinds
-from sandbox.space.errors import BadValueError, UserError
+from sandbox.space.errors import UserError
 from sandbox.space.operators import default_operators, operator_sizes
+from sandbox.space.reading import read_toml, refusal
 from sandbox.space.scenario import Scenario, SweepTable
 from sandbox.space.tables import Tree, defaults, inputs, shipped, week
-from sandbox.space.wording import FRENCH
 
 __all__ = [
     "find_scenario",
@@ -27,8 +25,6 @@ __all__ = [
     "scenario_names",
     "with_inputs",
 ]
-
-LARGEST_FILE = 1 << 20  # bytes
 
 
 def scenario_names() -> list[str]:
@@ -48,11 +44,11 @@ def find_scenario(name: str | Path) -> Path:
     inside = shipped("scenarios") / f"{name}.toml"
     if inside.is_file():
         return inside
-    raise UserError(
+    raise UserError.because(
         "ni un fichier, ni un scénario livré",
         "no such file, and no shipped scenario of that name",
-        where=f"scenario {str(name)!r}",
-        then=f"({', '.join(scenario_names())})",
+        f"scenario {str(name)!r}",
+        ", ".join(scenario_names()),
     )
 
 
@@ -68,65 +64,6 @@ def _merge(base: Tree, over: Mapping[str, Any]) -> Tree:
 def base_tree() -> Tree:
     """Return what a scenario holds before its file is read."""
     return defaults() | {"operators": default_operators()}
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location if not str(part).startswith("function-"))
-
-
-def _value(value: object) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _refusal(error: ValidationError) -> UserError:
-    """Return the first fault in one line: key, value, what is allowed."""
-    fault = error.errors()[0]
-    key = _dotted(fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        return UserError(
-            "clé inconnue ; permises ici", "unknown key; allowed here",
-            where=key, then=_siblings(fault["loc"]),
-        )  # fmt: skip
-    if fault["type"] == "missing":
-        return UserError(
-            "manque ; sans valeur par défaut, en donner une",
-            "missing; it has no default, give it a value",
-            where=key,
-        )
-    context = fault.get("ctx", {})
-    if isinstance(own := context.get("error"), BadValueError):
-        return own.told.at(key)
-    text = fault["msg"]
-    english = text[0].lower() + text[1:]
-    french = FRENCH.get(fault["type"], "valeur refusée").format(**context)
-    return UserError(
-        french.replace("' or '", "' ou '"), english, where=f"{key} = {_value(fault['input'])}"
-    )
-
-
-def _siblings(location: tuple[int | str, ...]) -> str:
-    """Return the keys that may stand where an unknown one stood."""
-    schema = Scenario.model_json_schema()
-    node: dict[str, Any] = schema
-    for part in location[:-1]:
-        options = [node, *node.get("anyOf", [])]
-        for option in options:
-            if "properties" in option and part in option["properties"]:
-                node = option["properties"][part]
-                break
-            if isinstance(part, str) and "patternProperties" in option:
-                node = next(iter(option["patternProperties"].values()))
-                break
-            if isinstance(part, str) and isinstance(option.get("additionalProperties"), dict):
-                node = option["additionalProperties"]
-                break
-            if "items" in option and isinstance(part, int):
-                node = option["items"]
-                break
-        while "$ref" in node:
-            node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
-    return ", ".join(node.get("properties", {})) or "rien / nothing"
 
 
 def parse_scenario(tree: Mapping[str, Any], where: str) -> Scenario:
@@ -145,7 +82,7 @@ def parse_scenario(tree: Mapping[str, Any], where: str) -> Scenario:
     try:
         scenario = Scenario.model_validate(merged)
     except ValidationError as error:
-        raise _refusal(error).at(where) from None
+        raise refusal(error, Scenario).at(where) from None
     _check(scenario, merged, where)
     return scenario
 
@@ -207,26 +144,6 @@ def _lookup(tree: Tree, key: str) -> object:
     return node
 
 
-def _read(path: Path) -> Tree:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise UserError(
-                f"plus de {LARGEST_FILE} octets ; un scénario est un fichier court",
-                f"larger than {LARGEST_FILE} bytes; a scenario is a short file",
-                where=path,
-            )
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError("ce n'est pas du TOML", "not TOML", where=path, then=f"({error})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"ce n'est pas de l'UTF-8 à l'octet {error.start}",
-            f"not UTF-8 at byte {error.start}",
-            where=path,
-        ) from None
-
-
 def load_scenario(name: str | Path) -> Scenario:
     """Load a scenario: a file, or the name of a shipped one.
 
@@ -234,7 +151,7 @@ def load_scenario(name: str | Path) -> Scenario:
         UserError: no such file, not TOML, or a value that is not allowed.
     """
     path = find_scenario(name)
-    tree: Tree = {"name": path.stem} | _read(path)
+    tree: Tree = {"name": path.stem} | read_toml(path)
     if isinstance(file := tree.get("calibration"), str):
         tree["calibration"] = _calibration(path.parent / file, f"{path}: calibration")
     return parse_scenario(tree, str(path))
@@ -247,10 +164,10 @@ def _calibration(path: Path, where: str) -> Tree:
         UserError: there is none, or it is another file.
     """
     try:
-        found = _read(path)
+        found = read_toml(path) if path.is_file() else {}
         machine, costs = found["machine"], dict(found["inputs"])
         words = (machine["processor"], f"Python {machine['python']}", machine["date"])
-    except (OSError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise UserError(
             "pas de calibration ici ; en faire une avec", "no calibration there; make one with",
             where=f"{where}: {path}", then=f"mss-sandbox calibrate --out {path}",
@@ -331,7 +248,7 @@ def given_keys(name: str | Path) -> set[str]:
             else:
                 yield prefix + key
 
-    return set(walk(_read(find_scenario(name)), ""))
+    return set(walk(read_toml(find_scenario(name)), ""))
 
 
 def json_schema() -> Tree:

@@ -1,4 +1,4 @@
-"""Command-line options that many verbs share, those that execute a scenario above all."""
+"""Command-line options that many verbs share."""
 
 from __future__ import annotations
 
@@ -11,15 +11,44 @@ import click
 from sandbox.space.errors import UserError
 
 __all__ = [
+    "EXISTING",
+    "EXISTING_FILE",
+    "FILE",
+    "FOLDER",
+    "PLACE",
+    "Decorator",
     "count_option",
     "designs_option",
     "folder_option",
     "json_option",
+    "options",
+    "port_option",
     "scale_option",
     "seed_option",
+    "space_folder_option",
+    "space_option",
 ]
 
 Decorator = Callable[[Any], Any]
+
+# What a path of the command line is.
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+PLACE = click.Path(path_type=Path)
+
+
+def options(*given: Decorator) -> Decorator:
+    """Return what gives a command several options, in this order in its help."""
+
+    def give(command: Any) -> Any:
+        for option in reversed(given):
+            command = option(command)
+        return command
+
+    return give
+
 
 designs_option: Decorator = click.option(
     "--design",
@@ -34,7 +63,6 @@ seed_option: Decorator = click.option(
     "--seed",
     type=click.IntRange(0),
     default=1,
-    show_default=True,
     help="Graine de tous les tirages. / Seed of all draws.",
 )
 
@@ -45,7 +73,6 @@ def scale_option(default: float) -> Decorator:
         "--scale",
         type=click.FloatRange(0, 100, min_open=True),
         default=default,
-        show_default=True,
         help="Part des BAL et des messages. / Share of mailboxes and messages.",
     )
 
@@ -54,7 +81,7 @@ def folder_option(suffix: str = "") -> Decorator:
     """Return the option of the folder that is written, by default that of the scenario's name."""
     return click.option(
         "--out",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FOLDER,
         help=f"Dossier de sortie ; défaut : out/SCÉNARIO{suffix}. / Output folder.",
     )
 
@@ -64,7 +91,7 @@ def count_option(name: str, text: str) -> Decorator:
 
     The command raises UserError where it is neither.
     """
-    return click.option(name, default="auto", show_default=True, callback=_count, help=text)
+    return click.option(name, default="auto", callback=_count, help=text)
 
 
 def _count(_context: click.Context, parameter: click.Parameter, value: str) -> int | None:
@@ -78,3 +105,28 @@ def _count(_context: click.Context, parameter: click.Parameter, value: str) -> i
             "must be a whole number or auto",
             where=f"{parameter.opts[0]} {value}",
         ) from None
+
+
+space_folder_option: Decorator = click.option(
+    "--dir",
+    "folder",
+    type=FOLDER,
+    default=Path("out/space"),
+    help="Dossier de l'espace. / Folder of the space.",
+)
+
+
+space_option: Decorator = click.option(
+    "--space",
+    "space",
+    type=EXISTING,
+    help="Dossier d'un espace ou son space.json ; sans elle, un espace est démarré."
+    " / Folder of a space, or its space.json; without it a space is started.",
+)
+
+
+def port_option(name: str, default: int, text: str) -> Callable[[Any], Any]:
+    """Return the option of a port to listen on; `text` is a protocol, or French / English help."""
+    if " / " not in text:
+        text = f"Port {text} ; 0 : libre. / {text} port; 0: a free one."
+    return click.option(name, type=click.IntRange(0, 65535), default=default, help=text)

@@ -311,12 +311,7 @@ class Scenario(Section):
         if name in BUILT_IN:
             return BUILT_IN[name]
         known = ", ".join([*self.designs, *BUILT_IN])
-        raise UserError(
-            "architecture inconnue ; choisir parmi",
-            "not known; choose among",
-            where=f"designs: {name!r}",
-            then=known,
-        )
+        raise UserError.among("architecture inconnue", "not known", f"designs: {name!r}", known)
 
     def policy(self, name: str | None = None) -> LoginPolicy:
         """Return a login policy by name, the scenario's own first; None: the one of a run.
@@ -332,11 +327,8 @@ class Scenario(Section):
         if wanted in BUILT_IN_POLICIES:
             return BUILT_IN_POLICIES[wanted]
         known = ", ".join(self.policies_known)
-        raise UserError(
-            "règle de connexion inconnue ; choisir parmi",
-            "not known; choose among",
-            where=f"login policy {wanted!r}",
-            then=known,
+        raise UserError.among(
+            "règle de connexion inconnue", "not known", f"login policy {wanted!r}", known
         )
 
     @property

@@ -152,11 +152,11 @@ class TestCA:
                 folder=folder,
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
+            raise UserError.because(
                 "ce ne sont pas les réglages d'une autorité ; donner un autre dossier",
                 "not the settings of an authority; give another folder",
-                where=settings,
-                then=f"({error})",
+                settings,
+                error,
             ) from None
 
     def roots_pem(self) -> bytes:

@@ -5,7 +5,7 @@ Stored fixtures rot (they expire, their CRL empties); a table of faults does not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ from sandbox.trust.profiles import Marker
 __all__ = ["FAULTS", "CertificateFault", "make_bad"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CertificateFault:
     """One way for a certificate to be bad.
 
@@ -148,6 +148,10 @@ def _without_intermediate(ca: TestCA, issued: Issued) -> Issued:
     return replace(issued, presented=(ca.authorities.pair(other)[0],))
 
 
+def _weak(_ca: TestCA, plan: LeafPlan) -> LeafPlan:
+    return replace(plan, key_kind=KeyKind.RSA_1024, usages=plan.profile.usages)
+
+
 def _ocsp(fault: str) -> Callable[[TestCA, LeafPlan], LeafPlan]:
     def change(ca: TestCA, plan: LeafPlan) -> LeafPlan:
         return replace(plan, ocsp_url=ca.urls.responder(fault))
@@ -159,162 +163,73 @@ def _stale_crl(ca: TestCA, plan: LeafPlan) -> LeafPlan:
     return replace(plan, crl_url=ca.urls.crl(plan.issuer, "stale"))
 
 
-_UNKNOWN = CertificateFinding.REVOCATION_UNKNOWN
-
-FAULTS: dict[str, CertificateFault] = {
-    fault.name: fault
-    for fault in (
-        CertificateFault(
-            name="expired",
-            label="expiré hier / expired yesterday",
-            finding=CertificateFinding.EXPIRED,
-            plan=_dates(-366, -1),
-        ),
-        CertificateFault(
-            name="not-yet-valid",
-            label="valable demain / valid from tomorrow",
-            finding=CertificateFinding.NOT_YET_VALID,
-            plan=_dates(1, 366),
-        ),
-        CertificateFault(
-            name="revoked",
-            label="révoqué, clé compromise / revoked, key compromised",
-            finding=CertificateFinding.REVOKED,
-            after=_revoked,
-        ),
-        CertificateFault(
-            name="wrong-hierarchy",
-            label="signé par une autre autorité de l'IGC / signed by another IGC authority",
-            finding=CertificateFinding.WRONG_HIERARCHY,
-            plan=_other_hierarchy,
-        ),
-        CertificateFault(
-            name="impostor",
-            label="mêmes noms, autres clés d'autorité / same names, other authority keys",
-            finding=CertificateFinding.UNTRUSTED,
-            after=_impostor,
-        ),
-        CertificateFault(
-            name="broken-chain",
-            label="mauvais intermédiaire présenté / the wrong intermediate is presented",
-            finding=CertificateFinding.UNTRUSTED,
-            after=_without_intermediate,
-        ),
-        CertificateFault(
-            name="wrong-usage",
-            label="usages d'un autre profil / usages of another profile",
-            finding=CertificateFinding.WRONG_USAGE,
-            plan=_other_usage,
-        ),
-        CertificateFault(
-            name="unknown-entity",
-            label="FINESS inconnu de l'annuaire / FINESS unknown to the directory",
-            finding=CertificateFinding.UNKNOWN_ENTITY,
-            plan=_unit(_unassigned),
-            needs_entity=True,
-        ),
-        CertificateFault(
-            name="wrong-entity",
-            label="identifiant d'une autre structure / identifier of another structure",
-            finding=CertificateFinding.WRONG_ENTITY,
-            plan=_unit(_neighbour),
-            needs_entity=True,
-        ),
-        CertificateFault(
-            name="wrong-name",
-            label="autre nom d'hôte / another host name",
-            finding=CertificateFinding.WRONG_NAME,
-            plan=_other_name,
-            needs_name=True,
-        ),
-        CertificateFault(
-            name="wrong-environment",
-            label="marqueur de l'autre environnement / marker of the other environment",
-            finding=CertificateFinding.WRONG_ENVIRONMENT,
-            plan=_other_environment,
-        ),
-        CertificateFault(
-            name="weak-key",
-            label="RSA 1024 bits",
-            finding=CertificateFinding.WEAK_KEY,
-            plan=lambda _ca, plan: replace(
-                plan, key_kind=KeyKind.RSA_1024, usages=plan.profile.usages
-            ),
-        ),
-        CertificateFault(
-            name="stale-crl",
-            label="sa CRL est périmée / its CRL is past nextUpdate",
-            finding=_UNKNOWN,
-            plan=_stale_crl,
-        ),
-        CertificateFault(
-            name="ocsp-unsigned",
-            label="OCSP non signé / OCSP not signed",
-            finding=_UNKNOWN,
-            plan=_ocsp("unsigned"),
-        ),
-        CertificateFault(
-            name="ocsp-wrong-signer",
-            label="OCSP signé sans le droit / OCSP signed without the right",
-            finding=_UNKNOWN,
-            plan=_ocsp("wrong-signer"),
-        ),
-        CertificateFault(
-            name="ocsp-wrong-certid",
-            label="OCSP pour un autre certificat / OCSP about another certificate",
-            finding=_UNKNOWN,
-            plan=_ocsp("wrong-certid"),
-        ),
-        CertificateFault(
-            name="ocsp-wrong-nonce",
-            label="OCSP avec un autre nonce / OCSP with another nonce",
-            finding=_UNKNOWN,
-            plan=_ocsp("wrong-nonce"),
-        ),
-        CertificateFault(
-            name="ocsp-stale",
-            label="OCSP périmé / OCSP past nextUpdate",
-            finding=_UNKNOWN,
-            plan=_ocsp("stale"),
-        ),
-        CertificateFault(
-            name="ocsp-not-yet",
-            label="OCSP daté de demain / OCSP dated tomorrow",
-            finding=_UNKNOWN,
-            plan=_ocsp("not-yet"),
-        ),
-        CertificateFault(
-            name="ocsp-unknown",
-            label="OCSP : certificat inconnu / OCSP: certificate unknown",
-            finding=_UNKNOWN,
-            plan=_ocsp("unknown"),
-        ),
-        CertificateFault(
-            name="ocsp-try-later",
-            label="OCSP : tryLater",
-            finding=_UNKNOWN,
-            plan=_ocsp("try-later"),
-        ),
-        CertificateFault(
-            name="ocsp-garbage",
-            label="OCSP illisible / OCSP unreadable",
-            finding=_UNKNOWN,
-            plan=_ocsp("garbage"),
-        ),
-        CertificateFault(
-            name="ocsp-unreachable",
-            label="OCSP injoignable / OCSP unreachable",
-            finding=_UNKNOWN,
-            plan=_ocsp("unreachable"),
-        ),
-        CertificateFault(
-            name="ocsp-slow",
-            label="OCSP lent / OCSP slow",
-            finding=None,
-            plan=_ocsp("slow"),
-        ),
-    )
+# Fault of the responder (`ocsp.OCSP_FAULTS`) -> what is wrong.
+_OCSP = {
+    "unsigned": "OCSP non signé / OCSP not signed",
+    "wrong-signer": "OCSP signé sans le droit / OCSP signed without the right",
+    "wrong-certid": "OCSP pour un autre certificat / OCSP about another certificate",
+    "wrong-nonce": "OCSP avec un autre nonce / OCSP with another nonce",
+    "stale": "OCSP périmé / OCSP past nextUpdate",
+    "not-yet": "OCSP daté de demain / OCSP dated tomorrow",
+    "unknown": "OCSP : certificat inconnu / OCSP: certificate unknown",
+    "try-later": "OCSP : tryLater",
+    "garbage": "OCSP illisible / OCSP unreadable",
+    "unreachable": "OCSP injoignable / OCSP unreachable",
+    "slow": "OCSP lent / OCSP slow",
 }
+
+
+def _faults() -> Iterator[CertificateFault]:
+    fault, found = CertificateFault, CertificateFinding
+    yield fault("expired", "expiré hier / expired yesterday", found.EXPIRED, _dates(-366, -1))
+    yield fault(
+        "not-yet-valid", "valable demain / valid from tomorrow", found.NOT_YET_VALID, _dates(1, 366)
+    )
+    yield fault(
+        "revoked", "révoqué, clé compromise / revoked, key compromised", found.REVOKED,
+        after=_revoked,
+    )  # fmt: skip
+    yield fault(
+        "wrong-hierarchy",
+        "signé par une autre autorité de l'IGC / signed by another IGC authority",
+        found.WRONG_HIERARCHY, _other_hierarchy,
+    )  # fmt: skip
+    yield fault(
+        "impostor", "mêmes noms, autres clés d'autorité / same names, other authority keys",
+        found.UNTRUSTED, after=_impostor,
+    )  # fmt: skip
+    yield fault(
+        "broken-chain", "mauvais intermédiaire présenté / the wrong intermediate is presented",
+        found.UNTRUSTED, after=_without_intermediate,
+    )  # fmt: skip
+    yield fault(
+        "wrong-usage", "usages d'un autre profil / usages of another profile", found.WRONG_USAGE,
+        _other_usage,
+    )  # fmt: skip
+    yield fault(
+        "unknown-entity", "FINESS inconnu de l'annuaire / FINESS unknown to the directory",
+        found.UNKNOWN_ENTITY, _unit(_unassigned), needs_entity=True,
+    )  # fmt: skip
+    yield fault(
+        "wrong-entity", "identifiant d'une autre structure / identifier of another structure",
+        found.WRONG_ENTITY, _unit(_neighbour), needs_entity=True,
+    )  # fmt: skip
+    yield fault(
+        "wrong-name", "autre nom d'hôte / another host name", found.WRONG_NAME, _other_name,
+        needs_name=True,
+    )  # fmt: skip
+    yield fault(
+        "wrong-environment", "marqueur de l'autre environnement / marker of the other environment",
+        found.WRONG_ENVIRONMENT, _other_environment,
+    )  # fmt: skip
+    yield fault("weak-key", "RSA 1024 bits", found.WEAK_KEY, _weak)
+    unknown = found.REVOCATION_UNKNOWN
+    yield fault("stale-crl", "sa CRL est périmée / its CRL is past nextUpdate", unknown, _stale_crl)
+    for name, label in _OCSP.items():
+        yield fault(f"ocsp-{name}", label, None if name == "slow" else unknown, _ocsp(name))
+
+
+FAULTS: dict[str, CertificateFault] = {fault.name: fault for fault in _faults()}
 
 
 def make_bad(ca: TestCA, name: str, plan: LeafPlan, *, other: Organisation | None = None) -> Issued:
@@ -326,20 +241,13 @@ def make_bad(ca: TestCA, name: str, plan: LeafPlan, *, other: Organisation | Non
         plan: What a good certificate would say; `TestCA.plans` makes it.
         other: For `wrong-entity`, the organisation to name instead; by default one that has the
             next number, which no directory need know.
-        other: For `wrong-entity`, the organisation to name instead; by default one that has the
-            next number, which no directory need know.
 
     Raises:
         UserError: there is no such fault, or it makes no sense for the profile.
     """
     fault = FAULTS.get(name)
     if fault is None:
-        raise UserError(
-            "ce n'est pas un défaut ; choisir parmi",
-            "not a fault; choose among",
-            where=f"{name!r}",
-            then=", ".join(FAULTS),
-        )
+        raise UserError.among("ce n'est pas un défaut", "not a fault", f"{name!r}", FAULTS)
     has_entity = any(
         a.oid == NameOID.ORGANIZATIONAL_UNIT_NAME for rdn in plan.subject.rdns for a in rdn
     )

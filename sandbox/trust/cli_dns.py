@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from sandbox.serve import check_loopback, serve_until_interrupted
-from sandbox.serve.options import port_option
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.operators import operator_names
+from sandbox.space.options import EXISTING_FILE, FILE, Decorator, options, port_option
 from sandbox.trust.design_zone import zone_of_design
 from sandbox.trust.dns_server import DnsServer
 from sandbox.trust.resolver import DNS_FAULTS, Resolver
@@ -21,34 +20,29 @@ from sandbox.trust.zone_file import faults_reader, load_zone
 __all__ = ["dns", "hosts"]
 
 
-def _zone_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the two ways to say a zone: a file, or a design of a scenario."""
-    for option in (
-        click.option(
-            "--port-offset",
-            default=10000,
-            show_default=True,
-            type=click.IntRange(0, 54000),
-            help="Ajouté aux ports des SRV. / Added to the ports of SRV records.",
-        ),
-        click.option(
-            "--design",
-            default="multi-endpoint",
-            show_default=True,
-            help="Architecture publiée. / Design that is published.",
-        ),
-        click.option(
-            "--scenario",
-            help="Scénario dont les opérateurs sont publiés. / Scenario whose operators are.",
-        ),
-        click.option(
-            "--zone",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Zone, TOML (voir docs/trust.md). / Zone, TOML (see docs/trust.md).",
-        ),
-    ):
-        command = option(command)
-    return command
+# The two ways to say a zone: a file, or a design of a scenario.
+_zone_options: Decorator = options(
+    click.option(
+        "--zone",
+        type=EXISTING_FILE,
+        help="Zone, TOML (voir docs/trust.md). / Zone, TOML (see docs/trust.md).",
+    ),
+    click.option(
+        "--scenario",
+        help="Scénario dont les opérateurs sont publiés. / Scenario whose operators are.",
+    ),
+    click.option(
+        "--design",
+        default="multi-endpoint",
+        help="Architecture publiée. / Design that is published.",
+    ),
+    click.option(
+        "--port-offset",
+        default=10000,
+        type=click.IntRange(0, 54000),
+        help="Ajouté aux ports des SRV. / Added to the ports of SRV records.",
+    ),
+)
 
 
 def _zone(zone: Path | None, scenario: str | None, design: str, port_offset: int) -> ZoneSpec:
@@ -73,14 +67,11 @@ def dns() -> None:
 @_zone_options
 @click.option(
     "--faults",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Défauts, TOML, relu quand il change. / Faults, TOML, read again when it changes.",
 )
 @click.option(
-    "--address",
-    default="127.0.0.1",
-    show_default=True,
-    help="Adresse d'écoute, 127.x.y.z. / Address to listen on.",
+    "--address", default="127.0.0.1", help="Adresse d'écoute, 127.x.y.z. / Address to listen on."
 )
 @port_option("--port", 5353, "DNS")
 def serve(

@@ -13,6 +13,7 @@ import click
 from sandbox.space.errors import UserError
 from sandbox.space.files import write_whole
 from sandbox.space.loader import load_scenario
+from sandbox.space.options import EXISTING_FILE, FILE
 from sandbox.trust.cli_list import (
     UNVERIFIED,
     ca_option,
@@ -81,7 +82,7 @@ def scenario_text(
 
 
 @click.command("from-list")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
 @ca_option
 @partial_option
 @unverified_option
@@ -89,12 +90,11 @@ def scenario_text(
 @click.option(
     "--base",
     default="aout-2021",
-    show_default=True,
     help="Scénario d'où viennent période et messages. / Gives period, messages.",
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Fichier à écrire ; défaut : la sortie. / File to write; default: output.",
 )
 def from_list(
@@ -110,8 +110,8 @@ def from_list(
             policy = list_policy(ca, folder, partial=partial_chain)
             domains = verify_list(read_list(file), policy, datetime.now(UTC)).domains
     except ListError as error:
-        raise UserError(
-            "liste refusée", "list refused", where=file, then=f"({error.code}: {error})"
+        raise UserError.because(
+            "liste refusée", "list refused", file, f"{error.code}: {error}"
         ) from None
     rows = topology(domains)
     if not any(row.domains for row in rows):

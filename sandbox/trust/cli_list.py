@@ -11,17 +11,16 @@ from typing import Any
 import click
 
 from sandbox.serve import HttpServer, check_loopback, serve_until_interrupted
-from sandbox.serve.options import port_option
 from sandbox.serve.plain import plain_app
 from sandbox.space.errors import UserError
+from sandbox.space.options import EXISTING_FILE, FILE, port_option
 from sandbox.trust.authority import TestCA
 from sandbox.trust.checking import load_bundle
 from sandbox.trust.cli_pki import folder_option, organisation_from, organisation_options
 from sandbox.trust.dn import DN, parse_dn
 from sandbox.trust.domain_list import DomainLedger
 from sandbox.trust.list_verify import SIGNERS, ListPolicy, read_unverified, verify_list
-from sandbox.trust.list_xml import MAX_BYTES, ListError
-from sandbox.trust.publisher import ListPublisher
+from sandbox.trust.list_xml import MAX_BYTES, ListError, ListPublisher
 from sandbox.trust.service import LIST_PATH, PkiFaults, list_handler
 from sandbox.trust.topology import topology
 
@@ -41,9 +40,8 @@ _HOST = "espacedeconfiance.mssante.test"
 _history_option = click.option(
     "--history",
     "history_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     default=Path("out/list/history.jsonl"),
-    show_default=True,
     help="Fichier d'historique. / History file.",
 )
 
@@ -61,7 +59,7 @@ def read_list(path: Path) -> bytes:
 
 ca_option = click.option(
     "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Racines et intermédiaires, PEM, DER ou .p7b. / Roots and intermediates.",
 )
 partial_option = click.option(
@@ -151,7 +149,7 @@ def list_policy(
 
 
 @list_.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
 @ca_option
 @partial_option
 @unverified_option
@@ -349,10 +347,7 @@ def sign(folder: Path, history_file: Path, out: Any, **values: Any) -> None:
 @folder_option
 @_history_option
 @click.option(
-    "--address",
-    default="127.0.0.1",
-    show_default=True,
-    help="Adresse d'écoute, 127.x.y.z. / Address to listen on.",
+    "--address", default="127.0.0.1", help="Adresse d'écoute, 127.x.y.z. / Address to listen on."
 )
 @port_option("--port", 8443, "HTTPS")
 def serve(folder: Path, history_file: Path, address: str, port: int, **values: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import click
 from sandbox.serve import HttpServer, serve_until_interrupted
 from sandbox.serve.plain import Handler, plain_app
 from sandbox.space.errors import UserError
+from sandbox.space.options import FOLDER, PLACE, Decorator, options
 from sandbox.trust.authority import Card, TestCA
 from sandbox.trust.bad import FAULTS, make_bad
 from sandbox.trust.hierarchy import Urls
@@ -33,9 +33,8 @@ _PERSON = "899999999990"
 
 folder_option = click.option(
     "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("out/pki"),
-    show_default=True,
     help="Dossier de l'autorité. / Folder of the authority.",
 )
 
@@ -44,7 +43,6 @@ _key_option = click.option(
     "--key",
     type=click.Choice([KeyKind.RSA_2048.value, KeyKind.P256.value]),
     default=KeyKind.RSA_2048.value,
-    show_default=True,
     help="Clés d'une autorité nouvelle. / Keys of a new authority.",
 )
 
@@ -59,72 +57,55 @@ def organisation_from(values: dict[str, Any]) -> Organisation:
     )
 
 
-def organisation_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that describe a legal person."""
-    for option in reversed(
-        (
-            click.option(
-                "--org", default="CH DE DEMONSTRATION", help="Raison sociale. / Organisation name."
-            ),
-            click.option("--department", default="Aude (11)", help="Département. / Department."),
-            click.option(
-                "--finess", default=_FINESS, help="FINESS, 9 caractères. / FINESS, 9 characters."
-            ),
-            click.option("--siret", default="", help="SIRET, 14 (au lieu du / instead of FINESS)."),
-        )
-    ):
-        command = option(command)
-    return command
+# The options that describe a legal person.
+organisation_options: Decorator = options(
+    click.option(
+        "--org", default="CH DE DEMONSTRATION", help="Raison sociale. / Organisation name."
+    ),
+    click.option("--department", default="Aude (11)", help="Département. / Department."),
+    click.option("--finess", default=_FINESS, help="FINESS, 9 caractères. / FINESS, 9 characters."),
+    click.option("--siret", default="", help="SIRET, 14 (au lieu du / instead of FINESS)."),
+)
 
 
-def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that describe any subject."""
-    profiles = click.Choice([each.value for each in ProfileName])
-    for option in reversed(
-        (
-            click.argument("profile", type=profiles),
-            click.option(
-                "--host",
-                "hosts",
-                multiple=True,
-                help="Nom d'hôte (répétable). / Host name (repeatable).",
-            ),
-            click.option(
-                "--address",
-                "addresses",
-                multiple=True,
-                help="Adresse IP ajoutée au SAN. / IP address added to the SAN.",
-            ),
-            click.option("--label", default="demo", help="CN d'une organisation. / CN."),
-            click.option("--mail", default="", help="Adresse du SAN. / Address of the SAN."),
-            click.option(
-                "--id",
-                "national_id",
-                default=_PERSON,
-                help="CPS : 8 et RPPS, ou 0 et ADELI. / CPS: 8 and RPPS, or 0 and ADELI.",
-            ),
-            click.option(
-                "--profession",
-                default="Médecin",
-                help="Profession ou fonction. / Profession or function.",
-            ),
-            click.option(
-                "--profession-code",
-                default=10,
-                type=click.IntRange(0, 9999),
-                help="Code de la profession. / Code of the profession.",
-            ),
-            click.option("--surname", default="DEMO", help="Nom. / Surname."),
-            click.option("--given-name", default="Camille", help="Prénom. / First name."),
-            click.option(
-                "--internal-id",
-                default="0001",
-                help="CPE : identifiant interne. / CPE: internal identifier.",
-            ),
-        )
-    ):
-        command = option(command)
-    return organisation_options(command)
+# The options that describe any subject.
+subject_options: Decorator = options(
+    organisation_options,
+    click.argument("profile", type=click.Choice([each.value for each in ProfileName])),
+    click.option(
+        "--host", "hosts", multiple=True, help="Nom d'hôte (répétable). / Host name (repeatable)."
+    ),
+    click.option(
+        "--address",
+        "addresses",
+        multiple=True,
+        help="Adresse IP ajoutée au SAN. / IP address added to the SAN.",
+    ),
+    click.option("--label", default="demo", help="CN d'une organisation. / CN."),
+    click.option("--mail", default="", help="Adresse du SAN. / Address of the SAN."),
+    click.option(
+        "--id",
+        "national_id",
+        default=_PERSON,
+        help="CPS : 8 et RPPS, ou 0 et ADELI. / CPS: 8 and RPPS, or 0 and ADELI.",
+    ),
+    click.option(
+        "--profession", default="Médecin", help="Profession ou fonction. / Profession or function."
+    ),
+    click.option(
+        "--profession-code",
+        default=10,
+        type=click.IntRange(0, 9999),
+        help="Code de la profession. / Code of the profession.",
+    ),
+    click.option("--surname", default="DEMO", help="Nom. / Surname."),
+    click.option("--given-name", default="Camille", help="Prénom. / First name."),
+    click.option(
+        "--internal-id",
+        default="0001",
+        help="CPE : identifiant interne. / CPE: internal identifier.",
+    ),
+)
 
 
 def _plans(ca: TestCA, profile: ProfileName, values: dict[str, Any]) -> tuple[LeafPlan, ...]:
@@ -193,20 +174,13 @@ def pki() -> None:
 @click.option(
     "--files-url",
     default=Urls().files,
-    show_default=True,
     help="Où sont CRL et certificats. / Where CRL and certificates are.",
 )
-@click.option(
-    "--ocsp-url",
-    default=Urls().ocsp,
-    show_default=True,
-    help="Où répond OCSP. / Where OCSP answers.",
-)
+@click.option("--ocsp-url", default=Urls().ocsp, help="Où répond OCSP. / Where OCSP answers.")
 @click.option(
     "--marker",
     type=click.Choice([each.name.lower() for each in Marker]),
     default=Marker.TEST.name.lower(),
-    show_default=True,
     help="Environnement que les certificats déclarent. / Environment that certificates declare.",
 )
 def init(folder: Path, key: str, files_url: str, ocsp_url: str, marker: str) -> None:
@@ -228,9 +202,7 @@ def init(folder: Path, key: str, files_url: str, ocsp_url: str, marker: str) -> 
 @pki.command()
 @subject_options
 @folder_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Dossier des fichiers. / Folder of the files."
-)
+@click.option("--out", type=PLACE, help="Dossier des fichiers. / Folder of the files.")
 @click.option(
     "--pin", default="", envvar="MSS_PIN", help="Écrit aussi un PKCS#12. / Writes PKCS#12 too."
 )
@@ -283,7 +255,6 @@ def issue(
     "--reason",
     type=click.Choice(list(REASONS)),
     default="unspecified",
-    show_default=True,
     help="Motif (RFC 5280). / Reason (RFC 5280).",
 )
 @click.option(
@@ -351,9 +322,7 @@ def _list_faults(ctx: click.Context, _parameter: click.Parameter, value: bool) -
 @click.argument("fault", type=click.Choice(list(FAULTS)))
 @subject_options
 @folder_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Dossier des fichiers. / Folder of the files."
-)
+@click.option("--out", type=PLACE, help="Dossier des fichiers. / Folder of the files.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, une ligne. / JSON, one line.")
 def bad(
     fault: str, profile: str, folder: Path, out: Path | None, as_json: bool, **values: Any
@@ -385,7 +354,6 @@ def profiles() -> None:
     "--delay",
     type=click.FloatRange(0, 3600),
     default=5.0,
-    show_default=True,
     help="Retard du défaut slow, s. / Delay of fault slow, s.",
 )
 def serve(folder: Path, ocsp_fault: str | None, crl_fault: str | None, delay: float) -> None:

@@ -8,7 +8,9 @@ RSA-SHA256, with the signer's certificate in KeyInfo.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 from signxml.algorithms import (
@@ -21,10 +23,18 @@ from signxml.signer import XMLSigner
 
 from sandbox.space.errors import UserError
 from sandbox.trust.dn import parse_dn
-from sandbox.trust.domain_list import DomainList, ListEntry, normal_domain
+from sandbox.trust.domain_list import DomainLedger, DomainList, ListEntry, normal_domain
 from sandbox.trust.issuing import Issued
 
-__all__ = ["NAMESPACE", "ListError", "build_xml", "parse_document", "read_entries", "sign_list"]
+__all__ = [
+    "NAMESPACE",
+    "ListError",
+    "ListPublisher",
+    "build_xml",
+    "parse_document",
+    "read_entries",
+    "sign_list",
+]
 
 NAMESPACE = "https://listeblanche.mssante.fr/schema"
 MAX_BYTES = 64 * 1024 * 1024
@@ -41,15 +51,38 @@ _FIELDS = (
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+# Code of a reason to refuse a list -> what it is, in French; the English says the particulars.
+REASONS_FR = {
+    "too-large": "liste trop grande",
+    "not-xml": "ce n'est pas du XML",
+    "doctype": "déclaration de type de document",
+    "namespace": "ce n'est pas une liste de domaines",
+    "shape": "structure inattendue",
+    "unsigned": "aucune signature",
+    "wrapping": "la signature ne porte pas sur la liste entière, et elle seule",
+    "algorithm": "algorithme de signature refusé",
+    "duplicate-id": "identifiant en double",
+    "signer": "ce certificat ne peut pas signer la liste",
+    "signer-expired": "certificat du signataire hors de sa validité",
+    "signer-revoked": "certificat du signataire révoqué",
+    "untrusted": "signataire d'aucune autorité connue",
+    "tampered": "le contenu n'est pas celui qui a été signé",
+    "signature": "signature illisible",
+    "future": "date de génération dans le futur",
+    "expired": "liste trop ancienne",
+    "replayed": "plus ancienne que la liste en vigueur",
+}
+
+
 class ListError(Exception):
-    """A list that must be refused. Its text says why, in one line.
+    """A list that must be refused. Its text says why, in one line, French first.
 
     Attributes:
-        code: Stable name of the reason, for tables and tests.
+        code: Stable name of the reason, a key of `REASONS_FR`.
     """
 
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, code: str, english: str) -> None:
+        super().__init__(f"{REASONS_FR[code]} / {english}")
         self.code = code
 
 
@@ -182,3 +215,45 @@ def _entry(number: int, element: etree._Element) -> ListEntry:
         )
     except (ValueError, UnicodeError) as error:
         raise ListError("shape", f"entry {number} ({name}): {error}") from None
+
+
+_FRESH = timedelta(days=1)
+
+
+class ListPublisher:
+    """Gives the signed list of a ledger.
+
+    Args:
+        ledger: The history.
+        signer: The list-signing certificate.
+        clock: Gives the time, UTC.
+        fresh: How old a signed list may grow before it is generated anew.
+    """
+
+    def __init__(
+        self,
+        ledger: DomainLedger,
+        signer: Issued,
+        clock: Callable[[], datetime],
+        *,
+        fresh: timedelta = _FRESH,
+    ) -> None:
+        self._ledger = ledger
+        self._signer = signer
+        self._clock = clock
+        self._fresh = fresh
+        self._signed = b""
+        self._events = -1
+        self._made: datetime | None = None
+        self._lock = threading.Lock()
+
+    def current(self) -> bytes:
+        """Return the signed list as it stands now."""
+        now = self._clock()
+        with self._lock:
+            events = len(self._ledger.history())
+            aged = self._made is None or not timedelta(0) <= now - self._made < self._fresh
+            if events != self._events or aged:
+                self._signed = sign_list(self._ledger.at(now), self._signer)
+                self._events, self._made = events, now
+            return self._signed

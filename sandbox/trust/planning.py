@@ -7,17 +7,120 @@ from dataclasses import replace
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat import asn1
+from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from sandbox.space.errors import UserError
-from sandbox.trust import subjects
 from sandbox.trust.authorities import SKEW, later
 from sandbox.trust.hierarchy import Urls
 from sandbox.trust.identity import Employee, Organisation, Professional, luhn_key
 from sandbox.trust.issuing import LeafPlan, alternative_names
 from sandbox.trust.keys import KeyKind
-from sandbox.trust.profiles import PROFILES, Marker, ProfileName, usages_for
+from sandbox.trust.profiles import (
+    CARD_NUMBER,
+    CARD_TYPE,
+    PROFESSION,
+    PROFILES,
+    Marker,
+    ProfileName,
+    private_integer,
+    private_text,
+    usages_for,
+)
 
 __all__ = ["Planner"]
+
+_UPN = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
+_CPS_CARD = 0
+Part = tuple[tuple[ObjectIdentifier, str], ...]
+
+
+def _name(oid: ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
+    try:
+        return x509.NameAttribute(oid, value)
+    except ValueError as error:
+        raise UserError.because(
+            "ne peut figurer dans un certificat",
+            "cannot stand in a certificate",
+            f"{value!r}",
+            error,
+        ) from None
+
+
+def _subject(*parts: Part) -> x509.Name:
+    """Return `C=FR`, then one RDN for each part."""
+    named = (((NameOID.COUNTRY_NAME, "FR"),), *parts)
+    return x509.Name(
+        [x509.RelativeDistinguishedName([_name(*pair) for pair in part]) for part in named]
+    )
+
+
+def _structure(organisation: Organisation) -> tuple[Part, ...]:
+    return (
+        ((NameOID.STATE_OR_PROVINCE_NAME, organisation.department),),
+        ((NameOID.ORGANIZATION_NAME, organisation.name),),
+        ((NameOID.ORGANIZATIONAL_UNIT_NAME, organisation.unit),),
+    )
+
+
+def _holder(person: Professional | Employee) -> Part:
+    """Return the multi-valued RDN {SN+CN+GN} of cards, CN being the national identifier."""
+    return (
+        (NameOID.SURNAME, person.surname),
+        (NameOID.COMMON_NAME, person.national_id),
+        (NameOID.GIVEN_NAME, person.given_name),
+    )
+
+
+def org_subject(organisation: Organisation, common_name: str) -> x509.Name:
+    """Return `C=FR, ST, O, OU=<1+FINESS or 3+SIRET>, CN`."""
+    return _subject(*_structure(organisation), ((NameOID.COMMON_NAME, common_name),))
+
+
+def person_subject(person: Professional) -> x509.Name:
+    """Return `C=FR, title=<profession>, {SN+CN+GN}`."""
+    return _subject(((NameOID.TITLE, person.profession),), _holder(person))
+
+
+def employee_subject(employee: Employee) -> x509.Name:
+    """Return `C=FR, ST, O, OU=<1+FINESS>, title, {SN+CN+GN}`."""
+    title = ((NameOID.TITLE, employee.function),)
+    return _subject(*_structure(employee.structure), title, _holder(employee))
+
+
+def card_extensions(
+    card_number: str, profession_code: int | None = None
+) -> tuple[x509.UnrecognizedExtension, ...]:
+    """Return the GIP-CPS extensions of a card: type, number, and profession when there is one."""
+    extensions = (
+        private_integer(CARD_TYPE, _CPS_CARD),
+        private_text(CARD_NUMBER, card_number),
+    )
+    if profession_code is None:
+        return extensions
+    return (*extensions, private_integer(PROFESSION, profession_code))
+
+
+def upn(national_id: str) -> x509.GeneralName:
+    """Return the Windows principal name of a card, `<CN>@carte-cps.fr`."""
+    return x509.OtherName(_UPN, asn1.encode_der(f"{national_id}@carte-cps.fr"))
+
+
+def mail_name(address: str) -> x509.GeneralName:
+    """Return an address as an alternative name.
+
+    Raises:
+        UserError: it is not an address.
+    """
+    local, at, domain = address.partition("@")
+    if not (local and at and domain) or not address.isascii() or " " in address:
+        raise UserError(
+            "ce n'est pas une adresse ; en donner une comme",
+            "not an address; give one such as",
+            where=f"{address!r}",
+            then="name@op1.mssante.test",
+        )
+    return x509.RFC822Name(address)
 
 
 def _card_number(national_id: str) -> str:
@@ -57,31 +160,31 @@ class Planner:
                 "donner au moins un nom d'hôte", "give at least one host name", where=profile
             )
         general = alternative_names(names, addresses)
-        return self._plan(profile, subjects.org_subject(organisation, names[0]), general)
+        return self._plan(profile, org_subject(organisation, names[0]), general)
 
     def org_client(self, organisation: Organisation, label: str) -> LeafPlan:
         """Plan an ORG AUTH_CLI certificate; CN is a label."""
-        return self._plan(ProfileName.ORG_CLIENT, subjects.org_subject(organisation, label))
+        return self._plan(ProfileName.ORG_CLIENT, org_subject(organisation, label))
 
     def org_seal(self, organisation: Organisation, label: str, mail: str = "") -> LeafPlan:
         """Plan a seal; SAN `mail` when given."""
-        names = [subjects.mail_name(mail)] if mail else []
-        subject = subjects.org_subject(organisation, label)
+        names = [mail_name(mail)] if mail else []
+        subject = org_subject(organisation, label)
         return self._plan(ProfileName.ORG_SEAL, subject, names)
 
     def list_signing(self, organisation: Organisation, name: str, mail: str) -> LeafPlan:
         """Plan the certificate that signs the list; RSA, since the real list is RSA-SHA256."""
-        subject = subjects.org_subject(organisation, name)
-        plan = self._plan(ProfileName.LIST_SIGNING, subject, [subjects.mail_name(mail)])
+        subject = org_subject(organisation, name)
+        plan = self._plan(ProfileName.LIST_SIGNING, subject, [mail_name(mail)])
         return replace(plan, key_kind=KeyKind.RSA_2048, usages=plan.profile.usages)
 
     def cps(self, person: Professional, card_number: str = "") -> tuple[LeafPlan, LeafPlan]:
         """Plan the authentication and the signature certificates of a card."""
         number = card_number or _card_number(person.national_id)
-        subject = subjects.person_subject(person)
-        private = subjects.card_extensions(number, person.profession_code)
-        names = [subjects.upn(person.national_id)]
-        mail = [subjects.mail_name(person.mail)] if person.mail else []
+        subject = person_subject(person)
+        private = card_extensions(number, person.profession_code)
+        names = [upn(person.national_id)]
+        mail = [mail_name(person.mail)] if person.mail else []
         return (
             self._plan(ProfileName.CPS_AUTH, subject, names, private),
             self._plan(ProfileName.CPS_SIGN, subject, mail, private),
@@ -91,9 +194,9 @@ class Planner:
         """Plan the authentication certificate of an employee's card."""
         return self._plan(
             ProfileName.CPE_AUTH,
-            subjects.employee_subject(employee),
-            [subjects.upn(employee.national_id)],
-            subjects.card_extensions(card_number or _card_number(employee.national_id)),
+            employee_subject(employee),
+            [upn(employee.national_id)],
+            card_extensions(card_number or _card_number(employee.national_id)),
         )
 
     def _plan(

@@ -90,87 +90,71 @@ class CertificateProfile:
 _SERVER_POLICY = ObjectIdentifier("1.2.250.1.213.1.7.1.1.2.5.1")
 _SEAL_POLICY = ObjectIdentifier("1.2.250.1.213.1.7.1.1.2.3.1")
 _EKU = ExtendedKeyUsageOID
-_ORG = AuthorityName.ELEMENTAIRE_ORGANISATIONS
+_BOTH_ENDS = (_EKU.SERVER_AUTH, _EKU.CLIENT_AUTH)
 _TLS = ("digital_signature", "key_encipherment")
 _SEAL = ("digital_signature", "content_commitment")
+
+
+def _organisation(
+    name: ProfileName, label: str, usages: tuple[str, ...], purposes: tuple[ObjectIdentifier, ...],
+    policy: ObjectIdentifier | None = None,
+) -> CertificateProfile:  # fmt: skip
+    return CertificateProfile(
+        name=name, label=label, issuer=AuthorityName.ELEMENTAIRE_ORGANISATIONS, usages=usages,
+        purposes=purposes, kind=3, production_policy=policy,
+    )  # fmt: skip
+
+
+def _card(
+    name: ProfileName, label: str, issuer: AuthorityName, usage: str, *purposes: ObjectIdentifier
+) -> CertificateProfile:
+    return CertificateProfile(
+        name=name, label=label, issuer=issuer, usages=(usage,), purposes=purposes, kind=0,
+        production_policy=None,
+    )  # fmt: skip
+
 
 PROFILES: dict[ProfileName, CertificateProfile] = {
     profile.name: profile
     for profile in (
-        CertificateProfile(
-            name=ProfileName.OPERATOR_SERVER,
-            issuer=_ORG,
-            usages=_TLS,
-            purposes=(_EKU.SERVER_AUTH, _EKU.CLIENT_AUTH),
-            kind=3,
-            production_policy=_SERVER_POLICY,
-            label="relais entre opérateurs / relay between operators",
+        _organisation(
+            ProfileName.OPERATOR_SERVER, "relais entre opérateurs / relay between operators",
+            _TLS, _BOTH_ENDS, _SERVER_POLICY,
         ),
-        CertificateProfile(
-            name=ProfileName.ENDPOINT_SERVER,
-            issuer=_ORG,
-            usages=_TLS,
-            purposes=(_EKU.SERVER_AUTH, _EKU.CLIENT_AUTH),
-            kind=3,
-            production_policy=_SERVER_POLICY,
-            label="points d'accès des logiciels / endpoints for mail software",
+        _organisation(
+            ProfileName.ENDPOINT_SERVER,
+            "points d'accès des logiciels / endpoints for mail software",
+            _TLS, _BOTH_ENDS, _SERVER_POLICY,
         ),
-        CertificateProfile(
-            name=ProfileName.ORG_CLIENT,
-            issuer=_ORG,
-            usages=("digital_signature",),
-            purposes=(_EKU.CLIENT_AUTH,),
-            kind=3,
-            production_policy=None,
-            label="BAL applicative (ORG AUTH_CLI) / application mailbox",
+        _organisation(
+            ProfileName.ORG_CLIENT, "BAL applicative (ORG AUTH_CLI) / application mailbox",
+            ("digital_signature",), (_EKU.CLIENT_AUTH,),
         ),
-        CertificateProfile(
-            name=ProfileName.ORG_SEAL,
-            issuer=_ORG,
-            usages=_SEAL,
-            purposes=(_EKU.EMAIL_PROTECTION,),
-            kind=3,
-            production_policy=_SEAL_POLICY,
-            label="cachet d'organisation / organisation seal",
+        _organisation(
+            ProfileName.ORG_SEAL, "cachet d'organisation / organisation seal",
+            _SEAL, (_EKU.EMAIL_PROTECTION,), _SEAL_POLICY,
         ),
-        CertificateProfile(
-            name=ProfileName.LIST_SIGNING,
-            issuer=_ORG,
-            usages=_SEAL,
-            purposes=(_EKU.EMAIL_PROTECTION,),
-            kind=3,
-            production_policy=_SEAL_POLICY,
-            label="signature de la liste de domaines / signature of the list of domains",
+        _organisation(
+            ProfileName.LIST_SIGNING,
+            "signature de la liste de domaines / signature of the list of domains",
+            _SEAL, (_EKU.EMAIL_PROTECTION,), _SEAL_POLICY,
         ),
-        CertificateProfile(
-            name=ProfileName.CPS_AUTH,
-            issuer=AuthorityName.FORT_PERSONNES,
-            usages=("digital_signature",),
-            purposes=(_EKU.CLIENT_AUTH, _EKU.SMARTCARD_LOGON),
-            kind=0,
-            production_policy=None,
-            label="CPS, authentification / CPS card, authentication",
+        _card(
+            ProfileName.CPS_AUTH, "CPS, authentification / CPS card, authentication",
+            AuthorityName.FORT_PERSONNES, "digital_signature",
+            _EKU.CLIENT_AUTH, _EKU.SMARTCARD_LOGON,
         ),
-        CertificateProfile(
-            name=ProfileName.CPS_SIGN,
-            issuer=AuthorityName.FORT_PERSONNES,
-            usages=("content_commitment",),
-            purposes=(_EKU.EMAIL_PROTECTION,),
-            kind=0,
-            production_policy=None,
-            label="CPS, signature / CPS card, signature",
+        _card(
+            ProfileName.CPS_SIGN, "CPS, signature / CPS card, signature",
+            AuthorityName.FORT_PERSONNES, "content_commitment", _EKU.EMAIL_PROTECTION,
         ),
-        CertificateProfile(
-            name=ProfileName.CPE_AUTH,
-            issuer=AuthorityName.STANDARD_PERSONNES,
-            usages=("digital_signature",),
-            purposes=(_EKU.CLIENT_AUTH, _EKU.SMARTCARD_LOGON),
-            kind=0,
-            production_policy=None,
-            label="carte d'employé (CPE) / employee card",
+        _card(
+            ProfileName.CPE_AUTH, "carte d'employé (CPE) / employee card",
+            AuthorityName.STANDARD_PERSONNES, "digital_signature",
+            _EKU.CLIENT_AUTH, _EKU.SMARTCARD_LOGON,
         ),
     )
-}
+}  # fmt: skip
 
 
 def usages_for(usages: tuple[str, ...], *, rsa: bool) -> tuple[str, ...]:

@@ -88,11 +88,8 @@ class CertificateRegister:
     ) -> Change:
         """Revoke; see `TestCA.revoke`."""
         if reason not in REASONS:
-            raise UserError(
-                "ce n'est pas un motif de révocation ; choisir parmi",
-                "not a reason; choose among",
-                where=f"{reason!r}",
-                then=", ".join(REASONS),
+            raise UserError.among(
+                "ce n'est pas un motif de révocation", "not a reason", f"{reason!r}", REASONS
             )
         name = self.issuer_of(serial, issuer)
         held = self.status(name, serial).revoked

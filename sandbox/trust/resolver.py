@@ -69,11 +69,8 @@ class DnsFault:
 
     def __post_init__(self) -> None:
         if self.kind not in DNS_FAULTS:
-            raise UserError(
-                "ce n'est pas un défaut ; choisir parmi",
-                "not a fault; choose among",
-                where=f"{self.kind!r}",
-                then=", ".join(DNS_FAULTS),
+            raise UserError.among(
+                "ce n'est pas un défaut", "not a fault", f"{self.kind!r}", DNS_FAULTS
             )
         try:
             dns.name.from_text(self.name)
@@ -81,11 +78,11 @@ class DnsFault:
                 dns.rdatatype.from_text(self.record)
             inside = ipaddress.IPv4Address(self.address) in LOOPBACK
         except (dns.exception.DNSException, ValueError) as error:
-            raise UserError(
+            raise UserError.because(
                 "nom que ce défaut du DNS ne peut viser",
                 "not a name that a DNS fault can have",
-                where=self.kind,
-                then=f"({error})",
+                self.kind,
+                error,
             ) from None
         if not inside:
             raise UserError(

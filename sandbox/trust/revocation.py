@@ -85,11 +85,11 @@ def change_from_record(record: Mapping[str, Any]) -> Change:
             known=datetime.fromisoformat(record["known"]),
         )
     except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
+        raise UserError.because(
             "ce n'est pas un changement",
             "not a change",
-            where=f"revocation journal: {dict(record)!r}",
-            then=f"({error})",
+            f"revocation journal: {dict(record)!r}",
+            error,
         ) from None
 
 

@@ -61,11 +61,11 @@ class PkiFaults:
         """Refuse a fault that does not exist when it is set, not when it is met."""
         known = {"ocsp": OCSP_FAULTS, "crl": CRL_FAULTS, "list": LIST_FAULTS}.get(name)
         if known is not None and value and value not in known:
-            raise UserError(
-                "ce n'est pas un défaut de ce service ; choisir parmi",
-                "not a fault of this service; choose among",
-                where=f"{name}: {value!r}",
-                then=", ".join(known),
+            raise UserError.among(
+                "ce n'est pas un défaut de ce service",
+                "not a fault of this service",
+                f"{name}: {value!r}",
+                known,
             )
         object.__setattr__(self, name, value)
 

@@ -117,9 +117,7 @@ def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> SoftHsmT
         )
         if done.returncode:
             last = (done.stderr.strip() or "no message").splitlines()[-1]
-            raise UserError(
-                "échec", "failed", where=f"pkcs11-tool {arguments[0]}", then=f"({last})"
-            )
+            raise UserError.because("échec", "failed", f"pkcs11-tool {arguments[0]}", last)
 
     pin = "env:MSS_CARD_PIN"
     run("--init-token", "--slot-index", "0", "--label", label, "--so-pin", pin)

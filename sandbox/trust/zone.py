@@ -159,11 +159,8 @@ class Records:
         try:
             rdata = dns.rdata.from_text("IN", kind, value)
         except (dns.exception.DNSException, ValueError) as error:
-            raise UserError(
-                "enregistrement refusé",
-                "not a record",
-                where=f"{name} {kind} {value!r}",
-                then=f"({error})",
+            raise UserError.because(
+                "enregistrement refusé", "not a record", f"{name} {kind} {value!r}", error
             ) from None
         kinds = self._sets.setdefault(owner, {})
         present = kinds.setdefault(dns.rdatatype.from_text(kind), [])
@@ -192,8 +189,8 @@ def _name(text: str) -> dns.name.Name:
     try:
         return dns.name.from_text(text.lower())
     except dns.exception.DNSException as error:
-        raise UserError(
-            "ce n'est pas un nom DNS", "not a DNS name", where=f"{text!r}", then=f"({error})"
+        raise UserError.because(
+            "ce n'est pas un nom DNS", "not a DNS name", f"{text!r}", error
         ) from None
 
 

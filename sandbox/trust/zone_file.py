@@ -16,23 +16,15 @@ A faults file holds `[[faults]]` tables with the fields of `DnsFault`.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sandbox.space.errors import UserError
+from sandbox.space.reading import read_toml
 from sandbox.trust.resolver import DnsFault, Resolver
 from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = ["faults_reader", "load_faults", "load_zone"]
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError("ce n'est pas du TOML", "not TOML", where=path, then=f"({error})") from None
 
 
 def load_zone(path: Path) -> ZoneSpec:
@@ -41,7 +33,7 @@ def load_zone(path: Path) -> ZoneSpec:
     Raises:
         UserError: not TOML, an unknown key, a wrong value.
     """
-    data = _load(path)
+    data = read_toml(path)
     try:
         hosts = tuple(Host(n, tuple(a)) for n, a in data.pop("hosts", {}).items())
         domains = tuple(
@@ -56,9 +48,7 @@ def load_zone(path: Path) -> ZoneSpec:
         )
         zone = ZoneSpec(hosts=hosts, domains=domains, **data)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            "ce n'est pas une zone", "not a zone", where=path, then=f"({error})"
-        ) from None
+        raise UserError.because("ce n'est pas une zone", "not a zone", path, error) from None
     _ = zone.records
     return zone
 
@@ -72,11 +62,9 @@ def load_faults(path: Path) -> tuple[DnsFault, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(DnsFault(**each) for each in _load(path).get("faults", ()))
+        return tuple(DnsFault(**each) for each in read_toml(path).get("faults", ()))
     except TypeError as error:
-        raise UserError(
-            "ce ne sont pas des défauts", "not faults", where=path, then=f"({error})"
-        ) from None
+        raise UserError.because("ce ne sont pas des défauts", "not faults", path, error) from None
 
 
 def faults_reader(

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
+from sandbox.space.options import EXISTING_FILE, FILE
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.measuring import BLOCKS
 from sandbox.twin.measuring import calibrate as run_calibration
@@ -81,22 +82,17 @@ def _whole_or_none() -> Iterator[None]:
     "--blocks",
     type=click.IntRange(2, 100),
     default=BLOCKS,
-    show_default=True,
     help="Blocs de cinq mesures, par étape. / Blocks of five, for each step.",
 )
 @space_option
 @click.option(
     "--provider",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Fichier d'un fournisseur CIBA (Keycloak) ; lui seul est mesuré."
     " / File of a provider of CIBA (Keycloak), which alone is measured.",
 )
 @click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("calibration.toml"),
-    show_default=True,
-    help="Fichier écrit. / File written.",
+    "--out", type=FILE, default=Path("calibration.toml"), help="Fichier écrit. / File written."
 )
 def calibrate(
     scenario: str, blocks: int, space: tuple[Path, ...], provider: Path | None, out: Path

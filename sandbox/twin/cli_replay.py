@@ -41,7 +41,6 @@ def _told(found: Replay) -> None:
     "--speed",
     type=click.FloatRange(0.1, 1000),
     default=1.0,
-    show_default=True,
     help="Les sessions commencent X fois plus vite. / Sessions start X times faster.",
 )
 def replay(

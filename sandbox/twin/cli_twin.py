@@ -11,6 +11,7 @@ from rich.table import Table
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 from sandbox.space.loader import load_scenario
+from sandbox.space.options import FILE
 from sandbox.twin.calibration import confine, read_calibration
 from sandbox.twin.cli_calibrate import measure
 from sandbox.twin.display import showing
@@ -88,12 +89,11 @@ def _tell(line: str) -> None:
     "--levels",
     type=click.IntRange(1, 20),
     default=4,
-    show_default=True,
     help="Charges, jusqu'à 80 % de la saturation. / Loads, up to 80 % of saturation.",
 )
 @click.option(
     "--calibration",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Fichier de calibrate ; sans lui, mesurée d'abord. / Without it, measured first.",
 )
 @click.option(

@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.clients.outcome import SessionOutcome
-from sandbox.clients.plan import LoadPlan
+from sandbox.clients.plan import LoadPlan, SessionOutcome
 from sandbox.space.errors import UserError
 
 __all__ = ["Driven", "Watch", "drive"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.analysis.canvas import Picture, render, sheet
-from sandbox.analysis.palette import METHOD_COLOURS
+from sandbox.analysis.palette import GRID, INK, MEASURED, METHOD_COLOURS, PREDICTED, SPAN
 
 if TYPE_CHECKING:
     from sandbox.twin.storm import Storm
@@ -43,7 +43,7 @@ def quantiles(predicted: Samples, measured: Samples, title: str) -> Picture:
         axes.set_yscale("log")
         low = min(axes.get_xlim()[0], axes.get_ylim()[0])
         high = max(axes.get_xlim()[1], axes.get_ylim()[1])
-        axes.plot([low, high], [low, high], color="#999999", linewidth=1)
+        axes.plot([low, high], [low, high], color=SPAN, linewidth=1)
         axes.set_xlabel("mesuré / measured, ms")
         axes.set_ylabel("prédit / predicted, ms")
         axes.set_title(title)
@@ -65,7 +65,7 @@ def against_load(levels: Sequence[Level], design: str) -> Picture:
     with sheet(2.4 * max(1, len(rows)), 2.8) as picture:
         panels = picture.subplots(1, max(1, len(rows)), squeeze=False)[0]
         for axes, (method, found) in zip(panels, sorted(rows.items()), strict=False):
-            colour = METHOD_COLOURS.get(method, "#000000")
+            colour = METHOD_COLOURS.get(method, INK)
             said = [(x, 1000 * r.predicted) for x, r in found if r.predicted is not None]
             if said:
                 axes.plot(*zip(*said, strict=True), color=colour)
@@ -89,10 +89,10 @@ def timeline(storm: Storm) -> Picture:
     with sheet(5.2, 3.0) as picture:
         axes = picture.subplots()
         weather = storm.weather
-        axes.axvspan(weather.at, weather.at + weather.seconds, color="#DDDDDD", linewidth=0)
+        axes.axvspan(weather.at, weather.at + weather.seconds, color=GRID, linewidth=0)
         said, seen = storm.timeline(storm.predicted), storm.timeline(storm.measured)
-        axes.plot(said[:, 0], 1000 * said[:, 1], color="#0072B2", label="prédit / predicted")
-        axes.plot(seen[:, 0], 1000 * seen[:, 1], color="#D55E00", marker=".", linestyle="",
+        axes.plot(said[:, 0], 1000 * said[:, 1], color=PREDICTED, label="prédit / predicted")
+        axes.plot(seen[:, 0], 1000 * seen[:, 1], color=MEASURED, marker=".", linestyle="",
                   label="mesuré / measured")  # fmt: skip
         axes.set_yscale("log")
         axes.set_xlabel("début de la connexion / connection begins, s")

@@ -12,7 +12,6 @@ import contextlib
 import gc
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -150,6 +149,7 @@ def hosted(order: Order) -> Iterator[Hosted]:
 
 
 def _options(tree: dict[str, Any]) -> Any:
+    from sandbox.live.blocks import free_block
     from sandbox.live.launch import LiveOptions
 
     at = tree["at"]
@@ -158,25 +158,11 @@ def _options(tree: dict[str, Any]) -> Any:
         login_policy=tree["login_policy"], operators=tree["operators"],
         folder=Path(tree["folder"]), keys="p-256",
         # One that is started again has its block.
-        block=None if Path(tree["folder"]).exists() else _free_block(),
+        block=None if Path(tree["folder"]).exists() else free_block(),
         cast=CastSize(**tree["cast"]), processes=tree["processes"],
         seed=tree["seed"], totp_share=tree["share"],
         at=None if at is None else datetime.fromisoformat(at),
     )  # fmt: skip
-
-
-def _free_block() -> int:
-    """Return the second part of addresses that nobody has.
-
-    Any: a space that is started again finds its own free, unless it was the next to be taken.
-    """
-    from sandbox.live.blocks import TEMPORARY, held_block
-
-    for block in random.sample(TEMPORARY, len(TEMPORARY)):
-        with contextlib.suppress(UserError), held_block(block):
-            return block
-    with held_block(None) as block:  # says that all are taken
-        return block
 
 
 def main() -> None:

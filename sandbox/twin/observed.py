@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from sandbox.clients.outcome import SessionOutcome
+from sandbox.clients.plan import SessionOutcome
 from sandbox.observations.histogram import bin_index, bin_middle
 from sandbox.observations.observations import NAMED_OPERATORS, Observations, table_of
 from sandbox.observations.schema import Protocol

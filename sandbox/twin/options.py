@@ -9,7 +9,13 @@ from typing import Any
 import click
 
 from sandbox.space.errors import UserError
-from sandbox.space.options import designs_option, folder_option, scale_option, seed_option
+from sandbox.space.options import (
+    EXISTING_FILE,
+    designs_option,
+    folder_option,
+    scale_option,
+    seed_option,
+)
 from sandbox.space.scenario import Scenario
 from sandbox.twin.minutes import duration_of, instant_of
 from sandbox.twin.replay import OPERATORS, Wanted
@@ -19,7 +25,7 @@ __all__ = ["minutes_options", "space_option", "wanted_of"]
 
 space_option = click.option(
     "--space",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     multiple=True,
     help="Fichier d'un opérateur qui n'est pas le nôtre, un par opérateur ; voir check operator."
     " / File of an operator that is not ours, one each; see check operator.",
@@ -32,31 +38,41 @@ def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any]
         designs_option,
         click.option("--login-policy", metavar="NAME", help="Règle de connexion. / Login policy."),
         click.option(
-            "--from", "begin", default="lundi 08:45", show_default=True,
+            "--from",
+            "begin",
+            default="lundi 08:45",
             help="Première minute, dans la période du scénario. / First minute.",
         ),
         click.option(
-            "--for", "length", default=length, show_default=True,
+            "--for",
+            "length",
+            default=length,
             help="Combien de temps du scénario : 90s, 10m, 1h. / How long.",
         ),
         scale_option(scale),
         click.option(
-            "--operators", type=click.IntRange(1), default=OPERATORS, show_default=True,
+            "--operators",
+            type=click.IntRange(1),
+            default=OPERATORS,
             help="Opérateurs vivants, les plus grands. / Live operators, the largest.",
         ),
         click.option(
-            "--processes", type=click.IntRange(1, 64), default=1, show_default=True,
+            "--processes",
+            type=click.IntRange(1, 64),
+            default=1,
             help="Processus de clients. / Processes of clients.",
         ),
         click.option(
-            "--crews", type=click.IntRange(0), default=0, show_default=True,
+            "--crews",
+            type=click.IntRange(0),
+            default=0,
             help="Processus d'opérateurs, comme up --processes."
             " / Processes of operators, as up --processes.",
         ),
         space_option,
         seed_option,
         folder_option(suffix),
-    )  # fmt: skip
+    )
 
     def give(command: Any) -> Any:
         for option in reversed(options):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.clients.outcome import SessionOutcome
+from sandbox.clients.plan import SessionOutcome
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
 from sandbox.simulation.model import SessionKind, StationStat

@@ -27,7 +27,7 @@ from distributed.versions import VersionMismatchWarning
 
 from sandbox.space.errors import UserError
 from sandbox.space.tables import shipped
-from sandbox.workers.progress import reporting
+from sandbox.workers.spread import reporting
 
 __all__ = ["cluster_crew", "software"]
 
@@ -77,13 +77,14 @@ def _refuse_other(theirs: dict[str, str], client: dict[str, str], where: str) ->
         if name in theirs and theirs[name] != value
     ]
     if other:
-        raise UserError(
+        raise UserError.because(
             "n'a pas les mêmes logiciels que ce poste : ses résultats différeraient ; "
             "y installer les mêmes",
             "has other software than this machine, so its results would differ; "
             "install the same there",
-            where=where, then=f"({'; '.join(other)})",
-        )  # fmt: skip
+            where,
+            "; ".join(other),
+        )
 
 
 def _work(
@@ -128,12 +129,13 @@ def _connected(address: str) -> Client:
             warnings.simplefilter("ignore", VersionMismatchWarning)
             return Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise UserError(
+        raise UserError.because(
             "aucun ordonnanceur Dask n'y répond ; attendu tcp://HÔTE:PORT, "
             "comme `dask scheduler` l'affiche",
             "no Dask scheduler answers there; expected tcp://HOST:PORT, as `dask scheduler` prints",
-            where=f"--scheduler {address}", then=f"({str(error) or type(error).__name__})",
-        ) from None  # fmt: skip
+            f"--scheduler {address}",
+            str(error) or type(error).__name__,
+        ) from None
 
 
 @contextmanager
@@ -167,8 +169,9 @@ def cluster_crew(address: str) -> Iterator[_Cluster]:
                 where=where,
             ) from None
         except ModuleNotFoundError as error:
-            raise UserError(
+            raise UserError.because(
                 "les travailleurs n'ont pas ce module ; y installer mssante-sandbox[dask]",
                 "workers lack this module; install mssante-sandbox[dask] there",
-                where=where, then=f"({error.name})",
-            ) from None  # fmt: skip
+                where,
+                error.name,
+            ) from None

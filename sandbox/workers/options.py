@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
 from sandbox.space.errors import UserError
+from sandbox.space.options import Decorator, options
 from sandbox.workers.spread import Workers
 
 __all__ = ["crew_of", "workers_options"]
 
-OPTIONS = (
+# The options `workers`, `backend` and `scheduler`.
+workers_options: Decorator = options(
     click.option(
         "--workers",
         type=click.IntRange(1),
@@ -22,7 +21,6 @@ OPTIONS = (
         "--backend",
         type=click.Choice(["local", "dask"]),
         default="local",
-        show_default=True,
         help="Qui calcule : ce poste, ou un cluster Dask. / Who works: here, or a Dask cluster.",
     ),
     click.option(
@@ -31,13 +29,6 @@ OPTIONS = (
         help="Ordonnanceur du cluster, tcp://HÔTE:PORT. / Scheduler of the cluster.",
     ),
 )
-
-
-def workers_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options `workers`, `backend` and `scheduler`."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
 
 
 def crew_of(workers: int | None, backend: str, scheduler: str | None) -> Workers:

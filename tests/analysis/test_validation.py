@@ -15,8 +15,7 @@ from click.testing import CliRunner, Result
 from sandbox import cli
 from sandbox.analysis import cli_validate, identities, theory, validation
 from sandbox.analysis.cases import CASES, Family, QueueCase
-from sandbox.analysis.estimates import RatioEstimate
-from sandbox.analysis.validation import Engine, measure, plan
+from sandbox.analysis.validation import Engine, RatioEstimate, measure, plan
 from sandbox.space.errors import UserError
 
 KEYS = {

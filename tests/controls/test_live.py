@@ -19,8 +19,9 @@ from sandbox.controls.cli_controls import controls
 from sandbox.directory import Feeder
 from sandbox.indicators.cli_indicators import indicators
 from sandbox.indicators.month import Month
+from sandbox.live import live
 from sandbox.live.mailer import choose, open_imap
-from sandbox.live.space import LiveSpace, live
+from sandbox.live.space import LiveSpace
 from sandbox.messages.ins import PATIENT_LABEL
 from sandbox.trust import DomainLedger
 from sandbox.trust.resolver import DnsFault

@@ -110,8 +110,8 @@ def test_every_point_is_a_command_of_its_protocol() -> None:
         ({"fault": "no", "method": "pigeon"}, "cps"),
         ({"fault": "ocsp-stale", "nth": 2}, "seconds"),
         ({"fault": "crl-nonsense"}, "crl"),
-        ({"fault": {"quota": 1}}, "type"),
-        ({"fault": ["quota"]}, "type"),
+        ({"fault": {"quota": 1}}, "string"),
+        ({"fault": ["quota"]}, "string"),
         ({"fault": ""}, "quota"),
     ],
 )

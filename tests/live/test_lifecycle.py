@@ -25,9 +25,9 @@ import httpx
 import pytest
 from cryptography import x509
 
-from sandbox.live import lifecycle
+from sandbox.live import lifecycle, live
 from sandbox.live.mailer import MailError, choose, open_imap
-from sandbox.live.space import LiveSpace, live
+from sandbox.live.space import LiveSpace
 from sandbox.serve import client_context
 from sandbox.space.places import Place
 from tests.live.removed import MESSAGES, STEPS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sandbox.live import live
 from sandbox.live.mailer import choose, open_imap, open_smtp
-from sandbox.live.space import live
 
 
 def test_every_method_logs_in_under_a_design_of_one_s_own() -> None:

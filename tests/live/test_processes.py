@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.live import crew_process
+from sandbox.live import crew_process, live
 from sandbox.live.mailer import choose, open_imap, open_smtp
-from sandbox.live.space import LiveSpace, live
+from sandbox.live.space import LiveSpace
 from sandbox.messages.check import check_message
 from sandbox.observations.observations import TABLES
 from sandbox.space.errors import UserError

@@ -24,10 +24,11 @@ import pytest
 
 import sandbox
 from sandbox.directory import Bearer, BoxState, BoxType, Feeder
+from sandbox.live import live
 from sandbox.live.connection_sheet import connection_sheet
 from sandbox.live.mailer import MailError, choose, open_imap, open_smtp
 from sandbox.live.sheet_file import read_sheet
-from sandbox.live.space import LiveSpace, live
+from sandbox.live.space import LiveSpace
 from sandbox.observations.observations import TABLES
 from sandbox.operators.listener import MailDoor
 from sandbox.operators.recorder import Recorder

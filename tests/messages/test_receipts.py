@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.messages.faults import RuleBreachError
 from sandbox.messages.receipts import (
     ERROR_CODES,
     Disposition,
@@ -19,6 +18,7 @@ from sandbox.messages.receipts import (
     may_answer,
     read_receipt,
 )
+from sandbox.messages.rules import RuleBreachError
 from tests.messages.made import AT, RECIPIENT, SENDER, delivered, good
 
 ASKED = delivered(good(receipt=True))

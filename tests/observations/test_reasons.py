@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.observations.reasons import Reason
+from sandbox.observations.schema import Reason
 from tests.vocabulary import all_reasons
 
 Reasons = dict[tuple[str, str], list[Reason]]

@@ -73,7 +73,7 @@ class Run:
     ) -> None:  # fmt: skip
         self.recorder.session(SessionObserved(
             channel=self.channel[operator, endpoint], method=method, at=START + at,
-            seconds=seconds, bytes_in=0, bytes_out=0,
+            seconds=seconds,
         ))  # fmt: skip
 
     def deliver(self, age: float) -> None:

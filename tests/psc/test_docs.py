@@ -24,7 +24,8 @@ def page() -> str:
         "|---|---|---|",
     ]
     for name, order in ORDER.items():
-        lines.append(f"| authentication request | {name} | {', '.join(order)} |")
+        checks = ", ".join(check.__name__.removeprefix("_") for check in order)
+        lines.append(f"| authentication request | {name} | {checks} |")
     for name, order in POLL_ORDER.items():
         lines.append(f"| poll | {name} | {', '.join(order)} |")
     lines += [

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.directory import Directory, Feeder, PopulationSpec
 from sandbox.psc import ProviderOptions
-from sandbox.psc.certificates import psc_files
+from sandbox.psc.client_certificates import psc_files
 from sandbox.psc.from_directory import DirectoryPeople
 from sandbox.psc.grants import userinfo
 from sandbox.psc.people import claims

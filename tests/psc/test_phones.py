@@ -308,7 +308,7 @@ def test_events_are_a_log_and_a_live_stream(api, core_server, core_http):
     assert [event["seq"] for event in listed] == [last]
     headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last)}
     with core_http.stream("GET", core_server.origin + "/events", headers=headers) as stream:
-        core_server.provider.events.add(0, "clock", text_fr="é", text_en="live")
+        core_server.provider.events.add(0, "clock", "é", "live")
         lines = stream.iter_lines()
         assert next(lines) == f"id: {last + 1}"
         assert next(lines) == "event: clock"

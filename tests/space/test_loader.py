@@ -11,7 +11,6 @@ import pytest
 
 from sandbox.space.errors import UserError
 from sandbox.space.loader import (
-    LARGEST_FILE,
     find_scenario,
     given_keys,
     json_schema,
@@ -19,6 +18,7 @@ from sandbox.space.loader import (
     scenario_names,
     with_inputs,
 )
+from sandbox.space.reading import LARGEST_FILE
 from sandbox.space.scenario import Scenario
 from sandbox.space.tables import shipped
 

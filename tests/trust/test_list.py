@@ -3,8 +3,10 @@
 import base64
 import copy
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -41,8 +43,7 @@ from sandbox.trust import (
     verify_list,
 )
 from sandbox.trust.issuing import certificate_pem
-from sandbox.trust.list_xml import NAMESPACE, build_xml
-from sandbox.trust.publisher import ListPublisher
+from sandbox.trust.list_xml import NAMESPACE, REASONS_FR, ListPublisher, build_xml
 
 from . import lists
 from .conftest import ORG, now, run
@@ -634,3 +635,11 @@ def test_the_publisher_signs_anew_on_a_change_and_once_a_day(signer, policy):
     assert b"y.mssante.test" in second
     time[0] += timedelta(hours=25)
     assert publisher.current() not in (first, second)
+
+
+def test_a_list_is_refused_in_both_languages():
+    sources = "".join(
+        path.read_text("utf-8") for path in Path(list_xml.__file__).parent.glob("list_*.py")
+    )
+    assert set(re.findall(r'ListError\(\s*"([a-z-]+)"', sources)) == set(REASONS_FR)
+    assert str(ListError("unsigned", "no signature")) == "aucune signature / no signature"

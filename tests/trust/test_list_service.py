@@ -9,7 +9,7 @@ import pytest
 from sandbox.serve import HttpServer, running
 from sandbox.serve.plain import plain_app
 from sandbox.trust import DomainLedger, ListKeeper, ListPolicy, load_bundle, parse_dn
-from sandbox.trust.publisher import ListPublisher
+from sandbox.trust.list_xml import ListPublisher
 from sandbox.trust.service import LIST_PATH, PkiFaults, list_handler
 
 from .conftest import ORG, now, run

@@ -11,8 +11,9 @@ from sandbox.conformance.client.dialogue import (
     ObservedLogin,
     SoftwareCommand,
     SoftwareDialogue,
+    digest_of,
+    digest_of_responses,
 )
-from sandbox.conformance.client.digests import digest_of, digest_of_responses
 
 __all__ = ["read_imap"]
 

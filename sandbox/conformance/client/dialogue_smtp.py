@@ -13,8 +13,8 @@ from sandbox.conformance.client.dialogue import (
     SoftwareCommand,
     SoftwareDialogue,
     command_of,
+    digest_of_responses,
 )
-from sandbox.conformance.client.digests import digest_of_responses
 
 __all__ = ["read_smtp"]
 

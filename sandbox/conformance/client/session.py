@@ -39,7 +39,6 @@ from sandbox.conformance.subject import (
     Pair,
 )
 from sandbox.messages.ins import PATIENT_LABEL, patient_address
-from sandbox.psc.behaviour import quantile
 from sandbox.space.errors import UserError
 from sandbox.space.laws import ecps_answer, sms_answer, sourced_methods
 from sandbox.space.methods import Method
@@ -64,7 +63,7 @@ def slow_answer(method: str) -> float:
     """Return how long the telephone takes where a person takes her time, s."""
     sourced = sourced_methods()
     law = sms_answer(sourced.sms) if method == Method.SMS else ecps_answer(sourced.ecps)
-    return round(quantile(law.wait, SLOW_QUANTILE), 1)
+    return round(law.wait.quantile(SLOW_QUANTILE), 1)
 
 
 @dataclass(frozen=True)

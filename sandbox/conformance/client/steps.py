@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sandbox.conformance.subject import RINGS
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.methods import METHODS, Method
 
 __all__ = ["STEPS", "SoftwareAction", "SoftwareProfile", "SoftwareStep", "applies"]

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from sandbox.directory.directory import Directory
 from sandbox.directory.extractions.columns import (
@@ -14,14 +15,12 @@ from sandbox.directory.extractions.columns import (
     CORRESPONDENCE,
     DIPLOMA,
     KNOW_HOW,
-    activity_row,
-    correspondence_row,
-    diploma_row,
+    Practice,
     is_professional,
-    know_how_row,
     line,
+    row,
 )
-from sandbox.directory.model import BoxType
+from sandbox.directory.model import BoxType, Person
 from sandbox.directory.rows import ACTIVITY_SELECT, PERSON_SELECT, activity_of, person_of
 
 __all__ = ["Archive", "correspondence", "libre_acces"]
@@ -105,7 +104,7 @@ def correspondence(directory: Directory) -> Archive:
         yield line(CORRESPONDENCE)
         for box in directory.published("extraction"):
             if box.type in {BoxType.PER, BoxType.ORG}:
-                yield line(correspondence_row(box))
+                yield line(row(CORRESPONDENCE, box))
 
     instant, stamp = _stamp(directory)
     name = f"Extraction_Correspondance_MSSante_{stamp}"
@@ -117,32 +116,26 @@ def libre_acces(directory: Directory) -> Archive:
 
     def activities() -> Iterator[str]:
         yield line(ACTIVITY, trailing=True)
-        cursor = directory.connection().execute(f"{ACTIVITY_SELECT} ORDER BY a.id")
-        for row in cursor:
-            mode, person, structure = activity_of(row)
+        for found in directory.connection().execute(f"{ACTIVITY_SELECT} ORDER BY a.id"):
+            mode, person, structure = activity_of(found)
             if is_professional(person):
                 parent = structure.parent[1:] if structure.parent[:1] == "1" else ""
-                yield line(activity_row(person, structure, parent, mode), trailing=True)
+                yield line(row(ACTIVITY, Practice(person, structure, parent, mode)), trailing=True)
 
-    def diplomas() -> Iterator[str]:
-        yield line(DIPLOMA, trailing=True)
-        for row in directory.connection().execute(f"{PERSON_SELECT} ORDER BY p.id"):
-            person = person_of(row)
-            if is_professional(person):
-                yield line(diploma_row(person), trailing=True)
-
-    def know_how() -> Iterator[str]:
-        yield line(KNOW_HOW, trailing=True)
-        for row in directory.connection().execute(f"{PERSON_SELECT} ORDER BY p.id"):
-            person = person_of(row)
-            if person.specialty_code:
-                yield line(know_how_row(person), trailing=True)
+    def people(
+        columns: dict[str, Callable[[Person], str]], listed: Callable[[Person], bool]
+    ) -> Iterator[str]:
+        yield line(columns, trailing=True)
+        for found in directory.connection().execute(f"{PERSON_SELECT} ORDER BY p.id"):
+            person = person_of(found)
+            if listed(person):
+                yield line(row(columns, person), trailing=True)
 
     instant, stamp = _stamp(directory)
-    members = (
+    members: tuple[tuple[str, Callable[[], Iterable[str]]], ...] = (
         ("Personne_activite", activities),
-        ("Dipl_AutExerc", diplomas),
-        ("SavoirFaire", know_how),
+        ("Dipl_AutExerc", partial(people, DIPLOMA, is_professional)),
+        ("SavoirFaire", partial(people, KNOW_HOW, lambda person: bool(person.specialty_code))),
     )
     return Archive(
         f"PS_LibreAcces_{stamp}.zip",

@@ -21,11 +21,8 @@ def write_ndjson(directory: Directory, file: TextIO) -> int:
     for kind, searchable in SEARCH.items():
         last = 0
         while True:
-            found = directory.connection().execute(
-                f"SELECT id FROM {searchable.table} WHERE id > ? ORDER BY id LIMIT ?",
-                (last, _SLICE),
-            )
-            rows = [row[0] for row in found.fetchall()]
+            sql = f"SELECT id FROM {searchable.table} WHERE id > ? ORDER BY id LIMIT ?"
+            rows = [row[0] for row in directory.select(sql, last, _SLICE)]
             if not rows:
                 break
             for resource in store.get(kind, rows):

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sandbox.directory.bearers import Bearer
-from sandbox.directory.contains import match_words
 from sandbox.directory.fhir import systems
-from sandbox.directory.rows import TYPES
+from sandbox.directory.model import Bearer
+from sandbox.directory.rows import TYPES, match_words
 from sandbox.directory.tables import fold, tables
 
 __all__ = ["ID_PREFIXES", "SEARCH", "Clause", "FhirParameterError", "Searchable", "row_of"]
@@ -29,6 +28,10 @@ _INSTANT = re.compile(
     r"(eq|gt|ge|lt|le)?(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?"
     r"(Z|[+-]\d\d:\d\d)?)?)?)?"
 )
+
+# Year, month, day, hour, minute, second where they are not given; how long what is given lasts.
+_LEAST = (1, 1, 1, 0, 0, 0)
+_STEPS = {3: timedelta(days=1), 5: timedelta(minutes=1), 6: timedelta(seconds=1)}
 
 
 class FhirParameterError(ValueError):
@@ -44,6 +47,7 @@ class ParameterContext:
 
 
 Maker = Callable[[str, str, ParameterContext], Clause]
+Parameter = tuple[str, tuple[str, ...], Maker]  # type in the capability statement, modifiers, maker
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,13 @@ class Searchable:
 
     Attributes:
         table: Its table; the clauses call it `r`.
-        parameters: Name to (type in the capability statement, allowed modifiers, maker).
+        parameters: By name.
         includes: `_include` values.
         reverse: `_revinclude` values.
     """
 
     table: str
-    parameters: dict[str, tuple[str, tuple[str, ...], Maker]]
+    parameters: dict[str, Parameter]
     includes: tuple[str, ...] = ()
     reverse: tuple[str, ...] = field(default=())
 
@@ -76,13 +80,6 @@ def _logical_id(kind: str) -> Maker:
     return make
 
 
-def _reference(kind: str, column: str) -> Maker:
-    def make(_modifier: str, value: str, _context: ParameterContext) -> Clause:
-        return f"r.{column} = ?", (row_of(kind, value.rpartition("/")[2]),)
-
-    return make
-
-
 def _active(_modifier: str, value: str, _context: ParameterContext) -> Clause:
     if value not in {"true", "false"}:
         raise FhirParameterError(f"active={value!r}: true or false")
@@ -96,35 +93,21 @@ def _span(text: str) -> tuple[str, int, int]:
         raise FhirParameterError(
             f"_lastUpdated={text[:40]!r}: a date with gt, ge, eq, lt or le before it"
         )
-    prefix, year, month, day, hour, minute, second, zone = match.groups()
+    prefix, *parts, zone = match.groups()
+    given = len(parts) - parts.count(None)
     try:
-        moment = datetime(
-            int(year),
-            int(month or 1),
-            int(day or 1),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
-            tzinfo=UTC,
-        )
+        whole = [int(part or least) for part, least in zip(parts, _LEAST, strict=True)]
+        year, month, day, hour, minute, second = whole
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         if zone and zone != "Z":
             shift = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:]))
             moment += shift if zone[0] == "-" else -shift
-        if day is None:
-            after = (
-                moment.replace(year=moment.year + 1)
-                if month is None
-                else (moment.replace(day=28) + timedelta(days=4)).replace(day=1)
-            )
+        if given == 1:
+            after = moment.replace(year=moment.year + 1)
+        elif given == 2:
+            after = (moment.replace(day=28) + timedelta(days=4)).replace(day=1)
         else:
-            step = (
-                timedelta(seconds=1)
-                if second
-                else timedelta(minutes=1)
-                if hour
-                else timedelta(days=1)
-            )
-            after = moment + step
+            after = moment + _STEPS[given]
     except (ValueError, OverflowError) as error:
         raise FhirParameterError(f"_lastUpdated={text[:40]!r}: {error}") from error
     return prefix or "eq", int(moment.timestamp()), int(after.timestamp())
@@ -190,19 +173,16 @@ def _activity_identifier(_modifier: str, value: str, _context: ParameterContext)
     return "r.id = ?", (int(match[1]),)
 
 
-def _kind_of_identifier(kinds: dict[str, str]) -> Maker:
+def _kind_of_identifier(kinds: dict[str, str]) -> Parameter:
     def make(_modifier: str, value: str, _context: ParameterContext) -> Clause:
         _system, code = _token(value)
         return kinds.get(code, "0"), ()
 
-    return make
+    return _token_of(make)
 
 
-def _string(key: str, exact: Callable[[str], str] | None = None) -> Maker:
-    """Make a string search on a folded column: prefix, `:exact` or `:contains`.
-
-    `:exact` compares what is displayed when `exact` names its SQL, the folded text otherwise.
-    """
+def _string(key: str, shown: str) -> Maker:
+    """Make a string search on a folded column: prefix, `:contains`, or `:exact` as it is shown."""
 
     def make(modifier: str, value: str, _context: ParameterContext) -> Clause:
         folded = fold(value)
@@ -211,12 +191,13 @@ def _string(key: str, exact: Callable[[str], str] | None = None) -> Maker:
         if modifier == "contains":
             return f"instr({key}, ?) > 0", (folded,)
         if modifier == "exact":
-            if exact is not None:
-                return f"{key} = ? AND {exact('?')}", (folded, value)
-            return f"{key} = ?", (folded,)
+            return f"{key} = ? AND {shown} = ?", (folded, value)
         return f"{key} >= ? AND {key} < ?", (folded, folded + _LAST)
 
     return make
+
+
+_FAMILY = _string("r.surname_key", "r.surname")
 
 
 def _given(modifier: str, value: str, _context: ParameterContext) -> Clause:
@@ -234,9 +215,7 @@ def _given(modifier: str, value: str, _context: ParameterContext) -> Clause:
 
 def _name(modifier: str, value: str, context: ParameterContext) -> Clause:
     """Search any part of a name."""
-    family, parameters = _string("r.surname_key", lambda mark: f"r.surname = {mark}")(
-        modifier, value, context
-    )
+    family, parameters = _FAMILY(modifier, value, context)
     given, more = _given(modifier, value, context)
     return f"(({family}) OR ({given}))", (*parameters, *more)
 
@@ -352,42 +331,48 @@ def _mailbox_type(kind: str) -> Maker:
     return make
 
 
-def _common(kind: str) -> dict[str, tuple[str, tuple[str, ...], Maker]]:
+def _token_of(make: Maker) -> Parameter:
+    return "token", (), make
+
+
+def _text_of(make: Maker) -> Parameter:
+    return "string", ("exact", "contains"), make
+
+
+def _reference_to(kind: str, column: str) -> Parameter:
+    def make(_modifier: str, value: str, _context: ParameterContext) -> Clause:
+        return f"r.{column} = ?", (row_of(kind, value.rpartition("/")[2]),)
+
+    return "reference", (), make
+
+
+def _common(kind: str) -> dict[str, Parameter]:
     return {
-        "_id": ("token", (), _logical_id(kind)),
+        "_id": _token_of(_logical_id(kind)),
         "_lastUpdated": ("date", (), _last_updated),
-        "active": ("token", (), _active),
-        "mailbox-mss": ("string", ("exact", "contains"), _mailbox(kind)),
-        "mailbox-mss-type": ("token", (), _mailbox_type(kind)),
+        "active": _token_of(_active),
+        "mailbox-mss": _text_of(_mailbox(kind)),
+        "mailbox-mss-type": _token_of(_mailbox_type(kind)),
     }
 
 
-_TEXT = ("exact", "contains")
 SEARCH = {
     "Practitioner": Searchable(
         "person",
         {
             **_common("Practitioner"),
-            "identifier": ("token", (), _person_identifier),
-            "identifier-type": (
-                "token",
-                (),
-                _kind_of_identifier(
-                    {
-                        "IDNPS": "1",
-                        "RPPS": "r.national_id >= '8' AND r.national_id < '9'",
-                        "ADELI": "r.national_id >= '0' AND r.national_id < '1'",
-                    }
-                ),
+            "identifier": _token_of(_person_identifier),
+            "identifier-type": _kind_of_identifier(
+                {
+                    "IDNPS": "1",
+                    "RPPS": "r.national_id >= '8' AND r.national_id < '9'",
+                    "ADELI": "r.national_id >= '0' AND r.national_id < '1'",
+                }
             ),
-            "family": (
-                "string",
-                _TEXT,
-                _string("r.surname_key", lambda mark: f"r.surname = {mark}"),
-            ),
-            "given": ("string", _TEXT, _given),
-            "name": ("string", _TEXT, _name),
-            "qualification-code": ("token", (), _qualification),
+            "family": _text_of(_FAMILY),
+            "given": _text_of(_given),
+            "name": _text_of(_name),
+            "qualification-code": _token_of(_qualification),
         },
         reverse=("PractitionerRole:practitioner",),
     ),
@@ -395,10 +380,10 @@ SEARCH = {
         "activity",
         {
             **_common("PractitionerRole"),
-            "identifier": ("token", (), _activity_identifier),
-            "organization": ("reference", (), _reference("Organization", "structure")),
-            "practitioner": ("reference", (), _reference("Practitioner", "person")),
-            "role": ("token", (), _role),
+            "identifier": _token_of(_activity_identifier),
+            "organization": _reference_to("Organization", "structure"),
+            "practitioner": _reference_to("Practitioner", "person"),
+            "role": _token_of(_role),
         },
         includes=("PractitionerRole:organization", "PractitionerRole:practitioner"),
     ),
@@ -406,24 +391,20 @@ SEARCH = {
         "structure",
         {
             **_common("Organization"),
-            "identifier": ("token", (), _structure_identifier),
-            "identifier-type": (
-                "token",
-                (),
-                _kind_of_identifier(
-                    {
-                        "IDNST": "1",
-                        "SIRET": "1",
-                        "FINEJ": "r.kind = 'J'",
-                        "FINEG": "r.kind = 'G' AND r.national_id < '2'",
-                    }
-                ),
+            "identifier": _token_of(_structure_identifier),
+            "identifier-type": _kind_of_identifier(
+                {
+                    "IDNST": "1",
+                    "SIRET": "1",
+                    "FINEJ": "r.kind = 'J'",
+                    "FINEG": "r.kind = 'G' AND r.national_id < '2'",
+                }
             ),
-            "name": ("string", _TEXT, _string("r.name_key", lambda mark: f"r.name = {mark}")),
-            "address-city": ("string", _TEXT, _place("town")),
-            "address-postalcode": ("string", _TEXT, _place("postcode")),
-            "partof": ("reference", (), _reference("Organization", "parent")),
-            "type": ("token", (), _organization_type),
+            "name": _text_of(_string("r.name_key", "r.name")),
+            "address-city": _text_of(_place("town")),
+            "address-postalcode": _text_of(_place("postcode")),
+            "partof": _reference_to("Organization", "parent"),
+            "type": _token_of(_organization_type),
         },
         includes=("Organization:partof",),
         reverse=("PractitionerRole:organization",),

@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sandbox.directory.bearers import BoxState
 from sandbox.directory.feed_writer import Change, FeedWriter
 from sandbox.directory.feeding_rules import RefusalError
 from sandbox.directory.fhir import systems
 from sandbox.directory.fhir.resources import Json
+from sandbox.directory.model import BoxState
 
 __all__ = ["PatchError", "changes_of"]
 

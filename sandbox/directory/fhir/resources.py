@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.directory.bearers import BoxState
 from sandbox.directory.fhir import systems
-from sandbox.directory.model import Person, Structure
+from sandbox.directory.model import BoxState, Person, Structure
 
 __all__ = ["Json", "instant", "organization", "practitioner", "role", "subset", "telecom"]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from sandbox.directory.bearers import Bearer
 from sandbox.directory.directory import Directory
 from sandbox.directory.feeding import Feeder
 from sandbox.directory.feeding_rules import RefusalError
@@ -24,6 +23,7 @@ from sandbox.directory.fhir.parameters import (
 from sandbox.directory.fhir.patch import PatchError, changes_of
 from sandbox.directory.fhir.resources import Json, instant, subset
 from sandbox.directory.fhir.store import ResourceStore
+from sandbox.directory.model import Bearer
 
 __all__ = ["FhirOptions", "FhirRequest", "FhirResponse", "FhirService"]
 
@@ -175,17 +175,16 @@ class FhirService:
         single = {name: value for name, value in parameters if name in _RESULT}
         count, after = self._paging(single)
         table = SEARCH[kind].table
-        connection = self._directory.connection()
+        select = self._directory.select
         body: Json = {"resourceType": "Bundle", "type": "searchset"}
         if single.get("_total") == "accurate":
             total = f"SELECT count(*) FROM {table} r WHERE {where}"
-            body["total"] = connection.execute(total, values).fetchone()[0]
+            body["total"] = select(total, *values)[0][0]
         links = [{"relation": "self", "url": self._url(request, kind, parameters)}]
         rows: list[int] = []
         if count:
             page = f"SELECT r.id FROM {table} r WHERE {where} AND r.id > ? ORDER BY r.id LIMIT ?"
-            found = connection.execute(page, (*values, after, count + 1))
-            rows = [row[0] for row in found.fetchall()]
+            rows = [row[0] for row in select(page, *values, after, count + 1)]
             if len(rows) > count:
                 rows = rows[:count]
                 rest = [(n, v) for n, v in parameters if n != "_after"]
@@ -252,10 +251,10 @@ class FhirService:
         return " AND ".join(conditions), tuple(values)
 
     def _count_domains(self, text: str) -> int:
-        row = self._directory.connection().execute(
-            "SELECT count(*) FROM domain WHERE instr(name, ?) > 0", (text,)
+        counted = self._directory.select(
+            "SELECT count(*) FROM domain WHERE instr(name, ?) > 0", text
         )
-        return int(row.fetchone()[0])
+        return int(counted[0][0])
 
     def _included(
         self,
@@ -296,11 +295,12 @@ class FhirService:
     def _backward(self, include: str, rows: list[int]) -> list[Json]:
         column = {"practitioner": "person", "organization": "structure"}[include.partition(":")[2]]
         marks = ",".join("?" * len(rows))
-        found = self._directory.connection().execute(
+        found = self._directory.select(
             f"SELECT id FROM activity WHERE {column} IN ({marks}) ORDER BY id LIMIT ?",
-            (*rows, self._options.largest_page),
+            *rows,
+            self._options.largest_page,
         )
-        return self._store.get("PractitionerRole", [row[0] for row in found.fetchall()])
+        return self._store.get("PractitionerRole", [row[0] for row in found])
 
     @staticmethod
     def _url(request: FhirRequest, kind: str, parameters: tuple[tuple[str, str], ...] | Any) -> str:
@@ -398,11 +398,9 @@ class FhirService:
                 412, "incomplete", "a conditional PATCH names its resource by identifier"
             )
         where, values = self._where(kind, parameters)
-        found = self._directory.connection().execute(
-            f"SELECT r.id FROM {SEARCH[kind].table} r WHERE {where} LIMIT 2",
-            values,
+        rows = self._directory.select(
+            f"SELECT r.id FROM {SEARCH[kind].table} r WHERE {where} LIMIT 2", *values
         )
-        rows = found.fetchall()
         if not rows:
             raise FhirError(404, "not-found", f"no {kind} answers this condition")
         if len(rows) > 1:

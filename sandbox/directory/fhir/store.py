@@ -6,11 +6,11 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from sandbox.directory.bearers import Bearer, BoxState
 from sandbox.directory.directory import Directory
 from sandbox.directory.fhir import resources
 from sandbox.directory.fhir.parameters import SEARCH
 from sandbox.directory.fhir.resources import Json
+from sandbox.directory.model import Bearer, BoxState
 from sandbox.directory.rows import PERSON_COLUMNS, STRUCTURE_COLUMNS, person_of, structure_of
 
 __all__ = ["ResourceStore"]
@@ -50,10 +50,10 @@ class ResourceStore:
     def _slice(self, kind: str, rows: list[int], *, feeder: bool) -> dict[int, Json]:
         marks = ",".join("?" * len(rows))
         boxes = self._boxes(kind, rows, marks, feeder=feeder)
-        cursor = self._directory.connection().execute(_ROWS[kind].format(marks), rows)
+        found = self._directory.select(_ROWS[kind].format(marks), *rows)
         return {
             row: resource
-            for updated, version, *values in cursor.fetchall()
+            for updated, version, *values in found
             for row, resource in (self._make(kind, values, boxes, updated, version, feeder=feeder),)
         }
 
@@ -106,24 +106,13 @@ class ResourceStore:
         current = self.get(kind, [row], feeder=True)
         if not current:
             return []
-        kept = (
-            self._directory.connection()
-            .execute(
-                "SELECT version, at, change FROM history WHERE bearer = ? ORDER BY version DESC",
-                (f"{kind}/{row}",),
-            )
-            .fetchall()
+        kept = self._directory.select(
+            "SELECT version, at, change FROM history WHERE bearer = ? ORDER BY version DESC",
+            f"{kind}/{row}",
         )
         if not kept:
-            updated = (
-                self._directory.connection()
-                .execute(
-                    f"SELECT updated FROM {SEARCH[kind].table} WHERE id = ?",
-                    (row,),
-                )
-                .fetchone()
-            )
-            return [(1, updated[0], current[0])]
+            sql = f"SELECT updated FROM {SEARCH[kind].table} WHERE id = ?"
+            return [(1, self._directory.select(sql, row)[0][0], current[0])]
         versions = []
         for version, at, change in kept:
             states = [BoxState(**state) for state in json.loads(change)]

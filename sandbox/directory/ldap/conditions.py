@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox.directory.contains import match_words
+from sandbox.directory.rows import match_words
 
 __all__ = [
     "ALL",

@@ -128,11 +128,11 @@ class Slapd:
             try:
                 probe.bind((self.host, self.port))
             except OSError as failure:
-                raise UserError(
+                raise UserError.because(
                     f"le port {self.port} n'est pas libre",
                     f"port {self.port} is not free",
-                    where="slapd",
-                    then=f"({failure})",
+                    "slapd",
+                    failure,
                 ) from failure
         self._folder = tempfile.TemporaryDirectory(prefix="slapd-")
         folder = Path(self._folder.name)
@@ -160,11 +160,8 @@ class Slapd:
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
         if done.returncode:
             reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-            raise UserError(
-                "échec",
-                "failed",
-                where=Path(command[0]).name,
-                then=f"({' '.join(reason) or done.returncode})",
+            raise UserError.because(
+                "échec", "failed", Path(command[0]).name, " ".join(reason) or done.returncode
             )
 
     def _wait(self) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyotp
 
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
@@ -80,11 +80,8 @@ def private_database(path: Path, schema: str, what: Words) -> sqlite3.Connection
         connection.executescript(schema)
     except sqlite3.DatabaseError as failure:
         connection.close()
-        raise UserError(
-            f"ce n'est pas un fichier {what.french}",
-            f"not a file of {what.english}",
-            where=path,
-            then=f"({failure})",
+        raise UserError.because(
+            f"ce n'est pas un fichier {what.french}", f"not a file of {what.english}", path, failure
         ) from failure
     return connection
 
@@ -137,11 +134,11 @@ class Grant:
                 where=self.mailbox,
             )
         if self.held not in _HELD:
-            raise UserError(
-                "cette méthode ne tient aucune connexion ; choisir parmi",
-                "holds no login; choose among",
-                where=f"{self.mailbox}: {self.held}",
-                then=", ".join(_HELD),
+            raise UserError.among(
+                "cette méthode ne tient aucune connexion",
+                "holds no login",
+                f"{self.mailbox}: {self.held}",
+                _HELD,
             )
 
 

@@ -61,7 +61,7 @@ class HoldPolicy:
 
     shared: float
     hold: float
-    quiet: float = 5.0
+    quiet: float
 
 
 class CibaProxy:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sandbox.observations.reasons import Reason, Words
-from sandbox.observations.schema import Cause
+from sandbox.observations.schema import Cause, Reason, Words
 from sandbox.operators.refusals import LoginAnswer, LoginRefusal, login_refusal
 
 # fmt: off

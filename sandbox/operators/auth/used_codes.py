@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.operators.auth.accounts import private_database
 
 __all__ = ["Use", "UsedCodes"]

@@ -3,7 +3,7 @@
 Theory of operation. A holder signs in with her password, and a code too once a telephone is
 enrolled, or with her card; she is given a secret as a QR code (`otpauth`, which FreeOTP reads); it
 counts once she has typed a code of it; she revokes it there. `enrolment` decides, without HTTP;
-`tickets` remembers who signed in; `web` and `api` are the pages and the JSON around it. It shares
+`tickets` remembers who signed in; `pages` and `web` are the pages and the JSON around it. It shares
 accounts, codes, limits and refusals with the logins of `sandbox.operators.auth`.
 """
 

@@ -5,7 +5,7 @@ a command: how it is read (`parse`, which gives it as a value of `commands`), wh
 where it is possible, whether message numbers may move. `core` runs it against a `session`. What
 only reads is done at once; what writes, or asks who this is, is a coroutine; until it ends no
 further command is looked at. A `view` holds the numbers of a selected folder as this client knows
-them. Messages are what strangers sent: `mime`, `header` and `addresses` find something sane in
+them. Messages are what strangers sent: `mime`, `header` and `messages` find something sane in
 every byte string, and answer with the very bytes. Nothing of this knows sockets; `server` puts it
 behind a `Door`: flow control, time-outs, the login that is held while a telephone rings.
 """

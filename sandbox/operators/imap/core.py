@@ -12,7 +12,7 @@ from sandbox.operators.auth import refusals
 from sandbox.operators.fault_rules import Strike
 from sandbox.operators.faults import ASKED, CONNECT
 from sandbox.operators.imap.commands import Command
-from sandbox.operators.imap.do import login
+from sandbox.operators.imap.do import general
 from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.refusals import reason_of
@@ -139,7 +139,7 @@ class Core:
             self.session.report(expunge=True)
 
     async def _greet_by_certificate(self) -> None:
-        good = await login.by_certificate(self.session)
+        good = await general.by_certificate(self.session)
         if good:
             self.receiver.limits = self.session.service.holder
         self._welcome("PREAUTH" if good else "OK")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.observations.reasons import Reason, Words
+from sandbox.observations.schema import Reason, Words
 from sandbox.operators.imap.responses import Completion
 
 __all__ = ["reason_of"]

@@ -48,8 +48,6 @@ class ImapProtocol(asyncio.Protocol):
         self._again: asyncio.Handle | None = None
         self._heard = self._since = self._loop.time()
         self._room = 0  # what waits here takes of the room that all share
-        self._bytes_in = 0
-        self._bytes_out = 0
         session = self._core.session
         session.drain = self._drain
         session.wake = self._wake
@@ -78,7 +76,6 @@ class ImapProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes and do what they ask for."""
-        self._bytes_in += len(data)
         self._heard = self._loop.time()
         if self._core.session.upgrading:
             return  # sent in clear behind STARTTLS (CVE-2011-0411)
@@ -136,8 +133,6 @@ class ImapProtocol(asyncio.Protocol):
                     method=session.actor.method if session.actor else None,
                     at=self._arrival.at,
                     seconds=self._service.clock() - self._arrival.at,
-                    bytes_in=self._bytes_in,
-                    bytes_out=self._bytes_out,
                 )
             )
 
@@ -227,9 +222,7 @@ class ImapProtocol(asyncio.Protocol):
             return
         out = self._core.output()
         if out:
-            data = b"".join(out)
-            self._bytes_out += len(data)
-            transport.write(data)
+            transport.write(b"".join(out))
         if self._core.closed:
             transport.close()
         elif self._core.session.upgrading and self._task is None:
@@ -238,7 +231,6 @@ class ImapProtocol(asyncio.Protocol):
     async def _drain(self) -> None:
         """Send what was said, as fast as the client takes it, and let others have their turn."""
         data = memoryview(b"".join(self._core.output()))
-        self._bytes_out += len(data)
         for start in range(0, len(data), _SLICE):
             if self._transport is None:
                 raise asyncio.CancelledError

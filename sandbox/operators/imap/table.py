@@ -48,7 +48,7 @@ def _by_uid(parser: Callable[..., C]) -> Callable[[Cursor, str, str], C]:
 
 COMMANDS: dict[str, CommandRow[Any]] = {
     "APPEND": CommandRow(_AFTER, parse.changes.append, do.changes.append),
-    "AUTHENTICATE": CommandRow(_BEFORE, parse.login.authenticate, do.login.authenticate),
+    "AUTHENTICATE": CommandRow(_BEFORE, parse.general.authenticate, do.general.authenticate),
     "CAPABILITY": CommandRow(_ANY, parse.general.plain, do.general.capability),
     "CHECK": CommandRow(_SELECTED, parse.general.plain, do.general.noop),
     "CLOSE": CommandRow(_SELECTED, parse.general.plain, do.mailboxes.close),
@@ -62,7 +62,7 @@ COMMANDS: dict[str, CommandRow[Any]] = {
     "ID": CommandRow(_ANY, parse.general.identify, do.general.identify),
     "IDLE": CommandRow(_AFTER, parse.general.plain, do.general.idle),
     "LIST": CommandRow(_AFTER, parse.listing.list_mailboxes, do.listing.list_mailboxes),
-    "LOGIN": CommandRow(_BEFORE, parse.login.login, do.login.login),
+    "LOGIN": CommandRow(_BEFORE, parse.general.login, do.general.login),
     "LOGOUT": CommandRow(_ANY, parse.general.plain, do.general.logout),
     "LSUB": CommandRow(_AFTER, parse.listing.lsub, do.listing.lsub),
     "MOVE": CommandRow(_SELECTED, parse.changes.transfer, do.changes.move),

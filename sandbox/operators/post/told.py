@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.messages.facts import Facts, MessageKind
-from sandbox.messages.faults import RuleBreachError
 from sandbox.messages.receipts import read_receipt
+from sandbox.messages.rules import RuleBreachError
 from sandbox.operators.post.headers import Message
 
 __all__ = ["told_of"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sandbox.observations.reasons import Reason, Words
+from sandbox.observations.schema import Reason, Words
 from sandbox.operators.refusals import MailRefusal
 
 _STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")

@@ -17,8 +17,7 @@ from sandbox.operators.observing import Observer, SessionObserved
 from sandbox.operators.post import PostError
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.dialogue import SmtpDialogue
-from sandbox.operators.smtp.events import Close, Event, Pause, Post, StartTls
-from sandbox.operators.smtp.replies import Reply
+from sandbox.operators.smtp.events import Close, Event, Pause, Post, Reply, StartTls
 from sandbox.space.methods import Method
 
 __all__ = ["SmtpConnection"]
@@ -65,7 +64,6 @@ class SmtpConnection(asyncio.Protocol):
         self._session_end: asyncio.Task[object] | None = None
         self._full = False  # the client does not read our replies
         self._holding = False  # we do not read the client's commands
-        self._bytes_in = self._bytes_out = 0
 
     async def answer(self, event: Event) -> None:
         """Do what the dialogue asks, and tell it."""
@@ -94,7 +92,6 @@ class SmtpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and go on as far as that goes."""
-        self._bytes_in += len(data)
         self._dialogue.feed(data)
         self._advance()
 
@@ -119,8 +116,7 @@ class SmtpConnection(asyncio.Protocol):
         self.observer.session(
             SessionObserved(
                 channel=self.arrival.channel, method=self.method, at=self.arrival.at,
-                seconds=self.clock() - self.arrival.at, bytes_in=self._bytes_in,
-                bytes_out=self._bytes_out,
+                seconds=self.clock() - self.arrival.at,
             )
         )  # fmt: skip
 
@@ -163,7 +159,6 @@ class SmtpConnection(asyncio.Protocol):
     def _flush(self) -> None:
         said = self._dialogue.output()
         if said and self._transport is not None:
-            self._bytes_out += len(said)
             self._transport.write(said)
 
     def _ask(self, event: Event) -> None:

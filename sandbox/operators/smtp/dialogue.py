@@ -26,10 +26,10 @@ from sandbox.operators.smtp.events import (
     Outcome,
     Pause,
     Post,
+    Reply,
     StartTls,
 )
 from sandbox.operators.smtp.intake import IntakeFault
-from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.transaction import Transaction, read_mail, read_rcpt
 
 __all__ = ["SmtpDialogue"]

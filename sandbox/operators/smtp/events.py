@@ -1,4 +1,4 @@
-"""What a dialogue asks of the world, and what a command comes to."""
+"""What a dialogue asks of the world, what a command comes to, and the bounds of both."""
 
 from __future__ import annotations
 
@@ -8,9 +8,83 @@ from sandbox.operators.mail import Envelope
 from sandbox.operators.model import Credentials
 from sandbox.operators.post import Message
 from sandbox.operators.refusals import MailRefusal
-from sandbox.operators.smtp.replies import Reply
 
-__all__ = ["AskWho", "CheckPeer", "Close", "Event", "Outcome", "Pause", "Post", "StartTls"]
+__all__ = [
+    "AskWho",
+    "CheckPeer",
+    "Close",
+    "Event",
+    "Outcome",
+    "Pause",
+    "Post",
+    "Reply",
+    "SmtpLimits",
+    "StartTls",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpLimits:
+    """Bounds of one connection; seconds are those of RFC 5321 §4.5.3.2 unless said.
+
+    Attributes:
+        message_bytes: as SIZE tells (RFC 1870); what counts is what comes.
+        recipients: of one message.
+        messages: of one connection.
+        errors: refused commands before 421.
+        junk: commands that bring no message nearer, between two messages, before 421.
+        logins: refused logins before 421.
+        command_seconds: waiting for a command.
+        data_seconds: between two parts of a message.
+        login_seconds: from connection to login; waiting for a person is not counted.
+        connection_seconds: of the whole.
+    """
+
+    message_bytes: int = 25 * 1024 * 1024
+    recipients: int = 1000
+    messages: int = 10_000
+    errors: int = 20
+    junk: int = 100
+    logins: int = 3
+    command_seconds: float = 300.0
+    data_seconds: float = 180.0
+    login_seconds: float = 120.0
+    connection_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply.
+
+    Attributes:
+        code: three digits.
+        status: enhanced status; empty for the greeting, EHLO, HELO and 3yz (RFC 2034 §4).
+        text: lines of printable ASCII; never what the client sent.
+        close: whether the server closes the connection after it.
+        told: the journal knows already why it refuses.
+    """
+
+    code: int
+    status: str
+    text: str | tuple[str, ...]
+    close: bool = False
+    told: bool = False
+
+    def __bytes__(self) -> bytes:
+        lines = (self.text,) if isinstance(self.text, str) else self.text
+        status = f"{self.status} " if self.status else ""
+        said = [f"{self.code}-{status}{line}\r\n" for line in lines[:-1]]
+        return ("".join(said) + f"{self.code} {status}{lines[-1]}\r\n").encode("ascii")
+
+    @classmethod
+    def of(cls, refusal: MailRefusal) -> Reply:
+        """Return what a refusal says on the wire."""
+        return cls(refusal.code, refusal.status, refusal.text, refusal.close)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the client's command failed."""
+        return self.code >= 400
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,8 @@ from sandbox.operators.refusals import LoginAnswer, MailRefusal
 from sandbox.operators.smtp import refusals
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import SmtpDialogue
-from sandbox.operators.smtp.events import AskWho, Outcome
+from sandbox.operators.smtp.events import AskWho, Outcome, Reply
 from sandbox.operators.smtp.intake import IntakeFault
-from sandbox.operators.smtp.replies import Reply
 from sandbox.operators.smtp.transaction import Transaction, read_mail
 
 __all__ = ["Submission"]

@@ -19,8 +19,8 @@ The store knows addresses, not people: who may open which mailbox is for `auth`,
 the journal. It knows no protocol and is imported by `imap`, `smtp` and `relay`.
 """
 
-from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.moving import PackedMailbox
+from sandbox.operators.store.schema import StoreError
 from sandbox.operators.store.store import MailStore
 from sandbox.operators.store.traffic import ForgottenError, TrafficRow, last_uses, read_traffic
 

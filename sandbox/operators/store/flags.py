@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from sandbox.operators.store.errors import StoreError
+from sandbox.operators.store.schema import StoreError
 
 __all__ = ["DELETED", "canonical", "combine", "decode", "encode"]
 

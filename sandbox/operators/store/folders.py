@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from unicodedata import category
 
 from sandbox.operators.mail import Folder
-from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.messages import clear, move_all
+from sandbox.operators.store.schema import StoreError
 from sandbox.operators.store.writer import StoreTransaction
 
 __all__ = [

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from typing import TypeAlias
 
 from sandbox.operators.mail import MessageRow
-from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.flags import decode
+from sandbox.operators.store.schema import StoreError
 
 __all__ = ["COLUMNS", "Columns", "Listings", "message_row"]
 

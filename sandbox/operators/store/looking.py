@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from sandbox.operators.mail import Folder, MessageRow
 from sandbox.operators.store import folders, messages
-from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.listing import COLUMNS, message_row
+from sandbox.operators.store.schema import StoreError
 
 __all__ = ["StoreSnapshot", "looking"]
 

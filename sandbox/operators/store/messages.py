@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from sandbox.operators.mail import MessageRow
-from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.flags import DELETED, canonical, combine, decode, encode
 from sandbox.operators.store.listing import COLUMNS, Columns, message_row
+from sandbox.operators.store.schema import StoreError
 from sandbox.operators.store.writer import StoreTransaction
 
 __all__ = [

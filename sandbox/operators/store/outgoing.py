@@ -12,8 +12,8 @@ from itertools import islice
 
 from sandbox.operators.mail import NOTHING_SAID, About, Envelope, Queued, Recipient
 from sandbox.operators.store import traffic
-from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.messages import add_content, email_id, insert, sweep
+from sandbox.operators.store.schema import StoreError
 from sandbox.operators.store.writer import StoreTransaction
 
 __all__ = ["Incoming", "accept", "due", "new_queue_id", "next_due", "queued", "settle"]

@@ -1,7 +1,8 @@
-"""The file: its tables, its version, its lock, and how it is opened."""
+"""The file: its tables, its version, its lock, its reserve, how it is opened; what it refuses."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -9,10 +10,74 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.operators.store.reserve import Reserve
 from sandbox.space.errors import UserError
 
-__all__ = ["StoreFile", "open_file"]
+__all__ = ["Reserve", "StoreError", "StoreFile", "open_file"]
+
+
+class Reserve:
+    """A file of zeros beside the database, given back to the disk when it is full.
+
+    Args:
+        path: of the file.
+        octets: its size.
+
+    Attributes:
+        held: the room is there; while it is not, only what makes room is written.
+    """
+
+    def __init__(self, path: Path, octets: int) -> None:
+        self._path = path
+        self._octets = octets
+        self.held = self.restore()
+
+    def release(self) -> None:
+        """Give the room back."""
+        self.held = False
+        self._path.unlink(missing_ok=True)
+
+    def restore(self) -> bool:
+        """Take the room again; tell whether it is had."""
+        try:
+            file = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                _allocate(file, self._octets)
+            finally:
+                os.close(file)
+        except OSError:
+            # Half of it would only be in the way.
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+            self.held = False
+        else:
+            self.held = True
+        return self.held
+
+
+def _allocate(file: int, octets: int) -> None:
+    """Have the disk set room aside; a hole would promise what it does not hold."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, octets)
+        return
+    missing = octets - os.fstat(file).st_size
+    while missing > 0:
+        missing -= os.write(file, bytes(min(missing, 1 << 20)))
+
+
+class StoreError(Exception):
+    r"""An operation was not done, and nothing of it was written.
+
+    Attributes:
+        kind: `exists` (the name is taken), `missing` (no such mailbox, folder, message or queue
+            row), `children` (RFC 9051 HASCHILDREN), `cannot` (never possible: INBOX deleted, a name
+            or flag that cannot be), `limit` (a bound of the store), `failed` (the disk refused, or
+            the store is closed).
+    """
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+
 
 APPLICATION_ID = 0x4D535331  # "MSS1"
 VERSION = 3
@@ -102,11 +167,11 @@ def open_file(path: Path) -> StoreFile:
                 where=path,
             ) from None
         except OSError as error:
-            raise UserError(
+            raise UserError.because(
                 "aucun courrier ne peut être gardé ici",
                 "no mail store can be here",
-                where=path,
-                then=f"({error.strerror})",
+                path,
+                error.strerror,
             ) from None
         try:
             writer = _connect(path)
@@ -116,11 +181,11 @@ def open_file(path: Path) -> StoreFile:
             undo.callback(reader.close)
             reader.execute("PRAGMA query_only=ON")
         except sqlite3.DatabaseError as error:
-            raise UserError(
+            raise UserError.because(
                 "ce n'est pas un courrier gardé ; prendre un autre dossier",
                 "not a mail store; use another folder",
-                where=path,
-                then=f"({error})",
+                path,
+                error,
             ) from None
         undo.pop_all()
         reserve = Reserve(Path(f"{path}-reserve"), RESERVE_BYTES)

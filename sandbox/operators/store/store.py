@@ -19,9 +19,9 @@ from sandbox.operators.mail import (
     Recipient,
 )
 from sandbox.operators.store import folders, messages, moving, outgoing, schema, traffic
-from sandbox.operators.store.errors import StoreError
 from sandbox.operators.store.listeners import Listeners
 from sandbox.operators.store.listing import Listings
+from sandbox.operators.store.schema import StoreError
 from sandbox.operators.store.writer import HEAVY, Changes, Writer
 
 __all__ = ["MailStore"]

@@ -23,8 +23,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from sandbox.operators.store.errors import StoreError
-from sandbox.operators.store.reserve import Reserve
+from sandbox.operators.store.schema import Reserve, StoreError
 
 __all__ = ["HEAVY", "Changes", "StoreTransaction", "Writer"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.observations.reasons import Words
+from sandbox.observations.schema import Words
 from sandbox.operators.auth.accounts import (
     Accounts,
     Grant,

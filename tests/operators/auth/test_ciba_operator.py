@@ -62,7 +62,7 @@ async def proxy(own: Running, timing: Timing, hold: float = 600.0) -> AsyncItera
     trust = client_context(Path(own.files.ca))
     async with PscClient(registration, trust, timeout=10, timing=timing) as client:
         made = CibaProxy(
-            client, HoldPolicy(shared=300.0, hold=hold), Journal(), method=Method.SMS,
+            client, HoldPolicy(shared=300.0, hold=hold, quiet=5.0), Journal(), method=Method.SMS,
             timing=timing, unanswered=sms_fate(own.provider),
         )  # fmt: skip
         try:

@@ -55,7 +55,9 @@ async def operator(
 ) -> AsyncIterator[AccessControl]:
     timing = timing or virtual(psc)
     async with client_of(psc, timing) as client:
-        proxy = CibaProxy(client, HoldPolicy(shared=300, hold=180), world.journal, timing=timing)
+        proxy = CibaProxy(
+            client, HoldPolicy(shared=300, hold=180, quiet=5), world.journal, timing=timing
+        )
         policy = TokenPolicy(check="introspection", session_seconds=14_400)
         tokens = TokenLogin(client, policy, world.journal, timing=timing)
         try:

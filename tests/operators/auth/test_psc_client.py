@@ -23,8 +23,8 @@ from sandbox.operators.auth.psc_client import (
 )
 from sandbox.operators.auth.psc_http import UnreadableTokenError
 from sandbox.psc import FAULTS, Behaviour, Running
-from sandbox.psc.certificates import psc_files
 from sandbox.psc.ciba import RequestState
+from sandbox.psc.client_certificates import psc_files
 from sandbox.serve import client_context, server_context
 
 from .ciba_space import (

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.operators.imap.addresses import parse_addresses
 from sandbox.operators.imap.commands import SectionItem
 from sandbox.operators.imap.header import content_value, decoded, parse_fields, select
-from sandbox.operators.imap.messages import Parsed, ParsedMessages
+from sandbox.operators.imap.messages import Parsed, ParsedMessages, parse_addresses
 from sandbox.operators.imap.responses import No
 from sandbox.operators.imap.sections import octets
 

@@ -85,7 +85,6 @@ def test_imaplib_over_implicit_tls(tmp_path: Path, keys: Keys) -> None:
         async with live(tmp_path, keys) as here:
             await asyncio.to_thread(talk, here.door.port)
             await here.closed()
-            assert here.world.seen.sessions[0].bytes_in > len(MESSAGE)
 
     run(work)
 

@@ -31,8 +31,15 @@ from sandbox.operators.refusals import (
 from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp.conversation import Setting
 from sandbox.operators.smtp.dialogue import SmtpDialogue
-from sandbox.operators.smtp.events import AskWho, CheckPeer, Close, Event, Post, StartTls
-from sandbox.operators.smtp.limits import SmtpLimits
+from sandbox.operators.smtp.events import (
+    AskWho,
+    CheckPeer,
+    Close,
+    Event,
+    Post,
+    SmtpLimits,
+    StartTls,
+)
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.submission import Submission
 from sandbox.space.methods import Method

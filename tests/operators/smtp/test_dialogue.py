@@ -7,9 +7,7 @@ import pytest
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp import refusals
-from sandbox.operators.smtp.events import Post
-from sandbox.operators.smtp.limits import SmtpLimits
-from sandbox.operators.smtp.replies import Reply
+from sandbox.operators.smtp.events import Post, Reply, SmtpLimits
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, deliver, submission
 from tests.vocabulary import refusals_in
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.operators.smtp.parameters import (
+from sandbox.operators.smtp.transaction import (
     MailParameters,
     ParameterError,
     RcptParameters,

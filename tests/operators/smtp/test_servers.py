@@ -399,7 +399,7 @@ def test_commands_behind_a_message_wait_in_bounded_memory(keys: Path, tmp_path: 
             writer.write(MESSAGE + b".\r\n" + b"NOOP\r\n" * 5_000_000)
             await asyncio.sleep(0.2)  # time enough to read far more than it does
             [inbound] = at.door._open
-            assert inbound._real._bytes_in < 1_000_000  # type: ignore[union-attr]
+            assert inbound._real._dialogue.buffered < 1_000_000  # type: ignore[union-attr]
             at.authenticator.telephone.set()
             writer.transport.abort()
 

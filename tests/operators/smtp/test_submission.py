@@ -8,8 +8,7 @@ import pytest
 
 from sandbox.operators.model import Accepted, CertificateCredentials, Rejected, SaslName
 from sandbox.operators.refusals import LoginAnswer
-from sandbox.operators.smtp.events import AskWho, Post
-from sandbox.operators.smtp.limits import SmtpLimits
+from sandbox.operators.smtp.events import AskWho, Post, SmtpLimits
 from tests.operators.smtp.scripted import (
     ALICE,
     BAD_PASSWORD,

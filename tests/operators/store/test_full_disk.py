@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.operators.store import MailStore, StoreError
-from sandbox.operators.store import reserve as module
-from sandbox.operators.store.reserve import Reserve
+from sandbox.operators.store import schema as module
+from sandbox.operators.store.schema import Reserve
 from tests.operators.store.scenes import ALICE, envelope, folder, uids
 
 LARGE = 400_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.operators.store import MailStore
-from sandbox.operators.store.errors import StoreError
+from sandbox.operators.store.schema import StoreError
 from tests.operators.store.scenes import ALICE, Clock, envelope
 
 pytestmark = pytest.mark.anyio

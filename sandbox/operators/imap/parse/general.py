@@ -1,8 +1,10 @@
-"""Reads commands of any state: those without arguments, ENABLE, ID."""
+"""Reads commands without arguments, ENABLE, ID, and logins (RFC 9051 §6.1, §6.2, RFC 4959)."""
 
 from __future__ import annotations
 
-from sandbox.operators.imap.commands import Enable, Identify, Plain
+import re
+
+from sandbox.operators.imap.commands import Authenticate, Enable, Identify, Login, Plain
 from sandbox.operators.imap.grammar import Cursor, Malformed
 
 __all__ = ["enable", "identify", "plain"]
@@ -47,3 +49,21 @@ def _nstring(cursor: Cursor) -> str:
     if cursor.word() != "NIL":
         raise Malformed("Expected a string")
     return ""
+
+
+def authenticate(cursor: Cursor, tag: str, name: str) -> Authenticate:
+    """Read what follows AUTHENTICATE."""
+    cursor.space()
+    mechanism = cursor.word()
+    initial = None
+    if cursor.take(b" "):
+        initial = cursor.match(re.compile(rb"[^ ]+"), "an initial response")
+    return Authenticate(tag=tag, name=name, mechanism=mechanism, initial=initial)
+
+
+def login(cursor: Cursor, tag: str, name: str) -> Login:
+    """Read what follows LOGIN."""
+    cursor.space()
+    user = cursor.astring()
+    cursor.space()
+    return Login(tag=tag, name=name, user=user, password=cursor.astring())
