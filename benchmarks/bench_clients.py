@@ -30,8 +30,8 @@ from benchmarks.mail_ours import our_space
 from sandbox.clients.plan import Intent, LoadPlan, Round, Rules
 from sandbox.space.methods import Method
 from sandbox.twin.drive import drive
-from sandbox.twin.measuring import client_accounts
 from sandbox.twin.observed import machine_seconds
+from sandbox.twin.stepped import client_accounts
 
 DAY = 86_400.0
 Figures = dict[str, float]

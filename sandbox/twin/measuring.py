@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import ssl
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -23,24 +22,16 @@ from statistics import fmean
 from typing import Any
 
 from sandbox.clients.holder import AccessMemory
-from sandbox.clients.imap import Imap, RefusedError
-from sandbox.clients.letters import content_of
 from sandbox.clients.plan import (
-    ClientAccount,
-    ClientBehaviour,
     LoadPlan,
-    PlannedMessage,
     Round,
     Rules,
-    ServerSettings,
 )
-from sandbox.clients.smtp import Smtp
-from sandbox.clients.telephone import DownError, Telephones
-from sandbox.clients.wire import LostError, Wire
+from sandbox.clients.telephone import Telephones
 from sandbox.live.cast import CastSize
 from sandbox.messages.stock import SIZES, DocumentChoice, stock_document
 from sandbox.space.errors import UserError
-from sandbox.space.methods import Mechanism, Method
+from sandbox.space.methods import Method
 from sandbox.twin.aside import aside
 from sandbox.twin.calibration import (
     STEPS,
@@ -53,23 +44,34 @@ from sandbox.twin.calibration import (
     measured,
     mixed_of,
 )
-from sandbox.twin.foreign import PASSWORD, Joined, joined
+from sandbox.twin.foreign import Joined, joined
 from sandbox.twin.host import Hosted, Order, hosted
 from sandbox.twin.pace import PaceWatch, pace_watch
+from sandbox.twin.stepped import (
+    DESIGN,
+    FAILURES,
+    KIND,
+    SETTLE,
+    Act,
+    Stepped,
+    client_accounts,
+    conducted,
+    cut_all,
+    log_in,
+    resume,
+    visits_of,
+)
 
-__all__ = ["BLOCKS", "calibrate", "client_accounts", "prove"]
+__all__ = ["BLOCKS", "calibrate"]
 
-DESIGN = "single-endpoint"
 BLOCKS = 6
 EACH = 5  # sessions of a block
 WARM = 1  # blocks that do not count: the first of anything is slower
-SETTLE = 0.15  # s before and after a step, in which what it left is done: relays, commits
 GAP = 0.01  # s between two sessions
 CROWD = 2  # times as many sessions, all at once: what a step takes in a queue
 REST_SECONDS = 2.0  # over which the servers at rest are watched
 HELD = 10  # logins that are held at once
 HELD_BLOCKS = 2
-PATIENCE = 60.0
 _SHARE = 86_400.0
 
 
@@ -144,111 +146,6 @@ class _Block:
 
     counts: bool
     crowd: bool
-
-
-class _Session:
-    """One connection, step by step."""
-
-    def __init__(self, holder: AccessMemory, protocol: str = "imap", to: str = "") -> None:
-        self._holder, self._protocol, self._to = holder, protocol, to
-        self._wire: Wire | None = None
-        holder.context(protocol, resume=False)  # made now: it is not the server's time
-
-    async def shake(self, *, resume: bool = False) -> None:
-        """Connect, up to the greeting."""
-        holder, door = self._holder, getattr(self._holder.account, self._protocol)
-        self._wire = await Wire.open(door, PATIENCE)
-        _OPEN.add(self._wire)
-        await self._wire.secure(holder.context(self._protocol, resume=resume), door.host)
-        self.imap, self.smtp = Imap(self._wire), Smtp(self._wire)
-        await (self.imap if self._protocol == "imap" else self.smtp).greeted()
-
-    async def login(self) -> None:
-        """Log in."""
-        account, response = self._holder.account, self._response()
-        mechanism = account.imap.mechanism.value
-        if self._protocol == "imap":
-            await self.imap.capabilities()
-            await self.imap.authenticate(mechanism, response, at_once=True)
-        else:
-            await self.smtp.hello()
-            await self.smtp.authenticate(mechanism, response, at_once=True)
-
-    async def look(self) -> None:
-        """Open INBOX."""
-        await self.imap.look()
-
-    async def send(self) -> None:
-        """Send one message."""
-        number = next(_NUMBERS)
-        document = DocumentChoice(_KIND, number * _STRIDE % SIZES)
-        letter = PlannedMessage(number=number, recipients=(self._to,), document=document)
-        address = self._holder.account.address
-        content = content_of("calibrate", address, letter, time.time())
-        await self.smtp.send(address, letter.recipients, content)
-
-    async def leave(self) -> None:
-        """Say goodbye."""
-        if self._wire is None:
-            return
-        self._holder.keep_ticket(self._protocol, self._wire.tls)
-        await (self.imap.logout() if self._protocol == "imap" else self.smtp.quit())
-        self._wire.close()
-        _OPEN.discard(self._wire)
-
-    def _response(self) -> bytes:
-        holder, secrets = self._holder, self._holder.account.secrets
-        if holder.account.method is Method.CPS:
-            return str(secrets["authzid"]).encode()
-        code = ""
-        if "secret" in secrets:
-            if holder.code is None:
-                holder.code = (holder.new_code(), time.monotonic())
-            code = holder.code[0]
-        return f"\0{secrets['username']}\0{secrets['password']}{code}".encode()
-
-
-_NUMBERS = itertools.count(1)
-_KIND = "11490-0"  # a discharge letter
-_STRIDE = 5  # few messages have large documents and small ones alike
-_OPEN: set[Wire] = set()
-
-
-async def _cut_all() -> None:
-    """Cut what is still open: a loop does not close with TLS under way."""
-    while _OPEN:
-        _OPEN.pop().close()
-    await asyncio.sleep(SETTLE)
-
-
-FAILURES = (LostError, RefusedError, TimeoutError, DownError, ssl.SSLError)
-Act = Callable[[_Session], Awaitable[None]]
-
-
-def prove(plan: LoadPlan) -> None:
-    """Log in with the first account of each operator: what is wrong with all is told once.
-
-    Raises:
-        UserError: refused, or no answer.
-    """
-    first = {each.operator: each for each in reversed(plan.accounts)}
-
-    async def try_all() -> None:
-        for account, protocol in itertools.product(first.values(), ("imap", "smtp")):
-            session = _Session(AccessMemory(account, plan.rules, Path(plan.authorities)), protocol)
-            try:
-                await _in(session)
-                await session.leave()
-            except FAILURES as error:
-                raise UserError(
-                    "ce compte ne se connecte pas", "this account does not log in",
-                    where=f"{account.operator} {account.address}, {protocol}",
-                    then=f"({str(error) or type(error).__name__})",
-                ) from None  # fmt: skip
-            finally:
-                await _cut_all()
-
-    aside(try_all)
 
 
 class _Bench:
@@ -328,7 +225,7 @@ class _Bench:
         try:
             await self._each_kind(kinds)
         finally:
-            await _cut_all()
+            await cut_all()
 
     async def _each_kind(self, kinds: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
         await self._watch_rest()
@@ -346,39 +243,39 @@ class _Bench:
 
     async def _totp(self, people: Sequence[AccessMemory]) -> None:
         for block, holders in self._blocks_of(people):
-            await self._do(block, [_Session(each) for each in holders], {
-                "tls_full": _Session.shake, "login_totp": _Session.login,
-                "look": _Session.look, "goodbye": _Session.leave,
+            await self._do(block, [Stepped(each) for each in holders], {
+                "tls_full": Stepped.shake, "login_totp": Stepped.login,
+                "look": Stepped.look, "goodbye": Stepped.leave,
             })  # fmt: skip
-            await self._do(block, [_Session(each) for each in holders], {
-                "tls_resumed": _resume, "login_totp_again": _Session.login, "": _Session.leave,
+            await self._do(block, [Stepped(each) for each in holders], {
+                "tls_resumed": resume, "login_totp_again": Stepped.login, "": Stepped.leave,
             })  # fmt: skip
 
     async def _certificate(self, people: Sequence[AccessMemory]) -> None:
         for block, holders in self._blocks_of(people):
             for login in ("login_certificate", "login_certificate_again"):
-                await self._do(block, [_Session(each) for each in holders], {
-                    "tls_mutual": _Session.shake, login: _Session.login, "": _Session.leave,
+                await self._do(block, [Stepped(each) for each in holders], {
+                    "tls_mutual": Stepped.shake, login: Stepped.login, "": Stepped.leave,
                 })  # fmt: skip
 
     async def _mail(self, people: Sequence[AccessMemory], far: str) -> None:
         for size in range(SIZES):
-            stock_document(DocumentChoice(_KIND, size))
+            stock_document(DocumentChoice(KIND, size))
         for block, holders in self._blocks_of(people):
             # Each to another of them: one new message in each mailbox.
             to = [each.account.address for each in [*holders[1:], holders[0]]]
-            near = [_Session(*each) for each in zip(holders, itertools.repeat("smtp"), to)]
+            near = [Stepped(*each) for each in zip(holders, itertools.repeat("smtp"), to)]
             await self._do(block, near, {
-                "": _in, "submit": _Session.send, " ": _Session.leave,
+                "": log_in, "submit": Stepped.send, " ": Stepped.leave,
             })  # fmt: skip
-            await self._do(block, [_Session(each) for each in holders], {
-                "": _in, "fetch": _Session.look, " ": _Session.leave,
+            await self._do(block, [Stepped(each) for each in holders], {
+                "": log_in, "fetch": Stepped.look, " ": Stepped.leave,
             })  # fmt: skip
             if not far:
                 continue
-            away = [_Session(each, "smtp", far) for each in holders]
+            away = [Stepped(each, "smtp", far) for each in holders]
             await self._do(block, away, {
-                "": _in, "relay": _Session.send, " ": _Session.leave,
+                "": log_in, "relay": Stepped.send, " ": Stepped.leave,
             })  # fmt: skip
 
     async def _held(self, people: Sequence[AccessMemory]) -> None:
@@ -391,7 +288,7 @@ class _Bench:
                 holders = list(itertools.islice(ringing, HELD))
                 for each in holders:  # answers between the first poll and the second
                     await telephones.will(each, Round(answer=1.5 * interval))
-                sessions = [_Session(each) for each in holders]
+                sessions = [Stepped(each) for each in holders]
                 for session in sessions:
                     await session.shake()
                 await asyncio.sleep(SETTLE)
@@ -399,7 +296,7 @@ class _Bench:
                 gap = 0.0 if crowd else interval / (HELD + 2)
                 begin, start = await self._spent(), time.monotonic()
 
-                async def login(at: float, session: _Session, start: float = start) -> None:
+                async def login(at: float, session: Stepped, start: float = start) -> None:
                     await asyncio.sleep(start + at - time.monotonic())
                     await session.login()
 
@@ -428,11 +325,11 @@ class _Bench:
             done: Counter[str] = Counter()
             visits = []
             for turn, (person, card) in enumerate(itertools.islice(among, CROWD * self._each)):
-                each = _visits(person, card, far)
+                each = visits_of(person, card, far)
                 visits.append([*each[turn % len(each) :], *each[: turn % len(each)]])
             await asyncio.sleep(SETTLE)
             begin, own = await self._spent(), time.process_time()
-            await asyncio.gather(*(_conducted(each, done) for each in visits))
+            await asyncio.gather(*(conducted(each, done) for each in visits))
             client = time.process_time() - own
             await asyncio.sleep(SETTLE)
             spent = await self._spent()
@@ -452,14 +349,14 @@ class _Bench:
                 block = _Block(counts=number >= 0, crowd=crowd)
                 yield block, list(itertools.islice(among, count))
 
-    async def _do(self, block: _Block, sessions: Sequence[_Session], acts: dict[str, Act]) -> None:
+    async def _do(self, block: _Block, sessions: Sequence[Stepped], acts: dict[str, Act]) -> None:
         """Have all sessions do each act in turn; those without a name are not measured."""
         for name, act in acts.items():
             times: list[float] = []
             await asyncio.sleep(SETTLE if name.strip() else 0.0)
             begin, own, away = await self._spent(), time.process_time(), 0.0
 
-            async def timed(session: _Session, act: Act = act, times: list[float] = times) -> None:
+            async def timed(session: Stepped, act: Act = act, times: list[float] = times) -> None:
                 start = time.perf_counter()
                 await act(session)
                 times.append(time.perf_counter() - start)
@@ -487,8 +384,8 @@ class _Bench:
 
     async def _warm_up(self, holder: AccessMemory) -> None:
         """Have everything loaded that the first session of all loads."""
-        session = _Session(holder)
-        await _in(session)
+        session = Stepped(holder)
+        await log_in(session)
         await session.leave()
 
     async def _watch_rest(self) -> None:
@@ -507,87 +404,3 @@ class _Bench:
         bundle = Path(sheet["ca"]["bundle"])
         accounts = client_accounts(sheet, operator, method)
         return [AccessMemory(each, self._rules, bundle) for each in accounts]
-
-
-def client_accounts(sheet: Mapping[str, Any], operator: str, method: Method) -> list[ClientAccount]:
-    """Return those of an operator that can log in by a method, as plain software has them.
-
-    At an operator that is not ours, those by password where it has none by that method.
-    """
-    way = method.value
-    places = next(e for e in sheet["operators"] if e["name"] == operator)["designs"][DESIGN]
-    if sheet.get("foreign") and not any(
-        way in each["holders"][0]["methods"] for each in sheet["accounts"]
-    ):
-        way = PASSWORD
-    mechanism = Mechanism.EXTERNAL if method is Method.CPS else Mechanism.PLAIN
-
-    def door(protocol: str) -> ServerSettings:
-        place = next(e for e in places if e["protocol"] == protocol and way in e["methods"])
-        return ServerSettings(
-            endpoint=place["name"], mechanism=mechanism,
-            **{key: place[key] for key in ("host", "address", "port", "tls")},
-        )  # fmt: skip
-
-    software = ClientBehaviour(
-        name="lps", timeout=PATIENCE, rings=1, keeps=False, resumes=True, tls13=True
-    )
-    return [
-        ClientAccount(
-            number=number, operator=operator, address=account["address"], method=method,
-            secrets=account["holders"][0]["methods"][way],
-            identity=account["holders"][0]["identity"],
-            telephone=f"{sheet['psc']['control']}/behaviour",
-            software=software, imap=door("imap"), smtp=door("smtp"),
-        )
-        for number, account in enumerate(sheet["accounts"])
-        if account["operator"] == operator
-        and account["type"] == "PER"
-        and way in account["holders"][0]["methods"]
-    ]  # fmt: skip
-
-
-Visit = tuple[Callable[[], _Session], Mapping[str, Act]]
-
-
-def _visits(person: AccessMemory, card: AccessMemory | None, far: str) -> list[Visit]:
-    """Return what one of a mixed crowd does: sessions, and their steps by name."""
-    full: dict[str, Act] = {"tls_full": _Session.shake, "login_totp_again": _Session.login}
-    again: dict[str, Act] = {"tls_resumed": _resume, "login_totp_again": _Session.login}
-    seen: dict[str, Act] = {
-        "tls_mutual": _Session.shake, "login_certificate_again": _Session.login,
-    }  # fmt: skip
-    look: dict[str, Act] = {"look": _Session.look}
-    fetch: dict[str, Act] = {"fetch": _Session.look}
-    bye: dict[str, Act] = {"goodbye": _Session.leave}
-    submit: dict[str, Act] = {"submit": _Session.send}
-    relay: dict[str, Act] = {"relay": _Session.send}
-    own = person.account.address
-    visits: list[Visit] = [
-        (lambda: _Session(person), full | look | bye),
-        (lambda: _Session(person), again | look | bye),
-        (lambda: _Session(person, "smtp", own), full | submit | bye),
-        (lambda: _Session(person), again | fetch | bye),
-    ]
-    if card is not None:
-        visits.append((lambda: _Session(card), seen | look | bye))
-    if far:
-        visits.append((lambda: _Session(person, "smtp", far), full | relay | bye))
-    return visits
-
-
-async def _conducted(visits: Sequence[Visit], done: Counter[str]) -> None:
-    for made, acts in visits:
-        session = made()
-        for name, act in acts.items():
-            await act(session)
-            done[name] += 1
-
-
-async def _resume(session: _Session) -> None:
-    await session.shake(resume=True)
-
-
-async def _in(session: _Session) -> None:
-    await session.shake()
-    await session.login()

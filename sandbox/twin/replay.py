@@ -34,9 +34,9 @@ from sandbox.twin.checking import Checked, check_mailboxes
 from sandbox.twin.drive import Driven, Watch, drive
 from sandbox.twin.foreign import Joined, fitted, joined, subjects_of
 from sandbox.twin.host import Hosted, Order, hosted
-from sandbox.twin.measuring import prove
 from sandbox.twin.observed import observations_of
 from sandbox.twin.schedule import Schedule, Window, schedule_of
+from sandbox.twin.stepped import prove
 from sandbox.twin.subset import largest_operators
 
 __all__ = [
