@@ -23,10 +23,11 @@ from benchmarks.machine import describe
 from benchmarks.mail_peers import peer_file, peers
 from sandbox.space.loader import load_scenario
 from sandbox.twin.calibration import Calibration, read_calibration
+from sandbox.twin.compared import Level
 from sandbox.twin.measuring import calibrate
 from sandbox.twin.options import wanted_of
 from sandbox.twin.structure import inputs_of
-from sandbox.twin.twins import Level, run_twin
+from sandbox.twin.twins import run_twin
 
 __all__ = ["table"]
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.analysis.canvas import Picture, render, sheet
 from sandbox.analysis.palette import GRID, INK, MEASURED, METHOD_COLOURS, PREDICTED, SPAN
-
-if TYPE_CHECKING:
-    from sandbox.twin.storm import Storm
-    from sandbox.twin.twins import Level
+from sandbox.twin.compared import Level
+from sandbox.twin.storm import Storm
 
 __all__ = [
     "against_load",

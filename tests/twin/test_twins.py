@@ -15,12 +15,13 @@ import pytest
 from sandbox.space.candidates import candidates
 from sandbox.space.loader import load_scenario
 from sandbox.twin.calibration import Calibration
+from sandbox.twin.compared import GOALS, Level
 from sandbox.twin.minutes import instant_of
 from sandbox.twin.runs import predicted
 from sandbox.twin.schedule import Schedule, Window, schedule_of
 from sandbox.twin.structure import calibrated_scenario
 from sandbox.twin.subset import largest_operators
-from sandbox.twin.twins import GOALS, Level, Twin, rows_of
+from sandbox.twin.twins import Twin, rows_of
 from tests.twin.small import write_scenario
 from tests.twin.test_calibration import calibration
 
