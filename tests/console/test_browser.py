@@ -45,7 +45,7 @@ PAGES = (
     "/api-page",
 )
 SHOTS = os.environ.get("CONSOLE_SHOTS", "")  # a folder: a picture of every page is kept there
-SECONDS = 20_000.0  # that the browser waits for what it is told to see, ms
+SECONDS = 60_000.0  # that the browser waits for what it is told to see, ms
 # How often the event stream of a page has told of journals, and a wait for more.
 COUNT_NEWS = """window.news = 0; const listen = EventSource.prototype.addEventListener;
 EventSource.prototype.addEventListener = function (name, work) {
@@ -57,6 +57,7 @@ UNTIL_NEWS = """(before) => new Promise((done) => {
 @pytest.fixture(scope="module")
 def context(space: LiveSpace) -> Iterator[Any]:
     """One browser that has opened the console's address."""
+    sync_api.expect.set_options(timeout=SECONDS)
     with sync_api.sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
