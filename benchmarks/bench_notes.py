@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import random
 import statistics
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.bench_operators import relayed, submissions
 from benchmarks.mail_ours import our_space
 from benchmarks.mail_peers import Side
+from sandbox.live.blocks import TEMPORARY
 
 # The store's module is what is measured: without it, both of its calls do nothing.
 WITHOUT = """
@@ -49,8 +51,9 @@ def main() -> None:
     options = parser.parse_args()
     rounds: list[tuple[dict[str, float], dict[str, float]]] = []
     with contextlib.ExitStack() as stack:
-        noted, _ = stack.enter_context(our_space())
-        bare, _ = stack.enter_context(our_space(prelude=WITHOUT))
+        first, second = random.sample(TEMPORARY, 2)
+        noted, _ = stack.enter_context(our_space(block=first))
+        bare, _ = stack.enter_context(our_space(prelude=WITHOUT, block=second))
         for number in range(options.rounds + 1):
             # Who goes first changes, and the first pair warms up.
             sides = (noted, bare) if number % 2 else (bare, noted)

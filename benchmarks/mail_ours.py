@@ -31,6 +31,7 @@ from sandbox.live.space import LiveSpace
 options = LiveOptions(
     scenario=sys.argv[3], designs=(sys.argv[2],), operators=2, folder=Path(sys.argv[1]),
     keys="p-256", behaviour="approve", processes=int(sys.argv[4]),
+    block=int(sys.argv[5]) if sys.argv[5:] else None,
 )
 with LiveSpace(options) as space:
     print("ready", flush=True)
@@ -68,10 +69,12 @@ def by_method(sheet: dict[str, Any], operator: str, method: str) -> Operator:
 
 
 @contextlib.contextmanager
-def our_space(processes: int = 0, prelude: str = "") -> Iterator[tuple[Side, dict[str, Any]]]:
+def our_space(
+    processes: int = 0, *, prelude: str = "", block: int | None = None
+) -> Iterator[tuple[Side, dict[str, Any]]]:
     """Run a space of two operators; give its side (logins by TOTP) and its sheet.
 
-    `prelude` is Python that its process runs first.
+    `prelude` is Python that its process runs first, `block` its addresses where there are several.
     """
     with tempfile.TemporaryDirectory(prefix="mss-bench-") as folder:
         space, scenario = Path(folder) / "space", Path(folder) / "demo.toml"
@@ -79,7 +82,7 @@ def our_space(processes: int = 0, prelude: str = "") -> Iterator[tuple[Side, dic
         scenario.write_text(f"{shipped}\n[policies]\ntotp_once = false\n", "utf-8")
         child = subprocess.Popen(
             [sys.executable, "-c", prelude + SERVER, str(space), DESIGN, str(scenario),
-             str(processes)],
+             str(processes), *([] if block is None else [str(block)])],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:

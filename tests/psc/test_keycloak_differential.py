@@ -29,7 +29,7 @@ from sandbox.psc.sms import SmsLaw
 from sandbox.serve import HttpServer, bind
 from sandbox.serve import running as serving
 from sandbox.space.loader import find_scenario, load_scenario
-from sandbox.twin.provider import PROVIDER_STEPS, Provider, calibrate_provider
+from sandbox.twin.provider import PROVIDER_STEPS, CibaProvider, calibrate_provider
 from tests.psc.conftest import CLIENTS, DOCTOR, SECRET, http
 from tests.psc.keycloak_broker import APPLICATION, Browser, broker_client, broker_realm
 from tests.psc.peers import keycloak_home
@@ -256,7 +256,7 @@ def test_a_real_keycloak_is_calibrated_as_a_foreign_provider(keycloak, tmp_path)
         f'client_secret = "{SECRET}"\nlogin_hints = ["{DOCTOR}"]\n',
         "utf-8",
     )
-    found = calibrate_provider(Provider.of(path), blocks=1, warm=0, answer=answer)
+    found = calibrate_provider(CibaProvider.of(path), blocks=1, warm=0, answer=answer)
     assert set(found.steps) == set(PROVIDER_STEPS)
     for name, step in found.steps.items():
         assert 0 < step.processor < 5, name  # of its process, or what was waited for
@@ -267,7 +267,7 @@ def test_a_real_keycloak_is_calibrated_as_a_foreign_provider(keycloak, tmp_path)
     loaded = load_scenario(scenario)
     assert loaded.backends.psc.token == pytest.approx(found.steps["psc_token"].processor, abs=1e-6)
     if where := os.environ.get("MSS_KEYCLOAK_CALIBRATION"):  # the file of docs/twin.md
-        whole = calibrate_provider(Provider.of(path), blocks=6, answer=answer)
+        whole = calibrate_provider(CibaProvider.of(path), blocks=6, answer=answer)
         whole.named(version).write(Path(where))
 
 
