@@ -60,6 +60,7 @@ class Options:
         scale: share of mailboxes and messages.
         workers: processes of this machine, None: one a processor.
         scheduler: address of a Dask scheduler, whose workers do it instead of this machine.
+        headroom: find how much more traffic each design carries, which a report needs.
         decision: draw the uncertain inputs too, a small study of `decide`.
     """
 
@@ -72,6 +73,7 @@ class Options:
     workers: int | None = None
     scheduler: str | None = None
     trace: bool = False
+    headroom: bool = True
     decision: bool = True
 
     @property
@@ -107,7 +109,7 @@ class Comparison:
         compatibility: by design, who can connect, computed; what is simulated is the traffic of
             those who can under every one of the designs.
         costs: by design.
-        headroom: by design, how much more traffic it carries.
+        headroom: by design, how much more traffic it carries; empty when it was not asked for.
         incidents: by design, what each kind of incident costs.
         sweep: one row per value, design and metric, when the scenario sweeps an input.
         decision: what a small study says; None when it was not asked for, or of one design.
@@ -369,7 +371,7 @@ def run_comparison(
             one, which lives as long as the result.
         progress: called with the stage (a key of cli_compare.STAGES) and its share done.
         options: fields of Options: designs, login_policy, engine, replications, seed, scale,
-            workers, scheduler, trace, decision.
+            workers, scheduler, trace, headroom, decision.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.
@@ -449,7 +451,7 @@ def _weighed(
 ) -> Comparison:  # fmt: skip
     """Add to runs what is told of designs without them."""
     space = build_space(scenario, seed=options.seed, scale=options.scale)
-    headroom = headroom_of(
+    headroom = {} if not options.headroom else headroom_of(
         scenario, list(weighed.values()), seed=options.seed, scale=options.scale,
         workers=options.crew, progress=lambda share: report("headroom", share),
     )  # fmt: skip

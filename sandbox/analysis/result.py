@@ -53,7 +53,7 @@ def compare(
             one, which lives as long as the result.
         progress: called with the stage (comparison, sweep, headroom, decision) and its share done.
         options: fields of comparison.Options: designs, login_policy, engine, replications, seed,
-            scale, workers, scheduler, trace, decision.
+            scale, workers, scheduler, trace, headroom, decision.
 
     Raises:
         UserError: a scenario, design or option that does not exist or is not allowed.

@@ -16,6 +16,7 @@ from sandbox.analysis.statistics import estimate, finite
 from sandbox.observations.observations import Observations
 from sandbox.space.compatibility import Part
 from sandbox.space.costs import PAYERS, Bill, migration_cost
+from sandbox.space.errors import UserError
 from sandbox.space.files import write_whole
 from sandbox.space.incidents import Incident
 from sandbox.space.methods import Method
@@ -211,7 +212,14 @@ def assumptions(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def summarise(comparison: Comparison) -> dict[str, Any]:
-    """Return the summary of a comparison, ready for JSON."""
+    """Return the summary of a comparison, ready for JSON.
+
+    Raises:
+        UserError: it was made without headroom.
+    """
+    if not comparison.headroom:
+        raise UserError("un rapport demande la marge", "a report needs headroom",
+                        where="headroom=False")  # fmt: skip
     first = next(iter(comparison.runs.values()))
     designs: dict[str, Any] = {}
     for name, sequence in comparison.runs.items():

@@ -1,4 +1,4 @@
-"""A small comparison of the designs beside the live space, in a process of its own.
+"""A small comparison of the designs beside the live space, in a process that stays warm.
 
 What is asked is three choices that a room argues about; what comes back is a few figures for each
 design, from the same `compare` as the command line's.
@@ -7,6 +7,8 @@ design, from the same `compare` as the command line's.
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,8 +19,10 @@ from sandbox.space.scenario import Scenario
 
 __all__ = ["Choices", "Comparing", "asked_of"]
 
-MESSAGES = 3_000  # that the comparison replays, about: seconds, not minutes
+MESSAGES = 10_000  # that the comparison replays, about: a second, and designs are told apart
+REPLICATIONS = 2
 _SECONDS = 600.0
+_NICE = 10
 _MOST_SERVERS = 100_000
 
 
@@ -79,19 +83,33 @@ class Comparing(Beside):
         super().__init__(__name__, _SECONDS, changed)
         self._scenario, self._designs, self._policy = scenario, designs, policy
 
+    def ready(self) -> None:
+        """Be ready for a comparison: somebody looks at the page."""
+        self.warm(self._order(Choices()))
+
     def compare(self, asked: Choices) -> Job:
         """Begin a comparison; return at once."""
-        order = {
-            "scenario": self._scenario, "designs": self._designs, **asdict(asked),
-            "policy": asked.policy or self._policy,
+        return self.start(asdict(asked), self._order(asked))
+
+    def _order(self, asked: Choices) -> dict[str, Any]:
+        return {
+            "scenario": self._scenario, "designs": self._designs, "seed": 1, "messages": MESSAGES,
+            **asdict(asked), "policy": asked.policy or self._policy,
         }  # fmt: skip
-        return self.start(asdict(asked), order)
+
+
+def _prepare(order: dict[str, Any]) -> None:
+    """Import and compile what comparisons need, and step back behind the space."""
+    if sys.platform != "win32":
+        os.nice(_NICE)
+    _compare(order, lambda _: None)
 
 
 def _compare(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Compare, and return the figures of each design."""
     del tell
     from sandbox.analysis.result import compare
+    from sandbox.analysis.statistics import finite
     from sandbox.space.loader import load_scenario, with_inputs
 
     scenario = load_scenario(order["scenario"])
@@ -102,16 +120,17 @@ def _compare(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> d
         changes["backends.psc.servers"] = order["servers"]
     if changes:
         scenario = with_inputs(scenario, changes)
-    scale = min(1.0, MESSAGES / scenario.traffic.messages)
+    scale = min(1.0, order["messages"] / scenario.traffic.messages)
     result = compare(
-        scenario, designs=tuple(order["designs"]), login_policy=order["policy"], replications=2,
-        scale=scale, workers=1, decision=False,
+        scenario, designs=tuple(order["designs"]), login_policy=order["policy"],
+        replications=REPLICATIONS, seed=order["seed"], scale=scale, workers=1,
+        headroom=False, decision=False,  # neither is shown
     )  # fmt: skip
     designs = {
         name: {
-            "cannot_connect": {"mean": result.compatibility[name].whole.cannot_connect},
+            "cannot_connect": {"mean": finite(result.compatibility[name].whole.cannot_connect)},
             **{
-                metric: {"mean": found.mean, "half": found.half_width}
+                metric: {"mean": finite(found.mean), "half": finite(found.half_width)}
                 for metric in ("failure_share", "person_wait", "machine_latency")
                 for found in (result.estimate(name, metric),)
             },
@@ -125,4 +144,4 @@ def _compare(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> d
 
 
 if __name__ == "__main__":
-    main(_compare)
+    main(_prepare, _compare)

@@ -229,6 +229,7 @@ class Designs:
     async def page(self, request: Request) -> tuple[str, dict[str, Any]]:
         """Show them side by side."""
         del request
+        await asyncio.to_thread(self._ready)
         found = await asyncio.to_thread(self._columns)
         told = await asyncio.to_thread(self._sources, found)
         return "designs", {
@@ -313,6 +314,10 @@ class Designs:
             for each in found
         }
         return sources(now, self.replaying.job, self.comparing.job, self._results.last(self._names))
+
+    def _ready(self) -> None:
+        self.comparing.ready()
+        self.replaying.ready()
 
     def _columns(self) -> list[DesignColumn]:
         return columns(self._space.plan.designs, self.costs, self._space.sheet, self._watch.seen)

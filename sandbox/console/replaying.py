@@ -20,7 +20,7 @@ from sandbox.space.errors import UserError
 
 if TYPE_CHECKING:
     from sandbox.twin.drive import Watch
-    from sandbox.twin.replay import Replayed
+    from sandbox.twin.replay import Replayed, Wanted
 
 __all__ = ["MOST_MINUTES", "MOST_SPEED", "ReplayOrder", "Replaying", "replay_order"]
 
@@ -83,30 +83,52 @@ class Replaying(Beside):
             "scenario": scenario, "designs": designs, "policy": policy, "operators": operators,
         }  # fmt: skip
 
+    def ready(self) -> None:
+        """Be ready for a replay: somebody looks at the page."""
+        self.warm(self._order | asdict(ReplayOrder()))
+
     def replay(self, order: ReplayOrder) -> Job:
-        """Begin a replay; return at once."""
+        """Begin a replay, which ends the one before; return at once."""
         asked = asdict(order)
+        if self.job.word == "running":
+            self.stop()
         return self.start(asked, {**self._order, **asked})
 
 
-def _replay(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Replay under each design; tell how far it is, return the figures of each."""
+def _wanted(order: dict[str, Any]) -> Wanted:
     from sandbox.space.loader import load_scenario
 
     scenario = load_scenario(order["scenario"])
     # What comes now takes seconds to import: a scenario that is wrong is told before.
-    from sandbox.analysis.metrics import headline, login_weights
-    from sandbox.serve import stopped_by_sigterm
     from sandbox.twin.minutes import instant_of
-    from sandbox.twin.replay import Wanted, replay_one, schedules
+    from sandbox.twin.replay import Wanted
     from sandbox.twin.schedule import Window
 
     begin = instant_of(BEGIN, scenario)
-    wanted = Wanted(
+    return Wanted(
         scenario=order["scenario"], designs=tuple(order["designs"]), login_policy=order["policy"],
         operators=order["operators"], scale=SCALE,
         window=Window(begin=begin, seconds=60 * order["minutes"], speed=order["speed"]),
     )  # fmt: skip
+
+
+def _prepare(order: dict[str, Any]) -> None:
+    """Import and compile what replays need: what makes a schedule, and what weighs one."""
+    wanted = _wanted(order)
+    import sandbox.analysis.metrics  # noqa: F401
+    from sandbox.twin.replay import schedules
+
+    _, makers = schedules(wanted)
+    next(iter(makers.values()))()
+
+
+def _replay(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Replay under each design; tell how far it is, return the figures of each."""
+    wanted = _wanted(order)
+    from sandbox.analysis.metrics import headline, login_weights
+    from sandbox.serve import stopped_by_sigterm
+    from sandbox.twin.replay import replay_one, schedules
+
     found: dict[str, Replayed] = {}
 
     def figures() -> dict[str, Any]:
@@ -157,4 +179,4 @@ def _figures(replayed: Replayed, metrics: dict[str, float]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(_replay)
+    main(_prepare, _replay)

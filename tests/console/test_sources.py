@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.analysis.result import compare
 from sandbox.console.beside import Beside, Job
+from sandbox.console.comparing import Choices, Comparing
 from sandbox.console.replaying import _replay, replay_order
 from sandbox.console.results import Figures, Results
 from sandbox.console.sources import sources
@@ -92,16 +96,74 @@ def test_a_replay_that_cannot_be_is_refused(asked: dict[str, Any], named: str) -
     assert caught.value.where == named
 
 
-def test_a_job_that_fails_says_why() -> None:
-    beside = Beside("sandbox.console.replaying", 60.0, lambda: None)
-    beside.start({}, {"scenario": "rien", "designs": [], "policy": "x", "operators": 1,
-                      "minutes": 1, "speed": 60})  # fmt: skip
-    end = time.monotonic() + 60
+IMPOSSIBLE = {
+    "scenario": "rien", "designs": [], "policy": "x", "operators": 1, "minutes": 1, "speed": 60,
+}  # fmt: skip
+
+
+def over(beside: Beside) -> Job:
+    """Return its job when it is over."""
+    end = time.monotonic() + 300
     while beside.job.word == "running":
         assert time.monotonic() < end
         time.sleep(0.05)
+    return beside.job
+
+
+def test_a_job_that_fails_says_why_and_the_next_is_done_all_the_same() -> None:
+    beside = Beside("sandbox.console.replaying", 60.0, lambda: None)
+    for name in ("rien", "non plus"):
+        beside.start({}, {**IMPOSSIBLE, "scenario": name})
+        assert over(beside).word == "failed"
+        assert name in beside.job.error
+    beside.stop()
     assert beside.job.word == "failed"
-    assert "rien" in beside.job.error
+
+
+def test_a_process_that_nobody_uses_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.console.beside._IDLE", 0.0)
+    beside = Beside("sandbox.console.replaying", 60.0, lambda: None)
+    beside.warm(IMPOSSIBLE)
+    end = time.monotonic() + 60
+    while any(each.name == "replaying" for each in threading.enumerate()):  # who follows it
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    beside.start({}, IMPOSSIBLE)
+    assert "rien" in over(beside).error
+    beside.stop()
+
+
+@pytest.fixture
+def comparing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Comparing]:
+    monkeypatch.setattr("sandbox.console.comparing.MESSAGES", 2_000)
+    warm = Comparing("demo", ("single-endpoint", "multi-port"), "external")
+    warm.ready()
+    yield warm
+    warm.stop()
+
+
+def test_the_small_comparison_says_what_the_summary_of_compare_says(
+    comparing: Comparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.analysis.headroom.SAMPLES", 1)
+    comparing.compare(Choices(blocked=0.9))
+    comparing.compare(Choices())  # who changes their mind waits for one of them only
+    said = over(comparing).said or {}
+    assert comparing.job.asked == {"policy": "", "blocked": None, "servers": None}
+    designs = tuple(said["designs"])
+    whole = compare("demo", designs=designs, login_policy="external", replications=2,
+                    scale=said["scale"], workers=1, decision=False)  # fmt: skip
+    told = whole.summary["designs"]
+    for name in designs:
+        figures, summary = said["designs"][name], told[name]
+        assert figures["cannot_connect"]["mean"] == summary["compatibility"]["cannot_connect"]
+        for metric in ("failure_share", "person_wait", "machine_latency"):
+            assert figures[metric]["mean"] == summary["metrics"][metric]["mean"]
+        for kind, hours in figures["incidents"].items():
+            assert round(hours, 3) == summary["incidents"][kind]["person_hours"]
+    comparing.compare(Choices(blocked=0.9))
+    ports = (over(comparing).said or {})["designs"]["multi-port"]
+    assert ports["cannot_connect"]["mean"] > told["multi-port"]["compatibility"]["cannot_connect"]
 
 
 def test_a_small_replay_measures_a_design_on_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
