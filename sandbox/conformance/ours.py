@@ -39,7 +39,7 @@ from sandbox.trust.issuing import LeafPlan
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.profiles import ProfileName
 
-__all__ = ["DESIGNS", "account_of", "door_of", "from_sheet", "running_space"]
+__all__ = ["DESIGNS", "account_of", "bad_relays", "door_of", "from_sheet", "running_space"]
 
 Tree = dict[str, Any]
 DESIGNS = ("single-endpoint", "multi-endpoint", "api-lps-2023")  # tried where none is named
@@ -215,7 +215,6 @@ def _neighbour(sheet: Tree, other: Tree) -> Neighbour:
 def _bad(sheet: Tree, name: str, others: list[Tree], folder: Path) -> dict[str, Pair]:
     """Make certificates that say what good ones say, with one fault each."""
     ca = TestCA.open(Path(sheet["ca"]["authority"]))
-    impostor = TestCA(urls=ca.urls, key_kind=KeyKind.P256)
     plans: dict[str, LeafPlan] = {}
     with Directory(Path(sheet["directory"]["database"])) as directory:
         for account in (each for each in sheet["accounts"] if each["operator"] == name):
@@ -227,20 +226,31 @@ def _bad(sheet: Tree, name: str, others: list[Tree], folder: Path) -> dict[str, 
             if "certificat" in methods and "certificat" not in plans:
                 organisation = application_of(directory, account["address"])
                 plans["certificat"] = ca.plans.org_client(organisation, account["address"])
-    made: dict[str, Pair] = {}
-    if others:
-        good = x509.load_pem_x509_certificate(
-            _relay_pair(sheet, others[0]["name"]).certificate.read_bytes()
-        )
-        host = others[0]["mx"]["host"]
-        plan = ca.plans.server(ProfileName.OPERATOR_SERVER, _STRANGER, [host])
-        plans["relay"] = replace(plan, subject=good.subject)
-        made["relay-unlisted"] = _saved(ca.issue(plan), folder, "relay-unlisted")
+    made = bad_relays(sheet, others[0], folder) if others else {}
     for kind, plan in plans.items():
-        for fault in ("expired", "revoked"):
-            made[f"{kind}-{fault}"] = _saved(make_bad(ca, fault, plan), folder, f"{kind}-{fault}")
-        made[f"{kind}-untrusted"] = _saved(impostor.issue(plan), folder, f"{kind}-untrusted")
+        made |= _faults(ca, kind, plan, folder)
     return made
+
+
+def bad_relays(sheet: Tree, other: Tree, folder: Path) -> dict[str, Pair]:
+    """Make certificates of an operator's relay that nobody may let in, with one fault each."""
+    ca = TestCA.open(Path(sheet["ca"]["authority"]))
+    good = x509.load_pem_x509_certificate(
+        _relay_pair(sheet, other["name"]).certificate.read_bytes()
+    )
+    plan = ca.plans.server(ProfileName.OPERATOR_SERVER, _STRANGER, [other["mx"]["host"]])
+    unlisted = _saved(ca.issue(plan), folder, "relay-unlisted")
+    listed = replace(plan, subject=good.subject)
+    return {"relay-unlisted": unlisted, **_faults(ca, "relay", listed, folder)}
+
+
+def _faults(ca: TestCA, kind: str, plan: LeafPlan, folder: Path) -> dict[str, Pair]:
+    made = {fault: make_bad(ca, fault, plan) for fault in ("expired", "revoked")}
+    made["untrusted"] = TestCA(urls=ca.urls, key_kind=KeyKind.P256).issue(plan)
+    return {
+        f"{kind}-{fault}": _saved(issued, folder, f"{kind}-{fault}")
+        for fault, issued in made.items()
+    }
 
 
 def _saved(issued: Any, folder: Path, name: str) -> Pair:

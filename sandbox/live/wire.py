@@ -24,7 +24,7 @@ from sandbox.space.scenario import Scenario
 
 __all__ = ["OWN_PROFILE", "PSC_PROFILE", "WireSettings", "own_settings", "psc_settings", "wire_of"]
 
-KEEPALIVE = 20.0  # s; `policies.imap_keepalive` says so
+KEEPALIVE = 15.0  # s; `policies.imap_keepalive` says so; mbsync leaves after 20 s of silence
 NEVER = 86_400.0  # s; longer than any login is held
 PSC_PROFILE = "psc"
 OWN_PROFILE = "core"  # nothing obliges an operator to deviate as Keycloak does

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -33,7 +34,9 @@ from sandbox.conformance.cli_matrix import matrix
 from sandbox.conformance.findings import CheckResult
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.lab import Sockets
-from sandbox.conformance.ours import account_of, door_of
+from sandbox.conformance.ours import account_of, bad_relays, door_of
+from sandbox.conformance.requirements import requirements
+from sandbox.conformance.software.clients import PEERS
 from sandbox.conformance.subject import CheckedDoor, CheckedMailbox, Means, Neighbour, Pair, Subject
 from sandbox.console.cli_up import up
 from sandbox.live.joining import Joining, read_joining
@@ -48,13 +51,14 @@ PASSWORD = "a password of a test"
 PATIENCE = 60.0
 ANNE = "anne@etranger.mssante.test"
 JOINING = Joining("etranger", ("anne", "bob"), {"submission": 587})
+IN_JAVA = Joining("java", ("anne",), {"submission": 587, "imaps": 993})
 
 
 @pytest.fixture(scope="module")
 def space() -> Iterator[LiveSpace]:
     with sandbox.live(
         "demo", designs=("single-endpoint",), operators=1, revocation_cache=0.0,
-        join=(JOINING, Joining("postfix", ("anne",))),
+        join=(JOINING, Joining("postfix", ("anne",)), IN_JAVA),
     ) as running:  # fmt: skip
         yield running
 
@@ -140,7 +144,7 @@ def test_software_is_tried_at_operators_that_joined(
     space: LiveSpace, postfix: Peer, mail: Path, tmp_path: Path
 ) -> None:
     del mail
-    aiosmtpd, other = space.sheet["joined"]
+    aiosmtpd, other, _ = space.sheet["joined"]
     roots = space.sheet["ca"]["roots"]
     files = {
         "aiosmtpd": FOREIGN.format(
@@ -202,6 +206,78 @@ def mail(space: LiveSpace, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             yield folder
         finally:
             process.terminate()
+
+
+# SubEtha SMTP with Jakarta Mail and GreenMail: a server in Java.
+
+
+@pytest.fixture(scope="module")
+def java(space: LiveSpace) -> Iterator[dict[str, Any]]:
+    """Run the server in Java; yield what it is given."""
+    jars = PEERS / "java-operator"
+    if shutil.which("javac") is None or not (jars / "complete").exists():
+        pytest.skip("Java, SubEtha SMTP and GreenMail (.ci/peers-operators)")
+    joined = dict(space.sheet["joined"][2])
+    words = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*",
+             str(ROOT / "tests" / "live" / "java" / "Operator.java"),
+             str(space.folder.sheet), joined["name"]]  # fmt: skip
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield joined
+        finally:
+            process.terminate()
+
+
+def of_java(space: LiveSpace, java: dict[str, Any]) -> imaplib.IMAP4_SSL:
+    """Return its mailbox, open: its certificate is verified, for the name of its clients."""
+    context = ssl.create_default_context(cafile=space.sheet["ca"]["roots"])
+    context.check_hostname = False  # the name is asked below: no resolver knows it
+    imap = imaplib.IMAP4_SSL(java["mx"]["address"], java["services"]["imaps"], ssl_context=context)
+    names = imap.socket().getpeercert()["subjectAltName"]  # type: ignore[index]
+    assert ("DNS", java["mail"]) in names
+    imap.login(java["mailboxes"][0], PASSWORD)
+    imap.select("INBOX")
+    return imap
+
+
+def test_a_server_in_java_and_ours_exchange_mail_both_ways(
+    space: LiveSpace, java: dict[str, Any]
+) -> None:
+    (anne,), to = java["mailboxes"], ours(space)
+    with smtp_of_ours(space) as smtp:
+        smtp.send_message(letter(to, anne, "vers-java"))
+    context = ssl.create_default_context(cafile=space.sheet["ca"]["roots"])
+    with smtplib.SMTP(java["mx"]["address"], java["services"]["submission"], timeout=60) as smtp:
+        smtp._host = java["mail"]  # type: ignore[attr-defined]
+        smtp.starttls(context=context)
+        smtp.login(anne, PASSWORD)
+        smtp.send_message(letter(anne, to, "de-java"))
+
+    def there() -> bool:
+        with of_java(space, java) as imap:
+            return bool(imap.search(None, "SUBJECT", "vers-java")[1][0])
+
+    awaited("vers-java", there)
+    awaited("de-java", lambda: came(space, to, "de-java"))
+
+
+def test_the_relay_in_java_takes_mail_from_operators_alone(
+    space: LiveSpace, java: dict[str, Any]
+) -> None:
+    del java
+    known = subject(space, 2)
+    rows = {row.id for row in requirements() if row.id.startswith("relay-")}
+    report = judge_operator(known, Sockets(known), only={"delivery-out", "dns-mx", *rows})
+    # As in aiosmtpd's: the list names whose domain a certificate is, and it is not asked.
+    assert found(report, CheckResult.FAIL) == {"relay-sender-domain", "relay-certificate-unlisted"}
+    # GreenMail logs in by LOGIN alone: no check reads its mailboxes, the test above does.
+    assert found(report, CheckResult.INCONCLUSIVE) == {"relay-in"}
+    assert found(report, CheckResult.PASS) >= {
+        "delivery-out", "dns-mx", "relay-open", "relay-clear-refused", "relay-certificate-missing",
+        "relay-certificate-expired", "relay-certificate-revoked", "relay-certificate-untrusted",
+    }  # fmt: skip
 
 
 def letter(sender: str, recipient: str, mark: str) -> EmailMessage:
@@ -275,20 +351,21 @@ def test_its_mail_reaches_us(space: LiveSpace, mail: Path) -> None:
     awaited("de-l-autre", lambda: came(space, to, "de-l-autre"))
 
 
-def subject(space: LiveSpace) -> Subject:
-    """What the checks are told of it."""
+def subject(space: LiveSpace, number: int = 0) -> Subject:
+    """What the checks are told of one that joined: by default the example."""
     sheet = space.sheet
-    joined, (own,) = sheet["joined"][0], sheet["operators"]
+    joined, (own,) = sheet["joined"][number], sheet["operators"]
     mx = joined["mx"]
     relay = Path(sheet["folder"]) / "certificates" / own["name"] / "relay"
     account = next(each for each in sheet["accounts"] if each["type"] == "PER")
-    way = Means(method="password", username=ANNE, password=PASSWORD)
+    anne = joined["mailboxes"][0]
+    way = Means(method="password", username=anne, password=PASSWORD)
     return Subject(
-        name="exemple aiosmtpd", domain=joined["domain"], roots=Path(sheet["ca"]["roots"]),
+        name=joined["name"], domain=joined["domain"], roots=Path(sheet["ca"]["roots"]),
         doors=(CheckedDoor(name="submission", protocol="smtp", host=joined["mail"],
-                    address=mx["address"], port=587 + sheet["port_offset"], tls="starttls",
+                    address=mx["address"], port=joined["services"]["submission"], tls="starttls",
                     methods=("password",)),),
-        accounts=(CheckedMailbox(address=ANNE, ways=(way,)),),
+        accounts=(CheckedMailbox(address=anne, ways=(way,)),),
         relay=CheckedDoor(name="mx", protocol="relay", host=mx["host"], address=mx["address"],
                    port=mx["port"], tls="starttls", client_certificate="required", mechanisms=()),
         neighbour=Neighbour(
@@ -296,6 +373,7 @@ def subject(space: LiveSpace) -> Subject:
             account=account_of(account),
             doors=tuple(door_of("single-endpoint", e) for e in own["designs"]["single-endpoint"]),
         ),
+        bad=bad_relays(sheet, own, Path(sheet["folder"]) / "bad"),
         dns=(sheet["dns"]["address"], sheet["dns"]["port"]),
     )  # fmt: skip
 
@@ -307,7 +385,9 @@ FAILS = {
     # aiosmtpd takes `MAIL FROM:<a@b` without its `>` (RFC 5321 §4.1.1.11).
     "smtp-syntax",
     # The example asks for a certificate of the space, and not whose domain the list says it is.
-    "relay-sender-domain",
+    "relay-sender-domain", "relay-certificate-unlisted",
+    # Python's ssl asks no CRL nor OCSP by itself (RFC 5280 §6.3).
+    "relay-certificate-revoked",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ and is said so.
 from __future__ import annotations
 
 import csv
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,8 @@ from sandbox.conformance.software.attempts import MailClient
 from sandbox.conformance.software.tap import Hello
 from sandbox.conformance.software.trials import TrialRecord, usual
 from sandbox.conformance.software.trials import tried as seen_of
-from sandbox.conformance.software.world import ClientLogin, World
+from sandbox.conformance.software.world import ClientLogin, Tree, World
+from sandbox.space.errors import UserError
 
 __all__ = ["COLUMNS", "TRIALS", "CapabilityRow", "Tried", "measure", "read", "tried", "write"]
 
@@ -29,6 +31,7 @@ COLUMNS = ("software", "version", "protocol", "capability", "value", "how")
 ANSWER = 110.0  # s after which the telephone answers; a request lives for 120 s
 ABREAST = 3  # clients that try at a time: they mostly wait
 HELD = (30, 60, 100)
+PEOPLE = 2.5  # with a telephone of their own, by operator: some work at two
 DESIGNS = ("single-endpoint", "multi-endpoint")
 
 
@@ -90,10 +93,13 @@ def tried(
     login: ClientLogin,
     folder: Path,
     times: int = 1,
+    operator: str = "",
 ) -> Tried:
-    """Have a client try one way in."""
-    at = world.endpoint(trial.design, trial.endpoint.format(protocol))
-    seen = seen_of(world, client, at, trial.mechanism, login, folder, times=times)
+    """Have a client try one way in; at the first operator by default."""
+    at = world.endpoint(trial.design, trial.endpoint.format(protocol), operator)
+    seen = seen_of(
+        world, client, at, trial.mechanism, login, folder, operator=operator, times=times
+    )
     value, how = _judged(trial, seen)
     return Tried(value, how, seen.hellos, seen.held)
 
@@ -196,18 +202,16 @@ def _held(
     """Have all try at once a login that waits for a telephone."""
     world.telephones("approve", ANSWER)
     trial = TRIALS["asked"]
-    pairs = [(client, protocol) for client in clients for protocol in client.protocols]
-    accounts = [each for each in world.accounts(world.first, "ecps")
-                if "*" not in each[1]["username"]]  # fmt: skip
+    pairs = _pairs(clients)
 
-    def one(number: int) -> Tried:
-        (client, protocol), (account, way) = pairs[number], accounts[number % len(accounts)]
+    def one(pair: tuple[MailClient, str], of: tuple[str, Tree, Tree]) -> Tried:
+        (client, protocol), (operator, account, way) = pair, of
         login = ClientLogin(account["address"], way["username"], way["password"])
         place = folder / client.software / f"{protocol}-held"
-        return tried(world, client, protocol, trial, login, place)
+        return tried(world, client, protocol, trial, login, place, operator=operator)
 
     with ThreadPoolExecutor(len(pairs)) as pool:
-        results = list(pool.map(one, range(len(pairs))))
+        results = list(pool.map(one, pairs, _telephones(world, len(pairs))))
     for (client, protocol), result in zip(pairs, results, strict=True):
         _tell(tell, client, protocol, f"held {result.held:.0f} s", result)
         for seconds in HELD:
@@ -215,11 +219,33 @@ def _held(
                       f"{protocol}_holds_{seconds}", *_waits(result, seconds))  # fmt: skip
 
 
-def _waits(result: Tried, seconds: int) -> tuple[str, str]:
-    """Return whether a client waits so long, and how that is known.
+def _pairs(clients: Sequence[MailClient]) -> list[tuple[MailClient, str]]:
+    return [(client, protocol) for client in clients for protocol in client.protocols]
 
-    One that another's telephone let in had less to wait for.
+
+def _telephones(world: World, number: int) -> list[tuple[str, Tree, Tree]]:
+    """Return so many (operator, account, way in), no two of whom share a telephone.
+
+    Who joins a telephone that rings already waits less.
+
+    Raises:
+        UserError: there are not so many.
     """
+    found: dict[str, tuple[str, Tree, Tree]] = {}
+    for operator in world.operators:
+        for account, way in world.accounts(operator, "ecps"):
+            if "*" not in way["username"]:
+                found.setdefault(way["login_hint"], (operator, account, way))
+    if len(found) < number:
+        raise UserError(
+            f"{len(found)} téléphones pour {number} essais",
+            f"{len(found)} telephones for {number} trials",
+        )
+    return list(found.values())[:number]
+
+
+def _waits(result: Tried, seconds: int) -> tuple[str, str]:
+    """Return whether a client waits so long, and how that is known."""
     known = result.value and (result.value == "0" or result.held > seconds)
     value = str(int(result.held > seconds)) if known else ""
     if result.value == "1" and result.held > HELD[-1]:
@@ -243,7 +269,8 @@ def measure(clients: Sequence[MailClient], tell: Tell) -> list[CapabilityRow]:
         folder = Path(place)
         with running_space(DESIGNS, tell) as sheet:
             rows += _logging_in(World(sheet), clients, folder, tell)
-        alone_options = ("--login-policy", "certificate-alone")
+        operators = max(2, math.ceil(len(_pairs(clients)) / PEOPLE))
+        alone_options = ("--login-policy", "certificate-alone", "--operators", str(operators))
         with running_space(DESIGNS, tell, alone_options) as sheet:
             world = World(sheet)
             rows += _alone_all(world, clients, folder, tell)

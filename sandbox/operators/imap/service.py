@@ -35,7 +35,7 @@ class ImapSettings:
     login_seconds: float = 60.0
     idle_seconds: float = 1_800.0
     stalled_seconds: float = 120.0
-    keepalive_seconds: float = 20.0
+    keepalive_seconds: float = 15.0
     failed_logins: int = 3
     bad_commands: int = 20
 
