@@ -329,6 +329,7 @@ class _Control:
             profile=provider.settings.profile,
             kinds=KINDS,
             service=service_name(provider),
+            by_sms=by_sms,
             rings=[
                 each
                 for each in telephones.ringing(provider, _OPERATOR if by_sms else "")
