@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyotp
@@ -19,6 +20,7 @@ from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 
 __all__ = [
+    "DECISIONS",
     "Carried",
     "carried",
     "codes",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 Tree = dict[str, Any]
+DECISIONS = ("approve", "refuse", "wrong_code")  # of those of a device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ def decide(
         providers: of the space.
         label: of the provider.
         ticket: of the request.
-        decision: approve or refuse.
+        decision: approve, refuse or wrong_code.
         number: see `telephones.answer`.
 
     Raises:
@@ -76,8 +79,8 @@ def decide(
     request = provider.requests.find(ticket) if provider else None
     if provider is None or request is None:
         raise MissingError("demande inconnue", "unknown request", where=ticket[:40])
-    if decision not in ("approve", "refuse"):
-        raise UserError("attendu", "expected", where="decision", then="approve, refuse")
+    if decision not in DECISIONS:
+        raise UserError("attendu", "expected", where="decision", then=", ".join(DECISIONS))
     return str(telephones.answer(provider, request, DeviceDecision(decision), number).state)
 
 
@@ -86,7 +89,10 @@ def inbox(providers: Mapping[str, Provider], names: Mapping[str, Carried]) -> li
     owners = {each.phone: (each.name, each.identity) for each in names.values() if each.phone}
     found = [
         sms for label, each in providers.items() if label
-        for sms in telephones.inbox(each, owners, label, each.now() - time.time())
+        for sms in telephones.inbox(
+            each.devices.sms, each.now(), partial(telephones.pends, each), owners, label,
+            each.now() - time.time(),
+        )
     ]  # fmt: skip
     return sorted(found, key=lambda sms: -sms.at)
 

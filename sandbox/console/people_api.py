@@ -48,7 +48,7 @@ class PeopleApi:
                 name="answer", method="POST", path="/phones/{provider}/{ticket}",
                 handler=self.answer, refuses={"409": "It comes too late."}, required=("decision",),
                 body={
-                    "decision": text("What the person does.", one_of=["approve", "refuse"]),
+                    "decision": text("What the person does.", one_of=[*people.DECISIONS]),
                     "number": text("The number that was chosen; a wrong one counts as such."),
                 },
                 words=Words("Répondre pour une personne ; provider est psc ou un opérateur.",

@@ -123,7 +123,14 @@ class AdBrick:
                 SHARED,
                 Route("/channel", self._channel, methods=["POST"]),
                 Route("/sandbox/sms", self.access.guard(self._messages)),
-                *sms_routes(self.inbox, self.now, self._message, self._decide, self.access),
+                *sms_routes(
+                    self.inbox,
+                    self.now,
+                    self._message,
+                    self._decide,
+                    lambda ticket: ticket in self._waiting,
+                    self.access,
+                ),
             ]
         )
 

@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -313,6 +314,7 @@ class _Control:
             profile=provider.settings.profile,
             kinds=KINDS,
             service=service_name(provider),
+            by_sms=by_sms,
             rings=[
                 each
                 for each in telephones.ringing(provider, _OPERATOR if by_sms else "")
@@ -394,4 +396,7 @@ def control_routes(provider: Provider) -> list[Route]:
     async def decided(ticket: str, decision: DeviceDecision) -> str:
         return str(provider.requests.decide(ticket, decision).state)
 
-    return routes + sms_routes(provider.devices.sms, provider.now, message, decided, access)
+    pending = partial(telephones.pends, provider)
+    return routes + sms_routes(
+        provider.devices.sms, provider.now, message, decided, pending, access
+    )

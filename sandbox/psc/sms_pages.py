@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.psc import telephones
 from sandbox.psc.ciba import DeviceDecision
 from sandbox.psc.control_access import ControlAccess
 from sandbox.psc.forms import parse_form
@@ -25,13 +26,14 @@ def sms_routes(
     now: Callable[[], float],
     message: Callable[[str], str | None],
     decide: Callable[[str, DeviceDecision], Awaitable[str]],
+    pending: Callable[[str], bool],
     access: ControlAccess,
 ) -> list[Route]:
     """Return the pages.
 
     `message(ticket)` is the binding message to show; `decide(ticket, decision)` applies the answer
-    and returns the state in a word, or raises UserError when it comes too late. `access` guards the
-    inbox; a link is its own secret.
+    and returns the state in a word, or raises UserError when it comes too late; `pending(ticket)`
+    tells whether an answer is waited for. `access` guards the inbox; a link is its own secret.
     """
 
     def shown(name: str, status: int = 200, **values: Any) -> Response:
@@ -39,7 +41,7 @@ def sms_routes(
 
     async def listing(request: Request) -> Response:
         del request
-        return shown("sms", messages=inbox.arrived(now()))
+        return shown("sms", messages=telephones.inbox(inbox, now(), pending))
 
     async def show(token: str) -> Response:
         sms = inbox.open(token, now())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sandbox.psc.ciba import AuthRequest, DeviceDecision, RequestState
 from sandbox.psc.provider import Provider
+from sandbox.psc.sms import SmsInbox
 
-__all__ = ["DRAWN", "ArrivedSms", "Ring", "answer", "inbox", "ringing"]
+__all__ = ["DRAWN", "ArrivedSms", "Ring", "answer", "inbox", "pends", "ringing"]
 
 DRAWN = Path(__file__).with_name("templates") / "telephones"  # how a page shows them
 _CHOICES = 3
@@ -25,6 +27,7 @@ class Ring:
         ticket: names the request.
         identity, name: of the person.
         client: who asks.
+        card: whether a card reader asks it, not the telephone.
         number: that the software shows; empty where it shows none.
         choices: numbers among which the person finds it.
         left: seconds until it expires.
@@ -36,6 +39,7 @@ class Ring:
     identity: str
     name: str
     client: str
+    card: bool
     number: str
     choices: tuple[str, ...]
     left: float
@@ -52,6 +56,7 @@ class ArrivedSms:
     name: str
     identity: str
     text: str
+    link: str
     at: float
     open: bool
 
@@ -67,7 +72,8 @@ def ringing(provider: Provider, label: str = "") -> list[Ring]:
         found.append(
             Ring(
                 provider=label, ticket=request.ticket, identity=request.subject, name=name,
-                client=request.client_id, number=number, choices=_choices(number, request.ticket),
+                client=request.client_id, card=request.channel == "CARD", number=number,
+                choices=_choices(number, request.ticket),
                 left=max(0.0, request.expires_at - provider.now()),
                 total=max(1.0, request.expires_at - request.created_at),
             )
@@ -120,26 +126,35 @@ def _spend(provider: Provider, ticket: str) -> None:
 
 
 def inbox(
-    provider: Provider, owners: Mapping[str, tuple[str, str]], label: str = "", ahead: float = 0.0
-) -> list[ArrivedSms]:
-    """Return the messages that have arrived from a provider, which is called `label`.
+    sent: SmsInbox, now: float, pending: Callable[[str], bool],
+    owners: Mapping[str, tuple[str, str]] = MappingProxyType({}), label: str = "",
+    ahead: float = 0.0,
+) -> list[ArrivedSms]:  # fmt: skip
+    """Return the messages that have arrived, the newest first.
 
     Args:
-        provider: that sent them.
+        sent: by whom, who is called `label`.
+        now: by the sender's clock.
+        pending: whether the request of a ticket waits for an answer.
         owners: name and identity by number of telephone; others have none.
-        label: of the provider.
+        label: of the sender.
         ahead: of its clock before that of whoever looks, s.
     """
     found = []
-    for sms in provider.devices.sms.arrived(provider.now()):
+    for sms in sent.arrived(now):
         name, identity = owners.get(sms["number"], ("", ""))
-        request = provider.requests.find(sms["ticket"])
-        usable = request is not None and request.state is RequestState.PENDING
+        usable = not sms["used"] and now < sms["expires_at"]
         found.append(
             ArrivedSms(
                 operator=label, ticket=sms["ticket"], phone=sms["number"], name=name,
-                identity=identity, text=sms["text"], at=sms["sent_at"] - ahead,
-                open=usable and not sms["used"],
+                identity=identity, text=sms["text"], link=sms["link"], at=sms["sent_at"] - ahead,
+                open=usable and pending(sms["ticket"]),
             )
         )  # fmt: skip
     return found
+
+
+def pends(provider: Provider, ticket: str) -> bool:
+    """Return whether a request of a provider waits for an answer."""
+    request = provider.requests.find(ticket)
+    return request is not None and request.state is RequestState.PENDING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -21,7 +23,7 @@ from sandbox.conformance.client.drivers import Script
 from sandbox.conformance.client.judge import client_requirements, judged
 from sandbox.conformance.client.session import played
 from sandbox.conformance.client.steps import STEPS, SoftwareProfile, applies
-from sandbox.conformance.findings import CheckResult
+from sandbox.conformance.findings import CheckResult, Finding, Report
 from sandbox.conformance.reports import as_html, as_junit
 from sandbox.live.space import LiveSpace
 from sandbox.space.errors import UserError
@@ -80,6 +82,19 @@ def test_the_page_has_every_step_in_its_order() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| ([a-z, ]+) \| (.+?) \|", page, re.M)
     wanted = [(each.id, ", ".join(each.actions), each.text.english) for each in STEPS]
     assert [each for each in rows if each[0] in {step.id for step in STEPS}] == wanted
+
+
+@pytest.mark.parametrize("result", CheckResult)
+def test_the_example_for_an_editor_lets_pass_what_was_seen_to_be_good(result: CheckResult) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(import pytest\n.*?)```", page, re.DOTALL)
+    assert example is not None
+    names: dict[str, Any] = {}
+    exec(example[1], names)
+    report = Report("essai", "1", "2026-11-27", (Finding("tls", "RFC", result, "", ()),), ())
+    bad = result in (CheckResult.FAIL, CheckResult.INCONCLUSIVE)
+    with pytest.raises(AssertionError) if bad else contextlib.nullcontext():
+        names["test_it_complies"](report)
 
 
 @pytest.mark.parametrize("profile", SoftwareProfile)

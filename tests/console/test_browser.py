@@ -175,18 +175,19 @@ def test_every_page_is_for_everybody(
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="needs axe-core (.ci/peers-console)")
-def test_pages_of_services_are_for_everybody_too(context: Any, space: LiveSpace) -> None:
+def test_pages_of_services_are_for_everybody_too(context: Any, space: LiveSpace, seen: str) -> None:
     """Telephones as `psc serve` shows them, where one is answered; SMS; enrolment."""
     psc = space.sheet["psc"]
     origin = psc["control"].removesuffix("/sandbox")
+    operator = next(each for each in space.sheet["operators"] if seen.startswith(each["name"]))
     address = next(
         each["address"] for each in reversed(space.sheet["accounts"])
         if "ecps" in each["holders"][0]["methods"]
     )  # fmt: skip
     shown = {
-        "psc-phones": f"{origin}/", "psc-sms": f"{origin}/sms",
-        "enrolment": space.sheet["operators"][0]["enrolment"],
-        "sms-link": f"{space.sheet['operators'][0]['ciba']}/s/none",
+        "psc-phones": f"{origin}/",
+        "sms": f"{operator['ciba']}/sms?secret={psc['control_secret']}",
+        "enrolment": operator["enrolment"], "sms-link": f"{operator['ciba']}/s/none",
     }  # fmt: skip
     login = log_in(space, address, "ecps")
     for scheme in ("light", "dark"):

@@ -343,6 +343,20 @@ def test_a_telephone_rings_on_the_page_and_a_wrong_number_counts(api, core_serve
     assert right["state"] == "approved"
 
 
+def test_a_card_and_a_message_that_is_no_number_are_shown_as_such(api, core_server, core_http):
+    form = {
+        "scope": "openid", "login_hint": DOCTOR, "binding_message": "<b>77</b>", "channel": "CARD",
+    }  # fmt: skip
+    asked = core_http.post(core_server.url("backchannel"), data=form, auth=("basic", SECRET))
+    ticket = ticket_of(asked.json()["auth_req_id"])
+    page = core_http.get(core_server.origin + "/").text
+    ring = page[page.index(f"ring-{ticket}") : page.index("</article>", page.index(ticket))]
+    assert "Carte CPS au lecteur" in ring
+    assert re.findall(r'name="decision" value="(\w+)"', ring) == ["approve", "wrong_code", "refuse"]
+    wrong = api("POST", f"/sandbox/requests/{ticket}", {"decision": "wrong_code"}).json()
+    assert (wrong["state"], wrong["wrong_codes"]) == ("pending", 1)
+
+
 # --- the operator's CIBA by SMS ------------------------------------------------------------------
 
 
@@ -358,6 +372,7 @@ def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
     auth_req_id = begin(server, client)
     (sms,) = client.get(server.origin + "/sandbox/sms").json()["sms"]
     assert sms["number"] == "+33700000018"
+    assert f'href="{sms["link"]}"' in client.get(server.origin + "/sms").text
     assert "&lt;b&gt;77&lt;/b&gt;" in client.get(sms["link"]).text
     # Reading the link, as a scanner would, decides nothing.
     form = {
@@ -368,6 +383,9 @@ def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
     assert pending.json()["error"] == "authorization_pending"
     assert client.post(sms["link"], data={"decision": "approve"}).status_code == 200
     assert client.get(sms["link"]).status_code == 410
+    inbox = client.get(server.origin + "/sms").text
+    assert "Lien utilisé ou expiré" in inbox
+    assert '<a class="button' not in inbox
     assert client.post(sms["link"], data={"decision": "refuse"}).status_code == 410
     server.advance(5)
     assert client.post(server.url("token"), data=form, auth=("basic", SECRET)).status_code == 200

@@ -31,6 +31,7 @@ COLUMNS = ("software", "version", "protocol", "capability", "value", "how")
 ANSWER = 110.0  # s after which the telephone answers; a request lives for 120 s
 ABREAST = 3  # clients that try at a time: they mostly wait
 HELD = (30, 60, 100)
+NEAREST = 5  # s, that are told: a busy machine tells the same
 PEOPLE = 2.5  # with a telephone of their own, by operator: some work at two
 DESIGNS = ("single-endpoint", "multi-endpoint")
 
@@ -251,7 +252,8 @@ def _waits(result: Tried, seconds: int) -> tuple[str, str]:
     if result.value == "1" and result.held > HELD[-1]:
         return value, f"waited {ANSWER:.0f} s for the telephone"
     ended = "let in" if result.value == "1" else "closed"
-    return value, f"{ended} after {result.held:.0f} s: {result.how}".removesuffix(": ")
+    about = NEAREST * round(result.held / NEAREST)
+    return value, f"{ended} after {about} s: {result.how}".removesuffix(": ")
 
 
 def _tell(tell: Tell, client: MailClient, protocol: str, name: str, result: Tried) -> None:
