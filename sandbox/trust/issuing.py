@@ -34,6 +34,14 @@ __all__ = [
     "subject_text",
 ]
 
+# Of PKCS#12 files: what OpenSSL does by default. More rounds would protect nothing, as the key lies
+# beside in PEM, and whoever writes or opens hundreds of them would wait for them.
+_LOCK = (
+    serialization.PrivateFormat.PKCS12.encryption_builder()
+    .kdf_rounds(2048)
+    .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
+    .hmac_hash(hashes.SHA256())
+)
 _ANY_USAGE = (
     "digital_signature",
     "content_commitment",
@@ -275,7 +283,7 @@ class Issued:
             self.key,
             self.certificate,
             self.chain,
-            serialization.BestAvailableEncryption(pin.encode()),
+            _LOCK.build(pin.encode()),
         )
 
     def configure(self, context: ssl.SSLContext) -> None:

@@ -128,7 +128,7 @@ class KeyPool:
             if self._memory[kind]:
                 return self._memory[kind].popleft()
         if self._folder is not None:
-            for path in sorted((self._folder / kind).glob("*.key")):
+            for path in (self._folder / kind).glob("*.key"):
                 with contextlib.suppress(FileNotFoundError):
                     mine = path.rename(path.with_suffix(f".taken-{os.urandom(6).hex()}"))
                     key = load_key(mine.read_bytes())
