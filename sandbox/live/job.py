@@ -60,26 +60,34 @@ def execute(
     Args:
         command: for `sh -c`, in the present folder; it has our output and our input.
         sheet: of the space.
-        started: given what passes a signal on to the command and all that it started.
+        started: given, before the command is started, what passes a signal on to it and to all
+            that it starts.
     """
     # At a terminal the command stays in its foreground group, which Ctrl-C reaches as a whole.
     apart = not os.isatty(0)
-    job = subprocess.Popen(  # noqa: S602 - the user's own command line
-        command,
-        shell=True,
-        env={**os.environ, **environment(sheet)},
-        process_group=0 if apart else None,
-    )
+    job: subprocess.Popen[bytes] | None = None
+    early: list[int] = []  # signals that came while the command was being started
 
     def end(signal_number: int) -> None:
+        if job is None:
+            early.append(signal_number)
+            return
         with contextlib.suppress(ProcessLookupError):
             if apart:
                 os.killpg(job.pid, signal_number)
             elif signal_number != signal.SIGINT:
                 job.send_signal(signal_number)
 
+    started(end)
+    job = subprocess.Popen(  # noqa: S602 - the user's own command line
+        command,
+        shell=True,
+        env={**os.environ, **environment(sheet)},
+        process_group=0 if apart else None,
+    )
     try:
-        started(end)
+        for signal_number in early:
+            end(signal_number)
         code = job.wait()
     finally:
         if job.poll() is None:

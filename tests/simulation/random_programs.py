@@ -310,7 +310,10 @@ def models(draw: st.DrawFn) -> Model:
     classes = draw(st.integers(1, 2))
     entry_of = st.sampled_from([*(code.entries[name] for name in names), -1])
     entry = np.array(
-        [[draw(entry_of) for _ in range(3)] + [-1, draw(entry_of)] for _ in range(classes)],
+        [
+            [draw(entry_of) for _ in range(3)] + [-1] + [draw(entry_of) for _ in range(2)]
+            for _ in range(classes)
+        ],
         dtype=np.int64,
     )
     rings, polls, first = draw(st.integers(0, 2)), [], 0
@@ -359,7 +362,9 @@ def models(draw: st.DrawFn) -> Model:
         polls=np.array(polls, dtype=np.int64).reshape(-1, 4),
         day_kind=np.zeros(2, dtype=np.int8),
         schedule=np.array([[[0.8, 32_000.0, 3000.0, 64_000.0, 5000.0][:PEOPLE]]]),
-        sends=np.array([(0, senders, 0)] if senders else [], dtype=np.int64).reshape(-1, 3),
+        sends=np.array(
+            [(0, senders, draw(st.integers(0, 1)))] if senders else [], dtype=np.int64
+        ).reshape(-1, 3),
         senders=np.arange(first, first + senders, dtype=np.int32),
         send_counts=counts,
         listed=np.zeros((0, LISTED), dtype=np.int64),
