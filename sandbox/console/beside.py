@@ -141,7 +141,11 @@ class Beside:
         reader.start()
         with process.stdout, process.stderr:
             for line in process.stdout:
-                word, what = json.loads(line)
+                try:
+                    word, what = json.loads(line)
+                except ValueError:  # killed in the middle of a line, or no line of ours
+                    process.kill()
+                    break
                 self._hear(process, word, what)
             code = process.wait()
             reader.join()

@@ -41,6 +41,7 @@ from sandbox.live.crews import Crews
 from sandbox.live.keys import Keys, card
 from sandbox.live.plan import OperatorPlan, SpacePlan
 from sandbox.live.services import server_files
+from sandbox.operators.store import StoreError
 from sandbox.space.errors import UserError
 from sandbox.trust import DN, DomainLedger, dn_of
 from sandbox.trust.domain_list import normal_domain
@@ -175,20 +176,20 @@ class LifeCycle:
     def note_departure(self, identity: str, reason: str) -> list[str]:
         """Note that a person is deceased or struck off; empty: is back. Return her mailboxes.
 
-        Her cards are revoked; who is back has others, in the same place.
+        Her cards are revoked first, so that no kill leaves a card of the departed good; who is
+        back has others, in the same place.
 
         Raises:
             UserError: no such person, or another reason.
         """
         with self._lock, _explained(identity):
+            person = self._at.directory.person(identity)
+            if person is not None and reason in _REVOKED_FOR:
+                self._keys.revoke([f"*/people/{person.national_id}/*"], _REVOKED_FOR[reason])
             held = [each.address for each in self._at.feeder.note_departure(identity, reason)]
-            if reason:
-                self._keys.revoke([f"*/people/{identity}/*"], _REVOKED_FOR[reason])
-            elif (person := self._at.directory.person(identity)) is not None:
-                cards = [
-                    card(path, card_holder(person)) for path in self._keys.revoked_cards(identity)
-                ]
-                self._keys.renew(cards)
+            if person is not None and not reason:
+                paths = self._keys.revoked_cards(person.national_id)
+                self._keys.renew([card(path, card_holder(person)) for path in paths])
             return held
 
     # Domains -------------------------------------------------------------------------------------
@@ -251,6 +252,7 @@ class LifeCycle:
         """
         name = self._name(domain)
         with self._lock:
+            self._finish(name)
             operator = self._operator(name)
             self._do({"verb": "remove", "domain": name, "operator": operator.label})
 
@@ -262,7 +264,10 @@ class LifeCycle:
         """
         name, target = self._name(domain), self._named(to)
         with self._lock:
+            finished = self._finish(name)
             operator = self._operator(name)
+            if finished and operator.label == target.label:
+                return
             if not self._in_force(name) or operator.label == target.label:
                 raise UserError("rien à déplacer", "nothing to move", where=f"{name}: {to}")
             self._do(_move_job(name, operator.label, target.label))
@@ -278,11 +283,16 @@ class LifeCycle:
             UserError: no such operator, it has left already, `to` is itself, or mail in flight does
                 not end: the job is taken up again.
         """
-        here = self._named(operator)
+        begun = [each for each in self._unfinished()
+                 if each["verb"] == "leave" and each["operator"] == operator]  # fmt: skip
+        here = self._named(operator, left=bool(begun))
         if to and self._named(to).label == here.label:
             raise UserError("un autre opérateur", "another operator", where=f"--to {to[:60]}")
         with self._lock:
-            self._do({"verb": "leave", "operator": here.label, "to": to})
+            if begun:
+                self._work(begun[0])
+            else:
+                self._do({"verb": "leave", "operator": here.label, "to": to})
 
     # Jobs ----------------------------------------------------------------------------------------
 
@@ -311,6 +321,16 @@ class LifeCycle:
                 found[record["job"]] = record
         return list(found.values())
 
+    def _finish(self, domain: str) -> bool:
+        """End what was begun of a domain and failed halfway, before anything else is; tell if so.
+
+        Else the next start would take it up after what came later, and undo that.
+        """
+        begun = [each for each in self._unfinished() if each.get("domain") == domain]
+        for job in begun:
+            self._work(job)
+        return bool(begun)
+
     def _do(self, job: dict[str, Any]) -> None:
         same = next(
             (each for each in self._unfinished()
@@ -322,9 +342,16 @@ class LifeCycle:
         self._work(same)
 
     def _work(self, job: dict[str, Any]) -> None:
-        {
+        work = {
             "remove": self._remove, "move": self._move, "close": self._close, "leave": self._leave,
-        }[job["verb"]](job)  # fmt: skip
+        }[job["verb"]]  # fmt: skip
+        try:
+            work(job)
+        except StoreError as error:
+            raise UserError.because(
+                "le magasin refuse ; la même commande reprend où elle en était",
+                "the store refuses; the same command goes on where it was", _subject(job), error,
+            ) from None  # fmt: skip
         self._jobs.append({"job": job["job"], "done": True})
         self._ended()
 
@@ -367,7 +394,7 @@ class LifeCycle:
     def _leave(self, job: dict[str, Any]) -> None:
         label, to = job["operator"], job["to"]
         for part in self._unfinished():
-            if part["operator"] == label and part["verb"] in {"move", "remove"}:
+            if label in (part["operator"], part.get("to")) and part["verb"] in {"move", "remove"}:
                 self._work(part)
         for each in self._at.directory.domains():
             if each.operator != label or each.removed:

@@ -142,6 +142,7 @@ class LiveSpace:
         self.faults = SpaceFaults(self._try_relays, self._spread_faults)
         self._adding = threading.Lock()
         self._crews = Crews()
+        self._silent: set[str] = set()  # operators whose own CIBA has stopped
         self.sheet = {}
         self.clock = Clock()
         self.clock.moved = self._crews.set_clock
@@ -181,7 +182,10 @@ class LiveSpace:
 
     def providers(self) -> dict[str, Provider]:
         """Return Pro Santé Connect under the empty name, each operator's own CIBA under its own."""
-        own = {label: each.running.provider for label, each in self._own.items()}
+        own = {
+            label: each.running.provider for label, each in self._own.items()
+            if label not in self._silent
+        }  # fmt: skip
         return {"": self._psc.running.provider, **own}
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
@@ -348,7 +352,7 @@ class LiveSpace:
             plan, self.directory, ledger, self.keys, self._crews,
             folder.path / "lifecycle.jsonl",
             zoned=self._publish_zone, ended=self._forget_closed, tell=self._tell,
-            gone=lambda label: shared_loop.run(self._own[label].stop()),
+            gone=partial(self._silence, shared_loop),
         )  # fmt: skip
         self.resolver = Resolver(replace(self.life.zone(), ttl=self.wire.dns_ttl))
         people = DirectoryPeople(self.directory)
@@ -464,6 +468,10 @@ class LiveSpace:
             operators=len(self.plan.operators),
             gone=tuple(each.label for each in operators if each.label in self.life.gone()),
         )
+
+    def _silence(self, loop: Loop, operator: str) -> None:
+        loop.run(self._own[operator].stop())
+        self._silent.add(operator)
 
     async def _fate(self, operator: str, request: CibaRequest) -> LoginRefusal | None:
         return await sms_fate(self._own[operator].running.provider)(request)

@@ -86,6 +86,8 @@ def read_toml(path: Path) -> dict[str, Any]:
             f"not UTF-8 at byte {error.start}",
             where=path,
         ) from None
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, lists in lists in...
+        raise UserError.because("illisible", "cannot be read", path, error) from None
 
 
 @cache

@@ -26,8 +26,10 @@ import pytest
 from cryptography import x509
 
 from sandbox.live import lifecycle, live
+from sandbox.live.crew import OperatorCrew
 from sandbox.live.mailer import MailError, choose, open_imap
 from sandbox.live.space import LiveSpace
+from sandbox.operators.store import StoreError
 from sandbox.serve import client_context
 from sandbox.space.places import Place
 from tests.live.removed import MESSAGES, STEPS
@@ -151,7 +153,8 @@ def test_the_card_of_who_is_struck_off_is_revoked_and_who_comes_back_has_another
     shown = holder["methods"]["cps"]
     card = Path(shown["certificate"])
     old = x509.load_pem_x509_certificate(card.read_bytes())
-    control(space, "PUT", path, {"reason": "struck-off"})
+    by_rpps = f"/people/{holder['identity'][1:]}/departure"  # without the 8 that says RPPS
+    assert control(space, "PUT", by_rpps, {"reason": "struck-off"}).status_code == 200
     assert space.keys.ca.is_revoked(old)
     with pytest.raises(MailError):
         open_imap(choose(space.sheet, address, "imap", method="cps"), quiet)
@@ -260,6 +263,30 @@ def test_a_mailbox_of_a_domain_that_was_opened_moves_with_it(space: LiveSpace) -
     control(space, "PUT", f"/domains/{address[3:]}/operator", {"operator": new})
     with open_imap(choose(space.sheet, address, "imap"), quiet) as imap:
         assert imap.select("INBOX") == ("OK", [b"2"])
+    assert control(space, "DELETE", f"/domains/{address[3:]}").status_code == 200
+
+
+def test_a_move_that_fails_halfway_is_ended_by_the_same_command(
+    space: LiveSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (space.sheet["operators"][i]["name"] for i in (0, 1))
+    address = f"dr@halfway.{space.sheet['suffix']}"
+    control(space, "POST", "/domains", {"domain": address[3:], "operator": old})
+    control(space, "POST", "/mailboxes", {"address": address})
+    control(space, "POST", f"/mailboxes/{address}/messages", {"count": 2})
+    move = ("PUT", f"/domains/{address[3:]}/operator", {"operator": new})
+
+    def unpack(*_: object) -> int:
+        raise StoreError("failed", "disk full")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(OperatorCrew, "unpack", unpack)
+        refused = control(space, *move)
+        assert (refused.status_code, "disk full" in refused.text) == (400, True)
+    assert control(space, *move).status_code == 200
+    with open_imap(choose(space.sheet, address, "imap"), quiet) as imap:
+        assert imap.select("INBOX") == ("OK", [b"2"])
+    assert control(space, *move).status_code == 400  # nothing to move any more
     assert control(space, "DELETE", f"/domains/{address[3:]}").status_code == 200
 
 
