@@ -140,6 +140,8 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "no period": (HEAD, ("period", "missing")),
     "not a date": (HEAD + '[period]\nstart = "August"\ndays = 7\n', ("period.start", "August")),
     "not TOML": (HEAD + "[period\n", ("not TOML", "line 4")),
+    "a number of 5,000 digits": (HEAD + "n = " + "9" * 5_000, ("cannot be read", "digits")),
+    "lists without end": (HEAD + "n = " + "[" * 5_000, ("cannot be read",)),
     "not UTF-8": (b'title = "Ao\xfbt"\n', ("not UTF-8", "byte 11")),
     "too large": (HEAD + "#" * LARGEST_FILE, ("larger than", str(LARGEST_FILE))),
     "not a number": (HEAD + PERIOD + "[traffic]\nmessages = nan\n",
