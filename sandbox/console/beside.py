@@ -128,6 +128,8 @@ class Beside:
             with self._lock:
                 if self._end is timer:
                     process.kill()
+                    if not self._busy:  # who asks now is given another
+                        self._process = None
 
         timer = self._end = threading.Timer(seconds, cut)
         timer.daemon = True

@@ -349,9 +349,10 @@ def direct_decisions(provider: Provider) -> Direct:
             and access.bears(call.header(b"authorization"))
         )
         try:
-            if not right or provider.requests.find(ticket) is None:
+            found = provider.requests.find(ticket) if right else None
+            if found is None:
                 return None
-            after = provider.requests.decide(ticket, DeviceDecision(word))
+            after = telephones.answer(provider, found, DeviceDecision(word))
         except (UserError, ValueError):  # the route says what is wrong
             return None
         body = _encode(seen(provider, after)).encode("utf-8")

@@ -113,9 +113,10 @@ def answer(
     wrong = number and number != request.binding_message
     if decision is DeviceDecision.APPROVE and wrong:
         decision = DeviceDecision.WRONG_CODE
+    after = provider.requests.decide(request.ticket, decision)
     if decision is not DeviceDecision.WRONG_CODE:
         _spend(provider, request.ticket)
-    return provider.requests.decide(request.ticket, decision)
+    return after
 
 
 def _spend(provider: Provider, ticket: str) -> None:

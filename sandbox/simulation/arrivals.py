@@ -33,7 +33,7 @@ from sandbox.simulation.jit import force_inline, jit
 from sandbox.simulation.model import LISTED, NEVER, Inputs, PollStream, SendStream, SessionKind
 from sandbox.simulation.steps import Purpose
 
-__all__ = ["Arrival", "Cursors", "between", "new_cursors", "pop_arrival"]
+__all__ = ["Cursors", "between", "new_cursors", "pop_arrival"]
 
 Ints = NDArray[np.int64]
 
@@ -70,17 +70,6 @@ class Cursors(NamedTuple):
     away: Ints  # (A,) nobody there from here on
     close: Ints  # (A,) no poll from here on
     pending: Ints  # (6,) the arrival being handed over: access, kind, key, until, peer, t
-
-
-class Arrival(NamedTuple):
-    """One session to start, as the reference engine reads it."""
-
-    access: int
-    kind: int
-    key: int
-    until: int
-    peer: int
-    t: int
 
 
 @jit

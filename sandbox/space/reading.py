@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -18,6 +19,7 @@ __all__ = ["FRENCH", "LARGEST_FILE", "STRICT", "read_as", "read_toml", "refusal"
 
 T = TypeVar("T")
 LARGEST_FILE = 1 << 20  # bytes
+_SECRET = re.compile("secret|password|token|pin$|code$|key$")  # names of what no error shows
 # `__pydantic_config__` of a dataclass that `read_as` makes: no unknown member, no other type.
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 
@@ -41,6 +43,7 @@ FRENCH: dict[str, str] = {
     "frozen_set_type": "attendu une liste",
     "greater_than": "attendu plus de {gt}",
     "greater_than_equal": "attendu {ge} ou plus",
+    "json_invalid": "ce n'est pas du JSON",
     "int_from_float": "attendu un nombre entier",
     "int_parsing": "attendu un nombre entier",
     "int_parsing_size": "nombre trop long",
@@ -130,9 +133,20 @@ def refusal(error: ValidationError, kind: type) -> UserError:
         return own.told.at(key)
     english = fault["msg"][0].lower() + fault["msg"][1:]
     french = FRENCH.get(fault["type"], "valeur refusée").format(**context)
-    value = json.dumps(fault["input"], default=str, ensure_ascii=False)
-    value = value if len(value) <= 60 else value[:57] + "..."
-    return UserError(french.replace("' or '", "' ou '"), english, where=f"{key} = {value}")
+    return UserError(
+        french.replace("' or '", "' ou '"), english,
+        where=" = ".join(filter(None, (key, _shown(key, fault["input"])))),
+    )  # fmt: skip
+
+
+def _shown(key: str, value: object) -> str:
+    """Return a value as an error may show it: no secret, and nothing that may hold one."""
+    if not key or _SECRET.search(key):
+        return ""
+    if isinstance(value, Mapping):
+        return "{…}"
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _allowed(kind: type, location: tuple[int | str, ...]) -> list[str]:

@@ -165,8 +165,6 @@ def _crew(workers: Workers, tasks: int) -> AbstractContextManager[Crew]:
                 error.name,
             ) from None
         return cluster_crew(workers.scheduler)
-    from sandbox.workers.spread import local_crew  # joblib is slow to import
-
     return local_crew(min(workers.count or default_workers(), tasks), tasks)
 
 

@@ -521,7 +521,7 @@ def test_the_demonstration_plays_its_ten_steps_by_itself(
     player = cast("SpaceConsole", space.console).player
     page.goto(f"{base(space)}/?lang=fr&theme=light")
     player.play(pace=0.2)
-    sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "9", timeout=120_000)
+    sync_api.expect(page.locator("#demo")).to_have_attribute("data-step", "9", timeout=400_000)
     player.wait()
     assert player.outcomes == {
         0: True, 1: True, 2: True, 3: True, 4: True, 5: True, 6: False, 7: True,

@@ -18,7 +18,6 @@ __all__ = [
     "quoted",
     "string",
     "tagged",
-    "untagged",
 ]
 
 _ATOM = re.compile(rb"[^\x00-\x20(){%*\"\\\x7f-\xff]+")
@@ -54,11 +53,6 @@ def tagged(tag: str, reply: Completion) -> bytes:
     """Write the end of a command; as an untagged status with the tag `*`."""
     code = f"[{reply.code}] " if reply.code else ""
     return f"{tag} {reply.kind} {code}{reply.text}\r\n".encode()
-
-
-def untagged(data: bytes) -> bytes:
-    """Write a line of data."""
-    return b"* " + data + b"\r\n"
 
 
 def literal(data: bytes, *, binary: bool = False) -> bytes:

@@ -210,7 +210,7 @@ class SmtpConnection(asyncio.Protocol):
                 self._transport.resume_reading()
 
     def _arm(self) -> None:
-        """Have `_time_out` called by the deadline, or before: the timer is moved when it rings."""
+        """Have the time-out called by the deadline, or before: the timer is moved when it rings."""
         deadline = self._dialogue.deadline
         if deadline >= self._timer_at:
             return
