@@ -240,8 +240,8 @@ def test_what_a_fault_costs_is_what_the_description_predicts(
     shared, apart = (found[name] for name in ("single-endpoint", "multi-endpoint"))
     assert 0 < apart["failed"] < shared["failed"]
     for each in (shared, apart):
-        assert each["failed"] >= each["predicted"] * each["done"] - 1e-6, each
-        assert each["agrees"], each
+        beyond = each["failed"] - each["predicted"] * each["done"]
+        assert -1e-6 <= beyond <= each["done"] / 3, each  # one act in five is by SMS
 
 
 @pytest.mark.parametrize(

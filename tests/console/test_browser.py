@@ -526,7 +526,7 @@ def test_the_demonstration_plays_its_ten_steps_by_itself(
     assert player.outcomes == {
         0: True, 1: True, 2: True, 3: True, 4: True, 5: True, 6: False, 7: True,
     }  # fmt: skip
-    assert base(space) + "/api-page" == page.url
+    sync_api.expect(page).to_have_url(base(space) + "/api-page")
     end = time.monotonic() + 5 * PATIENCE  # the sixth step's comparison goes on in the background
     while (state := api.get("/comparison").json())["word"] == "running":
         assert time.monotonic() < end

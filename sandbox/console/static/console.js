@@ -3,16 +3,23 @@
 (() => {
   const { $, all } = page;
 
-  // The demonstration: the bar is drawn anew, and the page follows where it goes.
-  let asking = false;
-  async function follow() {
+  // The demonstration: the bar is drawn anew, and the page follows where it goes. What is told
+  // while it asks, or before this page listens, is asked about again: else a step would be missed.
+  // The step is the one that this page was loaded at: a bar drawn anew may be of a later one.
+  const bar = $("#demo"), here = bar.dataset.step ? Number(bar.dataset.step) : -1;
+  let asking = false, again = false;
+  async function follow(event) {
+    again = true;
     if (asking) return;
     asking = true;
     try {
-      const told = await (await fetch("/api/demo")).json();
-      const bar = $("#demo"), here = bar.dataset.step ? Number(bar.dataset.step) : -1;
-      if (told.step !== here) { location.assign(told.page); return; }
-      htmx.ajax("GET", location.pathname + location.search, { target: "#demo", select: "#demo", swap: "outerHTML" });
+      while (again) {
+        again = false;
+        const told = await (await fetch("/api/demo")).json();
+        if (told.step !== here) { location.assign(told.page); return; }
+        if (event.type === "open" && !again) return;
+        htmx.ajax("GET", location.pathname + location.search, { target: "#demo", select: "#demo", swap: "outerHTML" });
+      }
     } finally { asking = false; }
   }
 
@@ -105,5 +112,6 @@
     addEventListener("resize", () => charts.forEach((each) => each.plot && each.plot.setSize({ width: each.place.clientWidth, height: 190 })));
   }
   page.on("demo", follow);
+  page.on("open", follow);
   page.on("pulse", (event) => beat(JSON.parse(event.data)));
 })();
