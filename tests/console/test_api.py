@@ -23,6 +23,9 @@ from sandbox.live.mailer import MailError, choose, open_imap
 from sandbox.live.space import LiveSpace
 from tests.console.conftest import account
 
+# Streams that a client leaves in the middle: uvloop says so when they are collected, in any test.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
 PATIENCE = 60.0
 
 

@@ -5,8 +5,10 @@
 
   // The demonstration: the bar is drawn anew, and the page follows where it goes. What is told
   // while it asks, or before this page listens, is asked about again: else a step would be missed.
-  // The step is the one that this page was loaded at: a bar drawn anew may be of a later one.
-  const bar = $("#demo"), here = bar.dataset.step ? Number(bar.dataset.step) : -1;
+  // The step is the one that this page was opened for: its bar may be of a later one.
+  const bar = $("#demo"), wanted = sessionStorage.getItem("demo");
+  const here = Number(wanted ?? bar.dataset.step ?? -1);
+  sessionStorage.removeItem("demo");
   let asking = false, again = false;
   async function follow(event) {
     again = true;
@@ -16,7 +18,11 @@
       while (again) {
         again = false;
         const told = await (await fetch("/api/demo")).json();
-        if (told.step !== here) { location.assign(told.page); return; }
+        if (told.step !== here) {
+          sessionStorage.setItem("demo", told.step);
+          location.assign(told.page);
+          return;
+        }
         if (event.type === "open" && !again) return;
         htmx.ajax("GET", location.pathname + location.search, { target: "#demo", select: "#demo", swap: "outerHTML" });
       }
