@@ -24,6 +24,7 @@ from sandbox.directory.extractions import Archive, correspondence, libre_acces
 from sandbox.directory.fhir import FhirOptions, FhirRequest, FhirService
 from sandbox.directory.ldap import LdapLimits, LdapServer
 from sandbox.serve import HttpServer, Pool, check_loopback, running
+from sandbox.serve.bodies import read_body
 from sandbox.space.errors import UserError
 
 __all__ = ["DirectoryServer", "ServerOptions"]
@@ -50,16 +51,6 @@ def _json(status: int, body: object, headers: dict[str, str] | None = None) -> H
     return HttpResponse(content, status, headers, media_type=_MEDIA)
 
 
-async def _body(request: HttpRequest) -> bytes | None:
-    """Read a body, or None when it is longer than allowed."""
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > _LARGEST_BODY:
-            return None
-    return bytes(received)
-
-
 def _pairs(text: str) -> list[tuple[str, str]]:
     return parse_qsl(text, keep_blank_values=True, max_num_fields=64)
 
@@ -83,7 +74,7 @@ def make_app(directory: Directory, options: FhirOptions | None = None) -> Starle
 
     async def fhir(request: HttpRequest) -> HttpResponse:
         parameters: list[tuple[str, str]]
-        body = await _body(request)
+        body = await read_body(request, _LARGEST_BODY)
         if body is None:
             return _fault(413, "too-long", f"a body above {_LARGEST_BODY} bytes")
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()

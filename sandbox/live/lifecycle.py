@@ -36,6 +36,7 @@ from cryptography import x509
 
 from sandbox.directory import Directory, Feeder, RefusalError
 from sandbox.directory.identities import card_holder
+from sandbox.live.changes import Change, ChangeLog, move_of, subject_of
 from sandbox.live.crew import OperatorCrew
 from sandbox.live.crews import Crews
 from sandbox.live.keys import Keys, card
@@ -45,7 +46,6 @@ from sandbox.operators.store import StoreError
 from sandbox.space.errors import UserError
 from sandbox.trust import DN, DomainLedger, dn_of
 from sandbox.trust.domain_list import normal_domain
-from sandbox.trust.journal import AuthorityJournal
 from sandbox.trust.zone import MailDomain, ZoneSpec
 
 __all__ = ["LifeCycle"]
@@ -76,7 +76,7 @@ class LifeCycle:
         ledger: the list of domains.
         keys: certificates of the operators.
         crews: who runs the operators.
-        jobs: file of what was begun and done.
+        log: file of the changes that were begun and done.
         zoned: told the zone whenever it changed.
         ended: told a domain or a mailbox that has gone, or moved.
         gone: told the label of an operator that listens no more.
@@ -85,12 +85,12 @@ class LifeCycle:
 
     def __init__(
         self, plan: SpacePlan, directory: Directory, ledger: DomainLedger, keys: Keys,
-        crews: Crews, jobs: Path, *, zoned: Callable[[ZoneSpec], None],
+        crews: Crews, log: Path, *, zoned: Callable[[ZoneSpec], None],
         ended: Callable[[], None], tell: Callable[[str], None], gone: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._plan, self._keys, self._crews = plan, keys, crews
         self._at = _Ledgers(ledger, directory, Feeder(directory, actor="lifecycle"))
-        self._jobs = AuthorityJournal(jobs)
+        self.changes = ChangeLog(log)
         self._zoned, self._ended, self._tell, self._gone = zoned, ended, tell, gone
         self._lock = threading.RLock()
 
@@ -119,7 +119,7 @@ class LifeCycle:
         planned, own = self._plan.zone, {each.label: each for each in self._plan.operators}
         known = {each.name: each for each in self._at.directory.domains()}
         by_name = {each.name: each for each in planned.domains}
-        left = [each for each in self._plan.operators if each.label in self._left()]
+        left = [each for each in self._plan.operators if each.label in self.changes.leavers()]
         gone = {
             base for each in self._plan.operators for base, _ in each.discovery
             if each in left or (each.domain in known and known[each.domain].removed)
@@ -270,7 +270,7 @@ class LifeCycle:
                 return
             if not self._in_force(name) or operator.label == target.label:
                 raise UserError("rien à déplacer", "nothing to move", where=f"{name}: {to}")
-            self._do(_move_job(name, operator.label, target.label))
+            self._do(move_of(name, operator.label, target.label))
 
     def leave(self, operator: str, to: str = "") -> None:
         """Have an operator leave the space; see the top of this module.
@@ -283,7 +283,7 @@ class LifeCycle:
             UserError: no such operator, it has left already, `to` is itself, or mail in flight does
                 not end: the job is taken up again.
         """
-        begun = [each for each in self._unfinished()
+        begun = [each for each in self.changes.unfinished()
                  if each["verb"] == "leave" and each["operator"] == operator]  # fmt: skip
         here = self._named(operator, left=bool(begun))
         if to and self._named(to).label == here.label:
@@ -299,49 +299,28 @@ class LifeCycle:
     def resume(self) -> None:
         """Make whole what a kill cut short."""
         with self._lock:
-            for job in self._unfinished():
-                if job not in self._unfinished():  # part of another, and done with it
+            for job in self.changes.unfinished():
+                if job not in self.changes.unfinished():  # part of another, and done with it
                     continue
-                self._tell(f"reprise / taken up again: {job['verb']} {_subject(job)}")
+                self._tell(f"reprise / taken up again: {job['verb']} {subject_of(job)}")
                 self._work(job)
-            for label in self.gone():
+            for label in self.changes.left():
                 self._gone(label)
-
-    def gone(self) -> frozenset[str]:
-        """Return the operators that have left, and are done with it."""
-        under_way = {each["operator"] for each in self._unfinished() if each["verb"] == "leave"}
-        return self._left() - under_way
-
-    def _unfinished(self) -> list[dict[str, Any]]:
-        found: dict[int, dict[str, Any]] = {}
-        for record in self._jobs.records():
-            if record.get("done"):
-                found.pop(record["job"], None)
-            else:
-                found[record["job"]] = record
-        return list(found.values())
 
     def _finish(self, domain: str) -> bool:
         """End what was begun of a domain and failed halfway, before anything else is; tell if so.
 
         Else the next start would take it up after what came later, and undo that.
         """
-        begun = [each for each in self._unfinished() if each.get("domain") == domain]
+        begun = [each for each in self.changes.unfinished() if each.get("domain") == domain]
         for job in begun:
             self._work(job)
         return bool(begun)
 
-    def _do(self, job: dict[str, Any]) -> None:
-        same = next(
-            (each for each in self._unfinished()
-             if {k: v for k, v in each.items() if k != "job"} == job), None,
-        )  # fmt: skip
-        if same is None:
-            same = {**job, "job": len(self._jobs.records()) + 1}
-            self._jobs.append(same)
-        self._work(same)
+    def _do(self, job: Change) -> None:
+        self._work(self.changes.begun(job))
 
-    def _work(self, job: dict[str, Any]) -> None:
+    def _work(self, job: Change) -> None:
         work = {
             "remove": self._remove, "move": self._move, "close": self._close, "leave": self._leave,
         }[job["verb"]]  # fmt: skip
@@ -350,12 +329,12 @@ class LifeCycle:
         except StoreError as error:
             raise UserError.because(
                 "le magasin refuse ; la même commande reprend où elle en était",
-                "the store refuses; the same command goes on where it was", _subject(job), error,
+                "the store refuses; the same command goes on where it was", subject_of(job), error,
             ) from None  # fmt: skip
-        self._jobs.append({"job": job["job"], "done": True})
+        self.changes.done(job)
         self._ended()
 
-    def _remove(self, job: dict[str, Any]) -> None:
+    def _remove(self, job: Change) -> None:
         name = job["domain"]
         if self._listed(name):
             self._delist(name)
@@ -370,7 +349,7 @@ class LifeCycle:
         self._keys.revoke([f"*/applications/*@{name}"])
         crew.do(OperatorCrew.remove, job["operator"], f"@{name}")
 
-    def _move(self, job: dict[str, Any]) -> None:
+    def _move(self, job: Change) -> None:
         name, source, target = job["domain"], job["operator"], job["to"]
         owner = self.operator_of(name)
         if owner is not None and owner.label == source:
@@ -388,18 +367,18 @@ class LifeCycle:
             new.do(OperatorCrew.unpack, target, address, packed)
             old.do(OperatorCrew.remove, source, address)
         self._drained(name, MOVE_SECONDS)
-        if source not in self._left():  # else both relays, until it has told whom it must
+        if source not in self.changes.leavers():  # else both relays, until it has told whom it must
             self._name_relays(name, target)
 
-    def _leave(self, job: dict[str, Any]) -> None:
+    def _leave(self, job: Change) -> None:
         label, to = job["operator"], job["to"]
-        for part in self._unfinished():
+        for part in self.changes.unfinished():
             if label in (part["operator"], part.get("to")) and part["verb"] in {"move", "remove"}:
                 self._work(part)
         for each in self._at.directory.domains():
             if each.operator != label or each.removed:
                 continue
-            self._do(_move_job(each.name, label, to) if to else
+            self._do(move_of(each.name, label, to) if to else
                      {"verb": "remove", "domain": each.name, "operator": label})  # fmt: skip
         crew = self._crews.of(label)
         crew.do(OperatorCrew.dismiss, label)
@@ -409,15 +388,14 @@ class LifeCycle:
             raise UserError("son courrier n'est pas encore tout parti ; recommencer plus tard",
                             "not all of its mail has left yet; try again later",
                             where=label)  # fmt: skip
-        for record in self._jobs.records():
-            if record.get("verb") == "move" and record["operator"] == label:
-                self._name_relays(record["domain"], record["to"])
+        for moved in self.changes.moves_from(label):
+            self._name_relays(moved["domain"], moved["to"])
         plan = next(each for each in self._plan.operators if each.label == label)
         self._keys.revoke([f"{label}/relay", *(each.path for each in plan.certificates)])
         self._zoned(self.zone())
         self._gone(label)
 
-    def _close(self, job: dict[str, Any]) -> None:
+    def _close(self, job: Change) -> None:
         with _explained(job["address"]):
             if self._at.directory.mailbox(job["address"]) is not None:
                 self._at.feeder.delete(job["address"])
@@ -473,18 +451,13 @@ class LifeCycle:
         return name
 
     def _named(self, operator: str, *, left: bool = False) -> OperatorPlan:
-        gone = frozenset() if left else self._left()
+        gone = frozenset() if left else self.changes.leavers()
         here = {each.label: each for each in self._plan.operators if each.label not in gone}
         if operator not in here:
             raise UserError.among(
                 "aucun opérateur de ce nom", "no such operator", operator[:60], here
             )
         return here[operator]
-
-    def _left(self) -> frozenset[str]:
-        """Return the operators that have left, or are about to."""
-        records = self._jobs.records()
-        return frozenset(each["operator"] for each in records if each.get("verb") == "leave")
 
     def _operator(self, domain: str) -> OperatorPlan:
         found = self.operator_of(domain)
@@ -523,14 +496,6 @@ def _ended(waiting: Callable[[], int], seconds: float) -> int:
     while (left := waiting()) and time.monotonic() < end:
         time.sleep(_LOOK)
     return left
-
-
-def _subject(job: dict[str, Any]) -> str:
-    return str(job.get("domain") or job.get("address") or job["operator"])
-
-
-def _move_job(domain: str, source: str, target: str) -> dict[str, Any]:
-    return {"verb": "move", "domain": domain, "operator": source, "to": target}
 
 
 def _addresses(operator: OperatorPlan) -> set[str]:

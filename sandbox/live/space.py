@@ -142,7 +142,6 @@ class LiveSpace:
         self.faults = SpaceFaults(self._try_relays, self._spread_faults)
         self._adding = threading.Lock()
         self._crews = Crews()
-        self._silent: set[str] = set()  # operators whose own CIBA has stopped
         self.sheet = {}
         self.clock = Clock()
         self.clock.moved = self._crews.set_clock
@@ -184,7 +183,7 @@ class LiveSpace:
         """Return Pro Santé Connect under the empty name, each operator's own CIBA under its own."""
         own = {
             label: each.running.provider for label, each in self._own.items()
-            if label not in self._silent
+            if label not in self.life.changes.leavers()
         }  # fmt: skip
         return {"": self._psc.running.provider, **own}
 
@@ -352,7 +351,7 @@ class LiveSpace:
             plan, self.directory, ledger, self.keys, self._crews,
             folder.path / "lifecycle.jsonl",
             zoned=self._publish_zone, ended=self._forget_closed, tell=self._tell,
-            gone=partial(self._silence, shared_loop),
+            gone=lambda label: shared_loop.run(self._own[label].stop()),
         )  # fmt: skip
         self.resolver = Resolver(replace(self.life.zone(), ttl=self.wire.dns_ttl))
         people = DirectoryPeople(self.directory)
@@ -466,12 +465,8 @@ class LiveSpace:
             clock=self.clock.setting,
             start=start,
             operators=len(self.plan.operators),
-            gone=tuple(each.label for each in operators if each.label in self.life.gone()),
+            gone=tuple(each.label for each in operators if each.label in self.life.changes.left()),
         )
-
-    def _silence(self, loop: Loop, operator: str) -> None:
-        loop.run(self._own[operator].stop())
-        self._silent.add(operator)
 
     async def _fate(self, operator: str, request: CibaRequest) -> LoginRefusal | None:
         return await sms_fate(self._own[operator].running.provider)(request)

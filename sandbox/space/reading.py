@@ -19,7 +19,7 @@ __all__ = ["FRENCH", "LARGEST_FILE", "STRICT", "read_as", "read_toml", "refusal"
 
 T = TypeVar("T")
 LARGEST_FILE = 1 << 20  # bytes
-_SECRET = re.compile("secret|password|token|pin$|code$|key$")  # names of what no error shows
+_SECRET = re.compile(r"(secret|password|token|pin)s?(\.|$)")  # names of what no error shows
 # `__pydantic_config__` of a dataclass that `read_as` makes: no unknown member, no other type.
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 

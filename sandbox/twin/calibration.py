@@ -6,11 +6,11 @@ import math
 import os
 import platform
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from scipy import stats
 
 from sandbox.space.errors import UserError
 from sandbox.space.files import write_whole
+from sandbox.space.reading import read_toml
 
 __all__ = [
     "OPTIONAL",
@@ -26,6 +27,7 @@ __all__ = [
     "Crowd",
     "Measured",
     "Mixed",
+    "Taken",
     "confine",
     "cores_of",
     "kind_of",
@@ -89,6 +91,27 @@ class Measured:
     count: int
     follow: float = 1.0
     follow_client: float = 1.0
+
+
+@dataclass(slots=True)
+class Taken:
+    """What was taken of a step: means of blocks and single times, s."""
+
+    processor: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    client: list[float] = field(default_factory=list)
+
+    @property
+    def parts(self) -> tuple[list[float], list[float], list[float]]:
+        """Return them in the order of `measured`."""
+        return self.processor, self.wall, self.client
+
+    @property
+    def means(self) -> tuple[float, float] | None:
+        """Servers' and client's mean; None of nothing."""
+        if not self.processor:
+            return None
+        return fmean(self.processor), fmean(self.client)
 
 
 def measured(
@@ -347,7 +370,7 @@ def read_calibration(path: Path) -> Calibration:
         UserError: no such file, or not a whole calibration.
     """
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        tree = read_toml(path)
         steps = {
             name: Measured(**tree["steps"][name])
             for name in STEPS
@@ -355,7 +378,7 @@ def read_calibration(path: Path) -> Calibration:
         }
         mixed = Mixed(**tree["mixed"])
         found = Calibration(tree["machine"], int(tree["structure"]["servers"]), steps, mixed)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
+    except (UserError, KeyError, TypeError, ValueError):
         raise UserError(
             "ce n'est pas une calibration entière ; en faire une avec",
             "not a whole calibration; make one with",

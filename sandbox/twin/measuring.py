@@ -16,9 +16,8 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from sandbox.clients.holder import AccessMemory
@@ -39,6 +38,7 @@ from sandbox.twin.calibration import (
     Crowd,
     Measured,
     Mixed,
+    Taken,
     cores_of,
     machine_of,
     measured,
@@ -119,27 +119,6 @@ def _machine(pace: PaceWatch) -> dict[str, Any]:
     return machine_of() | ({} if math.isnan(seconds) else {"pace": seconds})
 
 
-@dataclass(slots=True)
-class _Taken:
-    """What was taken of a step: means of blocks and single times, s."""
-
-    processor: list[float] = field(default_factory=list)
-    wall: list[float] = field(default_factory=list)
-    client: list[float] = field(default_factory=list)
-
-    @property
-    def parts(self) -> tuple[list[float], list[float], list[float]]:
-        """Return them in the order of `measured`."""
-        return self.processor, self.wall, self.client
-
-    @property
-    def means(self) -> tuple[float, float] | None:
-        """Servers' and client's mean; None of nothing."""
-        if not self.processor:
-            return None
-        return fmean(self.processor), fmean(self.client)
-
-
 @dataclass(frozen=True, slots=True)
 class _Block:
     """Whether it counts, or warms up; whether its sessions do each act at once, or in turn."""
@@ -155,8 +134,8 @@ class _Bench:
         self, host: Hosted | Joined, blocks: int, each: int, show: Callable[[str], None]
     ) -> None:
         self._host, self._blocks, self._each, self._show = host, blocks, each, show
-        self.taken: defaultdict[str, _Taken] = defaultdict(_Taken)
-        self.crowded: defaultdict[str, _Taken] = defaultdict(_Taken)  # many sessions at once
+        self.taken: defaultdict[str, Taken] = defaultdict(Taken)
+        self.crowded: defaultdict[str, Taken] = defaultdict(Taken)  # many sessions at once
         self._mixture: list[Crowd] = []  # sessions at different steps at once
         self._rest = 0.0  # processor of the servers at rest, s/s
         sheet = host.sheet

@@ -12,19 +12,20 @@ import math
 import socket
 import ssl
 import time
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import Field
 
 from sandbox.psc.settings import CIBA_GRANT
 from sandbox.space.errors import UserError
-from sandbox.twin.calibration import Measured, machine_of, measured, write_calibration
+from sandbox.space.reading import STRICT, read_as, read_toml
+from sandbox.twin.calibration import Measured, Taken, machine_of, measured, write_calibration
 from sandbox.twin.processes import ProcessorOf
 
 __all__ = ["PROVIDER_STEPS", "CibaProvider", "ProviderCalibration", "calibrate_provider"]
@@ -47,6 +48,7 @@ REST_SECONDS = 2.0
 PATIENCE = 30.0
 INTERVAL = 5.0  # s between two polls where none is given (CIBA Core §7.3)
 POLLS = 24  # after which nobody has answered
+Text = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +63,13 @@ class CibaProvider:
         roots: that its certificate is verified by; None: plain HTTP, or the system's.
     """
 
-    discovery: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    login_hints: tuple[str, ...]
-    scope: str = "openid"
+    __pydantic_config__ = STRICT
+
+    discovery: Text
+    client_id: Text
+    client_secret: Text = field(repr=False)
+    login_hints: Annotated[tuple[Text, ...], Field(min_length=1)]
+    scope: Text = "openid"
     roots: Path | None = None
 
     @classmethod
@@ -75,29 +79,8 @@ class CibaProvider:
         Raises:
             UserError: it cannot be read, a key is missing, unknown or of the wrong kind.
         """
-        try:
-            tree = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UserError(
-                "TOML illisible", "not readable as TOML", where=path, then=f"({error})"
-            ) from None
-        texts = {"discovery", "client_id", "client_secret", "scope", "roots"}
-        for key, value in tree.items():
-            if key not in {*texts, "login_hints"}:
-                raise UserError("clé inconnue", "no such key", where=f"{path}: {key}")
-            if key in texts and not (isinstance(value, str) and value):
-                raise UserError("texte attendu", "a string is expected", where=f"{path}: {key}")
-        for key in ("discovery", "client_id", "client_secret", "login_hints"):
-            if key not in tree:
-                raise UserError("clé absente", "key missing", where=f"{path}: {key}")
-        hints = tree["login_hints"]
-        if not isinstance(hints, list) or not hints or not all(isinstance(h, str) for h in hints):
-            raise UserError(
-                "liste de textes attendue", "a list of strings is expected",
-                where=f"{path}: login_hints",
-            )  # fmt: skip
-        roots = path.parent / tree["roots"] if "roots" in tree else None
-        return cls(**{**tree, "login_hints": tuple(hints), "roots": roots})
+        found = read_as(cls, read_toml(path), path)
+        return replace(found, roots=found.roots and path.parent / found.roots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +146,11 @@ def calibrate_provider(
             bench.block(counts=number >= 0)
     machine = {**machine_of(), "provider": bench.metadata["issuer"]}
     steps = {
-        name: measured(each.processor, each.wall, each.client)
+        name: measured(*each.parts)
         for name, each in ((name, bench.taken[name]) for name in PROVIDER_STEPS)
         if each.wall
     }
     return ProviderCalibration(machine, steps)
-
-
-@dataclass(slots=True)
-class _Taken:
-    processor: list[float] = field(default_factory=list)
-    wall: list[float] = field(default_factory=list)
-    client: list[float] = field(default_factory=list)
 
 
 class _Bench:
@@ -184,7 +160,7 @@ class _Bench:
         self, provider: CibaProvider, client: httpx.Client, answer: Callable[[int], None]
     ) -> None:
         self._provider, self._client, self._answer = provider, client, answer
-        self.taken: defaultdict[str, _Taken] = defaultdict(_Taken)
+        self.taken: defaultdict[str, Taken] = defaultdict(Taken)
         self.metadata = self._json(self._asked("GET", provider.discovery))
         for key in (
             "issuer", "token_endpoint", "backchannel_authentication_endpoint",

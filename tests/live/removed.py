@@ -86,14 +86,14 @@ def main(folder: Path, change: str, step: int | None) -> None:
             if change == "remove":
                 space.life.remove_domain(name)
             else:
-                if not space.life._unfinished():
+                if not space.life.changes.unfinished():
                     space.fill_mailbox(address, MESSAGES)
                 space.life.leave(label, second.label)
         found = {
             "domain": next(each for each in space.life.domains() if each["domain"] == name),
             "mailboxes": space.operators[label].store.mailboxes(),
             "accounts": [each["address"] for each in space.sheet["accounts"]],
-            "unfinished": space.life._unfinished(),
+            "unfinished": space.life.changes.unfinished(),
         }
         if change == "leave":
             store = space.operators[second.label].store

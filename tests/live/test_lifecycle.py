@@ -173,6 +173,10 @@ def test_the_card_of_who_is_struck_off_is_revoked_and_who_comes_back_has_another
     assert last_refusal(space, 2) == "certificate-revoked"
 
 
+def full(*_: object) -> int:
+    raise StoreError("failed", "disk full")
+
+
 def last_refusal(space: LiveSpace, operator: int) -> str:
     label = space.sheet["operators"][operator]["name"]
     events = list(space.operators[label].journal.since())
@@ -276,11 +280,8 @@ def test_a_move_that_fails_halfway_is_ended_by_the_same_command(
     control(space, "POST", f"/mailboxes/{address}/messages", {"count": 2})
     move = ("PUT", f"/domains/{address[3:]}/operator", {"operator": new})
 
-    def unpack(*_: object) -> int:
-        raise StoreError("failed", "disk full")
-
     with monkeypatch.context() as failing:
-        failing.setattr(OperatorCrew, "unpack", unpack)
+        failing.setattr(OperatorCrew, "unpack", full)
         refused = control(space, *move)
         assert (refused.status_code, "disk full" in refused.text) == (400, True)
     assert control(space, *move).status_code == 200
@@ -313,6 +314,10 @@ def test_an_operator_leaves_and_whoever_wrote_is_told(
         mine = open_imap(choose(space.sheet, sender, "imap"), quiet)
         there.callback(mine.shutdown)
         mine.select("INBOX")
+        with monkeypatch.context() as failing:
+            failing.setattr(OperatorCrew, "dismiss", full)
+            assert control(space, "PUT", path, {"to": takes}).status_code == 400
+        # The same command goes on where it was.
         assert control(space, "PUT", path, {"to": takes}).status_code == 200
         with pytest.raises(mine.abort):  # BYE
             stay(mine)

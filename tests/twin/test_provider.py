@@ -101,17 +101,19 @@ def test_a_provider_that_is_not_there_is_told_in_a_line() -> None:
         calibrate_provider(WHO, blocks=1)
 
 
+WHOLE = "discovery = 'd'\nclient_id = 'c'\nclient_secret = 's'\nlogin_hints = ['h']\n"
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("discovery = ", "not readable as TOML"),
-        ("client_id = 'x'", "discovery"),
-        ("realm = 'x'", "no such key"),
-        ("client_id = 3", "a string is expected"),
-        (
-            "discovery = 'd'\nclient_id = 'c'\nclient_secret = 's'\nlogin_hints = []",
-            "a list of strings",
-        ),
+        ("discovery = ", "not TOML"),
+        ("client_id = 'x'", "discovery: .*missing"),
+        (f"{WHOLE}realm = 'x'", "realm: .*unknown key"),
+        (WHOLE.replace("'c'", "3"), "client_id = 3: .*valid string"),
+        (WHOLE.replace("'s'", "44"), "client_secret: .*valid string"),
+        (WHOLE.replace("['h']", "[]"), "login_hints = .*at least 1"),
+        (WHOLE.replace("['h']", "'h'"), 'login_hints = "h": .*valid'),
     ],
 )
 def test_a_wrong_file_is_refused_by_key(text: str, line: str, tmp_path: Path) -> None:
@@ -119,3 +121,11 @@ def test_a_wrong_file_is_refused_by_key(text: str, line: str, tmp_path: Path) ->
     path.write_text(text, "utf-8")
     with pytest.raises(UserError, match=line):
         CibaProvider.of(path)
+
+
+def test_the_roots_stand_beside_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "provider.toml"
+    path.write_text(f"{WHOLE}roots = 'roots.pem'", "utf-8")
+    found = CibaProvider.of(path)
+    assert found.roots == tmp_path / "roots.pem"
+    assert found.login_hints == ("h",)
