@@ -273,10 +273,11 @@ def named(names: Sequence[str], option: str) -> list[MailClient]:
     known = {each.software.casefold(): each for each in CLIENTS}
     for each in names:
         if each.casefold() not in known:
-            raise UserError(
-                "aucun logiciel de ce nom ; choisir parmi",
-                "no software of this name; choose among",
-                where=f"{option} {each}", then=", ".join(one.software for one in CLIENTS),
-            )  # fmt: skip
+            raise UserError.among(
+                "aucun logiciel de ce nom",
+                "no software of this name",
+                f"{option} {each}",
+                [one.software for one in CLIENTS],
+            )
     wanted = {each.casefold() for each in names}
     return [each for key, each in known.items() if not wanted or key in wanted]
