@@ -215,7 +215,7 @@ class MailStore:
         self,
         *,
         done: Sequence[int] = (),
-        deferred: Sequence[tuple[int, float, str]] = (),
+        deferred: Sequence[tuple[int, float]] = (),
         notify: Sequence[tuple[Envelope, bytes, Sequence[str], Sequence[Recipient]]] = (),
         failed: Collection[int] = (),
     ) -> None:
@@ -223,7 +223,7 @@ class MailStore:
 
         Args:
             done: rows that leave the queue: sent, or given up.
-            deferred: rows, when to try again, the last reply.
+            deferred: rows, and when to try again.
             notify: notifications to accept: envelope, content, local addresses, remote recipients.
             failed: those of `done` that were given up.
 
