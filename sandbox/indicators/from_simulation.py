@@ -163,9 +163,9 @@ def from_scenario(
 
 
 def _became_of(sent: _Sent) -> Receipts:
-    _, *fates = np.bincount(sent.receipt, minlength=4).tolist()
+    _, came, late, lost = np.bincount(sent.receipt, minlength=4).tolist()
     refused = int(((sent.receipt == CAME) & (sent.filed == REFUSED)).sum())
-    return Receipts(sum(fates), *fates, refused)
+    return Receipts(came + late + lost, came, late, lost, refused)
 
 
 class _Sent(NamedTuple):
@@ -220,7 +220,9 @@ def _messages(space: Space, inputs: Inputs, month: Month, seed: int) -> _Sent:
     chance, about = np.random.default_rng([seed, 13]), receipt_figures()
     traffic = space.scenario.traffic
     # As often as the engine draws an application: which, it draws with its operator.
-    machines = float(np.mean(space.accesses.kind[row_of(inputs.recipients)] == BalKind.APP))
+    machines = float(
+        np.mean(space.accesses.kind[row_of(inputs.recipients.astype(np.int64))] == BalKind.APP)
+    )
     filed = (chance.random(len(found)) < machines) & ~to_citizens
     shares = np.where(filed, traffic.acknowledged, traffic.receipts_asked)
     asked = (chance.random(len(found)) < shares) & ~to_citizens

@@ -219,13 +219,13 @@ def _recipients(space: Space, order: NDArray[np.int64]) -> tuple[NDArray[np.int3
     return np.concatenate([people, np.resize(machines, times if len(machines) else 0)]), len(people)
 
 
-def _answers(space: Space, whole: Accesses, recipients: int, people: int) -> tuple[float, float]:
+def _answers(space: Space, whole: Accesses, recipients: int, readers: int) -> tuple[float, float]:
     """Return how many receipts of people, and of applications, come for a message that was sent.
 
     Who cannot connect sends none, and nobody else does it instead.
     """
     traffic, accesses = space.scenario.traffic, space.accesses
-    to_people = people / max(1, recipients)
+    to_people = readers / max(1, recipients)
     read, filed = (
         int((accesses.kind != BalKind.APP).sum()) / max(1, int((whole.kind != BalKind.APP).sum())),
         int((accesses.kind == BalKind.APP).sum()) / max(1, int((whole.kind == BalKind.APP).sum())),
@@ -239,7 +239,7 @@ def _answers(space: Space, whole: Accesses, recipients: int, people: int) -> tup
 
 
 def _sends(
-    space: Space, whole: Accesses, order: NDArray[np.int64], recipients: int, people: int
+    space: Space, whole: Accesses, order: NDArray[np.int64], recipients: int, readers: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """Return streams of senders, the senders, and messages by hour, int64 (streams, hours).
 
@@ -256,8 +256,8 @@ def _sends(
     answering = [
         (among, share, [], [])
         for among, share in zip(
-            ((0, people), (people, recipients - people)),
-            _answers(space, whole, recipients, people), strict=True,
+            ((0, readers), (readers, recipients - readers)),
+            _answers(space, whole, recipients, readers), strict=True,
         )
     ]  # fmt: skip
     read = np.bincount(
@@ -405,8 +405,8 @@ def build_model(
         raise ValueError("a model of other operators or of another design")
     classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries))
     order, phase, polls = _rings(space, whole, kept)
-    recipients, people = _recipients(space, order)
-    sends, senders, send_counts = _sends(space, whole, order, len(recipients), people)
+    recipients, readers = _recipients(space, order)
+    sends, senders, send_counts = _sends(space, whole, order, len(recipients), readers)
     access_limits, limits = _limits(space)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
