@@ -10,11 +10,10 @@ from sandbox.directory.directory import Directory
 from sandbox.directory.feeding_rules import LONGEST_TEXT, RefusalError
 from sandbox.directory.model import Bearer, BoxState, BoxType
 from sandbox.directory.rows import TYPES, add_words
+from sandbox.space.addresses import RESERVED
 
-__all__ = ["RESERVED", "Change", "FeedWriter"]
+__all__ = ["Change", "FeedWriter"]
 
-# Of every domain, and of its operator alone.
-RESERVED = frozenset({"postmaster", "mailer-daemon", "abuse"})
 _ADDRESS = re.compile(r"(?=.{6,254}$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?@[a-z0-9.-]+")
 
 Change = Callable[["FeedWriter"], None]

@@ -62,7 +62,7 @@ _RULES = (
         "address-reserved",
         "Cette adresse est celle de l'opérateur, pas d'une personne. / "
         "This address is the operator's, not a person's.",
-        "RFC 5321 §4.5.1; RFC 2142 §5; mailer-daemon signs notifications",
+        "RFC 5321 §4.5.1; RFC 2142 §5; mailer-daemon signs notifications; controle, ours",
     ),
     FeedingRule(
         "domain-in-force",

@@ -38,7 +38,7 @@ def named_type(code: str) -> DocumentType:
     """
     found = document_types().get(code)
     if found is None:
-        raise UserError.among("type inconnu", "unknown type", f"--type {code}", document_types())
+        raise UserError.among("type inconnu", "unknown type", code[:40], document_types())
     return found
 
 

@@ -140,6 +140,8 @@ class HttpServer:
         if self._state.tasks:
             await asyncio.wait(set(self._state.tasks), timeout=_GRACE)
         await self._door.stop()
+        if self._state.tasks:  # a stream ends by itself once it hears that nobody is there
+            await asyncio.wait(set(self._state.tasks), timeout=_GRACE)
         for task in tuple(self._state.tasks):
             task.cancel()
         await asyncio.gather(*self._state.tasks, return_exceptions=True)

@@ -150,6 +150,23 @@ def test_an_admission_of_what_is_listed_is_refused(space: LiveSpace) -> None:
     assert "hors de la liste" in str(said.exception)
 
 
+def test_trying_the_interfaces_makes_no_operator_look_as_if_it_under_reported(
+    space: LiveSpace,
+) -> None:
+    at = ["--dir", str(space.folder.path)]
+    assert CliRunner().invoke(controls, ["run", "--interfaces", "channel", *at]).exit_code == 0
+    month = str(Month.at(datetime.now(UTC).timestamp()))
+    said = CliRunner().invoke(indicators, ["--month", month, "--json", *at])
+    tree = json.loads(said.stdout)
+    assert tree["anomalies"] == []
+    # What was tried has come, from nobody.
+    tried = [
+        row for file in tree["operators"] for row in file["messages"]
+        if row["event"] == "received" and row["type"] == "PER" and not row["peer"]
+    ]  # fmt: skip
+    assert tried
+
+
 def test_indicators_equal_a_recount_of_the_mailboxes(space: LiveSpace) -> None:
     people = [account(space.sheet, "PER", number) for number in range(3)]
     for number in range(4):

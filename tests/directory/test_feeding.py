@@ -18,7 +18,7 @@ from sandbox.directory import (
     Mailbox,
     RefusalError,
 )
-from sandbox.directory.feed_writer import RESERVED
+from sandbox.space.addresses import RESERVED
 
 from .support import Clock, list_red
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.serve import HttpServer
@@ -81,6 +82,32 @@ def test_a_piece_of_a_stream_leaves_before_the_next_is_made() -> None:
         await reader.readuntil(b"last\r\n0\r\n\r\n")
 
     asyncio.run(ask(app, HEAD + b"\r\n", judge))
+
+
+def test_a_stream_that_is_open_when_a_server_stops_ends_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who stops a space with a page open reads no traceback."""
+
+    async def without_end() -> AsyncIterator[bytes]:
+        while True:
+            yield b"."
+            await asyncio.sleep(0.01)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await StreamingResponse(without_end())(scope, receive, send)
+
+    async def stop_meanwhile() -> None:
+        server = HttpServer(app=app)
+        await server.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(HEAD + b"\r\n")
+        await reader.readuntil(b".")
+        await server.stop()
+        writer.close()
+
+    asyncio.run(stop_meanwhile())
+    assert caplog.records == []
 
 
 def test_a_stream_that_never_rests_waits_for_a_client_that_does_not_read() -> None:

@@ -11,6 +11,7 @@ from sandbox.conformance.connection import CutError, TlsRefusedError, Unreachabl
 from sandbox.conformance.findings import NotHere, NotMet, Unsure
 from sandbox.conformance.smtp import SmtpProbe
 from sandbox.conformance.subject import CheckedDoor, Neighbour, Pair
+from sandbox.space.addresses import CONTROLLER
 
 __all__: list[str] = []
 
@@ -46,7 +47,7 @@ def _takes(bench: Bench, door: CheckedDoor, pair: Pair | None, sender: str, reci
 
 
 def _sender(bench: Bench) -> str:
-    return f"controle@{_neighbour(bench)[0].domain}"
+    return f"{CONTROLLER}@{_neighbour(bench)[0].domain}"
 
 
 @check("relay-starttls", relays)

@@ -4,7 +4,8 @@ So a kill leaves a message with its facts, or neither: figures equal a recount, 
 The events: `submitted` (a message of a user here), `sent` (one for each recipient of it),
 `received` (one for each INBOX here), `relayed` and `failed` (what became of one recipient
 elsewhere). `mailbox` is the sender's for the first two and the last two, empty for a notification;
-`peer` is the domain at the other end, empty where nobody is: the sender of a notification.
+`peer` is the domain at the other end, empty where nobody is: the sender of a notification, or who
+controls a relay from a domain whose operator sends nothing.
 
 Facts are forgotten whole months at a time, the oldest first. What outlives them is when a mailbox
 last sent and when a domain last carried something (`last_use`), and from when on all is there.
@@ -21,6 +22,7 @@ from typing import NamedTuple
 
 from sandbox.operators.mail import About, Envelope
 from sandbox.operators.store.writer import StoreTransaction
+from sandbox.space.addresses import CONTROLLER
 
 __all__ = [
     "ForgottenError",
@@ -79,6 +81,7 @@ def accepted(
 ) -> None:  # fmt: skip
     """Note a message that was taken."""
     connection, sender = transaction.connection, envelope.reverse_path.lower()
+    local, _, origin = sender.rpartition("@")
     said = (about.document, about.ins, about.software, octets)
     if submitted:
         distinct = dict.fromkeys(each.address.lower() for each in envelope.recipients)
@@ -91,7 +94,7 @@ def accepted(
     connection.executemany(
         f"{_INSERT} SELECT ?,'received',?,b.address,?,?,?,?,? FROM folder f "
         "JOIN mailbox b ON b.id = f.mailbox WHERE f.id = ?",
-        [(now, queue_id, sender.rpartition("@")[2], *said, inbox) for inbox in inboxes],
+        [(now, queue_id, "" if local == CONTROLLER else origin, *said, inbox) for inbox in inboxes],
     )
 
 

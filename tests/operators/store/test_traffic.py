@@ -49,6 +49,14 @@ async def test_a_submission_is_noted_once_and_for_each_recipient(
     }
 
 
+async def test_who_controls_a_relay_is_no_traffic_of_the_domain_that_is_written_from(
+    store: MailStore, tmp_path: Path
+) -> None:
+    probe = envelope(reverse_path="controle@op2.mssante.test")
+    await store.accept(probe, b"x", local=[ALICE], remote=[])
+    assert told(rows(store, tmp_path)) == [("received", ALICE, "")]
+
+
 async def test_a_repetition_is_noted_where_it_adds_something_only(
     store: MailStore, tmp_path: Path
 ) -> None:
