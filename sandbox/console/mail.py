@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sandbox.console.letter import harmless, letter
 from sandbox.live.cli_mail import shown
 from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.writing import LARGEST, write_letter
+from sandbox.messages.policy import MAIL
 from sandbox.messages.stock import DocumentChoice, stock_letter
 from sandbox.observations.schema import Words
 from sandbox.operators.mail import Folder, MessageRow
@@ -221,7 +221,7 @@ def compose(
             receipt=bool(data.get("receipt", False)),
         )  # fmt: skip
         return letter.message_id, content
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=MAIL)
     try:
         message["From"], message["To"] = sender, ", ".join(recipients)
         message["Subject"] = str(data.get("subject", ""))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 
 from sandbox.messages import facts
@@ -21,6 +20,7 @@ from sandbox.messages.cda import Author, Document, make_cda
 from sandbox.messages.documents import DocumentType
 from sandbox.messages.ins import PatientIdentity, qualified
 from sandbox.messages.pdf import make_pdf
+from sandbox.messages.policy import MAIL
 from sandbox.messages.xdm import make_xdm
 
 __all__ = ["NIL", "PREFIX", "Draft", "compose", "copy_name", "health_letter", "subject_for"]
@@ -98,7 +98,7 @@ def compose(letter: Draft, attachments: Sequence[tuple[str, bytes]] = ()) -> byt
     Raises:
         ValueError: an address or a text that no header can have.
     """
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=MAIL)
     message["From"] = Address(addr_spec=letter.sender)
     message["To"] = [Address(addr_spec=each) for each in letter.recipients]
     if letter.reply_to:

@@ -22,6 +22,7 @@ from functools import cache
 
 from sandbox.messages import facts
 from sandbox.messages.compose import NIL
+from sandbox.messages.policy import MAIL
 from sandbox.messages.rules import RuleBreachError
 from sandbox.space.tables import rows
 
@@ -188,7 +189,7 @@ def make_receipt(
     words = ERROR_CODES[code][0] if code else ""
     title = facts.subject_of(fields)
     integrated = disposition is Disposition.PROCESSED
-    head = EmailMessage(policy=SMTP)
+    head = EmailMessage(policy=MAIL)
     head["From"] = Address(addr_spec=mailbox)
     head["To"] = Address(addr_spec=to)
     head["Subject"] = f"{KO}[{code}] {title}" if code else title if integrated else f"Lu : {title}"

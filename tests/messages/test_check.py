@@ -351,7 +351,7 @@ FAILED: Any = {"disposition": Disposition.PROCESSED, "code": "902"}
         ("Final-Recipient: rfc822", "Final-Recipient: x400", "receipt-recipient"),
         ("; processed/", "; integrated/", "receipt-disposition"),
         ("Error: 902^", "Error: 999^", "receipt-code"),
-        ("[902]", "[903]", "receipt-subject"),
+        ("902=5D", "903=5D", "receipt-subject"),
         ("Content-Type: message/rfc822", "Content-Type: text/x-message", "receipt-returned"),
     ],
 )
