@@ -125,7 +125,9 @@ def from_sheet(
                 own["designs"],
             )
     accounts = tuple(account_of(each) for each in sheet["accounts"] if each["operator"] == name)
-    others = [each for key, each in operators.items() if key != name]
+    # A neighbour has somebody to write to: one that has left, or whose domains moved, has nobody.
+    peopled = {each["operator"] for each in sheet["accounts"]} - {name}
+    others = [each for key, each in operators.items() if key in peopled]
     subject = Subject(
         name=f"{name} ({own['domain']})", domain=own["domain"],
         doors=tuple(door_of(design, each) for design in designs or own["designs"]

@@ -9,12 +9,14 @@ all its peers being wrong about it alone. Differences are the edges of a biparti
 those sets its least vertex covers; a claim is in all of them if and only if alternating paths reach
 it from a claim that a largest matching leaves out (König 1931; Dulmage and Mendelsohn 1958). What
 remains has several accounts: those whom it may be are named together, and nobody is accused.
+Mail of a domain that changed hands in the month is left out: some of it is the one's, some the
+other's.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from sandbox.indicators.counting import Indicators
@@ -75,9 +77,13 @@ def confront(files: Iterable[Indicators]) -> list[Anomaly]:
     if len({each.month for each in said.values()}) > 1:
         raise ValueError("files of several months")
     owner = {domain: each.operator for each in said.values() for domain in each.domains}
+    moved = {
+        key.domain for each in said.values() for key in each.messages
+        if owner.get(key.domain, each.operator) != each.operator
+    }  # fmt: skip
     pairs: dict[_Pair, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for each in said.values():
-        for (event, domain), n in _told(each).items():
+        for (event, domain), n in _told(each, moved).items():
             peer = owner.get(domain, each.operator)
             if peer == each.operator:
                 continue  # within, or with an operator that said nothing
@@ -102,11 +108,13 @@ def _beyond_edge(said: int, seen: int) -> bool:
     return abs(said - seen) > max(EDGE, SHARE * max(said, seen))
 
 
-def _told(said: Indicators) -> Counter[tuple[str, str]]:
-    """Return what an operator counts with each domain, notifications left out."""
+def _told(said: Indicators, moved: Set[str]) -> Counter[tuple[str, str]]:
+    """Return what an operator counts with each domain, notifications and `moved` left out."""
     found: Counter[tuple[str, str]] = Counter()
     for key, volume in said.messages.items():
         somebody = key.peer if key.event == "received" else key.domain
+        if moved & {key.domain, key.peer}:
+            continue
         if key.event in {"relayed", "received"} and somebody:
             found[key.event, key.peer] += volume.number
     return found

@@ -55,6 +55,17 @@ def test_files_that_agree_have_no_anomaly(traffic: Traffic) -> None:
     assert confront(files(traffic).values()) == []
 
 
+@given(TRAFFIC)
+def test_a_domain_that_changed_hands_in_the_month_is_nobody_s_anomaly(traffic: Traffic) -> None:
+    """The first operator keeps its counts, the second has the domain, and mail of its own."""
+    said = files(traffic)
+    said["op1"] = replace(said["op1"], domains=())
+    said["op2"] = replace(said["op2"], domains=(domain("op2"), domain("op1")))
+    assert confront(said.values()) == []
+    said["op3"] = short(said["op3"], "relayed", 0.5)
+    assert [each.operator for each in confront(said.values())] == [("op3",)]
+
+
 @given(TRAFFIC, st.sampled_from(NAMES), st.sampled_from(["relayed", "received"]),
        st.sampled_from([0.1, 0.5, -0.1]))  # fmt: skip
 def test_an_operator_that_is_off_by_a_tenth_is_found_and_nobody_else(
