@@ -172,7 +172,7 @@ def _refuses(look: Look, step: str, french: str, english: str) -> None:
         for visit in played.visits:
             told = [each for each in visit.dialogue.commands if each.verb not in _HARMLESS]
             if visit.wire.tls and (told or visit.dialogue.logins):
-                look.shows(visit)
+                look.shows(visit, begin=True)
                 raise NotMet(french, english)
 
 
