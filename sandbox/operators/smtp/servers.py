@@ -15,8 +15,8 @@ from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.post import PostOffice
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.connection import SmtpConnection
-from sandbox.operators.smtp.conversation import Setting
-from sandbox.operators.smtp.events import AskWho, CheckPeer, Event, Post, SmtpLimits
+from sandbox.operators.smtp.conversation import Setting, SmtpLimits
+from sandbox.operators.smtp.events import AskWho, CheckPeer, Event, Post
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.submission import Submission
 from sandbox.trust.dn import DN
