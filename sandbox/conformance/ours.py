@@ -90,7 +90,7 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Tree:
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(UserError):
             return read_sheet(folder)
-        time.sleep(0.1)
+        time.sleep(0.1)  # another process writes it: of its file there is no event to wait for
     said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     raise UserError("l'espace ne démarre pas", "the space does not start", then=f"({said[-1:]})")
 

@@ -53,6 +53,7 @@ Tree = dict[str, Any]
 PATIENCE = 90.0  # s that a script may take for an action
 BIG = 8 * 1024 * 1024  # octets of the big file; base64 makes 11 MB of it
 SLOW_QUANTILE = 0.9  # nine people in ten answer their telephone sooner
+_AGAIN = 0.1  # s between two hang-ups
 SETTLE_SECONDS = 5.0  # for connections to end after an action
 CODE_SECONDS = 95.0
 TOKENS = ("XOAUTH2", "OAUTHBEARER")
@@ -277,13 +278,14 @@ class SoftwareSession:
     def _settle(self) -> None:
         """Let connections that are ending end; hang up on the rest."""
         end = time.monotonic() + (1.0 if self._driver.alone else 0.0)
-        while time.monotonic() < end and any(gate.busy for gate in self._gates.values()):
-            time.sleep(0.01)
+        for gate in self._gates.values():
+            gate.idle(end - time.monotonic())
         end = time.monotonic() + SETTLE_SECONDS
-        while time.monotonic() < end and any(gate.busy for gate in self._gates.values()):
-            for gate in self._gates.values():
+        for gate in self._gates.values():
+            # Again and again: software that was cut off may have come back at once.
+            while not gate.idle(0.0) and time.monotonic() < end:
                 gate.hang_up()
-            time.sleep(0.01)
+                gate.idle(_AGAIN)
 
     @contextlib.contextmanager
     def _condition(self, step: SoftwareStep) -> Iterator[None]:
