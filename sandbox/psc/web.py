@@ -22,7 +22,6 @@ from sandbox.psc.endpoints import Endpoints, send_reply
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
 from sandbox.psc.logout import end_session
 from sandbox.psc.outage import Outages
-from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import HttpReply
@@ -42,6 +41,7 @@ __all__ = [
 ]
 
 PRO_SANTE_CONNECT = "Pro Santé Connect"
+_SHOWN = 500  # people of a list
 OPERATOR_SMS = "SMS de l'opérateur / operator's SMS"
 _TEMPLATES = templates(Path(__file__).with_name("templates"), DRAWN)
 _PAGE_HEADERS = {
@@ -86,12 +86,12 @@ def _browse(outcome: browser.Outcome, provider: Provider) -> Response:
     if isinstance(outcome, browser.Redirect):
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         return RedirectResponse(outcome.url, 303, headers)
-    values = {"people": _some_people(provider), "service": service_name(provider), **outcome.values}
+    values = {
+        "people": list(itertools.islice(provider.people, _SHOWN)),
+        "service": service_name(provider),
+        **outcome.values,
+    }
     return page(outcome.name, outcome.status, **values)
-
-
-def _some_people(provider: Provider, limit: int = 500) -> list[EndUser]:
-    return list(itertools.islice(provider.people, limit))
 
 
 Answering = Callable[[Request, dict[str, str]], Response]

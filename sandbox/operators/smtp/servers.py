@@ -32,10 +32,10 @@ class _Server:
         post: PostOffice,
         *,
         journal: Journal,
-        observer: Observer | None = None,
-        limits: SmtpLimits | None = None,
-        faults: MailFaults | None = None,
-        clock: Callable[[], float] = time.time,
+        observer: Observer | None,
+        limits: SmtpLimits | None,
+        faults: MailFaults | None,
+        clock: Callable[[], float],
     ) -> None:
         self.post = post
         self.journal = journal
