@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sandbox.directory.build import SCHEMA_VERSION, build_database, search_file
-from sandbox.directory.model import Activity, Domain, Mailbox, Person, Structure
+from sandbox.directory.model import Activity, BoxType, Domain, Mailbox, Person, Structure
 from sandbox.directory.population import PopulationSpec
 from sandbox.directory.rows import (
     MAILBOX_SELECT,
@@ -201,8 +201,8 @@ class Directory:
     def holders(self, address: str) -> list[Person]:
         """Return the people who may open a mailbox.
 
-        For PER and CAB: its bearer. For ORG: its holders. For APP: nobody, a certificate opens it.
-        Who is deceased or struck off opens nothing.
+        For PER and CAB: its bearer. For ORG: its holders. For APP: nobody, a certificate opens it
+        (see `structure_of`). Who is deceased or struck off opens nothing.
         """
         box = self.mailbox(address)
         return [] if box is None else self.holders_of(box)
@@ -229,6 +229,16 @@ class Directory:
             box.id,
         )
         return [person_of(row) for row in rows]
+
+    def structure_of(self, address: str) -> Structure | None:
+        """Return the structure that bears an ORG or APP mailbox.
+
+        The certificate of an application has to name this structure, or its juridical entity.
+        """
+        box = self.mailbox(address)
+        if box is None or box.type not in {BoxType.ORG, BoxType.APP}:
+            return None
+        return box.structure
 
     def activities_of(self, person: Person) -> list[Activity]:
         """Return what a person does, and where."""
