@@ -29,7 +29,7 @@ from sandbox.conformance.client.steps import (
     applies,
 )
 from sandbox.conformance.client.world import RunningSpace
-from sandbox.conformance.ours import account_of, door_of
+from sandbox.conformance.ours import account_of, door_of, serving
 from sandbox.conformance.subject import (
     CERTIFICATE_METHODS,
     RINGS,
@@ -79,19 +79,8 @@ class _Cast:
 
 
 def _cast(sheet: Tree, operator: str, design: str, method: str) -> _Cast:
-    operators = {each["name"]: each for each in sheet["operators"]}
-    name = operator or next(iter(operators))
-    if name not in operators:
-        raise UserError.among("aucun opérateur de ce nom", "no such operator", name, operators)
-    own = operators[name]
-    chosen = design or next(iter(own["designs"]))
-    if chosen not in own["designs"]:
-        raise UserError.among(
-            "cette architecture ne tourne pas ici",
-            "does not run here",
-            f"design {chosen}",
-            own["designs"],
-        )
+    own = serving(sheet, operator, (design,) if design else ())
+    name, chosen = own["name"], design or next(iter(own["designs"]))
     accounts = [each for each in sheet["accounts"] if each["operator"] == name]
     found = [account_of(each) for each in accounts if len(each["holders"]) == 1]
     able = [(each, way) for each in found if (way := each.way(method)) is not None]
