@@ -343,7 +343,7 @@ def confine(cores: int) -> None:
         raise UserError("Linux seulement", "Linux only", where=f"--cores {cores}")
     there = sorted(os.sched_getaffinity(0))
     if cores > len(there):
-        raise UserError("attendu", "expected", where=f"--cores {cores}", then=f"1 … {len(there)}")
+        raise UserError.expected(f"--cores {cores}", f"1 … {len(there)}")
     os.sched_setaffinity(0, there[:cores])
 
 
