@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-
 from tests.simulation.small import run
 
 if __name__ == "__main__":
-    gc.disable()  # a compiler makes millions of objects, and keeps them
     run()
