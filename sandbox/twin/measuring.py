@@ -69,7 +69,8 @@ GAP = 0.01  # s between two sessions
 CROWD = 2  # times as many sessions, all at once: what a step takes in a queue
 REST_SECONDS = 2.0  # over which the servers at rest are watched
 HELD = 10  # logins that are held at once
-HELD_BLOCKS = 2
+HELD_BLOCKS = 3
+MIXTURES = 3  # times as many blocks: what is spared is a difference of large numbers
 _SHARE = 86_400.0
 
 
@@ -298,7 +299,7 @@ class _Bench:
     ) -> None:
         """Sessions of all kinds at once, each at another step."""
         among = zip(itertools.cycle(people), itertools.cycle(cards or [None]), strict=False)
-        for number in range(-WARM, self._blocks):
+        for number in range(-WARM, MIXTURES * self._blocks):
             done: Counter[str] = Counter()
             visits = []
             for turn, (person, card) in enumerate(itertools.islice(among, CROWD * self._each)):
